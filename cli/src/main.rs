@@ -1,0 +1,2 @@
+//! The `slacktrail` command.
+fn main() {}

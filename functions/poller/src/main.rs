@@ -1,0 +1,24 @@
+//! The Lambda function that collects every minute.
+
+mod handler;
+
+use std::env;
+
+use lambda_runtime::{Error, service_fn, tracing};
+use slacktrail_shared::aws::{AwsEdges, Names, sdk_config};
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::settings::PollerSettings;
+use slacktrail_shared::tick::Poller;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    let settings = PollerSettings::read(|name| env::var(name).ok())?;
+
+    let names = Names { bucket: settings.bucket, table: settings.table, secret_prefix: settings.secret_prefix };
+    let slack = SlackHttp::new(&settings.slack_api_url, &settings.slack_audit_url)?;
+    let poller = Poller::new(AwsEdges::connect(&sdk_config().await, names).with(slack));
+
+    lambda_runtime::run(service_fn(|event| handler::handle(&poller, event))).await
+}

@@ -1,0 +1,164 @@
+//! Sources and cursors in DynamoDB, all under one partition key, so that one Query reads a whole deployment.
+//!
+//! | `pk` | `sk` | attributes |
+//! |---|---|---|
+//! | `deployment` | `source/<source id>` | `source`: the source as JSON |
+//! | `deployment` | `cursor/<source id>/<log type>` | `version`: a number, one more at each replacement; `cursor`: the cursor as JSON |
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::attempt::{Attempt, Thing};
+use crate::cursor::Cursor;
+use crate::ports::{Deployment, DeploymentStore, Replaced, Version};
+use crate::source::{Source, StreamId};
+use crate::trouble::Trouble;
+
+/// The partition key of everything that a tick reads. One partition takes 1000 writes a second; 10,000 sources whose three
+/// streams are all busy make 500.
+const PARTITION: &str = "deployment";
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Sources and cursors in a table.
+#[derive(Clone, Debug)]
+pub struct DynamoDeployment {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDeployment {
+    /// Sources and cursors in `table`, whose keys are the strings `pk` and `sk`.
+    pub fn new(client: Client, table: impl Into<String>) -> DynamoDeployment {
+        DynamoDeployment { client, table: table.into() }
+    }
+
+    fn attempt(&self, doing: String, permission: &str) -> Attempt {
+        let table = &self.table;
+        let thing = Thing {
+            name: format!("table `{table}`"),
+            missing_code: "no_such_table",
+            missing_hint: format!(
+                "see whether `TABLE_NAME` (`SLACKTRAIL_TABLE` on the command line) says `{table}` by mistake, and the region is right"
+            ),
+        };
+        Attempt { doing, thing, permissions: format!("`{permission}` on `{table}`") }
+    }
+
+    async fn query(&self, from: Option<Item>) -> Result<QueryOutput, Trouble> {
+        let query = self.client.query().table_name(&self.table).key_condition_expression("#pk = :pk");
+        let query = query.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(PARTITION));
+        // Strongly consistent: an older cursor would cost reading again what is stored.
+        let sent = query.consistent_read(true).set_exclusive_start_key(from).send().await;
+        sent.map_err(|error| {
+            self.attempt(format!("reading sources and cursors of table `{}`", self.table), "dynamodb:Query")
+                .failed(error)
+        })
+    }
+}
+
+impl DeploymentStore for DynamoDeployment {
+    async fn load(&self) -> Result<Deployment, Trouble> {
+        let mut deployment = Deployment::default();
+        let mut from = None;
+        // Bounded by the table: 1 MB a page, and each page starts after the one before.
+        loop {
+            let page = self.query(from).await?;
+            for item in page.items() {
+                take(item, &mut deployment);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(deployment);
+            }
+        }
+    }
+
+    async fn replace_cursor(
+        &self,
+        stream: &StreamId,
+        expected: Option<Version>,
+        cursor: &Cursor,
+    ) -> Result<Replaced, Trouble> {
+        let next = Version(expected.map_or(0, |version| version.0) + 1);
+        let put = self.client.put_item().table_name(&self.table);
+        let put = put.item("pk", text(PARTITION)).item("sk", text(format!("cursor/{stream}")));
+        let put = put.item("version", number(next)).item("cursor", text(cursor.encode()));
+        let put = match expected {
+            None => put.condition_expression("attribute_not_exists(#sk)").expression_attribute_names("#sk", "sk"),
+            Some(version) => put
+                .condition_expression("#version = :expected")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":expected", number(version)),
+        };
+        match put.send().await {
+            Ok(_) => Ok(Replaced::Yes(next)),
+            // Also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads what
+            // is there, which is then what we meant.
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(Replaced::Changed)
+            }
+            Err(error) => Err(self
+                .attempt(format!("replacing the cursor of `{stream}` in table `{}`", self.table), "dynamodb:PutItem")
+                .failed(error)),
+        }
+    }
+
+    async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
+        let json = serde_json::to_string(source).expect("a source holds only text and numbers");
+        let put = self.client.put_item().table_name(&self.table);
+        let put = put
+            .item("pk", text(PARTITION))
+            .item("sk", text(format!("source/{}", source.id)))
+            .item("source", text(json));
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self
+                .attempt(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
+                .failed(error)),
+        }
+    }
+}
+
+fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn number(version: Version) -> AttributeValue {
+    AttributeValue::N(version.0.to_string())
+}
+
+/// Adds an item to what is loaded. A key of another kind is ignored: other parts and later versions keep other things here.
+fn take(item: &Item, deployment: &mut Deployment) {
+    let Some((kind, rest)) = text_of(item, "sk").and_then(|key| key.split_once('/')) else { return };
+    match (kind, rest.split_once('/')) {
+        ("source", None) => {
+            if let Ok(id) = rest.parse() {
+                deployment.take_source(id, text_of(item, "source").unwrap_or_default());
+            }
+        }
+        ("cursor", Some((source, log))) => {
+            if let (Ok(source), Ok(log)) = (source.parse(), log.parse()) {
+                deployment.take_cursor(
+                    StreamId { source, log },
+                    version_of(item),
+                    text_of(item, "cursor").unwrap_or_default(),
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
+    item.get(attribute)?.as_s().ok().map(String::as_str)
+}
+
+fn version_of(item: &Item) -> Option<Version> {
+    item.get("version")?.as_n().ok()?.parse().ok().map(Version)
+}

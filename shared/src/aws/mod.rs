@@ -1,0 +1,84 @@
+//! The ports on AWS: day logs in S3, sources and cursors in DynamoDB, tokens in Secrets Manager.
+//!
+//! Nothing here retries beyond what the SDK does, and nothing needs to know whether a call that failed was applied: the
+//! protocol of `day_log` and `collect` is made for that.
+#![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
+
+mod attempt;
+mod dynamodb;
+mod s3;
+mod secrets_manager;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+pub use dynamodb::DynamoDeployment;
+pub use s3::S3DayLogs;
+pub use secrets_manager::SecretsManagerTokens;
+
+use crate::ports::Edges;
+
+/// Beyond this there is no connection.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// One attempt of a call. The largest body is an object of a few MiB, within one region.
+const ATTEMPT_MAX: Duration = Duration::from_secs(10);
+/// A call with all its attempts: half of an invocation, so that a tick can still say what went wrong.
+pub(crate) const CALL_MAX: Duration = Duration::from_secs(25);
+/// Attempts of a call, the first included. The SDK waits a second or two at most in between.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// What the deployment's things are called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Names {
+    /// The log bucket: `BUCKET_NAME`.
+    pub bucket: String,
+    /// The table of sources and cursors: `TABLE_NAME`.
+    pub table: String,
+    /// What the names of secrets begin with: `SECRET_PREFIX`.
+    pub secret_prefix: String,
+}
+
+/// The three ports that AWS serves. Slack is the fourth: see [`AwsEdges::with`].
+#[derive(Debug)]
+pub struct AwsEdges {
+    /// Day logs in S3.
+    pub day_logs: S3DayLogs,
+    /// Sources and cursors in DynamoDB.
+    pub deployment: DynamoDeployment,
+    /// Tokens in Secrets Manager.
+    pub tokens: SecretsManagerTokens,
+}
+
+impl AwsEdges {
+    /// Makes the clients, with bounded time and three attempts whatever `config` says. Calls nobody: a wrong name shows at
+    /// the first use of it.
+    pub fn connect(config: &SdkConfig, names: Names) -> AwsEdges {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_MAX)
+            .operation_attempt_timeout(ATTEMPT_MAX)
+            .operation_timeout(CALL_MAX)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
+        let bounded = config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build();
+        // An endpoint of one's own has one host name, so that the bucket must stand in the path.
+        let s3 = aws_sdk_s3::config::Builder::from(&bounded).force_path_style(config.endpoint_url().is_some()).build();
+        AwsEdges {
+            day_logs: S3DayLogs::new(aws_sdk_s3::Client::from_conf(s3), names.bucket),
+            deployment: DynamoDeployment::new(aws_sdk_dynamodb::Client::new(&bounded), names.table),
+            tokens: SecretsManagerTokens::new(aws_sdk_secretsmanager::Client::new(&bounded), names.secret_prefix),
+        }
+    }
+
+    /// The four ports together.
+    pub fn with<S>(self, slack: S) -> Edges<S, S3DayLogs, DynamoDeployment, SecretsManagerTokens> {
+        Edges { slack, day_logs: self.day_logs, deployment: self.deployment, tokens: self.tokens }
+    }
+}
+
+/// The AWS settings of the environment: region, credentials, `AWS_ENDPOINT_URL`.
+pub async fn sdk_config() -> SdkConfig {
+    aws_config::load_defaults(BehaviorVersion::latest()).await
+}

@@ -1,0 +1,72 @@
+//! One call to Slack: the token, the clocks, and the refusals that are no trouble of the stream.
+
+use super::Collector;
+use crate::cursor::Gap;
+use crate::ports::{DayLogStore, DeploymentStore, Slack, TokenStore};
+use crate::secret::Token;
+use crate::slack::{Refusal, Reply, Request};
+use crate::source::LogType;
+use crate::time::Second;
+use crate::trouble::{Remedy, Trouble};
+
+/// A reply that tells an error is small; one longer than this is a page.
+const ERROR_BYTES_MAX: usize = 16 << 10;
+
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, S, D, T, K> {
+    /// Makes a call. A refused token is read anew from its store once, for somebody may have connected the source again.
+    pub(super) async fn call(&mut self, request: &Request) -> Result<Reply, Trouble> {
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => self.edges.tokens.token(&self.source.id).await?,
+        };
+        let reply = self.call_with(request, &token).await?;
+        self.token = Some(token);
+        if self.token_is_fresh || !self.refuses_token(request, &reply) {
+            return Ok(reply);
+        }
+        let fresh = self.edges.tokens.fresh_token(&self.source.id).await?;
+        self.token_is_fresh = true;
+        if self.token.as_ref() == Some(&fresh) {
+            return Ok(reply);
+        }
+        self.token = Some(fresh.clone());
+        self.call_with(request, &fresh).await
+    }
+
+    async fn call_with(&mut self, request: &Request, token: &Token) -> Result<Reply, Trouble> {
+        self.report.calls += 1;
+        let reply = self.edges.slack.call(self.source, request, token).await?;
+        if let Some(date) = reply.date {
+            self.heed_clock(Second::of(date));
+        }
+        Ok(reply)
+    }
+
+    /// Slack's clock decides how far we have come: time that has not yet been there is not collected, whatever our clock says.
+    fn heed_clock(&mut self, slack_now: Second) {
+        self.report.note_clock(self.now.since(slack_now));
+        let reached = self.passed.map_or(slack_now, |passed| slack_now.max(passed));
+        self.cursor.top = self.cursor.top.min(reached);
+    }
+
+    fn refuses_token(&self, request: &Request, reply: &Reply) -> bool {
+        reply.body.len() <= ERROR_BYTES_MAX
+            && matches!(reply.page(request, self.now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize)
+    }
+
+    /// Whether a gap, or the workspace that it is at, is through in spite of a trouble.
+    ///
+    /// # Errors
+    /// The trouble, when it is one of the stream.
+    pub(super) fn is_passed_over(&mut self, gap: &mut Gap, trouble: Trouble, reply: &Reply) -> Result<bool, Trouble> {
+        // A range that ends in Slack's future, because our clock is ahead: what there is of it is asked for.
+        if let Some(date) = reply.date.map(Second::of)
+            && (self.stream.log, trouble.code.as_str()) == (LogType::Audit, "invalid_range")
+            && date < gap.latest
+        {
+            gap.latest = date.max(gap.oldest);
+            return Ok(date <= gap.oldest);
+        }
+        self.leave_workspace(gap, trouble)
+    }
+}

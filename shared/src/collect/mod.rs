@@ -1,0 +1,351 @@
+//! One tick of one stream: the protocol on one screen ([`Collector::collect_gaps`]), and its steps below it.
+//!
+//! The order of effects is the whole of its safety: records are appended to their day logs first, then the gap shrinks, then
+//! the cursor is replaced. Whatever fails in between is done again by a later tick, and stores only what is missing.
+
+mod call;
+mod report;
+mod workspaces;
+
+use std::collections::{BTreeSet, HashSet};
+
+use jiff::Timestamp;
+
+pub use report::Report;
+pub(crate) use workspaces::Workspaces;
+
+use crate::cursor::{Cursor, Gap, GapKind, OVERLAP_SECONDS};
+use crate::day_log::{Batch, DayLogs, Limits};
+use crate::health::Health;
+use crate::line::LineWriter;
+use crate::ports::{DayLogStore, DeploymentStore, Edges, Replaced, Slack, TokenStore, Version};
+use crate::record::RowId;
+use crate::secret::Token;
+use crate::slack::{Page, Refusal};
+use crate::source::{LogType, Source, StreamId};
+use crate::time::{Day, Second};
+use crate::trouble::Trouble;
+use crate::walk::{Sight, Walk, Wanted};
+
+/// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
+const HEARTBEAT_SECONDS: i64 = 900;
+/// The overlap is never less than this, so that the second at the edge is always read again.
+const OVERLAP_MIN_SECONDS: i64 = 10;
+/// Day logs of days that ended longer ago than this are closed between ticks: the hourly re-read still finds its own open.
+const KEPT_OPEN_SECONDS: i64 = 26 * 3600;
+
+/// What a stream's ticks remember while the process lives. Losing it costs reading back, and nothing else.
+#[derive(Debug)]
+pub struct Memory {
+    /// The version of the cursor that `day_logs` goes with.
+    version: Option<Version>,
+    day_logs: DayLogs,
+    overlap_seconds: i64,
+    workspaces: Workspaces,
+}
+
+impl Memory {
+    /// Nothing remembered yet.
+    pub fn new(stream: StreamId) -> Memory {
+        Memory {
+            version: None,
+            day_logs: DayLogs::new(stream),
+            overlap_seconds: OVERLAP_SECONDS,
+            workspaces: Workspaces::default(),
+        }
+    }
+}
+
+/// One tick of one stream.
+pub(crate) struct Collector<'a, S, D, T, K> {
+    edges: &'a Edges<S, D, T, K>,
+    source: &'a Source,
+    stream: &'a StreamId,
+    now: Second,
+    limits: &'a Limits<'a>,
+    cursor: Cursor,
+    /// The stored cursor's version; `None` when there is none.
+    version: Option<Version>,
+    /// Whether the cursor says something that the stored one does not and that must not be forgotten.
+    dirty: bool,
+    /// All time up to here was collected by earlier ticks: a record from before it comes late.
+    passed: Option<Second>,
+    memory: &'a mut Memory,
+    lines: LineWriter,
+    token: Option<Token>,
+    token_is_fresh: bool,
+    report: Report,
+}
+
+/// Why the work on a gap ended.
+enum Ended {
+    /// It is collected.
+    Closed,
+    /// The batch is full or the budget is spent.
+    Left,
+}
+
+impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'a, S, D, T, K> {
+    pub(crate) fn new(
+        edges: &'a Edges<S, D, T, K>,
+        (source, stream): (&'a Source, &'a StreamId),
+        now: Timestamp,
+        limits: &'a Limits<'a>,
+        stored: Option<(Version, Cursor)>,
+        memory: &'a mut Memory,
+    ) -> Self {
+        let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
+        if memory.version != version {
+            memory.day_logs = DayLogs::new(stream.clone()); // somebody else has written since: what we know may not be all
+            memory.version = version;
+        }
+        Collector {
+            edges,
+            source,
+            stream,
+            now: Second::of(now),
+            limits,
+            version,
+            dirty: cursor.is_none(),
+            passed: cursor.as_ref().map(|cursor| cursor.top),
+            cursor: cursor.unwrap_or_else(|| Cursor::first(source, stream.log, Second::of(now))),
+            memory,
+            lines: LineWriter::new(source, stream.log, now),
+            token: None,
+            token_is_fresh: false,
+            report: Report::default(),
+        }
+    }
+
+    /// Collects what there is, newest first, until nothing is left or the tick's budget is spent.
+    pub(crate) async fn collect(mut self) -> Report {
+        if let Err(trouble) = self.collect_gaps().await {
+            self.report.trouble = Some(trouble);
+        }
+        if let Err(trouble) = self.finish().await {
+            self.report.trouble.get_or_insert(trouble);
+        }
+        self.report
+    }
+
+    async fn collect_gaps(&mut self) -> Result<(), Trouble> {
+        self.open_gaps().await?;
+        while let Some(index) = self.cursor.next_gap() {
+            let mut gap = self.cursor.gaps[index].clone();
+            let mut batch = Batch::with_room(self.limits.batch_bytes);
+            let walked = self.walk(&mut gap, &mut batch).await; // pages, until they make an object
+
+            self.append(&batch).await?; // records first ...
+            match &walked {
+                Ok(Ended::Closed) => self.close(index, &gap),
+                Ok(Ended::Left) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
+            }
+            self.save_if_dirty().await?; // ... and the cursor last
+
+            walked?;
+            if self.report.overtaken || self.is_spent() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_gaps(&mut self) -> Result<(), Trouble> {
+        let live = if self.fans_out() { self.prepare_workspaces().await? } else { true };
+        if self.version.is_some() {
+            self.dirty |=
+                self.cursor.open_gaps(self.source, self.stream.log, self.now, self.memory.overlap_seconds, live);
+        }
+        Ok(())
+    }
+
+    fn is_spent(&self) -> bool {
+        let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max());
+        self.report.calls >= calls_max || (self.limits.out_of_time)()
+    }
+
+    /// Reads pages of a gap into the batch until it is closed, the batch is full, or the budget is spent. On an error, what was
+    /// read before it is in the batch, and the gap says so.
+    async fn walk(&mut self, gap: &mut Gap, batch: &mut Batch) -> Result<Ended, Trouble> {
+        let mut sight = Sight::default();
+        let mut pages = 0;
+        if self.fans_out() && !self.is_in_workspace(gap) {
+            return Ok(Ended::Closed);
+        }
+        while batch.bytes() < self.limits.batch_bytes && !self.is_spent() {
+            let request = gap.request(&sight);
+            let reply = self.call(&request).await?;
+            let closed = match reply.page(&request, self.now) {
+                Ok(page) => {
+                    pages += 1;
+                    self.take(gap, &page, &mut sight, batch).await?
+                }
+                Err(Refusal::NoSuchPage) => true,
+                Err(Refusal::StalePageCursor) => {
+                    gap.restart(&mut sight, self.now);
+                    false
+                }
+                Err(Refusal::Trouble(trouble)) => self.is_passed_over(gap, trouble, &reply)?,
+            };
+            if closed && !self.next_workspace(gap, &mut sight) {
+                self.adapt_overlap(gap, pages);
+                return Ok(Ended::Closed);
+            }
+        }
+        self.adapt_overlap(gap, pages + 1); // there is at least one more
+        Ok(Ended::Left)
+    }
+
+    /// Takes a page: its new records go to the batch, and the gap moves on. Returns whether the gap is at its end.
+    async fn take(
+        &mut self,
+        gap: &mut Gap,
+        page: &Page<'_>,
+        sight: &mut Sight,
+        batch: &mut Batch,
+    ) -> Result<bool, Trouble> {
+        self.report.pages += 1;
+        let workspace = gap.walk.workspace().map(str::to_owned);
+        let mut ahead = gap.clone();
+        let step = ahead.take_page(&mut self.cursor, sight, page, workspace.as_deref(), self.now);
+        let known_from = self.open_days(gap, &step.wanted).await?;
+        let stored = self.stored_before(known_from, &step.wanted).await?;
+        for (id, record) in &step.wanted {
+            let (time, day) = (record.kept_at(), record.kept_at().day());
+            let undecided = self.stream.log == LogType::Audit
+                && record.time.is_some_and(|time| known_from.is_some_and(|from| time < from));
+            if undecided || stored.contains(id) || self.memory.day_logs.holds(day, id) {
+                continue;
+            }
+            let late = gap.kind != GapKind::Backlog && self.passed.is_some_and(|passed| time < passed);
+            batch.add(*id, time, record.unreadable, late, |out| self.lines.write(record, *id, out));
+        }
+        match known_from {
+            // Not all identities of the range fit into memory: down to here now, the rest of the range next.
+            Some(from) if self.stream.log == LogType::Audit => {
+                let latest = from.plus(-1).max(gap.oldest);
+                *gap = Gap { latest, walk: Walk::begin(self.stream.log, gap.oldest, latest, false), ..gap.clone() };
+                self.memory.day_logs.forget_seen();
+                Ok(false)
+            }
+            _ => {
+                *gap = ahead;
+                Ok(step.done)
+            }
+        }
+    }
+
+    /// Opens the day logs that records belong to. Returns from which second on it is known what they hold, if that is not all
+    /// of the gap.
+    async fn open_days(&mut self, gap: &Gap, wanted: &[Wanted<'_>]) -> Result<Option<Second>, Trouble> {
+        let days: BTreeSet<Day> = wanted.iter().map(|(_, record)| record.kept_at().day()).collect();
+        let mut known_from = None;
+        for day in days.into_iter().rev() {
+            let from = gap.reach_of_records().max(day.start());
+            let until = gap.last_of_records().max(day.start()).min(day.end());
+            let known = self
+                .memory
+                .day_logs
+                .open(&self.edges.day_logs, &self.cursor.heads, day, from..=until, self.limits)
+                .await?;
+            if known > from {
+                known_from = known_from.max(Some(known));
+            }
+        }
+        Ok(known_from)
+    }
+
+    /// Which of the wanted records from before `known_from` are stored, where the walk does not go by time and cannot end there.
+    async fn stored_before(
+        &self,
+        known_from: Option<Second>,
+        wanted: &[Wanted<'_>],
+    ) -> Result<HashSet<RowId>, Trouble> {
+        let mut stored = HashSet::new();
+        let Some(known_from) = known_from.filter(|_| self.stream.log != LogType::Audit) else { return Ok(stored) };
+        let old = || wanted.iter().filter(|(_, record)| record.kept_at() < known_from);
+        for day in old().map(|(_, record)| record.kept_at().day()).collect::<BTreeSet<_>>() {
+            let ids = old().filter(|(_, record)| record.kept_at().day() == day).map(|(id, _)| *id).collect();
+            stored.extend(self.memory.day_logs.stored_among(&self.edges.day_logs, day, &ids, self.limits).await?);
+        }
+        Ok(stored)
+    }
+
+    async fn append(&mut self, batch: &Batch) -> Result<(), Trouble> {
+        let before = self.report.appended.clone();
+        let outcome = self.memory.day_logs.append(&self.edges.day_logs, batch, &mut self.report.appended).await;
+        self.dirty |= self.report.appended != before;
+        let newest = self.report.appended.newest;
+        self.cursor.health.last_record = self.cursor.health.last_record.max(newest);
+        outcome?;
+        self.report.note_batch(batch, self.now);
+        if self.memory.day_logs.seen_count() > self.limits.seen_max {
+            self.memory.day_logs.forget_seen();
+        }
+        Ok(())
+    }
+
+    /// A gap is collected. An access walk that was the only one moves the floor up; that is saved with the next write.
+    fn close(&mut self, index: usize, gap: &Gap) {
+        let stored = self.cursor.gaps.remove(index);
+        self.dirty |= stored.kind != GapKind::Live || stored.walk.is_under_way();
+        if let Walk::Access(walk) = &gap.walk
+            && self.cursor.gaps.is_empty()
+            && let Some(floor) = walk.floor()
+        {
+            self.cursor.floor = self.cursor.floor.max(floor);
+        }
+    }
+
+    fn shrink(&mut self, index: usize, gap: Gap) {
+        self.dirty |= self.cursor.gaps[index] != gap;
+        self.cursor.gaps[index] = gap;
+    }
+
+    /// Each live walk that needs more than a page reads back less the next time; the re-reads find what is late.
+    fn adapt_overlap(&mut self, gap: &Gap, pages: u32) {
+        if gap.kind == GapKind::Live {
+            let seconds = self.memory.overlap_seconds;
+            self.memory.overlap_seconds =
+                if pages > 1 { seconds / 2 } else { seconds * 2 }.clamp(OVERLAP_MIN_SECONDS, OVERLAP_SECONDS);
+        }
+    }
+
+    async fn save_if_dirty(&mut self) -> Result<(), Trouble> {
+        if !self.dirty || self.report.overtaken {
+            return Ok(());
+        }
+        let kept_open = self.now.plus(-KEPT_OPEN_SECONDS);
+        self.cursor.heads.extend(self.memory.day_logs.heads());
+        self.cursor.heads.retain(|day, _| day.end() >= kept_open);
+        self.cursor.saved_at = self.now;
+        self.memory.version = None; // until we know what came of it
+        match self.edges.deployment.replace_cursor(self.stream, self.version, &self.cursor).await? {
+            Replaced::Yes(version) => {
+                (self.version, self.memory.version) = (Some(version), Some(version));
+                self.dirty = false;
+            }
+            Replaced::Changed => self.report.overtaken = true, // the other invocation is ahead; the next tick loads anew
+        }
+        Ok(())
+    }
+
+    /// Records how the tick went, if that is news or the heartbeat is due.
+    async fn finish(&mut self) -> Result<(), Trouble> {
+        let trouble = self.report.trouble.as_ref();
+        self.cursor.not_before = trouble.and_then(Health::pause_seconds).map(|seconds| self.now.plus(seconds));
+        self.dirty |= self.cursor.not_before.is_some();
+        self.dirty |= self.cursor.health.note(trouble, self.cursor.is_behind(), self.now);
+        self.dirty |= self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
+        self.report.state = self.cursor.health.state;
+        self.report.gaps = self.cursor.gaps.len();
+        self.report.lag_seconds = self.cursor.lag_seconds(self.now);
+        self.report.workspaces_in_trouble =
+            self.cursor.workspaces.values().filter(|workspace| workspace.code.is_some()).count();
+        let saved = self.save_if_dirty().await;
+        if self.cursor.gaps.is_empty() {
+            self.memory.day_logs.forget_before(self.now.plus(-KEPT_OPEN_SECONDS));
+        }
+        saved
+    }
+}

@@ -1,0 +1,56 @@
+//! How a stream's tick went: what its log line and the answer's summary say.
+
+use crate::day_log::{Appended, Batch};
+use crate::health::State;
+use crate::time::Second;
+use crate::trouble::Trouble;
+
+/// How a stream's tick went.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Calls to Slack.
+    pub calls: u32,
+    /// Pages read.
+    pub pages: u32,
+    /// What was stored.
+    pub appended: Appended,
+    /// Records without an identity or a time that could be read, which were stored all the same.
+    pub unreadable: u64,
+    /// Records that Slack showed only after a tick had passed their time.
+    pub late: u64,
+    /// By how many seconds the latest of them came late.
+    pub late_seconds_max: i64,
+    /// Gaps left.
+    pub gaps: usize,
+    /// Seconds by which live collection is behind.
+    pub lag_seconds: i64,
+    /// Our clock less Slack's in seconds, when they are more than a minute apart.
+    pub clock_skew_seconds: Option<i64>,
+    /// Workspaces of the organisation that could not be read.
+    pub workspaces_in_trouble: usize,
+    /// The state after the tick.
+    pub state: State,
+    /// What went wrong.
+    pub trouble: Option<Trouble>,
+    /// Whether another invocation was found to be ahead.
+    pub overtaken: bool,
+}
+
+/// Clocks further apart than this are reported.
+const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
+
+impl Report {
+    pub(crate) fn note_batch(&mut self, batch: &Batch, now: Second) {
+        self.unreadable += batch.unreadable;
+        self.late += batch.late;
+        if let Some(oldest) = batch.late_oldest {
+            self.late_seconds_max = self.late_seconds_max.max(now.since(oldest));
+        }
+    }
+
+    pub(crate) fn note_clock(&mut self, skew_seconds: i64) {
+        if skew_seconds.abs() > CLOCK_SKEW_REPORTED_SECONDS {
+            self.clock_skew_seconds = Some(skew_seconds);
+        }
+    }
+}

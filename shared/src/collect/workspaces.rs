@@ -1,0 +1,159 @@
+//! The workspaces of an organisation, whose integration logs are read one after the other with one token.
+//!
+//! One workspace's trouble is its own: it is noted with the time from which its rows are missing, the walk goes on to the
+//! next, and when it can be read again its walk goes that far back. A workspace that joins is missing from the source's `since`.
+
+use super::Collector;
+use crate::cursor::{Gap, GapKind};
+use crate::ports::{DayLogStore, DeploymentStore, Slack, TokenStore};
+use crate::slack::{Refusal, Request};
+use crate::source::LogType;
+use crate::time::Second;
+use crate::trouble::{Remedy, Trouble};
+use crate::walk::{Sight, Walk, WorkspaceState};
+
+/// The list of workspaces is read anew this often.
+const LISTED_SECONDS: i64 = 3600;
+/// A workspace in trouble is tried again this often.
+const RETRY_SECONDS: i64 = 900;
+/// Pages of the list that are read at most: 10,000 workspaces.
+const LIST_PAGES_MAX: u32 = 10;
+
+/// The organisation's workspaces, in the order of their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Workspaces {
+    ids: Vec<String>,
+    listed_at: Option<Second>,
+}
+
+#[derive(serde::Deserialize)]
+struct Workspace {
+    id: String,
+}
+
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, S, D, T, K> {
+    pub(super) fn fans_out(&self) -> bool {
+        self.source.organisation && self.stream.log == LogType::Integration
+    }
+
+    /// Brings the list of workspaces up to date. Returns whether a new live round may begin: not while one is under way, and
+    /// where a round takes more than half a tick's calls, so seldom that the backlog gets the other half.
+    pub(super) async fn prepare_workspaces(&mut self) -> Result<bool, Trouble> {
+        if self.memory.workspaces.listed_at.is_none_or(|at| self.now.since(at) >= LISTED_SECONDS) {
+            let ids = self.list_workspaces().await?;
+            self.note_listed(&ids);
+            self.memory.workspaces = Workspaces { ids, listed_at: Some(self.now) };
+        }
+        let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.walk.is_under_way());
+        let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
+        let ticks = (2 * self.memory.workspaces.ids.len() as i64) / i64::from(calls_max);
+        Ok(!under_way && self.now.since(self.cursor.top) >= ticks * 60)
+    }
+
+    async fn list_workspaces(&mut self) -> Result<Vec<String>, Trouble> {
+        let mut ids = Vec::new();
+        let mut page_cursor: Option<String> = None;
+        for _ in 0..LIST_PAGES_MAX {
+            let request = Request::workspaces(page_cursor.as_deref());
+            let reply = self.call(&request).await?;
+            let page = reply.page(&request, self.now).map_err(|refusal| match refusal {
+                Refusal::Trouble(trouble) => trouble,
+                Refusal::StalePageCursor | Refusal::NoSuchPage => cut_off("its page cursor was refused"),
+            })?;
+            for row in &page.rows {
+                let workspace: Workspace =
+                    serde_json::from_str(row.get()).map_err(|error| cut_off("a workspace has no id").because(error))?;
+                ids.push(workspace.id);
+            }
+            page_cursor = page.next;
+            if page_cursor.is_none() {
+                ids.sort_unstable();
+                ids.dedup();
+                return Ok(ids);
+            }
+        }
+        Err(cut_off("it goes on beyond 10 pages"))
+    }
+
+    /// Notes in the cursor which workspaces have come and gone since it was written.
+    fn note_listed(&mut self, ids: &[String]) {
+        let before = self.cursor.workspaces.clone();
+        let first = self.version.is_none(); // the stream's first gap holds all their time
+        for id in ids {
+            let missing_from = (!first).then_some(self.source.since);
+            self.cursor
+                .workspaces
+                .entry(id.clone())
+                .or_insert(WorkspaceState { missing_from, ..WorkspaceState::default() });
+        }
+        let top = self.cursor.top.plus(-crate::cursor::REREADS[1].1);
+        for (_, gone) in self.cursor.workspaces.iter_mut().filter(|(id, _)| ids.binary_search(id).is_err()) {
+            gone.missing_from = Some(gone.missing_from.map_or(top, |from| from.min(top)));
+        }
+        self.dirty |= before != self.cursor.workspaces;
+    }
+
+    /// Whether the walk stands in a workspace, or can enter its first one.
+    pub(super) fn is_in_workspace(&mut self, gap: &mut Gap) -> bool {
+        gap.walk.workspace().is_some() || self.enter_workspace_after(gap, None)
+    }
+
+    /// Goes on to the next workspace; `false` when there is none or the log does not fan out.
+    pub(super) fn next_workspace(&mut self, gap: &mut Gap, sight: &mut Sight) -> bool {
+        let Some(last) = gap.walk.workspace().map(str::to_owned) else { return false };
+        *sight = Sight::default();
+        // It may be through in spite of a trouble, which then says from when it is missing.
+        if let Some(state) = self.cursor.workspaces.get_mut(&last)
+            && state.not_before <= Some(self.now)
+            && *state != WorkspaceState::default()
+        {
+            *state = WorkspaceState::default();
+            self.dirty = true;
+        }
+        self.enter_workspace_after(gap, Some(&last))
+    }
+
+    fn enter_workspace_after(&mut self, gap: &mut Gap, last: Option<&str>) -> bool {
+        let oldest = gap.oldest;
+        let Walk::Integration(walk) = &mut gap.walk else { return false };
+        let next =
+            self.memory.workspaces.ids.iter().filter(|id| last.is_none_or(|last| id.as_str() > last)).find(|id| {
+                let state = self.cursor.workspaces.get(*id);
+                state.is_none_or(|state| state.not_before.is_none_or(|not_before| not_before <= self.now))
+            });
+        // Those passed over for their trouble miss this gap's time as well.
+        for (id, state) in &mut self.cursor.workspaces {
+            let passed_over = last.is_none_or(|last| id.as_str() > last) && next.is_none_or(|next| id < next);
+            if passed_over && state.not_before > Some(self.now) && state.missing_from.is_none_or(|from| from > oldest) {
+                state.missing_from = Some(oldest);
+                self.dirty = true;
+            }
+        }
+        let Some(id) = next else { return false };
+        let missing_from = self.cursor.workspaces.get(id).and_then(|state| state.missing_from);
+        walk.enter(id.clone(), missing_from);
+        true
+    }
+
+    /// Notes a trouble that is one workspace's own and passes it over.
+    ///
+    /// # Errors
+    /// The trouble, when it is the stream's.
+    pub(super) fn leave_workspace(&mut self, gap: &mut Gap, trouble: Trouble) -> Result<bool, Trouble> {
+        let own = matches!(trouble.remedy, Remedy::Reauthorize | Remedy::Reconfigure);
+        let Some(id) = gap.walk.workspace().filter(|_| own).map(str::to_owned) else { return Err(trouble) };
+        let state = self.cursor.workspaces.entry(id).or_default();
+        state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
+        state.not_before = Some(self.now.plus(RETRY_SECONDS));
+        state.code = Some(trouble.code.clone());
+        self.dirty = true;
+        // Where no workspace can be read any more, it is the token.
+        let all = self.cursor.workspaces.values().all(|state| state.code.as_deref() == Some(trouble.code.as_str()));
+        if all { Err(trouble) } else { Ok(true) }
+    }
+}
+
+fn cut_off(what: &str) -> Trouble {
+    let message = format!("Slack's list of the organisation's workspaces (`auth.teams.list`) cannot be used: {what}");
+    Trouble::slack(Remedy::TryLater, "workspaces_unlisted", message, "nothing to do: the next tick asks again")
+}

@@ -1,0 +1,401 @@
+//! The day logs of one stream: the only way to write, and what is known of what they hold.
+//!
+//! A day log is objects 1, 2, 3 ...; the only way to write is to create the next number. Whoever finds that number taken
+//! reads it, drops what it already holds, and tries the one after. So all writers of a day log stand in one order, and one
+//! that is behind learns what it missed before it can write. No lock and no clock decides anything here.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::{Range, RangeInclusive};
+
+use futures_util::future::join_all;
+
+use crate::object::{DayLogId, ObjectKey, decode, encode};
+use crate::ports::{Created, DayLogStore};
+use crate::record::RowId;
+use crate::source::StreamId;
+use crate::time::{Day, Second};
+use crate::trouble::{Remedy, Trouble};
+
+/// How far the store's clock and Slack's may be apart, in seconds, when an object's time tells what it cannot hold.
+const CLOCK_SKEW_SECONDS: i64 = 600;
+/// Objects that are read at the same time.
+const READS_AT_ONCE: u32 = 8;
+/// Attempts at one append before it is left to the next tick: each means that another writer got in between.
+const ATTEMPTS_MAX: u32 = 64;
+
+/// Lines that are to be appended: new records of one or more days.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    days: BTreeMap<Day, Vec<BatchLine>>,
+    ids: HashSet<RowId>,
+    /// Records without an identity or a time that could be read.
+    pub(crate) unreadable: u64,
+    /// Records that came late.
+    pub(crate) late: u64,
+    /// The oldest of them.
+    pub(crate) late_oldest: Option<Second>,
+}
+
+#[derive(Debug)]
+struct BatchLine {
+    time: Second,
+    id: RowId,
+    range: Range<usize>,
+}
+
+impl Batch {
+    /// An empty batch with room for `bytes` of lines.
+    pub(crate) fn with_room(bytes: usize) -> Batch {
+        Batch { bytes: Vec::with_capacity(bytes), ..Batch::default() }
+    }
+
+    /// Adds a record's line, unless the batch holds that record. `write` appends the line.
+    pub(crate) fn add(
+        &mut self,
+        id: RowId,
+        time: Second,
+        unreadable: bool,
+        late: bool,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if !self.ids.insert(id) {
+            return;
+        }
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.days.entry(time.day()).or_default().push(BatchLine { time, id, range: start..self.bytes.len() });
+        self.unreadable += u64::from(unreadable);
+        if late {
+            self.late += 1;
+            self.late_oldest = Some(self.late_oldest.map_or(time, |oldest| oldest.min(time)));
+        }
+    }
+
+    /// The bytes of all its lines.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// What one day log is known to hold.
+#[derive(Debug, Default)]
+struct OpenDay {
+    /// The number of its last object, as far as known.
+    head: u32,
+    /// Objects from 1 up to this are not read.
+    unread: u32,
+    /// No unread object holds a record from this second on.
+    read_back_to: Option<Second>,
+    /// Records before this were read and dropped again for want of room.
+    kept_from: Option<Second>,
+    /// Records after this likewise.
+    kept_until: Option<Second>,
+    /// The identities of stored records, with their times.
+    seen: HashMap<RowId, Second>,
+}
+
+/// The open day logs of one stream. Kept in memory between ticks as long as the cursor's version is the one we wrote.
+#[derive(Debug)]
+pub struct DayLogs {
+    stream: StreamId,
+    days: BTreeMap<Day, OpenDay>,
+}
+
+impl DayLogs {
+    /// Nothing known yet.
+    pub fn new(stream: StreamId) -> DayLogs {
+        DayLogs { stream, days: BTreeMap::new() }
+    }
+
+    fn log(&self, day: Day) -> DayLogId {
+        DayLogId { stream: self.stream.clone(), day }
+    }
+
+    /// Learns which records of `range` the day log holds, and returns from which second on that is now known: the range's
+    /// own start, or later when more than `seen_max` identities would have to be kept.
+    ///
+    /// Reads back from the head until an object was stored before the range: a record cannot have been stored before it happened.
+    ///
+    /// # Errors
+    /// By remedy. What was read is kept, so that a day log too long for one tick is read on in the next.
+    pub(crate) async fn open<D: DayLogStore>(
+        &mut self,
+        store: &D,
+        heads: &BTreeMap<Day, u32>,
+        day: Day,
+        range: RangeInclusive<Second>,
+        limits: &Limits<'_>,
+    ) -> Result<Second, Trouble> {
+        let from = if day == Second::EPOCH.day() { Second::EPOCH.plus(i64::MIN) } else { *range.start() }; // undated records came at any time
+        if self.days.get(&day).is_some_and(|open| !open.has_kept(from, *range.end())) {
+            self.days.remove(&day); // what was dropped is needed now
+        }
+        if !self.days.contains_key(&day) {
+            let head = match heads.get(&day) {
+                Some(head) => *head,
+                None => self.listed_head(store, day).await?,
+            };
+            self.days.insert(day, OpenDay::unread(head));
+        }
+        let log = self.log(day);
+        loop {
+            let open = self.days.entry(day).or_default();
+            let known_from = open.kept_from.map_or(from, |kept| kept.max(from));
+            if open.unread == 0 || open.read_back_to.is_some_and(|back_to| back_to <= known_from) {
+                return Ok(known_from);
+            }
+            if (limits.out_of_time)() {
+                return Err(long_day_log(&log, open));
+            }
+            for object in read_objects(store, &log, open.unread).await {
+                open.take_in(object?);
+            }
+            self.make_room(day, *range.end(), limits.seen_max);
+        }
+    }
+
+    /// Which of `ids` the opened day log holds, by reading all of it past them: for the rare day of which not even the
+    /// identities fit into memory, in a log whose walk does not go by time.
+    ///
+    /// # Errors
+    /// By remedy.
+    pub(crate) async fn stored_among<D: DayLogStore>(
+        &self,
+        store: &D,
+        day: Day,
+        ids: &HashSet<RowId>,
+        limits: &Limits<'_>,
+    ) -> Result<HashSet<RowId>, Trouble> {
+        let mut stored = HashSet::new();
+        let Some(open) = self.days.get(&day) else { return Ok(stored) };
+        let mut unread = open.head;
+        while unread > 0 {
+            if (limits.out_of_time)() {
+                return Err(long_day_log(&self.log(day), &OpenDay { head: open.head, ..OpenDay::unread(unread) }));
+            }
+            for object in read_objects(store, &self.log(day), unread).await {
+                let object = object?;
+                unread = object.number - 1;
+                stored.extend(object.records.into_iter().map(|(id, _)| id).filter(|id| ids.contains(id)));
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn listed_head<D: DayLogStore>(&self, store: &D, day: Day) -> Result<u32, Trouble> {
+        let numbers = store.list(&self.log(day)).await?;
+        match numbers.iter().zip(1..).find(|(number, expected)| **number != *expected) {
+            None => Ok(u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
+            Some((_, missing)) => Err(missing_object(&self.log(day).key(missing))),
+        }
+    }
+
+    /// Whether the record is known to be stored.
+    pub(crate) fn holds(&self, day: Day, id: &RowId) -> bool {
+        self.days.get(&day).is_some_and(|open| open.seen.contains_key(id))
+    }
+
+    /// Stores the lines of a batch that are not stored yet. Returns how many records and objects that made.
+    ///
+    /// # Errors
+    /// By remedy. Some of the lines may be stored; collecting them again stores only the others.
+    pub(crate) async fn append<D: DayLogStore>(
+        &mut self,
+        store: &D,
+        batch: &Batch,
+        appended: &mut Appended,
+    ) -> Result<(), Trouble> {
+        for (day, lines) in &batch.days {
+            let mut lines: Vec<&BatchLine> = lines.iter().collect();
+            lines.sort_unstable_by_key(|line| (line.time, line.id));
+            self.append_day(store, *day, &batch.bytes, lines, appended).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_day<D: DayLogStore>(
+        &mut self,
+        store: &D,
+        day: Day,
+        bytes: &[u8],
+        mut lines: Vec<&BatchLine>,
+        appended: &mut Appended,
+    ) -> Result<(), Trouble> {
+        let log = self.log(day);
+        let open = self.days.entry(day).or_default();
+        lines.retain(|line| !open.seen.contains_key(&line.id));
+        for _ in 0..ATTEMPTS_MAX {
+            if lines.is_empty() {
+                return Ok(());
+            }
+            let key = log.key(open.head + 1);
+            let object = encode(lines.iter().map(|line| &bytes[line.range.clone()]));
+            let object_bytes = object.len() as u64;
+            match store.create(&key, object).await? {
+                Created::Yes => {
+                    open.head += 1;
+                    open.seen.extend(lines.iter().map(|line| (line.id, line.time)));
+                    appended.records += lines.len() as u64;
+                    appended.objects += 1;
+                    appended.bytes += object_bytes;
+                    appended.newest = appended.newest.max(lines.last().map(|line| line.time));
+                    return Ok(());
+                }
+                Created::Busy => {}
+                // Another invocation wrote it, or we did and the reply was lost: learn what it holds.
+                Created::Exists => {
+                    let object = read_object(store, key).await?;
+                    let held: HashSet<RowId> = object.records.iter().map(|(id, _)| *id).collect();
+                    lines.retain(|line| !held.contains(&line.id));
+                    open.take_in(object);
+                }
+            }
+        }
+        let message =
+            format!("appending to day log `{}`: {ATTEMPTS_MAX} attempts in a row met another writer", log.prefix());
+        Err(Trouble::ours(
+            Remedy::TryLater,
+            "busy_day_log",
+            message,
+            "the next tick tries again; see that only one deployment writes to this bucket",
+        ))
+    }
+
+    /// The numbers of the last objects of open day logs.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (Day, u32)> + '_ {
+        self.days.iter().map(|(day, open)| (*day, open.head))
+    }
+
+    /// Keeps at most `seen_max` identities: other days' go first, then those after `until`, then the oldest.
+    pub(crate) fn make_room(&mut self, day: Day, until: Second, seen_max: usize) {
+        if self.seen_count() <= seen_max {
+            return;
+        }
+        for (_, open) in self.days.iter_mut().filter(|(other, _)| **other != day) {
+            *open = OpenDay::unread(open.head);
+        }
+        if let Some(open) = self.days.get_mut(&day) {
+            open.make_room(until, seen_max);
+        }
+    }
+
+    /// The identities kept in memory.
+    pub(crate) fn seen_count(&self) -> usize {
+        self.days.values().map(|open| open.seen.len()).sum()
+    }
+
+    /// Forgets what day logs hold, but not how many objects they have.
+    pub(crate) fn forget_seen(&mut self) {
+        self.days.values_mut().for_each(|open| *open = OpenDay::unread(open.head));
+    }
+
+    /// Forgets the day logs of days before `second`.
+    pub(crate) fn forget_before(&mut self, second: Second) {
+        self.days.retain(|day, _| day.end() >= second);
+    }
+}
+
+/// What a tick may use of memory and time.
+pub struct Limits<'a> {
+    /// Bytes of lines after which a batch is stored.
+    pub batch_bytes: usize,
+    /// Identities of stored records kept in memory for one stream.
+    pub seen_max: usize,
+    /// Calls to Slack for one stream; `None`: what its log type allows.
+    pub calls_max: Option<u32>,
+    /// Whether it is time to stop.
+    pub out_of_time: &'a dyn Fn() -> bool,
+}
+
+/// What an append came to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Appended {
+    /// Records stored.
+    pub records: u64,
+    /// Objects created.
+    pub objects: u64,
+    /// Their bytes, compressed.
+    pub bytes: u64,
+    /// The newest record's time.
+    pub newest: Option<Second>,
+}
+
+struct ReadObject {
+    number: u32,
+    last_modified: Second,
+    records: Vec<(RowId, Second)>,
+}
+
+/// The objects from `unread` downwards, as many as are read at once.
+async fn read_objects<D: DayLogStore>(store: &D, log: &DayLogId, unread: u32) -> Vec<Result<ReadObject, Trouble>> {
+    let lowest = unread.saturating_sub(READS_AT_ONCE - 1).max(1);
+    join_all((lowest..=unread).rev().map(|number| read_object(store, log.key(number)))).await
+}
+
+async fn read_object<D: DayLogStore>(store: &D, key: ObjectKey) -> Result<ReadObject, Trouble> {
+    let object = store.read(&key).await?.ok_or_else(|| missing_object(&key))?;
+    let mut records = Vec::new();
+    decode(&key, &object.bytes, |id, time| records.push((id, time)))?;
+    Ok(ReadObject { number: key.number, last_modified: Second::of(object.last_modified), records })
+}
+
+impl OpenDay {
+    fn unread(head: u32) -> OpenDay {
+        OpenDay { head, unread: head, ..OpenDay::default() }
+    }
+
+    fn has_kept(&self, from: Second, until: Second) -> bool {
+        self.kept_from.is_none_or(|kept| kept <= from) && self.kept_until.is_none_or(|kept| kept >= until)
+    }
+
+    fn take_in(&mut self, object: ReadObject) {
+        let (from, until) = (self.kept_from, self.kept_until);
+        let kept = |time: Second| from.is_none_or(|from| time >= from) && until.is_none_or(|until| time <= until);
+        self.seen.extend(object.records.into_iter().filter(|(_, time)| kept(*time)));
+        if object.number > self.head {
+            self.head = object.number; // found by an append; what lies below is as unread as before
+        } else if object.number == self.unread {
+            self.unread -= 1;
+            self.read_back_to = Some(object.last_modified.plus(CLOCK_SKEW_SECONDS));
+        }
+    }
+
+    /// Drops what comes after `until`, then whole seconds from the oldest on, until half of the room is free.
+    fn make_room(&mut self, until: Second, seen_max: usize) {
+        self.seen.retain(|_, time| *time <= until);
+        self.kept_until = Some(self.kept_until.map_or(until, |kept| kept.min(until)));
+        if self.seen.len() > seen_max {
+            let mut times: Vec<Second> = self.seen.values().copied().collect();
+            let keep = seen_max.div_ceil(2).min(times.len() - 1);
+            let index = times.len() - 1 - keep;
+            let kept_from = times.select_nth_unstable(index).1.plus(1);
+            self.seen.retain(|_, time| *time >= kept_from);
+            self.kept_from = self.kept_from.max(Some(kept_from));
+        }
+        self.seen.shrink_to_fit();
+    }
+}
+
+fn missing_object(key: &ObjectKey) -> Trouble {
+    Trouble::ours(
+        Remedy::Investigate,
+        "missing_object",
+        format!("reading back the day log: object `{key}` is missing, though later ones are there"),
+        "restore the object from its versions or a copy: what it held cannot be told from what was never collected",
+    )
+}
+
+fn long_day_log(log: &DayLogId, open: &OpenDay) -> Trouble {
+    Trouble::ours(
+        Remedy::TryLater,
+        "long_day_log",
+        format!(
+            "reading back day log `{}`: time ran out with {} of {} objects still unread",
+            log.prefix(),
+            open.unread,
+            open.head
+        ),
+        "the next tick reads on; if it stays, give the poller more memory, which brings more CPU",
+    )
+}

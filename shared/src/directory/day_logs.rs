@@ -1,0 +1,78 @@
+//! Day logs in a directory: files of the names that the objects would have in S3, each created once and never changed.
+
+use std::fs;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::file;
+use crate::object::{DayLogId, Listed, ObjectKey};
+use crate::ports::{Created, DayLogStore, StoredObject};
+use crate::trouble::{Remedy, Trouble};
+
+/// Day logs under a directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryDayLogs {
+    root: PathBuf,
+}
+
+impl DirectoryDayLogs {
+    /// Day logs under `root`, which is made when the first object is.
+    pub fn new(root: impl Into<PathBuf>) -> DirectoryDayLogs {
+        DirectoryDayLogs { root: root.into() }
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+}
+
+impl DayLogStore for DirectoryDayLogs {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+        let path = self.path(&key.to_string());
+        match file::create(&self.root, &path, &bytes) {
+            Ok(true) => Ok(Created::Yes),
+            Ok(false) => Ok(Created::Exists),
+            Err(error) => Err(file::trouble("creating", &path, error)),
+        }
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+        let path = self.path(&key.to_string());
+        let failed = |error| file::trouble("reading", &path, error);
+        let Some(bytes) = file::read(&path).map_err(failed)? else { return Ok(None) };
+        // A file is never written to after it has its name, so the time is that of the bytes.
+        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).map_err(failed)?;
+        let last_modified = Timestamp::try_from(modified).unwrap_or(Timestamp::MIN); // before the year -9999 is long ago as well
+        Ok(Some(StoredObject { bytes, last_modified }))
+    }
+
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
+        let prefix = log.prefix();
+        let (day, name_prefix) = prefix.rsplit_once('/').unwrap_or(("", &prefix));
+        let directory = self.path(day);
+        let mut numbers = Vec::new();
+        for name in file::names(&directory).map_err(|error| file::trouble("listing", &directory, error))? {
+            let name = name.to_string_lossy();
+            if !name.starts_with(name_prefix) {
+                continue;
+            }
+            match log.read_key(&format!("{day}/{name}")) {
+                Listed::Ours(number) => numbers.push(number),
+                Listed::AnotherSource => {}
+                Listed::Foreign => return Err(foreign(&directory.join(&*name))),
+            }
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+}
+
+fn foreign(path: &std::path::Path) -> Trouble {
+    Trouble::ours(
+        Remedy::Investigate,
+        "foreign_object",
+        format!("listing a day log: `{}` is not a file that slacktrail writes", path.display()),
+        "move it away: a day log is read as a whole, and what does not belong there cannot be read",
+    )
+}

@@ -1,0 +1,147 @@
+//! Sources and cursors in a directory: a file each, replaced as a whole.
+//!
+//! | file under `.slacktrail` | content |
+//! |---|---|
+//! | `sources/<source id>.json` | the source |
+//! | `cursors/<source id>.<log type>.json` | `{"version":1,"cursor":{...}}` |
+//! | `lock` | nothing: who replaces a cursor holds it meanwhile |
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::file;
+use crate::cursor::Cursor;
+use crate::ports::{Deployment, DeploymentStore, Replaced, Version};
+use crate::source::{Source, StreamId};
+use crate::trouble::Trouble;
+
+/// The directory of state. Its name keeps it out of listings and of most tools that read a whole tree.
+const STATE: &str = ".slacktrail";
+
+/// Sources and cursors under a directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryDeployment {
+    root: PathBuf,
+}
+
+/// A cursor with its version, as a file holds them.
+#[derive(Serialize, Deserialize)]
+struct Versioned {
+    version: u64,
+    cursor: Box<RawValue>,
+}
+
+/// A file: its name before `.json`, and its text.
+type Stored = (String, Result<String, Trouble>);
+
+impl DirectoryDeployment {
+    /// Sources and cursors under `root`, beside the day logs.
+    pub fn new(root: impl Into<PathBuf>) -> DirectoryDeployment {
+        DirectoryDeployment { root: root.into() }
+    }
+
+    fn state(&self, kind: &str) -> PathBuf {
+        self.root.join(STATE).join(kind)
+    }
+
+    fn cursor_path(&self, stream: &StreamId) -> PathBuf {
+        self.state("cursors").join(format!("{}.{}.json", stream.source, stream.log))
+    }
+
+    /// Waits for other processes that replace a cursor here, which take milliseconds. The operating system lets go of the
+    /// lock with the file, also when its holder is killed.
+    fn lock(&self) -> io::Result<File> {
+        let state = self.root.join(STATE);
+        file::make_directory(&self.root, &state)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(state.join("lock"))?;
+        lock.lock()?;
+        Ok(lock)
+    }
+
+    fn files(&self, kind: &str) -> Result<Vec<Stored>, Trouble> {
+        let directory = self.state(kind);
+        let names = file::names(&directory).map_err(|error| file::trouble("listing", &directory, error))?;
+        let stems = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json"));
+        Ok(stems.map(|stem| (stem.to_owned(), read_text(&directory.join(format!("{stem}.json"))))).collect())
+    }
+}
+
+impl DeploymentStore for DirectoryDeployment {
+    async fn load(&self) -> Result<Deployment, Trouble> {
+        let mut deployment = Deployment::default();
+        for (stem, text) in self.files("sources")? {
+            let Ok(id) = stem.parse() else { continue }; // not a file of ours
+            match text {
+                Ok(text) => deployment.take_source(id, &text),
+                Err(trouble) => drop(deployment.sources.insert(id, Err(trouble))),
+            }
+        }
+        for (stem, text) in self.files("cursors")? {
+            let Some(stream) = stem
+                .split_once('.')
+                .and_then(|(source, log)| Some(StreamId { source: source.parse().ok()?, log: log.parse().ok()? }))
+            else {
+                continue; // not a file of ours
+            };
+            match text {
+                Ok(text) => {
+                    let versioned = Versioned::parse(&text);
+                    let version = versioned.as_ref().map(|versioned| Version(versioned.version));
+                    deployment.take_cursor(
+                        stream,
+                        version,
+                        versioned.as_ref().map_or("", |versioned| versioned.cursor.get()),
+                    );
+                }
+                Err(trouble) => drop(deployment.cursors.insert(stream, (Version(0), Err(trouble)))),
+            }
+        }
+        Ok(deployment)
+    }
+
+    async fn replace_cursor(
+        &self,
+        stream: &StreamId,
+        expected: Option<Version>,
+        cursor: &Cursor,
+    ) -> Result<Replaced, Trouble> {
+        let path = self.cursor_path(stream);
+        let failed = |error| file::trouble("replacing", &path, error);
+        let _lock = self.lock().map_err(failed)?;
+        // What has no version that can be read is no version that anybody expects.
+        let stored = file::read(&path)
+            .map_err(failed)?
+            .map(|bytes| Versioned::parse(&String::from_utf8_lossy(&bytes)).map(|it| Version(it.version)));
+        if stored != expected.map(Some) {
+            return Ok(Replaced::Changed);
+        }
+        let next = Version(expected.map_or(0, |version| version.0) + 1);
+        let cursor = RawValue::from_string(cursor.encode()).expect("a cursor's text is JSON");
+        let text =
+            serde_json::to_string(&Versioned { version: next.0, cursor }).expect("an object of JSON values is JSON");
+        file::replace(&self.root, &path, text.as_bytes()).map_err(failed)?;
+        Ok(Replaced::Yes(next))
+    }
+
+    async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
+        let path = self.state("sources").join(format!("{}.json", source.id));
+        let text = serde_json::to_string(source).expect("a source holds only text and numbers");
+        file::replace(&self.root, &path, text.as_bytes()).map_err(|error| file::trouble("writing", &path, error))
+    }
+}
+
+impl Versioned {
+    fn parse(text: &str) -> Option<Versioned> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// A file's text. One that was removed since it was listed is empty, which no source and no cursor is.
+fn read_text(path: &Path) -> Result<String, Trouble> {
+    let bytes = file::read(path).map_err(|error| file::trouble("reading", path, error))?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,256 @@
+//! Slack over HTTPS: one call, once, in bounded time. It retries nothing and follows nothing: the next tick is the retry.
+#![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::header::{AsHeaderName, CONTENT_TYPE, DATE, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response, Url};
+
+use crate::ports::Slack;
+use crate::secret::Token;
+use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
+use crate::slack::{Family, Reply, Request};
+use crate::source::Source;
+use crate::time::parse_http_date;
+use crate::trouble::{Remedy, Trouble};
+
+/// GovSlack's web methods (docs.slack.dev, GovSlack).
+const GOV_API_URL: &str = "https://slack-gov.com/api/";
+/// GovSlack's audit logs. Unconfirmed: Slack documents the host of the web methods only, and this follows its pattern. Where
+/// it is wrong every audit call fails and says so; `SLACK_AUDIT_URL` then names the right one.
+const GOV_AUDIT_URL: &str = "https://api.slack-gov.com/audit/v1/";
+
+/// Beyond this there is no connection.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// From the first byte sent to the last received; beyond, the call has failed. A page of 1000 records takes about a second.
+const CALL_MAX: Duration = Duration::from_secs(20);
+/// An unused connection is closed after this. It is less than the minute between two ticks on purpose: a function is frozen
+/// in between, the other end hangs up meanwhile, and a call on such a connection is a tick lost.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// A reply may be this long, decompressed. A page of 1000 audit records is below 1 MB; beyond this the call has failed.
+pub const REPLY_BYTES_MAX: usize = 64 << 20;
+
+/// Slack, by way of one pool of connections.
+#[derive(Clone, Debug)]
+pub struct SlackHttp {
+    client: Client,
+    api: Url,
+    audit: Url,
+}
+
+impl SlackHttp {
+    /// Takes the base URLs of Slack's two families of methods; a missing `/` at their end is added.
+    ///
+    /// # Errors
+    /// [`Remedy::Reconfigure`], naming every variable whose URL is not `https`, or `http` to this machine itself.
+    pub fn new(api_url: &str, audit_url: &str) -> Result<SlackHttp, Trouble> {
+        let (api, audit) = match (base_url(api_url), base_url(audit_url)) {
+            (Ok(api), Ok(audit)) => (api, audit),
+            (api, audit) => return Err(bad_urls([("SLACK_API_URL", api.err()), ("SLACK_AUDIT_URL", audit.err())])),
+        };
+        let mut client = Client::builder()
+            .user_agent(concat!("slacktrail/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_MAX)
+            .timeout(CALL_MAX)
+            .pool_idle_timeout(IDLE_MAX)
+            .redirect(Policy::none()); // a redirect would take the token to whomever it names
+        if api.scheme() == "http" || audit.scheme() == "http" {
+            client = client.no_proxy(); // plain HTTP is for this machine only, and a proxy would read the token
+        }
+        let client = client.build().map_err(no_client)?;
+        Ok(SlackHttp { client, api, audit })
+    }
+
+    /// Where a call goes. A source on GovSlack has hosts of its own, unless the URLs were set to something else.
+    fn url(&self, source: &Source, request: &Request) -> Url {
+        let (base, default, gov) = match request.family {
+            Family::Web => (&self.api, SLACK_API_URL, GOV_API_URL),
+            Family::Audit => (&self.audit, SLACK_AUDIT_URL, GOV_AUDIT_URL),
+        };
+        let base = if source.gov && base.as_str() == default { gov } else { base.as_str() };
+        let mut url = Url::parse(base).expect("a URL that was parsed before, or a constant that a test parses");
+        url.set_path(&format!("{}{}", url.path(), request.method));
+        url
+    }
+
+    fn prepare(&self, mut url: Url, request: &Request, token: &Token) -> RequestBuilder {
+        // Slack's page cursors end in `=`, which a query must not hold unencoded; a form is encoded in the same way.
+        if !request.arguments.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.arguments);
+        }
+        let call = if request.post {
+            let form = url.query().unwrap_or_default().to_owned();
+            url.set_query(None);
+            self.client.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+        } else {
+            self.client.get(url)
+        };
+        call.bearer_auth(token.reveal())
+    }
+}
+
+impl Slack for SlackHttp {
+    async fn call(&self, source: &Source, request: &Request, token: &Token) -> Result<Reply, Trouble> {
+        let url = self.url(source, request);
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let response =
+            self.prepare(url, request, token).send().await.map_err(|error| unreachable(request, &host, error))?;
+        Ok(Reply {
+            status: response.status().as_u16(),
+            retry_after: header(&response, RETRY_AFTER),
+            date: header(&response, DATE).and_then(|text| parse_http_date(&text)),
+            body: body(response, request, &host).await?,
+        })
+    }
+}
+
+fn header(response: &Response, name: impl AsHeaderName) -> Option<String> {
+    response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+async fn body(mut response: Response, request: &Request, host: &str) -> Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut_off(request, host, error))? {
+        if body.len() + chunk.len() > REPLY_BYTES_MAX {
+            return Err(Trouble::slack(
+                Remedy::TryLater,
+                "reply_too_large",
+                format!("`{host}` answered `{}` with more than {} MiB", request.method, REPLY_BYTES_MAX >> 20),
+                "the next tick asks again; if it stays, please report it with this line",
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A base URL, or what is wrong with it. The text itself is not repeated: somebody may have put a secret there.
+fn base_url(text: &str) -> Result<Url, String> {
+    let mut url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err("would send the token unencrypted: plain `http` is for loopback hosts only".to_owned()),
+        _ => return Err("does not begin with `https://`".to_owned()),
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("may hold a host and a path only".to_owned());
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn bad_urls(variables: [(&str, Option<String>); 2]) -> Trouble {
+    let wrong: Vec<String> =
+        variables.into_iter().filter_map(|(name, wrong)| Some(format!("`{name}` {}", wrong?))).collect();
+    let hint = format!("leave it unset for Slack itself, or set a URL such as `{SLACK_API_URL}`");
+    Trouble::ours(Remedy::Reconfigure, "bad_url", wrong.join("; "), hint)
+}
+
+fn no_client(error: reqwest::Error) -> Trouble {
+    Trouble::ours(
+        Remedy::Reconfigure,
+        "no_tls",
+        "preparing to speak TLS failed",
+        "install the system's certificates (the package `ca-certificates`), and see what `HTTPS_PROXY` says if it is set",
+    )
+    .because(error.without_url())
+}
+
+/// No reply began. Whether Slack counted the call is unknown; every call only reads, so that does no harm.
+fn unreachable(request: &Request, host: &str, error: reqwest::Error) -> Trouble {
+    let what = match (error.is_timeout(), error.is_connect()) {
+        (true, _) => format!("did not answer within {} seconds", CALL_MAX.as_secs()),
+        (_, true) => "cannot be connected to".to_owned(),
+        _ => "broke off the connection".to_owned(),
+    };
+    Trouble::slack(
+        Remedy::TryLater,
+        "unreachable",
+        format!("calling `{}`: `{host}` {what}", request.method),
+        format!("the next tick asks again; if it stays, see whether a firewall or proxy lets `{host}` through"),
+    )
+    .because(error.without_url()) // the query holds the page cursor, and nobody needs it in a log line
+}
+
+fn cut_off(request: &Request, host: &str, error: reqwest::Error) -> Trouble {
+    Trouble::slack(
+        Remedy::TryLater,
+        "reply_cut_off",
+        format!("calling `{}`: the reply of `{host}` broke off", request.method),
+        "the next tick asks again",
+    )
+    .because(error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Plan;
+    use crate::time::Second;
+
+    fn url(slack: &SlackHttp, gov: bool, request: &Request) -> String {
+        let source = Source {
+            id: "acme".parse().unwrap(),
+            label: "Acme".to_owned(),
+            plan: Plan::Enterprise,
+            logs: Vec::new(),
+            since: Second::EPOCH,
+            organisation: true,
+            gov,
+            paused: false,
+            connected_at: Second::EPOCH,
+        };
+        slack.url(&source, request).into()
+    }
+
+    #[test]
+    fn each_family_has_its_host_and_govslack_has_its_own_unless_the_urls_were_set() {
+        let (web, audit) = (Request::auth_test(), Request::audit_logs(Second::EPOCH, Second::EPOCH, None));
+        let slack = SlackHttp::new(SLACK_API_URL, SLACK_AUDIT_URL).unwrap();
+        assert_eq!(url(&slack, false, &web), "https://slack.com/api/auth.test");
+        assert_eq!(url(&slack, false, &audit), "https://api.slack.com/audit/v1/logs");
+        assert_eq!(url(&slack, true, &web), "https://slack-gov.com/api/auth.test");
+        assert_eq!(url(&slack, true, &audit), "https://api.slack-gov.com/audit/v1/logs");
+        let set = SlackHttp::new("http://127.0.0.1:1/api", SLACK_AUDIT_URL).unwrap();
+        assert_eq!(url(&set, true, &web), "http://127.0.0.1:1/api/auth.test");
+        assert_eq!(url(&set, true, &audit), "https://api.slack-gov.com/audit/v1/logs");
+    }
+
+    #[test]
+    fn a_base_url_is_https_or_loopback_and_every_wrong_one_is_named() {
+        for right in
+            ["https://proxy.example/slack", "http://localhost:8080", "http://[::1]:1/", "http://127.0.0.1/api/"]
+        {
+            assert!(SlackHttp::new(right, right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "",
+            "slack.com",
+            "ftp://slack.com/",
+            "http://slack.com/api/",
+            "https://u:xoxp-1@slack.com/",
+            "https://slack.com/?a=xoxp-1",
+        ] {
+            let trouble = SlackHttp::new(wrong, wrong).unwrap_err();
+            assert!(
+                trouble.message.contains("`SLACK_API_URL`") && trouble.message.contains("`SLACK_AUDIT_URL`"),
+                "{trouble}"
+            );
+            assert_eq!(trouble.remedy, Remedy::Reconfigure);
+            assert!(!format!("{trouble:?}").contains("xoxp-1"), "{trouble:?}");
+        }
+        let one = SlackHttp::new(SLACK_API_URL, "http://slack.com/").unwrap_err();
+        assert!(!one.message.contains("SLACK_API_URL"), "{one}");
+    }
+}

@@ -1,0 +1,41 @@
+//! The core of slacktrail: it decides, and does nothing.
+//!
+//! What to ask Slack next, what a reply means, which records are new, what an object's key and bytes are, what the next
+//! cursor is: all of it is computed here from arguments. `now` is an argument too. Nothing outside the three adapter
+//! modules at the end names an AWS type, an HTTP client, a clock, the environment or a file system, and a lint holds that.
+//!
+//! Read in this order:
+//! - [`source`] and [`time`]: the words.
+//! - [`record`], [`line`], [`object`]: from a row of a page to the bytes of an object.
+//! - [`slack`]: requests, replies, and what each error means.
+//! - [`cursor`] and [`walk`]: what is still to collect, and how each log is walked.
+//! - [`day_log`]: the only way to write.
+//! - [`collect`] and [`tick`]: one tick of one stream, one tick of all.
+#![deny(clippy::disallowed_methods)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
+
+pub mod collect;
+pub mod cursor;
+pub mod day_log;
+pub mod health;
+pub mod line;
+pub mod object;
+pub mod ports;
+pub mod record;
+pub mod secret;
+pub mod settings;
+pub mod slack;
+pub mod source;
+pub mod tick;
+pub mod time;
+pub mod trouble;
+pub mod walk;
+
+mod fields;
+
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "directory")]
+pub mod directory;
+#[cfg(feature = "http")]
+pub mod http;

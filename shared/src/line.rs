@@ -1,0 +1,170 @@
+//! A line: Slack's object with our fields appended before its last brace, and the way back from a stored line.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use crate::record::{Record, RowId};
+use crate::source::{LogType, Source};
+use crate::time::{Second, athena_time, parse_athena_time};
+
+/// Writes the lines of one stream in one tick.
+#[derive(Debug)]
+pub struct LineWriter {
+    before_id: String,
+    after_time: String,
+}
+
+impl LineWriter {
+    /// A writer of `source`'s lines that are collected at `now`.
+    pub fn new(source: &Source, log: LogType, now: Timestamp) -> LineWriter {
+        LineWriter {
+            before_id: before_id(log),
+            after_time: format!(
+                r#"","p_parse_time":"{}","p_source_id":"{}","p_source_label":{}"#,
+                athena_time(now),
+                source.id,
+                serde_json::Value::from(source.label.as_str()),
+            ),
+        }
+    }
+
+    /// Appends a record's line to `out`, its line break included. `id` is the record's identity, occurrence number and all.
+    pub fn write(&self, record: &Record<'_>, id: RowId, out: &mut Vec<u8>) {
+        let json = record.json.as_bytes();
+        match json.strip_suffix(b"}").filter(|_| json.starts_with(b"{")) {
+            Some(open) => {
+                out.extend_from_slice(open);
+                if open[1..].iter().any(|byte| !byte.is_ascii_whitespace()) {
+                    out.push(b',');
+                }
+            }
+            // A row that is no object cannot take our fields, so it becomes the value of one.
+            None => {
+                out.extend_from_slice(br#"{"p_row":"#);
+                out.extend_from_slice(json);
+                out.push(b',');
+            }
+        }
+        out.extend_from_slice(self.before_id.as_bytes());
+        out.extend_from_slice(id.to_string().as_bytes());
+        out.extend_from_slice(BETWEEN);
+        out.extend_from_slice(athena_time(record.kept_at().instant()).as_bytes());
+        out.extend_from_slice(self.after_time.as_bytes());
+        if let Some(workspace) = record.workspace {
+            write_member(b"p_workspace_id", &workspace, out);
+        }
+        write_values(b"p_any_ip_addresses", &record.fields.ip_addresses, out);
+        write_values(b"p_any_emails", &record.fields.emails, out);
+        write_values(b"p_any_usernames", &record.fields.usernames, out);
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+const BETWEEN: &[u8] = br#"","p_event_time":""#;
+
+fn before_id(log: LogType) -> String {
+    format!(r#""p_log_type":"{}","p_row_id":""#, log.customary_name())
+}
+
+fn write_member(key: &[u8], value: &impl serde::Serialize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(key);
+    out.extend_from_slice(b"\":");
+    serde_json::to_writer(out, value).expect("strings always serialize into memory");
+}
+
+fn write_values(key: &[u8], values: &[Cow<'_, str>], out: &mut Vec<u8>) {
+    if !values.is_empty() {
+        let mut distinct: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        write_member(key, &distinct, out);
+    }
+}
+
+/// The identity and the time of a stored line, or `None` when it is no line that a [`LineWriter`] of this log wrote.
+///
+/// Our fields come last and a quote inside a JSON string is always escaped, so the last `"p_log_type":"` is ours whatever
+/// Slack's part or a source's label holds.
+pub fn read_line(log: LogType, line: &[u8]) -> Option<(RowId, Second)> {
+    let start = memchr::memmem::rfind(line, br#""p_log_type":""#)?;
+    let tail = line[start..].strip_prefix(before_id(log).as_bytes())?;
+    let (id, tail) = tail.split_at_checked(32)?;
+    let (time, tail) = tail.strip_prefix(BETWEEN)?.split_at_checked(23)?;
+    if !(tail.starts_with(br#"","p_parse_time":""#) && tail.ends_with(b"}")) {
+        return None;
+    }
+    let id = std::str::from_utf8(id).ok()?.parse().ok()?;
+    Some((id, parse_athena_time(std::str::from_utf8(time).ok()?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::source::Plan;
+
+    fn line_of(log: LogType, workspace: Option<&str>, json: &str) -> String {
+        let source = Source {
+            id: "acme".parse().unwrap(),
+            label: r#"Acme "p_log_type":"x" GmbH"#.to_owned(),
+            plan: Plan::Enterprise,
+            logs: vec![log],
+            since: Second::EPOCH,
+            organisation: false,
+            gov: false,
+            paused: false,
+            connected_at: Second::EPOCH,
+        };
+        let row = RawValue::from_string(json.to_owned()).unwrap();
+        let record = Record::read(log, workspace, &row);
+        let mut out = Vec::new();
+        LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap()).write(&record, record.id, &mut out);
+        let line = String::from_utf8(out).unwrap();
+        let read = read_line(log, line.trim_end().as_bytes());
+        assert_eq!(read, Some((record.id, record.kept_at())), "{line}");
+        serde_json::from_str::<serde_json::Value>(&line).unwrap();
+        line
+    }
+
+    #[test]
+    fn a_line_is_slacks_bytes_then_our_fields() {
+        let json = r#"{"id":"a", "id":"a","date_create":1795332821,"big":123456789012345678901234567890,"n":1.50,"u":{"user":{"name":"b"},"users":[{"email":"z@x"},{"email":"a@x"},{"email":"a@x"}]}}"#;
+        let line = line_of(LogType::Audit, None, json);
+        let ours = line.strip_prefix(json.strip_suffix('}').unwrap()).unwrap();
+        assert!(ours.starts_with(r#","p_log_type":"Slack.AuditLogs","p_row_id":""#), "{ours}");
+        assert!(
+            ours.ends_with(
+                r#"","p_event_time":"2026-11-22 07:33:41.000","p_parse_time":"2026-11-22 07:34:00.250","p_source_id":"acme","p_source_label":"Acme \"p_log_type\":\"x\" GmbH","p_any_emails":["a@x","z@x"],"p_any_usernames":["b"]}
+"#
+            ),
+            "{ours}"
+        );
+    }
+
+    #[test]
+    fn a_row_that_is_empty_or_no_object_still_makes_a_line() {
+        assert!(line_of(LogType::Audit, None, "{ }").starts_with(r#"{ "p_log_type""#));
+        assert!(line_of(LogType::Audit, None, "null").starts_with(r#"{"p_row":null,"p_log_type""#));
+        assert!(
+            line_of(LogType::Audit, None, r#"{"p_log_type":"Slack.AuditLogs","p_row_id":"x"}"#).contains("1970-01-01")
+        );
+    }
+
+    #[test]
+    fn a_row_read_from_one_workspace_of_an_organisation_says_which() {
+        assert!(line_of(LogType::Integration, Some("T1"), r#"{"date":"5"}"#).contains(r#","p_workspace_id":"T1""#));
+    }
+
+    #[test]
+    fn a_line_that_we_did_not_write_is_not_read() {
+        let line = line_of(LogType::Audit, None, r#"{"id":"a","date_create":5}"#);
+        for wrong in
+            ["", "{}", r#"{"p_log_type":"Slack.AuditLogs"}"#, &line[..line.len() - 5], &line.replace("Audit", "Access")]
+        {
+            assert_eq!(read_line(LogType::Audit, wrong.trim_end().as_bytes()), None, "{wrong}");
+        }
+    }
+}

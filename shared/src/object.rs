@@ -1,0 +1,175 @@
+//! An object: one gzip file of a day log, by its key and its bytes.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Write};
+
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Compression, GzBuilder};
+
+use crate::line::read_line;
+use crate::record::RowId;
+use crate::source::{LogType, SourceId, StreamId};
+use crate::time::{Day, Second};
+use crate::trouble::{Remedy, Trouble};
+
+/// The level of gzip, from 1 to 9: chosen by `make bench`, see docs/design.md.
+pub const GZIP_LEVEL: u32 = 4;
+
+/// A line that is read back may be this long at most, 64 MiB: far beyond any record of Slack's.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+
+/// One stream's records of one UTC day: the objects 1, 2, 3 ... under one prefix.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DayLogId {
+    /// Whose log, and which.
+    pub stream: StreamId,
+    /// The day.
+    pub day: Day,
+}
+
+impl DayLogId {
+    /// What the keys of the day log's objects begin with. Other sources' keys may begin with it too: `acme` and `acme-2`.
+    pub fn prefix(&self) -> String {
+        format!("{}/{}/{}-", self.stream.log, self.day, self.stream.source)
+    }
+
+    /// The key of object `number`.
+    pub fn key(&self, number: u32) -> ObjectKey {
+        ObjectKey { log: self.clone(), number }
+    }
+
+    /// Whose a listed key is that begins with our [`prefix`](Self::prefix).
+    pub fn read_key(&self, key: &str) -> Listed {
+        let name = key.strip_prefix(&self.prefix()).and_then(|rest| rest.strip_suffix(".json.gz"));
+        let Some((before, digits)) = name.map(|name| name.rsplit_once('-').unwrap_or(("", name))) else {
+            return Listed::Foreign;
+        };
+        let number = digits.parse().ok().filter(|number: &u32| *number > 0 && format!("{number:06}") == digits);
+        let others = || format!("{}-{before}", self.stream.source).parse::<SourceId>().is_ok();
+        match number {
+            Some(number) if name == Some(digits) => Listed::Ours(number),
+            Some(_) if others() => Listed::AnotherSource,
+            _ => Listed::Foreign,
+        }
+    }
+}
+
+/// Whose a listed key is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Listed {
+    /// The day log's object of this number.
+    Ours(u32),
+    /// An object of a source whose id begins as ours does.
+    AnotherSource,
+    /// Nothing that slacktrail writes.
+    Foreign,
+}
+
+/// An object's key, as in `audit/2026/11/22/acme-000042.json.gz`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ObjectKey {
+    /// The day log that it belongs to.
+    pub log: DayLogId,
+    /// Its number, from 1.
+    pub number: u32,
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:06}.json.gz", self.log.prefix(), self.number)
+    }
+}
+
+/// The bytes of an object that holds these lines, each with its line break. The same lines always make the same bytes.
+pub fn encode<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut gzip = GzBuilder::new().write(Vec::new(), Compression::new(GZIP_LEVEL));
+    for line in lines {
+        gzip.write_all(line).expect("memory takes every write");
+    }
+    gzip.finish().expect("memory takes every write")
+}
+
+/// Gives the identity and time of each line of a stored object to `take`, one line in memory at a time.
+///
+/// # Errors
+/// [`Remedy::Investigate`], naming the key, when the bytes are not an object that we wrote.
+pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Trouble> {
+    let log: LogType = key.log.stream.log;
+    let mut reader = BufReader::with_capacity(64 << 10, MultiGzDecoder::new(bytes));
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = io::Read::take(&mut reader, LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        match read {
+            Ok(0) if number > 1 => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return Err(not_ours(key, "its gzip is damaged").because(error)),
+        }
+        let read = line
+            .strip_suffix(b"\n")
+            .and_then(|line| read_line(log, line))
+            .filter(|(_, time)| time.day() == key.log.day);
+        let Some((id, time)) = read else {
+            return Err(not_ours(key, &format!("line {number} is not one that slacktrail wrote there")));
+        };
+        take(id, time);
+    }
+    Ok(())
+}
+
+fn not_ours(key: &ObjectKey, what: &str) -> Trouble {
+    Trouble::ours(
+        Remedy::Investigate,
+        "unreadable_object",
+        format!("reading back object `{key}`: {what}"),
+        "an archive that cannot be read back cannot be added to; restore the object's first version, or move it away if it is not slacktrail's",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(source: &str) -> DayLogId {
+        let stream = StreamId { source: source.parse().unwrap(), log: LogType::Audit };
+        DayLogId { stream, day: "2026/11/22".parse().unwrap() }
+    }
+
+    #[test]
+    fn a_key_says_log_type_day_source_and_number() {
+        assert_eq!(log("acme").key(42).to_string(), "audit/2026/11/22/acme-000042.json.gz");
+        assert_eq!(log("acme").key(1_234_567).to_string(), "audit/2026/11/22/acme-1234567.json.gz");
+    }
+
+    #[test]
+    fn a_listed_key_is_ours_anothers_or_foreign() {
+        let day = |name: &str| log("acme").read_key(&format!("audit/2026/11/22/{name}"));
+        assert_eq!(day("acme-000042.json.gz"), Listed::Ours(42));
+        assert_eq!(day("acme-1234567.json.gz"), Listed::Ours(1_234_567));
+        assert_eq!(day("acme-2-000042.json.gz"), Listed::AnotherSource);
+        assert_eq!(day("acme-000042-000001.json.gz"), Listed::AnotherSource);
+        for foreign in [
+            "acme-42.json.gz",
+            "acme-0000042.json.gz",
+            "acme-000000.json.gz",
+            "acme-notes.txt",
+            "acme-x.json.gz",
+            "acme-A-000001.json.gz",
+            "acme-",
+        ] {
+            assert_eq!(day(foreign), Listed::Foreign, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn equal_lines_make_equal_bytes_and_damage_is_named() {
+        let lines: [&[u8]; 1] = [b"not a line of ours\n"];
+        assert_eq!(encode(lines), encode(lines));
+        let key = log("acme").key(7);
+        for bytes in [encode(lines), encode([]), b"no gzip".to_vec(), Vec::new()] {
+            let trouble = decode(&key, &bytes, |_, _| ()).unwrap_err();
+            assert!(trouble.message.contains("audit/2026/11/22/acme-000007.json.gz"), "{trouble}");
+            assert_eq!(trouble.remedy, Remedy::Investigate);
+        }
+    }
+}

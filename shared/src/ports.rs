@@ -1,0 +1,186 @@
+//! The ports: what the core needs done by others. Each has an AWS or HTTP adapter, one for a directory, and a simulated one.
+//!
+//! Every method may be cut off at any instant, applied without an answer, or applied twice. The protocol of `day_log` and
+//! `collect` is made for that; no adapter needs a lock or a retry of its own beyond what its SDK does.
+#![expect(async_fn_in_trait, reason = "futures here run on one thread and need no Send")]
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::cursor::Cursor;
+use crate::object::{DayLogId, ObjectKey};
+use crate::secret::Token;
+use crate::slack::{Reply, Request};
+use crate::source::{Source, SourceId, StreamId};
+use crate::trouble::{Remedy, Trouble};
+
+/// Slack, over HTTP: bytes out, bytes in.
+pub trait Slack {
+    /// Makes one call, once, with bounded time.
+    ///
+    /// # Errors
+    /// Only when there is no reply; a reply that tells an error is a [`Reply`].
+    async fn call(&self, source: &Source, request: &Request, token: &Token) -> Result<Reply, Trouble>;
+}
+
+/// Where day logs are kept.
+pub trait DayLogStore {
+    /// Creates an object that must not exist.
+    ///
+    /// # Errors
+    /// By remedy; then the object may exist or not.
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble>;
+
+    /// Reads an object whole; `None` when there is none.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble>;
+
+    /// The numbers of a day log's objects, ascending. Complete: a listing that ends early is an error.
+    ///
+    /// # Errors
+    /// By remedy; [`Investigate`](crate::trouble::Remedy::Investigate) for a foreign file under the prefix.
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble>;
+}
+
+/// What came of an attempt to create an object.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Created {
+    /// It is there now, with our bytes.
+    Yes,
+    /// An object of that key was there before.
+    Exists,
+    /// Another attempt was under way: try the same key again.
+    Busy,
+}
+
+/// An object as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredObject {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// When it was created, by the store's clock.
+    pub last_modified: Timestamp,
+}
+
+/// Counts the replacements of a cursor.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Version(pub u64);
+
+/// All that a deployment's table holds about what to collect.
+#[derive(Debug, Default)]
+pub struct Deployment {
+    /// The sources. One that cannot be read is a trouble of that source alone.
+    pub sources: BTreeMap<SourceId, Result<Source, Trouble>>,
+    /// The cursors with their versions. One that cannot be read is a trouble of that stream alone.
+    pub cursors: BTreeMap<StreamId, (Version, Result<Cursor, Trouble>)>,
+}
+
+impl Deployment {
+    /// Adds a source as it is stored under `id`: JSON. What cannot be read is that source's trouble.
+    pub fn take_source(&mut self, id: SourceId, json: &str) {
+        let unreadable = |what: &str| {
+            Trouble::ours(
+                Remedy::Investigate,
+                "unreadable_source",
+                format!("reading source `{id}`: {what}"),
+                format!(
+                    "connect it again (`slacktrail connect {id}`): its cursors stay; or deploy the newer slacktrail that wrote it"
+                ),
+            )
+        };
+        let source = match serde_json::from_str::<Source>(json) {
+            Ok(source) if source.id == id => Ok(source),
+            Ok(_) => Err(unreadable("what is stored is another source")),
+            Err(error) => Err(unreadable("what is stored is not a source that this slacktrail knows").because(error)),
+        };
+        self.sources.insert(id, source);
+    }
+
+    /// Adds a cursor as it is stored: text of [`Cursor::encode`]. What cannot be read is that stream's trouble.
+    pub fn take_cursor(&mut self, stream: StreamId, version: Option<Version>, text: &str) {
+        let unversioned = || {
+            Trouble::ours(
+                Remedy::Investigate,
+                "unreadable_cursor",
+                format!("reading the cursor of `{stream}`: it has no version"),
+                "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
+            )
+        };
+        // No cursor ever has version 0, so that nothing replaces one that has none.
+        let version_or_none = version.unwrap_or(Version(0));
+        let cursor = version.ok_or_else(unversioned).and_then(|_| Cursor::decode(text));
+        self.cursors.insert(stream, (version_or_none, cursor));
+    }
+}
+
+/// Where sources and cursors are kept.
+pub trait DeploymentStore {
+    /// Reads everything, in one read where it fits.
+    ///
+    /// # Errors
+    /// By remedy, when the store as a whole cannot be read.
+    async fn load(&self) -> Result<Deployment, Trouble>;
+
+    /// Replaces a stream's cursor if its version is still `expected` (`None`: there is no cursor).
+    ///
+    /// # Errors
+    /// By remedy; then the cursor may be replaced or not.
+    async fn replace_cursor(
+        &self,
+        stream: &StreamId,
+        expected: Option<Version>,
+        cursor: &Cursor,
+    ) -> Result<Replaced, Trouble>;
+
+    /// Stores a source, in place of the one of that id.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn save_source(&self, source: &Source) -> Result<(), Trouble>;
+}
+
+/// What came of an attempt to replace a cursor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Replaced {
+    /// It is replaced, and this is its version now.
+    Yes(Version),
+    /// It had another version: another invocation is ahead.
+    Changed,
+}
+
+/// Where tokens are kept.
+pub trait TokenStore {
+    /// A source's token, which may be one kept from an earlier call.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn token(&self, source: &SourceId) -> Result<Token, Trouble>;
+
+    /// A source's token as it is stored now, because Slack refuses the one we have.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn fresh_token(&self, source: &SourceId) -> Result<Token, Trouble>;
+
+    /// Stores a source's token in place of the one before.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn save_token(&self, source: &SourceId, token: &Token) -> Result<(), Trouble>;
+}
+
+/// The four ports together.
+#[derive(Debug)]
+pub struct Edges<S, D, T, K> {
+    /// Slack.
+    pub slack: S,
+    /// Where day logs are kept.
+    pub day_logs: D,
+    /// Where sources and cursors are kept.
+    pub deployment: T,
+    /// Where tokens are kept.
+    pub tokens: K,
+}

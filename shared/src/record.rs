@@ -1,0 +1,285 @@
+//! A record: one row of one of Slack's pages, as raw bytes, with its time and its identity.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::fields::Fields;
+use crate::source::LogType;
+use crate::time::Second;
+
+/// A record's identity, the same at every read: 128 bits of a SHA-256, written as 32 hex digits.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RowId(pub(crate) [u8; 16]);
+
+impl RowId {
+    fn of(parts: &[&[u8]]) -> RowId {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes()); // so that no two lists of parts run together alike
+            hash.update(part);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        RowId(id)
+    }
+
+    /// The identity of the `occurrence`th (from 1) among rows that are equal in all that identifies them.
+    #[must_use]
+    pub fn occurrence(self, occurrence: u32) -> RowId {
+        RowId::of(&[&self.0, &occurrence.to_be_bytes()])
+    }
+}
+
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        self.0.iter().try_for_each(|byte| {
+            f.write_char(char::from(DIGITS[usize::from(byte >> 4)]))?;
+            f.write_char(char::from(DIGITS[usize::from(byte & 15)]))
+        })
+    }
+}
+
+impl fmt::Debug for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for RowId {
+    type Err = ();
+    fn from_str(text: &str) -> Result<RowId, ()> {
+        if text.len() != 32 || !text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(());
+        }
+        u128::from_str_radix(text, 16).map(|bits| RowId(bits.to_be_bytes())).map_err(|_| ())
+    }
+}
+
+/// One row of a page.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// Which log it is of.
+    pub log: LogType,
+    /// The workspace that it was read from, where an organisation is read workspace by workspace.
+    pub workspace: Option<&'a str>,
+    /// Slack's JSON, with at most the insignificant line breaks taken out.
+    pub json: Cow<'a, str>,
+    /// Its identity. Of an integration row: without its occurrence number, which only a walk knows.
+    pub id: RowId,
+    /// Its own time, which decides its day and never changes (audit `date_create`, access `date_first`, integration `date`).
+    pub time: Option<Second>,
+    /// Access rows: when the combination was last active (`date_last`), which moves.
+    pub last_active: Option<Second>,
+    /// Whether it lacks the identity or the time that a row of its log has. It is stored all the same.
+    pub unreadable: bool,
+    pub(crate) fields: Fields<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// Reads a row. Never fails: a row without an identity is identified by its bytes, one without a time has none.
+    pub fn read(log: LogType, workspace: Option<&'a str>, row: &'a RawValue) -> Record<'a> {
+        let json = without_line_breaks(row.get());
+        let fields = Fields::read(row.get()).unwrap_or_default();
+        let seconds = |key| fields.scalar(key).and_then(whole_seconds);
+        let (time, last_active) = match log {
+            LogType::Audit => (seconds("date_create"), None),
+            LogType::Access => (seconds("date_first"), seconds("date_last")),
+            LogType::Integration => (seconds("date"), None),
+        };
+        let id = identity(log, workspace, &fields, &json, time);
+        let unreadable = id.is_none() || time.is_none();
+        let id = id.unwrap_or_else(|| {
+            RowId::of(&[b"unreadable", log.name().as_bytes(), workspace.unwrap_or("").as_bytes(), json.as_bytes()])
+        });
+        Record { log, workspace, json, id, time, last_active, unreadable, fields }
+    }
+
+    /// The time under which it is kept: its own, or [`Second::EPOCH`] when it has none that can be read.
+    pub fn kept_at(&self) -> Second {
+        self.time.unwrap_or(Second::EPOCH)
+    }
+}
+
+fn identity(
+    log: LogType,
+    workspace: Option<&str>,
+    fields: &Fields<'_>,
+    json: &str,
+    time: Option<Second>,
+) -> Option<RowId> {
+    let seconds = time?.get().to_be_bytes();
+    match log {
+        // Slack calls `id` opaque and does not state that it is unique; with the time, an id stays in its day log.
+        LogType::Audit => Some(RowId::of(&[b"audit", fields.scalar("id")?.as_bytes(), &seconds])),
+        LogType::Access => {
+            let part = |key| fields.scalar(key).unwrap_or("").as_bytes();
+            Some(RowId::of(&[b"access", part("user_id"), part("ip"), part("user_agent"), &seconds]))
+        }
+        LogType::Integration => {
+            let mut canonical = Vec::with_capacity(json.len());
+            canonical_row(json, &mut canonical)?;
+            Some(RowId::of(&[b"integration", workspace.unwrap_or("").as_bytes(), &canonical]))
+        }
+    }
+}
+
+/// Names for people that follow from an id in the same row. They change when somebody renames a user or an app, and the row
+/// is still the same row.
+const DISPLAY_NAMES: [(&str, &str); 3] =
+    [("user_name", "user_id"), ("app_type", "app_id"), ("service_type", "service_id")];
+
+/// Writes a row so that neither the order of its keys, nor white space, nor number-or-string makes a difference.
+fn canonical_row(json: &str, out: &mut Vec<u8>) -> Option<()> {
+    let members = members(json)?;
+    let has = |key: &str| members.iter().any(|(name, _)| name == key);
+    for (key, value) in &members {
+        if !DISPLAY_NAMES.iter().any(|(name, id)| name == key && has(id)) {
+            write_part(key.as_bytes(), out);
+            canonical_value(value.get(), out);
+        }
+    }
+    Some(())
+}
+
+fn canonical_value(json: &str, out: &mut Vec<u8>) {
+    if let Some(members) = members(json) {
+        out.push(b'{');
+        for (key, value) in &members {
+            write_part(key.as_bytes(), out);
+            canonical_value(value.get(), out);
+        }
+        out.push(b'}');
+    } else if let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(json) {
+        out.push(b'[');
+        elements.iter().for_each(|element| canonical_value(element.get(), out));
+        out.push(b']');
+    } else {
+        match serde_json::from_str::<String>(json) {
+            Ok(text) => write_part(text.as_bytes(), out),
+            Err(_) => write_part(json.trim_matches('"').as_bytes(), out), // a number, true, false, null, a lone surrogate
+        }
+    }
+}
+
+fn write_part(part: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(part.len() as u64).to_be_bytes());
+    out.extend_from_slice(part);
+}
+
+/// An object's members sorted by key; of equal keys each one, in the order they came.
+fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Members;
+    impl<'de> serde::de::Visitor<'de> for Members {
+        type Value = Vec<(String, &'de RawValue)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+    let mut parser = serde_json::Deserializer::from_str(json);
+    let mut members = serde::Deserializer::deserialize_map(&mut parser, Members).ok()?;
+    members.sort_by(|a, b| a.0.cmp(&b.0));
+    Some(members)
+}
+
+/// JSON allows raw line breaks only between tokens, so taking them out changes no value and makes a record one line.
+fn without_line_breaks(json: &str) -> Cow<'_, str> {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.chars().filter(|c| !matches!(c, '\n' | '\r')).collect())
+}
+
+/// Seconds as Slack writes them: a number or a string of digits. A fraction is no time of Slack's.
+fn whole_seconds(text: &str) -> Option<Second> {
+    Second::new(text.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn id(log: LogType, json: &str) -> RowId {
+        Record::read(log, None, &raw(json)).id
+    }
+
+    #[test]
+    fn an_audit_record_is_its_id_at_its_second_whatever_else_changes() {
+        let first = id(LogType::Audit, r#"{"id":"a","date_create":5,"actor":{"user":{"name":"Ann"}}}"#);
+        assert_eq!(first, id(LogType::Audit, r#"{"date_create":5,"actor":{"user":{"name":"Anna"}},"id":"a"}"#));
+        assert_ne!(first, id(LogType::Audit, r#"{"id":"a","date_create":6}"#));
+        assert_ne!(first, id(LogType::Audit, r#"{"id":"b","date_create":5}"#));
+    }
+
+    #[test]
+    fn an_access_row_stays_itself_while_it_moves() {
+        let row = |last: u32, count: u32| {
+            format!(
+                r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":5,"date_last":{last},"count":{count},"isp":null}}"#
+            )
+        };
+        assert_eq!(id(LogType::Access, &row(6, 1)), id(LogType::Access, &row(900, 14)));
+        assert_ne!(id(LogType::Access, &row(6, 1)), id(LogType::Access, &row(6, 1).replace("\"x\"", "\"y\"")));
+        let record = raw(&row(6, 1));
+        assert_eq!(Record::read(LogType::Access, None, &record).last_active, Second::new(6));
+    }
+
+    #[test]
+    fn an_integration_row_is_its_canonical_form_and_a_rename_is_no_new_row() {
+        let row = r#"{"user_id":"U1","user_name":"ann","date":"5","change_type":"added","service_id":12,"service_type":"RSS"}"#;
+        let same = r#"{ "service_id":"12", "change_type":"added","date":5,"user_id":"U1","user_name":"anna","service_type":"RSS feed"}"#;
+        assert_eq!(id(LogType::Integration, row), id(LogType::Integration, same));
+        assert_ne!(id(LogType::Integration, row), id(LogType::Integration, &row.replace("added", "removed")));
+        let text = raw(row);
+        assert_ne!(id(LogType::Integration, row), Record::read(LogType::Integration, Some("T1"), &text).id);
+        assert_ne!(id(LogType::Integration, row).occurrence(1), id(LogType::Integration, row).occurrence(2));
+    }
+
+    #[test]
+    fn a_row_without_identity_or_time_is_still_a_record_of_its_bytes() {
+        for (json, time) in [
+            (r#"{"date_create":5}"#, Second::new(5)),
+            (r#"{"id":"a"}"#, None),
+            ("null", None),
+            (r#"{"id":"a","date_create":1.5}"#, None),
+        ] {
+            let row = raw(json);
+            let record = Record::read(LogType::Audit, None, &row);
+            assert!(record.unreadable, "{json}");
+            assert_eq!(record.time, time);
+            assert_eq!(record.id, id(LogType::Audit, json));
+        }
+        assert_ne!(id(LogType::Audit, "null"), id(LogType::Audit, "true"));
+    }
+
+    #[test]
+    fn line_breaks_between_tokens_go_and_nothing_else_does() {
+        let row = raw("{\r\n \"id\": \"a\\n\u{2028}\",\n\"date_create\":5}");
+        assert_eq!(Record::read(LogType::Audit, None, &row).json, "{ \"id\": \"a\\n\u{2028}\",\"date_create\":5}");
+    }
+
+    #[test]
+    fn an_identity_is_written_and_read_as_32_hex_digits() {
+        let id = RowId([0xab; 16]);
+        assert_eq!(id.to_string(), "ab".repeat(16));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!("AB".repeat(16).parse::<RowId>(), Err(()));
+        assert_eq!("+b".repeat(16).parse::<RowId>(), Err(()));
+    }
+}

@@ -1,0 +1,189 @@
+//! Sources, log types and streams: what there is to collect.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Second;
+
+/// One of the three logs that Slack keeps.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogType {
+    /// The Audit Logs API of an Enterprise organisation.
+    Audit,
+    /// `team.accessLogs`: who used Slack from which address and device.
+    Access,
+    /// `team.integrationLogs`: apps and integrations added, changed, removed.
+    Integration,
+}
+
+impl LogType {
+    /// All log types, in the order of every listing.
+    pub const ALL: [LogType; 3] = [LogType::Audit, LogType::Access, LogType::Integration];
+
+    /// The word for it in keys, tables and commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogType::Audit => "audit",
+            LogType::Access => "access",
+            LogType::Integration => "integration",
+        }
+    }
+
+    /// The value of `p_log_type`: the name that the Panther SIEM made customary.
+    pub fn customary_name(self) -> &'static str {
+        match self {
+            LogType::Audit => "Slack.AuditLogs",
+            LogType::Access => "Slack.AccessLogs",
+            LogType::Integration => "Slack.IntegrationLogs",
+        }
+    }
+
+    /// Calls to Slack that one tick may make for a stream: half of what Slack allows a minute (audit 50, which all apps of
+    /// an organisation share; the other two 20), so that another app's calls still find room.
+    pub fn calls_per_tick_max(self) -> u32 {
+        match self {
+            LogType::Audit => 25,
+            LogType::Access | LogType::Integration => 10,
+        }
+    }
+}
+
+impl fmt::Display for LogType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for LogType {
+    type Err = String;
+    fn from_str(text: &str) -> Result<LogType, String> {
+        LogType::ALL
+            .into_iter()
+            .find(|log| log.name() == text)
+            .ok_or_else(|| format!("`{text}` is not a log type: it is one of audit, access, integration"))
+    }
+}
+
+/// A source's name: 1 to 64 lower case letters, digits and `-`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SourceId(String);
+
+impl SourceId {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SourceId {
+    type Err = String;
+    fn from_str(text: &str) -> Result<SourceId, String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=64).contains(&text.len()) && text.chars().all(plain) {
+            Ok(SourceId(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is not a source id: use 1 to 64 lower case letters, digits and `-`"))
+        }
+    }
+}
+
+impl TryFrom<String> for SourceId {
+    type Error = String;
+    fn try_from(text: String) -> Result<SourceId, String> {
+        text.parse()
+    }
+}
+
+impl From<SourceId> for String {
+    fn from(id: SourceId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The Slack plan that a source is on, which decides the logs that it has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// Enterprise: all three logs.
+    Enterprise,
+    /// Business+: access and integration logs.
+    Business,
+    /// Pro: access and integration logs.
+    Pro,
+}
+
+impl Plan {
+    /// The logs that the plan allows.
+    pub fn logs(self) -> &'static [LogType] {
+        match self {
+            Plan::Enterprise => &LogType::ALL,
+            Plan::Business | Plan::Pro => &[LogType::Access, LogType::Integration],
+        }
+    }
+}
+
+/// One Slack installation: everything about it but its secret.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its name in keys and commands.
+    pub id: SourceId,
+    /// Its name for people, stored with each record as `p_source_label`.
+    pub label: String,
+    /// The plan it is on.
+    pub plan: Plan,
+    /// The logs to collect, each once.
+    pub logs: Vec<LogType>,
+    /// The time from which records are wanted.
+    pub since: Second,
+    /// Whether the token belongs to a whole organisation: then integration logs are read once for each workspace.
+    #[serde(default)]
+    pub organisation: bool,
+    /// Whether it lives on GovSlack, which has hosts of its own.
+    #[serde(default)]
+    pub gov: bool,
+    /// Whether somebody has paused it.
+    #[serde(default)]
+    pub paused: bool,
+    /// When it was last connected: a stream that was refused before this is tried again at once.
+    pub connected_at: Second,
+}
+
+/// One source's log type: the unit of collection, with one cursor.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct StreamId {
+    /// Whose log.
+    pub source: SourceId,
+    /// Which log.
+    pub log: LogType,
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.source, self.log)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_id_is_lower_case_letters_digits_and_dashes() {
+        for right in ["acme", "a", "acme-2", &"x".repeat(64)] {
+            assert!(right.parse::<SourceId>().is_ok(), "{right}");
+        }
+        for wrong in ["", "Acme", "a/b", "a b", "ä", "a.b", &"x".repeat(65)] {
+            assert!(wrong.parse::<SourceId>().unwrap_err().contains("lower case"), "{wrong}");
+        }
+    }
+}

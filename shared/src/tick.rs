@@ -1,0 +1,306 @@
+//! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's trouble is its own.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::collect::{Collector, Memory, Report};
+use crate::cursor::Cursor;
+use crate::day_log::Limits;
+use crate::health::State;
+use crate::ports::{DayLogStore, Deployment, DeploymentStore, Edges, Slack, TokenStore, Version};
+use crate::source::{LogType, Source, SourceId, StreamId};
+use crate::time::Second;
+use crate::trouble::{Side, Trouble};
+
+/// How much work and memory the streams of a tick share. The defaults keep a process of any number of streams and any
+/// backlog within 64 MiB.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Streams that are collected side by side.
+    pub streams_at_once: usize,
+    /// Bytes of lines after which a stream's batch is stored: of one stream, and of all that are side by side.
+    pub batch_bytes: Shared,
+    /// Identities of stored records kept in memory, about 40 bytes each: of one stream, and of all that are side by side.
+    pub seen: Shared,
+}
+
+/// A bound for each, and one for all together.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared {
+    /// The most that one may have.
+    pub each: usize,
+    /// The most that all may have together.
+    pub all: usize,
+}
+
+impl Shared {
+    fn among(self, count: usize) -> usize {
+        self.each.min(self.all / count)
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            streams_at_once: 8,
+            batch_bytes: Shared { each: 8 << 20, all: 24 << 20 },
+            seen: Shared { each: 300_000, all: 600_000 },
+        }
+    }
+}
+
+/// Collects, tick by tick. What it remembers between ticks only saves reading back.
+#[derive(Debug)]
+pub struct Poller<S, D, T, K> {
+    edges: Edges<S, D, T, K>,
+    memory: RefCell<HashMap<StreamId, Memory>>,
+}
+
+/// What a tick may use.
+pub struct TickLimits<'a> {
+    /// Calls to Slack for each stream; `None`: half of what Slack allows a minute.
+    pub calls_max: Option<u32>,
+    /// What the streams share.
+    pub bounds: Bounds,
+    /// Whether it is time to stop.
+    pub out_of_time: &'a dyn Fn() -> bool,
+}
+
+/// How a tick went: the poller's answer.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// The streams, by source and log type.
+    pub streams: Vec<StreamSummary>,
+}
+
+/// How one stream's tick went.
+#[derive(Debug, Serialize)]
+pub struct StreamSummary {
+    /// Whose log.
+    pub source: String,
+    /// Which log; `None` when the source itself could not be read.
+    pub log: Option<LogType>,
+    /// The state after the tick.
+    pub state: State,
+    /// Whether it was polled: it is not while it is paused, waits, or cannot be read.
+    pub polled: bool,
+    /// Slack's error code, or ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// What caused it, as the library below us tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Calls to Slack.
+    pub calls: u32,
+    /// Pages read.
+    pub pages: u32,
+    /// Records stored.
+    pub records: u64,
+    /// Objects created.
+    pub objects: u64,
+    /// Their bytes, compressed.
+    pub bytes: u64,
+    /// Records stored though they had no identity or time that could be read.
+    pub unreadable: u64,
+    /// Records that Slack showed only after a tick had passed their time.
+    pub late: u64,
+    /// By how many seconds the latest of them came late.
+    pub late_seconds_max: i64,
+    /// Gaps left.
+    pub gaps: usize,
+    /// Seconds by which live collection is behind.
+    pub lag_seconds: i64,
+    /// Our clock less Slack's, when they are more than a minute apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_skew_seconds: Option<i64>,
+    /// Workspaces of the organisation that could not be read.
+    pub workspaces_in_trouble: usize,
+    /// Whose side a trouble is on.
+    #[serde(skip)]
+    pub side: Option<Side>,
+}
+
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T, K> {
+    /// A poller that remembers nothing yet.
+    pub fn new(edges: Edges<S, D, T, K>) -> Self {
+        Poller { edges, memory: RefCell::default() }
+    }
+
+    /// What it works on.
+    pub fn edges(&self) -> &Edges<S, D, T, K> {
+        &self.edges
+    }
+
+    /// Collects every stream that is due.
+    ///
+    /// # Errors
+    /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such trouble.
+    pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Trouble> {
+        let Deployment { sources, cursors } = self.edges.deployment.load().await?;
+        let mut cursors: HashMap<_, _> = cursors.into_iter().collect();
+        let mut streams = Vec::new();
+        let mut due = Vec::new();
+        for (id, source) in sources {
+            match source {
+                Err(trouble) => streams.push(StreamSummary::of_trouble(&id, None, &trouble)),
+                Ok(source) => {
+                    for log in source.logs.clone() {
+                        let stream = StreamId { source: id.clone(), log };
+                        let cursor = cursors.remove(&stream);
+                        match turn(&source, &stream, cursor, Second::of(now)) {
+                            Turn::Due(stored) => due.push((source.clone(), stream, *stored)),
+                            Turn::Not(summary) => streams.push(*summary),
+                        }
+                    }
+                }
+            }
+        }
+        let side_by_side = due.len().clamp(1, limits.bounds.streams_at_once);
+        let stream_limits = Limits {
+            batch_bytes: limits.bounds.batch_bytes.among(side_by_side),
+            seen_max: limits.bounds.seen.among(side_by_side),
+            calls_max: limits.calls_max,
+            out_of_time: limits.out_of_time,
+        };
+        let ticks = due
+            .iter()
+            .map(|(source, stream, stored)| self.tick_stream(source, stream, stored.clone(), now, &stream_limits));
+        let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(side_by_side).collect().await;
+        if !polled.is_empty() && polled.iter().all(|summary| summary.side == Some(Side::Ours)) {
+            let first = polled.swap_remove(0);
+            let text = |text: Option<String>| text.unwrap_or_default();
+            let trouble = Trouble::ours(
+                crate::trouble::Remedy::Investigate,
+                text(first.code),
+                text(first.message),
+                text(first.remedy),
+            );
+            return Err(trouble.because(text(first.cause)));
+        }
+        streams.append(&mut polled);
+        streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
+        Ok(Summary { streams })
+    }
+
+    async fn tick_stream(
+        &self,
+        source: &Source,
+        stream: &StreamId,
+        stored: Option<(Version, Cursor)>,
+        now: Timestamp,
+        limits: &Limits<'_>,
+    ) -> StreamSummary {
+        let remembered = self.memory.borrow_mut().remove(stream);
+        let mut memory = remembered.unwrap_or_else(|| Memory::new(stream.clone()));
+        let report = Collector::new(&self.edges, (source, stream), now, limits, stored, &mut memory).collect().await;
+        self.memory.borrow_mut().insert(stream.clone(), memory);
+        StreamSummary::of_report(stream, report)
+    }
+}
+
+enum Turn {
+    Due(Box<Option<(Version, Cursor)>>),
+    Not(Box<StreamSummary>),
+}
+
+/// Whether a stream is polled at this tick.
+fn turn(source: &Source, stream: &StreamId, cursor: Option<(Version, Result<Cursor, Trouble>)>, now: Second) -> Turn {
+    let (version, cursor) = match cursor {
+        None if !source.paused => return Turn::Due(Box::new(None)),
+        None => return Turn::Not(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused))),
+        Some((_, Err(trouble))) => {
+            return Turn::Not(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &trouble)));
+        }
+        Some((version, Ok(cursor))) => (version, cursor),
+    };
+    let waits = cursor.not_before.is_some_and(|not_before| not_before > now) && !cursor.health.is_outdated_by(source);
+    if !source.paused && !waits {
+        return Turn::Due(Box::new(Some((version, cursor))));
+    }
+    let state = if source.paused { State::Paused } else { cursor.health.state };
+    let mut summary = StreamSummary::of(&stream.source, Some(stream.log), state);
+    summary.gaps = cursor.gaps.len();
+    summary.lag_seconds = cursor.lag_seconds(now);
+    summary.code = cursor.health.code.filter(|_| !source.paused);
+    summary.remedy = cursor.health.remedy.filter(|_| !source.paused);
+    Turn::Not(Box::new(summary))
+}
+
+impl StreamSummary {
+    fn of(source: &SourceId, log: Option<LogType>, state: State) -> StreamSummary {
+        StreamSummary {
+            source: source.to_string(),
+            log,
+            state,
+            polled: false,
+            code: None,
+            message: None,
+            remedy: None,
+            cause: None,
+            calls: 0,
+            pages: 0,
+            records: 0,
+            objects: 0,
+            bytes: 0,
+            unreadable: 0,
+            late: 0,
+            late_seconds_max: 0,
+            gaps: 0,
+            lag_seconds: 0,
+            clock_skew_seconds: None,
+            workspaces_in_trouble: 0,
+            side: None,
+        }
+    }
+
+    fn of_trouble(source: &SourceId, log: Option<LogType>, trouble: &Trouble) -> StreamSummary {
+        StreamSummary::of(source, log, State::Failing).with_trouble(trouble)
+    }
+
+    fn of_report(stream: &StreamId, report: Report) -> StreamSummary {
+        let mut summary = StreamSummary::of(&stream.source, Some(stream.log), report.state);
+        if let Some(trouble) = &report.trouble {
+            summary = summary.with_trouble(trouble);
+        }
+        StreamSummary {
+            polled: true,
+            calls: report.calls,
+            pages: report.pages,
+            records: report.appended.records,
+            objects: report.appended.objects,
+            bytes: report.appended.bytes,
+            unreadable: report.unreadable,
+            late: report.late,
+            late_seconds_max: report.late_seconds_max,
+            gaps: report.gaps,
+            lag_seconds: report.lag_seconds,
+            clock_skew_seconds: report.clock_skew_seconds,
+            workspaces_in_trouble: report.workspaces_in_trouble,
+            ..summary
+        }
+    }
+
+    fn with_trouble(self, trouble: &Trouble) -> StreamSummary {
+        let causes = std::iter::successors(std::error::Error::source(trouble), |cause| cause.source());
+        let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        StreamSummary {
+            code: Some(trouble.code.clone()),
+            message: Some(trouble.message.clone()),
+            remedy: Some(trouble.hint.clone()),
+            cause: (!cause.is_empty()).then_some(cause),
+            side: Some(trouble.side),
+            ..self
+        }
+    }
+}

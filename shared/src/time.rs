@@ -1,0 +1,187 @@
+//! Whole seconds and UTC days: the units that Slack's logs and our day logs are kept in. No clock: every instant is given.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+/// A whole second of UTC, counted from 1970, in the years 1 to 9999.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Second(i64);
+
+/// The least and the greatest second that a four-digit year can name.
+const BOUNDS: (i64, i64) = (-62_135_596_800, 253_402_300_799);
+
+impl Second {
+    /// 1 March 2018, before which Slack has no audit logs (docs.slack.dev, audit logs methods).
+    pub const MARCH_2018: Second = Second(1_519_862_400);
+    /// The second 0, under whose day records are kept that have no time that can be read.
+    pub const EPOCH: Second = Second(0);
+
+    /// The second counted from 1970, if its year has four digits.
+    pub fn new(seconds: i64) -> Option<Second> {
+        (BOUNDS.0..=BOUNDS.1).contains(&seconds).then_some(Second(seconds))
+    }
+
+    /// The second that an instant lies in.
+    pub fn of(instant: Timestamp) -> Second {
+        // A Timestamp may lie a little outside the bounds: at most the year -9999.
+        Second(instant.as_second().clamp(BOUNDS.0, BOUNDS.1))
+    }
+
+    /// Seconds since 1970, as Slack writes times.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// This second moved by `seconds`, kept within the four-digit years.
+    #[must_use]
+    pub fn plus(self, seconds: i64) -> Second {
+        Second(self.0.saturating_add(seconds).clamp(BOUNDS.0, BOUNDS.1))
+    }
+
+    /// Seconds from `earlier` to this; negative when `earlier` is later.
+    pub fn since(self, earlier: Second) -> i64 {
+        self.0 - earlier.0
+    }
+
+    /// The instant at which this second begins.
+    pub fn instant(self) -> Timestamp {
+        Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH) // within the bounds it always is one
+    }
+
+    /// The UTC day that this second lies in.
+    pub fn day(self) -> Day {
+        Day(TimeZone::UTC.to_datetime(self.instant()).date())
+    }
+}
+
+impl TryFrom<i64> for Second {
+    type Error = String;
+    fn try_from(seconds: i64) -> Result<Second, String> {
+        Second::new(seconds).ok_or_else(|| format!("`{seconds}` is not a second of the years 1 to 9999"))
+    }
+}
+
+impl From<Second> for i64 {
+    fn from(second: Second) -> i64 {
+        second.0
+    }
+}
+
+impl fmt::Display for Second {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.instant())
+    }
+}
+
+/// A UTC day; written `2026/11/22`, as in object keys and in Athena's `day` column.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Day(Date);
+
+impl Day {
+    /// The day's first second.
+    pub fn start(self) -> Second {
+        Second::of(self.0.to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp()))
+    }
+
+    /// The day's last second.
+    pub fn end(self) -> Second {
+        self.start().plus(86_399)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}/{:02}/{:02}", self.0.year(), self.0.month(), self.0.day())
+    }
+}
+
+impl FromStr for Day {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Day, String> {
+        let parts: Vec<i16> = text.split('/').filter_map(|part| part.parse().ok()).collect();
+        let date = match parts[..] {
+            [year, month, day] => {
+                i8::try_from(month).ok().zip(i8::try_from(day).ok()).and_then(|(m, d)| Date::new(year, m, d).ok())
+            }
+            _ => None,
+        };
+        date.map(Day)
+            .filter(|day| day.to_string() == text)
+            .ok_or_else(|| format!("`{text}` is not a day written yyyy/mm/dd"))
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = String;
+    fn try_from(text: String) -> Result<Day, String> {
+        text.parse()
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> String {
+        day.to_string()
+    }
+}
+
+/// `2026-11-22 07:33:41.000`: the form of time that Athena reads as a timestamp, in UTC.
+pub fn athena_time(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+}
+
+/// The second that [`athena_time`] wrote.
+pub fn parse_athena_time(text: &str) -> Option<Second> {
+    let civil: jiff::civil::DateTime = text.replacen(' ', "T", 1).parse().ok()?;
+    Some(Second::of(civil.to_zoned(TimeZone::UTC).ok()?.timestamp()))
+}
+
+/// An instant as HTTP's `Date` and `Retry-After` headers write it.
+pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text.trim()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_written_as_in_object_keys_and_read_back() {
+        let second = Second::new(1_795_332_821).unwrap();
+        assert_eq!(second.day().to_string(), "2026/11/22");
+        assert_eq!("2026/11/22".parse::<Day>().unwrap(), second.day());
+        for wrong in ["2026/11/2", "2026-11-22", "2026/13/01", "2026/02/30", "a/b/c", ""] {
+            assert!(wrong.parse::<Day>().is_err(), "{wrong}");
+        }
+        assert_eq!(second.day().start().day(), second.day().end().day());
+        assert_ne!(second.day().end().plus(1).day(), second.day());
+    }
+
+    #[test]
+    fn a_time_for_athena_has_milliseconds_and_reads_back_to_its_second() {
+        let instant: Timestamp = "2026-11-22T07:33:41.5Z".parse().unwrap();
+        assert_eq!(athena_time(instant), "2026-11-22 07:33:41.500");
+        assert_eq!(parse_athena_time("2026-11-22 07:33:41.000"), Some(Second::of(instant)));
+        assert_eq!(athena_time(Second::EPOCH.instant()), "1970-01-01 00:00:00.000");
+        assert_eq!(parse_athena_time("yesterday"), None);
+    }
+
+    #[test]
+    fn an_http_date_is_read_and_anything_else_is_not() {
+        assert_eq!(parse_http_date("Sun, 22 Nov 2026 07:33:41 GMT").map(Second::of), Second::new(1_795_332_821));
+        assert_eq!(parse_http_date("soon"), None);
+    }
+
+    #[test]
+    fn a_second_beyond_four_digit_years_does_not_exist() {
+        assert_eq!(Second::new(253_402_300_800), None);
+        assert_eq!(Second::new(i64::MAX), None);
+        assert!(Second::new(253_402_300_799).is_some());
+    }
+}

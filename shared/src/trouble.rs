@@ -1,0 +1,110 @@
+//! The one error of the core, named by who must do what.
+
+use std::error::Error;
+use std::fmt;
+
+/// Who must do what about a trouble.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Remedy {
+    /// Nobody: the next tick tries again, not before `Retry-After` if Slack gave one.
+    TryLater,
+    /// The source's owner connects it again: the token is refused.
+    Reauthorize,
+    /// Somebody changes a setting: of Slack (plan, scope, kind of installation) or of AWS (a name, a permission).
+    Reconfigure,
+    /// Somebody looks: an archive that is not what we wrote, a request that Slack calls wrong, a cursor from a newer version.
+    Investigate,
+}
+
+impl Remedy {
+    /// The word under which logs and alarms know the remedy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Remedy::TryLater => "try_later",
+            Remedy::Reauthorize => "reauthorize",
+            Remedy::Reconfigure => "reconfigure",
+            Remedy::Investigate => "investigate",
+        }
+    }
+}
+
+/// Whose side a trouble is on: an invocation fails only for ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// Slack answered so, or could not be reached.
+    Slack,
+    /// The bucket, the table, the secrets or the settings.
+    Ours,
+}
+
+/// What went wrong, in one sentence that stands alone, with what to do.
+#[derive(Debug)]
+pub struct Trouble {
+    /// Who must do what.
+    pub remedy: Remedy,
+    /// Whose side it is on.
+    pub side: Side,
+    /// Slack's error code, or one of ours; for alarms and for looking up in docs/operations.md.
+    pub code: String,
+    /// What was attempted, on which named thing, what was answered.
+    pub message: String,
+    /// The next action, in words.
+    pub hint: String,
+    /// How many seconds Slack asks us to wait.
+    pub retry_after_seconds: Option<i64>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Trouble {
+    /// A trouble on Slack's side.
+    pub fn slack(
+        remedy: Remedy,
+        code: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Trouble {
+        Trouble {
+            remedy,
+            side: Side::Slack,
+            code: code.into(),
+            message: message.into(),
+            hint: hint.into(),
+            retry_after_seconds: None,
+            cause: None,
+        }
+    }
+
+    /// A trouble on our side.
+    pub fn ours(
+        remedy: Remedy,
+        code: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Trouble {
+        Trouble { side: Side::Ours, ..Trouble::slack(remedy, code, message, hint) }
+    }
+
+    /// The same with the error that caused it, which `source()` returns.
+    #[must_use]
+    pub fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Trouble {
+        Trouble { cause: Some(cause.into()), ..self }
+    }
+
+    /// The same with the seconds that Slack asks us to wait.
+    #[must_use]
+    pub fn after(self, seconds: Option<i64>) -> Trouble {
+        Trouble { retry_after_seconds: seconds, ..self }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Trouble {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}

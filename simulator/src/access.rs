@@ -1,0 +1,206 @@
+//! `team.accessLogs`: rows that sum up a user at a place on a device, and move when the user comes back.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use jiff::Timestamp;
+use rand::{RngExt, rngs::StdRng};
+
+use crate::page::{Twist, body, cursor_tail, paging_tail};
+use crate::reach::Reach;
+use crate::refusal::Refusal;
+use crate::settings::{AccessColumn, Fill, Paging, Settings};
+use crate::{Reply, Request, Row, cursor};
+
+/// Classic paging ends here.
+const PAGE_MAX: usize = 100;
+const COUNT_MAX: usize = 1_000;
+const ROWS_DEFAULT: usize = 100;
+const HEAD: &str = r#"{"ok":true,"logins":["#;
+const KEYSET: &str = "logins";
+const OFFSET: &str = "logins-from";
+
+/// The rows of a page, and the cursor of the next.
+type Page<'a> = (Vec<&'a Row>, Option<String>);
+/// The value of the sort column, then the row's number: the later a row came, the nearer to the head.
+type Key = (i64, usize);
+
+/// All access rows, kept sorted by one of their two dates.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AccessLog {
+    rows: Vec<Row>,
+    sorted: BTreeSet<Key>,
+    by: Option<AccessColumn>,
+}
+
+impl AccessLog {
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Adds a row and says its number.
+    pub(crate) fn add(&mut self, row: Row) -> usize {
+        let number = self.rows.len();
+        if let Some(by) = self.by {
+            self.sorted.insert((value(&row, by), number));
+        }
+        self.rows.push(row);
+        number
+    }
+
+    /// The user of row `number` comes back at `now`. Does nothing if there is no such row.
+    pub(crate) fn touch(&mut self, number: usize, now: Timestamp) {
+        let Some(row) = self.rows.get_mut(number) else {
+            return;
+        };
+        if let Some(by) = self.by {
+            self.sorted.remove(&(value(row, by), number));
+        }
+        row.touch(now);
+        if let Some(by) = self.by {
+            self.sorted.insert((value(row, by), number));
+        }
+    }
+
+    /// Sorts by this column from now on.
+    fn sort_by(&mut self, by: AccessColumn) {
+        if self.by != Some(by) {
+            self.by = Some(by);
+            self.sorted = self.rows.iter().enumerate().map(|(number, row)| (value(row, by), number)).collect();
+        }
+    }
+
+    /// Answers `team.accessLogs`.
+    pub(crate) fn answer(
+        &mut self,
+        settings: &Settings,
+        now: Timestamp,
+        request: &Request,
+        reach: &Reach<'_>,
+        twist: Twist,
+        dice: &mut StdRng,
+    ) -> Result<Reply, Refusal> {
+        self.sort_by(settings.access_order);
+        let before = match request.parameter("before") {
+            None | Some("now") => i64::MAX,
+            Some(text) => text.parse().map_err(|_| Refusal::new("invalid_arguments"))?,
+        };
+        let limit = request.integer("limit").map_err(|_| Refusal::new("invalid_limit"))?.unwrap_or(0);
+        let limit = usize::try_from(limit).ok().filter(|limit| *limit <= settings.access_limit_max);
+        let limit = limit.ok_or_else(|| Refusal::new("invalid_limit"))?;
+        let view = View { log: self, settings, now, reach, before };
+        if limit == 0 && request.parameter("cursor").is_none() {
+            return view.classic_page(request, twist);
+        }
+        let asked = if limit == 0 { ROWS_DEFAULT } else { limit };
+        let rows_max = twist.rows(asked, settings.access_fill, |most| dice.random_range(0..=most));
+        view.cursor_page(request, rows_max, twist)
+    }
+}
+
+/// The rows that one call may see.
+struct View<'a> {
+    log: &'a AccessLog,
+    settings: &'a Settings,
+    now: Timestamp,
+    reach: &'a Reach<'a>,
+    before: i64,
+}
+
+impl<'a> View<'a> {
+    fn classic_page(&self, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
+        let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
+        if count > COUNT_MAX || page > PAGE_MAX {
+            return Err(Refusal::new("over_pagination_limit"));
+        }
+        let rows: Vec<&Row> = self.rows(Bound::Unbounded).map(|(_, row)| row).collect();
+        let shown = twist.rows(count, Fill::Full, |most| most);
+        let shown = rows.iter().skip((page - 1) * count).take(shown);
+        let shown: Vec<&Row> = shown.copied().collect();
+        Ok(Reply::json(200, body(HEAD, &shown, &paging_tail(count, rows.len(), page))))
+    }
+
+    fn cursor_page(&self, request: &Request, rows_max: usize, twist: Twist) -> Result<Reply, Refusal> {
+        let cursor = request.parameter("cursor");
+        if twist.stale_cursor && cursor.is_some() {
+            return Err(Refusal::new("invalid_cursor"));
+        }
+        let (page, next) = match self.settings.access_paging {
+            Paging::Keyset => self.keyset_page(cursor, rows_max, twist.empty)?,
+            Paging::Offset => self.offset_page(cursor, rows_max, twist.empty)?,
+        };
+        Ok(Reply::json(200, body(HEAD, &page, &cursor_tail(next.as_deref(), self.settings.access_end))))
+    }
+
+    fn keyset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, Refusal> {
+        let start = cursor.map(|text| self.open::<2>(KEYSET, text)).transpose()?;
+        // A first page begins above every key; numbers stay far below i64::MAX.
+        let [second, number] = start.unwrap_or([i64::MAX, i64::MAX]);
+        let mut last = (second, usize::try_from(number).unwrap_or(usize::MAX));
+        let mut page = Vec::new();
+        let mut more = false;
+        for (key, row) in self.rows(Bound::Excluded(last)) {
+            more = page.len() >= rows_max;
+            if more {
+                break;
+            }
+            last = key;
+            page.push(row);
+        }
+        more |= emptied || self.trailing(&page, rows_max);
+        let place = [last.0, i64::try_from(last.1).unwrap_or(i64::MAX)];
+        Ok((page, more.then(|| cursor::seal(KEYSET, place, self.now))))
+    }
+
+    fn offset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, Refusal> {
+        let start = cursor.map(|text| self.open::<1>(OFFSET, text)).transpose()?;
+        let skip = usize::try_from(start.unwrap_or([0])[0]).unwrap_or(0);
+        let mut rows = self.rows(Bound::Unbounded).map(|(_, row)| row).skip(skip);
+        let page: Vec<&Row> = rows.by_ref().take(rows_max).collect();
+        let more = rows.next().is_some() || emptied || self.trailing(&page, rows_max);
+        let place = [i64::try_from(skip + page.len()).unwrap_or(i64::MAX)];
+        Ok((page, more.then(|| cursor::seal(OFFSET, place, self.now))))
+    }
+
+    fn trailing(&self, page: &[&Row], rows_max: usize) -> bool {
+        self.settings.trailing_empty_page && !page.is_empty() && page.len() >= rows_max
+    }
+
+    fn open<const N: usize>(&self, list: &str, text: &str) -> Result<[i64; N], Refusal> {
+        cursor::open(list, text, self.now, self.settings.cursor_life).ok_or_else(|| Refusal::new("invalid_cursor"))
+    }
+
+    /// What may be seen below `end`, newest first.
+    fn rows(&self, end: Bound<Key>) -> impl Iterator<Item = (Key, &'a Row)> {
+        let (log, settings, now, reach, before) = (self.log, self.settings, self.now, self.reach, self.before);
+        // Where `before` compares the sort column it is a place in the order, not something to look for row by row.
+        let end = match end {
+            Bound::Excluded(key) if key.0 <= before => end,
+            _ if settings.before_column == settings.access_order => Bound::Included((before, usize::MAX)),
+            _ => end,
+        };
+        log.sorted
+            .range((Bound::Unbounded, end))
+            .rev()
+            .map(|key| (*key, &log.rows[key.1]))
+            .filter(move |(_, row)| row.is_visible(now) && reach.covers(row))
+            .filter(move |(_, row)| value(row, settings.before_column) <= before)
+    }
+}
+
+/// `count` and `page`, which Slack types as strings.
+pub(crate) fn count_and_page(request: &Request, count_default: usize) -> Result<(usize, usize), Refusal> {
+    let number = |name, default| match request.integer(name) {
+        Ok(number) => usize::try_from(number.unwrap_or(default)).ok().filter(|number| *number > 0),
+        Err(_) => None,
+    };
+    let count = number("count", i64::try_from(count_default).unwrap_or(i64::MAX));
+    count.zip(number("page", 1)).ok_or_else(|| Refusal::new("invalid_arguments"))
+}
+
+fn value(row: &Row, column: AccessColumn) -> i64 {
+    match column {
+        AccessColumn::First => row.second(),
+        AccessColumn::Last => row.last_second(),
+    }
+}

@@ -1,0 +1,71 @@
+//! `auth.test` and `auth.teams.list`: who a token is, and which workspaces it reaches.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+use crate::tenant::{Install, Token, Workspace};
+use crate::{Reply, Request, cursor};
+
+const TEAMS_DEFAULT: i64 = 100;
+const TEAMS_MAX: i64 = 1_000;
+const CURSOR: &str = "teams";
+
+/// Answers `auth.test`.
+pub(crate) fn identity(settings: &Settings, token: &Token) -> Reply {
+    let organisation = settings.tenant.as_organisation();
+    let (team_id, team) = match (&token.install, organisation) {
+        (Install::Organisation, Some(organisation)) => organisation,
+        (Install::Workspace(id), _) => {
+            (id.as_str(), settings.tenant.workspace(id).map_or("", |workspace| workspace.name.as_str()))
+        }
+        (Install::Organisation, None) => ("", ""),
+    };
+    let mut body = json!({
+        "ok": true,
+        "url": format!("https://{}.slack.com/", team_id.to_lowercase()),
+        "team": team,
+        "user": "collector",
+        "team_id": team_id,
+        "user_id": "W0COLLECTOR",
+        "app_id": "A0SLACKTRAIL",
+        "app_name": "slacktrail",
+        "is_enterprise_install": token.install == Install::Organisation,
+    });
+    if let Some((id, _)) = organisation {
+        body["enterprise_id"] = Value::from(id);
+    }
+    Reply::json(200, body.to_string())
+}
+
+/// Answers `auth.teams.list`.
+pub(crate) fn teams(
+    settings: &Settings,
+    now: Timestamp,
+    request: &Request,
+    token: &Token,
+    stale_cursor: bool,
+) -> Result<Reply, Refusal> {
+    let limit = request.integer("limit").ok().map(|limit| limit.unwrap_or(TEAMS_DEFAULT));
+    let limit = limit.filter(|limit| (1..=TEAMS_MAX).contains(limit)).ok_or_else(|| Refusal::new("invalid_limit"))?;
+    let start = request.parameter("cursor").map(|text| {
+        let open = cursor::open::<1>(CURSOR, text, now, settings.cursor_life).filter(|_| !stale_cursor);
+        open.ok_or_else(|| Refusal::new("invalid_cursor"))
+    });
+    let start = start.transpose()?.map_or(0, |[start]| start);
+    let skip = usize::try_from(start).unwrap_or(usize::MAX);
+    let mut reached = settings.tenant.workspaces().iter().filter(|team| reaches(token, team)).skip(skip);
+    let page = reached.by_ref().take(usize::try_from(limit).unwrap_or(1));
+    let page: Vec<Value> = page.map(|team| json!({"id": team.id, "name": team.name})).collect();
+    let next = reached.next().map(|_| cursor::seal(CURSOR, [start + limit], now)).unwrap_or_default();
+    let body = json!({"ok": true, "teams": page, "response_metadata": {"next_cursor": next}});
+    Ok(Reply::json(200, body.to_string()))
+}
+
+fn reaches(token: &Token, team: &Workspace) -> bool {
+    match &token.install {
+        Install::Organisation => team.app_added,
+        Install::Workspace(id) => *id == team.id,
+    }
+}

@@ -1,0 +1,206 @@
+//! Scripted faults: what goes wrong, on which call. Nothing here is random; a test that wants chance draws it itself.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{Log, Request, Row};
+
+/// One scripted fault.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// On which of the calls that match.
+    pub when: When,
+    /// Which calls match.
+    pub on: Calling,
+    /// What goes wrong.
+    pub kind: FaultKind,
+}
+
+/// Which of the matching calls meet a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Only the n-th since the fault was scripted, counting from 1.
+    Nth(u32),
+    /// Every n-th.
+    EveryNth(u32),
+    /// All of them, until the faults are cleared.
+    Every,
+    /// All in this time, both ends included.
+    During(Timestamp, Timestamp),
+}
+
+/// Which calls a fault is meant for. Everything that is set must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calling {
+    /// Only this path, such as `auth.test`.
+    pub path: Option<String>,
+    /// Only with this `team_id`.
+    pub team: Option<String>,
+    /// `Some(true)`: only pages asked for by cursor; `Some(false)`: only first pages.
+    pub cursor: Option<bool>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Any status with any text as `text/plain`; an empty text is an empty body.
+    Status(u16, String),
+    /// A page for browsers under any status, 200 and 502 among them.
+    Html(u16),
+    /// 401 without a body, as the audit API answers a bad token.
+    EmptyUnauthorized,
+    /// HTTP 200 with `ok:false`.
+    NotOk {
+        /// The error code.
+        code: String,
+        /// The scopes that `missing_scope` says are needed.
+        needed: Option<String>,
+        /// The scopes that it says were provided.
+        provided: Option<String>,
+    },
+    /// An error code of the audit API under a status.
+    AuditError(u16, String),
+    /// 429. The family's own error code is the body, unless another body is given.
+    Throttled {
+        /// The `Retry-After` header, in any text; `None`: no such header.
+        retry_after: Option<String>,
+        /// A body instead of the usual one.
+        body: Option<String>,
+    },
+    /// The true body, broken off in the middle.
+    Truncated,
+    /// A page without rows that still names a cursor, to where the page should have begun. (Integration logs know no cursor: the page
+    /// is just empty.)
+    EmptyPage,
+    /// A page of this many rows, whatever was asked for.
+    Oversize(usize),
+    /// The cursor of a call that has one is refused.
+    StaleCursor,
+    /// These rows come into the log just before the answer, so that the page shifts.
+    Insert(Vec<Row>),
+    /// The access row of this number (see [`crate::World::add`]) moves to the head just before the answer.
+    Touch(usize),
+    /// The `Date` header says this, or is missing.
+    Date(Option<String>),
+    /// The connection is closed without an answer.
+    Hangup,
+    /// The server waits this long before it answers.
+    Delay(Duration),
+}
+
+impl Calling {
+    /// Every call.
+    pub fn any() -> Calling {
+        Calling::default()
+    }
+
+    /// Calls of this path.
+    pub fn path(path: &str) -> Calling {
+        Calling { path: Some(path.to_owned()), ..Calling::default() }
+    }
+
+    /// Calls for a log.
+    pub fn log(log: Log) -> Calling {
+        Calling::path(log.path())
+    }
+
+    /// Of these, only the ones with this `team_id`.
+    pub fn team(mut self, team: &str) -> Calling {
+        self.team = Some(team.to_owned());
+        self
+    }
+
+    /// Of these, only pages asked for by cursor.
+    pub fn later_pages(mut self) -> Calling {
+        self.cursor = Some(true);
+        self
+    }
+
+    /// Of these, only pages asked for without a cursor.
+    pub fn first_pages(mut self) -> Calling {
+        self.cursor = Some(false);
+        self
+    }
+
+    fn matches(&self, request: &Request) -> bool {
+        self.path.as_ref().is_none_or(|path| *path == request.path)
+            && self.team.as_deref().is_none_or(|team| request.parameter("team_id") == Some(team))
+            && self.cursor.is_none_or(|cursor| request.parameter("cursor").is_some() == cursor)
+    }
+}
+
+impl Fault {
+    /// A fault on the next matching call only.
+    pub fn next(on: Calling, kind: FaultKind) -> Fault {
+        Fault::nth(1, on, kind)
+    }
+
+    /// A fault on the n-th matching call only, counting from 1.
+    pub fn nth(n: u32, on: Calling, kind: FaultKind) -> Fault {
+        Fault { when: When::Nth(n), on, kind }
+    }
+
+    /// A fault on every matching call.
+    pub fn every(on: Calling, kind: FaultKind) -> Fault {
+        Fault { when: When::Every, on, kind }
+    }
+
+    /// A fault on every matching call from `from` to `until`.
+    pub fn during(from: Timestamp, until: Timestamp, on: Calling, kind: FaultKind) -> Fault {
+        Fault { when: When::During(from, until), on, kind }
+    }
+}
+
+impl FaultKind {
+    /// `ok:false` with this code.
+    pub fn not_ok(code: &str) -> FaultKind {
+        FaultKind::NotOk { code: code.to_owned(), needed: None, provided: None }
+    }
+
+    /// 429 with this `Retry-After`.
+    pub fn throttled(retry_after: &str) -> FaultKind {
+        FaultKind::Throttled { retry_after: Some(retry_after.to_owned()), body: None }
+    }
+}
+
+/// The faults still to come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    /// Each with the number of calls that matched it so far.
+    faults: Vec<(Fault, u32)>,
+}
+
+impl Script {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.faults.push((fault, 0));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.faults.clear();
+    }
+
+    /// What hits this call, in the order of scripting. A fault that cannot strike again is forgotten.
+    pub(crate) fn strike(&mut self, now: Timestamp, request: &Request) -> Vec<FaultKind> {
+        let mut struck = Vec::new();
+        self.faults.retain_mut(|(fault, matched)| {
+            // A refused cursor needs a cursor: other calls neither meet the fault nor count.
+            let without_cursor = fault.kind == FaultKind::StaleCursor && request.parameter("cursor").is_none();
+            if without_cursor || !fault.on.matches(request) {
+                return true;
+            }
+            *matched += 1;
+            let (strikes, spent) = match fault.when {
+                When::Nth(n) => (*matched == n, *matched >= n),
+                When::EveryNth(n) => (n > 0 && *matched % n == 0, false),
+                When::Every => (true, false),
+                When::During(from, until) => (from <= now && now <= until, now > until),
+            };
+            if strikes {
+                struck.push(fault.kind.clone());
+            }
+            !spent
+        });
+        struck
+    }
+}

@@ -1,0 +1,39 @@
+//! Access rows: a user, a place and a device.
+
+use jiff::Timestamp;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::directory::{BROWSERS, Directory, address, new_id, pick};
+use crate::Row;
+
+/// The row of a user who was never seen here on this device.
+pub(super) fn row(dice: &mut StdRng, directory: &Directory, time: Timestamp) -> Row {
+    let person = directory.person(dice);
+    let second = time.as_second();
+    let agent = match dice.random_range(0..10) {
+        0 => format!("ApiApp/{} {}", new_id("A", dice), "python-requests/2.32.4"),
+        1 => format!("SlackWeb {}", pick(dice, &BROWSERS)),
+        2..5 => format!("SlackWeb/0 {}", pick(dice, &BROWSERS)),
+        _ => pick(dice, &BROWSERS).to_owned(),
+    };
+    let ip = match dice.random_range(0..100) {
+        0 => "null".to_owned(),
+        1 => r#""""#.to_owned(),
+        _ => format!(r#""{}""#, address(person, dice)),
+    };
+    let place = match dice.random_range(0..3) {
+        0 => r#""isp":null,"country":null,"region":null"#,
+        1 => r#""isp":"Example Net","country":"US","region":null"#,
+        _ => r#""isp":"Beispiel Netz \u0026 Co","country":"DE","region":"BE""#,
+    };
+    let json = format!(
+        r#"{{"user_id":"{}","username":"{}","date_first":{second},"date_last":{second},"count":1,"ip":{ip},"user_agent":"{agent}",{place}}}"#,
+        person.id, person.name
+    );
+    let row = Row::access(time, time, json);
+    match directory.organisation {
+        Some(_) => row.in_workspace(&directory.workspaces[person.workspace]),
+        None => row,
+    }
+}

@@ -1,0 +1,47 @@
+//! `team.integrationLogs`: numbered pages of a list that has no cursor, no bounds and no row id.
+
+use jiff::Timestamp;
+
+use crate::access::count_and_page;
+use crate::ledger::Ledger;
+use crate::page::{Twist, body, paging_tail};
+use crate::reach::Reach;
+use crate::refusal::Refusal;
+use crate::settings::{Direction, Fill, Settings};
+use crate::{Reply, Request, Row};
+
+const ROWS_DEFAULT: usize = 100;
+/// The filters, and the field that each is compared with.
+const FILTERS: [(&str, &str); 4] =
+    [("app_id", "app_id"), ("service_id", "service_id"), ("user", "user_id"), ("change_type", "change_type")];
+
+/// Answers `team.integrationLogs`.
+pub(crate) fn answer(
+    ledger: &Ledger,
+    settings: &Settings,
+    now: Timestamp,
+    request: &Request,
+    reach: &Reach<'_>,
+    twist: Twist,
+) -> Result<Reply, Refusal> {
+    let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
+    if settings.integration_page_max.is_some_and(|last| page > last) {
+        return Err(Refusal::new("over_pagination_limit"));
+    }
+    let count = count.min(settings.integration_count_max);
+    let visible = ledger.rows().iter().filter(|row| row.is_visible(now) && reach.covers(row) && admits(request, row));
+    let mut rows: Vec<&Row> = visible.collect();
+    if settings.integration_order == Direction::NewestFirst {
+        rows.reverse();
+    }
+    let shown = twist.rows(count, Fill::Full, |most| most);
+    let shown = rows.iter().skip((page - 1) * count).take(shown);
+    let shown: Vec<&Row> = shown.copied().collect();
+    Ok(Reply::json(200, body(r#"{"ok":true,"logs":["#, &shown, &paging_tail(count, rows.len(), page))))
+}
+
+fn admits(request: &Request, row: &Row) -> bool {
+    FILTERS.iter().all(|(parameter, field)| {
+        request.parameter(parameter).is_none_or(|wanted| row.field(field).as_deref() == Some(wanted))
+    })
+}

@@ -1,0 +1,68 @@
+//! A Slack that runs on loopback: for the demo, the tests and the benchmark.
+//!
+//! [`World`] is the whole of it: rows, faults and settings, asked one [`Request`] at one instant and answering with one [`Outcome`].
+//! It opens no socket, reads no clock and repeats itself exactly; [`Server`] puts it behind HTTP, and [`Generator`] fills it with life.
+//!
+//! ```
+//! use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+//! use slacktrail_simulator::{Log, Request, Row, Settings, World};
+//!
+//! let now = jiff::Timestamp::constant(1_780_000_000, 0);
+//! let mut slack = World::new(Settings::organisation());
+//! slack.add(Row::small_audit(now, "a"));
+//! let request = Request::for_log(Log::Audit).bearer(ORGANISATION_TOKEN).with("limit", 3);
+//! let reply = slack.answer(now, &request).reply().expect("no hangup was scripted");
+//! assert_eq!(reply.status, 200);
+//! ```
+//!
+//! It is written from what is publicly known about Slack's APIs, never from what a collector expects of them.
+
+mod request;
+pub use request::{Family, Method, Request};
+
+mod reply;
+pub use reply::{Outcome, Reply};
+
+mod row;
+pub use row::{Log, Row};
+
+mod world;
+pub use world::World;
+
+// How a world is set up, and what it remembers.
+pub mod settings;
+pub use settings::Settings;
+
+pub mod tenant;
+
+mod fault;
+pub use fault::{Calling, Fault, FaultKind, When};
+
+mod calls;
+pub use calls::Calls;
+
+// Life: rows that look like an organisation at work.
+pub mod generate;
+pub use generate::{Activity, Generator};
+
+// The world behind HTTP.
+pub mod server;
+pub use server::Server;
+
+// The three logs and the account, as each is asked for.
+mod access;
+mod account;
+mod audit;
+mod integration;
+pub use audit::AUDIT_BEGINNING;
+
+// What they share: who may ask, what they see, and how a page is put together.
+mod cursor;
+mod door;
+mod layout;
+mod ledger;
+mod mischief;
+mod page;
+mod reach;
+mod refusal;
+mod throttle;

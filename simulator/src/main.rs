@@ -1,0 +1,70 @@
+//! `slack-simulator`: an Enterprise organisation with a history and live activity, on loopback, to try things by hand.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_simulator::server::Server;
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::{Activity, Generator, Log, Settings, World};
+
+const USAGE: &str = "usage: slack-simulator [--port N] [--days N] [--audit-per-day N] [--people N] [--seed N]";
+const TICK: Duration = Duration::from_secs(1);
+const DAYS_MAX: i64 = 400;
+
+#[derive(Debug)]
+struct Options {
+    port: u16,
+    days: i64,
+    activity: Activity,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = read_options(std::env::args().skip(1))?;
+    let settings = Settings::organisation();
+    let mut generator = Generator::new(options.activity, &settings);
+    let mut world = World::new(settings);
+
+    let mut lived_until = Timestamp::now();
+    generator.fill(&mut world, lived_until - SignedDuration::from_hours(24 * options.days), lived_until);
+    let world = Arc::new(Mutex::new(world));
+    let server = Server::start_on(options.port, world.clone(), Arc::new(Timestamp::now)).await?;
+    introduce(&server, &world.lock().unwrap_or_else(PoisonError::into_inner));
+
+    loop {
+        tokio::time::sleep(TICK).await;
+        let now = Timestamp::now();
+        generator.advance(&mut world.lock().unwrap_or_else(PoisonError::into_inner), lived_until, now);
+        lived_until = lived_until.max(now);
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a command talks to the person who started it")]
+fn introduce(server: &Server, world: &World) {
+    for log in Log::ALL {
+        println!("{:>9} {log:?} rows so far", world.rows(log).len());
+    }
+    println!("SLACK_AUDIT_URL={}", server.audit_url());
+    println!("SLACK_API_URL={}", server.api_url());
+    println!("SLACK_TOKEN={ORGANISATION_TOKEN}");
+    println!("curl -s -H \"Authorization: Bearer {ORGANISATION_TOKEN}\" '{}logs?limit=1'", server.audit_url());
+}
+
+fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
+    let mut options = Options { port: 0, days: 7, activity: Activity::default() };
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or(USAGE)?;
+        let wrong = |_| format!("`{value}` is no value for `{name}`\nhint: {USAGE}");
+        match name.as_str() {
+            "--port" => options.port = value.parse().map_err(wrong)?,
+            "--days" => options.days = value.parse::<i64>().map_err(wrong)?.clamp(0, DAYS_MAX),
+            "--audit-per-day" => options.activity.audit_per_day = value.parse().map_err(wrong)?,
+            "--people" => options.activity.people = value.parse().map_err(wrong)?,
+            "--seed" => options.activity.seed = value.parse().map_err(wrong)?,
+            _ => return Err(format!("`{name}` is no option\nhint: {USAGE}").into()),
+        }
+    }
+    Ok(options)
+}

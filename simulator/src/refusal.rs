@@ -1,0 +1,71 @@
+//! A refusal: the error code, and how each family of the API says it.
+
+use serde_json::{Map, Value};
+
+use crate::{Family, Reply};
+
+/// Why Slack does not do what was asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) needed: Option<String>,
+    pub(crate) provided: Option<String>,
+    /// Throttled, with these seconds to wait.
+    pub(crate) retry_after: Option<i64>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &str) -> Refusal {
+        Refusal { code: code.to_owned(), ..Refusal::default() }
+    }
+
+    pub(crate) fn throttled(family: Family, seconds: i64) -> Refusal {
+        Refusal { retry_after: Some(seconds), ..Refusal::new(throttled_code(family)) }
+    }
+
+    /// The refusal as the family puts it: a status of its own for audit, `ok:false` under 200 otherwise.
+    pub(crate) fn into_reply(self, family: Family) -> Reply {
+        if family == Family::Audit && self.code == "invalid_authentication" {
+            return Reply::empty(401);
+        }
+        let status = match (family, self.retry_after) {
+            (_, Some(_)) => 429,
+            (Family::Audit, None) => audit_status(&self.code),
+            (Family::Web, None) => 200,
+        };
+        let mut reply = Reply::json(status, not_ok(&self.code, self.needed, self.provided));
+        if let Some(seconds) = self.retry_after {
+            reply.push("Retry-After", seconds.to_string());
+        }
+        reply
+    }
+}
+
+/// `{"ok":false,"error":...}` with whatever else is known.
+pub(crate) fn not_ok(code: &str, needed: Option<String>, provided: Option<String>) -> String {
+    let mut body = Map::new();
+    body.insert("ok".to_owned(), Value::Bool(false));
+    body.insert("error".to_owned(), code.into());
+    let scopes = [("needed", needed), ("provided", provided)];
+    body.extend(scopes.into_iter().filter_map(|(key, scope)| Some((key.to_owned(), scope?.into()))));
+    Value::Object(body).to_string()
+}
+
+/// The code of a 429, which the families spell differently.
+pub(crate) fn throttled_code(family: Family) -> &'static str {
+    match family {
+        Family::Audit => "rate_limited",
+        Family::Web => "ratelimited",
+    }
+}
+
+/// The status of an audit error. Only those of a bad token, filter and cursor have been observed; the others follow HTTP.
+fn audit_status(code: &str) -> u16 {
+    match code {
+        "missing_authentication" => 401,
+        "user_not_authorized" | "team_not_authorized" | "feature_not_enabled" | "invalid_workspace" => 403,
+        "bad_endpoint" => 404,
+        "method_not_allowed" => 405,
+        _ => 400,
+    }
+}

@@ -1,0 +1,79 @@
+//! What comes back: a reply, or a connection closed without one.
+
+use std::time::Duration;
+
+/// One HTTP reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers. There is always a `Date`, unless a fault took it away.
+    pub headers: Vec<(String, String)>,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+    /// How long the server waits before it sends this; a caller in the same process is free to ignore it.
+    pub delay: Duration,
+}
+
+/// What a caller meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An HTTP reply of any status.
+    Reply(Reply),
+    /// The connection was closed before a single byte of an answer: a transport error to the caller.
+    Hangup,
+}
+
+impl Outcome {
+    /// The reply, unless the connection was closed.
+    pub fn reply(self) -> Option<Reply> {
+        match self {
+            Outcome::Reply(reply) => Some(reply),
+            Outcome::Hangup => None,
+        }
+    }
+}
+
+impl Reply {
+    /// A reply in JSON.
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+        Reply::of(status, JSON, body.into())
+    }
+
+    /// A page for a browser, where a program hoped for JSON.
+    pub fn html(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+        Reply::of(status, "text/html; charset=utf-8", body.into())
+    }
+
+    /// A reply in plain text.
+    pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+        Reply::of(status, "text/plain; charset=utf-8", body.into())
+    }
+
+    /// A reply without a body.
+    pub fn empty(status: u16) -> Reply {
+        Reply { status, headers: Vec::new(), body: Vec::new(), delay: Duration::ZERO }
+    }
+
+    /// The value of a header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Adds a header.
+    pub(crate) fn push(&mut self, name: &str, value: impl Into<String>) {
+        self.headers.push((name.to_owned(), value.into()));
+    }
+
+    /// Whether the body is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.header("Content-Type") == Some(JSON)
+    }
+
+    fn of(status: u16, content_type: &str, body: Vec<u8>) -> Reply {
+        let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
+        Reply { status, headers, body, delay: Duration::ZERO }
+    }
+}
+
+const JSON: &str = "application/json; charset=utf-8";

@@ -1,0 +1,240 @@
+//! The simulated Slack itself: answers one request at a given instant. It knows no clock, no socket and no chance but its seed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::access::AccessLog;
+use crate::calls::Calls;
+use crate::door::Withdrawn;
+use crate::fault::{Fault, FaultKind, Script};
+use crate::ledger::Ledger;
+use crate::page::Twist;
+use crate::reach::Reach;
+use crate::refusal::Refusal;
+use crate::settings::{Layout, Settings};
+use crate::tenant::{Install, Token};
+use crate::throttle::Throttle;
+use crate::{Family, Log, Outcome, Reply, Request, Row, account, audit, door, integration, layout, mischief};
+
+/// A Slack: its rows, the faults in store for its callers, and what was asked of it. A clone goes its own way.
+#[derive(Clone, Debug)]
+pub struct World {
+    settings: Arc<Settings>,
+    audit: Ledger,
+    access: AccessLog,
+    integration: Ledger,
+    script: Script,
+    withdrawn: Withdrawn,
+    throttle: Throttle,
+    calls: Calls,
+    /// Calls answered: the dice of each call are thrown from the seed and this number.
+    answered: u64,
+}
+
+impl World {
+    /// A Slack without rows or faults.
+    pub fn new(settings: Settings) -> World {
+        World {
+            settings: Arc::new(settings),
+            audit: Ledger::default(),
+            access: AccessLog::default(),
+            integration: Ledger::default(),
+            script: Script::default(),
+            withdrawn: Withdrawn::default(),
+            throttle: Throttle::default(),
+            calls: Calls::default(),
+            answered: 0,
+        }
+    }
+
+    /// Answers one request at `now`. A row is shown from its `visible_at` on, whatever its time.
+    pub fn answer(&mut self, now: Timestamp, request: &Request) -> Outcome {
+        self.calls.note(&request.path, now);
+        self.answered += 1;
+        let faults = self.script.strike(now, request);
+        let twist = self.apply(&faults, now);
+        if faults.contains(&FaultKind::Hangup) {
+            return Outcome::Hangup;
+        }
+        let scripted = faults.iter().find_map(|fault| mischief::instead(fault, request.family));
+        let mut reply = scripted.unwrap_or_else(|| self.true_reply(now, request, twist));
+        reply.push("Date", self.date(now));
+        for fault in &faults {
+            mischief::bend(&mut reply, fault);
+        }
+        Outcome::Reply(reply)
+    }
+
+    /// Adds a row to its log and says its number: the n-th of that log, from 0. [`World::touch_access`] takes an access row's.
+    pub fn add(&mut self, row: Row) -> usize {
+        let ledger = match row.log {
+            Log::Audit => &mut self.audit,
+            Log::Integration => &mut self.integration,
+            Log::Access => return self.access.add(row),
+        };
+        ledger.add(row);
+        ledger.rows().len() - 1
+    }
+
+    /// The user of the access row `number` comes back: `date_last` and `count` move on, and the row with them if the log is sorted
+    /// by `date_last`. A number that was never given out changes nothing.
+    pub fn touch_access(&mut self, number: usize, now: Timestamp) {
+        self.access.touch(number, now);
+    }
+
+    /// Every row that Slack has been able to show by `now`. Audit and integration rows come oldest first, access rows as added.
+    pub fn truth(&self, log: Log, now: Timestamp) -> impl Iterator<Item = &Row> {
+        self.rows(log).iter().filter(move |row| row.is_visible(now))
+    }
+
+    /// Every row of a log, those not visible yet included.
+    pub fn rows(&self, log: Log) -> &[Row] {
+        match log {
+            Log::Audit => self.audit.rows(),
+            Log::Access => self.access.rows(),
+            Log::Integration => self.integration.rows(),
+        }
+    }
+
+    /// Scripts a fault.
+    pub fn fault(&mut self, fault: Fault) {
+        self.script.add(fault);
+    }
+
+    /// Forgets every fault still to come.
+    pub fn clear_faults(&mut self) {
+        self.script.clear();
+    }
+
+    /// What was asked so far.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Counts calls from zero again. Slack's own limits remember.
+    pub fn forget_calls(&mut self) {
+        self.calls = Calls::default();
+    }
+
+    /// Revokes a token: an empty 401 from the audit API, `token_revoked` from the Web API.
+    pub fn revoke(&mut self, token: &str) {
+        self.withdraw(token, "token_revoked");
+    }
+
+    /// Withdraws a token under another code of the Web API, such as `account_inactive` or `token_expired`.
+    pub fn withdraw(&mut self, token: &str, code: &str) {
+        self.withdrawn.insert(token.to_owned(), code.to_owned());
+    }
+
+    /// Honours a revoked or withdrawn token again.
+    pub fn restore(&mut self, token: &str) {
+        self.withdrawn.remove(token);
+    }
+
+    /// How this Slack behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Changes how it behaves from the next call on: a plan that lapses, an owner who becomes a member, another sort order.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
+    }
+
+    /// Lets the faults that change the world do so, and gathers what they do to the page.
+    fn apply(&mut self, faults: &[FaultKind], now: Timestamp) -> Twist {
+        let mut twist = Twist::default();
+        for fault in faults {
+            match fault {
+                FaultKind::Insert(rows) => rows.iter().for_each(|row| {
+                    self.add(row.clone());
+                }),
+                FaultKind::Touch(number) => self.touch_access(*number, now),
+                FaultKind::EmptyPage => twist.empty = true,
+                FaultKind::Oversize(rows) => twist.oversize = Some(*rows),
+                FaultKind::StaleCursor => twist.stale_cursor = true,
+                _ => {}
+            }
+        }
+        twist
+    }
+
+    fn true_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Reply {
+        let answer = match request.family {
+            Family::Audit => self.audit_reply(now, request, twist),
+            Family::Web => self.web_reply(now, request, twist),
+        };
+        let mut reply = answer.unwrap_or_else(|refusal| refusal.into_reply(request.family));
+        if self.settings.layout == Layout::Pretty && reply.is_json() {
+            reply.body = layout::pretty(&reply.body);
+        }
+        reply
+    }
+
+    fn audit_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
+        let settings = self.settings.clone();
+        door::audit(&settings, &self.withdrawn, request)?;
+        let limits = settings.limits;
+        let allowed = limits.audit.map(|calls| calls.saturating_sub(limits.audit_used_by_others));
+        self.admit(request, "audit", allowed, now)?;
+        audit::answer(&self.audit, &settings, now, request, twist, &mut self.dice())
+    }
+
+    fn web_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
+        let settings = self.settings.clone();
+        if !WEB_METHODS.contains(&request.path.as_str()) {
+            return Err(Refusal::new("unknown_method"));
+        }
+        let token = door::web(&settings, &self.withdrawn, request)?;
+        let allowed = if request.path == "auth.test" { settings.limits.auth_test } else { settings.limits.tier_two };
+        self.admit(request, &throttle_key(request, token), allowed, now)?;
+        let mut reply = match request.path.as_str() {
+            "auth.test" => account::identity(&settings, token),
+            "auth.teams.list" => account::teams(&settings, now, request, token, twist.stale_cursor)?,
+            "team.accessLogs" => {
+                door::web_log(&settings, token, false)?;
+                let reach = Reach::of(&settings, token, request)?;
+                let mut dice = self.dice();
+                self.access.answer(&settings, now, request, &reach, twist, &mut dice)?
+            }
+            _ => {
+                door::web_log(&settings, token, settings.integration_on_free)?;
+                let reach = Reach::of(&settings, token, request)?;
+                integration::answer(&self.integration, &settings, now, request, &reach, twist)?
+            }
+        };
+        reply.push("x-oauth-scopes", token.scopes.join(","));
+        Ok(reply)
+    }
+
+    fn admit(&mut self, request: &Request, key: &str, allowed: Option<u32>, now: Timestamp) -> Result<(), Refusal> {
+        self.throttle.admit(key, allowed, now).map_err(|seconds| {
+            self.calls.note_throttled(&request.path);
+            Refusal::throttled(request.family, seconds)
+        })
+    }
+
+    fn dice(&self) -> StdRng {
+        StdRng::seed_from_u64(self.settings.seed.rotate_left(32) ^ self.answered)
+    }
+
+    fn date(&self, now: Timestamp) -> String {
+        let shown = now.saturating_add(self.settings.clock_offset).unwrap_or(now);
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&shown).unwrap_or_default()
+    }
+}
+
+const WEB_METHODS: [&str; 4] = ["auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
+
+/// Web API calls count for each method, workspace and app; each token here is an app of its own.
+fn throttle_key(request: &Request, token: &Token) -> String {
+    let team = match &token.install {
+        Install::Workspace(own) => own,
+        Install::Organisation => request.parameter("team_id").unwrap_or_default(),
+    };
+    format!("{} {team} {}", request.path, token.text)
+}

@@ -1,0 +1,187 @@
+use slacktrail_simulator::settings::{End, Fill, Layout, ORGANISATION_TOKEN, SecondOrder, Seconds};
+use slacktrail_simulator::{AUDIT_BEGINNING, Log, Row, Settings};
+
+use crate::walk::{asking, at, audit_world, column, epoch, error, json, next, reply, walk};
+
+const ROWS: [(i64, &str); 6] = [(10, "a"), (20, "b"), (20, "c"), (20, "d"), (30, "e"), (40, "f")];
+
+#[test]
+fn both_bounds_are_inclusive_and_the_newest_row_comes_first() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    let range = asking(Log::Audit).with("oldest", epoch(20)).with("latest", epoch(30));
+    assert_eq!(column(&json(&mut world, 100, &range), "id"), ["e", "d", "c", "b"]);
+}
+
+#[test]
+fn a_page_exceeds_its_limit_rather_than_split_a_second() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    let pages = walk(&mut world, 100, &asking(Log::Audit).with("limit", 3), "id");
+    assert_eq!(pages, [vec!["f", "e", "d", "c", "b"], vec!["a"]]);
+}
+
+#[test]
+fn a_slack_that_splits_seconds_keeps_its_place_inside_them() {
+    let settings = Settings { audit_seconds: Seconds::Split, ..Settings::default() };
+    let pages = walk(&mut audit_world(settings, &ROWS), 100, &asking(Log::Audit).with("limit", 1), "id");
+    assert_eq!(pages.concat(), ["f", "e", "d", "c", "b", "a"]);
+    assert_eq!(pages.len(), 6);
+}
+
+#[test]
+fn a_cursor_forgets_the_filters() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    let range = asking(Log::Audit).with("limit", 1).with("oldest", epoch(30));
+    let cursor = next(&json(&mut world, 100, &range)).expect("a second page");
+    let forgetful = asking(Log::Audit).with("cursor", &cursor);
+    assert_eq!(column(&json(&mut world, 100, &forgetful), "id"), ["e", "d", "c", "b", "a"]);
+
+    world.settings_mut().audit_cursor_forgets = false;
+    let cursor = next(&json(&mut world, 100, &range)).expect("a second page");
+    let kept = asking(Log::Audit).with("cursor", &cursor);
+    assert_eq!(column(&json(&mut world, 100, &kept), "id"), ["e"]);
+}
+
+#[test]
+fn the_end_is_told_in_one_of_three_forms() {
+    let forms = [
+        (End::EmptyString, r#"{"entries":[],"response_metadata":{"next_cursor":""}}"#),
+        (End::EmptyObject, r#"{"entries":[],"response_metadata":{}}"#),
+        (End::MissingKey, r#"{"entries":[]}"#),
+    ];
+    for (audit_end, body) in forms {
+        let mut world = audit_world(Settings { audit_end, ..Settings::default() }, &[]);
+        assert_eq!(reply(&mut world, 0, &asking(Log::Audit)).body, body.as_bytes());
+    }
+}
+
+#[test]
+fn a_full_last_page_may_still_name_a_cursor() {
+    let settings = Settings { trailing_empty_page: true, ..Settings::default() };
+    let pages = walk(&mut audit_world(settings, &ROWS[..1]), 100, &asking(Log::Audit).with("limit", 1), "id");
+    assert_eq!(pages, [vec!["a"], vec![]]);
+}
+
+#[test]
+fn pages_of_any_length_still_show_every_row_once() {
+    let settings = Settings { audit_fill: Fill::Varying, ..Settings::default() };
+    let pages = walk(&mut audit_world(settings, &ROWS), 100, &asking(Log::Audit).with("limit", 2), "id");
+    assert_eq!(pages.concat(), ["f", "e", "d", "c", "b", "a"]);
+    let settings = Settings { audit_fill: Fill::UpTo(1), ..Settings::default() };
+    let pages = walk(&mut audit_world(settings, &ROWS), 100, &asking(Log::Audit).with("limit", 9), "id");
+    assert_eq!(pages, [vec!["f"], vec!["e"], vec!["d", "c", "b"], vec!["a"]]);
+}
+
+#[test]
+fn a_cursor_is_refused_when_it_is_old_or_not_ours() {
+    let life = jiff::SignedDuration::from_secs(60);
+    let mut world = audit_world(Settings { cursor_life: Some(life), ..Settings::default() }, &ROWS);
+    let first = asking(Log::Audit).with("limit", 1);
+    let cursor = next(&json(&mut world, 100, &first)).expect("a second page");
+    let second = first.clone().with("cursor", &cursor);
+    assert_eq!(column(&json(&mut world, 160, &second), "id"), ["e"]);
+    assert_eq!(error(&mut world, 161, &second), (400, "invalid_cursor".to_owned()));
+    let foreign = first.with("cursor", "bm90IG91cnM=");
+    assert_eq!(error(&mut world, 100, &foreign), (400, "invalid_cursor".to_owned()));
+}
+
+#[test]
+fn a_late_row_is_not_shown_before_its_time_and_then_in_its_place() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    world.add(Row::small_audit(at(25), "late").visible_from(at(500)));
+    assert!(!column(&json(&mut world, 499, &asking(Log::Audit)), "id").contains(&"late".to_owned()));
+    assert_eq!(world.truth(Log::Audit, at(499)).count(), 6);
+    assert_eq!(column(&json(&mut world, 500, &asking(Log::Audit)), "id")[2], "late");
+    assert_eq!(world.truth(Log::Audit, at(500)).count(), 7);
+}
+
+#[test]
+fn rows_of_one_second_may_change_places_at_every_call() {
+    let rows: Vec<(i64, String)> = (0..20).map(|n| (10, n.to_string())).collect();
+    let rows: Vec<(i64, &str)> = rows.iter().map(|(second, id)| (*second, id.as_str())).collect();
+    let settings = Settings { audit_second_order: SecondOrder::Shuffled, ..Settings::default() };
+    let mut world = audit_world(settings, &rows);
+    let mut twin = world.clone();
+    let first = column(&json(&mut world, 100, &asking(Log::Audit)), "id");
+    let mut second = column(&json(&mut world, 100, &asking(Log::Audit)), "id");
+    assert_ne!(first, second);
+    assert_eq!(first, column(&json(&mut twin, 100, &asking(Log::Audit)), "id"), "the seed decides");
+    let mut sorted = first;
+    sorted.sort();
+    second.sort();
+    assert_eq!(sorted, second);
+}
+
+#[test]
+fn a_range_outside_of_the_log_is_refused() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    let beginning = AUDIT_BEGINNING.as_second();
+    let refused = [
+        asking(Log::Audit).with("oldest", epoch(20)).with("latest", epoch(19)),
+        asking(Log::Audit).with("oldest", epoch(101)),
+        asking(Log::Audit).with("latest", beginning - 1),
+        asking(Log::Audit).with("oldest", "1.78e9"),
+    ];
+    for request in &refused {
+        assert_eq!(error(&mut world, 100, request), (400, "invalid_range".to_owned()), "{request:?}");
+    }
+    let partly = asking(Log::Audit).with("oldest", 0).with("latest", epoch(101));
+    assert_eq!(column(&json(&mut world, 100, &partly), "id").len(), 6);
+    world.settings_mut().audit_range_strict = true;
+    assert_eq!(error(&mut world, 100, &partly).1, "invalid_range");
+}
+
+#[test]
+fn an_unknown_action_fails_the_whole_request() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    let known = asking(Log::Audit).with("action", "user_login,user_logout");
+    assert_eq!(column(&json(&mut world, 100, &known), "id").len(), 6);
+    let other = asking(Log::Audit).with("action", "user_logout");
+    assert_eq!(column(&json(&mut world, 100, &other), "id").len(), 0);
+    let unknown = asking(Log::Audit).with("action", "user_login,made_up");
+    assert_eq!(error(&mut world, 100, &unknown), (400, "invalid_action".to_owned()));
+}
+
+#[test]
+fn rows_are_found_by_actor_and_entity() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    let json_text = r#"{"id":"x","action":"role_assigned","actor":{"type":"user","user":{"id":"W1"}},"entity":{"type":"app","app":{"id":"A1"}}}"#;
+    world.add(Row::audit(at(50), json_text));
+    let both = asking(Log::Audit).with("actor", "W1").with("entity", "A1");
+    assert_eq!(column(&json(&mut world, 100, &both), "id"), ["x"]);
+    let neither = asking(Log::Audit).with("actor", "W1").with("entity", "A2");
+    assert_eq!(column(&json(&mut world, 100, &neither), "id").len(), 0);
+}
+
+#[test]
+fn a_row_reaches_the_caller_byte_for_byte_unless_laid_out() {
+    let odd = "{\"id\":\"x\",\"d\":{\"a\":1,\"a\":1.50e3},\"t\":\"\\u2028 \u{2028} \\/\"}";
+    let mut world = audit_world(Settings::default(), &[]);
+    world.add(Row::audit(at(0), odd));
+    let body = reply(&mut world, 1, &asking(Log::Audit)).body;
+    assert!(String::from_utf8_lossy(&body).contains(odd));
+    world.settings_mut().layout = Layout::Pretty;
+    let body = reply(&mut world, 1, &asking(Log::Audit)).body;
+    assert!(String::from_utf8_lossy(&body).contains("\n      \"id\": \"x\",\n"), "{}", String::from_utf8_lossy(&body));
+}
+
+#[test]
+fn a_bad_token_is_an_empty_401_and_a_missing_one_an_error() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    world.revoke(ORGANISATION_TOKEN);
+    let refused = reply(&mut world, 100, &asking(Log::Audit));
+    assert_eq!((refused.status, refused.body.len()), (401, 0));
+    assert!(refused.header("date").is_some());
+    world.restore(ORGANISATION_TOKEN);
+    assert_eq!(reply(&mut world, 100, &asking(Log::Audit)).status, 200);
+    let anonymous = slacktrail_simulator::Request::for_log(Log::Audit);
+    assert_eq!(error(&mut world, 100, &anonymous), (401, "missing_authentication".to_owned()));
+}
+
+#[test]
+fn the_date_is_slacks_own_and_may_be_off() {
+    let clock_offset = jiff::SignedDuration::from_secs(90);
+    let settings = Settings { clock_offset, ..Settings::default() };
+    let now = -(epoch(0)) + 784_111_687; // 90 seconds before the example of RFC 9110
+    let reply = reply(&mut audit_world(settings, &[]), now, &asking(Log::Audit));
+    assert_eq!(reply.header("Date"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+}

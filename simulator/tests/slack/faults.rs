@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use slacktrail_simulator::settings::Paging;
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Outcome, Row, Settings, World};
+
+use crate::walk::{asking, at, audit_world, column, error, json, next, reply, walk};
+
+const ROWS: [(i64, &str); 4] = [(10, "a"), (20, "b"), (30, "c"), (40, "d")];
+
+fn faulty(log: Log, kind: FaultKind) -> World {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    for user in ["a", "b", "c"] {
+        world.add(Row::small_access(at(10), at(10), user, "203.0.113.7", "x"));
+    }
+    world.fault(Fault::next(Calling::log(log), kind));
+    world
+}
+
+#[test]
+fn a_fault_strikes_the_nth_matching_call_and_no_other() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    world.fault(Fault::nth(2, Calling::log(Log::Audit), FaultKind::Status(500, String::new())));
+    let mut status = |log| reply(&mut world, 100, &asking(log)).status;
+    assert_eq!([status(Log::Audit), status(Log::Access), status(Log::Audit), status(Log::Audit)], [200, 200, 500, 200]);
+}
+
+#[test]
+fn a_fault_can_last_for_a_time_or_until_it_is_cleared() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    world.fault(Fault::during(at(10), at(20), Calling::any(), FaultKind::Status(503, String::new())));
+    let status = |world: &mut World, now| reply(world, now, &asking(Log::Audit)).status;
+    let seen = [9, 10, 20, 21].map(|now| status(&mut world, now));
+    assert_eq!(seen, [200, 503, 503, 200]);
+    world.fault(Fault::every(Calling::any(), FaultKind::Html(502)));
+    assert_eq!([status(&mut world, 30), status(&mut world, 31)], [502, 502]);
+    world.clear_faults();
+    assert_eq!(status(&mut world, 32), 200);
+}
+
+#[test]
+fn a_fault_can_be_meant_for_one_workspace_or_for_later_pages() {
+    let mut world = audit_world(Settings::default(), &ROWS);
+    world.fault(Fault::every(Calling::any().team("T1"), FaultKind::not_ok("invalid_auth")));
+    world.fault(Fault::every(Calling::log(Log::Audit).later_pages(), FaultKind::Status(500, String::new())));
+    assert_eq!(error(&mut world, 100, &asking(Log::Integration).with("team_id", "T1")).1, "invalid_auth");
+    assert_eq!(json(&mut world, 100, &asking(Log::Integration).with("team_id", "T2"))["ok"], true);
+    let page = json(&mut world, 100, &asking(Log::Audit).with("limit", 1));
+    let later = asking(Log::Audit).with("cursor", next(&page).expect("a second page"));
+    assert_eq!(reply(&mut world, 100, &later).status, 500);
+}
+
+#[test]
+fn statuses_pages_for_browsers_and_the_empty_401() {
+    let kinds = [
+        (FaultKind::Status(500, "oops".to_owned()), 500, "text/plain; charset=utf-8", "oops"),
+        (FaultKind::Html(502), 502, "text/html; charset=utf-8", "<!DOCTYPE"),
+        (FaultKind::Html(200), 200, "text/html; charset=utf-8", "<!DOCTYPE"),
+    ];
+    for (kind, status, content_type, start) in kinds {
+        let reply = reply(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
+        assert_eq!((reply.status, reply.header("content-type")), (status, Some(content_type)));
+        assert!(reply.body.starts_with(start.as_bytes()));
+    }
+    let reply = reply(&mut faulty(Log::Audit, FaultKind::EmptyUnauthorized), 100, &asking(Log::Audit));
+    assert_eq!((reply.status, reply.body.len()), (401, 0));
+}
+
+#[test]
+fn error_codes_of_both_families() {
+    let kind = FaultKind::NotOk {
+        code: "missing_scope".to_owned(),
+        needed: Some("admin".to_owned()),
+        provided: Some("identify".to_owned()),
+    };
+    let body = json(&mut faulty(Log::Access, kind), 100, &asking(Log::Access));
+    assert_eq!(body.to_string(), r#"{"error":"missing_scope","needed":"admin","ok":false,"provided":"identify"}"#);
+    let kind = FaultKind::AuditError(403, "user_not_authorized".to_owned());
+    assert_eq!(error(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit)), (403, "user_not_authorized".to_owned()));
+}
+
+#[test]
+fn throttling_with_any_retry_after_or_none() {
+    for text in ["30", "soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+        let refused = reply(&mut faulty(Log::Access, FaultKind::throttled(text)), 100, &asking(Log::Access));
+        assert_eq!((refused.status, refused.header("Retry-After")), (429, Some(text)));
+        assert_eq!(refused.body, br#"{"error":"ratelimited","ok":false}"#);
+    }
+    let kind = FaultKind::Throttled { retry_after: None, body: Some(String::new()) };
+    let refused = reply(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
+    assert_eq!((refused.status, refused.header("Retry-After"), refused.body.len()), (429, None, 0));
+}
+
+#[test]
+fn a_body_breaks_off() {
+    let mut world = faulty(Log::Audit, FaultKind::Truncated);
+    let broken = reply(&mut world, 100, &asking(Log::Audit)).body;
+    let whole = reply(&mut world, 100, &asking(Log::Audit)).body;
+    assert!(whole.starts_with(&broken) && broken.len() == whole.len() / 2);
+}
+
+#[test]
+fn an_empty_page_goes_on_where_it_should_have_begun() {
+    for log in [Log::Audit, Log::Access] {
+        let field = if log == Log::Audit { "id" } else { "user_id" };
+        for nth in [1, 2] {
+            let mut world = faulty(log, FaultKind::Delay(Duration::ZERO));
+            world.fault(Fault::nth(nth, Calling::log(log), FaultKind::EmptyPage));
+            let pages = walk(&mut world, 100, &asking(log).with("limit", 1), field);
+            assert_eq!(pages[nth as usize - 1].len(), 0);
+            assert_eq!(pages.concat().len(), if log == Log::Audit { 4 } else { 3 });
+        }
+    }
+    let mut empty = World::new(Settings::default());
+    empty.fault(Fault::next(Calling::any(), FaultKind::EmptyPage));
+    assert!(next(&json(&mut empty, 100, &asking(Log::Audit))).is_some(), "even where there is nothing");
+}
+
+#[test]
+fn a_page_exceeds_what_was_asked_for() {
+    for (log, rows) in [(Log::Audit, 4), (Log::Access, 3)] {
+        let mut world = faulty(log, FaultKind::Oversize(100));
+        let page = json(&mut world, 100, &asking(log).with("limit", 1));
+        assert_eq!(column(&page, "x").len(), rows);
+    }
+}
+
+#[test]
+fn a_cursor_is_refused_on_demand_and_first_pages_do_not_count() {
+    for (log, status) in [(Log::Audit, 400), (Log::Access, 200)] {
+        let mut world = faulty(log, FaultKind::StaleCursor);
+        let first = asking(log).with("limit", 1);
+        let cursor = next(&json(&mut world, 100, &first)).expect("a second page");
+        let second = first.with("cursor", cursor);
+        assert_eq!(error(&mut world, 100, &second), (status, "invalid_cursor".to_owned()));
+        assert_eq!(column(&json(&mut world, 100, &second), "x").len(), 1);
+    }
+}
+
+#[test]
+fn a_row_comes_in_at_the_head_between_two_pages() {
+    let mut world = faulty(Log::Access, FaultKind::Delay(Duration::ZERO));
+    world.settings_mut().access_paging = Paging::Offset;
+    let row = Row::small_access(at(50), at(50), "new", "203.0.113.7", "x");
+    world.fault(Fault::next(Calling::log(Log::Access).later_pages(), FaultKind::Insert(vec![row])));
+    let pages = walk(&mut world, 100, &asking(Log::Access).with("limit", 2), "user_id");
+    assert_eq!(pages, [vec!["c", "b"], vec!["b", "a"]]);
+    assert_eq!(world.truth(Log::Access, at(100)).count(), 4);
+}
+
+#[test]
+fn a_row_moves_to_the_head_between_two_pages() {
+    let mut world = faulty(Log::Access, FaultKind::Delay(Duration::ZERO));
+    world.settings_mut().access_order = slacktrail_simulator::settings::AccessColumn::Last;
+    world.fault(Fault::next(Calling::log(Log::Access).later_pages(), FaultKind::Touch(0)));
+    let pages = walk(&mut world, 100, &asking(Log::Access).with("limit", 2), "user_id");
+    assert_eq!(pages, [vec!["c", "b"], vec![]]);
+}
+
+#[test]
+fn the_date_is_missing_or_wrong() {
+    let missing = reply(&mut faulty(Log::Audit, FaultKind::Date(None)), 100, &asking(Log::Audit));
+    assert_eq!(missing.header("Date"), None);
+    let wrong = FaultKind::Date(Some("yesterday".to_owned()));
+    let wrong = reply(&mut faulty(Log::Audit, wrong), 100, &asking(Log::Audit));
+    assert_eq!(wrong.header("Date"), Some("yesterday"));
+}
+
+#[test]
+fn the_connection_is_closed_without_an_answer() {
+    let mut world = faulty(Log::Audit, FaultKind::Hangup);
+    assert_eq!(world.answer(at(100), &asking(Log::Audit)), Outcome::Hangup);
+    assert_eq!(world.calls().of("logs"), 1);
+}
+
+#[test]
+fn an_answer_takes_its_time() {
+    let mut world = faulty(Log::Audit, FaultKind::Delay(Duration::from_secs(7)));
+    let slow = reply(&mut world, 100, &asking(Log::Audit));
+    assert_eq!((slow.status, slow.delay), (200, Duration::from_secs(7)));
+}

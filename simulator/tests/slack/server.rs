@@ -1,0 +1,106 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::{Client, Response};
+use serde_json::Value;
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Server, Settings, World};
+
+use crate::walk::{at, column, epoch};
+
+/// A world with one row in each log, behind HTTP, at 100 seconds after the start.
+async fn served() -> (Server, Arc<Mutex<World>>) {
+    let mut world = World::new(Settings::default());
+    world.add(Row::small_audit(at(10), "a"));
+    world.add(Row::small_access(at(10), at(20), "b", "203.0.113.7", "x"));
+    world.add(Row::small_integration(at(10), "A1").in_workspace("T1"));
+    let world = Arc::new(Mutex::new(world));
+    let server = Server::start(world.clone(), Arc::new(|| at(100))).await.expect("a free port");
+    (server, world)
+}
+
+async fn get(url: String) -> Response {
+    Client::new().get(url).bearer_auth(ORGANISATION_TOKEN).send().await.expect("a reply")
+}
+
+async fn json(response: Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON")
+}
+
+#[tokio::test]
+async fn every_endpoint_answers_over_http() {
+    let (server, _) = served().await;
+    let (api, audit) = (server.api_url(), server.audit_url());
+    let reply = get(format!("{audit}logs?oldest={}&latest={}&limit=9", epoch(10), epoch(10))).await;
+    assert_eq!(reply.status(), 200);
+    assert_eq!(reply.headers()["date"], "Thu, 28 May 2026 20:28:20 GMT", "Slack's date, not this machine's");
+    assert_eq!(column(&json(reply).await, "id"), ["a"]);
+    assert_eq!(column(&json(get(format!("{api}team.accessLogs?limit=1")).await).await, "user_id"), ["b"]);
+    let page = json(get(format!("{api}team.integrationLogs?team_id=T1")).await).await;
+    assert_eq!(column(&page, "app_id"), ["A1"]);
+    assert_eq!(json(get(format!("{api}auth.test")).await).await["team_id"], "E1");
+    assert_eq!(json(get(format!("{api}auth.teams.list?limit=1")).await).await["teams"][0]["id"], "T1");
+    assert_eq!(json(get(format!("{api}no.such")).await).await["error"], "unknown_method");
+    assert_eq!(get(api.replace("/api/", "/elsewhere")).await.status(), 404);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_token_may_be_a_header_a_query_or_a_form_field() {
+    let (server, _) = served().await;
+    let url = format!("{}auth.test", server.api_url());
+    let client = Client::new();
+    let form = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
+    let form = form.body(format!("token={ORGANISATION_TOKEN}")).send().await.expect("a reply");
+    assert_eq!(json(form).await["ok"], true);
+    let query = client.get(format!("{url}?token={ORGANISATION_TOKEN}")).send().await.expect("a reply");
+    assert_eq!(json(query).await["ok"], true);
+    let lower = client.get(&url).header("authorization", format!("bearer {ORGANISATION_TOKEN}"));
+    assert_eq!(json(lower.send().await.expect("a reply")).await["error"], "not_authed");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn parameters_are_decoded() {
+    let (server, world) = served().await;
+    let page = json(get(format!("{}team.accessLogs?limit=1", server.api_url())).await).await;
+    assert_eq!(column(&page, "user_id"), ["b"]);
+    world.lock().expect("the world").add(Row::small_access(at(30), at(30), "c", "203.0.113.7", "x"));
+    let first = json(get(format!("{}team.accessLogs?limit=1", server.api_url())).await).await;
+    let cursor = first["response_metadata"]["next_cursor"].as_str().expect("a cursor").replace('=', "%3D");
+    let second = get(format!("{}team.accessLogs?limit=1&cursor={cursor}", server.api_url())).await;
+    assert_eq!(column(&json(second).await, "user_id"), ["b"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_hangup_is_a_transport_error_and_the_next_call_succeeds() {
+    let (server, world) = served().await;
+    world.lock().expect("the world").fault(Fault::next(Calling::any(), FaultKind::Hangup));
+    let url = format!("{}logs", server.audit_url());
+    let client = Client::new();
+    let request = || client.get(&url).bearer_auth(ORGANISATION_TOKEN).send();
+    assert!(request().await.is_err());
+    assert_eq!(request().await.expect("a reply").status(), 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reply_can_lack_its_date() {
+    let (server, world) = served().await;
+    world.lock().expect("the world").fault(Fault::next(Calling::log(Log::Audit), FaultKind::Date(None)));
+    let reply = get(format!("{}logs", server.audit_url())).await;
+    assert!(!reply.headers().contains_key("date"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_delayed_reply_outlasts_a_callers_patience_and_stopping_does_not_wait_for_it() {
+    let (server, world) = served().await;
+    let hour = Duration::from_secs(3_600);
+    world.lock().expect("the world").fault(Fault::every(Calling::any(), FaultKind::Delay(hour)));
+    let client = Client::builder().timeout(Duration::from_millis(50)).build().expect("a client");
+    let error = client.get(format!("{}logs", server.audit_url())).send().await.expect_err("no answer in time");
+    assert!(error.is_timeout());
+    server.stop().await;
+}

@@ -1,0 +1,88 @@
+//! A caller for tests: asks one page, or walks a log to its end.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::{Log, Reply, Request, Row, Settings, World};
+
+/// Pages after which a walk counts as endless.
+const PAGES_MAX: usize = 1_000;
+/// A Thursday in 2026, the zero of these tests.
+const START: i64 = 1_780_000_000;
+
+/// So many seconds after the start.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::constant(START + seconds, 0)
+}
+
+/// The same as Slack writes it.
+pub(crate) fn epoch(seconds: i64) -> i64 {
+    START + seconds
+}
+
+/// An organisation with an audit row for each pair of second and id.
+pub(crate) fn audit_world(settings: Settings, rows: &[(i64, &str)]) -> World {
+    let mut world = World::new(settings);
+    for (second, id) in rows {
+        world.add(Row::small_audit(at(*second), id));
+    }
+    world
+}
+
+/// A request for a log with the organisation's token.
+pub(crate) fn asking(log: Log) -> Request {
+    Request::for_log(log).bearer(ORGANISATION_TOKEN)
+}
+
+/// The reply; the connection must not be closed.
+pub(crate) fn reply(world: &mut World, now: i64, request: &Request) -> Reply {
+    world.answer(at(now), request).reply().expect("an answer")
+}
+
+/// The reply's JSON.
+pub(crate) fn json(world: &mut World, now: i64, request: &Request) -> Value {
+    serde_json::from_slice(&reply(world, now, request).body).expect("JSON")
+}
+
+/// The `error` of a reply under its status.
+pub(crate) fn error(world: &mut World, now: i64, request: &Request) -> (u16, String) {
+    let reply = reply(world, now, request);
+    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    assert_eq!(body["ok"], false);
+    (reply.status, body["error"].as_str().expect("a code").to_owned())
+}
+
+/// One field of every row of a page, whatever the log.
+pub(crate) fn column(page: &Value, field: &str) -> Vec<String> {
+    let rows = ["entries", "logins", "logs"].iter().find_map(|key| page[key].as_array());
+    let text = |row: &Value| match &row[field] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    rows.expect("rows").iter().map(text).collect()
+}
+
+/// The cursor of the next page.
+pub(crate) fn next(page: &Value) -> Option<String> {
+    let cursor = page["response_metadata"]["next_cursor"].as_str()?;
+    (!cursor.is_empty()).then(|| cursor.to_owned())
+}
+
+/// Walks by cursor to the end at one instant; the field of each row, page by page.
+pub(crate) fn walk(world: &mut World, now: i64, request: &Request, field: &str) -> Vec<Vec<String>> {
+    let mut pages = Vec::new();
+    let mut cursor = None;
+    for _ in 0..PAGES_MAX {
+        let asked = match &cursor {
+            Some(cursor) => request.clone().with("cursor", cursor),
+            None => request.clone(),
+        };
+        let page = json(world, now, &asked);
+        pages.push(column(&page, field));
+        cursor = next(&page);
+        if cursor.is_none() {
+            return pages;
+        }
+    }
+    panic!("the walk does not end");
+}

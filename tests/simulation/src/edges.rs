@@ -1,0 +1,231 @@
+//! The simulated ports.
+
+use jiff::Timestamp;
+use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::object::{DayLogId, Listed, ObjectKey};
+use slacktrail_shared::ports::{
+    Created, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, Slack, StoredObject, TokenStore, Version,
+};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::slack::{Family, Reply, Request};
+use slacktrail_shared::source::{Source, SourceId, StreamId};
+use slacktrail_shared::time::parse_http_date;
+use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_simulator as simulator;
+
+use super::oracle;
+use super::process::Id;
+use super::stage::{NoReply, Stage, State, StoredCursor};
+use super::wrong::Wrong;
+
+/// All four ports of one process.
+#[derive(Clone, Debug)]
+pub struct SimulatedEdges {
+    stage: Stage,
+    id: Id,
+}
+
+pub(super) fn edges(stage: &Stage, id: &Id) -> Edges<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges> {
+    let edge = SimulatedEdges { stage: stage.clone(), id: id.clone() };
+    Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), tokens: edge }
+}
+
+impl SimulatedEdges {
+    async fn operate<R>(&self, what: String, effect: impl FnMut(&mut State) -> R) -> Result<R, Trouble> {
+        let lost = what.clone();
+        self.stage.operate(&self.id, what, effect).await.map_err(|NoReply| {
+            Trouble::ours(Remedy::TryLater, "no_reply", format!("`{lost}` had no reply"), "the next tick tries again")
+        })
+    }
+}
+
+impl Slack for SimulatedEdges {
+    async fn call(&self, _: &Source, request: &Request, token: &Token) -> Result<Reply, Trouble> {
+        let what = format!("slack {} {:?}", request.method, request.arguments);
+        let outcome = self
+            .operate(what, |state| {
+                let mut asked = as_asked(request, token);
+                Wrong::bend_request(state.wrong, &mut asked);
+                let outcome = state.slack.answer(state.now, &asked);
+                state.note_shown();
+                outcome
+            })
+            .await;
+        match outcome {
+            Ok(simulator::Outcome::Reply(reply)) => {
+                let mut reply = Reply {
+                    status: reply.status,
+                    retry_after: reply.header("Retry-After").map(str::to_owned),
+                    date: reply.header("Date").and_then(parse_http_date),
+                    body: reply.body,
+                };
+                self.stage.with(|state| Wrong::bend_reply(state.wrong, &mut reply));
+                Ok(reply)
+            }
+            Ok(simulator::Outcome::Hangup) | Err(_) => Err(Trouble::slack(
+                Remedy::TryLater,
+                "unreachable",
+                "Slack cannot be reached",
+                "the next tick tries again",
+            )),
+        }
+    }
+}
+
+fn as_asked(request: &Request, token: &Token) -> simulator::Request {
+    let family = match request.family {
+        Family::Audit => simulator::Family::Audit,
+        Family::Web => simulator::Family::Web,
+    };
+    let mut asked = simulator::Request::get(family, request.method).bearer(token.reveal());
+    if request.post {
+        asked.method = simulator::Method::Post;
+    }
+    for (name, value) in &request.arguments {
+        asked = asked.with(name, value);
+    }
+    asked
+}
+
+impl DayLogStore for SimulatedEdges {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+        let key = key.to_string();
+        self.operate(format!("create {key}"), |state| state.create(&key, &bytes)).await
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+        let key = key.to_string();
+        self.operate(format!("read {key}"), |state| {
+            let (bytes, created) = state.objects.get(&key)?.clone();
+            Some(StoredObject { bytes, last_modified: Wrong::last_modified(state.wrong, created) })
+        })
+        .await
+    }
+
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
+        self.operate(format!("list {}", log.prefix()), |state| {
+            let keys = state.objects.keys().filter(|key| key.starts_with(&log.prefix()));
+            let mut numbers: Vec<u32> = keys
+                .filter_map(|key| match log.read_key(key) {
+                    Listed::Ours(number) => Some(number),
+                    Listed::AnotherSource | Listed::Foreign => None,
+                })
+                .collect();
+            numbers.sort_unstable();
+            numbers
+        })
+        .await
+    }
+}
+
+impl State {
+    fn create(&mut self, key: &str, bytes: &[u8]) -> Created {
+        match self.wrong {
+            Some(Wrong::CursorBeforeObject) => {
+                self.owed.push((key.to_owned(), bytes.to_vec()));
+                return Created::Yes;
+            }
+            Some(Wrong::OverwritesObjects) => {}
+            _ if self.objects.contains_key(key) => return Created::Exists,
+            _ => {}
+        }
+        self.put(key, bytes);
+        Created::Yes
+    }
+
+    fn put(&mut self, key: &str, bytes: &[u8]) {
+        self.changed = true;
+        let before = self.objects.insert(key.to_owned(), (bytes.to_vec(), self.now));
+        let read = oracle::read_object(key, bytes).map(|lines| self.lines.extend(lines));
+        if before.is_some_and(|(before, _)| before != bytes) {
+            self.broken.get_or_insert(format!("object `{key}` was changed"));
+        }
+        if let Err(law) = read {
+            self.broken.get_or_insert(law);
+        }
+    }
+
+    fn replace(&mut self, stream: &StreamId, expected: Option<Version>, text: &str) -> Replaced {
+        let version = self.cursors.get(stream).map(|cursor| Version(cursor.version));
+        if version != expected {
+            return Replaced::Changed;
+        }
+        self.changed = true;
+        let next = version.map_or(1, |version| version.0 + 1);
+        self.cursors.insert(stream.clone(), StoredCursor { version: next, text: text.to_owned() });
+        Replaced::Yes(Version(next))
+    }
+
+    /// Access rows change: their present texts are shown, and may be stored later.
+    fn note_shown(&mut self) {
+        for row in self.slack.truth(simulator::Log::Access, self.now) {
+            if !self.shown.contains(&*row.json) {
+                self.shown.insert(row.json.to_string());
+            }
+        }
+    }
+}
+
+impl DeploymentStore for SimulatedEdges {
+    async fn load(&self) -> Result<Deployment, Trouble> {
+        self.operate("load".to_owned(), |state| Deployment {
+            sources: state.sources.iter().map(|(id, source)| (id.clone(), Ok(source.clone()))).collect(),
+            cursors: state
+                .cursors
+                .iter()
+                .map(|(stream, stored)| (stream.clone(), (Version(stored.version), Cursor::decode(&stored.text))))
+                .collect(),
+        })
+        .await
+    }
+
+    async fn replace_cursor(
+        &self,
+        stream: &StreamId,
+        expected: Option<Version>,
+        cursor: &Cursor,
+    ) -> Result<Replaced, Trouble> {
+        let text = cursor.encode();
+        let replaced =
+            self.operate(format!("replace {stream} {text}"), |state| state.replace(stream, expected, &text)).await;
+        // A wrong collector that saves its cursor first writes its objects only now.
+        while let Some((key, bytes)) = self.stage.with(|state| state.owed.pop()) {
+            self.operate(format!("late create {key}"), |state| state.put(&key, &bytes)).await?;
+        }
+        replaced
+    }
+
+    async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
+        self.operate(format!("save source {}", source.id), |state| {
+            drop(state.sources.insert(source.id.clone(), source.clone()))
+        })
+        .await
+    }
+}
+
+impl TokenStore for SimulatedEdges {
+    async fn token(&self, _: &SourceId) -> Result<Token, Trouble> {
+        self.operate("token".to_owned(), |state| state.token()).await
+    }
+
+    async fn fresh_token(&self, _: &SourceId) -> Result<Token, Trouble> {
+        self.operate("fresh token".to_owned(), |state| state.token()).await
+    }
+
+    async fn save_token(&self, _: &SourceId, _: &Token) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+impl State {
+    fn token(&self) -> Token {
+        let text = self.slack.settings().tokens.first().map_or("none", |token| token.text.as_str());
+        Token::new(text).expect("the simulator's tokens are tokens")
+    }
+}
+
+impl Wrong {
+    fn last_modified(wrong: Option<Wrong>, created: Timestamp) -> Timestamp {
+        if wrong == Some(Wrong::ReadsBackTooLittle) { Timestamp::UNIX_EPOCH } else { created }
+    }
+}

@@ -1,0 +1,17 @@
+//! The simulated world: Slack, the bucket, the table and the clock in one struct, with no socket, no clock and no AWS.
+//!
+//! A process is the real [`Poller`](slacktrail_shared::tick::Poller) over simulated ports. Each port operation is one step:
+//! it first gives way (so that processes interleave there), then may fail before or after it took effect, take effect
+//! twice, or be the last that its process ever did. After every step the [`oracle`] checks the laws; it knows only what Slack
+//! has shown and what lies in the bucket.
+
+mod edges;
+pub mod oracle;
+mod process;
+pub mod scenario;
+mod stage;
+pub mod wrong;
+
+pub use edges::SimulatedEdges;
+pub use process::{End, Process};
+pub use stage::{Fault, FaultKind, Stage, State, StoredCursor};

@@ -1,0 +1,116 @@
+//! A process: one poller, its ticks driven by hand, poll by poll.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use slacktrail_shared::tick::{Bounds, Poller, Summary, TickLimits};
+use slacktrail_shared::trouble::Trouble;
+
+use super::edges::{SimulatedEdges, edges};
+use super::stage::Stage;
+
+/// Polls after which a tick is taken to go round in circles.
+const POLLS_MAX: u32 = 100_000;
+
+/// What a process is known by.
+#[derive(Clone, Debug)]
+pub(super) struct Id {
+    pub(super) number: u32,
+    operations: Rc<Cell<u32>>,
+    dead: Rc<Cell<bool>>,
+}
+
+impl Id {
+    pub(super) fn next_operation(&self) -> u32 {
+        self.operations.replace(self.operations.get() + 1)
+    }
+
+    pub(super) async fn die<R>(&self) -> R {
+        self.dead.set(true);
+        std::future::pending().await
+    }
+}
+
+/// One poller over the simulated world.
+#[derive(Debug)]
+pub struct Process {
+    id: Id,
+    stage: Stage,
+    poller: Rc<SimulatedPoller>,
+}
+
+type SimulatedPoller = Poller<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges>;
+
+/// How a tick ended.
+#[derive(Debug)]
+pub enum End {
+    /// It answered.
+    Answered(Box<Result<Summary, Trouble>>),
+    /// Its process was killed.
+    Killed,
+}
+
+/// A tick under way.
+pub struct Tick {
+    id: Id,
+    stage: Stage,
+    future: Pin<Box<dyn Future<Output = Result<Summary, Trouble>>>>,
+}
+
+impl Process {
+    /// A process that remembers nothing.
+    pub fn start(number: u32, stage: &Stage) -> Process {
+        let id = Id { number, operations: Rc::default(), dead: Rc::default() };
+        let poller = Rc::new(Poller::new(edges(stage, &id)));
+        Process { id, stage: stage.clone(), poller }
+    }
+
+    /// Operations so far.
+    pub fn operations(&self) -> u32 {
+        self.id.operations.get()
+    }
+
+    /// Begins a tick.
+    pub fn begin(&self, calls_max: Option<u32>, bounds: Bounds) -> Tick {
+        let (poller, now) = (self.poller.clone(), self.stage.now());
+        let future = async move {
+            let limits = TickLimits { calls_max, bounds, out_of_time: &|| false };
+            poller.tick(now, &limits).await
+        };
+        Tick { id: self.id.clone(), stage: self.stage.clone(), future: Box::pin(future) }
+    }
+
+    /// Runs a tick to its end.
+    pub fn tick(&self, calls_max: Option<u32>, bounds: Bounds) -> End {
+        self.begin(calls_max, bounds).run()
+    }
+}
+
+impl Tick {
+    /// Goes on until the next operation. `Some` at the end.
+    pub fn step(&mut self) -> Option<End> {
+        if self.id.dead.get() {
+            return Some(End::Killed);
+        }
+        let outcome = self.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match outcome {
+            Poll::Ready(answer) => Some(End::Answered(Box::new(answer))),
+            Poll::Pending if self.id.dead.get() => Some(End::Killed),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Goes on to its end.
+    ///
+    /// # Panics
+    /// When it does not come to one.
+    pub fn run(mut self) -> End {
+        let end = (0..POLLS_MAX).find_map(|_| self.step());
+        end.unwrap_or_else(|| {
+            panic!("a tick ends\n{}", self.stage.with(|state| state.trace[..60.min(state.trace.len())].join("\n")))
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! Deliberately wrong collectors: the test of the tests. Each is the real one with one edge bent, so that what it does to
+//! the world is what that mistake in it would do.
+
+use slacktrail_shared::slack::Reply;
+use slacktrail_simulator::Request;
+
+/// A mistake that others have made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wrong {
+    /// Saves the cursor before the objects that it speaks of.
+    CursorBeforeObject,
+    /// Writes objects whether or not their key is taken.
+    OverwritesObjects,
+    /// Reads back only a day log's last few objects, however far back the gap reaches.
+    ReadsBackTooLittle,
+    /// Takes `oldest` for exclusive: `>` for `>=`.
+    LosesTheBoundarySecond,
+    /// Closes the gap when its first page is stored.
+    MovesTheMarkOnPageOne,
+    /// Sends the page cursor without the filters.
+    ForgetsFiltersOnPageTwo,
+    /// Takes an empty page for the end.
+    EndsAtAnEmptyPage,
+}
+
+impl Wrong {
+    /// All mistakes.
+    pub const ALL: [Wrong; 7] = [
+        Wrong::CursorBeforeObject,
+        Wrong::OverwritesObjects,
+        Wrong::ReadsBackTooLittle,
+        Wrong::LosesTheBoundarySecond,
+        Wrong::MovesTheMarkOnPageOne,
+        Wrong::ForgetsFiltersOnPageTwo,
+        Wrong::EndsAtAnEmptyPage,
+    ];
+
+    pub(super) fn bend_request(wrong: Option<Wrong>, request: &mut Request) {
+        let continued = request.parameter("cursor").is_some();
+        match wrong {
+            Some(Wrong::LosesTheBoundarySecond) => {
+                for (_, value) in request.query.iter_mut().filter(|(name, _)| name == "oldest") {
+                    *value = value.parse::<i64>().map_or(value.clone(), |oldest| (oldest + 1).to_string());
+                }
+            }
+            Some(Wrong::ForgetsFiltersOnPageTwo) if continued => {
+                request.query.retain(|(name, _)| name != "oldest" && name != "latest");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn bend_reply(wrong: Option<Wrong>, reply: &mut Reply) {
+        let Ok(mut body) = serde_json::from_slice::<serde_json::Value>(&reply.body) else { return };
+        let rows = ["entries", "logins", "logs"]
+            .iter()
+            .filter_map(|key| body.get(key))
+            .find_map(|rows| rows.as_array().map(Vec::len));
+        let ends = match wrong {
+            Some(Wrong::MovesTheMarkOnPageOne) => true,
+            Some(Wrong::EndsAtAnEmptyPage) => rows == Some(0),
+            _ => false,
+        };
+        if ends && let Some(body) = body.as_object_mut() {
+            body.remove("response_metadata");
+            body.remove("paging");
+            reply.body = serde_json::to_vec(&body).unwrap_or_default();
+        }
+    }
+}

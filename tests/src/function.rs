@@ -1,0 +1,129 @@
+//! A compiled function as a process of its own: started as Lambda starts it, and ended as Lambda ends it.
+
+use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// The variable with the path of the compiled poller; `make e2e` sets it.
+pub const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
+
+/// Time for a process that is expected to end; a test that waits longer has found a fault.
+const END_MAX: Duration = Duration::from_secs(60);
+
+/// A function that runs as a process. It is killed when this value is dropped.
+pub struct Function {
+    process: Child,
+    lines: Arc<Lines>,
+    readers: [JoinHandle<()>; 2],
+}
+
+impl Function {
+    /// Starts `binary` as Lambda would: with the Runtime API at `runtime_api`, with `environment` and what Lambda itself
+    /// sets, and with nothing of this process's own environment.
+    ///
+    /// # Panics
+    /// When the file cannot be run.
+    pub fn spawn<K: AsRef<OsStr>, V: AsRef<OsStr>>(
+        binary: &Path,
+        runtime_api: SocketAddr,
+        environment: impl IntoIterator<Item = (K, V)>,
+    ) -> Function {
+        let name = binary.file_stem().expect("a binary has a name").to_string_lossy();
+        let mut process = Command::new(binary)
+            .env_clear()
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_NAME", &*name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}"))
+            .env("AWS_LAMBDA_LOG_LEVEL", "INFO")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/22/[$LATEST]0123456789abcdef")
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string())
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot run `{}`: {error}", binary.display()));
+        let lines = Arc::default();
+        let readers = [
+            read_lines(process.stdout.take().expect("standard output is piped"), &lines),
+            read_lines(process.stderr.take().expect("standard error is piped"), &lines),
+        ];
+        Function { process, lines, readers }
+    }
+
+    /// The process's number, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Every line that it has written up to now, to standard output and standard error.
+    pub fn lines(&self) -> Vec<String> {
+        locked(&self.lines).clone()
+    }
+
+    /// Ends it at once, wherever it is (`kill -9`), and returns every line that it had written.
+    pub async fn kill(mut self) -> Vec<String> {
+        let _ = self.process.start_kill(); // it may have ended by itself
+        self.wait().await.1
+    }
+
+    /// Waits for it to end by itself: its status, and every line that it had written.
+    ///
+    /// # Panics
+    /// When it has not ended after a minute.
+    pub async fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let ended = async {
+            let status = self.process.wait().await.expect("a child can be waited for");
+            for reader in &mut self.readers {
+                reader.await.expect("a reader of lines does not panic");
+            }
+            status
+        };
+        let status = timeout(END_MAX, ended).await.expect("a function ends within a minute");
+        (status, self.lines())
+    }
+}
+
+/// The compiled poller: the file that [`POLLER_VARIABLE`] names, or else `poller` in the folder that this test was built in.
+///
+/// # Errors
+/// A sentence that names the command which builds it.
+pub fn poller_binary() -> Result<PathBuf, String> {
+    let named = std::env::var_os(POLLER_VARIABLE).map(PathBuf::from);
+    let binary = named.unwrap_or_else(|| {
+        let test = std::env::current_exe().expect("a test knows its own file"); // <target>/debug/deps/<test>
+        let folder = test.ancestors().nth(2).expect("a test is two folders deep in the target folder");
+        folder.join("poller").with_extension(std::env::consts::EXE_EXTENSION)
+    });
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    Err(format!("found no poller at `{}`; hint: `cargo build --workspace --bins` builds it", binary.display()))
+}
+
+fn read_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Lines>) -> JoinHandle<()> {
+    let lines = Arc::clone(lines);
+    tokio::spawn(async move {
+        let mut pipe = BufReader::new(pipe).lines();
+        while let Ok(Some(line)) = pipe.next_line().await {
+            locked(&lines).push(line);
+        }
+    })
+}
+
+type Lines = Mutex<Vec<String>>;
+
+fn locked(lines: &Lines) -> MutexGuard<'_, Vec<String>> {
+    lines.lock().expect("no holder of this lock panics")
+}

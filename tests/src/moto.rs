@@ -1,0 +1,195 @@
+//! moto: S3, DynamoDB and Secrets Manager on loopback, as a child process for one test.
+//!
+//! Where Python or moto is missing the tests that need it say so and pass: `cargo test` needs nothing but Rust. moto
+//! knows no IAM, and it applies the denials of a bucket policy without their conditions, so no policy is set on its buckets.
+#![expect(clippy::print_stdout, reason = "a test that was skipped says so")]
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+
+/// The variable with the path of the `moto_server` executable; `make e2e` sets it.
+pub const MOTO_VARIABLE: &str = "SLACKTRAIL_MOTO";
+
+/// Time from start to the first answer. Usually one second; a machine that is busy with other tests needs more.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// Another process may take the free port that was found before moto does: so many ports are tried.
+const PORTS_MAX: usize = 5;
+
+const REGION: &str = "us-east-1";
+const ACCESS_KEY_ID: &str = "test";
+const SECRET_ACCESS_KEY: &str = "test";
+
+/// A running moto with an AWS account of its own. It ends with this value.
+pub struct Moto {
+    server: Child,
+    endpoint: String,
+}
+
+impl Moto {
+    /// Starts moto and waits until it answers; `None`, and a printed line, where [`MOTO_VARIABLE`] is not set.
+    ///
+    /// # Panics
+    /// When moto is there but does not start: what it printed is in the message.
+    pub fn start() -> Option<Moto> {
+        let Some(executable) = std::env::var_os(MOTO_VARIABLE) else {
+            println!("skipped: `{MOTO_VARIABLE}` is not set (`make e2e` sets it)");
+            return None;
+        };
+        for _ in 0..PORTS_MAX {
+            let address = free_address();
+            let mut printed = tempfile::tempfile().expect("a temporary file can be made");
+            let mut server = Command::new(&executable)
+                .args(["-H", &address.ip().to_string(), "-p", &address.port().to_string()])
+                .stdin(Stdio::null())
+                .stdout(printed.try_clone().expect("a file handle can be doubled"))
+                .stderr(printed.try_clone().expect("a file handle can be doubled"))
+                .spawn()
+                .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", executable.display()));
+            if answers(&mut server, address) {
+                return Some(Moto { server, endpoint: format!("http://{address}") });
+            }
+            end(&mut server);
+            let printed = read_from_start(&mut printed);
+            assert!(printed.contains("in use"), "`{}` did not start:\n{printed}", executable.display());
+        }
+        panic!("{PORTS_MAX} free ports were taken by others before moto had them");
+    }
+
+    /// The address of every service, such as `http://127.0.0.1:40123`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Settings for clients of this account, built without a look at this machine's own AWS settings.
+    pub fn sdk_config(&self) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                ACCESS_KEY_ID,
+                SECRET_ACCESS_KEY,
+                None,
+                None,
+                "moto",
+            )))
+            .endpoint_url(&self.endpoint)
+            .region(Region::new(REGION))
+            .build()
+    }
+
+    /// The same settings as environment variables, for a function that runs as a process.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_REGION", REGION),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
+    /// A client of S3. The SDK writes a bucket into the path by itself where the endpoint is a bare IP address.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.sdk_config())
+    }
+
+    /// A client of DynamoDB.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.sdk_config())
+    }
+
+    /// A client of Secrets Manager.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.sdk_config())
+    }
+
+    /// Makes a bucket such as the template's log bucket.
+    pub async fn create_bucket(&self, name: &str) {
+        self.s3().create_bucket().bucket(name).send().await.expect("moto creates a bucket");
+    }
+
+    /// Makes a table with the keys of the template's.
+    pub async fn create_table(&self, name: &str) {
+        let attribute = |name: &str| {
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .expect("name and type are set")
+        };
+        let key = |name: &str, key_type: KeyType| {
+            KeySchemaElement::builder().attribute_name(name).key_type(key_type).build().expect("name and type are set")
+        };
+        self.dynamodb()
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(attribute("pk"))
+            .attribute_definitions(attribute("sk"))
+            .key_schema(key("pk", KeyType::Hash))
+            .key_schema(key("sk", KeyType::Range))
+            .send()
+            .await
+            .expect("moto creates a table");
+    }
+
+    /// Makes the secret `name`, with `value` as its current version.
+    pub async fn create_secret(&self, name: &str, value: &str) {
+        self.secrets_manager()
+            .create_secret()
+            .name(name)
+            .secret_string(value)
+            .send()
+            .await
+            .expect("moto creates a secret");
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        end(&mut self.server);
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("loopback has a free port")
+}
+
+/// Waits until `server` accepts connections at `address`; false when it ended instead, or [`START_MAX`] went by.
+fn answers(server: &mut Child, address: SocketAddr) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < START_MAX {
+        let connected = TcpStream::connect(address).is_ok();
+        if server.try_wait().expect("a child's state can be asked").is_some() {
+            return false; // whoever else answers there is not ours
+        }
+        if connected {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+fn end(server: &mut Child) {
+    let _ = server.kill(); // it may have ended by itself
+    let _ = server.wait();
+}
+
+fn read_from_start(file: &mut File) -> String {
+    let mut text = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut text)).expect("a temporary file can be read");
+    String::from_utf8_lossy(&text).into_owned()
+}

@@ -1,0 +1,157 @@
+//! S3, DynamoDB and Secrets Manager, as moto has them, keep the laws of the ports; what is missing is named.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::primitives::ByteStream;
+use slacktrail_shared::aws::{AwsEdges, Names};
+use slacktrail_shared::ports::{DayLogStore, DeploymentStore, TokenStore, Version};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::source::{LogType, SourceId};
+use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_tests::conformance::{self, day_log, source, stream};
+use slacktrail_tests::moto::Moto;
+
+/// More objects than S3 lists in one reply.
+const OBJECTS: u32 = 1005;
+
+fn connect(moto: &Moto) -> AwsEdges {
+    let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
+    AwsEdges::connect(&moto.sdk_config(), names)
+}
+
+async fn put_item(moto: &Moto, key: &str, attributes: &[(&str, AttributeValue)]) {
+    let put = moto.dynamodb().put_item().table_name("streams");
+    let put = put.item("pk", AttributeValue::S("deployment".into())).item("sk", AttributeValue::S(key.into()));
+    let put = attributes.iter().fold(put, |put, (name, value)| put.item(*name, value.clone()));
+    put.send().await.unwrap();
+}
+
+fn assert_named(trouble: &Trouble, remedy: Remedy, code: &str, in_message: &str, in_hint: &str) {
+    assert_eq!((trouble.remedy, trouble.code.as_str()), (remedy, code), "{trouble:?}");
+    assert!(trouble.message.contains(in_message), "{trouble}");
+    assert!(trouble.hint.contains(in_hint), "{}", trouble.hint);
+}
+
+#[tokio::test]
+async fn s3_keeps_the_laws_of_day_logs() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_bucket("logs").await;
+    let s3 = moto.s3();
+    let plant = async |key: &str| {
+        s3.put_object().bucket("logs").key(key).body(ByteStream::from_static(b"x")).send().await.unwrap();
+    };
+    conformance::day_log_store(&connect(&moto).day_logs, plant, OBJECTS).await;
+
+    let object = s3.head_object().bucket("logs").key("audit/2026/11/01/acme-000001.json.gz").send().await.unwrap();
+    assert_eq!(object.content_type(), Some("application/x-ndjson"));
+    assert_eq!(object.content_encoding(), None);
+}
+
+#[tokio::test]
+async fn dynamodb_keeps_the_laws_of_sources_and_cursors() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_table("streams").await;
+    let garble = async |id: &SourceId| {
+        put_item(&moto, &format!("source/{id}"), &[("source", AttributeValue::S("{\"id\":".into()))]).await;
+        put_item(&moto, &format!("cursor/{id}/audit"), &[("version", AttributeValue::N("7".into()))]).await;
+    };
+    conformance::deployment_store(&connect(&moto).deployment, garble).await;
+}
+
+#[tokio::test]
+async fn secrets_manager_keeps_the_laws_of_tokens() {
+    let Some(moto) = Moto::start() else { return };
+    conformance::token_store(&connect(&moto).tokens).await;
+}
+
+#[tokio::test]
+async fn what_later_versions_keep_in_the_table_is_ignored() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_table("streams").await;
+    for key in ["grant/acme", "source/Not An Id", "source/acme/more", "cursor/acme", "cursor/acme/new_log", "settings"]
+    {
+        put_item(&moto, key, &[]).await;
+    }
+    let deployment = connect(&moto).deployment;
+    let loaded = deployment.load().await.unwrap();
+    assert!(loaded.sources.is_empty() && loaded.cursors.is_empty(), "{loaded:?}");
+
+    put_item(&moto, "cursor/acme/audit", &[("cursor", AttributeValue::S("{}".into()))]).await;
+    let (version, cursor) = &deployment.load().await.unwrap().cursors[&stream("acme", LogType::Audit)];
+    assert_eq!((*version, cursor.as_ref().unwrap_err().code.as_str()), (Version(0), "unreadable_cursor"));
+}
+
+#[tokio::test]
+async fn a_table_of_more_than_one_reply_is_loaded_whole() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_table("streams").await;
+    let deployment = connect(&moto).deployment;
+    // DynamoDB replies with 1 MB at most.
+    for number in 0..12 {
+        let source =
+            slacktrail_shared::source::Source { label: "x".repeat(200_000), ..source(&format!("acme-{number}")) };
+        deployment.save_source(&source).await.unwrap();
+    }
+    assert_eq!(deployment.load().await.unwrap().sources.len(), 12);
+}
+
+#[tokio::test]
+async fn a_token_is_kept_until_it_is_asked_for_afresh_and_other_fields_of_its_secret_stay() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_secret("slacktrail/acme", r#"{"token":"xoxp-1","client_id":"1.2","later":{"b":1.0}}"#).await;
+    let (ours, another) = (connect(&moto).tokens, connect(&moto).tokens);
+    let acme = source("acme").id;
+    assert_eq!(ours.token(&acme).await.unwrap().reveal(), "xoxp-1");
+
+    another.save_token(&acme, &Token::new("xoxp-2").unwrap()).await.unwrap();
+    assert_eq!(ours.token(&acme).await.unwrap().reveal(), "xoxp-1", "nobody is asked again");
+    assert_eq!(ours.fresh_token(&acme).await.unwrap().reveal(), "xoxp-2");
+    assert_eq!(ours.token(&acme).await.unwrap().reveal(), "xoxp-2", "the fresh one is kept");
+
+    let value = moto.secrets_manager().get_secret_value().secret_id("slacktrail/acme").send().await.unwrap();
+    assert_eq!(value.secret_string(), Some(r#"{"client_id":"1.2","later":{"b":1.0},"token":"xoxp-2"}"#));
+}
+
+#[tokio::test]
+async fn a_secret_that_holds_no_token_is_named_and_nothing_of_it_is_told() {
+    let Some(moto) = Moto::start() else { return };
+    let tokens = connect(&moto).tokens;
+    for (id, text) in [("plain", "xoxp-s3cr3t"), ("number", r#"{"token":"xoxp s3cr3t"}"#), ("list", r#"["s3cr3t"]"#)] {
+        moto.create_secret(&format!("slacktrail/{id}"), text).await;
+        let id = source(id).id;
+        let trouble = tokens.token(&id).await.unwrap_err();
+        assert_named(
+            &trouble,
+            Remedy::Reconfigure,
+            "unreadable_secret",
+            &format!("`slacktrail/{id}`"),
+            "slacktrail connect",
+        );
+        assert!(!format!("{trouble:?} {tokens:?}").contains("s3cr3t"), "{trouble:?}");
+        tokens.save_token(&id, &Token::new("xoxp-s3cr3t-2").unwrap()).await.unwrap();
+        assert_eq!(tokens.token(&id).await.unwrap().reveal(), "xoxp-s3cr3t-2");
+        assert!(!format!("{tokens:?}").contains("s3cr3t-2"));
+    }
+}
+
+#[tokio::test]
+async fn a_missing_bucket_table_or_secret_is_named_with_the_setting_that_names_it() {
+    let Some(moto) = Moto::start() else { return };
+    let edges = connect(&moto);
+    let key = day_log("acme", "2026/11/22").key(1);
+    for trouble in [
+        edges.day_logs.create(&key, b"x".to_vec()).await.unwrap_err(),
+        edges.day_logs.read(&key).await.unwrap_err(),
+        edges.day_logs.list(&key.log).await.unwrap_err(),
+    ] {
+        assert_named(&trouble, Remedy::Reconfigure, "no_such_bucket", "bucket `logs` does not exist", "`BUCKET_NAME`");
+    }
+    let acme = source("acme");
+    for trouble in [edges.deployment.load().await.unwrap_err(), edges.deployment.save_source(&acme).await.unwrap_err()]
+    {
+        assert_named(&trouble, Remedy::Reconfigure, "no_such_table", "table `streams` does not exist", "`TABLE_NAME`");
+    }
+    let trouble = edges.tokens.token(&acme.id).await.unwrap_err();
+    let missing = "secret `slacktrail/acme` does not exist";
+    assert_named(&trouble, Remedy::Reconfigure, "no_such_secret", missing, "`slacktrail connect acme`");
+}

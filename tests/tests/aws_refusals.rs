@@ -1,0 +1,120 @@
+//! What is made of an AWS that refuses, answers nonsense, does not answer, or cannot be called at all.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use axum::Router;
+use axum::http::StatusCode;
+use slacktrail_shared::aws::{AwsEdges, Names};
+use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore, TokenStore};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_tests::conformance::{day_log, source};
+use tokio::net::TcpListener;
+
+fn connect(endpoint: &str) -> AwsEdges {
+    let credentials = Credentials::new("id", "key-hidden", None, None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .build();
+    AwsEdges::connect(&config, names())
+}
+
+fn names() -> Names {
+    Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() }
+}
+
+/// An AWS that answers every request with this, until the test ends.
+async fn answering(status: u16, body: &'static str) -> AwsEdges {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move || async move { (StatusCode::from_u16(status).unwrap(), body) };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    connect(&endpoint)
+}
+
+fn assert_trouble(trouble: &Trouble, remedy: Remedy, code: &str, in_hint: &str) {
+    assert_eq!((trouble.remedy, trouble.code.as_str()), (remedy, code), "{trouble:?}");
+    assert!(trouble.hint.contains(in_hint), "{}", trouble.hint);
+    assert!(!format!("{trouble:?}").contains("hidden"), "{trouble:?}");
+}
+
+#[tokio::test]
+async fn a_create_that_was_refused_says_whether_the_object_exists_or_another_attempt_is_under_way() {
+    let key = day_log("acme", "2026/11/22").key(1);
+    let conflict = "<Error><Code>ConditionalRequestConflict</Code><Message>m</Message></Error>";
+    let exists = "<Error><Code>PreconditionFailed</Code><Message>m</Message></Error>";
+    assert_eq!(answering(409, conflict).await.day_logs.create(&key, Vec::new()).await.unwrap(), Created::Busy);
+    assert_eq!(answering(412, exists).await.day_logs.create(&key, Vec::new()).await.unwrap(), Created::Exists);
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_for_s3() {
+    let edges = answering(403, "<Error><Code>AccessDenied</Code><Message>m</Message></Error>").await;
+    let key = day_log("acme", "2026/11/22").key(1);
+    let create = edges.day_logs.create(&key, Vec::new()).await.unwrap_err();
+    assert_trouble(&create, Remedy::Reconfigure, "access_denied", "`s3:PutObject` on `logs/*`");
+    assert!(create.message.contains("`audit/2026/11/22/acme-000001.json.gz`"), "{create}");
+    let list = edges.day_logs.list(&key.log).await.unwrap_err();
+    assert_trouble(&list, Remedy::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
+    // Without s3:ListBucket an object that is not there looks like this as well.
+    let read = edges.day_logs.read(&key).await.unwrap_err();
+    assert_trouble(
+        &read,
+        Remedy::Reconfigure,
+        "access_denied",
+        "`s3:GetObject` on `logs/*` and `s3:ListBucket` on `logs`",
+    );
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
+    let edges = answering(400, r#"{"__type":"AccessDeniedException","Message":"m"}"#).await;
+    let acme = source("acme");
+    let load = edges.deployment.load().await.unwrap_err();
+    assert_trouble(&load, Remedy::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
+    let save = edges.deployment.save_source(&acme).await.unwrap_err();
+    assert_trouble(&save, Remedy::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
+    let token = edges.tokens.token(&acme.id).await.unwrap_err();
+    assert_trouble(
+        &token,
+        Remedy::Reconfigure,
+        "access_denied",
+        "`secretsmanager:GetSecretValue` on `slacktrail/acme`",
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_cannot_be_read_is_not_repeated_for_it_may_hold_a_secret() {
+    let edges = answering(200, r#"{"SecretString":"{\"token\":\"xoxp-hidden\"}","VersionId":12, hidden"#).await;
+    let trouble = edges.tokens.token(&source("acme").id).await.unwrap_err();
+    assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
+    let token = Token::new("xoxp-hidden").unwrap();
+    let trouble = edges.tokens.save_token(&source("acme").id, &token).await.unwrap_err();
+    assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
+}
+
+#[tokio::test]
+async fn an_aws_that_cannot_be_reached_is_tried_later() {
+    // A port that was free a moment ago, and has no listener.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let trouble = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
+    assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
+}
+
+#[tokio::test]
+async fn without_credentials_or_region_the_settings_are_named() {
+    let config =
+        SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1")).build();
+    let trouble = AwsEdges::connect(&config, names()).deployment.load().await.unwrap_err();
+    assert_trouble(&trouble, Remedy::Reconfigure, "no_aws_credentials", "`AWS_PROFILE`");
+
+    let credentials = Credentials::new("id", "key-hidden", None, None, "test");
+    let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+    let trouble = AwsEdges::connect(&config, names()).deployment.load().await.unwrap_err();
+    assert_trouble(&trouble, Remedy::Reconfigure, "no_aws_credentials", "`AWS_REGION`");
+}

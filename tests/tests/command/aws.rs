@@ -1,0 +1,125 @@
+//! `connect`, `sources` and `status` against an emulated AWS. Where that is missing the tests say so and pass.
+
+use serde_json::{Value, json};
+use slacktrail_tests::moto::Moto;
+
+use crate::binary::Slacktrail;
+use crate::slack::{ORGANISATION, Slack, WORKSPACE};
+
+const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
+
+/// The command with this Slack, and with a bucket and a table of this AWS.
+async fn deployed(moto: &Moto, slack: &Slack) -> Slacktrail {
+    moto.create_bucket("logs").await;
+    moto.create_table("streams").await;
+    let environment = moto.environment().into_iter();
+    let slacktrail =
+        environment.fold(Slacktrail::of(slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
+    slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams")
+}
+
+async fn secret(moto: &Moto, name: &str) -> Option<Value> {
+    let value = moto.secrets_manager().get_secret_value().secret_id(name).send().await.ok()?;
+    Some(serde_json::from_str(value.secret_string()?).unwrap())
+}
+
+#[tokio::test]
+async fn a_source_is_connected_listed_and_waits_for_its_first_tick() {
+    let Some(moto) = Moto::start() else { return };
+    let slack = Slack::organisation().await;
+    let slacktrail = deployed(&moto, &slack).await;
+
+    let ran = slacktrail.run_with(&CONNECT, &format!(" {ORGANISATION}\n")).await.exits(0);
+    assert!(ran.stdout.starts_with("connected `acme` to the organisation `Organisation E1` (E1)\n"), "{}", ran.stdout);
+    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({"token": ORGANISATION})));
+
+    let sources = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
+    assert_eq!(sources[0]["id"], "acme");
+    assert_eq!(sources[0]["logs"], json!(["audit", "access", "integration"]));
+    assert_eq!((&sources[0]["organisation"], &sources[0]["plan"]), (&json!(true), &json!("enterprise")));
+    let table = slacktrail.run(&["sources"]).await.exits(0).stdout;
+    assert!(table.starts_with("source  name  plan"), "{table}");
+
+    let status = slacktrail.run(&["status", "--json"]).await.exits(0).json();
+    let states: Vec<_> = status.as_array().unwrap().iter().map(|entry| entry["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["waiting"; 3]);
+}
+
+#[tokio::test]
+async fn connecting_again_replaces_the_token_and_keeps_the_rest() {
+    let Some(moto) = Moto::start() else { return };
+    let slack = Slack::organisation().await;
+    let slacktrail = deployed(&moto, &slack).await;
+    slacktrail.run_with(&[&CONNECT[..], &["--logs", "audit", "--since", "all"]].concat(), ORGANISATION).await.exits(0);
+    let before = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
+
+    const ROTATED: &str = "xoxp-simulated-rotated";
+    let token = slacktrail_simulator::tenant::Token::organisation(ROTATED);
+    slack.world().settings_mut().tokens.push(token);
+    slack.world().revoke(ORGANISATION);
+    slacktrail.run_with(&["connect", "acme", "--token-stdin"], ORGANISATION).await.exits(1);
+    let ran = slacktrail.run_with(&["connect", "acme", "--token-stdin", "--json"], ROTATED).await.exits(0);
+
+    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({"token": ROTATED})));
+    let after = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
+    for kept in ["label", "plan", "logs", "since", "organisation", "paused"] {
+        assert_eq!(after[0][kept], before[0][kept], "{kept}");
+    }
+    assert_eq!(after[0]["since"], "2018-03-01T00:00:00Z");
+    assert_eq!(ran.json(), after[0]);
+}
+
+#[tokio::test]
+async fn a_workspaces_token_is_refused_for_audit_logs_and_nothing_is_stored() {
+    let Some(moto) = Moto::start() else { return };
+    let slack = Slack::workspace().await;
+    let slacktrail = deployed(&moto, &slack).await;
+
+    let ran = slacktrail.run_with(&CONNECT, WORKSPACE).await.exits(1);
+    assert!(ran.stderr.contains("hint: let the Org Owner install the app on the organisation"), "{}", ran.stderr);
+    assert_eq!(secret(&moto, "slacktrail/acme").await, None);
+    assert_eq!(slacktrail.run(&["sources", "--json"]).await.exits(0).json(), json!([]));
+
+    let arguments = ["connect", "acme", "--name", "Acme", "--plan", "business", "--token-stdin"];
+    slacktrail.run_with(&arguments, WORKSPACE).await.exits(0);
+    let incomplete = slacktrail.run_with(&["connect", "beta", "--token-stdin"], WORKSPACE).await.exits(1);
+    assert!(incomplete.stderr.contains("`--name` and `--plan` is missing"), "{}", incomplete.stderr);
+}
+
+#[tokio::test]
+async fn a_stack_that_is_not_there_and_a_table_that_is_not_there_are_named() {
+    let Some(moto) = Moto::start() else { return };
+    let slack = Slack::organisation().await;
+    let slacktrail = deployed(&moto, &slack).await;
+    let stackless = slacktrail.clone().with("SLACKTRAIL_TABLE", "").with("SLACKTRAIL_STACK", "no-such-stack");
+    let ran = stackless.run(&["status"]).await.exits(1);
+    assert!(ran.stderr.starts_with("error: reading the stack `no-such-stack`"), "{}", ran.stderr);
+    let ran = slacktrail.with("SLACKTRAIL_TABLE", "no-such-table").run(&["status"]).await.exits(1);
+    assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("`no-such-table`"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn the_stacks_outputs_name_the_deployment() {
+    let Some(moto) = Moto::start() else { return };
+    let slack = Slack::organisation().await;
+    let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_BUCKET", "").with("SLACKTRAIL_TABLE", "");
+    create_stack(&moto, "slacktrail", [("BucketName", "logs"), ("TableName", "streams"), ("SecretPrefix", "mine/")])
+        .await;
+
+    slacktrail.clone().with("SLACKTRAIL_STACK", "slacktrail").run_with(&CONNECT, ORGANISATION).await.exits(0);
+    assert_eq!(secret(&moto, "mine/acme").await, Some(json!({"token": ORGANISATION})));
+}
+
+/// Makes a stack that consists of outputs. CloudFormation is asked by hand: no other test needs its client.
+async fn create_stack(moto: &Moto, name: &str, outputs: [(&str, &str); 3]) {
+    let outputs: Vec<String> = outputs.iter().map(|(key, value)| format!(r#""{key}":{{"Value":"{value}"}}"#)).collect();
+    let template =
+        format!(r#"{{"Resources":{{"Topic":{{"Type":"AWS::SNS::Topic"}}}},"Outputs":{{{}}}}}"#, outputs.join(","));
+    let encoded: String = template.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/cloudformation/aws4_request, SignedHeaders=host, Signature=0";
+    let request = reqwest::Client::new().post(moto.endpoint()).header("authorization", scope);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let body = format!("Action=CreateStack&Version=2010-05-15&StackName={name}&TemplateBody={encoded}");
+    let reply = request.body(body).send().await.unwrap();
+    assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
+}

@@ -1,0 +1,12 @@
+//! The compiled `slacktrail`, as a person runs it: against a simulated Slack on loopback, a directory, and an emulated AWS.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod archive;
+mod aws;
+mod binary;
+mod connect;
+mod demo;
+mod pull;
+mod refusals;
+mod slack;
+mod status;

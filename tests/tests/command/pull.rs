@@ -1,0 +1,145 @@
+//! `pull`: a run stores exactly what Slack shows, and the next one only what is new.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row};
+
+use crate::archive::{files, records};
+use crate::binary::Slacktrail;
+use crate::slack::{ORGANISATION, Slack, WORKSPACE, hours_ago};
+
+const LOGS: [(Log, &str); 3] = [(Log::Audit, "audit"), (Log::Access, "access"), (Log::Integration, "integration")];
+
+fn assert_exact(slack: &Slack, directory: &Path) {
+    for (log, name) in LOGS {
+        assert_eq!(records(directory, name), slack.truth(log), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_stores_exactly_what_slack_shows_and_the_next_one_only_what_is_new() {
+    let slack = Slack::organisation().await;
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+
+    let ran = slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    assert_exact(&slack, directory.path());
+    assert!(ran.stdout.contains("slack/audit") && ran.stderr.is_empty(), "{}{}", ran.stdout, ran.stderr);
+    let stored = files(directory.path()).len();
+
+    slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    assert_exact(&slack, directory.path());
+    assert_eq!(files(directory.path()).len(), stored, "nothing new makes no object");
+
+    slack.world().add(Row::small_audit(hours_ago(0), "new"));
+    let ran = slacktrail.run(&["pull", "--to", to, "--json"]).await.exits(0);
+    assert_exact(&slack, directory.path());
+    assert_eq!((&ran.json()[0]["log"], &ran.json()[0]["records"]), (&json!("audit"), &json!(1)));
+}
+
+#[tokio::test]
+async fn one_log_may_be_asked_for_and_another_later() {
+    let slack = Slack::organisation().await;
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+
+    slacktrail.run(&["pull", "--log", "audit", "--to", to, "--source", "acme", "--since", "24h"]).await.exits(0);
+    assert_eq!(records(directory.path(), "audit").len(), 2, "of the last day");
+    assert!(records(directory.path(), "access").is_empty());
+
+    slacktrail.run(&["pull", "--log", "access", "--to", to, "--source", "acme"]).await.exits(0);
+    assert_eq!(records(directory.path(), "access").len(), 2);
+    let status = Slacktrail::alone().run(&["status", "--to", to, "--json"]).await.exits(0).json();
+    let logs: Vec<_> = status.as_array().unwrap().iter().map(|entry| entry["log"].as_str().unwrap()).collect();
+    assert_eq!(logs, ["audit", "access"], "a stream of an earlier run is still there");
+}
+
+#[tokio::test]
+async fn a_workspaces_token_collects_what_it_can_read_and_says_why_not_the_audit_log() {
+    let slack = Slack::workspace().await;
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(WORKSPACE);
+
+    let refused = slacktrail.run(&["pull", "--log", "audit", "--to", to]).await.exits(1);
+    insta::assert_snapshot!(refused.stderr, @r"
+    error: the token is of the workspace `Workspace T1` (T1), and audit logs are the organisation's
+    hint: let the Org Owner install the app on the organisation, not on a workspace, and use the token of that; or leave the audit log out
+    ");
+    slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    assert_exact(&slack, directory.path());
+}
+
+#[tokio::test]
+async fn a_source_does_not_turn_from_a_workspace_into_an_organisation() {
+    let (workspace, organisation) = (Slack::workspace().await, Slack::organisation().await);
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    Slacktrail::of(&workspace).token(WORKSPACE).run(&["pull", "--to", to]).await.exits(0);
+    let ran = Slacktrail::of(&organisation).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
+    assert!(
+        ran.stderr.starts_with("error: source `slack` is a workspace, and the token is of an organisation"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_is_refused_fails_the_run_and_the_others_are_stored() {
+    let slack = Slack::organisation().await;
+    slack.world().fault(Fault::every(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+
+    let ran = slacktrail.run(&["pull", "--to", to]).await.exits(1);
+    assert!(ran.stderr.starts_with("error: slack/audit: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: connect the source again"), "{}", ran.stderr);
+    assert_eq!(records(directory.path(), "access").len(), 3);
+
+    // Once the token is good, the same command collects at once what was missing.
+    slack.world().clear_faults();
+    slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    assert_exact(&slack, directory.path());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn following_ends_in_order_when_it_is_interrupted() {
+    let slack = Slack::organisation().await;
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+    let child = slacktrail.start(&["pull", "--follow", "--to", to]);
+
+    let stored = async {
+        while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.truth(*log)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), stored).await.expect("the first tick stores everything");
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let ran = slacktrail.end(child).await.exits(0);
+    assert!(ran.stdout.contains("slack/integration"), "the table comes at the end: {}", ran.stdout);
+    assert_exact(&slack, directory.path());
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_file() {
+    let slack = Slack::organisation().await;
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(0);
+    let all = files(directory.path());
+    assert!(all.len() > 6, "objects, cursors and a source: {all:?}");
+    for path in all {
+        let bytes = std::fs::read(&path).unwrap();
+        let found = bytes.windows(ORGANISATION.len()).any(|part| part == ORGANISATION.as_bytes());
+        assert!(!found, "{}", path.display());
+    }
+}

@@ -1,0 +1,96 @@
+//! What the command refuses, and how it says so.
+
+use slacktrail_simulator::{Calling, Fault, FaultKind};
+
+use crate::binary::Slacktrail;
+use crate::slack::{ORGANISATION, Slack};
+
+#[tokio::test]
+async fn without_a_token_it_says_where_the_token_goes() {
+    let ran = Slacktrail::alone().run(&["pull", "--to", "logs"]).await.exits(1);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: `SLACK_TOKEN` is not set
+    hint: set it to the user token (`xoxp-...`) of a Slack app with the scopes `auditlogs:read` and `admin`
+    ");
+}
+
+#[tokio::test]
+async fn what_is_no_token_is_not_repeated() {
+    let ran = Slacktrail::alone().token("xoxp-secret with a space").run(&["pull", "--to", "logs"]).await.exits(1);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: `SLACK_TOKEN` is not a Slack token
+      caused by: the token is empty or holds characters that no Slack token has; a user token begins with `xoxp-`
+    hint: copy the user token once more, in one piece
+    ");
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_told_with_the_remedy() {
+    let slack = Slack::organisation().await;
+    slack.world().revoke(ORGANISATION);
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: Slack answered `auth.test` with the error `token_revoked`
+    hint: install the Slack app again, and set `SLACK_TOKEN` to its new user token
+    ");
+}
+
+#[tokio::test]
+async fn a_slack_that_fails_is_told_with_the_remedy() {
+    let slack = Slack::organisation().await;
+    slack.world().fault(Fault::every(Calling::any(), FaultKind::Html(502)));
+    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", "logs"]).await.exits(1);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: Slack answered `auth.test` with HTTP status 502 and no error code
+    hint: run the command again in a minute
+    ");
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_to_is_named() {
+    let slack = Slack::organisation().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let to = file.join("logs");
+    let to = to.to_str().unwrap();
+    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
+    assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains(to), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_url_that_would_show_the_token_to_the_network_is_refused() {
+    let slacktrail = Slacktrail::alone().token(ORGANISATION).with("SLACK_API_URL", "http://slack.com/api/");
+    let ran = slacktrail.run(&["pull", "--to", "logs"]).await.exits(1);
+    assert!(ran.stderr.starts_with("error: `SLACK_API_URL` would send the token unencrypted"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn wrong_usage_is_another_exit_code_and_no_flag_takes_a_token() {
+    for arguments in [
+        &["pull"][..],
+        &["pull", "--to", "logs", "--token", "x"],
+        &["pull", "--to", "logs", "--log", "everything"],
+        &["pull", "--to", "logs", "--since", "yesterday"],
+        &["pull", "--to", "logs", "--source", "Acme"],
+        &["demo", "--seconds", "0"],
+        &["connect", "acme", "--plan", "free"],
+        &["frobnicate"],
+    ] {
+        let ran = Slacktrail::alone().token(ORGANISATION).run(arguments).await.exits(2);
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_future_is_refused_before_anything_is_asked() {
+    let slacktrail = Slacktrail::alone().token(ORGANISATION);
+    let ran = slacktrail.run(&["pull", "--to", "logs", "--since", "2999-01-01"]).await.exits(1);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: `--since` lies in the future: 2999-01-01T00:00:00Z
+    hint: give a day up to today (UTC), or `now` to collect from this moment on
+    ");
+}

@@ -1,0 +1,74 @@
+//! A small simulated Slack on loopback, at the time of the clock on the wall.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_simulator::settings::{ORGANISATION_TOKEN, WORKSPACE_TOKEN};
+use slacktrail_simulator::{Log, Row, Server, Settings, World};
+
+/// The tokens that the two kinds of Slack honour.
+pub(crate) const ORGANISATION: &str = ORGANISATION_TOKEN;
+pub(crate) const WORKSPACE: &str = WORKSPACE_TOKEN;
+
+/// A simulated Slack.
+pub(crate) struct Slack {
+    world: Arc<Mutex<World>>,
+    server: Server,
+}
+
+impl Slack {
+    /// An organisation of two workspaces with some rows in each log.
+    pub(crate) async fn organisation() -> Slack {
+        let mut world = World::new(Settings::organisation());
+        for (hours, id) in [(60, "a"), (59, "b"), (59, "c"), (20, "d"), (1, "e")] {
+            world.add(Row::small_audit(hours_ago(hours), id));
+        }
+        for (hours, user) in [(60, "U1"), (20, "U2"), (1, "U3")] {
+            let (first, last) = (hours_ago(hours), hours_ago(1));
+            world.add(Row::small_access(first, last, user, "203.0.113.7", "x").in_workspace("T1"));
+        }
+        // Two equal rows are two records, and so are equal rows of two workspaces.
+        for (hours, app, workspace) in [(60, "A1", "T1"), (60, "A1", "T1"), (60, "A1", "T2"), (1, "A2", "T2")] {
+            world.add(Row::small_integration(hours_ago(hours), app).in_workspace(workspace));
+        }
+        Slack::serve(world).await
+    }
+
+    /// A workspace of its own.
+    pub(crate) async fn workspace() -> Slack {
+        let mut world = World::new(Settings::workspace());
+        world.add(Row::small_access(hours_ago(60), hours_ago(1), "U1", "203.0.113.7", "x"));
+        world.add(Row::small_integration(hours_ago(60), "A1"));
+        Slack::serve(world).await
+    }
+
+    async fn serve(world: World) -> Slack {
+        let world = Arc::new(Mutex::new(world));
+        let server = Server::start(Arc::clone(&world), Arc::new(Timestamp::now)).await.unwrap();
+        Slack { world, server }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    pub(crate) fn api_url(&self) -> String {
+        self.server.api_url()
+    }
+
+    pub(crate) fn audit_url(&self) -> String {
+        self.server.audit_url()
+    }
+
+    /// Slack's bytes of every record that it shows now, by log, sorted.
+    pub(crate) fn truth(&self, log: Log) -> Vec<String> {
+        let world = self.world();
+        let mut rows: Vec<String> = world.truth(log, Timestamp::now()).map(|row| row.json.to_string()).collect();
+        rows.sort();
+        rows
+    }
+}
+
+pub(crate) fn hours_ago(hours: i64) -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap() - SignedDuration::from_hours(hours)
+}

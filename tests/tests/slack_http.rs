@@ -1,0 +1,161 @@
+//! The HTTP client for Slack, against a server on loopback: what it sends, what it reads, and what it never tells.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::error::Error;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use slacktrail_shared::http::{REPLY_BYTES_MAX, SlackHttp};
+use slacktrail_shared::ports::Slack;
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::slack::{Reply, Request};
+use slacktrail_shared::time::Second;
+use slacktrail_shared::trouble::{Remedy, Side, Trouble};
+use slacktrail_tests::conformance::source;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const TOKEN: &str = "xoxp-1-hidden";
+const PAGE_CURSOR: &str = "dXNlcjpV+hidden/==";
+
+/// What a server was asked, once each request.
+type Asked = Arc<Mutex<Vec<(Method, String, HeaderMap, String)>>>;
+
+/// A server that gives this answer to all; its base URL and what it was asked.
+async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> (String, Asked) {
+    let asked = Asked::default();
+    let note = move |State(asked): State<Asked>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+        asked.lock().unwrap().push((method, uri.to_string(), headers, String::from_utf8_lossy(&body).into_owned()));
+        let answer = answer();
+        async move { answer }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(note).with_state(asked.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (base, asked)
+}
+
+async fn call(base: &str, request: &Request) -> Result<Reply, Trouble> {
+    let slack = SlackHttp::new(&format!("{base}/api/"), &format!("{base}/audit/v1")).unwrap();
+    slack.call(&source("acme"), request, &Token::new(TOKEN).unwrap()).await
+}
+
+fn audit_logs() -> Request {
+    Request::audit_logs(Second::MARCH_2018, Second::MARCH_2018.plus(60), Some(PAGE_CURSOR))
+}
+
+/// It is nobody's fault here, and the text of it and of its causes holds neither token nor page cursor.
+fn assert_try_later(trouble: &Trouble, code: &str, base: &str) {
+    assert_eq!(
+        (trouble.side, trouble.remedy, trouble.code.as_str()),
+        (Side::Slack, Remedy::TryLater, code),
+        "{trouble:?}"
+    );
+    let mut text = format!("{trouble:?} {trouble} {}", trouble.hint);
+    let mut cause = trouble.source();
+    while let Some(error) = cause {
+        text += &format!(" {error} {error:?}");
+        cause = error.source();
+    }
+    for hidden in ["hidden", "xoxp", "oldest", base] {
+        assert!(!text.contains(hidden), "{text}");
+    }
+    assert!(trouble.message.contains("`logs`") && trouble.message.contains("`127.0.0.1`"), "{trouble}");
+}
+
+#[tokio::test]
+async fn a_get_carries_token_agent_and_encoded_arguments() {
+    let (base, asked) = answering(|| "{}".into_response()).await;
+    call(&base, &audit_logs()).await.unwrap();
+
+    let (method, uri, headers, body) = asked.lock().unwrap().remove(0);
+    assert_eq!((method, body.as_str()), (Method::GET, ""));
+    assert_eq!(uri, "/audit/v1/logs?oldest=1519862400&latest=1519862460&limit=1000&cursor=dXNlcjpV%2Bhidden%2F%3D%3D");
+    assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
+    assert_eq!(headers["user-agent"], concat!("slacktrail/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(headers["accept-encoding"], "gzip");
+}
+
+#[tokio::test]
+async fn a_post_carries_its_arguments_as_a_form() {
+    let (base, asked) = answering(|| "{}".into_response()).await;
+    call(&base, &Request::workspaces(Some("a=&b c"))).await.unwrap();
+    call(&base, &Request::auth_test()).await.unwrap();
+
+    let (method, uri, headers, body) = asked.lock().unwrap().remove(0);
+    assert_eq!((method, uri.as_str()), (Method::POST, "/api/auth.teams.list"));
+    assert_eq!(headers["content-type"], "application/x-www-form-urlencoded");
+    assert_eq!(body, "limit=1000&cursor=a%3D%26b+c");
+    let (_, uri, _, body) = asked.lock().unwrap().remove(0);
+    assert_eq!((uri.as_str(), body.as_str()), ("/api/auth.test", ""));
+}
+
+#[tokio::test]
+async fn status_body_and_the_headers_that_matter_are_the_reply() {
+    let date = "Sun, 22 Nov 2026 07:33:41 GMT";
+    let headers = [("retry-after", "30"), ("date", date)];
+    let (base, _) = answering(move || (StatusCode::TOO_MANY_REQUESTS, headers, "{\"ok\":false}").into_response()).await;
+    let reply = call(&base, &audit_logs()).await.unwrap();
+    assert_eq!((reply.status, reply.retry_after.as_deref()), (429, Some("30")));
+    assert_eq!(reply.date.map(Second::of), Second::new(1_795_332_821));
+    assert_eq!(reply.body, b"{\"ok\":false}");
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_unpacked() {
+    let text = "{\"entries\":[]}".repeat(1000);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let (base, _) = answering(move || ([("content-encoding", "gzip")], packed.clone()).into_response()).await;
+    assert_eq!(call(&base, &audit_logs()).await.unwrap().body, text.as_bytes());
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_reply_and_nobody_follows_it_with_the_token() {
+    let (elsewhere, asked_elsewhere) = answering(|| "{}".into_response()).await;
+    let (base, _) = answering(move || (StatusCode::FOUND, [("location", elsewhere.clone())]).into_response()).await;
+    assert_eq!(call(&base, &audit_logs()).await.unwrap().status, 302);
+    assert!(asked_elsewhere.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_reply_beyond_all_measure_is_given_up() {
+    let (base, _) = answering(|| vec![b' '; REPLY_BYTES_MAX + 1].into_response()).await;
+    assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), "reply_too_large", &base);
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_reached_is_named_and_nothing_secret_is() {
+    // A port that was free a moment ago, and has no listener.
+    let base = format!("http://{}", TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
+    assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), "unreachable", &base);
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_off_is_no_reply() {
+    for (sent, code) in
+        [("", "unreachable"), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"entries\":[", "reply_cut_off")]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(connection.read_u8().await.unwrap());
+                }
+                connection.write_all(sent.as_bytes()).await.unwrap();
+            }
+        });
+        assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), code, &base);
+    }
+}
