@@ -1,0 +1,64 @@
+# The verbs of this repository. `make` alone lists them.
+
+VENV ?= .venv
+PYTHON ?= python3
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+# Names nobody's account: the AWS tools are asked only for what needs no account, and must not look for one.
+AWS_TOOLS = env SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 \
+	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
+
+# What the end-to-end tests look for; without the first they say so and pass, as under plain `cargo test`.
+E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_POLLER=$(abspath $(TARGET))/debug/poller
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench fmt lint unit e2e validate licences clean binaries
+
+help:
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: binaries ## watch it collect from a simulated Slack, with every kind of failure: needs no account and no network
+	@$(TARGET)/debug/slacktrail demo
+
+test: $(VENV)/stamp lint binaries ## everything CI checks
+	$(E2E) cargo test --workspace --locked
+	@$(MAKE) --no-print-directory validate licences
+
+bench: ## measure speed and memory
+	cargo bench --locked -p slacktrail-tests
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## check format and clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+unit: ## the tests that need nothing but Rust
+	cargo test --workspace --locked
+
+e2e: $(VENV)/stamp binaries ## the tests that cross crates, with the compiled functions against an emulated AWS
+	$(E2E) cargo test --workspace --locked --test '*'
+
+validate: $(VENV)/stamp ## check the template
+	$(AWS_TOOLS) $(VENV)/bin/sam validate --lint
+	$(AWS_TOOLS) $(VENV)/bin/cfn-lint template.yaml
+
+licences: ## check that every dependency's licence and source is one of deny.toml
+	@if cargo deny --version >/dev/null 2>&1; \
+	then cargo deny --offline --locked check --hide-inclusion-graph licenses bans sources; \
+	else echo "licences: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
+clean: ## remove what was built and installed here; collected logs stay
+	cargo clean
+	rm -rf $(VENV) .aws-sam
+
+# Always the whole workspace: a part of it would have other features, and compile every dependency once more for them.
+binaries:
+	@echo "Building (minutes the first time, seconds after that)"
+	@cargo build --workspace --bins --locked
+
+$(VENV)/stamp: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
