@@ -10,6 +10,7 @@ pub mod oracle;
 mod process;
 pub mod scenario;
 mod stage;
+pub mod tenant;
 pub mod wrong;
 
 pub use edges::SimulatedEdges;

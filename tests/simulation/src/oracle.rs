@@ -20,12 +20,18 @@ pub(super) struct Line {
     key: String,
     log: Log,
     slack: String,
+    /// The same without white space between its tokens.
+    compact: String,
     workspace: String,
     identity: String,
     event_time: String,
 }
 
 impl Line {
+    pub(super) fn slack(&self) -> &str {
+        &self.slack
+    }
+
     fn name(&self) -> Named<'_> {
         (&self.workspace, &self.identity)
     }
@@ -113,6 +119,18 @@ fn log_of(key: &str) -> Log {
     }
 }
 
+/// JSON without white space between its tokens: Slack may lay out a reply as it likes.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let significant = |c: &char| {
+        let keep = in_string || !c.is_ascii_whitespace();
+        in_string ^= *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        keep
+    };
+    json.chars().filter(significant).collect()
+}
+
 /// The lines of an object.
 pub(super) fn read_object(key: &str, bytes: &[u8]) -> Result<Vec<Line>, String> {
     let mut text = String::new();
@@ -124,15 +142,17 @@ pub(super) fn read_object(key: &str, bytes: &[u8]) -> Result<Vec<Line>, String> 
 }
 
 fn read_line(key: &str, line: &str) -> Result<Line, String> {
-    let value: Value =
-        serde_json::from_str(line).map_err(|error| format!("`{key}` has a line that is no JSON: {error}"))?;
     let end = line.rfind(",\"p_log_type\":").ok_or_else(|| format!("`{key}` has a line without our fields"))?;
+    let ours = format!("{{{}", &line[end + 1..]);
+    let value: Value =
+        serde_json::from_str(&ours).map_err(|error| format!("`{key}` has a line that ends wrong: {error}"))?;
     let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let (log, slack) = (log_of(key), format!("{}}}", &line[..end]));
     let (workspace, identity) = (field("p_workspace_id").unwrap_or_default(), identity(log, &slack));
     Ok(Line {
         key: key.to_owned(),
         log,
+        compact: compact(&slack),
         slack,
         workspace,
         identity,
@@ -162,7 +182,7 @@ fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, u32> {
 fn check_each_line(state: &State) -> Result<(), String> {
     for line in &state.lines[state.checked_lines..] {
         let shown = state.shown.contains(&line.slack)
-            || state.slack.truth(line.log, state.now).any(|row| *row.json == line.slack);
+            || state.slack.truth(line.log, state.now).any(|row| *row.json == line.slack || *row.json == line.compact);
         if !shown {
             return Err(format!("`{}` holds what Slack never showed: {}", line.key, line.slack));
         }
@@ -222,7 +242,8 @@ fn check_cursor_claims(state: &State) -> Result<(), String> {
         for row in state.slack.rows(Log::Audit).iter().filter(|row| row.visible_at == row.time) {
             let second = row.time.as_second();
             if second >= since && second < top - 10 && !in_gap(second) {
-                let stored = stored.get_or_insert_with(|| state.lines.iter().map(|line| line.slack.as_str()).collect());
+                let stored =
+                    stored.get_or_insert_with(|| state.lines.iter().map(|line| line.compact.as_str()).collect());
                 if !stored.contains(&*row.json) {
                     return Err(format!("the cursor claims {} of {}, which is not stored", row.json, row.time));
                 }

@@ -75,7 +75,8 @@ impl Process {
 
     /// Begins a tick.
     pub fn begin(&self, calls_max: Option<u32>, bounds: Bounds) -> Tick {
-        let (poller, now) = (self.poller.clone(), self.stage.now());
+        let poller = self.poller.clone();
+        let now = self.stage.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
         let future = async move {
             let limits = TickLimits { calls_max, bounds, out_of_time: &|| false };
             poller.tick(now, &limits).await

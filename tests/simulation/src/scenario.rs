@@ -13,7 +13,7 @@ use super::stage::{Fault, FaultKind, Stage};
 use super::wrong::Wrong;
 
 /// Ticks within which everything visible must be stored once nothing fails any more.
-const SETTLING_TICKS: u32 = 30;
+const SETTLING_TICKS: u32 = 16;
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -149,7 +149,7 @@ fn lives() -> Vec<(&'static str, Vec<Act>, u32)> {
     let goes_on = || vec![Pass(60), Rows(1, 0), Touch(2), Tick, Pass(60), Rows(2, 0), Tick];
     let life = |before: Vec<Act>| [before, goes_on()].concat();
     vec![
-        ("the first tick of a source with a history", life(vec![Rows(9, 500), Target]), 50),
+        ("the first tick of a source with a history", life(vec![LateRow(7 * 86_400), Rows(9, 500), Target]), 50),
         (
             "the first ticks of a backlog that needs several",
             life(vec![Rows(14, 300), Tick, Pass(60), Rows(1, 0), Target]),

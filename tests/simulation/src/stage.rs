@@ -21,6 +21,8 @@ pub struct Stage(Rc<RefCell<State>>);
 pub struct State {
     /// The time. It moves only when told.
     pub now: Timestamp,
+    /// How far the collector's clock is ahead of it.
+    pub clock_ahead: SignedDuration,
     /// Slack.
     pub slack: World,
     /// The bucket: each key's bytes, and when they were created.
@@ -103,6 +105,7 @@ impl Stage {
     pub fn new(now: Timestamp, slack: World, sources: impl IntoIterator<Item = Source>) -> Stage {
         Stage(Rc::new(RefCell::new(State {
             now,
+            clock_ahead: SignedDuration::ZERO,
             slack,
             objects: BTreeMap::new(),
             cursors: BTreeMap::new(),

@@ -1,0 +1,283 @@
+//! A tenancy: a source of the simulated Slack and one process that collects it, told what to do step by step.
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::tick::{Bounds, Shared, StreamSummary};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::tenant::Tenant;
+use slacktrail_simulator::{Fault, Log, Row, Settings, World};
+
+use super::oracle;
+use super::process::{End, Process};
+use super::stage::Stage;
+
+/// A source and a process that collects it.
+#[derive(Debug)]
+pub struct Tenancy {
+    stage: Stage,
+    process: Process,
+    processes: u32,
+    rows: u32,
+    bounds: Bounds,
+    /// Calls to Slack for each stream in a tick.
+    pub calls_max: u32,
+    production_calls: bool,
+}
+
+impl Tenancy {
+    /// A source with these logs, connected at 14:00 UTC, that collects the last seven days.
+    pub fn new(settings: Settings, logs: &[LogType]) -> Tenancy {
+        let now = Timestamp::constant(1_795_356_000, 0);
+        let source = Source {
+            id: "acme".parse().expect("an id"),
+            label: "Acme".to_owned(),
+            plan: Plan::Enterprise,
+            logs: logs.to_vec(),
+            since: Second::of(now).plus(-7 * 86_400),
+            organisation: matches!(settings.tenant, Tenant::Organisation { .. }),
+            gov: false,
+            paused: false,
+            connected_at: Second::of(now),
+        };
+        let stage = Stage::new(now, World::new(settings), [source]);
+        let process = Process::start(0, &stage);
+        Tenancy {
+            stage,
+            process,
+            processes: 1,
+            rows: 0,
+            bounds: Bounds::default(),
+            calls_max: 50,
+            production_calls: false,
+        }
+    }
+
+    /// Lets a tick make as many calls as in production.
+    pub fn production_calls(&mut self) {
+        self.production_calls = true;
+    }
+
+    /// Keeps only so many identities in memory.
+    pub fn seen_max(&mut self, count: usize) {
+        self.bounds.seen = Shared { each: count, all: count };
+    }
+
+    /// The time, by Slack's clock.
+    pub fn now(&self) -> Timestamp {
+        self.stage.now()
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, seconds: i64) {
+        self.stage.pass(seconds);
+    }
+
+    /// Sets the collector's clock so many seconds ahead of Slack's. Slack's own time stays what it is.
+    pub fn clock_ahead(&mut self, seconds: i64) {
+        self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(seconds));
+    }
+
+    /// Rows come into being, `spread` seconds apart back from now.
+    pub fn rows(&mut self, log: Log, count: u32, spread: i64) {
+        for n in (0..count).rev() {
+            let time = self.ago(i64::from(n) * spread);
+            let row = self.row(log, time);
+            self.add(row);
+        }
+    }
+
+    /// A row of `age` seconds ago that Slack shows only now.
+    pub fn late_row(&mut self, log: Log, age: i64) {
+        let row = self.row(log, self.ago(age)).visible_from(self.now());
+        self.add(row);
+    }
+
+    /// A row whose time is `after` seconds from now, which Slack shows `late` seconds after that.
+    pub fn row_shown_after(&mut self, log: LogType, after: i64, late: i64) {
+        let log = match log {
+            LogType::Audit => Log::Audit,
+            LogType::Access => Log::Access,
+            LogType::Integration => Log::Integration,
+        };
+        let time = self.ago(-after);
+        let row =
+            self.row(log, time).visible_from(time.saturating_add(SignedDuration::from_secs(late)).expect("in range"));
+        self.add(row);
+    }
+
+    /// An integration row that equals all others of this second.
+    pub fn equal_row(&mut self) {
+        self.add(Row::small_integration(self.now(), "Equal"));
+    }
+
+    /// An integration row of now that is unlike all others.
+    pub fn integration_row(&mut self) -> Row {
+        self.row(Log::Integration, self.now())
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, row: Row) {
+        self.stage.with(|state| state.slack.add(row));
+    }
+
+    fn ago(&self, seconds: i64) -> Timestamp {
+        self.now().saturating_sub(SignedDuration::from_secs(seconds)).expect("in range")
+    }
+
+    fn row(&mut self, log: Log, time: Timestamp) -> Row {
+        self.rows += 1;
+        let name = format!("r{}", self.rows);
+        match log {
+            Log::Audit => Row::small_audit(time, &name),
+            Log::Access => Row::small_access(time, time, &name, "203.0.113.7", "SlackWeb/0 x"),
+            Log::Integration => Row::small_integration(time, &name).in_workspace(["T1", "T2"][self.rows as usize % 2]),
+        }
+    }
+
+    /// Scripts a fault of Slack's.
+    pub fn fault(&mut self, fault: Fault) {
+        self.stage.with(|state| state.slack.fault(fault));
+    }
+
+    /// Changes how Slack behaves.
+    pub fn settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        self.stage.with(|state| change(state.slack.settings_mut()));
+    }
+
+    /// Slack revokes the token.
+    pub fn revoke(&mut self) {
+        self.stage.with(|state| {
+            let token = state.slack.settings().tokens[0].text.clone();
+            state.slack.revoke(&token);
+        });
+    }
+
+    /// Somebody connects the source again.
+    pub fn connect_again(&mut self) {
+        self.stage.with(|state| {
+            let token = state.slack.settings().tokens[0].text.clone();
+            state.slack.restore(&token);
+            let now = Second::of(state.now);
+            state.sources.values_mut().for_each(|source| source.connected_at = now);
+        });
+    }
+
+    /// The table forgets its cursors.
+    pub fn lose_cursors(&mut self) {
+        self.stage.with(|state| state.cursors.clear());
+    }
+
+    /// The process starts anew and remembers nothing.
+    pub fn restart(&mut self) {
+        self.process = Process::start(self.processes, &self.stage);
+        self.processes += 1;
+    }
+
+    /// Ticks once. Returns how each stream's tick went.
+    ///
+    /// # Panics
+    /// When the tick is an error, or a law is broken.
+    pub fn tick(&mut self) -> Vec<StreamSummary> {
+        let calls_max = (!self.production_calls).then_some(self.calls_max);
+        let End::Answered(answer) = self.process.tick(calls_max, self.bounds) else { panic!("nobody kills it") };
+        assert_eq!(self.stage.with(|state| state.broken.clone()), None);
+        answer.expect("the tick answers").streams
+    }
+
+    /// Ticks once. Returns what it did, in order.
+    pub fn operations_of_tick(&mut self) -> Vec<String> {
+        self.stage.with(|state| state.trace.clear());
+        self.tick();
+        self.stage.with(|state| {
+            state
+                .trace
+                .iter()
+                .filter_map(|line| line.splitn(3, ' ').nth(2))
+                .map(|what| what.trim().to_owned())
+                .collect()
+        })
+    }
+
+    /// Ticks for half an hour.
+    pub fn settle(&mut self) {
+        self.settle_within(30);
+    }
+
+    /// Ticks so many times, a minute apart.
+    pub fn settle_within(&mut self, ticks: u32) {
+        for _ in 0..ticks {
+            self.tick();
+            self.pass(60);
+        }
+    }
+
+    /// Calls to Slack so far.
+    pub fn calls(&self) -> u32 {
+        self.stage.with(|state| state.slack.calls().total())
+    }
+
+    /// The most calls of a method in one minute.
+    pub fn busiest_minute(&self, method: &str) -> u32 {
+        self.stage.with(|state| state.slack.calls().busiest_minute(method))
+    }
+
+    /// Calls that Slack refused because there were too many.
+    pub fn throttled(&self) -> u32 {
+        let methods = Log::ALL.map(Log::path);
+        self.stage.with(|state| methods.iter().map(|method| state.slack.calls().throttled(method)).sum())
+    }
+
+    /// Lines in the bucket.
+    pub fn stored_lines(&self) -> usize {
+        self.stage.with(|state| state.lines.len())
+    }
+
+    /// Every record that Slack has shown is stored once.
+    ///
+    /// # Panics
+    /// When one is not.
+    pub fn assert_complete(&self) {
+        let outcome = self.stage.with(oracle::check_end);
+        assert_eq!(outcome, Ok(()), "\n{}", self.stage.with(|state| state.trace.join("\n")));
+    }
+
+    /// Slack's newest rows of a log are stored.
+    ///
+    /// # Panics
+    /// When one is not.
+    pub fn assert_newest_stored(&self, log: Log, count: usize) {
+        self.stage.with(|state| {
+            let mut rows: Vec<&Row> = state.slack.truth(log, state.now).collect();
+            rows.sort_by_key(|row| row.time);
+            for row in rows.iter().rev().take(count) {
+                assert!(state.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
+            }
+        });
+    }
+
+    /// All of a workspace's rows are stored.
+    ///
+    /// # Panics
+    /// When one is not.
+    pub fn assert_newest_stored_in(&self, log: Log, workspace: &str) {
+        self.stage.with(|state| {
+            for row in state.slack.truth(log, state.now).filter(|row| row.workspace.as_deref() == Some(workspace)) {
+                assert!(state.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
+            }
+        });
+    }
+
+    /// Exactly these rows are stored, byte for byte.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub fn assert_stored_bytes(&self, rows: &[&str]) {
+        self.stage.with(|state| {
+            let mut stored: Vec<&str> = state.lines.iter().map(oracle::Line::slack).collect();
+            let mut expected = rows.to_vec();
+            stored.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(stored, expected);
+        });
+    }
+}

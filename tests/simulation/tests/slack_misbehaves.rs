@@ -1,0 +1,354 @@
+//! What Slack may do to a collector, one test each: what others have got wrong, and the collector's answer to it.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+
+use slacktrail_shared::health::State;
+use slacktrail_shared::source::LogType;
+use slacktrail_shared::tick::StreamSummary;
+use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulator::settings::{Fill, Layout, Limits};
+use slacktrail_simulator::tenant::{Tenant, Workspace};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+
+const AUDIT: [LogType; 1] = [LogType::Audit];
+
+fn organisation() -> Settings {
+    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() }
+}
+
+fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
+    (streams[0].state, streams[0].code.as_deref())
+}
+
+#[test]
+fn an_error_under_200_is_no_end_and_becomes_the_streams_health() {
+    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
+    tenancy.rows(Log::Audit, 5, 30);
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
+    assert_eq!(state(&tenancy.tick()), (State::Reconfigure, Some("feature_not_enabled")));
+    tenancy.pass(1_000);
+    assert_eq!(state(&tenancy.tick()), (State::Ok, None));
+    tenancy.assert_complete();
+}
+
+#[test]
+fn a_revoked_token_is_reported_and_tried_again_seldom_until_the_source_is_connected_again() {
+    let mut tenancy = Tenancy::new(organisation(), &LogType::ALL);
+    tenancy.rows(Log::Audit, 3, 30);
+    tenancy.tick();
+    tenancy.revoke();
+    tenancy.pass(60);
+    for stream in tenancy.tick() {
+        assert_eq!(stream.state, State::Reauthorize, "{stream:?}");
+        assert!(
+            stream.remedy.as_deref().is_some_and(|remedy| remedy.contains("connect the source again")),
+            "{stream:?}"
+        );
+    }
+    let calls = tenancy.calls();
+    for _ in 0..10 {
+        tenancy.pass(60);
+        tenancy.rows(Log::Audit, 1, 0);
+        assert!(tenancy.tick().iter().all(|stream| !stream.polled && stream.state == State::Reauthorize));
+    }
+    assert_eq!(tenancy.calls(), calls, "a refused token is not tried each minute");
+    tenancy.connect_again();
+    tenancy.pass(60);
+    assert!(tenancy.tick().iter().all(|stream| stream.polled));
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn a_record_shown_25_hours_late_is_collected_and_its_lateness_is_measured() {
+    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
+    tenancy.rows(Log::Audit, 3, 30);
+    tenancy.tick();
+    tenancy.late_row(Log::Audit, 25 * 3600);
+    tenancy.pass(60);
+    tenancy.tick();
+    let mut late_seconds_max = 0;
+    for _ in 0..60 {
+        tenancy.pass(3_600);
+        late_seconds_max = late_seconds_max.max(tenancy.tick()[0].late_seconds_max);
+    }
+    assert!((25 * 3600..52 * 3600).contains(&late_seconds_max), "{late_seconds_max}");
+    tenancy.assert_complete();
+}
+
+#[test]
+fn a_record_shown_up_to_26_hours_late_is_collected_whenever_it_appears_between_two_re_reads() {
+    for log in LogType::ALL {
+        for hour in 0..25 {
+            let mut tenancy = Tenancy::new(organisation(), &[log]);
+            tenancy.row_shown_after(log, 26 * 3600 + hour * 3600, hour * 3600);
+            for _ in 0..110 {
+                tenancy.tick();
+                tenancy.pass(3_600);
+            }
+            tenancy.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn after_days_without_a_tick_late_records_from_before_them_are_still_found() {
+    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
+    tenancy.rows(Log::Audit, 3, 30);
+    tenancy.tick();
+    tenancy.row_shown_after(LogType::Audit, -1, 20 * 3600); // just before the outage, seen in the middle of it
+    tenancy.pass(5 * 86_400);
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn live_records_arrive_at_the_next_tick_while_a_backlog_drains() {
+    for log in [LogType::Audit, LogType::Access] {
+        let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+        let mut tenancy = Tenancy::new(settings, &[log]);
+        tenancy.calls_max = 6;
+        tenancy.rows(simulated(log), 400, 300);
+        tenancy.tick();
+        let mut behind = 0;
+        for _ in 0..12 {
+            tenancy.pass(60);
+            tenancy.rows(simulated(log), 2, 1);
+            behind += u32::from(tenancy.tick()[0].state == State::CatchingUp);
+            tenancy.assert_newest_stored(simulated(log), 2);
+        }
+        assert!(behind >= 10, "the backlog was too small for the test: {behind}");
+        tenancy.settle_within(400);
+        tenancy.assert_complete();
+    }
+}
+
+#[test]
+fn access_logs_go_on_beyond_100_pages() {
+    let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    tenancy.rows(Log::Access, 330, 200);
+    tenancy.settle_within(60);
+    tenancy.assert_complete();
+}
+
+#[test]
+fn one_workspaces_invalid_auth_is_its_own_and_what_it_missed_is_collected_when_it_can_be_read_again() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
+    tenancy.rows(Log::Integration, 6, 60);
+    tenancy.tick();
+    tenancy.settings(|settings| workspace(settings, "T1").owner_belongs = false);
+    for _ in 0..40 {
+        tenancy.pass(60);
+        tenancy.rows(Log::Integration, 2, 1);
+        let streams = tenancy.tick();
+        assert_eq!(streams[0].state, State::Ok, "{streams:?}");
+        assert_eq!(streams[0].workspaces_in_trouble, 1);
+    }
+    tenancy.assert_newest_stored_in(Log::Integration, "T2");
+    tenancy.settings(|settings| workspace(settings, "T1").owner_belongs = true);
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn a_workspace_that_joins_is_collected_from_the_beginning() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
+    tenancy.rows(Log::Integration, 8, 3_000);
+    tenancy.tick();
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
+    tenancy.settle_within(200);
+    tenancy.assert_complete();
+}
+
+#[test]
+fn equal_integration_rows_over_the_edge_of_a_page_are_each_stored_once() {
+    for insert_between in [false, true] {
+        let mut tenancy = Tenancy::new(
+            Settings { integration_count_max: 3, limits: Limits::OFF, ..Settings::workspace() },
+            &[LogType::Integration],
+        );
+        for _ in 0..7 {
+            tenancy.equal_row();
+        }
+        if insert_between {
+            let row = tenancy.integration_row();
+            tenancy.fault(Fault::nth(2, Calling::log(Log::Integration), FaultKind::Insert(vec![row])));
+        }
+        tenancy.settle();
+        tenancy.assert_complete();
+    }
+}
+
+#[test]
+fn our_clock_ahead_or_behind_is_reported_and_never_skips_time() {
+    for ahead in [-3_600, -600, 600, 3_600] {
+        let settings = Settings { audit_range_strict: true, ..organisation() };
+        let mut tenancy = Tenancy::new(settings, &AUDIT);
+        tenancy.clock_ahead(ahead);
+        for _ in 0..20 {
+            tenancy.pass(60);
+            tenancy.rows(Log::Audit, 1, 0);
+            let streams = tenancy.tick();
+            let skew = streams[0].clock_skew_seconds.unwrap_or_default();
+            assert!((skew - ahead).abs() <= 1, "{ahead}: {streams:?}");
+        }
+        tenancy.clock_ahead(0);
+        tenancy.pass(ahead.abs());
+        tenancy.settle();
+        tenancy.assert_complete();
+    }
+}
+
+#[test]
+fn a_clock_that_steps_back_costs_nothing() {
+    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
+    for step in [60, 60, 60, 60] {
+        tenancy.pass(step);
+        tenancy.rows(Log::Audit, 2, 1);
+        tenancy.tick();
+    }
+    tenancy.clock_ahead(-150);
+    tenancy.rows(Log::Audit, 2, 1);
+    tenancy.tick();
+    tenancy.clock_ahead(0);
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn rows_that_cannot_be_read_as_records_are_stored_counted_and_reported() {
+    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
+    let now = tenancy.now();
+    let odd = [
+        r#"{"date_create":1795356000,"action":"no id"}"#,
+        r#"{"id":"no-time","action":"x"}"#,
+        r#"{"id":"a","date_create":"soon"}"#,
+        r#"{"id":"big","date_create":1795356000,"context":{"session_id":12177102026566,"ip_address":"redacted"},"n":123456789012345678901234567890}"#,
+        "{\"id\":\"twice\",\"id\":\"twice\",\"date_create\":1795356000,\"u\":\"\u{2028}\"}",
+        r#"{"id":"half","date_create":1795356000,"text":"\ud800"}"#,
+    ];
+    for json in odd {
+        tenancy.add(Row::audit(now, json));
+    }
+    let unreadable: u64 = (0..10)
+        .map(|_| {
+            tenancy.pass(60);
+            tenancy.tick()[0].unreadable
+        })
+        .sum();
+    assert_eq!(unreadable, 3);
+    tenancy.assert_stored_bytes(&odd);
+}
+
+#[test]
+fn pretty_printed_replies_are_stored_one_record_a_line() {
+    let settings = Settings { layout: Layout::Pretty, ..organisation() };
+    let mut tenancy = Tenancy::new(settings, &AUDIT);
+    tenancy.rows(Log::Audit, 7, 30);
+    tenancy.settle();
+    assert_eq!(tenancy.stored_lines(), 7);
+}
+
+#[test]
+fn throttling_puts_a_stream_off_for_as_long_as_slack_says_and_not_the_others() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit, LogType::Access]);
+    tenancy.rows(Log::Audit, 5, 30);
+    tenancy.rows(Log::Access, 5, 30);
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::throttled("150")));
+    let first = tenancy.tick();
+    assert_eq!((first[0].state, first[1].state), (State::Waiting, State::Ok));
+    for expected in [false, false, true] {
+        tenancy.pass(60);
+        let streams = tenancy.tick();
+        assert_eq!((streams[0].polled, streams[1].polled), (expected, true));
+    }
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn a_quiet_tick_calls_slack_once_for_each_log_and_writes_nothing() {
+    let mut tenancy =
+        Tenancy::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
+    tenancy.rows(Log::Audit, 5, 30);
+    tenancy.rows(Log::Access, 5, 30);
+    tenancy.tick();
+    tenancy.pass(60);
+    tenancy.tick();
+    tenancy.pass(60);
+    let operations = tenancy.operations_of_tick();
+    assert_eq!(operations.iter().filter(|what| what.starts_with("slack")).count(), 2, "{operations:#?}");
+    assert_eq!(operations.iter().filter(|what| *what == "load").count(), 1, "{operations:#?}");
+    assert!(
+        !operations.iter().any(|what| ["create", "read", "list", "replace"].iter().any(|verb| what.starts_with(verb))),
+        "{operations:#?}"
+    );
+}
+
+#[test]
+fn a_busy_minute_creates_one_object_and_replaces_one_cursor_for_each_stream() {
+    let mut tenancy =
+        Tenancy::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
+    tenancy.rows(Log::Audit, 5, 30);
+    tenancy.rows(Log::Access, 5, 30);
+    tenancy.tick();
+    for _ in 0..3 {
+        tenancy.pass(60);
+        tenancy.rows(Log::Audit, 150, 0);
+        tenancy.rows(Log::Access, 50, 0);
+        let operations = tenancy.operations_of_tick();
+        let count = |verb: &str| operations.iter().filter(|what| what.starts_with(verb)).count();
+        assert_eq!(
+            (count("slack"), count("create"), count("replace"), count("read"), count("list")),
+            (2, 2, 2, 0, 0),
+            "{operations:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_backlog_keeps_within_the_calls_that_a_minute_allows() {
+    let mut tenancy =
+        Tenancy::new(Settings { limits: Limits::SLACK, audit_limit_max: 3, ..Settings::organisation() }, &LogType::ALL);
+    tenancy.rows(Log::Audit, 300, 100);
+    tenancy.rows(Log::Integration, 20, 100);
+    tenancy.production_calls();
+    for _ in 0..8 {
+        tenancy.tick();
+        tenancy.pass(60);
+    }
+    assert_eq!(tenancy.throttled(), 0);
+    assert!(tenancy.busiest_minute("logs") <= 25);
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn more_identities_than_memory_holds_cut_a_gap_into_ranges_and_lose_nothing() {
+    for log in LogType::ALL {
+        let mut tenancy = Tenancy::new(organisation(), &[log]);
+        tenancy.seen_max(20);
+        tenancy.rows(simulated(log), 120, 2);
+        tenancy.settle_within(60);
+        tenancy.lose_cursors(); // all of it is read again, and compared with what is stored
+        tenancy.restart();
+        tenancy.settle_within(60);
+        tenancy.assert_complete();
+    }
+}
+
+fn simulated(log: LogType) -> Log {
+    match log {
+        LogType::Audit => Log::Audit,
+        LogType::Access => Log::Access,
+        LogType::Integration => Log::Integration,
+    }
+}
+
+fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
+    match &mut settings.tenant {
+        Tenant::Organisation { workspaces, .. } => workspaces.iter_mut().find(|workspace| workspace.id == id).unwrap(),
+        Tenant::Single(workspace) => workspace,
+    }
+}
