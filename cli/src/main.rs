@@ -1,2 +1,48 @@
-//! The `slacktrail` command.
-fn main() {}
+//! `slacktrail`: connects Slack, shows how collection is doing, and collects on a laptop without an AWS account.
+//!
+//! Read in this order:
+//! - [`arguments`]: the commands. Each is a module of its own: [`connect`], [`sources`], [`status`], [`pull`], [`demo`].
+//! - [`run`]: ticks of the collector on this machine, which `pull` and `demo` share.
+//! - [`environment`], [`aws`], [`identity`], [`logs`], [`since`]: what the commands are told, and by whom.
+//! - [`failure`], [`terminal`], [`table`], [`span`]: what the person at the terminal sees.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
+
+mod arguments;
+mod aws;
+mod connect;
+mod demo;
+mod environment;
+mod failure;
+mod identity;
+mod logs;
+mod pull;
+mod run;
+mod since;
+mod sources;
+mod span;
+mod status;
+mod table;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+use terminal::Level;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Connect(asked) => connect::run(asked).await,
+        Command::Demo(asked) => demo::run(asked).await,
+        Command::Pull(asked) => pull::run(asked).await,
+        Command::Sources(asked) => sources::run(&asked).await,
+        Command::Status(asked) => status::run(asked).await,
+    };
+    done.unwrap_or_else(|failure: Failure| {
+        terminal::complain(Level::Error, &failure);
+        ExitCode::FAILURE
+    })
+}

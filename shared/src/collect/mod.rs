@@ -302,9 +302,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
         self.cursor.gaps[index] = gap;
     }
 
-    /// Each live walk that needs more than a page reads back less the next time; the re-reads find what is late.
+    /// A live walk that needs more than a page reads back less the next time; the re-reads find what is late. Only audit logs are
+    /// asked for by time: the others begin at their head whatever the overlap.
     fn adapt_overlap(&mut self, gap: &Gap, pages: u32) {
-        if gap.kind == GapKind::Live {
+        if gap.kind == GapKind::Live && self.stream.log == LogType::Audit {
             let seconds = self.memory.overlap_seconds;
             self.memory.overlap_seconds =
                 if pages > 1 { seconds / 2 } else { seconds * 2 }.clamp(OVERLAP_MIN_SECONDS, OVERLAP_SECONDS);

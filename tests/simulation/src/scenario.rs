@@ -83,8 +83,12 @@ impl Scenario {
     pub fn all(log: LogType) -> Vec<Scenario> {
         let mut all = Vec::new();
         for (name, acts, calls_max) in lives() {
-            // Live rows first, then a page again, the next, and both again in doubt: fewer than eight calls may get nowhere.
-            let calls_max = if log == LogType::Integration { calls_max.max(8) } else { calls_max };
+            let calls_max = match log {
+                LogType::Audit => calls_max,
+                // These two begin at the head at every tick, a few pages deep, before they go on where they were.
+                LogType::Access => calls_max.max(4),
+                LogType::Integration => calls_max.max(8),
+            };
             for settings in slacks(log) {
                 let organisation = false;
                 all.push(Scenario {

@@ -9,7 +9,9 @@ use flate2::read::MultiGzDecoder;
 /// Slack's bytes of every record of a log in a directory, sorted.
 pub(crate) fn records(directory: &Path, log: &str) -> Vec<String> {
     let mut records = Vec::new();
-    for path in files(&directory.join(log)) {
+    // A name that begins with a dot is a file that is being written.
+    let is_object = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with('.');
+    for path in files(&directory.join(log)).into_iter().filter(is_object) {
         let mut text = String::new();
         MultiGzDecoder::new(&fs::read(&path).unwrap()[..]).read_to_string(&mut text).unwrap();
         assert!(text.ends_with('\n'));

@@ -1,7 +1,10 @@
 //! `connect`, `sources` and `status` against an emulated AWS. Where that is missing the tests say so and pass.
 
+use axum::Router;
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use slacktrail_tests::moto::Moto;
+use tokio::net::TcpListener;
 
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANISATION, Slack, WORKSPACE};
@@ -87,14 +90,11 @@ async fn a_workspaces_token_is_refused_for_audit_logs_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn a_stack_that_is_not_there_and_a_table_that_is_not_there_are_named() {
+async fn a_table_that_is_not_there_is_named() {
     let Some(moto) = Moto::start() else { return };
     let slack = Slack::organisation().await;
-    let slacktrail = deployed(&moto, &slack).await;
-    let stackless = slacktrail.clone().with("SLACKTRAIL_TABLE", "").with("SLACKTRAIL_STACK", "no-such-stack");
-    let ran = stackless.run(&["status"]).await.exits(1);
-    assert!(ran.stderr.starts_with("error: reading the stack `no-such-stack`"), "{}", ran.stderr);
-    let ran = slacktrail.with("SLACKTRAIL_TABLE", "no-such-table").run(&["status"]).await.exits(1);
+    let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_TABLE", "no-such-table");
+    let ran = slacktrail.run(&["status"]).await.exits(1);
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("`no-such-table`"), "{}", ran.stderr);
 }
 
@@ -102,24 +102,49 @@ async fn a_stack_that_is_not_there_and_a_table_that_is_not_there_are_named() {
 async fn the_stacks_outputs_name_the_deployment() {
     let Some(moto) = Moto::start() else { return };
     let slack = Slack::organisation().await;
+    let outputs = [("BucketName", "logs"), ("TableName", "streams"), ("SecretPrefix", "mine/")];
     let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_BUCKET", "").with("SLACKTRAIL_TABLE", "");
-    create_stack(&moto, "slacktrail", [("BucketName", "logs"), ("TableName", "streams"), ("SecretPrefix", "mine/")])
-        .await;
-
-    slacktrail.clone().with("SLACKTRAIL_STACK", "slacktrail").run_with(&CONNECT, ORGANISATION).await.exits(0);
+    let slacktrail = with_stack(slacktrail, StatusCode::OK, described(&outputs)).await;
+    slacktrail.run_with(&CONNECT, ORGANISATION).await.exits(0);
     assert_eq!(secret(&moto, "mine/acme").await, Some(json!({"token": ORGANISATION})));
 }
 
-/// Makes a stack that consists of outputs. CloudFormation is asked by hand: no other test needs its client.
-async fn create_stack(moto: &Moto, name: &str, outputs: [(&str, &str); 3]) {
-    let outputs: Vec<String> = outputs.iter().map(|(key, value)| format!(r#""{key}":{{"Value":"{value}"}}"#)).collect();
-    let template =
-        format!(r#"{{"Resources":{{"Topic":{{"Type":"AWS::SNS::Topic"}}}},"Outputs":{{{}}}}}"#, outputs.join(","));
-    let encoded: String = template.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/cloudformation/aws4_request, SignedHeaders=host, Signature=0";
-    let request = reqwest::Client::new().post(moto.endpoint()).header("authorization", scope);
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
-    let body = format!("Action=CreateStack&Version=2010-05-15&StackName={name}&TemplateBody={encoded}");
-    let reply = request.body(body).send().await.unwrap();
-    assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
+#[tokio::test]
+async fn a_stack_without_the_outputs_and_one_that_is_not_there_are_told_apart() {
+    let account = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
+    let alone = account.into_iter().fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value));
+    let other = with_stack(alone.clone(), StatusCode::OK, described(&[("TableName", "streams")])).await;
+    insta::assert_snapshot!(other.run(&["status"]).await.exits(1).stderr, @r"
+    error: the stack that `SLACKTRAIL_STACK` names has no output `BucketName`
+    hint: see whether it is a slacktrail stack, and is deployed completely
+    ");
+    let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
+        <Message>Stack with id slacktrail does not exist</Message></Error></ErrorResponse>";
+    let none = with_stack(alone, StatusCode::BAD_REQUEST, refusal.to_owned()).await;
+    insta::assert_snapshot!(none.run(&["status"]).await.exits(1).stderr, @r"
+    error: reading the stack `slacktrail` that `SLACKTRAIL_STACK` names failed
+      caused by: Stack with id slacktrail does not exist
+    hint: see whether the name and the region are right
+    ");
+}
+
+/// The command with the stack `slacktrail`, of which CloudFormation says this. The emulated AWS has no CloudFormation.
+async fn with_stack(slacktrail: Slacktrail, status: StatusCode, reply: String) -> Slacktrail {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move || async move { (status, reply) };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    slacktrail.with("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint).with("SLACKTRAIL_STACK", "slacktrail")
+}
+
+fn described(outputs: &[(&str, &str)]) -> String {
+    let member = |(key, value): &(&str, &str)| {
+        format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>")
+    };
+    let outputs: String = outputs.iter().map(member).collect();
+    format!(
+        "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>slacktrail</StackName>\
+         <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>\
+         <Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    )
 }

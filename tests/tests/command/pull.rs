@@ -98,7 +98,7 @@ async fn a_log_that_is_refused_fails_the_run_and_the_others_are_stored() {
 
     let ran = slacktrail.run(&["pull", "--to", to]).await.exits(1);
     assert!(ran.stderr.starts_with("error: slack/audit: "), "{}", ran.stderr);
-    assert!(ran.stderr.contains("\nhint: connect the source again"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: set `SLACK_TOKEN` to a new token"), "{}", ran.stderr);
     assert_eq!(records(directory.path(), "access").len(), 3);
 
     // Once the token is good, the same command collects at once what was missing.

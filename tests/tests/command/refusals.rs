@@ -33,7 +33,7 @@ async fn a_revoked_token_is_told_with_the_remedy() {
     let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: Slack answered `auth.test` with the error `token_revoked`
-    hint: install the Slack app again, and set `SLACK_TOKEN` to its new user token
+    hint: set `SLACK_TOKEN` to a new token: the token was revoked or the app removed
     ");
 }
 

@@ -66,9 +66,9 @@ async fn the_table_is_followed_by_what_to_do() {
 
     acme/audit (newer_cursor): the stored cursor has format 99, and this slacktrail reads formats up to 1; deploy the newer slacktrail that wrote it
 
-    acme/access: waits for its first tick, which comes within a minute where the poller runs
+    acme/access: waits for its first tick: run `slacktrail pull`
 
-    acme/integration: waits for its first tick, which comes within a minute where the poller runs
+    acme/integration: waits for its first tick: run `slacktrail pull`
 
     beta (unreadable_source): reading source `beta`: what is stored is not a source that this slacktrail knows; connect it again (`slacktrail connect beta`): its cursors stay; or deploy the newer slacktrail that wrote it
     ");

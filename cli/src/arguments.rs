@@ -1,0 +1,54 @@
+//! The commands, as they are typed. What a command takes is defined beside what it does.
+
+use clap::{Parser, Subcommand};
+
+use crate::{connect, demo, pull, sources, status};
+
+/// Collects Slack's security logs exactly once: into your own S3 bucket, or into a directory of this machine.
+#[derive(Debug, Parser)]
+#[command(name = "slacktrail", version, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Connect(connect::Arguments),
+    Sources(sources::Arguments),
+    Status(status::Arguments),
+    Pull(pull::Arguments),
+    Demo(demo::Arguments),
+}
+
+const AFTER_HELP: &str = "\
+Environment:
+  SLACKTRAIL_STACK    the CloudFormation stack to work on; or instead of it:
+  SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE, SECRET_PREFIX
+  AWS_REGION, AWS_PROFILE, ...                      as for every AWS tool
+  SLACK_TOKEN         the token that `pull` uses
+  SLACK_API_URL, SLACK_AUDIT_URL                    instead of Slack's own
+  NO_COLOR            no colours";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_agree_with_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_flag_takes_a_token() {
+        for command in Arguments::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let takes_value = argument.get_action().takes_values();
+                assert!(!(takes_value && argument.get_id().as_str().contains("token")), "{argument:?}");
+            }
+        }
+    }
+}

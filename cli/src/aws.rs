@@ -1,0 +1,133 @@
+//! The deployment on AWS: what its bucket, table and secrets are called, and how to reach them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use slacktrail_shared::aws::{AwsEdges, Names, sdk_config};
+use slacktrail_shared::settings::SECRET_PREFIX;
+
+use crate::environment::variable;
+use crate::failure::Failure;
+
+/// The variable with the name of the CloudFormation stack.
+const STACK: &str = "SLACKTRAIL_STACK";
+/// Beyond this CloudFormation does not answer.
+const STACK_READ_MAX: Duration = Duration::from_secs(20);
+
+/// Each name's variable, and the output of the stack that tells it otherwise.
+const BUCKET: (&str, &str) = ("SLACKTRAIL_BUCKET", "BucketName");
+const TABLE: (&str, &str) = ("SLACKTRAIL_TABLE", "TableName");
+const PREFIX: (&str, &str) = ("SECRET_PREFIX", "SecretPrefix");
+
+/// Connects to the deployment that the environment names.
+///
+/// # Errors
+/// Names every variable that is missing, or says why the stack cannot be read.
+pub(crate) async fn edges() -> Result<AwsEdges, Failure> {
+    let config = sdk_config().await;
+    if config.region().is_none() {
+        return Err(Failure::new("no AWS region is set")
+            .hint("set `AWS_REGION`, or a region in the profile that `AWS_PROFILE` names"));
+    }
+    let is_complete = [BUCKET, TABLE].iter().all(|(name, _)| variable(name).is_some());
+    let outputs = match variable(STACK) {
+        Some(stack) if !is_complete => Some(outputs(&config, &stack).await?),
+        _ => None,
+    };
+    Ok(AwsEdges::connect(&config, names(variable, outputs.as_ref())?))
+}
+
+/// The names, from variables first and else from the stack's outputs.
+fn names(
+    variable: impl Fn(&str) -> Option<String>,
+    outputs: Option<&BTreeMap<String, String>>,
+) -> Result<Names, Failure> {
+    let find = |(name, output): (&str, &str)| variable(name).or_else(|| outputs?.get(output).cloned());
+    match (find(BUCKET), find(TABLE)) {
+        (Some(bucket), Some(table)) => {
+            Ok(Names { bucket, table, secret_prefix: find(PREFIX).unwrap_or_else(|| SECRET_PREFIX.to_owned()) })
+        }
+        (bucket, table) => {
+            let missing = [(BUCKET, bucket), (TABLE, table)].into_iter().filter(|(_, found)| found.is_none());
+            Err(nameless(missing.map(|(name, _)| name).collect(), outputs.is_some()))
+        }
+    }
+}
+
+fn nameless(missing: Vec<(&str, &str)>, stack_was_read: bool) -> Failure {
+    let list = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+    if stack_was_read {
+        let outputs = list(missing.iter().map(|(_, output)| *output).collect());
+        Failure::new(format!("the stack that `{STACK}` names has no output {outputs}"))
+            .hint("see whether it is a slacktrail stack, and is deployed completely")
+    } else {
+        let variables = list(missing.iter().map(|(name, _)| *name).collect());
+        Failure::new(format!("no deployment is named: neither `{STACK}` nor {variables} is set"))
+            .hint(format!("set `{STACK}` to the name of the CloudFormation stack, as given to `sam deploy`"))
+    }
+}
+
+/// The outputs of a stack.
+async fn outputs(config: &SdkConfig, stack: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let timeouts = TimeoutConfig::builder().operation_timeout(STACK_READ_MAX).build();
+    let client = Client::new(&config.clone().into_builder().timeout_config(timeouts).build());
+    let described =
+        client.describe_stacks().stack_name(stack).send().await.map_err(|error| unreadable(stack, error))?;
+    let outputs = described.stacks().iter().flat_map(|stack| stack.outputs());
+    Ok(outputs
+        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+        .collect())
+}
+
+fn unreadable<E>(stack: &str, error: SdkError<E>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let hint = match error.code() {
+        Some("ValidationError") => "see whether the name and the region are right".to_owned(),
+        Some("AccessDenied" | "AccessDeniedException") => {
+            format!("allow `cloudformation:DescribeStacks` on it, or set `{}` and `{}` instead", BUCKET.0, TABLE.0)
+        }
+        Some(_) => "see what AWS says".to_owned(),
+        None => "see whether AWS can be reached, and with single sign-on run `aws sso login`".to_owned(),
+    };
+    let cause = match error.message() {
+        Some(message) => message.to_owned(),
+        None => DisplayErrorContext(&error).to_string(),
+    };
+    Failure::new(format!("reading the stack `{stack}` that `{STACK}` names failed")).because(cause).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_variable_comes_before_the_stacks_output() {
+        let outputs = map(&[("BucketName", "b"), ("TableName", "t"), ("SecretPrefix", "p/")]);
+        let named = names(|_| None, Some(&outputs)).unwrap();
+        assert_eq!((named.bucket.as_str(), named.table.as_str(), named.secret_prefix.as_str()), ("b", "t", "p/"));
+        let variables = map(&[("SLACKTRAIL_BUCKET", "other")]);
+        assert_eq!(names(|name| variables.get(name).cloned(), Some(&outputs)).unwrap().bucket, "other");
+        let variables = map(&[("SLACKTRAIL_BUCKET", "b"), ("SLACKTRAIL_TABLE", "t")]);
+        assert_eq!(names(|name| variables.get(name).cloned(), None).unwrap().secret_prefix, "slacktrail/");
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let failure = names(|_| None, None).unwrap_err();
+        for name in ["`SLACKTRAIL_STACK`", "`SLACKTRAIL_BUCKET`", "`SLACKTRAIL_TABLE`"] {
+            assert!(failure.to_string().contains(name), "{failure}");
+        }
+        let failure = names(|_| None, Some(&map(&[("TableName", "t")]))).unwrap_err();
+        assert!(failure.to_string().ends_with("has no output `BucketName`"), "{failure}");
+    }
+}

@@ -1,0 +1,172 @@
+//! Compares what is stored with what the simulated Slack showed, record by record and byte by byte.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_simulator::{Log, Row};
+
+use super::archive::{Archive, Line};
+use crate::span;
+
+/// What the comparison came to.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Verdict {
+    /// Records that Slack showed.
+    compared: u64,
+    /// Those of them that no line holds.
+    missing: u64,
+    /// Lines that hold a record which another line holds too.
+    doubled: u64,
+    /// Lines that hold what Slack never showed.
+    unknown: u64,
+    /// Lines in the file of another day than their record's.
+    misplaced: u64,
+    /// Numbers that a day log leaves out.
+    holes: u64,
+    objects: u64,
+}
+
+impl Verdict {
+    /// Whether each record is in exactly one line, where it belongs.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.compared > 0 && self.missing + self.doubled + self.unknown + self.misplaced + self.holes == 0
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.is_exact() { "Exact" } else { "NOT EXACT" };
+        let count = span::count;
+        writeln!(
+            f,
+            "{verdict}: {} records that Slack showed, compared with {} objects read back:",
+            count(self.compared),
+            count(self.objects)
+        )?;
+        write!(f, "missing {}, doubled {}, unknown {}", count(self.missing), count(self.doubled), count(self.unknown))?;
+        write!(f, ", in a wrong file {}, numbers left out {}.", count(self.misplaced), count(self.holes))
+    }
+}
+
+/// Compares an archive with the truth.
+pub(crate) fn compare(archive: &Archive, truth: &[Row]) -> Verdict {
+    let mut verdict = Verdict { objects: archive.files.len() as u64, holes: holes(archive), ..Verdict::default() };
+    let mut expected: HashMap<String, u64> = HashMap::new();
+    for row in truth {
+        let workspace = row.workspace.as_deref().filter(|_| row.log == Log::Integration);
+        let times = expected.entry(content(name(row.log), workspace, &row.json)).or_default();
+        // Two access rows alike in all but what moves would be one record; equal integration rows are as many as there are.
+        if row.log == Log::Integration || *times == 0 {
+            *times += 1;
+            verdict.compared += 1;
+        }
+    }
+    let mut row_ids = HashSet::new();
+    let mut found: HashMap<String, u64> = HashMap::new();
+    for line in &archive.lines {
+        let content = content(&line.log, line.fields.p_workspace_id.as_deref(), &line.slack);
+        let is_new = row_ids.insert((line.log.as_str(), line.fields.p_row_id.as_str()));
+        match expected.get(&content) {
+            None => verdict.unknown += 1,
+            Some(times) => {
+                let found = found.entry(content).or_default();
+                *found += 1;
+                verdict.doubled += u64::from(*found > *times || !is_new);
+            }
+        }
+        verdict.misplaced += u64::from(day(line).as_deref() != Some(line.day.as_str()));
+    }
+    verdict.missing =
+        expected.iter().map(|(content, times)| times.saturating_sub(found.get(content).copied().unwrap_or(0))).sum();
+    verdict
+}
+
+fn name(log: Log) -> &'static str {
+    match log {
+        Log::Audit => "audit",
+        Log::Access => "access",
+        Log::Integration => "integration",
+    }
+}
+
+/// What a record is compared by: its log, its workspace and Slack's bytes. An access row counts on after it was collected, so
+/// of that the two numbers that move are left out.
+fn content(log: &str, workspace: Option<&str>, json: &str) -> String {
+    let json = match log {
+        "access" => without_number(&without_number(json, r#""date_last":"#), r#""count":"#),
+        _ => json.to_owned(),
+    };
+    format!("{log} {} {json}", workspace.unwrap_or("-"))
+}
+
+fn without_number(json: &str, key: &str) -> String {
+    let Some(start) = json.find(key).map(|start| start + key.len()) else { return json.to_owned() };
+    let rest = json[start..].trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{}{rest}", &json[..start])
+}
+
+/// The day of the record's own time.
+fn day(line: &Line) -> Option<String> {
+    let seconds = match line.fields.time(&line.log)? {
+        Value::String(text) => text.parse().ok()?,
+        other => other.as_i64()?,
+    };
+    Some(Timestamp::from_second(seconds).ok()?.strftime("%Y/%m/%d").to_string())
+}
+
+/// Numbers between 1 and a day log's last that no file has.
+fn holes(archive: &Archive) -> u64 {
+    let mut logs: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
+    for file in &archive.files {
+        let (files, last) = logs.entry((&file.log, &file.day, &file.source)).or_default();
+        *files += 1;
+        *last = (*last).max(u64::from(file.number));
+    }
+    logs.values().map(|(files, last)| last.abs_diff(*files)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::archive::tests::archive;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_780_000_000 + second).unwrap()
+    }
+
+    fn stored(row: &Row, id: &str) -> String {
+        let open = row.json.strip_suffix('}').unwrap();
+        format!(r#"{open},"p_log_type":"Slack.AuditLogs","p_row_id":"{id}"}}"#)
+    }
+
+    #[test]
+    fn each_record_in_one_line_is_exact() {
+        let rows = [Row::small_audit(at(0), "a"), Row::small_audit(at(1), "b")];
+        let lines = [stored(&rows[0], "1"), stored(&rows[1], "2")];
+        let verdict = compare(&archive("2026/05/28", &[1], &lines), &rows);
+        assert_eq!(verdict, Verdict { compared: 2, objects: 1, ..Verdict::default() });
+        assert!(verdict.is_exact());
+        assert!(verdict.to_string().contains("missing 0, doubled 0"));
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_counted() {
+        let rows = [Row::small_audit(at(0), "a"), Row::small_audit(at(1), "b")];
+        let other = Row::small_audit(at(2), "c");
+        let lines = [stored(&rows[0], "1"), stored(&rows[0], "1"), stored(&other, "3")];
+        let verdict = compare(&archive("2026/05/27", &[1, 3], &lines), &rows);
+        let expected = Verdict { compared: 2, missing: 1, doubled: 1, unknown: 1, misplaced: 3, holes: 1, objects: 2 };
+        assert_eq!(verdict, expected);
+        assert!(!verdict.is_exact());
+        assert!(!Verdict::default().is_exact(), "nothing compared proves nothing");
+    }
+
+    #[test]
+    fn an_access_row_is_the_same_after_it_moved_and_another_is_not() {
+        let moved = |last, user| Row::small_access(at(0), at(last), user, "203.0.113.7", "x").json;
+        assert_eq!(content("access", None, &moved(1, "a")), content("access", None, &moved(2, "a")));
+        assert_ne!(content("access", None, &moved(1, "a")), content("access", None, &moved(1, "b")));
+    }
+}

@@ -1,0 +1,148 @@
+//! `slacktrail demo`: the real collector against a simulated Slack, and the proof that it stored everything once.
+
+mod archive;
+mod check;
+mod organisation;
+mod time;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use slacktrail_shared::directory::DirectoryDeployment;
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::time::Second;
+
+use crate::failure::Failure;
+use crate::run::{Run, Tally, Until};
+use crate::span;
+use crate::terminal;
+use archive::Archive;
+use check::Verdict;
+use organisation::Organisation;
+use time::{Hasty, Live, SimulatedTime};
+
+/// Watch it collect from a simulated Slack, with every kind of failure: no account, no network
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// A new or empty directory for the logs [default: ./logs/demo-1 and so on]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Seconds to collect for: a minute of the simulated Slack each
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(5..=600))]
+    seconds: u32,
+}
+
+/// The source's id, in the names of the files.
+const SOURCE: &str = "acme";
+
+/// Runs the command. It succeeds when what it stored is exactly what the simulated Slack showed.
+pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+    let directory = fresh_directory(asked.to)?;
+    let time = Arc::new(SimulatedTime::for_a_life_of(asked.seconds));
+    terminal::print(organisation::INTRODUCTION);
+    terminal::print("");
+    let organisation = Organisation::found(Arc::clone(&time)).await?;
+
+    let tally = collect(&organisation, &time, &directory, asked.seconds).await?;
+
+    let archive = Archive::read(&directory)?;
+    let verdict = check::compare(&archive, &organisation.truth(time.now()));
+    report(&tally, &archive, &verdict, &directory);
+    organisation.close().await;
+    if verdict.is_exact() && tally.is_ok() { Ok(ExitCode::SUCCESS) } else { Err(inexact(&tally)) }
+}
+
+/// Collects as in production, a tick each simulated minute, and then what the simulated Slack showed late.
+async fn collect(
+    organisation: &Organisation,
+    time: &Arc<SimulatedTime>,
+    directory: &Path,
+    seconds: u32,
+) -> Result<Tally, Failure> {
+    let source = source(time)?;
+    DirectoryDeployment::new(directory).save_source(&source).await?;
+    let slack = SlackHttp::new(&organisation.api_url(), &organisation.audit_url())?;
+    let token = Token::new(organisation::TOKEN).map_err(|error| Failure::new("the simulated token").because(error))?;
+    let mut run = Run::new(slack, directory, token, &source.id, &LogType::ALL);
+
+    run.go(&Live::new(Arc::clone(time), seconds), Until::Stopped).await?;
+    organisation.rest();
+    time.skip_to(organisation.settled_at());
+    run.go(&Hasty::new(Arc::clone(time)), Until::CaughtUp).await?;
+    // What came later than a tick looks back is found by the hourly re-read: so an hour passes at once.
+    time.skip_to_the_present();
+    run.go(&Hasty::new(Arc::clone(time)), Until::CaughtUp).await?;
+    Ok(run.finish())
+}
+
+fn source(time: &SimulatedTime) -> Result<Source, Failure> {
+    Ok(Source {
+        id: SOURCE.parse().map_err(|error: String| Failure::new(error))?,
+        label: "Acme (simulated)".to_owned(),
+        plan: Plan::Enterprise,
+        logs: LogType::ALL.to_vec(),
+        since: Second::of(time.history_begins()),
+        organisation: true,
+        gov: false,
+        paused: false,
+        connected_at: Second::of(time.now()),
+    })
+}
+
+/// The directory that was asked for, if nothing is in it, or the first `./logs/demo-<n>` that there is not.
+fn fresh_directory(asked: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let Some(directory) = asked else {
+        let fresh = (1..).map(|number| Path::new("logs").join(format!("demo-{number}"))).find(|path| !path.exists());
+        return Ok(fresh.expect("there is a number that no directory has"));
+    };
+    match std::fs::read_dir(&directory).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(directory),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(directory),
+        Ok(false) => Err(Failure::new(format!("`{}` is not empty", directory.display()))
+            .hint("the demonstration compares all that it finds there: give it a new directory")),
+        Err(error) => Err(Failure::new(format!("`{}` cannot be read", directory.display()))
+            .because(error)
+            .hint("give it a new directory")),
+    }
+}
+
+fn report(tally: &Tally, archive: &Archive, verdict: &Verdict, directory: &Path) {
+    terminal::print(&tally.table());
+    let late: u64 = tally.totals().iter().map(|total| total.late).sum();
+    let latest = tally.totals().iter().map(|total| total.late_seconds_max).max().unwrap_or(0);
+    terminal::print(&format!(
+        "\n{} records were shown late, and collected up to {} after their time.",
+        span::count(late),
+        span::words(latest)
+    ));
+    terminal::print(&format!("\n{verdict}\n"));
+    for (log, line) in archive.samples() {
+        terminal::print(&terminal::shorten(&format!("{log}: {line}"), terminal::columns()));
+    }
+    terminal::print(&format!("\nThe files are in {}. To look at one:", directory.display()));
+    if let Some(newest) = archive.newest() {
+        terminal::print(&format!("  gzip -dc {} | head -1 | python3 -m json.tool", shell_word(newest)));
+    }
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn inexact(tally: &Tally) -> Failure {
+    let troubled = tally.totals().iter().find_map(|total| total.remedy.clone());
+    let failure = Failure::new("what is stored is not exactly what the simulated Slack showed");
+    let failure = failure.hint("this is a fault of slacktrail: please report it with the output above");
+    match troubled {
+        Some(remedy) => failure.because(remedy),
+        None => failure,
+    }
+}

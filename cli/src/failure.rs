@@ -1,0 +1,94 @@
+//! Why a command did not do what was asked: one sentence, what caused it, and the next action.
+
+use std::error::Error;
+
+use slacktrail_shared::trouble::{Remedy, Trouble};
+
+/// A command's failure, or a warning of the same form.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+    #[source]
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure told in one lower-case sentence that stands alone.
+    pub(crate) fn new(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), hint: None, cause: None }
+    }
+
+    /// The same with the next action.
+    #[must_use]
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Failure {
+        Failure { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same with what caused it.
+    #[must_use]
+    pub(crate) fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+        Failure { cause: Some(cause.into()), ..self }
+    }
+
+    /// A trouble of a call that no tick repeats: here the person at the terminal is who tries again.
+    pub(crate) fn of_call(trouble: Trouble) -> Failure {
+        let passing = trouble.remedy == Remedy::TryLater;
+        let failure = Failure::from(trouble);
+        if passing { failure.hint("run the command again in a minute") } else { failure }
+    }
+
+    /// The next action.
+    pub(crate) fn next_action(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// What caused it, what caused that, and so on.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        causes(self)
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Failure {
+        let hint = Some(trouble.hint.clone()).filter(|hint| !hint.is_empty());
+        let cause = causes(&trouble).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
+        Failure { message: trouble.message, hint, cause: cause.map(|cause| cause as Box<dyn Error + Send + Sync>) }
+    }
+}
+
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        texts.push(cause.to_string());
+        next = cause.source();
+    }
+    texts
+}
+
+/// A cause whose text was taken out of an error that is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Cause {
+    text: String,
+    #[source]
+    below: Option<Box<Cause>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_keeps_its_sentence_its_hint_and_its_causes() {
+        let io = std::io::Error::other("the disk is on fire");
+        let trouble =
+            Trouble::ours(Remedy::TryLater, "x", "writing `a` failed", "wait").because(Failure::new("b").because(io));
+        let failure = Failure::from(trouble);
+        assert_eq!(failure.to_string(), "writing `a` failed");
+        assert_eq!(failure.next_action(), Some("wait"));
+        assert_eq!(failure.causes(), ["b", "the disk is on fire"]);
+    }
+}

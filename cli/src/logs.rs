@@ -1,0 +1,82 @@
+//! Which logs are collected: by what was asked for, by the plan, and by the kind of token.
+
+use clap::ValueEnum;
+use slacktrail_shared::source::{LogType, Plan};
+
+use crate::failure::Failure;
+
+/// A Slack plan, as it is typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum PlanName {
+    /// Enterprise: audit, access and integration logs
+    Enterprise,
+    /// Business+: access and integration logs
+    Business,
+    /// Pro: access and integration logs
+    Pro,
+}
+
+impl From<PlanName> for Plan {
+    fn from(name: PlanName) -> Plan {
+        match name {
+            PlanName::Enterprise => Plan::Enterprise,
+            PlanName::Business => Plan::Business,
+            PlanName::Pro => Plan::Pro,
+        }
+    }
+}
+
+/// The word for a plan in commands.
+pub(crate) fn plan_name(plan: Plan) -> &'static str {
+    match plan {
+        Plan::Enterprise => "enterprise",
+        Plan::Business => "business",
+        Plan::Pro => "pro",
+    }
+}
+
+/// The logs to collect on a plan: those asked for, each once and in the order of every listing, or else all it allows.
+///
+/// # Errors
+/// When a log is asked for that the plan does not have.
+pub(crate) fn on_plan(plan: Plan, asked: &[LogType]) -> Result<Vec<LogType>, Failure> {
+    if asked.is_empty() {
+        return Ok(plan.logs().to_vec());
+    }
+    match asked.iter().find(|log| !plan.logs().contains(log)) {
+        None => Ok(in_order(asked)),
+        Some(log) => Err(Failure::new(format!("the plan `{}` has no `{log}` log", plan_name(plan)))
+            .hint(format!("ask for `--logs {}`; audit logs need `--plan enterprise`", names(plan.logs(), ",")))),
+    }
+}
+
+/// The same logs, each once, in the order of every listing.
+pub(crate) fn in_order(logs: &[LogType]) -> Vec<LogType> {
+    LogType::ALL.into_iter().filter(|log| logs.contains(log)).collect()
+}
+
+/// Their names in one line.
+pub(crate) fn names(logs: &[LogType], separator: &str) -> String {
+    logs.iter().map(|log| log.name()).collect::<Vec<_>>().join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use LogType::{Access, Audit, Integration};
+
+    use super::*;
+
+    #[test]
+    fn a_plan_allows_what_it_has_and_asking_again_changes_nothing() {
+        assert_eq!(on_plan(Plan::Enterprise, &[]).unwrap(), [Audit, Access, Integration]);
+        assert_eq!(on_plan(Plan::Pro, &[]).unwrap(), [Access, Integration]);
+        assert_eq!(on_plan(Plan::Enterprise, &[Integration, Audit, Integration]).unwrap(), [Audit, Integration]);
+    }
+
+    #[test]
+    fn a_log_that_the_plan_lacks_is_refused_with_those_it_has() {
+        let failure = on_plan(Plan::Business, &[Access, Audit]).unwrap_err();
+        assert_eq!(failure.to_string(), "the plan `business` has no `audit` log");
+        assert!(failure.next_action().unwrap().contains("--logs access,integration"));
+    }
+}

@@ -1,0 +1,135 @@
+//! `slacktrail pull`: the collector against a directory of this machine, without an AWS account.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use slacktrail_shared::directory::DirectoryDeployment;
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
+use slacktrail_shared::time::Second;
+
+use crate::environment;
+use crate::failure::Failure;
+use crate::identity::Identity;
+use crate::logs;
+use crate::run::{Run, Tally, Until, Wall};
+use crate::since::Since;
+use crate::terminal::{self, Level};
+
+/// Collect into a directory of this machine, without an AWS account
+///
+/// The token comes from SLACK_TOKEN. Run it again to go on where it stopped; nothing is stored twice.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// A log to collect: audit, access or integration; may be given several times [default: all that the token can read]
+    #[arg(long = "log", value_name = "LOG")]
+    logs: Vec<LogType>,
+    /// The directory
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// The source's id in file names: lower case letters, digits and `-`
+    #[arg(long, value_name = "ID", default_value = "slack")]
+    source: SourceId,
+    /// The source's name for people [default: Slack's own name]
+    #[arg(long, value_name = "LABEL")]
+    name: Option<String>,
+    /// How far back to begin: now, 12h, 7d, 2026-01-31 or all [default: 7d]
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+    /// The source is on GovSlack
+    #[arg(long)]
+    gov: bool,
+    /// Go on collecting each minute until Ctrl-C
+    #[arg(long)]
+    follow: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command. It succeeds when all that Slack shows is stored; with `--follow`, when it was stopped.
+pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+    let token = environment::token()?;
+    let slack = environment::slack()?;
+    let logs = prepare(&asked, &slack, &token).await?;
+
+    let pace = Wall::new();
+    let mut run = Run::new(slack, &asked.to, token, &asked.source, &logs);
+    run.go(&pace, if asked.follow { Until::Stopped } else { Until::CaughtUp }).await?;
+    let tally = run.finish();
+
+    report(&asked, &tally);
+    if asked.follow || tally.is_ok() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if pace.is_stopped() {
+        let stopped = Failure::new("stopped before all was collected");
+        terminal::complain(Level::Warning, &stopped.hint("run the same command again: it goes on from here"));
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Verifies the token and stores the source in the directory. Returns the logs of this run.
+async fn prepare(asked: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, Failure> {
+    let now = Second::of(Timestamp::now());
+    let since = asked.since.map(|since| since.resolve(now)).transpose()?;
+    let deployment = DirectoryDeployment::new(&asked.to);
+    let mut stored = deployment.load().await?;
+    let existing = stored.sources.remove(&asked.source).transpose()?;
+    if since.is_some() && stored.cursors.keys().any(|stream| stream.source == asked.source) {
+        let message = format!("`--since` changes nothing for logs that `{}` holds already", asked.to.display());
+        terminal::complain(Level::Warning, &Failure::new(message).hint("give another directory to begin earlier"));
+    }
+
+    let mut source = existing.clone().unwrap_or_else(|| new_source(&asked.source, now));
+    source.gov |= asked.gov;
+    source.since = since.unwrap_or(source.since);
+    source.connected_at = now; // what was refused before is tried again at once
+    let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut trouble| {
+        trouble.hint = environment::as_pulled(&trouble.hint);
+        Failure::of_call(trouble)
+    })?;
+    identity.check_logs(&asked.logs)?;
+    if let Some(existing) = &existing {
+        identity.check_same_kind(existing)?;
+    }
+
+    let logs = if asked.logs.is_empty() { identity.logs().to_vec() } else { logs::in_order(&asked.logs) };
+    source.logs = logs::in_order(&[source.logs.as_slice(), &logs].concat());
+    source.organisation = identity.is_organisation();
+    source.plan = if identity.is_organisation() { Plan::Enterprise } else { Plan::Business };
+    source.label = match (&asked.name, &existing) {
+        (Some(label), _) => label.clone(),
+        (None, Some(existing)) => existing.label.clone(),
+        (None, None) if identity.team.is_empty() => asked.source.to_string(),
+        (None, None) => identity.team,
+    };
+    deployment.save_source(&source).await?;
+    Ok(logs)
+}
+
+fn new_source(id: &SourceId, now: Second) -> Source {
+    Source {
+        id: id.clone(),
+        label: id.to_string(),
+        plan: Plan::Business,
+        logs: Vec::new(),
+        since: Since::DEFAULT.resolve(now).unwrap_or(now),
+        organisation: false,
+        gov: false,
+        paused: false,
+        connected_at: now,
+    }
+}
+
+fn report(asked: &Arguments, tally: &Tally) {
+    if asked.json {
+        terminal::print_json(tally.totals());
+    } else {
+        terminal::print(&tally.table());
+    }
+}

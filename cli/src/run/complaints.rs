@@ -1,0 +1,104 @@
+//! Streams' troubles as they come up: each is told once, and again only after it has gone or changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use slacktrail_shared::health::State;
+use slacktrail_shared::tick::{StreamSummary, Summary};
+
+use super::progress::Progress;
+use crate::environment::as_pulled;
+use crate::failure::Failure;
+use crate::span;
+use crate::terminal::{self, Level};
+
+/// What was told.
+#[derive(Debug, Default)]
+pub(crate) struct Complaints {
+    /// By stream: its code and state.
+    troubles: BTreeMap<String, (String, State)>,
+    /// The last failure of a tick as a whole.
+    of_run: Option<String>,
+    /// Whatever is told but once in a run.
+    told: BTreeSet<String>,
+}
+
+impl Complaints {
+    /// Tells why a tick failed as a whole, unless the one before failed for the same reason.
+    pub(crate) fn hear_of_run(&mut self, progress: &Progress, failure: &Failure) {
+        if self.of_run.replace(failure.to_string()) != Some(failure.to_string()) {
+            tell(progress, Level::Error, failure);
+        }
+    }
+
+    /// Tells what is new in a tick's summary.
+    pub(crate) fn hear(&mut self, progress: &Progress, summary: &Summary, clock_is_real: bool) {
+        self.of_run = None;
+        for stream in &summary.streams {
+            let name = name(stream);
+            match &stream.code {
+                None => drop(self.troubles.remove(&name)),
+                Some(code) => {
+                    let trouble = (code.clone(), stream.state);
+                    if self.troubles.insert(name, trouble.clone()) != Some(trouble) {
+                        tell(progress, level(stream.state), &failure(stream));
+                    }
+                }
+            }
+            let clock = clock(stream).filter(|_| clock_is_real);
+            for (subject, failure) in [("clock", clock), ("workspaces", workspaces(stream))] {
+                if let Some(failure) = failure
+                    && self.told.insert(subject.to_owned())
+                {
+                    tell(progress, Level::Warning, &failure);
+                }
+            }
+        }
+    }
+}
+
+/// Tells a failure above the progress lines.
+fn tell(progress: &Progress, level: Level, failure: &Failure) {
+    progress.suspend(|| terminal::complain(level, failure));
+}
+
+fn name(stream: &StreamSummary) -> String {
+    match stream.log {
+        Some(log) => format!("{}/{log}", stream.source),
+        None => stream.source.clone(),
+    }
+}
+
+fn level(state: State) -> Level {
+    match state {
+        State::Ok | State::CatchingUp | State::Waiting | State::Paused => Level::Warning,
+        State::Reauthorize | State::Reconfigure | State::Failing => Level::Error,
+    }
+}
+
+fn failure(stream: &StreamSummary) -> Failure {
+    let (name, remedy) = (name(stream), as_pulled(stream.remedy.as_deref().unwrap_or_default()));
+    let Some(message) = &stream.message else {
+        return Failure::new(format!("{name}: {remedy}")); // not polled: the cursor's own words, hint and all
+    };
+    let failure = Failure::new(format!("{name}: {message}")).hint(remedy);
+    match &stream.cause {
+        Some(cause) => failure.because(cause.clone()),
+        None => failure,
+    }
+}
+
+fn clock(stream: &StreamSummary) -> Option<Failure> {
+    let seconds = stream.clock_skew_seconds?;
+    let which = if seconds > 0 { "ahead of" } else { "behind" };
+    let message = format!("this machine's clock is {} {which} Slack's", span::words(seconds.abs()));
+    Some(
+        Failure::new(message)
+            .hint("set the clock; nothing is lost meanwhile, for Slack's clock decides what is collected"),
+    )
+}
+
+fn workspaces(stream: &StreamSummary) -> Option<Failure> {
+    let number = stream.workspaces_in_trouble;
+    let message = format!("{}: {number} of the organisation's workspaces cannot be read", name(stream));
+    (number > 0).then(|| Failure::new(message).hint("`slacktrail status --to <directory>` names them and says why"))
+}

@@ -1,0 +1,118 @@
+//! Ticks of the collector on this machine, until nothing is left to collect or somebody stops it. `pull` and `demo` differ only
+//! in the [`Pace`] that they give.
+
+mod complaints;
+mod pace;
+mod progress;
+mod tally;
+mod watched;
+
+use std::path::Path;
+use std::rc::Rc;
+
+use slacktrail_shared::directory::{DirectoryDayLogs, DirectoryDeployment, DirectoryTokens};
+use slacktrail_shared::health::State;
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::{DeploymentStore, Edges};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::source::{LogType, SourceId, StreamId};
+use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, TickLimits};
+
+pub(crate) use pace::{Pace, Wall};
+pub(crate) use tally::Tally;
+
+use crate::failure::Failure;
+use complaints::Complaints;
+use progress::Progress;
+use watched::{WatchedDeployment, WatchedSlack};
+
+type Collector =
+    Poller<WatchedSlack<SlackHttp>, DirectoryDayLogs, WatchedDeployment<DirectoryDeployment>, DirectoryTokens>;
+
+/// When a run ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Until {
+    /// As soon as a tick leaves nothing to collect.
+    CaughtUp,
+    /// When the pace says so.
+    Stopped,
+}
+
+/// Some streams of one source, collected into a directory.
+pub(crate) struct Run {
+    collector: Collector,
+    progress: Rc<Progress>,
+    complaints: Complaints,
+    tally: Tally,
+}
+
+impl Run {
+    /// Prepares to collect these logs of a source that is stored in `directory`. Nothing is asked or written yet.
+    pub(crate) fn new(slack: SlackHttp, directory: &Path, token: Token, source: &SourceId, logs: &[LogType]) -> Run {
+        let streams: Vec<StreamId> = logs.iter().map(|log| StreamId { source: source.clone(), log: *log }).collect();
+        let progress = Rc::new(Progress::new(&streams));
+        let deployment = DirectoryDeployment::new(directory);
+        let edges = Edges {
+            slack: WatchedSlack::new(slack, Rc::clone(&progress)),
+            day_logs: DirectoryDayLogs::new(directory),
+            deployment: WatchedDeployment::new(deployment, Rc::clone(&progress), source.clone(), logs.to_vec()),
+            tokens: DirectoryTokens::new(token),
+        };
+        Run { collector: Poller::new(edges), progress, complaints: Complaints::default(), tally: Tally::new(streams) }
+    }
+
+    /// Ticks at a pace.
+    ///
+    /// # Errors
+    /// When this machine's side fails as a whole: at once, or where the run goes on until it is stopped, in its first tick.
+    /// Later such failures are told, and the next tick tries again.
+    pub(crate) async fn go(&mut self, pace: &impl Pace, until: Until) -> Result<(), Failure> {
+        let mut is_first = true;
+        loop {
+            let left = match self.tick(pace).await {
+                Ok(left) => left,
+                Err(failure) if until == Until::Stopped && !is_first => {
+                    self.complaints.hear_of_run(&self.progress, &failure);
+                    true
+                }
+                Err(failure) => {
+                    self.progress.clear();
+                    return Err(failure);
+                }
+            };
+            is_first = false;
+            if (until == Until::CaughtUp && !left) || !pace.wait().await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One tick. Returns whether it left something that a next tick could collect.
+    async fn tick(&mut self, pace: &impl Pace) -> Result<bool, Failure> {
+        let now = pace.now();
+        let deployment = self.collector.edges().deployment.load().await?;
+        self.progress.begin_tick(&deployment, now);
+        let out_of_time = || pace.is_over();
+        let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &out_of_time };
+        let summary = self.collector.tick(now, &limits).await?;
+        self.progress.end_tick(&summary);
+        self.complaints.hear(&self.progress, &summary, pace.is_real());
+        self.tally.add(&summary);
+        Ok(summary.streams.iter().any(leaves_work))
+    }
+
+    /// Ends the progress display and says what came of the run.
+    pub(crate) fn finish(self) -> Tally {
+        self.progress.clear();
+        self.tally
+    }
+}
+
+/// Whether another tick would find something to do. What only a person can mend is not waited for.
+fn leaves_work(stream: &StreamSummary) -> bool {
+    match stream.state {
+        State::CatchingUp | State::Waiting => true,
+        State::Ok => stream.gaps > 0,
+        State::Reauthorize | State::Reconfigure | State::Failing | State::Paused => false,
+    }
+}

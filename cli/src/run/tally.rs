@@ -1,0 +1,145 @@
+//! What came of a run, stream by stream: the table at its end.
+
+use serde::Serialize;
+use slacktrail_shared::health::State;
+use slacktrail_shared::source::{LogType, StreamId};
+use slacktrail_shared::tick::Summary;
+
+use crate::span;
+use crate::table::{self, Column};
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    streams: Vec<Total>,
+}
+
+/// One stream's totals, and how it was left.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Total {
+    pub(crate) source: String,
+    pub(crate) log: LogType,
+    /// Records stored in this run.
+    pub(crate) records: u64,
+    /// Objects created in this run.
+    pub(crate) objects: u64,
+    /// Their bytes, compressed.
+    pub(crate) bytes: u64,
+    /// Records that Slack showed late.
+    pub(crate) late: u64,
+    pub(crate) late_seconds_max: i64,
+    pub(crate) gaps: usize,
+    pub(crate) lag_seconds: i64,
+    pub(crate) state: Option<State>,
+    pub(crate) code: Option<String>,
+    pub(crate) remedy: Option<String>,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::Left("stream"),
+    Column::Right("records"),
+    Column::Right("objects"),
+    Column::Right("size"),
+    Column::Right("gaps"),
+    Column::Right("lag"),
+    Column::Left("state"),
+];
+
+impl Tally {
+    pub(crate) fn new(streams: Vec<StreamId>) -> Tally {
+        let none = |stream: StreamId| Total {
+            source: stream.source.to_string(),
+            log: stream.log,
+            records: 0,
+            objects: 0,
+            bytes: 0,
+            late: 0,
+            late_seconds_max: 0,
+            gaps: 0,
+            lag_seconds: 0,
+            state: None,
+            code: None,
+            remedy: None,
+        };
+        Tally { streams: streams.into_iter().map(none).collect() }
+    }
+
+    /// Adds a tick.
+    pub(crate) fn add(&mut self, summary: &Summary) {
+        for stream in &summary.streams {
+            let of_stream =
+                |total: &&mut Total| total.source == stream.source && stream.log.is_none_or(|log| log == total.log);
+            for total in self.streams.iter_mut().filter(of_stream) {
+                total.records += stream.records;
+                total.objects += stream.objects;
+                total.bytes += stream.bytes;
+                total.late += stream.late;
+                total.late_seconds_max = total.late_seconds_max.max(stream.late_seconds_max);
+                total.gaps = stream.gaps;
+                total.lag_seconds = stream.lag_seconds;
+                total.state = Some(stream.state);
+                total.code.clone_from(&stream.code);
+                total.remedy.clone_from(&stream.remedy);
+            }
+        }
+    }
+
+    /// Whether all that Slack shows of every stream is stored.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.streams.iter().all(|total| total.state == Some(State::Ok))
+    }
+
+    /// The streams' totals.
+    pub(crate) fn totals(&self) -> &[Total] {
+        &self.streams
+    }
+
+    /// The table.
+    pub(crate) fn table(&self) -> String {
+        let row = |total: &Total| {
+            vec![
+                format!("{}/{}", total.source, total.log),
+                span::count(total.records),
+                span::count(total.objects),
+                size(total.bytes),
+                total.gaps.to_string(),
+                span::words(total.lag_seconds),
+                total.state.map_or("-", State::name).replace('_', " "),
+            ]
+        };
+        table::render(&COLUMNS, self.streams.iter().map(row).collect())
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes / 100 % 10),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal;
+
+    #[test]
+    fn the_table_fits_80_columns_with_the_largest_numbers() {
+        let stream = |log| StreamId { source: "a-source-with-a-rather-long-id-of-its-own".parse().unwrap(), log };
+        let mut tally = Tally::new(LogType::ALL.map(stream).to_vec());
+        for total in &mut tally.streams {
+            (total.records, total.objects, total.bytes) = (123_456_789, 12_345, 98_765_432_109);
+            (total.gaps, total.lag_seconds, total.state) = (16, 86_399, Some(State::Reauthorize));
+        }
+        let table = tally.table();
+        assert!(table.lines().all(|line| line.chars().count() <= terminal::COLUMNS), "{table}");
+        assert!(table.contains("123,456,789"), "{table}");
+    }
+
+    #[test]
+    fn a_run_without_a_tick_is_not_ok() {
+        let stream = StreamId { source: "slack".parse().unwrap(), log: LogType::Audit };
+        assert!(!Tally::new(vec![stream]).is_ok());
+    }
+}

@@ -1,0 +1,110 @@
+//! From when on records are wanted: `--since`.
+
+use std::str::FromStr;
+
+use slacktrail_shared::time::{Day, Second};
+
+use crate::failure::Failure;
+
+/// From when on records are wanted, as it was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Since {
+    /// From this moment on.
+    Now,
+    /// So many seconds ago.
+    Ago(i64),
+    /// From this day's first second, UTC.
+    Day(Day),
+    /// As far back as Slack keeps audit logs.
+    All,
+}
+
+impl Since {
+    /// What holds when nothing is said.
+    pub(crate) const DEFAULT: Since = Since::Ago(7 * 86_400);
+
+    /// The second that is meant, at `now`. Nothing is older than March 2018.
+    ///
+    /// # Errors
+    /// When it lies in the future.
+    pub(crate) fn resolve(self, now: Second) -> Result<Second, Failure> {
+        let second = match self {
+            Since::Now => now,
+            Since::Ago(seconds) => now.plus(-seconds),
+            Since::Day(day) => day.start(),
+            Since::All => Second::MARCH_2018,
+        };
+        if second > now {
+            return Err(Failure::new(format!("`--since` lies in the future: {second}"))
+                .hint("give a day up to today (UTC), or `now` to collect from this moment on"));
+        }
+        Ok(second.max(Second::MARCH_2018))
+    }
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Since, String> {
+        let wrong = || "use `now`, `all`, a day such as `2026-01-31`, or a time back such as `12h` or `7d`".to_owned();
+        match text {
+            "now" => return Ok(Since::Now),
+            "all" => return Ok(Since::All),
+            _ => {}
+        }
+        if text.contains('-') && !text.contains('/') {
+            return text.replace('-', "/").parse().map(Since::Day).map_err(|_| wrong());
+        }
+        let unit = match text.chars().last() {
+            Some('m') => 60,
+            Some('h') => 3_600,
+            Some('d') => 86_400,
+            _ => return Err(wrong()),
+        };
+        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+        Ok(Since::Ago(i64::from(number) * unit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(text: &str) -> Second {
+        Second::of(text.parse().unwrap())
+    }
+
+    #[test]
+    fn since_is_a_word_a_day_or_a_time_back() {
+        let now = second("2026-11-22T17:00:05Z");
+        for (text, expected) in [
+            ("now", "2026-11-22T17:00:05Z"),
+            ("all", "2018-03-01T00:00:00Z"),
+            ("7d", "2026-11-15T17:00:05Z"),
+            ("12h", "2026-11-22T05:00:05Z"),
+            ("90m", "2026-11-22T15:30:05Z"),
+            ("2026-01-31", "2026-01-31T00:00:00Z"),
+            ("2026-11-22", "2026-11-22T00:00:00Z"),
+            ("2010-01-01", "2018-03-01T00:00:00Z"),
+            ("99999d", "2018-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(text.parse::<Since>().unwrap().resolve(now).unwrap(), second(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_forms_there_are() {
+        for text in
+            ["", "yesterday", "7", "d", "-7d", "7w", "2026-13-01", "2026-1-1", "2026/01/01", "1.5d", "ä", "4294967296d"]
+        {
+            assert!(text.parse::<Since>().unwrap_err().contains("`12h`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_future_is_refused() {
+        let now = second("2026-11-22T17:00:05Z");
+        let failure = "2026-11-23".parse::<Since>().unwrap().resolve(now).unwrap_err();
+        assert!(failure.to_string().contains("2026-11-23T00:00:00Z"), "{failure}");
+    }
+}

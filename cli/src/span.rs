@@ -1,0 +1,78 @@
+//! Times and spans of time in the words of a table.
+
+use slacktrail_shared::time::Second;
+
+/// A span in at most two units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
+pub(crate) fn words(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    let pair = |large: i64, unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {small_unit}"),
+    };
+    match () {
+        () if days > 0 => pair(days, "d", hours % 24, "h"),
+        () if hours > 0 => pair(hours, "h", minutes % 60, "min"),
+        () if minutes > 0 => format!("{minutes} min"),
+        () => format!("{seconds} s"),
+    }
+}
+
+/// How long ago it was: `12 min ago`, `just now`, or `-` for never.
+pub(crate) fn ago(then: Option<Second>, now: Second) -> String {
+    match then.map(|then| now.since(then)) {
+        None => "-".to_owned(),
+        Some(seconds) if seconds < 1 => "just now".to_owned(),
+        Some(seconds) => format!("{} ago", words(seconds)),
+    }
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_has_at_most_two_units() {
+        for (seconds, expected) in [
+            (-5, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3_599, "59 min"),
+            (3_600, "1 h"),
+            (12_000, "3 h 20 min"),
+            (86_400, "1 d"),
+            (187_200, "2 d 4 h"),
+        ] {
+            assert_eq!(words(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_by_its_distance() {
+        let now = Second::EPOCH.plus(1_000);
+        assert_eq!(ago(None, now), "-");
+        assert_eq!(ago(Some(now), now), "just now");
+        assert_eq!(ago(Some(now.plus(5)), now), "just now");
+        assert_eq!(ago(Some(Second::EPOCH), now), "16 min ago");
+    }
+}

@@ -1,0 +1,57 @@
+//! Tables that fit every terminal: 80 columns, no frames, no colour, long cells on several lines.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use crate::terminal::COLUMNS;
+
+/// How a column's cells stand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Column {
+    /// Words.
+    Left(&'static str),
+    /// Numbers.
+    Right(&'static str),
+}
+
+/// The table as text, without a line break at its end.
+pub(crate) fn render(columns: &[Column], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(COLUMNS).unwrap_or(u16::MAX));
+    table.set_header(columns.iter().map(|column| match column {
+        Column::Left(name) | Column::Right(name) => *name,
+    }));
+    for row in rows {
+        table.add_row(row);
+    }
+    for (index, column) in columns.iter().enumerate() {
+        if let Some(cells) = table.column_mut(index) {
+            cells.set_padding((0, 2));
+            if let Column::Right(_) = column {
+                cells.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_fits_80_columns_whatever_its_cells() {
+        let columns = [Column::Left("source"), Column::Right("records")];
+        let rows = vec![vec!["x".repeat(64), "1,234".to_owned()], vec!["y ".repeat(100), "5".to_owned()]];
+        let text = render(&columns, rows);
+        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert!(text.contains("1,234"));
+    }
+
+    #[test]
+    fn numbers_stand_right_and_words_left() {
+        let rows = vec![vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), "1,000".to_owned()]];
+        let text = render(&[Column::Left("source"), Column::Right("n")], rows);
+        assert_eq!(text, "source      n\na           1\nlong    1,000");
+    }
+}

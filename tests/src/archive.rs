@@ -1,0 +1,189 @@
+//! The log bucket read back by other means than the product's own, and compared with what Slack had to show.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_simulator::{Log, Row, World};
+
+/// Differences that a message names at most.
+const SHOWN_MAX: usize = 3;
+
+/// Every object of a bucket.
+#[derive(Debug, Default)]
+pub struct Archive {
+    objects: BTreeMap<String, Object>,
+}
+
+#[derive(Debug)]
+struct Object {
+    bytes: Vec<u8>,
+    content_type: Option<String>,
+}
+
+/// A day log, as an object's key names it: log type, day, source.
+type DayLog = (String, String, String);
+
+/// The records of one log, each with its day and how often it is there.
+type Records = BTreeMap<(String, String), usize>;
+
+impl Archive {
+    /// Reads the whole bucket.
+    ///
+    /// # Panics
+    /// When it cannot be read, or has more objects than S3 lists at once.
+    pub async fn read(s3: &aws_sdk_s3::Client, bucket: &str) -> Archive {
+        let listed = s3.list_objects_v2().bucket(bucket).send().await.expect("the bucket can be listed");
+        assert_ne!(listed.is_truncated(), Some(true), "the bucket has more objects than this helper reads");
+        let mut archive = Archive::default();
+        for key in listed.contents().iter().filter_map(|object| object.key()) {
+            let object = s3.get_object().bucket(bucket).key(key).send().await.expect("a listed object can be read");
+            let content_type = object.content_type().map(str::to_owned);
+            let bytes = object.body.collect().await.expect("an object's body can be read").to_vec();
+            archive.objects.insert(key.to_owned(), Object { bytes, content_type });
+        }
+        archive
+    }
+
+    /// Every key, in order of names.
+    pub fn keys(&self) -> Vec<&str> {
+        self.objects.keys().map(String::as_str).collect()
+    }
+
+    /// The objects' content, unpacked where it is gzip.
+    pub fn texts(&self) -> impl Iterator<Item = String> + '_ {
+        self.objects.values().map(|object| unpack(&object.bytes).unwrap_or_default())
+    }
+
+    /// Asserts that a source's day logs hold every record of these logs that Slack can have shown by now: each once, byte for
+    /// byte, in the day log of its own day, in objects that are numbered without a hole, and nothing else.
+    ///
+    /// # Panics
+    /// When they do not; the message names the first differences.
+    pub fn assert_exactly(&self, world: &World, source: &str, logs: &[Log]) {
+        let day_logs = self.day_logs(source);
+        for &log in logs {
+            let mut stored = Records::new();
+            let mut ids = BTreeSet::new();
+            for ((_, day, _), objects) in day_logs.iter().filter(|((kind, ..), _)| kind == name(log)) {
+                let numbers: Vec<u32> = objects.keys().copied().collect();
+                let expected: Vec<u32> = (1..).take(numbers.len()).collect();
+                assert_eq!(numbers, expected, "numbers of the {} log of {source} on {day}", name(log));
+                for key in objects.values() {
+                    for line in self.lines(key) {
+                        let (record, fields) = split(&line, key);
+                        assert_fields(&fields, key, log, source, day);
+                        assert!(ids.insert(fields["p_row_id"].to_string()), "`{key}` repeats an identity: {line}");
+                        *stored.entry((day.clone(), steady(log, record))).or_default() += 1;
+                    }
+                }
+            }
+            assert_same(&stored, &truth(world, log), &format!("{} log of {source}", name(log)));
+        }
+    }
+
+    /// The day logs of a source: their objects' keys, by number.
+    fn day_logs(&self, source: &str) -> BTreeMap<DayLog, BTreeMap<u32, &str>> {
+        let mut day_logs: BTreeMap<DayLog, BTreeMap<u32, &str>> = BTreeMap::new();
+        for key in self.objects.keys() {
+            let parts: Vec<&str> = key.split('/').collect();
+            let [log, year, month, day, file] = parts[..] else { panic!("`{key}` is no object's key") };
+            let (owner, number) = file
+                .strip_suffix(".json.gz")
+                .and_then(|name| name.rsplit_once('-'))
+                .unwrap_or_else(|| panic!("`{key}` is no object's key"));
+            assert!(number.len() >= 6, "`{key}` has a number of less than six digits");
+            if owner == source {
+                let day_log = (log.to_owned(), format!("{year}/{month}/{day}"), owner.to_owned());
+                let number = number.parse().unwrap_or_else(|_| panic!("`{key}` has no number"));
+                day_logs.entry(day_log).or_default().insert(number, key);
+            }
+        }
+        day_logs
+    }
+
+    fn lines(&self, key: &str) -> Vec<String> {
+        let object = &self.objects[key];
+        assert_eq!(object.content_type.as_deref(), Some("application/x-ndjson"), "`{key}`");
+        let text = unpack(&object.bytes).unwrap_or_else(|| panic!("`{key}` is not gzip"));
+        assert!(text.ends_with('\n'), "`{key}` does not end with a line break");
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+/// A log's name in keys.
+pub fn name(log: Log) -> &'static str {
+    match log {
+        Log::Audit => "audit",
+        Log::Access => "access",
+        Log::Integration => "integration",
+    }
+}
+
+fn unpack(bytes: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    MultiGzDecoder::new(bytes).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// Slack's bytes of a line, and our fields.
+fn split(line: &str, key: &str) -> (String, Value) {
+    let start =
+        line.rfind(r#","p_log_type":""#).unwrap_or_else(|| panic!("`{key}` has a line without our fields: {line}"));
+    let fields = serde_json::from_str(&format!("{{{}", &line[start + 1..])).expect("our fields are JSON");
+    (format!("{}}}", &line[..start]), fields)
+}
+
+fn assert_fields(fields: &Value, key: &str, log: Log, source: &str, day: &str) {
+    let log_type = match log {
+        Log::Audit => "Slack.AuditLogs",
+        Log::Access => "Slack.AccessLogs",
+        Log::Integration => "Slack.IntegrationLogs",
+    };
+    assert_eq!((&fields["p_log_type"], &fields["p_source_id"]), (&log_type.into(), &source.into()), "`{key}`");
+    let day_of_time = fields["p_event_time"].as_str().map(|time| time[..10].replace('-', "/"));
+    assert_eq!(day_of_time.as_deref(), Some(day), "`{key}`");
+}
+
+fn truth(world: &World, log: Log) -> Records {
+    let mut records = Records::new();
+    for row in world.truth(log, Timestamp::now()) {
+        *records.entry((day(row), steady(log, row.json.to_string()))).or_default() += 1;
+    }
+    records
+}
+
+fn day(row: &Row) -> String {
+    row.time.strftime("%Y/%m/%d").to_string()
+}
+
+/// A record without what Slack goes on changing in it: the last time and the count of an access row.
+fn steady(log: Log, record: String) -> String {
+    if log != Log::Access {
+        return record;
+    }
+    ["\"date_last\":", "\"count\":"].iter().fold(record, |record, key| match record.split_once(key) {
+        Some((before, after)) => format!("{before}{key}{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => record,
+    })
+}
+
+fn assert_same(stored: &Records, truth: &Records, what: &str) {
+    let beyond = |some: &Records, others: &Records| -> Vec<String> {
+        some.iter()
+            .filter(|(record, count)| others.get(*record).unwrap_or(&0) < *count)
+            .map(|((day, record), count)| format!("{count} x on {day}: {record}"))
+            .collect()
+    };
+    let (lost, surplus) = (beyond(truth, stored), beyond(stored, truth));
+    assert!(
+        lost.is_empty() && surplus.is_empty(),
+        "{what}: {} records lost, such as {:#?}; {} doubled, changed or on the wrong day, such as {:#?}",
+        lost.len(),
+        &lost[..lost.len().min(SHOWN_MAX)],
+        surplus.len(),
+        &surplus[..surplus.len().min(SHOWN_MAX)],
+    );
+}

@@ -1,0 +1,151 @@
+//! A proxy on loopback in front of the emulated AWS. It counts what is asked, and it can hold one call for good: whoever
+//! made that call waits until it is killed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, EXPECT, HOST, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use reqwest::Client;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// A longer body is refused: the largest is an object of a few MiB.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// When a call is held.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Moment {
+    /// Before AWS hears of it.
+    Unsent,
+    /// After AWS has done it; the caller gets no answer.
+    Unanswered,
+}
+
+/// A proxy in front of one endpoint. It ends with this value.
+pub struct CountingProxy {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    server: JoinHandle<()>,
+}
+
+struct Desk {
+    upstream: String,
+    client: Client,
+    calls: Mutex<Vec<String>>,
+    trap: Mutex<Option<Trap>>,
+    held: Notify,
+}
+
+struct Trap {
+    moment: Moment,
+    call: String,
+    /// Matching calls until the one that is held, itself included.
+    left: usize,
+}
+
+impl CountingProxy {
+    /// Starts it on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
+    pub async fn start(upstream: &str) -> CountingProxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be made");
+        let desk = Arc::new(Desk {
+            upstream: upstream.to_owned(),
+            client,
+            calls: Mutex::default(),
+            trap: Mutex::default(),
+            held: Notify::new(),
+        });
+        let routes = Router::new().fallback(pass_on).with_state(Arc::clone(&desk));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, routes).await.expect("a bound listener can be served");
+        });
+        CountingProxy { address, desk, server }
+    }
+
+    /// Its own endpoint.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What was asked since the last time that this was called, in order: an action of DynamoDB or Secrets Manager by its
+    /// name (`PutItem`), anything of S3 by method and path (`PUT /logs/audit/...`).
+    pub fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.desk.calls))
+    }
+
+    /// Holds the `nth` call from now on, counting from 1, whose name in [`CountingProxy::take_calls`] begins with `call`.
+    pub fn hold(&self, moment: Moment, call: &str, nth: usize) {
+        *locked(&self.desk.trap) = Some(Trap { moment, call: call.to_owned(), left: nth });
+    }
+
+    /// Returns once a call is held.
+    pub async fn held(&self) {
+        self.desk.held.notified().await;
+    }
+}
+
+impl Drop for CountingProxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Desk {
+    /// Notes a call, and says when it is to be held.
+    fn note(&self, call: String) -> Option<Moment> {
+        let mut trap = locked(&self.trap);
+        let matching = trap.as_mut().filter(|trap| call.starts_with(&trap.call));
+        locked(&self.calls).push(call);
+        let matching = matching?;
+        matching.left -= 1;
+        if matching.left > 0 {
+            return None;
+        }
+        trap.take().map(|trap| trap.moment)
+    }
+
+    async fn hold(&self) {
+        self.held.notify_one();
+        std::future::pending().await // the caller hangs up when it is killed, which drops this
+    }
+}
+
+async fn pass_on(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(Body::new(body), BODY_BYTES_MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response(); // the caller was killed while it sent
+    };
+    let action = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()?.split('.').next_back());
+    let held = desk.note(action.map_or_else(|| format!("{} {}", head.method, head.uri), str::to_owned));
+    if held == Some(Moment::Unsent) {
+        desk.hold().await;
+    }
+    let url = format!("{}{}", desk.upstream, head.uri);
+    let sent = desk.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
+    let Ok(reply) = sent else { return StatusCode::BAD_GATEWAY.into_response() };
+    let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
+    let Ok(body) = reply.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
+    if held == Some(Moment::Unanswered) {
+        desk.hold().await;
+    }
+    (status, headers, body).into_response()
+}
+
+/// Without the headers that belong to one connection.
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    for name in [HOST, CONNECTION, EXPECT, TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of this lock panics")
+}
