@@ -128,15 +128,14 @@ impl DayLogs {
         limits: &Limits<'_>,
     ) -> Result<Second, Trouble> {
         let from = if day == Second::EPOCH.day() { Second::EPOCH.plus(i64::MIN) } else { *range.start() }; // undated records came at any time
-        if self.days.get(&day).is_some_and(|open| !open.has_kept(from, *range.end())) {
-            self.days.remove(&day); // what was dropped is needed now
-        }
-        if !self.days.contains_key(&day) {
-            let head = match heads.get(&day) {
-                Some(head) => *head,
-                None => self.listed_head(store, day).await?,
-            };
-            self.days.insert(day, OpenDay::unread(head));
+        let head = match (self.days.get(&day), heads.get(&day)) {
+            (Some(open), _) => open.head,
+            (None, Some(head)) => *head,
+            (None, None) => self.listed_head(store, day).await?,
+        };
+        let open = self.days.entry(day).or_insert_with(|| OpenDay::unread(head));
+        if !open.has_kept(from, *range.end()) {
+            *open = OpenDay::unread(head); // what was dropped is needed now
         }
         let log = self.log(day);
         loop {
@@ -155,8 +154,8 @@ impl DayLogs {
         }
     }
 
-    /// Which of `ids` the opened day log holds, by reading all of it past them: for the rare day of which not even the
-    /// identities fit into memory, in a log whose walk does not go by time.
+    /// Which of `ids` the opened day log holds, by reading all of it past them: for a page that reaches over more of a day
+    /// than the identities that fit into memory.
     ///
     /// # Errors
     /// By remedy.

@@ -7,7 +7,7 @@ mod call;
 mod report;
 mod workspaces;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -208,65 +208,39 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
         let workspace = gap.walk.workspace().map(str::to_owned);
         let mut ahead = gap.clone();
         let step = ahead.take_page(&mut self.cursor, sight, page, workspace.as_deref(), self.now);
-        let known_from = self.open_days(gap, &step.wanted).await?;
-        let stored = self.stored_before(known_from, &step.wanted).await?;
-        for (id, record) in &step.wanted {
-            let (time, day) = (record.kept_at(), record.kept_at().day());
-            let undecided = self.stream.log == LogType::Audit
-                && record.time.is_some_and(|time| known_from.is_some_and(|from| time < from));
-            if undecided || stored.contains(id) || self.memory.day_logs.holds(day, id) {
-                continue;
-            }
-            let late = gap.kind != GapKind::Backlog && self.passed.is_some_and(|passed| time < passed);
-            batch.add(*id, time, record.unreadable, late, |out| self.lines.write(record, *id, out));
+        let mut days: BTreeMap<Day, Vec<&Wanted<'_>>> = BTreeMap::new();
+        for wanted in &step.wanted {
+            days.entry(wanted.1.kept_at().day()).or_default().push(wanted);
         }
-        match known_from {
-            // Not all identities of the range fit into memory: down to here now, the rest of the range next.
-            Some(from) if self.stream.log == LogType::Audit => {
-                let latest = from.plus(-1).max(gap.oldest);
-                *gap = Gap { latest, walk: Walk::begin(self.stream.log, gap.oldest, latest, false), ..gap.clone() };
-                self.memory.day_logs.forget_seen();
-                Ok(false)
-            }
-            _ => {
-                *gap = ahead;
-                Ok(step.done)
+        for (day, records) in days.into_iter().rev() {
+            let stored = self.stored_of(day, &records).await?;
+            for (id, record) in records.into_iter().filter(|(id, _)| !stored.contains(id)) {
+                let time = record.kept_at();
+                let late = gap.kind != GapKind::Backlog && self.passed.is_some_and(|passed| time < passed);
+                batch.add(*id, time, record.unreadable, late, |out| self.lines.write(record, *id, out));
             }
         }
+        *gap = ahead;
+        Ok(step.done)
     }
 
-    /// Opens the day logs that records belong to. Returns from which second on it is known what they hold, if that is not all
-    /// of the gap.
-    async fn open_days(&mut self, gap: &Gap, wanted: &[Wanted<'_>]) -> Result<Option<Second>, Trouble> {
-        let days: BTreeSet<Day> = wanted.iter().map(|(_, record)| record.kept_at().day()).collect();
-        let mut known_from = None;
-        for day in days.into_iter().rev() {
-            let from = gap.reach_of_records().max(day.start());
-            let until = gap.last_of_records().max(day.start()).min(day.end());
-            let known = self
-                .memory
-                .day_logs
-                .open(&self.edges.day_logs, &self.cursor.heads, day, from..=until, self.limits)
-                .await?;
-            if known > from {
-                known_from = known_from.max(Some(known));
-            }
-        }
-        Ok(known_from)
-    }
-
-    /// Which of the wanted records from before `known_from` are stored, where the walk does not go by time and cannot end there.
-    async fn stored_before(
-        &self,
-        known_from: Option<Second>,
-        wanted: &[Wanted<'_>],
-    ) -> Result<HashSet<RowId>, Trouble> {
+    /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.
+    async fn stored_of(&mut self, day: Day, records: &[&Wanted<'_>]) -> Result<HashSet<RowId>, Trouble> {
+        let times = || records.iter().map(|(_, record)| record.kept_at());
+        let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
+        let (store, day_logs) = (&self.edges.day_logs, &mut self.memory.day_logs);
+        let known_from = day_logs.open(store, &self.cursor.heads, day, range, self.limits).await?;
         let mut stored = HashSet::new();
-        let Some(known_from) = known_from.filter(|_| self.stream.log != LogType::Audit) else { return Ok(stored) };
-        let old = || wanted.iter().filter(|(_, record)| record.kept_at() < known_from);
-        for day in old().map(|(_, record)| record.kept_at().day()).collect::<BTreeSet<_>>() {
-            let ids = old().filter(|(_, record)| record.kept_at().day() == day).map(|(id, _)| *id).collect();
-            stored.extend(self.memory.day_logs.stored_among(&self.edges.day_logs, day, &ids, self.limits).await?);
+        let mut unknown = HashSet::new();
+        for (id, record) in records {
+            if day_logs.holds(day, id) {
+                stored.insert(*id);
+            } else if record.kept_at() < known_from {
+                unknown.insert(*id);
+            }
+        }
+        if !unknown.is_empty() {
+            stored.extend(day_logs.stored_among(store, day, &unknown, self.limits).await?);
         }
         Ok(stored)
     }

@@ -44,6 +44,10 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, 
             self.note_listed(&ids);
             self.memory.workspaces = Workspaces { ids, listed_at: Some(self.now) };
         }
+        // Who connects the source again may have mended what was wrong with a workspace.
+        for state in self.cursor.workspaces.values_mut() {
+            state.not_before = state.not_before.filter(|at| self.source.connected_at < at.plus(-RETRY_SECONDS));
+        }
         let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.walk.is_under_way());
         let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
         let ticks = (2 * self.memory.workspaces.ids.len() as i64) / i64::from(calls_max);
@@ -148,7 +152,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, 
         state.code = Some(trouble.code.clone());
         self.dirty = true;
         // Where no workspace can be read any more, it is the token.
-        let all = self.cursor.workspaces.values().all(|state| state.code.as_deref() == Some(trouble.code.as_str()));
+        let code = |id: &String| self.cursor.workspaces.get(id).and_then(|state| state.code.as_deref());
+        let all = self.memory.workspaces.ids.iter().all(|id| code(id) == Some(trouble.code.as_str()));
         if all { Err(trouble) } else { Ok(true) }
     }
 }

@@ -112,6 +112,11 @@ impl IntegrationWalk {
         Step { wanted, done: through || last_page }
     }
 
+    /// How far back it goes in a gap that begins at `oldest`.
+    pub(super) fn reach(&self, oldest: Second) -> Second {
+        self.missing_from.map_or(oldest, |from| from.min(oldest))
+    }
+
     /// Goes on to another workspace, from its first page.
     pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>) {
         *self = IntegrationWalk { workspace: Some(workspace), missing_from, ..IntegrationWalk::default() };

@@ -88,23 +88,6 @@ impl Walk {
 }
 
 impl Gap {
-    /// The first second of records that may be wanted.
-    pub(crate) fn reach_of_records(&self) -> Second {
-        match &self.walk {
-            Walk::Integration(walk) => walk.missing_from.map_or(self.oldest, |from| from.min(self.oldest)),
-            Walk::Audit(_) | Walk::Access(_) => self.oldest,
-        }
-    }
-
-    /// The last second of records that may be wanted.
-    pub(crate) fn last_of_records(&self) -> Second {
-        match &self.walk {
-            Walk::Audit(walk) => walk.asked_latest.unwrap_or(self.latest),
-            Walk::Access(_) => Second::EPOCH.plus(i64::MAX), // a row first seen while the walk goes on is new as well
-            Walk::Integration(_) => self.latest,
-        }
-    }
-
     /// The page to ask for next.
     pub(crate) fn request(&self, sight: &Sight) -> Request {
         match &self.walk {
@@ -127,15 +110,16 @@ impl Gap {
         workspace: Option<&'a str>,
         now: Second,
     ) -> Step<'a> {
-        let range = self.reach_of_records()..=self.last_of_records();
         match &mut self.walk {
             Walk::Audit(walk) => {
-                let step = walk.take_page(range, page);
+                let step = walk.take_page(self.oldest..=walk.asked_latest.unwrap_or(self.latest), page);
                 self.latest = step.1.unwrap_or(self.latest);
                 step.0
             }
             Walk::Access(walk) => walk.take_page(self.oldest, cursor, &mut sight.access, page, now),
-            Walk::Integration(walk) => walk.take_page(range, &mut sight.integration, page, workspace),
+            Walk::Integration(walk) => {
+                walk.take_page(walk.reach(self.oldest)..=self.latest, &mut sight.integration, page, workspace)
+            }
         }
     }
 

@@ -325,16 +325,20 @@ fn a_backlog_keeps_within_the_calls_that_a_minute_allows() {
 }
 
 #[test]
-fn more_identities_than_memory_holds_cut_a_gap_into_ranges_and_lose_nothing() {
+fn a_log_of_more_identities_than_memory_holds_is_read_again_without_loss_or_double() {
     for log in LogType::ALL {
-        let mut tenancy = Tenancy::new(organisation(), &[log]);
-        tenancy.seen_max(20);
-        tenancy.rows(simulated(log), 120, 2);
-        tenancy.settle_within(60);
-        tenancy.lose_cursors(); // all of it is read again, and compared with what is stored
-        tenancy.restart();
-        tenancy.settle_within(60);
-        tenancy.assert_complete();
+        for spread in [2, 4_000] {
+            let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+            let mut tenancy = Tenancy::new(settings, &[log]);
+            tenancy.seen_max(20);
+            tenancy.rows(simulated(log), 120, spread);
+            tenancy.settle_within(60);
+            (0..40).for_each(|n| tenancy.late_row(simulated(log), n * 3 * spread));
+            tenancy.lose_cursors(); // all of it is read again: what is stored must be known, what came late be added
+            tenancy.restart();
+            tenancy.settle_within(90);
+            tenancy.assert_complete();
+        }
     }
 }
 
