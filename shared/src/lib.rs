@@ -6,7 +6,7 @@
 //!
 //! Read in this order:
 //! - [`source`] and [`time`]: the words.
-//! - [`record`], [`line`], [`object`]: from a row of a page to the bytes of an object.
+//! - [`record`], [`mod@line`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests, replies, and what each error means.
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is walked.
 //! - [`day_log`]: the only way to write.

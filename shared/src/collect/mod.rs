@@ -1,4 +1,4 @@
-//! One tick of one stream: the protocol on one screen ([`Collector::collect_gaps`]), and its steps below it.
+//! One tick of one stream: the protocol on one screen (`Collector::collect_gaps`), and its steps below it.
 //!
 //! The order of effects is the whole of its safety: records are appended to their day logs first, then the gap shrinks, then
 //! the cursor is replaced. Whatever fails in between is done again by a later tick, and stores only what is missing.
