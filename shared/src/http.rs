@@ -46,6 +46,14 @@ impl SlackHttp {
     /// # Errors
     /// [`Remedy::Reconfigure`], naming every variable whose URL is not `https`, or `http` to this machine itself.
     pub fn new(api_url: &str, audit_url: &str) -> Result<SlackHttp, Trouble> {
+        SlackHttp::with_patience(api_url, audit_url, CALL_MAX)
+    }
+
+    /// As [`SlackHttp::new`], with another bound of the time that a call may take.
+    ///
+    /// # Errors
+    /// As [`SlackHttp::new`].
+    pub fn with_patience(api_url: &str, audit_url: &str, call_max: Duration) -> Result<SlackHttp, Trouble> {
         let (api, audit) = match (base_url(api_url), base_url(audit_url)) {
             (Ok(api), Ok(audit)) => (api, audit),
             (api, audit) => return Err(bad_urls([("SLACK_API_URL", api.err()), ("SLACK_AUDIT_URL", audit.err())])),
@@ -53,7 +61,7 @@ impl SlackHttp {
         let mut client = Client::builder()
             .user_agent(concat!("slacktrail/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_MAX)
-            .timeout(CALL_MAX)
+            .timeout(call_max)
             .pool_idle_timeout(IDLE_MAX)
             .redirect(Policy::none()); // a redirect would take the token to whomever it names
         if api.scheme() == "http" || audit.scheme() == "http" {

@@ -1,6 +1,7 @@
 //! The HTTP client for Slack, against a server on loopback: what it sends, what it reads, and what it never tells.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+use std::time::Duration;
 use std::error::Error;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -138,6 +139,16 @@ async fn a_host_that_cannot_be_reached_is_named_and_nothing_secret_is() {
     // A port that was free a moment ago, and has no listener.
     let base = format!("http://{}", TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
     assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), "unreachable", &base);
+}
+
+#[tokio::test]
+async fn a_host_that_never_answers_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let slack = SlackHttp::with_patience(&base, &base, Duration::from_millis(50)).unwrap();
+    let outcome = slack.call(&source("acme"), &audit_logs(), &Token::new(TOKEN).unwrap()).await;
+    assert_try_later(&outcome.unwrap_err(), "unreachable", &base);
+    drop(listener);
 }
 
 #[tokio::test]

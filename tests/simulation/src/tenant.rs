@@ -173,6 +173,19 @@ impl Tenancy {
         self.processes += 1;
     }
 
+    /// The user of an access row comes back.
+    pub fn touch(&mut self, row: usize) {
+        self.stage.with(|state| state.slack.touch_access(row, state.now));
+    }
+
+    /// Begins a tick, and kills its process after so many operations.
+    pub fn kill_a_tick_after(&mut self, steps: u32) {
+        let mut tick = self.process.begin(Some(self.calls_max), self.bounds);
+        (0..steps).find_map(|_| tick.step());
+        drop(tick);
+        self.restart();
+    }
+
     /// Ticks once. Returns how each stream's tick went.
     ///
     /// # Panics

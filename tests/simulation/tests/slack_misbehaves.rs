@@ -5,7 +5,7 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::tick::StreamSummary;
 use slacktrail_simulation::tenant::Tenancy;
-use slacktrail_simulator::settings::{Fill, Layout, Limits};
+use slacktrail_simulator::settings::{AccessColumn, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
 
@@ -159,6 +159,65 @@ fn a_workspace_that_joins_is_collected_from_the_beginning() {
     tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
     tenancy.settle_within(200);
     tenancy.assert_complete();
+}
+
+#[test]
+fn every_page_of_an_audit_walk_carries_the_same_range_and_no_action_filter() {
+    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
+    tenancy.rows(Log::Audit, 12, 30);
+    let operations = tenancy.operations_of_tick();
+    let asked: Vec<&str> = operations.iter().filter_map(|what| what.strip_prefix("slack logs ")).collect();
+    assert!(asked.len() >= 4, "{asked:#?}");
+    let range = asked[0].split(", (\"limit\"").next().unwrap();
+    assert!(range.contains("oldest") && range.contains("latest"), "{range}");
+    assert!(asked.iter().all(|page| page.starts_with(range) && !page.contains("action")), "{asked:#?}");
+}
+
+#[test]
+fn a_killed_invocation_leaves_nothing_behind_that_holds_up_the_next() {
+    let mut tenancy = Tenancy::new(organisation(), &LogType::ALL);
+    for log in Log::ALL {
+        tenancy.rows(log, 5, 30);
+    }
+    for steps in 1..25 {
+        tenancy.kill_a_tick_after(steps);
+        tenancy.rows(Log::Audit, 1, 0);
+        tenancy.pass(60);
+    }
+    tenancy.tick();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn an_access_row_that_moves_to_the_head_while_its_log_is_walked_is_not_lost() {
+    for access_order in [AccessColumn::First, AccessColumn::Last] {
+        for access_paging in [Paging::Keyset, Paging::Offset] {
+            let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..organisation() };
+            let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+            tenancy.tick();
+            tenancy.pass(60);
+            tenancy.rows(Log::Access, 12, 4);
+            for (page, row) in [(2, 0), (3, 1), (4, 2)] {
+                tenancy.fault(Fault::nth(page, Calling::log(Log::Access), FaultKind::Touch(row)));
+            }
+            tenancy.settle();
+            tenancy.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn an_access_row_is_stored_once_however_often_its_user_comes_back() {
+    for access_order in [AccessColumn::First, AccessColumn::Last] {
+        let mut tenancy = Tenancy::new(Settings { access_order, ..organisation() }, &[LogType::Access]);
+        tenancy.rows(Log::Access, 3, 30);
+        for _ in 0..30 {
+            tenancy.tick();
+            tenancy.pass(7_200);
+            tenancy.touch(1);
+        }
+        assert_eq!(tenancy.stored_lines(), 3);
+    }
 }
 
 #[test]
