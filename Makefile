@@ -25,7 +25,7 @@ test: $(VENV)/stamp lint binaries ## everything CI checks
 	@$(MAKE) --no-print-directory validate licences
 
 bench: ## measure speed and memory
-	cargo bench --locked -p slacktrail-tests
+	cargo bench --locked -p slacktrail-bench
 
 fmt: ## format the code
 	cargo fmt --all

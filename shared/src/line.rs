@@ -47,7 +47,7 @@ impl LineWriter {
             }
         }
         out.extend_from_slice(self.before_id.as_bytes());
-        out.extend_from_slice(id.to_string().as_bytes());
+        out.extend_from_slice(&id.digits());
         out.extend_from_slice(BETWEEN);
         out.extend_from_slice(athena_time(record.kept_at().instant()).as_bytes());
         out.extend_from_slice(self.after_time.as_bytes());

@@ -28,6 +28,17 @@ impl RowId {
         RowId(id)
     }
 
+    /// The identity as text: 32 hex digits.
+    pub(crate) fn digits(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        digits
+    }
+
     /// The identity of the `occurrence`th (from 1) among rows that are equal in all that identifies them.
     #[must_use]
     pub fn occurrence(self, occurrence: u32) -> RowId {
@@ -37,11 +48,7 @@ impl RowId {
 
 impl fmt::Display for RowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        self.0.iter().try_for_each(|byte| {
-            f.write_char(char::from(DIGITS[usize::from(byte >> 4)]))?;
-            f.write_char(char::from(DIGITS[usize::from(byte & 15)]))
-        })
+        self.digits().into_iter().try_for_each(|digit| f.write_char(char::from(digit)))
     }
 }
 

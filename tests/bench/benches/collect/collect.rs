@@ -1,0 +1,68 @@
+//! slacktrail itself: the poller with its adapters for HTTP and a directory, tick by tick until nothing is left.
+
+use std::path::Path;
+
+use slacktrail_shared::directory::{DirectoryDayLogs, DirectoryDeployment, DirectoryTokens};
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::{DeploymentStore, Edges};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::settings::SLACK_API_URL;
+use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::tick::{Bounds, Poller, TickLimits};
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+
+use crate::Outcome;
+use crate::backlog::Backlog;
+use crate::meter::Meter;
+use crate::stored;
+use crate::task::Run;
+
+/// Ticks that may pass before everything is collected.
+const TICKS_MAX: usize = 10;
+
+/// Collects the backlog into `directory`.
+pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> Outcome<Run> {
+    let meter = Meter::start();
+    let edges = Edges {
+        slack: SlackHttp::new(SLACK_API_URL, audit_url)?,
+        day_logs: DirectoryDayLogs::new(directory),
+        deployment: DirectoryDeployment::new(directory),
+        tokens: DirectoryTokens::new(Token::new(ORGANISATION_TOKEN)?),
+    };
+    edges.deployment.save_source(&source(backlog)?).await?;
+    let poller = Poller::new(edges);
+    let limits = TickLimits { calls_max: Some(u32::MAX), bounds: Bounds::default(), out_of_time: &|| false };
+    let mut calls = 0;
+    for _ in 0..TICKS_MAX {
+        let summary = poller.tick(backlog.now.instant(), &limits).await?;
+        for stream in &summary.streams {
+            if let Some(message) = &stream.message {
+                return Err(message.clone().into());
+            }
+            calls += u64::from(stream.calls);
+        }
+        if summary.streams.iter().all(|stream| stream.gaps == 0) {
+            let used = meter.used();
+            let stored = stored::measure(directory)?;
+            if stored.records != u64::from(backlog.records) {
+                return Err(format!("{} records were collected of {}", stored.records, backlog.records).into());
+            }
+            return Ok(Run { used, calls, bytes: stored.bytes, stored: stored.gzipped });
+        }
+    }
+    Err(format!("not everything is collected after {TICKS_MAX} ticks").into())
+}
+
+fn source(backlog: Backlog) -> Outcome<Source> {
+    Ok(Source {
+        id: "acme".parse()?,
+        label: "Acme".to_owned(),
+        plan: Plan::Enterprise,
+        logs: vec![LogType::Audit],
+        since: backlog.since(),
+        organisation: true,
+        gov: false,
+        paused: false,
+        connected_at: backlog.now,
+    })
+}

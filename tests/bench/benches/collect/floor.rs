@@ -1,0 +1,71 @@
+//! The floor: what it costs at least to have the pages on this machine, compressed. It reads no record, keeps no position and
+//! would store everything again when it is started again.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+use slacktrail_shared::object::GZIP_LEVEL;
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+
+use crate::Outcome;
+use crate::backlog::Backlog;
+use crate::meter::Meter;
+use crate::stored::Objects;
+use crate::task::Run;
+
+/// Downloads the backlog page by page and gzips the pages into `file`; or what slacktrail has `collected`, read beforehand.
+pub(crate) async fn run(backlog: Backlog, audit_url: &str, file: &Path, collected: Option<&Path>) -> Outcome<Run> {
+    let instead = collected.map(|directory| Objects::under(directory)?.collect::<Outcome<Vec<_>>>()).transpose()?;
+    let meter = Meter::start();
+    let client = Client::builder()
+        .user_agent("floor")
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(20))
+        .redirect(Policy::none())
+        .no_proxy()
+        .build()?;
+    let mut gzip = GzEncoder::new(File::create(file)?, Compression::new(GZIP_LEVEL));
+    let (mut calls, mut bytes, mut cursor) = (0, 0, None);
+    loop {
+        let call = client.get(url(backlog, audit_url, cursor.as_deref())?).bearer_auth(ORGANISATION_TOKEN);
+        let page = call.send().await?.error_for_status()?.bytes().await?;
+        calls += 1;
+        if instead.is_none() {
+            gzip.write_all(&page)?;
+            bytes += page.len() as u64;
+        }
+        cursor = next_cursor(&page);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    for lines in instead.iter().flatten() {
+        gzip.write_all(lines)?;
+        bytes += lines.len() as u64;
+    }
+    gzip.finish()?.sync_all()?;
+    Ok(Run { used: meter.used(), calls, bytes, stored: std::fs::metadata(file)?.len() })
+}
+
+fn url(backlog: Backlog, audit_url: &str, cursor: Option<&str>) -> Outcome<Url> {
+    let mut url = Url::parse(&format!("{audit_url}logs"))?;
+    let (oldest, latest) = (backlog.since().get().to_string(), backlog.now.get().to_string());
+    url.query_pairs_mut()
+        .extend_pairs([("oldest", oldest.as_str()), ("latest", &latest), ("limit", "1000")])
+        .extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+    Ok(url)
+}
+
+/// The cursor of the next page, which stands at the end of a page.
+fn next_cursor(page: &[u8]) -> Option<String> {
+    const KEY: &[u8] = br#""next_cursor":""#;
+    let after = &page[memchr::memmem::rfind(page, KEY)? + KEY.len()..];
+    let cursor = &after[..memchr::memchr(b'"', after)?];
+    (!cursor.is_empty()).then(|| String::from_utf8_lossy(cursor).into_owned())
+}
