@@ -289,6 +289,11 @@ impl DayLogs {
         self.days.values_mut().for_each(|open| *open = OpenDay::unread(open.head));
     }
 
+    /// Forgets a day log.
+    pub(crate) fn close(&mut self, day: Day) {
+        self.days.remove(&day);
+    }
+
     /// Forgets the day logs of days before `second`.
     pub(crate) fn forget_before(&mut self, second: Second) {
         self.days.retain(|day, _| day.end() >= second);
@@ -381,7 +386,7 @@ fn missing_object(key: &ObjectKey) -> Trouble {
         Remedy::Investigate,
         "missing_object",
         format!("reading back the day log: object `{key}` is missing, though later ones are there"),
-        "restore the object from its versions or a copy: what it held cannot be told from what was never collected",
+        "restore it from its versions or a copy; if the bucket is another one on purpose, delete the stream's cursor, and all is collected again",
     )
 }
 

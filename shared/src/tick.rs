@@ -15,7 +15,7 @@ use crate::health::State;
 use crate::ports::{DayLogStore, Deployment, DeploymentStore, Edges, Slack, TokenStore, Version};
 use crate::source::{LogType, Source, SourceId, StreamId};
 use crate::time::Second;
-use crate::trouble::{Side, Trouble};
+use crate::trouble::{Remedy, Side, Trouble};
 
 /// How much work and memory the streams of a tick share. The defaults keep a process of any number of streams and any
 /// backlog within 64 MiB.
@@ -129,6 +129,9 @@ pub struct StreamSummary {
     /// Whose side a trouble is on.
     #[serde(skip)]
     pub side: Option<Side>,
+    /// Who must do what about it.
+    #[serde(skip)]
+    pub kind: Option<Remedy>,
 }
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T, K> {
@@ -177,20 +180,13 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T
             .iter()
             .map(|(source, stream, stored)| self.tick_stream(source, stream, stored.clone(), now, &stream_limits));
         let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(side_by_side).collect().await;
-        if !polled.is_empty() && polled.iter().all(|summary| summary.side == Some(Side::Ours)) {
-            let first = polled.swap_remove(0);
-            let text = |text: Option<String>| text.unwrap_or_default();
-            let trouble = Trouble::ours(
-                crate::trouble::Remedy::Investigate,
-                text(first.code),
-                text(first.message),
-                text(first.remedy),
-            );
-            return Err(trouble.because(text(first.cause)));
-        }
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
-        Ok(Summary { streams })
+        let mut due = streams.iter().filter(|summary| summary.polled || summary.side.is_some()).peekable();
+        match due.peek().and_then(|first| first.as_trouble()) {
+            Some(trouble) if due.all(|summary| summary.side == Some(Side::Ours)) => Err(trouble),
+            _ => Ok(Summary { streams }),
+        }
     }
 
     async fn tick_stream(
@@ -261,7 +257,18 @@ impl StreamSummary {
             clock_skew_seconds: None,
             workspaces_in_trouble: 0,
             side: None,
+            kind: None,
         }
+    }
+
+    /// The trouble that it tells of.
+    fn as_trouble(&self) -> Option<Trouble> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let trouble = Trouble::ours(self.kind?, text(&self.code), text(&self.message), text(&self.remedy));
+        Some(match &self.cause {
+            Some(cause) => trouble.because(cause.as_str()),
+            None => trouble,
+        })
     }
 
     fn of_trouble(source: &SourceId, log: Option<LogType>, trouble: &Trouble) -> StreamSummary {
@@ -300,6 +307,7 @@ impl StreamSummary {
             remedy: Some(trouble.hint.clone()),
             cause: (!cause.is_empty()).then_some(cause),
             side: Some(trouble.side),
+            kind: Some(trouble.remedy),
             ..self
         }
     }

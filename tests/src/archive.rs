@@ -187,3 +187,69 @@ fn assert_same(stored: &Records, truth: &Records, what: &str) {
         &surplus[..surplus.len().min(SHOWN_MAX)],
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::panic::catch_unwind;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use slacktrail_simulator::Settings;
+
+    use super::*;
+
+    const DAY: &str = "2026/11/22";
+
+    fn world() -> World {
+        let mut world = World::new(Settings::organisation());
+        for (second, id) in [(1_795_332_821, "a"), (1_795_332_822, "b")] {
+            world.add(Row::small_audit(Timestamp::constant(second, 0), id));
+        }
+        world
+    }
+
+    fn line(id: &str, day: &str) -> String {
+        let time = if id == "a" { 1_795_332_821 } else { 1_795_332_822 };
+        format!(
+            r#"{{"id":"{id}","date_create":{time},"action":"user_login","p_log_type":"Slack.AuditLogs","p_row_id":"{id}","p_event_time":"{} 07:33:41.000","p_source_id":"acme"}}"#,
+            day.replace('/', "-")
+        )
+    }
+
+    fn archive(objects: &[(&str, &[String])]) -> Archive {
+        let mut archive = Archive::default();
+        for (key, lines) in objects {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            lines.iter().for_each(|line| writeln!(gzip, "{line}").expect("memory takes every write"));
+            let bytes = gzip.finish().expect("memory takes every write");
+            let content_type = Some("application/x-ndjson".to_owned());
+            archive.objects.insert((*key).to_owned(), Object { bytes, content_type });
+        }
+        archive
+    }
+
+    #[test]
+    fn what_is_lost_doubled_changed_misplaced_or_left_out_of_the_numbering_is_found() {
+        let key = |number: u32| format!("audit/{DAY}/acme-{number:06}.json.gz");
+        let [a, b] = ["a", "b"].map(|id| line(id, DAY));
+        let holds = |objects: &[(&str, &[String])]| {
+            let (archive, world) = (archive(objects), world());
+            catch_unwind(|| archive.assert_exactly(&world, "acme", &[Log::Audit])).is_ok()
+        };
+        let both = [a.clone(), b.clone()];
+        assert!(holds(&[(&key(1), &both)]));
+        assert!(holds(&[(&key(1), &both[..1]), (&key(2), &both[1..])]));
+
+        assert!(!holds(&[(&key(1), &both[..1])]), "lost");
+        assert!(!holds(&[(&key(1), &both), (&key(2), &both[..1])]), "doubled");
+        assert!(!holds(&[(&key(1), &[a.clone(), a.clone(), b.clone()])]), "doubled in one object");
+        assert!(!holds(&[(&key(1), &[a.replace("user_login", "user_logout"), b.clone()])]), "changed");
+        assert!(!holds(&[(&key(1), &both[..1]), (&key(3), &both[1..])]), "a hole");
+        assert!(!holds(&[(&key(2), &both)]), "not from 1 on");
+        let elsewhere = "audit/2026/11/23/acme-000001.json.gz";
+        assert!(!holds(&[(elsewhere, &["a", "b"].map(|id| line(id, "2026/11/23")))]), "another day");
+        assert!(!holds(&[(elsewhere, &both)]), "another day than the fields say");
+        assert!(!holds(&[("audit/2026/11/22/other-000001.json.gz", &both)]), "another source");
+    }
+}

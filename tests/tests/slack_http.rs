@@ -1,10 +1,10 @@
 //! The HTTP client for Slack, against a server on loopback: what it sends, what it reads, and what it never tells.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-use std::time::Duration;
 use std::error::Error;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;

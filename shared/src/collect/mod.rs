@@ -24,8 +24,8 @@ use crate::secret::Token;
 use crate::slack::{Page, Refusal};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{Day, Second};
-use crate::trouble::Trouble;
-use crate::walk::{Sight, Walk, Wanted};
+use crate::trouble::{Remedy, Trouble};
+use crate::walk::{FLOOR_SECONDS, Sight, Walk, Wanted};
 
 /// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
 const HEARTBEAT_SECONDS: i64 = 900;
@@ -33,6 +33,8 @@ const HEARTBEAT_SECONDS: i64 = 900;
 const OVERLAP_MIN_SECONDS: i64 = 10;
 /// Day logs of days that ended longer ago than this are closed between ticks: the hourly re-read still finds its own open.
 const KEPT_OPEN_SECONDS: i64 = 26 * 3600;
+/// Access: back to the floor, which a quiet stream's cursor saves with the heartbeat, for the first page shows rows from there.
+const KEPT_OPEN_ACCESS_SECONDS: i64 = FLOOR_SECONDS + 3600;
 
 /// What a stream's ticks remember while the process lives. Losing it costs reading back, and nothing else.
 #[derive(Debug)]
@@ -229,7 +231,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
         let times = || records.iter().map(|(_, record)| record.kept_at());
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
         let (store, day_logs) = (&self.edges.day_logs, &mut self.memory.day_logs);
-        let known_from = day_logs.open(store, &self.cursor.heads, day, range, self.limits).await?;
+        let opened = day_logs.open(store, &self.cursor.heads, day, range, self.limits).await;
+        if matches!(&opened, Err(trouble) if trouble.remedy == Remedy::Investigate) {
+            // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.
+            day_logs.close(day);
+            self.cursor.heads.remove(&day);
+        }
+        let known_from = opened?;
         let mut stored = HashSet::new();
         let mut unknown = HashSet::new();
         for (id, record) in records {
@@ -262,7 +270,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
     /// A gap is collected. An access walk that was the only one moves the floor up; that is saved with the next write.
     fn close(&mut self, index: usize, gap: &Gap) {
         let stored = self.cursor.gaps.remove(index);
-        self.dirty |= stored.kind != GapKind::Live || stored.walk.is_under_way();
+        // A live gap that closes is news only where others are left: else the next tick would walk its time again before them.
+        self.dirty |= stored.kind != GapKind::Live || stored.walk.is_under_way() || !self.cursor.gaps.is_empty();
         if let Walk::Access(walk) = &gap.walk
             && self.cursor.gaps.is_empty()
             && let Some(floor) = walk.floor()
@@ -290,7 +299,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
         if !self.dirty || self.report.overtaken {
             return Ok(());
         }
-        let kept_open = self.now.plus(-KEPT_OPEN_SECONDS);
+        let kept_open = self.kept_open_from();
         self.cursor.heads.extend(self.memory.day_logs.heads());
         self.cursor.heads.retain(|day, _| day.end() >= kept_open);
         self.cursor.saved_at = self.now;
@@ -319,8 +328,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
             self.cursor.workspaces.values().filter(|workspace| workspace.code.is_some()).count();
         let saved = self.save_if_dirty().await;
         if self.cursor.gaps.is_empty() {
-            self.memory.day_logs.forget_before(self.now.plus(-KEPT_OPEN_SECONDS));
+            self.memory.day_logs.forget_before(self.kept_open_from());
         }
         saved
+    }
+
+    /// Day logs of days that ended before this are closed between ticks.
+    fn kept_open_from(&self) -> Second {
+        let access = self.stream.log == LogType::Access;
+        self.now.plus(-if access { KEPT_OPEN_ACCESS_SECONDS } else { KEPT_OPEN_SECONDS })
     }
 }

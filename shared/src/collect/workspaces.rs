@@ -39,14 +39,18 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, 
     /// Brings the list of workspaces up to date. Returns whether a new live round may begin: not while one is under way, and
     /// where a round takes more than half a tick's calls, so seldom that the backlog gets the other half.
     pub(super) async fn prepare_workspaces(&mut self) -> Result<bool, Trouble> {
+        let connected_at = self.source.connected_at;
+        for state in self.cursor.workspaces.values_mut() {
+            // The source was connected again after this trouble began: the workspace is tried at once.
+            if state.not_before.is_some_and(|not_before| not_before.plus(-RETRY_SECONDS) <= connected_at) {
+                state.not_before = None;
+                self.dirty = true;
+            }
+        }
         if self.memory.workspaces.listed_at.is_none_or(|at| self.now.since(at) >= LISTED_SECONDS) {
             let ids = self.list_workspaces().await?;
             self.note_listed(&ids);
             self.memory.workspaces = Workspaces { ids, listed_at: Some(self.now) };
-        }
-        // Who connects the source again may have mended what was wrong with a workspace.
-        for state in self.cursor.workspaces.values_mut() {
-            state.not_before = state.not_before.filter(|at| self.source.connected_at < at.plus(-RETRY_SECONDS));
         }
         let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.walk.is_under_way());
         let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
@@ -151,10 +155,17 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, 
         state.not_before = Some(self.now.plus(RETRY_SECONDS));
         state.code = Some(trouble.code.clone());
         self.dirty = true;
-        // Where no workspace can be read any more, it is the token.
-        let code = |id: &String| self.cursor.workspaces.get(id).and_then(|state| state.code.as_deref());
-        let all = self.memory.workspaces.ids.iter().all(|id| code(id) == Some(trouble.code.as_str()));
-        if all { Err(trouble) } else { Ok(true) }
+        let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
+        if !self.memory.workspaces.ids.iter().all(unreadable) {
+            return Ok(true);
+        }
+        // Where no workspace can be read any more, it is the token: that is the stream's trouble, and the round begins anew.
+        let code = trouble.code.as_str();
+        for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
+            (state.code, state.not_before) = (None, None);
+        }
+        gap.walk = Walk::begin(LogType::Integration, gap.oldest, gap.latest, false);
+        Err(trouble)
     }
 }
 

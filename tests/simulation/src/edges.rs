@@ -31,6 +31,11 @@ pub(super) fn edges(stage: &Stage, id: &Id) -> Edges<SimulatedEdges, SimulatedEd
 }
 
 impl SimulatedEdges {
+    /// The ports of a process of this number that no poller is behind.
+    pub fn of(stage: &Stage, process: u32) -> SimulatedEdges {
+        SimulatedEdges { stage: stage.clone(), id: Id::of(process) }
+    }
+
     async fn operate<R>(&self, what: String, effect: impl FnMut(&mut State) -> R) -> Result<R, Trouble> {
         let lost = what.clone();
         self.stage.operate(&self.id, what, effect).await.map_err(|NoReply| {
@@ -104,18 +109,25 @@ impl DayLogStore for SimulatedEdges {
 
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
         self.operate(format!("list {}", log.prefix()), |state| {
-            let keys = state.objects.keys().filter(|key| key.starts_with(&log.prefix()));
-            let mut numbers: Vec<u32> = keys
-                .filter_map(|key| match log.read_key(key) {
-                    Listed::Ours(number) => Some(number),
-                    Listed::AnotherSource | Listed::Foreign => None,
-                })
-                .collect();
+            let mut numbers = Vec::new();
+            let keys = state.objects.keys().chain(&state.foreign);
+            for key in keys.filter(|key| key.starts_with(&log.prefix())) {
+                match log.read_key(key) {
+                    Listed::Ours(number) => numbers.push(number),
+                    Listed::AnotherSource => {}
+                    Listed::Foreign => return Err(foreign(key)),
+                }
+            }
             numbers.sort_unstable();
-            numbers
+            Ok(numbers)
         })
-        .await
+        .await?
     }
+}
+
+fn foreign(key: &str) -> Trouble {
+    let message = format!("listing a day log: `{key}` is not an object that slacktrail writes");
+    Trouble::ours(Remedy::Investigate, "foreign_object", message, "move it away")
 }
 
 impl State {
@@ -168,13 +180,16 @@ impl State {
 
 impl DeploymentStore for SimulatedEdges {
     async fn load(&self) -> Result<Deployment, Trouble> {
-        self.operate("load".to_owned(), |state| Deployment {
-            sources: state.sources.iter().map(|(id, source)| (id.clone(), Ok(source.clone()))).collect(),
-            cursors: state
-                .cursors
-                .iter()
-                .map(|(stream, stored)| (stream.clone(), (Version(stored.version), Cursor::decode(&stored.text))))
-                .collect(),
+        self.operate("load".to_owned(), |state| {
+            let mut deployment = Deployment::default();
+            for (id, source) in &state.sources {
+                let json = serde_json::to_string(source).expect("a source holds only text and numbers");
+                deployment.take_source(id.clone(), state.garbled_sources.get(id).unwrap_or(&json));
+            }
+            for (stream, stored) in &state.cursors {
+                deployment.take_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
+            }
+            deployment
         })
         .await
     }
@@ -204,23 +219,24 @@ impl DeploymentStore for SimulatedEdges {
 }
 
 impl TokenStore for SimulatedEdges {
-    async fn token(&self, _: &SourceId) -> Result<Token, Trouble> {
-        self.operate("token".to_owned(), |state| state.token()).await
+    async fn token(&self, source: &SourceId) -> Result<Token, Trouble> {
+        self.operate("token".to_owned(), |state| state.token(source)).await
     }
 
-    async fn fresh_token(&self, _: &SourceId) -> Result<Token, Trouble> {
-        self.operate("fresh token".to_owned(), |state| state.token()).await
+    async fn fresh_token(&self, source: &SourceId) -> Result<Token, Trouble> {
+        self.operate("fresh token".to_owned(), |state| state.token(source)).await
     }
 
-    async fn save_token(&self, _: &SourceId, _: &Token) -> Result<(), Trouble> {
-        Ok(())
+    async fn save_token(&self, source: &SourceId, token: &Token) -> Result<(), Trouble> {
+        self.operate("save token".to_owned(), |state| drop(state.tokens.insert(source.clone(), token.clone()))).await
     }
 }
 
 impl State {
-    fn token(&self) -> Token {
-        let text = self.slack.settings().tokens.first().map_or("none", |token| token.text.as_str());
-        Token::new(text).expect("the simulator's tokens are tokens")
+    fn token(&self, source: &SourceId) -> Token {
+        let slacks = || self.slack.settings().tokens.first().map_or("none", |token| token.text.as_str());
+        let saved = self.tokens.get(source).cloned();
+        saved.unwrap_or_else(|| Token::new(slacks()).expect("the simulator's tokens are tokens"))
     }
 }
 

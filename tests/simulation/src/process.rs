@@ -24,6 +24,10 @@ pub(super) struct Id {
 }
 
 impl Id {
+    pub(super) fn of(number: u32) -> Id {
+        Id { number, operations: Rc::default(), dead: Rc::default() }
+    }
+
     pub(super) fn next_operation(&self) -> u32 {
         self.operations.replace(self.operations.get() + 1)
     }
@@ -63,7 +67,7 @@ pub struct Tick {
 impl Process {
     /// A process that remembers nothing.
     pub fn start(number: u32, stage: &Stage) -> Process {
-        let id = Id { number, operations: Rc::default(), dead: Rc::default() };
+        let id = Id::of(number);
         let poller = Rc::new(Poller::new(edges(stage, &id)));
         Process { id, stage: stage.clone(), poller }
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
+use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_simulator::World;
 
@@ -31,6 +32,12 @@ pub struct State {
     pub cursors: BTreeMap<StreamId, StoredCursor>,
     /// The table's sources.
     pub sources: BTreeMap<SourceId, Source>,
+    /// Texts that stand where a source should, and are none.
+    pub garbled_sources: BTreeMap<SourceId, String>,
+    /// The tokens that were saved; a source without one has the simulated Slack's.
+    pub tokens: BTreeMap<SourceId, Token>,
+    /// Keys in the bucket that nobody here has written.
+    pub foreign: Vec<String>,
     /// The fault in store, if any.
     pub fault: Option<Fault>,
     /// Whether that fault has struck.
@@ -110,6 +117,9 @@ impl Stage {
             objects: BTreeMap::new(),
             cursors: BTreeMap::new(),
             sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),
+            garbled_sources: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            foreign: Vec::new(),
             fault: None,
             struck: false,
             trace: Vec::new(),

@@ -7,7 +7,7 @@ use slacktrail_simulation::scenario::{Broken, Scenario};
 
 fn fail(scenario: &Scenario, what: &str, broken: &Broken) -> ! {
     let dull = |line: &&String| line.ends_with("load") || line.ends_with("token");
-    let trace: Vec<_> = broken.trace.iter().filter(|line| !dull(line)).take(150).cloned().collect();
+    let trace: Vec<_> = broken.trace.iter().filter(|line| !dull(line)).take(200).cloned().collect();
     panic!(
         "{} / {} / {what}\n{}\n{:?}\n{}",
         scenario.log,

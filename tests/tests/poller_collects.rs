@@ -1,0 +1,121 @@
+//! The compiled poller, invoked as Lambda invokes it, stores exactly what Slack shows.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::tenant::Tenant;
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+use slacktrail_tests::archive;
+use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, organisation_source, until};
+
+const EVENTS: [&str; 3] = [
+    include_str!("../../events/rule.json"),
+    include_str!("../../events/scheduler.json"),
+    include_str!("../../events/empty.json"),
+];
+
+/// An organisation of three workspaces that is asked far more often than Slack would allow.
+fn settings() -> Settings {
+    let tenant = Tenant::organisation("E1", &["T1", "T2", "T3"]);
+    Settings { tenant, limits: Limits::OFF, ..Settings::organisation() }
+}
+
+/// The lines that a poller wrote about a stream, one for each tick.
+fn lines_about(lines: &[String], source: &str, log: Log) -> Vec<Value> {
+    let parsed = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    parsed.filter(|line| line["fields"]["source"] == source && line["fields"]["log"] == archive::name(log)).collect()
+}
+
+#[tokio::test]
+async fn history_and_what_happens_then_are_stored_once_byte_for_byte() {
+    let settings = Settings { audit_limit_max: 60, integration_count_max: 20, ..settings() };
+    let mut life = Life::new(&settings);
+    let Some(deployment) = LocalDeployment::start(settings).await else { return };
+    let now = Timestamp::now();
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(48), now, 400);
+    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    let poller = deployment.poller();
+
+    let mut invocations = 0;
+    loop {
+        let event = serde_json::from_str(EVENTS[invocations % EVENTS.len()]).unwrap();
+        let summary = Summary::of(deployment.invoke_with(event).await);
+        invocations += 1;
+        assert_eq!(summary.0.len(), Log::ALL.len(), "{summary:?}");
+        if !summary.is_behind() && invocations >= EVENTS.len() {
+            break;
+        }
+        assert!(invocations < 30, "{summary:?}");
+    }
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+
+    life.go_on(&mut deployment.slack(), 40);
+    let summary = deployment.invoke().await;
+    for (log, records) in [(Log::Audit, 40), (Log::Access, 20), (Log::Integration, 12)] {
+        let stream = summary.stream("acme", log);
+        assert_eq!((&stream["state"], &stream["records"]), (&"ok".into(), &records.into()), "{stream}");
+        assert_eq!((&stream["objects"], &stream["gaps"]), (&1.into(), &0.into()), "{stream}");
+    }
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+
+    let lines = poller.kill().await;
+    for log in Log::ALL {
+        let about = lines_about(&lines, "acme", log);
+        assert_eq!(about.len(), invocations + 1, "{about:#?}");
+        let stored: u64 = about.iter().map(|line| line["fields"]["records"].as_u64().unwrap()).sum();
+        assert_eq!(stored, deployment.slack().rows(log).len() as u64);
+        assert!(about.iter().all(|line| line["level"] == "INFO"), "{about:#?}");
+        assert_eq!(about[invocations]["fields"]["state"], "ok");
+    }
+    deployment.assert_nowhere(ORGANISATION_TOKEN, &lines).await;
+}
+
+#[tokio::test]
+async fn two_pollers_at_once_store_each_record_once() {
+    let settings = settings();
+    let mut life = Life::new(&settings);
+    let Some(deployment) = LocalDeployment::start(settings).await else { return };
+    let now = Timestamp::now();
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
+    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    let pollers = [deployment.poller(), deployment.poller()];
+    // Slow enough that both are always at work when either stores.
+    deployment.slack().fault(Fault::every(Calling::any(), FaultKind::Delay(Duration::from_millis(25))));
+
+    for _ in 0..8 {
+        let calls = deployment.slack().calls().total();
+        let arrive = async {
+            until("the pollers call Slack", || deployment.slack().calls().total() > calls + 2).await;
+            life.go_on(&mut deployment.slack(), 12);
+        };
+        tokio::join!(deployment.invoke(), deployment.invoke(), arrive);
+    }
+    deployment.slack().clear_faults();
+    deployment.drain().await;
+
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    for poller in pollers {
+        let lines = poller.kill().await;
+        assert!(lines_about(&lines, "acme", Log::Audit).len() >= 4, "both were at work: {lines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn no_token_is_logged_even_where_everything_is() {
+    let settings = settings();
+    let mut life = Life::new(&settings);
+    let Some(deployment) = LocalDeployment::start(settings).await else { return };
+    let now = Timestamp::now();
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(1), now, 8);
+    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    let poller = deployment.poller_with(&[("AWS_LAMBDA_LOG_LEVEL", Some("TRACE"))]);
+    deployment.drain().await;
+    deployment.slack().revoke(ORGANISATION_TOKEN);
+    deployment.invoke().await;
+    let lines = poller.kill().await;
+    assert!(lines.iter().any(|line| line.contains(r#""level":"TRACE""#)), "{} lines", lines.len());
+    deployment.assert_nowhere(ORGANISATION_TOKEN, &lines).await;
+}

@@ -1,0 +1,87 @@
+//! What a minute costs: the calls that the compiled poller makes to AWS and to Slack.
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::tenant::Tenant;
+use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::archive::name;
+use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, organisation_source};
+use slacktrail_tests::function::Function;
+
+/// DynamoDB counts writes in units of this size.
+const WRITE_UNIT_BYTES: usize = 1024;
+/// The most that a number takes up there.
+const NUMBER_BYTES_MAX: usize = 21;
+
+fn count(calls: &[String], call: &str) -> usize {
+    calls.iter().filter(|made| made.starts_with(call)).count()
+}
+
+/// A poller that has collected all that happened in so many hours, in an organisation of one workspace: there an
+/// integration log is one call as well.
+async fn caught_up(hours: i64) -> Option<(LocalDeployment, Life, Function)> {
+    let tenant = Tenant::organisation("E1", &["T1"]);
+    let settings = Settings { tenant, limits: Limits::OFF, ..Settings::organisation() };
+    let mut life = Life::new(&settings);
+    let deployment = LocalDeployment::start(settings).await?;
+    let now = Timestamp::now();
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(hours), now, 300);
+    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    let poller = deployment.poller();
+    deployment.drain().await;
+    deployment.drain().await; // the first live walk
+    deployment.proxy.take_calls();
+    deployment.slack().forget_calls();
+    Some((deployment, life, poller))
+}
+
+async fn assert_idle_ticks_are_cheap(deployment: &LocalDeployment) {
+    for _ in 0..3 {
+        let summary = deployment.invoke().await;
+        assert!(summary.0.iter().all(|stream| stream["state"] == "ok" && stream["records"] == 0), "{summary:?}");
+        assert_eq!(deployment.proxy.take_calls(), ["Query"]);
+        for log in Log::ALL {
+            assert_eq!(deployment.slack().calls().of(log.path()), 1, "{log:?}");
+        }
+        assert_eq!(deployment.slack().calls().total(), 3);
+        deployment.slack().forget_calls();
+    }
+}
+
+#[tokio::test]
+async fn an_idle_tick_is_one_read_of_the_table_and_one_call_to_slack_per_stream() {
+    let Some((deployment, _, poller)) = caught_up(20).await else { return };
+    assert_idle_ticks_are_cheap(&deployment).await;
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn an_idle_tick_reads_no_object_however_old_the_rows_are_that_slack_shows_first() {
+    let Some((deployment, _, poller)) = caught_up(60).await else { return };
+    assert_idle_ticks_are_cheap(&deployment).await;
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn a_busy_minute_is_one_object_and_one_write_per_stream() {
+    let Some((deployment, mut life, poller)) = caught_up(20).await else { return };
+    for _ in 0..3 {
+        let now = Timestamp::now();
+        life.happen(&mut deployment.slack(), now, now, 40); // in one instant, so that all are of one day
+        let summary = deployment.invoke().await;
+        assert!(summary.0.iter().all(|stream| stream["objects"] == 1), "{summary:?}");
+        let calls = deployment.proxy.take_calls();
+        for log in Log::ALL {
+            assert_eq!(count(&calls, &format!("PUT /{BUCKET}/{}/", name(log))), 1, "{calls:?}");
+        }
+        assert_eq!((count(&calls, "Query"), count(&calls, "PutItem")), (1, 3), "{calls:?}");
+        assert_eq!(count(&calls, "GetSecretValue"), 0, "{calls:?}");
+    }
+    for item in deployment.items().await {
+        let bytes: usize =
+            item.iter().map(|(name, value)| name.len() + value.as_s().map_or(NUMBER_BYTES_MAX, String::len)).sum();
+        assert!(bytes <= WRITE_UNIT_BYTES, "{bytes} bytes: {item:?}");
+    }
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    poller.kill().await;
+}

@@ -1,0 +1,268 @@
+//! What the compiled poller says and does when something is wrong: who must act is told, and only what is wrong stands still.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::primitives::ByteStream;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use slacktrail_shared::source::Source;
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::tenant::{Tenant, Token};
+use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::archive;
+use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, TABLE, organisation_source};
+use slacktrail_tests::lambda_runtime_api::Answer;
+
+const OTHER_TOKEN: &str = "xoxp-simulated-other";
+const NEW_TOKEN: &str = "xoxp-simulated-new";
+
+fn settings() -> Settings {
+    let tenant = Tenant::organisation("E1", &["T1", "T2", "T3"]);
+    let tokens = [ORGANISATION_TOKEN, OTHER_TOKEN, NEW_TOKEN].map(Token::organisation).to_vec();
+    Settings { tenant, tokens, limits: Limits::OFF, ..Settings::organisation() }
+}
+
+/// A deployment with a source `acme` and a history of the last 30 hours, of which nothing is collected yet.
+async fn connected() -> Option<(LocalDeployment, Life)> {
+    let settings = settings();
+    let mut life = Life::new(&settings);
+    let deployment = LocalDeployment::start(settings).await?;
+    let now = Timestamp::now();
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
+    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    Some((deployment, life))
+}
+
+/// Asserts that the invocation failed with this type, and a message that holds all of these.
+fn assert_error(answer: &Answer, error_type: &str, parts: &[&str]) {
+    let Answer::Error(error) = answer else { panic!("the invocation did not fail: {answer:?}") };
+    assert_eq!(error["errorType"], error_type, "{error}");
+    for part in parts {
+        assert!(error["errorMessage"].as_str().unwrap().contains(part), "{error} does not name {part}");
+    }
+}
+
+fn text<'a>(stream: &'a Value, field: &str) -> &'a str {
+    stream[field].as_str().unwrap_or_else(|| panic!("{stream} has no {field}"))
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_told_holds_up_nobody_else_and_after_a_new_one_the_outage_is_collected() {
+    let Some((deployment, mut life)) = connected().await else { return };
+    deployment.connect(&organisation_source("other"), OTHER_TOKEN).await;
+    let poller = deployment.poller();
+    deployment.drain().await;
+
+    deployment.slack().revoke(ORGANISATION_TOKEN);
+    for _ in 0..2 {
+        life.go_on(&mut deployment.slack(), 20);
+        let summary = deployment.invoke().await;
+        for log in Log::ALL {
+            let stream = summary.stream("acme", log);
+            assert_eq!(stream["state"], "reauthorize", "{stream}");
+            assert!(text(stream, "remedy").contains("connect the source again"), "{stream}");
+            assert_eq!(summary.stream("other", log)["state"], "ok", "{summary:?}");
+        }
+    }
+    deployment.archive().await.assert_exactly(&deployment.slack(), "other", &Log::ALL);
+
+    let reconnected = Source { connected_at: Second::of(Timestamp::now()), ..organisation_source("acme") };
+    deployment.connect(&reconnected, NEW_TOKEN).await;
+    let summary = deployment.invoke().await;
+    for log in Log::ALL {
+        let stream = summary.stream("acme", log);
+        assert_eq!((&stream["state"], &stream["gaps"]), (&"ok".into(), &0.into()), "{stream}");
+        deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &[log]);
+    }
+
+    let lines = poller.kill().await;
+    for log in Log::ALL {
+        let parsed = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let about = |source: &'static str| {
+            parsed
+                .clone()
+                .filter(move |line| line["fields"]["source"] == source && line["fields"]["log"] == archive::name(log))
+        };
+        let told: Vec<Value> = about("acme").filter(|line| line["fields"]["state"] == "reauthorize").collect();
+        assert!(told.len() >= 2, "{lines:#?}");
+        for line in told {
+            assert_eq!(line["level"], "ERROR", "{line}");
+            assert!(text(&line["fields"], "remedy").contains("connect the source again"), "{line}");
+        }
+        assert!(about("other").all(|line| line["level"] == "INFO"), "{lines:#?}");
+    }
+    for token in [ORGANISATION_TOKEN, OTHER_TOKEN, NEW_TOKEN] {
+        deployment.assert_nowhere(token, &lines).await;
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_told_though_one_workspace_has_left_and_another_is_closed_to_its_owner() {
+    let Some((deployment, mut life)) = connected().await else { return };
+    let first = deployment.poller();
+    deployment.drain().await;
+    first.kill().await;
+    if let Tenant::Organisation { workspaces, .. } = &mut deployment.slack().settings_mut().tenant {
+        workspaces.pop();
+        workspaces[0].owner_belongs = false;
+    }
+    let poller = deployment.poller();
+    let summary = deployment.invoke().await;
+    assert_eq!(summary.stream("acme", Log::Integration)["workspaces_in_trouble"], 1, "{summary:?}");
+
+    deployment.slack().revoke(ORGANISATION_TOKEN);
+    life.go_on(&mut deployment.slack(), 8);
+    let summary = deployment.invoke().await;
+    for log in Log::ALL {
+        assert_eq!(summary.stream("acme", log)["state"], "reauthorize", "{summary:?}");
+    }
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn an_event_that_was_meant_for_somebody_else_is_an_error_that_names_its_keys() {
+    let Some((deployment, _)) = connected().await else { return };
+    let poller = deployment.poller();
+    let answer = deployment.invoke_with(json!({ "Records": [], "more": 1 })).await;
+    assert_error(&answer, "reconfigure", &["`Records`", "`more`", "hint: invoke it from an EventBridge rule"]);
+    assert_eq!(deployment.slack().calls().total(), 0);
+
+    deployment.drain().await; // the same process goes on
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn missing_settings_a_missing_bucket_and_a_missing_table_are_named() {
+    let Some((deployment, _)) = connected().await else { return };
+
+    let unset = [("BUCKET_NAME", None), ("TABLE_NAME", None), ("SLACK_API_URL", Some("ftp://slack"))];
+    let (status, lines) = deployment.poller_with(&unset).wait().await;
+    assert!(!status.success());
+    let said = lines.join("\n");
+    for name in ["`BUCKET_NAME` is not set", "`TABLE_NAME` is not set", "`SLACK_API_URL` is `ftp://slack`"] {
+        assert!(said.contains(name), "{said}");
+    }
+
+    let poller = deployment.poller_with(&[("TABLE_NAME", Some("no-such-table"))]);
+    let answer = deployment.invoke_with(json!({})).await;
+    assert_error(&answer, "reconfigure", &["table `no-such-table` does not exist", "hint: see whether `TABLE_NAME`"]);
+    poller.kill().await;
+
+    let poller = deployment.poller_with(&[("BUCKET_NAME", Some("no-such-bucket"))]);
+    let answer = deployment.invoke_with(json!({})).await;
+    assert_error(
+        &answer,
+        "reconfigure",
+        &["bucket `no-such-bucket` does not exist", "hint: see whether `BUCKET_NAME`"],
+    );
+    let lines = poller.kill().await;
+    assert!(
+        lines.iter().any(|line| line.contains(r#""level":"ERROR""#) && line.contains("no-such-bucket")),
+        "{lines:#?}"
+    );
+    let cursors: Vec<String> = deployment
+        .items()
+        .await
+        .iter()
+        .filter_map(|item| item.get("cursor"))
+        .map(|cursor| cursor.as_s().unwrap().clone())
+        .collect();
+    assert_eq!(cursors.len(), Log::ALL.len());
+    assert!(cursors.iter().all(|cursor| cursor.contains(r#""state":"reconfigure""#)), "{cursors:#?}");
+
+    let poller = deployment.poller();
+    deployment.drain().await;
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn a_damaged_object_and_a_foreign_file_stop_their_day_log_alone() {
+    let Some((deployment, _)) = connected().await else { return };
+    let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
+    let damaged = format!("audit/{today}/acme-000001.json.gz");
+    let foreign = format!("access/{today}/acme-notes.txt");
+    for key in [&damaged, &foreign] {
+        let put = deployment.moto.s3().put_object().bucket(BUCKET).key(key.as_str());
+        put.body(ByteStream::from_static(b"\x1f\x8bnot what slacktrail wrote")).send().await.unwrap();
+    }
+    let poller = deployment.poller();
+    let summary = deployment.invoke().await;
+
+    for (log, key) in [(Log::Audit, &damaged), (Log::Access, &foreign)] {
+        let stream = summary.stream("acme", log);
+        assert_eq!(stream["state"], "failing", "{stream}");
+        assert!(text(stream, "message").contains(key.as_str()), "{stream}");
+        assert!(text(stream, "remedy").contains("move it away"), "{stream}");
+    }
+    assert_eq!(summary.stream("acme", Log::Integration)["state"], "ok", "{summary:?}");
+    let archive = deployment.archive().await;
+    let of_day = |log: &str| -> Vec<&str> {
+        archive.keys().into_iter().filter(|key| key.starts_with(&format!("{log}/{today}/"))).collect()
+    };
+    assert_eq!((of_day("audit"), of_day("access")), (vec![damaged.as_str()], vec![foreign.as_str()]));
+
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn what_does_not_belong_in_a_day_log_is_moved_away_and_the_stream_goes_on() {
+    let Some((deployment, _)) = connected().await else { return };
+    let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
+    let keys = [format!("audit/{today}/acme-000001.json.gz"), format!("access/{today}/acme-notes.txt")];
+    for key in &keys {
+        let put = deployment.moto.s3().put_object().bucket(BUCKET).key(key);
+        put.body(ByteStream::from_static(b"not what slacktrail wrote")).send().await.unwrap();
+    }
+    let poller = deployment.poller();
+    deployment.invoke().await;
+    for key in &keys {
+        deployment.moto.s3().delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+    }
+    deployment.drain().await;
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() {
+    let Some((deployment, _)) = connected().await else { return };
+    let text_of = |text: &str| AttributeValue::S(text.to_owned());
+    let newer = r#"{"format":2,"what":"only the newer slacktrail knows"}"#;
+    let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
+    let put = put.item("pk", text_of("deployment")).item("sk", text_of("cursor/acme/audit"));
+    put.item("version", AttributeValue::N("7".to_owned())).item("cursor", text_of(newer)).send().await.unwrap();
+    let poller = deployment.poller();
+    let summary = deployment.invoke().await;
+
+    let stream = summary.stream("acme", Log::Audit);
+    assert_eq!((&stream["state"], &stream["polled"]), (&"failing".into(), &false.into()), "{stream}");
+    assert!(text(stream, "message").contains("format 2"), "{stream}");
+    assert!(text(stream, "remedy").contains("deploy the newer slacktrail"), "{stream}");
+    let archive = deployment.archive().await;
+    archive.assert_exactly(&deployment.slack(), "acme", &[Log::Access, Log::Integration]);
+    assert!(archive.keys().iter().all(|key| !key.starts_with("audit/")));
+    let items = deployment.items().await;
+    let item = items.iter().find(|item| item["sk"] == text_of("cursor/acme/audit")).unwrap();
+    assert_eq!((&item["cursor"], &item["version"]), (&text_of(newer), &AttributeValue::N("7".to_owned())));
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn where_no_stream_can_be_polled_for_a_reason_of_ours_the_invocation_fails() {
+    let Some((deployment, _)) = connected().await else { return };
+    for log in Log::ALL {
+        let text_of = |text: &str| AttributeValue::S(text.to_owned());
+        let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
+        let put =
+            put.item("pk", text_of("deployment")).item("sk", text_of(&format!("cursor/acme/{}", archive::name(log))));
+        let put = put.item("version", AttributeValue::N("7".to_owned()));
+        put.item("cursor", text_of(r#"{"format":2}"#)).send().await.unwrap();
+    }
+    let poller = deployment.poller();
+    let answer = deployment.invoke_with(json!({})).await;
+    assert_error(&answer, "investigate", &["format 2", "hint: deploy the newer slacktrail"]);
+    poller.kill().await;
+}
