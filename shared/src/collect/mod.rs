@@ -134,7 +134,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
         self.open_gaps().await?;
         while let Some(index) = self.cursor.next_gap() {
             let mut gap = self.cursor.gaps[index].clone();
-            let mut batch = Batch::with_room(self.limits.batch_bytes);
+            let mut batch = Batch::with_room(self.limits.batch_bytes / 4 * 5); // the last page may go beyond
             let walked = self.walk(&mut gap, &mut batch).await; // pages, until they make an object
 
             self.append(&batch).await?; // records first ...
