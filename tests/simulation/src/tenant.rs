@@ -77,11 +77,11 @@ impl Tenancy {
         self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(seconds));
     }
 
-    /// Rows come into being, `spread` seconds apart back from now.
+    /// Rows come into being, `spread` seconds apart back from now. Slack shows none of them before now.
     pub fn rows(&mut self, log: Log, count: u32, spread: i64) {
         for n in (0..count).rev() {
             let time = self.ago(i64::from(n) * spread);
-            let row = self.row(log, time);
+            let row = self.row(log, time).visible_from(self.now());
             self.add(row);
         }
     }
@@ -139,6 +139,16 @@ impl Tenancy {
         self.stage.with(|state| state.slack.fault(fault));
     }
 
+    /// Slack behaves from now on.
+    pub fn forget_faults(&mut self) {
+        self.stage.with(|state| state.slack.clear_faults());
+    }
+
+    /// Rows that came into being.
+    pub fn row_count(&self) -> u64 {
+        u64::from(self.rows)
+    }
+
     /// Changes how Slack behaves.
     pub fn settings(&mut self, change: impl FnOnce(&mut Settings)) {
         self.stage.with(|state| change(state.slack.settings_mut()));
@@ -193,7 +203,8 @@ impl Tenancy {
     pub fn tick(&mut self) -> Vec<StreamSummary> {
         let calls_max = (!self.production_calls).then_some(self.calls_max);
         let End::Answered(answer) = self.process.tick(calls_max, self.bounds) else { panic!("nobody kills it") };
-        assert_eq!(self.stage.with(|state| state.broken.clone()), None);
+        let broken = self.stage.with(|state| state.broken.clone());
+        assert_eq!(broken, None, "\n{}", self.stage.with(|state| state.trace.join("\n")));
         answer.expect("the tick answers").streams
     }
 
