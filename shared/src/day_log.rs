@@ -5,10 +5,11 @@
 //! that is behind learns what it missed before it can write. No lock and no clock decides anything here.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use futures_util::future::join_all;
 
+use crate::batch::{Batch, BatchLine};
 use crate::object::{DayLogId, ObjectKey, decode, encode};
 use crate::ports::{Created, DayLogStore};
 use crate::record::RowId;
@@ -22,61 +23,6 @@ const CLOCK_SKEW_SECONDS: i64 = 600;
 const READS_AT_ONCE: u32 = 8;
 /// Attempts at one append before it is left to the next tick: each means that another writer got in between.
 const ATTEMPTS_MAX: u32 = 64;
-
-/// Lines that are to be appended: new records of one or more days.
-#[derive(Debug, Default)]
-pub struct Batch {
-    bytes: Vec<u8>,
-    days: BTreeMap<Day, Vec<BatchLine>>,
-    ids: HashSet<RowId>,
-    /// Records without an identity or a time that could be read.
-    pub(crate) unreadable: u64,
-    /// Records that came late.
-    pub(crate) late: u64,
-    /// The oldest of them.
-    pub(crate) late_oldest: Option<Second>,
-}
-
-#[derive(Debug)]
-struct BatchLine {
-    time: Second,
-    id: RowId,
-    range: Range<usize>,
-}
-
-impl Batch {
-    /// An empty batch with room for `bytes` of lines.
-    pub(crate) fn with_room(bytes: usize) -> Batch {
-        Batch { bytes: Vec::with_capacity(bytes), ..Batch::default() }
-    }
-
-    /// Adds a record's line, unless the batch holds that record. `write` appends the line.
-    pub(crate) fn add(
-        &mut self,
-        id: RowId,
-        time: Second,
-        unreadable: bool,
-        late: bool,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
-        if !self.ids.insert(id) {
-            return;
-        }
-        let start = self.bytes.len();
-        write(&mut self.bytes);
-        self.days.entry(time.day()).or_default().push(BatchLine { time, id, range: start..self.bytes.len() });
-        self.unreadable += u64::from(unreadable);
-        if late {
-            self.late += 1;
-            self.late_oldest = Some(self.late_oldest.map_or(time, |oldest| oldest.min(time)));
-        }
-    }
-
-    /// The bytes of all its lines.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-}
 
 /// What one day log is known to hold.
 #[derive(Debug, Default)]
@@ -205,10 +151,10 @@ impl DayLogs {
         batch: &Batch,
         appended: &mut Appended,
     ) -> Result<(), Trouble> {
-        for (day, lines) in &batch.days {
+        for (day, lines) in batch.days() {
             let mut lines: Vec<&BatchLine> = lines.iter().collect();
             lines.sort_unstable_by_key(|line| (line.time, line.id));
-            self.append_day(store, *day, &batch.bytes, lines, appended).await?;
+            self.append_day(store, *day, batch.lines_bytes(), lines, appended).await?;
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ pub mod time;
 pub mod trouble;
 pub mod walk;
 
+mod batch;
 mod fields;
 
 #[cfg(feature = "aws")]

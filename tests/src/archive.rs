@@ -36,7 +36,7 @@ impl Archive {
     /// When it cannot be read, or has more objects than S3 lists at once.
     pub async fn read(s3: &aws_sdk_s3::Client, bucket: &str) -> Archive {
         let listed = s3.list_objects_v2().bucket(bucket).send().await.expect("the bucket can be listed");
-        assert_ne!(listed.is_truncated(), Some(true), "the bucket has more objects than this helper reads");
+        assert_ne!(listed.is_truncated(), Some(true), "the bucket has more objects than this reads");
         let mut archive = Archive::default();
         for key in listed.contents().iter().filter_map(|object| object.key()) {
             let object = s3.get_object().bucket(bucket).key(key).send().await.expect("a listed object can be read");

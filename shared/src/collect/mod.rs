@@ -14,8 +14,9 @@ use jiff::Timestamp;
 pub use report::Report;
 pub(crate) use workspaces::Workspaces;
 
+use crate::batch::Batch;
 use crate::cursor::{Cursor, Gap, GapKind, OVERLAP_SECONDS};
-use crate::day_log::{Batch, DayLogs, Limits};
+use crate::day_log::{DayLogs, Limits};
 use crate::health::Health;
 use crate::line::LineWriter;
 use crate::ports::{DayLogStore, DeploymentStore, Edges, Replaced, Slack, TokenStore, Version};

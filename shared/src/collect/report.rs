@@ -1,6 +1,7 @@
 //! How a stream's tick went: what its log line and the answer's summary say.
 
-use crate::day_log::{Appended, Batch};
+use crate::batch::Batch;
+use crate::day_log::Appended;
 use crate::health::State;
 use crate::time::Second;
 use crate::trouble::Trouble;
