@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::door::Caller;
+use crate::oauth::{Issued, TokenKind, seconds_until};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::tenant::{Install, Token, Workspace};
@@ -13,7 +15,8 @@ const TEAMS_MAX: i64 = 1_000;
 const CURSOR: &str = "teams";
 
 /// Answers `auth.test`.
-pub(crate) fn identity(settings: &Settings, token: &Token) -> Reply {
+pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> Reply {
+    let token = &caller.token;
     let organisation = settings.tenant.as_organisation();
     let (team_id, team) = match (&token.install, organisation) {
         (Install::Organisation, Some(organisation)) => organisation,
@@ -36,7 +39,24 @@ pub(crate) fn identity(settings: &Settings, token: &Token) -> Reply {
     if let Some((id, _)) = organisation {
         body["enterprise_id"] = Value::from(id);
     }
+    if let Some(issued) = &caller.issued {
+        introduce(&mut body, now, issued);
+    }
     Reply::json(200, body.to_string())
+}
+
+/// The person and the app of a token that came out of OAuth.
+fn introduce(body: &mut Value, now: Timestamp, issued: &Issued) {
+    body["user"] = issued.user_name.as_str().into();
+    body["user_id"] = issued.user.as_str().into();
+    body["app_id"] = issued.app_id.as_str().into();
+    body["app_name"] = issued.app_name.as_str().into();
+    if issued.kind == TokenKind::Bot {
+        body["bot_id"] = issued.user.replacen('U', "B", 1).into();
+    }
+    if let Some(expires) = issued.expires {
+        body["expires_in"] = seconds_until(now, expires).into();
+    }
 }
 
 /// Answers `auth.teams.list`.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
+use crate::oauth::{Issued, Oauth, TokenKind};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::tenant::{Install, Plan, Rights, Token};
@@ -10,12 +13,24 @@ use crate::{Family, Method, Request};
 /// Tokens that were withdrawn, each with the code that the Web API gives for it.
 pub(crate) type Withdrawn = BTreeMap<String, String>;
 
-/// The token of an audit call that may go on.
-pub(crate) fn audit<'a>(
-    settings: &'a Settings,
-    withdrawn: &Withdrawn,
-    request: &Request,
-) -> Result<&'a Token, Refusal> {
+/// Every token that there is or was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keys<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) oauth: &'a Oauth,
+    pub(crate) withdrawn: &'a Withdrawn,
+}
+
+/// Somebody who came in.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) token: Token,
+    /// What is known of a token that came out of OAuth; one from the settings has no app and no person.
+    pub(crate) issued: Option<Issued>,
+}
+
+/// Checks an audit call.
+pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<(), Refusal> {
     if request.method != Method::Get {
         return Err(Refusal::new("method_not_allowed"));
     }
@@ -23,31 +38,43 @@ pub(crate) fn audit<'a>(
         return Err(Refusal::new("bad_endpoint"));
     }
     let text = request.bearer.as_deref().ok_or_else(|| Refusal::new("missing_authentication"))?;
-    let token = find(settings, text).filter(|token| !withdrawn.contains_key(&token.text));
-    let token = token.ok_or_else(|| Refusal::new("invalid_authentication"))?;
+    let token = match keys.find(text) {
+        Some(caller) if !keys.withdrawn.contains_key(text) && !caller.is_expired(now) && !caller.is_bot() => {
+            caller.token
+        }
+        _ => return Err(Refusal::new("invalid_authentication")),
+    };
     let refused = match token {
-        _ if settings.plan != Plan::Enterprise => "feature_not_enabled",
+        _ if keys.settings.plan != Plan::Enterprise => "feature_not_enabled",
         _ if token.install != Install::Organisation => "team_not_authorized",
         _ if token.rights != Rights::Owner => "user_not_authorized",
-        _ if !has_scope(token, "auditlogs:read") => "invalid_authentication",
-        _ => return Ok(token),
+        _ if !has_scope(&token, "auditlogs:read") => "invalid_authentication",
+        _ => return Ok(()),
     };
     Err(Refusal::new(refused))
 }
 
-/// The token of a Web API call that is valid at all.
-pub(crate) fn web<'a>(settings: &'a Settings, withdrawn: &Withdrawn, request: &Request) -> Result<&'a Token, Refusal> {
+/// The caller of a Web API call, whose token is valid at all.
+pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<Caller, Refusal> {
     debug_assert_eq!(request.family, Family::Web);
     let text = request.bearer.as_deref().or_else(|| request.parameter("token"));
     let text = text.ok_or_else(|| Refusal::new("not_authed"))?;
-    if let Some(code) = withdrawn.get(text) {
+    if let Some(code) = keys.withdrawn.get(text) {
         return Err(Refusal::new(code));
     }
-    find(settings, text).ok_or_else(|| Refusal::new("invalid_auth"))
+    let caller = keys.find(text).ok_or_else(|| Refusal::new("invalid_auth"))?;
+    if caller.is_expired(now) {
+        return Err(Refusal::new("token_expired"));
+    }
+    Ok(caller)
 }
 
 /// Checks that a valid token may read access or integration logs, of which the first are not on the free plan.
-pub(crate) fn web_log(settings: &Settings, token: &Token, on_free: bool) -> Result<(), Refusal> {
+pub(crate) fn web_log(settings: &Settings, caller: &Caller, on_free: bool) -> Result<(), Refusal> {
+    if caller.is_bot() {
+        return Err(Refusal::new("not_allowed_token_type"));
+    }
+    let token = &caller.token;
     if !has_scope(token, "admin") {
         let (needed, provided) = (Some("admin".to_owned()), Some(token.scopes.join(",")));
         return Err(Refusal { needed, provided, ..Refusal::new("missing_scope") });
@@ -61,8 +88,28 @@ pub(crate) fn web_log(settings: &Settings, token: &Token, on_free: bool) -> Resu
     Ok(())
 }
 
-fn find<'a>(settings: &'a Settings, text: &str) -> Option<&'a Token> {
-    settings.tokens.iter().find(|token| token.text == text)
+impl Keys<'_> {
+    fn find(&self, text: &str) -> Option<Caller> {
+        if let Some(token) = self.settings.tokens.iter().find(|token| token.text == text) {
+            return Some(Caller { token: token.clone(), issued: None });
+        }
+        self.oauth.find(self.settings, text).map(|(token, issued)| Caller { token, issued: Some(issued) })
+    }
+}
+
+impl Caller {
+    /// What calls are counted for besides method and workspace: the app. A token from the settings is an app of its own.
+    pub(crate) fn app(&self) -> &str {
+        self.issued.as_ref().map_or(&self.token.text, |issued| &issued.client_id)
+    }
+
+    fn is_expired(&self, now: Timestamp) -> bool {
+        self.issued.as_ref().and_then(|issued| issued.expires).is_some_and(|expires| expires <= now)
+    }
+
+    fn is_bot(&self) -> bool {
+        self.issued.as_ref().is_some_and(|issued| issued.kind == TokenKind::Bot)
+    }
 }
 
 fn has_scope(token: &Token, scope: &str) -> bool {

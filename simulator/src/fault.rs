@@ -83,8 +83,10 @@ pub enum FaultKind {
     Touch(usize),
     /// The `Date` header says this, or is missing.
     Date(Option<String>),
-    /// The connection is closed without an answer.
+    /// The connection is closed without an answer, and the call has no effect.
     Hangup,
+    /// The call takes effect, and the connection is closed without an answer: the reply is lost.
+    HangupAfter,
     /// The server waits this long before it answers.
     Delay(Duration),
 }

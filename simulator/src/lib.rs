@@ -41,6 +41,8 @@ pub use fault::{Calling, Fault, FaultKind, When};
 mod calls;
 pub use calls::Calls;
 
+pub mod oauth;
+
 // Life: rows that look like an organisation at work.
 pub mod generate;
 pub use generate::{Activity, Generator};

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use slacktrail_simulator::oauth::{App, Redirects};
 use slacktrail_simulator::server::Server;
 use slacktrail_simulator::settings::ORGANISATION_TOKEN;
 use slacktrail_simulator::{Activity, Generator, Log, Settings, World};
 
-const USAGE: &str = "usage: slack-simulator [--port N] [--days N] [--audit-per-day N] [--people N] [--seed N]";
+const USAGE: &str = "usage: slack-simulator [--port N] [--days N] [--audit-per-day N] [--people N] [--seed N] \
+    [--redirect-url URL]... [--rotation]";
 const TICK: Duration = Duration::from_secs(1);
 const DAYS_MAX: i64 = 400;
 
@@ -18,12 +20,16 @@ struct Options {
     port: u16,
     days: i64,
     activity: Activity,
+    /// Where the app may send people back to; none given: any `https` URL and any of loopback.
+    redirect_urls: Vec<String>,
+    rotation: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = read_options(std::env::args().skip(1))?;
-    let settings = Settings::organisation();
+    let app = app(&options);
+    let settings = Settings { apps: vec![app.clone()], ..Settings::organisation() };
     let mut generator = Generator::new(options.activity, &settings);
     let mut world = World::new(settings);
 
@@ -31,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     generator.fill(&mut world, lived_until - SignedDuration::from_hours(24 * options.days), lived_until);
     let world = Arc::new(Mutex::new(world));
     let server = Server::start_on(options.port, world.clone(), Arc::new(Timestamp::now)).await?;
-    introduce(&server, &world.lock().unwrap_or_else(PoisonError::into_inner));
+    introduce(&server, &world.lock().unwrap_or_else(PoisonError::into_inner), &app);
 
     loop {
         tokio::time::sleep(TICK).await;
@@ -41,20 +47,37 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// The app that can be installed: on the organisation by its owner, who is the one in front of the browser.
+fn app(options: &Options) -> App {
+    let redirects = match options.redirect_urls.as_slice() {
+        [] => Redirects::Any,
+        urls => Redirects::Listed(urls.to_vec()),
+    };
+    App { redirects, token_rotation: options.rotation, ..App::organisation("") }
+}
+
 #[expect(clippy::print_stdout, reason = "a command talks to the person who started it")]
-fn introduce(server: &Server, world: &World) {
+fn introduce(server: &Server, world: &World, app: &App) {
     for log in Log::ALL {
         println!("{:>9} {log:?} rows so far", world.rows(log).len());
     }
     println!("SLACK_AUDIT_URL={}", server.audit_url());
     println!("SLACK_API_URL={}", server.api_url());
     println!("SLACK_TOKEN={ORGANISATION_TOKEN}");
+    println!("SLACK_AUTHORIZE_URL={}", server.authorize_url());
+    println!("SLACK_CLIENT_ID={}", app.client_id);
+    println!("SLACK_CLIENT_SECRET={}", app.client_secret);
     println!("curl -s -H \"Authorization: Bearer {ORGANISATION_TOKEN}\" '{}logs?limit=1'", server.audit_url());
 }
 
 fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options { port: 0, days: 7, activity: Activity::default() };
+    let activity = Activity::default();
+    let mut options = Options { port: 0, days: 7, activity, redirect_urls: Vec::new(), rotation: false };
     while let Some(name) = arguments.next() {
+        if name == "--rotation" {
+            options.rotation = true;
+            continue;
+        }
         let value = arguments.next().ok_or(USAGE)?;
         let wrong = |_| format!("`{value}` is no value for `{name}`\nhint: {USAGE}");
         match name.as_str() {
@@ -62,6 +85,7 @@ fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, 
             "--days" => options.days = value.parse::<i64>().map_err(wrong)?.clamp(0, DAYS_MAX),
             "--audit-per-day" => options.activity.audit_per_day = value.parse().map_err(wrong)?,
             "--people" => options.activity.people = value.parse().map_err(wrong)?,
+            "--redirect-url" => options.redirect_urls.push(value),
             "--seed" => options.activity.seed = value.parse().map_err(wrong)?,
             _ => return Err(format!("`{name}` is no option\nhint: {USAGE}").into()),
         }

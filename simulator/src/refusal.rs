@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Family, Reply};
+use crate::{Family, Reply, oauth};
 
 /// Why Slack does not do what was asked.
 #[derive(Clone, Debug, Default)]
@@ -23,15 +23,18 @@ impl Refusal {
         Refusal { retry_after: Some(seconds), ..Refusal::new(throttled_code(family)) }
     }
 
-    /// The refusal as the family puts it: a status of its own for audit, `ok:false` under 200 otherwise.
+    /// The refusal as the family puts it: a status of its own for audit, `ok:false` under 200 on the Web, a page for a browser.
     pub(crate) fn into_reply(self, family: Family) -> Reply {
         if family == Family::Audit && self.code == "invalid_authentication" {
             return Reply::empty(401);
         }
-        let status = match (family, self.retry_after) {
-            (_, Some(_)) => 429,
-            (Family::Audit, None) => audit_status(&self.code),
-            (Family::Web, None) => 200,
+        if family == Family::Browser {
+            return oauth::error_page(&self.code);
+        }
+        let status = match self.retry_after {
+            Some(_) => 429,
+            None if family == Family::Audit => audit_status(&self.code),
+            None => 200,
         };
         let mut reply = Reply::json(status, not_ok(&self.code, self.needed, self.provided));
         if let Some(seconds) = self.retry_after {
@@ -55,7 +58,7 @@ pub(crate) fn not_ok(code: &str, needed: Option<String>, provided: Option<String
 pub(crate) fn throttled_code(family: Family) -> &'static str {
     match family {
         Family::Audit => "rate_limited",
-        Family::Web => "ratelimited",
+        Family::Web | Family::Browser => "ratelimited",
     }
 }
 

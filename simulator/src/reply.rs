@@ -45,6 +45,13 @@ impl Reply {
         Reply::of(status, "text/html; charset=utf-8", body.into())
     }
 
+    /// A reply that sends a browser elsewhere.
+    pub fn redirect(to: &str) -> Reply {
+        let mut reply = Reply::empty(302);
+        reply.push("Location", to);
+        reply
+    }
+
     /// A reply in plain text.
     pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Reply {
         Reply::of(status, "text/plain; charset=utf-8", body.into())

@@ -1,4 +1,4 @@
-//! One request as Slack sees it, after HTTP has been taken apart. It holds no socket and no header but the token.
+//! One request as Slack sees it, after HTTP has been taken apart. It holds no socket and no header but who is calling.
 
 use crate::Log;
 
@@ -9,6 +9,8 @@ pub enum Family {
     Audit,
     /// The Web API: HTTP 200 and an `ok` field.
     Web,
+    /// What a browser shows when an app is installed: `/oauth/v2/authorize` and the form on it.
+    Browser,
 }
 
 /// The HTTP method. Slack's log methods know only these two.
@@ -27,18 +29,33 @@ pub struct Request {
     pub family: Family,
     /// The HTTP method.
     pub method: Method,
-    /// What follows the base URL: `logs`, or a method's name such as `team.accessLogs`.
+    /// What follows the base URL: `logs`, a method's name such as `team.accessLogs`, or a page's such as `authorize`.
     pub path: String,
     /// Decoded parameters; for a POST the form fields.
     pub query: Vec<(String, String)>,
     /// The token of the `Authorization` header, without the word `Bearer`.
     pub bearer: Option<String>,
+    /// User and password of an `Authorization` header of HTTP Basic: a client's id and secret.
+    pub basic: Option<(String, String)>,
 }
 
 impl Request {
     /// A GET request without parameters or token.
     pub fn get(family: Family, path: impl Into<String>) -> Request {
-        Request { family, method: Method::Get, path: path.into(), query: Vec::new(), bearer: None }
+        Request { family, method: Method::Get, path: path.into(), query: Vec::new(), bearer: None, basic: None }
+    }
+
+    /// A POST request to a method of the Web API, without fields or token.
+    pub fn post(path: impl Into<String>) -> Request {
+        Request { method: Method::Post, ..Request::get(Family::Web, path) }
+    }
+
+    /// What a browser asks for when it is sent to an authorize URL; the query alone is enough.
+    pub fn authorize(url: &str) -> Request {
+        let query = url.split_once('?').map_or(url, |(_, query)| query);
+        let query = query.split_once('#').map_or(query, |(query, _)| query);
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Request { query, ..Request::get(Family::Browser, "authorize") }
     }
 
     /// A GET request for the pages of a log.
@@ -50,6 +67,12 @@ impl Request {
     /// The same request with a token.
     pub fn bearer(mut self, token: &str) -> Request {
         self.bearer = Some(token.to_owned());
+        self
+    }
+
+    /// The same request with a client's id and secret by HTTP Basic.
+    pub fn basic(mut self, id: &str, secret: &str) -> Request {
+        self.basic = Some((id.to_owned(), secret.to_owned()));
         self
     }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::AUTHORIZATION;
@@ -19,6 +21,7 @@ use crate::{Family, Method, Outcome, Reply, Request, World};
 
 const API_PREFIX: &str = "/api/";
 const AUDIT_PREFIX: &str = "/audit/v1/";
+const BROWSER_PREFIX: &str = "/oauth/v2/";
 /// A longer body of a request closes the connection: no log method needs one.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
@@ -75,6 +78,11 @@ impl Server {
         format!("http://{}{AUDIT_PREFIX}", self.address)
     }
 
+    /// Where a browser is sent to install an app: `http://127.0.0.1:PORT/oauth/v2/authorize`.
+    pub fn authorize_url(&self) -> String {
+        format!("http://{}{BROWSER_PREFIX}authorize", self.address)
+    }
+
     /// Closes the port and every connection.
     pub async fn stop(self) {
         drop(self.stop);
@@ -116,7 +124,7 @@ async fn answer(desk: Desk, request: hyper::Request<Incoming>) -> Result<hyper::
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| HungUp)?.to_bytes();
     let Some(request) = read(&head, &body) else {
-        return respond(Reply::text(404, "not found: the paths here begin with /api/ or /audit/v1/\n"));
+        return respond(Reply::text(404, "not found: the paths here begin with /api/, /audit/v1/ or /oauth/v2/\n"));
     };
     let outcome = {
         let now = (desk.clock)();
@@ -131,13 +139,12 @@ async fn answer(desk: Desk, request: hyper::Request<Incoming>) -> Result<hyper::
     respond(reply)
 }
 
-/// What was asked, if the path belongs to one of the two families.
+/// What was asked, if the path belongs to one of the families.
 fn read(head: &hyper::http::request::Parts, body: &[u8]) -> Option<Request> {
     let path = head.uri.path();
-    let (family, path) = match path.strip_prefix(API_PREFIX) {
-        Some(method) => (Family::Web, method),
-        None => (Family::Audit, path.strip_prefix(AUDIT_PREFIX)?),
-    };
+    let families = [(API_PREFIX, Family::Web), (AUDIT_PREFIX, Family::Audit), (BROWSER_PREFIX, Family::Browser)];
+    let (path, family) =
+        families.into_iter().find_map(|(prefix, family)| Some((path.strip_prefix(prefix)?, family)))?;
     // Slack's word is case-sensitive: `bearer` is no token at all.
     let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = authorization.and_then(|text| text.strip_prefix("Bearer ")).map(str::to_owned);
@@ -149,7 +156,15 @@ fn read(head: &hyper::http::request::Parts, body: &[u8]) -> Option<Request> {
         path: path.to_owned(),
         query: parameters.collect(),
         bearer,
+        basic: authorization.and_then(basic),
     })
+}
+
+/// User and password of HTTP Basic, whose word is not case-sensitive.
+fn basic(authorization: &str) -> Option<(String, String)> {
+    let (_, text) = authorization.split_once(' ').filter(|(word, _)| word.eq_ignore_ascii_case("Basic"))?;
+    let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
+    text.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned()))
 }
 
 fn respond(reply: Reply) -> Result<hyper::Response<Full<Bytes>>, HungUp> {

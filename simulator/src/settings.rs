@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use crate::tenant::{Plan, Tenant, Token, Workspace};
+use crate::oauth::{App, Rules, Visitor};
+use crate::tenant::{Plan, Rights, Tenant, Token, Workspace};
 
 /// The token of the default organisation.
 pub const ORGANISATION_TOKEN: &str = "xoxp-simulated-organisation";
@@ -75,6 +76,13 @@ pub struct Settings {
     pub integration_page_max: Option<usize>,
     /// Whether the free plan has integration logs.
     pub integration_on_free: bool,
+
+    /// The apps that can be installed. None of them by default: nobody comes to the consent page then.
+    pub apps: Vec<App>,
+    /// The people who can be in front of the consent page. The first is, unless another is named.
+    pub visitors: Vec<Visitor>,
+    /// How OAuth behaves where the documentation is silent.
+    pub oauth: Rules,
 }
 
 /// Calls that Slack allows in any 60 seconds; `None` is without limit.
@@ -88,6 +96,11 @@ pub struct Limits {
     pub tier_two: Option<u32>,
     /// Calls of `auth.test`.
     pub auth_test: Option<u32>,
+    /// Calls of `oauth.v2.access` by one app. It is of the same special tier as `auth.test`.
+    pub oauth: Option<u32>,
+    /// Calls of a tier 3 method, of which `auth.revoke` is one, for one workspace. `apps.uninstall` has no limit here: once
+    /// it has succeeded there is nothing left to uninstall.
+    pub tier_three: Option<u32>,
 }
 
 /// A column of an access row.
@@ -178,10 +191,17 @@ pub enum Layout {
 
 impl Limits {
     /// What Slack publishes.
-    pub const SLACK: Limits =
-        Limits { audit: Some(50), audit_used_by_others: 0, tier_two: Some(20), auth_test: Some(300) };
+    pub const SLACK: Limits = Limits {
+        audit: Some(50),
+        audit_used_by_others: 0,
+        tier_two: Some(20),
+        auth_test: Some(300),
+        oauth: Some(300),
+        tier_three: Some(50),
+    };
     /// No limit at all.
-    pub const OFF: Limits = Limits { audit: None, audit_used_by_others: 0, tier_two: None, auth_test: None };
+    pub const OFF: Limits =
+        Limits { audit: None, audit_used_by_others: 0, tier_two: None, auth_test: None, oauth: None, tier_three: None };
 }
 
 impl Settings {
@@ -229,6 +249,9 @@ impl Settings {
             integration_count_max: 1_000,
             integration_page_max: Some(100),
             integration_on_free: false,
+            apps: Vec::new(),
+            visitors: vec![Visitor::new("W0OWNER", "Olga Owner", Rights::Owner)],
+            oauth: Rules::default(),
         }
     }
 }

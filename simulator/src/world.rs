@@ -9,26 +9,28 @@ use rand::rngs::StdRng;
 
 use crate::access::AccessLog;
 use crate::calls::Calls;
-use crate::door::Withdrawn;
+use crate::door::{Caller, Keys, Withdrawn};
 use crate::fault::{Fault, FaultKind, Script};
 use crate::ledger::Ledger;
+use crate::oauth::Oauth;
 use crate::page::Twist;
 use crate::reach::Reach;
 use crate::refusal::Refusal;
 use crate::settings::{Layout, Settings};
-use crate::tenant::{Install, Token};
+use crate::tenant::Install;
 use crate::throttle::Throttle;
 use crate::{Family, Log, Outcome, Reply, Request, Row, account, audit, door, integration, layout, mischief};
 
 /// A Slack: its rows, the faults in store for its callers, and what was asked of it. A clone goes its own way.
 #[derive(Clone, Debug)]
 pub struct World {
-    settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) oauth: Oauth,
+    pub(crate) withdrawn: Withdrawn,
     audit: Ledger,
     access: AccessLog,
     integration: Ledger,
     script: Script,
-    withdrawn: Withdrawn,
     throttle: Throttle,
     calls: Calls,
     /// Calls answered: the dice of each call are thrown from the seed and this number.
@@ -40,11 +42,12 @@ impl World {
     pub fn new(settings: Settings) -> World {
         World {
             settings: Arc::new(settings),
+            oauth: Oauth::default(),
+            withdrawn: Withdrawn::default(),
             audit: Ledger::default(),
             access: AccessLog::default(),
             integration: Ledger::default(),
             script: Script::default(),
-            withdrawn: Withdrawn::default(),
             throttle: Throttle::default(),
             calls: Calls::default(),
             answered: 0,
@@ -62,6 +65,9 @@ impl World {
         }
         let scripted = faults.iter().find_map(|fault| mischief::instead(fault, request.family));
         let mut reply = scripted.unwrap_or_else(|| self.true_reply(now, request, twist));
+        if faults.contains(&FaultKind::HangupAfter) {
+            return Outcome::Hangup;
+        }
         reply.push("Date", self.date(now));
         for fault in &faults {
             mischief::bend(&mut reply, fault);
@@ -166,7 +172,9 @@ impl World {
     fn true_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Reply {
         let answer = match request.family {
             Family::Audit => self.audit_reply(now, request, twist),
+            Family::Web if request.path == "oauth.v2.access" => self.access_reply(now, request),
             Family::Web => self.web_reply(now, request, twist),
+            Family::Browser => self.browser_reply(now, request),
         };
         let mut reply = answer.unwrap_or_else(|refusal| refusal.into_reply(request.family));
         if self.settings.layout == Layout::Pretty && reply.is_json() {
@@ -177,7 +185,7 @@ impl World {
 
     fn audit_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
         let settings = self.settings.clone();
-        door::audit(&settings, &self.withdrawn, request)?;
+        door::audit(self.keys(&settings), now, request)?;
         let limits = settings.limits;
         let allowed = limits.audit.map(|calls| calls.saturating_sub(limits.audit_used_by_others));
         self.admit(request, "audit", allowed, now)?;
@@ -189,20 +197,28 @@ impl World {
         if !WEB_METHODS.contains(&request.path.as_str()) {
             return Err(Refusal::new("unknown_method"));
         }
-        let token = door::web(&settings, &self.withdrawn, request)?;
-        let allowed = if request.path == "auth.test" { settings.limits.auth_test } else { settings.limits.tier_two };
-        self.admit(request, &throttle_key(request, token), allowed, now)?;
+        let caller = door::web(self.keys(&settings), now, request)?;
+        let allowed = match request.path.as_str() {
+            "auth.test" => settings.limits.auth_test,
+            "auth.revoke" => settings.limits.tier_three,
+            "apps.uninstall" => None,
+            _ => settings.limits.tier_two,
+        };
+        self.admit(request, &throttle_key(request, &caller), allowed, now)?;
+        let token = &caller.token;
         let mut reply = match request.path.as_str() {
-            "auth.test" => account::identity(&settings, token),
+            "auth.test" => account::identity(&settings, now, &caller),
+            "auth.revoke" => self.revoke_reply(now, request, &caller),
+            "apps.uninstall" => self.uninstall_reply(now, request, &caller)?,
             "auth.teams.list" => account::teams(&settings, now, request, token, twist.stale_cursor)?,
             "team.accessLogs" => {
-                door::web_log(&settings, token, false)?;
+                door::web_log(&settings, &caller, false)?;
                 let reach = Reach::of(&settings, token, request)?;
                 let mut dice = self.dice();
                 self.access.answer(&settings, now, request, &reach, twist, &mut dice)?
             }
             _ => {
-                door::web_log(&settings, token, settings.integration_on_free)?;
+                door::web_log(&settings, &caller, settings.integration_on_free)?;
                 let reach = Reach::of(&settings, token, request)?;
                 integration::answer(&self.integration, &settings, now, request, &reach, twist)?
             }
@@ -211,7 +227,17 @@ impl World {
         Ok(reply)
     }
 
-    fn admit(&mut self, request: &Request, key: &str, allowed: Option<u32>, now: Timestamp) -> Result<(), Refusal> {
+    fn keys<'a>(&'a self, settings: &'a Settings) -> Keys<'a> {
+        Keys { settings, oauth: &self.oauth, withdrawn: &self.withdrawn }
+    }
+
+    pub(crate) fn admit(
+        &mut self,
+        request: &Request,
+        key: &str,
+        allowed: Option<u32>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         self.throttle.admit(key, allowed, now).map_err(|seconds| {
             self.calls.note_throttled(&request.path);
             Refusal::throttled(request.family, seconds)
@@ -228,13 +254,15 @@ impl World {
     }
 }
 
-const WEB_METHODS: [&str; 4] = ["auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
+/// The methods that take a token.
+const WEB_METHODS: [&str; 6] =
+    ["apps.uninstall", "auth.revoke", "auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
 
-/// Web API calls count for each method, workspace and app; each token here is an app of its own.
-fn throttle_key(request: &Request, token: &Token) -> String {
-    let team = match &token.install {
+/// Web API calls count for each method, workspace and app.
+fn throttle_key(request: &Request, caller: &Caller) -> String {
+    let team = match &caller.token.install {
         Install::Workspace(own) => own,
         Install::Organisation => request.parameter("team_id").unwrap_or_default(),
     };
-    format!("{} {team} {}", request.path, token.text)
+    format!("{} {team} {}", request.path, caller.app())
 }

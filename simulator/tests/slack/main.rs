@@ -3,9 +3,15 @@
 mod access;
 mod account;
 mod audit;
+mod browser;
+mod consent;
+mod exchange;
 mod faults;
 mod generate;
+mod install;
 mod integration;
 mod limits;
+mod revoke;
+mod rotation;
 mod server;
 mod walk;

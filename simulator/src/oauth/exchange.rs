@@ -1,0 +1,203 @@
+//! `oauth.v2.access`: a code becomes tokens. Section 6.3.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::authorize::app_of;
+use super::consent::Code;
+use super::grants::Pair;
+use super::{App, Grant, TokenKind};
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+use crate::tenant::{Install, Rights};
+use crate::{Method, Reply, Request, World};
+
+/// How long a code lives (section 6.2).
+const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+impl World {
+    /// Answers `oauth.v2.access`: by a code, or by a refresh token.
+    pub(crate) fn access_reply(&mut self, now: Timestamp, request: &Request) -> Result<Reply, Refusal> {
+        // What a GET is answered with is not documented; secrets in a URL should not go unnoticed.
+        if request.method != Method::Post {
+            return Err(Refusal::new("invalid_arguments"));
+        }
+        let settings = self.settings.clone();
+        let app = client(&settings, request)?;
+        let key = format!("{} {}", request.path, app.client_id);
+        self.admit(request, &key, settings.limits.oauth, now)?;
+        match request.parameter("grant_type") {
+            None | Some("authorization_code") => self.exchange(now, app, request),
+            Some("refresh_token") => self.refresh(now, app, request),
+            Some(_) => Err(Refusal::new("invalid_grant_type")),
+        }
+    }
+
+    fn exchange(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Reply, Refusal> {
+        let text = request.parameter("code").unwrap_or_default();
+        let code = self.oauth.codes.get(text).cloned();
+        let code = code.ok_or_else(|| Refusal::new("invalid_code"))?;
+        self.check(now, app, &code, request).map_err(Refusal::new)?;
+        if let Some(code) = self.oauth.codes.get_mut(text) {
+            code.used = true;
+        }
+        let mut body = Map::new();
+        let mut person = json!({"id": code.user});
+        for (kind, user, scopes) in
+            [(TokenKind::User, code.user.clone(), &code.user_scopes), (TokenKind::Bot, bot_user(app), &code.bot_scopes)]
+        {
+            if scopes.is_empty() {
+                continue;
+            }
+            let place = self.grant(app, kind, &user, &code, scopes);
+            let pair = self.pair_of_install(now, place, app);
+            let fields = token_fields(now, &self.oauth.grants[place], &pair);
+            match (kind, person.as_object_mut()) {
+                (TokenKind::User, Some(person)) => person.extend(fields),
+                _ => body.extend(fields),
+            }
+        }
+        body.insert("authed_user".to_owned(), person);
+        if body.contains_key("access_token") {
+            body.insert("bot_user_id".to_owned(), bot_user(app).into());
+        }
+        body.extend(place_fields(&self.settings, app, &code.install));
+        Ok(Reply::json(200, Value::Object(body).to_string()))
+    }
+
+    /// Whether this code may be exchanged now. A refused exchange leaves the code as it was (which is not documented).
+    fn check(&self, now: Timestamp, app: &App, code: &Code, request: &Request) -> Result<(), &'static str> {
+        if code.client_id != app.client_id || now.duration_since(code.issued) >= CODE_LIFE {
+            return Err("invalid_code");
+        }
+        if code.used {
+            return Err(self.settings.oauth.used_code_error);
+        }
+        let sent = request.parameter("redirect_uri");
+        let is_same = match &code.redirect_sent {
+            Some(before) => sent == Some(before),
+            // Not sent before: it need not be sent now, and if it is it can only be the one that was used.
+            None => sent.is_none_or(|sent| sent == code.redirect),
+        };
+        if !is_same {
+            return Err("bad_redirect_uri");
+        }
+        if request.parameter("code_verifier").is_some() {
+            return Err("pkce_not_allowed");
+        }
+        if code.user_scopes.is_empty() && code.bot_scopes.is_empty() {
+            return Err("no_scopes");
+        }
+        let on_workspace = code.install != Install::Organisation;
+        if on_workspace && self.oauth.grants.iter().any(|grant| is_on_organisation(grant, app)) {
+            return Err("cannot_install_an_org_installed_app");
+        }
+        Ok(())
+    }
+
+    /// The place of the grant, with these scopes added: scopes only add up (section 6.1).
+    fn grant(&mut self, app: &App, kind: TokenKind, user: &str, code: &Code, scopes: &[String]) -> usize {
+        let place = self.oauth.standing(&app.client_id, kind, user, &code.install).unwrap_or_else(|| {
+            self.oauth.grants.push(Grant {
+                client_id: app.client_id.clone(),
+                kind,
+                user: user.to_owned(),
+                install: code.install.clone(),
+                scopes: Vec::new(),
+                tokens: Vec::new(),
+                ended: None,
+                rights: Rights::Member,
+                refresh_tokens: Vec::new(),
+            });
+            self.oauth.grants.len() - 1
+        });
+        let grant = &mut self.oauth.grants[place];
+        if kind == TokenKind::User {
+            grant.rights = code.rights;
+        }
+        for scope in scopes {
+            if !grant.scopes.contains(scope) {
+                grant.scopes.push(scope.clone());
+            }
+        }
+        place
+    }
+
+    /// What an install gives: without rotation the token that is there (by the rules), else a new pair. Earlier refresh tokens are
+    /// superseded by it as if they had been used.
+    fn pair_of_install(&mut self, now: Timestamp, place: usize, app: &App) -> Pair {
+        if !app.token_rotation && self.settings.oauth.reinstall_same_token {
+            let mut tokens = self.oauth.grants[place].tokens.iter().rev();
+            let same = tokens.find(|token| token.expires.is_none() && self.is_live(token, now));
+            if let Some(access) = same.cloned() {
+                return Pair { access, refresh: None };
+            }
+        }
+        let before = self.oauth.grants[place].refresh_tokens.len();
+        let pair = self.new_pair(now, place, app);
+        for old in &mut self.oauth.grants[place].refresh_tokens[..before] {
+            old.superseded.get_or_insert_with(|| (now, pair.clone()));
+        }
+        pair
+    }
+}
+
+/// The app that calls, by HTTP Basic or else by fields.
+pub(crate) fn client<'a>(settings: &'a Settings, request: &Request) -> Result<&'a App, Refusal> {
+    let (id, secret) = match &request.basic {
+        Some((id, secret)) => (Some(id.as_str()), Some(secret.as_str())),
+        None => (request.parameter("client_id"), request.parameter("client_secret")),
+    };
+    let app = app_of(settings, id).ok_or_else(|| Refusal::new("invalid_client_id"))?;
+    if secret != Some(app.client_secret.as_str()) {
+        return Err(Refusal::new("bad_client_secret"));
+    }
+    Ok(app)
+}
+
+/// What a reply says about one token: in `authed_user` after an install, at the top level otherwise.
+pub(crate) fn token_fields(now: Timestamp, grant: &Grant, pair: &Pair) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("access_token".to_owned(), pair.access.text.as_str().into());
+    fields.insert("token_type".to_owned(), grant.kind.name().into());
+    fields.insert("scope".to_owned(), grant.scopes.join(",").into());
+    if let Some(expires) = pair.access.expires {
+        fields.insert("expires_in".to_owned(), seconds_until(now, expires).into());
+    }
+    if let Some(refresh) = &pair.refresh {
+        fields.insert("refresh_token".to_owned(), refresh.as_str().into());
+    }
+    fields
+}
+
+/// What every reply of `oauth.v2.access` says: the app, and where it is installed. `team` is null for an organisation.
+pub(crate) fn place_fields(settings: &Settings, app: &App, install: &Install) -> Map<String, Value> {
+    let named = |id: &str, name: &str| json!({"id": id, "name": name});
+    let team = match install {
+        Install::Organisation => Value::Null,
+        Install::Workspace(id) => named(id, settings.tenant.workspace(id).map_or("", |workspace| &workspace.name)),
+    };
+    let enterprise = settings.tenant.as_organisation().map_or(Value::Null, |(id, name)| named(id, name));
+    let fields = [
+        ("ok", true.into()),
+        ("app_id", app.app_id.as_str().into()),
+        ("team", team),
+        ("enterprise", enterprise),
+        ("is_enterprise_install", (*install == Install::Organisation).into()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whole seconds that are left, never less than none.
+pub(crate) fn seconds_until(now: Timestamp, expires: Timestamp) -> i64 {
+    expires.duration_since(now).as_secs().max(0)
+}
+
+/// The id of an app's bot, which is the same wherever it is installed here.
+pub(crate) fn bot_user(app: &App) -> String {
+    format!("U0BOT{}", app.app_id.trim_start_matches("A0"))
+}
+
+fn is_on_organisation(grant: &Grant, app: &App) -> bool {
+    grant.client_id == app.client_id && grant.ended.is_none() && grant.install == Install::Organisation
+}

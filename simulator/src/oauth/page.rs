@@ -1,0 +1,129 @@
+//! The pages that a person sees: small, without scripts, and headed so that nobody takes them for the real Slack's.
+
+use std::fmt::Write as _;
+
+use super::authorize::Asked;
+use super::consent::id_of;
+use super::{TokenKind, Visitor};
+use crate::settings::Settings;
+use crate::tenant::Install;
+use crate::{Reply, Request};
+
+/// Our own parameter: who is signed in, where there is more than one person. Slack takes that from a session.
+pub(crate) const VISITOR: &str = "simulated_user";
+/// What the form carries along of the query.
+const CARRIED: [&str; 5] = ["client_id", "scope", "user_scope", "redirect_uri", "state"];
+const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:40em;margin:2em auto;padding:0 1em}\
+    .simulated{background:#fd0;color:#000;padding:.5em 1em;font-weight:bold}button{font:inherit;padding:.3em 1.5em}";
+
+/// The page that asks for consent. The form's names are `install`, `optional` and `decision`; the buttons are `#allow` and `#deny`.
+pub(crate) fn consent(
+    settings: &Settings,
+    request: &Request,
+    asked: &Asked<'_>,
+    visitor: &Visitor,
+    targets: &[Install],
+) -> Reply {
+    let app = escape(&asked.app.name);
+    let mut body = format!("<h1>Install {app}?</h1>\n");
+    let _ = writeln!(body, "<p>Signed in as <b id=\"visitor\">{}</b>.</p>", escape(&visitor.name));
+    others(&mut body, settings, request, visitor);
+    body.push_str("<form method=\"post\" action=\"/oauth/v2/consent\">\n");
+    let carried = CARRIED.iter().filter_map(|name| Some((*name, request.parameter(name)?)));
+    for (name, value) in carried.chain([(VISITOR, visitor.id.as_str())]) {
+        let _ = writeln!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value));
+    }
+    body.push_str("<p><label>Install on <select name=\"install\">\n");
+    for target in targets {
+        option(&mut body, settings, asked, target);
+    }
+    body.push_str("</select></label></p>\n");
+    scopes(&mut body, asked, TokenKind::User, "On your behalf");
+    scopes(&mut body, asked, TokenKind::Bot, "As a bot");
+    body.push_str("<p><button id=\"allow\" name=\"decision\" value=\"allow\">Allow</button>\n");
+    body.push_str("<button id=\"deny\" name=\"decision\" value=\"deny\">Cancel</button></p>\n</form>\n");
+    Reply::html(200, document(&format!("install {app}?"), &body))
+}
+
+/// The page that says why there is no consent page.
+pub(crate) fn error(code: &str) -> Reply {
+    let status = if code == "not_found" { 404 } else { 400 };
+    let body = format!(
+        "<h1>Something went wrong</h1>\n<p>The app cannot be installed: <code id=\"error\">{}</code></p>\n",
+        escape(code)
+    );
+    Reply::html(status, document("something went wrong", &body))
+}
+
+/// What the checkbox of an optional scope sends.
+pub(crate) fn optional_value(kind: TokenKind, scope: &str) -> String {
+    format!("{}:{scope}", kind.name())
+}
+
+/// Links to the same page for the other people.
+fn others(body: &mut String, settings: &Settings, request: &Request, visitor: &Visitor) {
+    for other in settings.visitors.iter().filter(|other| other.id != visitor.id) {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(request.query.iter().filter(|(name, _)| name != VISITOR));
+        let query = query.append_pair(VISITOR, &other.id).finish();
+        let (href, name) = (escape(&query), escape(&other.name));
+        let _ =
+            writeln!(body, "<p><a href=\"/oauth/v2/authorize?{href}\">Go on as {name} ({:?})</a></p>", other.rights);
+    }
+}
+
+fn option(body: &mut String, settings: &Settings, asked: &Asked<'_>, target: &Install) {
+    let id = id_of(settings, target).unwrap_or_default();
+    let (name, is_preselectable) = match target {
+        Install::Organisation => {
+            let name = settings.tenant.as_organisation().map_or("", |(_, name)| name);
+            (format!("{name} (the whole organisation)"), settings.oauth.team_preselects_organisation)
+        }
+        Install::Workspace(id) => (settings.tenant.workspace(id).map(|it| it.name.clone()).unwrap_or_default(), true),
+    };
+    let selected = if is_preselectable && asked.team.as_deref() == Some(id) { " selected" } else { "" };
+    let _ = writeln!(body, "<option value=\"{}\"{selected}>{}</option>", escape(id), escape(&name));
+}
+
+fn scopes(body: &mut String, asked: &Asked<'_>, kind: TokenKind, heading: &str) {
+    if asked.scopes(kind).is_empty() {
+        return;
+    }
+    let _ = writeln!(body, "<h2>{heading}</h2>\n<ul>");
+    for scope in asked.scopes(kind) {
+        let text = escape(scope);
+        let _ = if asked.app.is_optional(kind, scope) {
+            let value = escape(&optional_value(kind, scope));
+            let input = format!("<input type=\"checkbox\" name=\"optional\" value=\"{value}\" checked>");
+            writeln!(body, "<li><label>{input} {text} (optional)</label></li>")
+        } else {
+            writeln!(body, "<li>{text}</li>")
+        };
+    }
+    body.push_str("</ul>\n");
+}
+
+/// A whole page. `title` and `body` are HTML already.
+fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Simulated Slack: {title}</title>\
+         <style>{STYLE}</style></head>\n<body>\n<p class=\"simulated\">Simulated Slack: nothing here is real</p>\n\
+         {body}</body></html>\n"
+    )
+}
+
+/// Text as HTML, fit for an element and for an attribute in either kind of quotation marks.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(letter),
+        }
+    }
+    out
+}

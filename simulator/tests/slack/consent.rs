@@ -1,0 +1,116 @@
+use slacktrail_simulator::oauth::{App, Consent, Distribution, Redirects, Visitor};
+use slacktrail_simulator::tenant::Rights;
+use slacktrail_simulator::{Request, World};
+
+use crate::install::{
+    BACK, access, asking_for, code_of, exchanging, install, organisation, owner_becomes, parameter, world_of,
+};
+use crate::walk::{at, error, json};
+
+fn refused(world: &mut World, now: i64, request: &Request) -> String {
+    error(world, now, request).1
+}
+
+#[test]
+fn who_declines_is_sent_back_with_access_denied() {
+    let (app, world) = organisation();
+    let back = world.decline(&asking_for(&app, "admin"));
+    assert_eq!(back.as_deref(), Ok("https://collector.example/callback?error=access_denied&state=s+1"));
+    let stateless = format!("client_id={}&user_scope=admin", app.client_id);
+    assert_eq!(world.decline(&stateless).as_deref(), Ok("https://collector.example/callback?error=access_denied"));
+}
+
+#[test]
+fn an_install_from_slacks_own_page_has_a_code_and_no_state() {
+    let (app, mut world) = organisation();
+    let back = world.install_from_slack(at(0), &app.client_id, &Consent::organisation()).expect("a redirect");
+    assert_eq!(parameter(&back, "state"), None);
+    let given = json(&mut world, 0, &access(&app).with("code", code_of(&back)));
+    assert_eq!(given["authed_user"]["scope"], "auditlogs:read,admin");
+}
+
+#[test]
+fn a_wrong_request_for_consent_is_answered_by_its_code() {
+    let (app, mut world) = organisation();
+    let id = &app.client_id;
+    for (asked, code) in [
+        ("user_scope=admin".to_owned(), "invalid_client_id"),
+        ("client_id=1.2&user_scope=admin".to_owned(), "invalid_client_id"),
+        (format!("client_id={id}&user_scope=admin&redirect_uri=https://evil.example/callback"), "bad_redirect_uri"),
+        (format!("client_id={id}&user_scope=admin&redirect_uri=https://collector.example/"), "bad_redirect_uri"),
+        (format!("client_id={id}&user_scope=admin&redirect_uri={BACK}%23x"), "bad_redirect_uri"),
+        (format!("client_id={id}&user_scope=admin,chat:write"), "invalid_scope"),
+        (format!("client_id={id}&scope=admin"), "invalid_scope"),
+        (format!("client_id={id}"), "invalid_scope"),
+    ] {
+        assert_eq!(world.consent(at(0), &asked, &Consent::organisation()), Err(code), "{asked}");
+    }
+    let below = format!("https://slack.example/oauth?client_id={id}&user_scope=admin&redirect_uri={BACK}/acme?a=1");
+    let back = world.consent(at(0), &below, &Consent::organisation()).expect("a redirect");
+    assert!(back.starts_with("https://collector.example/callback/acme?a=1&code="), "{back}");
+}
+
+#[test]
+fn an_app_can_accept_every_https_and_loopback_url_but_then_one_must_be_sent() {
+    let app = App { redirects: Redirects::Any, ..App::organisation("") };
+    let mut world = world_of(&app);
+    let asked = |redirect: &str| format!("client_id={}&user_scope=admin&redirect_uri={redirect}", app.client_id);
+    let mut consent = |asked: String| world.consent(at(0), &asked, &Consent::organisation()).map(|_| ());
+    assert_eq!(consent(asked("http://127.0.0.1:8765/callback")), Ok(()));
+    assert_eq!(consent(asked("https://anywhere.example/")), Ok(()));
+    assert_eq!(consent(asked("http://anywhere.example/")), Err("bad_redirect_uri"));
+    assert_eq!(consent(asked("")), Err("bad_redirect_uri"));
+}
+
+#[test]
+fn the_organisation_is_offered_only_to_its_owner_and_only_for_an_org_ready_app() {
+    let (app, mut world) = organisation();
+    let asked = asking_for(&app, "admin");
+    let to_organisation = |world: &mut World| world.consent(at(0), &asked, &Consent::organisation()).map(|_| ());
+    assert_eq!(to_organisation(&mut world), Ok(()));
+    owner_becomes(&mut world, Rights::Admin);
+    assert_eq!(to_organisation(&mut world), Err("not_offered"));
+    owner_becomes(&mut world, Rights::Owner);
+    world.settings_mut().apps[0].bot_scopes.clear();
+    assert_eq!(to_organisation(&mut world), Err("not_offered"));
+    world.settings_mut().apps[0] = App { org_deploy_enabled: false, ..app.clone() };
+    assert_eq!(to_organisation(&mut world), Err("not_offered"));
+}
+
+#[test]
+fn people_install_on_the_workspaces_that_they_belong_to() {
+    let (app, mut world) = organisation();
+    world.settings_mut().visitors.push(Visitor::new("W2", "Ada", Rights::Admin).of(&["T2"]));
+    let asked = asking_for(&app, "admin");
+    let mut by = |consent: Consent| world.consent(at(0), &asked, &consent).map(|_| ());
+    assert_eq!(by(Consent::workspace("T2").by("W2")), Ok(()));
+    assert_eq!(by(Consent::workspace("T1").by("W2")), Err("not_offered"));
+    assert_eq!(by(Consent::workspace("T9")), Err("not_offered"));
+    assert_eq!(by(Consent::workspace("T1").by("W9")), Err("not_offered"));
+}
+
+#[test]
+fn an_app_that_is_not_distributed_stays_on_its_own_workspace() {
+    let app = App { distribution: Distribution::Home("T1".to_owned()), ..App::organisation(BACK) };
+    let mut world = world_of(&app);
+    let asked = asking_for(&app, "admin");
+    let elsewhere = Err("invalid_team_for_non_distributed_app".to_owned());
+    let mut to = |asked: &str, consent| world.consent(at(0), asked, &consent).map(|_| ()).map_err(str::to_owned);
+    assert_eq!(to(&asked, Consent::workspace("T1")), Ok(()));
+    assert_eq!(to(&asked, Consent::workspace("T2")), elsewhere);
+    assert_eq!(to(&asked, Consent::organisation()), elsewhere);
+    assert_eq!(to(&format!("{asked}&team=T2"), Consent::workspace("T1")), elsewhere);
+}
+
+#[test]
+fn only_scopes_marked_optional_can_be_deselected() {
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organisation(BACK) };
+    let mut world = world_of(&app);
+    let answer = Consent::organisation().without("admin");
+    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &answer);
+    assert_eq!(given["authed_user"]["scope"], "auditlogs:read");
+    let answer = Consent::organisation().without("auditlogs:read");
+    assert_eq!(world.consent(at(0), &asking_for(&app, "auditlogs:read"), &answer), Err("not_offered"));
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation().without("admin"));
+    assert_eq!(refused(&mut world, 0, &exchanging(&app, &code_of(&back.expect("a redirect")))), "no_scopes");
+}

@@ -1,0 +1,272 @@
+use slacktrail_simulator::oauth::{App, Consent, TokenKind, Visitor};
+use slacktrail_simulator::tenant::{Install, Rights};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Method, Outcome, Request, Settings, World};
+
+use crate::install::{
+    BACK, access, asking_for, calling, code_of, exchanging, install, organisation, owner_becomes, parameter, text,
+};
+use crate::walk::{at, audit_world, error, json, reply};
+
+fn refused(world: &mut World, now: i64, request: &Request) -> String {
+    error(world, now, request).1
+}
+
+#[test]
+fn without_apps_nobody_comes_to_the_consent_page() {
+    let mut world = World::new(Settings::default());
+    assert_eq!(
+        world.consent(at(0), "client_id=1&user_scope=admin", &Consent::organisation()),
+        Err("invalid_client_id")
+    );
+    assert_eq!(refused(&mut world, 0, &Request::post("oauth.v2.access").with("code", "x")), "invalid_client_id");
+}
+
+#[test]
+fn an_install_on_the_organisation_gives_a_user_token_that_reads_audit_logs() {
+    let (app, mut world) = organisation();
+    let back = world.consent(at(0), &asking_for(&app, "auditlogs:read,admin"), &Consent::organisation());
+    let back = back.expect("a redirect");
+    assert!(back.starts_with("https://collector.example/callback?code="), "{back}");
+    assert_eq!(parameter(&back, "state").as_deref(), Some("s+1"));
+    let given = json(&mut world, 1, &exchanging(&app, &code_of(&back)));
+    let token = text(&given, "/authed_user/access_token").to_owned();
+    let expected = serde_json::json!({
+        "ok": true,
+        "app_id": "A0ORGANISED",
+        "authed_user": {
+            "id": "W0OWNER", "scope": "auditlogs:read,admin", "access_token": token, "token_type": "user"
+        },
+        "team": null,
+        "enterprise": {"id": "E1", "name": "Organisation E1"},
+        "is_enterprise_install": true,
+    });
+    assert_eq!(given, expected);
+    assert!(token.starts_with("xoxp-"));
+    assert_eq!(reply(&mut world, 2, &Request::for_log(Log::Audit).bearer(&token)).status, 200);
+    assert_eq!(json(&mut world, 2, &Request::for_log(Log::Access).bearer(&token))["ok"], true);
+}
+
+#[test]
+fn bot_scopes_that_are_asked_for_give_a_bot_token_at_the_top_level() {
+    let (app, mut world) = organisation();
+    let asked = format!("{}&scope=team:read", asking_for(&app, "auditlogs:read"));
+    let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
+    let given = json(&mut world, 0, &exchanging(&app, &code_of(&back)));
+    assert!(text(&given, "/access_token").starts_with("xoxb-"));
+    assert_eq!((&given["token_type"], &given["scope"]), (&"bot".into(), &"team:read".into()));
+    assert_eq!(given["bot_user_id"], "U0BOTORGANISED");
+    assert!(text(&given, "/authed_user/access_token").starts_with("xoxp-"));
+    let bot = text(&given, "/access_token");
+    assert_eq!(refused(&mut world, 0, &calling("team.accessLogs", bot)), "not_allowed_token_type");
+    assert_eq!(reply(&mut world, 0, &Request::for_log(Log::Audit).bearer(bot)).status, 401);
+    let who = json(&mut world, 0, &calling("auth.test", bot));
+    assert_eq!((&who["user_id"], &who["bot_id"]), (&"U0BOTORGANISED".into(), &"B0BOTORGANISED".into()));
+
+    let alone = format!("client_id={}&scope=team:read", app.client_id);
+    let back = world.consent(at(0), &alone, &Consent::organisation()).expect("a redirect");
+    let given = json(&mut world, 0, &access(&app).with("code", code_of(&back)));
+    assert_eq!(given["authed_user"], serde_json::json!({"id": "W0OWNER"}));
+}
+
+#[test]
+fn an_install_on_a_workspace_of_the_organisation_names_both_and_reads_no_audit_logs() {
+    let (app, mut world) = organisation();
+    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::workspace("T2"));
+    assert_eq!(given["team"], serde_json::json!({"id": "T2", "name": "Workspace T2"}));
+    assert_eq!(given["enterprise"]["id"], "E1");
+    assert_eq!(given["is_enterprise_install"], false);
+    let asked = Request::for_log(Log::Audit).bearer(text(&given, "/authed_user/access_token"));
+    assert_eq!(error(&mut world, 0, &asked), (403, "team_not_authorized".to_owned()));
+}
+
+#[test]
+fn a_workspace_of_its_own_has_no_enterprise() {
+    let app = App::workspace(BACK, "T1");
+    let mut world = World::new(Settings { apps: vec![app.clone()], ..Settings::workspace() });
+    assert_eq!(
+        world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()),
+        Err("invalid_team_for_non_distributed_app")
+    );
+    let given = install(&mut world, 0, &app, "admin", &Consent::workspace("T1"));
+    assert_eq!((&given["team"]["id"], &given["enterprise"]), (&"T1".into(), &serde_json::Value::Null));
+    assert_eq!(given["is_enterprise_install"], false);
+    let token = text(&given, "/authed_user/access_token");
+    assert_eq!(json(&mut world, 0, &Request::for_log(Log::Access).bearer(token))["ok"], true);
+}
+
+#[test]
+fn auth_test_tells_the_place_the_person_and_the_app_of_an_issued_token() {
+    let (app, mut world) = organisation();
+    let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
+    let who = json(&mut world, 0, &calling("auth.test", text(&given, "/authed_user/access_token")));
+    let told = ["team_id", "team", "user_id", "user", "app_id", "app_name"].map(|name| text(&who, &format!("/{name}")));
+    assert_eq!(told, ["E1", "Organisation E1", "W0OWNER", "Olga Owner", "A0ORGANISED", "slacktrail"]);
+    assert_eq!(who["is_enterprise_install"], true);
+    assert!(who.get("expires_in").is_none());
+}
+
+#[test]
+fn a_code_lives_ten_minutes_and_is_good_for_one_exchange() {
+    let (app, mut world) = organisation();
+    let mut code = || code_of(&world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("ok"));
+    let (first, second) = (code(), code());
+    assert_ne!(first, second);
+    assert_eq!(refused(&mut world, 600, &exchanging(&app, &first)), "invalid_code");
+    assert_eq!(json(&mut world, 599, &exchanging(&app, &second))["ok"], true);
+    assert_eq!(refused(&mut world, 599, &exchanging(&app, &second)), "invalid_code");
+    world.settings_mut().oauth.used_code_error = "code_already_used";
+    assert_eq!(refused(&mut world, 599, &exchanging(&app, &second)), "code_already_used");
+    assert_eq!(refused(&mut world, 599, &exchanging(&app, "nonsense")), "invalid_code");
+    assert_eq!(refused(&mut world, 599, &access(&app)), "invalid_code");
+}
+
+#[test]
+fn a_code_belongs_to_one_app() {
+    let (app, mut world) = organisation();
+    let other = App::workspace(BACK, "T1");
+    world.settings_mut().apps.push(other.clone());
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    assert_eq!(refused(&mut world, 0, &exchanging(&other, &code_of(&back))), "invalid_code");
+    assert_eq!(json(&mut world, 0, &exchanging(&app, &code_of(&back)))["ok"], true);
+}
+
+#[test]
+fn a_redirect_uri_that_was_sent_before_must_be_sent_again() {
+    let (app, mut world) = organisation();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let without = access(&app).with("code", code_of(&back));
+    assert_eq!(refused(&mut world, 0, &without), "bad_redirect_uri");
+    assert_eq!(refused(&mut world, 0, &without.clone().with("redirect_uri", format!("{BACK}/"))), "bad_redirect_uri");
+    assert_eq!(json(&mut world, 0, &without.with("redirect_uri", BACK))["ok"], true);
+
+    let unsent = format!("client_id={}&user_scope=admin", app.client_id);
+    let back = world.consent(at(0), &unsent, &Consent::organisation()).expect("a redirect");
+    let other = access(&app).with("code", code_of(&back)).with("redirect_uri", "https://other.example");
+    assert_eq!(refused(&mut world, 0, &other), "bad_redirect_uri");
+    assert_eq!(json(&mut world, 0, &access(&app).with("code", code_of(&back)))["ok"], true);
+}
+
+#[test]
+fn the_client_says_who_it_is_by_basic_or_by_fields() {
+    let (app, mut world) = organisation();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let plain = Request::post("oauth.v2.access").with("code", code_of(&back)).with("redirect_uri", BACK);
+    let id = plain.clone().with("client_id", &app.client_id);
+    assert_eq!(refused(&mut world, 0, &plain), "invalid_client_id");
+    assert_eq!(refused(&mut world, 0, &plain.clone().basic("1.2", &app.client_secret)), "invalid_client_id");
+    assert_eq!(refused(&mut world, 0, &plain.clone().basic(&app.client_id, "x")), "bad_client_secret");
+    assert_eq!(refused(&mut world, 0, &id), "bad_client_secret");
+    assert_eq!(json(&mut world, 0, &id.with("client_secret", &app.client_secret))["ok"], true);
+}
+
+#[test]
+fn an_exchange_is_a_post_of_a_known_grant_type_without_pkce() {
+    let (app, mut world) = organisation();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let request = exchanging(&app, &code_of(&back));
+    assert_eq!(refused(&mut world, 0, &request.clone().with("grant_type", "password")), "invalid_grant_type");
+    assert_eq!(refused(&mut world, 0, &request.clone().with("code_verifier", "x")), "pkce_not_allowed");
+    let got = Request { method: Method::Get, ..request.clone() };
+    assert_eq!(refused(&mut world, 0, &got), "invalid_arguments");
+    assert_eq!(json(&mut world, 0, &request.with("grant_type", "authorization_code"))["ok"], true);
+}
+
+#[test]
+fn scopes_add_up_over_repeated_installs_and_the_token_stays() {
+    let (app, mut world) = organisation();
+    let first = install(&mut world, 0, &app, "admin", &Consent::organisation());
+    let second = install(&mut world, 60, &app, "auditlogs:read", &Consent::organisation());
+    assert_eq!(second["authed_user"]["scope"], "admin,auditlogs:read");
+    assert_eq!(first["authed_user"]["access_token"], second["authed_user"]["access_token"]);
+    let token = text(&first, "/authed_user/access_token");
+    assert_eq!(reply(&mut world, 61, &Request::for_log(Log::Audit).bearer(token)).status, 200);
+
+    world.settings_mut().oauth.reinstall_same_token = false;
+    let third = install(&mut world, 120, &app, "admin", &Consent::organisation());
+    assert_ne!(first["authed_user"]["access_token"], third["authed_user"]["access_token"]);
+    assert_eq!(world.live_tokens(at(120)).len(), 2);
+}
+
+#[test]
+fn scopes_of_one_person_or_place_are_not_anothers() {
+    let (app, mut world) = organisation();
+    world.settings_mut().visitors.push(Visitor::new("W2", "Ada", Rights::Admin));
+    let scope = |given: &serde_json::Value| given["authed_user"]["scope"].as_str().expect("scopes").to_owned();
+    install(&mut world, 0, &app, "auditlogs:read", &Consent::workspace("T1"));
+    assert_eq!(scope(&install(&mut world, 0, &app, "admin", &Consent::workspace("T2"))), "admin");
+    assert_eq!(scope(&install(&mut world, 0, &app, "admin", &Consent::workspace("T1").by("W2"))), "admin");
+    assert_eq!(world.grants().len(), 3);
+    let places: Vec<_> = world.live_tokens(at(0)).into_iter().map(|live| (live.user, live.token.install)).collect();
+    let workspace = |id: &str| Install::Workspace(id.to_owned());
+    let person = |id: &str| id.to_owned();
+    let expected = [(person("W0OWNER"), "T1"), (person("W0OWNER"), "T2"), (person("W2"), "T1")];
+    assert_eq!(places, expected.map(|(user, place)| (user, workspace(place))));
+}
+
+#[test]
+fn a_token_is_worth_what_its_person_is_now() {
+    let (app, mut world) = organisation();
+    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organisation());
+    let token = text(&given, "/authed_user/access_token");
+    let audit = Request::for_log(Log::Audit).bearer(token);
+    owner_becomes(&mut world, Rights::Admin);
+    assert_eq!(error(&mut world, 0, &audit), (403, "user_not_authorized".to_owned()));
+    owner_becomes(&mut world, Rights::Member);
+    assert_eq!(refused(&mut world, 0, &Request::for_log(Log::Access).bearer(token)), "no_permission");
+    owner_becomes(&mut world, Rights::Owner);
+    assert_eq!(reply(&mut world, 0, &audit).status, 200);
+}
+
+#[test]
+fn an_app_of_the_organisation_cannot_be_installed_on_a_workspace_too() {
+    let (app, mut world) = organisation();
+    install(&mut world, 0, &app, "admin", &Consent::organisation());
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::workspace("T1")).expect("a redirect");
+    let request = exchanging(&app, &code_of(&back));
+    assert_eq!(refused(&mut world, 0, &request), "cannot_install_an_org_installed_app");
+}
+
+#[test]
+fn tokens_of_the_settings_work_beside_issued_ones() {
+    let app = App::organisation(BACK);
+    let mut world = audit_world(Settings { apps: vec![app.clone()], ..Settings::organisation() }, &[(1, "a")]);
+    let given = install(&mut world, 2, &app, "auditlogs:read", &Consent::organisation());
+    for token in [slacktrail_simulator::settings::ORGANISATION_TOKEN, text(&given, "/authed_user/access_token")] {
+        assert_eq!(json(&mut world, 3, &Request::for_log(Log::Audit).bearer(token))["entries"][0]["id"], "a");
+    }
+    let live = world.live_tokens(at(3));
+    assert_eq!((live.len(), live[0].kind, live[0].client_id.as_str()), (1, TokenKind::User, app.client_id.as_str()));
+}
+
+#[test]
+fn a_lost_reply_has_used_the_code_up_and_a_refused_call_has_not() {
+    let (app, mut world) = organisation();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let request = exchanging(&app, &code_of(&back));
+    let on = || Calling::path("oauth.v2.access");
+    world.fault(Fault::next(on(), FaultKind::Hangup));
+    world.fault(Fault::nth(2, on(), FaultKind::Status(500, String::new())));
+    world.fault(Fault::nth(3, on(), FaultKind::throttled("7")));
+    world.fault(Fault::nth(4, on(), FaultKind::not_ok("fatal_error")));
+    world.fault(Fault::nth(5, on(), FaultKind::HangupAfter));
+    assert_eq!(world.answer(at(1), &request), Outcome::Hangup);
+    assert_eq!(reply(&mut world, 2, &request).status, 500);
+    assert_eq!(reply(&mut world, 3, &request).header("Retry-After"), Some("7"));
+    assert_eq!(refused(&mut world, 4, &request), "fatal_error");
+    assert!(world.live_tokens(at(4)).is_empty());
+    assert_eq!(world.answer(at(5), &request), Outcome::Hangup);
+    assert_eq!(world.live_tokens(at(5)).len(), 1);
+    assert_eq!(refused(&mut world, 6, &request), "invalid_code");
+    assert_eq!(world.calls().of("oauth.v2.access"), 6);
+}
+
+#[test]
+fn a_world_with_the_same_seed_makes_the_same_tokens() {
+    let token = |seed| {
+        let app = App::organisation(BACK);
+        let mut world = World::new(Settings { seed, apps: vec![app.clone()], ..Settings::organisation() });
+        text(&install(&mut world, 0, &app, "admin", &Consent::organisation()), "/authed_user/access_token").to_owned()
+    };
+    assert_eq!(token(7), token(7));
+    assert_ne!(token(7), token(8));
+}

@@ -1,0 +1,142 @@
+use slacktrail_simulator::oauth::{App, Consent, Visitor};
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::tenant::{Install, Rights};
+use slacktrail_simulator::{Family, Log, Request, Settings, World};
+
+use crate::install::{
+    BACK, asking_for, calling, code_of, exchanging, install, organisation, owner_becomes, refreshing, rotating, text,
+};
+use crate::walk::{at, error, json, reply};
+
+/// Installs with a bot too and gives both access tokens: the person's and the bot's.
+fn install_both(world: &mut World, app: &App) -> (String, String) {
+    let asked = format!("{}&scope=team:read", asking_for(app, "auditlogs:read,admin"));
+    let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
+    let given = json(world, 0, &exchanging(app, &code_of(&back)));
+    (text(&given, "/authed_user/access_token").to_owned(), text(&given, "/access_token").to_owned())
+}
+
+fn state(world: &mut World, now: i64, token: &str) -> String {
+    let who = json(world, now, &calling("auth.test", token));
+    who["error"].as_str().unwrap_or("ok").to_owned()
+}
+
+fn uninstalling(app: &App, token: &str) -> Request {
+    let request = calling("apps.uninstall", token);
+    request.with("client_id", &app.client_id).with("client_secret", &app.client_secret)
+}
+
+#[test]
+fn a_revoked_token_is_over_for_both_families() {
+    let (app, mut world) = organisation();
+    let (token, bot) = install_both(&mut world, &app);
+    let revoke = Request::get(Family::Web, "auth.revoke").bearer(&token);
+    assert_eq!(json(&mut world, 1, &revoke), serde_json::json!({"ok": true, "revoked": true}));
+    assert_eq!(state(&mut world, 2, &token), "token_revoked");
+    let audit = reply(&mut world, 2, &Request::for_log(Log::Audit).bearer(&token));
+    assert_eq!((audit.status, audit.body.len()), (401, 0));
+    assert_eq!(error(&mut world, 2, &revoke).1, "token_revoked");
+    assert_eq!(state(&mut world, 2, &bot), "ok");
+}
+
+#[test]
+fn a_dry_run_revokes_nothing() {
+    let (app, mut world) = organisation();
+    let (token, _) = install_both(&mut world, &app);
+    let body = json(&mut world, 1, &calling("auth.revoke", &token).with("test", 1));
+    assert_eq!(body, serde_json::json!({"ok": true, "revoked": false}));
+    assert_eq!(state(&mut world, 2, &token), "ok");
+}
+
+#[test]
+fn without_rotation_the_authorisation_ends_and_scopes_begin_anew() {
+    let (app, mut world) = organisation();
+    let before = install(&mut world, 0, &app, "auditlogs:read", &Consent::organisation());
+    let token = text(&before, "/authed_user/access_token");
+    json(&mut world, 1, &calling("auth.revoke", token));
+    assert_eq!(world.grants()[0].ended, Some(at(1)));
+    let after = install(&mut world, 2, &app, "admin", &Consent::organisation());
+    assert_eq!(after["authed_user"]["scope"], "admin");
+    assert_ne!(text(&after, "/authed_user/access_token"), token);
+}
+
+#[test]
+fn with_rotation_only_that_token_ends() {
+    let (app, mut world) = rotating();
+    let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
+    let first = text(&given, "/authed_user/access_token");
+    let refresh_token = text(&given, "/authed_user/refresh_token");
+    let second = json(&mut world, 10, &refreshing(&app, refresh_token));
+    json(&mut world, 20, &calling("auth.revoke", first));
+    assert_eq!(state(&mut world, 21, first), "token_revoked");
+    assert_eq!(state(&mut world, 21, text(&second, "/access_token")), "ok");
+    assert_eq!(json(&mut world, 22, &refreshing(&app, text(&second, "/refresh_token")))["ok"], true);
+    assert_eq!(world.live_tokens(at(22)).len(), 2, "the revoked one does not count");
+}
+
+#[test]
+fn a_token_of_the_settings_can_be_revoked_and_restored() {
+    let mut world = World::new(Settings::default());
+    json(&mut world, 0, &calling("auth.revoke", ORGANISATION_TOKEN));
+    assert_eq!(state(&mut world, 0, ORGANISATION_TOKEN), "token_revoked");
+    world.restore(ORGANISATION_TOKEN);
+    assert_eq!(state(&mut world, 0, ORGANISATION_TOKEN), "ok");
+    assert_eq!(error(&mut world, 0, &Request::post("auth.revoke")).1, "not_authed");
+}
+
+#[test]
+fn an_issued_token_can_be_withdrawn_like_any_other() {
+    let (app, mut world) = organisation();
+    let (token, bot) = install_both(&mut world, &app);
+    world.revoke(&token);
+    world.withdraw(&bot, "account_inactive");
+    assert_eq!(
+        (state(&mut world, 0, &token), state(&mut world, 0, &bot)),
+        ("token_revoked".into(), "account_inactive".into())
+    );
+    assert!(world.live_tokens(at(0)).is_empty());
+    world.restore(&token);
+    assert_eq!(state(&mut world, 0, &token), "ok");
+}
+
+#[test]
+fn uninstalling_ends_every_token_of_the_app_at_that_place() {
+    let (app, mut world) = organisation();
+    world.settings_mut().visitors.push(Visitor::new("W2", "Ada", Rights::Owner));
+    let (token, bot) = install_both(&mut world, &app);
+    let other = install(&mut world, 0, &app, "admin", &Consent::organisation().by("W2"));
+    assert_eq!(json(&mut world, 1, &uninstalling(&app, &token)), serde_json::json!({"ok": true}));
+    assert_eq!(state(&mut world, 1, &token), "token_revoked");
+    assert_eq!(state(&mut world, 1, &bot), "account_inactive");
+    assert_eq!(state(&mut world, 1, text(&other, "/authed_user/access_token")), "token_revoked");
+    assert!(world.live_tokens(at(1)).is_empty());
+}
+
+#[test]
+fn uninstalling_takes_the_apps_own_secret_and_an_admin() {
+    let (app, mut world) = organisation();
+    let stranger = App::workspace(BACK, "T1");
+    world.settings_mut().apps.push(stranger.clone());
+    let (token, _) = install_both(&mut world, &app);
+    let refused = |world: &mut World, request: Request| error(world, 0, &request).1;
+    assert_eq!(refused(&mut world, uninstalling(&stranger, &token)), "client_id_token_mismatch");
+    assert_eq!(refused(&mut world, uninstalling(&app, ORGANISATION_TOKEN)), "client_id_token_mismatch");
+    let guessed = App { client_secret: "x".to_owned(), ..app.clone() };
+    assert_eq!(refused(&mut world, uninstalling(&guessed, &token)), "bad_client_secret");
+    assert_eq!(refused(&mut world, calling("apps.uninstall", &token)), "invalid_client_id");
+    owner_becomes(&mut world, Rights::Member);
+    assert_eq!(refused(&mut world, uninstalling(&app, &token)), "no_permission");
+    assert_eq!(state(&mut world, 0, &token), "ok");
+}
+
+#[test]
+fn an_administrator_who_removes_the_app_ends_its_refresh_tokens_too() {
+    let (app, mut world) = rotating();
+    let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
+    world.uninstall(at(1), &app.client_id, &Install::Workspace("T1".to_owned()));
+    assert_eq!(world.live_tokens(at(1)).len(), 1, "another place");
+    world.uninstall(at(1), &app.client_id, &Install::Organisation);
+    assert_eq!(state(&mut world, 1, text(&given, "/authed_user/access_token")), "token_revoked");
+    let refresh = refreshing(&app, text(&given, "/authed_user/refresh_token"));
+    assert_eq!(error(&mut world, 1, &refresh).1, "invalid_refresh_token");
+}

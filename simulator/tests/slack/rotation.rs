@@ -1,0 +1,219 @@
+use serde_json::Value;
+use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Outcome, Request, World};
+
+use crate::install::{
+    access, asking_for, calling, code_of, exchanging, install, organisation, refreshing, rotating, text,
+};
+use crate::walk::{at, error, json, reply};
+
+const LIFE: i64 = 43_200;
+
+/// An installed app with rotation, with its first access and refresh token.
+fn installed() -> (App, World, String, String) {
+    let (app, mut world) = rotating();
+    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organisation());
+    let pair = ["access_token", "refresh_token"].map(|name| text(&given, &format!("/authed_user/{name}")).to_owned());
+    let [access_token, refresh_token] = pair;
+    (app, world, access_token, refresh_token)
+}
+
+fn refresh(world: &mut World, now: i64, app: &App, refresh_token: &str) -> (String, String) {
+    let given = json(world, now, &refreshing(app, refresh_token));
+    (text(&given, "/access_token").to_owned(), text(&given, "/refresh_token").to_owned())
+}
+
+fn refused(world: &mut World, now: i64, app: &App, refresh_token: &str) -> String {
+    error(world, now, &refreshing(app, refresh_token)).1
+}
+
+/// What `auth.test` answers to a token: `ok`, or the code.
+fn state(world: &mut World, now: i64, token: &str) -> String {
+    let who = json(world, now, &calling("auth.test", token));
+    who["error"].as_str().unwrap_or("ok").to_owned()
+}
+
+fn live(world: &World, now: i64) -> Vec<String> {
+    world.live_tokens(at(now)).into_iter().map(|live| live.token.text).collect()
+}
+
+#[test]
+fn tokens_that_rotate_have_their_own_prefixes_and_twelve_hours() {
+    let (app, mut world) = rotating();
+    let asked = format!("{}&scope=team:read", asking_for(&app, "admin"));
+    let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
+    let given = json(&mut world, 0, &exchanging(&app, &code_of(&back)));
+    assert!(text(&given, "/authed_user/access_token").starts_with("xoxe.xoxp-1-"));
+    assert!(text(&given, "/access_token").starts_with("xoxe.xoxb-1-"));
+    for refresh_token in ["/authed_user/refresh_token", "/refresh_token"] {
+        assert!(text(&given, refresh_token).starts_with("xoxe-1-"));
+    }
+    assert_eq!((&given["expires_in"], &given["authed_user"]["expires_in"]), (&LIFE.into(), &LIFE.into()));
+}
+
+#[test]
+fn an_access_token_works_until_its_expiry_and_not_at_it() {
+    let (_, mut world, token, _) = installed();
+    let audit = Request::for_log(Log::Audit).bearer(&token);
+    assert_eq!(json(&mut world, 60, &calling("auth.test", &token))["expires_in"], LIFE - 60);
+    assert_eq!(state(&mut world, LIFE - 1, &token), "ok");
+    assert_eq!(reply(&mut world, LIFE - 1, &audit).status, 200);
+    assert_eq!(state(&mut world, LIFE, &token), "token_expired");
+    let unauthorized = reply(&mut world, LIFE, &audit);
+    assert_eq!((unauthorized.status, unauthorized.body.len()), (401, 0));
+    assert!(live(&world, LIFE).is_empty());
+}
+
+#[test]
+fn a_refreshed_user_token_stands_at_the_top_level() {
+    let (app, mut world, old, refresh_token) = installed();
+    let given = json(&mut world, 100, &refreshing(&app, &refresh_token));
+    let expected = serde_json::json!({
+        "ok": true,
+        "app_id": "A0ORGANISED",
+        "access_token": given["access_token"],
+        "token_type": "user",
+        "expires_in": LIFE,
+        "refresh_token": given["refresh_token"],
+        "scope": "auditlogs:read,admin",
+        "user_id": "W0OWNER",
+        "team": null,
+        "enterprise": {"id": "E1", "name": "Organisation E1"},
+        "is_enterprise_install": true,
+    });
+    assert_eq!(given, expected);
+    let new = text(&given, "/access_token");
+    assert!(new.starts_with("xoxe.xoxp-1-") && new != old);
+    assert_eq!(reply(&mut world, 101, &Request::for_log(Log::Audit).bearer(new)).status, 200);
+    assert_eq!(live(&world, 101), [old.as_str(), new], "the old one lives on until its own expiry");
+    assert_eq!(live(&world, LIFE), [new]);
+}
+
+#[test]
+fn a_refreshed_bot_token_says_that_it_is_one() {
+    let (app, mut world) = rotating();
+    let asked = format!("{}&scope=team:read", asking_for(&app, "admin"));
+    let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
+    let given = json(&mut world, 0, &exchanging(&app, &code_of(&back)));
+    let given = json(&mut world, 1, &refreshing(&app, text(&given, "/refresh_token")));
+    assert_eq!((&given["token_type"], &given["bot_user_id"]), (&"bot".into(), &"U0BOTORGANISED".into()));
+    assert_eq!((&given["scope"], given.get("user_id")), (&"team:read".into(), None));
+}
+
+#[test]
+fn a_third_access_token_ends_the_oldest() {
+    let (app, mut world, first, refresh_token) = installed();
+    let (second, refresh_token) = refresh(&mut world, 1_000, &app, &refresh_token);
+    let (third, _) = refresh(&mut world, 2_000, &app, &refresh_token);
+    assert_eq!(live(&world, 2_000), [second.clone(), third.clone()]);
+    assert_eq!(state(&mut world, 2_000, &first), "token_revoked");
+    assert_eq!(state(&mut world, 2_000, &second), "ok");
+    assert_eq!(state(&mut world, 2_000, &third), "ok");
+}
+
+#[test]
+fn a_refresh_token_used_again_in_its_grace_period_gives_the_same_pair() {
+    let (app, mut world, _, refresh_token) = installed();
+    let first = refresh(&mut world, 1_000, &app, &refresh_token);
+    let again = json(&mut world, 1_119, &refreshing(&app, &refresh_token));
+    assert_eq!((text(&again, "/access_token"), text(&again, "/refresh_token")), (&*first.0, &*first.1));
+    assert_eq!(again["expires_in"], LIFE - 119);
+    assert_eq!(refused(&mut world, 1_120, &app, &refresh_token), "invalid_refresh_token");
+    assert_eq!(world.refreshes_with(&refresh_token), 2);
+    let graces: Vec<bool> = world.refreshes().iter().map(|refresh| refresh.in_grace).collect();
+    assert_eq!(graces, [false, true]);
+    assert_eq!(live(&world, 1_120).len(), 2, "nothing was made anew");
+}
+
+#[test]
+fn a_refresh_token_used_again_in_its_grace_period_can_give_a_new_pair() {
+    let (app, mut world, first, refresh_token) = installed();
+    world.settings_mut().oauth.grace_reuse = GraceReuse::NewPair;
+    let second = refresh(&mut world, 1_000, &app, &refresh_token);
+    let third = refresh(&mut world, 1_060, &app, &refresh_token);
+    assert_ne!(second, third);
+    assert_eq!(live(&world, 1_060), [second.0, third.0]);
+    assert_eq!(state(&mut world, 1_060, &first), "token_revoked");
+    assert_eq!(
+        refused(&mut world, 1_120, &app, &refresh_token),
+        "invalid_refresh_token",
+        "grace is from the first use"
+    );
+    refresh(&mut world, 1_120, &app, &second.1);
+    refresh(&mut world, 1_120, &app, &third.1);
+}
+
+#[test]
+fn without_a_grace_period_a_refresh_token_is_good_for_one_use() {
+    let (app, mut world, _, refresh_token) = installed();
+    world.settings_mut().oauth.refresh_grace = jiff::SignedDuration::ZERO;
+    refresh(&mut world, 1_000, &app, &refresh_token);
+    assert_eq!(refused(&mut world, 1_000, &app, &refresh_token), "invalid_refresh_token");
+    assert_eq!(world.refreshes_with(&refresh_token), 1);
+}
+
+#[test]
+fn a_late_refresh_is_fine() {
+    let (app, mut world, _, refresh_token) = installed();
+    let month = 30 * 24 * 3_600;
+    let (token, _) = refresh(&mut world, month, &app, &refresh_token);
+    assert_eq!(live(&world, month), [token]);
+}
+
+#[test]
+fn a_refresh_whose_reply_is_lost_can_be_repeated_only_in_its_grace_period() {
+    let (app, mut world, _, refresh_token) = installed();
+    world.fault(Fault::next(Calling::path("oauth.v2.access"), FaultKind::HangupAfter));
+    assert_eq!(world.answer(at(1_000), &refreshing(&app, &refresh_token)), Outcome::Hangup);
+    assert_eq!(world.refreshes().len(), 1);
+    let mut late = world.clone();
+    let (token, _) = refresh(&mut world, 1_010, &app, &refresh_token);
+    assert_eq!(world.refreshes()[0].access_token, token);
+    assert_eq!(refused(&mut late, 1_200, &app, &refresh_token), "invalid_refresh_token");
+}
+
+#[test]
+fn a_refresh_that_fails_before_it_takes_effect_leaves_the_token_as_it_was() {
+    let (app, mut world, _, refresh_token) = installed();
+    let on = || Calling::path("oauth.v2.access");
+    world.fault(Fault::next(on(), FaultKind::Hangup));
+    world.fault(Fault::nth(2, on(), FaultKind::Status(503, String::new())));
+    assert_eq!(world.answer(at(1_000), &refreshing(&app, &refresh_token)), Outcome::Hangup);
+    assert_eq!(reply(&mut world, 1_001, &refreshing(&app, &refresh_token)).status, 503);
+    assert!(world.refreshes().is_empty());
+    refresh(&mut world, 9_000, &app, &refresh_token);
+    assert_eq!(world.refreshes_with(&refresh_token), 1);
+}
+
+#[test]
+fn a_refresh_token_belongs_to_its_app_and_is_no_access_token() {
+    let (app, mut world, access_token, refresh_token) = installed();
+    let other = App { client_id: "3.3".to_owned(), ..app.clone() };
+    world.settings_mut().apps.push(other.clone());
+    assert_eq!(refused(&mut world, 1, &other, &refresh_token), "invalid_refresh_token");
+    assert_eq!(refused(&mut world, 1, &app, &access_token), "invalid_refresh_token");
+    assert_eq!(refused(&mut world, 1, &app, "xoxe-1-x"), "invalid_refresh_token");
+    assert_eq!(error(&mut world, 1, &access(&app).with("grant_type", "refresh_token")).1, "invalid_refresh_token");
+    assert_eq!(state(&mut world, 1, &refresh_token), "invalid_auth");
+}
+
+#[test]
+fn an_app_without_rotation_has_nothing_to_refresh() {
+    let (app, mut world) = organisation();
+    let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
+    assert_eq!((given["authed_user"].get("refresh_token"), given["authed_user"].get("expires_in")), (None, None));
+    let token = text(&given, "/authed_user/access_token");
+    assert_eq!(refused(&mut world, 0, &app, token), "invalid_refresh_token");
+    assert_eq!(state(&mut world, 400 * 24 * 3_600, token), "ok");
+}
+
+#[test]
+fn a_reinstall_makes_a_new_pair_and_supersedes_the_refresh_token_before() {
+    let (app, mut world, first, refresh_token) = installed();
+    let given: Value = install(&mut world, 1_000, &app, "admin", &Consent::organisation());
+    let second = text(&given, "/authed_user/access_token").to_owned();
+    assert_eq!(given["authed_user"]["scope"], "auditlogs:read,admin");
+    assert_eq!(live(&world, 1_000), [first, second]);
+    assert_eq!(refused(&mut world, 1_120, &app, &refresh_token), "invalid_refresh_token");
+    refresh(&mut world, 1_120, &app, text(&given, "/authed_user/refresh_token"));
+}
