@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use slacktrail_shared::aws::AwsEdges;
-use slacktrail_shared::ports::{DeploymentStore, TokenStore};
+use slacktrail_shared::credentials::{self, Grant};
+use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
 use slacktrail_shared::time::Second;
@@ -100,17 +101,11 @@ fn merge(asked: &Arguments, existing: Option<Source>, now: Second) -> Result<Sou
             ..Source { label: String::new(), logs: Vec::new(), ..existing }
         },
         None => match (&asked.name, plan) {
-            (Some(label), Some(plan)) => Source {
-                id: asked.id.clone(),
-                label: label.clone(),
-                plan,
-                logs: asked.logs.clone(),
-                since: since.map_or_else(|| Since::DEFAULT.resolve(now), Ok)?,
-                organisation: false,
-                gov: asked.gov,
-                paused: false,
-                connected_at: now,
-            },
+            (Some(label), Some(plan)) => {
+                let since = since.map_or_else(|| Since::DEFAULT.resolve(now), Ok)?;
+                let source = Source::new(asked.id.clone(), label, plan, since);
+                Source { logs: asked.logs.clone(), gov: asked.gov, connected_at: now, ..source }
+            }
             (label, plan) => return Err(incomplete(&asked.id, label.is_some(), plan.is_some())),
         },
     };
@@ -148,7 +143,8 @@ fn read_token() -> Result<Token, Failure> {
 
 /// Stores the token first: a source without its token would be refused at its first tick.
 async fn save(edges: &AwsEdges, source: &Source, token: &Token) -> Result<(), Failure> {
-    edges.tokens.save_token(&source.id, token).await?;
+    let grant = Grant { token: token.clone(), renewal: None };
+    credentials::update(&edges.credentials, &source.id, |known| Some(known.with_grant(grant.clone()))).await?;
     edges.deployment.save_source(source).await?;
     Ok(())
 }

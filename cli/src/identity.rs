@@ -1,7 +1,7 @@
 //! Whose token it is: what Slack's `auth.test` tells, and what follows for the logs that can be read.
 
 use serde::Deserialize;
-use slacktrail_shared::ports::Slack;
+use slacktrail_shared::ports::{Caller, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::{LogType, Source};
@@ -35,7 +35,7 @@ impl Identity {
         now: Second,
     ) -> Result<Identity, Trouble> {
         let request = Request::auth_test();
-        slack.call(source, &request, token).await?.json(&request, now)
+        slack.call(source, &request, Caller::User(token)).await?.json(&request, now)
     }
 
     /// Whether the token belongs to a whole organisation.

@@ -114,15 +114,9 @@ async fn prepare(asked: &Arguments, slack: &SlackHttp, token: &Token) -> Result<
 
 fn new_source(id: &SourceId, now: Second) -> Source {
     Source {
-        id: id.clone(),
-        label: id.to_string(),
-        plan: Plan::Business,
         logs: Vec::new(),
-        since: Since::DEFAULT.resolve(now).unwrap_or(now),
-        organisation: false,
-        gov: false,
-        paused: false,
         connected_at: now,
+        ..Source::new(id.clone(), id.to_string(), Plan::Business, Since::DEFAULT.resolve(now).unwrap_or(now))
     }
 }
 

@@ -133,15 +133,15 @@ mod tests {
     #[test]
     fn the_table_fits_80_columns_with_long_names() {
         let source = Source {
-            id: "x".repeat(64).parse().unwrap(),
-            label: "The Amalgamated Company of Companies, Incorporated".to_owned(),
-            plan: Plan::Enterprise,
-            logs: LogType::ALL.to_vec(),
-            since: Second::MARCH_2018,
             organisation: true,
             gov: true,
             paused: true,
-            connected_at: Second::MARCH_2018,
+            ..Source::new(
+                "x".repeat(64).parse().unwrap(),
+                "The Amalgamated Company of Companies, Incorporated",
+                Plan::Enterprise,
+                Second::MARCH_2018,
+            )
         };
         let table = table(&[Listing::of(&source)]);
         assert!(table.lines().all(|line| line.chars().count() <= terminal::COLUMNS), "{table}");

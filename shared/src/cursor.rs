@@ -56,6 +56,8 @@ pub enum GapKind {
     Backlog,
     /// A look for records that Slack showed late.
     Reread,
+    /// A time that somebody asked to have collected, whatever was collected of it before.
+    Backfill,
 }
 
 /// A stream's cursor.
@@ -145,6 +147,19 @@ impl Cursor {
         lasting
     }
 
+    /// Opens a gap for a time that somebody wants collected, which yields to everything else. Returns whether that is news: asking
+    /// again while it is under way changes nothing.
+    pub fn backfill(&mut self, log: LogType, oldest: Second, latest: Second, now: Second) -> bool {
+        let latest = latest.min(now);
+        let under_way = |gap: &Gap| gap.kind == GapKind::Backfill && gap.oldest == oldest && gap.latest <= latest;
+        if oldest > latest || self.gaps.iter().any(under_way) {
+            return false;
+        }
+        self.gaps.push(Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest, now, false) });
+        self.limit_gaps(log, now);
+        true
+    }
+
     /// An access gap filters by first appearance from the floor on; how far its walk goes is another thing.
     fn from(&self, log: LogType, oldest: Second) -> Second {
         if log == LogType::Access { self.floor } else { oldest }
@@ -163,7 +178,7 @@ impl Cursor {
         }
     }
 
-    /// The index of the gap whose turn it is: live work first, then the backlog, then re-reads, each newest first.
+    /// The index of the gap whose turn it is: live work first, then the backlog, re-reads, and backfills, each newest first.
     pub(crate) fn next_gap(&self) -> Option<usize> {
         (0..self.gaps.len()).min_by_key(|&index| (self.gaps[index].kind, std::cmp::Reverse(self.gaps[index].latest)))
     }

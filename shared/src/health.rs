@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::Source;
+use crate::source::{LogType, Source};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
 
@@ -25,6 +25,8 @@ pub enum State {
     Failing,
     /// Somebody has paused the source.
     Paused,
+    /// All is well, but for too long Slack has shown no record.
+    Silent,
 }
 
 impl State {
@@ -38,6 +40,7 @@ impl State {
             State::Reconfigure => "reconfigure",
             State::Failing => "failing",
             State::Paused => "paused",
+            State::Silent => "silent",
         }
     }
 }
@@ -71,9 +74,18 @@ const SLOW_RETRY_SECONDS: i64 = 900;
 
 impl Health {
     /// Takes in how a tick went. Returns whether anything changed that must be recorded.
-    pub(crate) fn note(&mut self, trouble: Option<&Trouble>, behind: bool, now: Second) -> bool {
+    pub(crate) fn note(
+        &mut self,
+        trouble: Option<&Trouble>,
+        behind: bool,
+        source: &Source,
+        log: LogType,
+        now: Second,
+    ) -> bool {
+        let silent_since = self.silent_since(source, log, now);
         let state = match trouble.map(|trouble| trouble.remedy) {
             None if behind => State::CatchingUp,
+            None if silent_since.is_some() => State::Silent,
             None => State::Ok,
             Some(Remedy::TryLater) if self.has_waited_too_long(now) => State::Failing,
             Some(Remedy::TryLater) => State::Waiting,
@@ -84,7 +96,10 @@ impl Health {
         if trouble.is_none() {
             self.last_success = Some(now);
         }
-        let code = trouble.map(|trouble| trouble.code.clone());
+        let code = match state {
+            State::Silent => Some("silence".to_owned()),
+            _ => trouble.map(|trouble| trouble.code.clone()),
+        };
         let changed = (state, &code) != (self.state, &self.code);
         if changed {
             // A trouble that merely became a lasting one is the same trouble, since the same time.
@@ -93,9 +108,19 @@ impl Health {
             }
             self.state = state;
             self.code = code;
-            self.remedy = trouble.map(|trouble| format!("{}; {}", trouble.message, trouble.hint));
+            self.remedy = match silent_since {
+                Some(since) if state == State::Silent => Some(silence(source, since)),
+                _ => trouble.map(|trouble| format!("{}; {}", trouble.message, trouble.hint)),
+            };
         }
         changed
+    }
+
+    /// Since when there has been no record, if that is longer than it may be.
+    fn silent_since(&self, source: &Source, log: LogType, now: Second) -> Option<Second> {
+        let may_last = source.silence_seconds.filter(|_| log.is_steady())?;
+        let since = self.last_record.map_or(source.connected_at, |record| record.max(source.connected_at));
+        (now.since(since) > may_last).then_some(since)
     }
 
     fn has_waited_too_long(&self, now: Second) -> bool {
@@ -119,22 +144,68 @@ impl Health {
     }
 }
 
+fn silence(source: &Source, since: Second) -> String {
+    let id = &source.id;
+    format!(
+        "Slack answers, and has shown no record since {since}; see in Slack whether people are at work, \
+         and if they are not, let the silence last longer: `slacktrail connect {id} --silence 72h`"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Plan;
+
+    fn second(seconds: i64) -> Second {
+        Second::new(seconds).unwrap()
+    }
+
+    fn source() -> Source {
+        Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(100))
+    }
+
+    #[test]
+    fn a_day_without_a_record_is_silence_but_not_of_integration_logs_nor_while_there_is_a_backlog() {
+        let mut health = Health { last_record: Some(second(500)), ..Health::default() };
+        let note = |health: &mut Health, log, behind, now| health.note(None, behind, &source(), log, second(now));
+        assert!(!note(&mut health, LogType::Audit, false, 500 + 86_400));
+        assert!(!note(&mut health, LogType::Integration, false, 501 + 86_400));
+        assert!(note(&mut health, LogType::Audit, false, 501 + 86_400));
+        assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silence")));
+        assert!(health.remedy.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
+        assert!(note(&mut health, LogType::Audit, true, 600 + 86_400));
+        assert_eq!(health.state, State::CatchingUp);
+        health.last_record = Some(second(86_900));
+        assert!(note(&mut health, LogType::Audit, false, 700 + 86_400));
+        assert_eq!((health.state, health.code.as_deref(), health.remedy.as_deref()), (State::Ok, None, None));
+    }
+
+    #[test]
+    fn silence_may_last_as_long_as_the_source_says() {
+        let noted = |source: Source| {
+            let mut health = Health::default();
+            health.note(None, false, &source, LogType::Access, second(100 + 100_000));
+            health.state
+        };
+        assert_eq!(noted(source()), State::Silent);
+        assert_eq!(noted(Source { silence_seconds: Some(200_000), ..source() }), State::Ok);
+        assert_eq!(noted(Source { silence_seconds: None, ..source() }), State::Ok);
+        assert_eq!(noted(Source { connected_at: second(90_000), ..source() }), State::Ok, "connected a moment ago");
+    }
 
     #[test]
     fn a_passing_trouble_that_stays_becomes_failing_and_success_clears_it() {
-        let second = |s| Second::new(s).unwrap();
         let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
+        let note = |health: &mut Health, trouble, now| health.note(trouble, false, &source(), LogType::Audit, now);
         let mut health = Health::default();
-        assert!(health.note(Some(&trouble), false, second(100)));
+        assert!(note(&mut health, Some(&trouble), second(100)));
         assert_eq!((health.state, health.since), (State::Waiting, Some(second(100))));
-        assert!(!health.note(Some(&trouble), false, second(160)));
-        assert!(health.note(Some(&trouble), false, second(1001)));
+        assert!(!note(&mut health, Some(&trouble), second(160)));
+        assert!(note(&mut health, Some(&trouble), second(1001)));
         assert_eq!((health.state, health.since), (State::Failing, Some(second(100))));
-        assert!(!health.note(Some(&trouble), false, second(1060)));
-        assert!(health.note(None, false, second(1120)));
+        assert!(!note(&mut health, Some(&trouble), second(1060)));
+        assert!(note(&mut health, None, second(1120)));
         assert_eq!((health.state, health.code.as_deref(), health.last_success), (State::Ok, None, Some(second(1120))));
     }
 }

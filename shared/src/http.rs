@@ -8,8 +8,7 @@ use reqwest::header::{AsHeaderName, CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, Url};
 
-use crate::ports::Slack;
-use crate::secret::Token;
+use crate::ports::{Caller, Slack};
 use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use crate::slack::{Family, Reply, Request};
 use crate::source::Source;
@@ -83,7 +82,7 @@ impl SlackHttp {
         url
     }
 
-    fn prepare(&self, mut url: Url, request: &Request, token: &Token) -> RequestBuilder {
+    fn prepare(&self, mut url: Url, request: &Request, caller: Caller<'_>) -> RequestBuilder {
         // Slack's page cursors end in `=`, which a query must not hold unencoded; a form is encoded in the same way.
         if !request.arguments.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.arguments);
@@ -95,20 +94,24 @@ impl SlackHttp {
         } else {
             self.client.get(url)
         };
-        call.bearer_auth(token.reveal())
+        match caller {
+            Caller::User(token) => call.bearer_auth(token.reveal()),
+            Caller::App(app) => call.basic_auth(&app.client_id, Some(app.client_secret.reveal())),
+        }
     }
 }
 
 impl Slack for SlackHttp {
-    async fn call(&self, source: &Source, request: &Request, token: &Token) -> Result<Reply, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
         let response =
-            self.prepare(url, request, token).send().await.map_err(|error| unreachable(request, &host, error))?;
+            self.prepare(url, request, caller).send().await.map_err(|error| unreachable(request, &host, error))?;
         Ok(Reply {
             status: response.status().as_u16(),
             retry_after: header(&response, RETRY_AFTER),
             date: header(&response, DATE).and_then(|text| parse_http_date(&text)),
+            scopes: header(&response, "x-oauth-scopes"),
             body: body(response, request, &host).await?,
         })
     }
@@ -208,17 +211,7 @@ mod tests {
     use crate::time::Second;
 
     fn url(slack: &SlackHttp, gov: bool, request: &Request) -> String {
-        let source = Source {
-            id: "acme".parse().unwrap(),
-            label: "Acme".to_owned(),
-            plan: Plan::Enterprise,
-            logs: Vec::new(),
-            since: Second::EPOCH,
-            organisation: true,
-            gov,
-            paused: false,
-            connected_at: Second::EPOCH,
-        };
+        let source = Source { gov, ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH) };
         slack.url(&source, request).into()
     }
 

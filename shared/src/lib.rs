@@ -1,7 +1,7 @@
 //! The core of slacktrail: it decides, and does nothing.
 //!
 //! What to ask Slack next, what a reply means, which records are new, what an object's key and bytes are, what the next
-//! cursor is: all of it is computed here from arguments. `now` is an argument too. Nothing outside the three adapter
+//! cursor is: all of it is computed here from arguments. `now` is an argument too. Nothing outside the four adapter
 //! modules at the end names an AWS type, an HTTP client, a clock, the environment or a file system, and a lint holds that.
 //!
 //! Read in this order:
@@ -11,10 +11,13 @@
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is walked.
 //! - [`day_log`]: the only way to write.
 //! - [`collect`] and [`tick`]: one tick of one stream, one tick of all.
+//! - [`credentials`], [`rotation`] and [`connection`]: what proves to Slack who we are, how it is kept fresh, and how it is had.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 pub mod collect;
+pub mod connection;
+pub mod credentials;
 pub mod cursor;
 pub mod day_log;
 pub mod health;
@@ -22,6 +25,7 @@ pub mod line;
 pub mod object;
 pub mod ports;
 pub mod record;
+pub mod rotation;
 pub mod secret;
 pub mod settings;
 pub mod slack;
@@ -40,3 +44,5 @@ pub mod aws;
 pub mod directory;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "random")]
+pub mod random;

@@ -107,17 +107,8 @@ mod tests {
     use crate::source::Plan;
 
     fn line_of(log: LogType, workspace: Option<&str>, json: &str) -> String {
-        let source = Source {
-            id: "acme".parse().unwrap(),
-            label: r#"Acme "p_log_type":"x" GmbH"#.to_owned(),
-            plan: Plan::Enterprise,
-            logs: vec![log],
-            since: Second::EPOCH,
-            organisation: false,
-            gov: false,
-            paused: false,
-            connected_at: Second::EPOCH,
-        };
+        let source =
+            Source::new("acme".parse().unwrap(), r#"Acme "p_log_type":"x" GmbH"#, Plan::Enterprise, Second::EPOCH);
         let row = RawValue::from_string(json.to_owned()).unwrap();
         let record = Record::read(log, workspace, &row);
         let mut out = Vec::new();

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::connection::{Connection, ConnectionId};
+use crate::credentials::{App, Credentials};
 use crate::cursor::Cursor;
 use crate::object::{DayLogId, ObjectKey};
 use crate::secret::Token;
@@ -21,7 +23,16 @@ pub trait Slack {
     ///
     /// # Errors
     /// Only when there is no reply; a reply that tells an error is a [`Reply`].
-    async fn call(&self, source: &Source, request: &Request, token: &Token) -> Result<Reply, Trouble>;
+    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble>;
+}
+
+/// As whom a call is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Caller<'a> {
+    /// As the user whose token it is: `Authorization: Bearer`.
+    User(&'a Token),
+    /// As the app, to exchange a code or refresh a token: `Authorization: Basic`.
+    App(&'a App),
 }
 
 /// Where day logs are kept.
@@ -142,37 +153,78 @@ pub trait DeploymentStore {
     async fn save_source(&self, source: &Source) -> Result<(), Trouble>;
 }
 
-/// What came of an attempt to replace a cursor.
+/// What came of an attempt to replace something whose version must be known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Replaced {
+pub enum Replaced<V = Version> {
     /// It is replaced, and this is its version now.
-    Yes(Version),
-    /// It had another version: another invocation is ahead.
+    Yes(V),
+    /// It had another version: somebody else was first.
     Changed,
 }
 
-/// Where tokens are kept.
-pub trait TokenStore {
-    /// A source's token, which may be one kept from an earlier call.
-    ///
-    /// # Errors
-    /// By remedy.
-    async fn token(&self, source: &SourceId) -> Result<Token, Trouble>;
+/// A secret's version, by its store's own name for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SecretVersion(pub String);
 
-    /// A source's token as it is stored now, because Slack refuses the one we have.
-    ///
-    /// # Errors
-    /// By remedy.
-    async fn fresh_token(&self, source: &SourceId) -> Result<Token, Trouble>;
-
-    /// Stores a source's token in place of the one before.
-    ///
-    /// # Errors
-    /// By remedy.
-    async fn save_token(&self, source: &SourceId, token: &Token) -> Result<(), Trouble>;
+/// Credentials as they are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredCredentials {
+    /// Their version.
+    pub version: SecretVersion,
+    /// What they are; `None` when what is stored is nothing that slacktrail wrote.
+    pub credentials: Option<Credentials>,
 }
 
-/// The four ports together.
+/// Where credentials are kept.
+pub trait CredentialStore {
+    /// A source's credentials, which may be ones kept from an earlier call; `None` when it has none.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble>;
+
+    /// A source's credentials as they are stored now.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble>;
+
+    /// Replaces a source's credentials if their version is still `expected` (`None`: it has none). Of several that try at once one
+    /// succeeds. They are what [`CredentialStore::credentials`] gives only after they are stored.
+    ///
+    /// # Errors
+    /// By remedy; then they may be replaced or not.
+    async fn replace_credentials(
+        &self,
+        source: &SourceId,
+        expected: Option<&SecretVersion>,
+        credentials: &Credentials,
+    ) -> Result<Replaced<SecretVersion>, Trouble>;
+
+    /// Deletes a source's credentials for good, if it has any.
+    ///
+    /// # Errors
+    /// By remedy; then they may be deleted or not.
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble>;
+}
+
+/// Where connections under way are kept.
+pub trait ConnectionStore {
+    /// Reads a connection; `None` when there is none of this id, or none any more.
+    ///
+    /// # Errors
+    /// By remedy.
+    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble>;
+
+    /// Replaces a connection if its version is still `expected` (`None`: there is none of this id).
+    ///
+    /// # Errors
+    /// By remedy; then it may be replaced or not.
+    async fn replace_connection(&self, expected: Option<Version>, connection: &Connection)
+    -> Result<Replaced, Trouble>;
+}
+
+/// The four ports of the poller together.
 #[derive(Debug)]
 pub struct Edges<S, D, T, K> {
     /// Slack.
@@ -181,6 +233,6 @@ pub struct Edges<S, D, T, K> {
     pub day_logs: D,
     /// Where sources and cursors are kept.
     pub deployment: T,
-    /// Where tokens are kept.
-    pub tokens: K,
+    /// Where credentials are kept.
+    pub credentials: K,
 }

@@ -4,6 +4,8 @@
 pub const SLACK_API_URL: &str = "https://slack.com/api/";
 /// Where Slack's Audit Logs API is, unless set otherwise.
 pub const SLACK_AUDIT_URL: &str = "https://api.slack.com/audit/v1/";
+/// Slack's page of consent, unless set otherwise.
+pub const SLACK_AUTHORIZE_URL: &str = "https://slack.com/oauth/v2/authorize";
 /// What secrets' names begin with, unless set otherwise.
 pub const SECRET_PREFIX: &str = "slacktrail/";
 

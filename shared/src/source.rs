@@ -41,6 +41,14 @@ impl LogType {
         }
     }
 
+    /// Whether people at work keep it going, so that its silence says something. Apps come and go weeks apart.
+    pub fn is_steady(self) -> bool {
+        match self {
+            LogType::Audit | LogType::Access => true,
+            LogType::Integration => false,
+        }
+    }
+
     /// Calls to Slack that one tick may make for a stream: half of what Slack allows a minute (audit 50, which all apps of
     /// an organisation share; the other two 20), so that another app's calls still find room.
     pub fn calls_per_tick_max(self) -> u32 {
@@ -154,8 +162,44 @@ pub struct Source {
     /// Whether somebody has paused it.
     #[serde(default)]
     pub paused: bool,
+    /// Whether it was disconnected: it has no credentials, and its cursors wait for it to be connected again.
+    #[serde(default)]
+    pub disconnected: bool,
+    /// The Slack that it is, once that is known. Connecting it again with another Slack is refused: the records of two would lie in
+    /// one day log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
+    /// Seconds without a record after which a stream is silent; `None`: never. See [`LogType::is_steady`].
+    #[serde(default = "silence_default")]
+    pub silence_seconds: Option<i64>,
     /// When it was last connected: a stream that was refused before this is tried again at once.
     pub connected_at: Second,
+}
+
+/// The Slack that a source is: a workspace, or a whole organisation.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// `T...`, or `E...` of an organisation.
+    pub id: String,
+    /// Its name, as it was when the source was connected.
+    pub name: String,
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name from outside must not steer a terminal or a log.
+        let name: String = self.name.chars().filter(|c| !c.is_control()).take(80).collect();
+        let id: String = self.id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        write!(f, "`{name}` ({id})")
+    }
+}
+
+/// Without a record for a day somebody should look.
+pub const SILENCE_SECONDS: i64 = 86_400;
+
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
+fn silence_default() -> Option<i64> {
+    Some(SILENCE_SECONDS)
 }
 
 /// One source's log type: the unit of collection, with one cursor.
@@ -170,6 +214,31 @@ pub struct StreamId {
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.source, self.log)
+    }
+}
+
+impl Source {
+    /// A source that is collected from `since` on, with all else as it is by default.
+    pub fn new(id: SourceId, label: impl Into<String>, plan: Plan, since: Second) -> Source {
+        Source {
+            id,
+            label: label.into(),
+            plan,
+            logs: plan.logs().to_vec(),
+            since,
+            organisation: false,
+            gov: false,
+            paused: false,
+            disconnected: false,
+            tenant: None,
+            silence_seconds: Some(SILENCE_SECONDS),
+            connected_at: since,
+        }
+    }
+
+    /// Whether it is collected at all.
+    pub fn is_active(&self) -> bool {
+        !self.paused && !self.disconnected
     }
 }
 

@@ -12,7 +12,8 @@ use crate::collect::{Collector, Memory, Report};
 use crate::cursor::Cursor;
 use crate::day_log::Limits;
 use crate::health::State;
-use crate::ports::{DayLogStore, Deployment, DeploymentStore, Edges, Slack, TokenStore, Version};
+use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Slack, Version};
+use crate::rotation::{Overdue, Rotations};
 use crate::source::{LogType, Source, SourceId, StreamId};
 use crate::time::Second;
 use crate::trouble::{Remedy, Side, Trouble};
@@ -59,6 +60,7 @@ impl Default for Bounds {
 pub struct Poller<S, D, T, K> {
     edges: Edges<S, D, T, K>,
     memory: RefCell<HashMap<StreamId, Memory>>,
+    rotations: Rotations,
 }
 
 /// What a tick may use.
@@ -76,6 +78,27 @@ pub struct TickLimits<'a> {
 pub struct Summary {
     /// The streams, by source and log type.
     pub streams: Vec<StreamSummary>,
+    /// The sources whose token was rotated, or should have been.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rotations: Vec<RotationSummary>,
+}
+
+/// What came of rotating a source's token.
+#[derive(Debug, Serialize)]
+pub struct RotationSummary {
+    /// Whose token.
+    pub source: String,
+    /// Whether there is a new one.
+    pub rotated: bool,
+    /// Slack's error code, or ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// How one stream's tick went.
@@ -134,10 +157,10 @@ pub struct StreamSummary {
     pub kind: Option<Remedy>,
 }
 
-impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T, K> {
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
     /// A poller that remembers nothing yet.
     pub fn new(edges: Edges<S, D, T, K>) -> Self {
-        Poller { edges, memory: RefCell::default() }
+        Poller { edges, memory: RefCell::default(), rotations: Rotations::default() }
     }
 
     /// What it works on.
@@ -157,6 +180,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T
         for (id, source) in sources {
             match source {
                 Err(trouble) => streams.push(StreamSummary::of_trouble(&id, None, &trouble)),
+                Ok(source) if source.disconnected => {}
                 Ok(source) => {
                     for log in source.logs.clone() {
                         let stream = StreamId { source: id.clone(), log };
@@ -169,6 +193,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T
                 }
             }
         }
+        let (rotations, overdue) = self.rotate(&due, now).await;
         let side_by_side = due.len().clamp(1, limits.bounds.streams_at_once);
         let stream_limits = Limits {
             batch_bytes: limits.bounds.batch_bytes.among(side_by_side),
@@ -176,17 +201,43 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T
             calls_max: limits.calls_max,
             out_of_time: limits.out_of_time,
         };
-        let ticks = due
-            .iter()
-            .map(|(source, stream, stored)| self.tick_stream(source, stream, stored.clone(), now, &stream_limits));
+        let ticks = due.iter().map(|(source, stream, stored)| {
+            self.tick_stream(source, stream, stored.clone(), overdue.get(&source.id), now, &stream_limits)
+        });
         let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(side_by_side).collect().await;
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
         let mut due = streams.iter().filter(|summary| summary.polled || summary.side.is_some()).peekable();
         match due.peek().and_then(|first| first.as_trouble()) {
             Some(trouble) if due.all(|summary| summary.side == Some(Side::Ours)) => Err(trouble),
-            _ => Ok(Summary { streams }),
+            _ => Ok(Summary { streams, rotations }),
         }
+    }
+
+    /// Rotates the tokens of the sources that are due, each once.
+    async fn rotate(&self, due: &[Stream], now: Timestamp) -> (Vec<RotationSummary>, HashMap<SourceId, Overdue>) {
+        let mut sources: Vec<&Source> = due.iter().map(|(source, ..)| source).collect();
+        sources.dedup_by_key(|source| &source.id); // the streams of a source stand together
+        let rotations = sources.into_iter().map(async |source| {
+            let edges = (&self.edges.slack, &self.edges.credentials);
+            (source, self.rotations.rotate(edges, source, Second::of(now)).await)
+        });
+        let outcomes: Vec<_> = stream::iter(rotations).buffer_unordered(ROTATIONS_AT_ONCE).collect().await;
+        let (mut summaries, mut overdue) = (Vec::new(), HashMap::new());
+        for (source, outcome) in outcomes {
+            let trouble = outcome.as_ref().err().map(|overdue| &overdue.trouble);
+            if trouble.is_some() || matches!(outcome, Ok(true)) {
+                summaries.push(RotationSummary {
+                    source: source.id.to_string(),
+                    rotated: trouble.is_none(),
+                    code: trouble.map(|trouble| trouble.code.clone()),
+                    message: trouble.map(|trouble| trouble.message.clone()),
+                    remedy: trouble.map(|trouble| trouble.hint.clone()),
+                });
+            }
+            overdue.extend(outcome.err().map(|outcome| (source.id.clone(), outcome)));
+        }
+        (summaries, overdue)
     }
 
     async fn tick_stream(
@@ -194,16 +245,24 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Poller<S, D, T
         source: &Source,
         stream: &StreamId,
         stored: Option<(Version, Cursor)>,
+        overdue: Option<&Overdue>,
         now: Timestamp,
         limits: &Limits<'_>,
     ) -> StreamSummary {
         let remembered = self.memory.borrow_mut().remove(stream);
         let mut memory = remembered.unwrap_or_else(|| Memory::new(stream.clone()));
-        let report = Collector::new(&self.edges, (source, stream), now, limits, stored, &mut memory).collect().await;
+        let report =
+            Collector::new(&self.edges, (source, stream), now, limits, stored, overdue, &mut memory).collect().await;
         self.memory.borrow_mut().insert(stream.clone(), memory);
         StreamSummary::of_report(stream, report)
     }
 }
+
+/// A stream whose turn it is, with its cursor.
+type Stream = (Source, StreamId, Option<(Version, Cursor)>);
+
+/// Sources whose tokens are rotated side by side.
+const ROTATIONS_AT_ONCE: usize = 8;
 
 enum Turn {
     Due(Box<Option<(Version, Cursor)>>),
@@ -213,7 +272,7 @@ enum Turn {
 /// Whether a stream is polled at this tick.
 fn turn(source: &Source, stream: &StreamId, cursor: Option<(Version, Result<Cursor, Trouble>)>, now: Second) -> Turn {
     let (version, cursor) = match cursor {
-        None if !source.paused => return Turn::Due(Box::new(None)),
+        None if source.is_active() => return Turn::Due(Box::new(None)),
         None => return Turn::Not(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused))),
         Some((_, Err(trouble))) => {
             return Turn::Not(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &trouble)));
@@ -279,6 +338,8 @@ impl StreamSummary {
         let mut summary = StreamSummary::of(&stream.source, Some(stream.log), report.state);
         if let Some(trouble) = &report.trouble {
             summary = summary.with_trouble(trouble);
+        } else if let Some(remedy) = report.silence {
+            (summary.code, summary.remedy) = (Some("silence".to_owned()), Some(remedy));
         }
         StreamSummary {
             polled: true,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// Who must do what about a trouble.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,7 +39,7 @@ pub enum Side {
 }
 
 /// What went wrong, in one sentence that stands alone, with what to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trouble {
     /// Who must do what.
     pub remedy: Remedy,
@@ -52,7 +53,7 @@ pub struct Trouble {
     pub hint: String,
     /// How many seconds Slack asks us to wait.
     pub retry_after_seconds: Option<i64>,
-    cause: Option<Box<dyn Error + Send + Sync>>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Trouble {
@@ -87,7 +88,7 @@ impl Trouble {
     /// The same with the error that caused it, which `source()` returns.
     #[must_use]
     pub fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Trouble {
-        Trouble { cause: Some(cause.into()), ..self }
+        Trouble { cause: Some(Arc::from(cause.into())), ..self }
     }
 
     /// The same with the seconds that Slack asks us to wait.

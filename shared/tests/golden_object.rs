@@ -36,17 +36,7 @@ const ROWS: [(LogType, &[&str]); 3] = [
 ];
 
 fn lines(log: LogType, rows: &[&str]) -> Vec<Vec<u8>> {
-    let source = Source {
-        id: "acme".parse().unwrap(),
-        label: "Acme \"Labs\" GmbH".to_owned(),
-        plan: Plan::Enterprise,
-        logs: vec![log],
-        since: Second::EPOCH,
-        organisation: true,
-        gov: false,
-        paused: false,
-        connected_at: Second::EPOCH,
-    };
+    let source = Source::new("acme".parse().unwrap(), "Acme \"Labs\" GmbH", Plan::Enterprise, Second::EPOCH);
     let writer = LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap());
     let line = |row: &&str| {
         let row: Box<RawValue> = serde_json::from_str(row).unwrap();

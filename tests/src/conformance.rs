@@ -2,9 +2,14 @@
 //! either in other tests must keep the same ones.
 
 use futures_util::future::join_all;
+use slacktrail_shared::connection::{Connection, Step};
+use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, ObjectKey};
-use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore, Replaced, TokenStore, Version};
+use slacktrail_shared::ports::{
+    ConnectionStore, Created, CredentialStore, DayLogStore, DeploymentStore, Replaced, SecretVersion,
+    StoredCredentials, Version,
+};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
@@ -20,17 +25,10 @@ const PUTS_AT_ONCE: usize = 16;
 /// # Panics
 /// When `id` is not a source id.
 pub fn source(id: &str) -> Source {
-    Source {
-        id: id.parse().expect("a source id"),
-        label: format!("{id} \"Inc.\" \u{2713}"),
-        plan: Plan::Enterprise,
-        logs: LogType::ALL.to_vec(),
-        since: Second::MARCH_2018,
-        organisation: true,
-        gov: false,
-        paused: false,
-        connected_at: Second::EPOCH,
-    }
+    let id = id.parse().expect("a source id");
+    let label = format!("{id} \"Inc.\" \u{2713}");
+    let source = Source::new(id, label, Plan::Enterprise, Second::MARCH_2018);
+    Source { organisation: true, connected_at: Second::EPOCH, ..source }
 }
 
 /// A stream of the source of this id.
@@ -224,21 +222,91 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
     assert_eq!(loaded.cursors.keys().filter(|stream| stream.source == broken.id).count(), LogType::ALL.len());
 }
 
-/// Every law of [`TokenStore`] that needs one store only.
+/// Every law of [`CredentialStore`], with `another` of the same store that keeps what it read by itself.
 ///
 /// # Panics
 /// When the adapter breaks a law.
-pub async fn token_store<S: TokenStore>(store: &S) {
+pub async fn credential_store<S: CredentialStore>(store: &S, another: &S) {
     let [acme, other] = ["acme", "other"].map(|id| source(id).id);
-    let [first, second, third] = ["xoxp-1", "xoxp-2", "xoxp-3"].map(|text| Token::new(text).expect("a token"));
-    ok(store.save_token(&acme, &first).await);
-    ok(store.save_token(&other, &second).await);
-    assert_eq!(ok(store.token(&acme).await), first);
-    assert_eq!(ok(store.fresh_token(&acme).await), first);
-    ok(store.save_token(&acme, &third).await);
-    assert_eq!(ok(store.token(&acme).await), third, "a token kept from an earlier call gives way to one that is saved");
-    assert_eq!(ok(store.fresh_token(&acme).await), third);
-    assert_eq!(ok(store.token(&other).await), second, "another source's token stays");
+    assert!(ok(store.credentials(&other).await).is_none(), "credentials that were never stored are not there");
+
+    let first = stored_as(store, &acme, None, "xoxp-1").await;
+    assert_eq!(token(ok(store.credentials(&acme).await)), "xoxp-1");
+    assert_eq!(token(ok(store.fresh_credentials(&acme).await)), "xoxp-1");
+    assert_eq!(ok(store.fresh_credentials(&acme).await).expect("they are there").version, first);
+    let again = store.replace_credentials(&acme, None, &credentials("xoxp-1")).await;
+    assert_eq!(ok(again), Replaced::Changed, "there are some, so nobody who expects none replaces them");
+
+    let second = stored_as(another, &acme, Some(&first), "xoxp-2").await;
+    let late = store.replace_credentials(&acme, Some(&first), &credentials("xoxp-3")).await;
+    assert_eq!(ok(late), Replaced::Changed, "somebody else was first");
+    assert_eq!(token(ok(store.fresh_credentials(&acme).await)), "xoxp-2");
+    let third = stored_as(store, &acme, Some(&second), "xoxp-3").await;
+    assert_eq!(token(ok(store.credentials(&acme).await)), "xoxp-3", "what was kept gives way to what is stored");
+
+    // Equal texts of two writers are two writes: each must know whether it was the one.
+    let same = credentials("xoxp-4");
+    let outcomes =
+        join_all([store, another, store, another].map(|store| store.replace_credentials(&acme, Some(&third), &same)));
+    let won = outcomes.await.into_iter().filter(|outcome| matches!(outcome, Ok(Replaced::Yes(_)))).count();
+    assert_eq!(won, 1, "of several who replace the same version one succeeds");
+
+    assert!(ok(store.credentials(&other).await).is_none(), "another source's credentials stay as they were");
+    ok(store.delete_credentials(&acme).await);
+    ok(store.delete_credentials(&acme).await);
+    assert!(ok(store.fresh_credentials(&acme).await).is_none(), "what was deleted is gone");
+    assert!(ok(store.credentials(&acme).await).is_none(), "and nothing of it is kept");
+    stored_as(store, &acme, None, "xoxp-5").await;
+}
+
+async fn stored_as<S: CredentialStore>(
+    store: &S,
+    source: &SourceId,
+    expected: Option<&SecretVersion>,
+    token: &str,
+) -> SecretVersion {
+    match ok(store.replace_credentials(source, expected, &credentials(token)).await) {
+        Replaced::Yes(version) => version,
+        Replaced::Changed => panic!("the version was {expected:?}, yet the credentials were not replaced"),
+    }
+}
+
+/// Credentials that are a token alone.
+///
+/// # Panics
+/// When `text` is no token.
+pub fn credentials(text: &str) -> Credentials {
+    Credentials::default().with_grant(Grant { token: Token::new(text).expect("a token"), renewal: None })
+}
+
+/// The token of stored credentials.
+///
+/// # Panics
+/// When there is none.
+pub fn token(stored: Option<StoredCredentials>) -> String {
+    let grant = stored.and_then(|stored| stored.credentials).and_then(|credentials| credentials.grant);
+    grant.expect("there is a token").token.reveal().to_owned()
+}
+
+/// Every law of [`ConnectionStore`].
+///
+/// # Panics
+/// When the adapter breaks a law.
+pub async fn connection_store<S: ConnectionStore>(store: &S) {
+    let (connection, _) = Connection::grant([1; 16], [2; 32], source("acme"), "1.2", Second::MARCH_2018);
+    let (other, _) = Connection::grant([3; 16], [2; 32], source("other"), "1.2", Second::MARCH_2018);
+    assert!(ok(store.load_connection(&connection.id).await).is_none(), "one that was never made is not there");
+    let first = replaced(store.replace_connection(None, &connection).await);
+    replaced(store.replace_connection(None, &other).await);
+    assert_eq!(ok(store.replace_connection(None, &connection).await), Replaced::Changed);
+    assert_eq!(ok(store.load_connection(&connection.id).await), Some((first, connection.clone())));
+
+    let verifying = connection.at(Step::Verifying);
+    let outcomes = join_all((0..4).map(|_| store.replace_connection(Some(first), &verifying))).await;
+    let won = outcomes.into_iter().filter(|outcome| matches!(outcome, Ok(Replaced::Yes(_)))).count();
+    assert_eq!(won, 1, "a state is used once, however many callbacks come at once");
+    assert_eq!(ok(store.load_connection(&connection.id).await).expect("it is there").1, verifying);
+    assert_eq!(ok(store.load_connection(&other.id).await).expect("it is there").1, other, "another one stays");
 }
 
 fn cursor(stream: &StreamId, minute: i64) -> Cursor {

@@ -9,7 +9,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slacktrail_shared::aws::{AwsEdges, Names};
-use slacktrail_shared::ports::{DeploymentStore, TokenStore};
+use slacktrail_shared::credentials::{self, Grant};
+use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
@@ -85,8 +86,10 @@ impl LocalDeployment {
     /// Stores a source and its token, in place of what was there.
     pub async fn connect(&self, source: &Source, token: &str) {
         let edges = self.edges();
-        let token = Token::new(token).expect("a token");
-        edges.tokens.save_token(&source.id, &token).await.expect("the secret is written");
+        let grant = Grant { token: Token::new(token).expect("a token"), renewal: None };
+        let granted =
+            credentials::update(&edges.credentials, &source.id, |known| Some(known.with_grant(grant.clone())));
+        granted.await.expect("the secret is written");
         edges.deployment.save_source(source).await.expect("the source is written");
     }
 

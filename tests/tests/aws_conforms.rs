@@ -4,11 +4,12 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use slacktrail_shared::aws::{AwsEdges, Names};
-use slacktrail_shared::ports::{DayLogStore, DeploymentStore, TokenStore, Version};
-use slacktrail_shared::secret::Token;
+use slacktrail_shared::collect::token_of;
+use slacktrail_shared::credentials::update;
+use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
 use slacktrail_shared::source::{LogType, SourceId};
 use slacktrail_shared::trouble::{Remedy, Trouble};
-use slacktrail_tests::conformance::{self, day_log, source, stream};
+use slacktrail_tests::conformance::{self, day_log, source, stream, token};
 use slacktrail_tests::moto::Moto;
 
 /// More objects than S3 lists in one reply.
@@ -59,9 +60,16 @@ async fn dynamodb_keeps_the_laws_of_sources_and_cursors() {
 }
 
 #[tokio::test]
-async fn secrets_manager_keeps_the_laws_of_tokens() {
+async fn secrets_manager_keeps_the_laws_of_credentials() {
     let Some(moto) = Moto::start() else { return };
-    conformance::token_store(&connect(&moto).tokens).await;
+    conformance::credential_store(&connect(&moto).credentials, &connect(&moto).credentials).await;
+}
+
+#[tokio::test]
+async fn dynamodb_keeps_the_laws_of_connections() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_table("streams").await;
+    conformance::connection_store(&connect(&moto).deployment).await;
 }
 
 #[tokio::test]
@@ -96,41 +104,59 @@ async fn a_table_of_more_than_one_reply_is_loaded_whole() {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_until_it_is_asked_for_afresh_and_other_fields_of_its_secret_stay() {
+async fn credentials_are_kept_until_they_are_asked_for_afresh_and_other_fields_of_their_secret_stay() {
     let Some(moto) = Moto::start() else { return };
-    moto.create_secret("slacktrail/acme", r#"{"token":"xoxp-1","client_id":"1.2","later":{"b":1.0}}"#).await;
-    let (ours, another) = (connect(&moto).tokens, connect(&moto).tokens);
+    moto.create_secret(
+        "slacktrail/acme",
+        r#"{"token":"xoxp-1","client_id":"1.2","client_secret":"s","later":{"b":1.0}}"#,
+    )
+    .await;
+    let (ours, another) = (connect(&moto).credentials, connect(&moto).credentials);
     let acme = source("acme").id;
-    assert_eq!(ours.token(&acme).await.unwrap().reveal(), "xoxp-1");
+    assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-1");
 
-    another.save_token(&acme, &Token::new("xoxp-2").unwrap()).await.unwrap();
-    assert_eq!(ours.token(&acme).await.unwrap().reveal(), "xoxp-1", "nobody is asked again");
-    assert_eq!(ours.fresh_token(&acme).await.unwrap().reveal(), "xoxp-2");
-    assert_eq!(ours.token(&acme).await.unwrap().reveal(), "xoxp-2", "the fresh one is kept");
+    let grant = conformance::credentials("xoxp-2").grant.unwrap();
+    update(&another, &acme, |known| Some(known.with_grant(grant.clone()))).await.unwrap();
+    assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-1", "nobody is asked again");
+    assert_eq!(token(ours.fresh_credentials(&acme).await.unwrap()), "xoxp-2");
+    assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-2", "the fresh ones are kept");
 
     let value = moto.secrets_manager().get_secret_value().secret_id("slacktrail/acme").send().await.unwrap();
-    assert_eq!(value.secret_string(), Some(r#"{"client_id":"1.2","later":{"b":1.0},"token":"xoxp-2"}"#));
+    let mut fields: serde_json::Value = serde_json::from_str(value.secret_string().unwrap()).unwrap();
+    assert_eq!(fields.as_object_mut().unwrap().remove("written_by").unwrap().as_str().unwrap().len(), 32);
+    assert_eq!(fields.to_string(), r#"{"client_id":"1.2","client_secret":"s","later":{"b":1.0},"token":"xoxp-2"}"#);
 }
 
 #[tokio::test]
-async fn a_secret_that_holds_no_token_is_named_and_nothing_of_it_is_told() {
+async fn a_secret_without_a_value_is_given_one() {
     let Some(moto) = Moto::start() else { return };
-    let tokens = connect(&moto).tokens;
-    for (id, text) in [("plain", "xoxp-s3cr3t"), ("number", r#"{"token":"xoxp s3cr3t"}"#), ("list", r#"["s3cr3t"]"#)] {
-        moto.create_secret(&format!("slacktrail/{id}"), text).await;
-        let id = source(id).id;
-        let trouble = tokens.token(&id).await.unwrap_err();
-        assert_named(
-            &trouble,
-            Remedy::Reconfigure,
-            "unreadable_secret",
-            &format!("`slacktrail/{id}`"),
-            "slacktrail connect",
+    moto.secrets_manager().create_secret().name("slacktrail/acme").send().await.unwrap();
+    let (store, acme) = (connect(&moto).credentials, source("acme").id);
+    assert!(store.credentials(&acme).await.unwrap().is_none());
+    update(&store, &acme, |_| Some(conformance::credentials("xoxp-1"))).await.unwrap();
+    assert_eq!(token(store.fresh_credentials(&acme).await.unwrap()), "xoxp-1");
+}
+
+#[tokio::test]
+async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
+    let Some(moto) = Moto::start() else { return };
+    let store = connect(&moto).credentials;
+    let texts = [("plain", "xoxp-s3cr3t"), ("number", r#"{"token":"xoxp s3cr3t"}"#), ("list", r#"["s3cr3t"]"#)];
+    for (name, text) in texts {
+        moto.create_secret(&format!("slacktrail/{name}"), text).await;
+        let source = source(name);
+        let stored = store.credentials(&source.id).await.unwrap();
+        assert!(!format!("{stored:?} {store:?}").contains("s3cr3t"), "{stored:?}");
+        let trouble = token_of(&source, stored).unwrap_err();
+        assert_eq!(trouble.remedy, Remedy::Reconfigure);
+        assert!(["unreadable_secret", "no_token"].contains(&trouble.code.as_str()), "{trouble}");
+        assert!(
+            trouble.message.contains(&format!("`{name}`")) && trouble.hint.contains("slacktrail connect"),
+            "{trouble}"
         );
-        assert!(!format!("{trouble:?} {tokens:?}").contains("s3cr3t"), "{trouble:?}");
-        tokens.save_token(&id, &Token::new("xoxp-s3cr3t-2").unwrap()).await.unwrap();
-        assert_eq!(tokens.token(&id).await.unwrap().reveal(), "xoxp-s3cr3t-2");
-        assert!(!format!("{tokens:?}").contains("s3cr3t-2"));
+        update(&store, &source.id, |_| Some(conformance::credentials("xoxp-s3cr3t-2"))).await.unwrap();
+        assert_eq!(token(store.credentials(&source.id).await.unwrap()), "xoxp-s3cr3t-2");
+        assert!(!format!("{store:?}").contains("s3cr3t-2"));
     }
 }
 
@@ -151,7 +177,7 @@ async fn a_missing_bucket_table_or_secret_is_named_with_the_setting_that_names_i
     {
         assert_named(&trouble, Remedy::Reconfigure, "no_such_table", "table `streams` does not exist", "`TABLE_NAME`");
     }
-    let trouble = edges.tokens.token(&acme.id).await.unwrap_err();
-    let missing = "secret `slacktrail/acme` does not exist";
+    let trouble = token_of(&acme, edges.credentials.credentials(&acme.id).await.unwrap()).unwrap_err();
+    let missing = "secret of source `acme`: it does not exist";
     assert_named(&trouble, Remedy::Reconfigure, "no_such_secret", missing, "`slacktrail connect acme`");
 }

@@ -6,10 +6,9 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::http::StatusCode;
 use slacktrail_shared::aws::{AwsEdges, Names};
-use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore, TokenStore};
-use slacktrail_shared::secret::Token;
+use slacktrail_shared::ports::{Created, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_shared::trouble::{Remedy, Trouble};
-use slacktrail_tests::conformance::{day_log, source};
+use slacktrail_tests::conformance::{credentials, day_log, source};
 use tokio::net::TcpListener;
 
 fn connect(endpoint: &str) -> AwsEdges {
@@ -78,7 +77,7 @@ async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
     assert_trouble(&load, Remedy::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
     let save = edges.deployment.save_source(&acme).await.unwrap_err();
     assert_trouble(&save, Remedy::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
-    let token = edges.tokens.token(&acme.id).await.unwrap_err();
+    let token = edges.credentials.credentials(&acme.id).await.unwrap_err();
     assert_trouble(
         &token,
         Remedy::Reconfigure,
@@ -90,10 +89,10 @@ async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
 #[tokio::test]
 async fn a_reply_that_cannot_be_read_is_not_repeated_for_it_may_hold_a_secret() {
     let edges = answering(200, r#"{"SecretString":"{\"token\":\"xoxp-hidden\"}","VersionId":12, hidden"#).await;
-    let trouble = edges.tokens.token(&source("acme").id).await.unwrap_err();
+    let trouble = edges.credentials.credentials(&source("acme").id).await.unwrap_err();
     assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
-    let token = Token::new("xoxp-hidden").unwrap();
-    let trouble = edges.tokens.save_token(&source("acme").id, &token).await.unwrap_err();
+    let hidden = credentials("xoxp-hidden");
+    let trouble = edges.credentials.replace_credentials(&source("acme").id, None, &hidden).await.unwrap_err();
     assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
 }
 

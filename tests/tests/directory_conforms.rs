@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
-use slacktrail_shared::directory::{DirectoryDayLogs, DirectoryDeployment, DirectoryTokens};
+use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::trouble::{Remedy, Trouble};
@@ -58,11 +58,12 @@ async fn a_directory_keeps_the_laws_of_sources_and_cursors() {
 }
 
 #[tokio::test]
-async fn tokens_in_memory_keep_the_laws_of_tokens_and_the_given_one_is_everybodys() {
-    let tokens = DirectoryTokens::new(Token::new("xoxp-given").unwrap());
-    conformance::token_store(&tokens).await;
-    let token = slacktrail_shared::ports::TokenStore::token(&tokens, &source("third").id).await.unwrap();
-    assert_eq!(token.reveal(), "xoxp-given");
+async fn credentials_in_memory_keep_the_laws_of_credentials_and_a_given_token_is_everybodys() {
+    let empty = DirectoryCredentials::empty();
+    conformance::credential_store(&empty, &empty).await;
+    let given = DirectoryCredentials::new(Token::new("xoxp-given").unwrap());
+    let stored = slacktrail_shared::ports::CredentialStore::credentials(&given, &source("third").id).await.unwrap();
+    assert_eq!(conformance::token(stored), "xoxp-given");
 }
 
 #[test]

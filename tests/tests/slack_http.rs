@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use slacktrail_shared::http::{REPLY_BYTES_MAX, SlackHttp};
-use slacktrail_shared::ports::Slack;
+use slacktrail_shared::ports::{Caller, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::time::Second;
@@ -46,7 +46,7 @@ async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static
 
 async fn call(base: &str, request: &Request) -> Result<Reply, Trouble> {
     let slack = SlackHttp::new(&format!("{base}/api/"), &format!("{base}/audit/v1")).unwrap();
-    slack.call(&source("acme"), request, &Token::new(TOKEN).unwrap()).await
+    slack.call(&source("acme"), request, Caller::User(&Token::new(TOKEN).unwrap())).await
 }
 
 fn audit_logs() -> Request {
@@ -146,7 +146,7 @@ async fn a_host_that_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let slack = SlackHttp::with_patience(&base, &base, Duration::from_millis(50)).unwrap();
-    let outcome = slack.call(&source("acme"), &audit_logs(), &Token::new(TOKEN).unwrap()).await;
+    let outcome = slack.call(&source("acme"), &audit_logs(), Caller::User(&Token::new(TOKEN).unwrap())).await;
     assert_try_later(&outcome.unwrap_err(), "unreachable", &base);
     drop(listener);
 }

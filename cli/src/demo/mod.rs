@@ -82,15 +82,14 @@ async fn collect(
 
 fn source(time: &SimulatedTime) -> Result<Source, Failure> {
     Ok(Source {
-        id: SOURCE.parse().map_err(|error: String| Failure::new(error))?,
-        label: "Acme (simulated)".to_owned(),
-        plan: Plan::Enterprise,
-        logs: LogType::ALL.to_vec(),
-        since: Second::of(time.history_begins()),
         organisation: true,
-        gov: false,
-        paused: false,
         connected_at: Second::of(time.now()),
+        ..Source::new(
+            SOURCE.parse().map_err(|error: String| Failure::new(error))?,
+            "Acme (simulated)",
+            Plan::Enterprise,
+            Second::of(time.history_begins()),
+        )
     })
 }
 

@@ -70,7 +70,7 @@ fn name(stream: &StreamSummary) -> String {
 
 fn level(state: State) -> Level {
     match state {
-        State::Ok | State::CatchingUp | State::Waiting | State::Paused => Level::Warning,
+        State::Ok | State::CatchingUp | State::Waiting | State::Paused | State::Silent => Level::Warning,
         State::Reauthorize | State::Reconfigure | State::Failing => Level::Error,
     }
 }

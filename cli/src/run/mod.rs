@@ -10,7 +10,7 @@ mod watched;
 use std::path::Path;
 use std::rc::Rc;
 
-use slacktrail_shared::directory::{DirectoryDayLogs, DirectoryDeployment, DirectoryTokens};
+use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_shared::health::State;
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::{DeploymentStore, Edges};
@@ -27,7 +27,7 @@ use progress::Progress;
 use watched::{WatchedDeployment, WatchedSlack};
 
 type Collector =
-    Poller<WatchedSlack<SlackHttp>, DirectoryDayLogs, WatchedDeployment<DirectoryDeployment>, DirectoryTokens>;
+    Poller<WatchedSlack<SlackHttp>, DirectoryDayLogs, WatchedDeployment<DirectoryDeployment>, DirectoryCredentials>;
 
 /// When a run ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,7 +56,7 @@ impl Run {
             slack: WatchedSlack::new(slack, Rc::clone(&progress)),
             day_logs: DirectoryDayLogs::new(directory),
             deployment: WatchedDeployment::new(deployment, Rc::clone(&progress), source.clone(), logs.to_vec()),
-            tokens: DirectoryTokens::new(token),
+            credentials: DirectoryCredentials::new(token),
         };
         Run { collector: Poller::new(edges), progress, complaints: Complaints::default(), tally: Tally::new(streams) }
     }
@@ -112,7 +112,7 @@ impl Run {
 fn leaves_work(stream: &StreamSummary) -> bool {
     match stream.state {
         State::CatchingUp | State::Waiting => true,
-        State::Ok => stream.gaps > 0,
+        State::Ok | State::Silent => stream.gaps > 0,
         State::Reauthorize | State::Reconfigure | State::Failing | State::Paused => false,
     }
 }

@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::ports::{Deployment, DeploymentStore, Replaced, Slack, Version};
-use slacktrail_shared::secret::Token;
+use slacktrail_shared::ports::{Caller, Deployment, DeploymentStore, Replaced, Slack, Version};
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::trouble::Trouble;
@@ -25,8 +24,8 @@ impl<S> WatchedSlack<S> {
 }
 
 impl<S: Slack> Slack for WatchedSlack<S> {
-    async fn call(&self, source: &Source, request: &Request, token: &Token) -> Result<Reply, Trouble> {
-        let reply = self.slack.call(source, request, token).await?;
+    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
+        let reply = self.slack.call(source, request, caller).await?;
         let log = match request.method {
             "logs" => Some(LogType::Audit),
             "team.accessLogs" => Some(LogType::Access),

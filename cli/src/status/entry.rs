@@ -229,15 +229,9 @@ pub(crate) mod tests {
 
     fn source() -> Source {
         Source {
-            id: "acme".parse().unwrap(),
-            label: "Acme".to_owned(),
-            plan: Plan::Enterprise,
             logs: vec![LogType::Audit],
-            since: Second::EPOCH,
             organisation: true,
-            gov: false,
-            paused: false,
-            connected_at: Second::EPOCH,
+            ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
         }
     }
 

@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
-use slacktrail_shared::ports::{DayLogStore, DeploymentStore, Slack, TokenStore};
-use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
+use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
+use slacktrail_shared::tick::{Bounds, Poller, RotationSummary, StreamSummary, Summary, TickLimits};
 use slacktrail_shared::trouble::{Remedy, Trouble};
 
 /// Time kept before the invocation's deadline: a call may be under way, and the cursor is still to be saved.
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// Collects once and answers with a summary of each stream.
-pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore>(
+pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     poller: &Poller<S, D, T, K>,
     event: LambdaEvent<Value>,
 ) -> Result<Summary, Diagnostic> {
@@ -32,6 +32,7 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Toke
     };
     match outcome {
         Ok(summary) => {
+            summary.rotations.iter().for_each(log_rotation);
             summary.streams.iter().for_each(log_stream);
             Ok(summary)
         }
@@ -96,10 +97,20 @@ fn log_stream(stream: &StreamSummary) {
         {
             line!(info, "stream collected");
         }
-        State::Ok | State::CatchingUp | State::Paused | State::Waiting => {
+        State::Ok | State::CatchingUp | State::Paused | State::Waiting | State::Silent => {
             line!(warn, "stream needs attention, nothing is lost")
         }
         State::Reauthorize | State::Reconfigure | State::Failing => line!(error, "stream needs a person"),
+    }
+}
+
+/// One line for each token that was rotated, or should have been.
+fn log_rotation(rotation: &RotationSummary) {
+    let RotationSummary { source, code, message, remedy, rotated } = rotation;
+    if *rotated {
+        info!(source, "token rotated");
+    } else {
+        warn!(source, code, message_text = message, remedy, "token not rotated");
     }
 }
 

@@ -33,8 +33,6 @@ pub(super) struct Thing {
 enum Answer<'a> {
     /// AWS answered with a status and a code.
     Refused(u16, &'a str),
-    /// The thing does not exist.
-    Missing,
     /// AWS answered something that the SDK cannot read.
     Unreadable,
     /// AWS did not answer in time, or not at all.
@@ -62,11 +60,6 @@ impl Attempt {
         }
     }
 
-    /// The trouble that the thing does not exist.
-    pub(super) fn missing(&self) -> Trouble {
-        self.meaning(Answer::Missing)
-    }
-
     /// The trouble that there is when the body of a reply breaks off or takes too long.
     pub(super) fn cut_off(&self) -> Trouble {
         self.meaning(Answer::None)
@@ -83,7 +76,6 @@ impl Attempt {
             )
         };
         let (remedy, code, what, hint) = match answer {
-            Answer::Missing => missing(),
             Answer::NotCalled => (
                 Remedy::Reconfigure,
                 "no_aws_credentials",

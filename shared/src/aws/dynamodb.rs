@@ -1,25 +1,36 @@
-//! Sources and cursors in DynamoDB, all under one partition key, so that one Query reads a whole deployment.
+//! Sources and cursors in DynamoDB, all under one partition key, so that one Query reads a whole deployment. Connections under way
+//! are under another.
 //!
 //! | `pk` | `sk` | attributes |
 //! |---|---|---|
 //! | `deployment` | `source/<source id>` | `source`: the source as JSON |
 //! | `deployment` | `cursor/<source id>/<log type>` | `version`: a number, one more at each replacement; `cursor`: the cursor as JSON |
+//! | `connection` | `<connection id>` | `version`; `connection`: the connection as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attempt::{Attempt, Thing};
+use crate::connection::{Connection, ConnectionId};
 use crate::cursor::Cursor;
-use crate::ports::{Deployment, DeploymentStore, Replaced, Version};
+use crate::ports::{ConnectionStore, Deployment, DeploymentStore, Replaced, Version};
 use crate::source::{Source, StreamId};
-use crate::trouble::Trouble;
+use crate::trouble::{Remedy, Trouble};
 
 /// The partition key of everything that a tick reads. One partition takes 1000 writes a second; 10,000 sources whose three
 /// streams are all busy make 500.
 const PARTITION: &str = "deployment";
+
+/// The partition key of connections under way.
+const CONNECTIONS: &str = "connection";
+/// A connection is kept so much longer than its link or state is good, for whoever asks what became of it.
+const KEPT_SECONDS: i64 = 86_400;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -46,6 +57,32 @@ impl DynamoDeployment {
             ),
         };
         Attempt { doing, thing, permissions: format!("`{permission}` on `{table}`") }
+    }
+
+    /// Puts an item in place of the one whose version is `expected`.
+    async fn replace(
+        &self,
+        put: PutItemFluentBuilder,
+        expected: Option<Version>,
+    ) -> Result<Replaced, SdkError<PutItemError>> {
+        let next = Version(expected.map_or(0, |version| version.0) + 1);
+        let put = put.table_name(&self.table).item("version", number(next));
+        let put = match expected {
+            None => put.condition_expression("attribute_not_exists(#sk)").expression_attribute_names("#sk", "sk"),
+            Some(version) => put
+                .condition_expression("#version = :expected")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":expected", number(version)),
+        };
+        match put.send().await {
+            Ok(_) => Ok(Replaced::Yes(next)),
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(Replaced::Changed)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn query(&self, from: Option<Item>) -> Result<QueryOutput, Trouble> {
@@ -83,30 +120,15 @@ impl DeploymentStore for DynamoDeployment {
         expected: Option<Version>,
         cursor: &Cursor,
     ) -> Result<Replaced, Trouble> {
-        let next = Version(expected.map_or(0, |version| version.0) + 1);
-        let put = self.client.put_item().table_name(&self.table);
-        let put = put.item("pk", text(PARTITION)).item("sk", text(format!("cursor/{stream}")));
-        let put = put.item("version", number(next)).item("cursor", text(cursor.encode()));
-        let put = match expected {
-            None => put.condition_expression("attribute_not_exists(#sk)").expression_attribute_names("#sk", "sk"),
-            Some(version) => put
-                .condition_expression("#version = :expected")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":expected", number(version)),
-        };
-        match put.send().await {
-            Ok(_) => Ok(Replaced::Yes(next)),
-            // Also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads what
-            // is there, which is then what we meant.
-            Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                Ok(Replaced::Changed)
-            }
-            Err(error) => Err(self
-                .attempt(format!("replacing the cursor of `{stream}` in table `{}`", self.table), "dynamodb:PutItem")
-                .failed(error)),
-        }
+        let put = self.client.put_item().item("pk", text(PARTITION)).item("sk", text(format!("cursor/{stream}")));
+        let put = put.item("cursor", text(cursor.encode()));
+        let replaced = self.replace(put, expected).await;
+        // Changed also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads
+        // what is there, which is then what we meant.
+        replaced.map_err(|error| {
+            let doing = format!("replacing the cursor of `{stream}` in table `{}`", self.table);
+            self.attempt(doing, "dynamodb:PutItem").failed(error)
+        })
     }
 
     async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
@@ -122,6 +144,46 @@ impl DeploymentStore for DynamoDeployment {
                 .attempt(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
                 .failed(error)),
         }
+    }
+}
+
+impl ConnectionStore for DynamoDeployment {
+    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let sent = get.key("pk", text(CONNECTIONS)).key("sk", text(id.to_string())).send().await;
+        let output = sent.map_err(|error| {
+            self.attempt(format!("reading connection `{id}` of table `{}`", self.table), "dynamodb:GetItem")
+                .failed(error)
+        })?;
+        let Some(item) = output.item else { return Ok(None) };
+        let connection = serde_json::from_str(text_of(&item, "connection").unwrap_or_default());
+        match (version_of(&item), connection) {
+            (Some(version), Ok(connection)) => Ok(Some((version, connection))),
+            _ => Err(Trouble::ours(
+                Remedy::Investigate,
+                "unreadable_connection",
+                format!(
+                    "reading connection `{id}` of table `{}`: it is not one that this slacktrail wrote",
+                    self.table
+                ),
+                "run `slacktrail connect` again, of the same version as the deployment",
+            )),
+        }
+    }
+
+    async fn replace_connection(
+        &self,
+        expected: Option<Version>,
+        connection: &Connection,
+    ) -> Result<Replaced, Trouble> {
+        let id = &connection.id;
+        let put = self.client.put_item().item("pk", text(CONNECTIONS)).item("sk", text(id.to_string()));
+        let delete_at = connection.expires_at.plus(KEPT_SECONDS).get().to_string();
+        let put = put.item("connection", text(connection.encode())).item("expires_at", AttributeValue::N(delete_at));
+        self.replace(put, expected).await.map_err(|error| {
+            self.attempt(format!("saving connection `{id}` in table `{}`", self.table), "dynamodb:PutItem")
+                .failed(error)
+        })
     }
 }
 

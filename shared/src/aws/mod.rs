@@ -1,4 +1,4 @@
-//! The ports on AWS: day logs in S3, sources and cursors in DynamoDB, tokens in Secrets Manager.
+//! The ports on AWS: day logs in S3, sources and cursors in DynamoDB, credentials in Secrets Manager.
 //!
 //! Nothing here retries beyond what the SDK does, and nothing needs to know whether a call that failed was applied: the
 //! protocol of `day_log` and `collect` is made for that.
@@ -17,7 +17,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 
 pub use dynamodb::DynamoDeployment;
 pub use s3::S3DayLogs;
-pub use secrets_manager::SecretsManagerTokens;
+pub use secrets_manager::SecretsManagerCredentials;
 
 use crate::ports::Edges;
 
@@ -48,8 +48,8 @@ pub struct AwsEdges {
     pub day_logs: S3DayLogs,
     /// Sources and cursors in DynamoDB.
     pub deployment: DynamoDeployment,
-    /// Tokens in Secrets Manager.
-    pub tokens: SecretsManagerTokens,
+    /// Credentials in Secrets Manager.
+    pub credentials: SecretsManagerCredentials,
 }
 
 impl AwsEdges {
@@ -68,13 +68,16 @@ impl AwsEdges {
         AwsEdges {
             day_logs: S3DayLogs::new(aws_sdk_s3::Client::from_conf(s3), names.bucket),
             deployment: DynamoDeployment::new(aws_sdk_dynamodb::Client::new(&bounded), names.table),
-            tokens: SecretsManagerTokens::new(aws_sdk_secretsmanager::Client::new(&bounded), names.secret_prefix),
+            credentials: SecretsManagerCredentials::new(
+                aws_sdk_secretsmanager::Client::new(&bounded),
+                names.secret_prefix,
+            ),
         }
     }
 
     /// The four ports together.
-    pub fn with<S>(self, slack: S) -> Edges<S, S3DayLogs, DynamoDeployment, SecretsManagerTokens> {
-        Edges { slack, day_logs: self.day_logs, deployment: self.deployment, tokens: self.tokens }
+    pub fn with<S>(self, slack: S) -> Edges<S, S3DayLogs, DynamoDeployment, SecretsManagerCredentials> {
+        Edges { slack, day_logs: self.day_logs, deployment: self.deployment, credentials: self.credentials }
     }
 }
 

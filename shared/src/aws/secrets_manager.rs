@@ -1,45 +1,43 @@
-//! Tokens in Secrets Manager: a source's secret is a JSON object, of which `token` is one field.
+//! Credentials in Secrets Manager: a source's secret holds the text of [`Credentials::encode`].
+//!
+//! Secrets Manager knows no conditional write, and none is needed. A version is named by its writer (`ClientRequestToken`), it can be
+//! created once and never changed ("you can't modify an existing version", API reference of `PutSecretValue`), and creating it
+//! makes it the current one. So the name of the version that follows on another is made from that one's name: of all who replace the
+//! same version one creates the next, and the others learn that it exists. The same idea as that of the day logs in S3.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
-use serde_json::value::{RawValue, to_raw_value};
+use sha2::{Digest, Sha256};
 
 use super::attempt::{Attempt, Thing};
-use crate::ports::TokenStore;
-use crate::secret::Token;
+use crate::credentials::Credentials;
+use crate::ports::{CredentialStore, Replaced, SecretVersion, StoredCredentials};
 use crate::source::SourceId;
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::Trouble;
 
-/// The field that holds the token.
-const TOKEN: &str = "token";
-
-/// Tokens in secrets named `<prefix><source id>`.
+/// Credentials in secrets named `<prefix><source id>`.
 #[derive(Debug)]
-pub struct SecretsManagerTokens {
+pub struct SecretsManagerCredentials {
     client: Client,
     prefix: String,
     /// A warm function asks once for each source: reading a secret costs money and time.
-    cache: Mutex<HashMap<SourceId, Token>>,
+    cache: Mutex<HashMap<SourceId, StoredCredentials>>,
 }
 
-/// The fields of a secret, each as it is stored. It has no `Debug`, and no error about it repeats anything of it.
-#[derive(Default)]
-struct Secret(BTreeMap<String, Box<RawValue>>);
-
-impl SecretsManagerTokens {
-    /// Tokens in secrets whose names are `prefix` and the source's id.
-    pub fn new(client: Client, prefix: impl Into<String>) -> SecretsManagerTokens {
-        SecretsManagerTokens { client, prefix: prefix.into(), cache: Mutex::default() }
+impl SecretsManagerCredentials {
+    /// Credentials in secrets whose names are `prefix` and the source's id.
+    pub fn new(client: Client, prefix: impl Into<String>) -> SecretsManagerCredentials {
+        SecretsManagerCredentials { client, prefix: prefix.into(), cache: Mutex::default() }
     }
 
     fn name(&self, source: &SourceId) -> String {
         format!("{}{source}", self.prefix)
     }
 
-    fn cache(&self) -> MutexGuard<'_, HashMap<SourceId, Token>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner) // a token is in it whole or not at all
+    fn cache(&self) -> MutexGuard<'_, HashMap<SourceId, StoredCredentials>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner) // credentials are in it whole or not at all
     }
 
     fn attempt(&self, source: &SourceId, doing: &str, action: &str) -> Attempt {
@@ -59,92 +57,107 @@ impl SecretsManagerTokens {
         }
     }
 
-    /// The text of a source's secret; `None` when there is no secret, or one without a value.
-    async fn read(&self, source: &SourceId) -> Result<Option<String>, Trouble> {
-        match self.client.get_secret_value().secret_id(self.name(source)).send().await {
-            Ok(value) => Ok(Some(value.secret_string.unwrap_or_default())),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
-                Ok(None)
-            }
-            Err(error) => Err(self.attempt(source, "reading", "GetSecretValue").failed(error)),
-        }
-    }
-
-    async fn put(&self, source: &SourceId, text: String) -> Result<(), Trouble> {
-        match self.client.put_secret_value().secret_id(self.name(source)).secret_string(text).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.attempt(source, "writing", "PutSecretValue").failed(error)),
-        }
-    }
-
-    /// Creates a source's secret; a secret that has no value yet is given one.
-    async fn create(&self, source: &SourceId, text: String) -> Result<(), Trouble> {
-        match self.client.create_secret().name(self.name(source)).secret_string(&text).send().await {
-            Ok(_) => Ok(()),
+    /// Creates the secret with its first version; false when there is such a secret.
+    async fn create(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Trouble> {
+        let create = self.client.create_secret().name(self.name(source)).client_request_token(version);
+        match create.secret_string(text).send().await {
+            Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
-                self.put(source, text).await
+                Ok(false)
             }
             Err(error) => Err(self.attempt(source, "creating", "CreateSecret").failed(error)),
         }
     }
+
+    /// Creates a version of a secret; false when there is one of that name with another text.
+    async fn put(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Trouble> {
+        let put = self.client.put_secret_value().secret_id(self.name(source)).client_request_token(version);
+        match put.secret_string(text).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
+                Ok(false)
+            }
+            Err(error) => Err(self.attempt(source, "writing", "PutSecretValue").failed(error)),
+        }
+    }
 }
 
-impl TokenStore for SecretsManagerTokens {
-    async fn token(&self, source: &SourceId) -> Result<Token, Trouble> {
+impl CredentialStore for SecretsManagerCredentials {
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
         let kept = self.cache().get(source).cloned();
         match kept {
-            Some(token) => Ok(token),
-            None => self.fresh_token(source).await,
+            Some(stored) => Ok(Some(stored)),
+            None => self.fresh_credentials(source).await,
         }
     }
 
-    async fn fresh_token(&self, source: &SourceId) -> Result<Token, Trouble> {
-        let text =
-            self.read(source).await?.ok_or_else(|| self.attempt(source, "reading", "GetSecretValue").missing())?;
-        let token = Secret::parse(&text)
-            .and_then(|secret| secret.token())
-            .ok_or_else(|| holds_no_token(&self.name(source), source))?;
-        self.cache().insert(source.clone(), token.clone());
-        Ok(token)
+    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        let stored = match self.client.get_secret_value().secret_id(self.name(source)).send().await {
+            Ok(value) => StoredCredentials {
+                version: SecretVersion(value.version_id.unwrap_or_default()),
+                credentials: Credentials::decode(value.secret_string.as_deref().unwrap_or_default()),
+            },
+            // Also a secret without a value: one that was made by hand.
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+                self.cache().remove(source);
+                return Ok(None);
+            }
+            Err(error) => return Err(self.attempt(source, "reading", "GetSecretValue").failed(error)),
+        };
+        self.cache().insert(source.clone(), stored.clone());
+        Ok(Some(stored))
     }
 
-    async fn save_token(&self, source: &SourceId, token: &Token) -> Result<(), Trouble> {
-        match self.read(source).await? {
-            None => self.create(source, Secret::default().with(token)).await?,
-            // Text that is no secret of ours gives way; Secrets Manager keeps it as the previous version.
-            Some(text) => self.put(source, Secret::parse(&text).unwrap_or_default().with(token)).await?,
+    async fn replace_credentials(
+        &self,
+        source: &SourceId,
+        expected: Option<&SecretVersion>,
+        credentials: &Credentials,
+    ) -> Result<Replaced<SecretVersion>, Trouble> {
+        let version = version_after(expected.map_or("", |version| &version.0));
+        // Creating a version again with the same text succeeds: two writers' texts must differ, and a repeated request must not.
+        let writer = random_mark()?;
+        let text = credentials.encode_as(Some(&writer));
+        let written = match expected {
+            None if self.create(source, &version, &text).await? => true,
+            _ => self.put(source, &version, &text).await?,
+        };
+        if !written {
+            self.cache().remove(source);
+            return Ok(Replaced::Changed);
         }
-        self.cache().insert(source.clone(), token.clone());
-        Ok(())
+        let version = SecretVersion(version);
+        let stored = StoredCredentials { version: version.clone(), credentials: Some(credentials.clone()) };
+        self.cache().insert(source.clone(), stored);
+        Ok(Replaced::Yes(version))
+    }
+
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {
+        self.cache().remove(source);
+        // At once: in a recovery window the source could not be connected again.
+        let delete = self.client.delete_secret().secret_id(self.name(source)).force_delete_without_recovery(true);
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+                Ok(())
+            }
+            Err(error) => Err(self.attempt(source, "deleting", "DeleteSecret").failed(error)),
+        }
     }
 }
 
-impl Secret {
-    /// `None` for what is not a JSON object. The parser's error would repeat parts of the text, so nobody sees it.
-    fn parse(text: &str) -> Option<Secret> {
-        serde_json::from_str(text).ok().map(Secret)
+/// The name of the version that follows on `version`, in the form of a UUID, which Secrets Manager recommends.
+fn version_after(version: &str) -> String {
+    let hash = Sha256::digest(format!("slacktrail: the version after {version}"));
+    let mut hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    for dash in [20, 16, 12, 8] {
+        hex.insert(dash, '-');
     }
-
-    fn token(&self) -> Option<Token> {
-        let text: String = serde_json::from_str(self.0.get(TOKEN)?.get()).ok()?;
-        Token::new(&text).ok()
-    }
-
-    /// The secret's text with this token; other fields stay as they are.
-    fn with(mut self, token: &Token) -> String {
-        let value = to_raw_value(token.reveal()).expect("a text is JSON");
-        self.0.insert(TOKEN.to_owned(), value);
-        serde_json::to_string(&self.0).expect("an object of JSON values is JSON")
-    }
+    hex
 }
 
-fn holds_no_token(name: &str, source: &SourceId) -> Trouble {
-    Trouble::ours(
-        Remedy::Reconfigure,
-        "unreadable_secret",
-        format!("reading secret `{name}`: it is not of the form {{\"token\":\"xoxp-...\"}}"),
-        format!("connect the source again (`slacktrail connect {source}`), or write the secret in that form"),
-    )
+fn random_mark() -> Result<String, Trouble> {
+    Ok(crate::random::bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]
@@ -152,18 +165,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saving_a_token_keeps_the_other_fields_as_they_are() {
-        let secret =
-            Secret::parse(r#"{"token":"xoxp-old","refresh":{"b":1.0,"a":[]},"n":12345678901234567890123}"#).unwrap();
-        let saved = secret.with(&Token::new("xoxp-new").unwrap());
-        assert_eq!(saved, r#"{"n":12345678901234567890123,"refresh":{"b":1.0,"a":[]},"token":"xoxp-new"}"#);
-        assert_eq!(Secret::parse(&saved).unwrap().token().unwrap().reveal(), "xoxp-new");
-    }
-
-    #[test]
-    fn what_is_not_a_secret_of_ours_holds_no_token() {
-        for text in ["", "xoxp-1", "[]", "{}", r#"{"token":1}"#, r#"{"token":""}"#, r#"{"token":"a b"}"#] {
-            assert!(Secret::parse(text).and_then(|secret| secret.token()).is_none(), "{text}");
-        }
+    fn the_name_of_the_next_version_follows_from_the_one_before() {
+        let first = version_after("");
+        assert_eq!(first.len(), 36);
+        assert_eq!(first, version_after(""));
+        assert_ne!(first, version_after(&first));
     }
 }

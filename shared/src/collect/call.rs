@@ -2,29 +2,29 @@
 
 use super::Collector;
 use crate::cursor::Gap;
-use crate::ports::{DayLogStore, DeploymentStore, Slack, TokenStore};
+use crate::ports::{Caller, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
 use crate::secret::Token;
 use crate::slack::{Refusal, Reply, Request};
-use crate::source::LogType;
+use crate::source::{LogType, Source};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
 
 /// A reply that tells an error is small; one longer than this is a page.
 const ERROR_BYTES_MAX: usize = 16 << 10;
 
-impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, S, D, T, K> {
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
     /// Makes a call. A refused token is read anew from its store once, for somebody may have connected the source again.
     pub(super) async fn call(&mut self, request: &Request) -> Result<Reply, Trouble> {
         let token = match &self.token {
             Some(token) => token.clone(),
-            None => self.edges.tokens.token(&self.source.id).await?,
+            None => token_of(self.source, self.edges.credentials.credentials(&self.source.id).await?)?,
         };
         let reply = self.call_with(request, &token).await?;
         self.token = Some(token);
         if self.token_is_fresh || !self.refuses_token(request, &reply) {
             return Ok(reply);
         }
-        let fresh = self.edges.tokens.fresh_token(&self.source.id).await?;
+        let fresh = token_of(self.source, self.edges.credentials.fresh_credentials(&self.source.id).await?)?;
         self.token_is_fresh = true;
         if self.token.as_ref() == Some(&fresh) {
             return Ok(reply);
@@ -35,7 +35,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, 
 
     async fn call_with(&mut self, request: &Request, token: &Token) -> Result<Reply, Trouble> {
         self.report.calls += 1;
-        let reply = self.edges.slack.call(self.source, request, token).await?;
+        let reply = self.edges.slack.call(self.source, request, Caller::User(token)).await?;
         if let Some(date) = reply.date {
             self.heed_clock(Second::of(date));
         }
@@ -69,4 +69,30 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, 
         }
         self.leave_workspace(gap, trouble)
     }
+}
+
+/// The token among a source's credentials.
+///
+/// # Errors
+/// [`Remedy::Reconfigure`] when there is none.
+pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<Token, Trouble> {
+    let id = &source.id;
+    let (code, what) = match stored {
+        None => ("no_such_secret", "does not exist"),
+        Some(StoredCredentials { credentials: None, .. }) => {
+            ("unreadable_secret", "is not of the form {\"token\":\"xoxp-...\"}")
+        }
+        Some(StoredCredentials { credentials: Some(credentials), .. }) => match credentials.grant {
+            Some(grant) => return Ok(grant.token),
+            None => ("no_token", "holds no token: nobody has installed the app yet"),
+        },
+    };
+    Err(Trouble::ours(
+        Remedy::Reconfigure,
+        code,
+        format!("reading the secret of source `{id}`: it {what}"),
+        format!(
+            "connect the source (`slacktrail connect {id}`), or see whether `SECRET_PREFIX` is what the deployment says"
+        ),
+    ))
 }

@@ -11,16 +11,18 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
+pub use call::token_of;
 pub use report::Report;
 pub(crate) use workspaces::Workspaces;
 
 use crate::batch::Batch;
 use crate::cursor::{Cursor, Gap, GapKind, OVERLAP_SECONDS};
 use crate::day_log::{DayLogs, Limits};
-use crate::health::Health;
+use crate::health::{Health, State};
 use crate::line::LineWriter;
-use crate::ports::{DayLogStore, DeploymentStore, Edges, Replaced, Slack, TokenStore, Version};
+use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Edges, Replaced, Slack, Version};
 use crate::record::RowId;
+use crate::rotation::Overdue;
 use crate::secret::Token;
 use crate::slack::{Page, Refusal};
 use crate::source::{LogType, Source, StreamId};
@@ -77,6 +79,8 @@ pub(crate) struct Collector<'a, S, D, T, K> {
     lines: LineWriter,
     token: Option<Token>,
     token_is_fresh: bool,
+    /// Why the token could not be rotated though that is due.
+    overdue: Option<&'a Overdue>,
     report: Report,
 }
 
@@ -88,13 +92,14 @@ enum Ended {
     Left,
 }
 
-impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'a, S, D, T, K> {
+impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
     pub(crate) fn new(
         edges: &'a Edges<S, D, T, K>,
         (source, stream): (&'a Source, &'a StreamId),
         now: Timestamp,
         limits: &'a Limits<'a>,
         stored: Option<(Version, Cursor)>,
+        overdue: Option<&'a Overdue>,
         memory: &'a mut Memory,
     ) -> Self {
         let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
@@ -116,15 +121,17 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
             lines: LineWriter::new(source, stream.log, now),
             token: None,
             token_is_fresh: false,
+            overdue,
             report: Report::default(),
         }
     }
 
     /// Collects what there is, newest first, until nothing is left or the tick's budget is spent.
     pub(crate) async fn collect(mut self) -> Report {
-        if let Err(trouble) = self.collect_gaps().await {
-            self.report.trouble = Some(trouble);
-        }
+        self.report.trouble = match self.overdue {
+            Some(overdue) if overdue.ended => Some(overdue.trouble.clone()), // every call would be refused
+            _ => self.collect_gaps().await.err(),
+        };
         if let Err(trouble) = self.finish().await {
             self.report.trouble.get_or_insert(trouble);
         }
@@ -219,7 +226,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
             let stored = self.stored_of(day, &records).await?;
             for (id, record) in records.into_iter().filter(|(id, _)| !stored.contains(id)) {
                 let time = record.kept_at();
-                let late = gap.kind != GapKind::Backlog && self.passed.is_some_and(|passed| time < passed);
+                let late = matches!(gap.kind, GapKind::Live | GapKind::Reread)
+                    && self.passed.is_some_and(|passed| time < passed);
                 batch.add(*id, time, record.unreadable, late, |out| self.lines.write(record, *id, out));
             }
         }
@@ -317,12 +325,17 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<
 
     /// Records how the tick went, if that is news or the heartbeat is due.
     async fn finish(&mut self) -> Result<(), Trouble> {
-        let trouble = self.report.trouble.as_ref();
-        self.cursor.not_before = trouble.and_then(Health::pause_seconds).map(|seconds| self.now.plus(seconds));
+        let pause = self.report.trouble.as_ref().and_then(Health::pause_seconds);
+        self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();
-        self.dirty |= self.cursor.health.note(trouble, self.cursor.is_behind(), self.now);
+        // While the old token lives collecting goes on, and a person is told in time that it will end.
+        let person = self.overdue.map(|overdue| &overdue.trouble).filter(|trouble| trouble.remedy != Remedy::TryLater);
+        self.report.trouble = self.report.trouble.take().or_else(|| person.cloned());
+        let (trouble, behind) = (self.report.trouble.as_ref(), self.cursor.is_behind());
+        self.dirty |= self.cursor.health.note(trouble, behind, self.source, self.stream.log, self.now);
         self.dirty |= self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
         self.report.state = self.cursor.health.state;
+        self.report.silence = self.cursor.health.remedy.clone().filter(|_| self.report.state == State::Silent);
         self.report.gaps = self.cursor.gaps.len();
         self.report.lag_seconds = self.cursor.lag_seconds(self.now);
         self.report.workspaces_in_trouble =

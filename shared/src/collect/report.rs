@@ -31,6 +31,8 @@ pub struct Report {
     pub workspaces_in_trouble: usize,
     /// The state after the tick.
     pub state: State,
+    /// What to say of a silence.
+    pub silence: Option<String>,
     /// What went wrong.
     pub trouble: Option<Trouble>,
     /// Whether another invocation was found to be ahead.

@@ -5,7 +5,7 @@
 
 use super::Collector;
 use crate::cursor::{Gap, GapKind};
-use crate::ports::{DayLogStore, DeploymentStore, Slack, TokenStore};
+use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Refusal, Request};
 use crate::source::LogType;
 use crate::time::Second;
@@ -31,7 +31,7 @@ struct Workspace {
     id: String,
 }
 
-impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: TokenStore> Collector<'_, S, D, T, K> {
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
     pub(super) fn fans_out(&self) -> bool {
         self.source.organisation && self.stream.log == LogType::Integration
     }

@@ -4,11 +4,11 @@
 //! file's owner may read either. Calls block: a laptop's own disk is fast, and one command is all that waits.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
+mod credentials;
 mod day_logs;
 mod deployment;
 mod file;
-mod tokens;
 
+pub use credentials::DirectoryCredentials;
 pub use day_logs::DirectoryDayLogs;
 pub use deployment::DirectoryDeployment;
-pub use tokens::DirectoryTokens;

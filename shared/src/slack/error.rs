@@ -35,6 +35,31 @@ fn meaning(code: &str) -> (Remedy, &'static str) {
             (Reauthorize, "let the installing user set up two-factor authentication, then connect the source again")
         }
 
+        "invalid_client_id" | "bad_client_secret" => (
+            Reconfigure,
+            "connect the source again with the client id and the client secret of its app, which is gone or has another secret now",
+        ),
+        "bad_redirect_uri" | "oauth_authorization_url_mismatch" => (
+            Reconfigure,
+            "add the redirect URL that `slacktrail connect` shows to the app's settings, then connect again",
+        ),
+        "invalid_code" | "code_already_used" => {
+            (Reauthorize, "connect the source again: Slack's code was used before, has expired, or is of another app")
+        }
+        "no_scopes" => {
+            (Reconfigure, "add the user token scopes that `slacktrail connect` names to the app, then connect again")
+        }
+        "cannot_install_an_org_installed_app" => (
+            Reconfigure,
+            "the app is on the organisation already: connect it there, or make an app of its own for the workspace",
+        ),
+        "user_email_unverified" => {
+            (Reconfigure, "let the installing user confirm their e-mail address in Slack, then connect again")
+        }
+        "pkce_not_allowed" | "invalid_code_verifier" | "preview_feature_not_available" => {
+            (Reconfigure, "use an app without PKCE and preview features: `slacktrail connect` makes one")
+        }
+
         "user_not_authorized" => {
             (Reconfigure, "connect the source as the organisation's Owner: audit logs are for Owners, not Admins")
         }
@@ -84,7 +109,8 @@ fn meaning(code: &str) -> (Remedy, &'static str) {
         | "bad_endpoint"
         | "invalid_action"
         | "invalid_range"
-        | "invalid_cursor" => (Investigate, "Slack finds our request wrong: please report it with this line"),
+        | "invalid_cursor"
+        | "invalid_grant_type" => (Investigate, "Slack finds our request wrong: please report it with this line"),
 
         // Slack says that its lists are never complete. A trouble that stays becomes `failing` by itself (see `health`).
         _ => {
@@ -119,15 +145,15 @@ mod tests {
             ),
             (
                 Remedy::Reauthorize,
-                "token_expired invalid_auth not_authed account_inactive token_revoked invalid_authentication missing_authentication invalid_refresh_token authorization_not_found two_factor_setup_required",
+                "token_expired invalid_auth not_authed account_inactive token_revoked invalid_authentication missing_authentication invalid_refresh_token authorization_not_found two_factor_setup_required invalid_code code_already_used",
             ),
             (
                 Remedy::Reconfigure,
-                "user_not_authorized team_not_authorized team_access_not_granted no_permission access_denied user_is_bot is_bot enterprise_is_restricted paid_only upgrade_required feature_not_enabled invalid_workspace missing_scope not_allowed_token_type method_not_allowed accesslimited ekm_access_denied",
+                "user_not_authorized team_not_authorized team_access_not_granted no_permission access_denied user_is_bot is_bot enterprise_is_restricted paid_only upgrade_required feature_not_enabled invalid_workspace missing_scope not_allowed_token_type method_not_allowed accesslimited ekm_access_denied invalid_client_id bad_client_secret bad_redirect_uri oauth_authorization_url_mismatch no_scopes cannot_install_an_org_installed_app user_email_unverified pkce_not_allowed invalid_code_verifier preview_feature_not_available",
             ),
             (
                 Remedy::Investigate,
-                "invalid_limit over_pagination_limit invalid_team_id missing_argument invalid_arguments invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object unknown_method method_deprecated deprecated_endpoint bad_endpoint invalid_action invalid_range invalid_cursor",
+                "invalid_limit over_pagination_limit invalid_team_id missing_argument invalid_arguments invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object unknown_method method_deprecated deprecated_endpoint bad_endpoint invalid_action invalid_range invalid_cursor invalid_grant_type",
             ),
         ];
         for (remedy, codes) in table {

@@ -18,6 +18,8 @@ pub struct Reply {
     pub retry_after: Option<String>,
     /// The `Date` header: Slack's clock.
     pub date: Option<Timestamp>,
+    /// The `x-oauth-scopes` header: what the token that was used may do, where Slack says so.
+    pub scopes: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -295,7 +297,7 @@ mod tests {
                 status: 429,
                 retry_after: header.map(str::to_owned),
                 date: parse_http_date("Sun, 22 Nov 2026 07:33:41 GMT"),
-                body: Vec::new(),
+                ..Reply::default()
             };
             trouble(&limited, &audit(None)).retry_after_seconds
         };

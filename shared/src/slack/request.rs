@@ -1,5 +1,9 @@
 //! Requests to Slack, as data.
 
+use std::fmt;
+
+use crate::secret::Token;
+use crate::source::LogType;
 use crate::time::Second;
 
 /// Slack's two families of methods, which differ in host and in how they tell an error.
@@ -11,8 +15,8 @@ pub enum Family {
     Web,
 }
 
-/// One call. The token is not part of it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// One call. As whom it is made is not part of it.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Request {
     /// Which host.
     pub family: Family,
@@ -65,6 +69,20 @@ impl Request {
         Request::get(Family::Web, "team.integrationLogs", arguments)
     }
 
+    /// The head of a log, as short as may be: whether it can be read, and its newest record.
+    pub fn probe(log: LogType, now: Second, workspace: Option<&str>) -> Request {
+        let head = match log {
+            LogType::Audit => Request::audit_logs(Second::MARCH_2018, now, None),
+            LogType::Access => Request::access_logs(None),
+            LogType::Integration => Request::integration_logs(1, workspace),
+        };
+        let arguments = head.arguments.into_iter().map(|(name, value)| match name {
+            "limit" | "count" => (name, "1".to_owned()),
+            _ => (name, value),
+        });
+        Request { arguments: arguments.collect(), ..head }
+    }
+
     /// Whose token it is.
     pub fn auth_test() -> Request {
         Request { post: true, ..Request::get(Family::Web, "auth.test", Vec::new()) }
@@ -77,8 +95,56 @@ impl Request {
         Request { post: true, ..Request::get(Family::Web, "auth.teams.list", arguments) }
     }
 
+    /// The tokens that a code stands for (docs.slack.dev, `oauth.v2.access`). The code is good for ten minutes and for one use.
+    pub fn exchange(code: &str, redirect_url: &str) -> Request {
+        let arguments = vec![("code", code.to_owned()), ("redirect_uri", redirect_url.to_owned())];
+        Request { post: true, ..Request::get(Family::Web, "oauth.v2.access", arguments) }
+    }
+
+    /// The tokens that follow on a refresh token (docs.slack.dev, using token rotation).
+    pub fn refresh(refresh_token: &Token) -> Request {
+        let refresh_token = refresh_token.reveal().to_owned();
+        let arguments = vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", refresh_token)];
+        Request { post: true, ..Request::get(Family::Web, "oauth.v2.access", arguments) }
+    }
+
+    /// Ends the token that it is called with; without token rotation the whole authorisation.
+    pub fn revoke() -> Request {
+        Request { post: true, ..Request::get(Family::Web, "auth.revoke", Vec::new()) }
+    }
+
     /// Whether it continues from a page cursor.
     pub fn has_page_cursor(&self) -> bool {
         self.arguments.iter().any(|(name, _)| *name == "cursor")
+    }
+}
+
+/// The values of arguments that are secrets stay hidden.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.method)?;
+        for (name, value) in &self.arguments {
+            let shown = if matches!(*name, "code" | "refresh_token") { "(hidden)" } else { value };
+            write!(f, " {name}={shown}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_does_not_show_the_secrets_among_its_arguments() {
+        let shown = format!(
+            "{:?} {:?}",
+            Request::exchange("c0de", "https://x/"),
+            Request::refresh(&Token::new("xoxe-1-r").unwrap())
+        );
+        assert_eq!(
+            shown,
+            "oauth.v2.access code=(hidden) redirect_uri=https://x/ oauth.v2.access grant_type=refresh_token refresh_token=(hidden)"
+        );
     }
 }

@@ -1,12 +1,13 @@
 //! The simulated ports.
 
 use jiff::Timestamp;
+use slacktrail_shared::credentials::Credentials;
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, Listed, ObjectKey};
 use slacktrail_shared::ports::{
-    Created, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, Slack, StoredObject, TokenStore, Version,
+    Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion, Slack,
+    StoredCredentials, StoredObject, Version,
 };
-use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::{Family, Reply, Request};
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_shared::time::parse_http_date;
@@ -27,7 +28,7 @@ pub struct SimulatedEdges {
 
 pub(super) fn edges(stage: &Stage, id: &Id) -> Edges<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges> {
     let edge = SimulatedEdges { stage: stage.clone(), id: id.clone() };
-    Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), tokens: edge }
+    Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
 }
 
 impl SimulatedEdges {
@@ -45,11 +46,11 @@ impl SimulatedEdges {
 }
 
 impl Slack for SimulatedEdges {
-    async fn call(&self, _: &Source, request: &Request, token: &Token) -> Result<Reply, Trouble> {
-        let what = format!("slack {} {:?}", request.method, request.arguments);
+    async fn call(&self, _: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
+        let what = format!("slack {request:?}");
         let outcome = self
             .operate(what, |state| {
-                let mut asked = as_asked(request, token);
+                let mut asked = as_asked(request, caller);
                 Wrong::bend_request(state.wrong, &mut asked);
                 let outcome = state.slack.answer(state.now, &asked);
                 state.note_shown();
@@ -62,6 +63,7 @@ impl Slack for SimulatedEdges {
                     status: reply.status,
                     retry_after: reply.header("Retry-After").map(str::to_owned),
                     date: reply.header("Date").and_then(parse_http_date),
+                    scopes: reply.header("x-oauth-scopes").map(str::to_owned),
                     body: reply.body,
                 };
                 self.stage.with(|state| Wrong::bend_reply(state.wrong, &mut reply));
@@ -77,12 +79,16 @@ impl Slack for SimulatedEdges {
     }
 }
 
-fn as_asked(request: &Request, token: &Token) -> simulator::Request {
+fn as_asked(request: &Request, caller: Caller<'_>) -> simulator::Request {
     let family = match request.family {
         Family::Audit => simulator::Family::Audit,
         Family::Web => simulator::Family::Web,
     };
-    let mut asked = simulator::Request::get(family, request.method).bearer(token.reveal());
+    let asked = simulator::Request::get(family, request.method);
+    let mut asked = match caller {
+        Caller::User(token) => asked.bearer(token.reveal()),
+        Caller::App(app) => asked.basic(&app.client_id, app.client_secret.reveal()),
+    };
     if request.post {
         asked.method = simulator::Method::Post;
     }
@@ -218,25 +224,57 @@ impl DeploymentStore for SimulatedEdges {
     }
 }
 
-impl TokenStore for SimulatedEdges {
-    async fn token(&self, source: &SourceId) -> Result<Token, Trouble> {
-        self.operate("token".to_owned(), |state| state.token(source)).await
+impl CredentialStore for SimulatedEdges {
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        self.operate("credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
-    async fn fresh_token(&self, source: &SourceId) -> Result<Token, Trouble> {
-        self.operate("fresh token".to_owned(), |state| state.token(source)).await
+    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        self.operate("fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
-    async fn save_token(&self, source: &SourceId, token: &Token) -> Result<(), Trouble> {
-        self.operate("save token".to_owned(), |state| drop(state.tokens.insert(source.clone(), token.clone()))).await
+    async fn replace_credentials(
+        &self,
+        source: &SourceId,
+        expected: Option<&SecretVersion>,
+        credentials: &Credentials,
+    ) -> Result<Replaced<SecretVersion>, Trouble> {
+        let text = credentials.encode();
+        // As in Secrets Manager, repeating the very request that was applied is no second write.
+        let mut applied = None;
+        self.operate(format!("replace credentials after {expected:?}"), |state| {
+            let present = state.stored_credentials(source).map(|stored| stored.version);
+            if applied.is_some() && present == applied {
+                return Replaced::Yes(present.expect("it was written"));
+            }
+            if present.as_ref() != expected {
+                return Replaced::Changed;
+            }
+            let number = state.credentials.get(source).map_or(0, |(number, _)| *number) + 1;
+            state.credentials.insert(source.clone(), (number, Some(text.clone())));
+            applied = Some(SecretVersion(number.to_string()));
+            Replaced::Yes(SecretVersion(number.to_string()))
+        })
+        .await
+    }
+
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {
+        self.operate("delete credentials".to_owned(), |state| {
+            let number = state.credentials.get(source).map_or(0, |(number, _)| *number);
+            state.credentials.insert(source.clone(), (number, None));
+        })
+        .await
     }
 }
 
 impl State {
-    fn token(&self, source: &SourceId) -> Token {
-        let slacks = || self.slack.settings().tokens.first().map_or("none", |token| token.text.as_str());
-        let saved = self.tokens.get(source).cloned();
-        saved.unwrap_or_else(|| Token::new(slacks()).expect("the simulator's tokens are tokens"))
+    /// What is stored; a source of which nothing ever was has the simulated Slack's own token.
+    fn stored_credentials(&self, source: &SourceId) -> Option<StoredCredentials> {
+        let (number, text) = match self.credentials.get(source) {
+            Some((number, text)) => (*number, text.clone()?),
+            None => (0, format!("{{\"token\":\"{}\"}}", self.slack.settings().tokens.first()?.text)),
+        };
+        Some(StoredCredentials { version: SecretVersion(number.to_string()), credentials: Credentials::decode(&text) })
     }
 }
 

@@ -251,15 +251,10 @@ impl<'a> Run<'a> {
     fn new(scenario: &'a Scenario, wrong: Option<Wrong>) -> Run<'a> {
         let now = beginning();
         let source = Source {
-            id: "acme".parse().expect("an id"),
-            label: "Acme".to_owned(),
-            plan: Plan::Enterprise,
             logs: vec![scenario.log],
-            since: Second::of(now).plus(-7 * 86_400),
             organisation: scenario.organisation,
-            gov: false,
-            paused: false,
             connected_at: Second::of(now),
+            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
         let stage = Stage::new(now, World::new(scenario.settings.clone()), [source]);
         stage.with(|state| state.wrong = wrong);

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_simulator::World;
 
@@ -34,8 +33,8 @@ pub struct State {
     pub sources: BTreeMap<SourceId, Source>,
     /// Texts that stand where a source should, and are none.
     pub garbled_sources: BTreeMap<SourceId, String>,
-    /// The tokens that were saved; a source without one has the simulated Slack's.
-    pub tokens: BTreeMap<SourceId, Token>,
+    /// The secrets: how often each was replaced, and its text; none once deleted.
+    pub credentials: BTreeMap<SourceId, (u64, Option<String>)>,
     /// Keys in the bucket that nobody here has written.
     pub foreign: Vec<String>,
     /// The fault in store, if any.
@@ -118,7 +117,7 @@ impl Stage {
             cursors: BTreeMap::new(),
             sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),
             garbled_sources: BTreeMap::new(),
-            tokens: BTreeMap::new(),
+            credentials: BTreeMap::new(),
             foreign: Vec::new(),
             fault: None,
             struck: false,

@@ -29,15 +29,10 @@ impl Tenancy {
     pub fn new(settings: Settings, logs: &[LogType]) -> Tenancy {
         let now = Timestamp::constant(1_795_356_000, 0);
         let source = Source {
-            id: "acme".parse().expect("an id"),
-            label: "Acme".to_owned(),
-            plan: Plan::Enterprise,
             logs: logs.to_vec(),
-            since: Second::of(now).plus(-7 * 86_400),
             organisation: matches!(settings.tenant, Tenant::Organisation { .. }),
-            gov: false,
-            paused: false,
             connected_at: Second::of(now),
+            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
         let stage = Stage::new(now, World::new(settings), [source]);
         let process = Process::start(0, &stage);

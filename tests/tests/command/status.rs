@@ -4,7 +4,7 @@ use std::fs;
 
 use slacktrail_shared::directory::DirectoryDeployment;
 use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::source::{Plan, Source};
 use slacktrail_shared::time::Second;
 
 use crate::binary::Slacktrail;
@@ -40,15 +40,8 @@ async fn json_has_the_keys_of_the_contract() {
 async fn the_table_is_followed_by_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let source = Source {
-        id: "acme".parse().unwrap(),
-        label: "Acme".to_owned(),
-        plan: Plan::Enterprise,
-        logs: LogType::ALL.to_vec(),
-        since: Second::MARCH_2018,
         organisation: true,
-        gov: false,
-        paused: false,
-        connected_at: Second::MARCH_2018,
+        ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018)
     };
     DirectoryDeployment::new(directory.path()).save_source(&source).await.unwrap();
     let state = directory.path().join(".slacktrail");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use slacktrail_shared::directory::{DirectoryDayLogs, DirectoryDeployment, DirectoryTokens};
+use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::{DeploymentStore, Edges};
 use slacktrail_shared::secret::Token;
@@ -27,7 +27,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
         slack: SlackHttp::new(SLACK_API_URL, audit_url)?,
         day_logs: DirectoryDayLogs::new(directory),
         deployment: DirectoryDeployment::new(directory),
-        tokens: DirectoryTokens::new(Token::new(ORGANISATION_TOKEN)?),
+        credentials: DirectoryCredentials::new(Token::new(ORGANISATION_TOKEN)?),
     };
     edges.deployment.save_source(&source(backlog)?).await?;
     let poller = Poller::new(edges);
@@ -55,14 +55,9 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
 
 fn source(backlog: Backlog) -> Outcome<Source> {
     Ok(Source {
-        id: "acme".parse()?,
-        label: "Acme".to_owned(),
-        plan: Plan::Enterprise,
         logs: vec![LogType::Audit],
-        since: backlog.since(),
         organisation: true,
-        gov: false,
-        paused: false,
         connected_at: backlog.now,
+        ..Source::new("acme".parse()?, "Acme", Plan::Enterprise, backlog.since())
     })
 }

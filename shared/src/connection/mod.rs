@@ -1,0 +1,111 @@
+//! Connecting a source through OAuth: from the link that `slacktrail connect` prints to the facts that it shows at the end.
+//!
+//! | step | who | what |
+//! |---|---|---|
+//! | granted | the command | makes a link, good once and for ten minutes; only its hash is stored |
+//! | started | `GET /oauth/start` | uses the link up, binds a state to this browser, sends the browser to Slack |
+//! | verifying | `GET /oauth/callback` | uses the state up, exchanges the code, checks what was granted, probes each log |
+//! | connected, refused | the same | credentials and source are stored, or nothing is |
+//!
+//! A connection is one item, replaced only if its version is unchanged: that is what makes each step happen once, whoever else tries.
+
+mod callback;
+mod facts;
+pub mod manifest;
+mod refusal;
+mod start;
+mod ticket;
+
+use serde::{Deserialize, Serialize};
+
+pub use callback::{Callback, CallbackEdges, callback};
+pub use facts::{Facts, Probed};
+pub use refusal::{Refusal, RefusalKind};
+pub use start::{Started, start};
+pub use ticket::{ConnectionId, SecretHash, Ticket};
+
+use crate::source::Source;
+use crate::time::Second;
+
+/// How long a link may wait for its first use, and a state for the way back from Slack.
+pub const LIFE_SECONDS: i64 = 600;
+
+/// A connection that somebody is making. It holds no secret, only hashes of some.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its name, which is no secret.
+    pub id: ConnectionId,
+    /// The source as it is to be.
+    pub source: Source,
+    /// The app that is to be installed.
+    pub client_id: String,
+    /// From then on its link or state is good for nothing.
+    pub expires_at: Second,
+    /// How far it has come.
+    pub step: Step,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The link is made.
+    Granted {
+        /// The hash of what makes it good.
+        grant: SecretHash,
+    },
+    /// A browser is on its way to Slack and back.
+    Started {
+        /// The hash of the state that must come back.
+        state: SecretHash,
+        /// The hash of the cookie that the browser has.
+        browser: SecretHash,
+        /// The redirect URL that was sent, which the exchange must repeat.
+        redirect_url: String,
+    },
+    /// It came back, and what Slack grants is being verified.
+    Verifying,
+    /// It is done.
+    Connected(Box<Facts>),
+    /// It came to nothing.
+    Refused(Refusal),
+    /// Whoever asked for it has changed their mind.
+    Cancelled,
+}
+
+impl Connection {
+    /// A connection of `source` by the app of `client_id`, and the ticket that its link carries. `id` and `secret` are random.
+    pub fn grant(id: [u8; 16], secret: [u8; 32], source: Source, client_id: &str, now: Second) -> (Connection, Ticket) {
+        let ticket = Ticket::new(ConnectionId::of(id), secret);
+        let connection = Connection {
+            id: ticket.id.clone(),
+            source,
+            client_id: client_id.to_owned(),
+            expires_at: now.plus(LIFE_SECONDS),
+            step: Step::Granted { grant: ticket.hash() },
+        };
+        (connection, ticket)
+    }
+
+    /// The same, further on.
+    #[must_use]
+    pub fn at(&self, step: Step) -> Connection {
+        Connection { step, ..self.clone() }
+    }
+
+    /// Whether its link or state is good for nothing any more.
+    pub fn is_expired(&self, now: Second) -> bool {
+        now >= self.expires_at
+    }
+
+    /// The cookie that binds it to a browser. Each connection has its own, so that two at once do not disturb each other. The prefix
+    /// makes browsers insist on HTTPS, this very host, and the path `/` (RFC 6265bis, 4.1.3.2).
+    pub fn cookie_name(&self) -> String {
+        format!("__Host-slacktrail-{}", self.id)
+    }
+
+    /// The text that stores it: JSON.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("a connection holds only text and numbers")
+    }
+}

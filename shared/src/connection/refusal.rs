@@ -1,0 +1,195 @@
+//! Why a connection came to nothing, with what to do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::{LogType, Source, Tenant};
+use crate::trouble::{Remedy, Trouble};
+
+/// Why a connection came to nothing. Fit for a page and a terminal: it holds no secret.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind, which chooses the page and its status.
+    pub kind: RefusalKind,
+    /// What happened, in one sentence.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// The ways for a connection to come to nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// The request is not of the form that the link or Slack makes.
+    Malformed,
+    /// The installation was begun on one of Slack's own pages.
+    WithoutState,
+    /// There is no such link or state.
+    Unknown,
+    /// The link or state was used before.
+    Used,
+    /// The link or state is too old.
+    Expired,
+    /// Another browser began.
+    WrongBrowser,
+    /// The user declined.
+    Denied,
+    /// It is another Slack than before.
+    WrongTenant,
+    /// The app was installed on a workspace where the organisation is needed.
+    NotOrganisation,
+    /// Scopes are missing.
+    MissingScope,
+    /// The plan does not have the log.
+    NotOnPlan,
+    /// The user may not read the log.
+    NotOwner,
+    /// The app's credentials or redirect URL are not what Slack has.
+    WrongApp,
+    /// Slack refused otherwise.
+    SlackRefused,
+    /// Slack did not answer, or not now.
+    SlackUnreachable,
+    /// The table, the secrets or the settings failed.
+    Ours,
+}
+
+impl Refusal {
+    pub(super) fn new(kind: RefusalKind, message: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        Refusal { kind, message: message.into(), hint: hint.into() }
+    }
+
+    /// A request that neither our link nor Slack makes.
+    pub fn malformed(what: &str) -> Refusal {
+        Refusal::new(
+            RefusalKind::Malformed,
+            format!("this address is not one that leads anywhere: {what}"),
+            "open the link that `slacktrail connect` prints, whole and unchanged",
+        )
+    }
+
+    pub(super) fn unknown() -> Refusal {
+        Refusal::new(
+            RefusalKind::Unknown,
+            "this link is not one that slacktrail made, or it is long gone",
+            "run `slacktrail connect` for a new link, and open it whole and unchanged",
+        )
+    }
+
+    pub(super) fn used() -> Refusal {
+        Refusal::new(
+            RefusalKind::Used,
+            "this link was used before, and each is good for one use",
+            "if it was you, go on in the window that it opened; otherwise run `slacktrail connect` for a new link",
+        )
+    }
+
+    pub(super) fn expired() -> Refusal {
+        Refusal::new(
+            RefusalKind::Expired,
+            "this link has expired: it is good for ten minutes",
+            "run `slacktrail connect` for a new link",
+        )
+    }
+
+    pub(super) fn without_state() -> Refusal {
+        Refusal::new(
+            RefusalKind::WithoutState,
+            "this installation was begun on a page of Slack's, so nothing tells which source it is for",
+            "run `slacktrail connect` and begin with the link that it prints; nothing was stored",
+        )
+    }
+
+    pub(super) fn wrong_browser() -> Refusal {
+        Refusal::new(
+            RefusalKind::WrongBrowser,
+            "another browser began this connection",
+            "finish in the browser in which the link was opened, with cookies allowed; or run `slacktrail connect` for a new link",
+        )
+    }
+
+    pub(super) fn denied(source: &Source) -> Refusal {
+        Refusal::new(
+            RefusalKind::Denied,
+            "access was declined in Slack",
+            format!("nothing was stored; if that was a mistake, run `slacktrail connect {}` again", source.id),
+        )
+    }
+
+    pub(super) fn wrong_tenant(source: &Source, was: &Tenant, is: &Tenant) -> Refusal {
+        let id = &source.id;
+        Refusal::new(
+            RefusalKind::WrongTenant,
+            format!("source `{id}` collects from {was}, and the app was installed on {is}"),
+            format!(
+                "run `slacktrail connect {id}` again and choose {was} in Slack; or give {is} a source id of its own"
+            ),
+        )
+    }
+
+    pub(super) fn not_organisation(source: &Source, tenant: &Tenant) -> Refusal {
+        Refusal::new(
+            RefusalKind::NotOrganisation,
+            format!("the app was installed on the workspace {tenant}, and audit logs are the organisation's"),
+            format!(
+                "run `slacktrail connect {}` again and choose the organisation in the menu at the top right of Slack's page; the Org Owner has to do that",
+                source.id
+            ),
+        )
+    }
+
+    pub(super) fn missing_scope(missing: &[&str]) -> Refusal {
+        let missing = missing.join("`, `");
+        Refusal::new(
+            RefusalKind::MissingScope,
+            format!("Slack did not grant the user scope `{missing}`"),
+            format!(
+                "add `{missing}` to the app's User Token Scopes, leave nothing unticked on Slack's page, and run `slacktrail connect` again"
+            ),
+        )
+    }
+
+    pub(super) fn superseded() -> Refusal {
+        Refusal::new(
+            RefusalKind::Ours,
+            "somebody has changed the source's app meanwhile",
+            "run `slacktrail connect` again, one at a time",
+        )
+    }
+
+    pub(super) fn of_call(trouble: &Trouble) -> Refusal {
+        let kind = match trouble.code.as_str() {
+            "invalid_client_id" | "bad_client_secret" | "bad_redirect_uri" | "oauth_authorization_url_mismatch" => {
+                RefusalKind::WrongApp
+            }
+            "no_scopes" => RefusalKind::MissingScope,
+            _ if trouble.remedy == Remedy::TryLater => RefusalKind::SlackUnreachable,
+            _ => RefusalKind::SlackRefused,
+        };
+        let hint = match kind {
+            RefusalKind::SlackUnreachable => "nothing was stored; run `slacktrail connect` again in a few minutes",
+            _ => &trouble.hint,
+        };
+        Refusal::new(kind, trouble.message.clone(), hint)
+    }
+
+    pub(super) fn of_probe(log: LogType, trouble: &Trouble) -> Refusal {
+        let kind = match trouble.code.as_str() {
+            "feature_not_enabled" | "invalid_workspace" | "paid_only" | "upgrade_required" => RefusalKind::NotOnPlan,
+            "user_not_authorized" | "no_permission" | "access_denied" => RefusalKind::NotOwner,
+            "missing_scope" => RefusalKind::MissingScope,
+            "team_not_authorized" => RefusalKind::NotOrganisation,
+            _ => RefusalKind::SlackRefused,
+        };
+        Refusal::new(kind, format!("the {log} log cannot be read: {}", trouble.message), trouble.hint.clone())
+    }
+
+    /// A failure on our side.
+    pub fn ours(trouble: &Trouble) -> Refusal {
+        Refusal::new(
+            RefusalKind::Ours,
+            "slacktrail could not go on",
+            format!("the function's log says why (`{}`); then run `slacktrail connect` again", trouble.code),
+        )
+    }
+}

@@ -1,0 +1,230 @@
+//! Token rotation: a token that lives twelve hours is refreshed in time, by one writer, and the new pair is stored before it is used.
+//!
+//! A refresh token is good once, and Slack honours it a short while longer (docs.slack.dev, using token rotation). So whoever
+//! refreshes first claims that by replacing the credentials, which only one can; then asks Slack; then stores what came. Whatever is
+//! lost in between is asked for again at the next tick with the same refresh token, and a pair that could not be stored is kept in
+//! memory until it can.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::credentials::{App, Attempt, Credentials, Grant, Renewal};
+use crate::ports::{Caller, CredentialStore, Replaced, SecretVersion, Slack, StoredCredentials};
+use crate::secret::Token;
+use crate::slack::{Request, error, oauth};
+use crate::source::{Source, SourceId};
+use crate::time::Second;
+use crate::trouble::{Remedy, Trouble};
+
+/// A token is refreshed when it has less than this to live, as Slack's own libraries do.
+pub const EARLY_SECONDS: i64 = 2 * 3600;
+/// A claim lasts longer than a call to Slack and one to the secret store may take (20 s and 25 s), and less than the minute until the next
+/// tick, which may have to retry while Slack still honours the refresh token.
+pub const ATTEMPT_SECONDS: i64 = 50;
+/// A refusal is tried again this often.
+const REFUSED_RETRY_SECONDS: i64 = 900;
+/// Somebody else's write is met at most so often in one tick.
+const ROUNDS_MAX: usize = 3;
+
+/// What rotating remembers while the process lives: pairs that Slack has given and that could not be stored yet.
+#[derive(Debug, Default)]
+pub struct Rotations {
+    unstored: RefCell<HashMap<SourceId, Unstored>>,
+}
+
+#[derive(Clone, Debug)]
+struct Unstored {
+    /// The refresh token that it was given for.
+    after: Token,
+    grant: Grant,
+}
+
+/// A token that could not be rotated.
+#[derive(Clone, Debug)]
+pub struct Overdue {
+    /// Why.
+    pub trouble: Trouble,
+    /// Whether the token has ended meanwhile, so that there is nothing to collect with.
+    pub ended: bool,
+}
+
+/// What is to be done about a source's token.
+enum Due<'a> {
+    /// Nothing.
+    No,
+    /// Nothing by us: somebody else is at it.
+    Claimed,
+    /// Nothing for now: Slack refused with this code.
+    Refused(&'a str),
+    /// Refresh it.
+    Yes(&'a App, &'a Renewal),
+    /// It cannot be refreshed, for the app's credentials are missing.
+    NoApp,
+}
+
+impl Rotations {
+    /// Refreshes the token of `source` if that is due. Returns whether it did.
+    ///
+    /// # Errors
+    /// Why a token that is due could not be refreshed; [`Remedy::Reauthorize`] when it never can be again.
+    pub async fn rotate<S: Slack, K: CredentialStore>(
+        &self,
+        (slack, store): (&S, &K),
+        source: &Source,
+        now: Second,
+    ) -> Result<bool, Overdue> {
+        let kept = self.unstored.borrow_mut().remove(&source.id);
+        if let Some(unstored) = kept {
+            // Whether its token has ended does not matter: the one that could not be stored is good.
+            return self
+                .store(store, source, None, unstored)
+                .await
+                .map_err(|trouble| Overdue { trouble, ended: false });
+        }
+        // Without credentials there is nothing to rotate; whoever needs them says what is wrong with them.
+        let Ok(Some(mut stored)) = store.credentials(&source.id).await else { return Ok(false) };
+        for round in 0..ROUNDS_MAX {
+            let Some(credentials) = &stored.credentials else { return Ok(false) };
+            let ended = credentials.ends_by(now);
+            let overdue = |trouble| Overdue { trouble, ended };
+            match due(credentials, now) {
+                Due::No => return Ok(false),
+                Due::Yes(app, renewal) => {
+                    let claim = credentials.with_attempt(now.plus(ATTEMPT_SECONDS), None);
+                    match store.replace_credentials(&source.id, Some(&stored.version), &claim).await.map_err(overdue)? {
+                        Replaced::Yes(version) => {
+                            let claimed = StoredCredentials { version, credentials: Some(claim) };
+                            return self
+                                .refresh((slack, store), source, (app, renewal), &claimed, now)
+                                .await
+                                .map_err(overdue);
+                        }
+                        Replaced::Changed => {}
+                    }
+                }
+                // What we know may be old: somebody may have connected the source again.
+                Due::Refused(_) | Due::Claimed | Due::NoApp if round == 0 => {}
+                Due::Refused(code) => return Err(overdue(refused(source, code))),
+                Due::Claimed if ended => return Err(overdue(claimed(source))),
+                Due::Claimed => return Ok(false),
+                Due::NoApp => return Err(overdue(no_app(source))),
+            }
+            let Some(fresh) = store.fresh_credentials(&source.id).await.map_err(overdue)? else { return Ok(false) };
+            stored = fresh;
+        }
+        Ok(false)
+    }
+
+    async fn refresh<S: Slack, K: CredentialStore>(
+        &self,
+        (slack, store): (&S, &K),
+        source: &Source,
+        (app, renewal): (&App, &Renewal),
+        claimed: &StoredCredentials,
+        now: Second,
+    ) -> Result<bool, Trouble> {
+        let request = Request::refresh(&renewal.refresh_token);
+        let reply = slack.call(source, &request, Caller::App(app)).await?;
+        match oauth::refreshed(&reply, &request, now) {
+            Ok(grant) => {
+                let unstored = Unstored { after: renewal.refresh_token.clone(), grant };
+                self.store(store, source, Some(claimed.clone()), unstored).await
+            }
+            Err(trouble) if trouble.remedy == Remedy::TryLater => Err(trouble),
+            Err(trouble) => note_refusal(store, source, &renewal.refresh_token, &trouble, now).await,
+        }
+    }
+
+    /// Stores a pair; if that fails, keeps it for the next tick. `claimed`: the credentials as we know them, `None` to read them first.
+    async fn store<K: CredentialStore>(
+        &self,
+        store: &K,
+        source: &Source,
+        claimed: Option<StoredCredentials>,
+        unstored: Unstored,
+    ) -> Result<bool, Trouble> {
+        // Kept until it is known to be stored, whatever becomes of this future.
+        self.unstored.borrow_mut().insert(source.id.clone(), unstored.clone());
+        let mut known = claimed;
+        for _ in 0..ROUNDS_MAX {
+            let stored = match known.take() {
+                Some(stored) => Some(stored),
+                None => store.fresh_credentials(&source.id).await?,
+            };
+            // Somebody has stored another pair or disconnected the source meanwhile: ours is of no use to anybody.
+            let Some((version, credentials)) = stored.and_then(|stored| still_after(stored, &unstored.after)) else {
+                break;
+            };
+            let renewed = credentials.with_grant(unstored.grant.clone());
+            if let Replaced::Yes(_) = store.replace_credentials(&source.id, Some(&version), &renewed).await? {
+                self.unstored.borrow_mut().remove(&source.id);
+                return Ok(true);
+            }
+        }
+        self.unstored.borrow_mut().remove(&source.id);
+        Ok(false)
+    }
+}
+
+/// The credentials, if their refresh token is still the one that was used.
+fn still_after(stored: StoredCredentials, refresh_token: &Token) -> Option<(SecretVersion, Credentials)> {
+    let credentials = stored.credentials?;
+    let same = credentials.renewal().is_some_and(|renewal| renewal.refresh_token == *refresh_token);
+    same.then_some((stored.version, credentials))
+}
+
+/// Slack refused for good, unless somebody has stored another pair meanwhile. It is written down, so that no tick asks in vain each minute.
+async fn note_refusal<K: CredentialStore>(
+    store: &K,
+    source: &Source,
+    refresh_token: &Token,
+    trouble: &Trouble,
+    now: Second,
+) -> Result<bool, Trouble> {
+    let stored = store.fresh_credentials(&source.id).await?;
+    let Some((version, credentials)) = stored.and_then(|stored| still_after(stored, refresh_token)) else {
+        return Ok(false);
+    };
+    let noted = credentials.with_attempt(now.plus(REFUSED_RETRY_SECONDS), Some(trouble.code.clone()));
+    store.replace_credentials(&source.id, Some(&version), &noted).await?;
+    Err(refused(source, &trouble.code))
+}
+
+fn due(credentials: &Credentials, now: Second) -> Due<'_> {
+    let Some(renewal) = credentials.renewal().filter(|renewal| renewal.expires_at.since(now) < EARLY_SECONDS) else {
+        return Due::No;
+    };
+    match (&credentials.rotation, &credentials.app) {
+        (Some(Attempt { until, refused: Some(code) }), _) if *until > now => Due::Refused(code),
+        (Some(Attempt { until, refused: None }), _) if *until > now => Due::Claimed,
+        (_, Some(app)) => Due::Yes(app, renewal),
+        (_, None) => Due::NoApp,
+    }
+}
+
+fn refused(source: &Source, code: &str) -> Trouble {
+    let mut trouble = error::trouble("oauth.v2.access", code, None);
+    trouble.message = format!("refreshing the token of source `{}`: {}", source.id, trouble.message);
+    trouble
+}
+
+fn claimed(source: &Source) -> Trouble {
+    Trouble::slack(
+        Remedy::TryLater,
+        "token_expired",
+        format!("the token of source `{}` has ended, and another invocation is refreshing it", source.id),
+        "nothing to do: the next tick has the new one",
+    )
+}
+
+fn no_app(source: &Source) -> Trouble {
+    Trouble::slack(
+        Remedy::Reauthorize,
+        "no_client_secret",
+        format!(
+            "the token of source `{}` must be refreshed, and its secret holds no client id and client secret",
+            source.id
+        ),
+        format!("connect the source again (`slacktrail connect {}`)", source.id),
+    )
+}
