@@ -8,11 +8,12 @@
 mod edges;
 pub mod oracle;
 mod process;
+pub mod rotating;
 pub mod scenario;
 mod stage;
 pub mod tenant;
 pub mod wrong;
 
 pub use edges::SimulatedEdges;
-pub use process::{End, Process};
+pub use process::{End, Process, Tick};
 pub use stage::{Fault, FaultKind, Stage, State, StoredCursor};

@@ -6,7 +6,7 @@ use slacktrail_simulation::FaultKind;
 use slacktrail_simulation::scenario::{Broken, Scenario};
 
 fn fail(scenario: &Scenario, what: &str, broken: &Broken) -> ! {
-    let dull = |line: &&String| line.ends_with("load") || line.ends_with("token");
+    let dull = |line: &&String| line.ends_with("load") || line.ends_with("credentials");
     let trace: Vec<_> = broken.trace.iter().filter(|line| !dull(line)).take(200).cloned().collect();
     panic!(
         "{} / {} / {what}\n{}\n{:?}\n{}",

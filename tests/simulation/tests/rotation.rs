@@ -1,0 +1,199 @@
+//! Token rotation: no fault anywhere, and no second poller, loses a pair of tokens that could have been kept.
+#![allow(clippy::print_stdout, missing_docs, reason = "a test says how much it tried")]
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use slacktrail_shared::health::State;
+use slacktrail_simulation::FaultKind;
+use slacktrail_simulation::rotating::{Grace, Rotating};
+use slacktrail_simulator::oauth::GraceReuse;
+
+/// Shortly before a token of twelve hours has two left, and shortly after.
+const NOT_YET: i64 = 10 * 3_600 - 120;
+const DUE: i64 = 300;
+
+/// Slack honours a used refresh token for two minutes, and gives the same pair again or a new one.
+const GRACES: [Grace; 2] =
+    [Grace { seconds: 120, reuse: GraceReuse::SamePair }, Grace { seconds: 120, reuse: GraceReuse::NewPair }];
+/// Slack honours no used refresh token.
+const NO_GRACE: Grace = Grace { seconds: 0, reuse: GraceReuse::NewPair };
+
+/// A source whose token is due at the next tick.
+fn due(grace: Grace) -> Rotating {
+    let mut rotating = Rotating::new(grace);
+    rotating.tick();
+    rotating.pass(NOT_YET);
+    rotating.tick();
+    assert_eq!(rotating.refreshes(), 0, "a token is not refreshed before two hours are left");
+    rotating.pass(DUE);
+    rotating
+}
+
+fn must_outlive(mut rotating: Rotating, what: &str) -> Rotating {
+    if let Err(law) = rotating.outlive_two_tokens() {
+        panic!("{what}: {law}\n{}", rotating.trace());
+    }
+    rotating
+}
+
+#[test]
+fn a_token_is_refreshed_once_in_time_and_stored_before_it_is_used() {
+    let mut rotating = due(GRACES[0]);
+    let operations = rotating.operations_of_tick();
+    let at = |what: &str| operations.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}"));
+    let (claim, refresh) = (at("replace credentials"), at("slack oauth.v2.access"));
+    let store = refresh + operations[refresh..].iter().position(|line| line.contains("replace credentials")).unwrap();
+    assert!(claim < refresh && refresh < store && store < at("slack logs"), "{operations:#?}");
+    assert!(!operations.join("\n").contains("xoxe"), "{operations:#?}");
+    assert_eq!(rotating.refreshes(), 1);
+    for _ in 0..10 {
+        rotating.minute();
+    }
+    assert_eq!(rotating.refreshes(), 1, "a fresh token is left alone");
+    let rotating = must_outlive(rotating, "no fault");
+    assert_eq!(rotating.refreshes(), 2, "21 hours later the next one has come, and no third");
+}
+
+#[test]
+fn no_single_fault_while_a_token_is_refreshed_loses_it() {
+    let mut schedules = 0;
+    for grace in GRACES {
+        let operations = due(grace).operations_of_tick().len() as u32;
+        for operation in 0..operations {
+            for kind in FaultKind::ALL {
+                let mut rotating = due(grace);
+                rotating.fault(operation, kind);
+                rotating.tick();
+                must_outlive(rotating, &format!("{grace:?}, {kind:?} at operation {operation}"));
+                schedules += 1;
+            }
+        }
+    }
+    println!("{schedules} schedules");
+}
+
+#[test]
+fn a_pair_that_slack_has_given_to_a_living_process_is_kept_even_where_slack_honours_no_used_token() {
+    let operations = due(NO_GRACE).operations_of_tick();
+    let refresh = operations.iter().position(|line| line.contains("oauth.v2.access")).unwrap() as u32;
+    for operation in 0..operations.len() as u32 {
+        for kind in FaultKind::ALL {
+            // The pair exists only in a reply that nobody has, or in the memory of a process that is gone.
+            let lost_by_nature = match kind {
+                FaultKind::ReplyLost | FaultKind::Twice | FaultKind::KilledAfter => operation == refresh,
+                FaultKind::KilledBefore => operation == refresh + 1,
+                FaultKind::Refused => false,
+            };
+            let mut rotating = due(NO_GRACE);
+            rotating.fault(operation, kind);
+            rotating.tick();
+            if !lost_by_nature {
+                must_outlive(rotating, &format!("{kind:?} at operation {operation}"));
+            } else {
+                let told = rotating.minute().unwrap();
+                assert_eq!((told.state, told.code.as_deref()), (State::Reauthorize, Some("invalid_refresh_token")));
+            }
+        }
+    }
+}
+
+#[test]
+fn two_pollers_at_once_refresh_a_token_once() {
+    for grace in [GRACES[0], GRACES[1], NO_GRACE] {
+        let mut schedules = 0;
+        for steps in 1.. {
+            let mut rotating = due(grace);
+            let mut first = rotating.begin();
+            if (0..steps).any(|_| first.step().is_some()) {
+                break;
+            }
+            rotating.restart();
+            rotating.tick();
+            first.run();
+            assert_eq!(rotating.refreshes(), 1, "stopped after {steps} steps\n{}", rotating.trace());
+            must_outlive(rotating, &format!("{grace:?}, stopped after {steps} steps"));
+            schedules += 1;
+        }
+        assert!(schedules > 5, "a tick that rotates has more than {schedules} operations");
+    }
+}
+
+#[test]
+fn a_poller_that_wakes_up_ticks_later_does_not_undo_what_another_has_stored() {
+    for grace in GRACES {
+        for later in [1, 2, 4] {
+            for steps in 1.. {
+                let mut rotating = due(grace);
+                let mut first = rotating.begin();
+                if (0..steps).any(|_| first.step().is_some()) {
+                    break;
+                }
+                rotating.restart();
+                for _ in 0..later {
+                    rotating.minute();
+                }
+                first.run();
+                must_outlive(
+                    rotating,
+                    &format!("{grace:?}, stopped after {steps} steps, on again {later} ticks later"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dead_refresh_token_is_told_while_the_token_lives_and_collecting_goes_on_until_it_ends() {
+    let mut rotating = due(GRACES[0]);
+    rotating.stage.with(|state| {
+        let (_, secret) = state.credentials.values_mut().next().unwrap();
+        *secret = secret.as_ref().map(|text| text.replace("xoxe-1-", "xoxe-1-dead-"));
+    });
+    let told = rotating.minute().unwrap();
+    assert_eq!((told.state, told.code.as_deref()), (State::Reauthorize, Some("invalid_refresh_token")));
+    assert_eq!(told.records, 2, "what happened since the last tick is collected all the same");
+    let asked = rotating_calls(&rotating);
+    for _ in 0..10 {
+        let told = rotating.minute().unwrap();
+        assert_eq!((told.state, told.records), (State::Reauthorize, 1));
+    }
+    assert_eq!(rotating_calls(&rotating), asked, "Slack is not asked in vain each minute");
+
+    rotating.pass(2 * 3_600);
+    let ended = rotating.tick().unwrap();
+    assert_eq!((ended.state, ended.calls), (State::Reauthorize, 0), "a token that has ended is not tried");
+    rotating.pass(3_600);
+    rotating.connect();
+    let again = rotating.tick().unwrap();
+    assert_eq!((again.state, again.records), (State::Ok, 2), "the outage is collected at the first tick after");
+    must_outlive(rotating, "after a reconnect");
+}
+
+fn rotating_calls(rotating: &Rotating) -> usize {
+    rotating.stage.with(|state| state.trace.iter().filter(|line| line.contains("slack oauth.v2.access")).count())
+}
+
+#[test]
+fn a_token_that_ended_while_nobody_polled_is_refreshed_before_it_is_used() {
+    let mut rotating = Rotating::new(GRACES[0]);
+    rotating.tick();
+    rotating.pass(5 * 86_400);
+    let tick = rotating.tick().unwrap();
+    assert_eq!((tick.state, tick.records), (State::Ok, 1));
+    assert_eq!(rotating.refreshes(), 1);
+}
+
+#[test]
+fn slack_out_of_reach_for_the_last_two_hours_is_waited_for_and_no_person_is_called() {
+    let mut rotating = due(GRACES[0]);
+    rotating.stage.with(|state| {
+        let refresh = slacktrail_simulator::Calling::path("oauth.v2.access");
+        state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
+    });
+    assert_eq!(rotating.minute().unwrap().state, State::Ok, "while the token lives nothing is amiss");
+    rotating.pass(2 * 3_600);
+    let ended = rotating.tick().unwrap();
+    assert_eq!((ended.state, ended.code.as_deref()), (State::Waiting, Some("http_502")));
+    rotating.stage.with(|state| state.slack.clear_faults());
+    assert_eq!(rotating.minute().unwrap().state, State::Ok);
+    must_outlive(rotating, "after an outage");
+}
