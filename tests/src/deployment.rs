@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slacktrail_shared::aws::{AwsEdges, Names};
-use slacktrail_shared::credentials::{self, Grant};
+use slacktrail_shared::credentials::{self, Credentials, Grant};
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::Source;
@@ -90,6 +90,26 @@ impl LocalDeployment {
         let granted =
             credentials::update(&edges.credentials, &source.id, |known| Some(known.with_grant(grant.clone())));
         granted.await.expect("the secret is written");
+        edges.deployment.save_source(source).await.expect("the source is written");
+    }
+
+    /// The secret of a source, as it is stored.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn secret(&self, source: &Source) -> Value {
+        let name = format!("slacktrail/{}", source.id);
+        let value = self.moto.secrets_manager().get_secret_value().secret_id(name).send().await;
+        let value = value.expect("the secret can be read");
+        serde_json::from_str(value.secret_string().unwrap_or_default()).expect("the secret is JSON")
+    }
+
+    /// Stores a source and its secret's fields, in place of what was there.
+    pub async fn connect_with(&self, source: &Source, secret: &Value) {
+        let edges = self.edges();
+        let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
+        let stored = credentials::update(&edges.credentials, &source.id, |_| Some(credentials.clone()));
+        stored.await.expect("the secret is written");
         edges.deployment.save_source(source).await.expect("the source is written");
     }
 

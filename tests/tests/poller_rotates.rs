@@ -1,0 +1,97 @@
+//! The compiled poller refreshes tokens that end soon: once, with the new pair stored before it is used, and nothing of it told.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use slacktrail_shared::source::{LogType, Source};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::{Log, Outcome, Request, Settings};
+use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+
+const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
+
+fn rotating_app() -> Settings {
+    Settings { apps: vec![App::organisation(REDIRECT_URL).rotating()], ..Settings::organisation() }
+}
+
+/// The secret of a source that is connected at this moment, whose token has so many seconds to live as far as the secret tells.
+fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
+    let now = Timestamp::now();
+    let mut slack = deployment.slack();
+    let app = slack.settings().apps[0].clone();
+    let asked = format!(
+        "client_id={}&user_scope=auditlogs:read,admin&scope=team:read&redirect_uri={REDIRECT_URL}",
+        app.client_id
+    );
+    let back = slack.consent(now, &asked, &Consent::organisation()).unwrap();
+    let code = back.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
+    let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
+    let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
+    let Outcome::Reply(reply) = slack.answer(now, &exchange) else { panic!("no fault was scripted") };
+    let user = serde_json::from_slice::<Value>(&reply.body).unwrap()["authed_user"].take();
+    json!({
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "token": user["access_token"],
+        "refresh_token": user["refresh_token"],
+        "expires_at": Second::of(now).get() + life_seconds,
+    })
+}
+
+#[tokio::test]
+async fn a_token_that_ends_soon_is_refreshed_once_and_its_secrets_are_nowhere_else() {
+    let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
+    let acme = Source { logs: LogType::ALL.to_vec(), ..organisation_source("acme") };
+    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organisation()));
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 60);
+    let before = consent(&deployment, 3_600);
+    deployment.connect_with(&acme, &before).await;
+
+    let poller = deployment.poller();
+    deployment.drain().await;
+    let after = deployment.secret(&acme).await;
+    assert_eq!(deployment.slack().refreshes().len(), 1);
+    for field in ["token", "refresh_token"] {
+        assert_ne!(after[field], before[field], "`{field}` is the next one");
+    }
+    assert!(after["expires_at"].as_i64().unwrap() > before["expires_at"].as_i64().unwrap() + 36_000);
+    assert_eq!((&after["client_id"], &after["rotation"]), (&before["client_id"], &Value::Null));
+
+    life.go_on(&mut deployment.slack(), 20);
+    deployment.drain().await;
+    assert_eq!(deployment.slack().refreshes().len(), 1, "a fresh token is left alone");
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+
+    let lines = poller.kill().await;
+    let told = lines.iter().filter(|line| line.contains("token rotated")).count();
+    assert_eq!(told, 1, "{lines:#?}");
+    for secret in [&before, &after] {
+        for field in ["token", "refresh_token", "client_secret"] {
+            deployment.assert_nowhere(secret[field].as_str().unwrap(), &lines).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_dead_is_told_while_collecting_goes_on() {
+    let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
+    let acme = Source { logs: vec![LogType::Audit], ..organisation_source("acme") };
+    let mut secret = consent(&deployment, 3_600);
+    secret["refresh_token"] = json!("xoxe-1-dead");
+    deployment.connect_with(&acme, &secret).await;
+    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organisation()));
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 60);
+
+    let poller = deployment.poller();
+    let summary = deployment.invoke().await;
+    let stream = summary.stream("acme", Log::Audit);
+    assert_eq!(
+        (&stream["state"], &stream["code"]),
+        (&json!("reauthorize"), &json!("invalid_refresh_token")),
+        "{stream}"
+    );
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &[Log::Audit]);
+    let lines = poller.kill().await;
+    deployment.assert_nowhere("xoxe-1-dead", &lines).await;
+}
