@@ -2,8 +2,8 @@
 //! in it. Nothing here decides what a record is, and no shape is required: every value may be missing or of another type.
 //!
 //! What JSON is, [`serde_json`] has decided before: it checks the whole reply and cuts out each row as a [`RawValue`]. So this
-//! need not check again, only find its way: from token to token, decoding no more than the strings that are asked for. That
-//! costs a third of what a second full parse would.
+//! need not check again, only find its way from string to string, and decodes no more of them than are asked for. A test holds
+//! it to what a full parse finds.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -193,8 +193,8 @@ fn is_key(rest: &[u8]) -> bool {
     rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) == Some(&b':')
 }
 
-/// How many bytes come before the next quote or backslash. Most strings are short, so a search that must first be set up
-/// would cost more than it saves.
+/// How many bytes come before the next quote or backslash. By hand, for nine of ten strings are shorter than 16 bytes, and what
+/// `memchr2` gains on the others it loses on each call.
 #[inline]
 fn plain_bytes(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;

@@ -75,15 +75,15 @@ fn write_indicators(indicators: &[Indicator<'_>], out: &mut Vec<u8>) {
             if index > 0 {
                 out.push(b',');
             }
-            write_text(&indicator.text, out);
+            write_text(indicator, out);
         }
         out.push(b']');
     }
 }
 
-/// Writes a text as JSON. One that was borrowed from JSON stood there without an escape, so it needs none.
-fn write_text(text: &Cow<'_, str>, out: &mut Vec<u8>) {
-    match text {
+/// Writes an indicator's text as JSON. One that was borrowed from JSON stood there without an escape, so it needs none.
+fn write_text(indicator: &Indicator<'_>, out: &mut Vec<u8>) {
+    match &indicator.text {
         Cow::Borrowed(text) => {
             out.push(b'"');
             out.extend_from_slice(text.as_bytes());
