@@ -1,295 +1,328 @@
-//! One pass over a record's JSON: the few scalars that name and date it, and the addresses, e-mails and user names anywhere
+//! One look through a record's JSON: the few scalars that name and date it, and the addresses, e-mails and user names anywhere
 //! in it. Nothing here decides what a record is, and no shape is required: every value may be missing or of another type.
+//!
+//! What JSON is, [`serde_json`] has decided before: it checks the whole reply and cuts out each row as a [`RawValue`]. So this
+//! need not check again, only find its way from string to string, and decodes no more of them than are asked for. A test holds
+//! it to what a full parse finds.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::net::IpAddr;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Containers deeper in one another than this are passed over: what stands in them is no indicator.
+const DEPTH_MAX: usize = 128;
+
 /// The keys that mean something to us at the top of a record.
-pub(crate) const TOP_KEYS: [&str; 8] =
-    ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Top {
+    Id,
+    DateCreate,
+    UserId,
+    Ip,
+    UserAgent,
+    DateFirst,
+    DateLast,
+    Date,
+}
+
+/// What an indicator is; in the order in which lines list them.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Kind {
+    IpAddress,
+    Email,
+    Username,
+}
+
+/// Something that a person may search all logs for.
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Indicator<'a> {
+    pub(crate) kind: Kind,
+    /// Borrowed where the record holds it without an escape.
+    pub(crate) text: Cow<'a, str>,
+}
 
 /// What a record's JSON holds that we use.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
-    /// The scalars under [`TOP_KEYS`], in that order. Of a key that comes twice the last counts, as in every common parser.
-    top: [Option<Cow<'a, str>>; TOP_KEYS.len()],
-    pub(crate) ip_addresses: Vec<Cow<'a, str>>,
-    pub(crate) emails: Vec<Cow<'a, str>>,
-    pub(crate) usernames: Vec<Cow<'a, str>>,
+    /// The scalars under [`Top`] keys. Of a key that comes twice the last counts, as in every common parser.
+    top: [Option<Cow<'a, str>>; 8],
+    /// The indicators anywhere in it: sorted, each once.
+    pub(crate) indicators: Vec<Indicator<'a>>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads a record. `None` when it is not a JSON object.
-    ///
-    /// A record whose text our parser cannot decode whole (a lone surrogate, nesting beyond its bound) is read one level
-    /// deep, so that it still has its identity and its time; it then has no addresses, e-mails and user names.
-    pub(crate) fn read(json: &'a str) -> Option<Fields<'a>> {
-        if !json.starts_with('{') {
+    pub(crate) fn read(row: &'a RawValue) -> Option<Fields<'a>> {
+        if !row.get().starts_with('{') {
             return None;
         }
         let mut fields = Fields::default();
-        let mut parser = serde_json::Deserializer::from_str(json);
-        if (Node { fields: &mut fields, parent: Key::Other, key: Key::Other, depth: 0 })
-            .deserialize(&mut parser)
-            .is_ok()
-        {
-            return Some(fields);
-        }
-        let mut fields = Fields::default();
-        let mut parser = serde_json::Deserializer::from_str(json);
-        parser.deserialize_map(Shallow { fields: &mut fields }).is_ok().then_some(fields)
+        fields.note_all(row.get())?;
+        fields.indicators.sort_unstable();
+        fields.indicators.dedup();
+        Some(fields)
     }
 
-    /// The text of the scalar under `key`, one of [`TOP_KEYS`]: a string's content or a number's digits.
-    pub(crate) fn scalar(&self, key: &str) -> Option<&str> {
-        let index = TOP_KEYS.iter().position(|top| *top == key)?;
-        self.top[index].as_deref()
-    }
-
-    fn set_top(&mut self, key: Key, value: Option<Cow<'a, str>>) {
-        if let Key::Top(index) | Key::TopAddress(index) = key {
-            self.top[index] = value;
-        }
-    }
-
-    fn note_text(&mut self, parent: Key, key: Key, text: Cow<'a, str>) {
-        match key {
-            // Slack writes `redacted`, nothing, and impossible addresses here: they stay in the record, and are no address.
-            Key::Address | Key::TopAddress(_) if text.parse::<std::net::IpAddr>().is_ok() => {
-                self.ip_addresses.push(text)
+    /// Goes through a record byte by byte, but for its strings. `None` where it ends too early, which no [`RawValue`] does.
+    fn note_all(&mut self, json: &'a str) -> Option<()> {
+        let bytes = json.as_bytes();
+        let mut outer = [Place::default(); DEPTH_MAX];
+        let (mut place, mut depth, mut at) = (Place::default(), 0_usize, 0);
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match byte {
+                b'"' => {
+                    let string = Quoted::read(json, at)?;
+                    at += string.raw.len() + 1;
+                    match string {
+                        _ if depth > DEPTH_MAX => {}
+                        key if is_key(&bytes[at..]) => place.key = key.key(depth),
+                        text if place.key.wants_text() => self.note_string(place, text),
+                        _ => {}
+                    }
+                }
+                b'{' | b'[' => {
+                    if let Some(outer) = outer.get_mut(depth) {
+                        *outer = place;
+                        if byte == b'{' {
+                            place = Place { parent: place.key, key: Key::Other }; // an array's elements stand under its own key
+                        }
+                    }
+                    depth += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    place = outer.get(depth).copied().unwrap_or(place);
+                }
+                b'n' | b'-' | b'0'..=b'9' if depth <= DEPTH_MAX => {
+                    if let Key::Top(top) = place.key {
+                        let number = number(&json[at - 1..]);
+                        at += number.as_ref().map_or(0, |(_, len)| len - 1);
+                        self.top[top as usize] = number.map(|(digits, _)| digits);
+                    }
+                }
+                _ => {} // white space, a comma, a colon; the rest of a number that we do not want, or of one of JSON's three words
             }
-            Key::Email if text.contains('@') => self.emails.push(text),
-            Key::Username if !text.is_empty() => self.usernames.push(text),
+        }
+        (depth == 0).then_some(())
+    }
+
+    /// The text of the scalar under `key`: a string's content or a number's digits.
+    pub(crate) fn scalar(&self, key: Top) -> Option<&str> {
+        self.top[key as usize].as_deref()
+    }
+
+    fn note_string(&mut self, Place { parent, key }: Place, string: Quoted<'a>) {
+        let Some(text) = string.decoded() else {
+            if let Key::Top(top) = key {
+                self.top[top as usize] = Some(Cow::Borrowed(string.raw)); // no text, but the same at every read
+            }
+            return;
+        };
+        let kind = match key {
+            // Slack writes `redacted`, nothing, and impossible addresses here: they stay in the record, and are no address.
+            Key::Address | Key::Top(Top::Ip) if text.parse::<IpAddr>().is_ok() => Some(Kind::IpAddress),
+            Key::Email if text.contains('@') => Some(Kind::Email),
+            Key::Username if !text.is_empty() => Some(Kind::Username),
             // Everything has a `name`; a user's is the one under `user`.
-            Key::Name if parent == Key::User && !text.is_empty() => self.usernames.push(text),
-            _ => {}
+            Key::Name if parent == Key::User && !text.is_empty() => Some(Kind::Username),
+            _ => None,
+        };
+        match (key, kind) {
+            (Key::Top(top), None) => self.top[top as usize] = Some(text),
+            (Key::Top(top), Some(kind)) => {
+                self.top[top as usize] = Some(text.clone());
+                self.indicators.push(Indicator { kind, text });
+            }
+            (_, Some(kind)) => self.indicators.push(Indicator { kind, text }),
+            (_, None) => {}
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Key {
-    Top(usize),
-    TopAddress(usize),
+    Top(Top),
     Address,
     Email,
     Username,
     Name,
     User,
+    #[default]
     Other,
 }
 
 impl Key {
-    fn of(text: &str, depth: usize) -> Key {
-        if depth == 1
-            && let Some(index) = TOP_KEYS.iter().position(|top| *top == text)
-        {
-            return if text == "ip" { Key::TopAddress(index) } else { Key::Top(index) };
-        }
+    fn of(text: &[u8], depth: usize) -> Key {
         match text {
-            "ip" | "ip_address" | "previous_ip_address" => Key::Address,
-            "email" => Key::Email,
-            "username" | "user_name" => Key::Username,
-            "name" => Key::Name,
-            "user" => Key::User,
+            b"id" if depth == 1 => Key::Top(Top::Id),
+            b"date_create" if depth == 1 => Key::Top(Top::DateCreate),
+            b"user_id" if depth == 1 => Key::Top(Top::UserId),
+            b"ip" if depth == 1 => Key::Top(Top::Ip),
+            b"user_agent" if depth == 1 => Key::Top(Top::UserAgent),
+            b"date_first" if depth == 1 => Key::Top(Top::DateFirst),
+            b"date_last" if depth == 1 => Key::Top(Top::DateLast),
+            b"date" if depth == 1 => Key::Top(Top::Date),
+            b"ip" | b"ip_address" | b"previous_ip_address" => Key::Address,
+            b"email" => Key::Email,
+            b"username" | b"user_name" => Key::Username,
+            b"name" => Key::Name,
+            b"user" => Key::User,
             _ => Key::Other,
         }
     }
+
+    /// Whether a string under it can mean anything to us.
+    fn wants_text(self) -> bool {
+        !matches!(self, Key::Other | Key::User)
+    }
 }
 
-/// A value on the way through, with the key it stands under and the key above that.
-struct Node<'f, 'a> {
-    fields: &'f mut Fields<'a>,
+/// Where a value stands.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// The key of the object that it is in.
     parent: Key,
+    /// Its own key.
     key: Key,
-    depth: usize,
 }
 
-impl<'a> Node<'_, 'a> {
-    fn take_text(self, text: Cow<'a, str>) {
-        if let Key::Top(_) | Key::TopAddress(_) = self.key {
-            self.fields.set_top(self.key, Some(text.clone()));
+/// Whether the string before `rest` is a key: then a colon comes next.
+fn is_key(rest: &[u8]) -> bool {
+    rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) == Some(&b':')
+}
+
+/// How many bytes come before the next quote or backslash. By hand, for nine of ten strings are shorter than 16 bytes, and what
+/// `memchr2` gains on the others it loses on each call.
+#[inline]
+fn plain_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let mut count = 0;
+    for eight in bytes.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*eight);
+        let found = zero_bytes(word ^ (ONES * u64::from(b'"'))) | zero_bytes(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return count + found.trailing_zeros() as usize / 8; // the lowest found is right, whatever carries above it
         }
-        self.fields.note_text(self.parent, self.key, text);
+        count += 8;
     }
-
-    fn take_number(self, digits: impl fmt::Display) {
-        if let Key::Top(_) | Key::TopAddress(_) = self.key {
-            self.fields.set_top(self.key, Some(Cow::Owned(digits.to_string())));
-        }
-    }
+    count + bytes[count..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count()
 }
 
-impl<'a> DeserializeSeed<'a> for Node<'_, 'a> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'a>>(self, parser: D) -> Result<(), D::Error> {
-        parser.deserialize_any(self)
-    }
+/// A string as it stands between its quotes.
+#[derive(Clone, Copy)]
+struct Quoted<'a> {
+    raw: &'a str,
+    /// Whether it holds an escape, so that its text is another.
+    escapes: bool,
 }
 
-impl<'a> Visitor<'a> for Node<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let depth = self.depth + 1;
-        while let Some(key) = map.next_key_seed(KeySeed { depth })? {
-            map.next_value_seed(Node { fields: self.fields, parent: self.key, key, depth })?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        let depth = self.depth + 1;
-        while seq.next_element_seed(Node { fields: self.fields, parent: self.parent, key: self.key, depth })?.is_some()
-        {
-        }
-        Ok(())
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
-        self.take_text(Cow::Borrowed(text));
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.take_text(Cow::Owned(text.to_owned()));
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.take_number(number);
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.take_number(number);
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        self.take_number(number); // a whole number prints without a point
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.fields.set_top(self.key, None);
-        Ok(())
-    }
-}
-
-struct KeySeed {
-    depth: usize,
-}
-
-impl<'a> DeserializeSeed<'a> for KeySeed {
-    type Value = Key;
-    fn deserialize<D: Deserializer<'a>>(self, parser: D) -> Result<Key, D::Error> {
-        parser.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeySeed {
-    type Value = Key;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Key, E> {
-        Ok(Key::of(text, self.depth))
-    }
-}
-
-/// The way through a record that cannot be decoded whole: top level only, other values skipped unread.
-struct Shallow<'f, 'a> {
-    fields: &'f mut Fields<'a>,
-}
-
-impl<'a> Visitor<'a> for Shallow<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(KeySeed { depth: 1 })? {
-            if let Key::Top(_) | Key::TopAddress(_) = key {
-                let value: &'a RawValue = map.next_value()?;
-                self.fields.set_top(key, shallow_scalar(value.get()));
-            } else {
-                map.next_value::<IgnoredAny>()?;
+impl<'a> Quoted<'a> {
+    /// The string that begins at `start`, after its opening quote.
+    #[inline]
+    fn read(json: &'a str, start: usize) -> Option<Quoted<'a>> {
+        let bytes = json.as_bytes();
+        let (mut end, mut escapes) = (start, false);
+        loop {
+            end += plain_bytes(bytes.get(end..)?);
+            if *bytes.get(end)? == b'"' {
+                return Some(Quoted { raw: json.get(start..end)?, escapes });
             }
+            (end, escapes) = (end + 2, true); // whatever is escaped, it is no end
         }
-        Ok(())
+    }
+
+    fn key(self, depth: usize) -> Key {
+        if !self.escapes {
+            return Key::of(self.raw.as_bytes(), depth);
+        }
+        self.decoded().map_or(Key::Other, |name| Key::of(name.as_bytes(), depth))
+    }
+
+    /// Its text; `None` when it stands for none (a lone surrogate).
+    fn decoded(self) -> Option<Cow<'a, str>> {
+        if !self.escapes {
+            return Some(Cow::Borrowed(self.raw));
+        }
+        serde_json::from_str(&format!("\"{}\"", self.raw)).ok().map(Cow::Owned)
     }
 }
 
-fn shallow_scalar(json: &str) -> Option<Cow<'_, str>> {
-    match json.as_bytes().first() {
-        Some(b'"') => Some(
-            serde_json::from_str::<String>(json).map_or_else(|_| Cow::Borrowed(json.trim_matches('"')), Cow::Owned),
-        ),
-        Some(b'-' | b'0'..=b'9') => Some(Cow::Borrowed(json)),
-        _ => None,
+/// The number that `json` begins with, and its length there: a whole one prints without a point, however it was written.
+fn number(json: &str) -> Option<(Cow<'_, str>, usize)> {
+    let is_part = |c: char| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
+    let text = &json[..json.find(|c| !is_part(c))?];
+    if text.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')) {
+        return (!text.is_empty()).then_some((Cow::Borrowed(text), text.len()));
     }
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    Some((number.map_or(Cow::Borrowed(text), |number| Cow::Owned(number.to_string())), text.len()))
 }
+
+#[cfg(test)]
+mod oracle;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    pub(super) fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn texts<'f>(fields: &'f Fields<'_>, kind: Kind) -> Vec<&'f str> {
+        fields.indicators.iter().filter(|indicator| indicator.kind == kind).map(|indicator| &*indicator.text).collect()
+    }
 
     #[test]
     fn addresses_emails_and_user_names_are_found_anywhere_and_only_real_ones() {
         let json = r#"{"id":"1","actor":{"type":"user","user":{"id":"W1","name":"Ann \"A\"","email":"ann@example.com"}},
             "entity":{"type":"channel","channel":{"name":"general"}},"details":{"inviter":{"user":{"name":"Bob","email":"none"}}},
             "context":{"ip_address":"redacted","list":[{"ip":"2001:db8::1"}]},"ip":"203.0.113.7","username":""}"#;
-        let fields = Fields::read(json).unwrap();
-        assert_eq!(fields.usernames, ["Ann \"A\"", "Bob"]);
-        assert_eq!(fields.emails, ["ann@example.com"]);
-        assert_eq!(fields.ip_addresses, ["2001:db8::1", "203.0.113.7"]);
-        assert_eq!(fields.scalar("ip"), Some("203.0.113.7"));
+        let row = raw(json);
+        let fields = Fields::read(&row).unwrap();
+        assert_eq!(texts(&fields, Kind::Username), ["Ann \"A\"", "Bob"]);
+        assert_eq!(texts(&fields, Kind::Email), ["ann@example.com"]);
+        assert_eq!(texts(&fields, Kind::IpAddress), ["2001:db8::1", "203.0.113.7"]);
+        assert_eq!(fields.scalar(Top::Ip), Some("203.0.113.7"));
     }
 
     #[test]
     fn scalars_are_read_as_text_whatever_their_type_and_the_last_of_two_counts() {
-        let fields = Fields::read(
-            r#"{"id":1,"id":"b","date_create":1787670000,"date":"1787670001","date_last":1.5,"user_id":null}"#,
-        )
-        .unwrap();
-        assert_eq!(fields.scalar("id"), Some("b"));
-        assert_eq!(fields.scalar("date_create"), Some("1787670000"));
-        assert_eq!(fields.scalar("date"), Some("1787670001"));
-        assert_eq!(fields.scalar("date_last"), Some("1.5"));
-        assert_eq!(fields.scalar("user_id"), None);
-        assert_eq!(Fields::read(r#"{"user":{"id":"inner"}}"#).unwrap().scalar("id"), None);
+        let row = raw(
+            r#"{"id":1,"id":"b","date_create":1787670000,"date":"1787670001","date_last":1.5,"date_first":5.0,"user_id":"U","user_id":null}"#,
+        );
+        let fields = Fields::read(&row).unwrap();
+        assert_eq!(fields.scalar(Top::Id), Some("b"));
+        assert_eq!(fields.scalar(Top::DateCreate), Some("1787670000"));
+        assert_eq!(fields.scalar(Top::Date), Some("1787670001"));
+        assert_eq!(fields.scalar(Top::DateLast), Some("1.5"));
+        assert_eq!(fields.scalar(Top::DateFirst), Some("5"));
+        assert_eq!(fields.scalar(Top::UserId), None);
+        assert_eq!(Fields::read(&raw(r#"{"user":{"id":"inner"}}"#)).unwrap().scalar(Top::Id), None);
     }
 
     #[test]
-    fn a_record_that_cannot_be_decoded_whole_keeps_its_identity_and_time() {
-        let surrogate = r#"{"id":"a","note":"\ud800","date_create":5}"#;
-        let deep = format!(r#"{{"id":"a","deep":{}{},"date_create":5}}"#, "[".repeat(500), "]".repeat(500));
-        let huge = r#"{"id":"a","number":1e999,"date_create":5}"#;
+    fn what_our_parser_cannot_decode_does_not_hide_the_rest_of_its_record() {
+        let surrogate = r#"{"id":"a","email":"\ud800@","date_create":5,"username":"ann"}"#;
+        let (open, close) = ("[{\"user\":".repeat(500), "}]".repeat(500));
+        let deep = format!(r#"{{"id":"a","deep":{open}{{"name":"\"]"}}{close},"date_create":5,"username":"ann"}}"#);
+        let huge = r#"{"id":"a","number":1e999,"date_create":5,"username":"ann"}"#;
         for json in [surrogate, &deep, huge] {
-            let fields = Fields::read(json).unwrap();
-            assert_eq!((fields.scalar("id"), fields.scalar("date_create")), (Some("a"), Some("5")), "{json}");
+            let row = raw(json);
+            let fields = Fields::read(&row).unwrap();
+            assert_eq!((fields.scalar(Top::Id), fields.scalar(Top::DateCreate)), (Some("a"), Some("5")), "{json}");
+            assert_eq!(fields.indicators, [Indicator { kind: Kind::Username, text: "ann".into() }], "{json}");
         }
+        assert_eq!(Fields::read(&raw(r#"{"id":"\ud800"}"#)).unwrap().scalar(Top::Id), Some("\\ud800"));
     }
 
     #[test]
     fn what_is_no_object_has_no_fields() {
         for json in ["null", "[]", "\"text\"", "7"] {
-            assert!(Fields::read(json).is_none(), "{json}");
+            assert!(Fields::read(&raw(json)).is_none(), "{json}");
         }
     }
 }

@@ -122,7 +122,9 @@ fn header(response: &Response, name: impl AsHeaderName) -> Option<String> {
 }
 
 async fn body(mut response: Response, request: &Request, host: &str) -> Result<Vec<u8>, Trouble> {
-    let mut body = Vec::new();
+    // What Slack says of its length is only a hint: of a compressed body it is not known.
+    let length = response.content_length().unwrap_or(0).min(REPLY_BYTES_MAX as u64);
+    let mut body = Vec::with_capacity(length as usize);
     while let Some(chunk) = response.chunk().await.map_err(|error| cut_off(request, host, error))? {
         if body.len() + chunk.len() > REPLY_BYTES_MAX {
             return Err(Trouble::slack(

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::fields::{Indicator, Kind};
 use crate::record::{Record, RowId};
 use crate::source::{LogType, Source};
 use crate::time::{Second, athena_time, parse_athena_time};
@@ -12,21 +13,17 @@ use crate::time::{Second, athena_time, parse_athena_time};
 #[derive(Debug)]
 pub struct LineWriter {
     before_id: String,
-    after_time: String,
+    after_time: Vec<u8>,
 }
 
 impl LineWriter {
     /// A writer of `source`'s lines that are collected at `now`.
     pub fn new(source: &Source, log: LogType, now: Timestamp) -> LineWriter {
-        LineWriter {
-            before_id: before_id(log),
-            after_time: format!(
-                r#"","p_parse_time":"{}","p_source_id":"{}","p_source_label":{}"#,
-                athena_time(now),
-                source.id,
-                serde_json::Value::from(source.label.as_str()),
-            ),
-        }
+        let mut after_time = br#"","p_parse_time":""#.to_vec();
+        after_time.extend_from_slice(&athena_time(now));
+        after_time.extend_from_slice(format!(r#"","p_source_id":"{}","p_source_label":"#, source.id).as_bytes());
+        write_json(&source.label, &mut after_time);
+        LineWriter { before_id: before_id(log), after_time }
     }
 
     /// Appends a record's line to `out`, its line break included. `id` is the record's identity, occurrence number and all.
@@ -49,14 +46,13 @@ impl LineWriter {
         out.extend_from_slice(self.before_id.as_bytes());
         out.extend_from_slice(&id.digits());
         out.extend_from_slice(BETWEEN);
-        out.extend_from_slice(athena_time(record.kept_at().instant()).as_bytes());
-        out.extend_from_slice(self.after_time.as_bytes());
+        out.extend_from_slice(&athena_time(record.kept_at().instant()));
+        out.extend_from_slice(&self.after_time);
         if let Some(workspace) = record.workspace {
-            write_member(b"p_workspace_id", &workspace, out);
+            out.extend_from_slice(br#","p_workspace_id":"#);
+            write_json(workspace, out);
         }
-        write_values(b"p_any_ip_addresses", &record.fields.ip_addresses, out);
-        write_values(b"p_any_emails", &record.fields.emails, out);
-        write_values(b"p_any_usernames", &record.fields.usernames, out);
+        write_indicators(&record.indicators, out);
         out.extend_from_slice(b"}\n");
     }
 }
@@ -67,20 +63,38 @@ fn before_id(log: LogType) -> String {
     format!(r#""p_log_type":"{}","p_row_id":""#, log.customary_name())
 }
 
-fn write_member(key: &[u8], value: &impl serde::Serialize, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(key);
-    out.extend_from_slice(b"\":");
-    serde_json::to_writer(out, value).expect("strings always serialize into memory");
+/// Writes one member for each kind of indicator that there is. They come sorted, so those of a kind stand together.
+fn write_indicators(indicators: &[Indicator<'_>], out: &mut Vec<u8>) {
+    for of_a_kind in indicators.chunk_by(|a, b| a.kind == b.kind) {
+        out.extend_from_slice(match of_a_kind[0].kind {
+            Kind::IpAddress => br#","p_any_ip_addresses":["#,
+            Kind::Email => br#","p_any_emails":["#,
+            Kind::Username => br#","p_any_usernames":["#,
+        });
+        for (index, indicator) in of_a_kind.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_text(indicator, out);
+        }
+        out.push(b']');
+    }
 }
 
-fn write_values(key: &[u8], values: &[Cow<'_, str>], out: &mut Vec<u8>) {
-    if !values.is_empty() {
-        let mut distinct: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        write_member(key, &distinct, out);
+/// Writes an indicator's text as JSON. One that was borrowed from JSON stood there without an escape, so it needs none.
+fn write_text(indicator: &Indicator<'_>, out: &mut Vec<u8>) {
+    match &indicator.text {
+        Cow::Borrowed(text) => {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        }
+        Cow::Owned(text) => write_json(text, out),
     }
+}
+
+fn write_json(text: &str, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, text).expect("strings always serialize into memory");
 }
 
 /// The identity and the time of a stored line, or `None` when it is no line that a [`LineWriter`] of this log wrote.

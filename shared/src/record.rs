@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::fields::Fields;
+use crate::fields::{Fields, Indicator, Top};
 use crate::source::LogType;
 use crate::time::Second;
 
@@ -85,26 +85,27 @@ pub struct Record<'a> {
     pub last_active: Option<Second>,
     /// Whether it lacks the identity or the time that a row of its log has. It is stored all the same.
     pub unreadable: bool,
-    pub(crate) fields: Fields<'a>,
+    /// The addresses, e-mails and user names in it: sorted, each once.
+    pub(crate) indicators: Vec<Indicator<'a>>,
 }
 
 impl<'a> Record<'a> {
     /// Reads a row. Never fails: a row without an identity is identified by its bytes, one without a time has none.
     pub fn read(log: LogType, workspace: Option<&'a str>, row: &'a RawValue) -> Record<'a> {
         let json = without_line_breaks(row.get());
-        let fields = Fields::read(row.get()).unwrap_or_default();
+        let fields = Fields::read(row).unwrap_or_default();
         let seconds = |key| fields.scalar(key).and_then(whole_seconds);
         let (time, last_active) = match log {
-            LogType::Audit => (seconds("date_create"), None),
-            LogType::Access => (seconds("date_first"), seconds("date_last")),
-            LogType::Integration => (seconds("date"), None),
+            LogType::Audit => (seconds(Top::DateCreate), None),
+            LogType::Access => (seconds(Top::DateFirst), seconds(Top::DateLast)),
+            LogType::Integration => (seconds(Top::Date), None),
         };
         let id = identity(log, workspace, &fields, &json, time);
         let unreadable = id.is_none() || time.is_none();
         let id = id.unwrap_or_else(|| {
             RowId::of(&[b"unreadable", log.name().as_bytes(), workspace.unwrap_or("").as_bytes(), json.as_bytes()])
         });
-        Record { log, workspace, json, id, time, last_active, unreadable, fields }
+        Record { log, workspace, json, id, time, last_active, unreadable, indicators: fields.indicators }
     }
 
     /// The time under which it is kept: its own, or [`Second::EPOCH`] when it has none that can be read.
@@ -123,10 +124,10 @@ fn identity(
     let seconds = time?.get().to_be_bytes();
     match log {
         // Slack calls `id` opaque and does not state that it is unique; with the time, an id stays in its day log.
-        LogType::Audit => Some(RowId::of(&[b"audit", fields.scalar("id")?.as_bytes(), &seconds])),
+        LogType::Audit => Some(RowId::of(&[b"audit", fields.scalar(Top::Id)?.as_bytes(), &seconds])),
         LogType::Access => {
             let part = |key| fields.scalar(key).unwrap_or("").as_bytes();
-            Some(RowId::of(&[b"access", part("user_id"), part("ip"), part("user_agent"), &seconds]))
+            Some(RowId::of(&[b"access", part(Top::UserId), part(Top::Ip), part(Top::UserAgent), &seconds]))
         }
         LogType::Integration => {
             let mut canonical = Vec::with_capacity(json.len());
