@@ -9,16 +9,20 @@ AWS_TOOLS = env SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_REGION=us
 	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
 
 # What the end-to-end tests look for; without the first they say so and pass, as under plain `cargo test`.
-E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_POLLER=$(abspath $(TARGET))/debug/poller
+E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_POLLER=$(abspath $(TARGET))/debug/poller \
+	SLACKTRAIL_OAUTH=$(abspath $(TARGET))/debug/oauth
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fmt lint unit e2e validate licences clean binaries
+.PHONY: help demo stand-in test bench fmt lint unit e2e validate licences clean binaries
 
 help:
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: binaries ## watch it collect from a simulated Slack, with every kind of failure: needs no account and no network
 	@$(TARGET)/debug/slacktrail demo
+
+stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated AWS, simulated Slack, the real functions
+	@$(E2E) $(TARGET)/debug/stand-in
 
 test: $(VENV)/stamp lint binaries ## everything CI checks
 	$(E2E) cargo test --workspace --locked
@@ -40,9 +44,11 @@ unit: ## the tests that need nothing but Rust
 e2e: $(VENV)/stamp binaries ## the tests that cross crates, with the compiled functions against an emulated AWS
 	$(E2E) cargo test --workspace --locked --test '*'
 
-validate: $(VENV)/stamp ## check the template
+validate: $(VENV)/stamp binaries ## check the template, and the SQL over what the collector writes
 	$(AWS_TOOLS) $(VENV)/bin/sam validate --lint
 	$(AWS_TOOLS) $(VENV)/bin/cfn-lint template.yaml
+	$(VENV)/bin/python checks/athena/render.py --check
+	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
 
 licences: ## check that every dependency's licence and source is one of deny.toml
 	@if cargo deny --version >/dev/null 2>&1; \

@@ -1,0 +1,26 @@
+-- Anomalies
+-- What Slack itself found unusual in the last 30 days and why, and who changed how it responds to that.
+-- Change: 30 (days). Slack writes the record up to a minute after the act.
+select
+  event_time,
+  action,
+  coalesce(actor_email, actor_name, actor_id) as actor,
+  json_format(json_extract(details, '$.reason')) as reasons,
+  case
+    when try_cast(json_extract_scalar(details, '$.action_timestamp') as double) > 1e14
+    then cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e6) as timestamp)
+    else cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e3) as timestamp)
+  end as acted_at,
+  ip,
+  nullif(json_extract_scalar(details, '$.previous_ip_address'), '') as previous_ip,
+  user_agent,
+  nullif(json_extract_scalar(details, '$.previous_ua'), '') as previous_user_agent,
+  details
+from audit_events
+where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')
+  and action in (
+    'anomaly', 'user_sessions_reset_by_anomaly_event_response', 'pref.anomaly_event_response_changed',
+    'user_anomaly_event_response_allowlist_changed', 'usergroup_anomaly_event_response_allowlist_changed'
+  )
+order by event_time desc, actor
+limit 1000

@@ -1,0 +1,76 @@
+"""The tables, views and queries of athena/ in DuckDB, over a directory of objects.
+
+DuckDB stands in for Athena's engine and for the OpenX SerDe: a string column takes any JSON value, as text if it is no
+string; a line that cannot be read is a row of NULLs. What the two may do otherwise is listed in docs/athena.md.
+"""
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+import archive
+import sources
+
+TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP", "array<string>": "VARCHAR[]"}
+
+
+def database(directory: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A database with the tables over a directory, empty without one, and the views."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for table in sources.tables():
+        create(connection, table, archive.objects(directory, table.name) if directory else [])
+    for path in sources.files("views"):
+        connection.execute(in_duckdb(path.read_text()))
+    return connection
+
+
+def create(connection: duckdb.DuckDBPyConnection, table: sources.Table, objects: list[archive.Object]) -> None:
+    columns = {column.name: TYPES[column.type] for column in table.columns}
+    definitions = ", ".join(f'"{name}" {type}' for name, type in columns.items())
+    connection.execute(f'CREATE TABLE "{table.name}" ({definitions}, day VARCHAR, "$path" VARCHAR)')
+    for object in objects:
+        day = day_of(table, object.key)
+        if day is not None:
+            connection.execute(
+                f"""INSERT INTO "{table.name}" SELECT *, ?, ?
+                    FROM read_json(?, format = 'newline_delimited', columns = ?, ignore_errors = true)""",
+                [day, f"s3://bucket/{object.key}", str(object.path), columns],
+            )
+
+
+def day_of(table: sources.Table, key: str) -> str | None:
+    """The partition that an object belongs to by the table's own properties, or None: Athena would not find it."""
+    assert table.properties["projection.day.format"] == "yyyy/MM/dd"
+    before, after = table.properties["storage.location.template"].split("${day}")
+    prefix = before.removeprefix(f"s3://{sources.BUCKET}/")
+    found = re.fullmatch(rf"{re.escape(prefix)}(\d{{4}}/\d{{2}}/\d{{2}}){re.escape(after)}[^/]+", key)
+    first = table.properties["projection.day.range"].split(",")[0]
+    return found[1] if found and found[1] >= first else None
+
+
+def run(connection: duckdb.DuckDBPyConnection, text: str, today: datetime) -> list[dict]:
+    """The rows of a query on a certain day."""
+    cursor = connection.execute(in_duckdb(text, today))
+    names = [description[0] for description in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def in_duckdb(text: str, today: datetime | None = None) -> str:
+    """A statement of Athena's in DuckDB's words; what has no equal there is an error."""
+    statement = sources.parse(text)
+    answer_null_for_what_is_no_json(statement)
+    if today:
+        for node in list(statement.find_all(exp.CurrentDate)):
+            node.replace(exp.cast(exp.Literal.string(today.date().isoformat()), exp.DataType.Type.DATE))
+    return statement.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE, comments=False)
+
+
+def answer_null_for_what_is_no_json(statement: exp.Expression) -> None:
+    """Athena's JSON functions answer NULL for text that is no JSON, where DuckDB's fail."""
+    for node in reversed(list(statement.find_all(exp.JSONExtract, exp.JSONExtractScalar))):  # the innermost first
+        node.replace(exp.Try(this=node.copy()))

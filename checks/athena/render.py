@@ -1,0 +1,194 @@
+"""Puts the tables, views and queries of athena/ into template.yaml, between two marks.
+
+render.py --check   fails, with the difference, when the template says otherwise
+render.py --write   makes it say so
+"""
+
+import argparse
+import difflib
+import json
+import re
+import sys
+from pathlib import Path
+
+import duck
+import sources
+
+BEGIN = "  # From here on made from athena/ by `checks/athena/render.py --write`: change it there.\n"
+END = "  # Up to here made from athena/.\n"
+
+# How DuckDB names the type of a view's column, how Athena does and how the catalogue does.
+VIEW_TYPES = {
+    "VARCHAR": ("varchar", "string"),
+    "TIMESTAMP": ("timestamp(3)", "timestamp"),
+    "BIGINT": ("bigint", "bigint"),
+    "VARCHAR[]": ("array(varchar)", "array<string>"),
+}
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verb = arguments.add_mutually_exclusive_group(required=True)
+    verb.add_argument("--check", action="store_true")
+    verb.add_argument("--write", action="store_true")
+    arguments.add_argument("--template", type=Path, default=sources.ROOT / "template.yaml")
+    asked = arguments.parse_args()
+
+    before = asked.template.read_text()
+    try:
+        after = filled(before)
+    except ValueError as error:
+        print(f"{asked.template.name}: {error}", file=sys.stderr)
+        return 1
+    if asked.write:
+        asked.template.write_text(after)
+        return 0
+    difference = compare(before, after, asked.template.name)
+    sys.stderr.write(difference)
+    return 1 if difference else 0
+
+
+def compare(before: str, after: str, name: str) -> str:
+    """What to change, as a unified diff, and how; empty when there is nothing."""
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name} as athena/ has it")
+    difference = "".join(lines)
+    return difference and f"{difference}hint: checks/athena/render.py --write puts athena/ into {name}\n"
+
+
+def filled(template: str) -> str:
+    """The template with what is between the marks replaced."""
+    if template.count(BEGIN) != 1 or template.count(END) != 1:
+        raise ValueError(f"two lines are missing under Resources, between which athena/ goes:\n{BEGIN}{END}")
+    before, rest = template.split(BEGIN)
+    _, after = rest.split(END)
+    return before + BEGIN + resources() + END + after
+
+
+def resources() -> str:
+    made = [table(each) for each in sources.tables()]
+    made += [view(each, columns) for each, columns in zip(sources.views(), view_columns(), strict=True)]
+    made += [query(each) for each in sources.queries()]
+    return "\n".join(made) + "\n"
+
+
+def view_columns() -> list[list[tuple[str, str]]]:
+    """The columns of each view: only an engine knows of what type an expression is."""
+    database = duck.database()
+    names = [each.name for each in sources.views()]
+    return [[row[:2] for row in database.execute(f"DESCRIBE {name}").fetchall()] for name in names]
+
+
+def table(each: sources.Table) -> str:
+    return f"""\
+  {logical_id(each.name)}Table:
+    Type: AWS::Glue::Table
+    Properties:
+      CatalogId: !Ref AWS::AccountId
+      DatabaseName: !Ref Database
+      TableInput:
+        Name: {each.name}
+        Description: {scalar(each.comment)}
+        TableType: EXTERNAL_TABLE
+        Parameters:
+          EXTERNAL: "TRUE"
+{settings(each.properties, 10)}
+        PartitionKeys:
+{columns(each.partitions)}
+        StorageDescriptor:
+          Location: {in_bucket(each.location)}
+          InputFormat: {each.input_format}
+          OutputFormat: {each.output_format}
+          SerdeInfo:
+            SerializationLibrary: {each.serde}
+            Parameters:
+{settings(each.serde_properties, 14)}
+          Columns:
+{columns(each.columns, 12)}
+"""
+
+
+def columns(each: list[sources.Column], indent: int = 10) -> str:
+    comments = (f", Comment: {scalar(column.comment)}" if column.comment else "" for column in each)
+    lines = zip(each, comments, strict=True)
+    return "\n".join(
+        f"{' ' * indent}- {{ Name: {column.name}, Type: {column.type}{comment} }}" for column, comment in lines
+    )
+
+
+def settings(each: dict[str, str], indent: int) -> str:
+    return "\n".join(f"{' ' * indent}{name}: {in_bucket(value)}" for name, value in each.items())
+
+
+def in_bucket(value: str) -> str:
+    """A value in which the bucket's name is the stack's, and everything else in `${}` is Athena's own."""
+    if sources.BUCKET not in value:
+        return scalar(value)
+    return "!Sub " + scalar(value.replace("${", "${!").replace(sources.BUCKET, "${LogBucket}"))
+
+
+def view(each: sources.View, typed: list[tuple[str, str]]) -> str:
+    """A view as Athena itself stores one: base64 of JSON in a comment. The folded lines make one line of SQL."""
+    columns_json = json.dumps(
+        [{"name": name, "type": VIEW_TYPES[type][0]} for name, type in typed], separators=(",", ":")
+    )
+    parts = columns_json.replace("},{", "},\n{").split("\n")
+    sql = [json.dumps(line.strip())[1:-1] for line in each.query.split("\n")]
+    text = ['{"catalog":"awsdatacatalog","schema":"${Database}","columns":', *parts, ',"originalSql":"', *sql, '"}']
+    folded = "\n".join(" " * 16 + line for line in text)
+    catalogue = [sources.Column(name, VIEW_TYPES[type][1], "") for name, type in typed]
+    return f"""\
+  {logical_id(each.name)}View:
+    Type: AWS::Glue::Table
+    Properties:
+      CatalogId: !Ref AWS::AccountId
+      DatabaseName: !Ref Database
+      TableInput:
+        Name: {each.name}
+        Description: {scalar(each.comment)}
+        TableType: VIRTUAL_VIEW
+        Parameters: {{ presto_view: "true", comment: Presto View }}
+        StorageDescriptor:
+          SerdeInfo: {{}}
+          Columns:
+{columns(catalogue, 12)}
+        ViewExpandedText: "/* Presto View */"
+        ViewOriginalText: !Sub
+          - "/* Presto View: ${{View}} */"
+          - View:
+              Fn::Base64: !Sub >-
+{folded}
+"""
+
+
+def query(each: sources.Query) -> str:
+    text = "".join(" " * 8 + line for line in each.text.splitlines(True))
+    return f"""\
+  {logical_id(each.name)}Query:
+    Type: AWS::Athena::NamedQuery
+    Properties:
+      Name: {scalar(each.title)}
+      Description: {scalar(each.description)}
+      Database: !Ref Database
+      WorkGroup: !Ref WorkGroup
+      QueryString: |
+{text}"""
+
+
+def logical_id(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def scalar(text: str) -> str:
+    """A YAML scalar on one line, quoted where YAML would read it as something else."""
+    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ;./()'-]*", text) and text.lower() not in (
+        "true",
+        "false",
+        "null",
+        "yes",
+        "no",
+    )
+    return text if plain and not re.fullmatch(r"[0-9./-]+", text) else json.dumps(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

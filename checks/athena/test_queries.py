@@ -1,0 +1,214 @@
+"""The views and queries, run by DuckDB over objects that the compiled collector wrote."""
+
+import gzip
+import json
+import shutil
+import tempfile
+import unittest
+from datetime import UTC, datetime
+from pathlib import Path
+
+import archive
+import duck
+import samples
+import sources
+
+EXPECTED = Path(__file__).parent / "expected"
+GOLDEN = sources.ROOT / "shared" / "tests" / "golden"
+GOLDEN_DAY = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def rows(name: str, database, today: datetime) -> list[dict]:
+    """What a query answers, as JSON has it."""
+    query = next(query for query in sources.queries() if query.name == name)
+    return [
+        {key: value if isinstance(value, bool | int | None) else str(value) for key, value in row.items()}
+        for row in duck.run(database, query.text, today)
+    ]
+
+
+def expected(name: str) -> list[dict]:
+    return json.loads((EXPECTED / f"{name}.json").read_text())
+
+
+class OverTheSamples(unittest.TestCase):
+    """Rows that are known one by one."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        archive.collect_samples(cls.directory)
+        cls.database = duck.database(cls.directory)
+
+    def one(self, sql: str):
+        return self.database.execute(duck.in_duckdb(sql)).fetchone()
+
+    def test_each_query_gives_the_rows_that_are_written_down(self):
+        for query in sources.queries():
+            if query.name != "lateness":  # these were collected when the test ran
+                with self.subTest(query.name):
+                    self.assertEqual(rows(query.name, self.database, samples.TODAY), expected(query.name))
+
+    def test_every_query_has_its_rows_written_down_and_no_other_has(self):
+        self.assertEqual({path.stem for path in EXPECTED.glob("*.json")}, {query.name for query in sources.queries()})
+
+    def test_each_line_is_a_row_of_its_table_and_its_view(self):
+        for log in ("audit", "access", "integration"):
+            lines = sum(len(object.lines()) for object in archive.objects(self.directory, log))
+            with self.subTest(log):
+                self.assertGreater(lines, 5)
+                self.assertEqual(self.one(f"select count(*), count(p_row_id) from {log}"), (lines, lines))
+                self.assertEqual(
+                    self.one(f"select count(*), count(distinct p_row_id) from {log}_events"), (lines, lines)
+                )
+
+    def test_a_view_opens_what_is_of_another_shape_in_each_record(self):
+        opened = "select entity_type, entity_id, entity_name from audit_events where action = "
+        for action, entity in {
+            "message_tombstoned": ("message", "C1", None),
+            "slack_ai_canvas_content_generated": ("canvas", "F1", "Plan"),
+            "owner_transferred": ("workspace", "T1", "Example HQ"),
+            "external_auth_oauth2_token_fetched": ("external_auth_oauth2_token", None, None),
+            "user_logout": (None, None, None),
+        }.items():
+            with self.subTest(action):
+                self.assertEqual(self.one(f"{opened}'{action}'"), entity)
+
+    def test_an_actor_may_be_an_app_and_a_session_a_number_a_text_or_nothing(self):
+        self.assertEqual(
+            self.one(
+                """select actor_type, actor_id, actor_name, actor_email, json_extract_scalar(app, '$.name')
+                from audit_events where action = 'file_uploaded'"""
+            ),
+            ("app", "A1", "Ticket Triage", None, "Ticket Triage"),
+        )
+        self.assertEqual(
+            self.database.execute(
+                """select session_id from audit_events
+                where action = 'user_login' and actor_id = 'W1' order by event_time"""
+            ).fetchall(),
+            [("12177102026566",), ("847288190092",), (None,)],
+        )
+
+    def test_a_number_and_a_text_are_the_same_service(self):
+        self.assertEqual(
+            self.one(
+                """select count(distinct service_id), count(*)
+                from integration_events where integration_name = 'Jenkins CI'"""
+            ),
+            (1, 2),
+        )
+
+    def test_a_record_that_is_of_no_known_shape_breaks_no_query(self):
+        undated = self.database.execute(
+            """select action, actor, entity, entity_id, context, ip, details
+            from audit_events where day = '1970/01/01' order by action nulls last"""
+        ).fetchall()
+        self.assertEqual(undated, [("app_uninstalled", None, "A1", None, "[]", None, "text"), (None,) * 7])
+        self.assertEqual(self.one("select p_row from audit where action is null"), (None,), "null is what Slack sent")
+        self.assertEqual(self.one("select p_row from access where user_id is null"), ("no object",))
+
+
+class OverTheGoldenFiles(unittest.TestCase):
+    """Objects whose bytes are a contract, collected at a known moment."""
+
+    def test_lateness_is_what_the_golden_lines_say(self):
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            for log in ("audit", "access", "integration"):
+                target = directory / log / "2026/11/22/acme-000001.json.gz"
+                target.parent.mkdir(parents=True)
+                shutil.copy(GOLDEN / f"{log}.json.gz", target)
+            self.assertEqual(rows("lateness", duck.database(directory), GOLDEN_DAY), expected("lateness"))
+
+
+class OverDamage(unittest.TestCase):
+    """What completeness is there to notice."""
+
+    def complaint(self, damage) -> list[dict]:
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            first = directory / "audit/2026/11/22/acme-000001.json.gz"
+            first.parent.mkdir(parents=True)
+            line = next(line for line in gzip.decompress((GOLDEN / "audit.json.gz").read_bytes()).splitlines(True))
+            first.write_bytes(gzip.compress(line))
+            damage(first, line)
+            return [
+                row
+                for row in rows("completeness_by_day", duck.database(directory), GOLDEN_DAY)
+                if not row["is_complete"]
+            ]
+
+    def test_nothing_is_noticed_where_nothing_is_wrong(self):
+        self.assertEqual(self.complaint(lambda first, line: None), [])
+
+    def test_a_doubled_record_is_noticed(self):
+        [found] = self.complaint(lambda first, line: first.write_bytes(gzip.compress(line + line)))
+        self.assertEqual((found["row_count"], found["record_count"]), (2, 1))
+
+    def test_a_line_that_is_no_json_is_a_row_of_nulls_and_noticed(self):
+        [found] = self.complaint(lambda first, line: first.write_bytes(gzip.compress(line + b'{"id":\n')))
+        self.assertEqual((found["row_count"], found["unreadable_count"]), (2, 1))
+
+    def test_an_object_that_is_gone_is_noticed(self):
+        [found] = self.complaint(lambda first, line: first.rename(first.with_name("acme-000002.json.gz")))
+        self.assertEqual((found["object_count"], found["last_object"]), (1, 2))
+
+
+class OverTheSimulatedSlack(unittest.TestCase):
+    """Thousands of records with every oddity that the simulated Slack knows: laws instead of rows."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        archive.collect_simulated(cls.directory)
+        cls.database = duck.database(cls.directory)
+        [newest] = cls.database.execute("select max(day) from audit").fetchone()
+        cls.today = datetime.strptime(newest, "%Y/%m/%d").replace(tzinfo=UTC)
+
+    def rows(self, name: str) -> list[dict]:
+        return rows(name, self.database, self.today)
+
+    def count(self, sql: str) -> int:
+        return self.database.execute(sql).fetchone()[0]
+
+    def test_every_query_runs_and_finds_something(self):
+        for query in sources.queries():
+            found = self.rows(query.name)
+            with self.subTest(query.name):
+                # Nobody there is called ann@example.com, and nobody shares a thing with other organisations.
+                self.assertEqual(bool(found), query.name not in ("actor_timeline", "guests_and_external_sharing"))
+
+    def test_every_day_is_complete_and_counts_every_line(self):
+        found = self.rows("completeness_by_day")
+        self.assertTrue(all(row["is_complete"] for row in found), found)
+        self.assertEqual(
+            sum(row["row_count"] for row in found),
+            sum(len(object.lines()) for object in archive.objects(self.directory)),
+        )
+
+    def test_who_did_what_counts_every_record_of_the_day(self):
+        today = self.today.strftime("%Y/%m/%d")
+        total = self.count(f"select count(*) from audit where day = '{today}'")
+        self.assertEqual(sum(row["times"] for row in self.rows("who_did_what_today")), total)
+
+    def test_the_rows_of_a_query_are_the_records_that_a_plain_count_finds(self):
+        for name, condition in {
+            "admin_and_owner_changes": "action = 'role_assigned'",
+            "app_installs_and_scope_growth": "action in ('app_installed', 'app_scopes_expanded', 'app_approved')",
+            "anomalies": "action = 'anomaly'",
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(len(self.rows(name)), self.count(f"select count(*) from audit where {condition}"))
+
+    def test_lateness_counts_every_record_once(self):
+        for row in self.rows("lateness"):
+            self.assertEqual(
+                row["records"], row["within_2_minutes"] + row["within_an_hour"] + row["within_26_hours"] + row["later"]
+            )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,144 @@
+"""The tables against what the collector writes, against README and against the code that names the logs."""
+
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+import archive
+import duck
+import sources
+
+# Of our fields the one that README does not list: it takes the place of a record that is no object.
+IN_PLACE_OF_A_RECORD = "p_row"
+
+
+def ours(names) -> set[str]:
+    return {name for name in names if name.startswith("p_")}
+
+
+class Columns(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.collected = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.simulated = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        archive.collect_samples(cls.collected)
+        archive.collect_simulated(cls.simulated)
+
+    def keys(self, log: str) -> set[str]:
+        """Every key at the top of a record that was collected."""
+        objects = archive.objects(self.collected, log) + archive.objects(self.simulated, log)
+        return {key for object in objects for record in object.records() for key in record}
+
+    def test_every_column_is_a_key_of_records(self):
+        # Ours are the same in every table, so that one condition fits all; no access record holds an e-mail so far.
+        shared = set().union(*(ours(self.keys(table.name)) for table in sources.tables()))
+        for table in sources.tables():
+            with self.subTest(table.name):
+                self.assertEqual({column.name for column in table.columns} - self.keys(table.name) - shared, set())
+
+    def test_every_key_of_a_record_is_a_column_but_for_the_one_that_slack_is_made_to_add(self):
+        for table in sources.tables():
+            with self.subTest(table.name):
+                missing = self.keys(table.name) - {column.name for column in table.columns}
+                self.assertEqual(missing, {"new_attribute"} if table.name == "audit" else set())
+
+    def test_a_line_holds_the_fields_of_readme_and_no_others_of_ours(self):
+        found = set().union(*(ours(self.keys(table.name)) for table in sources.tables()))
+        self.assertEqual(found, set(fields_of_readme()) | {IN_PLACE_OF_A_RECORD})
+
+    def test_the_objects_lie_where_the_partitions_look(self):
+        for directory in (self.collected, self.simulated):
+            for table in sources.tables():
+                objects = archive.objects(directory, table.name)
+                self.assertTrue(objects)
+                for object in objects:
+                    with self.subTest(object.key):
+                        parts = archive.KEY.fullmatch(object.key)
+                        self.assertEqual(duck.day_of(table, object.key), parts["day"])
+                        days = {record["p_event_time"][:10].replace("-", "/") for record in object.records()}
+                        self.assertEqual(days, {parts["day"]}, "a query for a day is to find every record of it")
+
+    def test_undated_records_are_within_the_range_of_days(self):
+        undated = [object.key for object in archive.objects(self.collected) if "/1970/01/01/" in object.key]
+        self.assertEqual(len(undated), len(sources.tables()))
+        for table in sources.tables():
+            self.assertTrue(any(duck.day_of(table, key) for key in undated), table.name)
+
+
+class Shape(unittest.TestCase):
+    def test_no_value_of_slacks_can_fail_a_query_because_a_string_takes_any(self):
+        for table in sources.tables():
+            for column in table.columns:
+                if not column.name.startswith("p_"):
+                    self.assertEqual(column.type, "string", f"{table.name}.{column.name}")
+
+    def test_our_fields_are_of_one_type_in_every_table(self):
+        types = {"p_event_time": "timestamp", "p_parse_time": "timestamp"}
+        for table in sources.tables():
+            for column in table.columns:
+                if column.name.startswith("p_"):
+                    wanted = "array<string>" if column.name.startswith("p_any_") else types.get(column.name, "string")
+                    self.assertEqual(column.type, wanted, f"{table.name}.{column.name}")
+
+    def test_our_columns_are_the_fields_of_readme(self):
+        columns = set().union(*(ours(column.name for column in table.columns) for table in sources.tables()))
+        self.assertEqual(columns, set(fields_of_readme()) | {IN_PLACE_OF_A_RECORD})
+
+    def test_the_tables_are_read_as_docs_say(self):
+        for table in sources.tables():
+            with self.subTest(table.name):
+                self.assertEqual(table.serde, "org.openx.data.jsonserde.JsonSerDe")
+                self.assertEqual(table.serde_properties, {"case.insensitive": "FALSE", "ignore.malformed.json": "TRUE"})
+                self.assertEqual([(day.name, day.type) for day in table.partitions], [("day", "string")])
+                self.assertEqual(table.location, f"s3://{sources.BUCKET}/{table.name}/")
+                self.assertEqual(
+                    table.properties,
+                    {
+                        "classification": "json",
+                        "projection.enabled": "true",
+                        "projection.day.type": "date",
+                        "projection.day.format": "yyyy/MM/dd",
+                        "projection.day.range": "1970/01/01,NOW",
+                        "projection.day.interval": "1",
+                        "projection.day.interval.unit": "DAYS",
+                        "storage.location.template": f"s3://{sources.BUCKET}/{table.name}/${{day}}/",
+                    },
+                )
+
+    def test_the_logs_are_the_same_in_code_in_readme_and_in_the_tables(self):
+        code = logs_of_code()
+        self.assertEqual(set(code), {table.name for table in sources.tables()})
+        self.assertEqual(set(code), {view.name.removesuffix("_events") for view in sources.views()})
+        fields = fields_of_readme()
+        self.assertEqual(set(code.values()), set(re.findall(r"Slack\.\w+", fields["p_log_type"])))
+        self.assertEqual(set(code), set(re.findall(r"(\w+) `", fields["p_event_time"].split("(")[1])))
+        for table in sources.tables():
+            comment = next(column.comment for column in table.columns if column.name == "p_log_type")
+            self.assertEqual(set(code.values()), set(re.findall(r"Slack\.\w+", comment)), table.name)
+            time = next(column.comment for column in table.columns if column.name == "p_event_time").rsplit(" ", 1)[1]
+            self.assertIn(f"{table.name} `{time}`", fields["p_event_time"])
+
+
+def fields_of_readme() -> dict[str, str]:
+    """README's table of what is appended to a record: each field with what is said of it."""
+    fields = {}
+    for names, meaning in re.findall(
+        r"^\| (`p_[^|]*) \| (.*) \|$", (sources.ROOT / "README.md").read_text(), re.MULTILINE
+    ):
+        fields |= dict.fromkeys(re.findall(r"`(\w+)`", names), meaning)
+    fields.pop(IN_PLACE_OF_A_RECORD, None)
+    return fields
+
+
+def logs_of_code() -> dict[str, str]:
+    """The names of the logs in `LogType`, each with the value of its `p_log_type`."""
+    code = (sources.ROOT / "shared" / "src" / "source.rs").read_text()
+    names = dict(re.findall(r'LogType::(\w+) => "([a-z]+)",', code))
+    customary = dict(re.findall(r'LogType::(\w+) => "(Slack\.\w+)",', code))
+    [all_of_them] = re.findall(r"ALL: \[LogType; \d+\] = \[([^\]]*)\]", code)
+    return {names[log]: customary[log] for log in re.findall(r"LogType::(\w+)", all_of_them)}
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,62 @@
+"""The template against athena/, and the renderer against itself."""
+
+import json
+import re
+import unittest
+
+import duck
+import render
+import sources
+
+
+class Template(unittest.TestCase):
+    maxDiff = None
+
+    def test_the_template_says_what_athena_says(self):
+        template = (sources.ROOT / "template.yaml").read_text()
+        self.assertEqual(render.compare(template, render.filled(template), "template.yaml"), "")
+
+    def test_a_template_that_says_otherwise_is_shown_where(self):
+        right = render.filled(f"Resources:\n{render.BEGIN}{render.END}Outputs:\n")
+        wrong = right.replace("{ Name: user_agent,", "{ Name: agent,")
+        difference = render.compare(wrong, render.filled(wrong), "template.yaml")
+        self.assertIn("-            - { Name: agent,", difference)
+        self.assertIn("+            - { Name: user_agent,", difference)
+        self.assertIn("hint: checks/athena/render.py --write", difference)
+        self.assertEqual(render.filled(wrong), right)
+
+    def test_a_template_without_the_marks_says_which_lines_it_needs(self):
+        with self.assertRaisesRegex(ValueError, re.escape(render.BEGIN)):
+            render.filled("Resources:\n")
+
+    def test_only_the_bucket_and_the_database_are_put_in_by_cloudformation(self):
+        self.assertEqual(
+            set(re.findall(r"\$\{([^}]*)\}", substituted(render.resources()))),
+            {"LogBucket", "Database", "View", "!day"},
+        )
+
+    def test_a_view_is_stored_as_the_query_of_its_file(self):
+        database = duck.database()
+        for view, typed in zip(sources.views(), render.view_columns(), strict=True):
+            with self.subTest(view.name):
+                stored = json.loads(folded(render.view(view, typed)))
+                self.assertEqual(stored["originalSql"].split(), view.query.split())
+                self.assertNotIn("--", stored["originalSql"], "on one line, a comment would swallow the rest")
+                names = [column["name"] for column in stored["columns"]]
+                self.assertEqual(names, [row[0] for row in database.execute(f"DESCRIBE {view.name}").fetchall()])
+
+
+def substituted(resources: str) -> str:
+    """What CloudFormation looks for `${}` in: all but the queries, which it takes as they are."""
+    return "\n".join(
+        line for line in resources.split("\n") if "!Sub" in line or '"schema"' in line or "Presto View: " in line
+    )
+
+
+def folded(view: str) -> str:
+    """What YAML makes of the lines after `>-`."""
+    return " ".join(line.strip() for line in view.split("Fn::Base64: !Sub >-\n")[1].strip().split("\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
