@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{connect, demo, pull, sources, status};
+use crate::{backfill, connect, demo, disconnect, pause, pull, sources, status, verify};
 
 /// Collects Slack's security logs exactly once: into your own S3 bucket, or into a directory of this machine.
 #[derive(Debug, Parser)]
@@ -18,6 +18,11 @@ pub(crate) enum Command {
     Connect(connect::Arguments),
     Sources(sources::Arguments),
     Status(status::Arguments),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
+    Disconnect(disconnect::Arguments),
+    Backfill(backfill::Arguments),
+    Verify(verify::Arguments),
     Pull(pull::Arguments),
     Demo(demo::Arguments),
 }
@@ -25,9 +30,10 @@ pub(crate) enum Command {
 const AFTER_HELP: &str = "\
 Environment:
   SLACKTRAIL_STACK    the CloudFormation stack to work on; or instead of it:
-  SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE, SECRET_PREFIX
+  SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE, SECRET_PREFIX, and for `connect` SLACKTRAIL_URL
   AWS_REGION, AWS_PROFILE, ...                      as for every AWS tool
-  SLACK_TOKEN         the token that `pull` uses
+  SLACK_TOKEN         the token that `pull` uses, and `verify --to`
+  SLACK_CLIENT_ID, SLACK_CLIENT_SECRET              the app's credentials that `connect` uses
   SLACK_API_URL, SLACK_AUDIT_URL                    instead of Slack's own
   NO_COLOR            no colours";
 

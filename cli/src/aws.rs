@@ -22,30 +22,46 @@ const STACK_READ_MAX: Duration = Duration::from_secs(20);
 const BUCKET: (&str, &str) = ("SLACKTRAIL_BUCKET", "BucketName");
 const TABLE: (&str, &str) = ("SLACKTRAIL_TABLE", "TableName");
 const PREFIX: (&str, &str) = ("SECRET_PREFIX", "SecretPrefix");
+const URL: (&str, &str) = ("SLACKTRAIL_URL", "Url");
+
+type Outputs = BTreeMap<String, String>;
 
 /// Connects to the deployment that the environment names.
 ///
 /// # Errors
 /// Names every variable that is missing, or says why the stack cannot be read.
 pub(crate) async fn edges() -> Result<AwsEdges, Failure> {
+    let (config, outputs) = look_up(&[BUCKET, TABLE]).await?;
+    Ok(AwsEdges::connect(&config, names(variable, outputs.as_ref())?))
+}
+
+/// The same, and the URL under which browsers reach it.
+///
+/// # Errors
+/// As [`edges`]; and when there is no such URL.
+pub(crate) async fn edges_and_url() -> Result<(AwsEdges, String), Failure> {
+    let (config, outputs) = look_up(&[BUCKET, TABLE, URL]).await?;
+    let edges = AwsEdges::connect(&config, names(variable, outputs.as_ref())?);
+    Ok((edges, url(variable, outputs.as_ref())?))
+}
+
+/// The settings of AWS, and the stack's outputs where one of these names is not a variable.
+async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>), Failure> {
     let config = sdk_config().await;
     if config.region().is_none() {
         return Err(Failure::new("no AWS region is set")
             .hint("set `AWS_REGION`, or a region in the profile that `AWS_PROFILE` names"));
     }
-    let is_complete = [BUCKET, TABLE].iter().all(|(name, _)| variable(name).is_some());
+    let is_complete = needed.iter().all(|(name, _)| variable(name).is_some());
     let outputs = match variable(STACK) {
         Some(stack) if !is_complete => Some(outputs(&config, &stack).await?),
         _ => None,
     };
-    Ok(AwsEdges::connect(&config, names(variable, outputs.as_ref())?))
+    Ok((config, outputs))
 }
 
 /// The names, from variables first and else from the stack's outputs.
-fn names(
-    variable: impl Fn(&str) -> Option<String>,
-    outputs: Option<&BTreeMap<String, String>>,
-) -> Result<Names, Failure> {
+fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<Names, Failure> {
     let find = |(name, output): (&str, &str)| variable(name).or_else(|| outputs?.get(output).cloned());
     match (find(BUCKET), find(TABLE)) {
         (Some(bucket), Some(table)) => {
@@ -56,6 +72,20 @@ fn names(
             Err(nameless(missing.map(|(name, _)| name).collect(), outputs.is_some()))
         }
     }
+}
+
+/// The public URL, from its variable first and else from the stack's output.
+fn url(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<String, Failure> {
+    let (name, output) = URL;
+    variable(name).or_else(|| outputs?.get(output).cloned()).ok_or_else(|| {
+        let why = match outputs {
+            Some(_) => format!("the stack that `{STACK}` names has no output `{output}`"),
+            None => format!("neither `{STACK}` nor `{name}` is set"),
+        };
+        Failure::new(format!("the deployment's public URL is not known: {why}")).hint(
+            "deploy the stack as it is now; or connect with a user token that you have, which needs no URL: `--token-stdin`",
+        )
+    })
 }
 
 fn nameless(missing: Vec<(&str, &str)>, stack_was_read: bool) -> Failure {
@@ -72,7 +102,7 @@ fn nameless(missing: Vec<(&str, &str)>, stack_was_read: bool) -> Failure {
 }
 
 /// The outputs of a stack.
-async fn outputs(config: &SdkConfig, stack: &str) -> Result<BTreeMap<String, String>, Failure> {
+async fn outputs(config: &SdkConfig, stack: &str) -> Result<Outputs, Failure> {
     let timeouts = TimeoutConfig::builder().operation_timeout(STACK_READ_MAX).build();
     let client = Client::new(&config.clone().into_builder().timeout_config(timeouts).build());
     let described =
@@ -129,5 +159,18 @@ mod tests {
         }
         let failure = names(|_| None, Some(&map(&[("TableName", "t")]))).unwrap_err();
         assert!(failure.to_string().ends_with("has no output `BucketName`"), "{failure}");
+    }
+
+    #[test]
+    fn without_a_public_url_a_token_is_the_way() {
+        let outputs = map(&[("Url", "https://a.example")]);
+        assert_eq!(url(|_| None, Some(&outputs)).unwrap(), "https://a.example");
+        let variables = map(&[("SLACKTRAIL_URL", "https://b.example")]);
+        assert_eq!(url(|name| variables.get(name).cloned(), Some(&outputs)).unwrap(), "https://b.example");
+        for (outputs, expected) in [(Some(map(&[])), "no output `Url`"), (None, "nor `SLACKTRAIL_URL` is set")] {
+            let failure = url(|_| None, outputs.as_ref()).unwrap_err();
+            assert!(failure.to_string().ends_with(expected), "{failure}");
+            assert!(failure.next_action().unwrap().contains("`--token-stdin`"));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use slacktrail_shared::connection::Refusal;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 
 /// A command's failure, or a warning of the same form.
@@ -55,6 +56,12 @@ impl From<Trouble> for Failure {
         let hint = Some(trouble.hint.clone()).filter(|hint| !hint.is_empty());
         let cause = causes(&trouble).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
         Failure { message: trouble.message, hint, cause: cause.map(|cause| cause as Box<dyn Error + Send + Sync>) }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure::new(refusal.message).hint(refusal.hint)
     }
 }
 

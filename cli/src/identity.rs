@@ -1,10 +1,11 @@
 //! Whose token it is: what Slack's `auth.test` tells, and what follows for the logs that can be read.
 
 use serde::Deserialize;
+use slacktrail_shared::connection::manifest::user_scopes;
 use slacktrail_shared::ports::{Caller, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::Request;
-use slacktrail_shared::source::{LogType, Source};
+use slacktrail_shared::source::{LogType, Source, Tenant};
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::Trouble;
 
@@ -20,7 +21,15 @@ pub(crate) struct Identity {
     #[serde(default)]
     pub(crate) team_id: String,
     #[serde(default)]
+    enterprise_id: Option<String>,
+    /// The user: `U...` or `W...`.
+    #[serde(default)]
+    pub(crate) user_id: String,
+    #[serde(default)]
     is_enterprise_install: bool,
+    /// What the token may do, where Slack says so.
+    #[serde(skip)]
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 impl Identity {
@@ -35,7 +44,17 @@ impl Identity {
         now: Second,
     ) -> Result<Identity, Trouble> {
         let request = Request::auth_test();
-        slack.call(source, &request, Caller::User(token)).await?.json(&request, now)
+        let reply = slack.call(source, &request, Caller::User(token)).await?;
+        let identity: Identity = reply.json(&request, now)?;
+        let scopes = reply.scopes.as_deref().filter(|scopes| !scopes.trim().is_empty());
+        let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
+        Ok(Identity { scopes, ..identity })
+    }
+
+    /// The workspace or organisation.
+    pub(crate) fn tenant(&self) -> Tenant {
+        let enterprise = self.enterprise_id.as_ref().filter(|_| self.is_enterprise_install);
+        Tenant { id: enterprise.unwrap_or(&self.team_id).clone(), name: self.team.clone() }
     }
 
     /// Whether the token belongs to a whole organisation.
@@ -63,33 +82,56 @@ impl Identity {
         ))
     }
 
-    /// Checks that a source stays what it was: rows of one workspace and of a whole organisation have other identities, so
-    /// that what is stored would be stored again.
+    /// Checks that the token may read these logs, where Slack says what it may do.
     ///
     /// # Errors
-    /// When the one was an organisation's and the other is a workspace's.
-    pub(crate) fn check_same_kind(&self, existing: &Source) -> Result<(), Failure> {
-        let kind = |organisation| if organisation { "an organisation" } else { "a workspace" };
-        if self.is_organisation() == existing.organisation {
+    /// Names the scopes that are missing.
+    pub(crate) fn check_scopes(&self, logs: &[LogType]) -> Result<(), Failure> {
+        let Some(granted) = &self.scopes else { return Ok(()) };
+        let needed = user_scopes(logs);
+        let missing: Vec<&str> =
+            needed.into_iter().filter(|scope| !granted.iter().any(|granted| granted == scope)).collect();
+        if missing.is_empty() {
             return Ok(());
         }
-        let (was, is) = (kind(existing.organisation), kind(self.is_organisation()));
-        let message = format!("source `{}` is {was}, and the token is of {is}: {self}", existing.id);
+        let missing = missing.join("`, `");
+        Err(Failure::new(format!("the token lacks the user scope `{missing}`")).hint(format!(
+            "add `{missing}` to the app's User Token Scopes, install the app again, and use its new token"
+        )))
+    }
+
+    /// Checks that a source stays the Slack that it was: what is stored would be mixed with another's, or be stored again under other
+    /// identities.
+    ///
+    /// # Errors
+    /// When it was another workspace or organisation; or where that is not known, the other kind.
+    pub(crate) fn check_same_tenant(&self, existing: &Source) -> Result<(), Failure> {
+        let kind = |organisation| if organisation { "an organisation" } else { "a workspace" };
+        let message = match &existing.tenant {
+            Some(was) if was.id == self.tenant().id => return Ok(()),
+            Some(was) => format!("source `{}` collects from {was}, and the token is of {self}", existing.id),
+            None if self.is_organisation() == existing.organisation => return Ok(()),
+            None => format!(
+                "source `{}` is {}, and the token is of {}: {self}",
+                existing.id,
+                kind(existing.organisation),
+                kind(self.is_organisation())
+            ),
+        };
         Err(Failure::new(message).hint("use a token of the same Slack, or give this one a source id of its own"))
     }
 }
 
 impl std::fmt::Display for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A name from outside must not steer the terminal.
-        let name: String = self.team.chars().filter(|c| !c.is_control()).collect();
-        let id: String = self.team_id.chars().filter(char::is_ascii_alphanumeric).collect();
-        write!(f, "`{name}` ({id})")
+        self.tenant().fmt(f)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_shared::source::Plan;
+
     use super::*;
 
     fn identity(json: &str) -> Identity {
@@ -113,5 +155,53 @@ mod tests {
         let failure = workspace.check_logs(&[LogType::Audit]).unwrap_err();
         assert!(failure.to_string().contains("`Acme[31m` (T1)"), "{failure}");
         assert!(failure.next_action().unwrap().contains("on the organisation"));
+    }
+
+    #[test]
+    fn a_source_stays_the_slack_that_it_was() {
+        let source = |organisation, tenant: Option<&str>| Source {
+            organisation,
+            tenant: tenant.map(|id| Tenant { id: id.to_owned(), name: "Acme".to_owned() }),
+            ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
+        };
+        let organisation =
+            identity(r#"{"team":"New","team_id":"T1","enterprise_id":"E1","is_enterprise_install":true}"#);
+        let workspace = identity(r#"{"team":"New","team_id":"T1","enterprise_id":"E1"}"#);
+        for (identity, source, expected) in [
+            (&organisation, source(true, Some("E1")), None),
+            (&organisation, source(true, None), None),
+            (&workspace, source(false, Some("T1")), None),
+            (
+                &workspace,
+                source(false, Some("T2")),
+                Some("`acme` collects from `Acme` (T2), and the token is of `New` (T1)"),
+            ),
+            (
+                &organisation,
+                source(false, Some("T1")),
+                Some("`acme` collects from `Acme` (T1), and the token is of `New` (E1)"),
+            ),
+            (
+                &workspace,
+                source(true, None),
+                Some("`acme` is an organisation, and the token is of a workspace: `New` (T1)"),
+            ),
+        ] {
+            let refusal = identity.check_same_tenant(&source).err().map(|failure| failure.to_string());
+            assert_eq!(refusal, expected.map(|text| format!("source {text}")));
+        }
+    }
+
+    #[test]
+    fn the_scopes_that_a_token_lacks_are_named_where_slack_tells_them() {
+        let with = |scopes: &[&str]| Identity {
+            scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+            ..identity(r#"{"team_id":"E1"}"#)
+        };
+        assert!(with(&["identify", "admin", "auditlogs:read"]).check_scopes(&LogType::ALL).is_ok());
+        assert!(identity(r#"{"team_id":"E1"}"#).check_scopes(&LogType::ALL).is_ok());
+        let failure = with(&["admin"]).check_scopes(&LogType::ALL).unwrap_err();
+        assert_eq!(failure.to_string(), "the token lacks the user scope `auditlogs:read`");
+        assert!(with(&[]).check_scopes(&LogType::ALL).unwrap_err().to_string().contains("`auditlogs:read`, `admin`"));
     }
 }

@@ -95,12 +95,13 @@ async fn prepare(asked: &Arguments, slack: &SlackHttp, token: &Token) -> Result<
     })?;
     identity.check_logs(&asked.logs)?;
     if let Some(existing) = &existing {
-        identity.check_same_kind(existing)?;
+        identity.check_same_tenant(existing)?;
     }
 
     let logs = if asked.logs.is_empty() { identity.logs().to_vec() } else { logs::in_order(&asked.logs) };
     source.logs = logs::in_order(&[source.logs.as_slice(), &logs].concat());
     source.organisation = identity.is_organisation();
+    source.tenant = Some(identity.tenant());
     source.plan = if identity.is_organisation() { Plan::Enterprise } else { Plan::Business };
     source.label = match (&asked.name, &existing) {
         (Some(label), _) => label.clone(),

@@ -1,11 +1,12 @@
-//! `slacktrail sources`: what is connected.
+//! `slacktrail sources`: what is connected; and how other commands find a source by its id.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
+use slacktrail_shared::source::{LogType, Plan, Source, SourceId, Tenant};
 use slacktrail_shared::trouble::Trouble;
 
 use crate::aws;
@@ -22,6 +23,39 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// Every source of a deployment, as it was read.
+pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Trouble>>;
+
+/// The source of this id.
+///
+/// # Errors
+/// When there is none, naming those that there are; or when it cannot be read.
+pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, Failure> {
+    match sources.get(id) {
+        Some(source) => Ok(source.clone()?),
+        None if sources.is_empty() => Err(Failure::new(format!("there is no source `{id}`, and no other one"))
+            .hint("connect one: slacktrail connect <id> --help")),
+        None => {
+            let names: Vec<String> = sources.keys().map(|id| format!("`{id}`")).collect();
+            let hint = format!("the sources are {}; `slacktrail sources` shows them", names.join(", "));
+            Err(Failure::new(format!("there is no source `{id}`")).hint(hint))
+        }
+    }
+}
+
+/// The source of this id, which must not be disconnected.
+///
+/// # Errors
+/// As [`find`], and when it is disconnected.
+pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, Failure> {
+    let source = find(sources, id)?;
+    if source.disconnected {
+        return Err(Failure::new(format!("source `{id}` is disconnected"))
+            .hint(format!("connect it again: `slacktrail connect {id}`")));
+    }
+    Ok(source)
+}
+
 /// A source as a program reads it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
@@ -33,6 +67,11 @@ pub(crate) struct Listing {
     organisation: Option<bool>,
     gov: Option<bool>,
     paused: Option<bool>,
+    disconnected: Option<bool>,
+    /// The workspace or organisation that it is, once that is known.
+    tenant: Option<Tenant>,
+    /// `null`: its silence is never reported.
+    silence_seconds: Option<i64>,
     connected_at: Option<String>,
     /// Why it cannot be read.
     trouble: Option<String>,
@@ -72,20 +111,13 @@ pub(crate) async fn run(asked: &Arguments) -> Result<ExitCode, Failure> {
 
 fn table(listings: &[Listing]) -> String {
     let row = |listing: &Listing| {
-        let is = |flag: Option<bool>, word: &'static str| flag.unwrap_or_default().then_some(word);
-        let notes = [
-            is(listing.organisation, "organisation"),
-            is(listing.gov, "GovSlack"),
-            is(listing.paused, "paused"),
-            is(Some(listing.trouble.is_some()), "unreadable"),
-        ];
         vec![
             listing.id.clone(),
             listing.label.clone().unwrap_or_default(),
             listing.plan.map(logs::plan_name).unwrap_or_default().to_owned(),
             logs::names(&listing.logs, " "),
             listing.since.as_deref().unwrap_or_default().chars().take(10).collect(),
-            notes.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            listing.notes(),
         ]
     };
     table::render(&COLUMNS, listings.iter().map(row).collect())
@@ -103,6 +135,9 @@ impl Listing {
             organisation: Some(source.organisation),
             gov: Some(source.gov),
             paused: Some(source.paused),
+            disconnected: Some(source.disconnected),
+            tenant: source.tenant.clone(),
+            silence_seconds: source.silence_seconds,
             connected_at: Some(source.connected_at.to_string()),
             trouble: None,
         }
@@ -118,10 +153,33 @@ impl Listing {
             organisation: None,
             gov: None,
             paused: None,
+            disconnected: None,
+            tenant: None,
+            silence_seconds: None,
             connected_at: None,
             trouble: Some(format!("{trouble}; {}", trouble.hint)),
         }
     }
+
+    /// What is out of the ordinary, and which Slack it is.
+    fn notes(&self) -> String {
+        let is = |flag: Option<bool>, word: &str| flag.unwrap_or_default().then(|| word.to_owned());
+        let kind = if self.organisation == Some(true) { "organisation" } else { "workspace" };
+        let tenant = self.tenant.as_ref().map(|tenant| format!("{kind} {}", plain(&tenant.id)));
+        let notes = [
+            tenant.or_else(|| is(self.organisation, "organisation")),
+            is(self.gov, "GovSlack"),
+            is(self.paused, "paused"),
+            is(self.disconnected, "disconnected"),
+            is(Some(self.trouble.is_some()), "unreadable"),
+        ];
+        notes.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A Slack id as it may stand in a terminal, whatever Slack said.
+fn plain(id: &str) -> String {
+    id.chars().filter(char::is_ascii_alphanumeric).take(40).collect()
 }
 
 #[cfg(test)]
@@ -130,21 +188,58 @@ mod tests {
 
     use super::*;
 
+    fn source(id: &str) -> Source {
+        Source::new(id.parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018)
+    }
+
     #[test]
     fn the_table_fits_80_columns_with_long_names() {
         let source = Source {
+            label: "The Amalgamated Company of Companies, Incorporated".to_owned(),
             organisation: true,
             gov: true,
             paused: true,
-            ..Source::new(
-                "x".repeat(64).parse().unwrap(),
-                "The Amalgamated Company of Companies, Incorporated",
-                Plan::Enterprise,
-                Second::MARCH_2018,
-            )
+            tenant: Some(Tenant { id: "E0123456789".to_owned(), name: "Amalgamated".to_owned() }),
+            ..source(&"x".repeat(64))
         };
         let table = table(&[Listing::of(&source)]);
         assert!(table.lines().all(|line| line.chars().count() <= terminal::COLUMNS), "{table}");
         assert!(table.contains("2018-03-01"), "{table}");
+    }
+
+    #[test]
+    fn notes_tell_which_slack_it_is_and_what_is_out_of_the_ordinary() {
+        let tenant = |id: &str| Some(Tenant { id: id.to_owned(), name: "Acme".to_owned() });
+        let notes = |source: Source| Listing::of(&source).notes();
+        assert_eq!(notes(source("acme")), "");
+        assert_eq!(notes(Source { organisation: true, ..source("acme") }), "organisation");
+        assert_eq!(notes(Source { organisation: true, tenant: tenant("E1"), ..source("acme") }), "organisation E1");
+        assert_eq!(
+            notes(Source { tenant: tenant("T1\u{1b}[31m"), disconnected: true, ..source("acme") }),
+            "workspace T131m, disconnected"
+        );
+        assert_eq!(notes(Source { paused: true, gov: true, ..source("acme") }), "GovSlack, paused");
+    }
+
+    #[test]
+    fn a_source_that_is_not_there_is_told_with_those_that_are() {
+        let none = find(&Sources::new(), &"acme".parse().unwrap()).unwrap_err();
+        assert_eq!(none.to_string(), "there is no source `acme`, and no other one");
+        let sources: Sources = ["beta", "gamma"].into_iter().map(|id| (id.parse().unwrap(), Ok(source(id)))).collect();
+        let failure = find(&sources, &"acme".parse().unwrap()).unwrap_err();
+        assert_eq!(failure.to_string(), "there is no source `acme`");
+        assert!(failure.next_action().unwrap().starts_with("the sources are `beta`, `gamma`;"));
+        assert_eq!(find(&sources, &"beta".parse().unwrap()).unwrap().id.as_str(), "beta");
+    }
+
+    #[test]
+    fn a_disconnected_source_is_to_be_connected_again() {
+        let id: SourceId = "acme".parse().unwrap();
+        let disconnected = Source { disconnected: true, ..source("acme") };
+        let sources = Sources::from([(id.clone(), Ok(disconnected))]);
+        let failure = find_connected(&sources, &id).unwrap_err();
+        assert_eq!(failure.to_string(), "source `acme` is disconnected");
+        assert_eq!(failure.next_action(), Some("connect it again: `slacktrail connect acme`"));
+        assert!(find(&sources, &id).is_ok());
     }
 }

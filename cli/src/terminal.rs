@@ -42,6 +42,23 @@ pub(crate) fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Prints a text as it is, at once; `false` when nobody reads any more, for what would go on for ever.
+pub(crate) fn try_print(text: &str) -> bool {
+    let mut stdout = std::io::stdout();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+}
+
+/// Whether what goes there may have colours: it is a terminal, and nobody has asked for none.
+pub(crate) fn colours_of(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A result for programs that read line by line.
+pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
+    let line = serde_json::to_string(value).expect("results hold only text, numbers and lists of them");
+    line + "\n"
+}
+
 /// Prints a result for programs.
 pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
     print(&serde_json::to_string_pretty(value).expect("results hold only text, numbers and lists of them"));
@@ -54,7 +71,7 @@ pub(crate) fn note(text: &str) {
 
 /// Prints a failure: the sentence, its causes, the hint.
 pub(crate) fn complain(level: Level, failure: &Failure) {
-    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let coloured = colours_of(&std::io::stderr());
     let _ = std::io::stderr().write_all(complaint(level, failure, coloured).as_bytes());
 }
 

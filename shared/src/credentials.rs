@@ -18,15 +18,19 @@ use crate::trouble::{Remedy, Trouble};
 /// |---|---|
 /// | `token` | the user token that logs are read with |
 /// | `refresh_token`, `expires_at` | of an app with token rotation: what the next token is asked for with, and when this one ends (Unix seconds) |
-/// | `client_id`, `client_secret` | the app's own |
+/// | `client_id`, `client_secret` | of the app that granted the token: what it is refreshed with |
+/// | `pending_client_id`, `pending_client_secret` | of the app that is to take over with its first grant |
 /// | `rotation` | an attempt to rotate that is under way or was refused |
 /// | `written_by` | a store's mark of the writer, where it must tell equal texts of two writers apart |
 ///
 /// Fields that it does not know stay as they are.
 #[derive(Clone, Default)]
 pub struct Credentials {
-    /// The app's own, where the source was connected through OAuth.
+    /// The app that the grant is of, where the source was connected through OAuth; or is to be of, while there is none.
     pub app: Option<App>,
+    /// The app that is to take over with its first grant. Until then the grant is refreshed as the app that gave it: Slack refuses
+    /// a refresh by another one, and somebody may never finish connecting that.
+    pub pending_app: Option<App>,
     /// What its installation granted, once it is connected.
     pub grant: Option<Grant>,
     /// The last attempt to rotate the grant's token, until it has succeeded.
@@ -72,6 +76,8 @@ pub struct Attempt {
 }
 
 const WRITTEN_BY: &str = "written_by";
+const APP_FIELDS: [&str; 2] = ["client_id", "client_secret"];
+const PENDING_APP_FIELDS: [&str; 2] = ["pending_client_id", "pending_client_secret"];
 
 impl Credentials {
     /// The text of a secret that holds them: JSON.
@@ -83,9 +89,11 @@ impl Credentials {
     pub(crate) fn encode_as(&self, writer: Option<&str>) -> String {
         let mut fields = self.others.clone();
         let mut put = |name: &str, value: Box<RawValue>| drop(fields.insert(name.to_owned(), value));
-        if let Some(app) = &self.app {
-            put("client_id", raw(&app.client_id));
-            put("client_secret", raw(app.client_secret.reveal()));
+        for (app, [id, secret]) in [(&self.app, APP_FIELDS), (&self.pending_app, PENDING_APP_FIELDS)] {
+            if let Some(app) = app {
+                put(id, raw(&app.client_id));
+                put(secret, raw(app.client_secret.reveal()));
+            }
         }
         if let Some(grant) = &self.grant {
             put("token", raw(grant.token.reveal()));
@@ -108,15 +116,16 @@ impl Credentials {
     pub fn decode(text: &str) -> Option<Credentials> {
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
         fields.remove(WRITTEN_BY);
-        let client_id: Option<String> = take(&mut fields, "client_id");
-        let client_secret = take(&mut fields, "client_secret").and_then(|text: String| ClientSecret::new(&text).ok());
+        let app = take_app(&mut fields, APP_FIELDS);
+        let pending_app = take_app(&mut fields, PENDING_APP_FIELDS);
         let token = take(&mut fields, "token").and_then(|text: String| Token::new(&text).ok());
         let refresh_token = take(&mut fields, "refresh_token").and_then(|text: String| Token::new(&text).ok());
         let expires_at = take(&mut fields, "expires_at");
         let renewal =
             refresh_token.zip(expires_at).map(|(refresh_token, expires_at)| Renewal { refresh_token, expires_at });
         Some(Credentials {
-            app: client_id.zip(client_secret).map(|(client_id, client_secret)| App { client_id, client_secret }),
+            app,
+            pending_app,
             grant: token.map(|token| Grant { token, renewal }),
             rotation: take(&mut fields, "rotation"),
             others: fields,
@@ -142,6 +151,28 @@ impl Credentials {
     #[must_use]
     pub fn with_grant(&self, grant: Grant) -> Credentials {
         Credentials { grant: Some(grant), rotation: None, ..self.clone() }
+    }
+
+    /// The app of this client id: the one that is to take over before the one that is there, whose secret may be an old one.
+    pub fn app_of(&self, client_id: &str) -> Option<&App> {
+        [&self.pending_app, &self.app].into_iter().flatten().find(|app| app.client_id == client_id)
+    }
+
+    /// The same with the app that the next grant is to be of. It takes over at once only where there is no grant of another.
+    #[must_use]
+    pub fn with_app(&self, app: App) -> Credentials {
+        match self.grant {
+            Some(_) if self.app.as_ref() == Some(&app) => Credentials { pending_app: None, ..self.clone() },
+            Some(_) => Credentials { pending_app: Some(app), ..self.clone() },
+            None => Credentials { app: Some(app), pending_app: None, ..self.clone() },
+        }
+    }
+
+    /// The same with another grant by the app of this client id, which takes over with it; `None` when there is no such app.
+    #[must_use]
+    pub fn with_grant_of(&self, client_id: &str, grant: Grant) -> Option<Credentials> {
+        let app = self.app_of(client_id)?.clone();
+        Some(Credentials { app: Some(app), pending_app: None, ..self.with_grant(grant) })
     }
 }
 
@@ -179,9 +210,10 @@ pub async fn update<K: CredentialStore>(
 /// Neither a value nor the names of fields that we do not know: either may be a secret.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Credentials { app, grant, rotation, others } = self;
+        let Credentials { app, pending_app, grant, rotation, others } = self;
         f.debug_struct("Credentials")
             .field("app", app)
+            .field("pending_app", pending_app)
             .field("grant", grant)
             .field("rotation", rotation)
             .field("other_fields", &others.len())
@@ -199,6 +231,12 @@ fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Box<RawValue> {
     to_raw_value(value).expect("texts and numbers are JSON")
 }
 
+fn take_app(fields: &mut BTreeMap<String, Box<RawValue>>, [id, secret]: [&str; 2]) -> Option<App> {
+    let client_id: Option<String> = take(fields, id);
+    let client_secret = take(fields, secret).and_then(|text: String| ClientSecret::new(&text).ok());
+    client_id.zip(client_secret).map(|(client_id, client_secret)| App { client_id, client_secret })
+}
+
 /// Takes a known field out, if it is of its form.
 fn take<T: DeserializeOwned>(fields: &mut BTreeMap<String, Box<RawValue>>, name: &str) -> Option<T> {
     serde_json::from_str(fields.remove(name)?.get()).ok()
@@ -210,7 +248,7 @@ mod tests {
 
     const WHOLE: &str = concat!(
         r#"{"b":{"c":1.0,"a":[]},"client_id":"1.2","client_secret":"hush","expires_at":1795332821,"n":12345678901234567890123,"#,
-        r#""refresh_token":"xoxe-1-r","rotation":{"until":5},"token":"xoxe.xoxp-1-t"}"#
+        r#""pending_client_id":"3.4","pending_client_secret":"hushed","refresh_token":"xoxe-1-r","rotation":{"until":5},"token":"xoxe.xoxp-1-t"}"#
     );
 
     #[test]
@@ -236,6 +274,35 @@ mod tests {
         assert_eq!(again.rotation, None);
         assert_eq!(again.app.as_ref().unwrap().client_id, "1.2");
         assert!(!again.encode().contains("xoxe"), "{}", again.encode());
+    }
+
+    #[test]
+    fn another_app_waits_beside_the_one_that_refreshes_the_grant_and_takes_over_with_a_grant_of_its_own() {
+        let app = |id: &str, secret: &str| App {
+            client_id: id.to_owned(),
+            client_secret: ClientSecret::new(secret).unwrap(),
+        };
+        let grant = |token: &str| Grant { token: Token::new(token).unwrap(), renewal: None };
+        let (first, second, renewed) = (app("1.2", "a"), app("3.4", "b"), app("1.2", "c"));
+
+        let fresh = Credentials::default().with_app(first.clone()).with_app(second.clone());
+        assert_eq!(
+            (fresh.app.as_ref(), &fresh.pending_app),
+            (Some(&second), &None),
+            "there is no grant to refresh yet"
+        );
+
+        let granted = Credentials::default().with_app(first.clone()).with_grant_of("1.2", grant("xoxp-1")).unwrap();
+        for (next, kept) in [(&second, &first), (&renewed, &first)] {
+            let both = granted.with_app(next.clone());
+            assert_eq!((both.app.as_ref(), both.pending_app.as_ref()), (Some(kept), Some(next)));
+            assert_eq!(both.app_of(&next.client_id), Some(next));
+            assert_eq!(both.with_app(first.clone()), granted, "who goes back to the first app is where they were");
+            let taken = both.with_grant_of(&next.client_id, grant("xoxp-2")).unwrap();
+            assert_eq!((taken.app.as_ref(), &taken.pending_app), (Some(next), &None));
+            assert_eq!(taken.grant, Some(grant("xoxp-2")));
+        }
+        assert!(granted.with_grant_of("3.4", grant("xoxp-2")).is_none());
     }
 
     #[test]

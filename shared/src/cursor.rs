@@ -16,6 +16,9 @@ const FORMAT: u32 = 1;
 /// Gaps that a cursor keeps at most; beyond, the two oldest neighbours become one, which costs reading between them again.
 pub const GAPS_MAX: usize = 16;
 
+/// Backfills among them at most: the others' room is for what must not wait.
+pub const BACKFILLS_MAX: usize = 8;
+
 /// Seconds before `top` that each tick reads again, for records that Slack shows late.
 pub const OVERLAP_SECONDS: i64 = 300;
 
@@ -44,6 +47,14 @@ impl Gap {
     fn reach(&self) -> Second {
         self.walk.stop().unwrap_or(self.oldest)
     }
+
+    /// The last second that was to be collected when its walk began.
+    fn end(&self) -> Second {
+        match &self.walk {
+            Walk::Audit(walk) => walk.asked_latest.map_or(self.latest, |asked| asked.max(self.latest)),
+            Walk::Access(_) | Walk::Integration(_) => self.latest,
+        }
+    }
 }
 
 /// Why a gap is to be collected; in the order in which gaps have their turn.
@@ -58,6 +69,19 @@ pub enum GapKind {
     Reread,
     /// A time that somebody asked to have collected, whatever was collected of it before.
     Backfill,
+}
+
+/// What came of asking for a backfill.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Backfill {
+    /// There is a gap for it now, or for what of it was not under way.
+    Begun,
+    /// It is under way: there was a gap for all of it.
+    UnderWay,
+    /// There are [`BACKFILLS_MAX`] under way; another must wait until one is through.
+    TooMany,
+    /// The range has no second up to now.
+    Empty,
 }
 
 /// A stream's cursor.
@@ -147,17 +171,22 @@ impl Cursor {
         lasting
     }
 
-    /// Opens a gap for a time that somebody wants collected, which yields to everything else. Returns whether that is news: asking
-    /// again while it is under way changes nothing.
-    pub fn backfill(&mut self, log: LogType, oldest: Second, latest: Second, now: Second) -> bool {
+    /// Opens a gap for a time that somebody wants collected, which yields to everything else. Asking again while it is under way
+    /// changes nothing; where only its beginning is, a gap for the rest is opened.
+    pub fn backfill(&mut self, log: LogType, oldest: Second, latest: Second, now: Second) -> Backfill {
         let latest = latest.min(now);
-        let under_way = |gap: &Gap| gap.kind == GapKind::Backfill && gap.oldest == oldest && gap.latest <= latest;
-        if oldest > latest || self.gaps.iter().any(under_way) {
-            return false;
+        let same_start = |gap: &&Gap| gap.kind == GapKind::Backfill && (gap.oldest..=gap.end()).contains(&oldest);
+        let under_way = self.gaps.iter().filter(same_start).map(Gap::end).max();
+        let oldest = under_way.map_or(oldest, |end| end.plus(1));
+        if oldest > latest {
+            return if under_way.is_some() { Backfill::UnderWay } else { Backfill::Empty };
+        }
+        if self.gaps.iter().filter(|gap| gap.kind == GapKind::Backfill).count() >= BACKFILLS_MAX {
+            return Backfill::TooMany;
         }
         self.gaps.push(Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest, now, false) });
         self.limit_gaps(log, now);
-        true
+        Backfill::Begun
     }
 
     /// An access gap filters by first appearance from the floor on; how far its walk goes is another thing.
@@ -168,11 +197,14 @@ impl Cursor {
     fn limit_gaps(&mut self, log: LogType, now: Second) {
         self.gaps.sort_by_key(|gap| (gap.latest, gap.oldest));
         while self.gaps.len() > GAPS_MAX {
-            let (older, newer) = (self.gaps.remove(0), self.gaps.remove(0));
+            // A backfill is never one of the two: the years between it and its neighbour nobody has asked for.
+            let mut others = (0..self.gaps.len()).filter(|&index| self.gaps[index].kind != GapKind::Backfill);
+            let Some((first, second)) = others.next().zip(others.next()) else { return };
+            let (newer, older) = (self.gaps.remove(second), self.gaps.remove(first));
             let kind = older.kind.min(newer.kind).max(GapKind::Backlog);
             let walk = Walk::begin(log, older.reach().min(newer.reach()), now, false);
             self.gaps.insert(
-                0,
+                first,
                 Gap { kind, oldest: older.oldest.min(newer.oldest), latest: older.latest.max(newer.latest), walk },
             );
         }
@@ -235,4 +267,121 @@ fn malformed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Trou
         "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
     )
     .because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Plan;
+    use crate::walk::AuditWalk;
+
+    fn second(seconds: i64) -> Second {
+        Second::new(1_800_000_000 + seconds).unwrap()
+    }
+
+    /// A cursor at second 0 whose first gap is collected.
+    fn settled() -> Cursor {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
+        Cursor { gaps: Vec::new(), ..Cursor::first(&source, LogType::Audit, second(0)) }
+    }
+
+    fn backfill(cursor: &mut Cursor, oldest: i64, latest: i64) -> Backfill {
+        cursor.backfill(LogType::Audit, second(oldest), second(latest), second(0))
+    }
+
+    fn ranges(cursor: &Cursor) -> Vec<(i64, i64)> {
+        let seconds = |second: Second| second.since(self::second(0));
+        cursor.gaps.iter().map(|gap| (seconds(gap.oldest), seconds(gap.latest))).collect()
+    }
+
+    /// Lets the walk of a gap come back to a second.
+    fn walk_to(gap: &mut Gap, latest: i64) {
+        let asked_latest = Some(gap.end());
+        gap.walk = Walk::Audit(AuditWalk { page_cursor: Some("next".to_owned()), asked_latest });
+        gap.latest = second(latest);
+    }
+
+    #[test]
+    fn a_backfill_is_a_gap_up_to_now_at_most_and_an_empty_range_is_none() {
+        let mut cursor = settled();
+        assert_eq!(backfill(&mut cursor, -9_000, 500), Backfill::Begun);
+        assert_eq!(ranges(&cursor), [(-9_000, 0)]);
+        assert_eq!(cursor.gaps[0].kind, GapKind::Backfill);
+        assert!(cursor.is_behind());
+        let mut cursor = settled();
+        assert_eq!(backfill(&mut cursor, 10, 500), Backfill::Empty);
+        assert_eq!(backfill(&mut cursor, -10, -20), Backfill::Empty);
+        assert_eq!(ranges(&cursor), []);
+    }
+
+    #[test]
+    fn asking_again_while_it_is_under_way_changes_nothing_however_far_it_has_come() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -9_000, -5_000);
+        for walked_to in [-5_000, -6_000, -9_000] {
+            walk_to(&mut cursor.gaps[0], walked_to);
+            let before = cursor.clone();
+            assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::UnderWay);
+            assert_eq!(backfill(&mut cursor, -8_000, -7_000), Backfill::UnderWay);
+            assert_eq!(cursor, before);
+        }
+    }
+
+    #[test]
+    fn of_a_longer_range_that_begins_in_one_under_way_the_rest_is_opened() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -9_000, -8_000);
+        walk_to(&mut cursor.gaps[0], -8_500);
+        assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::Begun);
+        assert_eq!(ranges(&cursor), [(-9_000, -8_500), (-7_999, -5_000)]);
+    }
+
+    #[test]
+    fn a_range_that_begins_earlier_is_opened_whole() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -9_000, -8_000);
+        assert_eq!(backfill(&mut cursor, -9_500, -8_000), Backfill::Begun);
+        assert_eq!(ranges(&cursor), [(-9_500, -8_000), (-9_000, -8_000)]);
+    }
+
+    #[test]
+    fn backfills_leave_room_for_what_must_not_wait() {
+        let mut cursor = settled();
+        let begun = |cursor: &mut Cursor, n: i64| backfill(cursor, -90_000 + n * 100, -90_000 + n * 100 + 50);
+        for n in 0..BACKFILLS_MAX as i64 {
+            assert_eq!(begun(&mut cursor, n), Backfill::Begun);
+        }
+        assert_eq!(begun(&mut cursor, 99), Backfill::TooMany);
+        assert_eq!(begun(&mut cursor, 0), Backfill::UnderWay);
+        cursor.gaps.remove(0);
+        assert_eq!(begun(&mut cursor, 99), Backfill::Begun);
+    }
+
+    #[test]
+    fn too_many_gaps_become_fewer_without_the_years_between_a_backfill_and_now() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -90_000_000, -89_000_000);
+        for n in 0..40 {
+            let walk = Walk::begin(LogType::Audit, second(n * 10), second(n * 10), false);
+            let gap = Gap { kind: GapKind::Backlog, oldest: second(n * 10), latest: second(n * 10 + 5), walk };
+            cursor.gaps.push(gap);
+        }
+        cursor.limit_gaps(LogType::Audit, second(500));
+        assert_eq!(cursor.gaps.len(), GAPS_MAX);
+        assert_eq!(ranges(&cursor)[..3], [(-90_000_000, -89_000_000), (0, 255), (260, 265)]);
+    }
+
+    #[test]
+    fn a_backfill_has_its_turn_after_everything_else() {
+        let mut cursor = settled();
+        for kind in [GapKind::Backfill, GapKind::Reread, GapKind::Backlog, GapKind::Live] {
+            let walk = Walk::begin(LogType::Audit, second(-10), second(0), false);
+            cursor.gaps.insert(0, Gap { kind, oldest: second(-10), latest: second(0), walk });
+        }
+        let mut turns = Vec::new();
+        while let Some(index) = cursor.next_gap() {
+            turns.push(cursor.gaps.remove(index).kind);
+        }
+        assert_eq!(turns, [GapKind::Live, GapKind::Backlog, GapKind::Reread, GapKind::Backfill]);
+    }
 }

@@ -252,6 +252,8 @@ pub struct Limits<'a> {
     pub batch_bytes: usize,
     /// Identities of stored records kept in memory for one stream.
     pub seen_max: usize,
+    /// Identities of stored records kept in memory between ticks, of all streams together.
+    pub seen_kept_max: usize,
     /// Calls to Slack for one stream; `None`: what its log type allows.
     pub calls_max: Option<u32>,
     /// Whether it is time to stop.

@@ -100,7 +100,9 @@ impl Health {
             State::Silent => Some("silence".to_owned()),
             _ => trouble.map(|trouble| trouble.code.clone()),
         };
-        let changed = (state, &code) != (self.state, &self.code);
+        // What is still refused after the source was connected again is refused anew: else it would be tried at once for ever.
+        let anew = trouble.is_some() && self.is_outdated_by(source);
+        let changed = anew || (state, &code) != (self.state, &self.code);
         if changed {
             // A trouble that merely became a lasting one is the same trouble, since the same time.
             if !(state == State::Failing && self.state == State::Waiting && code == self.code) {
@@ -112,6 +114,9 @@ impl Health {
                 Some(since) if state == State::Silent => Some(silence(source, since)),
                 _ => trouble.map(|trouble| format!("{}; {}", trouble.message, trouble.hint)),
             };
+        } else if self.since.is_none() {
+            self.since = Some(now); // well from the beginning
+            return true;
         }
         changed
     }
@@ -138,7 +143,7 @@ impl Health {
     }
 
     /// Whether the source was connected again after this trouble began.
-    pub(crate) fn is_outdated_by(&self, source: &Source) -> bool {
+    pub fn is_outdated_by(&self, source: &Source) -> bool {
         matches!(self.state, State::Reauthorize | State::Reconfigure)
             && self.since.is_some_and(|since| source.connected_at >= since)
     }
@@ -169,7 +174,7 @@ mod tests {
     fn a_day_without_a_record_is_silence_but_not_of_integration_logs_nor_while_there_is_a_backlog() {
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
         let note = |health: &mut Health, log, behind, now| health.note(None, behind, &source(), log, second(now));
-        assert!(!note(&mut health, LogType::Audit, false, 500 + 86_400));
+        assert!(note(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
         assert!(!note(&mut health, LogType::Integration, false, 501 + 86_400));
         assert!(note(&mut health, LogType::Audit, false, 501 + 86_400));
         assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silence")));
@@ -192,6 +197,28 @@ mod tests {
         assert_eq!(noted(Source { silence_seconds: Some(200_000), ..source() }), State::Ok);
         assert_eq!(noted(Source { silence_seconds: None, ..source() }), State::Ok);
         assert_eq!(noted(Source { connected_at: second(90_000), ..source() }), State::Ok, "connected a moment ago");
+    }
+
+    #[test]
+    fn a_stream_that_was_always_well_is_so_since_its_first_tick() {
+        let mut health = Health::default();
+        for now in [100, 160, 220] {
+            assert_eq!(health.note(None, false, &source(), LogType::Audit, second(now)), now == 100);
+            assert_eq!((health.state, health.since), (State::Ok, Some(second(100))));
+        }
+    }
+
+    #[test]
+    fn what_is_refused_again_after_the_source_was_connected_again_is_refused_anew() {
+        let trouble = Trouble::slack(Remedy::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
+        let mut health = Health::default();
+        assert!(health.note(Some(&trouble), false, &source(), LogType::Audit, second(200)));
+        let again = Source { connected_at: second(500), ..source() };
+        assert!(health.is_outdated_by(&again));
+        assert!(health.note(Some(&trouble), false, &again, LogType::Audit, second(520)));
+        assert_eq!(health.since, Some(second(520)));
+        assert!(!health.is_outdated_by(&again));
+        assert!(!health.note(Some(&trouble), false, &again, LogType::Audit, second(580)));
     }
 
     #[test]

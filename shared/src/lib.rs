@@ -12,6 +12,7 @@
 //! - [`day_log`]: the only way to write.
 //! - [`collect`] and [`tick`]: one tick of one stream, one tick of all.
 //! - [`credentials`], [`rotation`] and [`connection`]: what proves to Slack who we are, how it is kept fresh, and how it is had.
+//! - [`verify`]: one day of one stream, compared with Slack once more.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
@@ -28,11 +29,13 @@ pub mod record;
 pub mod rotation;
 pub mod secret;
 pub mod settings;
+pub mod share;
 pub mod slack;
 pub mod source;
 pub mod tick;
 pub mod time;
 pub mod trouble;
+pub mod verify;
 pub mod walk;
 
 mod batch;

@@ -28,21 +28,7 @@ impl LineWriter {
 
     /// Appends a record's line to `out`, its line break included. `id` is the record's identity, occurrence number and all.
     pub fn write(&self, record: &Record<'_>, id: RowId, out: &mut Vec<u8>) {
-        let json = record.json.as_bytes();
-        match json.strip_suffix(b"}").filter(|_| json.starts_with(b"{")) {
-            Some(open) => {
-                out.extend_from_slice(open);
-                if open[1..].iter().any(|byte| !byte.is_ascii_whitespace()) {
-                    out.push(b',');
-                }
-            }
-            // A row that is no object cannot take our fields, so it becomes the value of one.
-            None => {
-                out.extend_from_slice(br#"{"p_row":"#);
-                out.extend_from_slice(json);
-                out.push(b',');
-            }
-        }
+        slacks_part(&record.json).into_iter().for_each(|part| out.extend_from_slice(part));
         out.extend_from_slice(self.before_id.as_bytes());
         out.extend_from_slice(&id.digits());
         out.extend_from_slice(BETWEEN);
@@ -57,6 +43,21 @@ impl LineWriter {
     }
 }
 
+/// How a line begins: with Slack's bytes, up to where our fields follow.
+pub(crate) fn slacks_part(json: &str) -> [&[u8]; 3] {
+    let json = json.as_bytes();
+    match json.strip_suffix(b"}").filter(|_| json.starts_with(b"{")) {
+        Some(open) => {
+            let is_empty = open[1..].iter().all(u8::is_ascii_whitespace);
+            [b"", open, if is_empty { b"" } else { b"," }]
+        }
+        // A row that is no object cannot take our fields, so it becomes the value of one.
+        None => [ROW, json, b","],
+    }
+}
+
+const ROW: &[u8] = br#"{"p_row":"#;
+const WORKSPACE: &[u8] = b"p_workspace_id";
 const BETWEEN: &[u8] = br#"","p_event_time":""#;
 
 fn before_id(log: LogType) -> String {
@@ -98,19 +99,55 @@ fn write_json(text: &str, out: &mut Vec<u8>) {
 }
 
 /// The identity and the time of a stored line, or `None` when it is no line that a [`LineWriter`] of this log wrote.
-///
-/// Our fields come last and a quote inside a JSON string is always escaped, so the last `"p_log_type":"` is ours whatever
-/// Slack's part or a source's label holds.
 pub fn read_line(log: LogType, line: &[u8]) -> Option<(RowId, Second)> {
-    let start = memchr::memmem::rfind(line, br#""p_log_type":""#)?;
-    let tail = line[start..].strip_prefix(before_id(log).as_bytes())?;
-    let (id, tail) = tail.split_at_checked(32)?;
-    let (time, tail) = tail.strip_prefix(BETWEEN)?.split_at_checked(23)?;
-    if !(tail.starts_with(br#"","p_parse_time":""#) && tail.ends_with(b"}")) {
-        return None;
+    StoredLine::read(log, line).map(|line| (line.id, line.time))
+}
+
+/// A stored line, taken apart.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredLine<'a> {
+    /// Its identity, as our fields say.
+    pub id: RowId,
+    /// Its time, as our fields say.
+    pub time: Second,
+    /// What comes before our fields.
+    pub(crate) slacks_part: &'a [u8],
+    ours: &'a [u8],
+}
+
+impl<'a> StoredLine<'a> {
+    /// Takes a line apart that stands without its line break; `None` when it is no line that a [`LineWriter`] of this log wrote.
+    ///
+    /// Our fields come last and a quote inside a JSON string is always escaped, so the last `"p_log_type":"` is ours whatever
+    /// Slack's part or a source's label holds.
+    pub fn read(log: LogType, line: &'a [u8]) -> Option<StoredLine<'a>> {
+        let (slacks_part, ours) = line.split_at(memchr::memmem::rfind(line, br#""p_log_type":""#)?);
+        let tail = ours.strip_prefix(before_id(log).as_bytes())?;
+        let (id, tail) = tail.split_at_checked(32)?;
+        let (time, tail) = tail.strip_prefix(BETWEEN)?.split_at_checked(23)?;
+        if !(tail.starts_with(br#"","p_parse_time":""#) && tail.ends_with(b"}")) {
+            return None;
+        }
+        let id = std::str::from_utf8(id).ok()?.parse().ok()?;
+        let time = parse_athena_time(std::str::from_utf8(time).ok()?)?;
+        Some(StoredLine { id, time, slacks_part, ours: tail })
     }
-    let id = std::str::from_utf8(id).ok()?.parse().ok()?;
-    Some((id, parse_athena_time(std::str::from_utf8(time).ok()?)?))
+
+    /// Slack's JSON, as it was when the line was written. Where it could be a row that was no object as well as one with a field
+    /// of the name that such a row is given, it is both, one after the other.
+    pub fn slacks_json(&self) -> impl Iterator<Item = String> {
+        let text = String::from_utf8_lossy(self.slacks_part);
+        let open = text.strip_suffix(',').unwrap_or(&text);
+        let row = open.as_bytes().strip_prefix(ROW).map(|_| open[ROW.len()..].to_owned());
+        [Some(format!("{open}}}")), row].into_iter().flatten()
+    }
+
+    /// The workspace that it was read from, where an organisation is read workspace by workspace.
+    pub fn workspace(&self) -> Option<String> {
+        let key = [br#",""#, WORKSPACE, br#"":"#].concat();
+        let start = memchr::memmem::find(self.ours, &key)? + key.len();
+        serde_json::Deserializer::from_slice(&self.ours[start..]).into_iter().next()?.ok()
+    }
 }
 
 #[cfg(test)]
@@ -128,8 +165,11 @@ mod tests {
         let mut out = Vec::new();
         LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap()).write(&record, record.id, &mut out);
         let line = String::from_utf8(out).unwrap();
-        let read = read_line(log, line.trim_end().as_bytes());
-        assert_eq!(read, Some((record.id, record.kept_at())), "{line}");
+        let read = StoredLine::read(log, line.trim_end().as_bytes()).unwrap();
+        assert_eq!((read.id, read.time), (record.id, record.kept_at()), "{line}");
+        assert_eq!(read.slacks_part, slacks_part(&record.json).concat(), "{line}");
+        assert!(read.slacks_json().any(|stored| stored == record.json), "{line}");
+        assert_eq!(read.workspace().as_deref(), workspace, "{line}");
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
         line
     }

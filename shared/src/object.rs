@@ -100,26 +100,44 @@ pub fn encode<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 /// [`Remedy::Investigate`], naming the key, when the bytes are not an object that we wrote.
 pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Trouble> {
     let log: LogType = key.log.stream.log;
-    let mut reader = BufReader::with_capacity(64 << 10, MultiGzDecoder::new(bytes));
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = io::Read::take(&mut reader, LINE_BYTES_MAX).read_until(b'\n', &mut line);
-        match read {
-            Ok(0) if number > 1 => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(not_ours(key, "its gzip is damaged").because(error)),
-        }
-        let read = line
-            .strip_suffix(b"\n")
-            .and_then(|line| read_line(log, line))
-            .filter(|(_, time)| time.day() == key.log.day);
+    let mut lines = Lines::of(bytes);
+    while let Some((number, line)) =
+        lines.next_line().map_err(|error| not_ours(key, "its gzip is damaged").because(error))?
+    {
+        let read = line.and_then(|line| read_line(log, line)).filter(|(_, time)| time.day() == key.log.day);
         let Some((id, time)) = read else {
             return Err(not_ours(key, &format!("line {number} is not one that slacktrail wrote there")));
         };
         take(id, time);
     }
     Ok(())
+}
+
+/// A line's number, from 1, and the line without its line break; `None` when it has no line break.
+pub(crate) type NumberedLine<'a> = (u64, Option<&'a [u8]>);
+
+/// The lines of a stored object, one of them in memory at a time.
+pub(crate) struct Lines<'a> {
+    reader: BufReader<MultiGzDecoder<&'a [u8]>>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Lines<'a> {
+        Lines { reader: BufReader::with_capacity(64 << 10, MultiGzDecoder::new(bytes)), line: Vec::new(), number: 0 }
+    }
+
+    /// The next line. An object without lines has a first one that has no line break.
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<NumberedLine<'_>>> {
+        self.line.clear();
+        let read = io::Read::take(&mut self.reader, LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
+        if read == 0 && self.number > 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        Ok(Some((self.number, self.line.strip_suffix(b"\n"))))
+    }
 }
 
 fn not_ours(key: &ObjectKey, what: &str) -> Trouble {

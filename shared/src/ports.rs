@@ -13,6 +13,7 @@ use crate::credentials::{App, Credentials};
 use crate::cursor::Cursor;
 use crate::object::{DayLogId, ObjectKey};
 use crate::secret::Token;
+use crate::share::Share;
 use crate::slack::{Reply, Request};
 use crate::source::{Source, SourceId, StreamId};
 use crate::trouble::{Remedy, Trouble};
@@ -135,6 +136,35 @@ pub trait DeploymentStore {
     /// By remedy, when the store as a whole cannot be read.
     async fn load(&self) -> Result<Deployment, Trouble>;
 
+    /// Reads everything of a deployment that has at most so many sources; `None` of a larger one.
+    ///
+    /// # Errors
+    /// As [`DeploymentStore::load`].
+    async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Trouble> {
+        Ok(Some(self.load().await?).filter(|deployment| deployment.sources.len() <= sources_max))
+    }
+
+    /// Reads everything of the sources of a share.
+    ///
+    /// # Errors
+    /// As [`DeploymentStore::load`].
+    async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
+        let mut deployment = self.load().await?;
+        deployment.sources.retain(|id, _| share.has(id));
+        deployment.cursors.retain(|stream, _| share.has(&stream.source));
+        Ok(deployment)
+    }
+
+    /// The names of all sources, in the order of [`SourceId::place`].
+    ///
+    /// # Errors
+    /// As [`DeploymentStore::load`].
+    async fn source_ids(&self) -> Result<Vec<SourceId>, Trouble> {
+        let mut ids: Vec<SourceId> = self.load().await?.sources.into_keys().collect();
+        ids.sort_by_key(SourceId::place);
+        Ok(ids)
+    }
+
     /// Replaces a stream's cursor if its version is still `expected` (`None`: there is no cursor).
     ///
     /// # Errors
@@ -145,6 +175,14 @@ pub trait DeploymentStore {
         expected: Option<Version>,
         cursor: &Cursor,
     ) -> Result<Replaced, Trouble>;
+
+    /// Reads one source; `None` when there is none of this id. One that cannot be read is a trouble of that source alone.
+    ///
+    /// # Errors
+    /// By remedy, when the store as a whole cannot be read.
+    async fn load_source(&self, id: &SourceId) -> Result<Option<Result<Source, Trouble>>, Trouble> {
+        Ok(self.load().await?.sources.remove(id))
+    }
 
     /// Stores a source, in place of the one of that id.
     ///
@@ -206,6 +244,15 @@ pub trait CredentialStore {
     /// # Errors
     /// By remedy; then they may be deleted or not.
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble>;
+}
+
+/// Who starts further invocations of the poller.
+pub trait Invoker {
+    /// Has a share polled by an invocation of its own, without waiting for it.
+    ///
+    /// # Errors
+    /// By remedy; then it may be polled or not.
+    async fn invoke(&self, share: &Share) -> Result<(), Trouble>;
 }
 
 /// Where connections under way are kept.

@@ -24,10 +24,28 @@ pub struct PollerSettings {
     pub slack_audit_url: String,
 }
 
+/// The settings of the function that connects sources.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OauthSettings {
+    /// The table of sources, cursors and connections.
+    pub table: String,
+    /// What secrets' names begin with; a source's id follows.
+    pub secret_prefix: String,
+    /// Slack's Web API.
+    pub slack_api_url: String,
+    /// Slack's Audit Logs API.
+    pub slack_audit_url: String,
+    /// Slack's page of consent.
+    pub slack_authorize_url: String,
+}
+
 /// Settings that are missing or malformed, all of them.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the environment does not configure the poller: {}; set them in template.yaml", .0.join("; "))]
-pub struct BadSettings(Vec<String>);
+#[error("the environment does not configure the {function}: {}; set them in template.yaml", .wrong.join("; "))]
+pub struct BadSettings {
+    function: &'static str,
+    wrong: Vec<String>,
+}
 
 impl PollerSettings {
     /// Reads the settings from `variable`, which gives an environment variable's value.
@@ -35,24 +53,72 @@ impl PollerSettings {
     /// # Errors
     /// Names every variable that is missing or malformed, with what came.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<PollerSettings, BadSettings> {
-        let mut wrong = Vec::new();
-        let mut read = |name: &str, default: Option<&str>, fault: fn(&str) -> Option<&'static str>| {
-            let value = variable(name).filter(|value| !value.is_empty()).or_else(|| default.map(str::to_owned));
-            match value.as_deref().map(fault) {
-                None => wrong.push(format!("`{name}` is not set")),
-                Some(Some(fault)) => wrong.push(format!("`{name}` is `{}`, {fault}", value.as_deref().unwrap_or(""))),
-                Some(None) => {}
-            }
-            value.unwrap_or_default()
-        };
+        let mut reader = Reader { variable, wrong: Vec::new() };
         let settings = PollerSettings {
-            bucket: read("BUCKET_NAME", None, bucket_fault),
-            table: read("TABLE_NAME", None, table_fault),
-            secret_prefix: read("SECRET_PREFIX", Some(SECRET_PREFIX), prefix_fault),
-            slack_api_url: read("SLACK_API_URL", Some(SLACK_API_URL), url_fault),
-            slack_audit_url: read("SLACK_AUDIT_URL", Some(SLACK_AUDIT_URL), url_fault),
+            bucket: reader.read("BUCKET_NAME", None, bucket_fault),
+            table: reader.table(),
+            secret_prefix: reader.secret_prefix(),
+            slack_api_url: reader.slack_api_url(),
+            slack_audit_url: reader.slack_audit_url(),
         };
-        if wrong.is_empty() { Ok(settings) } else { Err(BadSettings(wrong)) }
+        reader.finish("poller", settings)
+    }
+}
+
+impl OauthSettings {
+    /// Reads the settings from `variable`, which gives an environment variable's value.
+    ///
+    /// # Errors
+    /// Names every variable that is missing or malformed, with what came.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<OauthSettings, BadSettings> {
+        let mut reader = Reader { variable, wrong: Vec::new() };
+        let settings = OauthSettings {
+            table: reader.table(),
+            secret_prefix: reader.secret_prefix(),
+            slack_api_url: reader.slack_api_url(),
+            slack_audit_url: reader.slack_audit_url(),
+            slack_authorize_url: reader.read("SLACK_AUTHORIZE_URL", Some(SLACK_AUTHORIZE_URL), page_fault),
+        };
+        reader.finish("oauth function", settings)
+    }
+}
+
+/// Reads variables and keeps what is wrong with them.
+struct Reader<F> {
+    variable: F,
+    wrong: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    /// A variable's value, or its default. An empty one counts as absent.
+    fn read(&mut self, name: &str, default: Option<&str>, fault: fn(&str) -> Option<&'static str>) -> String {
+        let value = (self.variable)(name).filter(|value| !value.is_empty()).or_else(|| default.map(str::to_owned));
+        match value.as_deref().map(fault) {
+            None => self.wrong.push(format!("`{name}` is not set")),
+            Some(Some(fault)) => self.wrong.push(format!("`{name}` is `{}`, {fault}", value.as_deref().unwrap_or(""))),
+            Some(None) => {}
+        }
+        value.unwrap_or_default()
+    }
+
+    fn table(&mut self) -> String {
+        self.read("TABLE_NAME", None, table_fault)
+    }
+
+    fn secret_prefix(&mut self) -> String {
+        self.read("SECRET_PREFIX", Some(SECRET_PREFIX), prefix_fault)
+    }
+
+    fn slack_api_url(&mut self) -> String {
+        self.read("SLACK_API_URL", Some(SLACK_API_URL), url_fault)
+    }
+
+    fn slack_audit_url(&mut self) -> String {
+        self.read("SLACK_AUDIT_URL", Some(SLACK_AUDIT_URL), url_fault)
+    }
+
+    fn finish<T>(self, function: &'static str, settings: T) -> Result<T, BadSettings> {
+        if self.wrong.is_empty() { Ok(settings) } else { Err(BadSettings { function, wrong: self.wrong }) }
     }
 }
 
@@ -74,12 +140,24 @@ fn prefix_fault(value: &str) -> Option<&'static str> {
 }
 
 fn url_fault(value: &str) -> Option<&'static str> {
-    let host = value
+    let whole = host_and_path(value).is_some_and(|rest| rest.len() > 1 && rest.ends_with('/'));
+    (!whole).then_some("which is no URL that begins with `https://` and ends with `/`")
+}
+
+/// It becomes part of a header, so that it may hold nothing that a header may not.
+fn page_fault(value: &str) -> Option<&'static str> {
+    let plain = |c: u8| c.is_ascii_graphic() && !b"?#\"<>\\".contains(&c);
+    let whole = host_and_path(value).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain));
+    (!whole).then_some("which is no URL that begins with `https://` and has no `?` or `#`")
+}
+
+/// What follows the scheme. Plain `http` is for this machine only.
+fn host_and_path(value: &str) -> Option<&str> {
+    let rest = value
         .strip_prefix("https://")
         .or_else(|| value.strip_prefix("http://127.0.0.1:"))
         .or_else(|| value.strip_prefix("http://localhost:"));
-    let whole = host.is_some_and(|host| host.len() > 1 && host.ends_with('/') && !host.contains(char::is_whitespace));
-    (!whole).then_some("which is no URL that begins with `https://` and ends with `/`")
+    rest.filter(|rest| !rest.contains(char::is_whitespace))
 }
 
 #[cfg(test)]
@@ -113,6 +191,36 @@ mod tests {
             "`SLACK_AUDIT_URL`",
         ] {
             assert!(wrong.contains(part), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_function_that_connects_needs_the_table_alone_and_names_everything_too() {
+        let settings = OauthSettings::read(|name| (name == "TABLE_NAME").then(|| "slacktrail".to_owned())).unwrap();
+        assert_eq!(settings.slack_authorize_url, SLACK_AUTHORIZE_URL);
+        assert_eq!(settings.secret_prefix, "slacktrail/");
+        let wrong = OauthSettings::read(|name| Some(format!("{name} é"))).unwrap_err().to_string();
+        for name in ["TABLE_NAME", "SECRET_PREFIX", "SLACK_API_URL", "SLACK_AUDIT_URL", "SLACK_AUTHORIZE_URL"] {
+            assert!(wrong.contains(&format!("`{name}` is `{name} é`")), "{wrong}");
+        }
+        assert!(wrong.contains("the oauth function") && !wrong.contains("BUCKET_NAME"), "{wrong}");
+    }
+
+    #[test]
+    fn the_page_of_consent_is_an_address_that_a_header_may_hold() {
+        for right in [SLACK_AUTHORIZE_URL, "http://127.0.0.1:8080/oauth/v2/authorize", "https://slack-gov.com/a"] {
+            assert_eq!(page_fault(right), None, "{right}");
+        }
+        for wrong in [
+            "",
+            "https://",
+            "http://slack.com/a",
+            "https://slack.com/a?b=c",
+            "https://slack.com/\r\nx:y",
+            "https://é/",
+            "slack.com",
+        ] {
+            assert!(page_fault(wrong).is_some(), "{wrong}");
         }
     }
 }

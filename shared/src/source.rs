@@ -85,6 +85,11 @@ impl SourceId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What sources are ordered by wherever they are stored: the text that all keys of one begin with. `acme-2/` comes before `acme/`.
+    pub fn place(&self) -> String {
+        format!("{}/", self.0)
+    }
 }
 
 impl FromStr for SourceId {
@@ -187,11 +192,19 @@ pub struct Tenant {
 
 impl fmt::Display for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name from outside must not steer a terminal or a log.
-        let name: String = self.name.chars().filter(|c| !c.is_control()).take(80).collect();
         let id: String = self.id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-        write!(f, "`{name}` ({id})")
+        write!(f, "`{}` ({id})", shown_name(&self.name))
     }
+}
+
+/// A name from outside as a terminal, a log and a page may show it: at most 80 characters, none of which steers what stands around
+/// it, be it by escape sequences, by the direction of writing, or by ending the quotation.
+pub fn shown_name(name: &str) -> String {
+    let steers = |c: &char| {
+        c.is_control()
+            || matches!(c, '`' | '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    name.chars().filter(|c| !steers(c)).take(80).collect()
 }
 
 /// Without a record for a day somebody should look.
@@ -245,6 +258,18 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_from_outside_steers_nothing_around_it() {
+        assert_eq!(
+            shown_name("Große <b>& Söhne</b> \u{1f469}\u{200d}\u{1f680}"),
+            "Große <b>& Söhne</b> \u{1f469}\u{200d}\u{1f680}"
+        );
+        assert_eq!(shown_name("a\u{1b}[31mb\u{202e}c\u{2066}d\u{200f}e\n`f"), "a[31mbcdef");
+        assert_eq!(shown_name(&"é".repeat(99)).chars().count(), 80);
+        let tenant = Tenant { id: "T1\u{202e}`".to_owned(), name: "x`y".to_owned() };
+        assert_eq!(tenant.to_string(), "`xy` (T1)");
+    }
 
     #[test]
     fn a_source_id_is_lower_case_letters_digits_and_dashes() {

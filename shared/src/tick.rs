@@ -78,9 +78,19 @@ pub struct TickLimits<'a> {
 pub struct Summary {
     /// The streams, by source and log type.
     pub streams: Vec<StreamSummary>,
+    /// How many shares were handed out instead, of a large deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shares: Option<usize>,
     /// The sources whose token was rotated, or should have been.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rotations: Vec<RotationSummary>,
+}
+
+impl Summary {
+    /// Of an invocation that has handed out shares and polled nothing itself.
+    pub fn of_shares(invoked: usize) -> Summary {
+        Summary { streams: Vec::new(), shares: Some(invoked), rotations: Vec::new() }
+    }
 }
 
 /// What came of rotating a source's token.
@@ -173,7 +183,21 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     /// # Errors
     /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such trouble.
     pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Trouble> {
-        let Deployment { sources, cursors } = self.edges.deployment.load().await?;
+        let deployment = self.edges.deployment.load().await?;
+        self.tick_of(deployment, now, limits).await
+    }
+
+    /// Collects every stream of `deployment`, as it was loaded a moment ago, that is due.
+    ///
+    /// # Errors
+    /// When no stream could be polled for a reason on our side: the first such trouble.
+    pub async fn tick_of(
+        &self,
+        deployment: Deployment,
+        now: Timestamp,
+        limits: &TickLimits<'_>,
+    ) -> Result<Summary, Trouble> {
+        let Deployment { sources, cursors } = deployment;
         let mut cursors: HashMap<_, _> = cursors.into_iter().collect();
         let mut streams = Vec::new();
         let mut due = Vec::new();
@@ -195,12 +219,20 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         }
         let (rotations, overdue) = self.rotate(&due, now).await;
         let side_by_side = due.len().clamp(1, limits.bounds.streams_at_once);
+        // Of more streams than are side by side, some keep what they have learnt while others learn: each half has its share.
+        let Shared { each, all } = limits.bounds.seen;
+        let seen = Shared { each, all: if due.len() > side_by_side { all / 2 } else { all } };
         let stream_limits = Limits {
             batch_bytes: limits.bounds.batch_bytes.among(side_by_side),
-            seen_max: limits.bounds.seen.among(side_by_side),
+            seen_max: seen.among(side_by_side),
+            seen_kept_max: seen.all,
             calls_max: limits.calls_max,
             out_of_time: limits.out_of_time,
         };
+        self.memory.borrow_mut().retain(|stream, _| due.iter().any(|(_, polled, _)| polled == stream));
+        // Where time is short the last ones are not reached, and they are others at each tick.
+        let first = usize::try_from(now.as_second() / 60).unwrap_or(0) % due.len().max(1);
+        due.rotate_left(first);
         let ticks = due.iter().map(|(source, stream, stored)| {
             self.tick_stream(source, stream, stored.clone(), overdue.get(&source.id), now, &stream_limits)
         });
@@ -210,7 +242,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let mut due = streams.iter().filter(|summary| summary.polled || summary.side.is_some()).peekable();
         match due.peek().and_then(|first| first.as_trouble()) {
             Some(trouble) if due.all(|summary| summary.side == Some(Side::Ours)) => Err(trouble),
-            _ => Ok(Summary { streams, rotations }),
+            _ => Ok(Summary { streams, shares: None, rotations }),
         }
     }
 
@@ -240,6 +272,16 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         (summaries, overdue)
     }
 
+    /// Keeps what a stream has learnt, unless that would be more than all may know together: then it is read again when it is needed.
+    fn remember(&self, stream: &StreamId, mut learnt: Memory, seen_kept_max: usize) {
+        let mut memory = self.memory.borrow_mut();
+        let others: usize = memory.values().map(Memory::seen_count).sum();
+        if others + learnt.seen_count() > seen_kept_max {
+            learnt.forget_seen();
+        }
+        memory.insert(stream.clone(), learnt);
+    }
+
     async fn tick_stream(
         &self,
         source: &Source,
@@ -253,7 +295,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let mut memory = remembered.unwrap_or_else(|| Memory::new(stream.clone()));
         let report =
             Collector::new(&self.edges, (source, stream), now, limits, stored, overdue, &mut memory).collect().await;
-        self.memory.borrow_mut().insert(stream.clone(), memory);
+        self.remember(stream, memory, limits.seen_kept_max);
         StreamSummary::of_report(stream, report)
     }
 }

@@ -11,6 +11,7 @@ use slacktrail_shared::ports::{
     StoredCredentials, Version,
 };
 use slacktrail_shared::secret::Token;
+use slacktrail_shared::share::Share;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::{Remedy, Trouble};
@@ -144,6 +145,36 @@ pub async fn deployment_store<S: DeploymentStore>(store: &S, garble: impl AsyncF
     of_concurrent_replacers_exactly_one_wins(store).await;
     a_source_is_stored_in_place_of_the_one_before(store).await;
     what_cannot_be_read_hides_nothing_else(store, garble).await;
+    shares_together_hold_every_source_once(store).await;
+}
+
+async fn shares_together_hold_every_source_once<S: DeploymentStore>(store: &S) {
+    // Without its slash, `acme-2` would come after `acme`.
+    for id in ["acme-2", "acme2", "zulu"] {
+        ok(store.save_source(&source(id)).await);
+    }
+    let all = ok(store.load().await);
+    let mut ids: Vec<SourceId> = all.sources.keys().cloned().collect();
+    ids.sort_by_key(SourceId::place);
+    assert_eq!(ok(store.source_ids().await), ids);
+    for sources_max in 1..=ids.len() {
+        let (mut sources, mut cursors) = (Vec::new(), Vec::new());
+        for share in Share::cut(&ids, sources_max) {
+            let loaded = ok(store.load_share(&share).await);
+            assert!(loaded.sources.len() <= sources_max, "{share:?}");
+            sources.extend(loaded.sources.into_keys());
+            cursors.extend(loaded.cursors.into_keys());
+        }
+        sources.sort();
+        cursors.sort_by_key(ToString::to_string);
+        let mut expected: Vec<StreamId> = all.cursors.keys().cloned().collect();
+        expected.sort_by_key(ToString::to_string);
+        assert_eq!(sources, all.sources.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(cursors, expected);
+    }
+    assert!(ok(store.load_at_most(ids.len() - 1).await).is_none());
+    let loaded = ok(store.load_at_most(ids.len()).await).expect("so many are not too many");
+    assert_eq!((loaded.sources.len(), loaded.cursors.len()), (all.sources.len(), all.cursors.len()));
 }
 
 async fn a_cursor_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStore>(store: &S) {
@@ -194,6 +225,8 @@ async fn a_source_is_stored_in_place_of_the_one_before<S: DeploymentStore>(store
     let sources: Vec<&Source> =
         loaded.sources.values().map(|source| source.as_ref().expect("it can be read")).collect();
     assert_eq!(sources, [&acme, &source("other")]);
+    assert_eq!(ok(ok(store.load_source(&acme.id).await).expect("it is there")), acme);
+    assert!(ok(store.load_source(&source("nobody").id).await).is_none(), "one that was never stored is not there");
     assert!(loaded.cursors.contains_key(&stream("acme", LogType::Audit)), "a source's cursors stay");
 }
 
@@ -213,6 +246,8 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
     assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Investigate, "unreadable_source"));
     assert!(trouble.message.contains("`broken`"), "{trouble}");
     assert_eq!(loaded.sources[&whole.id].as_ref().expect("it can be read"), &whole);
+    let alone = ok(store.load_source(&broken.id).await).expect("it is there");
+    assert_eq!(alone.expect_err("it cannot be read").code, "unreadable_source");
     for (stream, (_, read)) in
         loaded.cursors.iter().filter(|(stream, _)| [&broken.id, &whole.id].contains(&&stream.source))
     {

@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, EXPECT, HOST, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use reqwest::Client;
 use tokio::net::TcpListener;
@@ -37,9 +37,35 @@ pub struct CountingProxy {
 struct Desk {
     upstream: String,
     client: Client,
-    calls: Mutex<Vec<String>>,
+    calls: Mutex<Vec<Call>>,
     trap: Mutex<Option<Trap>>,
     held: Notify,
+}
+
+/// What was asked of AWS.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub uri: String,
+    /// The action of a service that names it in a header, such as `DynamoDB_20120810.PutItem`.
+    pub target: Option<String>,
+    /// What such a service was sent; empty for any other.
+    pub body: Bytes,
+}
+
+impl Call {
+    fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Call {
+        let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).map(str::to_owned);
+        let body = if target.is_some() { body.clone() } else { Bytes::new() };
+        Call { method: method.to_string(), uri: uri.to_string(), target, body }
+    }
+
+    fn name(&self) -> String {
+        let action = self.target.as_deref().and_then(|target| target.split('.').next_back());
+        action.map_or_else(|| format!("{} {}", self.method, self.uri), str::to_owned)
+    }
 }
 
 struct Trap {
@@ -77,6 +103,11 @@ impl CountingProxy {
     /// What was asked since the last time that this was called, in order: an action of DynamoDB or Secrets Manager by its
     /// name (`PutItem`), anything of S3 by method and path (`PUT /logs/audit/...`).
     pub fn take_calls(&self) -> Vec<String> {
+        self.take().iter().map(Call::name).collect()
+    }
+
+    /// The same, with all that AWS needs to know before it allows a call.
+    pub fn take(&self) -> Vec<Call> {
         std::mem::take(&mut *locked(&self.desk.calls))
     }
 
@@ -99,9 +130,9 @@ impl Drop for CountingProxy {
 
 impl Desk {
     /// Notes a call, and says when it is to be held.
-    fn note(&self, call: String) -> Option<Moment> {
+    fn note(&self, call: Call) -> Option<Moment> {
         let mut trap = locked(&self.trap);
-        let matching = trap.as_mut().filter(|trap| call.starts_with(&trap.call));
+        let matching = trap.as_mut().filter(|trap| call.name().starts_with(&trap.call));
         locked(&self.calls).push(call);
         let matching = matching?;
         matching.left -= 1;
@@ -122,8 +153,7 @@ async fn pass_on(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let Ok(body) = to_bytes(Body::new(body), BODY_BYTES_MAX).await else {
         return StatusCode::BAD_REQUEST.into_response(); // the caller was killed while it sent
     };
-    let action = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()?.split('.').next_back());
-    let held = desk.note(action.map_or_else(|| format!("{} {}", head.method, head.uri), str::to_owned));
+    let held = desk.note(Call::of(&head.method, &head.uri, &head.headers, &body));
     if held == Some(Moment::Unsent) {
         desk.hold().await;
     }

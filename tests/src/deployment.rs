@@ -12,6 +12,7 @@ use slacktrail_shared::aws::{AwsEdges, Names};
 use slacktrail_shared::credentials::{self, Credentials, Grant};
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
+use slacktrail_shared::settings::SECRET_PREFIX;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{Activity, Generator, Log, Row, Server, Settings, World};
@@ -48,6 +49,7 @@ pub struct LocalDeployment {
     slack: Arc<Mutex<World>>,
     server: Server,
     binary: PathBuf,
+    names: Names,
     answers: Mutex<Vec<String>>,
 }
 
@@ -64,18 +66,28 @@ impl LocalDeployment {
         let moto = Moto::start()?;
         moto.create_bucket(BUCKET).await;
         moto.create_table(TABLE).await;
+        let names = Names { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
+        Some(LocalDeployment::on(moto, names, settings).await)
+    }
+
+    /// Starts everything but a poller in an account that has a bucket and a table of these names.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub async fn on(moto: Moto, names: Names, settings: Settings) -> LocalDeployment {
         let slack = Arc::new(Mutex::new(World::new(settings)));
         let server =
             Server::start(Arc::clone(&slack), Arc::new(Timestamp::now)).await.expect("loopback has a free port");
-        Some(LocalDeployment {
+        LocalDeployment {
             proxy: CountingProxy::start(moto.endpoint()).await,
             lambda: Emulator::start().await,
             moto,
             slack,
             server,
             binary: poller_binary().unwrap_or_else(|why| panic!("{why}")),
+            names,
             answers: Mutex::default(),
-        })
+        }
     }
 
     /// The simulated Slack. Pollers wait while a test holds it.
@@ -98,7 +110,7 @@ impl LocalDeployment {
     /// # Panics
     /// When there is none.
     pub async fn secret(&self, source: &Source) -> Value {
-        let name = format!("slacktrail/{}", source.id);
+        let name = format!("{}{}", self.names.secret_prefix, source.id);
         let value = self.moto.secrets_manager().get_secret_value().secret_id(name).send().await;
         let value = value.expect("the secret can be read");
         serde_json::from_str(value.secret_string().unwrap_or_default()).expect("the secret is JSON")
@@ -120,19 +132,50 @@ impl LocalDeployment {
     }
 
     fn edges(&self) -> AwsEdges {
-        let names = Names { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: "slacktrail/".into() };
-        AwsEdges::connect(&self.moto.sdk_config(), names)
+        AwsEdges::connect(&self.moto.sdk_config(), self.names.clone())
     }
 
     /// The environment of a poller of this deployment.
     pub fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = self.services(&self.proxy);
+        environment.push(("BUCKET_NAME".to_owned(), self.names.bucket.clone()));
+        environment.push(("TABLE_NAME".to_owned(), self.names.table.clone()));
+        environment
+    }
+
+    /// The environment of an oauth function of this deployment.
+    pub fn oauth_environment(&self) -> Vec<(String, String)> {
+        let mut environment = self.moto.environment();
+        environment.extend(self.slack_urls());
+        environment.push(("TABLE_NAME".to_owned(), self.names.table.clone()));
+        environment
+    }
+
+    /// What Lambda itself tells a function of its account, and where Slack is: nothing that the template sets.
+    pub fn services(&self, proxy: &CountingProxy) -> Vec<(String, String)> {
         let mut environment = self.moto.environment();
         environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL");
+        environment.push(("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()));
+        environment.extend(self.slack_urls());
+        environment
+    }
+
+    fn slack_urls(&self) -> [(String, String); 3] {
+        [
+            ("SLACK_API_URL", self.server.api_url()),
+            ("SLACK_AUDIT_URL", self.server.audit_url()),
+            ("SLACK_AUTHORIZE_URL", self.server.authorize_url()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+    }
+
+    /// The environment of the command of somebody who looks after this deployment.
+    pub fn command_environment(&self) -> Vec<(String, String)> {
+        let mut environment = self.moto.environment();
         environment.extend(
             [
-                ("AWS_ENDPOINT_URL", self.proxy.endpoint()),
-                ("BUCKET_NAME", BUCKET.to_owned()),
-                ("TABLE_NAME", TABLE.to_owned()),
+                ("SLACKTRAIL_BUCKET", self.names.bucket.clone()),
+                ("SLACKTRAIL_TABLE", self.names.table.clone()),
                 ("SLACK_API_URL", self.server.api_url()),
                 ("SLACK_AUDIT_URL", self.server.audit_url()),
             ]
@@ -186,12 +229,13 @@ impl LocalDeployment {
 
     /// Everything in the bucket.
     pub async fn archive(&self) -> Archive {
-        Archive::read(&self.moto.s3(), BUCKET).await
+        Archive::read(&self.moto.s3(), &self.names.bucket).await
     }
 
     /// Every item of the table.
     pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
-        let scanned = self.moto.dynamodb().scan().table_name(TABLE).send().await.expect("the table can be read");
+        let scanned =
+            self.moto.dynamodb().scan().table_name(&self.names.table).send().await.expect("the table can be read");
         scanned.items().to_vec()
     }
 

@@ -15,6 +15,9 @@ use tokio::time::timeout;
 /// The variable with the path of the compiled poller; `make e2e` sets it.
 pub const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
 
+/// The variable with the path of the compiled oauth function; `make e2e` sets it.
+pub const OAUTH_VARIABLE: &str = "SLACKTRAIL_OAUTH";
+
 /// Time for a process that is expected to end; a test that waits longer has found a fault.
 const END_MAX: Duration = Duration::from_secs(60);
 
@@ -100,16 +103,32 @@ impl Function {
 /// # Errors
 /// A sentence that names the command which builds it.
 pub fn poller_binary() -> Result<PathBuf, String> {
-    let named = std::env::var_os(POLLER_VARIABLE).map(PathBuf::from);
-    let binary = named.unwrap_or_else(|| {
-        let test = std::env::current_exe().expect("a test knows its own file"); // <target>/debug/deps/<test>
-        let folder = test.ancestors().nth(2).expect("a test is two folders deep in the target folder");
-        folder.join("poller").with_extension(std::env::consts::EXE_EXTENSION)
-    });
+    binary(POLLER_VARIABLE, "poller")
+}
+
+/// The compiled oauth function, in the same way.
+///
+/// # Errors
+/// As [`poller_binary`].
+pub fn oauth_binary() -> Result<PathBuf, String> {
+    binary(OAUTH_VARIABLE, "oauth")
+}
+
+fn binary(variable: &str, name: &str) -> Result<PathBuf, String> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let binary = named.unwrap_or_else(|| built_here(name));
     if binary.is_file() {
         return Ok(binary);
     }
-    Err(format!("found no poller at `{}`; hint: `cargo build --workspace --bins` builds it", binary.display()))
+    Err(format!("found no {name} at `{}`; hint: `cargo build --workspace --bins` builds it", binary.display()))
+}
+
+/// A binary of this workspace, as it was built beside whatever runs this: `<target>/debug/deps/<test>` or `<target>/debug/<binary>`.
+pub fn built_here(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("a process knows its own file");
+    let folder = this.parent().expect("a file is in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 fn read_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Lines>) -> JoinHandle<()> {

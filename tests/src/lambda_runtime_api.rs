@@ -144,7 +144,14 @@ impl Queue {
     /// The id, content and deadline of the oldest event that its test still waits for; returns only when there is one.
     async fn take(&self) -> (String, Value, Duration) {
         loop {
-            if let Some(taken) = locked(&self.events).take() {
+            let (taken, more) = {
+                let mut events = locked(&self.events);
+                (events.take(), !events.waiting.is_empty())
+            };
+            if more {
+                self.pushed.notify_one(); // two notices that came at once count as one, and another taker may sleep
+            }
+            if let Some(taken) = taken {
                 return taken;
             }
             self.pushed.notified().await;

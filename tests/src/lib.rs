@@ -1,9 +1,15 @@
 //! What the tests that cross crates stand on. The tests themselves are in `tests/`.
 
 pub mod archive;
+#[cfg(target_os = "linux")] // it is Debian's
+pub mod browser;
 pub mod conformance;
+pub mod connecting;
 pub mod counting_proxy;
 pub mod deployment;
 pub mod function;
+pub mod grants;
+pub mod http_api;
 pub mod lambda_runtime_api;
 pub mod moto;
+pub mod stack;

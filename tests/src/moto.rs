@@ -4,9 +4,11 @@
 //! knows no IAM, and it applies the denials of a bucket policy without their conditions, so no policy is set on its buckets.
 #![expect(clippy::print_stdout, reason = "a test that was skipped says so")]
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,7 +26,10 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// Another process may take the free port that was found before moto does: so many ports are tried.
 const PORTS_MAX: usize = 5;
 
-const REGION: &str = "us-east-1";
+/// The region of every endpoint.
+pub(crate) const REGION: &str = "us-east-1";
+/// Of any caller, unless it takes a role.
+pub(crate) const ACCOUNT_ID: &str = "123456789012";
 const ACCESS_KEY_ID: &str = "test";
 const SECRET_ACCESS_KEY: &str = "test";
 
@@ -40,26 +45,36 @@ impl Moto {
     /// # Panics
     /// When moto is there but does not start: what it printed is in the message.
     pub fn start() -> Option<Moto> {
-        let Some(executable) = std::env::var_os(MOTO_VARIABLE) else {
-            println!("skipped: `{MOTO_VARIABLE}` is not set (`make e2e` sets it)");
-            return None;
-        };
+        Some(Moto::launch(&executable()?, &[]))
+    }
+
+    /// Starts it in the same way with the types of resource of the template that CloudFormation has and moto has not.
+    ///
+    /// # Panics
+    /// As [`Moto::start`].
+    pub fn start_with_cloudformation() -> Option<Moto> {
+        executable()?;
+        Some(Moto::launch(&python(), &[checks("account.py").as_os_str()]))
+    }
+
+    fn launch(program: &Path, arguments: &[&OsStr]) -> Moto {
         for _ in 0..PORTS_MAX {
             let address = free_address();
             let mut printed = tempfile::tempfile().expect("a temporary file can be made");
-            let mut server = Command::new(&executable)
+            let mut server = Command::new(program)
+                .args(arguments)
                 .args(["-H", &address.ip().to_string(), "-p", &address.port().to_string()])
                 .stdin(Stdio::null())
                 .stdout(printed.try_clone().expect("a file handle can be doubled"))
                 .stderr(printed.try_clone().expect("a file handle can be doubled"))
                 .spawn()
-                .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", executable.display()));
+                .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display()));
             if answers(&mut server, address) {
-                return Some(Moto { server, endpoint: format!("http://{address}") });
+                return Moto { server, endpoint: format!("http://{address}") };
             }
             end(&mut server);
             let printed = read_from_start(&mut printed);
-            assert!(printed.contains("in use"), "`{}` did not start:\n{printed}", executable.display());
+            assert!(printed.contains("in use"), "`{}` did not start:\n{printed}", program.display());
         }
         panic!("{PORTS_MAX} free ports were taken by others before moto had them");
     }
@@ -159,6 +174,28 @@ impl Drop for Moto {
     fn drop(&mut self) {
         end(&mut self.server);
     }
+}
+
+/// The `moto_server` that was named.
+fn executable() -> Option<PathBuf> {
+    let executable = std::env::var_os(MOTO_VARIABLE).map(PathBuf::from);
+    if executable.is_none() {
+        println!("skipped: `{MOTO_VARIABLE}` is not set (`make e2e` sets it)");
+    }
+    executable
+}
+
+/// The Python that moto is installed for.
+///
+/// # Panics
+/// When no `moto_server` is named.
+pub(crate) fn python() -> PathBuf {
+    executable().expect("only who has started moto asks").with_file_name("python")
+}
+
+/// A file of `checks/deploy`.
+pub(crate) fn checks(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../checks/deploy").join(file)
 }
 
 fn free_address() -> SocketAddr {

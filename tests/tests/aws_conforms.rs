@@ -53,8 +53,8 @@ async fn dynamodb_keeps_the_laws_of_sources_and_cursors() {
     let Some(moto) = Moto::start() else { return };
     moto.create_table("streams").await;
     let garble = async |id: &SourceId| {
-        put_item(&moto, &format!("source/{id}"), &[("source", AttributeValue::S("{\"id\":".into()))]).await;
-        put_item(&moto, &format!("cursor/{id}/audit"), &[("version", AttributeValue::N("7".into()))]).await;
+        put_item(&moto, &format!("{id}/source"), &[("source", AttributeValue::S("{\"id\":".into()))]).await;
+        put_item(&moto, &format!("{id}/cursor/audit"), &[("version", AttributeValue::N("7".into()))]).await;
     };
     conformance::deployment_store(&connect(&moto).deployment, garble).await;
 }
@@ -76,15 +76,14 @@ async fn dynamodb_keeps_the_laws_of_connections() {
 async fn what_later_versions_keep_in_the_table_is_ignored() {
     let Some(moto) = Moto::start() else { return };
     moto.create_table("streams").await;
-    for key in ["grant/acme", "source/Not An Id", "source/acme/more", "cursor/acme", "cursor/acme/new_log", "settings"]
-    {
+    for key in ["acme/grant", "Not An Id/source", "acme/source/more", "acme/cursor", "acme/cursor/new_log", "settings"] {
         put_item(&moto, key, &[]).await;
     }
     let deployment = connect(&moto).deployment;
     let loaded = deployment.load().await.unwrap();
     assert!(loaded.sources.is_empty() && loaded.cursors.is_empty(), "{loaded:?}");
 
-    put_item(&moto, "cursor/acme/audit", &[("cursor", AttributeValue::S("{}".into()))]).await;
+    put_item(&moto, "acme/cursor/audit", &[("cursor", AttributeValue::S("{}".into()))]).await;
     let (version, cursor) = &deployment.load().await.unwrap().cursors[&stream("acme", LogType::Audit)];
     assert_eq!((*version, cursor.as_ref().unwrap_err().code.as_str()), (Version(0), "unreadable_cursor"));
 }

@@ -232,7 +232,7 @@ async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() 
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     let newer = r#"{"format":2,"what":"only the newer slacktrail knows"}"#;
     let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
-    let put = put.item("pk", text_of("deployment")).item("sk", text_of("cursor/acme/audit"));
+    let put = put.item("pk", text_of("deployment")).item("sk", text_of("acme/cursor/audit"));
     put.item("version", AttributeValue::N("7".to_owned())).item("cursor", text_of(newer)).send().await.unwrap();
     let poller = deployment.poller();
     let summary = deployment.invoke().await;
@@ -245,7 +245,7 @@ async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() 
     archive.assert_exactly(&deployment.slack(), "acme", &[Log::Access, Log::Integration]);
     assert!(archive.keys().iter().all(|key| !key.starts_with("audit/")));
     let items = deployment.items().await;
-    let item = items.iter().find(|item| item["sk"] == text_of("cursor/acme/audit")).unwrap();
+    let item = items.iter().find(|item| item["sk"] == text_of("acme/cursor/audit")).unwrap();
     assert_eq!((&item["cursor"], &item["version"]), (&text_of(newer), &AttributeValue::N("7".to_owned())));
     poller.kill().await;
 }
@@ -257,7 +257,7 @@ async fn where_no_stream_can_be_polled_for_a_reason_of_ours_the_invocation_fails
         let text_of = |text: &str| AttributeValue::S(text.to_owned());
         let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
         let put =
-            put.item("pk", text_of("deployment")).item("sk", text_of(&format!("cursor/acme/{}", archive::name(log))));
+            put.item("pk", text_of("deployment")).item("sk", text_of(&format!("acme/cursor/{}", archive::name(log))));
         let put = put.item("version", AttributeValue::N("7".to_owned()));
         put.item("cursor", text_of(r#"{"format":2}"#)).send().await.unwrap();
     }

@@ -30,6 +30,11 @@ async fn the_simulated_table_keeps_the_laws_of_sources_and_cursors() {
 }
 
 #[tokio::test]
+async fn the_simulated_table_keeps_the_laws_of_connections() {
+    conformance::connection_store(&SimulatedEdges::of(&stage(), 0)).await;
+}
+
+#[tokio::test]
 async fn the_simulated_secrets_keep_the_laws_of_tokens() {
     let stage = stage();
     // The simulated Slack's own token is everybody's, unless it has none to give.

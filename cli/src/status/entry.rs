@@ -25,7 +25,7 @@ pub(crate) enum Place {
 }
 
 /// One stream's status. The names are a contract: scripts read them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Entry {
     pub(crate) source: String,
     /// `None` when the source itself cannot be read.
@@ -33,6 +33,9 @@ pub(crate) struct Entry {
     pub(crate) state: State,
     pub(crate) code: Option<String>,
     pub(crate) remedy: Option<String>,
+    /// Since when it has been so.
+    #[serde(serialize_with = "instant")]
+    pub(crate) since: Option<Second>,
     #[serde(serialize_with = "instant")]
     pub(crate) last_success: Option<Second>,
     #[serde(serialize_with = "instant")]
@@ -42,7 +45,7 @@ pub(crate) struct Entry {
 }
 
 /// A range of time that is not yet collected.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct GapEntry {
     kind: GapKind,
     #[serde(serialize_with = "instant")]
@@ -56,12 +59,13 @@ fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::O
     second.map(|second| second.to_string()).serialize(serializer)
 }
 
-/// The status of every stream of a deployment, by source and log type.
+/// The status of every stream of a deployment, by source and log type. Disconnected sources have none.
 pub(crate) fn entries(deployment: &Deployment, place: Place, now: Second) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (id, source) in &deployment.sources {
         match source {
             Err(trouble) => entries.push(Entry::unreadable(id, None, trouble)),
+            Ok(source) if source.disconnected => {}
             Ok(source) => {
                 let logs = LogType::ALL.into_iter().filter(|log| source.logs.contains(log));
                 entries.extend(logs.map(|log| Entry::of(deployment, source, log, place, now)));
@@ -72,18 +76,19 @@ pub(crate) fn entries(deployment: &Deployment, place: Place, now: Second) -> Vec
 }
 
 impl Entry {
-    fn of(deployment: &Deployment, source: &Source, log: LogType, place: Place, now: Second) -> Entry {
+    /// The status of one stream.
+    pub(crate) fn of(deployment: &Deployment, source: &Source, log: LogType, place: Place, now: Second) -> Entry {
         let stream = StreamId { source: source.id.clone(), log };
         let entry = match deployment.cursors.get(&stream) {
-            None => Entry::without_cursor(&source.id, log, place),
+            None => Entry::without_cursor(source, log, place),
             Some((_, Err(trouble))) => Entry::unreadable(&source.id, Some(log), trouble),
-            Some((_, Ok(cursor))) => Entry::of_cursor(&source.id, log, cursor, now).heed_silence(cursor, place, now),
+            Some((_, Ok(cursor))) => Entry::of_cursor(source, log, cursor, now).heed_place(source, cursor, place, now),
         };
-        let entry = match place {
-            Place::Aws => entry,
-            Place::Directory => Entry { remedy: entry.remedy.as_deref().map(as_pulled), ..entry },
-        };
-        if source.paused { Entry { state: State::Paused, code: None, remedy: None, ..entry } } else { entry }
+        if source.paused {
+            Entry { state: State::Paused, code: None, remedy: None, since: None, ..entry }
+        } else {
+            entry
+        }
     }
 
     fn new(source: &SourceId, log: Option<LogType>, state: State) -> Entry {
@@ -93,6 +98,7 @@ impl Entry {
             state,
             code: None,
             remedy: None,
+            since: None,
             last_success: None,
             last_record: None,
             lag_seconds: None,
@@ -100,12 +106,16 @@ impl Entry {
         }
     }
 
-    fn without_cursor(source: &SourceId, log: LogType, place: Place) -> Entry {
+    fn without_cursor(source: &Source, log: LogType, place: Place) -> Entry {
         let remedy = match place {
             Place::Aws => "waits for its first tick, which comes within a minute where the poller runs",
             Place::Directory => "waits for its first tick: run `slacktrail pull`",
         };
-        Entry { remedy: Some(remedy.to_owned()), ..Entry::new(source, Some(log), State::Waiting) }
+        Entry {
+            remedy: Some(remedy.to_owned()),
+            since: Some(source.connected_at),
+            ..Entry::new(&source.id, Some(log), State::Waiting)
+        }
     }
 
     fn unreadable(source: &SourceId, log: Option<LogType>, trouble: &Trouble) -> Entry {
@@ -116,7 +126,7 @@ impl Entry {
         }
     }
 
-    fn of_cursor(source: &SourceId, log: LogType, cursor: &Cursor, now: Second) -> Entry {
+    fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, now: Second) -> Entry {
         let health = &cursor.health;
         let mut gaps: Vec<&Gap> = cursor.gaps.iter().collect();
         gaps.sort_by_key(|gap| std::cmp::Reverse(gap.latest));
@@ -124,28 +134,53 @@ impl Entry {
         Entry {
             code: health.code.clone().or_else(|| workspaces.as_ref().map(|(code, _)| code.clone())),
             remedy: health.remedy.clone().or_else(|| workspaces.map(|(_, remedy)| remedy)),
+            since: health.since,
             last_success: last_success(cursor),
             last_record: health.last_record,
             lag_seconds: Some(cursor.lag_seconds(now)),
             gaps: gaps.into_iter().map(GapEntry::of).collect(),
-            ..Entry::new(source, Some(log), health.state)
+            ..Entry::new(&source.id, Some(log), health.state)
         }
     }
 
-    /// A poller that does not run records nothing, least of all that it does not run.
-    fn heed_silence(self, cursor: &Cursor, place: Place, now: Second) -> Entry {
-        let silent = now.since(cursor.saved_at);
-        if place == Place::Directory || silent < SILENT_SECONDS || self.state == State::Failing {
+    /// What the cursor cannot tell: that the source was connected again since, and that no tick comes. A directory's ticks come
+    /// when somebody pulls, and each of them connects again.
+    fn heed_place(self, source: &Source, cursor: &Cursor, place: Place, now: Second) -> Entry {
+        if place == Place::Directory {
+            return Entry { remedy: self.remedy.as_deref().map(as_pulled), ..self };
+        }
+        let silent_since = cursor.saved_at.max(source.connected_at);
+        let is_outdated = cursor.health.is_outdated_by(source);
+        if now.since(silent_since) >= SILENT_SECONDS && (is_outdated || self.state != State::Failing) {
+            return Entry {
+                state: State::Failing,
+                code: Some("no_ticks".to_owned()),
+                remedy: Some(format!(
+                    "no tick has come since {silent_since}; see whether the poller is scheduled and what its log says"
+                )),
+                since: Some(silent_since),
+                ..self
+            };
+        }
+        if !is_outdated {
             return self;
         }
         Entry {
-            state: State::Failing,
-            code: Some("no_ticks".to_owned()),
-            remedy: Some(format!(
-                "no tick has come for {}; see whether the poller is scheduled and what its log says",
-                span::words(silent)
-            )),
+            state: State::Waiting,
+            code: None,
+            remedy: Some("connected again; the next tick tries".to_owned()),
+            since: Some(source.connected_at),
             ..self
+        }
+    }
+
+    /// Whether it stays so until somebody does something.
+    pub(crate) fn needs_a_person(&self) -> bool {
+        match self.state {
+            State::Reauthorize | State::Reconfigure | State::Failing | State::Silent => true,
+            // All is collected but of some workspaces that cannot be read.
+            State::Ok | State::CatchingUp => self.code.is_some(),
+            State::Waiting | State::Paused => false,
         }
     }
 
@@ -157,13 +192,14 @@ impl Entry {
         }
     }
 
-    /// How many gaps there are, and how much time is not collected; merely to be read again does not count.
-    pub(crate) fn gaps_in_words(&self) -> String {
-        let missing = self.gaps.iter().filter(|gap| gap.kind != GapKind::Reread);
-        let seconds: i64 = missing.filter_map(|gap| Some(gap.latest?.since(gap.oldest?))).sum();
-        match (self.gaps.len(), seconds) {
-            (number, 0) => number.to_string(),
-            (number, seconds) => format!("{number} ({})", span::words(seconds)),
+    /// How much time is not collected. What is merely read again counts only where there is nothing else.
+    pub(crate) fn to_collect(&self) -> String {
+        let missing: Vec<i64> =
+            self.gaps.iter().filter(|gap| gap.kind != GapKind::Reread).map(GapEntry::seconds).collect();
+        match (self.gaps.len(), missing.len()) {
+            (0, _) => "-".to_owned(),
+            (_, 0) => "re-read".to_owned(),
+            _ => span::words(missing.iter().sum()),
         }
     }
 }
@@ -177,13 +213,17 @@ impl GapEntry {
         };
         GapEntry { kind: gap.kind, oldest: Some(oldest), latest: Some(gap.latest) }
     }
+
+    fn seconds(&self) -> i64 {
+        self.latest.zip(self.oldest).map_or(0, |(latest, oldest)| latest.since(oldest).max(0))
+    }
 }
 
 /// When a tick last went without trouble. A tick that meets trouble records that, so a cursor that tells of none was itself
 /// written by a tick that went well.
 fn last_success(cursor: &Cursor) -> Option<Second> {
     match cursor.health.state {
-        State::Ok | State::CatchingUp => cursor.health.last_success.max(Some(cursor.saved_at)),
+        State::Ok | State::CatchingUp | State::Silent => cursor.health.last_success.max(Some(cursor.saved_at)),
         _ => cursor.health.last_success,
     }
 }
@@ -202,15 +242,18 @@ fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use slacktrail_shared::health::Health;
     use slacktrail_shared::ports::Version;
     use slacktrail_shared::source::Plan;
 
     use super::*;
 
+    /// Catching up, with all that a table must find room for.
     pub(crate) fn entry_of(source: &str) -> Entry {
         let span =
             GapEntry { kind: GapKind::Backlog, oldest: Some(Second::EPOCH), latest: Some(Second::EPOCH.plus(900_000)) };
         Entry {
+            since: Some(Second::EPOCH),
             last_success: Some(Second::EPOCH),
             last_record: Some(Second::EPOCH),
             lag_seconds: Some(90_061),
@@ -219,11 +262,13 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn troubled() -> Entry {
+    /// In this state, with a code and a remedy.
+    pub(crate) fn troubled(state: State, code: &str, remedy: &str) -> Entry {
         Entry {
-            code: Some("token_revoked".to_owned()),
-            remedy: Some("connect the source again".to_owned()),
-            ..Entry::new(&"acme".parse().unwrap(), Some(LogType::Audit), State::Reauthorize)
+            code: Some(code.to_owned()),
+            remedy: Some(remedy.to_owned()),
+            since: Some(Second::EPOCH),
+            ..Entry::new(&"acme".parse().unwrap(), Some(LogType::Audit), state)
         }
     }
 
@@ -235,8 +280,8 @@ pub(crate) mod tests {
         }
     }
 
-    fn one(deployment: &Deployment, place: Place, now: Second) -> Entry {
-        let entries = entries(deployment, place, now);
+    fn one(deployment: &Deployment, place: Place, now: i64) -> Entry {
+        let entries = entries(deployment, place, Second::EPOCH.plus(now));
         assert_eq!(entries.len(), 1);
         entries[0].clone()
     }
@@ -251,9 +296,25 @@ pub(crate) mod tests {
         deployment
     }
 
+    fn cursor(now: i64) -> Cursor {
+        Cursor::first(&source(), LogType::Audit, Second::EPOCH.plus(now))
+    }
+
+    fn refused(since: i64) -> Cursor {
+        let mut cursor = cursor(since);
+        cursor.health = Health {
+            state: State::Reauthorize,
+            code: Some("token_revoked".to_owned()),
+            remedy: Some("connect the source again".to_owned()),
+            since: Some(Second::EPOCH.plus(since)),
+            ..Health::default()
+        };
+        cursor
+    }
+
     #[test]
     fn a_stream_without_a_cursor_waits_for_its_first_tick() {
-        let entry = one(&deployment(source(), None), Place::Aws, Second::EPOCH);
+        let entry = one(&deployment(source(), None), Place::Aws, 0);
         assert_eq!((entry.state, entry.lag_seconds), (State::Waiting, None));
         assert!(entry.remedy.unwrap().contains("first tick"));
     }
@@ -261,31 +322,76 @@ pub(crate) mod tests {
     #[test]
     fn a_paused_source_is_paused_whatever_its_cursor_says() {
         let paused = Source { paused: true, ..source() };
-        let cursor = Cursor::first(&paused, LogType::Audit, Second::EPOCH);
-        let entry = one(&deployment(paused, Some(cursor)), Place::Aws, Second::EPOCH.plus(999_999));
+        let entry = one(&deployment(paused, Some(cursor(0))), Place::Aws, 999_999);
         assert_eq!((entry.state, entry.code, entry.remedy), (State::Paused, None, None));
     }
 
     #[test]
+    fn a_disconnected_source_has_no_entry() {
+        let deployment = deployment(Source { disconnected: true, ..source() }, Some(cursor(0)));
+        assert_eq!(entries(&deployment, Place::Aws, Second::EPOCH), []);
+    }
+
+    #[test]
     fn a_poller_that_fell_silent_is_failing_and_a_directory_is_not() {
-        let cursor = Cursor::first(&source(), LogType::Audit, Second::EPOCH);
-        let deployment = deployment(source(), Some(cursor));
-        let later = Second::EPOCH.plus(7_200);
-        let entry = one(&deployment, Place::Aws, later);
+        let deployment = deployment(source(), Some(cursor(0)));
+        let entry = one(&deployment, Place::Aws, 7_200);
         assert_eq!((entry.state, entry.code.as_deref()), (State::Failing, Some("no_ticks")));
-        assert_eq!(one(&deployment, Place::Directory, later).state, State::Ok);
-        assert_eq!(one(&deployment, Place::Aws, Second::EPOCH.plus(900)).state, State::Ok);
+        assert_eq!(entry.since, Some(Second::EPOCH));
+        assert_eq!(one(&deployment, Place::Directory, 7_200).state, State::Ok);
+        assert_eq!(one(&deployment, Place::Aws, 900).state, State::Ok);
+    }
+
+    #[test]
+    fn what_was_refused_before_the_source_was_connected_again_waits_for_the_next_tick() {
+        let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
+        let refused_before = deployment(again.clone(), Some(refused(200)));
+        let entry = one(&refused_before, Place::Aws, 510);
+        assert_eq!((entry.state, entry.code.as_deref()), (State::Waiting, None));
+        assert_eq!(entry.remedy.as_deref(), Some("connected again; the next tick tries"));
+        assert_eq!(entry.since, Some(again.connected_at));
+        assert_eq!(one(&refused_before, Place::Directory, 510).state, State::Reauthorize);
+        assert_eq!(one(&refused_before, Place::Aws, 500 + 1_800).code.as_deref(), Some("no_ticks"), "none has come");
+        let refused_since = one(&deployment(again, Some(refused(501))), Place::Aws, 510);
+        assert_eq!((refused_since.state, refused_since.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
+    }
+
+    #[test]
+    fn a_person_is_needed_where_nothing_mends_itself() {
+        let needs = |state, code| Entry { code, ..troubled(state, "", "") }.needs_a_person();
+        let some = || Some("x".to_owned());
+        for state in [State::Reauthorize, State::Reconfigure, State::Failing, State::Silent] {
+            assert!(needs(state, some()), "{state:?}");
+        }
+        for state in [State::Ok, State::CatchingUp, State::Waiting, State::Paused] {
+            assert!(!needs(state, None), "{state:?}");
+        }
+        assert!(needs(State::Ok, some()), "a workspace that cannot be read");
+        assert!(!needs(State::Waiting, some()), "a trouble that passes");
+    }
+
+    #[test]
+    fn what_is_to_collect_is_told_in_time() {
+        let gap = |kind, hours: i64| GapEntry {
+            kind,
+            oldest: Some(Second::EPOCH),
+            latest: Some(Second::EPOCH.plus(hours * 3_600)),
+        };
+        let to_collect = |gaps: Vec<GapEntry>| Entry { gaps, ..entry_of("acme") }.to_collect();
+        assert_eq!(to_collect(Vec::new()), "-");
+        assert_eq!(to_collect(vec![gap(GapKind::Reread, 50)]), "re-read");
+        assert_eq!(to_collect(vec![gap(GapKind::Reread, 50), gap(GapKind::Backfill, 30)]), "1 d 6 h");
     }
 
     #[test]
     fn json_has_the_keys_of_the_contract_and_times_in_utc() {
-        let cursor = Cursor::first(&source(), LogType::Audit, Second::EPOCH.plus(60));
-        let entry = one(&deployment(source(), Some(cursor)), Place::Directory, Second::EPOCH.plus(65));
+        let entry = one(&deployment(source(), Some(cursor(60))), Place::Directory, 65);
         let json = serde_json::to_string(&entry).unwrap();
         assert_eq!(
             json,
             concat!(
-                r#"{"source":"acme","log":"audit","state":"ok","code":null,"remedy":null,"last_success":"1970-01-01T00:01:00Z","last_record":null,"#,
+                r#"{"source":"acme","log":"audit","state":"ok","code":null,"remedy":null,"since":null,"#,
+                r#""last_success":"1970-01-01T00:01:00Z","last_record":null,"#,
                 r#""lag_seconds":5,"gaps":[{"kind":"backlog","oldest":"1970-01-01T00:00:00Z","latest":"1970-01-01T00:01:00Z"}]}"#
             )
         );

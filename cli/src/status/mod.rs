@@ -1,106 +1,108 @@
 //! `slacktrail status`: how each stream is doing, and what to do about those that are not well.
 
-mod entry;
+pub(crate) mod entry;
+mod report;
+mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
+use slacktrail_shared::aws::DynamoDeployment;
 use slacktrail_shared::directory::DirectoryDeployment;
-use slacktrail_shared::ports::{Deployment, DeploymentStore};
+use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::time::Second;
 
 use crate::aws;
 use crate::failure::Failure;
-use crate::span;
-use crate::table::{self, Column};
 use crate::terminal;
 use entry::{Entry, Place};
+use report::{Colours, report};
 
 /// Show how each stream is doing
+///
+/// A stream is ok, catching up, waiting (nothing to do: it is tried again), paused, or in a state that needs a person:
+/// reauthorize, reconfigure, failing, silent. What to do then stands below the table.
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Look again every two seconds until Ctrl-C; in a pipe, print again whenever something has changed
+    #[arg(long)]
+    watch: bool,
+    /// Let the exit code be 1 when a stream needs a person
+    #[arg(long, conflicts_with = "watch")]
+    check: bool,
     /// Look at a directory that `pull` fills, instead of at the deployment
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }
 
-const COLUMNS: [Column; 7] = [
-    Column::Left("source"),
-    Column::Left("log"),
-    Column::Left("state"),
-    Column::Left("last success"),
-    Column::Left("last record"),
-    Column::Right("lag"),
-    Column::Left("gaps"),
-];
+const AFTER_HELP: &str = "\
+Exit code: 0 when it can tell, whatever it has to tell; with --check, 1 when a stream needs a person.
+With --json --watch each change is one line of JSON: the list of all streams.";
 
-/// Runs the command. It succeeds when it can tell, whatever it has to tell.
+/// Runs the command.
 pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
-    let (deployment, place) = match &asked.to {
-        Some(directory) => (of_directory(directory).await?, Place::Directory),
-        None => (aws::edges().await?.deployment.load().await?, Place::Aws),
+    let deployed = match &asked.to {
+        Some(directory) => Deployed::Directory(directory.clone()),
+        None => Deployed::Aws(aws::edges().await?.deployment),
     };
-    let now = Second::of(Timestamp::now());
-    let entries = entry::entries(&deployment, place, now);
+    if asked.watch {
+        watch::watch(&deployed, asked.json).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let glance = deployed.look().await?;
     if asked.json {
-        terminal::print_json(&entries);
-    } else if entries.is_empty() {
+        terminal::print_json(&glance.entries);
+    } else if glance.entries.is_empty() && glance.disconnected == 0 {
         terminal::note("no source is connected yet\nhint: slacktrail connect <id> --help");
     } else {
-        terminal::print(&report(&entries, now));
+        let colours = if terminal::colours_of(&std::io::stdout()) { Colours::Some } else { Colours::None };
+        terminal::print(&glance.report(colours));
     }
-    Ok(ExitCode::SUCCESS)
+    let is_wanting = asked.check && glance.entries.iter().any(Entry::needs_a_person);
+    Ok(if is_wanting { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn of_directory(directory: &Path) -> Result<Deployment, Failure> {
-    let deployment = DirectoryDeployment::new(directory).load().await?;
-    if deployment.sources.is_empty() {
-        return Err(Failure::new(format!("nothing was ever pulled into `{}`", directory.display()))
-            .hint("give the directory that `slacktrail pull --to` was given"));
-    }
-    Ok(deployment)
+/// Where the sources and the cursors are.
+enum Deployed {
+    Aws(DynamoDeployment),
+    Directory(PathBuf),
 }
 
-/// The table, and below it a sentence for each stream that somebody should read about.
-fn report(entries: &[Entry], now: Second) -> String {
-    let row = |entry: &Entry| {
-        vec![
-            entry.source.clone(),
-            entry.log.map_or("-", |log| log.name()).to_owned(),
-            entry.state.name().replace('_', " "),
-            span::ago(entry.last_success, now),
-            span::ago(entry.last_record, now),
-            entry.lag_seconds.map_or("-".to_owned(), span::words),
-            entry.gaps_in_words(),
-        ]
-    };
-    let mut text = table::render(&COLUMNS, entries.iter().map(row).collect());
-    for entry in entries {
-        if let Some(remedy) = &entry.remedy {
-            let code = entry.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-            text.push_str(&format!("\n\n{}{code}: {remedy}", entry.name()));
-        }
-    }
-    text
+/// What was seen at one look.
+struct Glance {
+    entries: Vec<Entry>,
+    /// Sources that are disconnected, and have no entries.
+    disconnected: usize,
+    now: Second,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use entry::tests::{entry_of, troubled};
+impl Deployed {
+    async fn look(&self) -> Result<Glance, Failure> {
+        let (deployment, place) = match self {
+            Deployed::Aws(deployment) => (deployment.load().await?, Place::Aws),
+            Deployed::Directory(directory) => {
+                let deployment = DirectoryDeployment::new(directory).load().await?;
+                if deployment.sources.is_empty() {
+                    return Err(Failure::new(format!("nothing was ever pulled into `{}`", directory.display()))
+                        .hint("give the directory that `slacktrail pull --to` was given"));
+                }
+                (deployment, Place::Directory)
+            }
+        };
+        let now = Second::of(Timestamp::now());
+        let disconnected = deployment.sources.values().flatten().filter(|source| source.disconnected).count();
+        Ok(Glance { entries: entry::entries(&deployment, place, now), disconnected, now })
+    }
+}
 
-    #[test]
-    fn the_table_fits_80_columns_and_remedies_stand_below_it() {
-        let now = Second::EPOCH.plus(1_000_000);
-        let entries = [entry_of("a-source-with-a-rather-long-id-of-its-own"), troubled()];
-        let text = report(&entries, now);
-        let (table, remedies) = text.split_once("\n\n").unwrap();
-        assert!(table.lines().all(|line| line.chars().count() <= terminal::COLUMNS), "{table}");
-        assert_eq!(remedies, "acme/audit (token_revoked): connect the source again");
+impl Glance {
+    fn report(&self, colours: Colours) -> String {
+        report(&self.entries, self.disconnected, self.now, colours)
     }
 }

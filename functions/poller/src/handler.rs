@@ -6,27 +6,40 @@ use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
-use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
+use slacktrail_shared::aws::SHARE;
+use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
+use slacktrail_shared::share::{SOURCES_MAX, Share, hand_out};
 use slacktrail_shared::tick::{Bounds, Poller, RotationSummary, StreamSummary, Summary, TickLimits};
 use slacktrail_shared::trouble::{Remedy, Trouble};
+
+use crate::metrics;
 
 /// Time kept before the invocation's deadline: a call may be under way, and the cursor is still to be saved.
 const RESERVE: Duration = Duration::from_secs(5);
 
+/// What an event asks for.
+enum Work {
+    /// All sources; or, where they are many, that they be shared out.
+    All,
+    /// A share of them.
+    Share(Share),
+}
+
 /// Collects once and answers with a summary of each stream.
-pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
+pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(
     poller: &Poller<S, D, T, K>,
+    invoker: &I,
     event: LambdaEvent<Value>,
 ) -> Result<Summary, Diagnostic> {
     let outcome = match accept(&event.payload) {
-        Ok(()) => {
+        Ok(work) => {
             let stop_at = event.context.deadline().checked_sub(RESERVE).unwrap_or(SystemTime::UNIX_EPOCH);
             let limits = TickLimits {
                 calls_max: None,
                 bounds: Bounds::default(),
                 out_of_time: &|| SystemTime::now() >= stop_at,
             };
-            poller.tick(Timestamp::now(), &limits).await
+            collect(poller, invoker, &work, &limits).await
         }
         Err(trouble) => Err(trouble),
     };
@@ -34,20 +47,49 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
         Ok(summary) => {
             summary.rotations.iter().for_each(log_rotation);
             summary.streams.iter().for_each(log_stream);
+            metrics::write(&event.context.env_config.function_name, &summary, Timestamp::now());
             Ok(summary)
         }
         Err(trouble) => Err(fail(&trouble)),
     }
 }
 
-/// The EventBridge rule's event, the Scheduler's, and `{}` all mean: collect now. Anything else was meant for somebody else.
-fn accept(event: &Value) -> Result<(), Trouble> {
+async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(
+    poller: &Poller<S, D, T, K>,
+    invoker: &I,
+    work: &Work,
+    limits: &TickLimits<'_>,
+) -> Result<Summary, Trouble> {
+    let store = &poller.edges().deployment;
+    let deployment = match work {
+        Work::Share(share) => Some(store.load_share(share).await?),
+        Work::All => store.load_at_most(SOURCES_MAX).await?,
+    };
+    match deployment {
+        Some(deployment) => poller.tick_of(deployment, Timestamp::now(), limits).await,
+        None => {
+            let handed_out = hand_out(store, invoker).await?;
+            for trouble in &handed_out.troubles {
+                error!(code = trouble.code, remedy = trouble.hint, message_text = trouble.message, "share not polled");
+            }
+            info!(shares = handed_out.invoked, "sources shared out");
+            Ok(Summary::of_shares(handed_out.invoked))
+        }
+    }
+}
+
+/// The EventBridge rule's event, the Scheduler's, and `{}` all mean: collect now. One of our own names a share. Anything else was
+/// meant for somebody else.
+fn accept(event: &Value) -> Result<Work, Trouble> {
     let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
     let source = event.get("source").and_then(Value::as_str);
     if event.as_object().is_some_and(serde_json::Map::is_empty)
         || (scheduled && matches!(source, Some("aws.events" | "aws.scheduler")))
     {
-        return Ok(());
+        return Ok(Work::All);
+    }
+    if let Some(share) = event.get(SHARE).and_then(|share| serde_json::from_value(share.clone()).ok()) {
+        return Ok(Work::Share(share));
     }
     let keys = event.as_object().map(|event| event.keys().take(8).cloned().collect::<Vec<_>>().join("`, `"));
     let what = keys.map_or("no JSON object".to_owned(), |keys| format!("an object with the keys `{keys}`"));
@@ -137,15 +179,17 @@ mod tests {
             include_str!("../../../events/scheduler.json"),
             include_str!("../../../events/empty.json"),
         ] {
-            accept(&serde_json::from_str(event).unwrap()).unwrap();
+            assert!(matches!(accept(&serde_json::from_str(event).unwrap()), Ok(Work::All)));
         }
+        let share = serde_json::json!({ SHARE: Share { after: Some("acme".parse().unwrap()), through: None } });
+        assert!(matches!(accept(&share), Ok(Work::Share(share)) if share.after.is_some()));
         for event in
             [r#"{"Records":[]}"#, "null", "[]", r#""x""#, r#"{"source":"aws.s3","detail-type":"Object Created"}"#]
         {
-            let trouble = accept(&serde_json::from_str(event).unwrap()).unwrap_err();
+            let trouble = accept(&serde_json::from_str(event).unwrap()).err().unwrap();
             assert_eq!(trouble.code, "unknown_event");
         }
-        let trouble = accept(&serde_json::from_str(r#"{"Records":[]}"#).unwrap()).unwrap_err();
+        let trouble = accept(&serde_json::from_str(r#"{"Records":[]}"#).unwrap()).err().unwrap();
         assert!(trouble.message.contains("`Records`"), "{trouble}");
     }
 }

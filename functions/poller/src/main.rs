@@ -1,11 +1,12 @@
 //! The Lambda function that collects every minute.
 
 mod handler;
+mod metrics;
 
 use std::env;
 
 use lambda_runtime::{Error, service_fn, tracing};
-use slacktrail_shared::aws::{AwsEdges, Names, sdk_config};
+use slacktrail_shared::aws::{AwsEdges, Names, connect_invoker, sdk_config};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::settings::PollerSettings;
 use slacktrail_shared::tick::Poller;
@@ -18,7 +19,9 @@ async fn main() -> Result<(), Error> {
 
     let names = Names { bucket: settings.bucket, table: settings.table, secret_prefix: settings.secret_prefix };
     let slack = SlackHttp::new(&settings.slack_api_url, &settings.slack_audit_url)?;
-    let poller = Poller::new(AwsEdges::connect(&sdk_config().await, names).with(slack));
+    let config = sdk_config().await;
+    let invoker = connect_invoker(&config, env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default());
+    let poller = Poller::new(AwsEdges::connect(&config, names).with(slack));
 
-    lambda_runtime::run(service_fn(|event| handler::handle(&poller, event))).await
+    lambda_runtime::run(service_fn(|event| handler::handle(&poller, &invoker, event))).await
 }

@@ -3,8 +3,8 @@
 //!
 //! | `pk` | `sk` | attributes |
 //! |---|---|---|
-//! | `deployment` | `source/<source id>` | `source`: the source as JSON |
-//! | `deployment` | `cursor/<source id>/<log type>` | `version`: a number, one more at each replacement; `cursor`: the cursor as JSON |
+//! | `deployment` | `<source id>/source` | `source`: the source as JSON |
+//! | `deployment` | `<source id>/cursor/<log type>` | `version`: a number, one more at each replacement; `cursor`: the cursor as JSON |
 //! | `connection` | `<connection id>` | `version`; `connection`: the connection as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
 
 use std::collections::HashMap;
@@ -20,7 +20,8 @@ use super::attempt::{Attempt, Thing};
 use crate::connection::{Connection, ConnectionId};
 use crate::cursor::Cursor;
 use crate::ports::{ConnectionStore, Deployment, DeploymentStore, Replaced, Version};
-use crate::source::{Source, StreamId};
+use crate::share::Share;
+use crate::source::{Source, SourceId, StreamId};
 use crate::trouble::{Remedy, Trouble};
 
 /// The partition key of everything that a tick reads. One partition takes 1000 writes a second; 10,000 sources whose three
@@ -85,9 +86,18 @@ impl DynamoDeployment {
         }
     }
 
-    async fn query(&self, from: Option<Item>) -> Result<QueryOutput, Trouble> {
-        let query = self.client.query().table_name(&self.table).key_condition_expression("#pk = :pk");
-        let query = query.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(PARTITION));
+    /// A page of the items whose keys lie in a share.
+    async fn query(&self, share: &Share, keys_only: bool, from: Option<Item>) -> Result<QueryOutput, Trouble> {
+        // Every key of a source begins with its place, and `~` comes after whatever follows there.
+        let last_key = |id: &SourceId| text(format!("{}~", id.place()));
+        let first = share.after.as_ref().map_or(text(" "), last_key);
+        let last = share.through.as_ref().map_or(text("~"), last_key);
+        let condition = "#pk = :pk AND #sk BETWEEN :first AND :last";
+        let query = self.client.query().table_name(&self.table).key_condition_expression(condition);
+        let query = query.expression_attribute_names("#pk", "pk").expression_attribute_names("#sk", "sk");
+        let query = query.expression_attribute_values(":pk", text(PARTITION));
+        let query = query.expression_attribute_values(":first", first).expression_attribute_values(":last", last);
+        let query = query.set_projection_expression(keys_only.then(|| "#sk".to_owned()));
         // Strongly consistent: an older cursor would cost reading again what is stored.
         let sent = query.consistent_read(true).set_exclusive_start_key(from).send().await;
         sent.map_err(|error| {
@@ -99,17 +109,47 @@ impl DynamoDeployment {
 
 impl DeploymentStore for DynamoDeployment {
     async fn load(&self) -> Result<Deployment, Trouble> {
+        self.load_share(&Share::default()).await
+    }
+
+    async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Trouble> {
+        let page = self.query(&Share::default(), false, None).await?;
+        let mut deployment = Deployment::default();
+        page.items().iter().for_each(|item| take(item, &mut deployment));
+        // What does not fit one reply of 1 MB may be few sources with large cursors: only their number decides.
+        if page.last_evaluated_key.is_some() {
+            deployment = match deployment.sources.len() > sources_max {
+                true => return Ok(None),
+                false => self.load().await?,
+            };
+        }
+        Ok(Some(deployment).filter(|deployment| deployment.sources.len() <= sources_max))
+    }
+
+    async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
         let mut deployment = Deployment::default();
         let mut from = None;
         // Bounded by the table: 1 MB a page, and each page starts after the one before.
         loop {
-            let page = self.query(from).await?;
-            for item in page.items() {
-                take(item, &mut deployment);
-            }
+            let page = self.query(share, false, from).await?;
+            page.items().iter().for_each(|item| take(item, &mut deployment));
             from = page.last_evaluated_key;
             if from.is_none() {
                 return Ok(deployment);
+            }
+        }
+    }
+
+    async fn source_ids(&self) -> Result<Vec<SourceId>, Trouble> {
+        let mut ids = Vec::new();
+        let mut from = None;
+        loop {
+            let page = self.query(&Share::default(), true, from).await?;
+            let sources = page.items().iter().filter_map(|item| text_of(item, "sk")?.strip_suffix("/source"));
+            ids.extend(sources.filter_map(|id| id.parse::<SourceId>().ok()));
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(ids);
             }
         }
     }
@@ -120,7 +160,7 @@ impl DeploymentStore for DynamoDeployment {
         expected: Option<Version>,
         cursor: &Cursor,
     ) -> Result<Replaced, Trouble> {
-        let put = self.client.put_item().item("pk", text(PARTITION)).item("sk", text(format!("cursor/{stream}")));
+        let put = self.client.put_item().item("pk", text(PARTITION)).item("sk", text(format!("{}cursor/{}", stream.source.place(), stream.log)));
         let put = put.item("cursor", text(cursor.encode()));
         let replaced = self.replace(put, expected).await;
         // Changed also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads
@@ -131,12 +171,25 @@ impl DeploymentStore for DynamoDeployment {
         })
     }
 
+    async fn load_source(&self, id: &SourceId) -> Result<Option<Result<Source, Trouble>>, Trouble> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let sent = get.key("pk", text(PARTITION)).key("sk", text(format!("{}source", id.place()))).send().await;
+        let output = sent.map_err(|error| {
+            self.attempt(format!("reading source `{id}` of table `{}`", self.table), "dynamodb:GetItem").failed(error)
+        })?;
+        let mut found = Deployment::default();
+        if let Some(item) = output.item {
+            take(&item, &mut found);
+        }
+        Ok(found.sources.remove(id))
+    }
+
     async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
         let json = serde_json::to_string(source).expect("a source holds only text and numbers");
         let put = self.client.put_item().table_name(&self.table);
         let put = put
             .item("pk", text(PARTITION))
-            .item("sk", text(format!("source/{}", source.id)))
+            .item("sk", text(format!("{}source", source.id.place())))
             .item("source", text(json));
         match put.send().await {
             Ok(_) => Ok(()),
@@ -197,22 +250,15 @@ fn number(version: Version) -> AttributeValue {
 
 /// Adds an item to what is loaded. A key of another kind is ignored: other parts and later versions keep other things here.
 fn take(item: &Item, deployment: &mut Deployment) {
-    let Some((kind, rest)) = text_of(item, "sk").and_then(|key| key.split_once('/')) else { return };
-    match (kind, rest.split_once('/')) {
-        ("source", None) => {
-            if let Ok(id) = rest.parse() {
-                deployment.take_source(id, text_of(item, "source").unwrap_or_default());
-            }
-        }
-        ("cursor", Some((source, log))) => {
-            if let (Ok(source), Ok(log)) = (source.parse(), log.parse()) {
-                deployment.take_cursor(
-                    StreamId { source, log },
-                    version_of(item),
-                    text_of(item, "cursor").unwrap_or_default(),
-                );
-            }
-        }
+    let Some((source, kind)) = text_of(item, "sk").and_then(|key| key.split_once('/')) else { return };
+    let Ok(source) = source.parse::<SourceId>() else { return };
+    match (kind, kind.strip_prefix("cursor/").map(str::parse)) {
+        ("source", _) => deployment.take_source(source, text_of(item, "source").unwrap_or_default()),
+        (_, Some(Ok(log))) => deployment.take_cursor(
+            StreamId { source, log },
+            version_of(item),
+            text_of(item, "cursor").unwrap_or_default(),
+        ),
         _ => {}
     }
 }

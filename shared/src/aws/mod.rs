@@ -6,6 +6,7 @@
 
 mod attempt;
 mod dynamodb;
+mod lambda;
 mod s3;
 mod secrets_manager;
 
@@ -16,6 +17,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
 pub use dynamodb::DynamoDeployment;
+pub use lambda::{LambdaInvoker, SHARE};
 pub use s3::S3DayLogs;
 pub use secrets_manager::SecretsManagerCredentials;
 
@@ -56,29 +58,46 @@ impl AwsEdges {
     /// Makes the clients, with bounded time and three attempts whatever `config` says. Calls nobody: a wrong name shows at
     /// the first use of it.
     pub fn connect(config: &SdkConfig, names: Names) -> AwsEdges {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_MAX)
-            .operation_attempt_timeout(ATTEMPT_MAX)
-            .operation_timeout(CALL_MAX)
-            .build();
-        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
-        let bounded = config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build();
+        let bounded = bounded(config);
         // An endpoint of one's own has one host name, so that the bucket must stand in the path.
         let s3 = aws_sdk_s3::config::Builder::from(&bounded).force_path_style(config.endpoint_url().is_some()).build();
-        AwsEdges {
-            day_logs: S3DayLogs::new(aws_sdk_s3::Client::from_conf(s3), names.bucket),
-            deployment: DynamoDeployment::new(aws_sdk_dynamodb::Client::new(&bounded), names.table),
-            credentials: SecretsManagerCredentials::new(
-                aws_sdk_secretsmanager::Client::new(&bounded),
-                names.secret_prefix,
-            ),
-        }
+        let (deployment, credentials) = connect_table_and_secrets(config, names.table, names.secret_prefix);
+        let day_logs = S3DayLogs::new(aws_sdk_s3::Client::from_conf(s3), names.bucket);
+        AwsEdges { day_logs, deployment, credentials }
     }
 
     /// The four ports together.
     pub fn with<S>(self, slack: S) -> Edges<S, S3DayLogs, DynamoDeployment, SecretsManagerCredentials> {
         Edges { slack, day_logs: self.day_logs, deployment: self.deployment, credentials: self.credentials }
     }
+}
+
+/// The ports of whoever collects nothing: the table and the secrets, as [`AwsEdges::connect`] makes them.
+pub fn connect_table_and_secrets(
+    config: &SdkConfig,
+    table: impl Into<String>,
+    secret_prefix: impl Into<String>,
+) -> (DynamoDeployment, SecretsManagerCredentials) {
+    let bounded = bounded(config);
+    (
+        DynamoDeployment::new(aws_sdk_dynamodb::Client::new(&bounded), table),
+        SecretsManagerCredentials::new(aws_sdk_secretsmanager::Client::new(&bounded), secret_prefix),
+    )
+}
+
+/// Who has shares of a large deployment polled: the function of this name.
+pub fn connect_invoker(config: &SdkConfig, function: impl Into<String>) -> LambdaInvoker {
+    LambdaInvoker::new(aws_sdk_lambda::Client::new(&bounded(config)), function)
+}
+
+fn bounded(config: &SdkConfig) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_MAX)
+        .operation_attempt_timeout(ATTEMPT_MAX)
+        .operation_timeout(CALL_MAX)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
+    config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build()
 }
 
 /// The AWS settings of the environment: region, credentials, `AWS_ENDPOINT_URL`.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 pub use call::token_of;
 pub use report::Report;
-pub(crate) use workspaces::Workspaces;
+pub(crate) use workspaces::{LIST_PAGES_MAX, Workspaces, cut_off, workspace_ids};
 
 use crate::batch::Batch;
 use crate::cursor::{Cursor, Gap, GapKind, OVERLAP_SECONDS};
@@ -58,6 +58,16 @@ impl Memory {
             overlap_seconds: OVERLAP_SECONDS,
             workspaces: Workspaces::default(),
         }
+    }
+
+    /// Identities of stored records that it holds.
+    pub(crate) fn seen_count(&self) -> usize {
+        self.day_logs.seen_count()
+    }
+
+    /// Lets go of them.
+    pub(crate) fn forget_seen(&mut self) {
+        self.day_logs.forget_seen();
     }
 }
 

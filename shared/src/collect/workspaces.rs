@@ -6,7 +6,7 @@
 use super::Collector;
 use crate::cursor::{Gap, GapKind};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
-use crate::slack::{Refusal, Request};
+use crate::slack::{Page, Refusal, Request};
 use crate::source::LogType;
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
@@ -17,7 +17,7 @@ const LISTED_SECONDS: i64 = 3600;
 /// A workspace in trouble is tried again this often.
 const RETRY_SECONDS: i64 = 900;
 /// Pages of the list that are read at most: 10,000 workspaces.
-const LIST_PAGES_MAX: u32 = 10;
+pub(crate) const LIST_PAGES_MAX: u32 = 10;
 
 /// The organisation's workspaces, in the order of their ids.
 #[derive(Debug, Default)]
@@ -68,11 +68,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 Refusal::Trouble(trouble) => trouble,
                 Refusal::StalePageCursor | Refusal::NoSuchPage => cut_off("its page cursor was refused"),
             })?;
-            for row in &page.rows {
-                let workspace: Workspace =
-                    serde_json::from_str(row.get()).map_err(|error| cut_off("a workspace has no id").because(error))?;
-                ids.push(workspace.id);
-            }
+            ids.extend(workspace_ids(&page)?);
             page_cursor = page.next;
             if page_cursor.is_none() {
                 ids.sort_unstable();
@@ -110,8 +106,10 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     pub(super) fn next_workspace(&mut self, gap: &mut Gap, sight: &mut Sight) -> bool {
         let Some(last) = gap.walk.workspace().map(str::to_owned) else { return false };
         *sight = Sight::default();
-        // It may be through in spite of a trouble, which then says from when it is missing.
-        if let Some(state) = self.cursor.workspaces.get_mut(&last)
+        // It may be through in spite of a trouble, which then says from when it is missing. Only a live walk reaches up to now: any
+        // other leaves out the time since it was opened.
+        if gap.kind == GapKind::Live
+            && let Some(state) = self.cursor.workspaces.get_mut(&last)
             && state.not_before <= Some(self.now)
             && *state != WorkspaceState::default()
         {
@@ -169,7 +167,18 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     }
 }
 
-fn cut_off(what: &str) -> Trouble {
+/// The ids on a page of `auth.teams.list`.
+///
+/// # Errors
+/// [`Remedy::TryLater`] when a workspace has none.
+pub(crate) fn workspace_ids(page: &Page<'_>) -> Result<Vec<String>, Trouble> {
+    let id =
+        |row: &&serde_json::value::RawValue| serde_json::from_str(row.get()).map(|workspace: Workspace| workspace.id);
+    let ids: Result<Vec<String>, _> = page.rows.iter().map(id).collect();
+    ids.map_err(|error| cut_off("a workspace has no id").because(error))
+}
+
+pub(crate) fn cut_off(what: &str) -> Trouble {
     let message = format!("Slack's list of the organisation's workspaces (`auth.teams.list`) cannot be used: {what}");
     Trouble::slack(Remedy::TryLater, "workspaces_unlisted", message, "nothing to do: the next tick asks again")
 }

@@ -11,15 +11,19 @@
 
 mod callback;
 mod facts;
+mod failure;
 pub mod manifest;
+mod probe;
 mod refusal;
 mod start;
 mod ticket;
 
 use serde::{Deserialize, Serialize};
 
-pub use callback::{Callback, CallbackEdges, callback};
+pub use callback::{Callback, CallbackEdges, Connected, callback};
 pub use facts::{Facts, Probed};
+pub use failure::Failure;
+pub use probe::probe;
 pub use refusal::{Refusal, RefusalKind};
 pub use start::{Started, start};
 pub use ticket::{ConnectionId, SecretHash, Ticket};
@@ -98,14 +102,19 @@ impl Connection {
         now >= self.expires_at
     }
 
-    /// The cookie that binds it to a browser. Each connection has its own, so that two at once do not disturb each other. The prefix
-    /// makes browsers insist on HTTPS, this very host, and the path `/` (RFC 6265bis, 4.1.3.2).
+    /// The name of the cookie that binds it to a browser.
     pub fn cookie_name(&self) -> String {
-        format!("__Host-slacktrail-{}", self.id)
+        cookie_name(&self.id)
     }
 
     /// The text that stores it: JSON.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("a connection holds only text and numbers")
     }
+}
+
+/// The name of the cookie that binds a connection to a browser. Each connection has its own, so that two at once do not disturb each
+/// other. The prefix makes browsers insist on HTTPS, this very host, and the path `/` (RFC 6265bis, 4.1.3.2).
+pub fn cookie_name(connection: &ConnectionId) -> String {
+    format!("__Host-slacktrail-{connection}")
 }

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::slack::error::trouble;
 use crate::source::{LogType, Source, Tenant};
 use crate::trouble::{Remedy, Trouble};
+
+/// Slack's longest code of an installation has 36.
+const CODE_BYTES_MAX: usize = 48;
 
 /// Why a connection came to nothing. Fit for a page and a terminal: it holds no secret.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -46,12 +50,60 @@ pub enum RefusalKind {
     NotOwner,
     /// The app's credentials or redirect URL are not what Slack has.
     WrongApp,
+    /// Somebody else has connected or disconnected the source meanwhile.
+    Superseded,
     /// Slack refused otherwise.
     SlackRefused,
     /// Slack did not answer, or not now.
     SlackUnreachable,
     /// The table, the secrets or the settings failed.
     Ours,
+}
+
+impl RefusalKind {
+    /// All kinds.
+    pub const ALL: [RefusalKind; 17] = [
+        RefusalKind::Malformed,
+        RefusalKind::WithoutState,
+        RefusalKind::Unknown,
+        RefusalKind::Used,
+        RefusalKind::Expired,
+        RefusalKind::WrongBrowser,
+        RefusalKind::Denied,
+        RefusalKind::WrongTenant,
+        RefusalKind::NotOrganisation,
+        RefusalKind::MissingScope,
+        RefusalKind::NotOnPlan,
+        RefusalKind::NotOwner,
+        RefusalKind::WrongApp,
+        RefusalKind::Superseded,
+        RefusalKind::SlackRefused,
+        RefusalKind::SlackUnreachable,
+        RefusalKind::Ours,
+    ];
+
+    /// The word for it in logs, which is also the one that it is stored by.
+    pub fn name(self) -> &'static str {
+        match self {
+            RefusalKind::Malformed => "malformed",
+            RefusalKind::WithoutState => "without_state",
+            RefusalKind::Unknown => "unknown",
+            RefusalKind::Used => "used",
+            RefusalKind::Expired => "expired",
+            RefusalKind::WrongBrowser => "wrong_browser",
+            RefusalKind::Denied => "denied",
+            RefusalKind::WrongTenant => "wrong_tenant",
+            RefusalKind::NotOrganisation => "not_organisation",
+            RefusalKind::MissingScope => "missing_scope",
+            RefusalKind::NotOnPlan => "not_on_plan",
+            RefusalKind::NotOwner => "not_owner",
+            RefusalKind::WrongApp => "wrong_app",
+            RefusalKind::Superseded => "superseded",
+            RefusalKind::SlackRefused => "slack_refused",
+            RefusalKind::SlackUnreachable => "slack_unreachable",
+            RefusalKind::Ours => "ours",
+        }
+    }
 }
 
 impl Refusal {
@@ -92,6 +144,14 @@ impl Refusal {
         )
     }
 
+    pub(super) fn cancelled() -> Refusal {
+        Refusal::new(
+            RefusalKind::Expired,
+            "this connection was cancelled where `slacktrail connect` ran",
+            "run `slacktrail connect` for a new link; nothing was stored",
+        )
+    }
+
     pub(super) fn without_state() -> Refusal {
         Refusal::new(
             RefusalKind::WithoutState,
@@ -108,11 +168,39 @@ impl Refusal {
         )
     }
 
-    pub(super) fn denied(source: &Source) -> Refusal {
+    /// Slack, or whoever made the address, gives an error instead of a code.
+    pub(super) fn sent_back(source: &Source, error: &str) -> Refusal {
+        let id = &source.id;
+        if error == "access_denied" {
+            return Refusal::new(
+                RefusalKind::Denied,
+                "access was declined in Slack",
+                format!("nothing was stored; if that was a mistake, run `slacktrail connect {id}` again"),
+            );
+        }
+        // What has not the form of Slack's codes may be anything, and is not repeated.
+        let is_code = (1..=CODE_BYTES_MAX).contains(&error.len())
+            && error.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
+        let error = if is_code { error } else { "unknown_error" };
+        let trouble = trouble("oauth/v2/authorize", error, None);
+        let kind = match kind_of_call(&trouble) {
+            RefusalKind::SlackUnreachable => RefusalKind::SlackRefused,
+            kind => kind,
+        };
+        let hint = match trouble.remedy {
+            Remedy::TryLater => format!(
+                "nothing was stored; see what Slack's page says, mend that in the app's settings, and run `slacktrail connect {id}` again"
+            ),
+            _ => trouble.hint,
+        };
+        Refusal::new(kind, trouble.message, hint)
+    }
+
+    pub(super) fn without_tenant() -> Refusal {
         Refusal::new(
-            RefusalKind::Denied,
-            "access was declined in Slack",
-            format!("nothing was stored; if that was a mistake, run `slacktrail connect {}` again", source.id),
+            RefusalKind::SlackRefused,
+            "Slack does not say on which workspace or organisation the app was installed",
+            "nothing was stored; run `slacktrail connect` again",
         )
     }
 
@@ -151,26 +239,18 @@ impl Refusal {
 
     pub(super) fn superseded() -> Refusal {
         Refusal::new(
-            RefusalKind::Ours,
-            "somebody has changed the source's app meanwhile",
+            RefusalKind::Superseded,
+            "somebody else has connected or disconnected this source meanwhile",
             "run `slacktrail connect` again, one at a time",
         )
     }
 
     pub(super) fn of_call(trouble: &Trouble) -> Refusal {
-        let kind = match trouble.code.as_str() {
-            "invalid_client_id" | "bad_client_secret" | "bad_redirect_uri" | "oauth_authorization_url_mismatch" => {
-                RefusalKind::WrongApp
-            }
-            "no_scopes" => RefusalKind::MissingScope,
-            _ if trouble.remedy == Remedy::TryLater => RefusalKind::SlackUnreachable,
-            _ => RefusalKind::SlackRefused,
-        };
-        let hint = match kind {
-            RefusalKind::SlackUnreachable => "nothing was stored; run `slacktrail connect` again in a few minutes",
+        let hint = match trouble.remedy {
+            Remedy::TryLater => "nothing was stored; run `slacktrail connect` again in a few minutes",
             _ => &trouble.hint,
         };
-        Refusal::new(kind, trouble.message.clone(), hint)
+        Refusal::new(kind_of_call(trouble), trouble.message.clone(), hint)
     }
 
     pub(super) fn of_probe(log: LogType, trouble: &Trouble) -> Refusal {
@@ -188,8 +268,74 @@ impl Refusal {
     pub fn ours(trouble: &Trouble) -> Refusal {
         Refusal::new(
             RefusalKind::Ours,
-            "slacktrail could not go on",
+            "something failed on slacktrail's side",
             format!("the function's log says why (`{}`); then run `slacktrail connect` again", trouble.code),
         )
+    }
+}
+
+fn kind_of_call(trouble: &Trouble) -> RefusalKind {
+    match trouble.code.as_str() {
+        "invalid_client_id" | "bad_client_secret" | "bad_redirect_uri" | "oauth_authorization_url_mismatch" => {
+            RefusalKind::WrongApp
+        }
+        "no_scopes" => RefusalKind::MissingScope,
+        _ if trouble.remedy == Remedy::TryLater => RefusalKind::SlackUnreachable,
+        _ => RefusalKind::SlackRefused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Plan;
+    use crate::time::Second;
+
+    fn source() -> Source {
+        Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
+    }
+
+    #[test]
+    fn a_kind_is_stored_by_the_word_that_logs_know_it_by() {
+        for kind in RefusalKind::ALL {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
+        }
+    }
+
+    #[test]
+    fn an_error_that_came_by_the_browser_is_repeated_only_if_it_is_a_code() {
+        for (error, kind, code) in [
+            ("access_denied", RefusalKind::Denied, None),
+            (
+                "invalid_team_for_non_distributed_app",
+                RefusalKind::SlackRefused,
+                Some("invalid_team_for_non_distributed_app"),
+            ),
+            ("bad_redirect_uri", RefusalKind::WrongApp, Some("bad_redirect_uri")),
+            ("", RefusalKind::SlackRefused, Some("unknown_error")),
+            ("Access_denied", RefusalKind::SlackRefused, Some("unknown_error")),
+            ("<b>", RefusalKind::SlackRefused, Some("unknown_error")),
+            ("xoxp-1-2", RefusalKind::SlackRefused, Some("unknown_error")),
+            (&"ab".repeat(32), RefusalKind::SlackRefused, Some("unknown_error")),
+        ] {
+            let refusal = Refusal::sent_back(&source(), error);
+            assert_eq!(refusal.kind, kind, "{error}");
+            assert!(code.is_none_or(|code| refusal.message.contains(&format!("`{code}`"))), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_exchange_says_whose_it_is() {
+        for (code, kind) in [
+            ("bad_client_secret", RefusalKind::WrongApp),
+            ("no_scopes", RefusalKind::MissingScope),
+            ("invalid_code", RefusalKind::SlackRefused),
+            ("ratelimited", RefusalKind::SlackUnreachable),
+            ("never_heard_of", RefusalKind::SlackUnreachable),
+        ] {
+            let refusal = Refusal::of_call(&trouble("oauth.v2.access", code, None));
+            assert_eq!(refusal.kind, kind, "{code}");
+            assert!(!refusal.hint.contains("next tick"), "nobody tries again by itself: {}", refusal.hint);
+        }
     }
 }

@@ -91,12 +91,13 @@ pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Ins
     let tenant = if organisation { exchanged.enterprise } else { exchanged.team };
     let user = exchanged.authed_user;
     let scopes = user.as_ref().and_then(|user| user.tokens.scope.as_deref()).unwrap_or_default();
+    let plain = |text: &str| text.chars().filter(char::is_ascii_graphic).take(80).collect::<String>();
     Ok(Installation {
         tenant,
         organisation,
-        scopes: scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+        scopes: scopes.split(',').map(plain).filter(|scope| !scope.is_empty()).collect(),
         grant: user.as_ref().and_then(|user| user.tokens.grant(now)),
-        user: user.and_then(|user| user.id).unwrap_or_default(),
+        user: user.and_then(|user| user.id).map(|id| plain(&id)).unwrap_or_default(),
     })
 }
 
@@ -162,6 +163,21 @@ mod tests {
     fn an_installation_without_user_scopes_grants_nothing() {
         let installed = installed(r#"{"ok":true,"authed_user":{"id":"U1"},"team":{"id":"T1","name":"One"}}"#);
         assert!(installed.grant.is_none() && installed.scopes.is_empty());
+    }
+
+    #[test]
+    fn a_reply_of_another_shape_is_told_without_its_values() {
+        for body in [
+            r#"{"ok":true,"authed_user":"xoxp-1-secret"}"#,
+            r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1-secret","expires_in":"xoxe-1-secret"}}"#,
+            r#"{"ok":true,"team":"xoxp-1-secret"}"#,
+            r#"{"ok":true,"is_enterprise_install":"xoxp-1-secret"}"#,
+            r#"{"ok":true,"authed_user":{"access_token":"xoxp-1-secret""#,
+        ] {
+            let trouble = installation(&reply(body), &Request::exchange("c", "r"), NOW).unwrap_err();
+            assert_eq!(trouble.code, "unreadable_reply", "{body}");
+            assert!(!format!("{trouble:?} {trouble}").contains("secret"), "{trouble:?}");
+        }
     }
 
     #[test]

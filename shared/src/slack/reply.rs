@@ -109,8 +109,11 @@ impl Reply {
     /// As [`Reply::page`].
     pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Trouble> {
         match self.envelope(request, now) {
-            Ok(_) => serde_json::from_slice(&self.body)
-                .map_err(|error| self.unreadable(request, "a field has another type").because(error)),
+            // The parser's error repeats the value that it stumbles over, which may be a token.
+            Ok(_) => serde_json::from_slice(&self.body).map_err(|error| {
+                let place = format!("a field has another type at line {}, column {}", error.line(), error.column());
+                self.unreadable(request, &place)
+            }),
             Err(Refusal::Trouble(trouble)) => Err(trouble),
             Err(_) => Err(self.unreadable(request, "it speaks of pages")),
         }

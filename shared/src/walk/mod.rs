@@ -14,7 +14,7 @@ pub use access::{AccessWalk, Column, FLOOR_SECONDS};
 pub use audit::AuditWalk;
 pub use integration::{IntegrationWalk, WorkspaceState};
 
-use crate::cursor::{Cursor, Gap};
+use crate::cursor::{Cursor, Gap, GapKind};
 use crate::record::{Record, RowId};
 use crate::slack::{Page, Request};
 use crate::source::LogType;
@@ -116,7 +116,14 @@ impl Gap {
                 self.latest = step.1.unwrap_or(self.latest);
                 step.0
             }
-            Walk::Access(walk) => walk.take_page(self.oldest, cursor, &mut sight.access, page, now),
+            Walk::Access(walk) => {
+                let mut step = walk.take_page(self.oldest, cursor, &mut sight.access, page, now);
+                if self.kind == GapKind::Backfill {
+                    // It comes by all that was first seen since, which nobody has asked for.
+                    step.wanted.retain(|(_, record)| record.time.is_none_or(|time| time <= self.latest));
+                }
+                step
+            }
             Walk::Integration(walk) => {
                 walk.take_page(walk.reach(self.oldest)..=self.latest, &mut sight.integration, page, workspace)
             }

@@ -1,13 +1,15 @@
 //! The simulated ports.
 
 use jiff::Timestamp;
+use slacktrail_shared::connection::{Connection, ConnectionId};
 use slacktrail_shared::credentials::Credentials;
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, Listed, ObjectKey};
 use slacktrail_shared::ports::{
-    Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion, Slack,
-    StoredCredentials, StoredObject, Version,
+    Caller, ConnectionStore, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Invoker,
+    Replaced, SecretVersion, Slack, StoredCredentials, StoredObject, Version,
 };
+use slacktrail_shared::share::Share;
 use slacktrail_shared::slack::{Family, Reply, Request};
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_shared::time::parse_http_date;
@@ -186,13 +188,17 @@ impl State {
 
 impl DeploymentStore for SimulatedEdges {
     async fn load(&self) -> Result<Deployment, Trouble> {
+        self.load_share(&Share::default()).await
+    }
+
+    async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
         self.operate("load".to_owned(), |state| {
             let mut deployment = Deployment::default();
-            for (id, source) in &state.sources {
+            for (id, source) in state.sources.iter().filter(|(id, _)| share.has(id)) {
                 let json = serde_json::to_string(source).expect("a source holds only text and numbers");
                 deployment.take_source(id.clone(), state.garbled_sources.get(id).unwrap_or(&json));
             }
-            for (stream, stored) in &state.cursors {
+            for (stream, stored) in state.cursors.iter().filter(|(stream, _)| share.has(&stream.source)) {
                 deployment.take_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
             }
             deployment
@@ -221,6 +227,40 @@ impl DeploymentStore for SimulatedEdges {
             drop(state.sources.insert(source.id.clone(), source.clone()))
         })
         .await
+    }
+}
+
+impl ConnectionStore for SimulatedEdges {
+    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
+        self.operate(format!("load connection {id}"), |state| {
+            let (version, text) = state.connections.get(id)?;
+            Some((Version(*version), serde_json::from_str(text).expect("it was written as a connection")))
+        })
+        .await
+    }
+
+    async fn replace_connection(
+        &self,
+        expected: Option<Version>,
+        connection: &Connection,
+    ) -> Result<Replaced, Trouble> {
+        let text = connection.encode();
+        self.operate(format!("replace connection {text}"), |state| {
+            let present = state.connections.get(&connection.id).map(|(version, _)| Version(*version));
+            if present != expected {
+                return Replaced::Changed;
+            }
+            let next = present.map_or(1, |version| version.0 + 1);
+            state.connections.insert(connection.id.clone(), (next, text.clone()));
+            Replaced::Yes(Version(next))
+        })
+        .await
+    }
+}
+
+impl Invoker for SimulatedEdges {
+    async fn invoke(&self, share: &Share) -> Result<(), Trouble> {
+        self.operate(format!("invoke {share:?}"), |state| state.invoked.push(share.clone())).await
     }
 }
 

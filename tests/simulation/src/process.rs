@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::share::Share;
 use slacktrail_shared::tick::{Bounds, Poller, Summary, TickLimits};
 use slacktrail_shared::trouble::Trouble;
 
@@ -86,6 +88,18 @@ impl Process {
             poller.tick(now, &limits).await
         };
         Tick { id: self.id.clone(), stage: self.stage.clone(), future: Box::pin(future) }
+    }
+
+    /// Runs a tick of a share to its end.
+    pub fn tick_share(&self, share: &Share) -> End {
+        let (poller, share) = (self.poller.clone(), share.clone());
+        let now = self.stage.now();
+        let future = async move {
+            let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
+            let deployment = poller.edges().deployment.load_share(&share).await?;
+            poller.tick_of(deployment, now, &limits).await
+        };
+        Tick { id: self.id.clone(), stage: self.stage.clone(), future: Box::pin(future) }.run()
     }
 
     /// Runs a tick to its end.

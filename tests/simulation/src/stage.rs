@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
+use slacktrail_shared::connection::ConnectionId;
+use slacktrail_shared::share::Share;
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_simulator::World;
 
@@ -33,8 +35,12 @@ pub struct State {
     pub sources: BTreeMap<SourceId, Source>,
     /// Texts that stand where a source should, and are none.
     pub garbled_sources: BTreeMap<SourceId, String>,
+    /// Connections under way: how often each was replaced, and its text.
+    pub connections: BTreeMap<ConnectionId, (u64, String)>,
     /// The secrets: how often each was replaced, and its text; none once deleted.
     pub credentials: BTreeMap<SourceId, (u64, Option<String>)>,
+    /// The shares that invocations were asked to poll.
+    pub invoked: Vec<Share>,
     /// Keys in the bucket that nobody here has written.
     pub foreign: Vec<String>,
     /// The fault in store, if any.
@@ -117,7 +123,9 @@ impl Stage {
             cursors: BTreeMap::new(),
             sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),
             garbled_sources: BTreeMap::new(),
+            connections: BTreeMap::new(),
             credentials: BTreeMap::new(),
+            invoked: Vec::new(),
             foreign: Vec::new(),
             fault: None,
             struck: false,

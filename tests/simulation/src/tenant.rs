@@ -1,6 +1,7 @@
 //! A tenancy: a source of the simulated Slack and one process that collects it, told what to do step by step.
 
 use jiff::{SignedDuration, Timestamp};
+use slacktrail_shared::cursor::{Backfill, Cursor, GapKind};
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Bounds, Shared, StreamSummary};
 use slacktrail_shared::time::Second;
@@ -9,7 +10,7 @@ use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process};
-use super::stage::Stage;
+use super::stage::{Stage, StoredCursor};
 
 /// A source and a process that collects it.
 #[derive(Debug)]
@@ -55,6 +56,11 @@ impl Tenancy {
     /// Keeps only so many identities in memory.
     pub fn seen_max(&mut self, count: usize) {
         self.bounds.seen = Shared { each: count, all: count };
+    }
+
+    /// The world that it lives in.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
     }
 
     /// The time, by Slack's clock.
@@ -165,6 +171,31 @@ impl Tenancy {
             let now = Second::of(state.now);
             state.sources.values_mut().for_each(|source| source.connected_at = now);
         });
+    }
+
+    /// Somebody asks for a backfill of the time between two ages, in seconds before now, as the command does.
+    ///
+    /// # Panics
+    /// When the stream has no cursor yet.
+    pub fn backfill(&mut self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Backfill {
+        self.stage.with(|state| {
+            let now = Second::of(state.now);
+            let cursors = state.cursors.iter_mut().find(|(stream, _)| stream.log == log);
+            let (_, stored) = cursors.expect("the stream was collected before");
+            let mut cursor = Cursor::decode(&stored.text).expect("a cursor");
+            let asked = cursor.backfill(log, now.plus(-oldest_ago), now.plus(-latest_ago), now);
+            *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
+            asked
+        })
+    }
+
+    /// The kinds of what a log's stream has still to collect.
+    pub fn gaps(&self, log: LogType) -> Vec<GapKind> {
+        self.stage.with(|state| {
+            let stored = state.cursors.iter().find(|(stream, _)| stream.log == log).map(|(_, stored)| &stored.text);
+            let cursor = stored.map(|text| Cursor::decode(text).expect("a cursor"));
+            cursor.iter().flat_map(|cursor| &cursor.gaps).map(|gap| gap.kind).collect()
+        })
     }
 
     /// The table forgets its cursors.

@@ -73,6 +73,11 @@ impl Slacktrail {
         self.end(child).await
     }
 
+    /// All of its environment.
+    pub(crate) fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().envs(self.environment.iter().cloned()).kill_on_drop(true);
@@ -113,7 +118,7 @@ fn code(status: ExitStatus) -> i32 {
 }
 
 /// The command as it was built beside this test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap(); // <target>/debug/deps/<test>
     let folder = test.ancestors().nth(2).unwrap();
     let binary = folder.join("slacktrail").with_extension(std::env::consts::EXE_EXTENSION);

@@ -4,12 +4,29 @@ use crate::binary::Slacktrail;
 use crate::slack::{ORGANISATION, Slack};
 
 #[tokio::test]
-async fn without_token_stdin_it_says_that_this_is_the_way() {
-    let ran = Slacktrail::alone().run(&["connect", "acme", "--name", "Acme", "--plan", "enterprise"]).await.exits(1);
+async fn without_a_public_url_a_token_is_the_way() {
+    let slacktrail = Slacktrail::alone().with("AWS_REGION", "us-east-1");
+    let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams");
+    let ran = slacktrail.run(&["connect", "acme", "--name", "Acme", "--plan", "enterprise"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: connecting needs the token of a Slack app
-    hint: in this version the way is `--token-stdin`: slacktrail connect acme ... --token-stdin < token.txt
+    error: the deployment's public URL is not known: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_URL` is set
+    hint: deploy the stack as it is now; or connect with a user token that you have, which needs no URL: `--token-stdin`
     ");
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_apps_credentials_is_refused_and_not_repeated() {
+    for (arguments, stdin, expected) in [
+        (&["--client-id", "hush-hush"][..], "", "this is no client id"),
+        (&["--client-id", "1.2", "--client-secret-stdin"], "hush hush", "standard input holds no client secret"),
+        (&["--client-id", "1.2", "--client-secret-stdin"], "", "standard input holds no client secret"),
+    ] {
+        let arguments = [&["connect", "acme"], arguments].concat();
+        let ran = Slacktrail::alone().run_with(&arguments, stdin).await.exits(1);
+        assert!(ran.stderr.contains(expected) && !ran.stderr.contains("hush"), "{}", ran.stderr);
+    }
+    let token = ["connect", "acme", "--token-stdin", "--client-id", "1.2"];
+    assert!(Slacktrail::alone().run(&token).await.exits(2).stderr.contains("cannot be used with"));
 }
 
 #[tokio::test]

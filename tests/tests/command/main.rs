@@ -5,8 +5,14 @@ mod archive;
 mod aws;
 mod binary;
 mod connect;
+mod daily;
 mod demo;
+mod journey;
 mod pull;
 mod refusals;
 mod slack;
 mod status;
+#[cfg(target_os = "linux")] // whose terminals it knows
+mod terminal;
+mod verify;
+mod wizard;

@@ -56,6 +56,10 @@ impl Slack {
         self.server.api_url()
     }
 
+    pub(crate) fn authorize_url(&self) -> String {
+        self.server.authorize_url()
+    }
+
     pub(crate) fn audit_url(&self) -> String {
         self.server.audit_url()
     }

@@ -2,10 +2,16 @@
 
 use std::fs;
 
+use std::process::Command;
+
+use jiff::Timestamp;
+use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
 use slacktrail_shared::directory::DirectoryDeployment;
+use slacktrail_shared::health::{Health, State};
 use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::source::{Plan, Source};
+use slacktrail_shared::source::{LogType, Plan, Source, StreamId};
 use slacktrail_shared::time::Second;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANISATION, Slack};
@@ -24,11 +30,11 @@ async fn json_has_the_keys_of_the_contract() {
     for entry in entries {
         let keys: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
         let mut contract =
-            ["source", "log", "state", "code", "remedy", "last_success", "last_record", "lag_seconds", "gaps"];
+            ["source", "log", "state", "code", "remedy", "since", "last_success", "last_record", "lag_seconds", "gaps"];
         contract.sort_unstable();
         assert_eq!(keys, contract);
         assert_eq!((entry["source"].as_str(), entry["state"].as_str()), (Some("slack"), Some("ok")));
-        for time in ["last_success", "last_record"] {
+        for time in ["since", "last_success", "last_record"] {
             let time = entry[time].as_str().unwrap();
             assert!(time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
         }
@@ -41,6 +47,7 @@ async fn the_table_is_followed_by_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let source = Source {
         organisation: true,
+        connected_at: Second::of(Timestamp::now()).plus(-5_430),
         ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018)
     };
     DirectoryDeployment::new(directory.path()).save_source(&source).await.unwrap();
@@ -51,19 +58,26 @@ async fn the_table_is_followed_by_what_to_do() {
 
     let ran = Slacktrail::alone().run(&["status", "--to", directory.path().to_str().unwrap()]).await.exits(0);
     insta::assert_snapshot!(ran.stdout, @r"
-    source  log          state    last success  last record  lag  gaps
-    acme    audit        failing  -             -              -  0
-    acme    access       waiting  -             -              -  0
-    acme    integration  waiting  -             -              -  0
-    beta    -            failing  -             -              -  0
+    source  log          state    for         last record  lag  to collect
+    acme    audit        failing  -           -              -  -
+    acme    access       waiting  1 h 30 min  -              -  -
+    acme    integration  waiting  1 h 30 min  -              -  -
+    beta    -            failing  -           -              -  -
 
-    acme/audit (newer_cursor): the stored cursor has format 99, and this slacktrail reads formats up to 1; deploy the newer slacktrail that wrote it
+    acme/audit: failing (newer_cursor)
+      the stored cursor has format 99, and this slacktrail reads formats up to 1;
+      deploy the newer slacktrail that wrote it
 
-    acme/access: waits for its first tick: run `slacktrail pull`
+    acme/access: waiting
+      waits for its first tick: run `slacktrail pull`
 
-    acme/integration: waits for its first tick: run `slacktrail pull`
+    acme/integration: waiting
+      waits for its first tick: run `slacktrail pull`
 
-    beta (unreadable_source): reading source `beta`: what is stored is not a source that this slacktrail knows; connect it again (`slacktrail connect beta`): its cursors stay; or deploy the newer slacktrail that wrote it
+    beta: failing (unreadable_source)
+      reading source `beta`: what is stored is not a source that this slacktrail
+      knows; connect it again (`slacktrail connect beta`): its cursors stay; or
+      deploy the newer slacktrail that wrote it
     ");
 }
 
@@ -74,4 +88,129 @@ async fn a_directory_that_nothing_was_pulled_into_is_an_error() {
     error: nothing was ever pulled into `no-such-directory`
     hint: give the directory that `slacktrail pull --to` was given
     ");
+}
+
+/// A directory with streams in several states. Times lie half a unit beyond what is told, so that a slow run tells the same.
+async fn of_many_states() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let deployment = DirectoryDeployment::new(directory.path());
+    let now = Second::of(Timestamp::now());
+    let ago = |seconds: i64| now.plus(-seconds);
+    let source = |id: &str| Source::new(id.parse().unwrap(), id, Plan::Enterprise, ago(7 * 86_400));
+    let well = |log| {
+        let health = Health {
+            since: Some(ago(3 * 86_400 + 4 * 3_600 + 1_800)),
+            last_success: Some(ago(150)),
+            last_record: Some(ago(150)),
+            ..Health::default()
+        };
+        let mut cursor = Cursor::first(&source("acme"), log, ago(3_630));
+        (cursor.health, cursor.gaps) = (health, Vec::new());
+        cursor
+    };
+    let told = |mut cursor: Cursor, state, code: Option<&str>, remedy: Option<&str>| {
+        (cursor.health.state, cursor.health.code) = (state, code.map(str::to_owned));
+        cursor.health.remedy = remedy.map(str::to_owned);
+        cursor
+    };
+    let mut behind = told(well(LogType::Audit), State::CatchingUp, None, None);
+    let walk = Cursor::first(&source("acme"), LogType::Audit, now).gaps[0].walk.clone();
+    behind.gaps.push(Gap { kind: GapKind::Backlog, oldest: ago(200_000), latest: ago(100_000), walk });
+    let silence =
+        "Slack answers, and has shown no record since 2026-11-20T08:00:00Z; see in Slack whether people are at work";
+    let refused = "Slack answered `team.integrationLogs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed";
+    let cursors = [
+        ("acme", LogType::Audit, behind),
+        ("acme", LogType::Access, told(well(LogType::Access), State::Silent, Some("silence"), Some(silence))),
+        (
+            "acme",
+            LogType::Integration,
+            told(well(LogType::Integration), State::Reauthorize, Some("token_revoked"), Some(refused)),
+        ),
+        ("beta", LogType::Audit, well(LogType::Audit)),
+    ];
+    for (id, log, cursor) in cursors {
+        let stream = StreamId { source: id.parse().unwrap(), log };
+        deployment.replace_cursor(&stream, None, &cursor).await.unwrap();
+    }
+    let logs = vec![LogType::Audit];
+    deployment.save_source(&source("acme")).await.unwrap();
+    deployment.save_source(&Source { logs: logs.clone(), ..source("beta") }).await.unwrap();
+    deployment.save_source(&Source { logs: logs.clone(), paused: true, ..source("gamma") }).await.unwrap();
+    deployment.save_source(&Source { logs, disconnected: true, ..source("old") }).await.unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn the_table_reads_in_80_columns_and_without_colour() {
+    let directory = of_many_states().await;
+    let ran = Slacktrail::alone().run(&["status", "--to", directory.path().to_str().unwrap()]).await.exits(0);
+    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+    insta::assert_snapshot!(ran.stdout, @r"
+    source  log          state        for      last record  lag  to collect
+    acme    audit        catching up  3 d 4 h  2 min ago    1 h  1 d 3 h
+    acme    access       silent       3 d 4 h  2 min ago    1 h  -
+    acme    integration  reauthorize  3 d 4 h  2 min ago    1 h  -
+    beta    audit        ok           3 d 4 h  2 min ago    1 h  -
+    gamma   audit        paused       -        -              -  -
+
+    acme/access: silent, last success 2 min ago
+      Slack answers, and has shown no record since 2026-11-20T08:00:00Z; see in
+      Slack whether people are at work
+
+    acme/integration: reauthorize (token_revoked), last success 2 min ago
+      Slack answered `team.integrationLogs` with the error `token_revoked`; set
+      `SLACK_TOKEN` to a new token: the token was revoked or the app removed
+
+    1 source is disconnected; `slacktrail sources` lists it
+    ");
+}
+
+#[tokio::test]
+async fn with_check_the_exit_code_tells_whether_a_person_is_needed() {
+    let directory = of_many_states().await;
+    let to = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::alone();
+    slacktrail.run(&["status", "--check", "--json", "--to", to]).await.exits(1);
+    let cursors = directory.path().join(".slacktrail/cursors");
+    for log in ["access", "integration"] {
+        fs::remove_file(cursors.join(format!("acme.{log}.json"))).unwrap();
+    }
+    slacktrail.run(&["status", "--check", "--to", to]).await.exits(0);
+    slacktrail.run(&["status", "--check", "--watch", "--to", to]).await.exits(2);
+}
+
+#[tokio::test]
+async fn watched_in_a_pipe_each_change_is_one_line_of_json_until_ctrl_c() {
+    let directory = of_many_states().await;
+    let slacktrail = Slacktrail::alone();
+    let mut child = slacktrail.start(&["status", "--watch", "--json", "--to", directory.path().to_str().unwrap()]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next =
+        async || -> serde_json::Value { serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap() };
+    let state = |entries: &serde_json::Value, source: &str| {
+        let of_source = entries.as_array().unwrap().iter().find(|entry| entry["source"] == source);
+        of_source.map(|entry| entry["state"].as_str().unwrap().to_owned())
+    };
+    let first = next().await;
+    assert_eq!((state(&first, "beta").as_deref(), state(&first, "gamma").as_deref()), (Some("ok"), Some("paused")));
+
+    let deployment = DirectoryDeployment::new(directory.path());
+    let beta = deployment.load().await.unwrap().sources.remove(&"beta".parse().unwrap()).unwrap().unwrap();
+    deployment.save_source(&Source { paused: true, ..beta }).await.unwrap();
+    let second = next().await;
+    assert_eq!(state(&second, "beta").as_deref(), Some("paused"));
+
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    slacktrail.end(child).await.exits(0);
+}
+
+#[tokio::test]
+async fn watching_ends_when_nobody_reads_any_more() {
+    let directory = of_many_states().await;
+    let slacktrail = Slacktrail::alone();
+    let mut child = slacktrail.start(&["status", "--watch", "--to", directory.path().to_str().unwrap()]);
+    drop(child.stdout.take());
+    slacktrail.end(child).await.exits(0);
 }

@@ -1,0 +1,109 @@
+//! The time that a backfill is to collect: whole UTC days, as they are typed.
+
+use std::str::FromStr;
+
+use slacktrail_shared::time::{Day, Second};
+
+use crate::failure::Failure;
+
+/// A UTC day, typed as `2024-01-31`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct TypedDay(Day);
+
+impl FromStr for TypedDay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<TypedDay, String> {
+        let day = if text.contains('/') { None } else { text.replace('-', "/").parse().ok() };
+        day.map(TypedDay).ok_or_else(|| "use a day such as `2024-01-31`".to_owned())
+    }
+}
+
+impl TypedDay {
+    /// The day that a second lies in.
+    pub(crate) fn of(second: Second) -> TypedDay {
+        TypedDay(second.day())
+    }
+}
+
+/// The time to collect, both ends inclusive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Range {
+    /// Its first second.
+    pub(crate) oldest: Second,
+    /// Its last second.
+    pub(crate) latest: Second,
+}
+
+impl Range {
+    /// From the beginning of one day up to the beginning of another, as far as Slack can have it: since March 2018, up to now.
+    ///
+    /// # Errors
+    /// When nothing is left of it.
+    pub(crate) fn resolve(from: TypedDay, to: TypedDay, now: Second) -> Result<Range, Failure> {
+        let (oldest, latest) = (from.0.start(), to.0.start().plus(-1));
+        if latest < oldest {
+            return Err(Failure::new("`--to` is not later than `--from`, so that there is no day between them")
+                .hint("`--to` is the day after the last one: `--from 2024-01-01 --to 2024-02-01` is January"));
+        }
+        if oldest > now {
+            return Err(
+                Failure::new(format!("`--from` lies in the future: {oldest}")).hint("give a day up to today (UTC)")
+            );
+        }
+        if latest < Second::MARCH_2018 {
+            return Err(Failure::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
+                .hint("give days from 2018-03-01 on"));
+        }
+        Ok(Range { oldest: oldest.max(Second::MARCH_2018), latest: latest.min(now) })
+    }
+
+    /// Its seconds.
+    pub(crate) fn seconds(self) -> i64 {
+        self.latest.since(self.oldest) + 1
+    }
+}
+
+impl std::fmt::Display for Range {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "from {} to {}", self.oldest, self.latest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(from: &str, to: &str) -> Result<String, String> {
+        let now = Second::of("2026-11-22T17:00:05Z".parse().unwrap());
+        let range = Range::resolve(from.parse().unwrap(), to.parse().unwrap(), now);
+        range.map(|range| range.to_string()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn the_first_day_is_in_the_range_and_the_last_one_is_not() {
+        for (from, to, expected) in [
+            ("2024-01-01", "2024-02-01", "from 2024-01-01T00:00:00Z to 2024-01-31T23:59:59Z"),
+            ("2024-02-28", "2024-03-01", "from 2024-02-28T00:00:00Z to 2024-02-29T23:59:59Z"),
+            ("2010-01-01", "2018-03-02", "from 2018-03-01T00:00:00Z to 2018-03-01T23:59:59Z"),
+            ("2026-11-22", "2030-01-01", "from 2026-11-22T00:00:00Z to 2026-11-22T17:00:05Z"),
+        ] {
+            assert_eq!(resolve(from, to).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_range_of_nothing_is_refused() {
+        assert!(resolve("2024-01-01", "2024-01-01").unwrap_err().contains("not later"));
+        assert!(resolve("2024-02-01", "2024-01-01").unwrap_err().contains("not later"));
+        assert!(resolve("2026-11-23", "2026-11-24").unwrap_err().contains("in the future: 2026-11-23T00:00:00Z"));
+        assert!(resolve("2017-01-01", "2018-03-01").unwrap_err().contains("before 2018-03-01"));
+    }
+
+    #[test]
+    fn a_day_is_typed_in_one_way() {
+        for wrong in ["", "yesterday", "7d", "2024-1-1", "2024/01/01", "2024-02-30", "01.02.2024"] {
+            assert!(wrong.parse::<TypedDay>().unwrap_err().contains("`2024-01-31`"), "{wrong}");
+        }
+    }
+}

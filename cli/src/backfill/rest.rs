@@ -1,0 +1,145 @@
+//! What is left of a backfill, as the cursor tells it, and how long it will take.
+
+use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
+use slacktrail_shared::walk::Walk;
+
+use super::range::Range;
+use crate::span;
+
+/// What is left of a range.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Rest {
+    /// So many seconds of it. Audit logs are walked by time.
+    Seconds(i64),
+    /// Nobody can say: the walks of the other logs go by activity or by page numbers. How far it is, in words.
+    Unknown(String),
+    /// Nothing.
+    Nothing,
+}
+
+impl Rest {
+    /// What is left of `range`, whoever asked for it: a backlog in it is not collected either.
+    pub(super) fn of(cursor: &Cursor, range: Range) -> Rest {
+        let open = cursor.gaps.iter().filter(|gap| matches!(gap.kind, GapKind::Backfill | GapKind::Backlog));
+        let open: Vec<&Gap> = open.filter(|gap| gap.oldest <= range.latest && gap.latest >= range.oldest).collect();
+        let seconds = open.iter().map(|gap| overlap(gap, range)).max();
+        match open.iter().find_map(|gap| position(&gap.walk)) {
+            _ if open.is_empty() => Rest::Nothing,
+            Some(position) => Rest::Unknown(position),
+            None => Rest::Seconds(seconds.unwrap_or(0)),
+        }
+    }
+}
+
+fn overlap(gap: &Gap, range: Range) -> i64 {
+    gap.latest.min(range.latest).since(gap.oldest.max(range.oldest)) + 1
+}
+
+/// Where a walk is that does not go by time.
+fn position(walk: &Walk) -> Option<String> {
+    match walk {
+        Walk::Audit(_) => None,
+        Walk::Access(walk) => Some(format!("{} pages read", span::count(u64::from(walk.pages)))),
+        Walk::Integration(walk) => Some(match &walk.workspace {
+            Some(workspace) => format!("page {} of workspace {workspace}", walk.page),
+            None => format!("page {}", walk.page),
+        }),
+    }
+}
+
+/// The pace so far, and what it promises.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Seconds of the range that were left at the first look.
+    first: i64,
+}
+
+impl Pace {
+    /// From a first look on.
+    pub(super) fn from(left: i64) -> Pace {
+        Pace { first: left }
+    }
+
+    /// Seconds until nothing is left, after `elapsed` seconds. `None` while nothing has been collected.
+    pub(super) fn estimate(self, left: i64, elapsed: i64) -> Option<i64> {
+        let collected = self.first - left;
+        (collected > 0 && elapsed > 0).then(|| left.saturating_mul(elapsed) / collected)
+    }
+}
+
+/// How far it is: `12 d 4 h left, about 5 min`.
+pub(super) fn words(left: i64, estimate: Option<i64>) -> String {
+    match estimate {
+        Some(seconds) => format!("{} left to collect, about {}", span::words(left), span::words(seconds)),
+        None => format!("{} left to collect", span::words(left)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_shared::source::{LogType, Plan, Source};
+    use slacktrail_shared::time::Second;
+
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn second(day: i64) -> Second {
+        Second::MARCH_2018.plus(day * DAY)
+    }
+
+    fn range(from: i64, to: i64) -> Range {
+        Range { oldest: second(from), latest: second(to).plus(-1) }
+    }
+
+    /// A cursor at day 1000 that collects from day 990 on, with a backfill of these days.
+    fn cursor(log: LogType, from: i64, to: i64) -> Cursor {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(990));
+        let mut cursor = Cursor::first(&source, log, second(1_000));
+        cursor.gaps.clear();
+        cursor.backfill(log, second(from), second(to).plus(-1), second(1_000));
+        cursor
+    }
+
+    #[test]
+    fn what_is_left_shrinks_with_the_gap_and_ends_with_it() {
+        let mut cursor = cursor(LogType::Audit, 10, 20);
+        assert_eq!(Rest::of(&cursor, range(10, 20)), Rest::Seconds(10 * DAY));
+        cursor.gaps[0].latest = second(12).plus(-1);
+        assert_eq!(Rest::of(&cursor, range(10, 20)), Rest::Seconds(2 * DAY));
+        assert_eq!(Rest::of(&cursor, range(11, 20)), Rest::Seconds(DAY));
+        assert_eq!(Rest::of(&cursor, range(12, 20)), Rest::Nothing);
+        cursor.gaps.clear();
+        assert_eq!(Rest::of(&cursor, range(10, 20)), Rest::Nothing);
+    }
+
+    #[test]
+    fn a_backlog_in_the_range_is_left_too_and_what_is_only_read_again_is_not() {
+        for (kind, expected) in [
+            (GapKind::Backlog, Rest::Seconds(10 * DAY)),
+            (GapKind::Reread, Rest::Nothing),
+            (GapKind::Live, Rest::Nothing),
+        ] {
+            let mut cursor = cursor(LogType::Audit, 10, 20);
+            cursor.gaps[0].kind = kind;
+            assert_eq!(Rest::of(&cursor, range(10, 20)), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn of_the_other_logs_only_the_place_is_known() {
+        for (log, place) in [(LogType::Access, "0 pages read"), (LogType::Integration, "page 0")] {
+            assert_eq!(Rest::of(&cursor(log, 10, 20), range(10, 20)), Rest::Unknown(place.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_estimate_goes_by_the_pace_so_far() {
+        let pace = Pace::from(100 * DAY);
+        assert_eq!(pace.estimate(100 * DAY, 60), None);
+        assert_eq!(pace.estimate(75 * DAY, 60), Some(180));
+        assert_eq!(pace.estimate(0, 60), Some(0));
+        assert_eq!(words(75 * DAY, Some(180)), "75 d left to collect, about 3 min");
+        assert_eq!(words(75 * DAY, None), "75 d left to collect");
+    }
+}

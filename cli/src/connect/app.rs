@@ -1,0 +1,202 @@
+//! The credentials of the source's Slack app: given by flags and the environment, stored before, or asked for. They are checked with
+//! Slack before anything is stored.
+
+use slacktrail_shared::credentials::{App, Credentials, update};
+use slacktrail_shared::ports::{Caller, CredentialStore, Slack};
+use slacktrail_shared::secret::ClientSecret;
+use slacktrail_shared::slack::Request;
+use slacktrail_shared::source::Source;
+use slacktrail_shared::time::Second;
+use slacktrail_shared::trouble::Trouble;
+
+use super::{Arguments, standard_input};
+use crate::environment;
+use crate::failure::Failure;
+use crate::prompt;
+
+/// What is given of an app's credentials.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Given {
+    client_id: Option<String>,
+    client_secret: Option<ClientSecret>,
+}
+
+/// What is known of an app's credentials before anybody is asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Known {
+    /// All of them, by flags and the environment.
+    Given(App),
+    /// All of them, from the source's secret.
+    Stored(App),
+    /// Not all.
+    Partly(Given),
+}
+
+impl Given {
+    /// Reads flags, standard input and the environment.
+    ///
+    /// # Errors
+    /// When one of them holds what cannot be such a thing. It is not repeated.
+    pub(super) fn read(asked: &Arguments) -> Result<Given, Failure> {
+        let client_id = asked.client_id.clone().or_else(|| environment::variable("SLACK_CLIENT_ID"));
+        let client_id = client_id.as_deref().map(client_id_of).transpose().map_err(Failure::new)?;
+        let client_secret = match asked.client_secret_stdin {
+            true => Some((standard_input::read("--client-secret-stdin", "client secret")?, "standard input")),
+            false => environment::variable("SLACK_CLIENT_SECRET").map(|text| (text, "`SLACK_CLIENT_SECRET`")),
+        };
+        let client_secret = client_secret.map(|(text, place)| {
+            ClientSecret::new(&text)
+                .map_err(|error| Failure::new(format!("{place} holds no client secret of a Slack app")).because(error))
+        });
+        Ok(Given { client_id, client_secret: client_secret.transpose()? })
+    }
+
+    /// What is known together with the source's secret, of which nothing is wanted for another app.
+    pub(super) fn with_stored(self, stored: Option<&Credentials>, new_app: bool) -> Known {
+        let stored = stored.filter(|_| !new_app);
+        let stored = match (&self.client_id, &self.client_secret) {
+            (_, Some(_)) => None,
+            (Some(client_id), None) => stored.and_then(|stored| stored.app_of(client_id)),
+            (None, None) => stored.and_then(|stored| stored.pending_app.as_ref().or(stored.app.as_ref())),
+        };
+        match (stored, self) {
+            (Some(app), _) => Known::Stored(app.clone()),
+            (None, Given { client_id: Some(client_id), client_secret: Some(client_secret) }) => {
+                Known::Given(App { client_id, client_secret })
+            }
+            (None, given) => Known::Partly(given),
+        }
+    }
+
+    /// The flags that would give what is missing.
+    pub(super) fn missing(&self) -> Vec<&'static str> {
+        let client_id = self.client_id.is_none().then_some("`--client-id`");
+        let client_secret = self.client_secret.is_none().then_some("`--client-secret-stdin`");
+        client_id.into_iter().chain(client_secret).collect()
+    }
+
+    /// Asks for what is missing.
+    ///
+    /// # Errors
+    /// When it is interrupted.
+    pub(super) fn ask(self) -> Result<App, Failure> {
+        let client_id = match self.client_id {
+            Some(client_id) => client_id,
+            None => prompt::text("Client ID:", client_id_of)?,
+        };
+        let client_secret = match self.client_secret {
+            Some(client_secret) => client_secret,
+            None => {
+                prompt::secret("Client Secret:", |text| ClientSecret::new(text).map_err(|error| error.to_string()))?
+            }
+        };
+        Ok(App { client_id, client_secret })
+    }
+}
+
+/// A client id. It is shown and stored in the open, so nothing else must get in its place: a client secret, for one.
+fn client_id_of(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_one = text.split_once('.').is_some_and(|(team, app)| {
+        [team, app].iter().all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()))
+    });
+    if is_one && text.len() <= 64 {
+        Ok(text.to_owned())
+    } else {
+        Err("this is no client id: that is two numbers with a dot between, on the app's page `Basic Information`"
+            .to_owned())
+    }
+}
+
+/// Asks Slack whether an app's credentials are right, with a code that is none: Slack looks at the credentials first.
+///
+/// # Errors
+/// Only when Slack says that they are wrong. If it cannot be asked, the installation will show.
+pub(super) async fn check<S: Slack>(
+    slack: &S,
+    source: &Source,
+    app: &App,
+    redirect_url: &str,
+    now: Second,
+) -> Result<(), Failure> {
+    let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
+    let asked: Result<serde_json::Value, Trouble> = match slack.call(source, &request, Caller::App(app)).await {
+        Ok(reply) => reply.json(&request, now),
+        Err(trouble) => Err(trouble),
+    };
+    let wrong = match asked.as_ref().err().map(|trouble| trouble.code.as_str()) {
+        Some("invalid_client_id") => "Slack knows no app with the client id",
+        Some("bad_client_secret") => "Slack finds the client secret wrong for the app with the client id",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(format!("{wrong} `{}`", app.client_id)).hint(format!(
+        "copy both from the app's page `Basic Information`; `slacktrail connect {} --new-app` asks for them anew",
+        source.id
+    )))
+}
+
+/// Stores an app's credentials in the source's secret, beside a grant of another app that is still collected with.
+///
+/// # Errors
+/// By remedy.
+pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &App) -> Result<(), Trouble> {
+    let stored = update(store, &source.id, |credentials| {
+        let with_app = credentials.with_app(app.clone());
+        (with_app != credentials).then_some(with_app)
+    });
+    stored.await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_shared::credentials::Grant;
+    use slacktrail_shared::secret::Token;
+
+    use super::*;
+
+    fn app(id: &str, secret: &str) -> App {
+        App { client_id: id.to_owned(), client_secret: ClientSecret::new(secret).unwrap() }
+    }
+
+    fn given(id: Option<&str>, secret: Option<&str>) -> Given {
+        let client_secret = secret.map(|text| ClientSecret::new(text).unwrap());
+        Given { client_id: id.map(str::to_owned), client_secret }
+    }
+
+    #[test]
+    fn what_is_given_comes_before_what_is_stored_and_what_is_pending_before_what_is_in_use() {
+        let (used, pending) = (app("1.1", "used"), app("2.2", "pending"));
+        let grant = Grant { token: Token::new("xoxp-1").unwrap(), renewal: None };
+        let stored = Credentials::default().with_app(used.clone()).with_grant(grant);
+        let both = stored.with_app(pending.clone());
+        for (given, credentials, new_app, expected) in [
+            (given(Some("3.3"), Some("x")), Some(&stored), false, Known::Given(app("3.3", "x"))),
+            (given(Some("1.1"), Some("x")), Some(&stored), false, Known::Given(app("1.1", "x"))),
+            (given(None, None), Some(&stored), false, Known::Stored(used.clone())),
+            (given(None, None), Some(&both), false, Known::Stored(pending.clone())),
+            (given(Some("1.1"), None), Some(&both), false, Known::Stored(used.clone())),
+            (given(Some("3.3"), None), Some(&both), false, Known::Partly(given(Some("3.3"), None))),
+            (given(None, Some("x")), Some(&both), false, Known::Partly(given(None, Some("x")))),
+            (given(None, None), Some(&both), true, Known::Partly(given(None, None))),
+            (given(None, None), None, false, Known::Partly(given(None, None))),
+        ] {
+            assert_eq!(given.clone().with_stored(credentials, new_app), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_by_the_flags_that_give_it() {
+        assert_eq!(given(None, None).missing(), ["`--client-id`", "`--client-secret-stdin`"]);
+        assert_eq!(given(Some("1.1"), None).missing(), ["`--client-secret-stdin`"]);
+        assert_eq!(given(None, Some("x")).missing(), ["`--client-id`"]);
+    }
+
+    #[test]
+    fn a_client_id_is_two_numbers_and_nothing_else_is_repeated() {
+        assert_eq!(client_id_of(" 1000000000.1000000001\n").as_deref(), Ok("1000000000.1000000001"));
+        for wrong in ["", "1", "1.", ".1", "1.2.3", "0123456789abcdef0123456789abcdef", "A0123", "1.2:3"] {
+            let error = client_id_of(wrong).unwrap_err();
+            assert!(error.contains("two numbers") && (wrong.len() < 6 || !error.contains(wrong)), "{error}");
+        }
+    }
+}

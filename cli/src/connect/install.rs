@@ -1,0 +1,124 @@
+//! Step 3: the app is installed by way of the link. Whoever gives up, at whatever point, leaves no link behind that is good for
+//! anything, and no source that was not there; the app's credentials stay, so that the same command goes on from there.
+
+use std::cell::Cell;
+
+use jiff::Timestamp;
+use slacktrail_shared::aws::AwsEdges;
+use slacktrail_shared::connection::{Connection, Facts, LIFE_SECONDS, Refusal, RefusalKind, Ticket};
+use slacktrail_shared::credentials::App;
+use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::source::{Source, SourceId};
+use slacktrail_shared::time::Second;
+
+use super::public_url::PublicUrl;
+use super::waiting::{self, End};
+use super::{Arguments, app, link};
+use crate::failure::Failure;
+use crate::prompt::Stopped;
+use crate::terminal;
+
+/// Leads through it. Returns the source as it is connected, and what was verified.
+///
+/// # Errors
+/// Why it is not connected, or may not be.
+pub(super) async fn install(
+    edges: &AwsEdges,
+    url: &PublicUrl,
+    asked: &Arguments,
+    source: &Source,
+    app: &App,
+) -> Result<(Source, Box<Facts>), Failure> {
+    let now = Second::of(Timestamp::now()); // making the app may have taken its time
+    let (connection, ticket) = link::make(source, &app.client_id, now)?;
+    let app_is_stored = Cell::new(false);
+    let followed = async {
+        app::store(&edges.credentials, source, app).await.map_err(Failure::of_call)?;
+        app_is_stored.set(true);
+        follow(edges, (&connection, &ticket), url, asked).await
+    };
+    let ended = tokio::select! {
+        ended = followed => ended,
+        () = interrupted() => Err(Stopped::Interrupted),
+    };
+    // What has expired by our clock shall have expired by everybody's.
+    let end = match &ended {
+        Ok(End::Expired) | Err(_) => tokio::select! {
+            end = waiting::give_up(&edges.deployment, &connection.id) => end,
+            () = interrupted() => End::Lost,
+        },
+        Ok(end) => end.clone(),
+    };
+    match (end, ended) {
+        (End::Connected(facts), _) => Ok((connected(edges, &connection, &facts).await, facts)),
+        (End::Refused(refusal), _) => Err(refused(refusal, &source.id, url)),
+        (End::Lost, _) => Err(lost(&source.id)),
+        (_, Err(Stopped::Failed(failure))) => Err(failure),
+        (_, Err(Stopped::Interrupted)) => Err(stopped(app_is_stored.get())),
+        (End::Expired | End::Cancelled, Ok(_)) => Err(expired(&source.id)),
+    }
+}
+
+async fn follow(
+    edges: &AwsEdges,
+    (connection, ticket): (&Connection, &Ticket),
+    url: &PublicUrl,
+    asked: &Arguments,
+) -> Result<End, Stopped> {
+    terminal::note("3/4 The installation\n");
+    link::show(&edges.deployment, (connection, ticket), url, asked).await?;
+    let end = waiting::wait(&edges.deployment, &connection.id).await.map_err(Failure::of_call)?;
+    Ok(end)
+}
+
+/// Returns at a Ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await; // it cannot be heard here, and then nobody can stop this but by force
+    }
+}
+
+/// The source as it is stored now; if it cannot be read just now, as it was to be.
+async fn connected(edges: &AwsEdges, connection: &Connection, facts: &Facts) -> Source {
+    let meant = &connection.source;
+    let stored = edges.deployment.load_source(&meant.id).await.ok().flatten();
+    stored.and_then(Result::ok).unwrap_or_else(|| Source {
+        organisation: facts.organisation,
+        tenant: Some(facts.tenant.clone()),
+        ..meant.clone()
+    })
+}
+
+fn stopped(app_is_stored: bool) -> Failure {
+    Failure::new("interrupted: nothing was connected, and the link is good for nothing any more").hint(
+        match app_is_stored {
+            true => "the app's credentials are stored: the same command goes on with them",
+            false => "run the same command again",
+        },
+    )
+}
+
+fn expired(id: &SourceId) -> Failure {
+    let minutes = LIFE_SECONDS / 60;
+    Failure::new(format!("nobody finished the installation within {minutes} minutes, and nothing was connected")).hint(
+        format!(
+            "the same command makes a new link; if Slack's page showed an error instead, see the app's settings, or enter another app: `slacktrail connect {id} --new-app`"
+        ),
+    )
+}
+
+fn lost(id: &SourceId) -> Failure {
+    Failure::new(format!("it is not known what came of the installation: `{id}` may be connected or not"))
+        .hint("`slacktrail sources` tells; if it is not, see the log of the deployment's OAuth function, and run the same command again")
+}
+
+fn refused(refusal: Refusal, id: &SourceId, url: &PublicUrl) -> Failure {
+    let hint = match refusal.kind {
+        RefusalKind::WrongApp => format!(
+            "the app's settings must have the redirect URL {}; or enter another app: `slacktrail connect {id} --new-app`",
+            url.redirect_url()
+        ),
+        _ => refusal.hint,
+    };
+    Failure::new(refusal.message).hint(hint)
+}

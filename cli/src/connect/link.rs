@@ -1,0 +1,53 @@
+//! The link that begins a connection: good once, for ten minutes, for whoever opens it.
+
+use slacktrail_shared::connection::{Connection, LIFE_SECONDS, Ticket};
+use slacktrail_shared::ports::ConnectionStore;
+use slacktrail_shared::random;
+use slacktrail_shared::source::Source;
+use slacktrail_shared::time::Second;
+use slacktrail_shared::trouble::Trouble;
+
+use super::public_url::PublicUrl;
+use super::{Arguments, browser, new_app};
+use crate::failure::Failure;
+use crate::prompt::{self, Stopped};
+use crate::terminal;
+
+/// A connection that is not stored yet, and its ticket.
+///
+/// # Errors
+/// When the operating system has no random bytes.
+pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Connection, Ticket), Trouble> {
+    Ok(Connection::grant(random::bytes()?, random::bytes()?, source.clone(), client_id, now))
+}
+
+/// Stores the connection, shows its link, and opens it here if that is wanted.
+///
+/// # Errors
+/// When it cannot be stored, or the question is interrupted.
+pub(super) async fn show<C: ConnectionStore>(
+    connections: &C,
+    (connection, ticket): (&Connection, &Ticket),
+    url: &PublicUrl,
+    asked: &Arguments,
+) -> Result<(), Stopped> {
+    // One of this id is there already only if a repeated request of ours has made it: the id is random.
+    connections.replace_connection(None, connection).await.map_err(Failure::of_call)?;
+    let link = url.link(ticket);
+    terminal::note(&format!(
+        "This link leads to Slack's page, where the app is installed. Open it, or send it to\n\
+         somebody who may: it is good once, for {} minutes.\n{}\n\n{link}\n",
+        LIFE_SECONDS / 60,
+        new_app::installing(&connection.source)
+    ));
+    // Opening it uses it up: whoever wants to send it must be able to say no.
+    if !asked.no_browser
+        && prompt::can_ask()
+        && browser::is_here()
+        && prompt::confirm("Open it in the browser of this machine?")?
+        && !browser::open(&link)
+    {
+        terminal::note("no browser could be started; open the link by hand");
+    }
+    Ok(())
+}

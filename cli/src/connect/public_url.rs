@@ -1,0 +1,92 @@
+//! Where people's browsers reach the deployment.
+
+use std::net::IpAddr;
+
+use slacktrail_shared::connection::Ticket;
+
+use crate::failure::Failure;
+
+/// The URL of the deployment's API, without a slash at its end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct PublicUrl(String);
+
+impl PublicUrl {
+    /// Reads what the stack or `SLACKTRAIL_URL` says.
+    ///
+    /// # Errors
+    /// When Slack could not send a browser there: it takes `https` only. On this machine `http` will do, for trying it out.
+    pub(super) fn new(text: &str) -> Result<PublicUrl, Failure> {
+        let url = text.trim_end_matches('/');
+        let (host, is_safe) = match url.split_once("://") {
+            Some(("https", rest)) => (host(rest), true),
+            Some(("http", rest)) => (host(rest), is_loopback(host(rest))),
+            _ => ("", false),
+        };
+        let is_plain = url.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@'));
+        if is_safe && is_plain && !host.is_empty() {
+            return Ok(PublicUrl(url.to_owned()));
+        }
+        Err(Failure::new(format!("the deployment's public URL is `{text}`, which is no `https` URL of a host alone"))
+            .hint("set `SLACKTRAIL_URL` to what the stack's output `Url` says, such as `https://abc.execute-api.eu-west-1.amazonaws.com`"))
+    }
+
+    /// Where Slack sends the browser back to; the app's settings must have it.
+    pub(super) fn redirect_url(&self) -> String {
+        format!("{}/oauth/callback", self.0)
+    }
+
+    /// The link that begins a connection. It is a secret until it is used.
+    pub(super) fn link(&self, ticket: &Ticket) -> String {
+        format!("{}/oauth/start?grant={}", self.0, ticket.reveal())
+    }
+}
+
+fn host(rest: &str) -> &str {
+    rest.split('/').next().unwrap_or_default()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_callback_lies_below_the_public_url() {
+        for (text, expected) in [
+            ("https://a.example", "https://a.example/oauth/callback"),
+            ("https://a.example/prod/", "https://a.example/prod/oauth/callback"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/oauth/callback"),
+            ("http://localhost", "http://localhost/oauth/callback"),
+            ("http://[::1]:80", "http://[::1]:80/oauth/callback"),
+        ] {
+            assert_eq!(PublicUrl::new(text).unwrap().redirect_url(), expected);
+        }
+    }
+
+    #[test]
+    fn what_slack_would_not_take_is_refused() {
+        for text in [
+            "",
+            "a.example",
+            "http://a.example",
+            "http://127.0.0.1.example",
+            "ftp://a.example",
+            "https://",
+            "https:///x",
+            "https://a.example/?x=1",
+            "https://a.example/#x",
+            "https://u:p@a.example",
+            "https://a.example/a b",
+        ] {
+            let failure = PublicUrl::new(text).unwrap_err();
+            assert!(failure.next_action().unwrap().contains("SLACKTRAIL_URL"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! After how long a stream without a record is silent: `--silence`.
+
+use std::str::FromStr;
+
+/// Seconds without a record after which a stream is silent; `None`: never.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Silence(pub(super) Option<i64>);
+
+impl FromStr for Silence {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Silence, String> {
+        let wrong = || "use `never`, or a time such as `24h` or `3d`".to_owned();
+        if text == "never" {
+            return Ok(Silence(None));
+        }
+        let (number, unit) = match (text.strip_suffix('h'), text.strip_suffix('d')) {
+            (Some(number), _) => (number, 3_600),
+            (_, Some(number)) => (number, 86_400),
+            _ => return Err(wrong()),
+        };
+        let number: u16 = number.parse().map_err(|_| wrong())?;
+        if number == 0 { Err(wrong()) } else { Ok(Silence(Some(i64::from(number) * unit))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_hours_days_or_never() {
+        for (text, expected) in [("24h", Some(86_400)), ("3d", Some(259_200)), ("1h", Some(3_600)), ("never", None)] {
+            assert_eq!(text.parse(), Ok(Silence(expected)), "{text}");
+        }
+        for text in ["", "h", "0h", "-1d", "24", "90m", "1.5d", "always", "99999999d", "ä"] {
+            assert!(text.parse::<Silence>().unwrap_err().contains("`24h`"), "{text}");
+        }
+    }
+}

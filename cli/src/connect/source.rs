@@ -1,0 +1,187 @@
+//! The source that is meant: what is given, and else what was there before.
+
+use slacktrail_shared::ports::Deployment;
+use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
+use slacktrail_shared::time::Second;
+
+use super::Arguments;
+use crate::failure::Failure;
+use crate::logs::{self, PlanName};
+use crate::prompt;
+use crate::since::Since;
+
+/// What a new source cannot do without and is not given.
+pub(super) fn missing(asked: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
+    let given = [("`--name`", asked.name.is_some()), ("`--plan`", asked.plan.is_some())];
+    let missing = given.into_iter().filter(|(_, given)| existing.is_none() && !given);
+    missing.map(|(name, _)| name).collect()
+}
+
+/// The failure that names all that is missing, with a command line that is whole but for `way`.
+pub(super) fn incomplete(asked: &Arguments, missing: &[&str], way: &str) -> Failure {
+    let id = &asked.id;
+    let (list, verb) = match missing {
+        [one] => ((*one).to_owned(), "is"),
+        [many @ .., last] => (format!("{} and {last}", many.join(", ")), "are"),
+        [] => (String::new(), "is"),
+    };
+    Failure::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
+        .hint(format!("for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {way}"))
+}
+
+/// Asks for what a new source cannot do without.
+///
+/// # Errors
+/// When it is interrupted.
+pub(super) fn ask(asked: Arguments, existing: Option<&Source>) -> Result<Arguments, Failure> {
+    if existing.is_some() {
+        return Ok(asked);
+    }
+    let name = match asked.name {
+        Some(name) => name,
+        None => prompt::text("Name of the source, for people:", |name| match name {
+            "" => Err("it is stored with each record, and cannot be empty".to_owned()),
+            name => Ok(name.to_owned()),
+        })?,
+    };
+    let plan = match asked.plan {
+        Some(plan) => plan,
+        None => choose_plan()?,
+    };
+    Ok(Arguments { name: Some(name), plan: Some(plan), ..asked })
+}
+
+fn choose_plan() -> Result<PlanName, Failure> {
+    const PLANS: [(&str, PlanName); 3] = [
+        ("Enterprise (audit, access and integration logs)", PlanName::Enterprise),
+        ("Business+ (access and integration logs)", PlanName::Business),
+        ("Pro (access and integration logs)", PlanName::Pro),
+    ];
+    let chosen = prompt::choice("Slack plan:", PLANS.map(|(words, _)| words).to_vec())?;
+    Ok(PLANS.into_iter().find(|(words, _)| *words == chosen).map_or(PlanName::Pro, |(_, plan)| plan))
+}
+
+/// The source that is meant.
+///
+/// # Errors
+/// When it is new and has no name or no plan, or when a log is asked for that its plan does not have.
+pub(super) fn merge(asked: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, Failure> {
+    let since = asked.since.map(|since| since.resolve(now)).transpose()?;
+    let plan = asked.plan.map(Plan::from);
+    let source = match (existing, &asked.name, plan) {
+        (Some(existing), name, plan) => Source {
+            label: name.clone().unwrap_or(existing.label),
+            plan: plan.unwrap_or(existing.plan),
+            logs: if asked.logs.is_empty() { existing.logs } else { asked.logs.clone() },
+            since: since.unwrap_or(existing.since),
+            gov: existing.gov || asked.gov,
+            disconnected: false,
+            ..Source { label: String::new(), logs: Vec::new(), ..existing }
+        },
+        (None, Some(label), Some(plan)) => {
+            let since = since.map_or_else(|| Since::DEFAULT.resolve(now), Ok)?;
+            let source = Source::new(asked.id.clone(), label, plan, since);
+            Source { logs: asked.logs.clone(), gov: asked.gov, ..source }
+        }
+        (None, ..) => return Err(incomplete(asked, &missing(asked, None), "--token-stdin < token.txt")),
+    };
+    let silence_seconds = asked.silence.map_or(source.silence_seconds, |silence| silence.0);
+    let logs = logs::on_plan(source.plan, &source.logs)?;
+    Ok(Source { logs, silence_seconds, connected_at: now, ..source })
+}
+
+/// What connecting an existing source again keeps, in words.
+pub(super) fn kept(existing: &Source) -> String {
+    let with = existing.tenant.as_ref().map(|tenant| format!(" {tenant}:")).unwrap_or_default();
+    let logs = logs::names(&existing.logs, ", ");
+    format!(
+        "source `{}` exists:{with} {logs} since {}\nit goes on where it stopped, so that an outage is collected",
+        existing.id, existing.since
+    )
+}
+
+/// The logs of a source that are being collected already.
+pub(super) fn collected(stored: &Deployment, id: &SourceId) -> Vec<LogType> {
+    stored.cursors.keys().filter(|stream| stream.source == *id).map(|stream| stream.log).collect()
+}
+
+/// The warning that `--since` comes too late for these logs, if it was given.
+pub(super) fn since_too_late(asked: &Arguments, collected: &[LogType]) -> Option<Failure> {
+    let first = collected.first().filter(|_| asked.since.is_some())?;
+    let id = &asked.id;
+    Some(
+        Failure::new("`--since` changes nothing for logs that are being collected already").hint(format!(
+            "`slacktrail backfill {id} --log {first} --from <day> --to <day>` collects what lies before"
+        )),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::asked;
+    use super::*;
+    use slacktrail_shared::source::{SILENCE_SECONDS, Tenant};
+
+    fn now() -> Second {
+        Second::of("2026-11-22T17:00:00Z".parse().unwrap())
+    }
+
+    fn first() -> Source {
+        merge(&asked("acme --name Acme --plan enterprise --logs audit,access"), None, now()).unwrap()
+    }
+
+    #[test]
+    fn a_new_source_collects_what_its_plan_has_for_a_week() {
+        let source = merge(&asked("acme --name Acme --plan enterprise"), None, now()).unwrap();
+        assert_eq!(source.logs, LogType::ALL);
+        assert_eq!(source.since.to_string(), "2026-11-15T17:00:00Z");
+        assert_eq!((source.connected_at, source.silence_seconds), (now(), Some(SILENCE_SECONDS)));
+    }
+
+    #[test]
+    fn all_that_a_new_source_lacks_is_named() {
+        for (line, expected) in [
+            ("acme --plan pro", "source `acme` cannot be connected: `--name` is missing"),
+            ("acme --name A", "source `acme` cannot be connected: `--plan` is missing"),
+            ("acme", "source `acme` cannot be connected: `--name` and `--plan` are missing"),
+        ] {
+            assert_eq!(merge(&asked(line), None, now()).unwrap_err().to_string(), expected);
+        }
+        assert!(missing(&asked("acme"), Some(&first())).is_empty());
+    }
+
+    #[test]
+    fn connecting_again_keeps_what_is_not_given_anew() {
+        let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() });
+        let first = Source { paused: true, organisation: true, tenant, silence_seconds: None, ..first() };
+        let again = merge(&asked("acme"), Some(first.clone()), now().plus(60)).unwrap();
+        assert_eq!(again, Source { connected_at: now().plus(60), ..first.clone() });
+        let changed =
+            merge(&asked("acme --name B --logs audit --since now --silence 3d"), Some(first.clone()), now()).unwrap();
+        assert_eq!(
+            (changed.label.as_str(), changed.logs.as_slice(), changed.since, changed.silence_seconds),
+            ("B", &[LogType::Audit][..], now(), Some(259_200))
+        );
+        assert!(merge(&asked("acme --plan pro"), Some(first), now()).unwrap_err().to_string().contains("`audit`"));
+    }
+
+    #[test]
+    fn a_source_that_was_disconnected_is_connected_again() {
+        let disconnected = Source { disconnected: true, ..first() };
+        assert_eq!(merge(&asked("acme"), Some(disconnected), now()).unwrap(), first());
+    }
+
+    #[test]
+    fn audit_logs_on_a_plan_without_them_are_refused() {
+        let failure = merge(&asked("acme --name Acme --plan business --logs audit"), None, now()).unwrap_err();
+        assert_eq!(failure.to_string(), "the plan `business` has no `audit` log");
+    }
+
+    #[test]
+    fn an_earlier_begin_of_what_is_collected_is_a_backfill() {
+        let warning = since_too_late(&asked("acme --since all"), &[LogType::Access]).unwrap();
+        assert!(warning.next_action().unwrap().starts_with("`slacktrail backfill acme --log access"), "{warning}");
+        assert!(since_too_late(&asked("acme --since all"), &[]).is_none());
+        assert!(since_too_late(&asked("acme"), &[LogType::Access]).is_none());
+    }
+}

@@ -1,0 +1,80 @@
+//! The route without OAuth: a user token that somebody has is verified like one that Slack grants, and stored.
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use slacktrail_shared::aws::AwsEdges;
+use slacktrail_shared::connection::{Facts, probe};
+use slacktrail_shared::credentials::{self, Grant};
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::source::Source;
+use slacktrail_shared::time::Second;
+use slacktrail_shared::trouble::Trouble;
+
+use super::{Arguments, report, source, standard_input};
+use crate::failure::Failure;
+use crate::identity::Identity;
+use crate::terminal::{self, Level};
+use crate::{aws, environment};
+
+/// Connects with the token on standard input.
+pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
+    let now = Second::of(Timestamp::now());
+    let slack = environment::slack()?;
+    let token = read()?;
+    let edges = aws::edges().await?;
+
+    let mut stored = edges.deployment.load().await.map_err(Failure::of_call)?;
+    let collected = source::collected(&stored, &asked.id);
+    // One that cannot be read is connected anew, as its trouble says.
+    let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
+    let meant = source::merge(asked, existing.clone(), now)?;
+    let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
+    save(&edges, &source, token).await.map_err(Failure::of_call)?;
+
+    if let Some(warning) = source::since_too_late(asked, &collected) {
+        terminal::complain(Level::Warning, &warning);
+    }
+    report::print(&source, &facts, existing.is_some(), asked.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read() -> Result<Token, Failure> {
+    Token::new(&standard_input::read("--token-stdin", "token")?).map_err(|error| {
+        Failure::new("standard input holds no Slack token").because(error).hint("give the app's user token alone")
+    })
+}
+
+/// Whether the token can do what the source needs, at the Slack that the source had before.
+async fn verify(
+    slack: &SlackHttp,
+    meant: Source,
+    existing: Option<&Source>,
+    token: &Token,
+    now: Second,
+) -> Result<(Source, Facts), Failure> {
+    let identity = Identity::ask(slack, &meant, token, now).await.map_err(Failure::of_call)?;
+    identity.check_logs(&meant.logs)?;
+    identity.check_scopes(&meant.logs)?;
+    if let Some(existing) = existing {
+        identity.check_same_tenant(existing)?;
+    }
+    let tenant = identity.tenant();
+    let source = Source { organisation: identity.is_organisation(), tenant: Some(tenant.clone()), ..meant };
+    let mut logs = Vec::new();
+    for log in &source.logs {
+        logs.push(probe(slack, &source, *log, token, now).await?);
+    }
+    let (user, scopes) = (identity.user_id.clone(), identity.scopes.clone().unwrap_or_default());
+    let facts = Facts { tenant, organisation: source.organisation, user, scopes, rotates: false, logs };
+    Ok((source, facts))
+}
+
+/// Stores the token first: a source without its token would be refused at its first tick.
+async fn save(edges: &AwsEdges, source: &Source, token: Token) -> Result<(), Trouble> {
+    let grant = Grant { token, renewal: None };
+    credentials::update(&edges.credentials, &source.id, |known| Some(known.with_grant(grant.clone()))).await?;
+    edges.deployment.save_source(source).await
+}

@@ -1,0 +1,117 @@
+//! The route through Slack's OAuth, in four steps: the app, its credentials, the installation, and what was verified.
+//!
+//! Nothing is written before Slack has found the app's credentials right. From then on [`install`] leaves nothing half made.
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use slacktrail_shared::credentials::App;
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::{CredentialStore, DeploymentStore};
+use slacktrail_shared::source::Source;
+use slacktrail_shared::time::Second;
+
+use super::app::{self, Given, Known};
+use super::public_url::PublicUrl;
+use super::{Arguments, install, new_app, report, source};
+use crate::failure::Failure;
+use crate::terminal::{self, Level};
+use crate::{aws, environment, prompt};
+
+/// So often an app's credentials may be entered until Slack takes them.
+const ENTRIES_MAX: u32 = 3;
+
+/// Leads through it.
+pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
+    let now = Second::of(Timestamp::now());
+    let slack = environment::slack()?;
+    let given = Given::read(&asked)?;
+    let (edges, url) = aws::edges_and_url().await?;
+    let url = PublicUrl::new(&url)?;
+
+    let mut stored = edges.deployment.load().await.map_err(Failure::of_call)?;
+    let collected = source::collected(&stored, &asked.id);
+    // One that cannot be read is connected anew, as its trouble says.
+    let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
+    let secret = edges.credentials.fresh_credentials(&asked.id).await.map_err(Failure::of_call)?;
+    let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), asked.new_app);
+    let asked = complete(asked, existing.as_ref(), &known)?;
+    let meant = source::merge(&asked, existing.clone(), now)?;
+
+    if let Some(existing) = &existing {
+        terminal::note(&format!("{}\n", source::kept(existing)));
+    }
+    if let Some(warning) = source::since_too_late(&asked, &collected) {
+        terminal::complain(Level::Warning, &warning);
+    }
+    let app = app_steps(&slack, &meant, known, (&url.redirect_url(), asked.rotation), now).await?;
+    let (connected, facts) = install::install(&edges, &url, &asked, &meant, &app).await?;
+    terminal::note("4/4 What was verified\n");
+    report::print(&connected, &facts, existing.is_some(), asked.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for what is missing of the source, or fails with all that is missing where nobody can be asked.
+fn complete(asked: Arguments, existing: Option<&Source>, known: &Known) -> Result<Arguments, Failure> {
+    if prompt::can_ask() {
+        return source::ask(asked, existing);
+    }
+    let mut missing = source::missing(&asked, existing);
+    if let Known::Partly(given) = known {
+        missing.extend(given.missing());
+    }
+    match missing.is_empty() {
+        true => Ok(asked),
+        false => Err(source::incomplete(
+            &asked,
+            &missing,
+            "--client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, where it asks",
+        )),
+    }
+}
+
+/// Steps 1 and 2: the app, whose credentials Slack takes.
+async fn app_steps(
+    slack: &SlackHttp,
+    source: &Source,
+    known: Known,
+    (redirect_url, rotation): (&str, bool),
+    now: Second,
+) -> Result<App, Failure> {
+    let mut given = match known {
+        Known::Partly(given) => given,
+        Known::Given(ref app) | Known::Stored(ref app) => {
+            let before = matches!(known, Known::Stored(_));
+            terminal::note(&format!("1/4 The Slack app\n\n{}", new_app::existing(app, before, source, redirect_url)));
+            if rotation {
+                let message = "`--rotation` changes nothing for an app that exists";
+                let hint = "turn token rotation on in its settings, or make another: `--new-app`";
+                terminal::complain(Level::Warning, &Failure::new(message).hint(hint));
+            }
+            match app::check(slack, source, app, redirect_url, now).await {
+                Ok(()) => {
+                    terminal::note("2/4 Its credentials are known\n");
+                    return Ok(app.clone());
+                }
+                Err(failure) if !prompt::can_ask() => return Err(failure),
+                Err(failure) => terminal::complain(Level::Warning, &failure),
+            }
+            Given::default()
+        }
+    };
+    terminal::note(&format!("\n1/4 The Slack app\n\n{}", new_app::making(source, redirect_url, rotation)));
+    terminal::note("2/4 Its credentials, from the app's page `Basic Information`\n");
+    let mut entries = 1;
+    loop {
+        let app = std::mem::take(&mut given).ask()?;
+        match app::check(slack, source, &app, redirect_url, now).await {
+            Ok(()) => {
+                terminal::note("");
+                return Ok(app);
+            }
+            Err(failure) if entries >= ENTRIES_MAX => return Err(failure),
+            Err(failure) => terminal::complain(Level::Warning, &failure),
+        }
+        entries += 1;
+    }
+}

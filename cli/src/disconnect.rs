@@ -1,0 +1,237 @@
+//! `slacktrail disconnect`: ends the authorisation at Slack and forgets the secret; the logs and the cursors stay.
+//!
+//! The order of effects lets it be cut off anywhere and run again: the source is marked first, so that no tick uses a token that
+//! is about to end; the secret goes last, for without it nobody could revoke the token any more.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use inquire::{Confirm, InquireError};
+use jiff::Timestamp;
+use serde::Serialize;
+use slacktrail_shared::ports::{Caller, CredentialStore, DeploymentStore, Slack, StoredCredentials};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::slack::Request;
+use slacktrail_shared::source::{Source, SourceId};
+use slacktrail_shared::time::Second;
+use slacktrail_shared::trouble::Trouble;
+
+use crate::failure::Failure;
+use crate::terminal::{self, Level};
+use crate::{aws, environment, prompt, sources};
+
+/// Revoke a source's token at Slack and delete its secret; its logs stay
+///
+/// It is not collected any more. Its logs and its place in them stay, so that connecting it again continues where it stopped.
+/// Cut off in between, run it again.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The source's id
+    id: SourceId,
+    /// Do not ask; needed where nobody can be asked
+    #[arg(long)]
+    yes: bool,
+    /// Delete the secret even if Slack cannot be told to revoke the token
+    #[arg(long)]
+    force: bool,
+    /// Print what came of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of a token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Ended {
+    /// Slack has revoked it.
+    Revoked,
+    /// It had ended before.
+    DeadBefore,
+    /// There was none.
+    None,
+    /// It may live on: Slack could not be told, and that was to be no hindrance.
+    MayLive,
+}
+
+/// What came of it, for programs.
+#[derive(Debug, Serialize)]
+struct Outcome<'a> {
+    source: &'a SourceId,
+    disconnected: bool,
+    token: Ended,
+    /// Whether there was a secret, which is deleted now.
+    secret_deleted: bool,
+}
+
+/// While it is being disconnected the token may be rotated so often; then somebody else works against us.
+const TOKENS_MAX: usize = 4;
+
+/// Runs the command.
+pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+    let slack = environment::slack()?;
+    let edges = aws::edges().await?;
+    let source = sources::find(&edges.deployment.load().await?.sources, &asked.id)?;
+    let stored = edges.credentials.fresh_credentials(&asked.id).await?;
+    if source.disconnected && stored.is_none() {
+        report(&asked, Ended::None, false);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !asked.yes && !is_meant(&source)? {
+        return Err(Failure::new(format!("nothing was changed: source `{}` stays connected", asked.id)));
+    }
+
+    let source = Source { disconnected: true, ..source };
+    edges.deployment.save_source(&source).await?; // no tick begins with it any more
+    let secret_deleted = stored.is_some();
+    let ended = end(&asked, &slack, &edges.credentials, &source, stored).await?;
+    edges.credentials.delete_credentials(&asked.id).await?;
+    report(&asked, ended, secret_deleted);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what will happen and asks whether it is meant.
+fn is_meant(source: &Source) -> Result<bool, Failure> {
+    let id = &source.id;
+    if !prompt::can_ask() {
+        return Err(Failure::new(format!("disconnecting `{id}` is asked about first, and nobody can be asked here"))
+            .hint(format!("if it is meant: slacktrail disconnect {id} --yes")));
+    }
+    terminal::note(&format!(
+        "disconnecting `{id}` ({})\n\
+         - revokes its token at Slack, which ends the app's authorisation there\n\
+         - deletes its secret in Secrets Manager, the app's client secret with it\n\
+         - keeps its logs and its place in them: connecting it again continues there",
+        source.label.chars().filter(|c| !c.is_control()).collect::<String>()
+    ));
+    match Confirm::new("Disconnect it?").with_default(false).prompt() {
+        Ok(answer) => Ok(answer),
+        Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
+        Err(error) => Err(Failure::new("asking whether it is meant failed").because(error).hint("give `--yes`")),
+    }
+}
+
+/// Ends the token, and the one that follows on it if a tick that was running has rotated it meanwhile.
+async fn end<S: Slack, K: CredentialStore>(
+    asked: &Arguments,
+    slack: &S,
+    credentials: &K,
+    source: &Source,
+    stored: Option<StoredCredentials>,
+) -> Result<Ended, Failure> {
+    let mut stored = stored;
+    let mut ended = Ended::None;
+    for _ in 0..TOKENS_MAX {
+        let Some(present) = stored else { return Ok(ended) };
+        match end_one(slack, source, &present).await {
+            Ok(one) => ended = one,
+            Err(failure) if asked.force => {
+                terminal::complain(Level::Warning, &failure.hint("remove the app in Slack to be sure"));
+                ended = Ended::MayLive;
+            }
+            Err(failure) => return Err(failure),
+        }
+        let again = credentials.fresh_credentials(&source.id).await?;
+        if again.as_ref().is_none_or(|again| again.version == present.version) {
+            return Ok(ended);
+        }
+        stored = again;
+    }
+    Err(Failure::new(format!("the secret of source `{}` changes all the time", source.id))
+        .hint("see who else writes it, then run the command again"))
+}
+
+async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredentials) -> Result<Ended, Failure> {
+    let id = &source.id;
+    let Some(credentials) = &stored.credentials else {
+        return Err(Failure::new(format!("the secret of source `{id}` is not one that slacktrail wrote"))
+            .hint("see what it is; `--force` deletes it without revoking a token"));
+    };
+    let Some(grant) = &credentials.grant else { return Ok(Ended::None) };
+    match revoke(slack, source, &grant.token).await {
+        Ok(()) => {
+            if grant.renewal.is_some() {
+                // Slack ends only the token itself; the refresh token is forgotten with the secret.
+                terminal::note("the app rotates its tokens: to end its authorisation as well, remove the app in Slack");
+            }
+            Ok(Ended::Revoked)
+        }
+        Err(trouble) if is_dead(&trouble) => Ok(Ended::DeadBefore),
+        Err(trouble) => Err(Failure::new(format!("the token of source `{id}` could not be revoked"))
+            .because(Failure::from(trouble))
+            .hint(
+                "it is not collected any more, and its secret is kept: run the command again in a minute; \
+                 or with `--force`, and remove the app in Slack yourself",
+            )),
+    }
+}
+
+async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token) -> Result<(), Trouble> {
+    let request = Request::revoke();
+    let reply = slack.call(source, &request, Caller::User(token)).await?;
+    reply.json::<serde::de::IgnoredAny>(&request, Second::of(Timestamp::now()))?;
+    Ok(())
+}
+
+/// Whether Slack says that the token has ended. `invalid_auth` says no such thing: it is also the answer to a caller from an
+/// address that the app does not allow.
+fn is_dead(trouble: &Trouble) -> bool {
+    matches!(trouble.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
+}
+
+fn report(asked: &Arguments, token: Ended, secret_deleted: bool) {
+    let source = &asked.id;
+    if asked.json {
+        return terminal::print_json(&Outcome { source, disconnected: true, token, secret_deleted });
+    }
+    terminal::print(&told(source, token, secret_deleted));
+}
+
+fn told(id: &SourceId, token: Ended, secret_deleted: bool) -> String {
+    if !secret_deleted && token == Ended::None {
+        return format!("`{id}` is disconnected already, and has no secret");
+    }
+    let token = match token {
+        Ended::Revoked => "Slack has revoked its token",
+        Ended::DeadBefore => "its token had ended before",
+        Ended::None => "it had no token",
+        Ended::MayLive => "its token may live on: remove the app in Slack",
+    };
+    format!(
+        "disconnected `{id}`: {token}, and its secret is deleted\n\
+         its logs stay, and `slacktrail connect {id}` continues where it stopped"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_shared::slack::{Refusal, Reply};
+
+    use super::*;
+
+    #[test]
+    fn a_token_that_has_ended_is_as_good_as_revoked_and_one_refused_for_where_we_are_is_not() {
+        let trouble = |code: &str| {
+            let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
+            let reply = Reply { status: 200, body, ..Reply::default() };
+            match reply.page(&Request::revoke(), Second::EPOCH) {
+                Err(Refusal::Trouble(trouble)) => trouble,
+                other => panic!("{other:?}"),
+            }
+        };
+        for dead in ["token_revoked", "token_expired", "account_inactive"] {
+            assert!(is_dead(&trouble(dead)), "{dead}");
+        }
+        for alive in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
+            assert!(!is_dead(&trouble(alive)), "{alive}");
+        }
+    }
+
+    #[test]
+    fn what_became_of_the_token_is_told() {
+        let id: SourceId = "acme".parse().unwrap();
+        assert!(told(&id, Ended::Revoked, true).starts_with("disconnected `acme`: Slack has revoked its token, and"));
+        assert!(told(&id, Ended::DeadBefore, true).contains("its token had ended before"));
+        assert!(told(&id, Ended::MayLive, true).contains("remove the app in Slack"));
+        assert_eq!(told(&id, Ended::None, false), "`acme` is disconnected already, and has no secret");
+    }
+}

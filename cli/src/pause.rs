@@ -1,0 +1,94 @@
+//! `slacktrail pause` and `slacktrail resume`: whether a source is collected at all.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::source::{Source, SourceId};
+
+use crate::aws;
+use crate::failure::Failure;
+use crate::sources::{self, Listing};
+use crate::terminal;
+
+/// Stop collecting a source until it is resumed
+///
+/// Slack keeps its logs meanwhile, and after `slacktrail resume` what it still shows of that time is collected. Pausing a
+/// paused source changes nothing.
+#[derive(Args, Debug)]
+pub(crate) struct Pause {
+    /// The source's id
+    id: SourceId,
+    /// Print the source as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Collect a paused source again
+///
+/// It goes on where it stopped: what Slack shows of the time in between is collected too. Resuming a source that is not
+/// paused changes nothing.
+#[derive(Args, Debug)]
+pub(crate) struct Resume {
+    /// The source's id
+    id: SourceId,
+    /// Print the source as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `pause`.
+pub(crate) async fn pause(asked: &Pause) -> Result<ExitCode, Failure> {
+    set(&asked.id, true, asked.json).await
+}
+
+/// Runs `resume`.
+pub(crate) async fn resume(asked: &Resume) -> Result<ExitCode, Failure> {
+    set(&asked.id, false, asked.json).await
+}
+
+async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, Failure> {
+    let deployment = aws::edges().await?.deployment;
+    let before = sources::find_connected(&deployment.load().await?.sources, id)?;
+    let after = Source { paused, ..before.clone() };
+    if after != before {
+        deployment.save_source(&after).await?;
+    }
+    if json {
+        terminal::print_json(&Listing::of(&after));
+    } else {
+        terminal::print(&told(id, before.paused, paused));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What came of it, in words.
+fn told(id: &SourceId, was: bool, is: bool) -> String {
+    match (was, is) {
+        (false, true) => format!(
+            "paused `{id}`: a tick that is running ends, and no other one begins\n\
+             Slack keeps its logs meanwhile; `slacktrail resume {id}` goes on where it stopped"
+        ),
+        (true, true) => format!("`{id}` is paused already; `slacktrail resume {id}` goes on where it stopped"),
+        (true, false) => format!(
+            "resumed `{id}`: the next tick goes on where it stopped\n\
+             what Slack shows of the time in between is collected too; `slacktrail status` shows how it goes"
+        ),
+        (false, false) => format!("`{id}` is not paused; nothing to resume"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_change_and_each_repetition_is_told_apart() {
+        let id: SourceId = "acme".parse().unwrap();
+        let told = |was, is| told(&id, was, is).split([':', ';']).next().unwrap().to_owned();
+        assert_eq!(told(false, true), "paused `acme`");
+        assert_eq!(told(true, true), "`acme` is paused already");
+        assert_eq!(told(true, false), "resumed `acme`");
+        assert_eq!(told(false, false), "`acme` is not paused");
+    }
+}

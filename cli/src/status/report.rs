@@ -1,0 +1,203 @@
+//! The status as a person reads it: a table in 80 columns, and below it a paragraph for each stream that there is more to say of.
+//!
+//! The words carry the meaning; colour only adds, and only where [`Colours::Some`] is asked for.
+
+use slacktrail_shared::health::State;
+use slacktrail_shared::time::Second;
+
+use super::entry::Entry;
+use crate::span;
+use crate::table::{self, Column};
+use crate::terminal::COLUMNS as WIDTH;
+
+/// Whether state words have colours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Colours {
+    /// They do.
+    Some,
+    /// They do not: in a pipe, in a file, and where `NO_COLOR` is set.
+    None,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::Left("source"),
+    Column::Left("log"),
+    Column::Left("state"),
+    Column::Left("for"),
+    Column::Left("last record"),
+    Column::Right("lag"),
+    Column::Left("to collect"),
+];
+
+const STATES: [State; 8] = [
+    State::Ok,
+    State::CatchingUp,
+    State::Waiting,
+    State::Reauthorize,
+    State::Reconfigure,
+    State::Failing,
+    State::Paused,
+    State::Silent,
+];
+
+/// The table, and what there is to say below it.
+pub(super) fn report(entries: &[Entry], disconnected: usize, now: Second, colours: Colours) -> String {
+    let mut parts = Vec::new();
+    if !entries.is_empty() {
+        let table = table::render(&COLUMNS, entries.iter().map(|entry| row(entry, now)).collect());
+        parts.push(if colours == Colours::Some { coloured(&table) } else { table });
+    }
+    parts.extend(entries.iter().filter_map(|entry| paragraph(entry, now)));
+    if disconnected > 0 {
+        let (is, them) = if disconnected == 1 { ("source is", "it") } else { ("sources are", "them") };
+        parts.push(format!("{disconnected} {is} disconnected; `slacktrail sources` lists {them}"));
+    }
+    parts.join("\n\n")
+}
+
+fn row(entry: &Entry, now: Second) -> Vec<String> {
+    vec![
+        entry.source.clone(),
+        entry.log.map_or("-", |log| log.name()).to_owned(),
+        word(entry.state),
+        entry.since.map_or("-".to_owned(), |since| span::words(now.since(since))),
+        span::ago(entry.last_record, now),
+        entry.lag_seconds.map_or("-".to_owned(), span::words),
+        entry.to_collect(),
+    ]
+}
+
+/// What happened to a stream and what to do, if there is anything to say.
+fn paragraph(entry: &Entry, now: Second) -> Option<String> {
+    let remedy = entry.remedy.as_ref()?;
+    let code = entry.code.as_ref().filter(|_| entry.state != State::Silent); // there the state says it all
+    let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+    let success = entry.last_success.map(|_| format!(", last success {}", span::ago(entry.last_success, now)));
+    let heading = format!("{}: {}{code}{}", entry.name(), word(entry.state), success.unwrap_or_default());
+    Some(format!("{heading}\n{}", wrapped(remedy, "  ")))
+}
+
+fn word(state: State) -> String {
+    state.name().replace('_', " ")
+}
+
+/// Text in lines that fit, each after this indent. What stands in backticks stays in one line, so that it can be copied.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in pieces(text) {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + piece.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(&piece);
+            }
+            _ => lines.push(format!("{indent}{piece}")),
+        }
+    }
+    lines.join("\n")
+}
+
+/// The words of a text; those between backticks are one.
+fn pieces(text: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for word in text.split_whitespace() {
+        match pieces.last_mut() {
+            Some(piece) if is_open => piece.push_str(&format!(" {word}")),
+            _ => pieces.push(word.to_owned()),
+        }
+        is_open ^= word.matches('`').count() % 2 == 1;
+    }
+    pieces
+}
+
+/// The same table with each state word in its colour. The table measures its cells, so colour comes after it.
+fn coloured(table: &str) -> String {
+    let Some(at) = table.lines().next().and_then(|heading| heading.find("state")) else { return table.to_owned() };
+    let lines = table.lines().map(|line| {
+        let Some((before, cell)) = line.char_indices().nth(at).map(|(index, _)| line.split_at(index)) else {
+            return line.to_owned();
+        };
+        let is_word = |state: &&State| {
+            cell.strip_prefix(word(**state).as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("  "))
+        };
+        match STATES.iter().find(is_word) {
+            Some(state) => {
+                let word = word(*state);
+                format!("{before}\x1b[{}m{word}\x1b[0m{}", colour(*state), &cell[word.len()..])
+            }
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The ANSI colour of a state: green, cyan, yellow, red, and grey for what somebody chose.
+fn colour(state: State) -> u8 {
+    match state {
+        State::Ok => 32,
+        State::CatchingUp => 36,
+        State::Waiting | State::Silent => 33,
+        State::Reauthorize | State::Reconfigure | State::Failing => 31,
+        State::Paused => 90,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::tests::{entry_of, troubled};
+    use super::*;
+
+    fn now() -> Second {
+        Second::EPOCH.plus(1_000_000)
+    }
+
+    #[test]
+    fn the_table_fits_80_columns_and_what_to_do_stands_below_it() {
+        let remedy = "Slack answered `logs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
+        let mut well = entry_of("acme");
+        (well.state, well.lag_seconds, well.gaps) = (State::Ok, Some(45), Vec::new());
+        let entries = [well, troubled(State::Reauthorize, "token_revoked", remedy)];
+        let text = report(&entries, 1, now(), Colours::None);
+        insta::assert_snapshot!(text, @r"
+        source  log          state        for        last record     lag  to collect
+        acme    integration  ok           11 d 13 h  11 d 13 h ago  45 s  -
+        acme    audit        reauthorize  11 d 13 h  -                 -  -
+
+        acme/audit: reauthorize (token_revoked)
+          Slack answered `logs` with the error `token_revoked`; connect the source
+          again: the token was revoked or the app removed (`slacktrail connect acme`)
+
+        1 source is disconnected; `slacktrail sources` lists it
+        ");
+    }
+
+    #[test]
+    fn every_line_fits_80_columns_with_long_ids() {
+        let entries = [entry_of("a-source-with-a-rather-long-id-of-its-own"), entry_of(&"x".repeat(64))];
+        let text = report(&entries, 12, now(), Colours::None);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(text.ends_with("12 sources are disconnected; `slacktrail sources` lists them"), "{text}");
+    }
+
+    #[test]
+    fn only_the_state_words_have_colours_and_a_source_of_such_a_name_has_none() {
+        let mut ok = entry_of("ok");
+        ok.state = State::Ok;
+        let entries = [ok, troubled(State::Failing, "x", "see")];
+        let plain = report(&entries, 0, now(), Colours::None);
+        let coloured = report(&entries, 0, now(), Colours::Some);
+        assert!(!plain.contains('\x1b'));
+        assert_eq!(coloured.matches("\x1b[0m").count(), 2, "{coloured}");
+        assert!(coloured.contains("\x1b[31mfailing\x1b[0m") && coloured.contains("integration  \x1b[32mok\x1b[0m"));
+        let stripped = ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(stripped, plain);
+    }
+
+    #[test]
+    fn a_command_in_backticks_is_never_broken() {
+        let text = wrapped(&format!("{} `slacktrail connect acme --silence 72h` and more", "word ".repeat(12)), "  ");
+        assert!(text.contains("`slacktrail connect acme --silence 72h`"), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().all(|line| line.starts_with("  ") && line.chars().count() <= WIDTH), "{text}");
+    }
+}

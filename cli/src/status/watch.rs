@@ -1,0 +1,100 @@
+//! `status --watch`: looks again every couple of seconds, until Ctrl-C or until nobody reads any more.
+//!
+//! A terminal is drawn anew each time. Anywhere else something is printed only when something has changed.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::entry::Entry;
+use super::report::Colours;
+use super::{Deployed, Glance};
+use crate::failure::Failure;
+use crate::terminal::{self, Level};
+
+/// From one look to the next.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// The cursor to the upper left corner.
+const HOME: &str = "\x1b[H";
+/// The rest of the line, and of the screen, is cleared.
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";
+
+/// Goes on until Ctrl-C.
+///
+/// # Errors
+/// When the first look fails; later ones may.
+pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), Failure> {
+    let first = deployed.look().await?;
+    let show = async {
+        if json || !std::io::stdout().is_terminal() {
+            print_changes(deployed, first, json).await
+        } else {
+            draw(deployed, first).await
+        }
+    };
+    tokio::select! {
+        () = show => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+/// Draws the terminal anew each time.
+async fn draw(deployed: &Deployed, first: Glance) {
+    let colours = terminal::colours_of(&std::io::stdout());
+    let mut glance = first;
+    let mut trouble = String::new();
+    let mut before = format!("{HOME}{CLEAR_BELOW}");
+    loop {
+        let heading = format!("slacktrail status at {}; Ctrl-C ends", glance.now);
+        let text =
+            format!("{heading}\n\n{}{trouble}", glance.report(if colours { Colours::Some } else { Colours::None }));
+        if !terminal::try_print(&format!("{before}{}{CLEAR_BELOW}", text.replace('\n', &format!("{CLEAR_LINE}\n")))) {
+            return;
+        }
+        HOME.clone_into(&mut before);
+        tokio::time::sleep(LOOK_AGAIN).await;
+        match deployed.look().await {
+            Ok(next) => (glance, trouble) = (next, String::new()),
+            Err(failure) => trouble = format!("\n\nwarning: {failure}: this is how it was before"),
+        }
+    }
+}
+
+/// Prints when something has changed: JSON of all streams in one line, or the table.
+async fn print_changes(deployed: &Deployed, first: Glance, json: bool) {
+    let mut printed: Option<Vec<Entry>> = None;
+    let mut complained = String::new();
+    let mut glance: Result<Glance, Failure> = Ok(first);
+    loop {
+        match glance {
+            Ok(glance) => {
+                let what = what_matters(&glance);
+                if printed.as_ref() != Some(&what) {
+                    let text = if json {
+                        terminal::json_line(&glance.entries)
+                    } else {
+                        format!("{}\n\n", glance.report(Colours::None))
+                    };
+                    if !terminal::try_print(&text) {
+                        return;
+                    }
+                    printed = Some(what);
+                }
+                complained.clear();
+            }
+            Err(failure) if complained == failure.to_string() => {}
+            Err(failure) => {
+                complained = failure.to_string();
+                terminal::complain(Level::Warning, &failure);
+            }
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        glance = deployed.look().await;
+    }
+}
+
+/// Without what changes by itself as time passes.
+fn what_matters(glance: &Glance) -> Vec<Entry> {
+    glance.entries.iter().map(|entry| Entry { lag_seconds: None, ..entry.clone() }).collect()
+}

@@ -1,0 +1,245 @@
+//! `slacktrail verify`: reads a day again from Slack and compares it with what is stored, record by record.
+
+mod outcome;
+mod patience;
+mod progress;
+mod records;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Edges, Slack};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::source::{LogType, Source, SourceId};
+use slacktrail_shared::time::{Day, Second};
+use slacktrail_shared::verify::{self, Findings, MARGIN_SECONDS, Step, Verdict, Verification};
+
+use crate::failure::Failure;
+use crate::identity::Identity;
+use crate::terminal::{self, Level};
+use crate::{aws, environment, logs, sources};
+use outcome::Outcome;
+use patience::Patience;
+use progress::Progress;
+use records::Records;
+
+/// Compare a day with Slack, record by record
+///
+/// Reads the day again from Slack, then what is stored of it. Nothing is changed. It makes half of the calls that Slack allows,
+/// so that collection goes on beside it: a page of up to 1000 records each, 25 pages a minute of audit logs and 10 of the others.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The source's id
+    id: SourceId,
+    /// The log: audit, access or integration
+    #[arg(long, value_name = "LOG")]
+    log: LogType,
+    /// The day (UTC), such as 2026-11-20
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    day: Day,
+    /// Look at a directory that `pull` fills, with the token in SLACK_TOKEN, instead of at the deployment
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Show the records themselves in the examples, which costs reading Slack once more
+    #[arg(long)]
+    show: bool,
+    /// Print all that was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+What can be compared: of audit logs every byte. Access rows change at each use: of those first seen on the day it is compared \
+whether each is stored once, and whether its line holds what identifies it. Integration rows may be renamed: all else in them is \
+compared. Both are read from now back to the day, which takes long for a day long ago, and Slack may forget them: rows that only \
+the archive has are told, and are no defect.
+
+Exit code:
+  0  complete: each record that Slack shows is in one line, as Slack shows it
+  1  different: a record is missing, changed or doubled, or is stored without
+     Slack showing it (audit logs only), or the archive is damaged
+  2  the command was typed wrongly
+  3  undecided: part of the day is not collected yet or could not be compared,
+     or the command failed";
+
+/// Neither equal nor different.
+const UNDECIDED: u8 = 3;
+
+fn parse_day(text: &str) -> Result<Day, String> {
+    let day = if text.contains('/') { None } else { text.replace('-', "/").parse().ok() };
+    day.ok_or_else(|| "use a day such as `2026-11-20`".to_owned())
+}
+
+/// Runs the command. Its exit code is the verdict; that of a failure is that nothing is decided.
+pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+    let now = Second::of(Timestamp::now());
+    let compared = match comparable(asked.day, now) {
+        Ok(until) => match &asked.to {
+            Some(directory) => in_directory(&asked, directory, until, now).await,
+            None => deployed(&asked, until, now).await,
+        },
+        Err(failure) => Err(failure),
+    };
+    match compared {
+        Ok((findings, records)) => {
+            tell(&asked, &findings, &records);
+            Ok(match findings.verdict() {
+                Verdict::Complete => ExitCode::SUCCESS,
+                Verdict::Different => ExitCode::FAILURE,
+                Verdict::Undecided => ExitCode::from(UNDECIDED),
+            })
+        }
+        Err(failure) => {
+            terminal::complain(Level::Error, &failure);
+            Ok(ExitCode::from(UNDECIDED))
+        }
+    }
+}
+
+/// The last second of the day that can be compared.
+fn comparable(day: Day, now: Second) -> Result<Second, Failure> {
+    if day.start() > now {
+        return Err(Failure::new(format!("`--day` lies in the future: {day}")).hint("give a day up to today (UTC)"));
+    }
+    if day.end() < Second::MARCH_2018 && day != Second::EPOCH.day() {
+        return Err(Failure::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
+            .hint("give a day from 2018-03-01 on; rows without a time that can be read are kept under 1970-01-01"));
+    }
+    verify::until(day, now).ok_or_else(|| {
+        let minutes = MARGIN_SECONDS / 60;
+        Failure::new(format!(
+            "the day {day} has hardly begun: its records are compared from {minutes} minutes after it on"
+        ))
+        .hint("run the command again in a few minutes")
+    })
+}
+
+type Compared = Result<(Findings, Records), Failure>;
+
+async fn deployed(asked: &Arguments, until: Second, now: Second) -> Compared {
+    let edges = aws::edges().await?.with(environment::slack()?);
+    let source = sources::find_connected(&edges.deployment.load().await?.sources, &asked.id)?;
+    compare(asked, &edges, &source, until, now).await
+}
+
+async fn in_directory(asked: &Arguments, directory: &Path, until: Second, now: Second) -> Compared {
+    let (token, slack) = (environment::token()?, environment::slack()?);
+    let deployment = DirectoryDeployment::new(directory);
+    let stored = deployment.load().await?;
+    if stored.sources.is_empty() {
+        return Err(Failure::new(format!("nothing was ever pulled into `{}`", directory.display()))
+            .hint("give the directory that `slacktrail pull --to` was given"));
+    }
+    let source = sources::find(&stored.sources, &asked.id)?;
+    check_token(&slack, &source, &token, asked.log, now).await?;
+    let day_logs = DirectoryDayLogs::new(directory);
+    let edges = Edges { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
+    compare(asked, &edges, &source, until, now).await
+}
+
+/// The token at hand may be another Slack's than what was pulled.
+async fn check_token<S: Slack>(
+    slack: &S,
+    source: &Source,
+    token: &Token,
+    log: LogType,
+    now: Second,
+) -> Result<(), Failure> {
+    let identity = Identity::ask(slack, source, token, now).await.map_err(|mut trouble| {
+        trouble.hint = environment::as_pulled(&trouble.hint);
+        Failure::of_call(trouble)
+    })?;
+    identity.check_logs(&[log])?;
+    identity.check_same_tenant(source)
+}
+
+async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
+    asked: &Arguments,
+    edges: &Edges<S, D, T, K>,
+    source: &Source,
+    until: Second,
+    now: Second,
+) -> Compared {
+    if !source.logs.contains(&asked.log) {
+        return Err(Failure::new(format!("source `{}` collects no `{}` logs", source.id, asked.log))
+            .hint(format!("it collects {}", logs::names(&source.logs, ", "))));
+    }
+    let days = (asked.day, until);
+    let mut verification = Verification::begin(edges, source, asked.log, days, now).await.map_err(Failure::of_call)?;
+    let progress = Progress::new(asked.log, asked.day, until);
+    let mut patience = Patience::new(asked.log.calls_per_tick_max());
+    read(&mut verification, &mut patience, &progress).await?;
+    let findings =
+        verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(Failure::of_call)?;
+    let mut records = Records::default();
+    if asked.show {
+        records.take_stored(&verification, &findings).await?;
+        if let Some((ids, range)) = records::shown_examples(&findings) {
+            verification.read_again(ids, range, now);
+            read(&mut verification, &mut patience, &progress).await?;
+            records.take_shown(verification.kept());
+        }
+    }
+    Ok((findings, records))
+}
+
+/// Reads Slack to its end, at a pace that leaves room for collection.
+async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
+    verification: &mut Verification<'_, S, D, T, K>,
+    patience: &mut Patience,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    loop {
+        progress.show_position(&verification.position());
+        patience.make_room(progress).await;
+        match verification.step(Second::of(Timestamp::now())).await {
+            Ok(Step::Done) => return Ok(()),
+            Ok(Step::More) => patience.restore(),
+            Err(trouble) => patience.wait_out(trouble, progress).await?,
+        }
+    }
+}
+
+fn tell(asked: &Arguments, findings: &Findings, records: &Records) {
+    if asked.json {
+        terminal::print_json(&Outcome::of(findings, records));
+    } else {
+        terminal::print(&report::text(findings, records));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(text: &str) -> Second {
+        Second::of(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_day_is_compared_whole_or_up_to_a_few_minutes_ago() {
+        let now = second("2026-11-20T12:00:00Z");
+        let until = |day: &str| comparable(parse_day(day).unwrap(), now).map_err(|failure| failure.to_string());
+        assert_eq!(until("2026-11-19"), Ok(second("2026-11-19T23:59:59Z")));
+        assert_eq!(until("2026-11-20"), Ok(second("2026-11-20T11:55:00Z")));
+        assert_eq!(until("1970-01-01"), Ok(second("1970-01-01T23:59:59Z")));
+        assert!(until("2026-11-21").unwrap_err().contains("lies in the future"));
+        assert!(until("2018-02-28").unwrap_err().contains("from before 2018-03-01"));
+        let midnight = second("2026-11-20T00:04:59Z");
+        assert!(
+            comparable(parse_day("2026-11-20").unwrap(), midnight).unwrap_err().to_string().contains("hardly begun")
+        );
+    }
+
+    #[test]
+    fn a_day_is_typed_with_dashes() {
+        for wrong in ["2026/11/20", "2026-11-2", "today", "2026-02-30", ""] {
+            assert!(parse_day(wrong).unwrap_err().contains("`2026-11-20`"), "{wrong}");
+        }
+    }
+}

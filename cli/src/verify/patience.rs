@@ -1,0 +1,118 @@
+//! The pace of the calls, and how long a trouble that passes is waited out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use slacktrail_shared::trouble::{Remedy, Trouble};
+use tokio::time::Instant;
+
+use super::progress::Progress;
+use crate::failure::Failure;
+use crate::span;
+
+/// What Slack allows is counted in this time.
+const MINUTE: Duration = Duration::from_secs(60);
+/// A longer wait is left to the person at the terminal.
+const WAIT_MAX_SECONDS: i64 = 300;
+/// So many calls in a row may fail and be made again.
+const FAILURES_MAX: u32 = 6;
+/// The first wait where Slack names none; each further one is twice as long.
+const WAIT_MIN_SECONDS: i64 = 2;
+
+/// The calls of the last minute, and the failures since the last success.
+#[derive(Debug)]
+pub(super) struct Patience {
+    calls: VecDeque<Instant>,
+    calls_max: usize,
+    failures: u32,
+}
+
+impl Patience {
+    /// At most so many calls in any minute.
+    pub(super) fn new(calls_max: u32) -> Patience {
+        Patience {
+            calls: VecDeque::new(),
+            calls_max: usize::try_from(calls_max).unwrap_or(usize::MAX).max(1),
+            failures: 0,
+        }
+    }
+
+    /// Waits until another call may be made, and counts it.
+    pub(super) async fn make_room(&mut self, progress: &Progress) {
+        let left = self.left(Instant::now());
+        if !left.is_zero() {
+            progress.show_wait(left);
+            tokio::time::sleep(left).await;
+        }
+        self.calls.push_back(Instant::now());
+        if self.calls.len() > self.calls_max {
+            self.calls.pop_front();
+        }
+    }
+
+    fn left(&self, now: Instant) -> Duration {
+        let first = self.calls.front().filter(|_| self.calls.len() >= self.calls_max);
+        first.map_or(Duration::ZERO, |first| (*first + MINUTE).saturating_duration_since(now))
+    }
+
+    /// A call has succeeded.
+    pub(super) fn restore(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Waits until the call may be made again, and says so.
+    ///
+    /// # Errors
+    /// The trouble, when it does not pass or not soon enough.
+    pub(super) async fn wait_out(&mut self, trouble: Trouble, progress: &Progress) -> Result<(), Failure> {
+        let Some(seconds) = self.wait_seconds(&trouble) else {
+            progress.clear();
+            return Err(Failure::of_call(trouble));
+        };
+        progress.note(&format!("{trouble}: waiting {}", span::words(seconds)));
+        tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;
+        Ok(())
+    }
+
+    /// How long to wait after a trouble; `None` when that is over.
+    fn wait_seconds(&mut self, trouble: &Trouble) -> Option<i64> {
+        self.failures += 1;
+        let backoff = WAIT_MIN_SECONDS << (self.failures - 1).min(16);
+        let seconds = trouble.retry_after_seconds.unwrap_or(backoff);
+        let is_patient = trouble.remedy == Remedy::TryLater && self.failures < FAILURES_MAX;
+        (is_patient && seconds <= WAIT_MAX_SECONDS).then_some(seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(remedy: Remedy, retry_after: Option<i64>) -> Trouble {
+        Trouble::slack(remedy, "x", "x", "x").after(retry_after)
+    }
+
+    #[test]
+    fn no_minute_has_more_calls_than_are_allowed() {
+        let mut patience = Patience::new(2);
+        let start = Instant::now();
+        patience.calls = [start, start + Duration::from_secs(10)].into();
+        assert_eq!(patience.left(start + Duration::from_secs(15)), Duration::from_secs(45));
+        assert_eq!(patience.left(start + Duration::from_secs(61)), Duration::ZERO);
+        patience.calls.pop_front();
+        assert_eq!(patience.left(start + Duration::from_secs(15)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_passes_is_waited_out_as_slack_says_or_ever_longer_and_not_for_ever() {
+        let mut patience = Patience::new(1);
+        assert_eq!(patience.wait_seconds(&trouble(Remedy::TryLater, Some(30))), Some(30));
+        assert_eq!(patience.wait_seconds(&trouble(Remedy::TryLater, None)), Some(4));
+        assert_eq!(patience.wait_seconds(&trouble(Remedy::TryLater, Some(301))), None);
+        patience.restore();
+        let waits: Vec<_> = (0..7).map(|_| patience.wait_seconds(&trouble(Remedy::TryLater, None))).collect();
+        assert_eq!(waits, [Some(2), Some(4), Some(8), Some(16), Some(32), None, None]);
+        patience.restore();
+        assert_eq!(patience.wait_seconds(&trouble(Remedy::Reauthorize, None)), None);
+    }
+}

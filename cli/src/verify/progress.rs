@@ -1,0 +1,93 @@
+//! Progress on standard error, in one line. It hides itself where standard error is no terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use slacktrail_shared::source::LogType;
+use slacktrail_shared::time::{Day, Second};
+use slacktrail_shared::verify::Position;
+
+use crate::{span, terminal};
+
+const BAR: &str = "{spinner} {bar:20} {msg}";
+const SPINNER: &str = "{spinner} {msg}";
+/// How often the spinner turns while nothing happens.
+const TURN: Duration = Duration::from_millis(120);
+
+/// How far the comparison is.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    log: LogType,
+    /// The last second that is read. Audit logs are read from there back; the others from now.
+    until: Second,
+}
+
+impl Progress {
+    pub(super) fn new(log: LogType, day: Day, until: Second) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+        bar.enable_steady_tick(TURN);
+        if log == LogType::Audit {
+            bar.set_length(until.since(day.start()).unsigned_abs());
+            bar.set_style(style(BAR));
+        } else {
+            bar.set_style(style(SPINNER));
+            let per_minute = log.calls_per_tick_max();
+            terminal::note(&format!(
+                "reading {log} logs from now back to {day}, at most {per_minute} pages a minute; for a day long ago that takes long"
+            ));
+        }
+        Progress { bar, log, until }
+    }
+
+    /// How far Slack is read.
+    pub(super) fn show_position(&self, position: &Position<'_>) {
+        if let Some(oldest) = position.oldest.filter(|_| self.log == LogType::Audit) {
+            self.bar.set_position(self.until.since(oldest).max(0).unsigned_abs());
+        }
+        let mut words = vec![
+            format!("{} records", span::count(position.records as u64)),
+            format!("{} pages", span::count(u64::from(position.pages))),
+        ];
+        words.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
+        words.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
+        self.bar.set_message(words.join(", "));
+    }
+
+    /// How many objects of how many are read.
+    pub(super) fn show_objects(&self, done: u64, all: u64) {
+        self.bar.set_style(style(BAR));
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+        self.bar.set_message(format!("{} of {} objects", span::count(done), span::count(all)));
+    }
+
+    /// That it waits, to leave calls for collection.
+    pub(super) fn show_wait(&self, wait: Duration) {
+        let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+        let message = self.bar.message();
+        let before = message.split("; waits ").next().unwrap_or_default();
+        self.bar.set_message(format!("{before}; waits {}", span::words(seconds.max(1))));
+    }
+
+    /// Tells something above the line.
+    pub(super) fn note(&self, text: &str) {
+        self.bar.suspend(|| terminal::note(text));
+    }
+
+    /// Takes the line off the terminal.
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
+    style.progress_chars("━━╌")
+}

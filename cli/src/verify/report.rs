@@ -1,0 +1,259 @@
+//! What was found, for people: a small table, examples, notes, and last the verdict in a sentence.
+
+use slacktrail_shared::source::LogType;
+use slacktrail_shared::verify::{Difference, Findings, Kind, MARGIN_SECONDS, Obstacle, Verdict, Why};
+
+use super::outcome::{day, key};
+use super::records::{EXAMPLES_MAX, Records, examples};
+use crate::span;
+use crate::table::{self, Column};
+
+/// The whole report.
+pub(super) fn text(findings: &Findings, records: &Records) -> String {
+    let mut parts = vec![table(findings)];
+    parts.extend(Kind::ALL.iter().filter_map(|kind| list(findings, *kind, records)));
+    let notes = notes(findings);
+    if !notes.is_empty() {
+        parts.push(notes.into_iter().map(|note| format!("note: {note}")).collect::<Vec<_>>().join("\n"));
+    }
+    parts.push(verdict(findings));
+    parts.join("\n\n")
+}
+
+fn table(findings: &Findings) -> String {
+    let counts = [("shown by Slack", findings.shown), ("stored lines", findings.lines), ("objects", findings.objects)];
+    let kinds = Kind::ALL.iter().map(|kind| (words(*kind), findings.count(*kind) as u64));
+    let rows = counts.into_iter().chain(kinds).map(|(what, count)| vec![what.to_owned(), span::count(count)]);
+    let table = table::render(&[Column::Left(""), Column::Right("count")], rows.collect());
+    format!("{} on {} (UTC)\n\n{table}", findings.stream, day(findings))
+}
+
+fn words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Missing => "missing",
+        Kind::NotCollectedYet => "not collected yet",
+        Kind::Extra => "extra",
+        Kind::Changed => "changed",
+        Kind::Doubled => "doubled",
+        Kind::Misplaced => "of another day",
+        Kind::Unreadable => "unreadable",
+        Kind::Hole => "holes in the numbering",
+    }
+}
+
+fn counted(kind: Kind, count: u64) -> String {
+    let words = if (kind, count) == (Kind::Hole, 1) { "hole in the numbering" } else { words(kind) };
+    format!("{} {words}", span::count(count))
+}
+
+/// The examples of a kind.
+fn list(findings: &Findings, kind: Kind, records: &Records) -> Option<String> {
+    let count = findings.count(kind);
+    let mut lines = vec![format!("{}:", words(kind))];
+    for example in examples(findings, kind) {
+        lines.push(format!("  {}", example_words(findings, example)));
+        lines.extend(records.shown(example).map(|json| format!("    Slack:  {json}")));
+        lines.extend(records.stored(example).map(|line| format!("    stored: {line}")));
+    }
+    if count > EXAMPLES_MAX {
+        lines.push(format!("  and {} more; `--json` lists all", span::count((count - EXAMPLES_MAX) as u64)));
+    }
+    (count > 0).then(|| lines.join("\n"))
+}
+
+fn example_words(findings: &Findings, example: &Difference) -> String {
+    let record = example.time.zip(example.id).map(|(time, id)| format!("{time} {id}"));
+    let object = example.object.map(|object| key(findings, object));
+    let place = object.map(|object| match example.line {
+        Some(line) => format!("{object} line {line}"),
+        None => object,
+    });
+    [record, place].into_iter().flatten().collect::<Vec<_>>().join("\n    ")
+}
+
+/// What one must know to read the verdict rightly.
+fn notes(findings: &Findings) -> Vec<String> {
+    let log = findings.stream.log;
+    let count = |count: u64| span::count(count);
+    let mut notes = Vec::new();
+    if findings.until < findings.day.end() {
+        let minutes = MARGIN_SECONDS / 60;
+        notes.push(format!(
+            "compared up to {}: what is younger than {minutes} minutes may not be shown or stored yet",
+            findings.until
+        ));
+    }
+    if log == LogType::Access {
+        notes.push(
+            "Slack changes access rows at each use: compared was what identifies them, and not their counts and last times".to_owned(),
+        );
+    }
+    if log != LogType::Audit && findings.count(Kind::Extra) > 0 {
+        notes.push("extra rows are no defect here: Slack may forget a row that was collected".to_owned());
+    }
+    if findings.renamed > 0 {
+        notes.push(format!(
+            "{} rows are shown under another name for people than is stored: renamed since",
+            count(findings.renamed)
+        ));
+    }
+    if findings.undated > 0 {
+        notes.push(format!(
+            "{} rows that Slack shows have no time that can be read; they are kept under the day 1970-01-01",
+            count(findings.undated)
+        ));
+    }
+    if findings.not_compared > 0 && findings.obstacles.is_empty() {
+        notes.push(format!(
+            "{} stored lines were not compared: stored since this began, younger, or of a workspace that cannot be read",
+            count(findings.not_compared)
+        ));
+    }
+    notes.extend(findings.unread_workspaces.iter().map(|workspace| {
+        let code: String = workspace.code.chars().filter(|c| !c.is_control()).collect();
+        let id: String = workspace.id.chars().filter(char::is_ascii_alphanumeric).collect();
+        format!("the workspace {id} could not be read (`{code}`), and was not compared")
+    }));
+    notes.extend(findings.obstacles.iter().map(|obstacle| obstacle_words(*obstacle).to_owned()));
+    notes.extend(excuses(findings));
+    notes
+}
+
+fn obstacle_words(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Forgotten => "Slack shows no record of the day any more, so that there is nothing to compare with",
+        Obstacle::PagesEnd => "Slack's pages end before the day does: what lies behind them was not compared",
+        Obstacle::NotAsked => {
+            "rows whose time cannot be read are shown among those of all days, so that only what is stored was looked at"
+        }
+    }
+}
+
+/// Why records are not collected yet, and when they will be.
+fn excuses(findings: &Findings) -> Vec<String> {
+    let mut counts = std::collections::BTreeMap::new();
+    for why in findings.of_kind(Kind::NotCollectedYet).filter_map(|difference| difference.why) {
+        *counts.entry(why).or_insert(0) += 1;
+    }
+    let id = &findings.stream.source;
+    let words = |why| match why {
+        Why::NeverCollected => "of a log that was never collected: it waits for its first tick".to_owned(),
+        Why::BeforeSince => {
+            format!("from before the time from which `{id}` is collected; `slacktrail backfill {id}` collects them")
+        }
+        Why::InGap => "of a time that is still to be collected; `slacktrail status` shows how far it is".to_owned(),
+        Why::SinceLastTick => "younger than the last tick: the next one collects them".to_owned(),
+        Why::UnreadWorkspace => "of a workspace that could not be read; they are collected once it can be".to_owned(),
+        Why::BeforeReread => "shown late by Slack; the next re-read collects them, which comes within a day".to_owned(),
+    };
+    let verb = |count| if count == 1 { "is" } else { "are" };
+    counts.into_iter().map(|(why, count)| format!("{} {} {}", span::count(count), verb(count), words(why))).collect()
+}
+
+fn verdict(findings: &Findings) -> String {
+    let log = findings.stream.log;
+    let mut time = day(findings);
+    if findings.until < findings.day.end() {
+        time.push_str(&format!(" up to {}", findings.until));
+    }
+    let told = |is_told: &dyn Fn(Kind) -> bool| {
+        let kinds = Kind::ALL.into_iter().filter(|kind| findings.count(*kind) > 0 && is_told(*kind));
+        kinds.map(|kind| counted(kind, findings.count(kind) as u64)).collect::<Vec<_>>()
+    };
+    match findings.verdict() {
+        Verdict::Complete if findings.shown == 0 => format!("complete: Slack shows no record of {time}"),
+        Verdict::Complete => {
+            let (records, bytes) = match log {
+                LogType::Audit => ("records of", ", bytes equal"),
+                LogType::Access => ("rows first seen on", ""),
+                LogType::Integration => ("rows of", ""),
+            };
+            format!("complete: {} {records} {time}, each in exactly one line{bytes}", span::count(findings.shown))
+        }
+        Verdict::Different => format!("different: of {time}, {}", told(&|kind| kind.is_defect(log)).join(", ")),
+        Verdict::Undecided => {
+            let open = told(&|kind| kind == Kind::NotCollectedYet);
+            let open = if open.is_empty() { "not all could be compared".to_owned() } else { open.join(", ") };
+            format!("undecided: of {time}, {open}; nothing that was compared differs")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::COLUMNS;
+
+    fn findings(log: LogType, differences: Vec<Difference>) -> Findings {
+        let day: slacktrail_shared::time::Day = "2026/11/20".parse().unwrap();
+        Findings {
+            stream: slacktrail_shared::source::StreamId { source: "acme".parse().unwrap(), log },
+            day,
+            until: day.end(),
+            pages: 61,
+            shown: 60_603,
+            objects: 31,
+            lines: 60_603,
+            differences,
+            not_compared: 0,
+            renamed: 0,
+            undated: 0,
+            unread_workspaces: Vec::new(),
+            obstacles: Vec::new(),
+        }
+    }
+
+    fn difference(kind: Kind, number: u32) -> Difference {
+        let time = findings(LogType::Audit, Vec::new()).day.start().plus(i64::from(number));
+        Difference {
+            kind,
+            id: format!("{number:032x}").parse().ok(),
+            time: Some(time),
+            object: None,
+            line: None,
+            why: None,
+        }
+    }
+
+    #[test]
+    fn a_complete_day_ends_in_one_sentence() {
+        let text = text(&findings(LogType::Audit, Vec::new()), &Records::default());
+        assert!(
+            text.ends_with("\n\ncomplete: 60,603 records of 2026-11-20, each in exactly one line, bytes equal"),
+            "{text}"
+        );
+        assert!(text.starts_with("acme/audit on 2026-11-20"), "{text}");
+    }
+
+    #[test]
+    fn twenty_examples_of_a_kind_are_told_and_the_rest_is_counted() {
+        let missing = (0..1_023).map(|number| difference(Kind::Missing, number)).collect();
+        let text = text(&findings(LogType::Audit, missing), &Records::default());
+        assert_eq!(text.matches("  2026-11-20T00:").count(), 20);
+        assert!(text.contains("  and 1,003 more; `--json` lists all\n"), "{text}");
+        assert!(text.ends_with("different: of 2026-11-20, 1,023 missing"), "{text}");
+    }
+
+    #[test]
+    fn table_and_examples_fit_80_columns() {
+        let doubled = Difference { object: Some(1_234_567), line: Some(123_456), ..difference(Kind::Doubled, 1) };
+        let hole = Difference { id: None, time: None, object: Some(7), ..difference(Kind::Hole, 1) };
+        let text = text(&findings(LogType::Audit, vec![doubled, hole]), &Records::default());
+        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert!(text.contains("\n    audit/2026/11/20/acme-1234567.json.gz line 123456\n"), "{text}");
+        assert!(text.contains("holes in the numbering:\n  audit/2026/11/20/acme-000007.json.gz\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_collected_yet_is_told_with_its_reasons() {
+        let awaited = |number, why| Difference { why: Some(why), ..difference(Kind::NotCollectedYet, number) };
+        let differences = vec![awaited(1, Why::InGap), awaited(2, Why::InGap), awaited(3, Why::BeforeSince)];
+        let text = text(&findings(LogType::Access, differences), &Records::default());
+        assert!(text.contains("note: 2 are of a time that is still to be collected"), "{text}");
+        assert!(text.contains("note: 1 is from before the time"), "{text}");
+        assert!(
+            text.ends_with("undecided: of 2026-11-20, 3 not collected yet; nothing that was compared differs"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Answers: statuses, headers and cookies.
+//!
+//! | status | what came of the request |
+//! |---|---|
+//! | 200 | connected |
+//! | 302 | started: the browser goes on to Slack |
+//! | 400 | malformed: not an address that our link or Slack makes; without_state: the installation was begun at Slack |
+//! | 403 | denied: the user declined; wrong_browser: another browser began |
+//! | 404 | unknown: no such link or state; no such page |
+//! | 405 | a method other than `GET` |
+//! | 409 | what was installed does not fit: wrong_tenant, not_organisation, missing_scope, not_on_plan, not_owner, wrong_app; superseded: somebody else was at it |
+//! | 410 | used, expired: good once, and for ten minutes |
+//! | 502 | slack_refused, slack_unreachable |
+//! | 503 | ours: the table, the secrets or the settings |
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
+use slacktrail_shared::connection::{ConnectionId, LIFE_SECONDS, RefusalKind, cookie_name};
+
+use crate::handler::Outcome;
+use crate::page;
+
+/// The status of an answer: the table above.
+pub(crate) fn status(outcome: &Outcome) -> u16 {
+    match outcome {
+        Outcome::Connected(_) => 200,
+        Outcome::Started(_) => 302,
+        Outcome::Refused(failure) => status_of_refusal(failure.refusal.kind),
+        Outcome::NotFound => 404,
+        Outcome::MethodNotAllowed => 405,
+    }
+}
+
+fn status_of_refusal(kind: RefusalKind) -> u16 {
+    match kind {
+        RefusalKind::Malformed | RefusalKind::WithoutState => 400,
+        RefusalKind::Denied | RefusalKind::WrongBrowser => 403,
+        RefusalKind::Unknown => 404,
+        RefusalKind::WrongTenant
+        | RefusalKind::NotOrganisation
+        | RefusalKind::MissingScope
+        | RefusalKind::NotOnPlan
+        | RefusalKind::NotOwner
+        | RefusalKind::WrongApp
+        | RefusalKind::Superseded => 409,
+        RefusalKind::Used | RefusalKind::Expired => 410,
+        RefusalKind::SlackRefused | RefusalKind::SlackUnreachable => 502,
+        RefusalKind::Ours => 503,
+    }
+}
+
+/// The answer to a request.
+pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
+    let mut answer = ApiGatewayV2httpResponse::default();
+    answer.status_code = status(outcome).into();
+    answer.headers = headers();
+    answer.body = Some(page::of(outcome).into());
+    match outcome {
+        Outcome::Started(started) => {
+            answer.headers.insert(LOCATION, text(&started.location));
+            answer.cookies.push(set_cookie(&started.cookie_name, &started.cookie_value, LIFE_SECONDS));
+        }
+        Outcome::Connected(connected) => answer.cookies.push(forget(&connected.connection)),
+        Outcome::Refused(failure) => {
+            answer.cookies.extend(failure.connection.iter().filter(|_| failure.is_over).map(forget));
+        }
+        Outcome::MethodNotAllowed => drop(answer.headers.insert(ALLOW, HeaderValue::from_static("GET"))),
+        Outcome::NotFound => {}
+    }
+    answer
+}
+
+/// What every answer carries: a page that nothing keeps, nothing frames, and that loads and runs nothing.
+fn headers() -> HeaderMap {
+    [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "no-referrer"), // the address holds a code and a state
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name, HeaderValue::from_static(value)))
+    .chain([(CONTENT_SECURITY_POLICY, text(page::content_security_policy()))])
+    .collect()
+}
+
+/// A cookie for this host alone, over HTTPS alone, out of reach of scripts. `Lax` lets it come along when Slack sends the browser
+/// back, and with no other request that another site makes.
+fn set_cookie(name: &str, value: &str, seconds: i64) -> String {
+    format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
+}
+
+fn forget(connection: &ConnectionId) -> String {
+    set_cookie(&cookie_name(connection), "", 0)
+}
+
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).expect("a URL with an encoded query, and a policy of ours, are ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_the_status_of_the_table() {
+        let table = include_str!("answer.rs");
+        for kind in RefusalKind::ALL {
+            let status = status_of_refusal(kind);
+            let row = table.lines().find(|line| line.starts_with(&format!("//! | {status} |"))).unwrap();
+            assert!(row.split([' ', ',', ':', ';']).any(|word| word == kind.name()), "{} {row}", kind.name());
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_taken_back_by_the_name_that_it_was_given_by() {
+        let id = ConnectionId::of([7; 16]);
+        assert_eq!(forget(&id), format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", cookie_name(&id)));
+    }
+}

@@ -1,0 +1,82 @@
+//! The log line of a request: INFO when all is well or a stranger knocked, WARN when somebody was refused and has been told,
+//! ERROR when a person must act.
+
+use std::error::Error;
+
+use lambda_http::tracing::{error, info, warn};
+use slacktrail_shared::connection::{ConnectionId, RefusalKind};
+use slacktrail_shared::source::SourceId;
+use slacktrail_shared::trouble::Trouble;
+
+use crate::answer;
+use crate::handler::Outcome;
+use crate::request::Address;
+
+/// Logs one line. It holds nothing that came with the request but a connection's name, which is no secret.
+pub(crate) fn log(address: Address, outcome: &Outcome) {
+    let (connection, source) = whose(outcome);
+    let (connection, source) = (connection.map(ToString::to_string), source.map(SourceId::as_str));
+    let trouble = trouble(outcome);
+    let cause = trouble.and_then(causes);
+    macro_rules! line {
+        ($level:ident, $text:literal) => {
+            $level!(
+                path = address.name(),
+                status = answer::status(outcome),
+                outcome = word(outcome),
+                connection,
+                source,
+                code = trouble.map(|trouble| trouble.code.as_str()),
+                message_text = trouble.map(|trouble| trouble.message.as_str()),
+                remedy = trouble.map(|trouble| trouble.hint.as_str()),
+                cause,
+                $text
+            )
+        };
+    }
+    match outcome {
+        Outcome::Started(_) => line!(info, "connection started"),
+        Outcome::Connected(connected) if connected.untold.is_none() => line!(info, "source connected"),
+        Outcome::Connected(_) => line!(warn, "source connected, and the command that waits could not be told"),
+        Outcome::NotFound | Outcome::MethodNotAllowed => line!(info, "request refused"),
+        Outcome::Refused(failure) => match failure.refusal.kind {
+            RefusalKind::Ours => line!(error, "connecting needs a person"),
+            // Anybody on the internet can have these.
+            RefusalKind::Malformed | RefusalKind::Unknown | RefusalKind::WithoutState => line!(info, "request refused"),
+            _ => line!(warn, "connection refused, nothing is lost"),
+        },
+    }
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Started(_) => "started",
+        Outcome::Connected(_) => "connected",
+        Outcome::Refused(failure) => failure.refusal.kind.name(),
+        Outcome::NotFound => "not_found",
+        Outcome::MethodNotAllowed => "method_not_allowed",
+    }
+}
+
+fn whose(outcome: &Outcome) -> (Option<&ConnectionId>, Option<&SourceId>) {
+    match outcome {
+        Outcome::Started(started) => (Some(&started.connection), Some(&started.source)),
+        Outcome::Connected(connected) => (Some(&connected.connection), Some(&connected.source.id)),
+        Outcome::Refused(failure) => (failure.connection.as_ref(), failure.source.as_ref()),
+        Outcome::NotFound | Outcome::MethodNotAllowed => (None, None),
+    }
+}
+
+fn trouble(outcome: &Outcome) -> Option<&Trouble> {
+    match outcome {
+        Outcome::Connected(connected) => connected.untold.as_ref(),
+        Outcome::Refused(failure) => failure.trouble.as_ref(),
+        Outcome::Started(_) | Outcome::NotFound | Outcome::MethodNotAllowed => None,
+    }
+}
+
+fn causes(trouble: &Trouble) -> Option<String> {
+    let chain = std::iter::successors(trouble.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+    let causes: Vec<String> = chain.map(ToString::to_string).collect();
+    (!causes.is_empty()).then(|| causes.join(": "))
+}

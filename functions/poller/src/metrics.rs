@@ -1,0 +1,65 @@
+//! What CloudWatch counts of a tick: one line in the embedded metric format, from which it makes metrics without being called
+//! (CloudWatch user guide, embedded metric format specification).
+//!
+//! A metric costs the same each month however often it is written, and once more for each value of a dimension; so there are four,
+//! and no dimension but the function. Which stream it is about stands in the log lines and in `slacktrail status`.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use slacktrail_shared::health::State;
+use slacktrail_shared::tick::Summary;
+
+/// The namespace that the template's alarms and dashboard name.
+const NAMESPACE: &str = "slacktrail";
+
+/// Writes the tick's metrics to standard output, where Lambda takes log lines from. A reader that is gone is no failure of the tick.
+pub(crate) fn write(function: &str, summary: &Summary, now: Timestamp) {
+    let _ = writeln!(std::io::stdout(), "{}", line(function, summary, now));
+}
+
+fn line(function: &str, summary: &Summary, now: Timestamp) -> Value {
+    let streams = |of: fn(State) -> bool| summary.streams.iter().filter(|stream| of(stream.state)).count();
+    let needs_person = |state| matches!(state, State::Reauthorize | State::Reconfigure | State::Failing);
+    let lag = summary.streams.iter().filter(|stream| stream.state != State::Paused).map(|stream| stream.lag_seconds);
+    json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["FunctionName"]],
+                "Metrics": [
+                    { "Name": "Records", "Unit": "Count" },
+                    { "Name": "LagSeconds", "Unit": "Seconds" },
+                    { "Name": "StreamsInNeed", "Unit": "Count" },
+                    { "Name": "StreamsSilent", "Unit": "Count" },
+                ],
+            }],
+        },
+        "FunctionName": function,
+        "Records": summary.streams.iter().map(|stream| stream.records).sum::<u64>(),
+        "LagSeconds": lag.max().unwrap_or(0),
+        "StreamsInNeed": streams(needs_person),
+        "StreamsSilent": streams(|state| state == State::Silent),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_of_nothing_counts_zeros_in_the_form_that_cloudwatch_reads() {
+        let summary = Summary::of_shares(0);
+        let line = line("slacktrail-poller", &summary, Timestamp::UNIX_EPOCH);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!((&line["_aws"]["Timestamp"], &directive["Namespace"]), (&json!(0), &json!("slacktrail")));
+        for dimension in directive["Dimensions"][0].as_array().expect("a list") {
+            assert!(line[dimension.as_str().expect("a name")].is_string(), "{dimension}");
+        }
+        for metric in directive["Metrics"].as_array().expect("a list") {
+            assert_eq!(line[metric["Name"].as_str().expect("a name")], json!(0), "{metric}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Further invocations of the poller, by Lambda itself.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+
+use super::attempt::{Attempt, Thing};
+use crate::ports::Invoker;
+use crate::share::Share;
+use crate::trouble::Trouble;
+
+/// The field of an event that holds a share.
+pub const SHARE: &str = "share";
+
+/// Invokes a function with `{"share": ...}`, without waiting for its answer.
+#[derive(Clone, Debug)]
+pub struct LambdaInvoker {
+    client: Client,
+    function: String,
+}
+
+impl LambdaInvoker {
+    /// Invokes the function of this name.
+    pub fn new(client: Client, function: impl Into<String>) -> LambdaInvoker {
+        LambdaInvoker { client, function: function.into() }
+    }
+}
+
+impl Invoker for LambdaInvoker {
+    async fn invoke(&self, share: &Share) -> Result<(), Trouble> {
+        let event = serde_json::json!({ SHARE: share }).to_string();
+        let invoke = self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
+        match invoke.payload(Blob::new(event)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let function = &self.function;
+                let attempt = Attempt {
+                    doing: format!("handing a share of the sources to function `{function}`"),
+                    thing: Thing {
+                        name: format!("function `{function}`"),
+                        missing_code: "no_such_function",
+                        missing_hint: "deploy the stack again: the poller invokes itself under its own name".to_owned(),
+                    },
+                    permissions: format!("`lambda:InvokeFunction` on `{function}`"),
+                };
+                Err(attempt.failed(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Whether a log can be read, and what it shows first.
+
+use super::{Probed, Refusal};
+use crate::ports::{Caller, Slack};
+use crate::record::Record;
+use crate::secret::Token;
+use crate::slack::{Refusal as SlackRefusal, Request};
+use crate::source::{LogType, Source, Tenant};
+use crate::time::Second;
+use crate::trouble::{Remedy, Trouble};
+
+/// Reads the head of a log with a user's token. What will pass by itself, or is one workspace's matter, is noted and does not stop the
+/// connection.
+///
+/// # Errors
+/// Why the log cannot be read.
+pub async fn probe<S: Slack>(
+    slack: &S,
+    source: &Source,
+    log: LogType,
+    token: &Token,
+    now: Second,
+) -> Result<Probed, Refusal> {
+    let by_workspace = source.organisation && log == LogType::Integration;
+    let newest = match by_workspace {
+        true => newest_of_a_workspace(slack, source, token, now).await,
+        false => newest(slack, source, log, token, None, now).await,
+    };
+    match newest {
+        Ok(newest) => Ok(Probed { log, newest, note: None }),
+        Err(trouble) if by_workspace || trouble.remedy == Remedy::TryLater => {
+            Ok(Probed { log, newest: None, note: Some(trouble.message) })
+        }
+        Err(trouble) => Err(Refusal::of_probe(log, &trouble)),
+    }
+}
+
+async fn newest_of_a_workspace<S: Slack>(
+    slack: &S,
+    source: &Source,
+    token: &Token,
+    now: Second,
+) -> Result<Option<Second>, Trouble> {
+    #[derive(serde::Deserialize)]
+    struct Workspaces {
+        teams: Vec<Tenant>,
+    }
+    let request = Request::workspaces(None);
+    let reply = slack.call(source, &request, Caller::User(token)).await?;
+    let workspaces: Workspaces = reply.json(&request, now)?;
+    let Some(first) = workspaces.teams.first() else {
+        return Err(Trouble::slack(
+            Remedy::Reconfigure,
+            "no_workspace",
+            "the app is on no workspace of the organisation yet: add it to those whose integration logs you want",
+            "add it in the organisation's app management page",
+        ));
+    };
+    newest(slack, source, LogType::Integration, token, Some(&first.id), now).await
+}
+
+/// The time of the record that a log shows first.
+async fn newest<S: Slack>(
+    slack: &S,
+    source: &Source,
+    log: LogType,
+    token: &Token,
+    workspace: Option<&str>,
+    now: Second,
+) -> Result<Option<Second>, Trouble> {
+    let request = Request::probe(log, now, workspace);
+    let reply = slack.call(source, &request, Caller::User(token)).await?;
+    match reply.page(&request, now) {
+        Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
+        Err(SlackRefusal::Trouble(trouble)) => Err(trouble),
+        Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Ok(None), // we asked for neither
+    }
+}

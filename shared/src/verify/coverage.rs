@@ -1,0 +1,94 @@
+//! What need not be stored yet, by the stream's cursor.
+
+use super::findings::Why;
+use crate::cursor::{Cursor, REREADS};
+use crate::time::Second;
+
+/// What is known of the time that was to be collected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coverage<'a> {
+    /// From when on the source is collected.
+    pub(super) since: Second,
+    /// The cursor, as it was after Slack was read; `None` when there is none.
+    pub(super) cursor: Option<&'a Cursor>,
+}
+
+impl Coverage<'_> {
+    /// Why a record of this time that Slack shows need not be stored; `None` when it must be.
+    pub(super) fn excuse(&self, workspace: Option<&str>, time: Second) -> Option<Why> {
+        let Some(cursor) = self.cursor else { return Some(Why::NeverCollected) };
+        let state = workspace.and_then(|workspace| cursor.workspaces.get(workspace));
+        // A re-read begins where the last one could not yet be sure of late records.
+        let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
+        [
+            (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Why::InGap),
+            (time < self.since, Why::BeforeSince),
+            (time > cursor.top, Why::SinceLastTick),
+            (state.and_then(|state| state.missing_from).is_some_and(|from| time >= from), Why::UnreadWorkspace),
+            (reach.is_some_and(|reach| time >= reach), Why::BeforeReread),
+        ]
+        .into_iter()
+        .find_map(|(holds, why)| holds.then_some(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cursor::{Gap, GapKind};
+    use crate::source::{LogType, Plan, Source};
+    use crate::walk::{Walk, WorkspaceState};
+
+    const HOUR: i64 = 3600;
+
+    fn at(hours: i64) -> Second {
+        Second::new(1_800_000_000 + hours * HOUR).unwrap()
+    }
+
+    /// Collected from hour -300 up to hour 0, with the re-reads that began then.
+    fn settled() -> Cursor {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, at(-300));
+        let mut cursor = Cursor::first(&source, LogType::Audit, at(0));
+        cursor.gaps.clear();
+        cursor
+    }
+
+    fn excuse(cursor: &Cursor, hours: i64) -> Option<Why> {
+        Coverage { since: at(-300), cursor: Some(cursor) }.excuse(Some("T1"), at(hours))
+    }
+
+    #[test]
+    fn a_record_must_be_stored_unless_the_cursor_says_that_it_is_still_to_come() {
+        let mut gapped = settled();
+        let walk = Walk::begin(LogType::Audit, at(-200), at(-100), false);
+        gapped.gaps.push(Gap { kind: GapKind::Backlog, oldest: at(-200), latest: at(-100), walk });
+        let mut unread = settled();
+        let state = WorkspaceState { missing_from: Some(at(-90)), ..WorkspaceState::default() };
+        unread.workspaces.insert("T1".to_owned(), state);
+        for (cursor, hours, expected) in [
+            (&settled(), -299, None),
+            (&settled(), -301, Some(Why::BeforeSince)),
+            (&settled(), 1, Some(Why::SinceLastTick)),
+            (&settled(), -26, Some(Why::BeforeReread)),
+            (&settled(), -27, None),
+            (&gapped, -200, Some(Why::InGap)),
+            (&gapped, -100, Some(Why::InGap)),
+            (&gapped, -201, None),
+            (&gapped, -99, None),
+            (&unread, -90, Some(Why::UnreadWorkspace)),
+            (&unread, -91, None),
+        ] {
+            assert_eq!(excuse(cursor, hours), expected, "{hours}");
+        }
+    }
+
+    #[test]
+    fn another_workspace_has_no_excuse_and_a_stream_without_a_cursor_has_one_for_all() {
+        let mut cursor = settled();
+        let state = WorkspaceState { missing_from: Some(at(-90)), ..WorkspaceState::default() };
+        cursor.workspaces.insert("T2".to_owned(), state);
+        assert_eq!(excuse(&cursor, -90), None);
+        let coverage = Coverage { since: at(-300), cursor: None };
+        assert_eq!(coverage.excuse(None, at(-90)), Some(Why::NeverCollected));
+    }
+}

@@ -1,0 +1,309 @@
+//! Reads a day of a log from Slack once more, page by page, with the walks that the collector uses.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
+
+use super::comparison::Shown;
+use super::findings::UnreadWorkspace;
+use crate::collect::{LIST_PAGES_MAX, cut_off, token_of, workspace_ids};
+use crate::cursor::{Cursor, Gap, GapKind};
+use crate::ports::{Caller, CredentialStore, Slack};
+use crate::record::{Record, RowId};
+use crate::secret::Token;
+use crate::slack::{Page, Refusal, Reply, Request};
+use crate::source::{LogType, Source};
+use crate::time::{Day, Second};
+use crate::trouble::{Remedy, Trouble};
+use crate::walk::{Sight, Walk};
+
+/// A page cursor that Slack refuses begins the walk again so many times at most: one that lives ten minutes lasts for any day.
+const RESTARTS_MAX: u32 = 100;
+/// Pages that are read at most: more than 30 million records.
+const PAGES_MAX: u32 = 32_768;
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// There is more to read.
+    More,
+    /// Slack is read to its end.
+    Done,
+}
+
+/// How far Slack is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Position<'a> {
+    /// Pages read.
+    pub pages: u32,
+    /// Records of the day found.
+    pub records: usize,
+    /// Of audit logs: all from there on is read. Of the others: the oldest second on the last page that had one.
+    pub oldest: Option<Second>,
+    /// The workspace that is being read.
+    pub workspace: Option<&'a str>,
+}
+
+/// Slack's part of a comparison, under way.
+pub(super) struct Reading<'a> {
+    source: &'a Source,
+    log: LogType,
+    day: Day,
+    range: RangeInclusive<Second>,
+    gap: Gap,
+    /// Walks want a cursor at hand. This one is never stored.
+    cursor: Cursor,
+    sight: Sight,
+    stage: Stage,
+    token: Option<Token>,
+    shown: Shown,
+    records: usize,
+    pages: u32,
+    restarts: u32,
+    oldest: Option<Second>,
+    undated: HashSet<RowId>,
+    unread: Vec<UnreadWorkspace>,
+    workspaces: usize,
+    was_cut_short: bool,
+    /// Records whose JSON is to be kept, instead of remembering all for a comparison.
+    wanted: Option<HashSet<RowId>>,
+    kept: BTreeMap<RowId, String>,
+}
+
+/// What is asked for next.
+enum Stage {
+    /// The list of workspaces, from this page on; those listed so far.
+    Listing { page_cursor: Option<String>, pages: u32, ids: Vec<String> },
+    /// Rows; the workspaces that are left after this one, the next last.
+    Walking { left: Vec<String> },
+    /// Nothing.
+    Done,
+}
+
+impl<'a> Reading<'a> {
+    /// A reading of the records of a time that lies in one day.
+    pub(super) fn new(
+        source: &'a Source,
+        log: LogType,
+        range: RangeInclusive<Second>,
+        now: Second,
+        is_to_be_asked: bool,
+    ) -> Reading<'a> {
+        let (oldest, latest) = range.clone().into_inner();
+        // A backfill's gap takes what lies in it and nothing else.
+        let gap = Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest, now, false) };
+        let fans_out = source.organisation && log == LogType::Integration;
+        let stage = match (is_to_be_asked, fans_out) {
+            (false, _) => Stage::Done,
+            (true, true) => Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() },
+            (true, false) => Stage::Walking { left: Vec::new() },
+        };
+        Reading {
+            source,
+            log,
+            day: oldest.day(),
+            range,
+            gap,
+            cursor: Cursor::first(source, log, now),
+            sight: Sight::default(),
+            stage,
+            token: None,
+            shown: Shown::default(),
+            records: 0,
+            pages: 0,
+            restarts: 0,
+            oldest: None,
+            undated: HashSet::new(),
+            unread: Vec::new(),
+            workspaces: 0,
+            was_cut_short: false,
+            wanted: None,
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// The same, to keep the JSON of these records and remember nothing else.
+    pub(super) fn keeping(self, ids: HashSet<RowId>) -> Reading<'a> {
+        Reading { wanted: Some(ids), ..self }
+    }
+
+    pub(super) fn position(&self) -> Position<'_> {
+        let workspace = self.gap.walk.workspace();
+        Position { pages: self.pages, records: self.records, oldest: self.oldest, workspace }
+    }
+
+    pub(super) fn take_shown(&mut self) -> Shown {
+        std::mem::take(&mut self.shown)
+    }
+
+    pub(super) fn kept(&self) -> &BTreeMap<RowId, String> {
+        &self.kept
+    }
+
+    pub(super) fn undated(&self) -> u64 {
+        self.undated.len() as u64
+    }
+
+    pub(super) fn unread_workspaces(&self) -> &[UnreadWorkspace] {
+        &self.unread
+    }
+
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.was_cut_short
+    }
+
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// By remedy; then nothing has changed, and the step can be made again.
+    pub(super) async fn step<S: Slack, K: CredentialStore>(
+        &mut self,
+        slack: &S,
+        credentials: &K,
+        now: Second,
+    ) -> Result<Step, Trouble> {
+        let request = match &self.stage {
+            Stage::Done => return Ok(Step::Done),
+            Stage::Listing { page_cursor, .. } => Request::workspaces(page_cursor.as_deref()),
+            Stage::Walking { .. } => self.gap.request(&self.sight),
+        };
+        let reply = self.call(slack, credentials, &request, now).await?;
+        let is_listing = matches!(self.stage, Stage::Listing { .. });
+        match reply.page(&request, now) {
+            Ok(page) if is_listing => self.take_list(&page)?,
+            Ok(page) => self.take(&page, now)?,
+            Err(Refusal::Trouble(trouble)) if is_listing => return Err(trouble),
+            Err(_) if is_listing => return Err(cut_off("its page cursor was refused")),
+            Err(Refusal::NoSuchPage) => {
+                self.was_cut_short = true;
+                self.next_workspace();
+            }
+            Err(Refusal::StalePageCursor) => self.restart(now)?,
+            Err(Refusal::Trouble(trouble)) => self.leave_workspace(trouble)?,
+        }
+        Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
+    }
+
+    /// Makes a call. A token that is refused is read anew, for the poller may have rotated it or somebody connected the source again.
+    async fn call<S: Slack, K: CredentialStore>(
+        &mut self,
+        slack: &S,
+        credentials: &K,
+        request: &Request,
+        now: Second,
+    ) -> Result<Reply, Trouble> {
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
+        };
+        let reply = slack.call(self.source, request, Caller::User(&token)).await?;
+        self.token = Some(token.clone());
+        let is_refused =
+            matches!(reply.page(request, now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize);
+        if !is_refused {
+            return Ok(reply);
+        }
+        let fresh = token_of(self.source, credentials.fresh_credentials(&self.source.id).await?)?;
+        if fresh == token {
+            return Ok(reply);
+        }
+        self.token = Some(fresh.clone());
+        slack.call(self.source, request, Caller::User(&fresh)).await
+    }
+
+    fn take(&mut self, page: &Page<'_>, now: Second) -> Result<(), Trouble> {
+        if self.pages >= PAGES_MAX {
+            return Err(endless(&format!("it does not come to an end within {PAGES_MAX} pages")));
+        }
+        self.pages += 1;
+        let workspace = self.gap.walk.workspace().map(str::to_owned);
+        let step = self.gap.take_page(&mut self.cursor, &mut self.sight, page, workspace.as_deref(), now);
+        self.oldest = match self.gap.walk {
+            Walk::Audit(_) => Some(self.gap.latest),
+            Walk::Access(_) | Walk::Integration(_) => oldest_of(self.log, page).or(self.oldest),
+        };
+        for (id, record) in &step.wanted {
+            let Some(time) = record.time else {
+                self.undated.insert(*id);
+                continue;
+            };
+            match &self.wanted {
+                Some(wanted) if wanted.contains(id) => drop(self.kept.insert(*id, record.json.clone().into_owned())),
+                Some(_) => {}
+                None if self.range.contains(&time) => self.shown.add(*id, record, self.day),
+                None => {}
+            }
+        }
+        self.records = self.shown.len();
+        if step.done {
+            self.next_workspace();
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, now: Second) -> Result<(), Trouble> {
+        if self.restarts >= RESTARTS_MAX {
+            return Err(endless(&format!("Slack refused its own page cursor {} times", self.restarts + 1)));
+        }
+        self.restarts += 1;
+        self.gap.restart(&mut self.sight, now);
+        Ok(())
+    }
+
+    fn take_list(&mut self, page: &Page<'_>) -> Result<(), Trouble> {
+        let listed = workspace_ids(page)?;
+        let Stage::Listing { page_cursor, pages, ids } = &mut self.stage else { return Ok(()) };
+        if *pages >= LIST_PAGES_MAX {
+            return Err(cut_off("it goes on beyond 10 pages"));
+        }
+        *pages += 1;
+        ids.extend(listed);
+        page_cursor.clone_from(&page.next);
+        if page.next.is_none() {
+            let mut left = std::mem::take(ids);
+            left.sort_unstable_by(|a, b| b.cmp(a));
+            left.dedup();
+            self.workspaces = left.len();
+            self.stage = Stage::Walking { left };
+            self.next_workspace();
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next workspace, or to the end.
+    fn next_workspace(&mut self) {
+        let next = match &mut self.stage {
+            Stage::Walking { left } => left.pop(),
+            _ => None,
+        };
+        match (next, &mut self.gap.walk) {
+            (Some(id), Walk::Integration(walk)) => {
+                walk.enter(id, None);
+                self.sight = Sight::default();
+            }
+            _ => self.stage = Stage::Done,
+        }
+    }
+
+    /// Passes over a workspace that cannot be read; if none can, it is the token.
+    fn leave_workspace(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+        let is_own = matches!(trouble.remedy, Remedy::Reauthorize | Remedy::Reconfigure);
+        let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(trouble) };
+        if self.unread.len() + 1 >= self.workspaces {
+            return Err(trouble);
+        }
+        self.unread.push(UnreadWorkspace { id, code: trouble.code });
+        self.next_workspace();
+        Ok(())
+    }
+}
+
+/// The oldest second on a page, by the last activity where there is one.
+fn oldest_of(log: LogType, page: &Page<'_>) -> Option<Second> {
+    let records = page.rows.iter().map(|row| Record::read(log, None, row));
+    records.filter_map(|record| record.last_active.or(record.time)).min()
+}
+
+fn endless(what: &str) -> Trouble {
+    let message = format!("reading the day again from Slack: {what}");
+    Trouble::slack(Remedy::TryLater, "endless_walk", message, "run the command again later")
+}

@@ -1,0 +1,246 @@
+//! The comparison by tables: what Slack shows, what is stored, and what that comes to.
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::comparison::{Comparison, Known, Place, Shown};
+use super::coverage::Coverage;
+use super::findings::{Findings, Kind, Obstacle, UnreadWorkspace, Verdict, Why};
+use crate::cursor::Cursor;
+use crate::line::LineWriter;
+use crate::record::Record;
+use crate::source::{LogType, Plan, Source, StreamId};
+use crate::time::{Day, Second};
+
+fn day() -> Day {
+    "2026/11/20".parse().unwrap()
+}
+
+fn source() -> Source {
+    Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, day().start().plus(-86_400))
+}
+
+/// A row of the day, `second` seconds after its beginning.
+fn row(log: LogType, name: &str, second: i64) -> String {
+    let second = day().start().plus(second).get();
+    match log {
+        LogType::Audit => format!(r#"{{"id":"{name}","date_create":{second},"n":1}}"#),
+        LogType::Access => format!(
+            r#"{{"user_id":"{name}","ip":"203.0.113.7","user_agent":"x","date_first":{second},"date_last":{second},"count":1}}"#
+        ),
+        LogType::Integration => {
+            format!(r#"{{"user_id":"U1","user_name":"ann","date":"{second}","change_type":"added","app_id":"{name}"}}"#)
+        }
+    }
+}
+
+/// The line that is stored for a row.
+fn line(log: LogType, json: &str) -> String {
+    let row = RawValue::from_string(json.to_owned()).unwrap();
+    let workspace = (log == LogType::Integration).then_some("T1");
+    let record = Record::read(log, workspace, &row);
+    let id = if log == LogType::Integration { record.id.occurrence(1) } else { record.id };
+    let mut out = Vec::new();
+    LineWriter::new(&source(), log, Timestamp::UNIX_EPOCH).write(&record, id, &mut out);
+    String::from_utf8(out).unwrap().trim_end().to_owned()
+}
+
+/// A comparison as it is made after everything was collected, three days after the day.
+struct Case {
+    log: LogType,
+    shown: Vec<String>,
+    /// The lines of objects 1, 2, ...
+    objects: Vec<Vec<String>>,
+    head: u32,
+    until: Second,
+    cursor: Option<Cursor>,
+    was_asked: bool,
+    unread: Vec<UnreadWorkspace>,
+}
+
+impl Case {
+    fn new(log: LogType, shown: &[&str], objects: &[&[&str]]) -> Case {
+        let rows = |rows: &[&str]| rows.iter().zip(1..).map(|(name, second)| row(log, name, second)).collect();
+        let objects: Vec<Vec<String>> = objects
+            .iter()
+            .map(|names| {
+                let second = |name: &str| 1 + shown.iter().position(|shown| *shown == name).unwrap_or(98) as i64;
+                names.iter().map(|name| line(log, &row(log, name, second(name)))).collect()
+            })
+            .collect();
+        let now = day().end().plus(3 * 86_400);
+        let mut cursor = Cursor::first(&source(), log, now);
+        cursor.gaps.clear();
+        let head = objects.len() as u32;
+        let (shown, cursor) = (rows(shown), Some(cursor));
+        Case { log, shown, objects, head, until: day().end(), cursor, was_asked: true, unread: Vec::new() }
+    }
+
+    fn compare(&self) -> Findings {
+        let mut shown = Shown::default();
+        for json in &self.shown {
+            let row = RawValue::from_string(json.clone()).unwrap();
+            let workspace = (self.log == LogType::Integration).then_some("T1");
+            let record = Record::read(self.log, workspace, &row);
+            let id = if workspace.is_some() { record.id.occurrence(1) } else { record.id };
+            shown.add(id, &record, day());
+        }
+        let mut comparison = Comparison::new(self.log, day(), shown);
+        for (object, lines) in (1..).zip(&self.objects) {
+            comparison.take_object();
+            for (number, line) in (1..).zip(lines) {
+                comparison.take_line(Place { object, line: number }, Some(line.as_bytes()));
+            }
+        }
+        let coverage = Coverage { since: source().since, cursor: self.cursor.as_ref() };
+        let known = Known {
+            coverage,
+            until: self.until,
+            head: self.head,
+            was_asked: self.was_asked,
+            was_cut_short: false,
+            unread_workspaces: &self.unread,
+        };
+        comparison.finish(&StreamId { source: source().id, log: self.log }, known)
+    }
+}
+
+/// The kinds of what differs, and what it comes to.
+fn found(case: &Case) -> (Vec<Kind>, Verdict) {
+    let findings = case.compare();
+    (findings.differences.iter().map(|difference| difference.kind).collect(), findings.verdict())
+}
+
+#[test]
+fn each_kind_of_difference_is_told_and_only_what_should_not_be_is_a_defect() {
+    use Kind::{Doubled, Extra, Missing};
+    use LogType::{Access, Audit, Integration};
+    use Verdict::{Complete, Different};
+    type Row<'a> = (LogType, &'a [&'a str], &'a [&'a [&'a str]], &'a [Kind], Verdict);
+    let all: [Row<'_>; 9] = [
+        (Audit, &["a", "b"], &[&["a"], &["b"]], &[], Complete),
+        (Audit, &[], &[], &[], Complete),
+        (Audit, &["a", "b"], &[&["a"]], &[Missing], Different),
+        (Audit, &["a"], &[&["a", "b"]], &[Extra], Different),
+        (Audit, &["a"], &[&["a"], &["a"]], &[Doubled], Different),
+        (Audit, &["a"], &[&["a", "b"], &["b"]], &[Extra, Doubled], Different),
+        (Access, &["a"], &[&["a", "b"]], &[Extra], Complete),
+        (Integration, &["a"], &[&["a", "b"]], &[Extra], Complete),
+        (Access, &["a", "b"], &[&["b"]], &[Missing], Different),
+    ];
+    for (log, shown, objects, kinds, verdict) in all {
+        let case = Case::new(log, shown, objects);
+        assert_eq!(found(&case), (kinds.to_vec(), verdict), "{log}: {shown:?} {objects:?}");
+    }
+}
+
+#[test]
+fn a_line_whose_bytes_were_altered_is_changed_and_what_moves_by_itself_is_not() {
+    let changed = (vec![Kind::Changed], Verdict::Different);
+    let none = (vec![], Verdict::Complete);
+    for (log, from, to, expected) in [
+        (LogType::Audit, r#""n":1"#, r#""n":2"#, &changed),
+        (LogType::Audit, r#""n":1"#, r#""n": 1"#, &changed),
+        (LogType::Audit, "00:00:01.000", "00:00:02.000", &changed),
+        (LogType::Access, r#""count":1"#, r#""count":9"#, &none),
+        (LogType::Access, "203.0.113.7", "203.0.113.8", &changed),
+        (LogType::Integration, "ann", "anna", &none),
+        (LogType::Integration, r#""change_type":"added""#, r#""change_type":"removed""#, &changed),
+        (LogType::Integration, r#""p_workspace_id":"T1""#, r#""p_workspace_id":"T2""#, &changed),
+    ] {
+        let mut case = Case::new(log, &["a"], &[&["a"]]);
+        let altered = case.objects[0][0].replacen(from, to, 1);
+        assert_ne!(altered, case.objects[0][0], "{from}");
+        case.objects[0][0] = altered;
+        assert_eq!(&found(&case), expected, "{log}: {from} to {to}");
+    }
+}
+
+#[test]
+fn a_rename_is_told_without_being_a_difference() {
+    let mut case = Case::new(LogType::Integration, &["a"], &[&["a"]]);
+    case.shown[0] = case.shown[0].replace("ann", "anna");
+    assert_eq!(found(&case), (vec![], Verdict::Complete));
+    assert_eq!(case.compare().renamed, 1);
+}
+
+#[test]
+fn a_row_that_slack_shows_in_two_forms_may_be_stored_in_either() {
+    let mut case = Case::new(LogType::Audit, &["a"], &[&["a"]]);
+    let other = case.shown[0].replace(r#""n":1"#, r#""n":2"#);
+    case.shown.insert(0, other);
+    assert_eq!(found(&case), (vec![], Verdict::Complete));
+    assert_eq!(case.compare().shown, 1);
+}
+
+#[test]
+fn a_line_of_another_day_is_misplaced_and_one_that_we_did_not_write_is_unreadable() {
+    let mut case = Case::new(LogType::Audit, &["a"], &[&["a"]]);
+    case.objects[0].push(line(LogType::Audit, &row(LogType::Audit, "b", 86_400)));
+    case.objects[0].push(r#"{"id":"c"}"#.to_owned());
+    case.objects[0].push(line(LogType::Audit, "null"));
+    let (kinds, verdict) = found(&case);
+    assert_eq!(
+        (kinds.as_slice(), verdict),
+        (&[Kind::Misplaced, Kind::Misplaced, Kind::Unreadable][..], Verdict::Different)
+    );
+    let findings = case.compare();
+    let places: Vec<_> = findings.differences.iter().map(|it| (it.object, it.line)).collect();
+    assert_eq!(places, [(Some(1), Some(4)), (Some(1), Some(2)), (Some(1), Some(3))]);
+}
+
+#[test]
+fn numbers_that_no_object_has_are_holes() {
+    let mut comparison = Comparison::new(LogType::Audit, day(), Shown::default());
+    comparison.take_numbers(&[2, 3, 6]);
+    comparison.lose_object(6);
+    let known = Known {
+        coverage: Coverage { since: source().since, cursor: None },
+        until: day().end(),
+        head: 6,
+        was_asked: true,
+        was_cut_short: false,
+        unread_workspaces: &[],
+    };
+    let findings = comparison.finish(&StreamId { source: source().id, log: LogType::Audit }, known);
+    let holes: Vec<_> = findings.of_kind(Kind::Hole).map(|hole| hole.object.unwrap()).collect();
+    assert_eq!((holes.as_slice(), findings.verdict()), (&[1, 4, 5, 6][..], Verdict::Different));
+}
+
+#[test]
+fn what_need_not_be_stored_yet_leaves_it_undecided() {
+    let mut case = Case::new(LogType::Audit, &["a", "b"], &[&["a"]]);
+    case.cursor = None;
+    assert_eq!(found(&case), (vec![Kind::NotCollectedYet], Verdict::Undecided));
+    assert_eq!(case.compare().differences[0].why, Some(Why::NeverCollected));
+    case.objects.push(vec![case.objects[0][0].clone()]);
+    assert_eq!(case.compare().verdict(), Verdict::Different, "a defect is one whatever is still to come");
+}
+
+#[test]
+fn lines_that_slack_was_not_asked_for_or_that_came_meanwhile_are_not_compared() {
+    let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
+    let stored_meanwhile = Case { head: 1, ..case() };
+    let of_later = Case { until: day().start().plus(98), ..case() };
+    for case in [stored_meanwhile, of_later] {
+        assert_eq!(found(&case), (vec![], Verdict::Complete));
+        assert_eq!(case.compare().not_compared, 1);
+    }
+    let mut unread = Case::new(LogType::Integration, &["a"], &[&["a", "b"]]);
+    unread.unread = vec![UnreadWorkspace { id: "T1".to_owned(), code: "invalid_auth".to_owned() }];
+    assert_eq!(found(&unread), (vec![], Verdict::Undecided));
+    assert_eq!(unread.compare().not_compared, 1);
+}
+
+#[test]
+fn a_day_that_slack_has_forgotten_or_cannot_be_asked_for_is_undecided() {
+    let forgotten = Case::new(LogType::Audit, &[], &[&["a"]]);
+    let unasked = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a"]]) };
+    for (case, obstacle) in [(&forgotten, Obstacle::Forgotten), (&unasked, Obstacle::NotAsked)] {
+        assert_eq!(found(case), (vec![], Verdict::Undecided));
+        let findings = case.compare();
+        assert_eq!((findings.obstacles.as_slice(), findings.not_compared), (&[obstacle][..], 1));
+    }
+    let doubled = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a", "a"]]) };
+    assert_eq!(found(&doubled), (vec![Kind::Doubled], Verdict::Different));
+}

@@ -1,0 +1,301 @@
+//! What `verify` says of a world whose truth is known: of days collected under each behaviour that Slack may have, and of records
+//! that the poller stores while it looks.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use slacktrail_shared::ports::Edges;
+use slacktrail_shared::source::{LogType, Source};
+use slacktrail_shared::time::{Day, Second};
+use slacktrail_shared::verify::{self, Findings, Kind, Step, Verdict, Verification, Why};
+use slacktrail_simulation::SimulatedEdges;
+use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Layout, Limits, Paging};
+use slacktrail_simulator::tenant::Tenant;
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+
+const DAY: i64 = 86_400;
+/// The process whose operations are those of the command.
+const COMMAND: u32 = 1_000;
+/// Beyond this a reading does not end.
+const STEPS_MAX: usize = 10_000;
+
+type Simulated = Edges<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges>;
+
+fn organisation() -> Settings {
+    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() }
+}
+
+/// Runs a future of the simulated world, in which nothing waits for anything outside it.
+fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+fn edges(tenancy: &Tenancy) -> Simulated {
+    let edge = SimulatedEdges::of(tenancy.stage(), COMMAND);
+    Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
+}
+
+fn source(tenancy: &Tenancy) -> Source {
+    tenancy.stage().with(|state| state.sources.values().next().unwrap().clone())
+}
+
+fn now(tenancy: &Tenancy) -> Second {
+    Second::of(tenancy.now())
+}
+
+fn day_ago(tenancy: &Tenancy, days: i64) -> Day {
+    now(tenancy).plus(-days * DAY).day()
+}
+
+/// Verifies a day; `meanwhile` happens when Slack is read and before the archive is.
+fn verify_while(tenancy: &mut Tenancy, log: LogType, day: Day, meanwhile: impl FnOnce(&mut Tenancy)) -> Findings {
+    let (edges, source) = (edges(tenancy), source(tenancy));
+    let until = verify::until(day, now(tenancy)).unwrap();
+    let mut verification = run(Verification::begin(&edges, &source, log, (day, until), now(tenancy))).unwrap();
+    let read = (0..STEPS_MAX).find(|_| run(verification.step(now(tenancy))).unwrap() == Step::Done);
+    assert!(read.is_some(), "{:?}", verification.position());
+    meanwhile(tenancy);
+    run(verification.conclude(|_, _| ())).unwrap()
+}
+
+fn verify_day(tenancy: &mut Tenancy, log: LogType, day: Day) -> Findings {
+    verify_while(tenancy, log, day, |_| ())
+}
+
+#[test]
+fn every_day_that_was_collected_is_complete_whatever_slack_is_like() {
+    let varying = Settings { audit_fill: Fill::Varying, access_fill: Fill::Varying, ..organisation() };
+    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organisation() };
+    let ascending = Settings { integration_order: Direction::OldestFirst, trailing_empty_page: true, ..organisation() };
+    let pretty = Settings { layout: Layout::Pretty, ..organisation() };
+    let without_integration = &[LogType::Audit, LogType::Access]; // whose rows the oracle knows in one layout only
+    for (settings, logs) in [
+        (organisation(), &LogType::ALL[..]),
+        (varying, &LogType::ALL),
+        (by_last, &LogType::ALL),
+        (ascending, &LogType::ALL),
+        (pretty, without_integration),
+    ] {
+        let mut tenancy = Tenancy::new(settings, logs);
+        four_days(&mut tenancy);
+        for log in logs {
+            let mut shown = 0;
+            for days in 0..6 {
+                let day = day_ago(&tenancy, days);
+                let findings = verify_day(&mut tenancy, *log, day);
+                assert_eq!(
+                    (findings.verdict(), &findings.differences[..]),
+                    (Verdict::Complete, &[][..]),
+                    "{log} {day}"
+                );
+                assert_eq!((findings.not_compared, findings.undated, findings.renamed), (0, 0, 0), "{log} {day}");
+                shown += findings.shown;
+            }
+            let all = if *log == LogType::Integration { 44 } else { 36 };
+            assert_eq!(shown, all, "each {log} record lies in one of these days");
+        }
+    }
+}
+
+/// Four days with nine rows in each log, and two integration rows that are equal.
+fn four_days(tenancy: &mut Tenancy) {
+    for _ in 0..4 {
+        for log in Log::ALL {
+            tenancy.rows(log, 9, 1_000);
+        }
+        for _ in 0..2 {
+            let equal = Row::small_integration(tenancy.now(), "Equal").in_workspace("T1");
+            tenancy.add(equal);
+        }
+        tenancy.settle_within(10);
+        tenancy.pass(DAY - 600);
+    }
+    tenancy.settle_within(40);
+}
+
+#[test]
+fn what_the_poller_stores_while_slack_is_read_is_neither_missing_nor_extra() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 9, 60);
+    tenancy.settle();
+    tenancy.pass(3_600);
+    tenancy.late_row(Log::Audit, 4_000);
+    let day = day_ago(&tenancy, 0);
+    let findings = verify_while(&mut tenancy, LogType::Audit, day, |tenancy| {
+        tenancy.late_row(Log::Audit, 4_001); // which this reading has passed
+        tenancy.settle_within(2);
+        tenancy.assert_complete();
+    });
+    assert_eq!((findings.verdict(), findings.shown, findings.lines), (Verdict::Complete, 10, 11), "{findings:?}");
+    assert_eq!(findings.not_compared, 1);
+}
+
+#[test]
+fn a_late_record_is_awaited_while_a_re_read_can_find_it_and_missing_afterwards() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 9, 60);
+    tenancy.settle();
+    tenancy.pass(3 * 3_600);
+    tenancy.settle_within(2);
+    tenancy.late_row(Log::Audit, 2 * 3_600 + 1_800);
+    let day = day_ago(&tenancy, 0);
+    let findings = verify_day(&mut tenancy, LogType::Audit, day);
+    let whys: Vec<_> = findings.differences.iter().map(|it| (it.kind, it.why)).collect();
+    assert_eq!(whys, [(Kind::NotCollectedYet, Some(Why::BeforeReread))]);
+    assert_eq!(findings.verdict(), Verdict::Undecided);
+
+    for _ in 0..26 {
+        tenancy.pass(3_600);
+        tenancy.settle_within(1);
+    }
+    assert_eq!(
+        verify_day(&mut tenancy, LogType::Audit, day).verdict(),
+        Verdict::Complete,
+        "the daily re-read found it"
+    );
+
+    tenancy.late_row(Log::Audit, 60 * 3_600);
+    let day = now(&tenancy).plus(-60 * 3_600).day();
+    let findings = verify_day(&mut tenancy, LogType::Audit, day);
+    assert_eq!((findings.count(Kind::Missing), findings.verdict()), (1, Verdict::Different), "later than we promise");
+}
+
+#[test]
+fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 9, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    for kind in [FaultKind::EmptyPage, FaultKind::Oversize(7), FaultKind::StaleCursor, FaultKind::Html(502)] {
+        tenancy.fault(Fault::nth(2, Calling::log(Log::Audit), kind.clone()));
+        let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+        let until = verify::until(day, now(&tenancy)).unwrap();
+        let mut verification =
+            run(Verification::begin(&edges, &source, LogType::Audit, (day, until), now(&tenancy))).unwrap();
+        let mut failures = 0;
+        let is_done = |step| matches!(step, Ok(Step::Done));
+        while !is_done(run(verification.step(now(&tenancy))).inspect_err(|_| failures += 1)) {}
+        let findings = run(verification.conclude(|_, _| ())).unwrap();
+        assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9), "{kind:?}");
+        assert_eq!(failures, u32::from(kind == FaultKind::Html(502)));
+    }
+}
+
+#[test]
+fn page_cursors_that_are_always_refused_end_the_reading() {
+    let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Audit, LogType::Access]);
+    tenancy.rows(Log::Audit, 9, 60);
+    tenancy.rows(Log::Access, 9, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    let day = day_ago(&tenancy, 0);
+    for log in [Log::Audit, Log::Access] {
+        tenancy.fault(Fault::every(Calling::log(log).later_pages(), FaultKind::StaleCursor));
+    }
+    let audit = verify_day(&mut tenancy, LogType::Audit, day);
+    assert_eq!(
+        (audit.verdict(), audit.shown),
+        (Verdict::Complete, 9),
+        "each restart begins where the last one came to"
+    );
+
+    let (edges, source) = (edges(&tenancy), source(&tenancy));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range, now(&tenancy))).unwrap();
+    let trouble = (0..STEPS_MAX).find_map(|_| run(verification.step(now(&tenancy))).err()).unwrap();
+    assert_eq!(trouble.code, "endless_walk");
+}
+
+#[test]
+fn one_workspace_that_cannot_be_read_leaves_it_undecided_and_if_none_can_it_is_the_token() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
+    tenancy.rows(Log::Integration, 8, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    let day = day_ago(&tenancy, 0);
+    let refuse = |tenancy: &mut Tenancy, number: usize| {
+        tenancy.settings(|settings| {
+            if let Tenant::Organisation { workspaces, .. } = &mut settings.tenant {
+                workspaces[number].owner_belongs = false;
+            }
+        });
+    };
+    refuse(&mut tenancy, 1);
+    let findings = verify_day(&mut tenancy, LogType::Integration, day);
+    let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
+    assert_eq!(unread, [("T2", "invalid_auth")]);
+    assert_eq!((findings.shown, findings.not_compared, findings.verdict()), (4, 4, Verdict::Undecided));
+
+    refuse(&mut tenancy, 0);
+    let (edges, source) = (edges(&tenancy), source(&tenancy));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification =
+        run(Verification::begin(&edges, &source, LogType::Integration, range, now(&tenancy))).unwrap();
+    let trouble = (0..STEPS_MAX).find_map(|_| run(verification.step(now(&tenancy))).err()).unwrap();
+    assert_eq!(trouble.code, "invalid_auth");
+}
+
+#[test]
+fn an_access_row_that_is_used_again_after_it_was_stored_is_no_difference() {
+    for order in [AccessColumn::First, AccessColumn::Last] {
+        let settings = Settings { access_order: order, access_limit_max: 1_000, ..organisation() };
+        let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+        tenancy.rows(Log::Access, 9, 60);
+        let day = day_ago(&tenancy, 0);
+        tenancy.settle();
+        tenancy.pass(2 * DAY);
+        tenancy.touch(4);
+        tenancy.settle_within(2);
+        let findings = verify_day(&mut tenancy, LogType::Access, day);
+        assert_eq!(
+            (findings.verdict(), findings.shown, findings.lines),
+            (Verdict::Complete, 9, 9),
+            "{order:?}: {findings:?}"
+        );
+    }
+}
+
+#[test]
+fn rows_without_a_time_are_counted_and_their_own_day_is_only_looked_at() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 2, 60);
+    let odd = Row::audit(tenancy.now(), r#"{"id":"odd","date_create":"soon"}"#);
+    tenancy.add(odd);
+    tenancy.settle();
+    tenancy.pass(600);
+    let today = day_ago(&tenancy, 0);
+    let findings = verify_day(&mut tenancy, LogType::Audit, today);
+    assert_eq!((findings.verdict(), findings.shown, findings.undated), (Verdict::Complete, 2, 1));
+
+    let calls = tenancy.calls();
+    let findings = verify_day(&mut tenancy, LogType::Audit, Second::EPOCH.day());
+    assert_eq!((findings.verdict(), findings.lines), (Verdict::Undecided, 1));
+    assert_eq!(tenancy.calls(), calls, "Slack cannot be asked for them");
+}
+
+#[test]
+fn a_day_is_read_with_the_token_that_replaced_the_one_at_hand() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 9, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, range, now(&tenancy))).unwrap();
+    assert_eq!(run(verification.step(now(&tenancy))).unwrap(), Step::More);
+    tenancy.revoke();
+    let other = slacktrail_simulator::tenant::Token::organisation("xoxp-simulated-other");
+    tenancy.settings(|settings| settings.tokens.insert(0, other));
+    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+    let findings = run(verification.conclude(|_, _| ())).unwrap();
+    assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
+}

@@ -1,0 +1,34 @@
+//! A certificate that nobody else has signed, made for one run.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use rcgen::CertifiedKey;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+/// A server's certificate for loopback, and the key that stays in this process.
+pub(super) struct Identity {
+    pub(super) acceptor: TlsAcceptor,
+    /// In DER.
+    pub(super) certificate: Vec<u8>,
+}
+
+impl Identity {
+    pub(super) fn new() -> Identity {
+        let names = [Ipv4Addr::LOCALHOST.to_string(), "localhost".to_owned()];
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(names).expect("a certificate of fixed names can be made");
+        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+        // The provider is named, so that it does not matter whether this process has chosen one for all.
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows rustls' own protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key.into())
+            .expect("key and certificate were made together");
+        Identity { acceptor: TlsAcceptor::from(Arc::new(config)), certificate: cert.der().to_vec() }
+    }
+}

@@ -1,0 +1,177 @@
+//! The browser, with pages of the test on loopback.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use axum::Router;
+use axum::response::{Html, Redirect};
+use axum::routing::get;
+use serde_json::{Value, json};
+use slacktrail_tests::browser::{Browser, Scheme};
+use slacktrail_tests::deployment::until;
+use slacktrail_tests::http_api::{HttpApi, ScriptedFunction, Settings};
+use slacktrail_tests::lambda_runtime_api::Emulator;
+use tokio::net::TcpListener;
+
+const PAGE: &str = r#"<!doctype html><link rel="icon" href="data:,"><title>page</title>
+<style>
+  body { background: white }
+  #dark { display: none }
+  @media (prefers-color-scheme: dark) { body { background: black } #dark { display: block } #light { display: none } }
+</style>
+<p id="light">light</p><p id="dark">dark</p><p hidden>hidden</p>
+<select onchange="chosen.textContent = this.value"><option value="a">A</option><option value="b">B</option></select>
+<p id="chosen">none</p>
+<a href="/other">other</a><button onclick="console.error('a fault')">fail</button>"#;
+
+const COOKIE: &str = "__Host-x=1; Secure; HttpOnly; SameSite=Lax; Path=/";
+
+/// Serves on a free port of loopback until the test's runtime ends.
+async fn serve(routes: Router) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    address
+}
+
+async fn page() -> String {
+    let other = "<!doctype html><link rel=icon href=data:,><p>the other page";
+    let routes =
+        Router::new().route("/", get(|| async { Html(PAGE) })).route("/other", get(move || async move { Html(other) }));
+    format!("http://{}/", serve(routes).await)
+}
+
+#[tokio::test]
+async fn a_page_sees_the_colour_scheme_that_was_asked_for() {
+    let url = page().await;
+    for (scheme, shown, background) in
+        [(Scheme::Light, "light", "rgba(255, 255, 255, 1)"), (Scheme::Dark, "dark", "rgba(0, 0, 0, 1)")]
+    {
+        let Some(browser) = Browser::start(scheme).await else { return };
+        browser.goto(&url).await;
+        let text = browser.page_text().await;
+        assert_eq!(text.lines().next(), Some(shown));
+        assert_eq!(browser.style("body", "background-color").await, background);
+        browser.goto(&url.replace("127.0.0.1", "localhost")).await; // another site, which is another process
+        assert_eq!(browser.page_text().await, text);
+        browser.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_does_and_sees_is_done_and_seen() {
+    let Some(browser) = Browser::start(Scheme::Light).await else { return };
+    let url = page().await;
+    browser.goto(&url).await;
+
+    browser.select("select", "b").await;
+    assert_eq!(browser.text("#chosen").await, "b");
+    assert!(!browser.page_text().await.contains("hidden"));
+    assert!(browser.source().await.contains("hidden"));
+
+    assert!(browser.console_errors().await.is_empty());
+    browser.click("button").await;
+    let errors = browser.console_errors().await;
+    assert!(errors.len() == 1 && errors[0].contains("a fault"), "{errors:?}");
+    assert!(browser.console_errors().await.is_empty());
+
+    browser.click("a").await;
+    assert_eq!(browser.page_text().await, "the other page");
+    assert_eq!(browser.current_url().await.path(), "/other");
+}
+
+#[tokio::test]
+async fn a_screenshot_is_a_png_of_the_window() {
+    let Some(browser) = Browser::start(Scheme::Dark).await else { return };
+    browser.goto(&page().await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.png");
+
+    browser.screenshot(&file).await;
+
+    let png = std::fs::read(&file).unwrap();
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"));
+    let width = u32::from_be_bytes(png[16..20].try_into().unwrap());
+    assert_eq!(width, 900);
+}
+
+#[tokio::test]
+async fn nothing_beyond_loopback_is_reached() {
+    let Some(browser) = Browser::start(Scheme::Light).await else { return };
+    let away = r#"<!doctype html><link rel="icon" href="data:,"><img src="https://slack.com/a.png">"#;
+    let address = serve(Router::new().route("/", get(move || async move { Html(away) }))).await;
+
+    browser.goto(&format!("http://{address}/")).await;
+
+    let errors = browser.console_errors().await;
+    assert!(errors.len() == 1 && errors[0].contains("ERR_NAME_NOT_RESOLVED"), "{errors:?}");
+}
+
+/// As in OAuth: the API sets a cookie and sends the browser to another site, which sends it back.
+#[tokio::test]
+async fn a_host_cookie_set_over_https_comes_back_after_another_site_redirects() {
+    let Some(browser) = Browser::start(Scheme::Light).await else { return };
+    let lambda = Arc::new(Emulator::start().await);
+    let api = HttpApi::start(Arc::clone(&lambda), Settings::new(&["GET /oauth/start", "GET /oauth/callback"])).await;
+    let callback = format!("{}/oauth/callback?code=1", api.url());
+    let leave = Html(r#"<!doctype html><link rel="icon" href="data:,"><a href="/allow">Allow</a>"#);
+    let provider = Router::new()
+        .route("/authorize", get(move || async move { leave }))
+        .route("/allow", get(move || async move { Redirect::to(&callback) }));
+    let authorize = format!("http://localhost:{}/authorize", serve(provider).await.port());
+    let (heard, events) = channel();
+    let _function = ScriptedFunction::start(&lambda, move |event| {
+        heard.send(event.clone()).unwrap();
+        Ok(answer(&event, &authorize))
+    });
+
+    browser.goto(&format!("{}/oauth/start", api.url())).await;
+    assert!(browser.cookies().await.is_empty(), "another site sees no cookie");
+    browser.click("a").await;
+    assert_eq!(browser.page_text().await, "connected");
+
+    assert_eq!(events.recv().unwrap().get("cookies"), None);
+    assert_eq!(events.recv().unwrap()["cookies"], json!(["__Host-x=1"]));
+    let cookies = browser.cookies().await;
+    assert_eq!((cookies[0].name_value(), cookies.len()), (("__Host-x", "1"), 1));
+    assert_eq!((cookies[0].http_only(), cookies[0].secure()), (Some(true), Some(true)));
+}
+
+fn answer(event: &Value, authorize: &str) -> Value {
+    match event["rawPath"].as_str() {
+        Some("/oauth/start") => json!({ "statusCode": 302, "headers": { "location": authorize }, "cookies": [COOKIE] }),
+        _ => {
+            let page = "<!doctype html><link rel=icon href=data:,><p>connected";
+            json!({ "statusCode": 200, "headers": { "content-type": "text/html; charset=utf-8" }, "body": page })
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_leaves_no_process_and_no_file_behind_when_a_test_panics() {
+    let Some(browser) = Browser::start(Scheme::Light).await else { return };
+    let folder = browser.folder().to_owned();
+    assert!(folder.is_dir() && processes_of(&folder).len() > 2, "chromedriver and Chromium run");
+
+    let test = tokio::spawn(async move {
+        let _browser = browser;
+        panic!("as a test does");
+    });
+    assert!(test.await.unwrap_err().is_panic());
+
+    assert!(!folder.exists());
+    until("every process has ended", || processes_of(&folder).is_empty()).await;
+}
+
+/// The command lines of the processes that know this folder, by an argument or by their environment.
+fn processes_of(folder: &Path) -> Vec<String> {
+    let read = |file: PathBuf| std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let known = processes.filter_map(|process| Some((read(process.join("cmdline"))?, read(process.join("environ"))?)));
+    let folder = folder.to_str().unwrap();
+    known.filter(|known| known.0.contains(folder) || known.1.contains(folder)).map(|(command, _)| command).collect()
+}

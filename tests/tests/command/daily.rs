@@ -1,0 +1,380 @@
+//! `pause`, `resume`, `disconnect` and `backfill` against an emulated AWS. Where that is missing the tests say so and pass.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use slacktrail_shared::aws::{AwsEdges, DynamoDeployment, Names, S3DayLogs, SecretsManagerCredentials};
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::tick::{Bounds, Poller, TickLimits};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row};
+use slacktrail_tests::archive::Archive;
+use slacktrail_tests::moto::Moto;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::binary::Slacktrail;
+use crate::slack::{ORGANISATION, Slack, hours_ago};
+
+const BUCKET: &str = "logs";
+const TABLE: &str = "streams";
+const SECRET: &str = "slacktrail/acme";
+
+/// A deployment with the source `acme`, which collects the last 30 hours of these logs, and the command that looks after it.
+struct Deployed {
+    moto: Moto,
+    slack: Slack,
+    slacktrail: Slacktrail,
+    poller: Poller<SlackHttp, S3DayLogs, DynamoDeployment, SecretsManagerCredentials>,
+}
+
+impl Deployed {
+    async fn start(logs: &[LogType]) -> Option<Deployed> {
+        let moto = Moto::start()?;
+        moto.create_bucket(BUCKET).await;
+        moto.create_table(TABLE).await;
+        moto.create_secret(SECRET, &json!({"token": ORGANISATION}).to_string()).await;
+        let slack = Slack::organisation().await;
+        let names = Names { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: "slacktrail/".into() };
+        let edges = AwsEdges::connect(&moto.sdk_config(), names);
+        let now = Second::of(Timestamp::now());
+        let source = Source {
+            logs: logs.to_vec(),
+            organisation: true,
+            connected_at: now.plus(-3_600),
+            ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now.plus(-30 * 3_600))
+        };
+        edges.deployment.save_source(&source).await.unwrap();
+        let environment = moto.environment().into_iter();
+        let slacktrail =
+            environment.fold(Slacktrail::of(&slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
+        let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", BUCKET).with("SLACKTRAIL_TABLE", TABLE);
+        let http = SlackHttp::new(&slack.api_url(), &slack.audit_url()).unwrap();
+        Some(Deployed { poller: Poller::new(edges.with(http)), moto, slack, slacktrail })
+    }
+
+    async fn tick(&self) {
+        let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
+        self.poller.tick(Timestamp::now(), &limits).await.unwrap();
+    }
+
+    /// The state of the only stream.
+    async fn state(&self) -> String {
+        let status = self.slacktrail.run(&["status", "--json"]).await.exits(0).json();
+        status[0]["state"].as_str().unwrap().to_owned()
+    }
+
+    async fn archive(&self) -> Archive {
+        Archive::read(&self.moto.s3(), BUCKET).await
+    }
+
+    async fn has_secret(&self) -> bool {
+        self.moto.secrets_manager().get_secret_value().secret_id(SECRET).send().await.is_ok()
+    }
+
+    async fn source(&self) -> Value {
+        self.slacktrail.run(&["sources", "--json"]).await.exits(0).json()[0].take()
+    }
+
+    /// Whether Slack still honours the token.
+    async fn is_honoured(&self) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        let to = directory.path().to_str().unwrap();
+        Slacktrail::of(&self.slack).token(ORGANISATION).run(&["pull", "--to", to, "--log", "audit"]).await.code == 0
+    }
+}
+
+/// The day of so many hours ago, and the day after that of so many others.
+fn days(from_hours: i64, to_hours: i64) -> (String, String) {
+    let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
+    (day(hours_ago(from_hours)), day(hours_ago(to_hours) + SignedDuration::from_hours(24)))
+}
+
+#[tokio::test]
+async fn what_happens_while_a_source_is_paused_is_collected_after_it_is_resumed() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.tick().await;
+    let stored = deployed.archive().await.keys().len();
+    insta::assert_snapshot!(deployed.slacktrail.run(&["pause", "acme"]).await.exits(0).stdout, @r"
+    paused `acme`: a tick that is running ends, and no other one begins
+    Slack keeps its logs meanwhile; `slacktrail resume acme` goes on where it stopped
+    ");
+    assert_eq!(deployed.state().await, "paused");
+    deployed
+        .slack
+        .world()
+        .add(Row::small_audit(Timestamp::from_second(Timestamp::now().as_second()).unwrap(), "meanwhile"));
+    deployed.tick().await;
+    assert_eq!(deployed.archive().await.keys().len(), stored);
+    let again = deployed.slacktrail.run(&["pause", "acme"]).await.exits(0).stdout;
+    assert_eq!(again, "`acme` is paused already; `slacktrail resume acme` goes on where it stopped\n");
+
+    let resumed = deployed.slacktrail.run(&["resume", "acme", "--json"]).await.exits(0).json();
+    assert_eq!((&resumed["id"], &resumed["paused"]), (&json!("acme"), &json!(false)));
+    deployed.tick().await;
+    assert!(deployed.archive().await.texts().any(|text| text.contains("meanwhile")));
+    let again = deployed.slacktrail.run(&["resume", "acme"]).await.exits(0).stdout;
+    assert_eq!(again, "`acme` is not paused; nothing to resume\n");
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_there_is_told_with_those_that_are() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    for command in [
+        &["pause", "acme-2"][..],
+        &["resume", "acme-2"],
+        &["disconnect", "acme-2", "--yes"],
+        &["backfill", "acme-2", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01"],
+    ] {
+        let ran = deployed.slacktrail.run(command).await.exits(1);
+        let expected =
+            "error: there is no source `acme-2`\nhint: the sources are `acme`; `slacktrail sources` shows them\n";
+        assert_eq!(ran.stderr, expected, "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn disconnecting_revokes_the_token_deletes_the_secret_and_keeps_the_logs() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.tick().await;
+    let stored = deployed.archive().await.keys().len();
+    let cursors = async || {
+        let edges = deployed.poller.edges();
+        edges.deployment.load().await.unwrap().cursors.len()
+    };
+    insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme"]).await.exits(1).stderr, @r"
+    error: disconnecting `acme` is asked about first, and nobody can be asked here
+    hint: if it is meant: slacktrail disconnect acme --yes
+    ");
+    assert_eq!(deployed.source().await["disconnected"], false);
+    assert!(deployed.has_secret().await);
+
+    insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0).stdout, @r"
+    disconnected `acme`: Slack has revoked its token, and its secret is deleted
+    its logs stay, and `slacktrail connect acme` continues where it stopped
+    ");
+    assert!(!deployed.has_secret().await && !deployed.is_honoured().await);
+    assert_eq!(deployed.source().await["disconnected"], true);
+    assert_eq!((deployed.archive().await.keys().len(), cursors().await), (stored, 1));
+    deployed.tick().await;
+
+    let status = deployed.slacktrail.run(&["status"]).await.exits(0);
+    assert_eq!(status.stdout, "1 source is disconnected; `slacktrail sources` lists it\n");
+    let sources = deployed.slacktrail.run(&["sources"]).await.exits(0).stdout;
+    assert!(sources.contains("disconnected"), "{sources}");
+    let again = deployed.slacktrail.run(&["disconnect", "acme", "--json"]).await.exits(0).json();
+    assert_eq!(again, json!({"source": "acme", "disconnected": true, "token": "none", "secret_deleted": false}));
+    insta::assert_snapshot!(deployed.slacktrail.run(&["pause", "acme"]).await.exits(1).stderr, @r"
+    error: source `acme` is disconnected
+    hint: connect it again: `slacktrail connect acme`
+    ");
+}
+
+#[tokio::test]
+async fn a_token_that_was_dead_already_is_no_hindrance() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.slack.world().revoke(ORGANISATION);
+    let outcome = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--json"]).await.exits(0).json();
+    assert_eq!(outcome["token"], "dead_before");
+    assert!(!deployed.has_secret().await);
+}
+
+#[tokio::test]
+async fn a_slack_that_cannot_be_told_keeps_the_secret_until_it_can_or_is_not_to_matter() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.slack.world().fault(Fault::every(Calling::path("auth.revoke"), FaultKind::Html(502)));
+    insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(1).stderr, @r"
+    error: the token of source `acme` could not be revoked
+      caused by: Slack answered `auth.revoke` with HTTP status 502 and no error code
+    hint: it is not collected any more, and its secret is kept: run the command again in a minute; or with `--force`, and remove the app in Slack yourself
+    ");
+    assert!(deployed.has_secret().await && deployed.is_honoured().await);
+    assert_eq!(deployed.source().await["disconnected"], true, "no tick uses it any more");
+
+    deployed.slack.world().clear_faults();
+    let fault = FaultKind::not_ok("invalid_auth"); // also what a caller from a forbidden address is told
+    deployed.slack.world().fault(Fault::next(Calling::path("auth.revoke"), fault));
+    deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(1);
+    assert!(deployed.has_secret().await);
+
+    let outcome = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--json"]).await.exits(0).json();
+    assert_eq!(outcome, json!({"source": "acme", "disconnected": true, "token": "revoked", "secret_deleted": true}));
+    assert!(!deployed.has_secret().await);
+}
+
+#[tokio::test]
+async fn with_force_the_secret_goes_though_slack_cannot_be_told() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.slack.world().fault(Fault::every(Calling::path("auth.revoke"), FaultKind::Hangup));
+    let ran = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--force"]).await.exits(0);
+    assert!(ran.stderr.contains("warning: the token of source `acme` could not be revoked"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("its token may live on: remove the app in Slack"), "{}", ran.stdout);
+    assert!(!deployed.has_secret().await);
+}
+
+#[tokio::test]
+async fn a_backfill_is_waited_for_and_collects_what_lies_before_the_sources_time_once() {
+    let Some(deployed) = Deployed::start(&LogType::ALL).await else { return };
+    deployed.tick().await;
+    for (log, kind) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
+        let (from, to) = days(60, 59);
+        let arguments = ["backfill", "acme", "--log", log, "--from", &from, "--to", &to];
+        let mut child = deployed.slacktrail.start(&arguments);
+        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+        let first = told.next_line().await.unwrap().unwrap();
+        assert!(first.starts_with(&format!("collecting acme/{log} from {from}T00:00:00Z to ")), "{first}");
+        deployed.tick().await;
+        let ran = deployed.slacktrail.end(child).await.exits(0);
+        assert!(ran.stdout.starts_with(&format!("collected acme/{log} from {from}T00:00:00Z to ")), "{}", ran.stdout);
+        deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[kind]);
+    }
+    let stored = deployed.archive().await.keys().len();
+    let (from, to) = days(60, 0);
+    let mut child =
+        deployed.slacktrail.start(&["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to, "--json"]);
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    told.next_line().await.unwrap().unwrap();
+    deployed.tick().await;
+    let again = deployed.slacktrail.end(child).await.exits(0).json();
+    assert_eq!((&again["log"], &again["state"]), (&json!("audit"), &json!("collected")));
+    assert_eq!(deployed.archive().await.keys().len(), stored, "what is there is not stored twice");
+}
+
+#[tokio::test]
+async fn a_backfill_can_be_left_alone_repeated_and_asked_for_before_the_first_tick() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    let (from, to) = days(60, 59);
+    let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to, "--detach"];
+    let json = [&arguments[..], &["--json"]].concat();
+    let begun = deployed.slacktrail.run(&json).await.exits(0).json();
+    assert_eq!((&begun["state"], &begun["oldest"]), (&json!("begun"), &json!(format!("{from}T00:00:00Z"))));
+    assert_eq!(deployed.slacktrail.run(&json).await.exits(0).json()["state"], "under_way");
+    let told = deployed.slacktrail.run(&arguments).await.exits(0).stdout;
+    assert!(told.contains(" is under way already; `slacktrail status` shows what is left"), "{told}");
+    let status = deployed.slacktrail.run(&["status", "--json"]).await.exits(0).json();
+    let kinds: Vec<&str> =
+        status[0]["gaps"].as_array().unwrap().iter().map(|gap| gap["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["backlog", "backfill"]);
+    deployed.tick().await;
+    deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[Log::Audit]);
+}
+
+#[tokio::test]
+async fn a_backfill_that_stands_still_is_told_with_the_remedy() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.tick().await;
+    deployed.slack.world().revoke(ORGANISATION);
+    let (from, to) = days(60, 59);
+    let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to];
+    let mut child = deployed.slacktrail.start(&arguments);
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    told.next_line().await.unwrap().unwrap();
+    deployed.tick().await;
+    let mut rest = String::new();
+    while let Some(line) = told.next_line().await.unwrap() {
+        rest += &format!("{line}\n");
+    }
+    deployed.slacktrail.end(child).await.exits(1);
+    assert!(rest.contains("error: acme/audit is not being collected: Slack answered `logs` with"), "{rest}");
+    assert!(rest.contains("hint: the backfill goes on by itself once that is mended"), "{rest}");
+}
+
+#[tokio::test]
+async fn a_backfill_of_what_cannot_be_collected_is_refused() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    let backfill = async |log, from, to| {
+        deployed.slacktrail.run(&["backfill", "acme", "--log", log, "--from", from, "--to", to]).await
+    };
+    insta::assert_snapshot!(backfill("access", "2024-01-01", "2024-02-01").await.exits(1).stderr, @r"
+    error: source `acme` collects no `access` logs
+    hint: it collects audit; `slacktrail connect acme --logs ...` changes that
+    ");
+    insta::assert_snapshot!(backfill("audit", "2024-02-01", "2024-02-01").await.exits(1).stderr, @r"
+    error: `--to` is not later than `--from`, so that there is no day between them
+    hint: `--to` is the day after the last one: `--from 2024-01-01 --to 2024-02-01` is January
+    ");
+    backfill("audit", "2999-01-01", "2999-02-01").await.exits(1);
+    backfill("audit", "yesterday", "2024-02-01").await.exits(2);
+    deployed.slacktrail.run(&["pause", "acme"]).await.exits(0);
+    insta::assert_snapshot!(backfill("audit", "2024-01-01", "2024-02-01").await.exits(1).stderr, @r"
+    error: source `acme` is paused, so that nothing is collected
+    hint: resume it (`slacktrail resume acme`), or give `--detach` to have it collected after that
+    ");
+    assert!(deployed.poller.edges().deployment.load().await.unwrap().cursors.is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_stream_waits_for_the_next_tick_once_its_source_is_connected_again() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.slack.world().revoke(ORGANISATION);
+    deployed.tick().await;
+    assert_eq!(deployed.state().await, "reauthorize");
+    deployed.slacktrail.run(&["status", "--check"]).await.exits(1);
+
+    deployed.slack.world().restore(ORGANISATION);
+    let edges = deployed.poller.edges();
+    let source = edges.deployment.load().await.unwrap().sources.remove(&"acme".parse().unwrap()).unwrap().unwrap();
+    let again = Source { connected_at: Second::of(Timestamp::now()).plus(1), ..source };
+    edges.deployment.save_source(&again).await.unwrap();
+    let status = deployed.slacktrail.run(&["status", "--check", "--json"]).await.exits(0).json();
+    assert_eq!(status[0]["state"], "waiting");
+    assert_eq!(status[0]["remedy"], "connected again; the next tick tries");
+    deployed.tick().await;
+    assert_eq!(deployed.state().await, "ok");
+}
+
+#[cfg(target_os = "linux")]
+mod at_a_terminal {
+    use super::*;
+    use crate::terminal::Terminal;
+
+    #[tokio::test]
+    async fn disconnecting_is_asked_about_and_nothing_happens_without_a_yes() {
+        let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+        for refuse in ["", "n"] {
+            let mut terminal = Terminal::start(&deployed.slacktrail, &["disconnect", "acme"]);
+            terminal.shows("Disconnect it?").await;
+            terminal.enters(refuse).await;
+            let shown = terminal.end().await;
+            assert_eq!(shown.code, 1, "{}", shown.screen);
+            assert!(shown.screen.contains("nothing was changed: source `acme` stays connected"), "{}", shown.screen);
+        }
+        assert_eq!(deployed.source().await["disconnected"], false);
+        let mut terminal = Terminal::start(&deployed.slacktrail, &["disconnect", "acme"]);
+        terminal.shows("Disconnect it?").await;
+        terminal.enters("y").await;
+        let shown = terminal.end().await;
+        assert_eq!(shown.code, 0, "{}", shown.screen);
+        assert!(!deployed.has_secret().await);
+    }
+
+    #[tokio::test]
+    async fn a_backfill_shows_a_bar_and_ctrl_c_leaves_it_going_on() {
+        let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+        deployed.tick().await;
+        let (from, to) = days(60, 59);
+        let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to];
+        let mut terminal = Terminal::start(&deployed.slacktrail, &arguments);
+        terminal.shows("0 %").await;
+        terminal.interrupts().await;
+        let shown = terminal.end().await;
+        assert_eq!(shown.code, 1, "{}", shown.screen);
+        assert!(shown.screen.contains("goes on being collected in the deployment"), "{}", shown.screen);
+        deployed.tick().await;
+        deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[Log::Audit]);
+    }
+
+    #[tokio::test]
+    async fn status_is_drawn_anew_until_ctrl_c() {
+        let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+        let mut terminal = Terminal::start(&deployed.slacktrail, &["status", "--watch"]);
+        terminal.shows("waiting").await;
+        deployed.tick().await;
+        terminal.shows("  ok  ").await;
+        assert!(!terminal.screen().contains("waiting"), "{}", terminal.screen());
+        terminal.interrupts().await;
+        let shown = terminal.end().await;
+        assert_eq!(shown.code, 0, "{}", shown.screen);
+        assert!(shown.told.contains("\u{1b}[32mok\u{1b}[0m"), "colour adds where it can");
+    }
+}

@@ -1,0 +1,141 @@
+//! The whole journey in a real browser: `connect`, the link, Slack's page of consent, our page, records; a token that is revoked,
+//! what `status` says, connecting again, the outage collected, `verify`.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_simulator::oauth::App;
+use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::browser::{Browser, Scheme};
+use slacktrail_tests::connecting::Connecting;
+use slacktrail_tests::deployment::{Life, LocalDeployment};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Child;
+
+use crate::binary::{Ran, Slacktrail};
+
+/// Where the pictures go that the test takes, for a person to look at: `<target>/screenshots`.
+fn screenshots() -> PathBuf {
+    let target = slacktrail_tests::function::built_here("x").ancestors().nth(2).unwrap().join("screenshots");
+    std::fs::create_dir_all(&target).unwrap();
+    target
+}
+
+/// Starts `connect` and returns with the link that it prints.
+async fn connect(slacktrail: &Slacktrail, app: &App, more: &[&str]) -> (Child, String) {
+    let arguments = ["connect", "acme", "--client-id", &app.client_id, "--client-secret-stdin", "--no-browser"];
+    let mut child = slacktrail.start(&[&arguments[..], more].concat());
+    child.stdin.take().unwrap().write_all(app.client_secret.as_bytes()).await.unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut told = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if let Some(at) = line.find("https://127.0.0.1") {
+            if line.contains("/oauth/start?grant=") {
+                let link = line[at..].split_whitespace().next().unwrap().to_owned();
+                child.stderr = Some(lines.into_inner().into_inner());
+                return (child, link);
+            }
+        }
+        told.push_str(&line);
+        told.push('\n');
+    }
+    panic!("`connect` printed no link:\n{told}");
+}
+
+/// Opens the link, consents on the simulated Slack's page, and returns what our page says.
+async fn consent(browser: &Browser, link: &str, to: &str, picture: &Path) -> String {
+    browser.goto(link).await;
+    assert!(browser.page_text().await.contains("Simulated Slack"), "{}", browser.page_text().await);
+    browser.screenshot(&picture.with_extension("slack.png")).await;
+    browser.select("select[name=install]", to).await;
+    browser.click("#allow").await;
+    let text = browser.text("main").await;
+    browser.screenshot(picture).await;
+    let errors = browser.console_errors().await;
+    assert!(!errors.iter().any(|error| error.starts_with("https:")), "our own page loads nothing: {errors:?}");
+    text
+}
+
+fn states(ran: &Ran) -> Vec<String> {
+    let entries = ran.json();
+    entries.as_array().unwrap().iter().map(|entry| entry["state"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_new_user_connects_in_a_browser_and_loses_nothing_when_the_token_is_revoked() {
+    let settings = Settings { apps: vec![App::organisation("https://127.0.0.1")], ..Settings::organisation() };
+    let Some(deployment) = LocalDeployment::start(settings.clone()).await else { return };
+    let Some(light) = Browser::start(Scheme::Light).await else { return };
+    let connecting = Connecting::start(&deployment).await;
+    let redirect_url = format!("{}/oauth/callback", connecting.api.url());
+    let app = App::organisation(&redirect_url);
+    deployment.slack().settings_mut().apps = vec![app.clone()];
+    let (now, mut life) = (Timestamp::now(), Life::new(&settings));
+    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(20), now, 120);
+    let environment = deployment.command_environment().into_iter();
+    let slacktrail = environment.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
+    let slacktrail = slacktrail.with("SLACKTRAIL_URL", &connecting.api.url());
+
+    // Connect.
+    let (child, link) = connect(&slacktrail, &app, &["--name", "Acme <b>GmbH</b>", "--plan", "enterprise"]).await;
+    let text = consent(&light, &link, "E1", &screenshots().join("connected-light.png")).await;
+    for part in ["Acme <b>GmbH</b>", "Organisation E1", "auditlogs:read"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let ran = slacktrail.end(child).await.exits(0);
+    assert!(ran.stdout.contains("Organisation E1"), "{}", ran.stdout);
+
+    // Records arrive.
+    let poller = deployment.poller();
+    deployment.drain().await;
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    assert_eq!(states(&slacktrail.run(&["status", "--json"]).await.exits(0)), ["ok"; 3]);
+
+    // The link and the way back are good for nothing any more.
+    light.goto(&link).await;
+    assert!(light.page_text().await.contains("used before"), "{}", light.page_text().await);
+    light.screenshot(&screenshots().join("used-light.png")).await;
+
+    // The token is revoked: it is told, with what to do.
+    let token = deployment.slack().live_tokens(Timestamp::now())[0].token.text.clone();
+    deployment.slack().revoke(&token);
+    life.go_on(&mut deployment.slack(), 30);
+    deployment.invoke().await;
+    assert_eq!(states(&slacktrail.run(&["status", "--json"]).await), ["reauthorize"; 3]);
+    let table = slacktrail.run(&["status"]).await.stdout;
+    let words: Vec<&str> = table.split_whitespace().collect();
+    assert!(words.join(" ").contains("connect the source again"), "{table}");
+    let lines = poller.lines();
+    let metrics = lines.iter().rev().find(|line| line.contains("StreamsInNeed")).unwrap();
+    assert!(metrics.contains("\"StreamsInNeed\":3"), "what the alarm looks at: {metrics}");
+
+    // Connected again, in the dark: nothing of the outage is lost.
+    deployment.slack().restore(&token);
+    let dark = Browser::start(Scheme::Dark).await.unwrap();
+    let (child, link) = connect(&slacktrail, &app, &[]).await;
+    let text = consent(&dark, &link, "E1", &screenshots().join("connected-dark.png")).await;
+    assert!(text.contains("Organisation E1"), "{text}");
+    slacktrail.end(child).await.exits(0);
+    life.go_on(&mut deployment.slack(), 30);
+    deployment.drain().await;
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    assert_eq!(states(&slacktrail.run(&["status", "--json"]).await.exits(0)), ["ok"; 3]);
+
+    // Slack is read again and agrees.
+    let yesterday = (now - SignedDuration::from_hours(10)).to_string()[..10].to_owned();
+    slacktrail.run(&["verify", "acme", "--log", "audit", "--day", &yesterday]).await.exits(0);
+
+    // A decline, for its picture.
+    let (child, link) = connect(&slacktrail, &app, &[]).await;
+    dark.goto(&link).await;
+    dark.click("#deny").await;
+    assert!(dark.page_text().await.contains("declined"), "{}", dark.page_text().await);
+    dark.screenshot(&screenshots().join("denied-dark.png")).await;
+    slacktrail.end(child).await.exits(1);
+
+    let mut lines = poller.kill().await;
+    lines.extend(connecting.function.kill().await);
+    for secret in [token.as_str(), &app.client_secret] {
+        deployment.assert_nowhere(secret, &lines).await;
+    }
+}

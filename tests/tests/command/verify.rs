@@ -1,0 +1,408 @@
+//! `verify`: what it says of a directory and of a deployment, whole and damaged, and its exit codes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use slacktrail_shared::source::Source;
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::tenant::Tenant;
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+use slacktrail_tests::deployment::{BUCKET, LocalDeployment, organisation_source};
+
+use crate::binary::{Ran, Slacktrail};
+use crate::slack::{ORGANISATION, Slack, WORKSPACE, hours_ago};
+#[cfg(target_os = "linux")]
+use crate::terminal::Terminal;
+
+/// A day that re-reads do not reach any more.
+const DAYS_AGO: i64 = 4;
+const COMPLETE: i32 = 0;
+const DIFFERENT: i32 = 1;
+const UNDECIDED: i32 = 3;
+
+/// `second` seconds after that day's beginning.
+fn at(second: i64) -> Timestamp {
+    let today = Timestamp::now().as_second() / 86_400 * 86_400;
+    Timestamp::from_second(today - DAYS_AGO * 86_400 + second).unwrap()
+}
+
+fn day_of(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d").to_string()
+}
+
+/// A Slack and a directory into which it was pulled: five audit records, two access rows and three integration rows of the day.
+struct Pulled {
+    slack: Slack,
+    directory: tempfile::TempDir,
+}
+
+impl Pulled {
+    async fn new() -> Pulled {
+        let pulled = Pulled::empty().await;
+        pulled.pull(&["--source", "acme"]).await.exits(0);
+        pulled
+    }
+
+    async fn empty() -> Pulled {
+        let slack = Slack::organisation().await;
+        for second in 1..=5 {
+            slack.world().add(Row::small_audit(at(second), &format!("day-{second}")));
+        }
+        for second in 1..=2 {
+            let row = Row::small_access(at(second), hours_ago(30), &format!("W{second}"), "203.0.113.7", "x");
+            slack.world().add(row.in_workspace("T1"));
+        }
+        for workspace in ["T1", "T1", "T2"] {
+            slack.world().add(Row::small_integration(at(1), "A9").in_workspace(workspace));
+        }
+        Pulled { slack, directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn to(&self) -> &str {
+        self.directory.path().to_str().unwrap()
+    }
+
+    async fn pull(&self, more: &[&str]) -> Ran {
+        let arguments = [&["pull", "--to", self.to()], more].concat();
+        Slacktrail::of(&self.slack).token(ORGANISATION).run(&arguments).await
+    }
+
+    async fn verify(&self, log: &str, more: &[&str]) -> Ran {
+        self.verify_day(log, &day_of(at(0)), more).await
+    }
+
+    async fn verify_day(&self, log: &str, day: &str, more: &[&str]) -> Ran {
+        let arguments = [&["verify", "acme", "--log", log, "--day", day, "--to", self.to()], more].concat();
+        Slacktrail::of(&self.slack).token(ORGANISATION).run(&arguments).await
+    }
+
+    /// The day's object of a log.
+    fn object(&self, log: &str, number: u32) -> PathBuf {
+        let day = at(0).strftime("%Y/%m/%d");
+        self.directory.path().join(format!("{log}/{day}/acme-{number:06}.json.gz"))
+    }
+
+    /// Lays the audit lines of the day down anew: those of object 1 as several.
+    fn split_audit(&self, first: usize) {
+        let lines = lines_of(&self.object("audit", 1));
+        write_lines(&self.object("audit", 1), &lines[..first]);
+        write_lines(&self.object("audit", 2), &lines[first..]);
+    }
+}
+
+fn lines_of(path: &Path) -> Vec<String> {
+    let mut text = String::new();
+    MultiGzDecoder::new(&fs::read(path).unwrap()[..]).read_to_string(&mut text).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn write_lines(path: &Path, lines: &[String]) {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    lines.iter().for_each(|line| gzip.write_all(format!("{line}\n").as_bytes()).unwrap());
+    fs::write(path, gzip.finish().unwrap()).unwrap();
+}
+
+/// The last line, with the day as `DAY`.
+fn verdict(ran: &Ran) -> String {
+    ran.stdout.trim_end().lines().last().unwrap_or_default().replace(&day_of(at(0)), "DAY")
+}
+
+/// The count of a kind in the report's table.
+fn count(ran: &Ran, kind: &str) -> String {
+    let line = ran.stdout.lines().find(|line| line.starts_with(kind)).unwrap_or_else(|| panic!("{}", ran.stdout));
+    line[kind.len()..].trim().to_owned()
+}
+
+#[tokio::test]
+async fn what_was_pulled_is_complete_in_every_log() {
+    let pulled = Pulled::new().await;
+    let audit = pulled.verify("audit", &[]).await.exits(COMPLETE);
+    insta::assert_snapshot!(audit.stdout.replace(&day_of(at(0)), "DAY"), @r"
+    acme/audit on DAY (UTC)
+
+                            count
+    shown by Slack              5
+    stored lines                5
+    objects                     1
+    missing                     0
+    not collected yet           0
+    extra                       0
+    changed                     0
+    doubled                     0
+    of another day              0
+    unreadable                  0
+    holes in the numbering      0
+
+    complete: 5 records of DAY, each in exactly one line, bytes equal
+    ");
+    assert_eq!(audit.stderr, "");
+    let access = pulled.verify("access", &[]).await.exits(COMPLETE);
+    assert_eq!(verdict(&access), "complete: 2 rows first seen on DAY, each in exactly one line");
+    assert!(access.stdout.contains("note: Slack changes access rows at each use"), "{}", access.stdout);
+    let integration = pulled.verify("integration", &[]).await.exits(COMPLETE);
+    assert_eq!(verdict(&integration), "complete: 3 rows of DAY, each in exactly one line");
+    assert!(integration.stderr.starts_with("reading integration logs from now back to "), "{}", integration.stderr);
+}
+
+#[tokio::test]
+async fn a_row_that_moved_on_since_is_no_difference_and_a_rename_is_told() {
+    let pulled = Pulled::new().await;
+    let row = pulled.slack.world().rows(Log::Access).len() - 1;
+    pulled.slack.world().touch_access(row, Timestamp::now());
+    pulled.verify("access", &[]).await.exits(COMPLETE);
+
+    let path = pulled.object("integration", 1);
+    let renamed: Vec<String> = lines_of(&path).iter().map(|line| line.replacen(r#""ann""#, r#""anna""#, 1)).collect();
+    write_lines(&path, &renamed);
+    let ran = pulled.verify("integration", &[]).await.exits(COMPLETE);
+    assert!(ran.stdout.contains("note: 3 rows are shown under another name for people"), "{}", ran.stdout);
+}
+
+#[tokio::test]
+async fn a_deleted_object_is_a_hole_and_its_records_are_missing() {
+    let pulled = Pulled::new().await;
+    pulled.split_audit(2);
+    assert_eq!(
+        verdict(&pulled.verify("audit", &[]).await.exits(COMPLETE)),
+        "complete: 5 records of DAY, each in exactly one line, bytes equal"
+    );
+    fs::remove_file(pulled.object("audit", 1)).unwrap();
+    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
+    assert_eq!(verdict(&ran), "different: of DAY, 2 missing, 1 hole in the numbering");
+    let (day, time) = (at(0).strftime("%Y/%m/%d"), at(1));
+    assert!(ran.stdout.contains(&format!("missing:\n  {time} ")), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("numbering:\n  audit/{day}/acme-000001.json.gz")), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("user_login"), "no record is shown unless asked for: {}", ran.stdout);
+}
+
+#[tokio::test]
+async fn an_altered_line_is_changed_and_shown_beside_slacks_only_when_asked_for() {
+    let pulled = Pulled::new().await;
+    let mut lines = lines_of(&pulled.object("audit", 1));
+    lines[3] = lines[3].replacen("user_login", "user_logout", 1);
+    write_lines(&pulled.object("audit", 1), &lines);
+
+    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
+    assert_eq!(verdict(&ran), "different: of DAY, 1 changed");
+    assert!(ran.stdout.contains("acme-000001.json.gz line 4\n") && !ran.stdout.contains("user_log"), "{}", ran.stdout);
+    let shown = pulled.verify("audit", &["--show"]).await.exits(DIFFERENT).stdout;
+    let slack = pulled
+        .slack
+        .world()
+        .rows(Log::Audit)
+        .iter()
+        .find(|row| row.id().as_deref() == Some("day-4"))
+        .unwrap()
+        .json
+        .clone();
+    assert!(shown.contains(&format!("    Slack:  {slack}\n    stored: {}\n", lines[3])), "{shown}");
+    let item = &pulled.verify("audit", &["--show", "--json"]).await.exits(DIFFERENT).json()["differences"][0];
+    assert_eq!((item["kind"].as_str(), item["slack"].as_str()), (Some("changed"), Some(&*slack)));
+}
+
+#[tokio::test]
+async fn an_access_line_that_no_longer_says_what_its_identity_does_is_changed() {
+    let pulled = Pulled::new().await;
+    let path = pulled.object("access", 1);
+    let altered: Vec<String> =
+        lines_of(&path).iter().map(|line| line.replacen("203.0.113.7", "203.0.113.8", 1)).collect();
+    write_lines(&path, &altered);
+    assert_eq!(verdict(&pulled.verify("access", &[]).await.exits(DIFFERENT)), "different: of DAY, 2 changed");
+}
+
+#[tokio::test]
+async fn a_duplicated_object_is_doubled_and_damage_is_told_by_its_place() {
+    let pulled = Pulled::new().await;
+    fs::copy(pulled.object("audit", 1), pulled.object("audit", 2)).unwrap();
+    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
+    assert_eq!(verdict(&ran), "different: of DAY, 5 doubled");
+
+    write_lines(&pulled.object("audit", 2), &[r#"{"not":"ours"}"#.to_owned()]);
+    fs::write(pulled.object("audit", 3), "no gzip").unwrap();
+    let json = pulled.verify("audit", &["--json"]).await.exits(DIFFERENT).json();
+    assert_eq!((&json["verdict"], &json["unreadable"]), (&json!("different"), &json!(2)));
+    assert_eq!((&json["differences"][0]["line"], &json["differences"][1]["line"]), (&json!(1), &json!(null)));
+    assert!(json["differences"][1]["object"].as_str().unwrap().ends_with("acme-000003.json.gz"), "{json}");
+}
+
+#[tokio::test]
+async fn a_record_that_slack_shows_late_is_awaited_or_when_it_is_too_late_missing() {
+    let pulled = Pulled::new().await;
+    let late = hours_ago(20);
+    pulled.slack.world().add(Row::small_audit(late, "late"));
+    let ran = pulled.verify_day("audit", &day_of(late), &[]).await.exits(UNDECIDED);
+    assert_eq!((count(&ran, "missing"), count(&ran, "not collected yet")), ("0".to_owned(), "1".to_owned()));
+    assert!(ran.stdout.contains("note: 1 is shown late by Slack; the next re-read collects them"), "{}", ran.stdout);
+
+    pulled.slack.world().add(Row::small_audit(at(6), "later than promised"));
+    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
+    assert_eq!(verdict(&ran), "different: of DAY, 1 missing");
+}
+
+#[tokio::test]
+async fn a_record_that_only_the_archive_has_is_a_defect_of_audit_logs_and_none_where_slack_forgets() {
+    let pulled = Pulled::new().await;
+    let bare = Slack::organisation().await;
+    bare.world().add(Row::small_audit(at(1), "day-1"));
+    let pulled = Pulled { slack: bare, ..pulled };
+    assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(DIFFERENT)), "different: of DAY, 4 extra");
+    let ran = pulled.verify("access", &[]).await.exits(COMPLETE);
+    assert_eq!(count(&ran, "extra"), "2");
+    assert!(ran.stdout.contains("note: extra rows are no defect here"), "{}", ran.stdout);
+    let forgotten = Pulled { slack: Slack::organisation().await, ..pulled };
+    let ran = forgotten.verify("audit", &[]).await.exits(UNDECIDED);
+    assert!(ran.stdout.contains("note: Slack shows no record of the day any more"), "{}", ran.stdout);
+}
+
+#[tokio::test]
+async fn a_day_that_is_not_collected_yet_is_undecided_with_the_reason() {
+    let recent = Pulled::empty().await;
+    recent.pull(&["--source", "acme", "--since", "24h"]).await.exits(0);
+    let ran = recent.verify("audit", &[]).await.exits(UNDECIDED);
+    assert_eq!(verdict(&ran), "undecided: of DAY, 5 not collected yet; nothing that was compared differs");
+    assert!(ran.stdout.contains("note: 5 are from before the time from which `acme` is collected"), "{}", ran.stdout);
+
+    let refused = Pulled::empty().await;
+    refused.slack.world().fault(Fault::every(Calling::log(Log::Audit), FaultKind::not_ok("internal_error")));
+    refused.slack.world().fault(Fault::every(Calling::log(Log::Access), FaultKind::EmptyUnauthorized));
+    refused.pull(&["--source", "acme", "--log", "access"]).await.exits(1);
+    refused.slack.world().clear_faults();
+    let json = refused.verify("access", &["--json"]).await.exits(UNDECIDED).json();
+    assert_eq!((&json["not_collected_yet"], &json["differences"][0]["why"]), (&json!(2), &json!("in_gap")), "{json}");
+}
+
+#[tokio::test]
+async fn today_is_compared_up_to_a_few_minutes_ago() {
+    let pulled = Pulled::new().await;
+    let today = day_of(Timestamp::now());
+    let ran = pulled.verify_day("audit", &today, &[]).await;
+    if day_of(Timestamp::now() - SignedDuration::from_mins(6)) == today {
+        let ran = ran.exits(COMPLETE);
+        assert!(ran.stdout.contains("note: compared up to "), "{}", ran.stdout);
+        assert!(verdict(&ran).contains(&format!("{today} up to {today}T")), "{}", ran.stdout);
+    } else {
+        assert!(ran.exits(UNDECIDED).stderr.contains("hardly begun"));
+    }
+}
+
+#[tokio::test]
+async fn faults_of_slack_are_waited_out_and_stale_cursors_begin_again() {
+    let pulled = Pulled::new().await;
+    pulled.slack.world().settings_mut().audit_limit_max = 2;
+    let audit = || Calling::log(Log::Audit);
+    pulled.slack.world().fault(Fault::nth(1, audit(), FaultKind::throttled("1")));
+    pulled.slack.world().fault(Fault::nth(3, audit(), FaultKind::StaleCursor));
+    pulled.slack.world().fault(Fault::nth(4, audit(), FaultKind::EmptyPage));
+    let ran = pulled.verify("audit", &[]).await.exits(COMPLETE);
+    assert_eq!(ran.stderr, "Slack answered `logs` with the error `rate_limited`: waiting 1 s\n");
+}
+
+#[tokio::test]
+async fn a_revoked_token_and_other_failures_decide_nothing_and_say_what_to_do() {
+    let pulled = Pulled::new().await;
+    let slacktrail = Slacktrail::of(&pulled.slack);
+    let day = day_of(at(0));
+    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--to", pulled.to()];
+    let ran = slacktrail.clone().token(ORGANISATION).run(&[&arguments[..], &["--json"]].concat()).await.exits(COMPLETE);
+    assert_eq!(ran.json()["differences"], json!([]));
+
+    let ran = slacktrail.run(&arguments).await.exits(UNDECIDED);
+    assert!(ran.stderr.starts_with("error: `SLACK_TOKEN` is not set\nhint: "), "{}", ran.stderr);
+    let beta = ["verify", "beta", "--log", "audit", "--day", &day, "--to", pulled.to()];
+    let ran = slacktrail.clone().token(ORGANISATION).run(&beta).await.exits(UNDECIDED);
+    assert!(ran.stderr.starts_with("error: there is no source `beta`\nhint: the sources are `acme`"), "{}", ran.stderr);
+    let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(UNDECIDED);
+    assert!(ran.stderr.starts_with("error: `--day` lies in the future: 2999/01/01\nhint: "), "{}", ran.stderr);
+    let workspace = Slack::workspace().await;
+    let ran = Slacktrail::of(&workspace).token(WORKSPACE).run(&arguments).await.exits(UNDECIDED);
+    assert!(ran.stderr.starts_with("error: the token is of the workspace"), "{}", ran.stderr);
+
+    pulled.slack.world().revoke(ORGANISATION);
+    let ran = pulled.verify("audit", &[]).await.exits(UNDECIDED);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: Slack answered `auth.test` with the error `token_revoked`
+    hint: set `SLACK_TOKEN` to a new token: the token was revoked or the app removed
+    ");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn in_a_terminal_progress_is_shown_and_taken_away_again() {
+    let pulled = Pulled::new().await;
+    pulled.slack.world().settings_mut().audit_limit_max = 2;
+    pulled.slack.world().fault(Fault::nth(2, Calling::log(Log::Audit), FaultKind::throttled("1")));
+    let slacktrail = Slacktrail::of(&pulled.slack).token(ORGANISATION);
+    let day = day_of(at(0));
+    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--to", pulled.to()];
+    let mut terminal = Terminal::start(&slacktrail, &arguments);
+    terminal.shows("2 records, 1 pages").await;
+    let shown = terminal.end().await;
+    assert_eq!(shown.code, COMPLETE, "{}", shown.told);
+    assert!(
+        shown.screen.starts_with("Slack answered `logs` with the error `rate_limited`: waiting 1 s\n"),
+        "{}",
+        shown.screen
+    );
+    assert!(shown.screen.trim_end().ends_with("each in exactly one line, bytes equal"), "{}", shown.screen);
+    assert!(!shown.screen.contains(" pages"), "the progress is gone: {}", shown.screen);
+}
+
+#[tokio::test]
+async fn wrong_usage_is_another_exit_code() {
+    for arguments in [
+        &["verify", "acme"][..],
+        &["verify", "acme", "--log", "audit", "--day", "yesterday"],
+        &["verify", "acme", "--log", "audit", "--day", "2026/11/20"],
+        &["verify", "Acme", "--log", "audit", "--day", "2026-11-20"],
+    ] {
+        Slacktrail::alone().run(arguments).await.exits(2);
+    }
+}
+
+/// A source of which the day is collected.
+fn source() -> Source {
+    let source = organisation_source("acme");
+    Source { since: source.since.plus(-3 * 86_400), ..source }
+}
+
+#[tokio::test]
+async fn a_deployment_is_verified_with_its_own_bucket_table_and_secret() {
+    let settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2"]), ..Settings::organisation() };
+    let Some(deployment) = LocalDeployment::start(settings).await else { return };
+    for second in 1..=5 {
+        deployment.slack().add(Row::small_audit(at(second), &format!("day-{second}")));
+    }
+    deployment.connect(&source(), ORGANISATION_TOKEN).await;
+    let poller = deployment.poller();
+    deployment.drain().await;
+    drop(poller);
+
+    let alone = Slacktrail::alone();
+    let environment = deployment.command_environment();
+    let slacktrail = environment.iter().fold(alone, |slacktrail, (name, value)| slacktrail.with(name, value));
+    let day = day_of(at(0));
+    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--json"];
+    let json = slacktrail.run(&arguments).await.exits(COMPLETE).json();
+    assert_eq!((&json["verdict"], &json["shown"], &json["lines"]), (&json!("complete"), &json!(5), &json!(5)));
+
+    let key = format!("audit/{}/acme-000001.json.gz", at(0).strftime("%Y/%m/%d"));
+    deployment.moto.s3().delete_object().bucket(BUCKET).key(&key).send().await.unwrap();
+    let json = slacktrail.run(&arguments).await.exits(DIFFERENT).json();
+    assert_eq!((&json["missing"], &json["holes"]), (&json!(5), &json!(0)), "no later number tells of it");
+
+    deployment.slack().revoke(ORGANISATION_TOKEN);
+    let ran = slacktrail.run(&arguments).await.exits(UNDECIDED);
+    assert!(
+        ran.stderr.starts_with(
+            "error: Slack answered `logs` with the error `invalid_authentication`\nhint: connect the source again"
+        ),
+        "{}",
+        ran.stderr
+    );
+}

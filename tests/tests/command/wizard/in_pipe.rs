@@ -1,0 +1,174 @@
+//! In a pipe: nothing is asked, and what is missing or refused is told.
+
+use jiff::Timestamp;
+use serde_json::json;
+use slacktrail_shared::connection::{Connection, Step};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::tenant::Token;
+
+use super::{NEW, Stage, plain};
+use crate::slack::{ORGANISATION, WORKSPACE};
+
+#[tokio::test]
+async fn a_pipe_is_told_all_that_is_missing() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let ran = stage.slacktrail.run(&["connect", "acme"]).await.exits(1);
+    insta::assert_snapshot!(plain(&ran.stderr), @r#"
+    error: source `acme` cannot be connected: `--name`, `--plan`, `--client-id` and `--client-secret-stdin` are missing
+    hint: for example: slacktrail connect acme --name "Acme" --plan enterprise --client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, where it asks
+    "#);
+    let nowhere = stage.slacktrail.clone().with("SLACKTRAIL_URL", "");
+    insta::assert_snapshot!(nowhere.run(&NEW).await.exits(1).stderr, @r"
+    error: the deployment's public URL is not known: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_URL` is set
+    hint: deploy the stack as it is now; or connect with a user token that you have, which needs no URL: `--token-stdin`
+    ");
+    let wrong = stage.slacktrail.clone().with("SLACKTRAIL_URL", "http://connect.example");
+    assert!(wrong.run(&NEW).await.exits(1).stderr.contains("`http://connect.example`, which is no `https` URL"));
+}
+
+#[tokio::test]
+async fn in_a_pipe_flags_are_enough_and_json_stands_alone_on_standard_output() {
+    let Some(stage) = Stage::workspace().await else { return };
+    let arguments = ["connect", "acme", "--name", "Acme", "--plan", "pro", "--silence", "3d", "--json"];
+    let (child, link, told) = stage.pipe(&arguments).await;
+    stage.open(&link, &Consent::workspace("T1")).await.unwrap();
+    let ran = stage.slacktrail.end(child).await.exits(0);
+    insta::assert_snapshot!(plain(&format!("{told}{}", ran.stderr)), @r"
+    1/4 The Slack app
+
+    The one with the client id 2000000000.2000000002.
+    It needs:
+      user token scopes `admin`
+      redirect URL https://connect.example/oauth/callback
+
+    2/4 Its credentials are known
+
+    3/4 The installation
+
+    This link leads to Slack's page, where the app is installed. Open it, or send it to
+    somebody who may: it is good once, for 10 minutes.
+    It takes an admin or owner of the workspace.
+
+    https://connect.example/oauth/start?grant=<grant>
+
+    4/4 What was verified
+    ");
+
+    let mut printed = ran.json();
+    let newest = printed["facts"]["logs"][0]["newest"].take();
+    assert!(newest.as_str().unwrap().parse::<Timestamp>().is_ok(), "{newest}");
+    printed["facts"]["logs"][1]["newest"].take();
+    assert_eq!(
+        printed["facts"],
+        json!({
+            "tenant": {"id": "T1", "name": "Workspace T1"},
+            "organisation": false,
+            "user": "W0OWNER",
+            "scopes": ["admin"],
+            "rotates": false,
+            "logs": [
+                {"log": "access", "newest": null, "note": null},
+                {"log": "integration", "newest": null, "note": null},
+            ],
+        })
+    );
+    let facts = printed.as_object_mut().unwrap().remove("facts");
+    assert!(facts.is_some() && printed == stage.sources().await[0], "{printed}");
+}
+
+#[tokio::test]
+async fn an_app_whose_tokens_rotate_is_told_and_its_refresh_token_is_stored() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let stage = Stage { app: stage.app.clone().rotating(), ..stage };
+    stage.slack.world().settings_mut().apps = vec![stage.app.clone()];
+    let (child, link, told) = stage.pipe(&[&NEW[..], &["--rotation"]].concat()).await;
+    assert!(told.contains("warning: `--rotation` changes nothing for an app that exists"), "{told}");
+    stage.open(&link, &Consent::organisation()).await.unwrap();
+    let ran = stage.slacktrail.end(child).await.exits(0);
+    assert!(ran.stdout.contains("; its tokens rotate, and are refreshed in time"), "{}", ran.stdout);
+    assert!(stage.secret().await.unwrap()["refresh_token"].as_str().unwrap().starts_with("xoxe-"));
+}
+
+#[tokio::test]
+async fn what_the_callback_refuses_is_told_with_what_to_do() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let (child, link, _) = stage.pipe(&NEW).await;
+    stage.open(&link, &Consent::workspace("T1")).await.unwrap_err();
+    let ran = stage.slacktrail.end(child).await.exits(1);
+    insta::assert_snapshot!(plain(&ran.stderr), @r"
+    error: the app was installed on the workspace `Workspace T1` (T1), and audit logs are the organisation's
+    hint: run `slacktrail connect acme` again and choose the organisation in the menu at the top right of Slack's page; the Org Owner has to do that
+    ");
+    assert_eq!((ran.stdout.as_str(), stage.sources().await), ("", json!([])));
+}
+
+#[tokio::test]
+async fn a_link_that_nobody_used_in_time_is_spoilt() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let (child, link, _) = stage.pipe(&NEW).await;
+    stage.force(&link, |connection| Connection { expires_at: Second::MARCH_2018, ..connection }).await;
+    let ran = stage.slacktrail.end(child).await.exits(1);
+    insta::assert_snapshot!(plain(&ran.stderr), @r"
+    error: nobody finished the installation within 10 minutes, and nothing was connected
+    hint: the same command makes a new link; if Slack's page showed an error instead, see the app's settings, or enter another app: `slacktrail connect acme --new-app`
+    ");
+    assert_eq!(stage.connections().await[0].step, Step::Cancelled);
+}
+
+#[tokio::test]
+async fn another_app_leaves_the_grant_to_the_first_until_it_has_one_of_its_own() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let (child, link, _) = stage.pipe(&NEW).await;
+    stage.open(&link, &Consent::organisation()).await.unwrap();
+    stage.slacktrail.end(child).await.exits(0);
+    let first = stage.secret().await.unwrap();
+
+    let client_id = "3000000000.3000000003".to_owned();
+    let other = App { client_id, client_secret: "hush-hush".to_owned(), ..stage.app.clone() };
+    stage.slack.world().settings_mut().apps.push(other.clone());
+    let again = Stage { app: other.clone(), ..stage };
+    let (child, link, told) = again.pipe(&["connect", "acme"]).await;
+    assert!(told.contains("source `acme` exists: `Organisation E1` (E1): audit, access, integration"), "{told}");
+    let mut pending = again.secret().await.unwrap();
+    assert_eq!(pending["pending_client_id"], json!(other.client_id));
+    for field in ["pending_client_id", "pending_client_secret"] {
+        pending.as_object_mut().unwrap().remove(field);
+    }
+    assert_eq!(pending, first, "what refreshes the token is what granted it");
+
+    again.open(&link, &Consent::organisation()).await.unwrap();
+    let ran = again.slacktrail.end(child).await.exits(0);
+    assert!(
+        ran.stdout.starts_with("connected `acme` again to the organisation `Organisation E1` (E1)\n"),
+        "{}",
+        ran.stdout
+    );
+    let second = again.secret().await.unwrap();
+    assert_eq!((&second["client_id"], second.get("pending_client_id")), (&json!(other.client_id), None));
+    assert_ne!(second["token"], first["token"]);
+}
+
+#[tokio::test]
+async fn a_token_of_another_slack_or_without_the_scopes_is_refused() {
+    let Some(stage) = Stage::organisation().await else { return };
+    const NARROW: &str = "xoxp-simulated-narrow";
+    let narrow = Token { scopes: vec!["admin".to_owned()], ..Token::organisation(NARROW) };
+    stage.slack.world().settings_mut().tokens.extend([narrow, Token::workspace(WORKSPACE, "T1")]);
+    let connect = [&NEW[..], &["--token-stdin"]].concat();
+    let ran = stage.slacktrail.run_with(&connect, NARROW).await.exits(1);
+    insta::assert_snapshot!(plain(&ran.stderr), @r"
+    error: the token lacks the user scope `auditlogs:read`
+    hint: add `auditlogs:read` to the app's User Token Scopes, install the app again, and use its new token
+    ");
+    assert_eq!((stage.secret().await, stage.sources().await), (None, json!([])));
+
+    stage.slacktrail.run_with(&connect, ORGANISATION).await.exits(0);
+    let arguments = ["connect", "acme", "--plan", "pro", "--logs", "access", "--token-stdin"];
+    let ran = stage.slacktrail.run_with(&arguments, WORKSPACE).await.exits(1);
+    insta::assert_snapshot!(plain(&ran.stderr), @r"
+    error: source `acme` collects from `Organisation E1` (E1), and the token is of `Workspace T1` (T1)
+    hint: use a token of the same Slack, or give this one a source id of its own
+    ");
+    assert_eq!(stage.secret().await.unwrap()["token"], json!(ORGANISATION));
+}

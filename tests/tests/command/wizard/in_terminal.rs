@@ -1,0 +1,216 @@
+//! In a terminal: questions, Ctrl-C, the browser.
+
+use serde_json::json;
+use slacktrail_shared::connection::Step;
+use slacktrail_simulator::oauth::Consent;
+
+use super::{NEW, Stage, link, plain};
+use crate::slack::ORGANISATION;
+use crate::terminal::{Shown, Terminal};
+
+#[tokio::test]
+async fn a_new_user_is_led_through_it_in_a_terminal() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let mut terminal = Terminal::start(&stage.slacktrail, &["connect", "acme"]);
+    terminal.shows("? Name of the source").await;
+    terminal.enters("Acme").await;
+    terminal.shows("? Slack plan").await;
+    terminal.enters("").await;
+    terminal.shows("? Client ID:").await;
+    terminal.enters(&stage.app.client_id).await;
+    terminal.shows("? Client Secret:").await;
+    terminal.enters(&stage.app.client_secret).await;
+    terminal.shows("waiting for the link to be opened").await;
+    let facts = stage.open(&link(&terminal.screen()), &Consent::organisation()).await.unwrap();
+    assert_eq!(facts.tenant.id, "E1");
+
+    let Shown { code, screen, told } = terminal.end().await;
+    assert_eq!(code, 0, "{screen}");
+    assert!(!told.contains(&stage.app.client_secret), "the secret is shown: {told}");
+    insta::assert_snapshot!(plain(&screen), @r"
+    > Name of the source, for people: Acme
+    > Slack plan: Enterprise (audit, access and integration logs)
+
+    1/4 The Slack app
+
+    This link fills in all of its settings. Open it, choose the workspace that the
+    app is to belong to, and click `Next` and `Create`:
+
+    <link to Slack>
+
+    One app for the organisation serves all of its logs. If Slack does not offer the
+    organisation in step 3, activate public distribution (`Manage Distribution`).
+
+    2/4 Its credentials, from the app's page `Basic Information`
+
+    > Client ID: 1000000000.1000000001
+    > Client Secret: ********
+
+    3/4 The installation
+
+    This link leads to Slack's page, where the app is installed. Open it, or send it to
+    somebody who may: it is good once, for 10 minutes.
+    It takes the Org Owner, who chooses the organisation, not a workspace, at the top
+    right of Slack's page.
+
+    https://connect.example/oauth/start?grant=<grant>
+
+    4/4 What was verified
+
+    connected `acme` to the organisation `Organisation E1` (E1)
+    installed by W0OWNER with auditlogs:read, admin
+    log          verified
+    audit        readable, newest record <time>
+    access       readable, newest record <time>
+    integration  readable, newest record <time>
+    collecting audit, access, integration since <time>
+    the next tick begins, within a minute; `slacktrail status` shows how it goes
+    ");
+    let secret = stage.secret().await.unwrap();
+    assert_eq!((&secret["client_id"], secret.get("pending_client_id")), (&json!(stage.app.client_id), None));
+    assert!(secret["token"].as_str().unwrap().starts_with("xoxp-"));
+    let sources = stage.sources().await;
+    assert_eq!((&sources[0]["label"], &sources[0]["organisation"]), (&json!("Acme"), &json!(true)));
+}
+
+#[tokio::test]
+async fn ctrl_c_at_a_question_changes_nothing() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let answers =
+        [("? Name of the source", "Acme"), ("? Slack plan", ""), ("? Client ID:", "1.2"), ("? Client Secret:", "")];
+    for last in 0..answers.len() {
+        let mut terminal = Terminal::start(&stage.slacktrail, &["connect", "acme"]);
+        for (question, answer) in &answers[..last] {
+            terminal.shows(question).await;
+            terminal.enters(answer).await;
+        }
+        terminal.shows(answers[last].0).await;
+        terminal.interrupts().await;
+        let shown = terminal.end().await;
+        assert_eq!(shown.code, 1);
+        assert!(
+            shown.screen.contains("error: interrupted: nothing was changed\nhint: run the same"),
+            "{}",
+            shown.screen
+        );
+    }
+    assert_eq!((stage.secret().await, stage.connections().await), (None, vec![]));
+}
+
+#[tokio::test]
+async fn ctrl_c_while_it_waits_spoils_the_link_and_the_same_command_goes_on() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
+    let mut terminal = Terminal::start(&environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret), &NEW);
+    terminal.shows("waiting for the link to be opened").await;
+    let spoilt = link(&terminal.screen());
+    terminal.interrupts().await;
+    let shown = terminal.end().await;
+    assert_eq!(shown.code, 1);
+    insta::assert_snapshot!(&shown.screen[shown.screen.find("error: ").unwrap()..], @r"
+    error: interrupted: nothing was connected, and the link is good for nothing any more
+    hint: the app's credentials are stored: the same command goes on with them
+    ");
+    assert_eq!(stage.connections().await[0].step, Step::Cancelled);
+    assert!(stage.open(&spoilt, &Consent::organisation()).await.is_err());
+    assert_eq!(stage.sources().await, json!([]));
+
+    // Nothing is asked any more: the app is known.
+    let mut terminal = Terminal::start(&stage.slacktrail, &NEW);
+    terminal.shows("waiting for the link to be opened").await;
+    assert!(terminal.screen().contains(&stage.app.client_id) && !terminal.screen().contains("Client Secret:"));
+    stage.open(&link(&terminal.screen()), &Consent::organisation()).await.unwrap();
+    assert_eq!(terminal.end().await.code, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_found_before_anything_is_stored_and_may_be_entered_again() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let arguments = [&NEW[..], &["--client-id", &stage.app.client_id, "--client-secret-stdin"]].concat();
+    let ran = stage.slacktrail.run_with(&arguments, "wrong").await.exits(1);
+    insta::assert_snapshot!(plain(&ran.stderr), @r"
+    1/4 The Slack app
+
+    The one with the client id 1000000000.1000000001.
+    It needs:
+      user token scopes `auditlogs:read`, `admin`
+      redirect URL https://connect.example/oauth/callback
+      organisation-wide installation
+
+    error: Slack finds the client secret wrong for the app with the client id `1000000000.1000000001`
+    hint: copy both from the app's page `Basic Information`; `slacktrail connect acme --new-app` asks for them anew
+    ");
+
+    let mut terminal = Terminal::start(&stage.slacktrail, &NEW);
+    terminal.shows("? Client ID:").await;
+    terminal.enters("the secret in the wrong place").await;
+    terminal.shows("this is no client id").await;
+    terminal.shows("? Client ID:").await;
+    terminal.enters(&stage.app.client_id).await;
+    terminal.shows("? Client Secret:").await;
+    terminal.enters("wrong").await;
+    terminal.shows("warning: Slack finds the client secret wrong").await;
+    assert_eq!((stage.secret().await, stage.connections().await), (None, vec![]));
+    terminal.shows("? Client ID:").await;
+    terminal.enters(&stage.app.client_id).await;
+    terminal.shows("? Client Secret:").await;
+    terminal.enters(&stage.app.client_secret).await;
+    terminal.shows("waiting for the link to be opened").await;
+    terminal.interrupts().await;
+    assert_eq!(terminal.end().await.code, 1);
+}
+
+#[tokio::test]
+async fn a_source_that_was_there_stays_as_it_was_when_connecting_it_again_is_given_up() {
+    let Some(stage) = Stage::organisation().await else { return };
+    stage.slacktrail.run_with(&[&NEW[..], &["--token-stdin"]].concat(), ORGANISATION).await.exits(0);
+    let (before, secret) = (stage.sources().await, stage.secret().await.unwrap());
+
+    let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
+    let environment = environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
+    let mut terminal = Terminal::start(&environment, &["connect", "acme", "--name", "Other"]);
+    terminal.shows("waiting for the link to be opened").await;
+    terminal.interrupts().await;
+    assert_eq!(terminal.end().await.code, 1);
+    assert_eq!(stage.sources().await, before);
+    assert_eq!(stage.secret().await.unwrap()["token"], secret["token"]);
+}
+
+#[tokio::test]
+async fn the_browser_of_this_machine_opens_the_link_if_that_is_wanted() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let opened = folder.path().join("opened");
+    fake_browser(folder.path(), &opened);
+    let slacktrail = stage.slacktrail.clone().with("DISPLAY", ":0").with("PATH", folder.path().to_str().unwrap());
+    let slacktrail = slacktrail.with("SLACK_CLIENT_ID", &stage.app.client_id);
+    let slacktrail = slacktrail.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
+    for (more, answer, expected) in
+        [(&[][..], Some("n"), false), (&["--no-browser"], None, false), (&[], Some(""), true)]
+    {
+        let mut terminal = Terminal::start(&slacktrail, &[&NEW[..], more].concat());
+        if let Some(answer) = answer {
+            terminal.shows("? Open it in the browser of this machine?").await;
+            terminal.enters(answer).await;
+        }
+        terminal.shows("waiting for the link to be opened").await;
+        let link = link(&terminal.screen());
+        if expected {
+            slacktrail_tests::deployment::until("the browser is started", || opened.is_file()).await;
+            assert_eq!(std::fs::read_to_string(&opened).unwrap().trim(), link);
+        }
+        terminal.interrupts().await;
+        assert_eq!(terminal.end().await.code, 1);
+        assert_eq!(opened.is_file(), expected, "{more:?} {answer:?}");
+    }
+}
+
+/// A browser that only writes down what it is to open.
+fn fake_browser(folder: &std::path::Path, opened: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let (script, part) = (folder.join("xdg-open"), opened.with_extension("part"));
+    // Written whole before it is seen.
+    let (opened, part) = (opened.display(), part.display());
+    std::fs::write(&script, format!("#!/bin/sh\necho \"$1\" > '{part}'\n/bin/mv '{part}' '{opened}'\n")).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+}

@@ -1,0 +1,156 @@
+//! `connect` through OAuth, in a terminal and in a pipe. The oauth function's part is played with the core that it is made of, and
+//! Slack's by the simulated one.
+
+mod in_pipe;
+#[cfg(target_os = "linux")] // whose terminals the harness knows
+mod in_terminal;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_shared::aws::{AwsEdges, Names};
+use slacktrail_shared::connection::{self, Callback, CallbackEdges, Connection, ConnectionId, Facts, Refusal, Ticket};
+use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::ConnectionStore;
+use slacktrail_shared::random;
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_tests::moto::Moto;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Child;
+
+use crate::binary::Slacktrail;
+use crate::slack::Slack;
+
+const URL: &str = "https://connect.example";
+const REDIRECT_URL: &str = "https://connect.example/oauth/callback";
+const NEW: [&str; 6] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise"];
+
+/// What it tells in a pipe while it waits.
+const WAITING: [&str; 3] = ["waiting for the link", "the link was opened", "verifying what Slack"];
+
+/// A deployment on an emulated AWS, a simulated Slack, and an app there.
+struct Stage {
+    moto: Moto,
+    slack: Slack,
+    app: App,
+    slacktrail: Slacktrail,
+}
+
+impl Stage {
+    /// `None`, and a printed line, where there is no moto.
+    async fn organisation() -> Option<Stage> {
+        Stage::start(Slack::organisation().await, App::organisation(REDIRECT_URL)).await
+    }
+
+    async fn workspace() -> Option<Stage> {
+        Stage::start(Slack::workspace().await, App::workspace(REDIRECT_URL, "T1")).await
+    }
+
+    async fn start(slack: Slack, app: App) -> Option<Stage> {
+        let moto = Moto::start()?;
+        moto.create_bucket("logs").await;
+        moto.create_table("streams").await;
+        slack.world().settings_mut().apps = vec![app.clone()];
+        let environment = moto.environment().into_iter();
+        let slacktrail =
+            environment.fold(Slacktrail::of(&slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
+        let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams");
+        Some(Stage { moto, slack, app, slacktrail: slacktrail.with("SLACKTRAIL_URL", URL) })
+    }
+
+    fn edges(&self) -> AwsEdges {
+        let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
+        AwsEdges::connect(&self.moto.sdk_config(), names)
+    }
+
+    /// The source's secret.
+    async fn secret(&self) -> Option<Value> {
+        let secrets = self.moto.secrets_manager();
+        let value = secrets.get_secret_value().secret_id("slacktrail/acme").send().await.ok()?;
+        let mut secret: Value = serde_json::from_str(value.secret_string()?).unwrap();
+        secret.as_object_mut()?.remove("written_by"); // random
+        Some(secret)
+    }
+
+    async fn sources(&self) -> Value {
+        self.slacktrail.run(&["sources", "--json"]).await.exits(0).json()
+    }
+
+    /// Every connection in the table.
+    async fn connections(&self) -> Vec<Connection> {
+        let scanned = self.moto.dynamodb().scan().table_name("streams").send().await.unwrap();
+        let texts = scanned.items().iter().filter_map(|item| item.get("connection")?.as_s().ok());
+        texts.map(|text| serde_json::from_str(text).unwrap()).collect()
+    }
+
+    /// What somebody does who opens a link, answers Slack, and comes back.
+    async fn open(&self, link: &str, consent: &Consent) -> Result<Facts, Refusal> {
+        let ticket = link.strip_prefix("https://connect.example/oauth/start?grant=").unwrap();
+        let (edges, now) = (self.edges(), Second::of(Timestamp::now()));
+        let urls = (self.slack.authorize_url(), REDIRECT_URL);
+        let bits = (random::bytes().unwrap(), random::bytes().unwrap());
+        let started = connection::start(&edges.deployment, ticket, (&urls.0, urls.1), bits, now).await;
+        let started = started.map_err(|failure| failure.refusal)?;
+        let back = self.slack.world().consent(Timestamp::now(), &started.location, consent).unwrap();
+        let parameter = |name: &str| {
+            let query = back.split_once('?').unwrap().1;
+            form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).unwrap().1.into_owned()
+        };
+        let (state, code) = (parameter("state"), parameter("code"));
+        let came = Callback { state: Some(&state), code: Some(&code), error: None };
+        let slack = SlackHttp::new(&self.slack.api_url(), &self.slack.audit_url()).unwrap();
+        let edges = CallbackEdges { slack, table: edges.deployment, credentials: edges.credentials };
+        let cookie = |name: &str| (name == started.cookie_name).then(|| started.cookie_value.clone());
+        let done = connection::callback(&edges, came, cookie, now).await;
+        done.map(|connected| connected.facts).map_err(|failure| failure.refusal)
+    }
+
+    /// Puts a connection where it would come to by itself after a while.
+    async fn force(&self, link: &str, change: impl Fn(Connection) -> Connection) {
+        let id: ConnectionId = Ticket::parse(link.split_once("grant=").unwrap().1).unwrap().id;
+        let store = self.edges().deployment;
+        let (version, connection) = store.load_connection(&id).await.unwrap().unwrap();
+        store.replace_connection(Some(version), &change(connection)).await.unwrap();
+    }
+
+    /// Starts it in a pipe with the app's credentials, and returns with its link.
+    async fn pipe(&self, arguments: &[&str]) -> (Child, String, String) {
+        let app = ["--client-id", &self.app.client_id, "--client-secret-stdin"];
+        let mut child = self.slacktrail.start(&[arguments, &app].concat());
+        child.stdin.take().unwrap().write_all(self.app.client_secret.as_bytes()).await.unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = String::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            told.push_str(&format!("{line}\n"));
+            if line.starts_with(URL) {
+                child.stderr = Some(lines.into_inner().into_inner());
+                return (child, line, told);
+            }
+        }
+        panic!("it printed no link:\n{told}");
+    }
+}
+
+/// The link on a screen.
+fn link(screen: &str) -> String {
+    screen.lines().find(|line| line.contains("/oauth/start?grant=")).unwrap().trim().to_owned()
+}
+
+/// The text without what differs from run to run: what it waits for goes by unseen or not, for example.
+fn plain(text: &str) -> String {
+    let waits = |line: &&str| WAITING.iter().any(|words| line.starts_with(words));
+    let line = |line: &str| -> String {
+        if line.starts_with("https://api.slack.com/apps?") {
+            return "<link to Slack>".to_owned();
+        }
+        if let Some((before, _)) = line.split_once("?grant=") {
+            return format!("{before}?grant=<grant>");
+        }
+        let words = line.split(' ').map(|word| match word.trim_end_matches(',').parse::<Timestamp>() {
+            Ok(_) => "<time>",
+            Err(_) => word,
+        });
+        words.collect::<Vec<_>>().join(" ").trim_end().to_owned()
+    };
+    text.trim_start().lines().filter(|line| !waits(line)).map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,209 @@
+//! What template.yaml deploys is what the compiled functions need: the variables that they read and the permissions that they use, no
+//! fewer and no more.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use slacktrail_shared::aws::connect_table_and_secrets;
+use slacktrail_shared::connection::{Connection, Ticket};
+use slacktrail_shared::credentials::{self, App as StoredApp};
+use slacktrail_shared::ports::{ConnectionStore, Replaced};
+use slacktrail_shared::secret::ClientSecret;
+use slacktrail_shared::settings::{OauthSettings, PollerSettings};
+use slacktrail_shared::share::SOURCES_MAX;
+use slacktrail_shared::source::{LogType, Source};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::counting_proxy::CountingProxy;
+use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+use slacktrail_tests::function::{Function, oauth_binary};
+use slacktrail_tests::grants::{Disagreement, Permission, compare};
+use slacktrail_tests::http_api::{DOMAIN_NAME, event};
+use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
+use slacktrail_tests::moto::Moto;
+use slacktrail_tests::stack::{DeployedFunction, Stack};
+
+/// As in the template.
+const OAUTH_DEADLINE: Duration = Duration::from_secs(29);
+
+/// Read by the functions, and not the template's to set, with why.
+const NOT_SET: [(&str, &str); 3] = [
+    ("SLACK_API_URL", "Slack has one address; tests have another"),
+    ("SLACK_AUDIT_URL", "Slack has one address; tests have another"),
+    ("SLACK_AUTHORIZE_URL", "Slack has one address; tests have another"),
+];
+
+/// Granted to a role for what Lambda does in the function's name, so that the function itself never asks, with why.
+const USED_BY_LAMBDA: [(&str, &str); 3] = [
+    ("logs:CreateLogStream", "Lambda opens one for each new process"),
+    ("logs:PutLogEvents", "Lambda writes the log lines"),
+    ("sqs:SendMessage", "Lambda puts an event there that a function failed to handle"),
+];
+
+/// The stack, what runs on it, and what stands between the oauth function and its account.
+struct Deployed {
+    stack: Stack,
+    local: LocalDeployment,
+    oauth_proxy: CountingProxy,
+}
+
+impl Deployed {
+    /// `None` where there is no moto.
+    async fn start() -> Option<Deployed> {
+        let moto = Moto::start_with_cloudformation()?;
+        let stack = Stack::deploy(&moto);
+        let app = App::organisation(&format!("https://{DOMAIN_NAME}/oauth/callback")).rotating();
+        let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organisation() };
+        let local = LocalDeployment::on(moto, stack.names(), settings).await;
+        let oauth_proxy = CountingProxy::start(local.moto.endpoint()).await;
+        Some(Deployed { stack, local, oauth_proxy })
+    }
+
+    /// Exactly what a function of the stack finds in its environment, and where the emulated AWS and the simulated Slack are.
+    fn environment(&self, function: &DeployedFunction, proxy: &CountingProxy) -> Vec<(String, String)> {
+        let mut environment = self.local.services(proxy);
+        environment.push(("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone()));
+        environment.extend(function.environment.clone());
+        environment
+    }
+
+    fn poller(&self) -> Function {
+        let binary = slacktrail_tests::function::poller_binary().unwrap();
+        self.local.lambda.spawn(&binary, self.environment(&self.stack.poller, &self.local.proxy))
+    }
+
+    /// What `slacktrail connect` does until it waits.
+    async fn grant(&self, source: &Source) -> Ticket {
+        let app = self.local.slack().settings().apps[0].clone();
+        let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
+        let names = self.stack.names();
+        let (table, secrets) =
+            connect_table_and_secrets(&self.local.moto.sdk_config(), names.table, names.secret_prefix);
+        credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
+        let now = Second::of(Timestamp::now());
+        let (connection, ticket) = Connection::grant([1; 16], [2; 32], source.clone(), &app.client_id, now);
+        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), Replaced::Changed);
+        ticket
+    }
+
+    /// Connects a source as a browser does, by the oauth function.
+    async fn connect(&self, source: &Source) {
+        let lambda = Emulator::start().await;
+        let environment = self.environment(&self.stack.oauth, &self.oauth_proxy);
+        let _function = lambda.spawn(&oauth_binary().unwrap(), environment);
+        let link = format!("grant={}", self.grant(source).await.reveal());
+        let started = answered(&lambda, event("GET", "/oauth/start", &link, &[], &[]), 302).await;
+        let page = header(&started, "location");
+        let back = self.local.slack().consent(Timestamp::now(), page, &Consent::organisation()).unwrap();
+        let cookie = started["cookies"][0].as_str().unwrap().split(';').next().unwrap();
+        let query = back.split_once('?').unwrap().1;
+        answered(&lambda, event("GET", "/oauth/callback", query, &[], &[cookie]), 200).await;
+    }
+
+    /// Makes a source's token one that ends soon.
+    async fn let_token_end_soon(&self, source: &Source) {
+        let mut secret = self.local.secret(source).await;
+        secret["expires_at"] = json!(Second::of(Timestamp::now()).get() + 3_600);
+        self.local.connect_with(source, &secret).await;
+    }
+}
+
+async fn answered(lambda: &Emulator, event: Value, status: u16) -> Value {
+    match lambda.invoke(event, OAUTH_DEADLINE).await {
+        Answer::Response(answer) if answer["statusCode"] == status => answer,
+        other => panic!("the oauth function did not answer {status}: {other:?}"),
+    }
+}
+
+fn header<'a>(answer: &'a Value, name: &str) -> &'a str {
+    let mut headers = answer["headers"].as_object().unwrap().iter();
+    let found =
+        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).unwrap_or_else(|| panic!("no {name}: {answer}"));
+    found.1.as_str().unwrap()
+}
+
+/// Compares a role with the calls of its function, but for what Lambda does, which has to be granted all the same.
+fn disagreement(function: &DeployedFunction, proxy: &CountingProxy) -> Disagreement {
+    let granted = function.statements.iter().flat_map(|statement| statement.permissions());
+    let (of_lambda, granted): (Vec<Permission>, Vec<Permission>) =
+        granted.partition(|granted| USED_BY_LAMBDA.iter().any(|(action, _)| granted.action == *action));
+    assert!(of_lambda.iter().any(|granted| granted.action == "logs:PutLogEvents"), "nobody would see its log lines");
+    let asked: Vec<Permission> = proxy.take().iter().map(Permission::needed_for).collect();
+    compare(&granted, &asked)
+}
+
+#[tokio::test]
+async fn what_is_deployed_connects_collects_rotates_and_shares_out_with_the_permissions_it_has_and_needs_each() {
+    let Some(deployed) = Deployed::start().await else { return };
+    let acme = Source { logs: LogType::ALL.to_vec(), ..organisation_source("acme") };
+    let (now, mut life) = (Timestamp::now(), Life::new(deployed.local.slack().settings()));
+    life.happen(&mut deployed.local.slack(), now - SignedDuration::from_hours(3), now, 40);
+
+    deployed.connect(&acme).await;
+    deployed.let_token_end_soon(&acme).await;
+    let poller = deployed.poller();
+    deployed.local.drain().await;
+    assert_eq!(deployed.local.slack().refreshes().len(), 1, "the token was rotated");
+    poller.kill().await;
+
+    life.go_on(&mut deployed.local.slack(), 20);
+    let poller = deployed.poller(); // it reads back what the other had written
+    deployed.local.drain().await;
+    deployed.local.archive().await.assert_exactly(&deployed.local.slack(), "acme", &Log::ALL);
+
+    for number in 0..SOURCES_MAX {
+        let source = Source { logs: vec![LogType::Audit], ..organisation_source(&format!("acme-{number}")) };
+        deployed.local.connect(&source, ORGANISATION_TOKEN).await;
+    }
+    assert!(deployed.local.invoke().await.0.is_empty(), "two further invocations poll what is one source too many");
+    poller.kill().await;
+
+    for (function, proxy) in
+        [(&deployed.stack.poller, &deployed.local.proxy), (&deployed.stack.oauth, &deployed.oauth_proxy)]
+    {
+        assert_eq!(
+            disagreement(function, proxy),
+            Disagreement::default(),
+            "the role of {} in template.yaml is to grant what is ungranted, and no longer what is unused",
+            function.name
+        );
+    }
+}
+
+#[test]
+fn each_variable_that_a_function_reads_is_set_and_each_that_is_set_is_read() {
+    let Some(moto) = Moto::start_with_cloudformation() else { return };
+    let stack = Stack::deploy(&moto);
+    let asked = RefCell::new(BTreeSet::new());
+    let note = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+    let set = |function: &DeployedFunction| function.environment.keys().cloned().collect::<BTreeSet<_>>();
+    let left_to_defaults = |name: &String| NOT_SET.iter().any(|(not_set, _)| name == not_set);
+    let read = || asked.take().into_iter().filter(|name| !left_to_defaults(name)).collect::<BTreeSet<_>>();
+
+    PollerSettings::read(note).unwrap_err();
+    assert_eq!(read(), set(&stack.poller));
+    OauthSettings::read(note).unwrap_err();
+    assert_eq!(read(), set(&stack.oauth));
+}
+
+#[test]
+fn the_outputs_are_what_the_next_person_pastes() {
+    let Some(moto) = Moto::start_with_cloudformation() else { return };
+    let stack = Stack::deploy(&moto);
+    let output = |name: &str| stack.outputs[name].as_str();
+    assert_eq!(output("BucketName"), stack.poller.environment["BUCKET_NAME"]);
+    assert_eq!(output("TableName"), stack.poller.environment["TABLE_NAME"]);
+    assert_eq!(output("SecretPrefix"), stack.oauth.environment["SECRET_PREFIX"]);
+    assert_eq!((output("Stack"), output("PollerName")), ("slacktrail", "slacktrail-poller"));
+    assert!(output("Url").starts_with("https://") && output("Url").ends_with(".amazonaws.com"), "{}", output("Url"));
+    assert!(output("AlarmTopic").starts_with("arn:aws:sns:us-east-1:"), "{}", output("AlarmTopic"));
+}

@@ -1,0 +1,133 @@
+//! A browser: it keeps cookies, goes where it is sent, and lets somebody answer Slack's page of consent.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use slacktrail_shared::connection::Ticket;
+use slacktrail_simulator::oauth::Consent;
+use slacktrail_tests::http_api::event;
+
+use crate::site::{Site, run};
+
+/// A browser with its cookies.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Browser {
+    pub(crate) cookies: RefCell<BTreeMap<String, String>>,
+}
+
+/// What the function answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u64,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) cookies: Vec<String>,
+    pub(crate) body: String,
+}
+
+impl Browser {
+    pub(crate) fn new() -> Browser {
+        Browser::default()
+    }
+
+    /// Opens the link of a ticket.
+    pub(crate) fn start(&self, site: &Site, ticket: &Ticket) -> Answer {
+        self.get(site, "/oauth/start", &format!("grant={}", ticket.reveal()))
+    }
+
+    /// Comes back from Slack with this query.
+    pub(crate) fn callback(&self, site: &Site, query: &str) -> Answer {
+        self.get(site, "/oauth/callback", query)
+    }
+
+    /// Opens the link, consents, and gives the query that Slack sends the browser back with.
+    pub(crate) fn consent(&self, site: &Site, ticket: &Ticket, consent: &Consent) -> String {
+        let started = self.start(site, ticket);
+        assert_eq!(started.status, 302, "{}", started.body);
+        consented(site, started.location(), consent)
+    }
+
+    /// The whole way.
+    pub(crate) fn connect(&self, site: &Site, ticket: &Ticket, consent: &Consent) -> Answer {
+        let query = self.consent(site, ticket, consent);
+        self.callback(site, &query)
+    }
+
+    pub(crate) fn get(&self, site: &Site, path: &str, query: &str) -> Answer {
+        run(self.getting(site, path, query)).expect("nothing was killed")
+    }
+
+    pub(crate) async fn getting(&self, site: &Site, path: &str, query: &str) -> Answer {
+        let answer = site.request(self.event(path, query)).await;
+        for cookie in &answer.cookies {
+            self.keep(cookie);
+        }
+        answer
+    }
+
+    /// The event of a request of this browser.
+    pub(crate) fn event(&self, path: &str, query: &str) -> Value {
+        let cookies: Vec<String> =
+            self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        event("GET", path, query, &[], &cookies.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Keeps a cookie as browsers do, if they would: `__Host-` takes `Secure`, `Path=/` and no `Domain`.
+    fn keep(&self, cookie: &str) {
+        let mut parts = cookie.split("; ");
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        let attributes: Vec<&str> = parts.collect();
+        assert!(name.starts_with("__Host-"), "{cookie}");
+        for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+            assert!(attributes.contains(&attribute), "{cookie}");
+        }
+        assert_eq!(attributes.len(), 5, "{cookie}");
+        match attributes.contains(&"Max-Age=0") {
+            true => drop(self.cookies.borrow_mut().remove(name)),
+            false => drop(self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned())),
+        }
+    }
+}
+
+/// The query that Slack sends a browser back with when somebody consents.
+pub(crate) fn consented(site: &Site, location: &str, consent: &Consent) -> String {
+    let now = site.stage.now();
+    let back = site.slack(|slack| slack.consent(now, location, consent)).expect("Slack offers that");
+    query_of(&back)
+}
+
+/// What follows the question mark.
+pub(crate) fn query_of(url: &str) -> String {
+    url.split_once('?').expect("it has a query").1.to_owned()
+}
+
+impl Answer {
+    pub(crate) fn of(answer: &Value) -> Answer {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let headers = answer["headers"].as_object().unwrap();
+        assert_eq!(answer["isBase64Encoded"], false);
+        Answer {
+            status: answer["statusCode"].as_u64().unwrap(),
+            headers: headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
+            cookies: answer["cookies"].as_array().unwrap().iter().map(text).collect(),
+            body: text(&answer["body"]),
+        }
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        &self.headers["location"]
+    }
+
+    /// The one heading of the page.
+    pub(crate) fn heading(&self) -> &str {
+        let (_, rest) = self.body.split_once("<h1>").unwrap_or_else(|| panic!("no heading: {}", self.body));
+        rest.split_once("</h1>").unwrap().0
+    }
+
+    /// Asserts that it is the page of this kind, with nothing of the request in it.
+    pub(crate) fn assert_refused(&self, site: &Site, status: u64, kind: &str) {
+        assert_eq!((self.status, site.line().field("outcome")), (status, kind), "{:?}", site.line());
+        assert!(self.body.contains("Not connected") && self.body.contains("What to do"), "{}", self.body);
+        assert!(!self.headers.contains_key("location"), "{:?}", self.headers);
+    }
+}

@@ -1,0 +1,189 @@
+//! The compiled function, as Lambda starts it, on an emulated AWS.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_shared::aws::connect_table_and_secrets;
+use slacktrail_shared::connection::{Connection, Ticket};
+use slacktrail_shared::credentials::{self, App as StoredApp};
+use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, Replaced};
+use slacktrail_shared::secret::ClientSecret;
+use slacktrail_shared::source::Source;
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::deployment::{Life, LocalDeployment, TABLE};
+use slacktrail_tests::function::{Function, oauth_binary};
+use slacktrail_tests::http_api::event;
+use slacktrail_tests::lambda_runtime_api::{Answer as LambdaAnswer, Emulator};
+
+use crate::browser::{Answer, query_of};
+use crate::site::{REDIRECT_URL, source};
+
+/// As in the template.
+const DEADLINE: Duration = Duration::from_secs(29);
+
+struct Compiled {
+    deployment: LocalDeployment,
+    lambda: Emulator,
+    functions: Vec<Function>,
+}
+
+impl Compiled {
+    /// A deployment with so many oauth functions; `None` where there is no moto.
+    async fn start(functions: usize) -> Option<Compiled> {
+        let app = App::organisation(REDIRECT_URL).rotating();
+        let settings = Settings { apps: vec![app], tokens: Vec::new(), ..Settings::organisation() };
+        let mut life = Life::new(&settings);
+        let deployment = LocalDeployment::start(settings).await?;
+        let now = Timestamp::now();
+        life.happen(&mut deployment.slack(), now - jiff::SignedDuration::from_hours(2), now, 40);
+        let lambda = Emulator::start().await;
+        let binary = oauth_binary().unwrap();
+        let functions = (0..functions).map(|_| lambda.spawn(&binary, deployment.oauth_environment())).collect();
+        Some(Compiled { deployment, lambda, functions })
+    }
+
+    /// What `slacktrail connect` does until it waits.
+    async fn grant(&self, number: u8, source: &Source) -> Ticket {
+        let app = self.deployment.slack().settings().apps[0].clone();
+        let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
+        let (table, secrets) = connect_table_and_secrets(&self.deployment.moto.sdk_config(), TABLE, "slacktrail/");
+        credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
+        let now = Second::of(Timestamp::now());
+        let (connection, ticket) =
+            Connection::grant([number; 16], [0x50 + number; 32], source.clone(), &app.client_id, now);
+        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), Replaced::Changed);
+        ticket
+    }
+
+    async fn ask(&self, asked: Value) -> Answer {
+        match self.lambda.invoke(asked, DEADLINE).await {
+            LambdaAnswer::Response(answer) => Answer::of(&answer),
+            other => panic!("the function did not answer: {other:?}"),
+        }
+    }
+
+    /// Opens a link and consents: the event of the way back.
+    async fn consent(&self, ticket: &Ticket) -> Value {
+        let started = self.ask(event("GET", "/oauth/start", &format!("grant={}", ticket.reveal()), &[], &[])).await;
+        assert_eq!(started.status, 302, "{}", started.body);
+        let back = self.deployment.slack().consent(Timestamp::now(), started.location(), &Consent::organisation());
+        let cookie = started.cookies[0].split(';').next().unwrap().to_owned();
+        event("GET", "/oauth/callback", &query_of(&back.unwrap()), &[], &[&cookie])
+    }
+
+    async fn lines(self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for function in self.functions {
+            lines.extend(function.kill().await);
+        }
+        lines
+    }
+}
+
+#[tokio::test]
+async fn a_source_is_connected_once_by_two_callbacks_at_once_and_the_next_tick_collects_it() {
+    let Some(compiled) = Compiled::start(2).await else { return };
+    let acme = source("acme", Second::of(Timestamp::now()));
+    let ticket = compiled.grant(1, &acme).await;
+    let asked = compiled.consent(&ticket).await;
+    let (one, other) = tokio::join!(compiled.ask(asked.clone()), compiled.ask(asked.clone()));
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 410], "{} {}", one.body, other.body);
+    assert_eq!(compiled.deployment.slack().calls().of("oauth.v2.access"), 1);
+
+    let (table, secrets) = connect_table_and_secrets(&compiled.deployment.moto.sdk_config(), TABLE, "slacktrail/");
+    let stored = table.load_source(&acme.id).await.unwrap().unwrap().unwrap();
+    assert_eq!(stored.tenant.unwrap().id, "E1");
+    let grant = secrets.fresh_credentials(&acme.id).await.unwrap().unwrap().credentials.unwrap().grant.unwrap();
+
+    let poller = compiled.deployment.poller();
+    compiled.deployment.drain().await;
+    compiled.deployment.archive().await.assert_exactly(&compiled.deployment.slack(), "acme", &Log::ALL);
+    drop(poller);
+
+    let state = asked["queryStringParameters"]["state"].as_str().unwrap().split_once('.').unwrap().1.to_owned();
+    let secrets = [
+        state,
+        asked["queryStringParameters"]["code"].as_str().unwrap().to_owned(),
+        asked["cookies"][0].as_str().unwrap().split_once('=').unwrap().1.to_owned(),
+        ticket.reveal().split_once('.').unwrap().1.to_owned(),
+        grant.token.reveal().to_owned(),
+        grant.renewal.unwrap().refresh_token.reveal().to_owned(),
+        compiled.deployment.slack().settings().apps[0].client_secret.clone(),
+    ];
+    let items = format!("{:?}", compiled.deployment.items().await);
+    let lines = compiled.lines().await;
+    let told: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let outcomes: Vec<&str> = told.iter().filter_map(|line| line["fields"]["outcome"].as_str()).collect();
+    assert_eq!(outcomes.len(), 3, "one line for each request: {lines:#?}");
+    for secret in &secrets {
+        assert!(!items.contains(secret), "{secret} is in the table: {items}");
+        for text in lines.iter().chain([&one.body, &other.body]) {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_client_writes_is_answered_with_a_page() {
+    let Some(compiled) = Compiled::start(1).await else { return };
+    let long = format!("grant={}", "x".repeat(8192));
+    for (query, host, status) in [
+        ("grant=\"<script>alert(1)</script>", "evil.example", 404),
+        ("grant=x", "evil example:99999", 404),
+        ("grant=x&grant=y", "[", 400),
+        (&long, "é", 400),
+        ("%%%", "", 400),
+    ] {
+        let headers = [("host", host), ("x-forwarded-proto", "1 gopher"), ("user-agent", "\u{202e}é")];
+        let answer = compiled.ask(event("GET", "/oauth/start", query, &headers, &[])).await;
+        assert_eq!(answer.status, status, "{host}: {}", answer.body);
+        assert!(!answer.body.contains("script"), "{}", answer.body);
+    }
+    let lines = compiled.lines().await;
+    assert!(lines.iter().all(|line| !line.contains("panicked") && !line.contains("ERROR")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_a_page_and_an_error_line() {
+    let Some(mut compiled) = Compiled::start(0).await else { return };
+    let mut environment = compiled.deployment.oauth_environment();
+    environment
+        .iter_mut()
+        .filter(|(name, _)| name == "TABLE_NAME")
+        .for_each(|(_, value)| *value = "elsewhere".to_owned());
+    compiled.functions.push(compiled.lambda.spawn(&oauth_binary().unwrap(), environment));
+    let ticket = compiled.grant(1, &source("acme", Second::of(Timestamp::now()))).await;
+    let query = format!("grant={}", ticket.reveal());
+    let answer = compiled.ask(event("GET", "/oauth/start", &query, &[], &[])).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(
+        answer.body.contains("<code>no_such_table</code>") && !answer.body.contains("elsewhere"),
+        "{}",
+        answer.body
+    );
+    let lines = compiled.lines().await;
+    let line = lines.iter().find(|line| line.contains("no_such_table")).expect("the log tells why");
+    for part in ["ERROR", "elsewhere", "TABLE_NAME", &ticket.id.to_string()] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_is_not_configured_names_every_bad_variable() {
+    let lambda = Emulator::start().await;
+    let environment =
+        [("SLACK_API_URL", "ftp://x"), ("SLACK_AUTHORIZE_URL", "https://slack.com/a?b=c"), ("AWS_REGION", "us-east-1")];
+    let Ok(binary) = oauth_binary() else { return };
+    let function = lambda.spawn(&binary, environment);
+    let (status, lines) = function.wait().await;
+    assert!(!status.success());
+    let said = lines.join("\n");
+    for name in ["TABLE_NAME", "SLACK_API_URL", "SLACK_AUTHORIZE_URL"] {
+        assert!(said.contains(name), "{said}");
+    }
+}

@@ -1,0 +1,223 @@
+//! What ends well: which secrets and sources are stored, and what the page tells.
+
+use slacktrail_shared::connection::Step;
+use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::source::{LogType, Source, StreamId, Tenant};
+use slacktrail_simulation::StoredCursor;
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::{Calling, Fault, FaultKind};
+use tracing::Level;
+
+use crate::browser::Browser;
+use crate::site::{REDIRECT_URL, Site, set_step, source, workspace_source};
+
+#[test]
+fn a_link_sends_the_browser_to_slack_with_what_the_logs_need_and_binds_it() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let answer = browser.start(&site, &ticket);
+    assert_eq!((answer.status, answer.body.as_str()), (302, ""));
+    let (page, query) = answer.location().split_once('?').unwrap();
+    assert_eq!(page, "https://slack.com/oauth/v2/authorize");
+    let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let names: Vec<&str> = query.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["client_id", "user_scope", "scope", "redirect_uri", "state"]);
+    let values: Vec<&str> = query[..4].iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(values, [&site.app(0).client_id, "auditlogs:read,admin", "team:read", REDIRECT_URL]);
+    let state = &query[4].1;
+    assert!(state.starts_with(&format!("{}.", ticket.id)) && state.len() == 97 && *state != ticket.reveal(), "{state}");
+
+    let [cookie] = &answer.cookies[..] else { panic!("one cookie: {:?}", answer.cookies) };
+    let (pair, attributes) = cookie.split_once("; ").unwrap();
+    assert_eq!(attributes, "Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax");
+    let (name, value) = pair.split_once('=').unwrap();
+    assert_eq!((name, value.len()), (format!("__Host-slacktrail-{}", ticket.id).as_str(), 64));
+    assert_eq!((site.line().level, site.line().field("source")), (Level::INFO, "acme"));
+}
+
+#[test]
+fn an_organisations_app_connects_all_three_logs() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let answer = browser.connect(&site, &ticket, &Consent::organisation());
+    assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"));
+    for told in [
+        "<dt>Organisation</dt><dd><bdi>Organisation E1</bdi> <code>E1</code></dd>",
+        "<code>W0OWNER</code>",
+        "<code>auditlogs:read</code> <code>admin</code>",
+        "<dt>audit</dt><dd>readable, newest record 2026-11-22T14:00:00Z</dd>",
+        "<dt>access</dt><dd>readable, no record yet</dd>",
+        "<dt>integration</dt><dd>readable, no record yet</dd>",
+        "within about a minute",
+        "close this window",
+        "<code>slacktrail status</code>",
+        &ticket.id.to_string(),
+    ] {
+        assert!(answer.body.contains(told), "{told}: {}", answer.body);
+    }
+
+    let stored = site.source("acme").unwrap();
+    let tenant = Tenant { id: "E1".to_owned(), name: "Organisation E1".to_owned() };
+    assert_eq!(stored.tenant, Some(tenant));
+    assert!(stored.organisation && stored.connected_at == site.now() && stored.logs == LogType::ALL);
+    let credentials = site.credentials("acme");
+    assert_eq!(credentials.app.unwrap().client_id, site.app(0).client_id);
+    let grant = credentials.grant.unwrap();
+    let now = site.stage.now();
+    let live = site.slack(|slack| slack.live_tokens(now));
+    assert!(grant.token.reveal().starts_with("xoxp-") && grant.renewal.is_none());
+    assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "the token is one that Slack honours");
+    let Step::Connected(facts) = site.connection(&ticket.id).step else { panic!("the command is told") };
+    assert_eq!((facts.user.as_str(), facts.rotates, facts.logs.len()), ("W0OWNER", false, 3));
+    let line = site.line();
+    assert_eq!((line.level, line.field("outcome"), line.field("status")), (Level::INFO, "connected", "200"));
+    assert_eq!((line.field("path"), line.field("source")), ("/oauth/callback", "acme"));
+    assert_eq!(line.field("connection"), ticket.id.to_string());
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
+}
+
+#[test]
+fn a_workspaces_app_connects_the_two_logs_that_it_can() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&workspace_source("team", site.now()), 1));
+    let started = browser.start(&site, &ticket);
+    assert!(started.location().contains("user_scope=admin&scope=&"), "{}", started.location());
+    let query = crate::browser::consented(&site, started.location(), &Consent::workspace("T1").by(crate::site::ADMIN));
+    let answer = browser.callback(&site, &query);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains("<dt>Workspace</dt><dd><bdi>Workspace T1</bdi> <code>T1</code></dd>"));
+    assert!(!answer.body.contains("audit"), "{}", answer.body);
+    let stored = site.source("team").unwrap();
+    assert_eq!((stored.tenant.unwrap().id.as_str(), stored.organisation), ("T1", false));
+    assert_eq!(stored.logs, [LogType::Access, LogType::Integration]);
+}
+
+#[test]
+fn an_app_with_rotation_leaves_what_its_next_token_is_had_with() {
+    let site = Site::with(vec![App::organisation(REDIRECT_URL).rotating()]);
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let answer = browser.connect(&site, &ticket, &Consent::organisation());
+    assert!(answer.body.contains("rotates: slacktrail renews it in time"), "{}", answer.body);
+    let grant = site.credentials("acme").grant.unwrap();
+    assert!(grant.token.reveal().starts_with("xoxe.xoxp-"));
+    let renewal = grant.renewal.unwrap();
+    assert!(renewal.refresh_token.reveal().starts_with("xoxe-1-"));
+    assert_eq!(renewal.expires_at, site.now().plus(43_200));
+}
+
+#[test]
+fn a_source_that_is_connected_again_keeps_its_cursors_its_app_and_whether_it_is_paused() {
+    let site = Site::with(vec![App::organisation(REDIRECT_URL).rotating()]);
+    let browser = Browser::new();
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let before = site.credentials("acme");
+    let paused = Source { paused: true, ..site.source("acme").unwrap() };
+    let stream = StreamId { source: paused.id.clone(), log: LogType::Audit };
+    let cursor = StoredCursor { version: 7, text: Cursor::first(&paused, LogType::Audit, site.now()).encode() };
+    site.stage.with(|state| {
+        state.sources.insert(paused.id.clone(), paused.clone());
+        state.cursors.insert(stream.clone(), cursor.clone());
+    });
+
+    site.stage.pass(3600);
+    let ticket = site.grant(&paused, 0);
+    let started = browser.start(&site, &ticket);
+    assert!(started.location().ends_with("&team=E1"), "Slack offers the same organisation: {}", started.location());
+    let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
+    let answer = browser.callback(&site, &query);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains("<code>slacktrail resume acme</code>"), "{}", answer.body);
+    let after = site.credentials("acme");
+    assert_eq!(after.app, before.app);
+    assert_ne!(after.grant, before.grant, "the token is the new one");
+    let stored = site.source("acme").unwrap();
+    assert_eq!(stored, Source { connected_at: site.now(), ..paused });
+    site.stage.with(|state| {
+        let kept = &state.cursors[&stream];
+        assert_eq!((kept.version, &kept.text), (cursor.version, &cursor.text));
+    });
+}
+
+#[test]
+fn a_source_that_somebody_pauses_while_it_is_connected_stays_paused() {
+    let site = Site::new();
+    let browser = Browser::new();
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let running = site.source("acme").unwrap();
+    let query = browser.consent(&site, &site.grant(&running, 0), &Consent::organisation());
+    let paused = Source { paused: true, ..running };
+    site.stage.with(|state| state.sources.insert(paused.id.clone(), paused.clone()));
+    assert_eq!(browser.callback(&site, &query).status, 200);
+    assert!(site.source("acme").unwrap().paused);
+}
+
+#[test]
+fn another_app_takes_over_with_the_grant_that_it_gives() {
+    let second = App { client_id: "3000000000.3000000003".to_owned(), ..App::organisation(REDIRECT_URL) };
+    let site = Site::with(vec![App::organisation(REDIRECT_URL), second]);
+    let browser = Browser::new();
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let ticket = site.grant(&site.source("acme").unwrap(), 1);
+    assert_eq!(site.credentials("acme").app.unwrap().client_id, site.app(0).client_id, "not before there is a grant");
+    assert_eq!(browser.connect(&site, &ticket, &Consent::organisation()).status, 200);
+    let credentials = site.credentials("acme");
+    assert_eq!((credentials.app.unwrap().client_id, credentials.pending_app), (site.app(1).client_id, None));
+}
+
+#[test]
+fn a_log_that_slack_cannot_show_just_now_is_noted_and_holds_nothing_up() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    site.slack(|slack| {
+        slack.fault(Fault::next(Calling::path("logs"), FaultKind::Html(502)));
+        slack.fault(Fault::next(Calling::path("auth.teams.list"), FaultKind::Hangup));
+    });
+    let answer = browser.callback(&site, &query);
+    assert_eq!(answer.status, 200);
+    let notes = answer.body.matches("not verified yet").count();
+    assert_eq!(notes, 2, "{}", answer.body);
+    assert!(site.source("acme").is_some());
+}
+
+#[test]
+fn a_source_whose_stored_form_cannot_be_read_is_mended_by_connecting_it() {
+    let site = Site::new();
+    let browser = Browser::new();
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    site.stage.with(|state| state.garbled_sources.insert("acme".parse().unwrap(), "{".to_owned()));
+    assert_eq!(browser.callback(&site, &query).status, 200);
+}
+
+#[test]
+fn a_connection_that_is_cancelled_while_it_is_verified_stores_nothing() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let before = site.stored();
+    // The request is let go on until it has asked Slack for the tokens; then somebody presses Ctrl-C elsewhere.
+    let id = ticket.id.clone();
+    let cancelled = async {
+        while !site.stage.with(|state| state.slack.calls().of("oauth.v2.access") > 0) {
+            give_way().await;
+        }
+        site.stage.with(|state| set_step(state, &id, Step::Cancelled));
+    };
+    let (answer, ()) =
+        crate::site::run(futures_util::future::join(browser.getting(&site, "/oauth/callback", &query), cancelled))
+            .unwrap();
+    answer.assert_refused(&site, 410, "expired");
+    assert!(answer.body.contains("was cancelled"), "{}", answer.body);
+    assert_eq!(site.stored(), before);
+    assert_eq!(site.connection(&ticket.id).step, Step::Cancelled);
+}
+
+async fn give_way() {
+    let mut gave_way = false;
+    std::future::poll_fn(|_| match std::mem::replace(&mut gave_way, true) {
+        true => std::task::Poll::Ready(()),
+        false => std::task::Poll::Pending,
+    })
+    .await;
+}

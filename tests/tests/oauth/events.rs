@@ -1,0 +1,92 @@
+//! The sample events of `events/`, which `sam local invoke` takes too.
+
+use serde_json::Value;
+use slacktrail_shared::connection::{Connection, SecretHash, Step, Ticket};
+use slacktrail_shared::ports::ConnectionStore;
+use slacktrail_simulator::oauth::Consent;
+
+use crate::browser::{Answer, Browser};
+use crate::site::{REDIRECT_URL, Site, run, source};
+
+const NAME: [u8; 16] = [0x8f, 0x14, 0xe4, 0x5f, 0xce, 0xea, 0x16, 0x7a, 0x5a, 0x36, 0xde, 0xdd, 0x4b, 0xea, 0x25, 0x43];
+
+/// A site where a connection of the sample's name is, at this step or merely granted.
+fn site(step: Option<Step>) -> Site {
+    let site = Site::new();
+    site.grant(&source("acme", site.now()), 0); // stores the app's credentials
+    let client_id = site.app(0).client_id;
+    let (granted, _) = Connection::grant(NAME, [0x5e; 32], source("acme", site.now()), &client_id, site.now());
+    let connection = step.map_or(granted.clone(), |step| granted.at(step));
+    run(async { site.edges().replace_connection(None, &connection).await.unwrap() });
+    site
+}
+
+fn started() -> Option<Step> {
+    let state = Ticket::new(slacktrail_shared::connection::ConnectionId::of(NAME), [0x7a; 32]).hash();
+    Some(Step::Started { state, browser: SecretHash::of(&"3c".repeat(32)), redirect_url: REDIRECT_URL.to_owned() })
+}
+
+fn ask(site: &Site, event: &str) -> Answer {
+    run(site.request(serde_json::from_str::<Value>(event).unwrap())).unwrap()
+}
+
+#[test]
+fn the_sample_of_a_link_goes_on_to_slack() {
+    let site = site(None);
+    let answer = ask(&site, include_str!("../../../events/oauth-start.json"));
+    assert_eq!(answer.status, 302, "{}", answer.body);
+    crate::browser::consented(&site, answer.location(), &Consent::organisation());
+}
+
+#[test]
+fn the_sample_of_a_callback_has_its_code_exchanged() {
+    let site = site(started());
+    let answer = ask(&site, include_str!("../../../events/oauth-callback.json"));
+    answer.assert_refused(&site, 502, "slack_refused");
+    assert_eq!(site.line().field("code"), "invalid_code", "the code is nobody's");
+}
+
+#[test]
+fn the_sample_of_a_refusal_is_the_users() {
+    let site = site(started());
+    ask(&site, include_str!("../../../events/oauth-callback-denied.json")).assert_refused(&site, 403, "denied");
+}
+
+#[test]
+fn the_sample_of_a_bad_state_is_unknown() {
+    let site = site(started());
+    ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")).assert_refused(&site, 404, "unknown");
+    assert!(matches!(
+        site.connection(&slacktrail_shared::connection::ConnectionId::of(NAME)).step,
+        Step::Started { .. }
+    ));
+}
+
+#[test]
+fn every_answer_carries_the_headers_that_keep_it_private() {
+    let site = site(None);
+    let answers = [
+        ask(&site, include_str!("../../../events/oauth-start.json")),
+        ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")),
+        Browser::new().get(&site, "/", ""),
+        run(site.request(slacktrail_tests::http_api::event("HEAD", "/oauth/start", "", &[], &[]))).unwrap(),
+        Browser::new().connect(&site, &site.grant(&source("other", site.now()), 0), &Consent::organisation()),
+    ];
+    assert_eq!(answers.each_ref().map(|answer| answer.status), [302, 404, 404, 405, 200]);
+    for answer in answers {
+        for (name, value) in [
+            ("content-type", "text/html; charset=utf-8"),
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.headers[name], value);
+        }
+        let policy = &answer.headers["content-security-policy"];
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(policy.ends_with("'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"), "{policy}");
+    }
+}

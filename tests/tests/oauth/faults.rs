@@ -1,0 +1,122 @@
+//! Every fault at every operation of a link and of a callback: what is stored is whole, what is told is true, and doing it again works.
+
+use slacktrail_shared::connection::{Step, Ticket};
+use slacktrail_simulation::{Fault, FaultKind};
+use slacktrail_simulator::oauth::{App, Consent};
+use tracing::Level;
+
+use crate::browser::{Answer, Browser};
+use crate::site::{REDIRECT_URL, Site, run, source};
+
+/// A callback has fewer operations.
+const OPERATIONS_MAX: u32 = 60;
+
+/// The fault of this kind at the next request's operation of this number.
+fn fault(operation: u32, kind: FaultKind) -> Fault {
+    Fault { process: 0, operation, kind }
+}
+
+fn rotating() -> Site {
+    Site::with(vec![App::organisation(REDIRECT_URL).rotating()])
+}
+
+/// A callback that a fault strikes; no answer when its process was killed, nothing when it has not so many operations.
+fn struck(site: &Site, browser: &Browser, query: &str, fault: Fault) -> Option<Option<Answer>> {
+    site.strike_next(fault);
+    let answer = run(browser.getting(site, "/oauth/callback", query));
+    let struck = site.stage.with(|state| std::mem::take(&mut state.struck));
+    site.stage.with(|state| state.fault = None);
+    struck.then_some(answer)
+}
+
+/// A source is stored only with credentials that work, and a page that says so only when both are.
+fn assert_whole(site: &Site, ticket: &Ticket, answer: Option<&Answer>, what: &str) {
+    let granted = site.credentials("acme").grant.is_some();
+    let saved = site.source("acme").is_some();
+    assert!(granted || !saved, "{what}: a source without a token");
+    if let Some(answer) = answer {
+        let connected = answer.status == 200;
+        assert!(!connected || saved, "{what}: the page says what is not so");
+        assert!([200, 404, 409, 410, 502, 503].contains(&answer.status), "{what}: {} {}", answer.status, answer.body);
+        assert_eq!(answer.status == 503, site.line().level == Level::ERROR, "{what}: {:?}", site.line());
+    }
+    if let Step::Connected(_) = site.connection(&ticket.id).step {
+        assert!(saved, "{what}: the command is told what is not so");
+    }
+}
+
+#[test]
+fn whatever_fails_in_a_callback_nothing_is_half_made_and_connecting_again_works() {
+    for kind in FaultKind::ALL {
+        let mut operations = 0;
+        for operation in 0..OPERATIONS_MAX {
+            let site = rotating();
+            let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+            let query = browser.consent(&site, &ticket, &Consent::organisation());
+            let what = format!("{kind:?} at operation {operation}");
+            let Some(answer) = struck(&site, &browser, &query, fault(operation, kind)) else { break };
+            operations += 1;
+            assert_whole(&site, &ticket, answer.as_ref(), &what);
+
+            // The same callback again must not exchange the code twice, whatever else it comes to.
+            let again = browser.callback(&site, &query);
+            assert_whole(&site, &ticket, Some(&again), &what);
+            let exchanges = site.slack(|slack| slack.calls().of("oauth.v2.access"));
+            assert!(exchanges <= if kind == FaultKind::Twice { 2 } else { 1 }, "{what}: {exchanges} exchanges");
+
+            let anew = browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+            assert_eq!(anew.status, 200, "{what}: {}", anew.body);
+            let grant = site.credentials("acme").grant.unwrap();
+            let now = site.stage.now();
+            let live = site.slack(|slack| slack.live_tokens(now));
+            assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "{what}: the token is dead");
+        }
+        assert!(operations > 8, "{kind:?}: {operations} operations");
+    }
+}
+
+#[test]
+fn whatever_fails_in_a_link_it_is_used_once_at_most() {
+    for kind in FaultKind::ALL {
+        for operation in 0.. {
+            let site = Site::new();
+            let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+            site.strike_next(fault(operation, kind));
+            let first = run(browser.getting(&site, "/oauth/start", &format!("grant={}", ticket.reveal())));
+            if !site.stage.with(|state| std::mem::take(&mut state.struck)) {
+                assert_eq!(operation, 2, "a link is read and used up");
+                break;
+            }
+            site.stage.with(|state| state.fault = None);
+            let second = Browser::new().start(&site, &ticket);
+            let started = [first.as_ref(), Some(&second)].into_iter().flatten().filter(|answer| answer.status == 302);
+            assert!(started.count() <= 1, "{kind:?} at operation {operation}");
+        }
+    }
+}
+
+/// Which operation of a callback that goes well has this in its trace.
+fn operation_of(what: &str) -> u32 {
+    let site = rotating();
+    let browser = Browser::new();
+    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let before = site.stage.with(|state| state.trace.len());
+    assert_eq!(browser.callback(&site, &query).status, 200);
+    let at = site.stage.with(|state| state.trace[before..].iter().position(|line| line.contains(what)));
+    u32::try_from(at.expect("it is done")).unwrap()
+}
+
+#[test]
+fn a_secret_that_cannot_be_written_after_the_exchange_is_told_and_nothing_is_stored() {
+    let operation = operation_of("replace credentials");
+    let site = rotating();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let before = site.stored();
+    let answer = struck(&site, &browser, &query, fault(operation, FaultKind::Refused)).unwrap().unwrap();
+    answer.assert_refused(&site, 503, "ours");
+    assert_eq!(site.stored(), before);
+    assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_reply"));
+    let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
+    assert_eq!(refusal.kind.name(), "ours");
+}

@@ -1,0 +1,270 @@
+//! What Slack grants and does not fit, and what Slack answers: each has its page, and nothing is stored.
+
+use slacktrail_shared::connection::Step;
+use slacktrail_shared::credentials::{App as StoredApp, Credentials};
+use slacktrail_shared::secret::ClientSecret;
+use slacktrail_shared::source::{Source, Tenant};
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::tenant::{Plan, Rights};
+use slacktrail_simulator::{Calling, Fault, FaultKind};
+use tracing::Level;
+
+use crate::browser::{Answer, Browser, query_of};
+use crate::site::{REDIRECT_URL, Site, source, workspace_source};
+
+/// Comes back from Slack, is refused, and leaves all as it was but the connection, which tells the command.
+fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
+    let before = site.stored();
+    let answer = browser.callback(site, query);
+    answer.assert_refused(site, status, kind);
+    assert_eq!(site.stored(), before, "nothing is stored");
+    answer
+}
+
+/// A browser that has consented to everything, and the query that it comes back with.
+fn consented(site: &Site) -> (Browser, String) {
+    let browser = Browser::new();
+    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    (browser, query)
+}
+
+#[test]
+fn somebody_who_declines_is_told_so_and_so_is_the_command() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let started = browser.start(&site, &ticket);
+    let back = site.slack(|slack| slack.decline(started.location())).unwrap();
+    let answer = refused(&site, &browser, &query_of(&back), 403, "denied");
+    assert!(answer.body.contains("<code>slacktrail connect acme</code>"), "{}", answer.body);
+    assert_eq!(site.line().level, Level::WARN);
+    let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
+    assert_eq!(refusal.message, "access was declined in Slack");
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
+    refused(&site, &browser, &query_of(&back), 410, "used");
+}
+
+#[test]
+fn an_error_that_slack_sends_back_is_shown_only_if_it_is_a_code() {
+    for (error, kind, shown) in [
+        ("invalid_scope", "slack_refused", "<code>invalid_scope</code>"),
+        ("bad_redirect_uri", "wrong_app", "<code>bad_redirect_uri</code>"),
+        ("%3Cscript%3Ealert(1)%3C/script%3E", "slack_refused", "<code>unknown_error</code>"),
+        (&"7a".repeat(32), "slack_refused", "<code>unknown_error</code>"),
+    ] {
+        let site = Site::new();
+        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+        let started = browser.start(&site, &ticket);
+        let back = site.slack(|slack| slack.decline(started.location())).unwrap();
+        let query = query_of(&back).replace("access_denied", error);
+        let status = if kind == "wrong_app" { 409 } else { 502 };
+        let answer = refused(&site, &browser, &query, status, kind);
+        assert!(answer.body.contains(shown), "{error}: {}", answer.body);
+        assert!(!answer.body.contains("script") && !answer.body.contains("7a7a"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_workspace_is_refused_where_the_organisation_is_needed() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+    let answer = refused(&site, &browser, &query, 409, "not_organisation");
+    assert_eq!(answer.heading(), "Audit logs need the whole organisation");
+    assert!(answer.body.contains("<code>Workspace T2</code> (T2)"), "{}", answer.body);
+}
+
+#[test]
+fn another_slack_than_before_is_refused() {
+    let site = Site::new();
+    let browser = Browser::new();
+    let was = Tenant { id: "E9".to_owned(), name: "Elsewhere".to_owned() };
+    let known = Source { tenant: Some(was), ..source("acme", site.now()) };
+    let query = browser.consent(&site, &site.grant(&known, 0), &Consent::organisation());
+    let answer = refused(&site, &browser, &query, 409, "wrong_tenant");
+    assert!(answer.body.contains("<code>Elsewhere</code> (E9)"), "{}", answer.body);
+    assert!(answer.body.contains("<code>Organisation E1</code> (E1)"), "{}", answer.body);
+}
+
+#[test]
+fn two_who_connect_one_new_source_to_different_slacks_do_not_mix_them() {
+    let site = Site::new();
+    let (first, second) = (Browser::new(), Browser::new());
+    let new = Source { logs: workspace_source("acme", site.now()).logs, ..source("acme", site.now()) };
+    let to_workspace = first.consent(&site, &site.grant(&new, 0), &Consent::workspace("T1"));
+    let to_another = second.consent(&site, &site.grant(&new, 0), &Consent::workspace("T2"));
+    assert_eq!(first.callback(&site, &to_workspace).status, 200);
+    refused(&site, &second, &to_another, 409, "wrong_tenant");
+}
+
+#[test]
+fn a_scope_that_was_left_out_is_named() {
+    let app = App { user_optional: vec!["auditlogs:read".to_owned()], ..App::organisation(REDIRECT_URL) };
+    let site = Site::with(vec![app]);
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::organisation().without("auditlogs:read"));
+    let answer = refused(&site, &browser, &query, 409, "missing_scope");
+    assert!(answer.body.contains("<code>auditlogs:read</code>"), "{}", answer.body);
+}
+
+#[test]
+fn a_plan_without_audit_logs_is_told() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    site.settings(|settings| settings.plan = Plan::Paid);
+    let answer = refused(&site, &browser, &query, 409, "not_on_plan");
+    assert!(answer.body.contains("<code>feature_not_enabled</code>"), "{}", answer.body);
+}
+
+#[test]
+fn a_plan_without_access_logs_is_told() {
+    let site = Site::new();
+    let browser = Browser::new();
+    let query =
+        browser.consent(&site, &site.grant(&workspace_source("team", site.now()), 1), &Consent::workspace("T1"));
+    site.settings(|settings| settings.plan = Plan::Free);
+    refused(&site, &browser, &query, 409, "not_on_plan");
+}
+
+#[test]
+fn somebody_who_is_not_the_org_owner_is_told() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    site.settings(|settings| settings.visitors[0].rights = Rights::Admin);
+    let answer = refused(&site, &browser, &query, 409, "not_owner");
+    assert!(answer.body.contains("Owner"), "{}", answer.body);
+}
+
+#[test]
+fn an_app_whose_secret_was_changed_is_told() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    site.settings(|settings| settings.apps[0].client_secret = "another".to_owned());
+    refused(&site, &browser, &query, 409, "wrong_app");
+    assert_eq!(site.line().field("code"), "bad_client_secret");
+}
+
+#[test]
+fn a_code_of_another_app_is_refused_by_slack() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let now = site.stage.now();
+    let other = site.app(1).client_id;
+    let back = site.slack(|slack| slack.install_from_slack(now, &other, &Consent::workspace("T1"))).unwrap();
+    let code = query_of(&back);
+    let (_, state) = query.split_once('&').unwrap();
+    refused(&site, &browser, &format!("{code}&{state}"), 502, "slack_refused");
+    assert_eq!(site.line().field("code"), "invalid_code");
+}
+
+#[test]
+fn slack_that_does_not_answer_the_exchange_is_not_our_error() {
+    for kind in [FaultKind::Hangup, FaultKind::HangupAfter, FaultKind::throttled("30"), FaultKind::Html(503)] {
+        let site = Site::new();
+        let (browser, query) = consented(&site);
+        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), kind.clone())));
+        let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
+        assert_eq!(answer.heading(), "Slack could not answer just now", "{kind:?}");
+        let line = site.line();
+        assert!(line.level == Level::WARN && !line.field("remedy").is_empty(), "{kind:?} {line:?}");
+        refused(&site, &browser, &query, 410, "used");
+    }
+}
+
+#[test]
+fn garbage_in_place_of_tokens_is_told_without_being_repeated() {
+    for body in [
+        "<html>xoxp-leaked</html>",
+        r#"{"ok":true,"authed_user":"xoxp-leaked"}"#,
+        r#"{"ok":true,"team":{"id":"T1","name":"One"},"authed_user":{"id":"U1","access_token":{"xoxp-leaked":1}}}"#,
+        r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-leaked","expires_in":"xoxe-leaked"}}"#,
+        r#"{"xoxp-leaked":"#,
+        "",
+    ] {
+        let site = Site::new();
+        let (browser, query) = consented(&site);
+        let garbage = FaultKind::Status(200, body.to_owned());
+        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), garbage)));
+        let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
+        assert!(!answer.body.contains("leaked") && !format!("{:?}", site.line()).contains("leaked"), "{body}");
+        assert!(!format!("{:?}", site.connection(&ticket_id(&query))).contains("leaked"), "{body}");
+    }
+}
+
+#[test]
+fn tokens_without_a_user_or_without_a_place_are_refused() {
+    for (body, status, kind) in [
+        (
+            r#"{"ok":true,"authed_user":{"id":"U1"},"enterprise":{"id":"E1","name":"O"},"is_enterprise_install":true}"#,
+            409,
+            "missing_scope",
+        ),
+        (
+            r#"{"ok":true,"authed_user":{"id":"U1","scope":"admin","access_token":"xoxp-1"},"team":null}"#,
+            502,
+            "slack_refused",
+        ),
+        (
+            r#"{"ok":true,"authed_user":{"id":"U1","scope":"auditlogs:read,admin","access_token":"xoxp bad"},"enterprise":{"id":"E1","name":"O"},"is_enterprise_install":true}"#,
+            409,
+            "missing_scope",
+        ),
+    ] {
+        let site = Site::new();
+        let (browser, query) = consented(&site);
+        let reply = FaultKind::Status(200, body.to_owned());
+        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), reply)));
+        refused(&site, &browser, &query, status, kind);
+    }
+}
+
+#[test]
+fn somebody_who_was_faster_is_not_undone() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let another = StoredApp { client_id: "9.9".to_owned(), client_secret: ClientSecret::new("else").unwrap() };
+    let theirs = Credentials::default().with_app(another).encode();
+    site.stage.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, Some(theirs))));
+    refused(&site, &browser, &query, 409, "superseded");
+
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    site.stage.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
+    refused(&site, &browser, &query, 409, "superseded");
+}
+
+#[test]
+fn names_are_shown_as_names_whatever_they_hold() {
+    let site = Site::new();
+    let name = "<script>alert(1)</script>\u{202e}\"'&\u{2066}\u{7}";
+    site.settings(|settings| {
+        let slacktrail_simulator::tenant::Tenant::Organisation { name: organisation, workspaces, .. } =
+            &mut settings.tenant
+        else {
+            panic!("an organisation")
+        };
+        *organisation = name.to_owned();
+        workspaces[0].name = name.to_owned();
+    });
+    let labelled = Source { label: name.to_owned(), ..source("acme", site.now()) };
+    let browser = Browser::new();
+    let connected = browser.connect(&site, &site.grant(&labelled, 0), &Consent::organisation());
+    assert_eq!(connected.status, 200);
+    let shown = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#38;";
+    assert_eq!(connected.body.matches(&format!("<bdi>{shown}</bdi>")).count(), 2, "{}", connected.body);
+    let wrong = browser.connect(
+        &site,
+        &site.grant(&Source { tenant: None, ..source("other", site.now()) }, 0),
+        &Consent::workspace("T1"),
+    );
+    wrong.assert_refused(&site, 502, "slack_refused");
+    for answer in [connected, wrong] {
+        for hostile in ["<script", "\u{202e}", "\u{2066}", "\u{7}"] {
+            assert!(!answer.body.contains(hostile), "{hostile:?} in {}", answer.body);
+        }
+    }
+}
+
+fn ticket_id(query: &str) -> slacktrail_shared::connection::ConnectionId {
+    let (_, state) = query.split_once("state=").unwrap();
+    state.split('.').next().unwrap().parse().unwrap()
+}

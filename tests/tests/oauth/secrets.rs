@@ -1,0 +1,189 @@
+//! All paths, with every secret known: none of them is in a page, a header, a log line, the table, an error or `Debug` output.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use slacktrail_shared::connection::{Connection, Ticket};
+use slacktrail_shared::source::Source;
+use slacktrail_simulation::{Fault as StageFault, FaultKind as StageFaultKind};
+use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::{Calling, Fault, FaultKind};
+
+use crate::browser::{Answer, Browser, query_of};
+use crate::site::{REDIRECT_URL, Site, run, source};
+
+/// In the tokens that Slack gives in garbled replies.
+const MARK: &str = "xoxp-marked-0123456789";
+
+/// A visit to one site, and every secret that there was.
+struct Tour {
+    site: Site,
+    secrets: BTreeSet<String>,
+    kinds: BTreeSet<String>,
+}
+
+impl Tour {
+    fn new() -> Tour {
+        let organisation =
+            App { user_optional: vec!["admin".to_owned()], ..App::organisation(REDIRECT_URL).rotating() };
+        let site = Site::with(vec![organisation, App::workspace(REDIRECT_URL, "T1")]);
+        let secrets = [0, 1].map(|index| site.app(index).client_secret).into_iter().chain([MARK.to_owned()]).collect();
+        Tour { site, secrets, kinds: BTreeSet::new() }
+    }
+
+    fn grant(&mut self, source: &Source) -> Ticket {
+        let ticket = self.site.grant(source, 0);
+        self.secrets.insert(ticket.reveal().split_once('.').unwrap().1.to_owned());
+        ticket
+    }
+
+    /// Notes what an answer came to, and the secrets that Slack has given meanwhile.
+    fn note(&mut self, answer: &Answer) {
+        self.kinds.insert(self.site.line().field("outcome").to_owned());
+        for cookie in &answer.cookies {
+            let value = cookie.split(';').next().unwrap().split_once('=').unwrap().1;
+            self.secrets.extend((!value.is_empty()).then(|| value.to_owned()));
+        }
+        let now = self.site.stage.now();
+        let live = self.site.slack(|slack| slack.live_tokens(now));
+        self.secrets.extend(live.into_iter().map(|live| live.token.text));
+        if let Some((_, Some(text))) =
+            self.site.stage.with(|state| state.credentials.get(&"acme".parse().unwrap()).cloned())
+        {
+            let secret: Value = serde_json::from_str(&text).unwrap();
+            let fields =
+                ["token", "refresh_token", "client_secret"].into_iter().filter_map(|name| secret[name].as_str());
+            self.secrets.extend(fields.map(str::to_owned));
+        }
+    }
+
+    /// Opens a new link and answers Slack's page, up to the way back.
+    fn go(&mut self, source: &Source, consent: Option<&Consent>) -> (Browser, String) {
+        let (browser, ticket) = (Browser::new(), self.grant(source));
+        let started = browser.start(&self.site, &ticket);
+        self.note(&started);
+        let (_, state) = started.location().split_once("&state=").unwrap();
+        self.secrets.insert(state.split('&').next().unwrap().split_once('.').unwrap().1.to_owned());
+        let now = self.site.stage.now();
+        let back = match consent {
+            Some(consent) => self.site.slack(|slack| slack.consent(now, started.location(), consent)),
+            None => self.site.slack(|slack| slack.decline(started.location())),
+        };
+        let query = query_of(&back.unwrap());
+        let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code");
+        self.secrets.extend(code.map(|(_, code)| code.into_owned()));
+        (browser, query)
+    }
+
+    fn back(&mut self, browser: &Browser, query: &str) -> u64 {
+        let answer = browser.callback(&self.site, query);
+        self.note(&answer);
+        answer.status
+    }
+
+    /// Everything that somebody could read, but the secret store and what a link sends a browser away with.
+    fn readable(&self) -> Vec<String> {
+        let mut texts: Vec<String> = self.site.spy.lines().iter().map(|line| format!("{line:?}")).collect();
+        for answer in self.site.answers.borrow().iter() {
+            let mut answer: Value = serde_json::from_str(answer).unwrap();
+            if answer["statusCode"] == 302 {
+                answer["cookies"].take();
+                answer["headers"].as_object_mut().unwrap().remove("location").expect("it sends a browser away");
+            }
+            texts.push(answer.to_string());
+        }
+        self.site.stage.with(|state| {
+            texts.extend(state.connections.values().map(|(_, text)| text.clone()));
+            let connections = state.connections.values().map(|(_, text)| serde_json::from_str::<Connection>(text));
+            texts.extend(connections.map(|connection| format!("{:?}", connection.unwrap())));
+            texts.extend(state.sources.values().map(|source| serde_json::to_string(source).unwrap()));
+            texts.extend(state.sources.values().map(|source| format!("{source:?}")));
+            texts.extend(state.trace.iter().cloned()); // holds the `Debug` output of every request to Slack
+        });
+        texts.push(format!("{:?}", self.site.credentials("acme")));
+        texts
+    }
+}
+
+#[test]
+fn no_secret_is_anywhere_but_where_it_belongs() {
+    let mut tour = Tour::new();
+    let organisation = Consent::organisation();
+    let acme = source("acme", tour.site.now());
+
+    // What is left out, before it was ever granted: scopes only add up.
+    let (browser, query) = tour.go(&acme, Some(&organisation.clone().without("admin")));
+    assert_eq!(tour.back(&browser, &query), 409);
+
+    // What goes well, and what comes after it.
+    let (browser, query) = tour.go(&acme, Some(&organisation));
+    assert_eq!(tour.back(&browser, &query), 200);
+    assert_eq!(tour.back(&browser, &query), 410);
+    let connected = tour.site.source("acme").unwrap();
+    let (browser, query) = tour.go(&connected, Some(&organisation));
+    assert_eq!(tour.back(&Browser::new(), &query), 403);
+    assert_eq!(tour.back(&browser, &format!("{query}&{query}")), 400);
+    assert_eq!(tour.back(&browser, &query.replace("code=", "error=")), 502);
+    assert_eq!(tour.back(&browser, &query.replace("state=", "stat=")), 400);
+
+    // What Slack's people do.
+    let (browser, query) = tour.go(&connected, None);
+    assert_eq!(tour.back(&browser, &query), 403);
+
+    // What Slack does.
+    for garbage in [
+        FaultKind::Hangup,
+        FaultKind::Status(200, format!("{{\"ok\":true,\"authed_user\":\"{MARK}\"}}")),
+        FaultKind::Status(200, format!("{{\"ok\":true,\"team\":{{\"id\":1,\"name\":\"{MARK}\"}}}}")),
+        FaultKind::Status(500, MARK.to_owned()),
+        FaultKind::not_ok("invalid_code"),
+        FaultKind::Truncated,
+    ] {
+        let (browser, query) = tour.go(&connected, Some(&organisation));
+        tour.site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), garbage)));
+        assert_eq!(tour.back(&browser, &query), 502);
+    }
+
+    // What fails on our side, at each operation.
+    for operation in 0..12 {
+        let (browser, query) = tour.go(&connected, Some(&organisation));
+        tour.site.strike_next(StageFault { process: 0, operation, kind: StageFaultKind::Refused });
+        let answer = run(browser.getting(&tour.site, "/oauth/callback", &query)).unwrap();
+        tour.site.stage.with(|state| state.fault = None);
+        tour.note(&answer);
+    }
+
+    // What comes late.
+    let (browser, query) = tour.go(&connected, Some(&organisation));
+    let unused = tour.grant(&connected);
+    tour.site.stage.pass(600);
+    assert_eq!(tour.back(&browser, &query), 410);
+    let late = browser.start(&tour.site, &unused);
+    tour.note(&late);
+
+    for kind in [
+        "connected",
+        "started",
+        "used",
+        "expired",
+        "wrong_browser",
+        "malformed",
+        "without_state",
+        "denied",
+        "missing_scope",
+        "slack_refused",
+        "slack_unreachable",
+        "ours",
+    ] {
+        assert!(tour.kinds.contains(kind), "{kind} was not met: {:?}", tour.kinds);
+    }
+    assert!(tour.secrets.len() > 60, "{}", tour.secrets.len());
+    let readable = tour.readable();
+    assert!(readable.len() > 200, "{}", readable.len());
+    for secret in &tour.secrets {
+        assert!(secret.len() >= 20, "a short secret may stand anywhere by chance");
+        for text in &readable {
+            assert!(!text.contains(secret.as_str()), "{secret} is in {text}");
+        }
+    }
+}

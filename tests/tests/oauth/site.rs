@@ -1,0 +1,201 @@
+//! The function over simulated ports: one deployment, one Slack, and a clock that moves only when told.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_oauth::{Oauth, handle};
+use slacktrail_shared::connection::{CallbackEdges, Connection, ConnectionId, Step, Ticket};
+use slacktrail_shared::credentials::{self, Credentials};
+use slacktrail_shared::ports::{ConnectionStore, Replaced};
+use slacktrail_shared::secret::ClientSecret;
+use slacktrail_shared::settings::SLACK_AUTHORIZE_URL;
+use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::time::Second;
+use slacktrail_simulation::{Fault, SimulatedEdges, Stage, State};
+use slacktrail_simulator::oauth::{App, Visitor};
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::tenant::Rights;
+use slacktrail_simulator::{Row, Settings, World};
+
+use crate::browser::Answer;
+use crate::spy::{Line, Spy};
+
+/// Where Slack sends people back to.
+pub(crate) const REDIRECT_URL: &str = "https://abcde12345.execute-api.us-east-1.amazonaws.com/oauth/callback";
+/// Polls after which a request is taken to wait for something that never comes.
+const POLLS_MAX: usize = 10_000;
+/// The member who becomes an admin, and the owner.
+pub(crate) const ADMIN: &str = "W0ADMIN";
+
+/// The function and all around it.
+pub(crate) struct Site {
+    pub(crate) stage: Stage,
+    pub(crate) spy: Spy,
+    granted: Cell<u8>,
+    processes: Cell<u32>,
+    /// Every answer that was ever given, as JSON.
+    pub(crate) answers: RefCell<Vec<String>>,
+}
+
+/// Everything that a callback could change.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Stored {
+    credentials: Vec<(String, Option<String>)>,
+    sources: Vec<Source>,
+}
+
+type SimulatedOauth = Oauth<SimulatedEdges, SimulatedEdges, SimulatedEdges>;
+
+impl Site {
+    /// With an organisation's app and a workspace's, and a record in each log.
+    pub(crate) fn new() -> Site {
+        Site::with(vec![App::organisation(REDIRECT_URL), App::workspace(REDIRECT_URL, "T1")])
+    }
+
+    pub(crate) fn with(apps: Vec<App>) -> Site {
+        let now = Timestamp::constant(1_795_356_000, 0);
+        let mut settings = Settings { apps, tokens: Vec::new(), limits: Limits::OFF, ..Settings::organisation() };
+        settings.visitors.push(Visitor::new(ADMIN, "Ada Admin", Rights::Admin));
+        let mut slack = World::new(settings);
+        slack.add(Row::small_audit(now, "one"));
+        Site {
+            stage: Stage::new(now, slack, []),
+            spy: Spy::new(),
+            granted: Cell::new(0),
+            processes: Cell::new(0),
+            answers: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn slack<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
+        self.stage.with(|state| f(&mut state.slack))
+    }
+
+    pub(crate) fn settings<R>(&self, f: impl FnOnce(&mut Settings) -> R) -> R {
+        self.slack(|slack| f(slack.settings_mut()))
+    }
+
+    pub(crate) fn now(&self) -> Second {
+        Second::of(self.stage.now())
+    }
+
+    /// The app of this index.
+    pub(crate) fn app(&self, index: usize) -> App {
+        self.slack(|slack| slack.settings().apps[index].clone())
+    }
+
+    /// What `slacktrail connect` does until it waits: stores the app's credentials and makes a link.
+    pub(crate) fn grant(&self, source: &Source, app: usize) -> Ticket {
+        let app = self.app(app);
+        let app = credentials::App {
+            client_id: app.client_id,
+            client_secret: ClientSecret::new(&app.client_secret).unwrap(),
+        };
+        let edges = self.edges();
+        self.granted.set(self.granted.get() + 1);
+        let number = self.granted.get();
+        let (connection, ticket) =
+            Connection::grant([0xa0 ^ number; 16], [0xc0 ^ number; 32], source.clone(), &app.client_id, self.now());
+        run(async {
+            credentials::update(&edges, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
+            let made = edges.replace_connection(None, &connection).await.unwrap();
+            assert_ne!(made, Replaced::Changed, "a connection's name is random");
+        })
+        .unwrap();
+        ticket
+    }
+
+    /// Ports of a process of their own.
+    pub(crate) fn edges(&self) -> SimulatedEdges {
+        self.processes.set(self.processes.get() + 1);
+        SimulatedEdges::of(&self.stage, self.processes.get())
+    }
+
+    /// Strikes the next request, at its operation of the fault's number.
+    pub(crate) fn strike_next(&self, fault: Fault) {
+        let process = self.processes.get() + 1;
+        self.stage.with(|state| state.fault = Some(Fault { process, ..fault }));
+    }
+
+    pub(crate) fn oauth(&self) -> SimulatedOauth {
+        let edges = self.edges();
+        let edges = CallbackEdges { slack: edges.clone(), table: edges.clone(), credentials: edges };
+        Oauth::new(edges, SLACK_AUTHORIZE_URL)
+    }
+
+    /// One request as API Gateway hands it over.
+    pub(crate) async fn request(&self, event: Value) -> Answer {
+        let event = serde_json::from_value(event).expect("an event of API Gateway");
+        let answer = handle(&self.oauth(), &event, self.now()).await;
+        let answer = serde_json::to_value(answer).expect("an answer is JSON");
+        self.answers.borrow_mut().push(answer.to_string());
+        Answer::of(&answer)
+    }
+
+    /// What the function has logged last.
+    pub(crate) fn line(&self) -> Line {
+        self.spy.lines().pop().expect("a request logs a line")
+    }
+
+    pub(crate) fn stored(&self) -> Stored {
+        self.stage.with(|state| Stored {
+            credentials: state.credentials.iter().map(|(id, (_, text))| (id.to_string(), text.clone())).collect(),
+            sources: state.sources.values().cloned().collect(),
+        })
+    }
+
+    pub(crate) fn source(&self, id: &str) -> Option<Source> {
+        self.stage.with(|state| state.sources.get(&id.parse().unwrap()).cloned())
+    }
+
+    pub(crate) fn credentials(&self, id: &str) -> Credentials {
+        let text = self.stage.with(|state| state.credentials.get(&id.parse().unwrap()).cloned());
+        Credentials::decode(&text.and_then(|(_, text)| text).unwrap()).unwrap()
+    }
+
+    pub(crate) fn connection(&self, id: &ConnectionId) -> Connection {
+        self.stage.with(|state| connection(state, id))
+    }
+
+    /// Changes how far a connection is, as the command may from outside.
+    pub(crate) fn set_step(&self, id: &ConnectionId, step: Step) {
+        self.stage.with(|state| set_step(state, id, step));
+    }
+}
+
+pub(crate) fn set_step(state: &mut State, id: &ConnectionId, step: Step) {
+    let text = connection(state, id).at(step).encode();
+    let stored = state.connections.get_mut(id).unwrap();
+    *stored = (stored.0 + 1, text);
+}
+
+fn connection(state: &State, id: &ConnectionId) -> Connection {
+    serde_json::from_str(&state.connections[id].1).unwrap()
+}
+
+/// A source as `slacktrail connect` means it: with all logs of the plan.
+pub(crate) fn source(id: &str, now: Second) -> Source {
+    Source::new(id.parse().unwrap(), "Acme", Plan::Enterprise, now.plus(-86_400))
+}
+
+/// A source whose app is on one workspace.
+pub(crate) fn workspace_source(id: &str, now: Second) -> Source {
+    let logs = vec![LogType::Access, LogType::Integration];
+    Source { logs, plan: Plan::Business, ..source(id, now) }
+}
+
+/// Runs what waits for nothing but the simulated ports; `None` when its process was killed.
+pub(crate) fn run<R>(future: impl Future<Output = R>) -> Option<R> {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..POLLS_MAX {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            return Some(result);
+        }
+    }
+    None
+}

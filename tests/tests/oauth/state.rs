@@ -1,0 +1,187 @@
+//! Attacks on the state: replayed, stolen, swapped, late, twice at once. None is exchanged, stored or shown.
+
+use futures_util::future::join;
+use slacktrail_shared::connection::{LIFE_SECONDS, Step};
+use slacktrail_simulator::oauth::Consent;
+
+use crate::browser::{Answer, Browser, query_of};
+use crate::site::{Site, run, source};
+
+/// Comes with this query, is refused, and nothing was changed or asked of Slack.
+fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
+    let (before, connections) = (site.stored(), site.stage.with(|state| state.connections.clone()));
+    let exchanges = exchanges(site);
+    let answer = browser.callback(site, query);
+    answer.assert_refused(site, status, kind);
+    assert_eq!(site.stored(), before, "nothing is stored");
+    assert_eq!(site.stage.with(|state| state.connections.clone()), connections, "no connection is touched");
+    assert_eq!(self::exchanges(site), exchanges, "Slack is not asked");
+    answer
+}
+
+fn exchanges(site: &Site) -> u32 {
+    site.slack(|slack| slack.calls().of("oauth.v2.access"))
+}
+
+/// A browser that has consented, and the query that it comes back with.
+fn consented(site: &Site) -> (Browser, String) {
+    let browser = Browser::new();
+    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    (browser, query)
+}
+
+#[test]
+fn a_state_is_good_once() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let with_cookie = browser.clone();
+    assert_eq!(browser.callback(&site, &query).status, 200);
+    for again in [&browser, &with_cookie] {
+        let answer = refused(&site, again, &query, 410, "used");
+        assert!(!answer.body.contains("Acme") && !answer.body.contains("E1"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_state_in_another_browser_is_refused_and_stays_good_in_its_own() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    refused(&site, &Browser::new(), &query, 403, "wrong_browser");
+    let other = browser.clone();
+    for value in other.cookies.borrow_mut().values_mut() {
+        *value = "3c".repeat(32);
+    }
+    refused(&site, &other, &query, 403, "wrong_browser");
+    assert!(!other.cookies.borrow().is_empty(), "a stranger's refusal takes nobody's cookie");
+    assert_eq!(browser.callback(&site, &query).status, 200);
+}
+
+#[test]
+fn the_cookie_of_one_connection_is_no_good_for_another() {
+    let site = Site::new();
+    let (mine, theirs) = (consented(&site), consented(&site));
+    refused(&site, &mine.0, &theirs.1, 403, "wrong_browser");
+    // One's name with the other's secret, both ways round.
+    let swapped = |name: &str, secret: &str| {
+        let (code, state) = name.split_once("&state=").unwrap();
+        format!("{code}&state={}.{}", state.split_once('.').unwrap().0, secret.rsplit_once('.').unwrap().1)
+    };
+    refused(&site, &mine.0, &swapped(&mine.1, &theirs.1), 404, "unknown");
+    refused(&site, &mine.0, &swapped(&theirs.1, &mine.1), 404, "unknown");
+    assert_eq!(mine.0.callback(&site, &mine.1).status, 200);
+}
+
+#[test]
+fn a_state_lives_ten_minutes_to_the_second() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    site.stage.pass(LIFE_SECONDS);
+    refused(&site, &browser, &query, 410, "expired");
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
+
+    let site = Site::new();
+    let browser = Browser::new();
+    let started = browser.start(&site, &site.grant(&source("acme", site.now()), 0));
+    site.stage.pass(LIFE_SECONDS - 1);
+    let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
+    assert_eq!(browser.callback(&site, &query).status, 200);
+}
+
+#[test]
+fn of_two_callbacks_at_once_exactly_one_connects() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let window = browser.clone();
+    let both =
+        join(browser.getting(&site, "/oauth/callback", &query), window.getting(&site, "/oauth/callback", &query));
+    let (one, other) = run(both).unwrap();
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 410]);
+    assert_eq!(exchanges(&site), 1, "the code is exchanged once");
+}
+
+#[test]
+fn a_state_with_any_letter_changed_is_unknown() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let (code, state) = query.split_once("&state=").unwrap();
+    for (at, kind) in
+        (0..state.len()).step_by(7).chain([32, 96]).map(|at| (at, if at < 32 { "name" } else { "secret" }))
+    {
+        let mut letters: Vec<char> = state.chars().collect();
+        letters[at] = if letters[at] == '0' { '1' } else { '0' };
+        let changed: String = letters.into_iter().collect();
+        let answer = refused(&site, &browser, &format!("{code}&state={changed}"), 404, "unknown");
+        assert_eq!(answer.heading(), "This link is not known", "{kind} {at}");
+    }
+    for state in [&state[..96], &format!("{state}0"), &state.to_uppercase(), &state.replace('.', "%2e0"), "x", "."] {
+        refused(&site, &browser, &format!("{code}&state={state}"), 404, "unknown");
+    }
+}
+
+#[test]
+fn a_callback_without_a_state_is_refused_however_good_its_code() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let now = site.stage.now();
+    let back = site.slack(|slack| {
+        slack.install_from_slack(now, &slack.settings().apps[0].client_id.clone(), &Consent::organisation())
+    });
+    let from_slack = query_of(&back.unwrap());
+    assert!(!from_slack.contains("state"));
+    for query in [from_slack.as_str(), &format!("{from_slack}&state="), "error=access_denied", ""] {
+        let answer = refused(&site, &browser, query, 400, "without_state");
+        assert!(answer.body.contains("begin with the link"), "{}", answer.body);
+    }
+    assert_eq!(browser.callback(&site, &query).status, 200);
+}
+
+#[test]
+fn a_connection_that_nobody_has_started_accepts_no_callback() {
+    let site = Site::new();
+    let ticket = site.grant(&source("acme", site.now()), 0);
+    refused(&site, &Browser::new(), &format!("code=1.2.3&state={}", ticket.reveal()), 404, "unknown");
+}
+
+#[test]
+fn a_cancelled_connection_accepts_no_callback() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    site.set_step(&ticket.id, Step::Cancelled);
+    let answer = refused(&site, &browser, &query, 410, "expired");
+    assert!(answer.body.contains("was cancelled"), "{}", answer.body);
+}
+
+#[test]
+fn a_callback_without_code_and_error_is_malformed_and_its_state_stays_good() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let (_, state) = query.split_once('&').unwrap();
+    for missing in [state.to_owned(), format!("code=&{state}"), format!("error=&{state}")] {
+        refused(&site, &browser, &missing, 400, "malformed");
+    }
+    assert_eq!(browser.callback(&site, &query).status, 200);
+}
+
+#[test]
+fn a_parameter_that_comes_twice_or_is_too_long_is_malformed() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    for extra in [
+        "state=x",
+        "code=x",
+        "c%6Fde=x",
+        &query,
+        "error=x&error=y",
+        &format!("grant={}", "x".repeat(513)),
+        &format!("padding={}", "x".repeat(8192)),
+    ] {
+        refused(&site, &browser, &format!("{query}&{extra}"), 400, "malformed");
+    }
+    for (name, length) in [("state", 8192), ("code", 8192), ("error", 8192), ("state", 513)] {
+        refused(&site, &browser, &format!("{name}={}", "x".repeat(length)), 400, "malformed");
+    }
+    assert_eq!(browser.callback(&site, &format!("{query}&utm_source=a&utm_source=b")).status, 200);
+}

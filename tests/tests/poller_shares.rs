@@ -1,0 +1,65 @@
+//! The compiled poller hands a deployment that is too large for one invocation to further invocations of itself.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde_json::{Value, json};
+use slacktrail_shared::source::{LogType, Source};
+use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::{Row, Settings};
+use slacktrail_tests::deployment::{LocalDeployment, Summary, organisation_source};
+use tokio::net::TcpListener;
+
+/// More than one invocation polls, by some.
+const SOURCES: usize = 130;
+
+type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// What Lambda says to an asynchronous invocation. The events wait for the test to hand them out.
+async fn lambda(asked: Asked) -> String {
+    async fn invoke(State(asked): State<Asked>, headers: axum::http::HeaderMap, body: Bytes) -> StatusCode {
+        let kind = headers["x-amz-invocation-type"].to_str().unwrap().to_owned();
+        asked.lock().unwrap().push((kind, serde_json::from_slice(&body).unwrap()));
+        StatusCode::ACCEPTED
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let routes = Router::new().route("/2015-03-31/functions/poller/invocations", post(invoke)).with_state(asked);
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn more_sources_than_one_invocation_polls_are_shared_out_and_each_is_polled_once() {
+    let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
+    let Some(deployment) = LocalDeployment::start(settings).await else { return };
+    deployment.slack().add(Row::small_audit(jiff::Timestamp::now() - jiff::SignedDuration::from_secs(600), "a"));
+    for number in 0..SOURCES {
+        let source = Source { logs: vec![LogType::Audit], ..organisation_source(&format!("acme-{number}")) };
+        deployment.connect(&source, ORGANISATION_TOKEN).await;
+    }
+    let asked = Asked::default();
+    let endpoint = lambda(Arc::clone(&asked)).await;
+    let _poller = deployment.poller_with(&[("AWS_ENDPOINT_URL_LAMBDA", Some(&endpoint))]);
+
+    assert!(deployment.invoke().await.0.is_empty(), "the first invocation polls nothing itself");
+    let handed_out = std::mem::take(&mut *asked.lock().unwrap());
+    assert_eq!(handed_out.len(), 2, "{handed_out:?}");
+    let mut polled = Vec::new();
+    for (kind, event) in handed_out {
+        assert_eq!(kind, "Event", "nobody waits for a share");
+        let summary = Summary::of(deployment.invoke_with(event).await);
+        for stream in &summary.0 {
+            assert_eq!((&stream["polled"], &stream["records"]), (&json!(true), &json!(1)), "{stream}");
+            polled.push(stream["source"].as_str().unwrap().to_owned());
+        }
+    }
+    polled.sort();
+    polled.dedup();
+    assert_eq!(polled.len(), SOURCES);
+}
