@@ -48,6 +48,8 @@ validate: $(VENV)/stamp binaries ## check the template, and the SQL over what th
 	$(AWS_TOOLS) $(VENV)/bin/sam validate --lint
 	$(AWS_TOOLS) $(VENV)/bin/cfn-lint template.yaml
 	$(VENV)/bin/python checks/athena/render.py --check
+	$(VENV)/bin/python checks/cost.py --check
+	$(VENV)/bin/python -m unittest discover --start-directory checks --pattern 'test_*.py'
 	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
 
 licences: ## check that every dependency's licence and source is one of deny.toml

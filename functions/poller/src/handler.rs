@@ -73,7 +73,11 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
                 error!(code = trouble.code, remedy = trouble.hint, message_text = trouble.message, "share not polled");
             }
             info!(shares = handed_out.invoked, "sources shared out");
-            Ok(Summary::of_shares(handed_out.invoked))
+            // The others are polled all the same; that some are not must move a metric, and here it is Lambda's own.
+            match handed_out.troubles.into_iter().next() {
+                Some(trouble) => Err(trouble),
+                None => Ok(Summary::of_shares(handed_out.invoked)),
+            }
         }
     }
 }

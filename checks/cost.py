@@ -1,0 +1,335 @@
+"""What a month costs: counted calls times unit prices, as the tables of docs/cost.md.
+
+cost.py           prints the tables
+cost.py --check   fails, with the difference, when docs/cost.md has others
+cost.py --write   puts them there
+
+Amounts are of a month of 30.4 days in us-east-1, in USD.
+"""
+
+import argparse
+import difflib
+import math
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "cost.md"
+
+DAYS = 365 / 12
+TICKS_A_DAY = 1440
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one unit costs, and how many of them are always free each month."""
+
+    what: str
+    usd: float
+    shown: str
+    free: float = 0
+    shown_free: str = "-"
+    found: str = "third-party page"
+
+
+PRICES_AS_OF = "2026-11-22"
+FREE_BY_AWS = "third-party page; AWS's page for the free ones"
+PRICES = {
+    "lambda_gb_seconds": Price(
+        "Lambda, arm64, GB-second", 0.0000133334, "0.0000133334", 400_000, "400,000", "third-party page, free ones too"
+    ),
+    "lambda_requests": Price(
+        "Lambda request", 0.20e-6, "0.20 a million", 1e6, "1,000,000", "third-party page, free ones too"
+    ),
+    "table_writes": Price("DynamoDB write request unit, on demand", 0.625e-6, "0.625 a million"),
+    "table_reads": Price("DynamoDB read request unit, on demand", 0.125e-6, "0.125 a million"),
+    "puts": Price("S3 PUT or LIST request", 0.005e-3, "0.005 a thousand"),
+    "gets": Price("S3 GET request", 0.0004e-3, "0.0004 a thousand"),
+    "stored_gb": Price("S3 Standard, GB-month", 0.023, "0.023"),
+    "secrets": Price("Secrets Manager, secret-month", 0.40, "0.40"),
+    "secret_calls": Price("Secrets Manager call", 0.05e-4, "0.05 a ten thousand"),
+    "log_gb": Price("CloudWatch Logs, GB taken in", 0.50, "0.50", 5, "5", FREE_BY_AWS),
+    "metrics": Price("CloudWatch custom metric", 0.30, "0.30", 10, "10", FREE_BY_AWS),
+    "alarms": Price("CloudWatch alarm", 0.10, "0.10", 10, "10", FREE_BY_AWS),
+}
+# Not part of the default deployment, or too little to count; listed so that nobody has to look them up.
+OTHER_PRICES = [
+    ("CloudWatch dashboard (`Dashboard`)", "3.00", "3", FREE_BY_AWS),
+    ("KMS key-month (`KmsKeyArn`, if the key is a new one)", "1.00", "-", "AWS's page"),
+    ("KMS request", "0.03 a ten thousand", "20,000", "AWS's page for the free ones"),
+    ("S3 Glacier Instant Retrieval, GB-month (`ArchiveAfterDays`)", "0.004", "-", "not found"),
+    ("the same, moving an object there", "0.02 a thousand", "-", "third-party page"),
+    ("the same, GB read", "0.03", "-", "third-party page"),
+    ("HTTP API request (connecting makes two)", "1.00 a million", "-", "not found"),
+    ("SQS request (dead letters)", "0.40 a million", "1,000,000", "third-party page"),
+    ("SNS e-mail (alarms)", "2.00 a hundred thousand", "1,000", "third-party page; the free ones not found"),
+    ("EventBridge rule on a schedule", "0", "-", "AWS's page says that rules cost nothing"),
+    ("Athena, TB scanned", "5.00", "-", "not found"),
+]
+
+# ---- Counted: the test beside this file holds these against the code and the template ------------------------------
+
+POLLER_MEMORY_MB = 128
+METRICS = 4
+ALARMS = 5
+STREAMS_AT_ONCE = 8
+AUDIT_CALLS_PER_TICK_MAX = 25
+ROWS_PER_PAGE = 1000
+HEARTBEATS_AN_HOUR = 4
+REREAD_HOURS = {"hourly": 2, "daily": 50}
+ACCESS_FLOOR_HOURS = 52
+KEPT_OPEN_HOURS = 26
+READS_AT_ONCE = 8
+OVERLAP_MINUTES = 5
+SEEN_OF_THREE_STREAMS = 200_000
+STORED_BYTES_A_RECORD = 137  # docs/design.md, level 5: 13.7 MB for 100,000
+
+# ---- Measured here, and not by a test ------------------------------------------------------------------------------
+
+# `make bench`: 2.33 CPU seconds for 200,000 records that are read, compared, compressed and stored.
+CPU_SECONDS_A_RECORD_STORED = 2.33 / 200_000
+# gzip learns anew in each object: on the lines of `make demo` an object takes the bytes of so many more records.
+RECORDS_MORE_AN_OBJECT = 7
+# The lines of one tick, as the compiled poller writes them, with CloudWatch's own 26 bytes for each.
+LOG_BYTES_A_STREAM = 660
+LOG_BYTES_A_TICK = 410
+
+# ---- Assumed: nobody has measured these on AWS ---------------------------------------------------------------------
+
+SLACK_SECONDS_A_CALL = 0.3
+CPU_SECONDS_A_CALL = 0.001
+CPU_SECONDS_A_RECORD_SEEN_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a page of Slack's, or in an object
+MEMORY_MB_A_CPU = 1769  # AWS documents that so much memory brings a whole CPU
+LOG_BYTES_A_TICK_BY_LAMBDA = 700
+TABLE_BYTES_A_SOURCE = 2048
+RESTARTS_A_DAY = 12  # Lambda ends a process "every few hours"; somebody measured two
+MIX = {"audit": 0.9065, "access": 0.0911, "integration": 0.0024}  # of the simulated organisation
+WORK_SHARE_OF_RECORDS = 0.9
+WORK_SHARE_OF_TIME = 50 / 168
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A deployment: its sources, each with all three logs, and how many records each has in a day."""
+
+    name: str
+    sources: int
+    records_a_day: int
+    round_the_clock: bool = False
+    memory_mb: int = POLLER_MEMORY_MB
+    access_sorted_by: str = "date_last"
+
+    def records(self, log: str) -> float:
+        """Records a day in one stream."""
+        return self.records_a_day * MIX[log]
+
+    def busy_minutes(self, log: str) -> float:
+        """Minutes of a day in which a stream has a record, where records come independently of each other."""
+        hours = [(1.0, 1.0)] if self.round_the_clock else WEEK
+        minutes = ((share_of_time * TICKS_A_DAY, share_of_records) for share_of_time, share_of_records in hours)
+        return sum(each * (1 - math.exp(-self.records(log) * share / each)) for each, share in minutes)
+
+
+WEEK = [(WORK_SHARE_OF_TIME, WORK_SHARE_OF_RECORDS), (1 - WORK_SHARE_OF_TIME, 1 - WORK_SHARE_OF_RECORDS)]
+
+IDLE = Scenario("idle: one source, no records", 1, 0)
+BUSY = Scenario("one source, 100,000 a day", 1, 100_000)
+HUGE = Scenario("one source, 10,000,000 a day", 1, 10_000_000, round_the_clock=True, memory_mb=1024)
+MANY = Scenario("100 sources, 10,000 a day each", 100, 10_000, memory_mb=512)
+SCENARIOS = [IDLE, BUSY, HUGE, MANY]
+
+# ---- The arithmetic ------------------------------------------------------------------------------------------------
+
+
+def usage(scenario: Scenario) -> dict[str, float]:
+    """What a month takes, by the keys of the prices. What is stored is the first month's alone."""
+    days = scenario.sources * DAYS
+    ticks = TICKS_A_DAY * DAYS
+    streams = scenario.sources * len(MIX)
+    log_bytes = streams * LOG_BYTES_A_STREAM + LOG_BYTES_A_TICK + LOG_BYTES_A_TICK_BY_LAMBDA
+    return {
+        "secrets": scenario.sources,
+        "puts": sum(scenario.busy_minutes(log) for log in MIX) * days,
+        "gets": sum(reads_back(scenario, log) for log in MIX) * days,
+        "table_writes": sum(table_writes(scenario, log) for log in MIX) * days,
+        "table_reads": math.ceil(scenario.sources * TABLE_BYTES_A_SOURCE / 4096) * ticks,
+        "stored_gb": stored_bytes(scenario) * days / 1e9,
+        "secret_calls": RESTARTS_A_DAY * days,
+        "lambda_requests": ticks,
+        "lambda_gb_seconds": tick_seconds(scenario) * scenario.memory_mb / 1024 * ticks,
+        "log_gb": log_bytes * ticks / 1e9,
+        "metrics": METRICS,
+        "alarms": ALARMS,
+    }
+
+
+def stored_bytes(scenario: Scenario) -> float:
+    """Bytes that a source stores in a day."""
+    objects = sum(scenario.busy_minutes(log) for log in MIX)
+    return (scenario.records_a_day + RECORDS_MORE_AN_OBJECT * objects) * STORED_BYTES_A_RECORD
+
+
+def table_writes(scenario: Scenario, log: str) -> float:
+    """Writes of a stream's cursor in a day: one for each busy minute, and an hour's heartbeats and re-read besides."""
+    heartbeats = HEARTBEATS_AN_HOUR - 1  # the fourth is the re-read's
+    reread = 2  # it is opened, and it is closed
+    return scenario.busy_minutes(log) + 24 * (heartbeats + reread)
+
+
+def reads_back(scenario: Scenario, log: str) -> float:
+    """Objects of a stream read back in a day: by new processes, by the daily re-read, and for want of memory."""
+    objects_an_hour = scenario.busy_minutes(log) / 24
+    if log == "access":
+        return RESTARTS_A_DAY * objects_an_hour * access_hours_on_the_first_page(scenario)
+    live = READS_AT_ONCE if scenario.records_a_day else 0
+    by_new_processes = RESTARTS_A_DAY * (live + objects_an_hour * REREAD_HOURS["hourly"])
+    by_the_daily_reread = objects_an_hour * (REREAD_HOURS["daily"] - KEPT_OPEN_HOURS)
+    return by_new_processes + by_the_daily_reread + TICKS_A_DAY * rereads_beyond_memory(scenario, log)
+
+
+def access_hours_on_the_first_page(scenario: Scenario) -> float:
+    """How far back the rows go that a tick's first page holds, all of which are compared with what is stored."""
+    rows = scenario.records("access")
+    if scenario.access_sorted_by == "date_last" or not rows:
+        return ACCESS_FLOOR_HOURS
+    return min(ACCESS_FLOOR_HOURS, 24 * ROWS_PER_PAGE / rows)
+
+
+def rereads_beyond_memory(scenario: Scenario, log: str) -> float:
+    """Objects that each tick of an hourly re-read reads back because its two hours do not fit into memory."""
+    hours = REREAD_HOURS["hourly"]
+    if scenario.records(log) / 24 * hours <= SEEN_OF_THREE_STREAMS:
+        return 0
+    return scenario.busy_minutes(log) / 24 * hours / 2  # half way, on average
+
+
+def audit_pages(scenario: Scenario) -> float:
+    """Pages of an audit log that a tick asks for on average: live, and of the re-reads, within its calls."""
+    records_a_minute = scenario.records("audit") / TICKS_A_DAY
+    overlap = OVERLAP_MINUTES if records_a_minute * (1 + OVERLAP_MINUTES) <= ROWS_PER_PAGE else 1 / 6
+    live = max(1, math.ceil(records_a_minute * (1 + overlap) / ROWS_PER_PAGE))
+    rereads = records_a_minute / ROWS_PER_PAGE * (REREAD_HOURS["hourly"] + REREAD_HOURS["daily"] / 24)
+    return min(AUDIT_CALLS_PER_TICK_MAX, live + rereads)
+
+
+def tick_seconds(scenario: Scenario) -> float:
+    """How long a tick takes on average: it waits for Slack, and computes with the CPU that its memory brings."""
+    audit, access, integration = audit_pages(scenario), 3 if scenario.records_a_day else 1, 1
+    pages = audit + access + integration  # of access: the first, one that is all old, and the first again
+    waited = max(audit, access, scenario.sources * pages / STREAMS_AT_ONCE) * SLACK_SECONDS_A_CALL
+    cpu = (CPU_SECONDS_A_CALL + scenario.sources * source_cpu_seconds(scenario, pages)) * MEMORY_MB_A_CPU
+    return waited + cpu / scenario.memory_mb
+
+
+def source_cpu_seconds(scenario: Scenario, pages: float) -> float:
+    """CPU seconds of a tick for one source, with full pages as soon as there are any records."""
+    objects = sum(scenario.busy_minutes(log) for log in MIX) / TICKS_A_DAY
+    objects_back = sum(reads_back(scenario, log) for log in MIX) / TICKS_A_DAY
+    records = scenario.records_a_day / TICKS_A_DAY
+    records_back = objects_back * records / objects if objects else 0
+    rows = pages * ROWS_PER_PAGE if scenario.records_a_day else 0
+    calls = CPU_SECONDS_A_CALL * (pages + objects_back + 2 * objects)
+    return calls + CPU_SECONDS_A_RECORD_STORED * records + CPU_SECONDS_A_RECORD_SEEN_AGAIN * (rows + records_back)
+
+
+def bill(used: dict[str, float], free: bool = True) -> dict[str, float]:
+    """What that costs, by the same keys; after the free tiers, unless others have used them up."""
+    return {
+        key: max(0, amount - (PRICES[key].free if free else 0)) * PRICES[key].usd for key, amount in used.items()
+    }
+
+
+# ---- The tables ----------------------------------------------------------------------------------------------------
+
+
+def table(heading: list[str], rows: list[list[str]]) -> str:
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def amount(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:,.2f}"
+
+
+def usd(number: float) -> str:
+    return "0" if number == 0 else "< 0.01" if number < 0.005 else f"{number:,.2f}"
+
+
+def prices() -> str:
+    rows = [[price.what, price.shown, price.shown_free, price.found] for price in PRICES.values()]
+    rows += [list(row) for row in OTHER_PRICES]
+    lines = [["what", "USD", "always free a month", "found in"], ["---", "---:", "---:", "---"], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def amounts() -> str:
+    used = [usage(each) for each in SCENARIOS]
+    rows = [[PRICES[key].what, *(amount(each[key]) for each in used)] for key in used[0]]
+    rows.append(["poller's memory, MB", *(amount(each.memory_mb) for each in SCENARIOS)])
+    rows.append(["seconds a tick", *(f"{tick_seconds(each):.1f}" for each in SCENARIOS)])
+    return table(["a month takes", *(each.name for each in SCENARIOS)], rows)
+
+
+def bills() -> str:
+    billed = [bill(usage(each)) for each in SCENARIOS]
+    rows = [[PRICES[key].what, *(usd(each[key]) for each in billed)] for key in billed[0]]
+    rows.append(["**the first month**", *(f"**{usd(sum(each.values()))}**" for each in billed)])
+    rows.append(["each further month that is kept adds", *(usd(each["stored_gb"]) for each in billed)])
+    unfree = [sum(bill(usage(each), free=False).values()) for each in SCENARIOS]
+    rows.append(["the first month without free tiers", *(usd(total) for total in unfree)])
+    return table(["USD", *(each.name for each in SCENARIOS)], rows)
+
+
+def orders() -> str:
+    """What the order of access logs makes of the bill, which Slack does not document."""
+    rows = []
+    for each in (BUSY, MANY):
+        totals = [
+            sum(bill(usage(Scenario(**{**each.__dict__, "access_sorted_by": column}))).values())
+            for column in ("date_last", "date_first")
+        ]
+        rows.append([each.name, *(usd(total) for total in totals)])
+    return table(["the first month, USD", "sorted by `date_last`", "sorted by `date_first`"], rows)
+
+
+TABLES = {"prices": prices, "amounts": amounts, "bills": bills, "orders": orders}
+
+
+def filled(document: str) -> str:
+    """The document with the tables between its marks replaced."""
+    for name, render in TABLES.items():
+        begin, end = f"<!-- {name}: made by checks/cost.py -->\n", "<!-- end -->"
+        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+        if len(pattern.findall(document)) != 1:
+            raise ValueError(f"docs/cost.md needs these two marks once:\n{begin}{end}")
+        document = pattern.sub(lambda _, text=begin + render() + "\n" + end: text, document)
+    return document
+
+
+def difference(before: str, after: str) -> Iterator[str]:
+    return difflib.unified_diff(before.splitlines(True), after.splitlines(True), "docs/cost.md", "checks/cost.py")
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verb = arguments.add_mutually_exclusive_group()
+    verb.add_argument("--check", action="store_true")
+    verb.add_argument("--write", action="store_true")
+    asked = arguments.parse_args()
+    if not asked.check and not asked.write:
+        print("\n\n".join(render() for render in TABLES.values()))
+        return 0
+    before = DOCUMENT.read_text()
+    after = filled(before)
+    if asked.write:
+        DOCUMENT.write_text(after)
+        return 0
+    lines = "".join(difference(before, after))
+    sys.stderr.write(lines and f"{lines}hint: checks/cost.py --write puts the tables into docs/cost.md\n")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

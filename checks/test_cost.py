@@ -1,0 +1,128 @@
+"""checks/cost.py against the code and the template that it counts, and against itself."""
+
+import math
+import re
+import unittest
+from pathlib import Path
+
+import cost
+
+ROOT = Path(__file__).parent.parent
+
+
+def found(path: str, pattern: str) -> list[str]:
+    return re.findall(pattern, (ROOT / path).read_text())
+
+
+def number(path: str, pattern: str) -> float:
+    """The one number that a pattern finds in a file, where `a * b` is a product."""
+    (text,) = found(path, pattern)
+    return math.prod(float(factor.replace("_", "")) for factor in text.split("*"))
+
+
+class WhatIsCounted(unittest.TestCase):
+    def test_the_template_has_the_memory_the_alarms_and_the_metrics_that_are_counted(self):
+        (poller,) = found("template.yaml", r"(?s)\n  Poller:\n(.*?)\n  \w")
+        self.assertIn("MemorySize: !Ref PollerMemory", poller)
+        (memory,) = found("template.yaml", r"(?s)\n  PollerMemory:\n.*?Default: (\d+)")
+        self.assertEqual(memory, str(cost.POLLER_MEMORY_MB))
+        self.assertEqual(len(found("template.yaml", r"Type: AWS::CloudWatch::Alarm\n")), cost.ALARMS)
+        metrics = (ROOT / "functions/poller/src/metrics.rs").read_text()
+        self.assertEqual(len(re.findall(r'"Unit":', metrics)), cost.METRICS)
+        self.assertEqual(len(re.findall(r'"Dimensions": \[\["\w+"\]\]', metrics)), 1)
+
+    def test_the_ticks_are_those_of_the_schedule(self):
+        self.assertEqual(found("template.yaml", r"Schedule: (rate.*)"), ["rate(1 minute)"])
+
+    def test_the_intervals_and_bounds_are_those_of_the_code(self):
+        for path, pattern, counted in [
+            ("shared/src/collect/mod.rs", r"HEARTBEAT_SECONDS: i64 = (\d+);", 3600 / cost.HEARTBEATS_AN_HOUR),
+            ("shared/src/collect/mod.rs", r"KEPT_OPEN_SECONDS: i64 = (.*);", cost.KEPT_OPEN_HOURS * 3600),
+            ("shared/src/walk/access.rs", r"FLOOR_SECONDS: i64 = (.*);", cost.ACCESS_FLOOR_HOURS * 3600),
+            ("shared/src/day_log.rs", r"READS_AT_ONCE: u32 = (\d+);", cost.READS_AT_ONCE),
+            ("shared/src/cursor.rs", r"OVERLAP_SECONDS: i64 = (\d+);", cost.OVERLAP_MINUTES * 60),
+            ("shared/src/source.rs", r"LogType::Audit => (\d+),", cost.AUDIT_CALLS_PER_TICK_MAX),
+            ("shared/src/slack/request.rs", r"AUDIT_ROWS_PER_PAGE: u32 = (\d+);", cost.ROWS_PER_PAGE),
+            ("shared/src/tick.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
+            ("shared/src/tick.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
+        ]:
+            with self.subTest(pattern):
+                self.assertEqual(number(path, pattern), counted)
+        rereads = r"REREADS: .* = \[\(3600, (\d+) \* 3600\), \(24 \* 3600, (\d+) \* 3600\)\];"
+        ((hourly, daily),) = found("shared/src/cursor.rs", rereads)
+        self.assertEqual({"hourly": int(hourly), "daily": int(daily)}, cost.REREAD_HOURS)
+
+    def test_a_record_takes_the_bytes_of_the_design_and_the_seconds_of_its_benchmark(self):
+        (level,) = found("shared/src/object.rs", r"Compression::new\((\d+)\)") or found(
+            "shared/src/object.rs", r"GZIP_LEVEL\w*: \w+ = (?:Compression::new\()?(\d+)"
+        )
+        megabytes = number("docs/design.md", rf"\| {level} \| [\d.]+ \| ([\d.]+) \|")
+        self.assertAlmostEqual(megabytes * 1e6 / 100_000, cost.STORED_BYTES_A_RECORD)
+        seconds = number("docs/design.md", r"\| slacktrail \| ([\d.]+) \|")
+        self.assertAlmostEqual(seconds / 200_000, cost.CPU_SECONDS_A_RECORD_STORED)
+
+    def test_the_tests_that_count_the_calls_are_there(self):
+        tests = (ROOT / "tests/tests/poller_costs.rs").read_text()
+        for name in [
+            "an_idle_tick_is_one_read_of_the_table_and_one_call_to_slack_per_stream",
+            "an_idle_tick_reads_no_object_however_old_the_rows_are_that_slack_shows_first",
+            "a_busy_minute_is_one_object_and_one_write_per_stream",
+        ]:
+            self.assertIn(f"fn {name}()", tests)
+            self.assertIn(f"`{name}`", cost.DOCUMENT.read_text())
+
+
+class TheArithmetic(unittest.TestCase):
+    def test_an_idle_source_takes_a_read_a_tick_five_writes_an_hour_and_no_object(self):
+        used = cost.usage(cost.IDLE)
+        self.assertEqual((used["puts"], used["gets"], used["stored_gb"]), (0, 0, 0))
+        self.assertAlmostEqual(used["table_reads"], 1440 * cost.DAYS)
+        self.assertAlmostEqual(used["table_writes"], 3 * 24 * 5 * cost.DAYS)
+
+    def test_a_stream_has_at_most_one_object_a_minute_and_one_record_makes_one(self):
+        for each in cost.SCENARIOS:
+            self.assertTrue(all(cost.Scenario.busy_minutes(each, log) <= 1440.001 for log in cost.MIX), each)
+        single = cost.Scenario("", 1, 1, round_the_clock=True)
+        self.assertAlmostEqual(sum(single.busy_minutes(log) for log in cost.MIX), 1, places=2)
+
+    def test_the_shares_add_up(self):
+        self.assertAlmostEqual(sum(cost.MIX.values()), 1)
+        self.assertAlmostEqual(sum(share for share, _ in cost.WEEK), 1)
+        self.assertAlmostEqual(sum(share for _, share in cost.WEEK), 1)
+
+    def test_sources_cost_in_proportion_to_their_number(self):
+        hundred = cost.usage(cost.MANY)
+        one = cost.usage(cost.Scenario("", 1, cost.MANY.records_a_day, memory_mb=cost.MANY.memory_mb))
+        for key in ("secrets", "puts", "gets", "table_writes", "stored_gb", "secret_calls"):
+            self.assertAlmostEqual(hundred[key], 100 * one[key], places=3)
+
+    def test_what_is_free_is_not_billed_and_what_is_beyond_is(self):
+        self.assertEqual(cost.bill({"log_gb": 5, "alarms": 5}), {"log_gb": 0, "alarms": 0})
+        self.assertAlmostEqual(cost.bill({"log_gb": 7})["log_gb"], 1.00)
+        self.assertAlmostEqual(cost.bill({"log_gb": 7}, free=False)["log_gb"], 3.50)
+
+    def test_every_tick_of_a_scenario_ends_before_its_time_is_up(self):
+        (timeout,) = found("template.yaml", r"Timeout: (55)")
+        for each in cost.SCENARIOS:
+            self.assertLess(cost.tick_seconds(each), int(timeout) - 5, each.name)
+
+
+class TheDocument(unittest.TestCase):
+    def test_it_has_the_tables_that_are_made_here(self):
+        document = cost.DOCUMENT.read_text()
+        self.assertEqual("".join(cost.difference(document, cost.filled(document))), "")
+
+    def test_a_table_that_was_changed_by_hand_is_shown_as_a_difference(self):
+        document = cost.DOCUMENT.read_text().replace("| 0.40 |", "| 0.30 |", 1)
+        self.assertIn("-", "".join(cost.difference(document, cost.filled(document))))
+
+    def test_a_document_without_its_marks_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "marks"):
+            cost.filled("# Cost\n")
+
+    def test_it_says_when_the_prices_were_read(self):
+        self.assertIn(cost.PRICES_AS_OF, cost.DOCUMENT.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
