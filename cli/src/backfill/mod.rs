@@ -49,8 +49,8 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-What can be found: of audit logs, all that Slack keeps, back to March 2018. Access logs hold a row for each user, address and
-device, which Slack changes at each use: of those first seen in the time, the rows that Slack still has are collected as they
+What can be found: of audit logs, all that Slack keeps, back to March 2018. Access logs hold a row for each user, address and \
+device, which Slack changes at each use: of those first seen in the time, the rows that Slack still has are collected as they \
 are now. Both access and integration logs are read from now back to the time, however far that is.";
 
 /// What came of it, for programs.
@@ -100,7 +100,8 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Followed::UntilStopped => {
-            let stopped = Failure::new(format!("stopped looking on: {stream} goes on being collected in the deployment"));
+            let stopped =
+                Failure::new(format!("stopped looking on: {stream} goes on being collected in the deployment"));
             terminal::complain(Level::Warning, &stopped.hint("run the same command again to see how far it is"));
             Ok(ExitCode::FAILURE)
         }
@@ -117,8 +118,9 @@ fn check(asked: &Arguments, source: &Source) -> Result<(), Failure> {
         )));
     }
     if source.paused && !asked.detach {
-        return Err(Failure::new(format!("source `{id}` is paused, so that nothing is collected"))
-            .hint(format!("resume it (`slacktrail resume {id}`), or give `--detach` to have it collected after that")));
+        return Err(Failure::new(format!("source `{id}` is paused, so that nothing is collected")).hint(format!(
+            "resume it (`slacktrail resume {id}`), or give `--detach` to have it collected after that"
+        )));
     }
     Ok(())
 }
@@ -170,7 +172,9 @@ fn announce(asked: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
         LogType::Access => terminal::note(
             "of the rows first seen in that time, those that Slack still has are collected as they are now",
         ),
-        LogType::Integration => terminal::note("Slack's integration log knows no time: it is read from now back to then"),
+        LogType::Integration => {
+            terminal::note("Slack's integration log knows no time: it is read from now back to then")
+        }
     }
 }
 
@@ -182,7 +186,11 @@ fn report(asked: &Arguments, range: Range, stage: Stage) {
     }
     terminal::print(&match stage {
         Stage::Collected => format!("collected {source}/{log} {range}; what was there already was not stored twice"),
-        Stage::Begun => format!("the next ticks collect {source}/{log} {range}; `slacktrail status` shows what is left"),
-        Stage::UnderWay => format!("{source}/{log} {range} is under way already; `slacktrail status` shows what is left"),
+        Stage::Begun => {
+            format!("the next ticks collect {source}/{log} {range}; `slacktrail status` shows what is left")
+        }
+        Stage::UnderWay => {
+            format!("{source}/{log} {range} is under way already; `slacktrail status` shows what is left")
+        }
     });
 }

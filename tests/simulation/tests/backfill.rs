@@ -181,7 +181,9 @@ fn a_backfill_that_comes_by_a_workspace_that_was_in_trouble_does_not_pass_for_wh
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
     match &mut settings.tenant {
-        Tenant::Organisation { workspaces, .. } => workspaces.iter_mut().find(|workspace| workspace.id == id).unwrap(),
+        Tenant::Organisation { workspaces, .. } => {
+            workspaces.iter_mut().find(|workspace| workspace.id == id).expect("such a workspace")
+        }
         Tenant::Single(workspace) => workspace,
     }
 }

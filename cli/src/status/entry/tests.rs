@@ -1,0 +1,156 @@
+//! What a stream's status says in each situation; and entries for the tests of the table.
+
+use slacktrail_shared::health::Health;
+use slacktrail_shared::ports::Version;
+use slacktrail_shared::source::Plan;
+
+use super::*;
+
+/// Catching up, with all that a table must find room for.
+pub(crate) fn entry_of(source: &str) -> Entry {
+    let span =
+        GapEntry { kind: GapKind::Backlog, oldest: Some(Second::EPOCH), latest: Some(Second::EPOCH.plus(900_000)) };
+    Entry {
+        since: Some(Second::EPOCH),
+        last_success: Some(Second::EPOCH),
+        last_record: Some(Second::EPOCH),
+        lag_seconds: Some(90_061),
+        gaps: vec![span; 16],
+        ..Entry::new(&source.parse().unwrap(), Some(LogType::Integration), State::CatchingUp)
+    }
+}
+
+/// In this state, with a code and a remedy.
+pub(crate) fn troubled(state: State, code: &str, remedy: &str) -> Entry {
+    Entry {
+        code: Some(code.to_owned()),
+        remedy: Some(remedy.to_owned()),
+        since: Some(Second::EPOCH),
+        ..Entry::new(&"acme".parse().unwrap(), Some(LogType::Audit), state)
+    }
+}
+
+fn source() -> Source {
+    Source {
+        logs: vec![LogType::Audit],
+        organisation: true,
+        ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
+    }
+}
+
+fn one(deployment: &Deployment, place: Place, now: i64) -> Entry {
+    let entries = entries(deployment, place, Second::EPOCH.plus(now));
+    assert_eq!(entries.len(), 1);
+    entries[0].clone()
+}
+
+fn deployment(source: Source, cursor: Option<Cursor>) -> Deployment {
+    let mut deployment = Deployment::default();
+    if let Some(cursor) = cursor {
+        let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
+        deployment.cursors.insert(stream, (Version(1), Ok(cursor)));
+    }
+    deployment.sources.insert(source.id.clone(), Ok(source));
+    deployment
+}
+
+fn cursor(now: i64) -> Cursor {
+    Cursor::first(&source(), LogType::Audit, Second::EPOCH.plus(now))
+}
+
+fn refused(since: i64) -> Cursor {
+    let mut cursor = cursor(since);
+    cursor.health = Health {
+        state: State::Reauthorize,
+        code: Some("token_revoked".to_owned()),
+        remedy: Some("connect the source again".to_owned()),
+        since: Some(Second::EPOCH.plus(since)),
+        ..Health::default()
+    };
+    cursor
+}
+
+#[test]
+fn a_stream_without_a_cursor_waits_for_its_first_tick() {
+    let entry = one(&deployment(source(), None), Place::Aws, 0);
+    assert_eq!((entry.state, entry.lag_seconds), (State::Waiting, None));
+    assert!(entry.remedy.unwrap().contains("first tick"));
+}
+
+#[test]
+fn a_paused_source_is_paused_whatever_its_cursor_says() {
+    let paused = Source { paused: true, ..source() };
+    let entry = one(&deployment(paused, Some(cursor(0))), Place::Aws, 999_999);
+    assert_eq!((entry.state, entry.code, entry.remedy), (State::Paused, None, None));
+}
+
+#[test]
+fn a_disconnected_source_has_no_entry() {
+    let deployment = deployment(Source { disconnected: true, ..source() }, Some(cursor(0)));
+    assert_eq!(entries(&deployment, Place::Aws, Second::EPOCH), []);
+}
+
+#[test]
+fn a_poller_that_fell_silent_is_failing_and_a_directory_is_not() {
+    let deployment = deployment(source(), Some(cursor(0)));
+    let entry = one(&deployment, Place::Aws, 7_200);
+    assert_eq!((entry.state, entry.code.as_deref()), (State::Failing, Some("no_ticks")));
+    assert_eq!(entry.since, Some(Second::EPOCH));
+    assert_eq!(one(&deployment, Place::Directory, 7_200).state, State::Ok);
+    assert_eq!(one(&deployment, Place::Aws, 900).state, State::Ok);
+}
+
+#[test]
+fn what_was_refused_before_the_source_was_connected_again_waits_for_the_next_tick() {
+    let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
+    let refused_before = deployment(again.clone(), Some(refused(200)));
+    let entry = one(&refused_before, Place::Aws, 510);
+    assert_eq!((entry.state, entry.code.as_deref()), (State::Waiting, None));
+    assert_eq!(entry.remedy.as_deref(), Some("connected again; the next tick tries"));
+    assert_eq!(entry.since, Some(again.connected_at));
+    assert_eq!(one(&refused_before, Place::Directory, 510).state, State::Reauthorize);
+    assert_eq!(one(&refused_before, Place::Aws, 500 + 1_800).code.as_deref(), Some("no_ticks"), "none has come");
+    let refused_since = one(&deployment(again, Some(refused(501))), Place::Aws, 510);
+    assert_eq!((refused_since.state, refused_since.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
+}
+
+#[test]
+fn a_person_is_needed_where_nothing_mends_itself() {
+    let needs = |state, code| Entry { code, ..troubled(state, "", "") }.needs_a_person();
+    let some = || Some("x".to_owned());
+    for state in [State::Reauthorize, State::Reconfigure, State::Failing, State::Silent] {
+        assert!(needs(state, some()), "{state:?}");
+    }
+    for state in [State::Ok, State::CatchingUp, State::Waiting, State::Paused] {
+        assert!(!needs(state, None), "{state:?}");
+    }
+    assert!(needs(State::Ok, some()), "a workspace that cannot be read");
+    assert!(!needs(State::Waiting, some()), "a trouble that passes");
+}
+
+#[test]
+fn what_is_to_collect_is_told_in_time() {
+    let gap = |kind, hours: i64| GapEntry {
+        kind,
+        oldest: Some(Second::EPOCH),
+        latest: Some(Second::EPOCH.plus(hours * 3_600)),
+    };
+    let to_collect = |gaps: Vec<GapEntry>| Entry { gaps, ..entry_of("acme") }.to_collect();
+    assert_eq!(to_collect(Vec::new()), "-");
+    assert_eq!(to_collect(vec![gap(GapKind::Reread, 50)]), "re-read");
+    assert_eq!(to_collect(vec![gap(GapKind::Reread, 50), gap(GapKind::Backfill, 30)]), "1 d 6 h");
+}
+
+#[test]
+fn json_has_the_keys_of_the_contract_and_times_in_utc() {
+    let entry = one(&deployment(source(), Some(cursor(60))), Place::Directory, 65);
+    let json = serde_json::to_string(&entry).unwrap();
+    assert_eq!(
+        json,
+        concat!(
+            r#"{"source":"acme","log":"audit","state":"ok","code":null,"remedy":null,"since":null,"#,
+            r#""last_success":"1970-01-01T00:01:00Z","last_record":null,"#,
+            r#""lag_seconds":5,"gaps":[{"kind":"backlog","oldest":"1970-01-01T00:00:00Z","latest":"1970-01-01T00:01:00Z"}]}"#
+        )
+    );
+}
