@@ -48,6 +48,30 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    /// Every `slacktrail ...` that a document shows on a line of its own.
+    fn documented() -> Vec<&'static str> {
+        let documents = [
+            include_str!("../../README.md"),
+            include_str!("../../docs/operations.md"),
+            include_str!("../../docs/upgrade.md"),
+            include_str!("../../docs/security.md"),
+        ];
+        let lines = documents.into_iter().flat_map(str::lines);
+        let commands = lines.filter_map(|line| line.strip_prefix("    slacktrail "));
+        commands.map(|line| line.split(['#', '<', '>', '|']).next().unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn every_command_that_the_documents_show_is_one() {
+        assert!(documented().len() >= 12, "{:?}", documented());
+        for line in documented() {
+            let words = line.split_whitespace().map(|word| word.trim_matches('"'));
+            if let Err(error) = Arguments::try_parse_from(std::iter::once("slacktrail").chain(words)) {
+                panic!("slacktrail {line}: {error}");
+            }
+        }
+    }
+
     #[test]
     fn no_flag_takes_a_token() {
         for command in Arguments::command().get_subcommands() {

@@ -86,7 +86,7 @@ impl Tally {
 
     /// Whether all that Slack shows of every stream is stored.
     pub(crate) fn is_ok(&self) -> bool {
-        self.streams.iter().all(|total| total.state == Some(State::Ok))
+        self.streams.iter().all(|total| matches!(total.state, Some(State::Ok | State::Silent)))
     }
 
     /// The streams' totals.
