@@ -82,7 +82,9 @@ async fn a_source_does_not_turn_from_a_workspace_into_an_organisation() {
     Slacktrail::of(&workspace).token(WORKSPACE).run(&["pull", "--to", to]).await.exits(0);
     let ran = Slacktrail::of(&organisation).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
     assert!(
-        ran.stderr.starts_with("error: source `slack` is a workspace, and the token is of an organisation"),
+        ran.stderr.starts_with(
+            "error: source `slack` collects from `Workspace T1` (T1), and the token is of `Organisation E1` (E1)"
+        ),
         "{}",
         ran.stderr
     );

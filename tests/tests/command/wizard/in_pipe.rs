@@ -34,24 +34,21 @@ async fn in_a_pipe_flags_are_enough_and_json_stands_alone_on_standard_output() {
     let (child, link, told) = stage.pipe(&arguments).await;
     stage.open(&link, &Consent::workspace("T1")).await.unwrap();
     let ran = stage.slacktrail.end(child).await.exits(0);
-    insta::assert_snapshot!(plain(&format!("{told}{}", ran.stderr)), @r"
+    // Without empty lines: one that follows on the link may be lost with the reader that found the link.
+    let told = plain(&format!("{told}{}", ran.stderr));
+    let told: Vec<&str> = told.lines().filter(|line| !line.is_empty()).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
     1/4 The Slack app
-
     The one with the client id 2000000000.2000000002.
     It needs:
       user token scopes `admin`
       redirect URL https://connect.example/oauth/callback
-
     2/4 Its credentials are known
-
     3/4 The installation
-
     This link leads to Slack's page, where the app is installed. Open it, or send it to
     somebody who may: it is good once, for 10 minutes.
     It takes an admin or owner of the workspace.
-
     https://connect.example/oauth/start?grant=<grant>
-
     4/4 What was verified
     ");
 
