@@ -76,7 +76,8 @@ async fn dynamodb_keeps_the_laws_of_connections() {
 async fn what_later_versions_keep_in_the_table_is_ignored() {
     let Some(moto) = Moto::start() else { return };
     moto.create_table("streams").await;
-    for key in ["acme/grant", "Not An Id/source", "acme/source/more", "acme/cursor", "acme/cursor/new_log", "settings"] {
+    for key in ["acme/grant", "Not An Id/source", "acme/source/more", "acme/cursor", "acme/cursor/new_log", "settings"]
+    {
         put_item(&moto, key, &[]).await;
     }
     let deployment = connect(&moto).deployment;

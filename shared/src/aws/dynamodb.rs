@@ -160,7 +160,11 @@ impl DeploymentStore for DynamoDeployment {
         expected: Option<Version>,
         cursor: &Cursor,
     ) -> Result<Replaced, Trouble> {
-        let put = self.client.put_item().item("pk", text(PARTITION)).item("sk", text(format!("{}cursor/{}", stream.source.place(), stream.log)));
+        let put = self
+            .client
+            .put_item()
+            .item("pk", text(PARTITION))
+            .item("sk", text(format!("{}cursor/{}", stream.source.place(), stream.log)));
         let put = put.item("cursor", text(cursor.encode()));
         let replaced = self.replace(put, expected).await;
         // Changed also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads

@@ -29,12 +29,12 @@ async fn connect(slacktrail: &Slacktrail, app: &App, more: &[&str]) -> (Child, S
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut told = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {
-        if let Some(at) = line.find("https://127.0.0.1") {
-            if line.contains("/oauth/start?grant=") {
-                let link = line[at..].split_whitespace().next().unwrap().to_owned();
-                child.stderr = Some(lines.into_inner().into_inner());
-                return (child, link);
-            }
+        if let Some(at) = line.find("https://127.0.0.1")
+            && line.contains("/oauth/start?grant=")
+        {
+            let link = line[at..].split_whitespace().next().unwrap().to_owned();
+            child.stderr = Some(lines.into_inner().into_inner());
+            return (child, link);
         }
         told.push_str(&line);
         told.push('\n');
