@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::Health;
 use crate::source::{LogType, Source};
 use crate::time::{Day, Second};
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::{Remedy, Trouble, place};
 use crate::walk::{Walk, WorkspaceState};
 
 /// The form in which cursors are written. A greater number is of a newer slacktrail, and refused.
@@ -240,7 +240,7 @@ impl Cursor {
         struct Format {
             format: u32,
         }
-        let format = serde_json::from_str::<Format>(text).map_err(malformed)?.format;
+        let format = serde_json::from_str::<Format>(text).map_err(|error| malformed(place(&error)))?.format;
         if format > FORMAT {
             let message =
                 format!("the stored cursor has format {format}, and this slacktrail reads formats up to {FORMAT}");
@@ -251,7 +251,7 @@ impl Cursor {
                 "deploy the newer slacktrail that wrote it",
             ));
         }
-        let cursor: Cursor = serde_json::from_str(text).map_err(malformed)?;
+        let cursor: Cursor = serde_json::from_str(text).map_err(|error| malformed(place(&error)))?;
         match cursor.gaps.iter().find(|gap| gap.oldest > gap.latest) {
             None => Ok(cursor),
             Some(gap) => Err(malformed(format!("a gap ends at {} before it begins at {}", gap.latest, gap.oldest))),
@@ -259,7 +259,7 @@ impl Cursor {
     }
 }
 
-fn malformed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Trouble {
+fn malformed(cause: String) -> Trouble {
     Trouble::ours(
         Remedy::Investigate,
         "malformed_cursor",

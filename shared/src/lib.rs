@@ -10,7 +10,7 @@
 //! - [`slack`]: requests, replies, and what each error means.
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is walked.
 //! - [`day_log`]: the only way to write.
-//! - [`collect`] and [`tick`]: one tick of one stream, one tick of all.
+//! - [`event`], [`tick`] and [`collect`]: what an invocation asks for, one tick of all, one tick of one stream.
 //! - [`credentials`], [`rotation`] and [`connection`]: what proves to Slack who we are, how it is kept fresh, and how it is had.
 //! - [`verify`]: one day of one stream, compared with Slack once more.
 #![deny(clippy::disallowed_methods)]
@@ -21,6 +21,7 @@ pub mod connection;
 pub mod credentials;
 pub mod cursor;
 pub mod day_log;
+pub mod event;
 pub mod health;
 pub mod line;
 pub mod object;

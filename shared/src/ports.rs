@@ -16,7 +16,7 @@ use crate::secret::Token;
 use crate::share::Share;
 use crate::slack::{Reply, Request};
 use crate::source::{Source, SourceId, StreamId};
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::{Remedy, Trouble, place};
 
 /// Slack, over HTTP: bytes out, bytes in.
 pub trait Slack {
@@ -106,7 +106,7 @@ impl Deployment {
         let source = match serde_json::from_str::<Source>(json) {
             Ok(source) if source.id == id => Ok(source),
             Ok(_) => Err(unreadable("what is stored is another source")),
-            Err(error) => Err(unreadable("what is stored is not a source that this slacktrail knows").because(error)),
+            Err(error) => Err(unreadable("what is stored is not a source that this slacktrail knows").because(place(&error))),
         };
         self.sources.insert(id, source);
     }

@@ -8,13 +8,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-/// A whole second of UTC, counted from 1970, in the years 1 to 9999.
+/// A whole second of UTC, counted from 1970, in the years 1 to 9999: to the last that every time zone has in these years.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Second(i64);
 
-/// The least and the greatest second that a four-digit year can name.
-const BOUNDS: (i64, i64) = (-62_135_596_800, 253_402_300_799);
+/// The first second of the year 1, and the last that is a [`Timestamp`]: 22:00 on 30 December 9999. What is beyond would lie on
+/// another day than its time says.
+const BOUNDS: (i64, i64) = (-62_135_596_800, 253_402_207_200);
 
 impl Second {
     /// 1 March 2018, before which Slack has no audit logs (docs.slack.dev, audit logs methods).
@@ -113,7 +114,7 @@ impl FromStr for Day {
             _ => None,
         };
         date.map(Day)
-            .filter(|day| day.to_string() == text)
+            .filter(|day| day.to_string() == text && day.start().day() == *day)
             .ok_or_else(|| format!("`{text}` is not a day written yyyy/mm/dd"))
     }
 }
@@ -153,10 +154,15 @@ fn write_digits(mut number: i16, into: &mut [u8]) {
     }
 }
 
-/// The second that [`athena_time`] wrote.
+/// The second that [`athena_time`] wrote; `None` for any other way to write a time.
 pub fn parse_athena_time(text: &str) -> Option<Second> {
     let civil: jiff::civil::DateTime = text.parse().ok()?;
-    Some(Second::of(civil.to_zoned(TimeZone::UTC).ok()?.timestamp()))
+    let second = Second::new(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())?;
+    let (seconds, milliseconds) = text.as_bytes().split_at_checked(20)?;
+    let is_ours = seconds == &athena_time(second.instant())[..20]
+        && milliseconds.len() == 3
+        && milliseconds.iter().all(u8::is_ascii_digit);
+    is_ours.then_some(second)
 }
 
 /// An instant as HTTP's `Date` and `Retry-After` headers write it.
@@ -173,7 +179,7 @@ mod tests {
         let second = Second::new(1_795_332_821).unwrap();
         assert_eq!(second.day().to_string(), "2026/11/22");
         assert_eq!("2026/11/22".parse::<Day>().unwrap(), second.day());
-        for wrong in ["2026/11/2", "2026-11-22", "2026/13/01", "2026/02/30", "a/b/c", ""] {
+        for wrong in ["2026/11/2", "2026-11-22", "2026/13/01", "2026/02/30", "0000/01/01", "9999/12/31", "a/b/c", ""] {
             assert!(wrong.parse::<Day>().is_err(), "{wrong}");
         }
         assert_eq!(second.day().start().day(), second.day().end().day());
@@ -193,7 +199,11 @@ mod tests {
                 Some(Second::of(instant))
             );
         }
-        assert_eq!(parse_athena_time("yesterday"), None);
+        for other in
+            ["yesterday", "2026-11-22T07:33:41.000", "2016-12-31 23:59:60.000", "2026-11-22 07:33:41", "2026-11-22[u-ca=hebrew]"]
+        {
+            assert_eq!(parse_athena_time(other), None, "{other}");
+        }
     }
 
     #[test]
@@ -203,9 +213,9 @@ mod tests {
     }
 
     #[test]
-    fn a_second_beyond_four_digit_years_does_not_exist() {
-        assert_eq!(Second::new(253_402_300_800), None);
+    fn a_second_beyond_four_digit_years_does_not_exist_and_the_last_one_lies_on_its_day() {
+        assert_eq!(Second::new(253_402_207_201), None);
         assert_eq!(Second::new(i64::MAX), None);
-        assert!(Second::new(253_402_300_799).is_some());
+        assert_eq!(Second::new(253_402_207_200).unwrap().day().to_string(), "9999/12/30");
     }
 }

@@ -98,6 +98,12 @@ impl Trouble {
     }
 }
 
+/// Where a text is not the JSON that it should be. The parser's own words would repeat what they stumble over, of any length and
+/// whatever it holds: a secret, or characters that steer a terminal.
+pub(crate) fn place(error: &serde_json::Error) -> String {
+    format!("its JSON is of another form at line {}, column {}", error.line(), error.column())
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

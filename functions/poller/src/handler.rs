@@ -6,24 +6,16 @@ use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
-use slacktrail_shared::aws::SHARE;
+use slacktrail_shared::event::Work;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
-use slacktrail_shared::share::{SOURCES_MAX, Share, hand_out};
+use slacktrail_shared::share::{SOURCES_MAX, hand_out};
 use slacktrail_shared::tick::{Bounds, Poller, RotationSummary, StreamSummary, Summary, TickLimits};
-use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_shared::trouble::Trouble;
 
 use crate::metrics;
 
 /// Time kept before the invocation's deadline: a call may be under way, and the cursor is still to be saved.
 const RESERVE: Duration = Duration::from_secs(5);
-
-/// What an event asks for.
-enum Work {
-    /// All sources; or, where they are many, that they be shared out.
-    All,
-    /// A share of them.
-    Share(Share),
-}
 
 /// Collects once and answers with a summary of each stream.
 pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(
@@ -31,7 +23,7 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
     invoker: &I,
     event: LambdaEvent<Value>,
 ) -> Result<Summary, Diagnostic> {
-    let outcome = match accept(&event.payload) {
+    let outcome = match Work::of(&event.payload) {
         Ok(work) => {
             let stop_at = event.context.deadline().checked_sub(RESERVE).unwrap_or(SystemTime::UNIX_EPOCH);
             let limits = TickLimits {
@@ -80,30 +72,6 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
             }
         }
     }
-}
-
-/// The EventBridge rule's event, the Scheduler's, and `{}` all mean: collect now. One of our own names a share. Anything else was
-/// meant for somebody else.
-fn accept(event: &Value) -> Result<Work, Trouble> {
-    let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
-    let source = event.get("source").and_then(Value::as_str);
-    if event.as_object().is_some_and(serde_json::Map::is_empty)
-        || (scheduled && matches!(source, Some("aws.events" | "aws.scheduler")))
-    {
-        return Ok(Work::All);
-    }
-    if let Some(share) = event.get(SHARE).and_then(|share| serde_json::from_value(share.clone()).ok()) {
-        return Ok(Work::Share(share));
-    }
-    let keys = event.as_object().map(|event| event.keys().take(8).cloned().collect::<Vec<_>>().join("`, `"));
-    let what = keys.map_or("no JSON object".to_owned(), |keys| format!("an object with the keys `{keys}`"));
-    let message = format!("the poller was invoked with an event that it does not accept: {what}");
-    Err(Trouble::ours(
-        Remedy::Reconfigure,
-        "unknown_event",
-        message,
-        "invoke it from an EventBridge rule or Scheduler, or with `{}`",
-    ))
 }
 
 /// One line per stream and tick: INFO when all is well, WARN when nothing is lost, ERROR when a person must act.
@@ -169,31 +137,4 @@ fn fail(trouble: &Trouble) -> Diagnostic {
     }
     error!(code = trouble.code, remedy = trouble.hint, message_text = trouble.message, "no stream could be polled");
     Diagnostic { error_type: trouble.remedy.name().to_owned(), error_message: message }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may end in a panic")]
-    use super::*;
-
-    #[test]
-    fn the_sample_events_are_accepted_and_nothing_else_is() {
-        for event in [
-            include_str!("../../../events/rule.json"),
-            include_str!("../../../events/scheduler.json"),
-            include_str!("../../../events/empty.json"),
-        ] {
-            assert!(matches!(accept(&serde_json::from_str(event).unwrap()), Ok(Work::All)));
-        }
-        let share = serde_json::json!({ SHARE: Share { after: Some("acme".parse().unwrap()), through: None } });
-        assert!(matches!(accept(&share), Ok(Work::Share(share)) if share.after.is_some()));
-        for event in
-            [r#"{"Records":[]}"#, "null", "[]", r#""x""#, r#"{"source":"aws.s3","detail-type":"Object Created"}"#]
-        {
-            let trouble = accept(&serde_json::from_str(event).unwrap()).err().unwrap();
-            assert_eq!(trouble.code, "unknown_event");
-        }
-        let trouble = accept(&serde_json::from_str(r#"{"Records":[]}"#).unwrap()).err().unwrap();
-        assert!(trouble.message.contains("`Records`"), "{trouble}");
-    }
 }

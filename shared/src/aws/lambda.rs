@@ -5,12 +5,10 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 
 use super::attempt::{Attempt, Thing};
+use crate::event::SHARE;
 use crate::ports::Invoker;
 use crate::share::Share;
 use crate::trouble::Trouble;
-
-/// The field of an event that holds a share.
-pub const SHARE: &str = "share";
 
 /// Invokes a function with `{"share": ...}`, without waiting for its answer.
 #[derive(Clone, Debug)]

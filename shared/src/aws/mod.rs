@@ -17,7 +17,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
 pub use dynamodb::DynamoDeployment;
-pub use lambda::{LambdaInvoker, SHARE};
+pub use lambda::LambdaInvoker;
 pub use s3::S3DayLogs;
 pub use secrets_manager::SecretsManagerCredentials;
 

@@ -123,13 +123,15 @@ fn meaning(code: &str) -> (Remedy, &'static str) {
 pub(crate) fn trouble(method: &str, code: &str, needed: Option<&str>) -> Trouble {
     let (remedy, hint) = meaning(code);
     let needed = needed.map(|scope| format!(" (needed: `{}`)", plain(scope))).unwrap_or_default();
-    let code = plain(code);
+    let code = Some(plain(code)).filter(|code| !code.is_empty()).unwrap_or_else(|| "unknown_error".to_owned());
     Trouble::slack(remedy, code.clone(), format!("Slack answered `{method}` with the error `{code}`{needed}"), hint)
 }
 
-/// A code as it may stand in a log line, whatever came: at most 80 plain characters.
+/// A code as it may stand in a log line, whatever came: at most 80 plain characters, and nothing from where a token begins.
 fn plain(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || "_.:,- ".contains(*c)).take(80).collect()
+    let mut plain: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "_.:,- ".contains(*c)).collect();
+    plain.truncate(plain.find("xox").unwrap_or(80).min(80));
+    plain
 }
 
 #[cfg(test)]
@@ -169,5 +171,14 @@ mod tests {
         let trouble = trouble("logs", &format!("x\n\"{}", "y".repeat(500)), Some("auditlogs:read\n"));
         assert!(trouble.message.len() < 300 && !trouble.message.contains('\n'), "{trouble}");
         assert!(trouble.message.contains("auditlogs:read"));
+    }
+
+    #[test]
+    fn a_code_that_repeats_a_token_or_says_nothing_is_unknown() {
+        for code in ["", "\u{202e}", "xoxp-1-secret", "xo\nxp-1-secret"] {
+            let trouble = trouble("logs", code, Some("xoxe.xoxp-1-secret"));
+            assert_eq!(trouble.code, "unknown_error", "{code:?}");
+            assert!(!trouble.message.contains("secret"), "{trouble}");
+        }
     }
 }

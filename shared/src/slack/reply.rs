@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::error;
 use super::request::{Family, Request};
 use crate::time::{Second, parse_http_date};
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::{Remedy, Trouble, place};
 
 /// What came back over HTTP.
 #[derive(Clone, Debug, Default)]
@@ -109,11 +109,7 @@ impl Reply {
     /// As [`Reply::page`].
     pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Trouble> {
         match self.envelope(request, now) {
-            // The parser's error repeats the value that it stumbles over, which may be a token.
-            Ok(_) => serde_json::from_slice(&self.body).map_err(|error| {
-                let place = format!("a field has another type at line {}, column {}", error.line(), error.column());
-                self.unreadable(request, &place)
-            }),
+            Ok(_) => serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &place(&error))),
             Err(Refusal::Trouble(trouble)) => Err(trouble),
             Err(_) => Err(self.unreadable(request, "it speaks of pages")),
         }

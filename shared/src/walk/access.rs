@@ -83,7 +83,7 @@ impl AccessWalk {
                 };
                 column.is_some_and(|second| second < self.stop)
             });
-        self.pages += 1;
+        self.pages = self.pages.saturating_add(1);
         self.page_cursor = page.next.clone();
         let at_end = page.next.is_none() || through;
         let wanted = rows

@@ -108,7 +108,7 @@ impl IntegrationWalk {
         let wanted = carry.number(number, fingerprint, rows).into_iter();
         let wanted = wanted.filter(|(_, record)| record.time.is_none_or(|time| range.contains(&time))).collect();
         self.page = number;
-        carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number + 1 });
+        carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         Step { wanted, done: through || last_page }
     }
 
@@ -131,7 +131,7 @@ impl Carry {
     /// only if it is unchanged this page, read once more and unchanged, is believed.
     fn doubt(&mut self, number: u32, fingerprint: Fingerprint, rows: &[Record<'_>], oldest_first: bool) -> Option<u32> {
         let (last, last_fingerprint) = self.page?;
-        let after = if oldest_first { last.saturating_sub(1) } else { last + 1 };
+        let after = if oldest_first { last.saturating_sub(1) } else { last.saturating_add(1) };
         if number == last {
             if self.suspect.is_some() && fingerprint == last_fingerprint {
                 self.cleared = self.suspect.take();

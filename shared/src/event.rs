@@ -1,0 +1,90 @@
+//! Events: what the poller may be invoked with.
+
+use serde_json::Value;
+
+use crate::share::Share;
+use crate::source::shown_name;
+use crate::trouble::{Remedy, Trouble};
+
+/// The field of an event that holds a share.
+pub const SHARE: &str = "share";
+
+/// Keys of an event that is not accepted, as far as the error repeats them.
+const KEYS_SHOWN_MAX: usize = 8;
+
+/// What an event asks for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Work {
+    /// All sources; or, where they are many, that they be shared out.
+    All,
+    /// A share of them.
+    Share(Share),
+}
+
+impl Work {
+    /// The EventBridge rule's event, the Scheduler's, and `{}` all mean: collect now. One of our own names a share. Anything else was
+    /// meant for somebody else.
+    ///
+    /// # Errors
+    /// [`Remedy::Reconfigure`], naming the keys of what came.
+    pub fn of(event: &Value) -> Result<Work, Trouble> {
+        let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
+        let source = event.get("source").and_then(Value::as_str);
+        if event.as_object().is_some_and(serde_json::Map::is_empty)
+            || (scheduled && matches!(source, Some("aws.events" | "aws.scheduler")))
+        {
+            return Ok(Work::All);
+        }
+        if let Some(share) = event.get(SHARE).and_then(|share| serde_json::from_value(share.clone()).ok()) {
+            return Ok(Work::Share(share));
+        }
+        let what = match event.as_object() {
+            None => "no JSON object".to_owned(),
+            Some(fields) => {
+                let keys: Vec<String> = fields.keys().take(KEYS_SHOWN_MAX).map(|key| shown_name(key)).collect();
+                format!("an object with the keys `{}`", keys.join("`, `"))
+            }
+        };
+        Err(Trouble::ours(
+            Remedy::Reconfigure,
+            "unknown_event",
+            format!("the poller was invoked with an event that it does not accept: {what}"),
+            "invoke it from an EventBridge rule or Scheduler, or with `{}`",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(event: &str) -> Result<Work, Trouble> {
+        Work::of(&serde_json::from_str(event).unwrap())
+    }
+
+    #[test]
+    fn the_sample_events_are_accepted_and_nothing_else_is() {
+        for event in [
+            include_str!("../../events/rule.json"),
+            include_str!("../../events/scheduler.json"),
+            include_str!("../../events/empty.json"),
+        ] {
+            assert_eq!(work(event).unwrap(), Work::All);
+        }
+        let share = Share { after: Some("acme".parse().unwrap()), through: None };
+        assert_eq!(Work::of(&serde_json::json!({ SHARE: share })).unwrap(), Work::Share(share));
+        for event in
+            [r#"{"Records":[]}"#, "null", "[]", r#""x""#, r#"{"source":"aws.s3","detail-type":"Object Created"}"#]
+        {
+            assert_eq!(work(event).unwrap_err().code, "unknown_event");
+        }
+        let trouble = work(r#"{"Records":[]}"#).unwrap_err();
+        assert!(trouble.message.contains("`Records`"), "{trouble}");
+    }
+
+    #[test]
+    fn a_strangers_event_cannot_break_or_flood_a_log_line() {
+        let trouble = work(&format!(r#"{{"a\n`b":1,"{}":2}}"#, "y".repeat(9_000))).unwrap_err();
+        assert!(trouble.message.contains("`ab`") && trouble.message.len() < 300, "{trouble}");
+    }
+}

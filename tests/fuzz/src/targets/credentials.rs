@@ -1,0 +1,27 @@
+//! Secrets as they are stored.
+
+use slacktrail_shared::credentials::Credentials;
+
+use super::text;
+use crate::telling::assert_hides;
+
+/// Credentials come back as they were, with all that is not ours, and show nothing of themselves.
+pub(super) fn secret(bytes: &[u8]) {
+    let text = text(bytes);
+    let Some(credentials) = Credentials::decode(&text) else { return };
+    let encoded = credentials.encode();
+    let again = Credentials::decode(&encoded).expect("what we encode can be decoded");
+    assert_eq!(again.encode(), encoded);
+    assert_eq!((&again.app, &again.pending_app), (&credentials.app, &credentials.pending_app));
+    assert_eq!((&again.grant, &again.rotation), (&credentials.grant, &credentials.rotation));
+    for app in [&credentials.app, &credentials.pending_app].into_iter().flatten() {
+        assert_hides(&app.client_secret, app.client_secret.reveal());
+    }
+    if let Some(grant) = &credentials.grant {
+        assert_hides(&grant, grant.token.reveal());
+        assert!(grant.token.reveal().bytes().all(|c| c.is_ascii_graphic()), "a token that no header can hold");
+    }
+    if let Some(renewal) = credentials.renewal() {
+        assert_hides(&renewal, renewal.refresh_token.reveal());
+    }
+}

@@ -1,0 +1,48 @@
+//! Replies of `oauth.v2.access`.
+
+use slacktrail_shared::credentials::Grant;
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::slack::Request;
+use slacktrail_shared::slack::oauth::{installation, refreshed};
+
+use super::{now, reply};
+use crate::telling::{assert_hides, assert_tells_nothing};
+
+/// A token's life is within these seconds, whatever Slack says.
+const LIFE_SECONDS: std::ops::RangeInclusive<i64> = 60..=315_360_000;
+
+/// What is granted is shown to nobody; what is refused is told without it.
+pub(super) fn reply(bytes: &[u8]) {
+    let reply = reply::read(bytes);
+    match installation(&reply, &Request::exchange("c0de", "https://x/"), now()) {
+        Ok(installed) => {
+            installed.grant.iter().for_each(|grant| assert_grant(grant, &installed));
+            assert!(installed.scopes.iter().chain([&installed.user]).all(|text| text.len() <= 80 && is_plain(text)));
+            assert!(installed.scopes.iter().all(|scope| !scope.is_empty()));
+            let shown = installed.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
+            assert!(shown.len() <= 400 && !shown.chars().any(char::is_control), "{shown:?}");
+        }
+        Err(trouble) => assert_tells_nothing(&trouble),
+    }
+    let refresh_token = Token::new("xoxe-1-before").expect("it has the form of a token");
+    match refreshed(&reply, &Request::refresh(&refresh_token), now()) {
+        Ok(grant) => {
+            assert!(grant.renewal.is_some(), "a token that cannot be refreshed again");
+            assert_grant(&grant, &grant);
+        }
+        Err(trouble) => assert_tells_nothing(&trouble),
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|c| c.is_ascii_graphic())
+}
+
+fn assert_grant(grant: &Grant, holder: &impl std::fmt::Debug) {
+    assert!(is_plain(grant.token.reveal()), "a token that no header can hold");
+    assert_hides(&grant, grant.token.reveal());
+    if let Some(renewal) = &grant.renewal {
+        assert_hides(holder, renewal.refresh_token.reveal());
+        assert!(LIFE_SECONDS.contains(&renewal.expires_at.since(now())), "a life out of bounds");
+    }
+}

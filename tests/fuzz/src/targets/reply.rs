@@ -1,0 +1,27 @@
+//! A reply of Slack's as one input: the status, headers, an empty line, the body.
+
+use slacktrail_shared::slack::Reply;
+use slacktrail_shared::time::parse_http_date;
+
+use super::text;
+
+/// Reads a reply. Without an empty line all of it is the body of a 200.
+pub(super) fn read(bytes: &[u8]) -> Reply {
+    let Some(end) = bytes.windows(2).position(|pair| pair == b"\n\n") else {
+        return Reply { status: 200, body: bytes.to_vec(), ..Reply::default() };
+    };
+    let head = text(&bytes[..end]);
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.trim().parse().ok()).unwrap_or(200);
+    let header = |name: &str| {
+        let mut values = head.lines().filter_map(|line| line.split_once(':'));
+        values.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    };
+    Reply {
+        status,
+        retry_after: header("retry-after"),
+        date: header("date").and_then(|date| parse_http_date(&date)),
+        scopes: header("x-oauth-scopes"),
+        body: bytes[end + 2..].to_vec(),
+    }
+}

@@ -1,0 +1,27 @@
+//! Lines as they are stored, or as somebody else put them there.
+
+use slacktrail_shared::line::{StoredLine, read_line};
+use slacktrail_shared::source::LogType;
+use slacktrail_shared::time::athena_time;
+
+/// A line is refused, or it says what is read from it.
+pub(super) fn line(bytes: &[u8]) {
+    let mut logs = 0;
+    for log in LogType::ALL {
+        let Some((id, time)) = read_line(log, bytes) else { continue };
+        logs += 1;
+        let written = athena_time(time.instant());
+        let fields = format!(
+            r#""p_log_type":"{}","p_row_id":"{id}","p_event_time":"{}"#,
+            log.customary_name(),
+            String::from_utf8_lossy(&written[..20])
+        );
+        let holds = bytes.windows(fields.len()).any(|window| window == fields.as_bytes());
+        assert!(holds, "a line that does not hold {fields} was taken for ours");
+        let line = StoredLine::read(log, bytes).expect("it was read a moment ago");
+        assert_eq!((line.id, line.time), (id, time));
+        assert!(line.slacks_json().count() > 0);
+        let _ = line.workspace();
+    }
+    assert!(logs <= 1, "a line of two logs");
+}

@@ -1,0 +1,265 @@
+//! A whole tick, then another, with all that comes from outside out of one input: the cursor, the objects, Slack's replies.
+//!
+//! An input is parts that each begin with a line `--- <part>`: `cursor <log>`, `source`, `object <log> <day>` (rows, one a line, each
+//! part the day log's next object), `damaged <log> <day>` (the object's bytes themselves) and `reply <method>` (in turn, over and over).
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use slacktrail_shared::credentials::{Credentials, Grant};
+use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::object::{DayLogId, ObjectKey, decode, encode};
+use slacktrail_shared::ports::{
+    Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion, Slack,
+    StoredCredentials, StoredObject, Version,
+};
+use slacktrail_shared::record::{Record, RowId};
+use slacktrail_shared::secret::Token;
+use slacktrail_shared::slack::{Reply, Request};
+use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
+use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
+use slacktrail_shared::time::Day;
+use slacktrail_shared::trouble::Trouble;
+
+use super::{now, reply, row, text};
+use crate::telling::{assert_fit_for_a_log, assert_tells_nothing};
+
+/// The secret that no answer may tell.
+const TOKEN: &str = "xoxp-1-hush0123456789";
+/// A tick that gives way so often does not come to an end.
+const POLLS_MAX: usize = 100_000;
+/// Seconds between the two ticks.
+const PAUSE_SECONDS: i64 = 60;
+
+/// Whatever comes, a tick ends within its bounds, tells nothing, and leaves objects and cursors that can be read.
+pub(super) fn tick(bytes: &[u8]) {
+    let outside = Rc::new(Outside::read(bytes));
+    let edge = || Edge(Rc::clone(&outside));
+    let poller = Poller::new(Edges { slack: edge(), day_logs: edge(), deployment: edge(), credentials: edge() });
+    for pause in [0, PAUSE_SECONDS] {
+        let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
+        match finish(poller.tick(now().plus(pause).instant(), &limits)) {
+            Ok(summary) => assert_summary(&summary),
+            Err(trouble) => assert_tells_nothing(&trouble),
+        }
+        outside.assert_calls_within_bounds();
+    }
+    outside.assert_objects();
+}
+
+/// Everything outside of the poller.
+struct Outside {
+    source: String,
+    replies: BTreeMap<String, Vec<Reply>>,
+    cursors: RefCell<BTreeMap<StreamId, (Version, String)>>,
+    objects: RefCell<BTreeMap<String, (ObjectKey, Vec<u8>)>>,
+    /// The keys of objects that the poller created.
+    created: RefCell<BTreeSet<String>>,
+    calls: RefCell<BTreeMap<String, u32>>,
+}
+
+#[derive(Clone)]
+struct Edge(Rc<Outside>);
+
+impl Outside {
+    fn read(bytes: &[u8]) -> Outside {
+        let id: SourceId = "acme".parse().expect("it is an id");
+        let source = Source::new(id.clone(), "Acme", Plan::Enterprise, now().plus(-86_400));
+        let mut outside = Outside {
+            source: serde_json::to_string(&source).expect("a source holds only text and numbers"),
+            replies: BTreeMap::new(),
+            cursors: RefCell::default(),
+            objects: RefCell::default(),
+            created: RefCell::default(),
+            calls: RefCell::default(),
+        };
+        for (head, body) in parts(bytes) {
+            let words: Vec<&str> = head.split_whitespace().collect();
+            match words[..] {
+                ["source"] => outside.source = text(body).into_owned(),
+                ["reply", method] => outside.replies.entry(method.to_owned()).or_default().push(reply::read(body)),
+                ["cursor", log] => {
+                    if let Ok(log) = log.parse() {
+                        let stream = StreamId { source: id.clone(), log };
+                        outside.cursors.borrow_mut().insert(stream, (Version(7), text(body).into_owned()));
+                    }
+                }
+                [kind @ ("object" | "damaged"), log, day] => {
+                    if let (Ok(log), Ok(day)) = (log.parse(), day.parse::<Day>()) {
+                        outside.put(log, day, if kind == "object" { object(log, body) } else { body.to_vec() });
+                    }
+                }
+                _ => {}
+            }
+        }
+        outside
+    }
+
+    /// Adds the next object of a day log.
+    fn put(&self, log: LogType, day: Day, bytes: Vec<u8>) {
+        let log = DayLogId { stream: StreamId { source: "acme".parse().expect("it is an id"), log }, day };
+        let mut objects = self.objects.borrow_mut();
+        let number = objects.values().filter(|(key, _)| key.log == log).count();
+        let key = log.key(u32::try_from(number).map_or(u32::MAX, |number| number + 1));
+        objects.insert(key.to_string(), (key, bytes));
+    }
+
+    fn assert_calls_within_bounds(&self) {
+        for (method, calls) in std::mem::take(&mut *self.calls.borrow_mut()) {
+            let bound = if method == "logs" { LogType::Audit } else { LogType::Access }.calls_per_tick_max();
+            assert!(calls <= bound, "{calls} calls of `{method}` in one tick");
+        }
+    }
+
+    /// Whatever lay there before: what the poller wrote can be read, and nothing of it was there already.
+    fn assert_objects(&self) {
+        let mut known: BTreeMap<&DayLogId, BTreeSet<RowId>> = BTreeMap::new();
+        let objects = self.objects.borrow();
+        let mut in_order: Vec<_> = objects.values().collect();
+        in_order.sort_by_key(|(key, _)| (&key.log, key.number));
+        for (key, bytes) in in_order {
+            let ours = self.created.borrow().contains(&key.to_string());
+            let known = known.entry(&key.log).or_default();
+            let read = decode(key, bytes, |id, _| assert!(known.insert(id) || !ours, "`{key}` repeats a record"));
+            assert!(read.is_ok() || !ours, "`{key}` cannot be read back: {read:?}");
+        }
+    }
+}
+
+/// The parts of an input: what follows `---` on its first line, and the lines after that.
+fn parts(bytes: &[u8]) -> Vec<(String, &[u8])> {
+    const MARK: &[u8] = b"--- ";
+    let starts: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(MARK) && (at == 0 || bytes[at - 1] == b'\n'))
+        .chain([bytes.len()])
+        .collect();
+    let part = |pair: &[usize]| {
+        let part = &bytes[pair[0] + MARK.len()..pair[1]];
+        let end = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
+        let body = part.get(end + 1..).unwrap_or_default();
+        (text(&part[..end]).into_owned(), body.strip_suffix(b"\n").unwrap_or(body))
+    };
+    starts.windows(2).map(part).collect()
+}
+
+fn object(log: LogType, rows: &[u8]) -> Vec<u8> {
+    let rows = text(rows);
+    let rows = rows.lines().filter_map(|json| serde_json::value::RawValue::from_string(json.to_owned()).ok());
+    let lines: Vec<Vec<u8>> = rows.map(|json| row::write(&Record::read(log, None, &json))).collect();
+    encode(lines.iter().map(Vec::as_slice))
+}
+
+fn finish<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    for _ in 0..POLLS_MAX {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return done;
+        }
+    }
+    panic!("a tick that does not come to an end");
+}
+
+fn assert_summary(summary: &Summary) {
+    let told = serde_json::to_string(summary).expect("a summary is JSON");
+    assert!(!told.contains(TOKEN), "the token in {told}");
+    for stream in &summary.streams {
+        let StreamSummary { code, message, remedy, cause, .. } = stream;
+        [code, message, remedy, cause].into_iter().flatten().for_each(|text| assert_fit_for_a_log(text));
+    }
+}
+
+impl Slack for Edge {
+    async fn call(&self, _: &Source, request: &Request, _: Caller<'_>) -> Result<Reply, Trouble> {
+        let mut calls = self.0.calls.borrow_mut();
+        let calls = calls.entry(request.method.to_owned()).or_default();
+        *calls += 1;
+        let replies = self.0.replies.get(request.method).map_or(&[][..], Vec::as_slice);
+        let turn = usize::try_from(*calls - 1).unwrap_or(0) % replies.len().max(1);
+        Ok(replies.get(turn).cloned().unwrap_or(Reply { status: 503, ..Reply::default() }))
+    }
+}
+
+impl DayLogStore for Edge {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+        let name = key.to_string();
+        if self.0.objects.borrow().contains_key(&name) {
+            return Ok(Created::Exists);
+        }
+        self.0.created.borrow_mut().insert(name.clone());
+        self.0.objects.borrow_mut().insert(name, (key.clone(), bytes));
+        Ok(Created::Yes)
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+        let objects = self.0.objects.borrow();
+        let found = objects.get(&key.to_string());
+        Ok(found.map(|(_, bytes)| StoredObject { bytes: bytes.clone(), last_modified: now().instant() }))
+    }
+
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
+        let objects = self.0.objects.borrow();
+        let mut numbers: Vec<u32> = objects.values().filter(|(key, _)| key.log == *log).map(|(key, _)| key.number).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+}
+
+impl DeploymentStore for Edge {
+    async fn load(&self) -> Result<Deployment, Trouble> {
+        let mut deployment = Deployment::default();
+        deployment.take_source("acme".parse().expect("it is an id"), &self.0.source);
+        for (stream, (version, text)) in &*self.0.cursors.borrow() {
+            deployment.take_cursor(stream.clone(), Some(*version), text);
+        }
+        Ok(deployment)
+    }
+
+    async fn replace_cursor(
+        &self,
+        stream: &StreamId,
+        expected: Option<Version>,
+        cursor: &Cursor,
+    ) -> Result<Replaced, Trouble> {
+        let mut cursors = self.0.cursors.borrow_mut();
+        if cursors.get(stream).map(|(version, _)| *version) != expected {
+            return Ok(Replaced::Changed);
+        }
+        let encoded = cursor.encode();
+        assert_eq!(Cursor::decode(&encoded).as_ref().ok(), Some(cursor), "a cursor that does not come back: {encoded}");
+        let next = Version(expected.map_or(1, |version| version.0 + 1));
+        cursors.insert(stream.clone(), (next, encoded));
+        Ok(Replaced::Yes(next))
+    }
+
+    async fn save_source(&self, _: &Source) -> Result<(), Trouble> {
+        unreachable!("a tick changes no source")
+    }
+}
+
+impl CredentialStore for Edge {
+    async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        let grant = Grant { token: Token::new(TOKEN).expect("it has the form of a token"), renewal: None };
+        let credentials = Some(Credentials::default().with_grant(grant));
+        Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials }))
+    }
+
+    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        self.credentials(source).await
+    }
+
+    async fn replace_credentials(
+        &self,
+        _: &SourceId,
+        _: Option<&SecretVersion>,
+        _: &Credentials,
+    ) -> Result<Replaced<SecretVersion>, Trouble> {
+        Ok(Replaced::Changed)
+    }
+
+    async fn delete_credentials(&self, _: &SourceId) -> Result<(), Trouble> {
+        unreachable!("a tick deletes no secret")
+    }
+}
