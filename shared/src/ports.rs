@@ -106,7 +106,9 @@ impl Deployment {
         let source = match serde_json::from_str::<Source>(json) {
             Ok(source) if source.id == id => Ok(source),
             Ok(_) => Err(unreadable("what is stored is another source")),
-            Err(error) => Err(unreadable("what is stored is not a source that this slacktrail knows").because(place(&error))),
+            Err(error) => {
+                Err(unreadable("what is stored is not a source that this slacktrail knows").because(place(&error)))
+            }
         };
         self.sources.insert(id, source);
     }

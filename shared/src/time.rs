@@ -199,9 +199,13 @@ mod tests {
                 Some(Second::of(instant))
             );
         }
-        for other in
-            ["yesterday", "2026-11-22T07:33:41.000", "2016-12-31 23:59:60.000", "2026-11-22 07:33:41", "2026-11-22[u-ca=hebrew]"]
-        {
+        for other in [
+            "yesterday",
+            "2026-11-22T07:33:41.000",
+            "2016-12-31 23:59:60.000",
+            "2026-11-22 07:33:41",
+            "2026-11-22[u-ca=hebrew]",
+        ] {
             assert_eq!(parse_athena_time(other), None, "{other}");
         }
     }

@@ -9,7 +9,7 @@ use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Page, Refusal, Request};
 use crate::source::LogType;
 use crate::time::Second;
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::{Remedy, Trouble, place};
 use crate::walk::{Sight, Walk, WorkspaceState};
 
 /// The list of workspaces is read anew this often.
@@ -175,7 +175,7 @@ pub(crate) fn workspace_ids(page: &Page<'_>) -> Result<Vec<String>, Trouble> {
     let id =
         |row: &&serde_json::value::RawValue| serde_json::from_str(row.get()).map(|workspace: Workspace| workspace.id);
     let ids: Result<Vec<String>, _> = page.rows.iter().map(id).collect();
-    ids.map_err(|error| cut_off("a workspace has no id").because(error))
+    ids.map_err(|error| cut_off("a workspace has no id").because(place(&error)))
 }
 
 pub(crate) fn cut_off(what: &str) -> Trouble {

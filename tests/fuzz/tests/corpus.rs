@@ -54,7 +54,8 @@ fn the_corpus_is_small_and_each_folder_is_a_targets() {
 
 fn chosen() -> Vec<Target> {
     let only = var("TARGET").ok();
-    let chosen: Vec<_> = TARGETS.into_iter().filter(|target| only.as_ref().is_none_or(|name| name == target.name)).collect();
+    let chosen: Vec<_> =
+        TARGETS.into_iter().filter(|target| only.as_ref().is_none_or(|name| name == target.name)).collect();
     assert!(!chosen.is_empty(), "there is no target of that name: {:?}", TARGETS.map(|target| target.name));
     chosen
 }

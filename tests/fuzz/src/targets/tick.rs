@@ -201,7 +201,8 @@ impl DayLogStore for Edge {
 
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
         let objects = self.0.objects.borrow();
-        let mut numbers: Vec<u32> = objects.values().filter(|(key, _)| key.log == *log).map(|(key, _)| key.number).collect();
+        let mut numbers: Vec<u32> =
+            objects.values().filter(|(key, _)| key.log == *log).map(|(key, _)| key.number).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }

@@ -1,0 +1,18 @@
+//! One target, which `TARGET` names, led by the code that an input reaches.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use slacktrail_fuzz::{TARGETS, Target};
+
+static CHOSEN: LazyLock<Target> = LazyLock::new(|| {
+    let name = std::env::var("TARGET").unwrap_or_default();
+    let names = TARGETS.map(|target| target.name);
+    TARGETS
+        .into_iter()
+        .find(|target| target.name == name)
+        .unwrap_or_else(|| panic!("`TARGET` is `{name}`, not one of {names:?}"))
+});
+
+fuzz_target!(|bytes: &[u8]| (CHOSEN.run)(bytes));
