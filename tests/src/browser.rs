@@ -120,7 +120,13 @@ impl Browser {
 
     /// The text of an element, once it is there, as a person sees it.
     pub async fn text(&self, css: &str) -> String {
-        done(self.element(css).await.text().await, "read", css)
+        loop {
+            // A page that gives way to the next one takes its elements along: then the next one's is meant.
+            match self.element(css).await.text().await {
+                Err(error) if error.is_stale_element_reference() => {}
+                read => return done(read, "read", css),
+            }
+        }
     }
 
     /// The text of the page as a person sees it.
