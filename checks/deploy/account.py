@@ -1,0 +1,191 @@
+"""An AWS account on loopback: moto, with the CloudFormation types that it would leave out without a word.
+
+account.py -H 127.0.0.1 -p PORT   takes the arguments of moto_server
+
+A resource is made by calls of the service's own API. CloudFormation's properties are their arguments, but for what is
+said here, and boto3 refuses unknown names and wrong types. Stacks are made; they are not updated or deleted.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import boto3
+from botocore import xform_name
+from botocore.model import Shape
+from moto.cloudformation import parsing
+from moto.core.common_models import CloudFormationModel
+from moto.core.config import default_user_config
+from moto.server import main
+
+Properties = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Call:
+    """Calls one service of this account, in one region."""
+
+    service: str
+    region: str
+
+    def __call__(self, operation: str, **arguments: object) -> dict:
+        endpoint = f"http://127.0.0.1:{os.environ['MOTO_PORT']}"  # moto's main sets it
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        client = boto3.client(self.service, region_name=self.region, endpoint_url=endpoint, **keys)
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        return getattr(client, xform_name(operation))(**typed(arguments, shape))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of resource. `make` takes its properties and a name that CloudFormation makes up, and returns what
+    `!Ref` gives."""
+
+    name: str
+    service: str
+    make: Callable[[Call, Properties, str], str]
+
+
+def typed(value: object, shape: Shape) -> object:
+    """CloudFormation takes numbers and booleans as text as well, as which a parameter always comes; an API does not."""
+    match shape.type_name, value:
+        case "structure", dict():
+            return {
+                key: typed(inner, shape.members[key]) if key in shape.members else inner for key, inner in value.items()
+            }
+        case "map", dict():
+            return {key: typed(inner, shape.value) for key, inner in value.items()}
+        case "list", list():
+            return [typed(inner, shape.member) for inner in value]
+        case "integer" | "long", str():
+            return int(value)
+        case "double" | "float", str():
+            return float(value)
+        case "boolean", "true" | "false":
+            return value == "true"
+        case "string", bool() | int():
+            return json.dumps(value)
+    return value
+
+
+def bucket_policy(call: Call, properties: Properties, _name: str) -> str:
+    """Without the denials on a condition: moto would apply them as if there were none. test_template.py reads those."""
+    document = properties["PolicyDocument"]
+    kept = [statement for statement in document["Statement"] if "Condition" not in statement]
+    if kept:
+        call("PutBucketPolicy", Bucket=properties["Bucket"], Policy=json.dumps(document | {"Statement": kept}))
+    return f"{properties['Bucket']}-policy"
+
+
+def queue_policy(call: Call, properties: Properties, name: str) -> str:
+    for queue in properties["Queues"]:
+        call("SetQueueAttributes", QueueUrl=queue, Attributes={"Policy": json.dumps(properties["PolicyDocument"])})
+    return name
+
+
+def event_invoke_config(call: Call, properties: Properties, name: str) -> str:
+    call("PutFunctionEventInvokeConfig", **properties)
+    return name
+
+
+def http_api(call: Call, properties: Properties, _name: str) -> str:
+    body = properties["Body"]
+    api = call("CreateApi", Name=body["info"]["title"], ProtocolType="HTTP")["ApiId"]
+    call("ReimportApi", ApiId=api, Body=json.dumps(body))
+    return api
+
+
+def stage(call: Call, properties: Properties, _name: str) -> str:
+    return call("CreateStage", **properties)["StageName"]
+
+
+def alarm(call: Call, properties: Properties, name: str) -> str:
+    call("PutMetricAlarm", AlarmName=name, **properties)
+    return name
+
+
+def database(call: Call, properties: Properties, _name: str) -> str:
+    call("CreateDatabase", **properties)
+    return properties["DatabaseInput"]["Name"]
+
+
+def table(call: Call, properties: Properties, _name: str) -> str:
+    call("CreateTable", **properties)
+    return properties["TableInput"]["Name"]
+
+
+def work_group(call: Call, properties: Properties, _name: str) -> str:
+    arguments = {
+        key: value
+        for key, value in properties.items()
+        if key not in ("WorkGroupConfiguration", "RecursiveDeleteOption")
+    }
+    call("CreateWorkGroup", Configuration=properties["WorkGroupConfiguration"], **arguments)
+    return properties["Name"]
+
+
+def named_query(call: Call, properties: Properties, _name: str) -> str:
+    return call("CreateNamedQuery", **properties)["NamedQueryId"]
+
+
+KINDS = [
+    Kind("AWS::ApiGatewayV2::Api", "apigatewayv2", http_api),
+    Kind("AWS::ApiGatewayV2::Stage", "apigatewayv2", stage),
+    Kind("AWS::Athena::NamedQuery", "athena", named_query),
+    Kind("AWS::Athena::WorkGroup", "athena", work_group),
+    Kind("AWS::CloudWatch::Alarm", "cloudwatch", alarm),
+    Kind("AWS::Glue::Database", "glue", database),
+    Kind("AWS::Glue::Table", "glue", table),
+    Kind("AWS::Lambda::EventInvokeConfig", "lambda", event_invoke_config),
+    Kind("AWS::S3::BucketPolicy", "s3", bucket_policy),
+    Kind("AWS::SQS::QueuePolicy", "sqs", queue_policy),
+]
+
+
+def resource(kind: Kind) -> type[CloudFormationModel]:
+    """The class by which moto knows a type."""
+
+    class Resource(CloudFormationModel):
+        __module__ = f"moto.{kind.service}"  # moto takes the service's name from there
+
+        def __init__(self, physical_resource_id: str):
+            self.id = physical_resource_id
+
+        @property
+        def physical_resource_id(self) -> str:
+            return self.id
+
+        @staticmethod
+        def cloudformation_name_type() -> str:
+            return ""
+
+        @staticmethod
+        def cloudformation_type() -> str:
+            return kind.name
+
+        @classmethod
+        def has_cfn_attr(cls, attr: str) -> bool:
+            return False
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            return cls(kind.make(Call(kind.service, region_name), cloudformation_json["Properties"], resource_name))
+
+    return Resource
+
+
+def without_no_value(value: object, resources: parsing.ResourceMap) -> object:
+    """moto leaves `AWS::NoValue` out of objects, and as `None` in lists."""
+    result = clean_json(value, resources)
+    return [inner for inner in result if inner is not None] if isinstance(result, list) else result
+
+
+clean_json, parsing.clean_json = parsing.clean_json, without_no_value
+# moto finds them among the subclasses of its model, as long as something holds them.
+RESOURCES = [resource(kind) for kind in KINDS]
+
+if __name__ == "__main__":
+    default_user_config["lambda"]["use_docker"] = False  # an invocation is accepted, and nothing runs
+    main(sys.argv[1:])

@@ -1,0 +1,102 @@
+"""Makes the stack of template.yaml in an account of account.py, and prints what there is then, as JSON.
+
+deploy.py ENDPOINT [PARAMETER=VALUE ...]
+"""
+
+import ast
+import json
+import sys
+
+import boto3
+import template
+from botocore.config import Config
+
+STACK = "slacktrail"
+REGION = "us-east-1"
+
+
+class Account:
+    """The account at an endpoint."""
+
+    def __init__(self, endpoint: str):
+        self.endpoint = endpoint
+
+    def client(self, service: str):
+        # Making a stack takes its time, and to ask twice would be to make two.
+        patience = Config(read_timeout=300, retries={"total_max_attempts": 1})
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, config=patience, **keys)
+
+    def deploy(self, parameters: dict[str, str]) -> None:
+        """Makes the stack, with these parameters and the defaults of the others."""
+        self.upload_code()
+        self.client("cloudformation").create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps(template.translated()),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        self.require(template.resolved(**parameters)["Resources"])
+
+    def require(self, resources: dict[str, dict]) -> None:
+        """Fails when one was not made: moto passes over a type that it does not know."""
+        made = self.resources()
+        missing = {resource["Type"] for name, resource in resources.items() if name not in made}
+        if missing:
+            raise SystemExit(
+                f"the emulated account made no resource of {', '.join(sorted(missing))}; "
+                "hint: say in checks/deploy/account.py how to make one"
+            )
+
+    def upload_code(self) -> None:
+        """What `sam deploy` does before: Lambda wants to see the code. Here it is never run from there."""
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=template.CODE_BUCKET)
+        s3.put_object(Bucket=template.CODE_BUCKET, Key=template.CODE_KEY, Body=b"")
+
+    def resources(self) -> dict[str, str]:
+        """The physical id of each resource, by its name in the template."""
+        found = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        # moto lists what a condition left out as well, and without a name.
+        made = (resource for resource in found if "LogicalResourceId" in resource)
+        return {resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "") for resource in made}
+
+    def outputs(self) -> dict[str, str]:
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def function(self, name: str) -> dict:
+        """What Lambda gives a function: its variables, and what its role grants."""
+        configuration = self.client("lambda").get_function_configuration(FunctionName=name)
+        return {
+            "name": configuration["FunctionName"],
+            "environment": configuration["Environment"]["Variables"],
+            "statements": self.statements(configuration["Role"].rpartition("/")[2]),
+        }
+
+    def statements(self, role: str) -> list[dict]:
+        iam = self.client("iam")
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        policies = [iam.get_role_policy(RoleName=role, PolicyName=name) for name in names]
+        # A document is JSON in IAM; moto keeps what CloudFormation gave as the text of a Python value.
+        documents = [ast.literal_eval(policy["PolicyDocument"]) for policy in policies]
+        return [statement for document in documents for statement in document["Statement"]]
+
+
+def main() -> None:
+    account = Account(sys.argv[1])
+    account.deploy(dict(argument.split("=", 1) for argument in sys.argv[2:]))
+    resources = account.resources()
+    print(
+        json.dumps(
+            {
+                "outputs": account.outputs(),
+                "poller": account.function(resources["Poller"]),
+                "oauth": account.function(resources["OAuth"]),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What the log bucket is, with its defaults and with each parameter.
+
+moto leaves most of it out, and applies a denial as if it had no condition; so it is read here.
+"""
+
+import unittest
+
+import rust
+import template
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+
+
+def bucket(**parameters: str) -> dict:
+    return template.properties(template.resolved(**parameters), "LogBucket")
+
+
+def statement(sid: str) -> dict:
+    document = template.properties(template.resolved(), "LogBucketPolicy")["PolicyDocument"]
+    (found,) = [statement for statement in document["Statement"] if statement["Sid"] == sid]
+    return found
+
+
+def objects(prefix: str) -> dict:
+    return {"Fn::Sub": f"${{LogBucket.Arn}}/{prefix}"}
+
+
+class Policy(unittest.TestCase):
+    def test_nobody_does_anything_over_plain_http(self):
+        self.assertEqual(
+            statement("DenyPlainHttp"),
+            {
+                "Sid": "DenyPlainHttp",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [{"Fn::GetAtt": ["LogBucket", "Arn"]}, objects("*")],
+                "Condition": {"Bool": {"aws:SecureTransport": False}},
+            },
+        )
+
+    def test_nobody_uploads_to_a_log_without_saying_that_nothing_may_be_there(self):
+        denied = statement("DenyUploadsThatCouldOverwrite")
+        self.assertEqual(
+            {key: value for key, value in denied.items() if key != "Resource"},
+            {
+                "Sid": "DenyUploadsThatCouldOverwrite",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Condition": {"Null": {"s3:if-none-match": True}},
+            },
+        )
+        self.assertCountEqual(denied["Resource"], [objects(f"{log}/*") for log in rust.logs()])
+
+    def test_nothing_is_allowed_by_it(self):
+        document = template.properties(template.resolved(), "LogBucketPolicy")["PolicyDocument"]
+        self.assertEqual({statement["Effect"] for statement in document["Statement"]}, {"Deny"})
+
+
+class Bucket(unittest.TestCase):
+    def test_it_is_private_and_versioned_and_outlives_the_stack(self):
+        plain = bucket()
+        self.assertEqual(set(plain["PublicAccessBlockConfiguration"].values()), {True})
+        self.assertEqual(len(plain["PublicAccessBlockConfiguration"]), 4)
+        self.assertEqual(plain["OwnershipControls"]["Rules"], [{"ObjectOwnership": "BucketOwnerEnforced"}])
+        self.assertEqual(plain["VersioningConfiguration"], {"Status": "Enabled"})
+        for name in ["LogBucket", "LogBucketPolicy", "Table"]:
+            kept = template.resolved()["Resources"][name]
+            self.assertEqual((kept["DeletionPolicy"], kept["UpdateReplacePolicy"]), ("Retain", "Retain"), name)
+
+    def test_s3_encrypts_with_its_own_keys_unless_a_key_is_named(self):
+        self.assertEqual(encryption(bucket()), {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}})
+        self.assertEqual(
+            encryption(bucket(KmsKeyArn=KEY)),
+            {
+                "BucketKeyEnabled": True,
+                "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},
+            },
+        )
+
+    def test_the_poller_alone_may_use_the_key_and_only_to_write_and_read_objects(self):
+        self.assertEqual(kms_grants("PollerRole", KEY), [(["kms:GenerateDataKey", "kms:Decrypt"], KEY)])
+        self.assertEqual(kms_grants("PollerRole", ""), [])
+        self.assertEqual(kms_grants("OAuthRole", KEY), [])
+
+    def test_object_lock_is_off_unless_a_mode_is_chosen(self):
+        self.assertFalse({"ObjectLockEnabled", "ObjectLockConfiguration"} & set(bucket()))
+        for mode in ["GOVERNANCE", "COMPLIANCE"]:
+            locked = bucket(ObjectLockMode=mode, ObjectLockDays="90")
+            self.assertIs(locked["ObjectLockEnabled"], True)
+            retention = {"Mode": mode, "Days": "90"}
+            wanted = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+            self.assertEqual(locked["ObjectLockConfiguration"], wanted)
+
+    def test_nothing_moves_or_is_deleted_unless_days_are_given(self):
+        self.assertEqual([rule["Id"] for rule in rules(bucket())], ["FinishOrForgetUploads"])
+        self.assertEqual(
+            [rule["Id"] for rule in rules(bucket(ArchiveAfterDays="30"))], ["FinishOrForgetUploads", "Archive"]
+        )
+        both = bucket(ArchiveAfterDays="30", DeleteAfterDays="400")
+        (archive,), (delete,) = ([rule for rule in rules(both) if rule["Id"] == name] for name in ["Archive", "Delete"])
+        self.assertEqual(archive["Transitions"], [{"StorageClass": "GLACIER_IR", "TransitionInDays": "30"}])
+        self.assertEqual(
+            (delete["ExpirationInDays"], delete["NoncurrentVersionExpiration"]), ("400", {"NoncurrentDays": 30})
+        )
+        self.assertEqual({rule["Status"] for rule in rules(both)}, {"Enabled"})
+
+
+def encryption(bucket: dict) -> dict:
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    return rule
+
+
+def rules(bucket: dict) -> list[dict]:
+    return bucket["LifecycleConfiguration"]["Rules"]
+
+
+def kms_grants(role: str, key: str) -> list[tuple]:
+    policies = template.properties(template.resolved(KmsKeyArn=key), role)["Policies"]
+    statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    return [(it["Action"], it["Resource"]) for it in statements if any("kms:" in action for action in it["Action"])]

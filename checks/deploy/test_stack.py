@@ -1,0 +1,127 @@
+"""The template deployed with every option to an emulated account: each resource is made and refers to what is there."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import template
+from deploy import STACK, Account
+
+# Usually some seconds; a machine that is busy with other tests needs more.
+START_SECONDS_MAX = 120
+OPTIONS = {
+    "AlarmEmail": "a@example.com",
+    "Architecture": "x86_64",
+    "ArchiveAfterDays": "30",
+    "Dashboard": "yes",
+    "DatabaseName": "logs",
+    "DeleteAfterDays": "400",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+    "LagAlarmMinutes": "10",
+    "ObjectLockMode": "GOVERNANCE",
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "PollerConcurrencyMax": "3",
+    "SecretPrefix": "other/",
+}
+
+
+@contextmanager
+def running_account() -> Iterator[Account]:
+    """An account of account.py on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    program = Path(__file__).with_name("account.py")
+    command = [sys.executable, program, "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ) as server:
+        try:
+            wait_for(port, server)
+            yield Account(f"http://127.0.0.1:{port}")
+        finally:
+            server.kill()
+
+
+def wait_for(port: int, server: subprocess.Popen) -> None:
+    """Returns once the server accepts connections."""
+    until = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise RuntimeError(
+                "the emulated account ended while it started; hint: run checks/deploy/account.py by hand to see why"
+            )
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise RuntimeError(f"the emulated account did not answer on port {port} within {START_SECONDS_MAX} seconds")
+
+
+class EveryOption(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.account = cls.enterClassContext(running_account())
+        cls.account.deploy(OPTIONS)
+        cls.resources = cls.account.resources()
+
+    def test_the_functions_are_what_was_asked_for(self):
+        for name in ["Poller", "OAuth"]:
+            function = self.account.client("lambda").get_function_configuration(FunctionName=self.resources[name])
+            self.assertEqual(function["Architectures"], ["x86_64"])
+            self.assertEqual(function["Environment"]["Variables"]["SECRET_PREFIX"], "other/")
+        granted = self.account.function(self.resources["Poller"])["statements"]
+        self.assertIn(OPTIONS["KmsKeyArn"], [statement["Resource"] for statement in granted])
+
+    def test_the_rule_invokes_the_poller_and_may(self):
+        (target,) = self.account.client("events").list_targets_by_rule(Rule=self.resources["PollerEveryMinute"])[
+            "Targets"
+        ]
+        poller = self.account.client("lambda").get_function(FunctionName=self.resources["Poller"])
+        self.assertEqual(target["Arn"], poller["Configuration"]["FunctionArn"])
+        policy = self.account.client("lambda").get_policy(FunctionName=self.resources["Poller"])["Policy"]
+        self.assertIn("events.amazonaws.com", policy)
+        self.assertIn(self.resources["PollerEveryMinute"], policy)
+
+    def test_the_routes_of_the_api_are_answered_by_the_oauth_function(self):
+        api, client = self.resources["Api"], self.account.client("apigatewayv2")
+        routes = {route["RouteKey"] for route in client.get_routes(ApiId=api)["Items"]}
+        self.assertEqual(routes, {"GET /oauth/start", "GET /oauth/callback"})
+        oauth = self.account.client("lambda").get_function(FunctionName=self.resources["OAuth"])
+        for integration in client.get_integrations(ApiId=api)["Items"]:
+            self.assertIn(
+                f"/functions/{oauth['Configuration']['FunctionArn']}/invocations", integration["IntegrationUri"]
+            )
+
+    def test_alarms_watch_the_poller_and_tell_the_one_who_asked(self):
+        alarms = self.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        self.assertEqual(len(alarms), sum(name.endswith("Alarm") for name in self.resources))
+        for alarm in alarms:
+            looked_at = [alarm, *(query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))]
+            watched = [dimension["Value"] for metric in looked_at for dimension in metric.get("Dimensions", [])]
+            self.assertEqual(set(watched), {self.resources["Poller"]}, alarm["AlarmName"])
+            self.assertEqual(alarm["AlarmActions"], [self.resources["AlarmTopic"]])
+        (subscription,) = self.account.client("sns").list_subscriptions()["Subscriptions"]
+        self.assertEqual((subscription["Protocol"], subscription["Endpoint"]), ("email", OPTIONS["AlarmEmail"]))
+
+    def test_the_tables_are_in_the_database_that_was_named_and_look_into_the_bucket(self):
+        tables = self.account.client("glue").get_tables(DatabaseName="logs")["TableList"]
+        stored = [table for table in tables if table["TableType"] == "EXTERNAL_TABLE"]
+        self.assertTrue(stored)
+        for table in stored:
+            self.assertEqual(
+                table["StorageDescriptor"]["Location"], f"s3://{self.resources['LogBucket']}/{table['Name']}/"
+            )
+
+    def test_a_type_that_the_account_does_not_know_is_named(self):
+        with self.assertRaisesRegex(SystemExit, "no resource of AWS::Unknown::Thing; hint: "):
+            self.account.require(template.resolved()["Resources"] | {"Thing": {"Type": "AWS::Unknown::Thing"}})
+
+    def test_there_is_one_stack_and_its_outputs_are_all_there(self):
+        (stack,) = self.account.client("cloudformation").describe_stacks()["Stacks"]
+        self.assertEqual((stack["StackName"], stack["StackStatus"]), (STACK, "CREATE_COMPLETE"))
+        self.assertNotIn("", self.account.outputs().values())
