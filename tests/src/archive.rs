@@ -33,12 +33,12 @@ impl Archive {
     /// Reads the whole bucket.
     ///
     /// # Panics
-    /// When it cannot be read, or has more objects than S3 lists at once.
+    /// When it cannot be read.
     pub async fn read(s3: &aws_sdk_s3::Client, bucket: &str) -> Archive {
-        let listed = s3.list_objects_v2().bucket(bucket).send().await.expect("the bucket can be listed");
-        assert_ne!(listed.is_truncated(), Some(true), "the bucket has more objects than this reads");
         let mut archive = Archive::default();
-        for key in listed.contents().iter().filter_map(|object| object.key()) {
+        let pages = s3.list_objects_v2().bucket(bucket).into_paginator().send().try_collect().await;
+        let pages = pages.expect("the bucket can be listed");
+        for key in pages.iter().flat_map(|page| page.contents()).filter_map(|object| object.key()) {
             let object = s3.get_object().bucket(bucket).key(key).send().await.expect("a listed object can be read");
             let content_type = object.content_type().map(str::to_owned);
             let bytes = object.body.collect().await.expect("an object's body can be read").to_vec();

@@ -3,6 +3,7 @@
 pub mod archive;
 #[cfg(target_os = "linux")] // it is Debian's
 pub mod browser;
+pub mod chaos_proxy;
 pub mod conformance;
 pub mod connecting;
 pub mod counting_proxy;
