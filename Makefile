@@ -13,7 +13,7 @@ E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_POLLER=$
 	SLACKTRAIL_OAUTH=$(abspath $(TARGET))/debug/oauth
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test bench fmt lint unit e2e validate licences clean binaries
+.PHONY: help demo stand-in test bench fuzz chaos fmt lint unit e2e validate licences clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,24 @@ test: $(VENV)/stamp lint binaries ## everything CI checks
 
 bench: ## measure speed and memory
 	cargo bench --locked -p slacktrail-bench
+
+# How long `make fuzz` searches in all, and in which of the targets: all, or `TARGETS="page tick"`.
+SECONDS ?= 60
+TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
+
+fuzz: ## search for bytes that a decoder does not bear, for SECONDS=60; led by coverage where cargo-fuzz is installed
+	@set -e; seconds=$$(($(SECONDS) / $(words $(TARGETS)) + 1)); for target in $(TARGETS); do export FUZZ_TARGET=$$target; \
+	if cargo fuzz --version >/dev/null 2>&1; \
+	then mkdir -p $(abspath $(TARGET))/guided/$$target; RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(abspath $(TARGET))/guided \
+		cargo fuzz run --fuzz-dir tests/fuzz/guided guided $(abspath $(TARGET))/guided/$$target $(abspath tests/fuzz/corpus)/$$target \
+		-- -max_total_time=$$seconds -max_len=65536 -timeout=10 -verbosity=0 -print_final_stats=1 \
+		-artifact_prefix=$(abspath $(TARGET))/guided/$$target-; \
+	else FUZZ_SECONDS=$$seconds cargo test --quiet --locked -p slacktrail-fuzz --test corpus what_a_seed -- --nocapture; fi; done
+
+KILLS ?= 200
+
+chaos: $(VENV)/stamp binaries ## kill two compiled pollers KILLS=200 times amid faults, and compare what they stored (three minutes)
+	$(E2E) KILLS=$(KILLS) cargo test --workspace --locked --test poller_in_chaos -- --nocapture
 
 fmt: ## format the code
 	cargo fmt --all

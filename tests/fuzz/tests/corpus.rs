@@ -1,6 +1,6 @@
 //! Every target, over its corpus and over what a seed makes of it.
 //!
-//! `FUZZ_SECONDS=60` searches for so long, from a seed of its own that it prints; `SEED=7` from that one; `TARGET=page` in one target.
+//! `FUZZ_SECONDS=60` searches for so long, from a seed of its own that it prints; `SEED=7` from that one; `FUZZ_TARGET=page` in one target.
 #![expect(clippy::print_stdout, reason = "a search says what it did")]
 
 use std::env::var;
@@ -53,7 +53,7 @@ fn the_corpus_is_small_and_each_folder_is_a_targets() {
 }
 
 fn chosen() -> Vec<Target> {
-    let only = var("TARGET").ok();
+    let only = var("FUZZ_TARGET").ok();
     let chosen: Vec<_> =
         TARGETS.into_iter().filter(|target| only.as_ref().is_none_or(|name| name == target.name)).collect();
     assert!(!chosen.is_empty(), "there is no target of that name: {:?}", TARGETS.map(|target| target.name));

@@ -1,4 +1,4 @@
-//! One target, which `TARGET` names, led by the code that an input reaches.
+//! One target, which `FUZZ_TARGET` names, led by the code that an input reaches.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -7,12 +7,12 @@ use libfuzzer_sys::fuzz_target;
 use slacktrail_fuzz::{TARGETS, Target};
 
 static CHOSEN: LazyLock<Target> = LazyLock::new(|| {
-    let name = std::env::var("TARGET").unwrap_or_default();
+    let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let names = TARGETS.map(|target| target.name);
     TARGETS
         .into_iter()
         .find(|target| target.name == name)
-        .unwrap_or_else(|| panic!("`TARGET` is `{name}`, not one of {names:?}"))
+        .unwrap_or_else(|| panic!("`FUZZ_TARGET` is `{name}`, not one of {names:?}"))
 });
 
 fuzz_target!(|bytes: &[u8]| (CHOSEN.run)(bytes));
