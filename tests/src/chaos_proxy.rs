@@ -24,7 +24,7 @@ const CALLS_TO_A_SPELL: u32 = 24;
 const SPELL_CALLS_MAX: u32 = 6;
 
 /// What happens to a call.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mishap {
     /// It is answered with a 503, and AWS does not hear of it.
     Refused,
