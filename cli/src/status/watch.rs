@@ -34,8 +34,9 @@ pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), Failure
         }
     };
     tokio::select! {
-        () = show => Ok(()),
+        biased; // whoever sees the first screen may press Ctrl-C already
         _ = tokio::signal::ctrl_c() => Ok(()),
+        () = show => Ok(()),
     }
 }
 

@@ -214,3 +214,18 @@ async fn watching_ends_when_nobody_reads_any_more() {
     drop(child.stdout.take());
     slacktrail.end(child).await.exits(0);
 }
+
+#[cfg(target_os = "linux")] // whose terminals the harness knows
+#[tokio::test]
+async fn who_presses_ctrl_c_at_the_first_screen_ends_watching_in_order() {
+    let directory = of_many_states().await;
+    let arguments = ["status", "--watch", "--to", directory.path().to_str().unwrap()];
+    for _ in 0..20 {
+        // One that does not listen yet is struck by chance alone.
+        let mut terminal = crate::terminal::Terminal::start(&Slacktrail::alone(), &arguments);
+        terminal.shows("Ctrl-C ends").await;
+        terminal.interrupts().await;
+        let shown = terminal.end().await;
+        assert_eq!(shown.code, 0, "{}", shown.screen);
+    }
+}
