@@ -4,10 +4,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 use slacktrail_shared::aws::connect_table_and_secrets;
 use slacktrail_shared::connection::{Connection, Ticket};
 use slacktrail_shared::credentials::{self, App as StoredApp};
@@ -17,20 +16,18 @@ use slacktrail_shared::settings::{OauthSettings, PollerSettings};
 use slacktrail_shared::share::SOURCES_MAX;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
 use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::connecting::visit;
 use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
 use slacktrail_tests::function::{Function, oauth_binary};
 use slacktrail_tests::grants::{Disagreement, Permission, compare};
-use slacktrail_tests::http_api::{DOMAIN_NAME, event};
-use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
+use slacktrail_tests::http_api::DOMAIN_NAME;
+use slacktrail_tests::lambda_runtime_api::Emulator;
 use slacktrail_tests::moto::Moto;
 use slacktrail_tests::stack::{DeployedFunction, Stack};
-
-/// As in the template.
-const OAUTH_DEADLINE: Duration = Duration::from_secs(29);
 
 /// Read by the functions, and not the template's to set, with why.
 const NOT_SET: [(&str, &str); 3] = [
@@ -97,13 +94,8 @@ impl Deployed {
         let lambda = Emulator::start().await;
         let environment = self.environment(&self.stack.oauth, &self.oauth_proxy);
         let _function = lambda.spawn(&oauth_binary().unwrap(), environment);
-        let link = format!("grant={}", self.grant(source).await.reveal());
-        let started = answered(&lambda, event("GET", "/oauth/start", &link, &[], &[]), 302).await;
-        let page = header(&started, "location");
-        let back = self.local.slack().consent(Timestamp::now(), page, &Consent::organisation()).unwrap();
-        let cookie = started["cookies"][0].as_str().unwrap().split(';').next().unwrap();
-        let query = back.split_once('?').unwrap().1;
-        answered(&lambda, event("GET", "/oauth/callback", query, &[], &[cookie]), 200).await;
+        let link = format!("https://{DOMAIN_NAME}/oauth/start?grant={}", self.grant(source).await.reveal());
+        visit(&self.local, &lambda, &link).await;
     }
 
     /// Makes a source's token one that ends soon.
@@ -112,20 +104,6 @@ impl Deployed {
         secret["expires_at"] = json!(Second::of(Timestamp::now()).get() + 3_600);
         self.local.connect_with(source, &secret).await;
     }
-}
-
-async fn answered(lambda: &Emulator, event: Value, status: u16) -> Value {
-    match lambda.invoke(event, OAUTH_DEADLINE).await {
-        Answer::Response(answer) if answer["statusCode"] == status => answer,
-        other => panic!("the oauth function did not answer {status}: {other:?}"),
-    }
-}
-
-fn header<'a>(answer: &'a Value, name: &str) -> &'a str {
-    let mut headers = answer["headers"].as_object().unwrap().iter();
-    let found =
-        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).unwrap_or_else(|| panic!("no {name}: {answer}"));
-    found.1.as_str().unwrap()
 }
 
 /// Compares a role with the calls of its function, but for what Lambda does, which has to be granted all the same.
