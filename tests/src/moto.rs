@@ -176,8 +176,8 @@ impl Drop for Moto {
     }
 }
 
-/// The `moto_server` that was named.
-fn executable() -> Option<PathBuf> {
+/// The `moto_server` that [`MOTO_VARIABLE`] names; `None`, and a printed line, where it names none.
+pub fn executable() -> Option<PathBuf> {
     let executable = std::env::var_os(MOTO_VARIABLE).map(PathBuf::from);
     if executable.is_none() {
         println!("skipped: `{MOTO_VARIABLE}` is not set (`make e2e` sets it)");

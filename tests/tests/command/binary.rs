@@ -78,6 +78,11 @@ impl Slacktrail {
         &self.environment
     }
 
+    /// The directory that it is run in, if that is not this process's own.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().envs(self.environment.iter().cloned()).kill_on_drop(true);

@@ -9,6 +9,8 @@ mod daily;
 mod demo;
 mod journey;
 mod pull;
+#[cfg(target_os = "linux")] // as `terminal`
+mod readme;
 mod refusals;
 mod slack;
 mod status;

@@ -1,6 +1,7 @@
 //! Runs the compiled command in a terminal of its own: what a person types there, and what they see.
 
 use std::num::NonZero;
+use std::path::Path;
 use std::time::Duration;
 
 use pty_process::{Pty, Size};
@@ -41,11 +42,24 @@ pub(crate) struct Shown {
 impl Terminal {
     /// Starts it with these arguments.
     pub(crate) fn start(slacktrail: &Slacktrail, arguments: &[&str]) -> Terminal {
+        Terminal::run(slacktrail, &binary(), arguments)
+    }
+
+    /// Types a line to a shell, which finds the command by its name. As at a prompt, the shell itself outlives Ctrl-C.
+    pub(crate) fn typed(slacktrail: &Slacktrail, line: &str) -> Terminal {
+        let path = format!("{}:/usr/bin:/bin", binary().parent().unwrap().display());
+        let script = format!("trap : INT\n{line}");
+        Terminal::run(&slacktrail.clone().with("PATH", &path), Path::new("/bin/sh"), &["-c", &script])
+    }
+
+    /// Starts another program where the command would be.
+    pub(crate) fn run(slacktrail: &Slacktrail, program: &Path, arguments: &[&str]) -> Terminal {
         let (pty, pts) = pty_process::open().unwrap();
         pty.resize(Size::new(ROWS.get(), COLUMNS.get())).unwrap();
         let modes_before = tcgetattr(&pty).unwrap().local_modes;
         let environment = slacktrail.environment().iter().map(|(name, value)| (name, value));
-        let command = pty_process::Command::new(binary()).args(arguments).env_clear().envs(environment);
+        let command = pty_process::Command::new(program).args(arguments).env_clear().envs(environment);
+        let command = command.current_dir(slacktrail.directory().unwrap_or(Path::new(".")));
         let child = command.env("TERM", "xterm-256color").kill_on_drop(true).spawn(pts).unwrap();
         Terminal { child, pty, screen: vt100::Parser::new(ROWS, COLUMNS, 0), told: String::new(), modes_before }
     }

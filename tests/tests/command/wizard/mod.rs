@@ -132,7 +132,7 @@ impl Stage {
 }
 
 /// The link on a screen.
-fn link(screen: &str) -> String {
+pub(crate) fn link(screen: &str) -> String {
     screen.lines().find(|line| line.contains("/oauth/start?grant=")).unwrap().trim().to_owned()
 }
 

@@ -1,0 +1,79 @@
+//! The commands of README that are not typed here: why not, and how it is known all the same that they work.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// How a command is checked.
+#[derive(Clone, Copy)]
+pub(super) enum How {
+    /// make says that it would run this after all that it needs, and a test runs just that.
+    MakeEndsIn(&'static str),
+    /// make says that it would run this.
+    MakeRuns(&'static str),
+    /// Cargo says that the package in this folder has the command.
+    CargoKnows(&'static str),
+    /// checks/test_readme.py compares its words with what SAM takes, with template.yaml and with the files that there are.
+    PythonReads,
+}
+use How::{CargoKnows, MakeEndsIn, MakeRuns, PythonReads};
+
+/// Each command, how it is checked, and why it is not run.
+pub(super) const ELSEWHERE: [(&str, How, &str); 8] = [
+    ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
+    ("make stand-in", MakeEndsIn("target/debug/stand-in"), "it installs and builds first; `stand_in` runs the rest"),
+    ("sam build", PythonReads, "it makes a release build"),
+    ("sam deploy --guided", PythonReads, "it needs an AWS account; `deployed` deploys the template to an emulated one"),
+    ("cargo install --path cli", CargoKnows("cli"), "it makes a release build"),
+    ("make test", MakeRuns("cargo test --workspace --locked"), "it would run this test"),
+    (
+        "sam local invoke Poller --event events/rule.json --env-vars events/env.json",
+        PythonReads,
+        "it needs a container engine; `poller_collects` and others invoke the compiled function",
+    ),
+    (
+        "sam local start-api --env-vars events/env.json",
+        PythonReads,
+        "it needs a container engine; `oauth` and others invoke the compiled function",
+    ),
+];
+
+#[test]
+fn what_readme_shows_and_nobody_types_here_is_known_to_make_to_cargo_and_to_the_checks() {
+    for (command, how, _) in ELSEWHERE {
+        match how {
+            MakeEndsIn(last) => assert!(dry_run(command).trim_end().ends_with(last), "{command}: {}", dry_run(command)),
+            MakeRuns(part) => assert!(dry_run(command).contains(part), "{command}: {}", dry_run(command)),
+            CargoKnows(folder) => assert!(command.ends_with(folder) && has_the_command(folder), "{command}"),
+            PythonReads => assert!(command.starts_with("sam "), "checks/test_readme.py reads no `{command}`"),
+        }
+    }
+}
+
+/// What make says that it would do.
+fn dry_run(command: &str) -> String {
+    let target = command.strip_prefix("make ").unwrap();
+    let mut make = Command::new("make");
+    // Without its own variables: this test may run below another make, which says where to build.
+    make.args(["--dry-run", target]).current_dir(root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    let said = make.output().expect("make can be run");
+    assert!(said.status.success(), "{command}: {}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8(said.stdout).unwrap()
+}
+
+/// Whether the package in this folder has a binary of the command's name.
+fn has_the_command(folder: &str) -> bool {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(root().join(folder));
+    let metadata: Value = serde_json::from_slice(&cargo.output().expect("Cargo can be run").stdout).unwrap();
+    let manifest = root().join(folder).join("Cargo.toml").canonicalize().unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["manifest_path"] == *manifest.to_str().unwrap()).unwrap();
+    let mut targets = package["targets"].as_array().unwrap().iter();
+    targets.any(|target| target["kind"][0] == "bin" && target["name"] == "slacktrail")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

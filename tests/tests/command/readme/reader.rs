@@ -1,0 +1,104 @@
+//! Somebody who reads README and types what it shows: at a terminal, in an empty folder, with the template deployed to an
+//! emulated account, the compiled functions, and a simulated Slack.
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_simulator::oauth::{App, Redirects};
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::{Row, Settings};
+use slacktrail_tests::connecting::visit;
+use slacktrail_tests::deployment::{Life, LocalDeployment};
+use slacktrail_tests::function::{Function, oauth_binary};
+use slacktrail_tests::lambda_runtime_api::Emulator;
+use slacktrail_tests::moto::Moto;
+use slacktrail_tests::stack::Stack;
+use tempfile::TempDir;
+
+use super::Meanwhile;
+use crate::binary::Slacktrail;
+use crate::terminal::Terminal;
+use crate::wizard::link;
+
+/// Of the deployment's names the reader sets one alone, by README's `export`.
+const NAMES: [&str; 2] = ["SLACKTRAIL_BUCKET", "SLACKTRAIL_TABLE"];
+
+/// The reader, and all that they work with.
+pub(super) struct Reader {
+    slacktrail: Slacktrail,
+    deployment: LocalDeployment,
+    oauth: Emulator,
+    _folder: TempDir,
+    _functions: [Function; 2],
+}
+
+impl Reader {
+    /// `None`, and a printed line, where there is no moto.
+    pub(super) async fn start() -> Option<Reader> {
+        let moto = Moto::start_with_cloudformation()?;
+        let names = Stack::deploy(&moto).names();
+        let app = App { redirects: Redirects::Any, ..App::organisation("") };
+        let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organisation() };
+        let deployment = LocalDeployment::on(moto, names, settings.clone()).await;
+        live(&deployment, &settings);
+
+        let oauth = Emulator::start().await;
+        let functions = [deployment.poller(), oauth.spawn(&oauth_binary().unwrap(), deployment.oauth_environment())];
+        let folder = tempfile::tempdir().unwrap();
+        let account = deployment.command_environment().into_iter().filter(|(name, _)| !NAMES.contains(&name.as_str()));
+        let slacktrail = account.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
+        let slacktrail = slacktrail.inside(folder.path());
+        Some(Reader { slacktrail, deployment, oauth, _folder: folder, _functions: functions })
+    }
+
+    /// Sets variables as `export NAME=value` does, for all that is typed later.
+    pub(super) fn export(&mut self, assignment: &str) {
+        let (name, value) = assignment.split_once('=').unwrap();
+        self.slacktrail = self.slacktrail.clone().with(name, value);
+    }
+
+    /// Types a command, does what a person does meanwhile, and returns with what the screen shows when it has succeeded.
+    pub(super) async fn types(&self, command: &str, meanwhile: Meanwhile) -> String {
+        if let Meanwhile::TickBefore = meanwhile {
+            self.deployment.drain().await;
+        }
+        let mut terminal = Terminal::typed(&self.slacktrail, command);
+        match meanwhile {
+            Meanwhile::Wait | Meanwhile::TickBefore => {}
+            Meanwhile::Connect => self.connect(&mut terminal).await,
+            Meanwhile::TickOnce(shown) => {
+                terminal.shows(shown).await;
+                self.deployment.drain().await;
+            }
+            Meanwhile::Interrupt(shown) => {
+                terminal.shows(shown).await;
+                terminal.interrupts().await;
+            }
+            Meanwhile::Answer(question, answer) => {
+                terminal.shows(question).await;
+                terminal.enters(answer).await;
+            }
+        }
+        let shown = terminal.end().await;
+        assert_eq!(shown.code, 0, "{command}\n{}", shown.screen);
+        shown.screen
+    }
+
+    /// Enters the app's credentials, and opens the link in a browser.
+    async fn connect(&self, terminal: &mut Terminal) {
+        let app = self.deployment.slack().settings().apps[0].clone();
+        for (question, answer) in [("? Client ID:", app.client_id), ("? Client Secret:", app.client_secret)] {
+            terminal.shows(question).await;
+            terminal.enters(&answer).await;
+        }
+        terminal.shows("waiting for the link to be opened").await;
+        visit(&self.deployment, &self.oauth, &link(&terminal.screen())).await;
+    }
+}
+
+/// Some hours with people at work, and the day of README's that is collected afterwards.
+fn live(deployment: &LocalDeployment, settings: &Settings) {
+    let now = Timestamp::now();
+    Life::new(settings).happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 40);
+    for (time, id) in [("2024-01-15T09:00:00Z", "morning"), ("2024-01-15T17:00:00Z", "evening")] {
+        deployment.slack().add(Row::small_audit(time.parse().unwrap(), id));
+    }
+}

@@ -1,0 +1,33 @@
+//! What `make stand-in` runs: a whole deployment that prints what the command needs in another terminal.
+
+use std::path::Path;
+
+use slacktrail_tests::function::{oauth_binary, poller_binary};
+use slacktrail_tests::moto::{self, MOTO_VARIABLE};
+
+use crate::binary::Slacktrail;
+use crate::terminal::Terminal;
+
+#[tokio::test]
+async fn the_stand_in_prints_the_variables_that_every_command_needs() {
+    let Some(moto) = moto::executable() else { return };
+    let [poller, oauth] = [poller_binary(), oauth_binary()].map(Result::unwrap);
+    let environment = Slacktrail::alone().with(MOTO_VARIABLE, moto.to_str().unwrap());
+    let environment = environment.with("SLACKTRAIL_POLLER", poller.to_str().unwrap());
+    let environment = environment.with("SLACKTRAIL_OAUTH", oauth.to_str().unwrap());
+    let mut stand_in = Terminal::run(&environment, Path::new(env!("CARGO_BIN_EXE_stand-in")), &[]);
+    stand_in.shows("Ctrl-C ends it all").await;
+
+    let printed = stand_in.screen();
+    let exports: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    // The last one is what to type then, and asks for a visit to Slack.
+    let (connect, exports) = exports.split_last().unwrap();
+    assert!(connect.starts_with("slacktrail connect acme --name Acme"), "{printed}");
+    let line = format!("{}; slacktrail sources", exports.join("; "));
+    let shown = Terminal::typed(&Slacktrail::alone(), &line).end().await;
+    assert_eq!(shown.code, 0, "{}", shown.screen);
+    assert!(shown.screen.contains("no source is connected yet"), "{}", shown.screen);
+
+    stand_in.interrupts().await;
+    stand_in.end().await;
+}
