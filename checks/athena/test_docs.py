@@ -1,25 +1,40 @@
-"""docs/athena.md against athena/."""
+"""docs/athena.md and what README says of queries, against athena/."""
 
 import json
 import re
+import tempfile
 import unittest
 from pathlib import Path
 
+import archive
+import duck
+import samples
 import sources
 
 DOCS = (sources.ROOT / "docs" / "athena.md").read_text()
+README = (sources.ROOT / "README.md").read_text()
 
 
 def cells(line: str) -> list[str]:
     return [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
 
 
-def table_under(heading: str) -> list[list[str]]:
+def query_under(heading: str, document: str) -> str:
+    """The first indented block under a heading."""
+    return re.search(r"(?:^    .+\n)+", document.split(f"## {heading}\n")[1], re.MULTILINE)[0]
+
+
+def table_under(heading: str, document: str = DOCS) -> list[list[str]]:
     """The rows of the first table under a heading, its own heading first."""
-    lines = DOCS.split(f"## {heading}\n")[1].split("\n")
+    lines = document.split(f"## {heading}\n")[1].split("\n")
     first = next(index for index, line in enumerate(lines) if line.startswith("|"))
     last = next(index for index in range(first, len(lines)) if not lines[index].startswith("|"))
     return [cells(line) for line in lines[first:last] if not line.startswith("|---")]
+
+
+def as_text(rows: list[dict], names: list[str]) -> list[list[str]]:
+    """Rows as a table of a document has them."""
+    return [[str(row[name] or "") for name in names] for row in rows]
 
 
 class Docs(unittest.TestCase):
@@ -36,13 +51,23 @@ class Docs(unittest.TestCase):
     def test_the_rows_of_the_first_query_are_the_ones_that_it_gives(self):
         names, *rows = table_under("The first query")
         expected = json.loads((Path(__file__).parent / "expected" / "who_did_what_today.json").read_text())
-        self.assertEqual(rows, [[str(row[name] or "") for name in names] for row in expected])
+        self.assertEqual(rows, as_text(expected, names))
 
     def test_the_columns_that_are_named_exist(self):
         columns = set(re.findall(r"\b\w+\b", " ".join(view.query for view in sources.views())))
         named = re.findall(r"`((?:actor|entity|event|session)_\w+)`", DOCS)
         self.assertTrue(named)
         self.assertEqual(set(named) - columns, set())
+
+
+class Readme(unittest.TestCase):
+    def test_the_query_that_readme_shows_gives_the_rows_below_it(self):
+        names, *rows = table_under("Ask", README)
+        with tempfile.TemporaryDirectory() as name:
+            archive.collect_samples(Path(name))
+            found = duck.run(duck.database(Path(name)), query_under("Ask", README), samples.TODAY)
+        self.assertEqual(list(found[0]), names)
+        self.assertEqual(as_text(found, names), rows)
 
 
 if __name__ == "__main__":
