@@ -1,7 +1,12 @@
-"""What the documents tell people to type is there: make's targets, SAM's functions, files and folders."""
+"""What the documents tell people to type is there: make's targets, SAM's commands and options, files and folders."""
 
+import json
+import os
 import pathlib
 import re
+import shlex
+import subprocess
+import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -13,6 +18,24 @@ def text_of_all():
     return "\n".join(path.read_text() for path in DOCUMENTS)
 
 
+def told_to_sam():
+    """The words of each `sam ...` that a document shows on a line of its own, without the first."""
+    lines = re.findall(r"^    (sam .+)$", text_of_all(), re.MULTILINE)
+    return [shlex.split(command, comments=True)[1:] for line in lines for command in line.split("&&")]
+
+
+def help_of_sam(command):
+    """What SAM says of a command; an unknown one is an error."""
+    sam = pathlib.Path(sys.executable).with_name("sam")
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    return subprocess.run([sam, *command, "--help"], env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def is_function(name):
+    """Whether the template has a function of this name."""
+    return f"\n  {name}:\n    Type: AWS::Serverless::Function" in (ROOT / "template.yaml").read_text()
+
+
 class Documents(unittest.TestCase):
     def test_every_make_target_is_one(self):
         targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -20,11 +43,27 @@ class Documents(unittest.TestCase):
         self.assertIn("demo", asked)
         self.assertEqual(sorted(asked - targets), [])
 
-    def test_every_function_that_sam_is_told_to_invoke_is_in_the_template(self):
-        template = (ROOT / "template.yaml").read_text()
-        for function, event in re.findall(r"sam local invoke (\w+) --event (\S+)", text_of_all()):
-            self.assertIn(f"\n  {function}:\n    Type: AWS::Serverless::Function", template)
-            self.assertTrue((ROOT / event).is_file(), event)
+    def test_sam_has_every_command_and_option_that_it_is_told(self):
+        for words in told_to_sam():
+            options = [word for word in words if word.startswith("--")]
+            command = words[: words.index(options[0])] if options else words
+            command = [word for word in command if word.islower()]  # others are functions
+            with self.subTest(" ".join(words)):
+                offered = help_of_sam(command)
+                self.assertEqual([option for option in options if not re.search(rf"{option}\b", offered)], [])
+
+    def test_every_function_and_file_that_sam_is_told_is_there(self):
+        words = {word for words in told_to_sam() for word in words}
+        self.assertLessEqual({"Poller", "events/rule.json"}, words)
+        for word in words:
+            if word.endswith(".json"):
+                self.assertTrue((ROOT / word).is_file(), word)
+            elif word.istitle():
+                self.assertTrue(is_function(word), word)
+
+    def test_the_environment_for_sam_is_of_functions_of_the_template(self):
+        for name in json.loads((ROOT / "events" / "env.json").read_text()):
+            self.assertTrue(is_function(name), name)
 
     def test_every_link_leads_somewhere(self):
         for path in DOCUMENTS:
