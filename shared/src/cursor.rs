@@ -153,8 +153,10 @@ impl Cursor {
             lasting |= !untouched.is_empty();
             let reach = self.top.min(now).plus(-overlap_seconds).max(source.since.min(now));
             let reach = untouched.iter().map(Gap::reach).min().map_or(reach, |earlier| reach.min(earlier));
-            let walk = Walk::begin(log, reach, now, self.gaps.is_empty());
-            self.gaps.push(Gap { kind: GapKind::Live, oldest: self.from(log, reach), latest: now, walk });
+            // Our clock may have stepped back since, or this tick may have been held up before it loaded the cursor.
+            let latest = untouched.iter().map(|gap| gap.latest).max().map_or(now, |later| now.max(later));
+            let walk = Walk::begin(log, reach, latest, self.gaps.is_empty());
+            self.gaps.push(Gap { kind: GapKind::Live, oldest: self.from(log, reach), latest, walk });
             self.top = self.top.max(now);
         }
         for (index, (every, back)) in REREADS.into_iter().enumerate() {
@@ -299,6 +301,16 @@ mod tests {
         let asked_latest = Some(gap.end());
         gap.walk = Walk::Audit(AuditWalk { page_cursor: Some("next".to_owned()), asked_latest });
         gap.latest = second(latest);
+    }
+
+    #[test]
+    fn what_an_earlier_tick_left_untouched_keeps_its_time_when_our_clock_is_behind_that_ticks() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
+        let mut cursor = settled();
+        cursor.open_gaps(&source, LogType::Audit, second(600), 300, true);
+        assert_eq!(ranges(&cursor), [(-300, 600)]);
+        assert!(cursor.open_gaps(&source, LogType::Audit, second(510), 10, true));
+        assert_eq!((ranges(&cursor), cursor.top), (vec![(-300, 600)], second(600)));
     }
 
     #[test]

@@ -25,7 +25,7 @@ const READS_AT_ONCE: u32 = 8;
 const ATTEMPTS_MAX: u32 = 64;
 
 /// What one day log is known to hold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct OpenDay {
     /// The number of its last object, as far as known.
     head: u32,
@@ -42,7 +42,7 @@ struct OpenDay {
 }
 
 /// The open day logs of one stream. Kept in memory between ticks as long as the cursor's version is the one we wrote.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DayLogs {
     stream: StreamId,
     days: BTreeMap<Day, OpenDay>,

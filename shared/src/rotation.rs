@@ -27,7 +27,7 @@ const REFUSED_RETRY_SECONDS: i64 = 900;
 const ROUNDS_MAX: usize = 3;
 
 /// What rotating remembers while the process lives: pairs that Slack has given and that could not be stored yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rotations {
     unstored: RefCell<HashMap<SourceId, Unstored>>,
 }

@@ -173,6 +173,11 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         Poller { edges, memory: RefCell::default(), rotations: Rotations::default() }
     }
 
+    /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
+    pub fn remembering(edges: Edges<S, D, T, K>, other: &Self) -> Self {
+        Poller { edges, memory: other.memory.clone(), rotations: other.rotations.clone() }
+    }
+
     /// What it works on.
     pub fn edges(&self) -> &Edges<S, D, T, K> {
         &self.edges

@@ -157,7 +157,8 @@ impl World {
         for fault in faults {
             match fault {
                 FaultKind::Insert(rows) => rows.iter().for_each(|row| {
-                    self.add(row.clone());
+                    let shown = row.visible_at.max(now); // nobody was shown it before
+                    self.add(row.clone().visible_from(shown));
                 }),
                 FaultKind::Touch(number) => self.touch_access(*number, now),
                 FaultKind::EmptyPage => twist.empty = true,

@@ -11,6 +11,8 @@ use crate::trouble::{Remedy, Trouble};
 
 /// A reply that tells an error is small; one longer than this is a page.
 const ERROR_BYTES_MAX: usize = 16 << 10;
+/// How far ahead our clock may be where a reply does not tell Slack's.
+const CLOCK_AHEAD_MAX_SECONDS: i64 = 600;
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
     /// Makes a call. A refused token is read anew from its store once, for somebody may have connected the source again.
@@ -36,16 +38,17 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     async fn call_with(&mut self, request: &Request, token: &Token) -> Result<Reply, Trouble> {
         self.report.calls += 1;
         let reply = self.edges.slack.call(self.source, request, Caller::User(token)).await?;
-        if let Some(date) = reply.date {
-            self.heed_clock(Second::of(date));
-        }
+        self.heed_clock(reply.date.map(Second::of));
         Ok(reply)
     }
 
-    /// Slack's clock decides how far we have come: time that has not yet been there is not collected, whatever our clock says.
-    fn heed_clock(&mut self, slack_now: Second) {
-        self.report.note_clock(self.now.since(slack_now));
-        let reached = self.passed.map_or(slack_now, |passed| slack_now.max(passed));
+    /// Slack's clock decides how far we have come: time that has not yet been there is not collected, whatever our clock says, or
+    /// said when an earlier tick opened a gap and got no reply.
+    fn heed_clock(&mut self, slack_now: Option<Second>) {
+        if let Some(slack_now) = slack_now {
+            self.report.note_clock(self.now.since(slack_now));
+        }
+        let reached = slack_now.unwrap_or(self.now.plus(-CLOCK_AHEAD_MAX_SECONDS));
         self.cursor.top = self.cursor.top.min(reached);
     }
 

@@ -40,7 +40,7 @@ const KEPT_OPEN_SECONDS: i64 = 26 * 3600;
 const KEPT_OPEN_ACCESS_SECONDS: i64 = FLOOR_SECONDS + 3600;
 
 /// What a stream's ticks remember while the process lives. Losing it costs reading back, and nothing else.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Memory {
     /// The version of the cursor that `day_logs` goes with.
     version: Option<Version>,

@@ -20,7 +20,7 @@ const RETRY_SECONDS: i64 = 900;
 pub(crate) const LIST_PAGES_MAX: u32 = 10;
 
 /// The organisation's workspaces, in the order of their ids.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Workspaces {
     ids: Vec<String>,
     listed_at: Option<Second>,

@@ -44,6 +44,21 @@ pub struct Paging {
     /// How many rows all pages have.
     #[serde(default)]
     pub total: u64,
+    /// How many rows a full page has; 0 where Slack does not say.
+    #[serde(default)]
+    pub count: u32,
+}
+
+impl Paging {
+    /// Whether the page of this number may have so many rows, by what it says of itself. Where that is not to be believed, because
+    /// its numbers do not fit each other, any page among pages with rows must have some.
+    pub(crate) fn admits(&self, page: u32, rows: usize) -> bool {
+        let (rows, count) = (rows as u64, u64::from(self.count));
+        if count == 0 || self.total.div_ceil(count) != u64::from(self.pages) {
+            return rows > 0 || self.total == 0 || page > self.pages.max(1);
+        }
+        rows == self.total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
+    }
 }
 
 /// Why there is no page.

@@ -55,8 +55,8 @@ pub(super) struct Carry {
     edge: HashMap<RowId, u32>,
     /// A page that begins with rows of the last page's edge: a second that goes on, or rows that moved down by an insert.
     suspect: Option<Fingerprint>,
-    /// A page that was empty though it should have rows, and is asked for once more.
-    empty: Option<u32>,
+    /// A page that had another number of rows than it should have, and is asked for once more.
+    odd: Option<u32>,
     /// A suspect page that was cleared: the page before it, read again after it, had not changed.
     cleared: Option<Fingerprint>,
 }
@@ -81,9 +81,9 @@ impl IntegrationWalk {
         let pages = page.paging.map_or(1, |paging| paging.pages).max(1);
         let mut rows = records(LogType::Integration, &page.rows, workspace);
         let nothing_yet = Step { wanted: Vec::new(), done: false };
-        // An empty page among pages with rows is believed only the second time.
-        let should_have_rows = number <= pages && page.paging.is_some_and(|paging| paging.total > 0);
-        if rows.is_empty() && should_have_rows && carry.empty.replace(number) != Some(number) {
+        // A page of another number of rows than it says itself is believed only the second time.
+        let is_odd = page.paging.is_some_and(|paging| !paging.admits(number, rows.len()));
+        if is_odd && carry.odd.replace(number) != Some(number) {
             carry.ask = Some(number);
             return nothing_yet;
         }

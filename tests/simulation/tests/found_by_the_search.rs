@@ -1,0 +1,63 @@
+//! What the search has found in the collector, one test each.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulator::settings::{Direction, Limits};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+
+const AHEAD: i64 = 500;
+
+fn unlimited(base: Settings) -> Settings {
+    Settings { limits: Limits::OFF, ..base }
+}
+
+/// A source that is up to date, whose clock is ahead of Slack's from now on.
+fn ahead() -> Tenancy {
+    let mut tenancy = Tenancy::new(unlimited(Settings::organisation()), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 3, 30);
+    tenancy.tick();
+    tenancy.clock_ahead(AHEAD);
+    tenancy.pass(60);
+    tenancy.rows(Log::Audit, 1, 1); // so that the tick has something to save
+    tenancy
+}
+
+fn next_minutes_are_collected(mut tenancy: Tenancy) {
+    for _ in 0..3 {
+        tenancy.pass(60);
+        tenancy.rows(Log::Audit, 2, 20);
+        tenancy.tick();
+    }
+    tenancy.assert_complete();
+}
+
+#[test]
+fn a_tick_without_a_reply_skips_no_time_though_our_clock_is_ahead() {
+    let mut tenancy = ahead();
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::Hangup));
+    tenancy.tick();
+    next_minutes_are_collected(tenancy);
+}
+
+#[test]
+fn a_reply_without_a_date_skips_no_time_though_our_clock_is_ahead() {
+    let mut tenancy = ahead();
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::Date(None)));
+    tenancy.tick();
+    next_minutes_are_collected(tenancy);
+}
+
+#[test]
+fn an_integration_page_of_another_number_of_rows_than_it_says_itself_is_asked_for_again() {
+    for integration_order in [Direction::NewestFirst, Direction::OldestFirst] {
+        for integration_count_max in [1_000, 3] {
+            let settings = Settings { integration_order, integration_count_max, ..unlimited(Settings::workspace()) };
+            let mut tenancy = Tenancy::new(settings, &[LogType::Integration]);
+            (0..10).for_each(|_| tenancy.equal_row());
+            tenancy.fault(Fault::next(Calling::log(Log::Integration), FaultKind::Oversize(7)));
+            tenancy.settle();
+            tenancy.assert_complete();
+        }
+    }
+}
