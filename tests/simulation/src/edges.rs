@@ -11,14 +11,14 @@ use slacktrail_shared::ports::{
 };
 use slacktrail_shared::share::Share;
 use slacktrail_shared::slack::{Family, Reply, Request};
-use slacktrail_shared::source::{Source, SourceId, StreamId};
+use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::parse_http_date;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_simulator as simulator;
 
 use super::oracle;
 use super::process::Id;
-use super::stage::{NoReply, Stage, State, StoredCursor};
+use super::stage::{NoReply, Part, Stage, State, StoredCursor};
 use super::wrong::Wrong;
 
 /// All four ports of one process.
@@ -39,28 +39,40 @@ impl SimulatedEdges {
         SimulatedEdges { stage: stage.clone(), id: Id::of(process) }
     }
 
-    async fn operate<R>(&self, what: String, effect: impl FnMut(&mut State) -> R) -> Result<R, Trouble> {
-        let lost = what.clone();
-        self.stage.operate(&self.id, what, effect).await.map_err(|NoReply| {
-            Trouble::ours(Remedy::TryLater, "no_reply", format!("`{lost}` had no reply"), "the next tick tries again")
+    async fn operate<R>(
+        &self,
+        part: Part,
+        what: impl Fn() -> String,
+        effect: impl FnMut(&mut State) -> R,
+    ) -> Result<R, Trouble> {
+        self.stage.operate(&self.id, part, &what, effect).await.map_err(|NoReply| {
+            let message = format!("`{}` had no reply", what());
+            Trouble::ours(Remedy::TryLater, "no_reply", message, "the next tick tries again")
         })
     }
 }
 
 impl Slack for SimulatedEdges {
     async fn call(&self, _: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
-        let what = format!("slack {request:?}");
+        self.id.count_call(&self.stage, request.method);
         let outcome = self
-            .operate(what, |state| {
-                let mut asked = as_asked(request, caller);
-                Wrong::bend_request(state.wrong, &mut asked);
-                let outcome = state.slack.answer(state.now, &asked);
-                state.note_shown();
-                outcome
-            })
+            .operate(
+                Part::Slack,
+                || format!("slack {request:?}"),
+                |state| {
+                    let mut asked = as_asked(request, caller);
+                    Wrong::bend_request(state.wrong, &mut asked);
+                    let outcome = state.slack.answer(state.now, &asked);
+                    if request.method == simulator::Log::Access.path() {
+                        state.book.note_shown(state.slack.truth(simulator::Log::Access, state.now));
+                    }
+                    outcome
+                },
+            )
             .await;
         match outcome {
             Ok(simulator::Outcome::Reply(reply)) => {
+                self.stage.told(|| tell(&reply));
                 let mut reply = Reply {
                     status: reply.status,
                     retry_after: reply.header("Retry-After").map(str::to_owned),
@@ -68,7 +80,9 @@ impl Slack for SimulatedEdges {
                     scopes: reply.header("x-oauth-scopes").map(str::to_owned),
                     body: reply.body,
                 };
-                self.stage.with(|state| Wrong::bend_reply(state.wrong, &mut reply));
+                if let Some(wrong) = self.stage.with(|state| state.wrong) {
+                    Wrong::bend_reply(Some(wrong), &mut reply);
+                }
                 Ok(reply)
             }
             Ok(simulator::Outcome::Hangup) | Err(_) => Err(Trouble::slack(
@@ -79,6 +93,16 @@ impl Slack for SimulatedEdges {
             )),
         }
     }
+}
+
+/// A reply, as the trace tells it.
+fn tell(reply: &simulator::Reply) -> String {
+    let body = String::from_utf8_lossy(&reply.body);
+    if body.contains("\"access_token\"") {
+        return format!("{} (a token)", reply.status);
+    }
+    let short: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect();
+    format!("{} {short}", reply.status)
 }
 
 fn as_asked(request: &Request, caller: Caller<'_>) -> simulator::Request {
@@ -103,32 +127,42 @@ fn as_asked(request: &Request, caller: Caller<'_>) -> simulator::Request {
 impl DayLogStore for SimulatedEdges {
     async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
         let key = key.to_string();
-        self.operate(format!("create {key}"), |state| state.create(&key, &bytes)).await
+        let created = self.operate(Part::Bucket, || format!("create {key}"), |state| state.create(&key, &bytes)).await;
+        self.stage.told(|| format!("{created:?}"));
+        created
     }
 
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
         let key = key.to_string();
-        self.operate(format!("read {key}"), |state| {
-            let (bytes, created) = state.objects.get(&key)?.clone();
-            Some(StoredObject { bytes, last_modified: Wrong::last_modified(state.wrong, created) })
-        })
+        self.operate(
+            Part::Bucket,
+            || format!("read {key}"),
+            |state| {
+                let (bytes, created) = state.objects.get(&key)?.clone();
+                Some(StoredObject { bytes: bytes.to_vec(), last_modified: Wrong::last_modified(state.wrong, created) })
+            },
+        )
         .await
     }
 
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
-        self.operate(format!("list {}", log.prefix()), |state| {
-            let mut numbers = Vec::new();
-            let keys = state.objects.keys().chain(&state.foreign);
-            for key in keys.filter(|key| key.starts_with(&log.prefix())) {
-                match log.read_key(key) {
-                    Listed::Ours(number) => numbers.push(number),
-                    Listed::AnotherSource => {}
-                    Listed::Foreign => return Err(foreign(key)),
+        self.operate(
+            Part::Bucket,
+            || format!("list {}", log.prefix()),
+            |state| {
+                let mut numbers = Vec::new();
+                let keys = state.objects.keys().chain(&state.foreign);
+                for key in keys.filter(|key| key.starts_with(&log.prefix())) {
+                    match log.read_key(key) {
+                        Listed::Ours(number) => numbers.push(number),
+                        Listed::AnotherSource => {}
+                        Listed::Foreign => return Err(foreign(key)),
+                    }
                 }
-            }
-            numbers.sort_unstable();
-            Ok(numbers)
-        })
+                numbers.sort_unstable();
+                Ok(numbers)
+            },
+        )
         .await?
     }
 }
@@ -154,13 +188,13 @@ impl State {
     }
 
     fn put(&mut self, key: &str, bytes: &[u8]) {
-        self.changed = true;
-        let before = self.objects.insert(key.to_owned(), (bytes.to_vec(), self.now));
-        let read = oracle::read_object(key, bytes).map(|lines| self.lines.extend(lines));
-        if before.is_some_and(|(before, _)| before != bytes) {
-            self.broken.get_or_insert(format!("object `{key}` was changed"));
-        }
-        if let Err(law) = read {
+        let before = self.objects.insert(key.to_owned(), (bytes.into(), self.now));
+        let checked = match before {
+            Some((before, _)) if *before == *bytes => Ok(()),
+            Some(_) => Err(format!("changed: object `{key}`")),
+            None => oracle::check_object(self, key, bytes),
+        };
+        if let Err(law) = checked {
             self.broken.get_or_insert(law);
         }
     }
@@ -170,19 +204,12 @@ impl State {
         if version != expected {
             return Replaced::Changed;
         }
-        self.changed = true;
         let next = version.map_or(1, |version| version.0 + 1);
         self.cursors.insert(stream.clone(), StoredCursor { version: next, text: text.to_owned() });
-        Replaced::Yes(Version(next))
-    }
-
-    /// Access rows change: their present texts are shown, and may be stored later.
-    fn note_shown(&mut self) {
-        for row in self.slack.truth(simulator::Log::Access, self.now) {
-            if !self.shown.contains(&*row.json) {
-                self.shown.insert(row.json.to_string());
-            }
+        if let Err(law) = oracle::check_cursor(self, stream.log == LogType::Audit, text) {
+            self.broken.get_or_insert(law);
         }
+        Replaced::Yes(Version(next))
     }
 }
 
@@ -192,17 +219,21 @@ impl DeploymentStore for SimulatedEdges {
     }
 
     async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
-        self.operate("load".to_owned(), |state| {
-            let mut deployment = Deployment::default();
-            for (id, source) in state.sources.iter().filter(|(id, _)| share.has(id)) {
-                let json = serde_json::to_string(source).expect("a source holds only text and numbers");
-                deployment.take_source(id.clone(), state.garbled_sources.get(id).unwrap_or(&json));
-            }
-            for (stream, stored) in state.cursors.iter().filter(|(stream, _)| share.has(&stream.source)) {
-                deployment.take_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
-            }
-            deployment
-        })
+        self.operate(
+            Part::Table,
+            || "load".to_owned(),
+            |state| {
+                let mut deployment = Deployment::default();
+                for (id, source) in state.sources.iter().filter(|(id, _)| share.has(id)) {
+                    let json = serde_json::to_string(source).expect("a source holds only text and numbers");
+                    deployment.take_source(id.clone(), state.garbled_sources.get(id).unwrap_or(&json));
+                }
+                for (stream, stored) in state.cursors.iter().filter(|(stream, _)| share.has(&stream.source)) {
+                    deployment.take_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
+                }
+                deployment
+            },
+        )
         .await
     }
 
@@ -213,29 +244,36 @@ impl DeploymentStore for SimulatedEdges {
         cursor: &Cursor,
     ) -> Result<Replaced, Trouble> {
         let text = cursor.encode();
-        let replaced =
-            self.operate(format!("replace {stream} {text}"), |state| state.replace(stream, expected, &text)).await;
+        let what = || format!("replace {stream} {text}");
+        let replaced = self.operate(Part::Table, what, |state| state.replace(stream, expected, &text)).await;
+        self.stage.told(|| format!("{replaced:?}"));
         // A wrong collector that saves its cursor first writes its objects only now.
         while let Some((key, bytes)) = self.stage.with(|state| state.owed.pop()) {
-            self.operate(format!("late create {key}"), |state| state.put(&key, &bytes)).await?;
+            self.operate(Part::Bucket, || format!("late create {key}"), |state| state.put(&key, &bytes)).await?;
         }
         replaced
     }
 
     async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
-        self.operate(format!("save source {}", source.id), |state| {
-            drop(state.sources.insert(source.id.clone(), source.clone()))
-        })
+        self.operate(
+            Part::Table,
+            || format!("save source {}", source.id),
+            |state| drop(state.sources.insert(source.id.clone(), source.clone())),
+        )
         .await
     }
 }
 
 impl ConnectionStore for SimulatedEdges {
     async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
-        self.operate(format!("load connection {id}"), |state| {
-            let (version, text) = state.connections.get(id)?;
-            Some((Version(*version), serde_json::from_str(text).expect("it was written as a connection")))
-        })
+        self.operate(
+            Part::Table,
+            || format!("load connection {id}"),
+            |state| {
+                let (version, text) = state.connections.get(id)?;
+                Some((Version(*version), serde_json::from_str(text).expect("it was written as a connection")))
+            },
+        )
         .await
     }
 
@@ -245,32 +283,36 @@ impl ConnectionStore for SimulatedEdges {
         connection: &Connection,
     ) -> Result<Replaced, Trouble> {
         let text = connection.encode();
-        self.operate(format!("replace connection {text}"), |state| {
-            let present = state.connections.get(&connection.id).map(|(version, _)| Version(*version));
-            if present != expected {
-                return Replaced::Changed;
-            }
-            let next = present.map_or(1, |version| version.0 + 1);
-            state.connections.insert(connection.id.clone(), (next, text.clone()));
-            Replaced::Yes(Version(next))
-        })
+        self.operate(
+            Part::Table,
+            || format!("replace connection {text}"),
+            |state| {
+                let present = state.connections.get(&connection.id).map(|(version, _)| Version(*version));
+                if present != expected {
+                    return Replaced::Changed;
+                }
+                let next = present.map_or(1, |version| version.0 + 1);
+                state.connections.insert(connection.id.clone(), (next, text.clone()));
+                Replaced::Yes(Version(next))
+            },
+        )
         .await
     }
 }
 
 impl Invoker for SimulatedEdges {
     async fn invoke(&self, share: &Share) -> Result<(), Trouble> {
-        self.operate(format!("invoke {share:?}"), |state| state.invoked.push(share.clone())).await
+        self.operate(Part::Table, || format!("invoke {share:?}"), |state| state.invoked.push(share.clone())).await
     }
 }
 
 impl CredentialStore for SimulatedEdges {
     async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
-        self.operate("credentials".to_owned(), |state| state.stored_credentials(source)).await
+        self.operate(Part::Secrets, || "credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
     async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
-        self.operate("fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
+        self.operate(Part::Secrets, || "fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
     async fn replace_credentials(
@@ -282,27 +324,35 @@ impl CredentialStore for SimulatedEdges {
         let text = credentials.encode();
         // As in Secrets Manager, repeating the very request that was applied is no second write.
         let mut applied = None;
-        self.operate(format!("replace credentials after {expected:?}"), |state| {
-            let present = state.stored_credentials(source).map(|stored| stored.version);
-            if applied.is_some() && present == applied {
-                return Replaced::Yes(present.expect("it was written"));
-            }
-            if present.as_ref() != expected {
-                return Replaced::Changed;
-            }
-            let number = state.credentials.get(source).map_or(0, |(number, _)| *number) + 1;
-            state.credentials.insert(source.clone(), (number, Some(text.clone())));
-            applied = Some(SecretVersion(number.to_string()));
-            Replaced::Yes(SecretVersion(number.to_string()))
-        })
+        self.operate(
+            Part::Secrets,
+            || format!("replace credentials after {expected:?}"),
+            |state| {
+                let present = state.stored_credentials(source).map(|stored| stored.version);
+                if applied.is_some() && present == applied {
+                    return Replaced::Yes(present.expect("it was written"));
+                }
+                if present.as_ref() != expected {
+                    return Replaced::Changed;
+                }
+                let number = state.credentials.get(source).map_or(0, |(number, _)| *number) + 1;
+                state.credentials.insert(source.clone(), (number, Some(text.clone())));
+                applied = Some(SecretVersion(number.to_string()));
+                Replaced::Yes(SecretVersion(number.to_string()))
+            },
+        )
         .await
     }
 
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {
-        self.operate("delete credentials".to_owned(), |state| {
-            let number = state.credentials.get(source).map_or(0, |(number, _)| *number);
-            state.credentials.insert(source.clone(), (number, None));
-        })
+        self.operate(
+            Part::Secrets,
+            || "delete credentials".to_owned(),
+            |state| {
+                let number = state.credentials.get(source).map_or(0, |(number, _)| *number);
+                state.credentials.insert(source.clone(), (number, None));
+            },
+        )
         .await
     }
 }

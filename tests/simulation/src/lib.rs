@@ -5,15 +5,16 @@
 //! twice, or be the last that its process ever did. After every step the [`oracle`] checks the laws; it knows only what Slack
 //! has shown and what lies in the bucket.
 
+pub mod dice;
 mod edges;
 pub mod oracle;
 mod process;
 pub mod rotating;
-pub mod scenario;
+pub mod search;
 mod stage;
 pub mod tenant;
 pub mod wrong;
 
 pub use edges::SimulatedEdges;
 pub use process::{End, Process, Tick};
-pub use stage::{Fault, FaultKind, Stage, State, StoredCursor};
+pub use stage::{Chance, Fault, FaultKind, Part, Stage, State, StoredCursor};

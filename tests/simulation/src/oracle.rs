@@ -1,80 +1,205 @@
 //! The oracle: checks the laws from what Slack has shown and what lies in the bucket. It shares no code with the collector:
-//! it has its own way to read an object.
+//! it has its own way to read an object, and takes a record's day from Slack's own time.
+//!
+//! What it knows grows with the world: an object is read when it is created, and never again, for none may change.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use serde_json::Value;
-use slacktrail_simulator::{Log, Row, World};
-
+use serde_json::value::RawValue;
 use slacktrail_shared::source::Source;
+use slacktrail_simulator::{Log, Row};
 
 use super::stage::State;
 
+/// The laws, by the first word of what is said when one is broken.
+pub const LAWS: [(&str, &str); 11] = [
+    ("lost:", "everything that Slack has shown is stored, within a stated number of ticks after the last fault"),
+    ("twice:", "no record is in two lines"),
+    ("altered:", "a line holds what Slack has shown, byte for byte"),
+    ("misplaced:", "a line lies in the day log of the record's own day"),
+    ("changed:", "an object is never changed"),
+    ("unreadable:", "an object can be read: gzip, lines, our fields"),
+    ("numbers:", "a day log is numbered 1, 2, 3 ... without holes"),
+    ("claims:", "a cursor claims only what is stored"),
+    ("late:", "live records are stored by the next tick, whatever backlog there is"),
+    ("budget:", "a tick calls Slack at most as often as it may"),
+    ("secret:", "no token or client secret is in an object, a cursor, a summary or an error"),
+];
+
 /// A stored line: where it is, what Slack's part of it is, and what tells it from every other.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Line {
     key: String,
     log: Log,
-    slack: String,
+    slack: Arc<str>,
     /// The same without white space between its tokens.
-    compact: String,
-    workspace: String,
-    identity: String,
-    event_time: String,
+    compact: Arc<str>,
+    name: Name,
+    /// Slack's own time of it, in seconds; none when it has none.
+    time: Option<i64>,
 }
 
 impl Line {
     pub(super) fn slack(&self) -> &str {
         &self.slack
     }
-
-    fn name(&self) -> Named<'_> {
-        (&self.workspace, &self.identity)
-    }
 }
 
-/// What tells each of Slack's rows from every other, by the row's text: read once.
-#[derive(Debug, Default)]
-pub(super) struct Identities(HashMap<Arc<str>, String>);
+/// What tells a record from every other: log, workspace, identity.
+type Name = Arc<str>;
 
-impl Identities {
-    /// Learns the rows that are new since the last time.
-    pub(super) fn learn(&mut self, slack: &World) {
-        for row in Log::ALL.into_iter().flat_map(|log| slack.rows(log)) {
-            if !self.0.contains_key(&row.json) {
-                self.0.insert(row.json.clone(), identity(row.log, &row.json));
+/// What the oracle knows. A clone goes its own way, and shares what is read once and for all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Book {
+    /// What the bucket's lines say.
+    pub(super) lines: Vec<Rc<Line>>,
+    /// How often each record is stored.
+    stored: HashMap<Name, u32>,
+    /// The number of each day log's last object.
+    heads: BTreeMap<Rc<str>, u32>,
+    /// Every text of an access row that Slack has shown; the rows change.
+    shown: HashSet<Arc<str>>,
+    read: Rc<RefCell<Once>>,
+}
+
+/// What is read once: the names of Slack's rows, and the lines of an object of these bytes.
+#[derive(Debug, Default)]
+struct Once {
+    names: HashMap<Arc<str>, HashMap<Option<String>, Name>>,
+    objects: HashMap<(String, Vec<u8>), Vec<Rc<Line>>>,
+}
+
+/// Objects whose lines are remembered at most.
+const OBJECTS_REMEMBERED_MAX: usize = 4_096;
+
+impl Book {
+    /// Access rows change: their present texts are shown, and may be stored later.
+    pub(super) fn note_shown<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) {
+        for row in rows {
+            if !self.shown.contains(&row.json) {
+                self.shown.insert(row.json.clone());
             }
         }
     }
 
-    /// The rows that Slack has been able to show by now, with their identities and workspaces.
-    fn truth<'a>(&'a self, state: &'a State, log: Log) -> impl Iterator<Item = (Named<'a>, &'a Row)> {
-        let by_workspace = log == Log::Integration && state.sources.values().any(|source| source.organisation);
-        state.slack.truth(log, state.now).map(move |row| {
-            let workspace = row.workspace.as_deref().filter(|_| by_workspace).unwrap_or("");
-            ((workspace, self.0.get(&row.json).map_or("", String::as_str)), row)
-        })
+    fn name(&self, row: &Row, by_workspace: bool) -> Name {
+        let workspace = if by_workspace { &row.workspace } else { &None };
+        let mut read = self.read.borrow_mut();
+        if let Some(name) = read.names.get(&row.json).and_then(|names| names.get(workspace)) {
+            return name.clone();
+        }
+        let name = name(row.log, workspace.as_deref().unwrap_or(""), &value(&row.json), &row.json);
+        read.names.entry(row.json.clone()).or_default().insert(workspace.clone(), name.clone());
+        name
+    }
+
+    fn object_lines(&self, key: &str, bytes: &[u8]) -> Result<Vec<Rc<Line>>, String> {
+        let object = (key.to_owned(), bytes.to_vec());
+        if let Some(lines) = self.read.borrow().objects.get(&object) {
+            return Ok(lines.clone());
+        }
+        let lines = read_object(key, bytes)?;
+        let objects = &mut self.read.borrow_mut().objects;
+        if objects.len() >= OBJECTS_REMEMBERED_MAX {
+            objects.clear();
+        }
+        objects.insert(object, lines.clone());
+        Ok(lines)
     }
 }
 
-/// A workspace, and an identity in it.
-type Named<'a> = (&'a str, &'a str);
+/// Checks an object that was created a moment ago, and learns what it holds.
+///
+/// # Errors
+/// The law that is broken, with the record or the key.
+pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result<(), String> {
+    check_number(&mut state.book.heads, key)?;
+    let lines = state.book.object_lines(key, bytes)?;
+    let mut may: Option<HashMap<Name, u32>> = None;
+    for line in &lines {
+        check_line(state, line)?;
+        let may = may.get_or_insert_with(|| shown_names(state, line.log));
+        let times = state.book.stored.entry(line.name.clone()).or_insert(0);
+        *times += 1;
+        if *times > may.get(&line.name).copied().unwrap_or(0) {
+            return Err(format!("twice: {} in `{key}`", line.slack));
+        }
+    }
+    state.book.lines.extend(lines);
+    Ok(())
+}
 
-/// Checks what must hold after every single operation.
+/// How many records of each name Slack has been able to show by now.
+fn shown_names(state: &State, log: Log) -> HashMap<Name, u32> {
+    let by_workspace = by_workspace(state, log);
+    let mut names = HashMap::new();
+    for row in state.slack.truth(log, state.now) {
+        *names.entry(state.book.name(row, by_workspace)).or_insert(0) += 1;
+    }
+    names
+}
+
+fn by_workspace(state: &State, log: Log) -> bool {
+    log == Log::Integration && state.sources.values().any(|source| source.organisation)
+}
+
+/// Byte for byte what Slack has shown, in the day of its own time.
+fn check_line(state: &State, line: &Line) -> Result<(), String> {
+    let book = &state.book;
+    let of_a_row = |json: &Arc<str>| book.read.borrow().names.contains_key(json);
+    let shown = match line.log {
+        Log::Access => book.shown.contains(&line.slack) || book.shown.contains(&line.compact),
+        _ => {
+            of_a_row(&line.slack) || of_a_row(&line.compact) || {
+                shown_names(state, line.log); // learns the rows that are new since the last time
+                of_a_row(&line.slack) || of_a_row(&line.compact)
+            }
+        }
+    };
+    if !shown {
+        return Err(format!("altered: `{}` holds what Slack never showed: {}", line.key, line.slack));
+    }
+    let day = Timestamp::from_second(line.time.unwrap_or(0)).map_err(|error| error.to_string())?;
+    let day = day.to_zoned(TimeZone::UTC).strftime("/%Y/%m/%d/").to_string();
+    if !line.key.contains(&day) {
+        return Err(format!("misplaced: a record of {day} lies in `{}`", line.key));
+    }
+    Ok(())
+}
+
+/// Day logs are numbered 1, 2, 3 ... without holes.
+fn check_number(heads: &mut BTreeMap<Rc<str>, u32>, key: &str) -> Result<(), String> {
+    let (log, number) = key
+        .strip_suffix(".json.gz")
+        .and_then(|key| key.rsplit_once('-'))
+        .ok_or_else(|| format!("numbers: `{key}` is no key"))?;
+    let expected = heads.get(log).map_or(1, |head| head + 1);
+    heads.insert(log.into(), expected);
+    if number.parse() == Ok(expected) {
+        return Ok(());
+    }
+    Err(format!("numbers: `{key}` was created where number {expected} should be"))
+}
+
+/// Checks what must hold after every single operation, from the whole bucket.
 ///
 /// # Errors
 /// The law that is broken, with the record or the key.
 pub fn check_step(state: &mut State) -> Result<(), String> {
-    state.identities.learn(&state.slack);
-    check_numbers(state)?;
-    check_cursor_claims(state)?;
-    check_each_line(state)?;
-    state.checked_lines = state.lines.len();
-    check_not_twice(state)
+    let mut heads = BTreeMap::new();
+    state.objects.keys().try_for_each(|key| check_number(&mut heads, key))?;
+    let cursors: Vec<(bool, String)> =
+        state.cursors.iter().map(|(stream, cursor)| (stream.log.name() == "audit", cursor.text.clone())).collect();
+    cursors.iter().try_for_each(|(audit, text)| check_cursor(state, *audit, text))
 }
 
 /// Checks what must hold once nothing fails any more and the collector has had its ticks.
@@ -82,33 +207,47 @@ pub fn check_step(state: &mut State) -> Result<(), String> {
 /// # Errors
 /// As [`check_step`]; and each record that is missing.
 pub fn check_end(state: &mut State) -> Result<(), String> {
-    check_step(state)?;
     if let Some(law) = &state.broken {
         return Err(law.clone());
     }
-    for (log, since) in collected_logs(state) {
-        let mut stored = count(state.lines.iter().filter(|line| line.log == log).map(Line::name));
-        for (id, row) in state.identities.truth(state, log).filter(|(_, row)| row.time >= since) {
-            match stored.get_mut(&id) {
-                Some(n) if *n > 0 => *n -= 1,
-                _ => return Err(format!("lost: Slack has shown {} of {}, and it is not stored", row.json, row.time)),
+    check_step(state)?;
+    missing(state, |_| true).map_or(Ok(()), Err)
+}
+
+/// The first record of those that `must` be stored that is not.
+pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
+    for (log, from, to) in wanted_times(state) {
+        let by_workspace = by_workspace(state, log);
+        let mut counted: HashMap<Name, u32> = HashMap::new();
+        for row in state.slack.truth(log, state.now).filter(|row| (from..=to).contains(&row.time) && must(row)) {
+            let name = state.book.name(row, by_workspace);
+            let stored = state.book.stored.get(&name).copied().unwrap_or(0);
+            let counted = counted.entry(name).or_insert(0);
+            *counted += 1;
+            if *counted > stored {
+                let shown = row.visible_at;
+                return Some(format!("lost: {} of {}, shown from {shown}, is not stored", row.json, row.time));
             }
         }
     }
-    for stored in state.cursors.values() {
-        if stored.text.contains("xoxp") {
-            return Err("a secret is in a cursor".to_owned());
-        }
-    }
-    Ok(())
+    None
 }
 
-/// The logs that are collected, and from when.
-fn collected_logs(state: &State) -> impl Iterator<Item = (Log, Timestamp)> {
+/// The first record of the last minute that is not stored though a tick has just gone well. What comes into being in the tick's own
+/// second may come after it has asked.
+pub fn late(state: &mut State) -> Option<String> {
+    let ago = |seconds| state.now.saturating_sub(SignedDuration::from_secs(seconds)).unwrap_or(state.now);
+    let minute = ago(60)..=ago(1);
+    missing(state, |row| minute.contains(&row.time) && row.visible_at == row.time)
+        .map(|law| law.replacen("lost:", "late: a tick has gone well, and", 1))
+}
+
+/// The logs that are collected, and their times: what the source asks for, and the backfills.
+fn wanted_times(state: &State) -> Vec<(Log, Timestamp, Timestamp)> {
     let of_source = |source: &Source| {
-        source.logs.iter().map(|log| (log_of(log.name()), source.since.instant())).collect::<Vec<_>>()
+        source.logs.iter().map(|log| (log_of(log.name()), source.since.instant(), Timestamp::MAX)).collect::<Vec<_>>()
     };
-    state.sources.values().flat_map(of_source)
+    state.sources.values().flat_map(of_source).chain(state.backfilled.iter().copied()).collect()
 }
 
 fn log_of(key: &str) -> Log {
@@ -132,123 +271,98 @@ fn compact(json: &str) -> String {
 }
 
 /// The lines of an object.
-pub(super) fn read_object(key: &str, bytes: &[u8]) -> Result<Vec<Line>, String> {
+fn read_object(key: &str, bytes: &[u8]) -> Result<Vec<Rc<Line>>, String> {
     let mut text = String::new();
-    GzDecoder::new(bytes).read_to_string(&mut text).map_err(|error| format!("`{key}` cannot be read: {error}"))?;
+    GzDecoder::new(bytes).read_to_string(&mut text).map_err(|error| format!("unreadable: `{key}`: {error}"))?;
     if text.is_empty() || !text.ends_with('\n') {
-        return Err(format!("`{key}` has no line, or its last line does not end"));
+        return Err(format!("unreadable: `{key}` has no line, or its last line does not end"));
     }
-    text.lines().map(|line| read_line(key, line)).collect()
+    text.lines().map(|line| read_line(key, line).map(Rc::new)).collect()
 }
 
 fn read_line(key: &str, line: &str) -> Result<Line, String> {
-    let end = line.rfind(",\"p_log_type\":").ok_or_else(|| format!("`{key}` has a line without our fields"))?;
-    let ours = format!("{{{}", &line[end + 1..]);
-    let value: Value =
-        serde_json::from_str(&ours).map_err(|error| format!("`{key}` has a line that ends wrong: {error}"))?;
-    let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let unreadable = |what: &str| format!("unreadable: `{key}` has a line {what}");
+    let end = line.rfind(",\"p_log_type\":").ok_or_else(|| unreadable("without our fields"))?;
+    let ours: Value =
+        serde_json::from_str(&format!("{{{}", &line[end + 1..])).map_err(|_| unreadable("that ends wrong"))?;
     let (log, slack) = (log_of(key), format!("{}}}", &line[..end]));
-    let (workspace, identity) = (field("p_workspace_id").unwrap_or_default(), identity(log, &slack));
-    Ok(Line {
-        key: key.to_owned(),
-        log,
-        compact: compact(&slack),
-        slack,
-        workspace,
-        identity,
-        event_time: field("p_event_time").unwrap_or_default(),
-    })
+    let workspace = ours.get("p_workspace_id").and_then(Value::as_str).unwrap_or_default();
+    let row = value(&slack);
+    let compact: Arc<str> = if slack.contains(['\n', ' ']) { compact(&slack).into() } else { slack.as_str().into() };
+    let column = match log {
+        Log::Audit => "date_create",
+        Log::Access => "date_first",
+        Log::Integration => "date",
+    };
+    let time = row.get(column).and_then(|time| time.as_i64().or_else(|| time.as_str()?.parse().ok()));
+    let name = name(log, workspace, &row, &compact);
+    Ok(Line { key: key.to_owned(), log, name, compact, slack: slack.into(), time })
 }
 
-/// What tells a stored or shown record from every other of its workspace, by the oracle's own reading.
-fn identity(log: Log, json: &str) -> String {
-    let value: Value = serde_json::from_str(json).unwrap_or_default();
-    let field = |name: &str| value.get(name).map(Value::to_string).unwrap_or_default();
-    match log {
+/// The fields of a row. One whose text is no Unicode (half of a surrogate pair) is left out, and the others are read.
+fn value(json: &str) -> Value {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    let read = |(name, raw): (String, &RawValue)| Some((name, serde_json::from_str(raw.get()).ok()?));
+    Value::Object(fields.into_iter().filter_map(read).collect())
+}
+
+/// What tells a stored or shown record from every other, by the oracle's own reading.
+fn name(log: Log, workspace: &str, row: &Value, json: &str) -> Name {
+    let field = |name: &str| row.get(name).map(Value::to_string).unwrap_or_default();
+    let identity = match log {
+        Log::Audit if row.get("id").is_none() => json.to_owned(),
         Log::Audit => field("id"),
         Log::Access => [field("user_id"), field("ip"), field("user_agent"), field("date_first")].join("|"),
         Log::Integration => json.to_owned(),
+    };
+    format!("{}|{workspace}|{identity}", log.path()).into()
+}
+
+/// What the oracle reads of a cursor: which time it says is collected.
+#[derive(Deserialize)]
+struct Claim {
+    top: i64,
+    gaps: Vec<Range>,
+}
+
+#[derive(Deserialize)]
+struct Range {
+    oldest: i64,
+    latest: i64,
+}
+
+/// A cursor claims only what is stored: an audit record that was visible at once, from before `top` and in no gap, is in the
+/// bucket. The other two logs are walked by other things than time; the end tells. No cursor holds a secret.
+pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(), String> {
+    check_no_secret(state, "a cursor", text)?;
+    if !audit {
+        return Ok(());
     }
-}
-
-fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, u32> {
-    items.fold(BTreeMap::new(), |mut counts, item| {
-        *counts.entry(item).or_insert(0) += 1;
-        counts
-    })
-}
-
-/// Byte for byte what Slack has shown, in the day of its own time.
-fn check_each_line(state: &State) -> Result<(), String> {
-    for line in &state.lines[state.checked_lines..] {
-        let shown = state.shown.contains(&line.slack)
-            || state.slack.truth(line.log, state.now).any(|row| *row.json == line.slack || *row.json == line.compact);
-        if !shown {
-            return Err(format!("`{}` holds what Slack never showed: {}", line.key, line.slack));
-        }
-        let day = line.event_time.get(..10).unwrap_or_default().replace('-', "/");
-        if !line.key.contains(&day) {
-            return Err(format!("a record of {} lies in `{}`", line.event_time, line.key));
-        }
-    }
-    Ok(())
-}
-
-/// No record in two lines; of equal integration rows no more than Slack has.
-fn check_not_twice(state: &State) -> Result<(), String> {
-    for log in Log::ALL {
-        let mut may = count(state.identities.truth(state, log).map(|(id, _)| id));
-        for line in state.lines.iter().filter(|line| line.log == log) {
-            match may.get_mut(&line.name()) {
-                Some(n) if *n > 0 => *n -= 1,
-                _ => return Err(format!("twice: {} in `{}`", line.slack, line.key)),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Day logs are numbered 1, 2, 3 ... without holes.
-fn check_numbers(state: &State) -> Result<(), String> {
-    let mut heads: BTreeMap<&str, u32> = BTreeMap::new();
-    for key in state.objects.keys() {
-        let (log, number) = key
-            .strip_suffix(".json.gz")
-            .and_then(|key| key.rsplit_once('-'))
-            .ok_or_else(|| format!("`{key}` is no key"))?;
-        let head = heads.entry(log).or_insert(0);
-        *head += 1;
-        if number.parse() != Ok(*head) {
-            return Err(format!("`{key}` stands where number {head} should"));
+    let claim: Claim =
+        serde_json::from_str(text).map_err(|error| format!("claims: a cursor cannot be read: {error}"))?;
+    let since = state.sources.values().map(|source| source.since.get()).min().unwrap_or_default();
+    for row in state.slack.rows(Log::Audit).iter().filter(|row| row.visible_at == row.time) {
+        let second = row.time.as_second();
+        let claimed = second >= since
+            && second < claim.top - 10
+            && !claim.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&second));
+        if claimed && !state.book.stored.contains_key(&state.book.name(row, false)) {
+            return Err(format!("claims: the cursor claims {} of {}, which is not stored", row.json, row.time));
         }
     }
     Ok(())
 }
 
-/// A cursor claims only what is stored: a record that was visible at once, from before `top` and in no gap, is in the bucket.
-fn check_cursor_claims(state: &State) -> Result<(), String> {
-    let mut stored: Option<BTreeSet<&str>> = None;
-    for (stream, cursor) in &state.cursors {
-        if stream.log.name() != "audit" {
-            continue; // the other two walk by other things than time; the end tells
-        }
-        let cursor: Value = serde_json::from_str(&cursor.text).map_err(|error| error.to_string())?;
-        let top = cursor["top"].as_i64().unwrap_or_default();
-        let since = state.sources.values().map(|source| source.since.get()).min().unwrap_or_default();
-        let in_gap = |second: i64| {
-            let gaps = cursor["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
-            gaps.iter().any(|gap| (gap["oldest"].as_i64() <= Some(second)) && (Some(second) <= gap["latest"].as_i64()))
-        };
-        for row in state.slack.rows(Log::Audit).iter().filter(|row| row.visible_at == row.time) {
-            let second = row.time.as_second();
-            if second >= since && second < top - 10 && !in_gap(second) {
-                let stored =
-                    stored.get_or_insert_with(|| state.lines.iter().map(|line| line.compact.as_str()).collect());
-                if !stored.contains(&*row.json) {
-                    return Err(format!("the cursor claims {} of {}, which is not stored", row.json, row.time));
-                }
-            }
-        }
+/// No token, refresh token or client secret is where somebody may read it.
+///
+/// # Errors
+/// Where it is.
+pub fn check_no_secret(state: &State, place: &str, text: &str) -> Result<(), String> {
+    let settings = state.slack.settings();
+    let tokens = settings.tokens.iter().map(|token| token.text.as_str());
+    let secrets = tokens.chain(settings.apps.iter().map(|app| app.client_secret.as_str()));
+    match secrets.into_iter().any(|secret| text.contains(secret)) {
+        false => Ok(()),
+        true => Err(format!("secret: {place} holds one")),
     }
-    Ok(())
 }

@@ -22,21 +22,54 @@ const POLLS_MAX: u32 = 100_000;
 pub(super) struct Id {
     pub(super) number: u32,
     operations: Rc<Cell<u32>>,
+    /// Calls to Slack's logs in the tick under way: audit, access, integration.
+    calls: Rc<Cell<[u32; 3]>>,
+    /// How many a tick may make; none: what is promised for production.
+    calls_max: Rc<Cell<Option<u32>>>,
     dead: Rc<Cell<bool>>,
 }
 
 impl Id {
     pub(super) fn of(number: u32) -> Id {
-        Id { number, operations: Rc::default(), dead: Rc::default() }
+        Id { number, operations: Rc::default(), calls: Rc::default(), calls_max: Rc::default(), dead: Rc::default() }
     }
 
     pub(super) fn next_operation(&self) -> u32 {
         self.operations.replace(self.operations.get() + 1)
     }
 
+    fn begin_tick(&self, calls_max: Option<u32>) {
+        self.calls.set([0; 3]);
+        self.calls_max.set(calls_max);
+    }
+
+    /// Counts a call to Slack, which may be one too many.
+    pub(super) fn count_call(&self, stage: &Stage, method: &str) {
+        let Some((log, promised)) = budget(method) else { return };
+        let mut calls = self.calls.get();
+        calls[log] += 1;
+        self.calls.set(calls);
+        let max = self.calls_max.get().unwrap_or(promised);
+        if calls[log] > max {
+            let law = || format!("budget: call {} of `{method}` in a tick that may make {max}", calls[log]);
+            stage.with(|state| state.broken = state.broken.take().or_else(|| Some(law())));
+        }
+    }
+
     pub(super) async fn die<R>(&self) -> R {
         self.dead.set(true);
         std::future::pending().await
+    }
+}
+
+/// Which log a method counts for, and how often a tick may call it: half of the 50 calls that Slack allows the whole
+/// organisation for audit logs, half of the 20 that it allows for each other method.
+fn budget(method: &str) -> Option<(usize, u32)> {
+    match method {
+        "logs" => Some((0, 25)),
+        "team.accessLogs" => Some((1, 10)),
+        "team.integrationLogs" | "auth.teams.list" => Some((2, 10)),
+        _ => None,
     }
 }
 
@@ -74,6 +107,19 @@ impl Process {
         Process { id, stage: stage.clone(), poller }
     }
 
+    /// The same process with the same memory in a world that goes its own way.
+    pub fn fork(&self, stage: &Stage) -> Process {
+        let id = Id::of(self.id.number);
+        id.operations.set(self.id.operations.get());
+        let poller = Rc::new(Poller::remembering(edges(stage, &id), &self.poller));
+        Process { id, stage: stage.clone(), poller }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.id.number
+    }
+
     /// Operations so far.
     pub fn operations(&self) -> u32 {
         self.id.operations.get()
@@ -82,6 +128,7 @@ impl Process {
     /// Begins a tick.
     pub fn begin(&self, calls_max: Option<u32>, bounds: Bounds) -> Tick {
         let poller = self.poller.clone();
+        self.id.begin_tick(calls_max);
         let now = self.stage.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
         let future = async move {
             let limits = TickLimits { calls_max, bounds, out_of_time: &|| false };

@@ -11,7 +11,7 @@ use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process, Tick};
-use super::stage::{Fault, FaultKind, Stage};
+use super::stage::{Fault, FaultKind, Stage, asked};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
 /// A token lives twelve hours.
@@ -124,14 +124,14 @@ impl Rotating {
     /// The next tick meets this fault at its operation of this number.
     pub fn fault(&self, operation: u32, kind: FaultKind) {
         let fault = Fault { process: self.processes - 1, operation: self.process.operations() + operation, kind };
-        self.stage.with(|state| state.fault = Some(fault));
+        self.stage.with(|state| state.faults = vec![fault]);
     }
 
     /// What a tick that rotates does, operation by operation.
     pub fn operations_of_tick(&mut self) -> Vec<String> {
         let before = self.stage.with(|state| state.trace.len());
         self.tick();
-        self.stage.with(|state| state.trace[before..].to_vec())
+        self.stage.with(|state| state.trace[before..].iter().filter_map(|line| asked(line)).collect())
     }
 
     /// How often Slack has given tokens for a refresh token.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,14 +13,15 @@ use slacktrail_shared::share::Share;
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_simulator::World;
 
+use super::dice::Dice;
 use super::oracle;
 
 /// The simulated world, shared by its processes.
 #[derive(Clone, Debug)]
 pub struct Stage(Rc<RefCell<State>>);
 
-/// Everything in the simulated world.
-#[derive(Debug)]
+/// Everything in the simulated world. A clone goes its own way.
+#[derive(Clone, Debug)]
 pub struct State {
     /// The time. It moves only when told.
     pub now: Timestamp,
@@ -28,7 +30,7 @@ pub struct State {
     /// Slack.
     pub slack: World,
     /// The bucket: each key's bytes, and when they were created.
-    pub objects: BTreeMap<String, (Vec<u8>, Timestamp)>,
+    pub objects: BTreeMap<String, (Arc<[u8]>, Timestamp)>,
     /// The table's cursors.
     pub cursors: BTreeMap<StreamId, StoredCursor>,
     /// The table's sources.
@@ -43,26 +45,26 @@ pub struct State {
     pub invoked: Vec<Share>,
     /// Keys in the bucket that nobody here has written.
     pub foreign: Vec<String>,
-    /// The fault in store, if any.
-    pub fault: Option<Fault>,
-    /// Whether that fault has struck.
+    /// The faults in store.
+    pub faults: Vec<Fault>,
+    /// Whether one of them was met.
     pub struck: bool,
-    /// One line for each operation: who, what, what came of it.
+    /// Faults by chance, if any.
+    pub chance: Option<Chance>,
+    /// What cannot be reached at all.
+    pub down: Vec<Part>,
+    /// Whether there is a trace.
+    pub traced: bool,
+    /// One line for each operation: when, who, what, what came of it.
     pub trace: Vec<String>,
     /// The first law that was broken.
     pub broken: Option<String>,
-    /// Every text of an access row that Slack has shown; the rows change.
-    pub shown: std::collections::BTreeSet<String>,
     /// How a deliberately wrong collector differs.
     pub wrong: Option<super::wrong::Wrong>,
-    /// What the bucket's lines say, as the oracle reads them when an object is created.
-    pub(super) lines: Vec<oracle::Line>,
-    /// How many of them were compared with what Slack has shown.
-    pub(super) checked_lines: usize,
-    /// What tells Slack's rows apart.
-    pub(super) identities: oracle::Identities,
-    /// Whether the bucket or the table changed since the laws were last checked.
-    pub(super) changed: bool,
+    /// Times that somebody asked to have collected besides what the source asks for.
+    pub backfilled: Vec<(slacktrail_simulator::Log, Timestamp, Timestamp)>,
+    /// What the oracle knows.
+    pub(super) book: oracle::Book,
     /// Objects that a wrong collector has promised and not written yet.
     pub owed: Vec<(String, Vec<u8>)>,
 }
@@ -74,6 +76,28 @@ pub struct StoredCursor {
     pub version: u64,
     /// Its text.
     pub text: String,
+}
+
+/// What an operation is made on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// Slack.
+    Slack,
+    /// The bucket.
+    Bucket,
+    /// The table.
+    Table,
+    /// The secrets.
+    Secrets,
+}
+
+/// Faults by chance.
+#[derive(Clone, Debug)]
+pub struct Chance {
+    /// Where they come from.
+    pub dice: Dice,
+    /// Of so many operations one meets a fault.
+    pub one_in: u64,
 }
 
 /// One fault: at a process's operation of this number, counted from 0.
@@ -108,6 +132,34 @@ impl FaultKind {
         [FaultKind::Refused, FaultKind::ReplyLost, FaultKind::Twice, FaultKind::KilledBefore, FaultKind::KilledAfter];
 }
 
+impl State {
+    /// What goes wrong with a process's operation of this number.
+    fn next_fault(&mut self, process: u32, operation: u32, part: Part) -> Option<FaultKind> {
+        let planned = self.faults.iter().find(|fault| (fault.process, fault.operation) == (process, operation));
+        if let Some(kind) = planned.map(|planned| planned.kind) {
+            self.struck = true;
+            return Some(kind);
+        }
+        if self.down.contains(&part) {
+            return Some(FaultKind::Refused);
+        }
+        let chance = self.chance.as_mut()?;
+        (chance.dice.below(chance.one_in) == 0).then(|| chance.dice.pick(&FaultKind::ALL))
+    }
+}
+
+/// What an operation was, by its line in the trace: without when, by whom, and what came of it.
+pub(super) fn asked(line: &str) -> Option<String> {
+    let (_, operation) = line.split_once(" #")?;
+    let what = operation.split_once(' ')?.1;
+    Some(what.split(" = ").next().unwrap_or(what).trim().to_owned())
+}
+
+/// The time of day, as the trace tells it.
+fn clock(now: Timestamp) -> String {
+    now.strftime("%dT%H:%M:%S").to_string()
+}
+
 /// The operation had no reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoReply;
@@ -127,18 +179,23 @@ impl Stage {
             credentials: BTreeMap::new(),
             invoked: Vec::new(),
             foreign: Vec::new(),
-            fault: None,
+            faults: Vec::new(),
             struck: false,
+            chance: None,
+            down: Vec::new(),
+            traced: true,
             trace: Vec::new(),
             broken: None,
-            shown: std::collections::BTreeSet::new(),
             wrong: None,
-            lines: Vec::new(),
-            checked_lines: 0,
-            identities: oracle::Identities::default(),
-            changed: false,
+            backfilled: Vec::new(),
+            book: oracle::Book::default(),
             owed: Vec::new(),
         })))
+    }
+
+    /// The same world, which goes its own way from here.
+    pub fn fork(&self) -> Stage {
+        Stage(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
 
     /// Looks at the world or changes it.
@@ -158,34 +215,44 @@ impl Stage {
         });
     }
 
+    /// Adds to the trace what came of the last operation.
+    pub(super) fn told(&self, what: impl FnOnce() -> String) {
+        self.with(|state| {
+            if let Some(last) = state.trace.last_mut().filter(|_| state.traced) {
+                last.push_str(" = ");
+                last.push_str(&what());
+            }
+        });
+    }
+
+    /// Adds a line to the trace that is no operation.
+    pub fn note(&self, what: impl FnOnce() -> String) {
+        self.with(|state| {
+            if state.traced {
+                state.trace.push(format!("{} -- {}", clock(state.now), what()));
+            }
+        });
+    }
+
     /// One operation of a process: gives way, then takes effect unless a fault will have it otherwise.
     pub(super) async fn operate<R>(
         &self,
         process: &super::process::Id,
-        what: String,
+        part: Part,
+        what: impl Fn() -> String,
         mut effect: impl FnMut(&mut State) -> R,
     ) -> Result<R, NoReply> {
         give_way().await;
         let number = process.next_operation();
         let fault = self.with(|state| {
-            let fault = state
-                .fault
-                .filter(|fault| (fault.process, fault.operation) == (process.number, number))
-                .map(|fault| fault.kind);
-            state.struck |= fault.is_some();
-            let note = fault.map(|kind| format!(" !{kind:?}")).unwrap_or_default();
-            state.trace.push(format!("p{} #{number:<3} {what}{note}", process.number));
+            let fault = state.next_fault(process.number, number, part);
+            if state.traced {
+                let note = fault.map(|kind| format!(" !{kind:?}")).unwrap_or_default();
+                state.trace.push(format!("{} p{} #{number:<3} {}{note}", clock(state.now), process.number, what()));
+            }
             fault
         });
-        let mut take_effect = || {
-            self.with(|state| {
-                let reply = effect(state);
-                if state.broken.is_none() && std::mem::take(&mut state.changed) {
-                    state.broken = oracle::check_step(state).err();
-                }
-                reply
-            })
-        };
+        let mut take_effect = || self.with(&mut effect);
         match fault {
             None => Ok(take_effect()),
             Some(FaultKind::Refused) => Err(NoReply),

@@ -10,7 +10,7 @@ use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process};
-use super::stage::{Stage, StoredCursor};
+use super::stage::{Stage, StoredCursor, asked};
 
 /// A source and a process that collects it.
 #[derive(Debug)]
@@ -238,14 +238,7 @@ impl Tenancy {
     pub fn operations_of_tick(&mut self) -> Vec<String> {
         self.stage.with(|state| state.trace.clear());
         self.tick();
-        self.stage.with(|state| {
-            state
-                .trace
-                .iter()
-                .filter_map(|line| line.splitn(3, ' ').nth(2))
-                .map(|what| what.trim().to_owned())
-                .collect()
-        })
+        self.stage.with(|state| state.trace.iter().filter_map(|line| asked(line)).collect())
     }
 
     /// Ticks for half an hour.
@@ -279,7 +272,7 @@ impl Tenancy {
 
     /// Lines in the bucket.
     pub fn stored_lines(&self) -> usize {
-        self.stage.with(|state| state.lines.len())
+        self.stage.with(|state| state.book.lines.len())
     }
 
     /// Every record that Slack has shown is stored once.
@@ -300,7 +293,7 @@ impl Tenancy {
             let mut rows: Vec<&Row> = state.slack.truth(log, state.now).collect();
             rows.sort_by_key(|row| row.time);
             for row in rows.iter().rev().take(count) {
-                assert!(state.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
+                assert!(state.book.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
             }
         });
     }
@@ -312,7 +305,7 @@ impl Tenancy {
     pub fn assert_newest_stored_in(&self, log: Log, workspace: &str) {
         self.stage.with(|state| {
             for row in state.slack.truth(log, state.now).filter(|row| row.workspace.as_deref() == Some(workspace)) {
-                assert!(state.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
+                assert!(state.book.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
             }
         });
     }
@@ -323,7 +316,7 @@ impl Tenancy {
     /// When they are not.
     pub fn assert_stored_bytes(&self, rows: &[&str]) {
         self.stage.with(|state| {
-            let mut stored: Vec<&str> = state.lines.iter().map(oracle::Line::slack).collect();
+            let mut stored: Vec<&str> = state.book.lines.iter().map(|line| line.slack()).collect();
             let mut expected = rows.to_vec();
             stored.sort_unstable();
             expected.sort_unstable();

@@ -96,11 +96,11 @@ fn ten_thousand_sources_are_each_polled_once_a_tick_and_what_a_share_costs_does_
 fn a_share_that_fails_touches_no_other_and_the_next_tick_polls_it() {
     let stage = deployment(1_000);
     share_out(&stage).unwrap();
-    stage.with(|state| state.fault = Some(Fault { process: 3, operation: 0, kind: FaultKind::KilledBefore }));
+    stage.with(|state| state.faults = vec![Fault { process: 3, operation: 0, kind: FaultKind::KilledBefore }]);
     let summaries = poll_shares(&stage);
     assert_eq!(summaries.iter().filter(|summary| summary.is_none()).count(), 1);
     assert_eq!(polls(&summaries).len(), 900);
-    stage.with(|state| state.fault = None);
+    stage.with(|state| state.faults.clear());
     share_out(&stage).unwrap();
     assert_eq!(polls(&poll_shares(&stage)).len(), 1_000);
 }
@@ -109,7 +109,7 @@ fn a_share_that_fails_touches_no_other_and_the_next_tick_polls_it() {
 fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
     let stage = deployment(1_000);
     // Two operations read the deployment; the fifth hands the third share out.
-    stage.with(|state| state.fault = Some(Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }));
+    stage.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
     let handed_out = share_out(&stage).unwrap();
     assert_eq!((handed_out.invoked, handed_out.troubles.len()), (9, 1));
     assert_eq!(polls(&poll_shares(&stage)).len(), 900);

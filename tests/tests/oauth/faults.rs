@@ -25,7 +25,7 @@ fn struck(site: &Site, browser: &Browser, query: &str, fault: Fault) -> Option<O
     site.strike_next(fault);
     let answer = run(browser.getting(site, "/oauth/callback", query));
     let struck = site.stage.with(|state| std::mem::take(&mut state.struck));
-    site.stage.with(|state| state.fault = None);
+    site.stage.with(|state| state.faults.clear());
     struck.then_some(answer)
 }
 
@@ -87,7 +87,7 @@ fn whatever_fails_in_a_link_it_is_used_once_at_most() {
                 assert_eq!(operation, 2, "a link is read and used up");
                 break;
             }
-            site.stage.with(|state| state.fault = None);
+            site.stage.with(|state| state.faults.clear());
             let second = Browser::new().start(&site, &ticket);
             let started = [first.as_ref(), Some(&second)].into_iter().flatten().filter(|answer| answer.status == 302);
             assert!(started.count() <= 1, "{kind:?} at operation {operation}");

@@ -149,7 +149,7 @@ fn no_secret_is_anywhere_but_where_it_belongs() {
         let (browser, query) = tour.go(&connected, Some(&organisation));
         tour.site.strike_next(StageFault { process: 0, operation, kind: StageFaultKind::Refused });
         let answer = run(browser.getting(&tour.site, "/oauth/callback", &query)).unwrap();
-        tour.site.stage.with(|state| state.fault = None);
+        tour.site.stage.with(|state| state.faults.clear());
         tour.note(&answer);
     }
 

@@ -118,7 +118,7 @@ impl Site {
     /// Strikes the next request, at its operation of the fault's number.
     pub(crate) fn strike_next(&self, fault: Fault) {
         let process = self.processes.get() + 1;
-        self.stage.with(|state| state.fault = Some(Fault { process, ..fault }));
+        self.stage.with(|state| state.faults = vec![Fault { process, ..fault }]);
     }
 
     pub(crate) fn oauth(&self) -> SimulatedOauth {

@@ -1,0 +1,195 @@
+//! The search, as a command: `proof search|whole|soak|replay`. docs/proof.md explains what it prints.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a command says what it found, and measures how fast it searched"
+)]
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::search::crew::{Found, Work, search};
+use slacktrail_simulation::search::tally::thousands;
+use slacktrail_simulation::search::{Kind, Place, Schedule, bounded, whole};
+
+/// A search forks and drops worlds all the time, on all cores.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The first seed of the search that is the same every time.
+const FIRST_SEED: u64 = 1;
+/// Days at random of each log in it.
+const SEEDS: u64 = 60;
+
+/// How often a search says how far it has come.
+const TOLD_EVERY: Duration = Duration::from_secs(15);
+
+const HELP: &str = "\
+proof search             the bounded search: every single fault at every place, the rest in every life, and days from seeds 1 on
+proof whole              the whole search: everything at every place (hours)
+proof soak SECONDS       days at random from fresh seeds
+proof probe              the bounded search in the order that finds a planted bug soonest
+proof replay NAME|SEED   one schedule once more, with its trace
+LOGS=audit,access KINDS=single,pair LIVES=live SLACKS=plain THREADS=2 SEED=1 SEEDS=60 UNTIL=300 narrow it down.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["search"] => {
+            run(Work { jobs: narrowed(bounded()), ..days_of(number("SEED", FIRST_SEED), number("SEEDS", SEEDS)) })
+        }
+        ["whole"] => {
+            run(Work { jobs: narrowed(whole()), ..days_of(number("SEED", FIRST_SEED), number("SEEDS", SEEDS)) })
+        }
+        ["probe"] => probe(),
+        ["soak", seconds] => match seconds.parse() {
+            Ok(seconds) => {
+                let until = Instant::now() + Duration::from_secs(seconds);
+                run(Work { until: Some(until), ..days_of(number("SEED", fresh_seed()), u64::MAX / 8) })
+            }
+            Err(_) => help(),
+        },
+        ["replay", name] => replay(name),
+        _ => help(),
+    }
+}
+
+/// The bounded search in the order that finds a planted bug soonest. Ends with what `make bugs` reads.
+fn probe() -> ExitCode {
+    let (quick, rest): (Vec<_>, Vec<_>) = narrowed(bounded()).into_iter().partition(|(kind, _)| *kind == Kind::Single);
+    let mut ran = 0;
+    for (jobs, seeds) in [(quick, 40), (rest, 0)] {
+        let (tally, found) = search(&Work { jobs, ..days_of(FIRST_SEED, seeds) }, threads(), &|_, _| {});
+        if let Some(found) = found {
+            println!("caught|{}|{}|{}", ran + found.after, found.law, found.schedule);
+            return ExitCode::FAILURE;
+        }
+        ran += tally.total();
+    }
+    println!("missed|{ran}||");
+    ExitCode::SUCCESS
+}
+
+fn threads() -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    usize::try_from(number("THREADS", threads as u64)).unwrap_or(1)
+}
+
+fn help() -> ExitCode {
+    println!("{HELP}");
+    ExitCode::from(2)
+}
+
+fn days_of(first: u64, count: u64) -> Work {
+    let until = std::env::var("UNTIL").ok().and_then(|seconds| seconds.parse().ok());
+    let until = until.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    Work { jobs: Vec::new(), seeds: (first, count), until, wrong: None }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn fresh_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs() * 1_000_000)
+}
+
+/// Whether a list in the environment, if there is one, has this word.
+fn chosen(list: &str, word: &str) -> bool {
+    std::env::var(list).map_or(true, |words| words.split(',').any(|chosen| word.starts_with(chosen)))
+}
+
+/// Of these, what the environment chooses.
+fn narrowed(jobs: Vec<(Kind, Place)>) -> Vec<(Kind, Place)> {
+    let is_chosen = |(kind, place): &(Kind, Place)| {
+        chosen("KINDS", kind.name())
+            && chosen("LOGS", place.log.name())
+            && chosen("LIVES", place.life.name)
+            && chosen("SLACKS", place.slack.name)
+    };
+    jobs.into_iter().filter(is_chosen).collect()
+}
+
+fn run(work: Work) -> ExitCode {
+    let begun = Instant::now();
+    let told_at = Mutex::new(begun);
+    let (tally, found) = search(&work, threads(), &|ran, last| {
+        if let Ok(mut told_at) = told_at.try_lock()
+            && told_at.elapsed() >= TOLD_EVERY
+        {
+            *told_at = Instant::now();
+            println!("{:>4} s {:>11} schedules; {last}", begun.elapsed().as_secs(), thousands(ran));
+        }
+    });
+    println!("{}", tally.table(begun.elapsed(), cpu_time()));
+    match found {
+        None => {
+            println!("No law was broken.");
+            ExitCode::SUCCESS
+        }
+        Some(found) => report(&found),
+    }
+}
+
+fn report(found: &Found) -> ExitCode {
+    println!("BROKEN after {} schedules: {}", found.after, found.law);
+    println!("{}", how_to_repeat(&found.schedule));
+    tell(&found.schedule);
+    ExitCode::FAILURE
+}
+
+fn how_to_repeat(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::Days(log, seed) => format!("SEED={seed} LOG={log} make replay"),
+        schedule => format!("SCHEDULE='{schedule}' make replay"),
+    }
+}
+
+fn replay(name: &str) -> ExitCode {
+    let schedules = match name.parse() {
+        Ok(seed) => {
+            let log = std::env::var("LOG").unwrap_or_default();
+            let logs = LogType::ALL.into_iter().filter(|known| log.is_empty() || known.name() == log);
+            logs.map(|log| Schedule::Days(log, seed)).collect()
+        }
+        Err(_) => Vec::from_iter(Schedule::parse(name)),
+    };
+    if schedules.is_empty() {
+        println!("`{name}` is neither a seed nor a schedule's name.");
+        return help();
+    }
+    let kept = schedules.iter().all(tell);
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints a schedule's trace. Returns whether it kept the laws.
+fn tell(schedule: &Schedule) -> bool {
+    let (outcome, trace) = schedule.repeat(None);
+    println!("\n{schedule}");
+    println!(
+        "Columns: day and time of Slack's clock; process; number of its operation; operation; !fault; = what came of it."
+    );
+    println!("A line with `--` is what happens besides. The last lines are the end.\n");
+    let lines = usize::try_from(number("LINES", 120)).unwrap_or(120);
+    let skipped = trace.len().saturating_sub(lines);
+    if skipped > 0 {
+        println!("({skipped} lines before these: LINES={} shows them)", trace.len());
+    }
+    trace.iter().skip(skipped).for_each(|line| println!("{line}"));
+    match &outcome {
+        Ok(()) => println!("\nNo law was broken."),
+        Err(law) => println!("\nBROKEN: {law}"),
+    }
+    outcome.is_ok()
+}
+
+/// What this process has used of all cores.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
+}

@@ -1,0 +1,396 @@
+//! A course: one source's life under way, which can be forked at any moment between two ticks and told to go on otherwise.
+
+use std::rc::Rc;
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::tick::{Bounds, Shared, StreamSummary};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::settings::Fill;
+use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, World};
+
+use super::life::{Act, Life};
+use super::slacks::Slack;
+use crate::process::{End, Process, Tick};
+use crate::stage::{Fault, FaultKind, Stage, StoredCursor};
+use crate::{oracle, wrong::Wrong};
+
+/// Ticks within which everything visible must be stored once nothing fails any more: the hourly re-read has come round, for what was
+/// shown a minute late.
+pub const SETTLING_TICKS: u32 = 75;
+
+/// Where the search begins: a log, a life, a Slack.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Which log is collected.
+    pub log: LogType,
+    /// What has happened.
+    pub life: Life,
+    /// How Slack behaves.
+    pub slack: Slack,
+    /// Whether the process that has lived it is still there, with its memory.
+    pub warm: bool,
+}
+
+impl Place {
+    /// The name, as in `audit/live/plain/warm`.
+    pub fn name(&self) -> String {
+        let memory = if self.warm { "warm" } else { "cold" };
+        format!("{}/{}/{}/{memory}", self.log, self.life.name, self.slack.name)
+    }
+
+    fn calls_max(&self) -> Option<u32> {
+        // These two begin at the head at every tick, a few pages deep, before they go on where they were.
+        let least = match self.log {
+            LogType::Audit => 1,
+            LogType::Access => 4,
+            LogType::Integration if self.slack.organisation => 10,
+            LogType::Integration => 8,
+        };
+        self.life.calls_max.map(|calls| calls.max(least))
+    }
+}
+
+impl Place {
+    /// Whether live records come with the next tick: not where Slack may answer all of its few calls with empty pages.
+    fn is_prompt(&self) -> bool {
+        self.life.calls_max.is_none() || self.slack.settings.audit_fill != Fill::Varying
+    }
+}
+
+/// A fault in one of the ticks that meet faults: which tick, which of its operations, what.
+pub type Strike = (usize, u32, FaultKind);
+
+/// When lives begin: on an afternoon, so that midnight is one of its own.
+fn beginning() -> Timestamp {
+    Timestamp::constant(1_795_356_000, 0) // 2026-11-22 14:00:00 UTC
+}
+
+/// Small objects and a small memory: every edge of the protocol within a few records.
+fn small_bounds() -> Bounds {
+    Bounds { streams_at_once: 4, batch_bytes: Shared { each: 900, all: 2_000 }, seen: Shared { each: 400, all: 800 } }
+}
+
+/// A course under way.
+#[derive(Debug)]
+pub struct Course {
+    place: Rc<Place>,
+    stage: Stage,
+    process: Process,
+    processes: u32,
+    rows: u32,
+    /// Whether the last tick went well and left nothing to collect.
+    is_through: bool,
+}
+
+impl Course {
+    /// A course that has come to the moment at which the search begins.
+    pub fn new(place: &Place, wrong: Option<Wrong>, traced: bool) -> Course {
+        let now = beginning();
+        let source = Source {
+            logs: vec![place.log],
+            organisation: place.slack.organisation,
+            connected_at: Second::of(now),
+            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
+        };
+        let stage = Stage::new(now, World::new(place.slack.settings.clone()), [source]);
+        stage.with(|state| (state.wrong, state.traced) = (wrong, traced));
+        let process = Process::start(0, &stage);
+        let mut course =
+            Course { place: Rc::new(place.clone()), stage, process, processes: 1, rows: 0, is_through: false };
+        for act in &place.life.before {
+            course.act(act);
+        }
+        if !place.warm {
+            course.restart();
+        }
+        course
+    }
+
+    /// The same course, which goes its own way from here.
+    pub fn fork(&self) -> Course {
+        let stage = self.stage.fork();
+        let process = self.process.fork(&stage);
+        Course {
+            place: self.place.clone(),
+            stage,
+            process,
+            processes: self.processes,
+            rows: self.rows,
+            is_through: self.is_through,
+        }
+    }
+
+    /// The world that it is in.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The law that was broken.
+    pub fn broken(&self) -> Option<String> {
+        self.stage.with(|state| state.broken.clone())
+    }
+
+    fn act(&mut self, act: &Act) {
+        self.stage.note(|| format!("{act:?}"));
+        match act {
+            Act::Pass(seconds) => self.stage.pass(*seconds),
+            Act::Rows(count, spread) => (0..*count).rev().for_each(|n| self.add(i64::from(n) * spread, false)),
+            Act::LateRow(age) => self.add(*age, true),
+            Act::Touch(count) => self.touch(*count),
+            Act::Tick => drop(self.tick()),
+            Act::LoseCursors => self.stage.with(|state| state.cursors.clear()),
+            Act::Slack(n, kind) => {
+                let fault = SlackFault::nth(*n, Calling::log(simulated(self.place.log)), kind.clone());
+                self.stage.with(|state| state.slack.fault(fault));
+            }
+            Act::Insert(n) => {
+                let row = row(&self.place, self.rows, self.stage.now());
+                self.rows += 1;
+                let kind = SlackFaultKind::Insert(vec![row]);
+                let fault = SlackFault::nth(*n, Calling::log(simulated(self.place.log)), kind);
+                self.stage.with(|state| state.slack.fault(fault));
+            }
+            Act::Outage(ticks) => (0..*ticks).for_each(|_| {
+                self.stage.pass(450);
+                self.add(7, false);
+                self.touch(1);
+            }),
+            Act::Hours(hours) => (0..*hours).for_each(|_| {
+                self.stage.pass(3_600);
+                self.tick();
+            }),
+            Act::Backfill(oldest, latest) => self.backfill(*oldest, *latest),
+            Act::Revoke => self.with_token(|slack, token| slack.revoke(token)),
+            Act::Connect => {
+                self.with_token(|slack, token| slack.restore(token));
+                self.stage.with(|state| {
+                    let now = Second::of(state.now);
+                    state.sources.values_mut().for_each(|source| source.connected_at = now);
+                });
+            }
+        }
+    }
+
+    fn with_token(&self, change: impl FnOnce(&mut World, &str)) {
+        self.stage.with(|state| {
+            let token = state.slack.settings().tokens[0].text.clone();
+            change(&mut state.slack, &token);
+        });
+    }
+
+    /// As the command does it.
+    fn backfill(&mut self, oldest_ago: i64, latest_ago: i64) {
+        let log = self.place.log;
+        self.stage.with(|state| {
+            let now = Second::of(state.now);
+            let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
+            for stored in state.cursors.values_mut() {
+                let mut cursor = Cursor::decode(&stored.text).expect("a cursor");
+                cursor.backfill(log, oldest, latest, now);
+                *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
+            }
+            state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
+        });
+    }
+
+    /// A row of `age` seconds ago. Every third integration row equals the one before it.
+    fn add(&mut self, age: i64, late: bool) {
+        let now = self.stage.now();
+        let time = now.saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
+        let row = row(&self.place, self.rows, time);
+        self.rows += 1;
+        self.stage.with(|state| state.slack.add(if late { row.visible_from(now) } else { row }));
+    }
+
+    fn touch(&mut self, count: u32) {
+        if self.place.log == LogType::Access {
+            let (rows, now) = (self.rows, self.stage.now());
+            let every = (rows / (count + 1)).max(1);
+            (0..rows)
+                .step_by(every as usize)
+                .for_each(|row| self.stage.with(|state| state.slack.touch_access(row as usize, now)));
+        }
+    }
+
+    fn restart(&mut self) {
+        self.process = Process::start(self.processes, &self.stage);
+        self.processes += 1;
+    }
+
+    fn begin(&self) -> Tick {
+        self.process.begin(self.place.calls_max(), small_bounds())
+    }
+
+    /// A whole tick. Returns how many operations it had.
+    fn tick(&mut self) -> u32 {
+        let before = self.process.operations();
+        let struck = self.stage.with(|state| !state.faults.is_empty());
+        let end = self.begin().run();
+        let operations = self.process.operations() - before;
+        self.after(&end, struck);
+        operations
+    }
+
+    fn after(&mut self, end: &End, struck: bool) {
+        let was_through = std::mem::take(&mut self.is_through);
+        match end {
+            End::Killed => self.restart(),
+            End::Answered(answer) if struck => {
+                let law = self.stage.with(|state| oracle::check_no_secret(state, "an answer", &format!("{answer:?}")));
+                self.break_law(law.err());
+            }
+            End::Answered(answer) => {
+                let all = |is: fn(&StreamSummary) -> bool| {
+                    answer.as_ref().as_ref().is_ok_and(|answer| answer.streams.iter().all(is))
+                };
+                let well = all(|stream| stream.polled && stream.code.is_none());
+                self.is_through = well && all(|stream| stream.gaps == 0);
+                // An organisation's round that was broken off is finished before one up to now begins: a tick later.
+                let promised = !self.place.slack.organisation || (was_through && self.is_through);
+                if well && promised && self.place.is_prompt() {
+                    self.break_law(self.stage.with(oracle::late));
+                }
+            }
+        }
+    }
+
+    fn break_law(&self, law: Option<String>) {
+        if law.is_some() {
+            self.stage.with(|state| state.broken = state.broken.take().or(law));
+        }
+    }
+
+    /// The ticks that meet faults, a minute apart, and rows between them. Returns how many operations each had.
+    pub fn strike(&mut self, strikes: &[Strike]) -> [u32; 2] {
+        [0, 1].map(|tick| self.strike_tick(tick, strikes))
+    }
+
+    /// One of them.
+    pub fn strike_tick(&mut self, tick: usize, strikes: &[Strike]) -> u32 {
+        self.aim(tick, strikes);
+        let operations = self.tick();
+        self.minute();
+        self.stage.with(|state| state.faults.clear());
+        operations
+    }
+
+    /// Sets up the faults of the next tick.
+    fn aim(&mut self, tick: usize, strikes: &[Strike]) {
+        let (process, before) = (self.process.number(), self.process.operations());
+        let of_tick = strikes.iter().filter(|strike| strike.0 == tick);
+        let faults = of_tick.map(|(_, operation, kind)| Fault { process, operation: before + operation, kind: *kind });
+        let faults = faults.collect();
+        self.stage.with(|state| state.faults = faults);
+    }
+
+    fn minute(&mut self) {
+        self.stage.pass(60);
+        self.add(1, false);
+        self.touch(1);
+    }
+
+    /// Two or three invocations at once: each runs so many steps when it is its turn, and in the end the others before the last
+    /// one that had a turn. Process 0 is the course's own; the others know nothing. Returns the steps that each had.
+    pub fn weave(&mut self, processes: usize, turns: &[(usize, u32)]) -> Vec<u32> {
+        self.is_through = false;
+        let mut ticks = vec![Some(self.begin())];
+        for _ in 1..processes {
+            let number = self.processes;
+            self.processes += 1;
+            let other = Process::start(number, &self.stage);
+            ticks.push(Some(other.begin(self.place.calls_max(), small_bounds())));
+        }
+        let mut steps = vec![0; processes];
+        let mut run = |who: usize, count: u32| {
+            for _ in 0..count {
+                let Some(tick) = &mut ticks[who] else { return };
+                steps[who] += 1;
+                if tick.step().is_some() {
+                    ticks[who] = None;
+                }
+            }
+        };
+        turns.iter().for_each(|(who, count)| run(*who, *count));
+        let last = turns.last().map_or(0, |(who, _)| *who);
+        (0..processes).filter(|who| *who != last).for_each(|who| run(who, u32::MAX));
+        run(last, u32::MAX);
+        drop(ticks);
+        self.minute();
+        steps
+    }
+
+    /// An invocation that stops after `steps`, wakes up `later` ticks later, and goes on as if nothing had been. The first tick
+    /// in between meets these faults. Returns whether it was through before, and the operations of that tick.
+    pub fn hold(&mut self, steps: u32, later: u32, strikes: &[Strike]) -> (bool, u32) {
+        self.is_through = false;
+        let mut held = self.begin();
+        let through = (0..steps).any(|_| held.step().is_some());
+        self.restart();
+        let mut operations = 0;
+        for tick in 0..later {
+            self.minute();
+            self.aim(tick as usize, strikes);
+            let count = self.tick();
+            operations = if tick == 0 { count } else { operations };
+        }
+        self.stage.with(|state| state.faults.clear());
+        if !through {
+            held.run();
+            self.is_through = false;
+        }
+        self.minute();
+        (through, operations)
+    }
+
+    /// Ticks until all that is visible is stored, and twice at least: what comes twice comes at the next read.
+    ///
+    /// # Errors
+    /// The law that is broken. Else how many ticks it took.
+    pub fn settle(&mut self) -> Result<u32, String> {
+        let mut complete_after = None;
+        for tick in 1..=SETTLING_TICKS {
+            self.tick();
+            if let Some(law) = self.broken() {
+                return Err(law);
+            }
+            if complete_after.is_none() && self.stage.with(|state| oracle::missing(state, |_| true).is_none()) {
+                complete_after = Some(tick);
+            }
+            match complete_after {
+                Some(after) if tick > after => return Ok(after),
+                _ if tick <= 2 => self.minute(),
+                _ => self.stage.pass(60),
+            }
+        }
+        match self.stage.with(oracle::check_end) {
+            Ok(()) => Ok(SETTLING_TICKS),
+            Err(law) => Err(law),
+        }
+    }
+}
+
+/// A row of a place's log. Every third integration row equals the one before it.
+pub(super) fn row(place: &Place, number: u32, time: Timestamp) -> Row {
+    let name = format!("r{number}");
+    let row = match place.log {
+        LogType::Audit => Row::small_audit(time, &name),
+        LogType::Access => Row::small_access(time, time, &name, "203.0.113.7", "SlackWeb/0 x"),
+        LogType::Integration => Row::small_integration(time, &format!("A{}", number / 3)),
+    };
+    match (place.slack.organisation, number % 2) {
+        (false, _) => row,
+        (true, 0) => row.in_workspace("T1"),
+        (true, _) => row.in_workspace("T2"),
+    }
+}
+
+/// The simulator's name of a log.
+pub(super) fn simulated(log: LogType) -> Log {
+    match log {
+        LogType::Audit => Log::Audit,
+        LogType::Access => Log::Access,
+        LogType::Integration => Log::Integration,
+    }
+}

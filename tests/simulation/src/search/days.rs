@@ -1,0 +1,298 @@
+//! Days at random, from a seed: everything that may happen, mixed. Several processes tick, are cut short, held back and
+//! interleaved; operations fail by chance; whole services go away; Slack misbehaves in every way that it knows.
+
+use jiff::SignedDuration;
+use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::tick::{Bounds, Shared};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::{Calling, Fault, FaultKind, World};
+
+use super::course::{Place, row, simulated};
+use super::life::Life;
+use super::slacks::drawn;
+use crate::dice::Dice;
+use crate::oracle;
+use crate::process::{End, Process, Tick};
+use crate::stage::{Chance, Part, Stage};
+use crate::wrong::Wrong;
+
+/// Ticks in which things go wrong.
+const TICKS: u32 = 120;
+/// Ticks, a minute apart, within which all that was shown in time is stored once nothing fails any more. Pages of three rows and ten calls
+/// a tick make the most of what sixteen gaps leave to read.
+const CALM_TICKS: u32 = 300;
+/// Hourly ticks after which what was shown late, up to 26 hours, is stored too: the daily re-reads have come round.
+const LATE_HOURS: u32 = 52;
+/// The latest that a record is shown: 25 hours.
+const LATE_SECONDS_MAX: i64 = 25 * 3_600;
+
+struct Days {
+    dice: Dice,
+    place: Place,
+    stage: Stage,
+    bounds: Bounds,
+    processes: Vec<Process>,
+    started: u32,
+    held: Vec<Tick>,
+    rows: u32,
+}
+
+/// Runs the days of a seed. Returns the law that was broken, if any, and the trace.
+pub fn run(log: LogType, seed: u64, wrong: Option<Wrong>, traced: bool) -> (Result<(), String>, Vec<String>) {
+    let mut days = Days::new(log, seed, wrong, traced);
+    let outcome = days.live();
+    let trace = days.stage.with(|state| std::mem::take(&mut state.trace));
+    (outcome, trace)
+}
+
+impl Days {
+    fn new(log: LogType, seed: u64, wrong: Option<Wrong>, traced: bool) -> Days {
+        let mut dice = Dice(seed.wrapping_mul(3) + log as u64);
+        let slack = drawn(log, &mut dice);
+        let now = jiff::Timestamp::constant(1_795_356_000, 0);
+        let source = Source {
+            logs: vec![log],
+            organisation: slack.organisation,
+            connected_at: Second::of(now),
+            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
+        };
+        let stage = Stage::new(now, World::new(slack.settings.clone()), [source]);
+        stage.with(|state| (state.wrong, state.traced) = (wrong, traced));
+        stage.note(|| format!("{:?}", slack.settings));
+        let seen = dice.pick(&[12, 60, 10_000]);
+        let bytes = dice.pick(&[900, 4_000, 8 << 20]);
+        let bounds = Bounds {
+            streams_at_once: 4,
+            batch_bytes: Shared { each: bytes, all: bytes },
+            seen: Shared { each: seen, all: seen },
+        };
+        let life = Life { name: "days", before: Vec::new(), calls_max: None };
+        let place = Place { log, life, slack, warm: true };
+        let processes = vec![Process::start(0, &stage)];
+        Days { dice, place, stage, bounds, processes, started: 1, held: Vec::new(), rows: 0 }
+    }
+
+    fn live(&mut self) -> Result<(), String> {
+        let one_in = self.dice.pick(&[15, 40, 200]);
+        let chance = Chance { dice: Dice(self.dice.below(u64::MAX)), one_in };
+        self.stage.with(|state| state.chance = Some(chance));
+        for n in (0..12).rev() {
+            self.add(n * 700, 0);
+        }
+        for _ in 0..TICKS {
+            self.happen();
+            self.ticks()?;
+        }
+        self.calm()
+    }
+
+    /// Nothing fails any more.
+    fn calm(&mut self) -> Result<(), String> {
+        self.stage.note(|| "from here on nothing fails".to_owned());
+        self.stage.with(|state| {
+            state.slack.clear_faults();
+            state.down.clear();
+            (state.chance, state.clock_ahead) = (None, SignedDuration::ZERO);
+        });
+        for held in std::mem::take(&mut self.held) {
+            held.run();
+        }
+        self.processes.truncate(1);
+        for tick in 0..CALM_TICKS {
+            self.stage.pass(60);
+            self.tick()?;
+            let complete =
+                || self.stage.with(|state| oracle::missing(state, |row| row.visible_at == row.time).is_none());
+            if tick >= 20 && complete() {
+                break;
+            }
+        }
+        if let Some(law) = self.stage.with(|state| oracle::missing(state, |row| row.visible_at == row.time)) {
+            return Err(law);
+        }
+        for _ in 0..LATE_HOURS {
+            self.stage.pass(3_600);
+            for _ in 0..2 {
+                self.stage.pass(60);
+                self.tick()?;
+            }
+        }
+        for _ in 0..CALM_TICKS {
+            self.stage.pass(60);
+            self.tick()?;
+            if self.stage.with(|state| oracle::missing(state, |_| true).is_none()) {
+                break;
+            }
+        }
+        self.stage.with(oracle::check_end)
+    }
+
+    fn tick(&mut self) -> Result<(), String> {
+        let end = self.begin(0).run();
+        self.ended(0, &end);
+        self.law()
+    }
+
+    fn law(&self) -> Result<(), String> {
+        self.stage.with(|state| state.broken.clone()).map_or(Ok(()), Err)
+    }
+
+    fn begin(&self, who: usize) -> Tick {
+        self.processes[who].begin(None, self.bounds)
+    }
+
+    fn start(&mut self) -> Process {
+        self.started += 1;
+        Process::start(self.started, &self.stage)
+    }
+
+    fn ended(&mut self, who: usize, end: &End) {
+        match end {
+            End::Killed => self.processes[who] = self.start(),
+            End::Answered(answer) => {
+                let text = match &**answer {
+                    Ok(summary) => serde_json::to_string(summary).unwrap_or_default(),
+                    Err(trouble) => format!("{trouble} {trouble:?}"),
+                };
+                self.stage.with(|state| {
+                    let law = oracle::check_no_secret(state, "an answer", &text).err();
+                    state.broken = state.broken.take().or(law);
+                });
+            }
+        }
+    }
+
+    /// One to three processes tick at once, in any order of their steps; some are cut short or held back.
+    fn ticks(&mut self) -> Result<(), String> {
+        let count = self.dice.pick(&[0, 1, 1, 1, 1, 2, 2, 3]);
+        while self.processes.len() < count {
+            let process = self.start();
+            self.processes.push(process);
+        }
+        let mut ticks: Vec<(usize, Tick)> = (0..count).map(|who| (who, self.begin(who))).collect();
+        while !ticks.is_empty() {
+            let turn = usize::try_from(self.dice.below(ticks.len() as u64)).unwrap_or(0);
+            for _ in 0..=self.dice.below(6) {
+                let Some((who, tick)) = ticks.get_mut(turn) else { break };
+                if let Some(end) = tick.step() {
+                    let who = *who;
+                    drop(ticks.remove(turn));
+                    self.ended(who, &end);
+                    break;
+                }
+            }
+            if turn < ticks.len() && self.dice.one_in(60) {
+                let (who, tick) = ticks.remove(turn);
+                self.processes[who] = self.start(); // a process that is cut short or held back comes back as another
+                if self.dice.one_in(2) {
+                    self.held.push(tick);
+                }
+            }
+        }
+        if self.dice.one_in(4)
+            && let Some(held) = self.held.pop()
+        {
+            held.run();
+        }
+        self.law()
+    }
+
+    /// A row whose time is `age` seconds ago, shown so many seconds late.
+    fn add(&mut self, age: i64, late: i64) {
+        let ago = |seconds| self.stage.now().saturating_sub(SignedDuration::from_secs(seconds)).expect("in range");
+        let (time, shown) = (ago(age), ago(age - late));
+        let row = row(&self.place, self.rows, time);
+        self.rows += 1;
+        let row = if late > 0 { row.visible_from(shown) } else { row };
+        let _number = self.stage.with(|state| state.slack.add(row));
+    }
+
+    /// A minute passes, or longer; people work, and things go wrong.
+    fn happen(&mut self) {
+        let pause = self.dice.pick(&[30, 60, 60, 60, 60, 60, 90, 600]);
+        let pause = if self.dice.one_in(40) { self.dice.seconds(30 * 3_600) } else { pause };
+        self.stage.pass(pause);
+        let (count, spread) = (self.dice.pick(&[0, 0, 1, 2, 7]), self.dice.pick(&[0, 1, 9]));
+        (0..count).rev().for_each(|n| self.add((n * spread).min(pause), 0));
+        match self.dice.below(12) {
+            0 => {
+                let late = self.dice.seconds(LATE_SECONDS_MAX);
+                self.add(0, late);
+            }
+            1 => {
+                let late = self.dice.seconds(120);
+                self.add(0, late);
+            }
+            _ => {}
+        }
+        if self.place.log == LogType::Access {
+            for _ in 0..self.dice.below(4) {
+                let row = usize::try_from(self.dice.below(u64::from(self.rows).max(1))).unwrap_or(0);
+                self.stage.with(|state| state.slack.touch_access(row, state.now));
+            }
+        }
+        if self.dice.one_in(4) {
+            let kind = slack_fault(&mut self.dice, &self.place, self.rows);
+            let nth = u32::try_from(1 + self.dice.below(5)).unwrap_or(1);
+            self.stage.note(|| format!("Slack, at call {nth} from now: {kind:?}"));
+            let fault = Fault::nth(nth, Calling::log(simulated(self.place.log)), kind);
+            self.stage.with(|state| state.slack.fault(fault));
+        }
+        self.upheavals();
+    }
+
+    /// What is rare.
+    fn upheavals(&mut self) {
+        if self.dice.one_in(25) {
+            let down = self.dice.pick(&[
+                vec![Part::Table],
+                vec![Part::Bucket],
+                vec![Part::Slack],
+                vec![Part::Secrets],
+                vec![Part::Table, Part::Bucket],
+            ]);
+            self.stage.note(|| format!("cannot be reached from now on: {down:?}"));
+            self.stage.with(|state| state.down = down);
+        } else if self.dice.one_in(4) {
+            self.stage.with(|state| state.down.clear());
+        }
+        if self.dice.one_in(20) {
+            let ahead = self.dice.pick(&[-60, -30, 0, 0, 30, 60]);
+            self.stage.note(|| format!("our clock is {ahead} s ahead"));
+            self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
+        }
+        if self.dice.one_in(60) {
+            self.stage.note(|| "the table forgets the cursors".to_owned());
+            self.stage.with(|state| state.cursors.clear());
+        }
+        if self.dice.one_in(20) {
+            let process = self.start();
+            self.processes[0] = process;
+        }
+    }
+}
+
+/// One of the ways in which Slack misbehaves.
+fn slack_fault(dice: &mut Dice, place: &Place, rows: u32) -> FaultKind {
+    let token = place.slack.settings.tokens[0].text.clone();
+    let row_number = usize::try_from(dice.below(u64::from(rows).max(1))).unwrap_or(0);
+    dice.pick(&[
+        FaultKind::StaleCursor,
+        FaultKind::EmptyPage,
+        FaultKind::Oversize(7),
+        FaultKind::Touch(row_number),
+        FaultKind::Html(502),
+        FaultKind::Html(200),
+        FaultKind::Truncated,
+        FaultKind::Hangup,
+        FaultKind::HangupAfter,
+        FaultKind::throttled("61"),
+        FaultKind::throttled("soon"),
+        FaultKind::Throttled { retry_after: None, body: Some(String::new()) },
+        FaultKind::Status(500, format!("Authorization: Bearer {token}")),
+        FaultKind::Status(200, format!("{{\"ok\":true,\"token\":\"{token}\"")),
+        FaultKind::not_ok("internal_error"),
+        FaultKind::not_ok("an_error_that_nobody_knows"),
+        FaultKind::Date(None),
+    ])
+}

@@ -1,0 +1,134 @@
+//! The exhaustive search of one place: every plan of a kind, one after the other.
+
+use std::ops::ControlFlow;
+
+use super::course::Course;
+use super::schedule::{Moment, Plan, Ran};
+use crate::stage::FaultKind;
+
+/// What is searched.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// No fault, and every single one in two ticks that follow on each other.
+    Single,
+    /// Every pair of faults in them.
+    Pair,
+    /// Two invocations at once: every interleaving with at most four switches between them.
+    Two,
+    /// Three at once: every interleaving of three turns and the rests.
+    Three,
+    /// A process that is held at every operation and goes on one to three ticks later, and every fault in the first of them.
+    Held,
+    /// Days at random.
+    Days,
+}
+
+impl Kind {
+    /// All that are searched exhaustively.
+    pub const EXHAUSTIVE: [Kind; 5] = [Kind::Single, Kind::Held, Kind::Two, Kind::Three, Kind::Pair];
+
+    /// What it is called in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Single => "single faults",
+            Kind::Pair => "pairs of faults",
+            Kind::Two => "two at once",
+            Kind::Three => "three at once",
+            Kind::Held => "held back",
+            Kind::Days => "days at random",
+        }
+    }
+}
+
+/// What is told of each plan; it says whether to go on.
+pub type Told<'a> = dyn FnMut(Plan, &Result<Ran, String>) -> ControlFlow<()> + 'a;
+
+/// Runs every plan of a kind from where this course is.
+pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()> {
+    let from = Moment::beginning(from);
+    let mut run = |moment: &Moment, plan: Plan| -> ControlFlow<(), Option<Ran>> {
+        let outcome = plan.run(moment);
+        told(plan, &outcome)?;
+        ControlFlow::Continue(outcome.ok())
+    };
+    match kind {
+        Kind::Single => strikes(&from, &mut run, false),
+        Kind::Pair => strikes(&from, &mut run, true),
+        Kind::Two => two(&mut |plan| run(&from, plan)),
+        Kind::Three => three(&mut |plan| run(&from, plan)),
+        Kind::Held => held(&mut |plan| run(&from, plan)),
+        Kind::Days => ControlFlow::Continue(()),
+    }
+}
+
+type Run<'a> = dyn FnMut(Plan) -> ControlFlow<(), Option<Ran>> + 'a;
+type RunFrom<'a> = dyn FnMut(&Moment, Plan) -> ControlFlow<(), Option<Ran>> + 'a;
+
+/// A second fault is aimed at what the ticks do after the first: that is another course of events for each first.
+fn strikes(from: &Moment, run: &mut RunFrom<'_>, pairs: bool) -> ControlFlow<()> {
+    let Some(calm) = run(from, Plan::Strikes(Vec::new()))? else { return ControlFlow::Continue(()) };
+    let calm_tick = from.after_a_tick(&[]);
+    for (tick, moment) in [from, &calm_tick].into_iter().enumerate() {
+        for (operation, kind) in faults(0, calm.operations[tick]) {
+            let first = (tick, operation, kind);
+            let Some(ran) = run(moment, Plan::Strikes(vec![first]))?.filter(|_| pairs) else { continue };
+            for (operation, kind) in faults(operation + 1, ran.operations[tick]) {
+                run(moment, Plan::Strikes(vec![first, (tick, operation, kind)]))?;
+            }
+            if tick == 0 {
+                let struck = from.after_a_tick(&[first]);
+                for (operation, kind) in faults(0, ran.operations[1]) {
+                    run(&struck, Plan::Strikes(vec![first, (1, operation, kind)]))?;
+                }
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn faults(from: u32, to: u32) -> impl Iterator<Item = (u32, FaultKind)> {
+    (from..to).flat_map(|operation| FaultKind::ALL.map(move |kind| (operation, kind)))
+}
+
+fn two(run: &mut Run<'_>) -> ControlFlow<()> {
+    let Some(calm) = run(Plan::Weave(2, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
+    for (a, b) in [(0, 1), (1, 0)] {
+        for first in 1..calm.operations[a] {
+            for second in 1..=calm.operations[b] + 4 {
+                for third in 1..=calm.operations[a].saturating_sub(first) {
+                    run(Plan::Weave(2, vec![(a, first), (b, second), (a, third)]))?;
+                }
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn three(run: &mut Run<'_>) -> ControlFlow<()> {
+    let Some(calm) = run(Plan::Weave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
+    for [a, b, c] in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
+        for first in 1..=calm.operations[a] {
+            for second in 1..=calm.operations[b] {
+                for third in 1..=calm.operations[c] {
+                    run(Plan::Weave(3, vec![(a, first), (b, second), (c, third)]))?;
+                }
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn held(run: &mut Run<'_>) -> ControlFlow<()> {
+    for later in 1..=3 {
+        for steps in 1.. {
+            let Some(ran) = run(Plan::Hold(steps, later, Vec::new()))? else { break };
+            if ran.through {
+                break;
+            }
+            for (operation, kind) in faults(0, ran.operations[0]) {
+                run(Plan::Hold(steps, later, vec![(0, operation, kind)]))?;
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}

@@ -1,0 +1,92 @@
+//! Lives: what has happened to an organisation and its collector when the ticks come that meet faults.
+
+use slacktrail_simulator::FaultKind as SlackFaultKind;
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Time passes, in seconds.
+    Pass(i64),
+    /// Rows come into being now, this many, `spread` seconds apart back from now.
+    Rows(u32, i64),
+    /// A row of `age` seconds ago that Slack shows only now.
+    LateRow(i64),
+    /// Access rows are touched: their users are active again.
+    Touch(u32),
+    /// A tick.
+    Tick,
+    /// The table forgets the cursors.
+    LoseCursors,
+    /// Slack misbehaves at the n-th call from now on.
+    Slack(u32, SlackFaultKind),
+    /// A row comes into being just before Slack answers the n-th call from now on: pages shift while they are read.
+    Insert(u32),
+    /// Nobody ticks this many times, and rows come all the while.
+    Outage(u32),
+    /// Ticks every hour for this many hours.
+    Hours(u32),
+    /// Somebody asks for the time between two ages, in seconds, to be collected as well.
+    Backfill(i64, i64),
+    /// Slack revokes the token, and the next ticks find that out.
+    Revoke,
+    /// Somebody connects the source again.
+    Connect,
+}
+
+/// A life up to the moment at which the search begins.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// What it is called in a schedule's name.
+    pub name: &'static str,
+    /// What has happened.
+    pub before: Vec<Act>,
+    /// Calls to Slack in a tick, where they are few; none: as many as in production.
+    pub calls_max: Option<u32>,
+}
+
+/// Every life.
+pub fn lives() -> Vec<Life> {
+    use Act::{Backfill, Connect, Hours, Insert, LateRow, LoseCursors, Outage, Pass, Revoke, Rows, Slack, Tick, Touch};
+    let life = |name, before: &[Act]| Life { name, before: before.to_vec(), calls_max: None };
+    let few = |name, before: &[Act], calls| Life { name, before: before.to_vec(), calls_max: Some(calls) };
+    let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
+    vec![
+        // Its first row is of the very second from which the source is collected.
+        life("first", &[LateRow(7 * 86_400), Rows(4, 500)]),
+        life("live", &lively),
+        life("quiet", &[Rows(2, 40), Tick, Pass(60), Tick, Pass(60)]),
+        life("pages", &[Rows(2, 40), Tick, Pass(60), Rows(7, 4), Touch(2)]),
+        life("second", &[Rows(2, 9), Tick, Pass(60), Rows(5, 0)]),
+        life("shifted", &[Rows(2, 9), Tick, Pass(60), Rows(7, 0), Insert(2)]),
+        few("backlog", &[Rows(9, 300), Tick, Pass(60), Rows(1, 0)], 2),
+        life("midnight", &[Pass(35_970), Rows(2, 20), Tick, Pass(60), Rows(4, 12), Touch(1)]),
+        life("outage", &[Rows(2, 40), Tick, Revoke, Pass(60), Tick, Outage(5), Connect]),
+        few("backlogs", &[Rows(2, 40), Tick, Outage(6), Tick, Pass(60), Rows(5, 2)], 2),
+        life("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
+        life("daily", &[Rows(2, 40), Tick, Hours(23), LateRow(80_000), LateRow(40_000), Pass(3_600), Rows(1, 0)]),
+        few(
+            "backfill",
+            &[
+                LateRow(12 * 86_400),
+                LateRow(11 * 86_400),
+                LateRow(11 * 86_400 - 1),
+                LateRow(10 * 86_400),
+                LateRow(9 * 86_400),
+                Rows(2, 40),
+                Tick,
+                Pass(60),
+                Tick,
+                Backfill(12 * 86_400, 10 * 86_400 - 60),
+                Pass(60),
+                Rows(2, 3),
+                Touch(1),
+            ],
+            3,
+        ),
+        life("cursor-lost", &[Rows(4, 40), Tick, Pass(60), Rows(1, 9), Tick, LoseCursors, Pass(60), Rows(2, 4)]),
+        life("stale-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::StaleCursor)]),
+        life("empty-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::EmptyPage)]),
+        life("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
+        life("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
+    ]
+}

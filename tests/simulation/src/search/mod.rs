@@ -1,0 +1,58 @@
+//! The search for a schedule that breaks a law: exhaustive from many places, and at random for days. `make proof` runs it.
+
+pub mod course;
+pub mod crew;
+pub mod days;
+pub mod explore;
+pub mod life;
+pub mod schedule;
+pub mod slacks;
+pub mod tally;
+
+pub use course::{Course, Place, SETTLING_TICKS};
+pub use explore::Kind;
+pub use schedule::Schedule;
+
+use slacktrail_shared::source::LogType;
+
+/// Every place of a log: each life under each Slack of the covering set, with the process that has lived it and with a new one.
+pub fn places(log: LogType) -> Vec<Place> {
+    let mut places = Vec::new();
+    for life in life::lives() {
+        for slack in slacks::covering(log) {
+            for warm in [true, false] {
+                places.push(Place { log, life: life.clone(), slack: slack.clone(), warm });
+            }
+        }
+    }
+    places
+}
+
+/// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack and with a
+/// memory that change from life to life, so that each has its turn; audit's pairs under all of them.
+pub fn bounded() -> Vec<(Kind, Place)> {
+    let mut jobs = Vec::new();
+    for log in LogType::ALL {
+        jobs.extend(places(log).into_iter().map(|place| (Kind::Single, place)));
+        let slacks = slacks::covering(log);
+        for (number, life) in life::lives().into_iter().enumerate() {
+            let place = |nth: usize| Place {
+                log,
+                life: life.clone(),
+                slack: slacks[(number + nth) % slacks.len()].clone(),
+                warm: nth.is_multiple_of(2),
+            };
+            jobs.extend([Kind::Pair, Kind::Two, Kind::Three, Kind::Held].map(|kind| (kind, place(0))));
+            if log == LogType::Audit {
+                jobs.extend([1, 2].map(|nth| (Kind::Pair, place(nth)))); // its ticks are the shortest
+            }
+        }
+    }
+    jobs
+}
+
+/// The whole search: everything at every place.
+pub fn whole() -> Vec<(Kind, Place)> {
+    let places = LogType::ALL.into_iter().flat_map(places);
+    places.flat_map(|place| Kind::EXHAUSTIVE.map(|kind| (kind, place.clone()))).collect()
+}

@@ -1,0 +1,138 @@
+//! The ways in which Slack may behave where its documentation is silent or contradicts itself: a set that covers every
+//! setting for the exhaustive search, and any mixture of them, drawn, for the long runs.
+
+use jiff::SignedDuration;
+use slacktrail_shared::source::LogType;
+use slacktrail_simulator::Settings;
+use slacktrail_simulator::settings::{
+    AccessColumn, Direction, End, Fill, Layout, Limits, Paging, SecondOrder, Seconds,
+};
+
+use crate::dice::Dice;
+
+/// A Slack, by the name that it has in a schedule's.
+#[derive(Clone, Debug)]
+pub struct Slack {
+    /// The name.
+    pub name: &'static str,
+    /// How it behaves.
+    pub settings: Settings,
+    /// Whether the source is an organisation that is read workspace by workspace.
+    pub organisation: bool,
+}
+
+/// Rows on a page: every edge of the protocol within a few records.
+const ROWS: usize = 3;
+
+fn small(base: Settings) -> Settings {
+    Settings {
+        limits: Limits::OFF,
+        audit_limit_max: ROWS,
+        access_fill: Fill::UpTo(ROWS),
+        integration_count_max: ROWS,
+        ..base
+    }
+}
+
+/// The covering set of a log.
+pub fn covering(log: LogType) -> Vec<Slack> {
+    let slack = |name, settings| Slack { name, settings, organisation: false };
+    let base = || small(Settings::organisation());
+    match log {
+        LogType::Audit => vec![
+            slack("plain", base()),
+            slack(
+                "split",
+                Settings {
+                    audit_seconds: Seconds::Split,
+                    audit_second_order: SecondOrder::Shuffled,
+                    audit_end: End::EmptyObject,
+                    audit_cursor_forgets: false,
+                    trailing_empty_page: true,
+                    ..base()
+                },
+            ),
+            slack(
+                "varying",
+                Settings {
+                    audit_fill: Fill::Varying,
+                    audit_end: End::MissingKey,
+                    audit_range_strict: true,
+                    layout: Layout::Pretty,
+                    seed: 7,
+                    ..base()
+                },
+            ),
+        ],
+        LogType::Access => vec![
+            slack("first-keyset", access(base(), AccessColumn::First, Paging::Keyset)),
+            slack("first-offset", access(base(), AccessColumn::First, Paging::Offset)),
+            slack("last-keyset", access(base(), AccessColumn::Last, Paging::Keyset)),
+            slack("last-offset", access(base(), AccessColumn::Last, Paging::Offset)),
+            slack(
+                "trailing",
+                Settings {
+                    trailing_empty_page: true,
+                    access_end: End::MissingKey,
+                    before_column: AccessColumn::First,
+                    ..access(base(), AccessColumn::Last, Paging::Offset)
+                },
+            ),
+        ],
+        LogType::Integration => {
+            let ordered = |base: Settings, integration_order| Settings { integration_order, ..small(base) };
+            let of_organisation =
+                |name, order| Slack { organisation: true, ..slack(name, ordered(Settings::organisation(), order)) };
+            vec![
+                slack("newest", ordered(Settings::workspace(), Direction::NewestFirst)),
+                slack("oldest", ordered(Settings::workspace(), Direction::OldestFirst)),
+                of_organisation("org-newest", Direction::NewestFirst),
+                of_organisation("org-oldest", Direction::OldestFirst),
+            ]
+        }
+    }
+}
+
+fn access(base: Settings, access_order: AccessColumn, access_paging: Paging) -> Settings {
+    Settings { access_order, access_paging, before_column: access_order, ..base }
+}
+
+/// Any mixture.
+pub fn drawn(log: LogType, dice: &mut Dice) -> Slack {
+    let organisation = log == LogType::Integration && dice.one_in(2);
+    let single = log == LogType::Integration && !organisation;
+    let base = if single { Settings::workspace() } else { Settings::organisation() };
+    let ends = [End::EmptyString, End::EmptyObject, End::MissingKey];
+    let columns = [AccessColumn::First, AccessColumn::Last];
+    let integration_count_max = dice.pick(&[3, 8, 1_000]);
+    let settings = Settings {
+        seed: dice.below(1 << 32),
+        limits: dice.pick(&[Limits::OFF, Limits::SLACK, Limits { audit_used_by_others: 20, ..Limits::SLACK }]),
+        layout: dice.pick(&[Layout::Compact, Layout::Compact, Layout::Pretty]),
+        // Access walks cannot go on without their page cursor: it must live to the next tick. Audit walks can.
+        cursor_life: match dice.below(4) {
+            0 => Some(SignedDuration::from_secs(150)),
+            1 if log == LogType::Audit => Some(SignedDuration::ZERO),
+            _ => None,
+        },
+        trailing_empty_page: dice.one_in(3),
+        audit_limit_max: dice.pick(&[3, 7, 100]),
+        audit_fill: dice.pick(&[Fill::Full, Fill::Full, Fill::Varying]),
+        audit_seconds: dice.pick(&[Seconds::Whole, Seconds::Split]),
+        audit_second_order: dice.pick(&[SecondOrder::Stable, SecondOrder::Shuffled]),
+        audit_end: dice.pick(&ends),
+        audit_cursor_forgets: dice.one_in(2),
+        audit_range_strict: dice.one_in(2),
+        access_order: dice.pick(&columns),
+        before_column: dice.pick(&columns),
+        access_paging: dice.pick(&[Paging::Keyset, Paging::Offset]),
+        access_fill: dice.pick(&[Fill::UpTo(3), Fill::UpTo(9), Fill::Full]),
+        access_end: dice.pick(&ends),
+        integration_count_max,
+        // A hundred pages of three rows do not hold the days that are lived here, and what is beyond them Slack never shows.
+        integration_page_max: (integration_count_max > 3).then_some(100),
+        integration_order: dice.pick(&[Direction::NewestFirst, Direction::OldestFirst]),
+        ..base
+    };
+    Slack { name: "drawn", settings, organisation }
+}

@@ -1,0 +1,86 @@
+//! How much was searched, by kind and log.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use slacktrail_shared::source::LogType;
+
+use super::explore::Kind;
+
+/// Counts of schedules.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    counts: BTreeMap<(Kind, LogType), u64>,
+    /// The most ticks that any of them took to settle.
+    pub settled_after_max: u32,
+    /// The seeds that were run: the first and how many.
+    pub seeds: Option<(u64, u64)>,
+}
+
+impl Tally {
+    /// Counts one.
+    pub fn count(&mut self, kind: Kind, log: LogType, settled_after: u32) {
+        *self.counts.entry((kind, log)).or_default() += 1;
+        self.settled_after_max = self.settled_after_max.max(settled_after);
+    }
+
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Tally) {
+        for (key, count) in &other.counts {
+            *self.counts.entry(*key).or_default() += count;
+        }
+        self.settled_after_max = self.settled_after_max.max(other.settled_after_max);
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// As a table, with the rates.
+    pub fn table(&self, wall: Duration, cpu: Duration) -> String {
+        let mut text =
+            format!("{:<16}{:>12}{:>12}{:>12}{:>12}\n", "schedules", "audit", "access", "integration", "all");
+        let kinds = Kind::EXHAUSTIVE.into_iter().chain([Kind::Days]);
+        let count = |kind: Option<Kind>, log: Option<LogType>| -> u64 {
+            let counts = self.counts.iter();
+            counts
+                .filter(|((k, l), _)| kind.is_none_or(|kind| kind == *k) && log.is_none_or(|log| log == *l))
+                .map(|(_, count)| count)
+                .sum()
+        };
+        for kind in kinds.map(Some).chain([None]) {
+            text += &format!("{:<16}", kind.map_or("all", Kind::name));
+            for log in LogType::ALL.map(Some).into_iter().chain([None]) {
+                text += &format!("{:>12}", thousands(count(kind, log)));
+            }
+            text.push('\n');
+        }
+        let rate = |seconds: f64| thousands((self.total() as f64 / seconds.max(0.001)) as u64);
+        if let Some((first, count)) = self.seeds.filter(|(_, count)| *count > 0) {
+            text += &format!("Days from seeds {first} to {}, each log.\n", first + count - 1);
+        }
+        text += &format!(
+            "{:.0} s, {:.0} CPU s: {} schedules a second, {} a CPU second. Settled within {} ticks.",
+            wall.as_secs_f64(),
+            cpu.as_secs_f64(),
+            rate(wall.as_secs_f64()),
+            rate(cpu.as_secs_f64()),
+            self.settled_after_max
+        );
+        text
+    }
+}
+
+/// 1234567 as `1,234,567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,45 @@
+//! The search itself: a schedule's name repeats it, and a small search in plain `cargo test`. `make proof` searches a million.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::search::crew::{Work, search};
+use slacktrail_simulation::search::{Kind, Place, Schedule, bounded, places};
+
+#[test]
+fn a_schedules_name_repeats_it() {
+    for name in [
+        "audit/live/plain/warm@none",
+        "access/backlog/last-offset/cold@0.3=ReplyLost,1.2=KilledAfter",
+        "integration/daily/org-oldest/warm@weave2:A3.B2.A1",
+        "audit/cursor-lost/split/cold@hold:5+2,0.4=Twice",
+        "days/access/17",
+    ] {
+        let schedule = Schedule::parse(name).unwrap();
+        assert_eq!(schedule.to_string(), name);
+        let (first, second) = (schedule.repeat(None), schedule.repeat(None));
+        assert_eq!(first, second, "it goes the same way each time");
+        assert_eq!(first.0, Ok(()), "{}", first.1.join("\n"));
+        assert!(first.1.len() > 20, "{:?}", first.1);
+    }
+    assert!(Schedule::parse("audit/live/plain@none").is_none());
+}
+
+#[test]
+fn no_single_fault_in_a_live_tick_loses_or_doubles_a_record() {
+    let live = LogType::ALL.into_iter().flat_map(places).filter(|place| place.life.name == "live");
+    let jobs = live.map(|place| (Kind::Single, place)).collect();
+    let (tally, found) = search(&Work { jobs, seeds: (1, 2), until: None, wrong: None }, 2, &|_, _| {});
+    assert!(found.is_none(), "{found:?}");
+    assert!(tally.total() > 1_000, "{tally:?}");
+}
+
+#[test]
+fn every_life_of_every_log_is_searched_for_every_kind() {
+    let jobs = bounded();
+    for place in LogType::ALL.into_iter().flat_map(places) {
+        for kind in Kind::EXHAUSTIVE {
+            let same = |job: &(Kind, Place)| (job.0, job.1.log, job.1.life.name) == (kind, place.log, place.life.name);
+            assert!(jobs.iter().any(same), "{kind:?} {}", place.name());
+        }
+    }
+}
