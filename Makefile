@@ -12,11 +12,21 @@ AWS_TOOLS = env SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_REGION=us
 E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_POLLER=$(abspath $(TARGET))/debug/poller \
 	SLACKTRAIL_OAUTH=$(abspath $(TARGET))/debug/oauth
 
+# `sam build` of both functions for this machine, without the optimisations that a deployment takes minutes for.
+DEPLOYMENT = $(abspath $(TARGET))/deployment
+ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+CHEAPLY = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
+
+# The search, in a profile of its own: fast code from a quick build.
+PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bin proof --
+# How long `make soak` and `make fuzz` search.
+SECONDS ?= 600
+
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test bench fuzz chaos fmt lint unit e2e validate licences clean binaries
+.PHONY: help demo stand-in test proof proof-whole soak replay bugs bugs-apply bench fuzz chaos fmt lint unit e2e validate deployed licences clean binaries
 
 help:
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: binaries ## watch it collect from a simulated Slack, with every kind of failure: needs no account and no network
 	@$(TARGET)/debug/slacktrail demo
@@ -26,16 +36,33 @@ stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated
 
 test: $(VENV)/stamp lint binaries ## everything CI checks
 	$(E2E) cargo test --workspace --locked
-	@$(MAKE) --no-print-directory validate licences
+	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences
+
+proof: ## search for a way to lose or double a record: a million schedules
+	@$(PROOF) search
+
+proof-whole: ## the same from every place there is: hours
+	@$(PROOF) whole
+
+soak: ## search days at random from fresh seeds: make soak SECONDS=3600
+	@$(PROOF) soak $(SECONDS)
+
+replay: ## repeat a schedule with its trace: SEED=7 make replay, SCHEDULE='...' make replay
+	@$(PROOF) replay '$(or $(SCHEDULE),$(SEED))'
+
+bugs: ## plant each bug in a copy of the source and search until a law catches it: BUGS="name ..." for some
+	@tests/simulation/bugs/run.sh $(BUGS)
+
+bugs-apply: ## whether the bugs still fit the source
+	@tests/simulation/bugs/run.sh --check
 
 bench: ## measure speed and memory
 	cargo bench --locked -p slacktrail-bench
 
-# How long `make fuzz` searches in all, and in which of the targets: all, or `TARGETS="page tick"`.
-SECONDS ?= 60
+# In which of its targets `make fuzz` searches: all, or `TARGETS="page tick"`.
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
 
-fuzz: ## search for bytes that a decoder does not bear, for SECONDS=60; led by coverage where cargo-fuzz is installed
+fuzz: ## search for bytes that a decoder does not bear, for SECONDS=600; led by coverage where cargo-fuzz is installed
 	@set -e; seconds=$$(($(SECONDS) / $(words $(TARGETS)) + 1)); for target in $(TARGETS); do export FUZZ_TARGET=$$target; \
 	if cargo fuzz --version >/dev/null 2>&1; \
 	then mkdir -p $(abspath $(TARGET))/guided/$$target; RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(abspath $(TARGET))/guided \
@@ -62,13 +89,23 @@ unit: ## the tests that need nothing but Rust
 e2e: $(VENV)/stamp binaries ## the tests that cross crates, with the compiled functions against an emulated AWS
 	$(E2E) cargo test --workspace --locked --test '*'
 
-validate: $(VENV)/stamp binaries ## check the template, and the SQL over what the collector writes
+validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, and the SQL over what the collector writes
 	$(AWS_TOOLS) $(VENV)/bin/sam validate --lint
-	$(AWS_TOOLS) $(VENV)/bin/cfn-lint template.yaml
+	@mkdir -p $(DEPLOYMENT)
+	$(VENV)/bin/python checks/deploy/template.py $(DEPLOYMENT)/translated.json
+	$(AWS_TOOLS) $(VENV)/bin/cfn-lint --config-file checks/deploy/cfn-lint.yaml template.yaml $(DEPLOYMENT)/translated.json
+	$(VENV)/checkov/bin/checkov --config-file checks/checkov.yaml
 	$(VENV)/bin/python checks/athena/render.py --check
 	$(VENV)/bin/python checks/cost.py --check
 	$(VENV)/bin/python -m unittest discover --start-directory checks --pattern 'test_*.py'
 	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
+	$(VENV)/bin/python -m unittest discover --start-directory checks/deploy
+
+deployed: $(VENV)/stamp ## build both functions as `sam build` does, and run them on what the template makes in an emulated account
+	$(AWS_TOOLS) $(CHEAPLY) PATH="$(abspath $(VENV))/bin:$$PATH" CARGO_TARGET_DIR=$(abspath $(TARGET)) \
+		$(VENV)/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir $(DEPLOYMENT)/build
+	$(E2E) SLACKTRAIL_POLLER=$(DEPLOYMENT)/build/Poller/bootstrap SLACKTRAIL_OAUTH=$(DEPLOYMENT)/build/OAuth/bootstrap \
+		cargo test --workspace --locked --test deployed
 
 licences: ## check that every dependency's licence and source is one of deny.toml
 	@if cargo deny --version >/dev/null 2>&1; \
@@ -87,4 +124,10 @@ binaries:
 $(VENV)/stamp: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+# checkov holds back libraries that the other tools need newer.
+$(VENV)/checkov/stamp: checks/checkov-requirements.txt $(VENV)/stamp
+	$(PYTHON) -m venv $(VENV)/checkov
+	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --requirement checks/checkov-requirements.txt
 	@touch $@

@@ -20,8 +20,9 @@ pub(super) enum How {
 use How::{CargoKnows, MakeEndsIn, MakeRuns, PythonReads};
 
 /// Each command, how it is checked, and why it is not run.
-pub(super) const ELSEWHERE: [(&str, How, &str); 8] = [
+pub(super) const ELSEWHERE: [(&str, How, &str); 9] = [
     ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
+    ("make proof", MakeEndsIn("--bin proof -- search"), "it takes minutes; `make test` runs it"),
     ("make stand-in", MakeEndsIn("target/debug/stand-in"), "it installs and builds first; `stand_in` runs the rest"),
     ("sam build", PythonReads, "it makes a release build"),
     ("sam deploy --guided", PythonReads, "it needs an AWS account; `deployed` deploys the template to an emulated one"),
