@@ -24,8 +24,8 @@ use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 use tokio::time::sleep;
 
-/// Kills in every run of the tests. `make chaos` makes 200.
-const KILLS: u32 = 60;
+/// Kills, unless `KILLS` says otherwise.
+const KILLS: u32 = 200;
 /// The kills end after this, however many there were.
 const CHAOS_MAX: Duration = Duration::from_secs(165);
 /// Time of an invocation.
