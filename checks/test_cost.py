@@ -96,6 +96,11 @@ class TheArithmetic(unittest.TestCase):
         for key in ("secrets", "puts", "gets", "table_writes", "stored_gb", "secret_calls"):
             self.assertAlmostEqual(hundred[key], 100 * one[key], places=3)
 
+    def test_readme_names_what_a_busy_source_costs_in_each_order_of_access_logs(self):
+        (row,) = [row for row in cost.orders().splitlines() if row.startswith(f"| {cost.BUSY.name} |")]
+        by_last, by_first = row.strip("| ").split(" | ")[1:]
+        self.assertIn(f"{by_first} to {by_last} USD a month", (ROOT / "README.md").read_text())
+
     def test_what_is_free_is_not_billed_and_what_is_beyond_is(self):
         self.assertEqual(cost.bill({"log_gb": 5, "alarms": 5}), {"log_gb": 0, "alarms": 0})
         self.assertAlmostEqual(cost.bill({"log_gb": 7})["log_gb"], 1.00)
