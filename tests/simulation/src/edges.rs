@@ -98,8 +98,8 @@ impl Slack for SimulatedEdges {
 /// A reply, as the trace tells it.
 fn tell(reply: &simulator::Reply) -> String {
     let body = String::from_utf8_lossy(&reply.body);
-    if body.contains("\"access_token\"") {
-        return format!("{} (a token)", reply.status);
+    if body.contains("xox") {
+        return format!("{} (with a token in it)", reply.status);
     }
     let short: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect();
     format!("{} {short}", reply.status)
