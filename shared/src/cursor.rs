@@ -49,8 +49,9 @@ impl Gap {
     }
 
     /// The last second that was to be collected when its walk began.
-    fn end(&self) -> Second {
+    pub(crate) fn end(&self) -> Second {
         match &self.walk {
+            // Whatever a damaged cursor says: never before its beginning.
             Walk::Audit(walk) => walk.asked_latest.map_or(self.latest, |asked| asked.max(self.latest)),
             Walk::Access(_) | Walk::Integration(_) => self.latest,
         }

@@ -91,9 +91,7 @@ impl Gap {
     /// The page to ask for next.
     pub(crate) fn request(&self, sight: &Sight) -> Request {
         match &self.walk {
-            Walk::Audit(walk) => {
-                Request::audit_logs(self.oldest, walk.asked_latest.unwrap_or(self.latest), walk.page_cursor.as_deref())
-            }
+            Walk::Audit(walk) => Request::audit_logs(self.oldest, self.end(), walk.page_cursor.as_deref()),
             Walk::Access(walk) => Request::access_logs(walk.page_cursor.as_deref()),
             Walk::Integration(walk) => {
                 Request::integration_logs(sight.integration.ask(walk), walk.workspace.as_deref())
@@ -110,9 +108,10 @@ impl Gap {
         workspace: Option<&'a str>,
         now: Second,
     ) -> Step<'a> {
+        let range = self.oldest..=self.end();
         match &mut self.walk {
             Walk::Audit(walk) => {
-                let step = walk.take_page(self.oldest..=walk.asked_latest.unwrap_or(self.latest), page);
+                let step = walk.take_page(range, page);
                 self.latest = step.1.unwrap_or(self.latest);
                 step.0
             }
