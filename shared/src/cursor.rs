@@ -43,11 +43,6 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// The second back to which its walk goes.
-    fn reach(&self) -> Second {
-        self.walk.stop().unwrap_or(self.oldest)
-    }
-
     /// The last second that was to be collected when its walk began.
     pub(crate) fn end(&self) -> Second {
         match &self.walk {
@@ -97,8 +92,6 @@ pub struct Cursor {
     pub heads: BTreeMap<Day, u32>,
     /// When each of [`REREADS`] last began.
     pub rereads: [Second; REREADS.len()],
-    /// Access: rows first seen before this are known to be stored.
-    pub floor: Second,
     /// Access: the column that Slack sorts by, once seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sorted_by: Option<crate::walk::Column>,
@@ -118,14 +111,13 @@ impl Cursor {
     /// The cursor of a stream that was never collected: everything from the source's `since` is a gap.
     pub fn first(source: &Source, log: LogType, now: Second) -> Cursor {
         let since = source.since.min(now);
-        let gap = Gap { kind: GapKind::Backlog, oldest: since, latest: now, walk: Walk::begin(log, since, now, false) };
+        let gap = Gap { kind: GapKind::Backlog, oldest: since, latest: now, walk: Walk::begin(log, since) };
         Cursor {
             format: FORMAT,
             top: now,
             gaps: vec![gap],
             heads: BTreeMap::new(),
             rereads: [now; REREADS.len()],
-            floor: since,
             sorted_by: None,
             workspaces: BTreeMap::new(),
             not_before: None,
@@ -148,29 +140,28 @@ impl Cursor {
         if live {
             // What an earlier tick left half walked is backlog now; what it left untouched is the same gap, grown.
             let (untouched, mut kept): (Vec<Gap>, Vec<Gap>) =
-                self.gaps.drain(..).partition(|gap| gap.kind == GapKind::Live && !gap.walk.is_under_way());
+                self.gaps.drain(..).partition(|gap| gap.kind == GapKind::Live && !gap.is_under_way());
             kept.iter_mut().filter(|gap| gap.kind == GapKind::Live).for_each(|gap| gap.kind = GapKind::Backlog);
             self.gaps = kept;
             lasting |= !untouched.is_empty();
             let reach = self.top.min(now).plus(-overlap_seconds).max(source.since.min(now));
-            let reach = untouched.iter().map(Gap::reach).min().map_or(reach, |earlier| reach.min(earlier));
+            let reach = untouched.iter().map(|gap| gap.oldest).min().map_or(reach, |earlier| reach.min(earlier));
             // Our clock may have stepped back since, or this tick may have been held up before it loaded the cursor.
             let latest = untouched.iter().map(|gap| gap.latest).max().map_or(now, |later| now.max(later));
-            let walk = Walk::begin(log, reach, latest, self.gaps.is_empty());
-            self.gaps.push(Gap { kind: GapKind::Live, oldest: self.from(log, reach), latest, walk });
+            self.gaps.push(Gap { kind: GapKind::Live, oldest: reach, latest, walk: Walk::begin(log, reach) });
             self.top = self.top.max(now);
         }
         for (index, (every, back)) in REREADS.into_iter().enumerate() {
             if now.since(self.rereads[index]) >= every {
                 // From where the last one could not yet be sure; after a day without ticks that is further back.
                 let reach = self.rereads[index].plus(every - back).max(source.since.min(now));
-                let walk = Walk::begin(log, reach, now, false);
-                self.gaps.push(Gap { kind: GapKind::Reread, oldest: self.from(log, reach), latest: now, walk });
+                let walk = Walk::begin(log, reach);
+                self.gaps.push(Gap { kind: GapKind::Reread, oldest: reach, latest: now, walk });
                 self.rereads[index] = now;
                 lasting = true;
             }
         }
-        self.limit_gaps(log, now);
+        self.limit_gaps(log);
         lasting
     }
 
@@ -187,17 +178,12 @@ impl Cursor {
         if self.gaps.iter().filter(|gap| gap.kind == GapKind::Backfill).count() >= BACKFILLS_MAX {
             return Backfill::TooMany;
         }
-        self.gaps.push(Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest, now, false) });
-        self.limit_gaps(log, now);
+        self.gaps.push(Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest) });
+        self.limit_gaps(log);
         Backfill::Begun
     }
 
-    /// An access gap filters by first appearance from the floor on; how far its walk goes is another thing.
-    fn from(&self, log: LogType, oldest: Second) -> Second {
-        if log == LogType::Access { self.floor } else { oldest }
-    }
-
-    fn limit_gaps(&mut self, log: LogType, now: Second) {
+    fn limit_gaps(&mut self, log: LogType) {
         self.gaps.sort_by_key(|gap| (gap.latest, gap.oldest));
         while self.gaps.len() > GAPS_MAX {
             // A backfill is never one of the two: the years between it and its neighbour nobody has asked for.
@@ -205,11 +191,8 @@ impl Cursor {
             let Some((first, second)) = others.next().zip(others.next()) else { return };
             let (newer, older) = (self.gaps.remove(second), self.gaps.remove(first));
             let kind = older.kind.min(newer.kind).max(GapKind::Backlog);
-            let walk = Walk::begin(log, older.reach().min(newer.reach()), now, false);
-            self.gaps.insert(
-                first,
-                Gap { kind, oldest: older.oldest.min(newer.oldest), latest: older.latest.max(newer.latest), walk },
-            );
+            let (oldest, latest) = (older.oldest.min(newer.oldest), older.latest.max(newer.latest));
+            self.gaps.insert(first, Gap { kind, oldest, latest, walk: Walk::begin(log, oldest) });
         }
     }
 
@@ -225,7 +208,7 @@ impl Cursor {
 
     /// Seconds by which live collection is behind `now`.
     pub fn lag_seconds(&self, now: Second) -> i64 {
-        let live = self.gaps.iter().filter(|gap| gap.kind == GapKind::Live).map(Gap::reach).min();
+        let live = self.gaps.iter().filter(|gap| gap.kind == GapKind::Live).map(|gap| gap.oldest).min();
         now.since(live.unwrap_or(self.top)).max(0)
     }
 
@@ -375,11 +358,11 @@ mod tests {
         let mut cursor = settled();
         backfill(&mut cursor, -90_000_000, -89_000_000);
         for n in 0..40 {
-            let walk = Walk::begin(LogType::Audit, second(n * 10), second(n * 10), false);
+            let walk = Walk::begin(LogType::Audit, second(n * 10));
             let gap = Gap { kind: GapKind::Backlog, oldest: second(n * 10), latest: second(n * 10 + 5), walk };
             cursor.gaps.push(gap);
         }
-        cursor.limit_gaps(LogType::Audit, second(500));
+        cursor.limit_gaps(LogType::Audit);
         assert_eq!(cursor.gaps.len(), GAPS_MAX);
         assert_eq!(ranges(&cursor)[..3], [(-90_000_000, -89_000_000), (0, 255), (260, 265)]);
     }
@@ -388,7 +371,7 @@ mod tests {
     fn a_backfill_has_its_turn_after_everything_else() {
         let mut cursor = settled();
         for kind in [GapKind::Backfill, GapKind::Reread, GapKind::Backlog, GapKind::Live] {
-            let walk = Walk::begin(LogType::Audit, second(-10), second(0), false);
+            let walk = Walk::begin(LogType::Audit, second(-10));
             cursor.gaps.insert(0, Gap { kind, oldest: second(-10), latest: second(0), walk });
         }
         let mut turns = Vec::new();

@@ -149,12 +149,13 @@ impl DayLogs {
         &mut self,
         store: &D,
         batch: &Batch,
+        gzip_level: u32,
         appended: &mut Appended,
     ) -> Result<(), Trouble> {
         for (day, lines) in batch.days() {
             let mut lines: Vec<&BatchLine> = lines.iter().collect();
             lines.sort_unstable_by_key(|line| (line.time, line.id));
-            self.append_day(store, *day, batch.lines_bytes(), lines, appended).await?;
+            self.append_day(store, *day, batch.lines_bytes(), lines, gzip_level, appended).await?;
         }
         Ok(())
     }
@@ -165,6 +166,7 @@ impl DayLogs {
         day: Day,
         bytes: &[u8],
         mut lines: Vec<&BatchLine>,
+        gzip_level: u32,
         appended: &mut Appended,
     ) -> Result<(), Trouble> {
         let log = self.log(day);
@@ -175,7 +177,7 @@ impl DayLogs {
                 return Ok(());
             }
             let key = log.key(open.head + 1);
-            let object = encode(lines.iter().map(|line| &bytes[line.range.clone()]));
+            let object = encode(lines.iter().map(|line| &bytes[line.range.clone()]), gzip_level);
             let object_bytes = object.len() as u64;
             match store.create(&key, object).await? {
                 Created::Yes => {
@@ -250,6 +252,8 @@ impl DayLogs {
 pub struct Limits<'a> {
     /// Bytes of lines after which a batch is stored.
     pub batch_bytes: usize,
+    /// How hard an object is compressed, 0 to 9.
+    pub gzip_level: u32,
     /// Identities of stored records kept in memory for one stream.
     pub seen_max: usize,
     /// Identities of stored records kept in memory between ticks, of all streams together.

@@ -84,9 +84,10 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-/// The bytes of an object that holds these lines, each with its line break. The same lines always make the same bytes.
-pub fn encode<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let gzip = GzBuilder::new().write(Vec::new(), Compression::new(GZIP_LEVEL));
+/// The bytes of an object that holds these lines, each with its line break. The same lines always make the same bytes. `gzip_level`:
+/// 0 (as they are) to 9, in production [`GZIP_LEVEL`].
+pub fn encode<'a>(lines: impl IntoIterator<Item = &'a [u8]>, gzip_level: u32) -> Vec<u8> {
+    let gzip = GzBuilder::new().write(Vec::new(), Compression::new(gzip_level));
     let mut gzip = BufWriter::with_capacity(GZIP_BYTES_AT_ONCE, gzip);
     for line in lines {
         gzip.write_all(line).expect("memory takes every write");
@@ -187,9 +188,9 @@ mod tests {
     #[test]
     fn equal_lines_make_equal_bytes_and_damage_is_named() {
         let lines: [&[u8]; 1] = [b"not a line of ours\n"];
-        assert_eq!(encode(lines), encode(lines));
+        assert_eq!(encode(lines, 5), encode(lines, 5));
         let key = log("acme").key(7);
-        for bytes in [encode(lines), encode([]), b"no gzip".to_vec(), Vec::new()] {
+        for bytes in [encode(lines, 5), encode(lines, 0), encode([], 5), b"no gzip".to_vec(), Vec::new()] {
             let trouble = decode(&key, &bytes, |_, _| ()).unwrap_err();
             assert!(trouble.message.contains("audit/2026/11/22/acme-000007.json.gz"), "{trouble}");
             assert_eq!(trouble.remedy, Remedy::Investigate);

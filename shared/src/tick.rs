@@ -12,6 +12,7 @@ use crate::collect::{Collector, Memory, Report};
 use crate::cursor::Cursor;
 use crate::day_log::Limits;
 use crate::health::State;
+use crate::object::GZIP_LEVEL;
 use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Slack, Version};
 use crate::rotation::{Overdue, Rotations};
 use crate::source::{LogType, Source, SourceId, StreamId};
@@ -26,6 +27,8 @@ pub struct Bounds {
     pub streams_at_once: usize,
     /// Bytes of lines after which a stream's batch is stored: of one stream, and of all that are side by side.
     pub batch_bytes: Shared,
+    /// How hard an object is compressed, 0 to 9.
+    pub gzip_level: u32,
     /// Identities of stored records kept in memory, about 40 bytes each: of one stream, and of all that are side by side.
     pub seen: Shared,
 }
@@ -50,6 +53,7 @@ impl Default for Bounds {
         Bounds {
             streams_at_once: 8,
             batch_bytes: Shared { each: 8 << 20, all: 24 << 20 },
+            gzip_level: GZIP_LEVEL,
             seen: Shared { each: 300_000, all: 600_000 },
         }
     }
@@ -229,6 +233,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let seen = Shared { each, all: if due.len() > side_by_side { all / 2 } else { all } };
         let stream_limits = Limits {
             batch_bytes: limits.bounds.batch_bytes.among(side_by_side),
+            gzip_level: limits.bounds.gzip_level,
             seen_max: seen.among(side_by_side),
             seen_kept_max: seen.all,
             calls_max: limits.calls_max,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::value::RawValue;
 use slacktrail_shared::line::LineWriter;
-use slacktrail_shared::object::encode;
+use slacktrail_shared::object::{GZIP_LEVEL, encode};
 use slacktrail_shared::record::Record;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::time::Second;
@@ -53,7 +53,7 @@ fn the_bytes_of_an_object_are_those_of_the_golden_files() {
     for (log, rows) in ROWS {
         let lines = lines(log, rows);
         let text = lines.concat();
-        let object = encode(lines.iter().map(Vec::as_slice));
+        let object = encode(lines.iter().map(Vec::as_slice), GZIP_LEVEL);
         for (ending, bytes) in [("json", text), ("json.gz", object)] {
             let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{log}.{ending}"));
             if std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {

@@ -9,8 +9,6 @@ use crate::source::{LogType, Source};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
 
-/// A reply that tells an error is small; one longer than this is a page.
-const ERROR_BYTES_MAX: usize = 16 << 10;
 /// How far ahead our clock may be where a reply does not tell Slack's.
 const CLOCK_AHEAD_MAX_SECONDS: i64 = 600;
 
@@ -53,7 +51,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     }
 
     fn refuses_token(&self, request: &Request, reply: &Reply) -> bool {
-        reply.body.len() <= ERROR_BYTES_MAX
+        reply.may_be_an_error()
             && matches!(reply.page(request, self.now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize)
     }
 

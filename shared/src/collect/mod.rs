@@ -28,7 +28,7 @@ use crate::slack::{Page, Refusal};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{Day, Second};
 use crate::trouble::{Remedy, Trouble};
-use crate::walk::{FLOOR_SECONDS, Sight, Walk, Wanted};
+use crate::walk::{Sight, Wanted};
 
 /// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
 const HEARTBEAT_SECONDS: i64 = 900;
@@ -36,8 +36,6 @@ const HEARTBEAT_SECONDS: i64 = 900;
 const OVERLAP_MIN_SECONDS: i64 = 10;
 /// Day logs of days that ended longer ago than this are closed between ticks: the hourly re-read still finds its own open.
 const KEPT_OPEN_SECONDS: i64 = 26 * 3600;
-/// Access: back to the floor, which a quiet stream's cursor saves with the heartbeat, for the first page shows rows from there.
-const KEPT_OPEN_ACCESS_SECONDS: i64 = FLOOR_SECONDS + 3600;
 
 /// What a stream's ticks remember while the process lives. Losing it costs reading back, and nothing else.
 #[derive(Clone, Debug)]
@@ -157,7 +155,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
             self.append(&batch).await?; // records first ...
             match &walked {
-                Ok(Ended::Closed) => self.close(index, &gap),
+                Ok(Ended::Closed) => self.close(index),
                 Ok(Ended::Left) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
             }
             self.save_if_dirty().await?; // ... and the cursor last
@@ -202,7 +200,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 }
                 Err(Refusal::NoSuchPage) => true,
                 Err(Refusal::StalePageCursor) => {
-                    gap.restart(&mut sight, self.now);
+                    gap.restart(&mut sight);
                     false
                 }
                 Err(Refusal::Trouble(trouble)) => self.is_passed_over(gap, trouble, &reply)?,
@@ -227,7 +225,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.report.pages += 1;
         let workspace = gap.walk.workspace().map(str::to_owned);
         let mut ahead = gap.clone();
-        let step = ahead.take_page(&mut self.cursor, sight, page, workspace.as_deref(), self.now);
+        let step = ahead.take_page(&mut self.cursor, sight, page, workspace.as_deref());
         let mut days: BTreeMap<Day, Vec<&Wanted<'_>>> = BTreeMap::new();
         for wanted in &step.wanted {
             days.entry(wanted.1.kept_at().day()).or_default().push(wanted);
@@ -274,7 +272,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     async fn append(&mut self, batch: &Batch) -> Result<(), Trouble> {
         let before = self.report.appended.clone();
-        let outcome = self.memory.day_logs.append(&self.edges.day_logs, batch, &mut self.report.appended).await;
+        let (day_logs, level) = (&self.edges.day_logs, self.limits.gzip_level);
+        let outcome = self.memory.day_logs.append(day_logs, batch, level, &mut self.report.appended).await;
         self.dirty |= self.report.appended != before;
         let newest = self.report.appended.newest;
         self.cursor.health.last_record = self.cursor.health.last_record.max(newest);
@@ -286,17 +285,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         Ok(())
     }
 
-    /// A gap is collected. An access walk that was the only one moves the floor up; that is saved with the next write.
-    fn close(&mut self, index: usize, gap: &Gap) {
+    fn close(&mut self, index: usize) {
         let stored = self.cursor.gaps.remove(index);
         // A live gap that closes is news only where others are left: else the next tick would walk its time again before them.
-        self.dirty |= stored.kind != GapKind::Live || stored.walk.is_under_way() || !self.cursor.gaps.is_empty();
-        if let Walk::Access(walk) = &gap.walk
-            && self.cursor.gaps.is_empty()
-            && let Some(floor) = walk.floor()
-        {
-            self.cursor.floor = self.cursor.floor.max(floor);
-        }
+        self.dirty |= stored.kind != GapKind::Live || stored.is_under_way() || !self.cursor.gaps.is_empty();
     }
 
     fn shrink(&mut self, index: usize, gap: Gap) {
@@ -359,7 +351,6 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Day logs of days that ended before this are closed between ticks.
     fn kept_open_from(&self) -> Second {
-        let access = self.stream.log == LogType::Access;
-        self.now.plus(-if access { KEPT_OPEN_ACCESS_SECONDS } else { KEPT_OPEN_SECONDS })
+        self.now.plus(-KEPT_OPEN_SECONDS)
     }
 }

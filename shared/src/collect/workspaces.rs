@@ -52,7 +52,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             self.note_listed(&ids);
             self.memory.workspaces = Workspaces { ids, listed_at: Some(self.now) };
         }
-        let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.walk.is_under_way());
+        let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
         let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
         let ticks = (2 * self.memory.workspaces.ids.len() as i64) / i64::from(calls_max);
         Ok(!under_way && self.now.since(self.cursor.top) >= ticks * 60)
@@ -162,7 +162,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
             (state.code, state.not_before) = (None, None);
         }
-        gap.walk = Walk::begin(LogType::Integration, gap.oldest, gap.latest, false);
+        gap.walk = Walk::begin(LogType::Integration, gap.oldest);
         Err(trouble)
     }
 }

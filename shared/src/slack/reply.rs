@@ -9,6 +9,11 @@ use super::request::{Family, Request};
 use crate::time::{Second, parse_http_date};
 use crate::trouble::{Remedy, Trouble, place};
 
+/// A reply that tells an error is small; one longer than this is a page.
+const ERROR_BYTES_MAX: usize = 16 << 10;
+/// Seconds that Slack may take from making a page to the `Date` of its reply.
+const ANSWER_SECONDS_MAX: i64 = 10;
+
 /// What came back over HTTP.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
@@ -33,6 +38,8 @@ pub struct Page<'a> {
     pub next: Option<String>,
     /// Where pages are numbered: which this is, of how many.
     pub paging: Option<Paging>,
+    /// Slack made it at this time or later, by its own clock where ours is ahead.
+    pub made_after: Second,
 }
 
 /// Which page of how many.
@@ -100,6 +107,12 @@ struct Metadata {
 }
 
 impl Reply {
+    /// Whether it may tell an error: a glance, which spares reading a page twice.
+    pub(crate) fn may_be_an_error(&self) -> bool {
+        const NAME: &[u8] = b"\"error\"";
+        self.status != 200 || self.body.len() <= ERROR_BYTES_MAX && self.body.windows(NAME.len()).any(|at| at == NAME)
+    }
+
     /// The page that answers `request`.
     ///
     /// # Errors
@@ -115,7 +128,13 @@ impl Reply {
         let rows = rows.ok_or_else(|| Refusal::Trouble(self.unreadable(request, "it holds no list of rows")))?;
         let next =
             envelope.response_metadata.and_then(|metadata| metadata.next_cursor).filter(|cursor| !cursor.is_empty());
-        Ok(Page { rows, next, paging: envelope.paging })
+        Ok(Page { rows, next, paging: envelope.paging, made_after: self.made_after(now) })
+    }
+
+    /// Our time when we asked, or Slack's when it answered where ours is ahead of that: less what it may have taken Slack.
+    fn made_after(&self, now: Second) -> Second {
+        let answered = self.date.map(Second::of).filter(|slack_now| *slack_now < now);
+        answered.map_or(now, |slack_now| slack_now.plus(-ANSWER_SECONDS_MAX))
     }
 
     /// The body of a reply that is no page and no error, as JSON of a shape of the caller's.
@@ -138,8 +157,8 @@ impl Reply {
         {
             // Web replies always say `ok`; audit replies never do, but a `false` there is an error all the same.
             return match (envelope.ok, request.family) {
-                (Some(true), _) | (None, Family::Audit) if envelope.error.is_none() => Ok(envelope),
                 (Some(true), _) => Ok(envelope),
+                (None, Family::Audit) if envelope.error.is_none() => Ok(envelope),
                 (None, Family::Web) => {
                     Err(Refusal::Trouble(self.unreadable(request, "it does not say whether it is `ok`")))
                 }

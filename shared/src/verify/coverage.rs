@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_record_must_be_stored_unless_the_cursor_says_that_it_is_still_to_come() {
         let mut gapped = settled();
-        let walk = Walk::begin(LogType::Audit, at(-200), at(-100), false);
+        let walk = Walk::begin(LogType::Audit, at(-200));
         gapped.gaps.push(Gap { kind: GapKind::Backlog, oldest: at(-200), latest: at(-100), walk });
         let mut unread = settled();
         let state = WorkspaceState { missing_from: Some(at(-90)), ..WorkspaceState::default() };

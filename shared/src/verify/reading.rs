@@ -90,7 +90,7 @@ impl<'a> Reading<'a> {
     ) -> Reading<'a> {
         let (oldest, latest) = range.clone().into_inner();
         // A backfill's gap takes what lies in it and nothing else.
-        let gap = Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest, now, false) };
+        let gap = Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest) };
         let fans_out = source.organisation && log == LogType::Integration;
         let stage = match (is_to_be_asked, fans_out) {
             (false, _) => Stage::Done,
@@ -170,14 +170,14 @@ impl<'a> Reading<'a> {
         let is_listing = matches!(self.stage, Stage::Listing { .. });
         match reply.page(&request, now) {
             Ok(page) if is_listing => self.take_list(&page)?,
-            Ok(page) => self.take(&page, now)?,
+            Ok(page) => self.take(&page)?,
             Err(Refusal::Trouble(trouble)) if is_listing => return Err(trouble),
             Err(_) if is_listing => return Err(cut_off("its page cursor was refused")),
             Err(Refusal::NoSuchPage) => {
                 self.was_cut_short = true;
                 self.next_workspace();
             }
-            Err(Refusal::StalePageCursor) => self.restart(now)?,
+            Err(Refusal::StalePageCursor) => self.restart()?,
             Err(Refusal::Trouble(trouble)) => self.leave_workspace(trouble)?,
         }
         Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
@@ -210,13 +210,13 @@ impl<'a> Reading<'a> {
         slack.call(self.source, request, Caller::User(&fresh)).await
     }
 
-    fn take(&mut self, page: &Page<'_>, now: Second) -> Result<(), Trouble> {
+    fn take(&mut self, page: &Page<'_>) -> Result<(), Trouble> {
         if self.pages >= PAGES_MAX {
             return Err(endless(&format!("it does not come to an end within {PAGES_MAX} pages")));
         }
         self.pages += 1;
         let workspace = self.gap.walk.workspace().map(str::to_owned);
-        let step = self.gap.take_page(&mut self.cursor, &mut self.sight, page, workspace.as_deref(), now);
+        let step = self.gap.take_page(&mut self.cursor, &mut self.sight, page, workspace.as_deref());
         self.oldest = match self.gap.walk {
             Walk::Audit(_) => Some(self.gap.latest),
             Walk::Access(_) | Walk::Integration(_) => oldest_of(self.log, page).or(self.oldest),
@@ -240,12 +240,12 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn restart(&mut self, now: Second) -> Result<(), Trouble> {
+    fn restart(&mut self) -> Result<(), Trouble> {
         if self.restarts >= RESTARTS_MAX {
             return Err(endless(&format!("Slack refused its own page cursor {} times", self.restarts + 1)));
         }
         self.restarts += 1;
-        self.gap.restart(&mut self.sight, now);
+        self.gap.restart(&mut self.sight);
         Ok(())
     }
 

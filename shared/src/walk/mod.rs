@@ -10,7 +10,7 @@ mod integration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use access::{AccessWalk, Column, FLOOR_SECONDS};
+pub use access::{AccessWalk, Column};
 pub use audit::AuditWalk;
 pub use integration::{IntegrationWalk, WorkspaceState};
 
@@ -52,29 +52,12 @@ pub struct Step<'a> {
 }
 
 impl Walk {
-    /// The walk of a gap that goes from `start` back to `stop`. `alone`: no other gap was open.
-    pub(crate) fn begin(log: LogType, stop: Second, start: Second, alone: bool) -> Walk {
+    /// The walk of a gap from `oldest` on.
+    pub(crate) fn begin(log: LogType, oldest: Second) -> Walk {
         match log {
             LogType::Audit => Walk::Audit(AuditWalk::default()),
-            LogType::Access => Walk::Access(AccessWalk::begin(stop, start, alone)),
+            LogType::Access => Walk::Access(AccessWalk::begin(oldest)),
             LogType::Integration => Walk::Integration(IntegrationWalk::default()),
-        }
-    }
-
-    /// How far back it goes, where that is not the gap's own end.
-    pub(crate) fn stop(&self) -> Option<Second> {
-        match self {
-            Walk::Access(walk) => Some(walk.stop),
-            Walk::Audit(_) | Walk::Integration(_) => None,
-        }
-    }
-
-    /// Whether a page of it was stored.
-    pub(crate) fn is_under_way(&self) -> bool {
-        match self {
-            Walk::Audit(walk) => walk.page_cursor.is_some(),
-            Walk::Access(walk) => walk.pages > 0 || walk.page_cursor.is_some(),
-            Walk::Integration(walk) => walk.page > 1 || walk.workspace.is_some(),
         }
     }
 
@@ -88,6 +71,15 @@ impl Walk {
 }
 
 impl Gap {
+    /// Whether a page of it was stored.
+    pub(crate) fn is_under_way(&self) -> bool {
+        match &self.walk {
+            Walk::Audit(walk) => walk.page_cursor.is_some(),
+            Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest, // in its first pass, or beyond
+            Walk::Integration(walk) => walk.page > 1 || walk.workspace.is_some(),
+        }
+    }
+
     /// The page to ask for next.
     pub(crate) fn request(&self, sight: &Sight) -> Request {
         match &self.walk {
@@ -99,14 +91,13 @@ impl Gap {
         }
     }
 
-    /// Moves on by a page. `now` is when the page was asked for.
+    /// Moves on by a page.
     pub(crate) fn take_page<'a>(
         &mut self,
         cursor: &mut Cursor,
         sight: &mut Sight,
         page: &Page<'a>,
         workspace: Option<&'a str>,
-        now: Second,
     ) -> Step<'a> {
         let range = self.oldest..=self.end();
         match &mut self.walk {
@@ -116,7 +107,7 @@ impl Gap {
                 step.0
             }
             Walk::Access(walk) => {
-                let mut step = walk.take_page(self.oldest, cursor, &mut sight.access, page, now);
+                let mut step = walk.take_page(self.oldest, &mut cursor.sorted_by, &mut sight.access, page);
                 if self.kind == GapKind::Backfill {
                     // It comes by all that was first seen since, which nobody has asked for.
                     step.wanted.retain(|(_, record)| record.time.is_none_or(|time| time <= self.latest));
@@ -130,10 +121,10 @@ impl Gap {
     }
 
     /// Starts again because Slack refused the page cursor: audit at the oldest stored second, access at now.
-    pub(crate) fn restart(&mut self, sight: &mut Sight, now: Second) {
+    pub(crate) fn restart(&mut self, sight: &mut Sight) {
         match &mut self.walk {
             Walk::Audit(walk) => *walk = AuditWalk::default(),
-            Walk::Access(walk) => walk.restart(now),
+            Walk::Access(walk) => walk.restart(),
             Walk::Integration(walk) => (walk.page, walk.oldest_first) = (0, false),
         }
         *sight = Sight::default();

@@ -4,9 +4,9 @@
 use slacktrail_shared::cursor::{Backfill, GapKind};
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::Tenancy;
-use slacktrail_simulator::settings::{Fill, Limits};
+use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
-use slacktrail_simulator::{Log, Settings};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
@@ -77,6 +77,21 @@ fn live_records_arrive_at_the_next_tick_beside_a_backfill_and_each_of_both_is_st
         assert_eq!(tenancy.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
         drain(&mut tenancy, log);
         assert_eq!(tenancy.stored_lines(), 20 + 24 + 80, "{log}: a repeated backfill adds nothing");
+    }
+}
+
+#[test]
+fn an_access_row_that_moves_to_the_head_past_a_backfill_is_collected_by_it() {
+    for access_order in [AccessColumn::First, AccessColumn::Last] {
+        let mut tenancy = settled(LogType::Access, 5, 8, 10..30);
+        tenancy.settings(|settings| settings.access_order = access_order);
+        tenancy.backfill(LogType::Access, 25 * DAY, 15 * DAY);
+        // The oldest days were added last: rows 80 to 120 are of days 20 to 25, which the walk comes to at its end.
+        for (call, row) in [(6, 100), (12, 110), (20, 119)] {
+            tenancy.fault(Fault::nth(call, Calling::log(Log::Access), FaultKind::Touch(row)));
+        }
+        drain(&mut tenancy, LogType::Access);
+        assert_eq!(tenancy.stored_lines(), 20 + 80, "{access_order:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::Tenancy;
-use slacktrail_simulator::settings::{Direction, Limits};
+use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Limits};
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
 
 const AHEAD: i64 = 500;
@@ -60,4 +60,30 @@ fn an_integration_page_of_another_number_of_rows_than_it_says_itself_is_asked_fo
             tenancy.assert_complete();
         }
     }
+}
+
+#[test]
+fn rows_that_moved_between_two_passes_of_a_walk_say_nothing_about_the_order_of_access_logs() {
+    let settings = Settings {
+        access_order: AccessColumn::Last,
+        access_fill: Fill::UpTo(3),
+        ..unlimited(Settings::organisation())
+    };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    for age in (0..6).rev() {
+        tenancy.late_row(Log::Access, 3 * 86_400 + age * 60);
+    }
+    // Together with the page before them they descend by `date_first`, and not by `date_last`.
+    for row in 0..3 {
+        tenancy.fault(Fault::nth(2, Calling::log(Log::Access), FaultKind::Touch(row)));
+    }
+    tenancy.tick();
+    for _ in 0..3 {
+        tenancy.pass(60);
+        tenancy.rows(Log::Access, 1, 1);
+        tenancy.pass(9);
+        (0..3).for_each(|row| tenancy.touch(row));
+        tenancy.tick();
+    }
+    tenancy.assert_complete();
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
-use slacktrail_shared::object::{DayLogId, ObjectKey, decode, encode};
+use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
 use slacktrail_shared::record::{Record, RowId};
 use slacktrail_shared::source::{LogType, StreamId};
 use slacktrail_shared::time::{Day, Second};
@@ -53,7 +53,7 @@ fn read(key: &ObjectKey, bytes: &[u8]) -> Result<Vec<(RowId, Second)>, slacktrai
 
 fn assert_comes_back(key: &ObjectKey, lines: &[Line], input: &[u8]) {
     let written: Vec<(RowId, Second)> = lines.iter().map(|(id, time, _)| (*id, *time)).collect();
-    let object = encode(lines.iter().map(|(.., line)| line.as_slice()));
+    let object = encode(lines.iter().map(|(.., line)| line.as_slice()), GZIP_LEVEL);
     assert_eq!(read(key, &object).expect("what we wrote can be read back"), written);
 
     let other_day = ObjectKey { log: DayLogId { day: key.log.day.end().plus(1).day(), ..key.log.clone() }, number: 1 };

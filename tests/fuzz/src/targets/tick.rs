@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::object::{DayLogId, ObjectKey, decode, encode};
+use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
 use slacktrail_shared::ports::{
     Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion, Slack,
     StoredCredentials, StoredObject, Version,
@@ -149,7 +149,7 @@ fn object(log: LogType, rows: &[u8]) -> Vec<u8> {
     let rows = text(rows);
     let rows = rows.lines().filter_map(|json| serde_json::value::RawValue::from_string(json.to_owned()).ok());
     let lines: Vec<Vec<u8>> = rows.map(|json| row::write(&Record::read(log, None, &json))).collect();
-    encode(lines.iter().map(Vec::as_slice))
+    encode(lines.iter().map(Vec::as_slice), GZIP_LEVEL)
 }
 
 fn finish<T>(future: impl Future<Output = T>) -> T {

@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The first seed of the search that is the same every time.
 const FIRST_SEED: u64 = 1;
 /// Days at random of each log in it.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 /// How often a search says how far it has come.
 const TOLD_EVERY: Duration = Duration::from_secs(15);
@@ -32,7 +32,7 @@ proof whole              the whole search: everything at every place (hours)
 proof soak SECONDS       days at random from fresh seeds
 proof probe              the bounded search in the order that finds a planted bug soonest
 proof replay NAME|SEED   one schedule once more, with its trace
-LOGS=audit,access KINDS=single,pair LIVES=live SLACKS=plain THREADS=2 SEED=1 SEEDS=60 UNTIL=300 narrow it down.";
+LOGS=audit,access KINDS=single,pair LIVES=live SLACKS=plain THREADS=2 SEED=1 SEEDS=40 UNTIL=300 narrow it down.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

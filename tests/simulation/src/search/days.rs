@@ -65,6 +65,7 @@ impl Days {
             streams_at_once: 4,
             batch_bytes: Shared { each: bytes, all: bytes },
             seen: Shared { each: seen, all: seen },
+            ..Bounds::default()
         };
         let life = Life { name: "days", before: Vec::new(), calls_max: None };
         let place = Place { log, life, slack, warm: true };

@@ -13,6 +13,8 @@ pub enum Act {
     LateRow(i64),
     /// Access rows are touched: their users are active again.
     Touch(u32),
+    /// An access row is touched just before Slack answers the n-th call from now on: it moves to the head while its log is walked.
+    TouchAt(u32, usize),
     /// A tick.
     Tick,
     /// The table forgets the cursors.
@@ -46,7 +48,9 @@ pub struct Life {
 
 /// Every life.
 pub fn lives() -> Vec<Life> {
-    use Act::{Backfill, Connect, Hours, Insert, LateRow, LoseCursors, Outage, Pass, Revoke, Rows, Slack, Tick, Touch};
+    use Act::{
+        Backfill, Connect, Hours, Insert, LateRow, LoseCursors, Outage, Pass, Revoke, Rows, Slack, Tick, Touch, TouchAt,
+    };
     let life = |name, before: &[Act]| Life { name, before: before.to_vec(), calls_max: None };
     let few = |name, before: &[Act], calls| Life { name, before: before.to_vec(), calls_max: Some(calls) };
     let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
@@ -57,6 +61,22 @@ pub fn lives() -> Vec<Life> {
         life("quiet", &[Rows(2, 40), Tick, Pass(60), Tick, Pass(60)]),
         life("pages", &[Rows(2, 40), Tick, Pass(60), Rows(7, 4), Touch(2)]),
         life("second", &[Rows(2, 9), Tick, Pass(60), Rows(5, 0)]),
+        life(
+            "moved",
+            &[
+                Rows(6, 43_200),
+                Pass(60),
+                TouchAt(2, 0),
+                TouchAt(2, 1),
+                TouchAt(2, 2),
+                Tick,
+                Pass(60),
+                Rows(1, 0),
+                TouchAt(1, 0),
+                TouchAt(1, 1),
+                TouchAt(1, 2),
+            ],
+        ),
         life("shifted", &[Rows(2, 9), Tick, Pass(60), Rows(7, 0), Insert(2)]),
         few("backlog", &[Rows(9, 300), Tick, Pass(60), Rows(1, 0)], 2),
         life("midnight", &[Pass(35_970), Rows(2, 20), Tick, Pass(60), Rows(4, 12), Touch(1)]),
@@ -80,6 +100,8 @@ pub fn lives() -> Vec<Life> {
                 Pass(60),
                 Rows(2, 3),
                 Touch(1),
+                TouchAt(5, 1),
+                TouchAt(8, 2),
             ],
             3,
         ),

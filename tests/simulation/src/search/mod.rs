@@ -29,25 +29,25 @@ pub fn places(log: LogType) -> Vec<Place> {
 }
 
 /// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack and with a
-/// memory that change from life to life, so that each has its turn; audit's pairs under all of them.
+/// memory that change from life to life, so that each has its turn; audit's pairs, whose ticks are the shortest, at every place; three
+/// at once in every life of audit logs, and in two of three of the rest.
 pub fn bounded() -> Vec<(Kind, Place)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
         jobs.extend(places(log).into_iter().map(|place| (Kind::Single, place)));
         let slacks = slacks::covering(log);
         for (number, life) in life::lives().into_iter().enumerate() {
-            let place = |nth: usize| Place {
-                log,
-                life: life.clone(),
-                slack: slacks[(number + nth) % slacks.len()].clone(),
-                warm: nth.is_multiple_of(2),
-            };
-            jobs.extend([Kind::Pair, Kind::Two, Kind::Three, Kind::Held].map(|kind| (kind, place(0))));
-            if log == LogType::Audit {
-                jobs.extend([1, 2].map(|nth| (Kind::Pair, place(nth)))); // its ticks are the shortest
+            let place = Place { log, life, slack: slacks[number % slacks.len()].clone(), warm: true };
+            jobs.extend([Kind::Two, Kind::Held].map(|kind| (kind, place.clone())));
+            if log == LogType::Audit || !(number + log as usize).is_multiple_of(3) {
+                jobs.push((Kind::Three, place.clone()));
+            }
+            if log != LogType::Audit {
+                jobs.push((Kind::Pair, place));
             }
         }
     }
+    jobs.extend(places(LogType::Audit).into_iter().map(|place| (Kind::Pair, place)));
     jobs
 }
 
