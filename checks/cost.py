@@ -75,12 +75,10 @@ POLLER_MEMORY_MB = 128
 METRICS = 4
 ALARMS = 5
 STREAMS_AT_ONCE = 8
-AUDIT_CALLS_PER_TICK_MAX = 25
+CALLS_PER_TICK_MAX = {"audit": 25, "access": 10, "integration": 10}
 ROWS_PER_PAGE = 1000
 HEARTBEATS_AN_HOUR = 4
 REREAD_HOURS = {"hourly": 2, "daily": 50}
-ACCESS_FLOOR_HOURS = 52
-KEPT_OPEN_HOURS = 26
 READS_AT_ONCE = 8
 OVERLAP_MINUTES = 5
 SEEN_OF_THREE_STREAMS = 200_000
@@ -119,7 +117,6 @@ class Scenario:
     records_a_day: int
     round_the_clock: bool = False
     memory_mb: int = POLLER_MEMORY_MB
-    access_sorted_by: str = "date_last"
 
     def records(self, log: str) -> float:
         """Records a day in one stream."""
@@ -181,20 +178,10 @@ def table_writes(scenario: Scenario, log: str) -> float:
 def reads_back(scenario: Scenario, log: str) -> float:
     """Objects of a stream read back in a day: by new processes, by the daily re-read, and for want of memory."""
     objects_an_hour = scenario.busy_minutes(log) / 24
-    if log == "access":
-        return RESTARTS_A_DAY * objects_an_hour * access_hours_on_the_first_page(scenario)
     live = READS_AT_ONCE if scenario.records_a_day else 0
     by_new_processes = RESTARTS_A_DAY * (live + objects_an_hour * REREAD_HOURS["hourly"])
-    by_the_daily_reread = objects_an_hour * (REREAD_HOURS["daily"] - KEPT_OPEN_HOURS)
+    by_the_daily_reread = objects_an_hour * REREAD_HOURS["daily"]  # a process is seldom old enough to know them
     return by_new_processes + by_the_daily_reread + TICKS_A_DAY * rereads_beyond_memory(scenario, log)
-
-
-def access_hours_on_the_first_page(scenario: Scenario) -> float:
-    """How far back the rows go that a tick's first page holds, all of which are compared with what is stored."""
-    rows = scenario.records("access")
-    if scenario.access_sorted_by == "date_last" or not rows:
-        return ACCESS_FLOOR_HOURS
-    return min(ACCESS_FLOOR_HOURS, 24 * ROWS_PER_PAGE / rows)
 
 
 def rereads_beyond_memory(scenario: Scenario, log: str) -> float:
@@ -205,32 +192,35 @@ def rereads_beyond_memory(scenario: Scenario, log: str) -> float:
     return scenario.busy_minutes(log) / 24 * hours / 2  # half way, on average
 
 
-def audit_pages(scenario: Scenario) -> float:
-    """Pages of an audit log that a tick asks for on average: live, and of the re-reads, within its calls."""
-    records_a_minute = scenario.records("audit") / TICKS_A_DAY
-    overlap = OVERLAP_MINUTES if records_a_minute * (1 + OVERLAP_MINUTES) <= ROWS_PER_PAGE else 1 / 6
+def pages(scenario: Scenario, log: str) -> float:
+    """Pages of a log that a tick asks for on average: live, and of the re-reads, within its calls."""
+    if log == "integration":
+        return 1  # its first page reaches back further than any re-read
+    records_a_minute = scenario.records(log) / TICKS_A_DAY
+    in_one_page = records_a_minute * (1 + OVERLAP_MINUTES) <= ROWS_PER_PAGE
+    overlap = OVERLAP_MINUTES if in_one_page or log == "access" else 1 / 6
     live = max(1, math.ceil(records_a_minute * (1 + overlap) / ROWS_PER_PAGE))
+    head_again = 1 if log == "access" and not in_one_page else 0
     rereads = records_a_minute / ROWS_PER_PAGE * (REREAD_HOURS["hourly"] + REREAD_HOURS["daily"] / 24)
-    return min(AUDIT_CALLS_PER_TICK_MAX, live + rereads)
+    return min(CALLS_PER_TICK_MAX[log], live + head_again + rereads)
 
 
 def tick_seconds(scenario: Scenario) -> float:
     """How long a tick takes on average: it waits for Slack, and computes with the CPU that its memory brings."""
-    audit, access, integration = audit_pages(scenario), 3 if scenario.records_a_day else 1, 1
-    pages = audit + access + integration  # of access: the first, one that is all old, and the first again
-    waited = max(audit, access, scenario.sources * pages / STREAMS_AT_ONCE) * SLACK_SECONDS_A_CALL
-    cpu = (CPU_SECONDS_A_CALL + scenario.sources * source_cpu_seconds(scenario, pages)) * MEMORY_MB_A_CPU
+    of_each = [pages(scenario, log) for log in MIX]
+    waited = max(*of_each, scenario.sources * sum(of_each) / STREAMS_AT_ONCE) * SLACK_SECONDS_A_CALL
+    cpu = (CPU_SECONDS_A_CALL + scenario.sources * source_cpu_seconds(scenario, sum(of_each))) * MEMORY_MB_A_CPU
     return waited + cpu / scenario.memory_mb
 
 
-def source_cpu_seconds(scenario: Scenario, pages: float) -> float:
+def source_cpu_seconds(scenario: Scenario, page_count: float) -> float:
     """CPU seconds of a tick for one source, with full pages as soon as there are any records."""
     objects = sum(scenario.busy_minutes(log) for log in MIX) / TICKS_A_DAY
     objects_back = sum(reads_back(scenario, log) for log in MIX) / TICKS_A_DAY
     records = scenario.records_a_day / TICKS_A_DAY
     records_back = objects_back * records / objects if objects else 0
-    rows = pages * ROWS_PER_PAGE if scenario.records_a_day else 0
-    calls = CPU_SECONDS_A_CALL * (pages + objects_back + 2 * objects)
+    rows = page_count * ROWS_PER_PAGE if scenario.records_a_day else 0
+    calls = CPU_SECONDS_A_CALL * (page_count + objects_back + 2 * objects)
     return calls + CPU_SECONDS_A_RECORD_STORED * records + CPU_SECONDS_A_RECORD_SEEN_AGAIN * (rows + records_back)
 
 
@@ -282,19 +272,7 @@ def bills() -> str:
     return table(["USD", *(each.name for each in SCENARIOS)], rows)
 
 
-def orders() -> str:
-    """What the order of access logs makes of the bill, which Slack does not document."""
-    rows = []
-    for each in (BUSY, MANY):
-        totals = [
-            sum(bill(usage(Scenario(**{**each.__dict__, "access_sorted_by": column}))).values())
-            for column in ("date_last", "date_first")
-        ]
-        rows.append([each.name, *(usd(total) for total in totals)])
-    return table(["the first month, USD", "sorted by `date_last`", "sorted by `date_first`"], rows)
-
-
-TABLES = {"prices": prices, "amounts": amounts, "bills": bills, "orders": orders}
+TABLES = {"prices": prices, "amounts": amounts, "bills": bills}
 
 
 def filled(document: str) -> str:
