@@ -71,7 +71,7 @@ def typed(value: object, shape: Shape) -> object:
 
 
 def bucket_policy(call: Call, properties: Properties, _name: str) -> str:
-    """Without the denials on a condition: moto would apply them as if there were none. test_template.py reads those."""
+    """Without the denials on a condition: moto would apply them as if there were none. test_bucket.py reads those."""
     document = properties["PolicyDocument"]
     kept = [statement for statement in document["Statement"] if "Condition" not in statement]
     if kept:

@@ -13,11 +13,19 @@ def logs() -> list[str]:
     return [names[log] for log in re.findall(r"LogType::(\w+)", all_of_them)]
 
 
-def metrics() -> tuple[str, set[str]]:
-    """The namespace of the poller's metrics, and their names."""
+def metrics() -> tuple[str, str, set[str]]:
+    """The namespace of the poller's metrics, their dimension, and their names."""
     code = (ROOT / "functions/poller/src/metrics.rs").read_text()
     (namespace,) = re.findall(r'NAMESPACE: &str = "(\w+)";', code)
-    return namespace, set(re.findall(r'"Name": "(\w+)"', code))
+    (dimension,) = re.findall(r'"Dimensions": \[\["(\w+)"\]\]', code)
+    return namespace, dimension, set(re.findall(r'"Name": "(\w+)"', code))
+
+
+def attribute_of_the_end() -> str:
+    """The attribute of an item in the table that says when DynamoDB may delete it."""
+    code = (ROOT / "shared/src/aws/dynamodb.rs").read_text()
+    (found,) = re.findall(r'\.item\("(\w+)", AttributeValue::N\(delete_at\)\)', code)
+    return found
 
 
 def version() -> str:

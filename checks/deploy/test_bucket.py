@@ -79,11 +79,6 @@ class Bucket(unittest.TestCase):
             },
         )
 
-    def test_the_poller_alone_may_use_the_key_and_only_to_write_and_read_objects(self):
-        self.assertEqual(kms_grants("PollerRole", KEY), [(["kms:GenerateDataKey", "kms:Decrypt"], KEY)])
-        self.assertEqual(kms_grants("PollerRole", ""), [])
-        self.assertEqual(kms_grants("OAuthRole", KEY), [])
-
     def test_object_lock_is_off_unless_a_mode_is_chosen(self):
         self.assertFalse({"ObjectLockEnabled", "ObjectLockConfiguration"} & set(bucket()))
         for mode in ["GOVERNANCE", "COMPLIANCE"]:
@@ -114,9 +109,3 @@ def encryption(bucket: dict) -> dict:
 
 def rules(bucket: dict) -> list[dict]:
     return bucket["LifecycleConfiguration"]["Rules"]
-
-
-def kms_grants(role: str, key: str) -> list[tuple]:
-    policies = template.properties(template.resolved(KmsKeyArn=key), role)["Policies"]
-    statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
-    return [(it["Action"], it["Resource"]) for it in statements if any("kms:" in action for action in it["Action"])]

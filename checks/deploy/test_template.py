@@ -1,4 +1,4 @@
-"""What the template says of functions, rule, API, alarms and parameters, against the code and what is promised."""
+"""What the template says of functions, rule, API, table, alarms and parameters, against the code and the promises."""
 
 import json
 import re
@@ -9,8 +9,34 @@ import rust
 import template
 
 
+# What an alarm looks at, how that is counted in 5 minutes, for how many of them it must be how against what, and what
+# no data means: nothing to all but one, which tells that there are no ticks.
+ALARMS = {
+    "NoTicksAlarm": ("Invocations", "Sum", 3, "LessThanThreshold", 1, "breaching"),
+    "ErrorsAlarm": ("Errors", "Sum", 3, "GreaterThanThreshold", 0, "notBreaching"),
+    "StreamInNeedAlarm": ("StreamsInNeed", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
+    "LagAlarm": ("LagSeconds", "Maximum", 2, "GreaterThanThreshold", "${LagAlarmMinutes}", "notBreaching"),
+    "SilenceAlarm": ("StreamsSilent", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
+}
+# What the dashboard shows of a minute.
+DASHBOARD = {
+    "Records": "Sum",
+    "LagSeconds": "Maximum",
+    "StreamsInNeed": "Maximum",
+    "StreamsSilent": "Maximum",
+    "Invocations": "Sum",
+    "Errors": "Sum",
+}
+
+
 def function(name: str, **parameters: str) -> dict:
     return template.properties(template.resolved(**parameters), name)
+
+
+def kept_under(metric: str) -> tuple[str, str]:
+    """The namespace and dimension of a metric of the poller's: of its own, or that Lambda counts of every function."""
+    namespace, dimension, written = rust.metrics()
+    return (namespace, dimension) if metric in written else ("AWS/Lambda", "FunctionName")
 
 
 class Poller(unittest.TestCase):
@@ -34,36 +60,11 @@ class Poller(unittest.TestCase):
         self.assertEqual(target["Arn"], {"Fn::GetAtt": ["Poller", "Arn"]})
         (invoked,) = template.of_type(resources, "AWS::Lambda::EventInvokeConfig").values()
         self.assertEqual((invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]), (0, 60))
+        delivery = {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1}
+        self.assertEqual(target["RetryPolicy"], delivery)
         dead_letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
         self.assertEqual(invoked["DestinationConfig"], {"OnFailure": {"Destination": dead_letters}})
         self.assertEqual(target["DeadLetterConfig"], {"Arn": dead_letters})
-
-
-class Roles(unittest.TestCase):
-    def test_each_is_taken_by_lambda_alone_and_within_the_boundary_that_is_given(self):
-        boundary = "arn:aws:iam::123456789012:policy/boundary"
-        roles = template.of_type(template.resolved(PermissionsBoundaryArn=boundary), "AWS::IAM::Role")
-        self.assertEqual(set(roles), {"PollerRole", "OAuthRole"}, "no role is made by the transform")
-        for name, role in roles.items():
-            with self.subTest(name):
-                (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-                self.assertEqual(trust["Principal"], {"Service": "lambda.amazonaws.com"})
-                self.assertEqual(role["PermissionsBoundary"], boundary)
-                self.assertNotIn("ManagedPolicyArns", role)
-                self.assertNotIn("PermissionsBoundary", function(name))
-
-    def test_the_poller_writes_and_reads_the_objects_of_each_log_and_of_nothing_else(self):
-        (policy,) = function("PollerRole")["Policies"]
-        (objects,) = [it for it in policy["PolicyDocument"]["Statement"] if "s3:PutObject" in it["Action"]]
-        self.assertCountEqual(objects["Resource"], [{"Fn::Sub": f"${{LogBucket.Arn}}/{log}/*"} for log in rust.logs()])
-
-    def test_every_action_is_named_and_has_its_reason_beside_it(self):
-        actions = re.findall(r"(?m)^ +- ([a-z0-9]+:\S+)( # \S.*)?$", (template.ROOT / "template.yaml").read_text())
-        self.assertGreater(len(actions), 10)
-        for action, reason in actions:
-            with self.subTest(action):
-                self.assertNotIn("*", action)
-                self.assertTrue(reason, "say in a comment on its line what it is for")
 
 
 class Api(unittest.TestCase):
@@ -94,21 +95,43 @@ class Api(unittest.TestCase):
 
 
 class Metrics(unittest.TestCase):
-    def test_each_metric_that_is_looked_at_is_written_and_each_that_is_written_is_looked_at(self):
-        namespace, written = rust.metrics()
-        resources = template.resolved(Dashboard="yes")
-        alarms = json.dumps(template.of_type(resources, "AWS::CloudWatch::Alarm"))
-        by_alarms = set(re.findall(rf'"Namespace": "{namespace}", "MetricName": "(\w+)"', alarms))
-        (dashboard,) = template.of_type(resources, "AWS::CloudWatch::Dashboard").values()
-        by_dashboard = set(re.findall(rf'\["{namespace}","(\w+)"', dashboard["DashboardBody"]["Fn::Sub"]))
-        self.assertEqual(by_alarms | by_dashboard, written)
+    def test_each_alarm_watches_a_metric_of_the_poller_and_tells_when_it_begins_and_ends(self):
+        alarms = template.of_type(template.resolved(LagAlarmMinutes="${LagAlarmMinutes}"), "AWS::CloudWatch::Alarm")
+        self.assertEqual(set(alarms), set(ALARMS))
+        for name, (metric, statistic, periods, comparison, threshold, missing) in ALARMS.items():
+            with self.subTest(name):
+                namespace, dimension = kept_under(metric)
+                dimensions = [{"Name": dimension, "Value": {"Ref": "Poller"}}]
+                source = {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}
+                watched = source | {"Statistic": statistic, "Period": 300}
+                if name == "LagAlarm":  # the metric is in seconds, the parameter in minutes
+                    lag = {"Metric": source, "Period": 300, "Stat": statistic}
+                    minutes = {"Id": "minutes", "Expression": "lag / 60", "Label": "Minutes"}
+                    watched = {"Metrics": [{"Id": "lag", "ReturnData": False, "MetricStat": lag}, minutes]}
+                told = {it: [{"Ref": "AlarmTopic"}] for it in ["AlarmActions", "OKActions"]}
+                counted = {"EvaluationPeriods": periods, "ComparisonOperator": comparison, "Threshold": threshold}
+                wanted = watched | counted | told | {"TreatMissingData": missing}
+                self.assertEqual({key: it for key, it in alarms[name].items() if key != "AlarmDescription"}, wanted)
 
-    def test_every_alarm_tells_the_topic_and_names_its_heading(self):
+    def test_the_dashboard_shows_the_same_by_the_minute(self):
+        (dashboard,) = template.of_type(template.resolved(Dashboard="yes"), "AWS::CloudWatch::Dashboard").values()
+        widgets = [it["properties"] for it in json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]]
+        shown = [(*line, it["stat"], it["period"]) for it in widgets for line in it["metrics"]]
+        wanted = []
+        for metric, statistic in DASHBOARD.items():
+            namespace, dimension = kept_under(metric)
+            wanted.append((namespace, metric, dimension, "${Poller}", statistic, 60))
+        self.assertEqual(shown, wanted)
+
+    def test_each_metric_that_is_written_is_looked_at(self):
+        _, _, written = rust.metrics()
+        self.assertLessEqual(written, set(DASHBOARD) | {metric for metric, *_ in ALARMS.values()})
+
+    def test_every_alarm_names_its_heading(self):
         operations = template.ROOT / "docs/operations.md"
         headings = re.findall(r"(?m)^#+ (.*)$", operations.read_text())
         for name, alarm in template.of_type(template.resolved(), "AWS::CloudWatch::Alarm").items():
             with self.subTest(name):
-                self.assertEqual(alarm["AlarmActions"], [{"Ref": "AlarmTopic"}])
                 (heading,) = re.findall(r'See "([^"]+)" in docs/operations\.md', alarm["AlarmDescription"])
                 self.assertIn(heading, headings)
 
@@ -126,6 +149,27 @@ class LogGroups(unittest.TestCase):
         self.assertEqual({group["RetentionInDays"] for group in groups.values()}, {"90"})
         for name in template.of_type(resources, "AWS::Lambda::Function"):
             self.assertIn(function(name)["LoggingConfig"]["LogGroup"]["Ref"], groups)
+
+    def test_they_log_at_the_one_level_that_lets_the_metrics_through_and_keeps_libraries_silent(self):
+        for name in ["Poller", "OAuth"]:
+            logging = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "LogGroup": {"Ref": f"{name}LogGroup"}}
+            self.assertEqual(function(name)["LoggingConfig"], logging)
+
+
+class Kept(unittest.TestCase):
+    def test_the_table_is_paid_by_request_encrypted_recoverable_and_forgets_what_has_an_end(self):
+        table = function("Table")
+        self.assertEqual(
+            (table["BillingMode"], table["SSESpecification"], table["PointInTimeRecoverySpecification"]),
+            ("PAY_PER_REQUEST", {"SSEEnabled": True}, {"PointInTimeRecoveryEnabled": True}),
+        )
+        forgotten = {"AttributeName": rust.attribute_of_the_end(), "Enabled": True}
+        self.assertEqual(table["TimeToLiveSpecification"], forgotten)
+
+    def test_dead_letters_are_encrypted_and_kept_for_a_fortnight(self):
+        self.assertEqual(
+            function("DeadLetters"), {"MessageRetentionPeriod": 14 * 24 * 60 * 60, "SqsManagedSseEnabled": True}
+        )
 
 
 class Furniture(unittest.TestCase):

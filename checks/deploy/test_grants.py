@@ -1,0 +1,164 @@
+"""Who may do what: the functions' roles as docs/security.md says it, and others as the stack's resources let them.
+
+Both are compared whole, so that a grant too few, one too many and a wider one each show.
+"""
+
+import re
+import unittest
+from collections.abc import Iterable, Iterator
+
+import rust
+import template
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
+LAMBDA = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": ["sts:AssumeRole"], "Effect": "Allow"}
+ROUTES = f"arn:${{AWS::Partition}}:execute-api:{ACCOUNT}:${{Api}}/*/GET/oauth/"
+# What others may do, by the resource that says so.
+INVITATIONS = {
+    "PollerRole": LAMBDA,
+    "OAuthRole": LAMBDA,
+    "DeadLettersPolicy": {
+        "Sid": "LetTheRuleLeaveWhatItCouldNotDeliver",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": ["sqs:SendMessage"],
+        "Resource": ["${DeadLetters.Arn}"],
+        "Condition": {"ArnEquals": {"aws:SourceArn": "${PollerEveryMinute.Arn}"}},
+    },
+    "PollerEveryMinutePermission": {
+        "Principal": "events.amazonaws.com",
+        "Action": ["lambda:InvokeFunction"],
+        "FunctionName": "${Poller}",
+        "SourceArn": "${PollerEveryMinute.Arn}",
+    },
+    "OAuthStartPermission": {
+        "Principal": "apigateway.amazonaws.com",
+        "Action": ["lambda:InvokeFunction"],
+        "FunctionName": "${OAuth}",
+        "SourceArn": f"{ROUTES}start",
+    },
+    "OAuthCallbackPermission": {
+        "Principal": "apigateway.amazonaws.com",
+        "Action": ["lambda:InvokeFunction"],
+        "FunctionName": "${OAuth}",
+        "SourceArn": f"{ROUTES}callback",
+    },
+}
+
+
+class Grants(unittest.TestCase):
+    maxDiff = None
+
+    def test_each_role_may_do_what_the_document_says_and_nothing_else(self):
+        for given in [{}, {"KmsKeyArn": KEY}]:
+            with self.subTest(given=given):
+                granted = [(name, it) for name, it in statements(**given) if "Principal" not in it]
+                self.assertEqual(by_name(granted), by_name(documented(given)))
+
+    def test_nobody_else_is_let_in_than_lambda_the_rule_and_the_two_routes(self):
+        invited = [(name, it) for name, it in statements() if "Principal" in it and it.get("Effect") != "Deny"]
+        self.assertEqual(by_name(invited), by_name(INVITATIONS.items()))
+
+    def test_no_resource_of_another_type_could_grant_anything(self):
+        kinds = {resource["Type"] for resource in template.resolved()["Resources"].values()}
+        granting = {kind for kind in kinds if re.search(r"::IAM::|Polic|Permission|Grant|::Url$", kind)}
+        read = {"AWS::IAM::Role", "AWS::Lambda::Permission", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
+        self.assertEqual(granting, read)
+
+
+class Roles(unittest.TestCase):
+    def test_each_is_of_one_function_and_within_the_boundary_that_is_given(self):
+        boundary = "arn:aws:iam::123456789012:policy/boundary"
+        resources = template.resolved(PermissionsBoundaryArn=boundary)
+        roles = template.of_type(resources, "AWS::IAM::Role")
+        functions = template.of_type(resources, "AWS::Lambda::Function")
+        taken = {name: function["Role"] for name, function in functions.items()}
+        self.assertEqual(taken, {name: {"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in ["Poller", "OAuth"]})
+        self.assertEqual(set(roles), {f"{name}Role" for name in functions}, "no role is made by the transform")
+        for name, role in roles.items():
+            with self.subTest(name):
+                self.assertEqual(role["PermissionsBoundary"], boundary)
+                self.assertNotIn("ManagedPolicyArns", role)
+                self.assertNotIn("PermissionsBoundary", template.properties(template.resolved(), name))
+
+    def test_every_action_is_named_and_has_its_reason_beside_it(self):
+        actions = re.findall(r"(?m)^ +- ([a-z0-9]+:\S+)( # \S.*)?$", (template.ROOT / "template.yaml").read_text())
+        self.assertGreater(len(actions), 10)
+        for action, reason in actions:
+            with self.subTest(action):
+                self.assertNotIn("*", action)
+                self.assertTrue(reason, "say in a comment on its line what it is for")
+
+
+def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
+    """Role and statement for each row of docs/security.md that there is where these parameters are given."""
+    text = (template.ROOT / "docs/security.md").read_text()
+    section = text.split("\n## What each function may do\n")[1].split("\n**The rule** ")[0]
+    for function, table in re.findall(r"(?m)^\*\*(\w+).*\*\*\n\n((?:\|.*\n)+)", section):
+        for row in table.splitlines()[2:]:
+            statement, actions, resource = (cell.strip() for cell in row.strip("|").split(" | "))
+            sid, parameter = re.fullmatch(r"`(\w+)`(?:, with `(\w+)`)?", statement).groups()
+            if parameter and parameter not in given:
+                continue
+            service, *_ = re.findall(r"`(\w+:)", actions)  # the document says it once for several
+            actions = [name if ":" in name else service + name for name in re.findall(r"`([^`]+)`", actions)]
+            resources = sorted(called(function)[resource])
+            yield f"{function}Role", {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}
+
+
+def called(function: str) -> dict[str, list[str]]:
+    """What docs/security.md calls a resource where it speaks of a function, and how a policy names it."""
+    prefixes = ", ".join(f"`{log}/*`" for log in rust.logs())
+    return {
+        "the bucket": ["${LogBucket.Arn}"],
+        f"the bucket's {prefixes}": [f"${{LogBucket.Arn}}/{log}/*" for log in rust.logs()],
+        "the table": ["${Table.Arn}"],
+        "secrets below `SecretPrefix`": [f"arn:${{AWS::Partition}}:secretsmanager:{ACCOUNT}:secret:${{SecretPrefix}}*"],
+        "itself": [f"arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{function.lower()}"],
+        "its log group": [f"${{{function}LogGroup.Arn}}"],
+        "the queue of dead letters": ["${DeadLetters.Arn}"],
+        "that key": [KEY],
+    }
+
+
+def statements(**parameters: str) -> Iterator[tuple[str, dict]]:
+    """Everything in the stack that allows or denies something, and the name of the resource that does."""
+    for name, resource in template.resolved(**parameters)["Resources"].items():
+        found = [resource["Properties"]] if resource["Type"] == "AWS::Lambda::Permission" else within(resource)
+        yield from ((name, told(it)) for it in found)
+
+
+def within(value: object) -> Iterator[dict]:
+    """The statements in a part of the template, however deep."""
+    if isinstance(value, dict) and "Effect" in value:
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from within(inner)
+
+
+def told(value: object) -> object:
+    """A part of a policy with what CloudFormation puts in as `${Name}`, and actions and resources as lists in order."""
+    match value:
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+        case {"Fn::Sub": [text, names]}:
+            return re.sub(r"\$\{(\w+)\}", lambda found: told(names.get(found[1], {"Ref": found[1]})), text)
+        case {"Fn::Sub": text}:
+            return text
+        case dict():
+            told_of = {key: told(inner) for key, inner in value.items()}
+            lone = {key: [it] for key, it in told_of.items() if key in ("Action", "Resource") and isinstance(it, str)}
+            return told_of | lone
+        case list():
+            return sorted(told(inner) for inner in value)
+        case str():
+            return value.replace("${", "$ {")  # a text that should have been a !Sub
+    return value
+
+
+def by_name(granted: Iterable[tuple[str, dict]]) -> list[tuple[str, dict]]:
+    return sorted(granted, key=lambda it: (it[0], it[1].get("Sid", "")))
