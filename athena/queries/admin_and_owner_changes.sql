@@ -8,6 +8,8 @@ select
   coalesce(entity_email, entity_name, entity_id) as target,
   entity_type as target_type,
   location_name,
+  previous_value,
+  new_value,
   ip,
   details
 from audit_events

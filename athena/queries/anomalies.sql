@@ -5,16 +5,14 @@ select
   event_time,
   action,
   coalesce(actor_email, actor_name, actor_id) as actor,
-  json_format(json_extract(details, '$.reason')) as reasons,
-  case
-    when try_cast(json_extract_scalar(details, '$.action_timestamp') as double) > 1e14
-    then cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e6) as timestamp)
-    else cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e3) as timestamp)
-  end as acted_at,
+  array_join(reasons, ',') as reasons,
+  acted_at,
   ip,
-  nullif(json_extract_scalar(details, '$.previous_ip_address'), '') as previous_ip,
+  previous_ip,
   user_agent,
-  nullif(json_extract_scalar(details, '$.previous_ua'), '') as previous_user_agent,
+  previous_user_agent,
+  previous_value,
+  new_value,
   details
 from audit_events
 where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')

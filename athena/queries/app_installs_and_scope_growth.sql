@@ -1,28 +1,6 @@
 -- App installs and scope growth
 -- Apps that were installed, approved or allowed more in the last 30 days, by whom, and with which new scopes.
 -- Change: 30 (days).
-with changes as (
-  select
-    event_time, action, actor_email, actor_name, actor_id, entity_id, entity_name, location_name,
-    coalesce(
-      try_cast(json_extract(details, '$.new_scopes') as array(varchar)),
-      try_cast(json_extract(details, '$.scopes') as array(varchar)),
-      try_cast(json_extract(entity, '$.app.scopes') as array(varchar))
-        || coalesce(try_cast(json_extract(entity, '$.app.scopes_bot') as array(varchar)), array[])
-    ) as scopes,
-    coalesce(
-      try_cast(json_extract(details, '$.previous_scopes') as array(varchar)),
-      try_cast(json_extract(details, '$.old_scopes') as array(varchar))
-    ) as scopes_before
-  from audit_events
-  where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')
-    and action in (
-      'app_installed', 'app_approved', 'app_deployed', 'app_scopes_expanded', 'app_resources_granted',
-      'app_resources_added', 'app_token_preserved', 'bot_token_upgraded', 'cli_app_install', 'child_app_auto_installed',
-      'org_app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install',
-      'org_app_future_workspace_install_enabled'
-    )
-)
 select
   event_time,
   action,
@@ -30,11 +8,18 @@ select
   entity_name as app_name,
   entity_id as app_id,
   location_name,
-  array_join(filter(scopes, s -> not contains(coalesce(scopes_before, array[]), s)), ',') as scopes_new,
-  array_join(scopes_before, ',') as scopes_before,
+  array_join(filter(scopes, s -> not contains(coalesce(previous_scopes, array[]), s)), ',') as scopes_new,
+  array_join(previous_scopes, ',') as scopes_before,
   cardinality(
     filter(scopes, s -> regexp_like(s, '^(admin|auditlogs|search|files:read|chat:write[.]customize)|:history$'))
   ) > 0 as is_powerful
-from changes
+from audit_events
+where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')
+  and action in (
+    'app_installed', 'app_approved', 'app_deployed', 'app_scopes_expanded', 'app_resources_granted',
+    'app_resources_added', 'app_token_preserved', 'bot_token_upgraded', 'cli_app_install', 'child_app_auto_installed',
+    'org_app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install',
+    'org_app_future_workspace_install_enabled'
+  )
 order by event_time desc, action, app_id
 limit 1000

@@ -7,11 +7,7 @@ select
   coalesce(actor_email, actor_name, actor_id) as actor,
   entity_type,
   coalesce(entity_email, entity_name, entity_id) as target,
-  coalesce(
-    json_extract_scalar(details, '$.external_organization_name'),
-    json_extract_scalar(details, '$.external_user_email'),
-    json_extract_scalar(details, '$.external_organization_id')
-  ) as outside,
+  coalesce(external_organization_name, external_user_email, external_organization_id) as outside,
   ip,
   details
 from audit_events

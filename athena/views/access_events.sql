@@ -15,7 +15,7 @@ select
   isp,
   user_agent,
   nullif(regexp_extract(user_agent, '^ApiApp/([A-Z0-9]+)', 1), '') as app_id,
-  cast(from_unixtime(try_cast(date_last as bigint)) as timestamp) as last_seen,
+  try(cast(from_unixtime(try_cast(date_last as bigint)) as timestamp)) as last_seen,
   try_cast(count as bigint) as accesses,
   p_row_id,
   p_parse_time,

@@ -1,4 +1,4 @@
--- Audit records with actor, entity and context opened, in types that compare. Name a day: it prunes what is read.
+-- Audit records with actor, entity, context and some of details opened, in types that compare. Name a day: it prunes.
 create or replace view audit_events as
 select
   day,
@@ -35,6 +35,44 @@ select
   json_extract_scalar(context, '$.location.domain') as location_domain,
   nullif(json_format(json_extract(context, '$.app')), 'null') as app,
   json_extract_scalar(context, '$.acting_agent') as acting_agent,
+  coalesce(
+    json_extract_scalar(details, '$.new_value'),
+    nullif(json_format(json_extract(details, '$.new_value')), 'null')
+  ) as new_value,
+  coalesce(
+    json_extract_scalar(details, '$.previous_value'),
+    nullif(json_format(json_extract(details, '$.previous_value')), 'null')
+  ) as previous_value,
+  coalesce(
+    try_cast(json_extract(details, '$.reason') as array(varchar)),
+    case
+      when json_extract_scalar(details, '$.reason') <> '' then array[json_extract_scalar(details, '$.reason')]
+    end
+  ) as reasons,
+  try(case
+    when try_cast(json_extract_scalar(details, '$.action_timestamp') as double) > 1e14
+    then cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e6) as timestamp)
+    else cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e3) as timestamp)
+  end) as acted_at,
+  nullif(json_extract_scalar(details, '$.previous_ip_address'), '') as previous_ip,
+  nullif(json_extract_scalar(details, '$.previous_ua'), '') as previous_user_agent,
+  coalesce(
+    try_cast(json_extract(details, '$.new_scopes') as array(varchar)),
+    try_cast(json_extract(details, '$.scopes') as array(varchar)),
+    try_cast(json_extract(entity, '$.app.scopes') as array(varchar))
+      || coalesce(try_cast(json_extract(entity, '$.app.scopes_bot') as array(varchar)), array[])
+  ) as scopes,
+  coalesce(
+    try_cast(json_extract(details, '$.previous_scopes') as array(varchar)),
+    try_cast(json_extract(details, '$.old_scopes') as array(varchar))
+  ) as previous_scopes,
+  json_extract_scalar(details, '$.external_organization_id') as external_organization_id,
+  json_extract_scalar(details, '$.external_organization_name') as external_organization_name,
+  json_extract_scalar(details, '$.external_user_email') as external_user_email,
+  coalesce(
+    json_extract_scalar(details, '$.inviter.user.id'),
+    json_extract_scalar(details, '$.inviter.id')
+  ) as inviter_id,
   details,
   actor,
   entity,

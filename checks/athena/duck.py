@@ -64,6 +64,7 @@ def in_duckdb(text: str, today: datetime | None = None) -> str:
     """A statement of Athena's in DuckDB's words; what has no equal there is an error."""
     statement = sources.parse(text)
     answer_null_for_what_is_no_json(statement)
+    answer_null_for_what_is_no_scalar(statement)
     if today:
         for node in list(statement.find_all(exp.CurrentDate)):
             node.replace(exp.cast(exp.Literal.string(today.date().isoformat()), exp.DataType.Type.DATE))
@@ -74,3 +75,12 @@ def answer_null_for_what_is_no_json(statement: exp.Expression) -> None:
     """Athena's JSON functions answer NULL for text that is no JSON, where DuckDB's fail."""
     for node in reversed(list(statement.find_all(exp.JSONExtract, exp.JSONExtractScalar))):  # the innermost first
         node.replace(exp.Try(this=node.copy()))
+
+
+def answer_null_for_what_is_no_scalar(statement: exp.Expression) -> None:
+    """Athena's json_extract_scalar answers NULL for an object or a list, where DuckDB's answers its text."""
+    for node in reversed(list(statement.find_all(exp.JSONExtractScalar))):
+        value = exp.Try(this=exp.JSONExtract(this=node.this.copy(), expression=node.expression.copy()))
+        kind = exp.Anonymous(this="json_type", expressions=[value])
+        scalar = exp.Case().when(kind.isin("OBJECT", "ARRAY"), exp.null()).else_(node.copy())
+        node.replace(exp.paren(scalar))

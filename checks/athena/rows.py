@@ -58,7 +58,16 @@ def audit(
 
 
 def access(
-    day: int, time: str, user: str, name: str, ip, user_agent: str, country=None, isp=None, later: int = 3_600
+    day: int,
+    time: str,
+    user: str,
+    name: str,
+    ip,
+    user_agent: str,
+    country=None,
+    isp=None,
+    region=None,
+    later: int = 3_600,
 ) -> str:
     first = seconds(day, time)
     return json.dumps(
@@ -72,7 +81,7 @@ def access(
             "user_agent": user_agent,
             "isp": isp,
             "country": country,
-            "region": None,
+            "region": region,
         }
     )
 

@@ -194,6 +194,42 @@ AUDIT = [
             "agent_message": {"channel_id": "D1", "message_ts": "1779000000.000200", "thread_ts": ""},
         },
     ),
+    # Before the days that a query looks at: other shapes of what a view opens.
+    audit(
+        -15,
+        "09:00:00",
+        "template_created",
+        ANN,
+        {"type": "template", "template": {"id": "Tm1", "template_name": "Onboarding"}},
+    ),
+    audit(
+        -15,
+        "10:00:00",
+        "app_scopes_expanded",
+        ANN,
+        {"type": "app", "app": {"app_id": "A2", "distribution_type": "org", "user_ids": ["W1"]}},
+        {"scopes": ["chat:write", "files:read"], "old_scopes": ["chat:write"]},
+    ),
+    audit(
+        -14, "09:00:00", "user_channel_join", BEN, channel("C1", "proj-orbit"), {"type": "invited", "inviter": ANN}
+    ),
+    audit(
+        -14,
+        "10:00:00",
+        "user_channel_join",
+        GUS,
+        channel("C1", "proj-orbit"),
+        {"type": "invited", "inviter": BEN["user"]},
+    ),
+    audit(
+        -13,
+        "09:00:00",
+        "anomaly",
+        GUS,
+        GUS,
+        {"reason": ["unexpected_client"], "action_timestamp": 10**30, "previous_ua": PHONE},
+    ),
+    audit(-13, "10:00:00", "pref.allow_calls", ANN, WORKSPACE, {"new_value": "true", "previous_value": "false"}),
     # Keys that come twice, in a row and in its details; and rows without an id, without a time, and that are no object.
     '{"id":"twice","id":"twice","date_create":%d,"action":"app_uninstalled","actor":%s,'
     '"details":{"is_workflow":false,"is_workflow":true}}' % (seconds(20, "07:02:00"), json.dumps(ANN)),
@@ -203,12 +239,12 @@ AUDIT = [
 
 ACCESS = [
     access(-20, "08:00:00", "W1", "ann", "203.0.113.7", MAC, "DE", "Beispiel Netz"),
-    access(19, "08:00:00", "W1", "ann", "203.0.113.7", MAC_LATER, "DE", "Beispiel Netz"),
+    access(19, "08:00:00", "W1", "ann", "203.0.113.7", MAC_LATER, "DE", "Beispiel Netz", region="Hessen"),
     access(20, "06:29:00", "W1", "ann", "198.51.100.9", PHONE, "US", "Example Net"),
     access(-5, "08:00:00", "W2", "ben", "2001:db8:7::1", LINUX),
     access(18, "09:10:00", "W2", "ben", "2001:db8:7::9", LINUX, later=0),
     access(17, "16:59:00", "W3", "gus", "192.0.2.44", "ApiApp/A1 python-requests/2.32.4", "FR"),
-    access(17, "17:30:00", "W3", "gus", None, ""),
+    access(17, "17:30:00", "W3", "gus", None, "", later=9 * 10**18),  # last seen when no calendar knows
     '"no object"',
 ]
 

@@ -6,6 +6,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from sqlglot import exp
+
 import archive
 import duck
 import samples
@@ -26,7 +28,11 @@ def query_under(heading: str, document: str) -> str:
 
 def table_under(heading: str, document: str = DOCS) -> list[list[str]]:
     """The rows of the first table under a heading, its own heading first."""
-    lines = document.split(f"## {heading}\n")[1].split("\n")
+    return first_table(document.split(f"## {heading}\n")[1])
+
+
+def first_table(document: str) -> list[list[str]]:
+    lines = document.split("\n")
     first = next(index for index, line in enumerate(lines) if line.startswith("|"))
     last = next(index for index in range(first, len(lines)) if not lines[index].startswith("|"))
     return [cells(line) for line in lines[first:last] if not line.startswith("|---")]
@@ -52,6 +58,22 @@ class Docs(unittest.TestCase):
         names, *rows = table_under("The first query")
         expected = json.loads((Path(__file__).parent / "expected" / "who_did_what_today.json").read_text())
         self.assertEqual(rows, as_text(expected, names))
+
+    def test_the_query_of_ones_own_is_the_one_that_readme_shows(self):
+        self.assertEqual(query_under("The first query", DOCS), query_under("Ask", README))  # which is run, below
+
+    def test_what_is_opened_of_details_is_listed_with_the_keys_that_it_is_read_from(self):
+        view = next(view for view in sources.views() if view.name == "audit_events")
+        opened = {
+            column.alias: set(re.findall(r"details, '\$\.(\w+)", column.sql(sources.DIALECT)))
+            for column in sources.parse(view.query).expressions
+            if isinstance(column, exp.Alias) and "details" in {part.name for part in column.find_all(exp.Column)}
+        }
+        listed = {
+            name: set(re.findall(r"\w+", keys)) - {"else"}
+            for name, keys, *_ in first_table(DOCS.split("\nOf `details`")[1])[1:]
+        }
+        self.assertEqual(listed, opened)
 
     def test_the_columns_that_are_named_exist(self):
         columns = set(re.findall(r"\b\w+\b", " ".join(view.query for view in sources.views())))

@@ -110,6 +110,15 @@ class OverTheSamples(unittest.TestCase):
         self.assertEqual(self.one("select p_row from audit where action is null"), (None,), "null is what Slack sent")
         self.assertEqual(self.one("select p_row from access where user_id is null"), ("no object",))
 
+    def test_a_time_that_no_calendar_has_is_null_and_breaks_no_query(self):
+        self.assertEqual(
+            self.one("select last_seen, accesses from access_events where user_id = 'W3' and ip is null"), (None, 14)
+        )
+        self.assertEqual(
+            self.one("select acted_at, reasons from audit_events where action = 'anomaly' and day = '2026/04/17'"),
+            (None, ["unexpected_client"]),
+        )
+
 
 class OverTheGoldenFiles(unittest.TestCase):
     """Objects whose bytes are a contract, collected at a known moment."""

@@ -1,0 +1,83 @@
+"""The columns of the views, which people's own queries name: a contract, held by values that the samples give them."""
+
+import json
+import tempfile
+import unittest
+from datetime import datetime
+from pathlib import Path
+
+from sqlglot import exp
+
+import archive
+import duck
+import sources
+
+EXPECTED = Path(__file__).parent / "expected" / "views"
+# In the place of the one value that is another at each run.
+WHEN_COLLECTED = "when it was collected"
+
+
+def expected(view: str) -> dict:
+    """The columns of a view in their order, and of some of its rows every value that is not NULL."""
+    return json.loads((EXPECTED / f"{view}.json").read_text())
+
+
+def as_json(value):
+    """A value as JSON has it. No text that SQL makes of a time has this form, so that the two are told apart."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+class Columns(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        archive.collect_samples(directory)
+        cls.database = duck.database(directory)
+        cls.records = {
+            record["p_row_id"]: record for object in archive.objects(directory) for record in object.records()
+        }
+
+    def columns(self, view: str) -> list[str]:
+        return [row[0] for row in self.database.execute(f"DESCRIBE {view}").fetchall()]
+
+    def row(self, view: str, id: str) -> dict:
+        """The values of a row that are not NULL."""
+        cursor = self.database.execute(f"SELECT * FROM {view} WHERE p_row_id = ?", [id])
+        names = [description[0] for description in cursor.description]
+        [values] = cursor.fetchall()
+        row = {name: as_json(value) for name, value in zip(names, values, strict=True) if value is not None}
+        if row.get("p_parse_time") == as_json(datetime.fromisoformat(self.records[id]["p_parse_time"])):
+            row["p_parse_time"] = WHEN_COLLECTED
+        return row
+
+    def test_every_view_has_its_columns_written_down_and_no_other_has(self):
+        self.assertEqual({path.stem for path in EXPECTED.glob("*.json")}, {view.name for view in sources.views()})
+
+    def test_a_view_has_the_columns_that_are_written_down(self):
+        for view in sources.views():
+            with self.subTest(view.name):
+                self.assertEqual(self.columns(view.name), expected(view.name)["columns"])
+
+    def test_the_rows_of_a_view_have_the_values_that_are_written_down(self):
+        for view in sources.views():
+            for row in expected(view.name)["rows"]:
+                with self.subTest(view.name, id=row["p_row_id"]):
+                    self.assertEqual(self.row(view.name, row["p_row_id"]), row)
+
+    def test_every_column_of_a_view_has_a_value_in_a_row_that_is_written_down(self):
+        for view in sources.views():
+            with self.subTest(view.name):
+                rows = expected(view.name)["rows"]
+                filled = set().union(*rows)
+                self.assertEqual(filled, set(self.columns(view.name)), "a column that is always NULL may read anything")
+
+    def test_a_query_looks_into_no_json_because_the_views_have_opened_it(self):
+        for query in sources.queries():
+            with self.subTest(query.name):
+                self.assertIsNone(sources.parse(query.text).find(exp.JSONExtract, exp.JSONExtractScalar))
+
+
+if __name__ == "__main__":
+    unittest.main()
