@@ -123,6 +123,18 @@ class TheDocument(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "marks"):
             cost.filled("# Cost\n")
 
+    def test_the_templates_parameters_tell_the_same_prices(self):
+        named = ["`Dashboard`", "`KmsKeyArn`", "Athena, TB scanned"]  # in the order of the parameters
+        prices = [float(price) for name in named for what, price, *_ in cost.OTHER_PRICES if name in what]
+        self.assertEqual([float(price) for price in found("template.yaml", r"(\d+)\s+USD")], prices)
+
+    def test_operations_say_what_memory_many_sources_take(self):
+        (timeout,) = found("template.yaml", r"Timeout: (55)")
+        operations = " ".join((ROOT / "docs/operations.md").read_text().split())
+        self.assertIn(f"Near {cost.MANY.sources} sources give the poller {cost.MANY.memory_mb} MB", operations)
+        self.assertIn(f"with {cost.MANY.records_a_day:,} records a day each", operations)
+        self.assertIn(f"a tick takes {cost.tick_seconds(cost.MANY):.1f} of its {int(timeout) - 5} seconds", operations)
+
     def test_it_says_when_the_prices_were_read(self):
         self.assertIn(cost.PRICES_AS_OF, cost.DOCUMENT.read_text())
 

@@ -1,4 +1,4 @@
-"""docs/operations.md has a row for every error code that slacktrail can tell of, so that nobody looks one up in vain."""
+"""docs/operations.md has every state and error code there is, so that nobody looks one up in vain, and its numbers."""
 
 import pathlib
 import re
@@ -30,12 +30,42 @@ def codes_of_slack():
     return set(SLACK_CODE.findall(text.split("match code {")[1].split("_ => {")[0]))
 
 
+def section_of(document, heading):
+    """What stands below a heading of a document, up to the next one of its level or above."""
+    level, section = re.split(rf"^(#+) {re.escape(heading)}$", (ROOT / document).read_text(), flags=re.MULTILINE)[1:]
+    return re.split(rf"^#{{1,{len(level)}}} ", section, flags=re.MULTILINE)[0]
+
+
 class Operations(unittest.TestCase):
     def test_every_code_has_its_row(self):
         named = set(re.findall(r"`([a-z][a-z0-9_]+)`", (ROOT / "docs/operations.md").read_text()))
         self.assertGreater(len(codes_of_ours()), 30, "the patterns find the codes")
         self.assertGreater(len(codes_of_slack()), 50, "the pattern finds Slack's codes")
         self.assertEqual(sorted((codes_of_ours() | codes_of_slack()) - named), [])
+
+    def test_every_state_has_its_row_and_its_heading(self):
+        states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/src/health.rs").read_text())
+        self.assertEqual(states[0], "ok", "the pattern finds the states")
+        section = section_of("docs/operations.md", "States")
+        self.assertEqual(re.findall(r"^### (.+)$", section, re.MULTILINE), states)
+        self.assertEqual(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE), states)
+
+    def test_the_sources_of_a_share_are_as_many_as_the_code_gives_it(self):
+        (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/src/share.rs").read_text())
+        for document, heading, sayings in [
+            (
+                "docs/operations.md",
+                "Many sources",
+                ["up to {} sources (`SOURCES_MAX`)", "once for each {},", "per {} sources;"],
+            ),
+            (
+                "docs/design.md",
+                "How are thousands of sources polled within a minute?",
+                ["Up to {} sources are polled", "shares of {} and"],
+            ),
+        ]:
+            for saying in sayings:
+                self.assertIn(saying.format(most), section_of(document, heading))
 
 
 if __name__ == "__main__":

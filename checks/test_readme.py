@@ -12,6 +12,13 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+# What shared/src/settings.rs accepts, and what it says of all else.
+FORMS = {
+    "BUCKET_NAME": (r"[a-z0-9.-]{3,63}", "3 to 63 lower case letters, digits, `-` and `.`"),
+    "TABLE_NAME": (r"[A-Za-z0-9._-]{3,255}", "3 to 255 letters, digits, `-`, `_` and `.`"),
+    "SECRET_PREFIX": (r"[A-Za-z0-9/_+=.@-]{0,448}", "use letters, digits and `/_+=.@-`"),
+}
+
 
 def text_of_all():
     """All documents in one text."""
@@ -29,6 +36,12 @@ def help_of_sam(command):
     sam = pathlib.Path(sys.executable).with_name("sam")
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
     return subprocess.run([sam, *command, "--help"], env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def anchors(path):
+    """The anchors of a document's headings, as GitHub names them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def is_function(name):
@@ -54,21 +67,34 @@ class Documents(unittest.TestCase):
 
     def test_every_function_and_file_that_sam_is_told_is_there(self):
         words = {word for words in told_to_sam() for word in words}
-        self.assertLessEqual({"Poller", "events/rule.json"}, words)
+        self.assertLessEqual({"Poller", "OAuth", "events/rule.json"}, words)
         for word in words:
             if word.endswith(".json"):
                 self.assertTrue((ROOT / word).is_file(), word)
-            elif word.istitle():
+            elif re.fullmatch(r"[A-Z]\w*[a-z]", word):
                 self.assertTrue(is_function(word), word)
 
     def test_the_environment_for_sam_is_of_functions_of_the_template(self):
         for name in json.loads((ROOT / "events" / "env.json").read_text()):
             self.assertTrue(is_function(name), name)
 
+    def test_the_environment_for_sam_has_values_of_the_form_that_the_functions_accept(self):
+        settings = (ROOT / "shared/src/settings.rs").read_text()
+        for variables in json.loads((ROOT / "events" / "env.json").read_text()).values():
+            for name, value in variables.items():
+                with self.subTest(name):
+                    pattern, said_otherwise = FORMS[name]
+                    self.assertIn(said_otherwise, settings)
+                    self.assertRegex(value, rf"\A{pattern}\Z")
+
     def test_every_link_leads_somewhere(self):
         for path in DOCUMENTS:
-            for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
-                self.assertTrue((path.parent / target).exists(), f"{path.name}: {target}")
+            for file, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
+                with self.subTest(f"{path.name}: {file}#{anchor}"):
+                    target = path.parent / file if file else path
+                    self.assertTrue(target.exists())
+                    if anchor:
+                        self.assertIn(anchor, anchors(target))
 
     def test_every_row_of_the_folder_table_exists(self):
         for cell in re.findall(r"^\| (`[^|]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE):

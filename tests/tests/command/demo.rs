@@ -2,6 +2,10 @@
 
 use crate::binary::Slacktrail;
 
+const README: &str = include_str!("../../../README.md");
+/// Of sizes and spans of time.
+const UNITS: [&str; 7] = ["B", "kB", "MB", "s", "min", "h", "d"];
+
 #[tokio::test]
 async fn the_demonstration_finds_every_record_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -13,6 +17,26 @@ async fn the_demonstration_finds_every_record_once() {
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80 || line.starts_with("  gzip")), "{}", ran.stdout);
     assert!(ran.stderr.contains("HTTP status 500"), "its faults are told as they come: {}", ran.stderr);
 
+    let readme = shown_by_readme();
+    let told = ran.stdout.lines().skip_while(|line| !line.starts_with("stream ")).filter(|line| !line.is_empty());
+    let told: Vec<&str> = told.take(readme.len()).collect();
+    let words_of = |lines: &[&str]| lines.iter().map(|line| words(line)).collect::<Vec<_>>();
+    assert_eq!(words_of(&told), words_of(&readme), "what it prints, and what README shows");
+    assert_eq!(told.last(), readme.last(), "nothing is missing or doubled, here and in README");
+
     let again = slacktrail.run(&["demo", "--to", "logs/demo-1"]).await.exits(1);
     assert!(again.stderr.starts_with("error: `logs/demo-1` is not empty"), "{}", again.stderr);
+}
+
+/// What README shows of its output: from the table on, and no empty line.
+fn shown_by_readme() -> Vec<&'static str> {
+    let lines = README.lines().filter_map(|line| line.strip_prefix("    "));
+    lines.skip_while(|line| !line.starts_with("stream ")).take_while(|line| !line.starts_with("make ")).collect()
+}
+
+/// A line's cells without what differs from run to run: numbers, and their units.
+fn words(line: &str) -> Vec<String> {
+    let is_number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) || UNITS.contains(word);
+    let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+    cells.map(|cell| cell.split(' ').filter(|word| !is_number(word)).collect::<Vec<_>>().join(" ")).collect()
 }

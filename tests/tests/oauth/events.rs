@@ -1,7 +1,7 @@
 //! The sample events of `events/`, which `sam local invoke` takes too.
 
 use serde_json::Value;
-use slacktrail_shared::connection::{Connection, SecretHash, Step, Ticket};
+use slacktrail_shared::connection::{Connection, ConnectionId, SecretHash, Step, Ticket};
 use slacktrail_shared::ports::ConnectionStore;
 use slacktrail_simulator::oauth::Consent;
 
@@ -22,7 +22,7 @@ fn site(step: Option<Step>) -> Site {
 }
 
 fn started() -> Option<Step> {
-    let state = Ticket::new(slacktrail_shared::connection::ConnectionId::of(NAME), [0x7a; 32]).hash();
+    let state = Ticket::new(ConnectionId::of(NAME), [0x7a; 32]).hash();
     Some(Step::Started { state, browser: SecretHash::of(&"3c".repeat(32)), redirect_url: REDIRECT_URL.to_owned() })
 }
 
@@ -47,6 +47,21 @@ fn the_sample_of_a_callback_has_its_code_exchanged() {
 }
 
 #[test]
+fn the_sample_of_a_callback_connects_where_its_code_is_slacks() {
+    let site = site(None);
+    let link = ask(&site, include_str!("../../../events/oauth-start.json"));
+    let query = crate::browser::consented(&site, link.location(), &Consent::organisation());
+    let code = query.split('&').find_map(|pair| pair.strip_prefix("code=")).unwrap();
+
+    let sample = include_str!("../../../events/oauth-callback.json");
+    let event: Value = serde_json::from_str(sample).unwrap();
+    let samples_code = event["queryStringParameters"]["code"].as_str().unwrap();
+    site.set_step(&ConnectionId::of(NAME), started().unwrap()); // with the sample's state and browser
+    let answer = ask(&site, &sample.replace(samples_code, code));
+    assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"), "{}", answer.body);
+}
+
+#[test]
 fn the_sample_of_a_refusal_is_the_users() {
     let site = site(started());
     ask(&site, include_str!("../../../events/oauth-callback-denied.json")).assert_refused(&site, 403, "denied");
@@ -56,10 +71,7 @@ fn the_sample_of_a_refusal_is_the_users() {
 fn the_sample_of_a_bad_state_is_unknown() {
     let site = site(started());
     ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")).assert_refused(&site, 404, "unknown");
-    assert!(matches!(
-        site.connection(&slacktrail_shared::connection::ConnectionId::of(NAME)).step,
-        Step::Started { .. }
-    ));
+    assert!(matches!(site.connection(&ConnectionId::of(NAME)).step, Step::Started { .. }));
 }
 
 #[test]

@@ -20,18 +20,23 @@ pub(super) enum How {
 use How::{CargoKnows, MakeEndsIn, MakeRuns, PythonReads};
 
 /// Each command, how it is checked, and why it is not run.
-pub(super) const ELSEWHERE: [(&str, How, &str); 9] = [
+pub(super) const ELSEWHERE: [(&str, How, &str); 10] = [
     ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
     ("make proof", MakeEndsIn("--bin proof -- search"), "it takes minutes; `make test` runs it"),
     ("make stand-in", MakeEndsIn("target/debug/stand-in"), "it installs and builds first; `stand_in` runs the rest"),
     ("sam build", PythonReads, "it makes a release build"),
     ("sam deploy --guided", PythonReads, "it needs an AWS account; `deployed` deploys the template to an emulated one"),
-    ("cargo install --path cli", CargoKnows("cli"), "it makes a release build"),
+    ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build"),
     ("make test", MakeRuns("cargo test --workspace --locked"), "it would run this test"),
     (
         "sam local invoke Poller --event events/rule.json --env-vars events/env.json",
         PythonReads,
         "it needs a container engine; `poller_collects` and others invoke the compiled function",
+    ),
+    (
+        "sam local invoke OAuth --event events/oauth-start.json --env-vars events/env.json",
+        PythonReads,
+        "it needs a container engine; `oauth`'s `events` gives the sample to the function",
     ),
     (
         "sam local start-api --env-vars events/env.json",
