@@ -23,7 +23,7 @@ PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bi
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test proof proof-whole soak replay bugs bugs-apply bench fuzz chaos fmt lint unit e2e validate deployed licences clean binaries
+.PHONY: help demo stand-in test proof proof-whole soak replay bugs bugs-apply bench footprint fuzz chaos fmt lint unit e2e validate deployed licences clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ bugs-apply: ## whether the bugs still fit the source
 
 bench: ## measure speed and memory
 	cargo bench --locked -p slacktrail-bench
+
+footprint: $(VENV)/stamp ## build the functions as they are deployed, and measure their size and their start: minutes
+	cargo build --release --locked -p slacktrail-poller -p slacktrail-oauth
+	cargo build --locked -p slacktrail-tests --bin footprint
+	@$(E2E) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/release/oauth \
+		$(TARGET)/debug/footprint
 
 # In which of its targets `make fuzz` searches: all, or `TARGETS="page tick"`.
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -53,13 +54,15 @@ pub struct Call {
     pub target: Option<String>,
     /// What such a service was sent; empty for any other.
     pub body: Bytes,
+    /// When it was asked.
+    pub at: Instant,
 }
 
 impl Call {
     fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Call {
         let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).map(str::to_owned);
         let body = if target.is_some() { body.clone() } else { Bytes::new() };
-        Call { method: method.to_string(), uri: uri.to_string(), target, body }
+        Call { method: method.to_string(), uri: uri.to_string(), target, body, at: Instant::now() }
     }
 
     fn name(&self) -> String {

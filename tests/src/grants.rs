@@ -183,6 +183,7 @@ mod tests {
             uri: uri.to_owned(),
             target: target.map(str::to_owned),
             body: body.to_owned().into(),
+            at: std::time::Instant::now(),
         };
         for (call, action, resource) in [
             (call("PUT", "/logs/audit/1?x-id=PutObject", None, ""), "s3:PutObject", "arn:aws:s3:::logs/audit/1"),
