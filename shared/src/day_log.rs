@@ -14,11 +14,9 @@ use crate::object::{DayLogId, ObjectKey, decode, encode};
 use crate::ports::{Created, DayLogStore};
 use crate::record::RowId;
 use crate::source::StreamId;
-use crate::time::{Day, Second};
+use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::trouble::{Remedy, Trouble};
 
-/// How far the store's clock and Slack's may be apart, in seconds, when an object's time tells what it cannot hold.
-const CLOCK_SKEW_SECONDS: i64 = 600;
 /// Objects that are read at the same time.
 const READS_AT_ONCE: u32 = 8;
 /// Attempts at one append before it is left to the next tick: each means that another writer got in between.

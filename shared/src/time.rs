@@ -8,6 +8,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+/// How far apart two clocks may be (ours, Slack's, the store's), in seconds, where nothing tells more.
+pub(crate) const CLOCK_SKEW_SECONDS: i64 = 600;
+
 /// A whole second of UTC, counted from 1970, in the years 1 to 9999: to the last that every time zone has in these years.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]

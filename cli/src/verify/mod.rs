@@ -81,7 +81,7 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     let compared = match comparable(asked.day, now) {
         Ok(until) => match &asked.to {
             Some(directory) => in_directory(&asked, directory, until, now).await,
-            None => deployed(&asked, until, now).await,
+            None => deployed(&asked, until).await,
         },
         Err(failure) => Err(failure),
     };
@@ -121,10 +121,10 @@ fn comparable(day: Day, now: Second) -> Result<Second, Failure> {
 
 type Compared = Result<(Findings, Records), Failure>;
 
-async fn deployed(asked: &Arguments, until: Second, now: Second) -> Compared {
+async fn deployed(asked: &Arguments, until: Second) -> Compared {
     let edges = aws::edges().await?.with(environment::slack()?);
     let source = sources::find_connected(&edges.deployment.load().await?.sources, &asked.id)?;
-    compare(asked, &edges, &source, until, now).await
+    compare(asked, &edges, &source, until).await
 }
 
 async fn in_directory(asked: &Arguments, directory: &Path, until: Second, now: Second) -> Compared {
@@ -139,7 +139,7 @@ async fn in_directory(asked: &Arguments, directory: &Path, until: Second, now: S
     check_token(&slack, &source, &token, asked.log, now).await?;
     let day_logs = DirectoryDayLogs::new(directory);
     let edges = Edges { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
-    compare(asked, &edges, &source, until, now).await
+    compare(asked, &edges, &source, until).await
 }
 
 /// The token at hand may be another Slack's than what was pulled.
@@ -163,14 +163,13 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     edges: &Edges<S, D, T, K>,
     source: &Source,
     until: Second,
-    now: Second,
 ) -> Compared {
     if !source.logs.contains(&asked.log) {
         return Err(Failure::new(format!("source `{}` collects no `{}` logs", source.id, asked.log))
             .hint(format!("it collects {}", logs::names(&source.logs, ", "))));
     }
     let days = (asked.day, until);
-    let mut verification = Verification::begin(edges, source, asked.log, days, now).await.map_err(Failure::of_call)?;
+    let mut verification = Verification::begin(edges, source, asked.log, days).await.map_err(Failure::of_call)?;
     let progress = Progress::new(asked.log, asked.day, until);
     let mut patience = Patience::new(asked.log.calls_per_tick_max());
     read(&mut verification, &mut patience, &progress).await?;
@@ -180,7 +179,7 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     if asked.show {
         records.take_stored(&verification, &findings).await?;
         if let Some((ids, range)) = records::shown_examples(&findings) {
-            verification.read_again(ids, range, now);
+            verification.read_again(ids, range);
             read(&mut verification, &mut patience, &progress).await?;
             records.take_shown(verification.kept());
         }

@@ -9,9 +9,6 @@ use crate::source::{LogType, Source};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
 
-/// How far ahead our clock may be where a reply does not tell Slack's.
-const CLOCK_AHEAD_MAX_SECONDS: i64 = 600;
-
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
     /// Makes a call. A refused token is read anew from its store once, for somebody may have connected the source again.
     pub(super) async fn call(&mut self, request: &Request) -> Result<Reply, Trouble> {
@@ -36,18 +33,19 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     async fn call_with(&mut self, request: &Request, token: &Token) -> Result<Reply, Trouble> {
         self.report.calls += 1;
         let reply = self.edges.slack.call(self.source, request, Caller::User(token)).await?;
-        self.heed_clock(reply.date.map(Second::of));
+        self.heed_clock(&reply);
         Ok(reply)
     }
 
-    /// Slack's clock decides how far we have come: time that has not yet been there is not collected, whatever our clock says, or
-    /// said when an earlier tick opened a gap and got no reply.
-    fn heed_clock(&mut self, slack_now: Option<Second>) {
-        if let Some(slack_now) = slack_now {
+    /// Slack's clock decides how far we have come: time that has not yet been there is not collected and was not read again, whatever
+    /// our clock says, or said when an earlier tick opened a gap and got no reply.
+    fn heed_clock(&mut self, reply: &Reply) {
+        if let Some(slack_now) = reply.date.map(Second::of) {
             self.report.note_clock(self.now.since(slack_now));
         }
-        let reached = slack_now.unwrap_or(self.now.plus(-CLOCK_AHEAD_MAX_SECONDS));
+        let reached = reply.slack_now(self.now);
         self.cursor.top = self.cursor.top.min(reached);
+        self.cursor.rereads.iter_mut().for_each(|began| *began = reached.min(*began));
     }
 
     fn refuses_token(&self, request: &Request, reply: &Reply) -> bool {

@@ -225,7 +225,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.report.pages += 1;
         let workspace = gap.walk.workspace().map(str::to_owned);
         let mut ahead = gap.clone();
-        let step = ahead.take_page(&mut self.cursor, sight, page, workspace.as_deref());
+        let step = ahead.take_page(&mut self.cursor.sorted_by, sight, page, workspace.as_deref());
         let mut days: BTreeMap<Day, Vec<&Wanted<'_>>> = BTreeMap::new();
         for wanted in &step.wanted {
             days.entry(wanted.1.kept_at().day()).or_default().push(wanted);

@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 
 use super::error;
 use super::request::{Family, Request};
-use crate::time::{Second, parse_http_date};
+use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 use crate::trouble::{Remedy, Trouble, place};
 
 /// A reply that tells an error is small; one longer than this is a page.
 const ERROR_BYTES_MAX: usize = 16 << 10;
-/// Seconds that Slack may take from making a page to the `Date` of its reply.
-const ANSWER_SECONDS_MAX: i64 = 10;
+/// Seconds that Slack may take from looking at its rows to the `Date` of its reply: as long as a call may take.
+const ANSWER_SECONDS_MAX: i64 = 20;
 
 /// What came back over HTTP.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ pub struct Page<'a> {
     pub next: Option<String>,
     /// Where pages are numbered: which this is, of how many.
     pub paging: Option<Paging>,
-    /// Slack made it at this time or later, by its own clock where ours is ahead.
+    /// Slack looked at its rows at this time or later, by its own clock.
     pub made_after: Second,
 }
 
@@ -128,13 +128,12 @@ impl Reply {
         let rows = rows.ok_or_else(|| Refusal::Trouble(self.unreadable(request, "it holds no list of rows")))?;
         let next =
             envelope.response_metadata.and_then(|metadata| metadata.next_cursor).filter(|cursor| !cursor.is_empty());
-        Ok(Page { rows, next, paging: envelope.paging, made_after: self.made_after(now) })
+        Ok(Page { rows, next, paging: envelope.paging, made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX) })
     }
 
-    /// Our time when we asked, or Slack's when it answered where ours is ahead of that: less what it may have taken Slack.
-    fn made_after(&self, now: Second) -> Second {
-        let answered = self.date.map(Second::of).filter(|slack_now| *slack_now < now);
-        answered.map_or(now, |slack_now| slack_now.plus(-ANSWER_SECONDS_MAX))
+    /// Slack's time when it answered; where it does not say, one that it was certainly past.
+    pub(crate) fn slack_now(&self, now: Second) -> Second {
+        self.date.map_or(now.plus(-CLOCK_SKEW_SECONDS), Second::of)
     }
 
     /// The body of a reply that is no page and no error, as JSON of a shape of the caller's.
@@ -189,7 +188,7 @@ impl Reply {
     fn refusal(&self, request: &Request, code: &str, needed: Option<&str>, now: Second) -> Refusal {
         match code {
             "invalid_cursor" if request.has_page_cursor() => Refusal::StalePageCursor,
-            "over_pagination_limit" => Refusal::NoSuchPage,
+            "over_pagination_limit" if request.method == "team.integrationLogs" => Refusal::NoSuchPage,
             _ => {
                 let limited = self.status == 429 || matches!(code, "ratelimited" | "rate_limited");
                 let wait = (limited || self.retry_after.is_some()).then(|| self.retry_after_seconds(now));

@@ -72,11 +72,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         source: &'a Source,
         log: LogType,
         (day, until): (Day, Second),
-        now: Second,
     ) -> Result<Self, Trouble> {
         let stream = StreamId { source: source.id.clone(), log };
         let listed = edges.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
-        let reading = Reading::new(source, log, day.start()..=until, now, can_be_asked(day));
+        let reading = Reading::new(source, log, day.start()..=until, can_be_asked(day));
         Ok(Verification { edges, source, stream, day, until, known_head: listed.last().copied().unwrap_or(0), reading })
     }
 
@@ -172,8 +171,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     }
 
     /// Begins to read Slack anew, to keep the JSON of these records, of which the first and the last are of these seconds.
-    pub fn read_again(&mut self, ids: HashSet<RowId>, range: RangeInclusive<Second>, now: Second) {
-        self.reading = Reading::new(self.source, self.stream.log, range, now, can_be_asked(self.day)).keeping(ids);
+    pub fn read_again(&mut self, ids: HashSet<RowId>, range: RangeInclusive<Second>) {
+        self.reading = Reading::new(self.source, self.stream.log, range, can_be_asked(self.day)).keeping(ids);
     }
 
     /// The JSON of the records that were to be kept, as far as Slack has shown them since.

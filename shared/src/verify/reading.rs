@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::comparison::Shown;
 use super::findings::UnreadWorkspace;
 use crate::collect::{LIST_PAGES_MAX, cut_off, token_of, workspace_ids};
-use crate::cursor::{Cursor, Gap, GapKind};
+use crate::cursor::{Gap, GapKind};
 use crate::ports::{Caller, CredentialStore, Slack};
 use crate::record::{Record, RowId};
 use crate::secret::Token;
@@ -14,7 +14,7 @@ use crate::slack::{Page, Refusal, Reply, Request};
 use crate::source::{LogType, Source};
 use crate::time::{Day, Second};
 use crate::trouble::{Remedy, Trouble};
-use crate::walk::{Sight, Walk};
+use crate::walk::{Column, Sight, Walk};
 
 /// A page cursor that Slack refuses begins the walk again so many times at most: one that lives ten minutes lasts for any day.
 const RESTARTS_MAX: u32 = 100;
@@ -50,8 +50,7 @@ pub(super) struct Reading<'a> {
     day: Day,
     range: RangeInclusive<Second>,
     gap: Gap,
-    /// Walks want a cursor at hand. This one is never stored.
-    cursor: Cursor,
+    sorted_by: Option<Column>,
     sight: Sight,
     stage: Stage,
     token: Option<Token>,
@@ -85,7 +84,6 @@ impl<'a> Reading<'a> {
         source: &'a Source,
         log: LogType,
         range: RangeInclusive<Second>,
-        now: Second,
         is_to_be_asked: bool,
     ) -> Reading<'a> {
         let (oldest, latest) = range.clone().into_inner();
@@ -103,7 +101,7 @@ impl<'a> Reading<'a> {
             day: oldest.day(),
             range,
             gap,
-            cursor: Cursor::first(source, log, now),
+            sorted_by: None,
             sight: Sight::default(),
             stage,
             token: None,
@@ -197,8 +195,8 @@ impl<'a> Reading<'a> {
         };
         let reply = slack.call(self.source, request, Caller::User(&token)).await?;
         self.token = Some(token.clone());
-        let is_refused =
-            matches!(reply.page(request, now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize);
+        let is_refused = reply.may_be_an_error()
+            && matches!(reply.page(request, now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize);
         if !is_refused {
             return Ok(reply);
         }
@@ -216,7 +214,7 @@ impl<'a> Reading<'a> {
         }
         self.pages += 1;
         let workspace = self.gap.walk.workspace().map(str::to_owned);
-        let step = self.gap.take_page(&mut self.cursor, &mut self.sight, page, workspace.as_deref());
+        let step = self.gap.take_page(&mut self.sorted_by, &mut self.sight, page, workspace.as_deref());
         self.oldest = match self.gap.walk {
             Walk::Audit(_) => Some(self.gap.latest),
             Walk::Access(_) | Walk::Integration(_) => oldest_of(self.log, page).or(self.oldest),

@@ -11,9 +11,6 @@ use crate::slack::Page;
 use crate::source::LogType;
 use crate::time::Second;
 
-/// Pages whose rows are looked at together to tell the order: one page alone may be ordered both ways.
-const RECENT_PAGES: usize = 3;
-
 /// The column that access rows are sorted by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,7 +26,7 @@ pub enum Column {
 pub struct AccessWalk {
     /// How far back its present pass goes.
     pub stop: Second,
-    /// When its present pass began, or earlier.
+    /// When its present pass began, or earlier, by Slack's clock.
     pub begun: Second,
     /// Pages read in its present pass.
     pub pages: u32,
@@ -37,10 +34,6 @@ pub struct AccessWalk {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_cursor: Option<String>,
 }
-
-/// The `(date_first, date_last)` of the rows of a pass's last few pages.
-#[derive(Debug, Default)]
-pub(super) struct Recent(Vec<Vec<(Second, Second)>>);
 
 impl AccessWalk {
     /// A pass that is to go back to `stop`.
@@ -58,18 +51,16 @@ impl AccessWalk {
         &mut self,
         oldest: Second,
         sorted_by: &mut Option<Column>,
-        recent: &mut Recent,
         page: &Page<'a>,
     ) -> Step<'a> {
         let rows = records(LogType::Access, &page.rows, None);
         let dates: Vec<_> = rows.iter().filter_map(|record| record.time.zip(record.last_active)).collect();
-        if self.pages == 0 {
-            recent.0.clear(); // rows may have moved since the last pass
-        }
-        *sorted_by = recent.order(&dates).or(*sorted_by);
+        // By one reply alone: between two of them rows may have moved.
+        *sorted_by = order_of(&dates).or(*sorted_by);
         let through = is_through(&dates, *sorted_by, self.stop);
-        // A tick whose clock was ahead may have begun it; Slack's tells that at the next reply.
-        self.begun = if self.pages == 0 { page.made_after } else { self.begun.min(page.made_after) };
+        if self.pages == 0 {
+            self.begun = page.made_after;
+        }
         self.pages = self.pages.saturating_add(1);
         self.page_cursor = page.next.clone();
         let at_end = page.next.is_none() || through;
@@ -79,16 +70,6 @@ impl AccessWalk {
         }
         let wanted = rows.into_iter().filter(|record| record.time.is_none_or(|time| time >= oldest));
         Step { wanted: wanted.map(|record| (record.id, record)).collect(), done }
-    }
-}
-
-impl Recent {
-    fn order(&mut self, page: &[(Second, Second)]) -> Option<Column> {
-        self.0.push(page.to_vec());
-        if self.0.len() > RECENT_PAGES {
-            self.0.remove(0);
-        }
-        order_of(page.iter()).or_else(|| order_of(self.0.iter().flatten()))
     }
 }
 
@@ -102,11 +83,8 @@ fn is_through(page: &[(Second, Second)], sorted_by: Option<Column>, stop: Second
     latest.is_some_and(|second| second < stop)
 }
 
-fn order_of<'a>(rows: impl Iterator<Item = &'a (Second, Second)> + Clone) -> Option<Column> {
-    let descends = |column: fn(&(Second, Second)) -> Second| {
-        rows.clone().zip(rows.clone().skip(1)).all(|(a, b)| column(a) >= column(b))
-    };
-    match (descends(|row| row.0), descends(|row| row.1)) {
+fn order_of(page: &[(Second, Second)]) -> Option<Column> {
+    match (page.is_sorted_by(|a, b| a.0 >= b.0), page.is_sorted_by(|a, b| a.1 >= b.1)) {
         (true, false) => Some(Column::DateFirst),
         (false, true) => Some(Column::DateLast),
         _ => None,

@@ -14,7 +14,7 @@ pub use access::{AccessWalk, Column};
 pub use audit::AuditWalk;
 pub use integration::{IntegrationWalk, WorkspaceState};
 
-use crate::cursor::{Cursor, Gap, GapKind};
+use crate::cursor::{Gap, GapKind};
 use crate::record::{Record, RowId};
 use crate::slack::{Page, Request};
 use crate::source::LogType;
@@ -35,7 +35,6 @@ pub enum Walk {
 /// What a walk remembers between the pages of one tick.
 #[derive(Debug, Default)]
 pub struct Sight {
-    access: access::Recent,
     integration: integration::Carry,
 }
 
@@ -91,10 +90,10 @@ impl Gap {
         }
     }
 
-    /// Moves on by a page.
+    /// Moves on by a page. `sorted_by`: what access logs are known to be sorted by.
     pub(crate) fn take_page<'a>(
         &mut self,
-        cursor: &mut Cursor,
+        sorted_by: &mut Option<Column>,
         sight: &mut Sight,
         page: &Page<'a>,
         workspace: Option<&'a str>,
@@ -107,7 +106,7 @@ impl Gap {
                 step.0
             }
             Walk::Access(walk) => {
-                let mut step = walk.take_page(self.oldest, &mut cursor.sorted_by, &mut sight.access, page);
+                let mut step = walk.take_page(self.oldest, sorted_by, page);
                 if self.kind == GapKind::Backfill {
                     // It comes by all that was first seen since, which nobody has asked for.
                     step.wanted.retain(|(_, record)| record.time.is_none_or(|time| time <= self.latest));

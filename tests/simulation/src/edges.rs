@@ -174,6 +174,9 @@ fn foreign(key: &str) -> Trouble {
 
 impl State {
     fn create(&mut self, key: &str, bytes: &[u8]) -> Created {
+        if self.is_busy() {
+            return Created::Busy;
+        }
         match self.wrong {
             Some(Wrong::CursorBeforeObject) => {
                 self.owed.push((key.to_owned(), bytes.to_vec()));
@@ -188,7 +191,8 @@ impl State {
     }
 
     fn put(&mut self, key: &str, bytes: &[u8]) {
-        let before = self.objects.insert(key.to_owned(), (bytes.into(), self.now));
+        let created = self.now.saturating_add(self.bucket_ahead).unwrap_or(self.now);
+        let before = self.objects.insert(key.to_owned(), (bytes.into(), created));
         let checked = match before {
             Some((before, _)) if *before == *bytes => Ok(()),
             Some(_) => Err(format!("changed: object `{key}`")),

@@ -2,8 +2,8 @@
 //!
 //! A process is the real [`Poller`](slacktrail_shared::tick::Poller) over simulated ports. Each port operation is one step:
 //! it first gives way (so that processes interleave there), then may fail before or after it took effect, take effect
-//! twice, or be the last that its process ever did. After every step the [`oracle`] checks the laws; it knows only what Slack
-//! has shown and what lies in the bucket.
+//! twice, or be the last that its process ever did. The [`oracle`] checks each object when it is created, each cursor when it is
+//! saved, and in the end that nothing is missing; it knows only what Slack has shown and what lies in the bucket.
 
 pub mod dice;
 mod edges;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::share::Share;
-use slacktrail_shared::tick::{Bounds, Poller, Summary, TickLimits};
+use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
 use slacktrail_shared::trouble::Trouble;
 
 use super::edges::{SimulatedEdges, edges};
@@ -130,9 +130,11 @@ impl Process {
         let poller = self.poller.clone();
         self.id.begin_tick(calls_max);
         let now = self.stage.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
+        let operations = self.id.operations.clone();
+        let last = self.stage.with(|state| state.operations_max).map(|max| operations.get() + max);
         let future = async move {
-            let limits = TickLimits { calls_max, bounds, out_of_time: &|| false };
-            poller.tick(now, &limits).await
+            let out_of_time = || last.is_some_and(|last| operations.get() >= last);
+            poller.tick(now, &TickLimits { calls_max, bounds, out_of_time: &out_of_time }).await
         };
         Tick { id: self.id.clone(), stage: self.stage.clone(), future: Box::pin(future) }
     }
@@ -152,6 +154,25 @@ impl Process {
     /// Runs a tick to its end.
     pub fn tick(&self, calls_max: Option<u32>, bounds: Bounds) -> End {
         self.begin(calls_max, bounds).run()
+    }
+}
+
+impl End {
+    /// Whether it answered, and every stream was polled without a trouble, in all of its workspaces.
+    pub fn went_well(&self) -> bool {
+        self.all(|stream| stream.polled && stream.code.is_none() && stream.workspaces_in_trouble == 0)
+    }
+
+    /// Whether it answered, and left nothing to collect.
+    pub fn is_through(&self) -> bool {
+        self.all(|stream| stream.gaps == 0)
+    }
+
+    fn all(&self, is: fn(&StreamSummary) -> bool) -> bool {
+        match self {
+            End::Answered(answer) => answer.as_ref().as_ref().is_ok_and(|summary| summary.streams.iter().all(is)),
+            End::Killed => false,
+        }
     }
 }
 

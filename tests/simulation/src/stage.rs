@@ -27,8 +27,12 @@ pub struct State {
     pub now: Timestamp,
     /// How far the collector's clock is ahead of it.
     pub clock_ahead: SignedDuration,
+    /// How far the bucket's clock is ahead of it.
+    pub bucket_ahead: SignedDuration,
     /// Slack.
     pub slack: World,
+    /// Operations after which a tick is told that its time is up; none: it has all the time.
+    pub operations_max: Option<u32>,
     /// The bucket: each key's bytes, and when they were created.
     pub objects: BTreeMap<String, (Arc<[u8]>, Timestamp)>,
     /// The table's cursors.
@@ -133,6 +137,11 @@ impl FaultKind {
 }
 
 impl State {
+    /// Whether by chance a create meets another one of the same key under way.
+    pub(super) fn is_busy(&mut self) -> bool {
+        self.chance.as_mut().is_some_and(|chance| chance.dice.below(chance.one_in) == 0)
+    }
+
     /// What goes wrong with a process's operation of this number.
     fn next_fault(&mut self, process: u32, operation: u32, part: Part) -> Option<FaultKind> {
         let planned = self.faults.iter().find(|fault| (fault.process, fault.operation) == (process, operation));
@@ -170,7 +179,9 @@ impl Stage {
         Stage(Rc::new(RefCell::new(State {
             now,
             clock_ahead: SignedDuration::ZERO,
+            bucket_ahead: SignedDuration::ZERO,
             slack,
+            operations_max: None,
             objects: BTreeMap::new(),
             cursors: BTreeMap::new(),
             sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),

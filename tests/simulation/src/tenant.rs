@@ -140,16 +140,6 @@ impl Tenancy {
         self.stage.with(|state| state.slack.fault(fault));
     }
 
-    /// Slack behaves from now on.
-    pub fn forget_faults(&mut self) {
-        self.stage.with(|state| state.slack.clear_faults());
-    }
-
-    /// Rows that came into being.
-    pub fn row_count(&self) -> u64 {
-        u64::from(self.rows)
-    }
-
     /// Changes how Slack behaves.
     pub fn settings(&mut self, change: impl FnOnce(&mut Settings)) {
         self.stage.with(|state| change(state.slack.settings_mut()));

@@ -87,3 +87,20 @@ fn rows_that_moved_between_two_passes_of_a_walk_say_nothing_about_the_order_of_a
     }
     tenancy.assert_complete();
 }
+
+#[test]
+fn a_record_26_hours_late_is_found_though_our_clock_was_ahead_when_the_last_re_read_began() {
+    let mut tenancy = Tenancy::new(unlimited(Settings::organisation()), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 3, 30);
+    tenancy.tick();
+    tenancy.pass(24 * 3_600);
+    tenancy.clock_ahead(AHEAD);
+    tenancy.tick(); // the daily re-read begins
+    tenancy.clock_ahead(0);
+    tenancy.row_shown_after(LogType::Audit, 60 - 26 * 3_600, 26 * 3_600);
+    for _ in 0..80 {
+        tenancy.pass(3_600);
+        tenancy.tick();
+    }
+    tenancy.assert_complete();
+}

@@ -1,9 +1,10 @@
 //! The search itself: a schedule's name repeats it, and a small search in plain `cargo test`. `make proof` searches a million.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
+use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::search::crew::{Work, search};
-use slacktrail_simulation::search::{Kind, Place, Schedule, bounded, places};
+use slacktrail_simulation::search::{Course, Kind, Place, Schedule, bounded, places};
 
 #[test]
 fn a_schedules_name_repeats_it() {
@@ -28,9 +29,19 @@ fn a_schedules_name_repeats_it() {
 fn no_single_fault_in_a_live_tick_loses_or_doubles_a_record() {
     let live = LogType::ALL.into_iter().flat_map(places).filter(|place| place.life.name == "live");
     let jobs = live.map(|place| (Kind::Single, place)).collect();
-    let (tally, found) = search(&Work { jobs, seeds: (1, 2), until: None, wrong: None }, 2, &|_, _| {});
+    let (tally, found) =
+        search(&Work { jobs, seeds: (1, 10), logs: LogType::ALL.to_vec(), until: None, wrong: None }, 2, &|_, _| {});
     assert!(found.is_none(), "{found:?}");
     assert!(tally.total() > 1_000, "{tally:?}");
+}
+
+#[test]
+fn a_life_with_a_backlog_has_one_when_the_search_begins() {
+    for place in LogType::ALL.into_iter().flat_map(places).filter(|place| place.life.name.starts_with("backlog")) {
+        let cursors = Course::new(&place, None, false).stage().with(|state| state.cursors.clone());
+        let gaps = |text: &str| Cursor::decode(text).unwrap().gaps.len();
+        assert!(cursors.values().any(|stored| gaps(&stored.text) > 0), "{}", place.name());
+    }
 }
 
 #[test]

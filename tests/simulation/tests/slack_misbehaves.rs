@@ -5,7 +5,7 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::tick::StreamSummary;
 use slacktrail_simulation::tenant::Tenancy;
-use slacktrail_simulator::settings::{AccessColumn, Fill, Layout, Limits, Paging};
+use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
 
@@ -129,6 +129,27 @@ fn access_logs_go_on_beyond_100_pages() {
     tenancy.rows(Log::Access, 330, 200);
     tenancy.settle_within(60);
     tenancy.assert_complete();
+}
+
+#[test]
+fn an_access_log_that_is_refused_beyond_a_page_is_not_taken_for_collected() {
+    let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    tenancy.rows(Log::Access, 9, 600);
+    tenancy.fault(Fault::nth(2, Calling::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
+    assert_eq!(tenancy.tick()[0].code.as_deref(), Some("over_pagination_limit"));
+    tenancy.pass(1_000);
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn an_access_log_that_wants_a_workspace_is_told_by_the_streams_health() {
+    let settings = Settings { access_team: AccessTeam::Required, ..organisation() };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    tenancy.rows(Log::Access, 1, 0);
+    assert_eq!(tenancy.tick()[0].code.as_deref(), Some("missing_argument"));
+    assert_eq!(tenancy.stored_lines(), 0);
 }
 
 #[test]

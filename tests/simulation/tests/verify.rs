@@ -59,7 +59,7 @@ fn day_ago(tenancy: &Tenancy, days: i64) -> Day {
 fn verify_while(tenancy: &mut Tenancy, log: LogType, day: Day, meanwhile: impl FnOnce(&mut Tenancy)) -> Findings {
     let (edges, source) = (edges(tenancy), source(tenancy));
     let until = verify::until(day, now(tenancy)).unwrap();
-    let mut verification = run(Verification::begin(&edges, &source, log, (day, until), now(tenancy))).unwrap();
+    let mut verification = run(Verification::begin(&edges, &source, log, (day, until))).unwrap();
     let read = (0..STEPS_MAX).find(|_| run(verification.step(now(tenancy))).unwrap() == Step::Done);
     assert!(read.is_some(), "{:?}", verification.position());
     meanwhile(tenancy);
@@ -178,8 +178,7 @@ fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
         tenancy.fault(Fault::nth(2, Calling::log(Log::Audit), kind.clone()));
         let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
         let until = verify::until(day, now(&tenancy)).unwrap();
-        let mut verification =
-            run(Verification::begin(&edges, &source, LogType::Audit, (day, until), now(&tenancy))).unwrap();
+        let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, (day, until))).unwrap();
         let mut failures = 0;
         let is_done = |step| matches!(step, Ok(Step::Done));
         while !is_done(run(verification.step(now(&tenancy))).inspect_err(|_| failures += 1)) {}
@@ -210,7 +209,7 @@ fn page_cursors_that_are_always_refused_end_the_reading() {
 
     let (edges, source) = (edges(&tenancy), source(&tenancy));
     let range = (day, verify::until(day, now(&tenancy)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range, now(&tenancy))).unwrap();
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
     let trouble = (0..STEPS_MAX).find_map(|_| run(verification.step(now(&tenancy))).err()).unwrap();
     assert_eq!(trouble.code, "endless_walk");
 }
@@ -238,8 +237,7 @@ fn one_workspace_that_cannot_be_read_leaves_it_undecided_and_if_none_can_it_is_t
     refuse(&mut tenancy, 0);
     let (edges, source) = (edges(&tenancy), source(&tenancy));
     let range = (day, verify::until(day, now(&tenancy)).unwrap());
-    let mut verification =
-        run(Verification::begin(&edges, &source, LogType::Integration, range, now(&tenancy))).unwrap();
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Integration, range)).unwrap();
     let trouble = (0..STEPS_MAX).find_map(|_| run(verification.step(now(&tenancy))).err()).unwrap();
     assert_eq!(trouble.code, "invalid_auth");
 }
@@ -290,7 +288,7 @@ fn a_day_is_read_with_the_token_that_replaced_the_one_at_hand() {
     tenancy.pass(600);
     let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
     let range = (day, verify::until(day, now(&tenancy)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, range, now(&tenancy))).unwrap();
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, range)).unwrap();
     assert_eq!(run(verification.step(now(&tenancy))).unwrap(), Step::More);
     tenancy.revoke();
     let other = slacktrail_simulator::tenant::Token::organisation("xoxp-simulated-other");

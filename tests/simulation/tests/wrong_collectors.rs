@@ -10,7 +10,8 @@ use slacktrail_simulation::wrong::Wrong;
 /// Goes through all schedules of single faults until a law breaks, which must be this one.
 fn is_caught(wrong: Wrong, log: LogType, law: &str) {
     let jobs = places(log).into_iter().map(|place| (Kind::Single, place)).collect();
-    let (_, found) = search(&Work { jobs, seeds: (1, 0), until: None, wrong: Some(wrong) }, 1, &|_, _| {});
+    let (_, found) =
+        search(&Work { jobs, seeds: (1, 0), logs: Vec::new(), until: None, wrong: Some(wrong) }, 1, &|_, _| {});
     let found = found.unwrap_or_else(|| panic!("{wrong:?} broke no law in any schedule"));
     println!("{wrong:?}: caught after {} schedules: {}", found.after, found.law);
     assert!(found.law.starts_with(law), "{wrong:?} was caught by another law than expected: {}", found.law);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Bounds, Shared, StreamSummary};
+use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::settings::Fill;
 use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, World};
@@ -50,9 +50,17 @@ impl Place {
         };
         self.life.calls_max.map(|calls| calls.max(least))
     }
-}
 
-impl Place {
+    /// Rows that are more than a tick's few calls can collect, in pages of three.
+    fn many(&self) -> u32 {
+        match self.log {
+            LogType::Audit => 9,
+            LogType::Access => 20,
+            LogType::Integration if self.slack.organisation => 50,
+            LogType::Integration => 40,
+        }
+    }
+
     /// Whether live records come with the next tick: not where Slack may answer all of its few calls with empty pages.
     fn is_prompt(&self) -> bool {
         self.life.calls_max.is_none() || self.slack.settings.audit_fill != Fill::Varying
@@ -62,12 +70,15 @@ impl Place {
 /// A fault in one of the ticks that meet faults: which tick, which of its operations, what.
 pub type Strike = (usize, u32, FaultKind);
 
+/// People in a life's access log: each has several rows, none of the same second.
+const USERS: u32 = 16;
+
 /// When lives begin: on an afternoon, so that midnight is one of its own.
 fn beginning() -> Timestamp {
     Timestamp::constant(1_795_356_000, 0) // 2026-11-22 14:00:00 UTC
 }
 
-/// Small objects and a small memory: every edge of the protocol within a few records. Objects are not compressed, so that a third
+/// Small objects and a small memory: every edge of the protocol within a few records. Objects are not compressed, so that
 /// more schedules are searched in the same time; those of the days at random are.
 fn small_bounds() -> Bounds {
     Bounds {
@@ -143,6 +154,8 @@ impl Course {
         match act {
             Act::Pass(seconds) => self.stage.pass(*seconds),
             Act::Rows(count, spread) => (0..*count).rev().for_each(|n| self.add(i64::from(n) * spread, false)),
+            Act::ManyRows(spread) => self.act(&Act::Rows(self.place.many(), *spread)),
+            Act::LongOutage => self.act(&Act::Outage(self.place.many())),
             Act::LateRow(age) => self.add(*age, true),
             Act::Touch(count) => self.touch(*count),
             Act::Tick => drop(self.tick()),
@@ -151,7 +164,7 @@ impl Course {
             Act::TouchAt(n, row) if self.place.log == LogType::Access => self.slack(*n, SlackFaultKind::Touch(*row)),
             Act::TouchAt(..) => {}
             Act::Insert(n) => {
-                let row = row(&self.place, self.rows, self.stage.now());
+                let row = row(&self.place, self.rows, USERS, self.stage.now());
                 self.rows += 1;
                 self.slack(*n, SlackFaultKind::Insert(vec![row]));
             }
@@ -204,11 +217,11 @@ impl Course {
         });
     }
 
-    /// A row of `age` seconds ago. Every third integration row equals the one before it.
+    /// A row of `age` seconds ago.
     fn add(&mut self, age: i64, late: bool) {
         let now = self.stage.now();
         let time = now.saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
-        let row = row(&self.place, self.rows, time);
+        let row = row(&self.place, self.rows, USERS, time);
         self.rows += 1;
         self.stage.with(|state| state.slack.add(if late { row.visible_from(now) } else { row }));
     }
@@ -250,15 +263,11 @@ impl Course {
                 let law = self.stage.with(|state| oracle::check_no_secret(state, "an answer", &format!("{answer:?}")));
                 self.break_law(law.err());
             }
-            End::Answered(answer) => {
-                let all = |is: fn(&StreamSummary) -> bool| {
-                    answer.as_ref().as_ref().is_ok_and(|answer| answer.streams.iter().all(is))
-                };
-                let well = all(|stream| stream.polled && stream.code.is_none());
-                self.is_through = well && all(|stream| stream.gaps == 0);
+            End::Answered(_) => {
+                self.is_through = end.went_well() && end.is_through();
                 // An organisation's round that was broken off is finished before one up to now begins: a tick later.
                 let promised = !self.place.slack.organisation || (was_through && self.is_through);
-                if well && promised && self.place.is_prompt() {
+                if end.went_well() && promised && self.place.is_prompt() {
                     self.break_law(self.stage.with(oracle::late));
                 }
             }
@@ -301,8 +310,9 @@ impl Course {
     }
 
     /// Two or three invocations at once: each runs so many steps when it is its turn, and in the end the others before the last
-    /// one that had a turn. Process 0 is the course's own; the others know nothing. Returns the steps that each had.
-    pub fn weave(&mut self, processes: usize, turns: &[(usize, u32)]) -> Vec<u32> {
+    /// one that had a turn. Process 0 is the course's own; the others know nothing. Returns the steps that each had, and of each turn
+    /// whether its process came to its end in it.
+    pub fn weave(&mut self, processes: usize, turns: &[(usize, u32)]) -> (Vec<u32>, Vec<bool>) {
         self.is_through = false;
         let mut ticks = vec![Some(self.begin())];
         for _ in 1..processes {
@@ -314,20 +324,22 @@ impl Course {
         let mut steps = vec![0; processes];
         let mut run = |who: usize, count: u32| {
             for _ in 0..count {
-                let Some(tick) = &mut ticks[who] else { return };
+                let Some(tick) = &mut ticks[who] else { break };
                 steps[who] += 1;
                 if tick.step().is_some() {
                     ticks[who] = None;
                 }
             }
+            ticks[who].is_none()
         };
-        turns.iter().for_each(|(who, count)| run(*who, *count));
+        let ended = turns.iter().map(|(who, count)| run(*who, *count)).collect();
         let last = turns.last().map_or(0, |(who, _)| *who);
-        (0..processes).filter(|who| *who != last).for_each(|who| run(who, u32::MAX));
-        run(last, u32::MAX);
+        for who in (0..processes).filter(|who| *who != last).chain([last]) {
+            run(who, u32::MAX);
+        }
         drop(ticks);
         self.minute();
-        steps
+        (steps, ended)
     }
 
     /// An invocation that stops after `steps`, wakes up `later` ticks later, and goes on as if nothing had been. The first tick
@@ -380,12 +392,17 @@ impl Course {
     }
 }
 
-/// A row of a place's log. Every third integration row equals the one before it.
-pub(super) fn row(place: &Place, number: u32, time: Timestamp) -> Row {
-    let name = format!("r{number}");
+/// A row of a place's log. Every fifth has text that is awkward in JSON; of access logs, users come back with another `date_first`; every
+/// third integration row equals the one before it, where both are of one second.
+pub(super) fn row(place: &Place, number: u32, users: u32, time: Timestamp) -> Row {
+    let awkward = if number.is_multiple_of(5) { r#" \"\u00e9\\é"# } else { "" };
+    let name = format!("r{number}{awkward}");
     let row = match place.log {
         LogType::Audit => Row::small_audit(time, &name),
-        LogType::Access => Row::small_access(time, time, &name, "203.0.113.7", "SlackWeb/0 x"),
+        LogType::Access => {
+            let user = format!("r{}{awkward}", number % users);
+            Row::small_access(time, time, &user, "203.0.113.7", "SlackWeb/0 x")
+        }
         LogType::Integration => Row::small_integration(time, &format!("A{}", number / 3)),
     };
     match (place.slack.organisation, number % 2) {

@@ -20,8 +20,10 @@ use crate::wrong::Wrong;
 pub struct Work {
     /// The exhaustive part: these kinds from these places.
     pub jobs: Vec<(Kind, Place)>,
-    /// Seeds of days at random: the first and how many, for each log.
+    /// Seeds of days at random: the first and how many, for each of `logs`.
     pub seeds: (u64, u64),
+    /// The logs that have days at random.
+    pub logs: Vec<LogType>,
     /// When to stop, whatever is left.
     pub until: Option<Instant>,
     /// How a deliberately wrong collector differs.
@@ -70,14 +72,14 @@ pub fn search(work: &Work, threads: usize, watch: &Watch<'_>) -> (Tally, Option<
     });
     let mut tally = board.tally.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     let days = board.next.into_inner().saturating_sub(work.jobs.len()) as u64;
-    tally.seeds = Some((work.seeds.0, days.div_ceil(LogType::ALL.len() as u64).min(work.seeds.1)));
+    tally.seeds = Some((work.seeds.0, days.div_ceil(work.logs.len().max(1) as u64).min(work.seeds.1)));
     (tally, board.found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
 }
 
 impl Board<'_> {
     fn take_turns(&self) {
         let mut tally = Tally::default();
-        let logs = LogType::ALL.len() as u64;
+        let logs = self.work.logs.len().max(1) as u64;
         while !self.is_over() {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             if let Some((kind, place)) = self.work.jobs.get(index) {
@@ -86,11 +88,11 @@ impl Board<'_> {
                 continue;
             }
             let day = (index - self.work.jobs.len()) as u64;
-            if day / logs >= self.work.seeds.1 {
+            if self.work.logs.is_empty() || day / logs >= self.work.seeds.1 {
                 self.next.fetch_sub(1, Ordering::Relaxed);
                 break;
             }
-            let (log, seed) = (LogType::ALL[(day % logs) as usize], self.work.seeds.0 + day / logs);
+            let (log, seed) = (self.work.logs[(day % logs) as usize], self.work.seeds.0 + day / logs);
             self.ran.fetch_add(1, Ordering::Relaxed);
             tally.count(Kind::Days, log, 0);
             if let (Err(law), _) = days::run(log, seed, self.work.wrong, false) {

@@ -9,6 +9,7 @@ use slacktrail_simulator::{Calling, Fault, FaultKind, World};
 
 use super::course::{Place, row, simulated};
 use super::life::Life;
+use super::schedule::caught;
 use super::slacks::drawn;
 use crate::dice::Dice;
 use crate::oracle;
@@ -23,8 +24,10 @@ const TICKS: u32 = 120;
 const CALM_TICKS: u32 = 300;
 /// Hourly ticks after which what was shown late, up to 26 hours, is stored too: the daily re-reads have come round.
 const LATE_HOURS: u32 = 52;
-/// The latest that a record is shown: 25 hours.
-const LATE_SECONDS_MAX: i64 = 25 * 3_600;
+/// The latest that a record is shown, as promised.
+const LATE_SECONDS_MAX: i64 = 26 * 3_600;
+/// Ticks of the calm in which people are still at work, so that what is new must come with the next tick.
+const BUSY_TICKS: u32 = 20;
 
 struct Days {
     dice: Dice,
@@ -35,12 +38,14 @@ struct Days {
     started: u32,
     held: Vec<Tick>,
     rows: u32,
+    /// Whether the last tick of the calm went well and left nothing to collect.
+    is_through: bool,
 }
 
 /// Runs the days of a seed. Returns the law that was broken, if any, and the trace.
 pub fn run(log: LogType, seed: u64, wrong: Option<Wrong>, traced: bool) -> (Result<(), String>, Vec<String>) {
     let mut days = Days::new(log, seed, wrong, traced);
-    let outcome = days.live();
+    let outcome = caught(|| days.live());
     let trace = days.stage.with(|state| std::mem::take(&mut state.trace));
     (outcome, trace)
 }
@@ -57,7 +62,8 @@ impl Days {
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
         let stage = Stage::new(now, World::new(slack.settings.clone()), [source]);
-        stage.with(|state| (state.wrong, state.traced) = (wrong, traced));
+        let bucket_ahead = SignedDuration::from_secs(dice.pick(&[-300, 0, 0, 300]));
+        stage.with(|state| (state.wrong, state.traced, state.bucket_ahead) = (wrong, traced, bucket_ahead));
         stage.note(|| format!("{:?}", slack.settings));
         let seen = dice.pick(&[12, 60, 10_000]);
         let bytes = dice.pick(&[900, 4_000, 8 << 20]);
@@ -70,7 +76,7 @@ impl Days {
         let life = Life { name: "days", before: Vec::new(), calls_max: None };
         let place = Place { log, life, slack, warm: true };
         let processes = vec![Process::start(0, &stage)];
-        Days { dice, place, stage, bounds, processes, started: 1, held: Vec::new(), rows: 0 }
+        Days { dice, place, stage, bounds, processes, started: 1, held: Vec::new(), rows: 0, is_through: false }
     }
 
     fn live(&mut self) -> Result<(), String> {
@@ -93,7 +99,7 @@ impl Days {
         self.stage.with(|state| {
             state.slack.clear_faults();
             state.down.clear();
-            (state.chance, state.clock_ahead) = (None, SignedDuration::ZERO);
+            (state.chance, state.clock_ahead, state.operations_max) = (None, SignedDuration::ZERO, None);
         });
         for held in std::mem::take(&mut self.held) {
             held.run();
@@ -101,10 +107,13 @@ impl Days {
         self.processes.truncate(1);
         for tick in 0..CALM_TICKS {
             self.stage.pass(60);
+            if tick < BUSY_TICKS {
+                self.add(1, 0);
+            }
             self.tick()?;
             let complete =
                 || self.stage.with(|state| oracle::missing(state, |row| row.visible_at == row.time).is_none());
-            if tick >= 20 && complete() {
+            if tick >= BUSY_TICKS && complete() {
                 break;
             }
         }
@@ -128,9 +137,17 @@ impl Days {
         self.stage.with(oracle::check_end)
     }
 
+    /// A tick in the calm. After two in a row that went well and left nothing, the newest records must be stored.
     fn tick(&mut self) -> Result<(), String> {
         let end = self.begin(0).run();
         self.ended(0, &end);
+        let was_through = std::mem::replace(&mut self.is_through, end.went_well() && end.is_through());
+        if was_through && self.is_through {
+            self.stage.with(|state| {
+                let law = oracle::late(state);
+                state.broken = state.broken.take().or(law);
+            });
+        }
         self.law()
     }
 
@@ -202,7 +219,7 @@ impl Days {
     fn add(&mut self, age: i64, late: i64) {
         let ago = |seconds| self.stage.now().saturating_sub(SignedDuration::from_secs(seconds)).expect("in range");
         let (time, shown) = (ago(age), ago(age - late));
-        let row = row(&self.place, self.rows, time);
+        let row = row(&self.place, self.rows, u32::MAX, time);
         self.rows += 1;
         let row = if late > 0 { row.visible_from(shown) } else { row };
         let _number = self.stage.with(|state| state.slack.add(row));
@@ -262,6 +279,8 @@ impl Days {
             self.stage.note(|| format!("our clock is {ahead} s ahead"));
             self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
         }
+        let operations_max = self.dice.one_in(12).then(|| u32::try_from(1 + self.dice.below(30)).unwrap_or(1));
+        self.stage.with(|state| state.operations_max = operations_max);
         if self.dice.one_in(60) {
             self.stage.note(|| "the table forgets the cursors".to_owned());
             self.stage.with(|state| state.cursors.clear());
@@ -294,6 +313,10 @@ fn slack_fault(dice: &mut Dice, place: &Place, rows: u32) -> FaultKind {
         FaultKind::Status(200, format!("{{\"ok\":true,\"token\":\"{token}\"")),
         FaultKind::not_ok("internal_error"),
         FaultKind::not_ok("an_error_that_nobody_knows"),
+        FaultKind::EmptyUnauthorized,
+        FaultKind::AuditError(403, "feature_not_enabled".to_owned()),
+        FaultKind::AuditError(400, "invalid_range".to_owned()),
+        FaultKind::Status(404, String::new()),
         FaultKind::Date(None),
     ])
 }

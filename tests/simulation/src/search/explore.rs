@@ -17,7 +17,7 @@ pub enum Kind {
     Two,
     /// Three at once: every interleaving of three turns and the rests.
     Three,
-    /// A process that is held at every operation and goes on one to three ticks later, and every fault in the first of them.
+    /// A process that is held at every operation and goes on one to three ticks later; where it is one, every fault in that tick.
     Held,
     /// Days at random.
     Days,
@@ -43,42 +43,45 @@ impl Kind {
 /// What is told of each plan; it says whether to go on.
 pub type Told<'a> = dyn FnMut(Plan, &Result<Ran, String>) -> ControlFlow<()> + 'a;
 
-/// Runs every plan of a kind from where this course is.
+/// Runs every plan of a kind from where this course is. Told is each that is not the same as another one by another name, and each that
+/// broke a law.
 pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()> {
     let from = Moment::beginning(from);
-    let mut run = |moment: &Moment, plan: Plan| -> ControlFlow<(), Option<Ran>> {
+    let mut run = |moment: &Moment, plan: Plan, is_new: bool| -> ControlFlow<(), Option<Ran>> {
         let outcome = plan.run(moment);
-        told(plan, &outcome)?;
+        if is_new || outcome.is_err() {
+            told(plan, &outcome)?;
+        }
         ControlFlow::Continue(outcome.ok())
     };
     match kind {
         Kind::Single => strikes(&from, &mut run, false),
         Kind::Pair => strikes(&from, &mut run, true),
-        Kind::Two => two(&mut |plan| run(&from, plan)),
-        Kind::Three => three(&mut |plan| run(&from, plan)),
-        Kind::Held => held(&mut |plan| run(&from, plan)),
+        Kind::Two => two(&mut |plan| run(&from, plan, true)),
+        Kind::Three => three(&mut |plan| run(&from, plan, true)),
+        Kind::Held => held(&mut |plan| run(&from, plan, true)),
         Kind::Days => ControlFlow::Continue(()),
     }
 }
 
 type Run<'a> = dyn FnMut(Plan) -> ControlFlow<(), Option<Ran>> + 'a;
-type RunFrom<'a> = dyn FnMut(&Moment, Plan) -> ControlFlow<(), Option<Ran>> + 'a;
+type RunFrom<'a> = dyn FnMut(&Moment, Plan, bool) -> ControlFlow<(), Option<Ran>> + 'a;
 
 /// A second fault is aimed at what the ticks do after the first: that is another course of events for each first.
 fn strikes(from: &Moment, run: &mut RunFrom<'_>, pairs: bool) -> ControlFlow<()> {
-    let Some(calm) = run(from, Plan::Strikes(Vec::new()))? else { return ControlFlow::Continue(()) };
+    let Some(calm) = run(from, Plan::Strikes(Vec::new()), !pairs)? else { return ControlFlow::Continue(()) };
     let calm_tick = from.after_a_tick(&[]);
     for (tick, moment) in [from, &calm_tick].into_iter().enumerate() {
         for (operation, kind) in faults(0, calm.operations[tick]) {
             let first = (tick, operation, kind);
-            let Some(ran) = run(moment, Plan::Strikes(vec![first]))?.filter(|_| pairs) else { continue };
+            let Some(ran) = run(moment, Plan::Strikes(vec![first]), !pairs)?.filter(|_| pairs) else { continue };
             for (operation, kind) in faults(operation + 1, ran.operations[tick]) {
-                run(moment, Plan::Strikes(vec![first, (tick, operation, kind)]))?;
+                run(moment, Plan::Strikes(vec![first, (tick, operation, kind)]), true)?;
             }
             if tick == 0 {
                 let struck = from.after_a_tick(&[first]);
                 for (operation, kind) in faults(0, ran.operations[1]) {
-                    run(&struck, Plan::Strikes(vec![first, (1, operation, kind)]))?;
+                    run(&struck, Plan::Strikes(vec![first, (1, operation, kind)]), true)?;
                 }
             }
         }
@@ -90,13 +93,20 @@ fn faults(from: u32, to: u32) -> impl Iterator<Item = (u32, FaultKind)> {
     (from..to).flat_map(|operation| FaultKind::ALL.map(move |kind| (operation, kind)))
 }
 
+/// One has a turn, the other one, the first another, and then the rests. Once a process has come to its end in a turn, a longer turn is
+/// the same.
 fn two(run: &mut Run<'_>) -> ControlFlow<()> {
     let Some(calm) = run(Plan::Weave(2, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for (a, b) in [(0, 1), (1, 0)] {
         for first in 1..calm.operations[a] {
-            for second in 1..=calm.operations[b] + 4 {
-                for third in 1..=calm.operations[a].saturating_sub(first) {
-                    run(Plan::Weave(2, vec![(a, first), (b, second), (a, third)]))?;
+            'second: for second in 1.. {
+                for third in 1.. {
+                    let Some(ran) = run(Plan::Weave(2, vec![(a, first), (b, second), (a, third)]))? else { break };
+                    match ran.ended[..] {
+                        [_, true, _] => break 'second, // the first goes on alone, however it is cut
+                        [_, _, true] => break,
+                        _ => {}
+                    }
                 }
             }
         }
@@ -104,13 +114,22 @@ fn two(run: &mut Run<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// Each has a turn, and then the rests.
 fn three(run: &mut Run<'_>) -> ControlFlow<()> {
     let Some(calm) = run(Plan::Weave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for [a, b, c] in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
         for first in 1..=calm.operations[a] {
-            for second in 1..=calm.operations[b] {
-                for third in 1..=calm.operations[c] {
-                    run(Plan::Weave(3, vec![(a, first), (b, second), (c, third)]))?;
+            for second in 1.. {
+                let mut ended = false;
+                for third in 1.. {
+                    let Some(ran) = run(Plan::Weave(3, vec![(a, first), (b, second), (c, third)]))? else { break };
+                    ended = ran.ended[1];
+                    if ran.ended[2] {
+                        break;
+                    }
+                }
+                if ended {
+                    break;
                 }
             }
         }
@@ -122,10 +141,11 @@ fn held(run: &mut Run<'_>) -> ControlFlow<()> {
     for later in 1..=3 {
         for steps in 1.. {
             let Some(ran) = run(Plan::Hold(steps, later, Vec::new()))? else { break };
-            if ran.through {
+            if ran.ended[0] {
                 break;
             }
-            for (operation, kind) in faults(0, ran.operations[0]) {
+            // It is the first tick in between that may go wrong; with more of them after it there is little new to see.
+            for (operation, kind) in faults(0, if later == 1 { ran.operations[0] } else { 0 }) {
                 run(Plan::Hold(steps, later, vec![(0, operation, kind)]))?;
             }
         }

@@ -28,9 +28,8 @@ pub fn places(log: LogType) -> Vec<Place> {
     places
 }
 
-/// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack and with a
-/// memory that change from life to life, so that each has its turn; audit's pairs, whose ticks are the shortest, at every place; three
-/// at once in every life of audit logs, and in two of three of the rest.
+/// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack that changes from life
+/// to life, so that each has its turn; of audit logs, whose ticks are the shortest, pairs at every place and two at once under every Slack.
 pub fn bounded() -> Vec<(Kind, Place)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
@@ -38,16 +37,18 @@ pub fn bounded() -> Vec<(Kind, Place)> {
         let slacks = slacks::covering(log);
         for (number, life) in life::lives().into_iter().enumerate() {
             let place = Place { log, life, slack: slacks[number % slacks.len()].clone(), warm: true };
-            jobs.extend([Kind::Two, Kind::Held].map(|kind| (kind, place.clone())));
-            if log == LogType::Audit || !(number + log as usize).is_multiple_of(3) {
-                jobs.push((Kind::Three, place.clone()));
-            }
+            jobs.extend([Kind::Three, Kind::Held].map(|kind| (kind, place.clone())));
             if log != LogType::Audit {
-                jobs.push((Kind::Pair, place));
+                jobs.extend([Kind::Two, Kind::Pair].map(|kind| (kind, place.clone())));
             }
         }
     }
-    jobs.extend(places(LogType::Audit).into_iter().map(|place| (Kind::Pair, place)));
+    for place in places(LogType::Audit) {
+        if place.warm {
+            jobs.push((Kind::Two, place.clone()));
+        }
+        jobs.push((Kind::Pair, place));
+    }
     jobs
 }
 

@@ -1,6 +1,7 @@
 //! A schedule: which process runs when, and what goes wrong. Its name says all of it, so that a name repeats it.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use slacktrail_shared::source::LogType;
 
@@ -36,8 +37,9 @@ pub enum Schedule {
 pub struct Ran {
     /// Operations of the ticks that met faults, or steps of the processes that were woven.
     pub operations: Vec<u32>,
-    /// Whether the process that was to be held was through before.
-    pub through: bool,
+    /// Of each turn of those that were woven, whether its process came to its end in it; or whether the process that was to be held was
+    /// through before.
+    pub ended: Vec<bool>,
     /// Ticks until everything was stored.
     pub settled_after: u32,
 }
@@ -71,22 +73,25 @@ impl Plan {
     /// # Errors
     /// The law that was broken.
     pub fn run(&self, from: &Moment) -> Result<Ran, String> {
-        let mut course = from.course.fork();
-        let (operations, through) = match self {
+        caught(|| self.run_on(from.course.fork(), from.over.clone()))
+    }
+
+    fn run_on(&self, mut course: Course, over: Vec<u32>) -> Result<Ran, String> {
+        let (operations, ended) = match self {
             Plan::Strikes(strikes) => {
-                let mut operations = from.over.clone();
+                let mut operations = over;
                 operations.extend((operations.len()..2).map(|tick| course.strike_tick(tick, strikes)));
-                (operations, false)
+                (operations, Vec::new())
             }
-            Plan::Weave(processes, turns) => (course.weave(*processes, turns), false),
+            Plan::Weave(processes, turns) => course.weave(*processes, turns),
             Plan::Hold(steps, later, strikes) => {
                 let (through, operations) = course.hold(*steps, *later, strikes);
-                (vec![operations], through)
+                (vec![operations], vec![through])
             }
         };
         match course.broken() {
             Some(law) => Err(law),
-            None => course.settle().map(|settled_after| Ran { operations, through, settled_after }),
+            None => course.settle().map(|settled_after| Ran { operations, ended, settled_after }),
         }
     }
 }
@@ -100,7 +105,7 @@ impl Schedule {
                 let mut course = Course::new(place, wrong, true);
                 let outcome = match course.broken() {
                     Some(law) => Err(law),
-                    None => run_traced(plan, &mut course),
+                    None => caught(|| run_traced(plan, &mut course)),
                 };
                 let trace = course.stage().with(|state| std::mem::take(&mut state.trace));
                 (outcome, trace)
@@ -123,6 +128,14 @@ impl Schedule {
         let place = Place { log, life, slack, warm: memory == "warm" };
         Some(Schedule::From(Box::new(place), parse_plan(plan)?))
     }
+}
+
+/// What comes of a run, or the law that nothing panics.
+pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("panic: {}", text.unwrap_or("without a text")))
+    })
 }
 
 /// In place, so that its trace goes on from the place's own.

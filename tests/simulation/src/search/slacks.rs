@@ -66,9 +66,15 @@ pub fn covering(log: LogType) -> Vec<Slack> {
         ],
         LogType::Access => vec![
             slack("first-keyset", access(base(), AccessColumn::First, Paging::Keyset)),
-            slack("first-offset", access(base(), AccessColumn::First, Paging::Offset)),
+            slack(
+                "first-offset",
+                Settings { access_end: End::EmptyObject, ..access(base(), AccessColumn::First, Paging::Offset) },
+            ),
             slack("last-keyset", access(base(), AccessColumn::Last, Paging::Keyset)),
-            slack("last-offset", access(base(), AccessColumn::Last, Paging::Offset)),
+            slack(
+                "last-offset",
+                Settings { layout: Layout::Pretty, ..access(base(), AccessColumn::Last, Paging::Offset) },
+            ),
             slack(
                 "trailing",
                 Settings {
@@ -80,7 +86,10 @@ pub fn covering(log: LogType) -> Vec<Slack> {
             ),
         ],
         LogType::Integration => {
-            let ordered = |base: Settings, integration_order| Settings { integration_order, ..small(base) };
+            let ordered = |base: Settings, integration_order| {
+                let layout = if integration_order == Direction::OldestFirst { Layout::Pretty } else { Layout::Compact };
+                Settings { integration_order, layout, ..small(base) }
+            };
             let of_organisation =
                 |name, order| Slack { organisation: true, ..slack(name, ordered(Settings::organisation(), order)) };
             vec![
