@@ -80,6 +80,7 @@ ROWS_PER_PAGE = 1000
 HEARTBEATS_AN_HOUR = 4
 REREAD_HOURS = {"hourly": 2, "daily": 50}
 READS_AT_ONCE = 8
+CLOCK_SKEW_HOURS = 1 / 6
 OVERLAP_MINUTES = 5
 SEEN_OF_THREE_STREAMS = 200_000
 STORED_BYTES_A_RECORD = 137  # docs/design.md, level 5: 13.7 MB for 100,000
@@ -179,8 +180,9 @@ def reads_back(scenario: Scenario, log: str) -> float:
     """Objects of a stream read back in a day: by new processes, by the daily re-read, and for want of memory."""
     objects_an_hour = scenario.busy_minutes(log) / 24
     live = READS_AT_ONCE if scenario.records_a_day else 0
-    by_new_processes = RESTARTS_A_DAY * (live + objects_an_hour * REREAD_HOURS["hourly"])
-    by_the_daily_reread = objects_an_hour * REREAD_HOURS["daily"]  # a process is seldom old enough to know them
+    by_new_processes = RESTARTS_A_DAY * (live + objects_an_hour * (REREAD_HOURS["hourly"] + CLOCK_SKEW_HOURS))
+    # A process is seldom old enough to know them.
+    by_the_daily_reread = objects_an_hour * (REREAD_HOURS["daily"] + CLOCK_SKEW_HOURS)
     return by_new_processes + by_the_daily_reread + TICKS_A_DAY * rereads_beyond_memory(scenario, log)
 
 
@@ -194,8 +196,6 @@ def rereads_beyond_memory(scenario: Scenario, log: str) -> float:
 
 def pages(scenario: Scenario, log: str) -> float:
     """Pages of a log that a tick asks for on average: live, and of the re-reads, within its calls."""
-    if log == "integration":
-        return 1  # its first page reaches back further than any re-read
     records_a_minute = scenario.records(log) / TICKS_A_DAY
     in_one_page = records_a_minute * (1 + OVERLAP_MINUTES) <= ROWS_PER_PAGE
     overlap = OVERLAP_MINUTES if in_one_page or log == "access" else 1 / 6

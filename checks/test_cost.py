@@ -38,11 +38,13 @@ class WhatIsCounted(unittest.TestCase):
         for path, pattern, counted in [
             ("shared/src/collect/mod.rs", r"HEARTBEAT_SECONDS: i64 = (\d+);", 3600 / cost.HEARTBEATS_AN_HOUR),
             ("shared/src/day_log.rs", r"READS_AT_ONCE: u32 = (\d+);", cost.READS_AT_ONCE),
+            ("shared/src/time.rs", r"CLOCK_SKEW_SECONDS: i64 = (\d+);", cost.CLOCK_SKEW_HOURS * 3600),
             ("shared/src/cursor.rs", r"OVERLAP_SECONDS: i64 = (\d+);", cost.OVERLAP_MINUTES * 60),
             ("shared/src/source.rs", r"LogType::Audit => (\d+),", cost.CALLS_PER_TICK_MAX["audit"]),
+            ("shared/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
             ("shared/src/slack/request.rs", r"AUDIT_ROWS_PER_PAGE: u32 = (\d+);", cost.ROWS_PER_PAGE),
-            ("shared/src/tick.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
-            ("shared/src/tick.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
+            ("shared/src/tick/mod.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
+            ("shared/src/tick/mod.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):
                 self.assertEqual(number(path, pattern), counted)
@@ -61,10 +63,12 @@ class WhatIsCounted(unittest.TestCase):
 
     def test_the_tests_that_count_the_calls_are_there(self):
         tests = (ROOT / "tests/tests/poller_costs.rs").read_text()
+        tests += (ROOT / "tests/simulation/tests/slack_misbehaves.rs").read_text()
         for name in [
             "an_idle_tick_is_one_read_of_the_table_and_one_call_to_slack_per_stream",
             "an_idle_tick_reads_no_object_however_old_the_rows_are_that_slack_shows_first",
             "a_busy_minute_is_one_object_and_one_write_per_stream",
+            "a_new_process_reads_back_the_last_minutes_and_then_two_hours_for_the_hourly_re_read",
         ]:
             self.assertIn(f"fn {name}()", tests)
             self.assertIn(f"`{name}`", cost.DOCUMENT.read_text())

@@ -11,6 +11,8 @@ copy=$target/bugs
 if [ "${1:-}" = --check ]; then
     for patch in "$bugs"/*.patch; do
         git apply --check "$patch" || { echo "bugs: $patch no longer applies: make it again from the present source"; exit 1; }
+        name=$(basename "$patch" .patch)
+        grep -q "^    $name " docs/proof.md || { echo "bugs: \`$name\` is not in the table of docs/proof.md: \`make bugs\` prints its row"; exit 1; }
     done
     echo "bugs: $(ls "$bugs"/*.patch | wc -l) patches apply"
     exit 0

@@ -1,0 +1,184 @@
+//! The poller's answer: how the tick of each stream went.
+
+use serde::Serialize;
+
+use crate::collect::Report;
+use crate::health::State;
+use crate::source::{LogType, SourceId, StreamId};
+use crate::trouble::{Remedy, Side, Trouble};
+
+/// How a tick went: the poller's answer.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// The streams, by source and log type.
+    pub streams: Vec<StreamSummary>,
+    /// How many shares were handed out instead, of a large deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shares: Option<usize>,
+    /// The sources whose token was rotated, or should have been.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rotations: Vec<RotationSummary>,
+}
+
+impl Summary {
+    /// Of an invocation that has handed out shares and polled nothing itself.
+    pub fn of_shares(invoked: usize) -> Summary {
+        Summary { streams: Vec::new(), shares: Some(invoked), rotations: Vec::new() }
+    }
+}
+
+/// What came of rotating a source's token.
+#[derive(Debug, Serialize)]
+pub struct RotationSummary {
+    /// Whose token.
+    pub source: String,
+    /// Whether there is a new one.
+    pub rotated: bool,
+    /// Slack's error code, or ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// How one stream's tick went.
+#[derive(Debug, Serialize)]
+pub struct StreamSummary {
+    /// Whose log.
+    pub source: String,
+    /// Which log; `None` when the source itself could not be read.
+    pub log: Option<LogType>,
+    /// The state after the tick.
+    pub state: State,
+    /// Whether it was polled: it is not while it is paused, waits, or cannot be read.
+    pub polled: bool,
+    /// Slack's error code, or ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// What caused it, as the library below us tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Calls to Slack.
+    pub calls: u32,
+    /// Pages read.
+    pub pages: u32,
+    /// Records stored.
+    pub records: u64,
+    /// Objects created.
+    pub objects: u64,
+    /// Their bytes, compressed.
+    pub bytes: u64,
+    /// Records stored though they had no identity or time that could be read.
+    pub unreadable: u64,
+    /// Records that Slack showed only after a tick had passed their time.
+    pub late: u64,
+    /// By how many seconds the latest of them came late.
+    pub late_seconds_max: i64,
+    /// Gaps left.
+    pub gaps: usize,
+    /// Seconds by which live collection is behind.
+    pub lag_seconds: i64,
+    /// Our clock less Slack's, when they are more than a minute apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_skew_seconds: Option<i64>,
+    /// Workspaces of the organisation that could not be read.
+    pub workspaces_in_trouble: usize,
+    /// Whose side a trouble is on.
+    #[serde(skip)]
+    pub side: Option<Side>,
+    /// Who must do what about it.
+    #[serde(skip)]
+    pub kind: Option<Remedy>,
+}
+
+impl StreamSummary {
+    pub(super) fn of(source: &SourceId, log: Option<LogType>, state: State) -> StreamSummary {
+        StreamSummary {
+            source: source.to_string(),
+            log,
+            state,
+            polled: false,
+            code: None,
+            message: None,
+            remedy: None,
+            cause: None,
+            calls: 0,
+            pages: 0,
+            records: 0,
+            objects: 0,
+            bytes: 0,
+            unreadable: 0,
+            late: 0,
+            late_seconds_max: 0,
+            gaps: 0,
+            lag_seconds: 0,
+            clock_skew_seconds: None,
+            workspaces_in_trouble: 0,
+            side: None,
+            kind: None,
+        }
+    }
+
+    /// The trouble that it tells of.
+    pub(super) fn as_trouble(&self) -> Option<Trouble> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let trouble = Trouble::ours(self.kind?, text(&self.code), text(&self.message), text(&self.remedy));
+        Some(match &self.cause {
+            Some(cause) => trouble.because(cause.as_str()),
+            None => trouble,
+        })
+    }
+
+    pub(super) fn of_trouble(source: &SourceId, log: Option<LogType>, trouble: &Trouble) -> StreamSummary {
+        StreamSummary::of(source, log, State::Failing).with_trouble(trouble)
+    }
+
+    pub(super) fn of_report(stream: &StreamId, report: Report) -> StreamSummary {
+        let mut summary = StreamSummary::of(&stream.source, Some(stream.log), report.state);
+        if let Some(trouble) = &report.trouble {
+            summary = summary.with_trouble(trouble);
+        } else if let Some(remedy) = report.silence {
+            (summary.code, summary.remedy) = (Some("silence".to_owned()), Some(remedy));
+        }
+        StreamSummary {
+            polled: true,
+            calls: report.calls,
+            pages: report.pages,
+            records: report.appended.records,
+            objects: report.appended.objects,
+            bytes: report.appended.bytes,
+            unreadable: report.unreadable,
+            late: report.late,
+            late_seconds_max: report.late_seconds_max,
+            gaps: report.gaps,
+            lag_seconds: report.lag_seconds,
+            clock_skew_seconds: report.clock_skew_seconds,
+            workspaces_in_trouble: report.workspaces_in_trouble,
+            ..summary
+        }
+    }
+
+    fn with_trouble(self, trouble: &Trouble) -> StreamSummary {
+        let causes = std::iter::successors(std::error::Error::source(trouble), |cause| cause.source());
+        let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        StreamSummary {
+            code: Some(trouble.code.clone()),
+            message: Some(trouble.message.clone()),
+            remedy: Some(trouble.hint.clone()),
+            cause: (!cause.is_empty()).then_some(cause),
+            side: Some(trouble.side),
+            kind: Some(trouble.remedy),
+            ..self
+        }
+    }
+}
