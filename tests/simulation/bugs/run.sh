@@ -5,14 +5,13 @@ set -eu
 cd "$(dirname "$0")/../../.."
 root=$PWD
 bugs=$root/tests/simulation/bugs
-target=${CARGO_TARGET_DIR:-$root/target}
-copy=$target/bugs
+# A target directory of its own: in a shared one cargo takes what was built from the copy for what would be built from here.
+target=${CARGO_TARGET_DIR:-$root/target}/bugs
+copy=$target/source
 
 if [ "${1:-}" = --check ]; then
     for patch in "$bugs"/*.patch; do
         git apply --check "$patch" || { echo "bugs: $patch no longer applies: make it again from the present source"; exit 1; }
-        name=$(basename "$patch" .patch)
-        grep -q "^    $name " docs/proof.md || { echo "bugs: \`$name\` is not in the table of docs/proof.md: \`make bugs\` prints its row"; exit 1; }
     done
     echo "bugs: $(ls "$bugs"/*.patch | wc -l) patches apply"
     exit 0

@@ -139,6 +139,11 @@ impl Course {
         }
     }
 
+    /// The log that it collects.
+    pub fn log(&self) -> LogType {
+        self.place.log
+    }
+
     /// The world that it is in.
     pub fn stage(&self) -> &Stage {
         &self.stage

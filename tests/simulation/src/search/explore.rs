@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use slacktrail_shared::source::LogType;
+
 use super::course::Course;
 use super::schedule::{Moment, Plan, Ran};
 use crate::stage::FaultKind;
@@ -15,7 +17,7 @@ pub enum Kind {
     Pair,
     /// Two invocations at once: every interleaving with at most four switches between them.
     Two,
-    /// Three at once: every interleaving of three turns and the rests.
+    /// Three at once: every interleaving of three turns and the rests; of audit logs, whose ticks are the shortest, in each order.
     Three,
     /// A process that is held at every operation and goes on one to three ticks later; where it is one, every fault in that tick.
     Held,
@@ -46,6 +48,7 @@ pub type Told<'a> = dyn FnMut(Plan, &Result<Ran, String>) -> ControlFlow<()> + '
 /// Runs every plan of a kind from where this course is. Told is each that is not the same as another one by another name, and each that
 /// broke a law.
 pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()> {
+    let orders = if from.log() == LogType::Audit { &ORDERS[..] } else { &ORDERS[..1] };
     let from = Moment::beginning(from);
     let mut run = |moment: &Moment, plan: Plan, is_new: bool| -> ControlFlow<(), Option<Ran>> {
         let outcome = plan.run(moment);
@@ -58,7 +61,7 @@ pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()>
         Kind::Single => strikes(&from, &mut run, false),
         Kind::Pair => strikes(&from, &mut run, true),
         Kind::Two => two(&mut |plan| run(&from, plan, true)),
-        Kind::Three => three(&mut |plan| run(&from, plan, true)),
+        Kind::Three => three(orders, &mut |plan| run(&from, plan, true)),
         Kind::Held => held(&mut |plan| run(&from, plan, true)),
         Kind::Days => ControlFlow::Continue(()),
     }
@@ -114,10 +117,13 @@ fn two(run: &mut Run<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// Who of three comes first: process 0 knows what the place's own has learnt, the others know nothing.
+const ORDERS: [[usize; 3]; 3] = [[0, 1, 2], [1, 0, 2], [1, 2, 0]];
+
 /// Each has a turn, and then the rests.
-fn three(run: &mut Run<'_>) -> ControlFlow<()> {
+fn three(orders: &[[usize; 3]], run: &mut Run<'_>) -> ControlFlow<()> {
     let Some(calm) = run(Plan::Weave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
-    for [a, b, c] in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
+    for &[a, b, c] in orders {
         for first in 1..=calm.operations[a] {
             for second in 1.. {
                 let mut ended = false;
