@@ -75,11 +75,14 @@ POLLER_MEMORY_MB = 128
 METRICS = 4
 ALARMS = 5
 STREAMS_AT_ONCE = 8
+SOURCES_MAX = 100
 CALLS_PER_TICK_MAX = {"audit": 25, "access": 10, "integration": 10}
 ROWS_PER_PAGE = 1000
 HEARTBEATS_AN_HOUR = 4
 REREAD_HOURS = {"hourly": 2, "daily": 50}
 READS_AT_ONCE = 8
+PARTITION_READS_A_SECOND = 3000  # AWS documents read units, strongly consistent or two that are not
+TABLE_PAGE_BYTES = 1 << 20  # AWS documents that a query returns as much at most
 CLOCK_SKEW_HOURS = 1 / 6
 OVERLAP_MINUTES = 5
 SEEN_OF_THREE_STREAMS = 200_000
@@ -98,6 +101,7 @@ LOG_BYTES_A_TICK = 410
 # ---- Assumed: nobody has measured these on AWS ---------------------------------------------------------------------
 
 SLACK_SECONDS_A_CALL = 0.3
+AWS_SECONDS_A_CALL = 0.05  # where one waits for another: a page of the table, an invocation
 CPU_SECONDS_A_CALL = 0.001
 CPU_SECONDS_A_RECORD_SEEN_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a page of Slack's, or in an object
 MEMORY_MB_A_CPU = 1769  # AWS documents that so much memory brings a whole CPU
@@ -119,6 +123,16 @@ class Scenario:
     round_the_clock: bool = False
     memory_mb: int = POLLER_MEMORY_MB
 
+    @property
+    def shares(self) -> int:
+        """Invocations that poll, where the one that the schedule makes does not."""
+        return math.ceil(self.sources / SOURCES_MAX) if self.sources > SOURCES_MAX else 0
+
+    @property
+    def polled_at_once(self) -> int:
+        """Sources that one invocation polls."""
+        return min(self.sources, SOURCES_MAX)
+
     def records(self, log: str) -> float:
         """Records a day in one stream."""
         return self.records_a_day * MIX[log]
@@ -136,7 +150,8 @@ IDLE = Scenario("idle: one source, no records", 1, 0)
 BUSY = Scenario("one source, 100,000 a day", 1, 100_000)
 HUGE = Scenario("one source, 10,000,000 a day", 1, 10_000_000, round_the_clock=True, memory_mb=1024)
 MANY = Scenario("100 sources, 10,000 a day each", 100, 10_000, memory_mb=512)
-SCENARIOS = [IDLE, BUSY, HUGE, MANY]
+MOST = Scenario("10,000 sources, 10,000 a day each", 10_000, 10_000, memory_mb=512)
+SCENARIOS = [IDLE, BUSY, HUGE, MANY, MOST]
 
 # ---- The arithmetic ------------------------------------------------------------------------------------------------
 
@@ -146,17 +161,20 @@ def usage(scenario: Scenario) -> dict[str, float]:
     days = scenario.sources * DAYS
     ticks = TICKS_A_DAY * DAYS
     streams = scenario.sources * len(MIX)
-    log_bytes = streams * LOG_BYTES_A_STREAM + LOG_BYTES_A_TICK + LOG_BYTES_A_TICK_BY_LAMBDA
+    polling = max(1, scenario.shares)
+    root = 1 if scenario.shares else 0
+    log_bytes = streams * LOG_BYTES_A_STREAM + (polling + root) * (LOG_BYTES_A_TICK + LOG_BYTES_A_TICK_BY_LAMBDA)
+    seconds = polling * tick_seconds(scenario) + root * root_seconds(scenario)
     return {
         "secrets": scenario.sources,
         "puts": sum(scenario.busy_minutes(log) for log in MIX) * days,
         "gets": sum(reads_back(scenario, log) for log in MIX) * days,
         "table_writes": sum(table_writes(scenario, log) for log in MIX) * days,
-        "table_reads": math.ceil(scenario.sources * TABLE_BYTES_A_SOURCE / 4096) * ticks,
+        "table_reads": table_reads(scenario) * ticks,
         "stored_gb": stored_bytes(scenario) * days / 1e9,
         "secret_calls": RESTARTS_A_DAY * days,
-        "lambda_requests": ticks,
-        "lambda_gb_seconds": tick_seconds(scenario) * scenario.memory_mb / 1024 * ticks,
+        "lambda_requests": (polling + root) * ticks,
+        "lambda_gb_seconds": seconds * scenario.memory_mb / 1024 * ticks,
         "log_gb": log_bytes * ticks / 1e9,
         "metrics": METRICS,
         "alarms": ALARMS,
@@ -167,6 +185,12 @@ def stored_bytes(scenario: Scenario) -> float:
     """Bytes that a source stores in a day."""
     objects = sum(scenario.busy_minutes(log) for log in MIX)
     return (scenario.records_a_day + RECORDS_MORE_AN_OBJECT * objects) * STORED_BYTES_A_RECORD
+
+
+def table_reads(scenario: Scenario) -> float:
+    """Read units of a tick: the table once, as it is now. To share it out takes its first page, and all names, which may be older."""
+    whole = math.ceil(scenario.polled_at_once * TABLE_BYTES_A_SOURCE / 4096) * max(1, scenario.shares)
+    return whole + (TABLE_PAGE_BYTES / 4096 + whole / 2 if scenario.shares else 0)
 
 
 def table_writes(scenario: Scenario, log: str) -> float:
@@ -206,11 +230,23 @@ def pages(scenario: Scenario, log: str) -> float:
 
 
 def tick_seconds(scenario: Scenario) -> float:
-    """How long a tick takes on average: it waits for Slack, and computes with the CPU that its memory brings."""
+    """How long an invocation that polls takes on average: it waits for Slack, and computes with the CPU that its memory brings."""
     of_each = [pages(scenario, log) for log in MIX]
-    waited = max(*of_each, scenario.sources * sum(of_each) / STREAMS_AT_ONCE) * SLACK_SECONDS_A_CALL
-    cpu = (CPU_SECONDS_A_CALL + scenario.sources * source_cpu_seconds(scenario, sum(of_each))) * MEMORY_MB_A_CPU
+    waited = max(*of_each, scenario.polled_at_once * sum(of_each) / STREAMS_AT_ONCE) * SLACK_SECONDS_A_CALL
+    cpu = (CPU_SECONDS_A_CALL + scenario.polled_at_once * source_cpu_seconds(scenario, sum(of_each))) * MEMORY_MB_A_CPU
     return waited + cpu / scenario.memory_mb
+
+
+def root_seconds(scenario: Scenario) -> float:
+    """How long it takes to share a deployment out: a page of the table after another, and an invocation after another."""
+    table_pages = 1 + math.ceil(scenario.sources * TABLE_BYTES_A_SOURCE / TABLE_PAGE_BYTES)
+    cpu = CPU_SECONDS_A_CALL * (table_pages + scenario.shares) * MEMORY_MB_A_CPU / scenario.memory_mb
+    return (table_pages + scenario.shares) * AWS_SECONDS_A_CALL + cpu
+
+
+def seconds_until_polled(scenario: Scenario) -> float:
+    """How long after the schedule the last source is polled, where every share takes as long as the average one."""
+    return tick_seconds(scenario) + (root_seconds(scenario) if scenario.shares else 0)
 
 
 def source_cpu_seconds(scenario: Scenario, page_count: float) -> float:
@@ -258,7 +294,7 @@ def amounts() -> str:
     used = [usage(each) for each in SCENARIOS]
     rows = [[PRICES[key].what, *(amount(each[key]) for each in used)] for key in used[0]]
     rows.append(["poller's memory, MB", *(amount(each.memory_mb) for each in SCENARIOS)])
-    rows.append(["seconds a tick", *(f"{tick_seconds(each):.1f}" for each in SCENARIOS)])
+    rows.append(["seconds until all are polled", *(f"{seconds_until_polled(each):.1f}" for each in SCENARIOS)])
     return table(["a month takes", *(each.name for each in SCENARIOS)], rows)
 
 

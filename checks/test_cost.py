@@ -44,6 +44,9 @@ class WhatIsCounted(unittest.TestCase):
             ("shared/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
             ("shared/src/slack/request.rs", r"AUDIT_ROWS_PER_PAGE: u32 = (\d+);", cost.ROWS_PER_PAGE),
             ("shared/src/tick/mod.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
+            ("tests/tests/poller_costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
+            ("tests/tests/poller_costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
+            ("shared/src/share.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
             ("shared/src/tick/mod.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):
@@ -68,6 +71,7 @@ class WhatIsCounted(unittest.TestCase):
             "an_idle_tick_is_one_read_of_the_table_and_one_call_to_slack_per_stream",
             "an_idle_tick_reads_no_object_however_old_the_rows_are_that_slack_shows_first",
             "a_busy_minute_is_one_object_and_one_write_per_stream",
+            "a_tick_writes_a_line_for_each_stream_and_one_of_metrics_of_the_bytes_that_are_counted",
             "a_new_process_reads_back_the_last_minutes_and_then_two_hours_for_the_hourly_re_read",
         ]:
             self.assertIn(f"fn {name}()", tests)
@@ -97,6 +101,22 @@ class TheArithmetic(unittest.TestCase):
         one = cost.usage(cost.Scenario("", 1, cost.MANY.records_a_day, memory_mb=cost.MANY.memory_mb))
         for key in ("secrets", "puts", "gets", "table_writes", "stored_gb", "secret_calls"):
             self.assertAlmostEqual(hundred[key], 100 * one[key], places=3)
+
+    def test_ten_thousand_sources_cost_what_a_hundred_hundreds_do_and_little_for_sharing_out(self):
+        hundreds, most = cost.usage(cost.MANY), cost.usage(cost.MOST)
+        times = cost.MOST.sources / cost.MANY.sources
+        for key in ("secrets", "puts", "gets", "table_writes", "stored_gb", "secret_calls"):
+            self.assertAlmostEqual(most[key] / (times * hundreds[key]), 1)
+        for key in ("lambda_requests", "lambda_gb_seconds", "log_gb"):
+            self.assertTrue(1 <= most[key] / (times * hundreds[key]) < 1.02, key)
+        # Read once by the shares; to share out, the names once more for half of the price, and the first page.
+        self.assertTrue(1.5 <= most["table_reads"] / (times * hundreds["table_reads"]) < 1.6)
+
+    def test_all_of_ten_thousand_sources_are_polled_within_their_minute(self):
+        self.assertLess(cost.seconds_until_polled(cost.MOST), 60)
+        # What an invocation that shares out has; and what one partition of the table takes a second while it does.
+        self.assertLess(cost.root_seconds(cost.MOST), 50)
+        self.assertLess(cost.table_reads(cost.MOST) / cost.root_seconds(cost.MOST), cost.PARTITION_READS_A_SECOND)
 
     def test_a_busy_source_costs_less_than_a_dollar_and_readme_says_how_much(self):
         total = sum(cost.bill(cost.usage(cost.BUSY)).values())

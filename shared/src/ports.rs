@@ -157,7 +157,7 @@ pub trait DeploymentStore {
         Ok(deployment)
     }
 
-    /// The names of all sources, in the order of [`SourceId::place`].
+    /// The names of all sources, in the order of [`SourceId::place`]. One that was connected some seconds ago may be missing.
     ///
     /// # Errors
     /// As [`DeploymentStore::load`].

@@ -13,6 +13,12 @@ const WRITE_UNIT_BYTES: usize = 1024;
 /// The most that a number takes up there.
 const NUMBER_BYTES_MAX: usize = 21;
 
+/// Bytes of log that docs/cost.md counts for each stream of a tick, and for a tick's metrics; checks/test_cost.py compares them.
+const LOG_BYTES_A_STREAM: usize = 660;
+const LOG_BYTES_A_TICK: usize = 410;
+/// What CloudWatch counts of each line besides.
+const LOG_BYTES_A_LINE: usize = 26;
+
 fn count(calls: &[String], call: &str) -> usize {
     calls.iter().filter(|made| made.starts_with(call)).count()
 }
@@ -53,6 +59,20 @@ async fn an_idle_tick_is_one_read_of_the_table_and_one_call_to_slack_per_stream(
     let Some((deployment, _, poller)) = caught_up(20).await else { return };
     assert_idle_ticks_are_cheap(&deployment).await;
     poller.kill().await;
+}
+
+#[tokio::test]
+async fn a_tick_writes_a_line_for_each_stream_and_one_of_metrics_of_the_bytes_that_are_counted() {
+    let Some((deployment, _, poller)) = caught_up(20).await else { return };
+    let before = poller.lines().len();
+    deployment.invoke().await;
+    let lines = poller.kill().await.split_off(before);
+    let (metrics, streams): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.contains("CloudWatchMetrics"));
+    assert_eq!((streams.len(), metrics.len()), (3, 1), "{lines:?}");
+    for (lines, counted) in [(streams, LOG_BYTES_A_STREAM), (metrics, LOG_BYTES_A_TICK)] {
+        let bytes = lines.iter().map(|line| line.len() + LOG_BYTES_A_LINE).max().unwrap_or_default();
+        assert!((counted * 9 / 10..=counted).contains(&bytes), "{bytes} bytes where {counted} are counted: {lines:?}");
+    }
 }
 
 #[tokio::test]

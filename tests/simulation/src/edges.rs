@@ -150,9 +150,10 @@ impl DayLogStore for SimulatedEdges {
             Part::Bucket,
             || format!("list {}", log.prefix()),
             |state| {
-                let mut numbers = Vec::new();
-                let keys = state.objects.keys().chain(&state.foreign);
-                for key in keys.filter(|key| key.starts_with(&log.prefix())) {
+                let (mut numbers, prefix) = (Vec::new(), log.prefix());
+                let objects = state.objects.range(prefix.clone()..).map(|(key, _)| key);
+                let objects = objects.take_while(|key| key.starts_with(&prefix));
+                for key in objects.chain(state.foreign.iter().filter(|key| key.starts_with(&prefix))) {
                     match log.read_key(key) {
                         Listed::Ours(number) => numbers.push(number),
                         Listed::AnotherSource => {}

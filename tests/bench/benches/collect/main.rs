@@ -10,6 +10,7 @@ mod floor;
 mod levels;
 mod meter;
 mod report;
+mod sizes;
 mod slack;
 mod stored;
 mod task;
@@ -47,5 +48,6 @@ fn compare() -> Outcome<()> {
     }
     let levels = Task::Levels { collected: comparison.collected.path().to_owned() };
     report::levels(&levels.result::<Vec<Level>>()?);
+    report::sizes(&sizes::run(comparison.collected.path())?);
     Ok(())
 }

@@ -8,6 +8,7 @@ use slacktrail_shared::object::GZIP_LEVEL;
 use crate::backlog::Backlog;
 use crate::comparison::{Comparison, Contender};
 use crate::levels::{Level, RECORDS};
+use crate::sizes::Size;
 use crate::task::Run;
 
 /// CPU of collecting is to be at most so many times that of the floor.
@@ -84,6 +85,14 @@ pub(crate) fn levels(levels: &[Level]) {
     for level in levels {
         let cpu = level.cpu.map_or("-".to_owned(), seconds);
         println!("{:>5}{cpu:>10}{:>12}", level.level, megabytes(level.gzipped));
+    }
+}
+
+/// Prints what a record takes in objects of each size.
+pub(crate) fn sizes(sizes: &[Size]) {
+    println!("\n{:>18}{:>16}", "records an object", "bytes a record");
+    for size in sizes {
+        println!("{:>18}{:>16.0}", size.records, size.bytes_a_record);
     }
 }
 
