@@ -6,7 +6,11 @@ select
   change_type,
   user_id,
   user_name,
-  case when app_id is not null then 'app' when rss_feed = 'true' then 'feed' else 'service' end as kind,
+  case
+    when app_id is not null then 'app'
+    when rss_feed = 'true' then 'feed'
+    when coalesce(service_id, service_type) is not null then 'service'
+  end as kind,
   coalesce(app_id, service_id) as integration_id,
   coalesce(app_type, rss_feed_title, service_type) as integration_name,
   app_id,

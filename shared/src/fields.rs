@@ -125,8 +125,8 @@ impl<'a> Fields<'a> {
             Key::Address | Key::Top(Top::Ip) if text.parse::<IpAddr>().is_ok() => Some(Kind::IpAddress),
             Key::Email if text.contains('@') => Some(Kind::Email),
             Key::Username if !text.is_empty() => Some(Kind::Username),
-            // Everything has a `name`; a user's is the one under `user`.
-            Key::Name if parent == Key::User && !text.is_empty() => Some(Kind::Username),
+            // Everything has a `name`; a person's is the one under `user`, or who invited or removed somebody.
+            Key::Name if parent == Key::Person && !text.is_empty() => Some(Kind::Username),
             _ => None,
         };
         match (key, kind) {
@@ -148,7 +148,7 @@ enum Key {
     Email,
     Username,
     Name,
-    User,
+    Person,
     #[default]
     Other,
 }
@@ -168,14 +168,15 @@ impl Key {
             b"email" => Key::Email,
             b"username" | b"user_name" => Key::Username,
             b"name" => Key::Name,
-            b"user" => Key::User,
+            b"user" | b"inviter" | b"kicker" => Key::Person, // in `details` an inviter may be a user itself, or have one
+
             _ => Key::Other,
         }
     }
 
     /// Whether a string under it can mean anything to us.
     fn wants_text(self) -> bool {
-        !matches!(self, Key::Other | Key::User)
+        !matches!(self, Key::Other | Key::Person)
     }
 }
 
@@ -279,11 +280,11 @@ mod tests {
     #[test]
     fn addresses_emails_and_user_names_are_found_anywhere_and_only_real_ones() {
         let json = r#"{"id":"1","actor":{"type":"user","user":{"id":"W1","name":"Ann \"A\"","email":"ann@example.com"}},
-            "entity":{"type":"channel","channel":{"name":"general"}},"details":{"inviter":{"user":{"name":"Bob","email":"none"}}},
+            "entity":{"type":"channel","channel":{"name":"general"}},"details":{"inviter":{"user":{"name":"Bob","email":"none"}},"kicker":{"name":"Cem"}},
             "context":{"ip_address":"redacted","list":[{"ip":"2001:db8::1"}]},"ip":"203.0.113.7","username":""}"#;
         let row = raw(json);
         let fields = Fields::read(&row).unwrap();
-        assert_eq!(texts(&fields, Kind::Username), ["Ann \"A\"", "Bob"]);
+        assert_eq!(texts(&fields, Kind::Username), ["Ann \"A\"", "Bob", "Cem"]);
         assert_eq!(texts(&fields, Kind::Email), ["ann@example.com"]);
         assert_eq!(texts(&fields, Kind::IpAddress), ["2001:db8::1", "203.0.113.7"]);
         assert_eq!(fields.scalar(Top::Ip), Some("203.0.113.7"));

@@ -11,8 +11,9 @@ use crate::fields::tests::raw;
 
 const TOP: [&str; 8] = ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
 /// Keys of random rows; the last but one is `id` and the last `email`, written with escapes.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "id",
+    "inviter",
     "date_create",
     "user_id",
     "ip",
@@ -142,7 +143,9 @@ impl Found {
                     }
                     "email" => text.contains('@').then_some(Kind::Email),
                     "username" | "user_name" => (!text.is_empty()).then_some(Kind::Username),
-                    "name" => (parent == "user" && !text.is_empty()).then_some(Kind::Username),
+                    "name" => {
+                        (["user", "inviter", "kicker"].contains(&parent) && !text.is_empty()).then_some(Kind::Username)
+                    }
                     _ => None,
                 };
                 self.indicators.extend(kind.map(|kind| (kind, text.clone())));
