@@ -54,6 +54,7 @@ PRICES = {
     "metrics": Price("CloudWatch custom metric", 0.30, "0.30", 10, "10", FREE_BY_AWS),
     "alarms": Price("CloudWatch alarm", 0.10, "0.10", 10, "10", FREE_BY_AWS),
 }
+API_REQUEST_USD = 1e-6
 # Not part of the default deployment, or too little to count; listed so that nobody has to look them up.
 OTHER_PRICES = [
     ("CloudWatch dashboard (`Dashboard`)", "3.00", "3", FREE_BY_AWS),
@@ -72,6 +73,9 @@ OTHER_PRICES = [
 # ---- Counted: the test beside this file holds these against the code and the template ------------------------------
 
 POLLER_MEMORY_MB = 128
+TIMEOUT_SECONDS = 55
+API_REQUESTS_A_SECOND = 5
+QUERY_SCAN_BYTES_MAX = 100 << 30
 METRICS = 4
 ALARMS = 5
 STREAMS_AT_ONCE = 8
@@ -82,6 +86,7 @@ HEARTBEATS_AN_HOUR = 4
 REREAD_HOURS = {"hourly": 2, "daily": 50}
 READS_AT_ONCE = 8
 PARTITION_READS_A_SECOND = 3000  # AWS documents read units, strongly consistent or two that are not
+LIFECYCLE_BYTES_MIN = 128 << 10  # AWS documents that smaller objects are not moved unless a rule says so
 TABLE_PAGE_BYTES = 1 << 20  # AWS documents that a query returns as much at most
 CLOCK_SKEW_HOURS = 1 / 6
 OVERLAP_MINUTES = 5
@@ -92,8 +97,8 @@ STORED_BYTES_A_RECORD = 137  # docs/design.md, level 5: 13.7 MB for 100,000
 
 # `make bench`: 2.33 CPU seconds for 200,000 records that are read, compared, compressed and stored.
 CPU_SECONDS_A_RECORD_STORED = 2.33 / 200_000
-# gzip learns anew in each object: on the lines of `make demo` an object takes the bytes of so many more records.
-RECORDS_MORE_AN_OBJECT = 7
+# gzip learns anew in each object, which takes the bytes of so many more records (docs/design.md).
+RECORDS_MORE_AN_OBJECT = 9
 # The lines of one tick, as the compiled poller writes them, with CloudWatch's own 26 bytes for each.
 LOG_BYTES_A_STREAM = 660
 LOG_BYTES_A_TICK = 410
@@ -106,6 +111,7 @@ CPU_SECONDS_A_CALL = 0.001
 CPU_SECONDS_A_RECORD_SEEN_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a page of Slack's, or in an object
 MEMORY_MB_A_CPU = 1769  # AWS documents that so much memory brings a whole CPU
 LOG_BYTES_A_TICK_BY_LAMBDA = 700
+LOG_BYTES_A_REFUSAL = 1000  # the API's line, the function's, and Lambda's own
 TABLE_BYTES_A_SOURCE = 2048
 RESTARTS_A_DAY = 12  # Lambda ends a process "every few hours"; somebody measured two
 MIX = {"audit": 0.9065, "access": 0.0911, "integration": 0.0024}  # of the simulated organisation
@@ -267,6 +273,23 @@ def bill(used: dict[str, float], free: bool = True) -> dict[str, float]:
     }
 
 
+def timeout_gb_seconds() -> float:
+    """What one source takes of Lambda where every tick runs into its timeout."""
+    return TIMEOUT_SECONDS * TICKS_A_DAY * DAYS * POLLER_MEMORY_MB / 1024
+
+
+def records_of_a_small_object() -> float:
+    """Records of the largest object that S3's lifecycle rules leave where it is."""
+    return LIFECYCLE_BYTES_MIN / STORED_BYTES_A_RECORD - RECORDS_MORE_AN_OBJECT
+
+
+def refusals_usd() -> float:
+    """What it costs when somebody without a link asks the API as often as it lets anybody, for a month."""
+    requests = API_REQUESTS_A_SECOND * 86_400 * DAYS
+    used = {"lambda_requests": requests, "table_reads": requests, "log_gb": requests * LOG_BYTES_A_REFUSAL / 1e9}
+    return requests * API_REQUEST_USD + sum(bill(used, free=False).values())
+
+
 # ---- The tables ----------------------------------------------------------------------------------------------------
 
 
@@ -308,7 +331,20 @@ def bills() -> str:
     return table(["USD", *(each.name for each in SCENARIOS)], rows)
 
 
-TABLES = {"prices": prices, "amounts": amounts, "bills": bills}
+def besides() -> str:
+    free = PRICES["lambda_gb_seconds"].shown_free
+    day = stored_bytes(BUSY) / 1e6
+    rows = [
+        ["one source at 128 MB where every tick runs into its timeout: GB-seconds, of " + free, f"{timeout_gb_seconds():,.0f}"],
+        ["an Athena query over a day of 100,000 records: MB scanned, of which at least 10 are billed", f"{day:.0f}"],
+        ["an Athena query that is stopped at `QueryScanBytesMax`: USD", f"{QUERY_SCAN_BYTES_MAX / 1e12 * 5:.2f}"],
+        ["records of an object below 128 KB, which S3's lifecycle rules do not move", f"{records_of_a_small_object():.0f}"],
+        ["a month of requests to the API by somebody without a link, as many as it lets through: USD", f"{refusals_usd():.0f}"],
+    ]
+    return table(["besides", ""], rows)
+
+
+TABLES = {"prices": prices, "amounts": amounts, "bills": bills, "besides": besides}
 
 
 def filled(document: str) -> str:

@@ -31,6 +31,11 @@ class WhatIsCounted(unittest.TestCase):
         self.assertEqual(len(re.findall(r'"Unit":', metrics)), cost.METRICS)
         self.assertEqual(len(re.findall(r'"Dimensions": \[\["\w+"\]\]', metrics)), 1)
 
+        self.assertEqual(found("template.yaml", r"Timeout: (55)"), [str(cost.TIMEOUT_SECONDS)])
+        self.assertEqual(found("template.yaml", r"ThrottlingRateLimit: (\d+)"), [str(cost.API_REQUESTS_A_SECOND)])
+        (scanned,) = found("template.yaml", r"(?s)\n  QueryScanBytesMax:\n.*?Default: (\d+)")
+        self.assertEqual(scanned, str(cost.QUERY_SCAN_BYTES_MAX))
+
     def test_the_ticks_are_those_of_the_schedule(self):
         self.assertEqual(found("template.yaml", r"Schedule: (rate.*)"), ["rate(1 minute)"])
 
@@ -63,6 +68,13 @@ class WhatIsCounted(unittest.TestCase):
         self.assertAlmostEqual(megabytes * 1e6 / 100_000, cost.STORED_BYTES_A_RECORD)
         seconds = number("docs/design.md", r"\| slacktrail \| ([\d.]+) \|")
         self.assertAlmostEqual(seconds / 200_000, cost.CPU_SECONDS_A_RECORD_STORED)
+
+    def test_small_objects_take_what_was_measured(self):
+        sizes = found("docs/design.md", r"(?m)^\| (\d+) \| (\d+) \|$")
+        self.assertEqual(len(sizes), 4)
+        for records, measured in ((int(records), int(measured)) for records, measured in sizes if int(records) >= 10):
+            counted = cost.STORED_BYTES_A_RECORD * (1 + cost.RECORDS_MORE_AN_OBJECT / records)
+            self.assertLess(abs(counted / measured - 1), 0.05, records)
 
     def test_the_tests_that_count_the_calls_are_there(self):
         tests = (ROOT / "tests/tests/poller_costs.rs").read_text()
@@ -158,6 +170,13 @@ class TheDocument(unittest.TestCase):
         self.assertIn(f"Near {cost.MANY.sources} sources give the poller {cost.MANY.memory_mb} MB", operations)
         self.assertIn(f"with {cost.MANY.records_a_day:,} records a day each", operations)
         self.assertIn(f"a tick takes {cost.tick_seconds(cost.MANY):.1f} of its {int(timeout) - 5} seconds", operations)
+        polled = f"with {cost.MOST.sources:,} such sources all are polled after {cost.seconds_until_polled(cost.MOST):.1f} seconds"
+        self.assertIn(polled, operations)
+        self.assertIn(f"{cost.PARTITION_READS_A_SECOND:,} read units", operations)
+
+    def test_security_says_what_requests_without_a_link_cost(self):
+        (told,) = found("docs/security.md", r"for a whole month costs about (\d+) USD")
+        self.assertEqual(int(told), round(cost.refusals_usd()))
 
     def test_it_says_when_the_prices_were_read(self):
         self.assertIn(cost.PRICES_AS_OF, cost.DOCUMENT.read_text())
