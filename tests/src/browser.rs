@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
@@ -156,7 +156,14 @@ impl Browser {
 
     /// Writes what the window shows into a file, as PNG.
     pub async fn screenshot(&self, file: &Path) {
-        let png = done(self.client.screenshot().await, "picture", "the page");
+        let begun = Instant::now();
+        let png = loop {
+            match self.client.screenshot().await {
+                // A window that changes its process for a new page has none to show for a moment.
+                Err(error) if error.to_string().contains("aborted by navigation") && begun.elapsed() < PAGE_MAX => {}
+                taken => break done(taken, "picture", "the page"),
+            }
+        };
         std::fs::write(file, png).unwrap_or_else(|error| panic!("cannot write `{}`: {error}", file.display()));
     }
 

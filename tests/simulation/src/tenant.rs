@@ -314,3 +314,12 @@ impl Tenancy {
         });
     }
 }
+
+/// The simulator's name of a log.
+pub fn simulated(log: LogType) -> Log {
+    match log {
+        LogType::Audit => Log::Audit,
+        LogType::Access => Log::Access,
+        LogType::Integration => Log::Integration,
+    }
+}

@@ -3,7 +3,7 @@
 
 use slacktrail_shared::cursor::{Backfill, GapKind};
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
@@ -18,14 +18,6 @@ fn organisation() -> Settings {
         access_fill: Fill::UpTo(3),
         integration_count_max: 3,
         ..Settings::organisation()
-    }
-}
-
-fn simulated(log: LogType) -> Log {
-    match log {
-        LogType::Audit => Log::Audit,
-        LogType::Access => Log::Access,
-        LogType::Integration => Log::Integration,
     }
 }
 

@@ -8,12 +8,13 @@ use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::settings::Fill;
-use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, World};
+use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
 use super::life::{Act, Life};
 use super::slacks::Slack;
 use crate::process::{End, Process, Tick};
 use crate::stage::{Fault, FaultKind, Stage, StoredCursor};
+use crate::tenant::simulated;
 use crate::{oracle, wrong::Wrong};
 
 /// Ticks within which everything visible must be stored once nothing fails any more: the hourly re-read has come round, for what was
@@ -414,14 +415,5 @@ pub(super) fn row(place: &Place, number: u32, users: u32, time: Timestamp) -> Ro
         (false, _) => row,
         (true, 0) => row.in_workspace("T1"),
         (true, _) => row.in_workspace("T2"),
-    }
-}
-
-/// The simulator's name of a log.
-pub(super) fn simulated(log: LogType) -> Log {
-    match log {
-        LogType::Audit => Log::Audit,
-        LogType::Access => Log::Access,
-        LogType::Integration => Log::Integration,
     }
 }

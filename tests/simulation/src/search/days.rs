@@ -7,7 +7,7 @@ use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{Calling, Fault, FaultKind, World};
 
-use super::course::{Place, row, simulated};
+use super::course::{Place, row};
 use super::life::Life;
 use super::schedule::caught;
 use super::slacks::drawn;
@@ -15,6 +15,7 @@ use crate::dice::Dice;
 use crate::oracle;
 use crate::process::{End, Process, Tick};
 use crate::stage::{Chance, Part, Stage};
+use crate::tenant::simulated;
 use crate::wrong::Wrong;
 
 /// Ticks in which things go wrong.

@@ -73,10 +73,11 @@ impl Plan {
     /// # Errors
     /// The law that was broken.
     pub fn run(&self, from: &Moment) -> Result<Ran, String> {
-        caught(|| self.run_on(from.course.fork(), from.over.clone()))
+        caught(|| self.run_on(&mut from.course.fork(), from.over.clone()))
     }
 
-    fn run_on(&self, mut course: Course, over: Vec<u32>) -> Result<Ran, String> {
+    fn run_on(&self, course: &mut Course, over: Vec<u32>) -> Result<Ran, String> {
+        course.stage().note(|| format!("here the schedule begins: {self}"));
         let (operations, ended) = match self {
             Plan::Strikes(strikes) => {
                 let mut operations = over;
@@ -89,10 +90,11 @@ impl Plan {
                 (vec![operations], vec![through])
             }
         };
-        match course.broken() {
-            Some(law) => Err(law),
-            None => course.settle().map(|settled_after| Ran { operations, ended, settled_after }),
+        if let Some(law) = course.broken() {
+            return Err(law);
         }
+        course.stage().note(|| "from here on nothing fails".to_owned());
+        course.settle().map(|settled_after| Ran { operations, ended, settled_after })
     }
 }
 
@@ -105,7 +107,7 @@ impl Schedule {
                 let mut course = Course::new(place, wrong, true);
                 let outcome = match course.broken() {
                     Some(law) => Err(law),
-                    None => caught(|| run_traced(plan, &mut course)),
+                    None => caught(|| plan.run_on(&mut course, Vec::new()).map(drop)), // so that its trace goes on from the place's own
                 };
                 let trace = course.stage().with(|state| std::mem::take(&mut state.trace));
                 (outcome, trace)
@@ -136,21 +138,6 @@ pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, St
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         Err(format!("panic: {}", text.unwrap_or("without a text")))
     })
-}
-
-/// In place, so that its trace goes on from the place's own.
-fn run_traced(plan: &Plan, course: &mut Course) -> Result<(), String> {
-    course.stage().note(|| format!("here the schedule begins: {plan}"));
-    match plan {
-        Plan::Strikes(strikes) => drop(course.strike(strikes)),
-        Plan::Weave(processes, turns) => drop(course.weave(*processes, turns)),
-        Plan::Hold(steps, later, strikes) => drop(course.hold(*steps, *later, strikes)),
-    }
-    if let Some(law) = course.broken() {
-        return Err(law);
-    }
-    course.stage().note(|| "from here on nothing fails".to_owned());
-    course.settle().map(drop)
 }
 
 /// A log by its name.
