@@ -5,9 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a test that was skipped says so")]
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -16,15 +14,13 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use tempfile::NamedTempFile;
 
 /// The variable with the path of the `moto_server` executable; `make e2e` sets it.
 pub const MOTO_VARIABLE: &str = "SLACKTRAIL_MOTO";
 
 /// Time from start to the first answer. Usually one second; a machine that is busy with other tests needs more.
 const START_MAX: Duration = Duration::from_secs(60);
-
-/// Another process may take the free port that was found before moto does: so many ports are tried.
-const PORTS_MAX: usize = 5;
 
 /// The region of every endpoint.
 pub(crate) const REGION: &str = "us-east-1";
@@ -58,25 +54,27 @@ impl Moto {
     }
 
     fn launch(program: &Path, arguments: &[&OsStr]) -> Moto {
-        for _ in 0..PORTS_MAX {
-            let address = free_address();
-            let mut printed = tempfile::tempfile().expect("a temporary file can be made");
-            let mut server = Command::new(program)
-                .args(arguments)
-                .args(["-H", &address.ip().to_string(), "-p", &address.port().to_string()])
-                .stdin(Stdio::null())
-                .stdout(printed.try_clone().expect("a file handle can be doubled"))
-                .stderr(printed.try_clone().expect("a file handle can be doubled"))
-                .spawn()
-                .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display()));
-            if answers(&mut server, address) {
-                return Moto { server, endpoint: format!("http://{address}") };
-            }
-            end(&mut server);
-            let printed = read_from_start(&mut printed);
-            assert!(printed.contains("in use"), "`{}` did not start:\n{printed}", program.display());
+        let printed = NamedTempFile::new().expect("a temporary file can be made");
+        let output = || File::options().append(true).open(printed.path()).expect("a temporary file can be opened");
+        let server = Command::new(program)
+            .args(arguments)
+            .args(["-H", "127.0.0.1", "-p", "0"]) // any free port, which it then names
+            .stdin(Stdio::null())
+            .stdout(output())
+            .stderr(output())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display()));
+        let mut moto = Moto { server, endpoint: String::new() };
+        let started = Instant::now();
+        while moto.endpoint.is_empty() {
+            let text = fs::read(printed.path()).expect("a temporary file can be read");
+            let text = String::from_utf8_lossy(&text);
+            let ended = moto.server.try_wait().expect("a child's state can be asked").is_some();
+            assert!(!ended && started.elapsed() < START_MAX, "`{}` did not start:\n{text}", program.display());
+            moto.endpoint = endpoint(&text).unwrap_or_default();
+            thread::sleep(Duration::from_millis(20));
         }
-        panic!("{PORTS_MAX} free ports were taken by others before moto had them");
+        moto
     }
 
     /// The address of every service, such as `http://127.0.0.1:40123`.
@@ -198,35 +196,14 @@ pub(crate) fn checks(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../checks/deploy").join(file)
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("loopback has a free port")
-}
-
-/// Waits until `server` accepts connections at `address`; false when it ended instead, or [`START_MAX`] went by.
-fn answers(server: &mut Child, address: SocketAddr) -> bool {
-    let started = Instant::now();
-    while started.elapsed() < START_MAX {
-        let connected = TcpStream::connect(address).is_ok();
-        if server.try_wait().expect("a child's state can be asked").is_some() {
-            return false; // whoever else answers there is not ours
-        }
-        if connected {
-            return true;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    false
+/// Where a server says that it listens: it does by then.
+fn endpoint(printed: &str) -> Option<String> {
+    let (_, rest) = printed.split_once("Running on ")?;
+    let (endpoint, _) = rest.split_once('\n')?;
+    Some(endpoint.trim().to_owned())
 }
 
 fn end(server: &mut Child) {
     let _ = server.kill(); // it may have ended by itself
     let _ = server.wait();
-}
-
-fn read_from_start(file: &mut File) -> String {
-    let mut text = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut text)).expect("a temporary file can be read");
-    String::from_utf8_lossy(&text).into_owned()
 }
