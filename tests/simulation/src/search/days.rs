@@ -5,16 +5,17 @@ use jiff::SignedDuration;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::{Calling, Fault, FaultKind, World};
+use slacktrail_simulator::{Calling, Fault, World};
 
 use super::course::{Place, row};
 use super::life::Life;
 use super::schedule::caught;
 use super::slacks::drawn;
+use super::upheavals::slack_fault;
 use crate::dice::Dice;
 use crate::oracle;
 use crate::process::{End, Process, Tick};
-use crate::stage::{Chance, Part, Stage};
+use crate::stage::{Chance, Stage};
 use crate::tenant::simulated;
 use crate::wrong::Wrong;
 
@@ -30,12 +31,15 @@ const LATE_SECONDS_MAX: i64 = 26 * 3_600;
 /// Ticks of the calm in which people are still at work, so that what is new must come with the next tick.
 const BUSY_TICKS: u32 = 20;
 
-struct Days {
-    dice: Dice,
-    place: Place,
-    stage: Stage,
+pub(super) struct Days {
+    pub(super) dice: Dice,
+    /// Of the log that most of what happens is about.
+    pub(super) place: Place,
+    /// Of each log that is collected.
+    places: Vec<Place>,
+    pub(super) stage: Stage,
     bounds: Bounds,
-    processes: Vec<Process>,
+    pub(super) processes: Vec<Process>,
     started: u32,
     held: Vec<Tick>,
     rows: u32,
@@ -55,9 +59,14 @@ impl Days {
     fn new(log: LogType, seed: u64, wrong: Option<Wrong>, traced: bool) -> Days {
         let mut dice = Dice(seed.wrapping_mul(3) + log as u64);
         let slack = drawn(log, &mut dice);
+        // Some sources have two logs, whose streams are side by side and share a memory. (Where page cursors do not live, a long access
+        // log cannot be walked to its end.)
+        let cursors_live = slack.settings.cursor_life.is_none_or(|life| life > SignedDuration::from_mins(1));
+        let has_two = log != LogType::Integration && cursors_live && dice.one_in(3);
+        let logs = if has_two { vec![LogType::Audit, LogType::Access] } else { vec![log] };
         let now = jiff::Timestamp::constant(1_795_356_000, 0);
         let source = Source {
-            logs: vec![log],
+            logs: logs.clone(),
             organisation: slack.organisation,
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
@@ -76,14 +85,19 @@ impl Days {
         };
         let life = Life { name: "days", before: Vec::new(), calls_max: None };
         let place = Place { log, life, slack, warm: true };
+        let places = logs.into_iter().map(|log| Place { log, ..place.clone() }).collect();
         let processes = vec![Process::start(0, &stage)];
-        Days { dice, place, stage, bounds, processes, started: 1, held: Vec::new(), rows: 0, is_through: false }
+        Days { dice, place, places, stage, bounds, processes, started: 1, held: Vec::new(), rows: 0, is_through: false }
     }
 
     fn live(&mut self) -> Result<(), String> {
         let one_in = self.dice.pick(&[15, 40, 200]);
         let chance = Chance { dice: Dice(self.dice.below(u64::MAX)), one_in };
         self.stage.with(|state| state.chance = Some(chance));
+        // From before the time that the source asks for: a backfill may.
+        for n in (8..20).rev() {
+            self.add(n * 86_400, 0);
+        }
         for n in (0..12).rev() {
             self.add(n * 700, 0);
         }
@@ -97,6 +111,8 @@ impl Days {
     /// Nothing fails any more.
     fn calm(&mut self) -> Result<(), String> {
         self.stage.note(|| "from here on nothing fails".to_owned());
+        self.connect();
+        self.pause(false);
         self.stage.with(|state| {
             state.slack.clear_faults();
             state.down.clear();
@@ -160,7 +176,7 @@ impl Days {
         self.processes[who].begin(None, self.bounds)
     }
 
-    fn start(&mut self) -> Process {
+    pub(super) fn start(&mut self) -> Process {
         self.started += 1;
         Process::start(self.started, &self.stage)
     }
@@ -220,10 +236,12 @@ impl Days {
     fn add(&mut self, age: i64, late: i64) {
         let ago = |seconds| self.stage.now().saturating_sub(SignedDuration::from_secs(seconds)).expect("in range");
         let (time, shown) = (ago(age), ago(age - late));
-        let row = row(&self.place, self.rows, u32::MAX, time);
+        for place in &self.places {
+            let row = row(place, self.rows, u32::MAX, time);
+            let row = if late > 0 { row.visible_from(shown) } else { row };
+            let _number = self.stage.with(|state| state.slack.add(row));
+        }
         self.rows += 1;
-        let row = if late > 0 { row.visible_from(shown) } else { row };
-        let _number = self.stage.with(|state| state.slack.add(row));
     }
 
     /// A minute passes, or longer; people work, and things go wrong.
@@ -244,7 +262,7 @@ impl Days {
             }
             _ => {}
         }
-        if self.place.log == LogType::Access {
+        if self.places.iter().any(|place| place.log == LogType::Access) {
             for _ in 0..self.dice.below(4) {
                 let row = usize::try_from(self.dice.below(u64::from(self.rows).max(1))).unwrap_or(0);
                 self.stage.with(|state| state.slack.touch_access(row, state.now));
@@ -259,65 +277,4 @@ impl Days {
         }
         self.upheavals();
     }
-
-    /// What is rare.
-    fn upheavals(&mut self) {
-        if self.dice.one_in(25) {
-            let down = self.dice.pick(&[
-                vec![Part::Table],
-                vec![Part::Bucket],
-                vec![Part::Slack],
-                vec![Part::Secrets],
-                vec![Part::Table, Part::Bucket],
-            ]);
-            self.stage.note(|| format!("cannot be reached from now on: {down:?}"));
-            self.stage.with(|state| state.down = down);
-        } else if self.dice.one_in(4) {
-            self.stage.with(|state| state.down.clear());
-        }
-        if self.dice.one_in(20) {
-            let ahead = self.dice.pick(&[-60, -30, 0, 0, 30, 60]);
-            self.stage.note(|| format!("our clock is {ahead} s ahead"));
-            self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
-        }
-        let operations_max = self.dice.one_in(12).then(|| u32::try_from(1 + self.dice.below(30)).unwrap_or(1));
-        self.stage.with(|state| state.operations_max = operations_max);
-        if self.dice.one_in(60) {
-            self.stage.note(|| "the table forgets the cursors".to_owned());
-            self.stage.with(|state| state.cursors.clear());
-        }
-        if self.dice.one_in(20) {
-            let process = self.start();
-            self.processes[0] = process;
-        }
-    }
-}
-
-/// One of the ways in which Slack misbehaves.
-fn slack_fault(dice: &mut Dice, place: &Place, rows: u32) -> FaultKind {
-    let token = place.slack.settings.tokens[0].text.clone();
-    let row_number = usize::try_from(dice.below(u64::from(rows).max(1))).unwrap_or(0);
-    dice.pick(&[
-        FaultKind::StaleCursor,
-        FaultKind::EmptyPage,
-        FaultKind::Oversize(7),
-        FaultKind::Touch(row_number),
-        FaultKind::Html(502),
-        FaultKind::Html(200),
-        FaultKind::Truncated,
-        FaultKind::Hangup,
-        FaultKind::HangupAfter,
-        FaultKind::throttled("61"),
-        FaultKind::throttled("soon"),
-        FaultKind::Throttled { retry_after: None, body: Some(String::new()) },
-        FaultKind::Status(500, format!("Authorization: Bearer {token}")),
-        FaultKind::Status(200, format!("{{\"ok\":true,\"token\":\"{token}\"")),
-        FaultKind::not_ok("internal_error"),
-        FaultKind::not_ok("an_error_that_nobody_knows"),
-        FaultKind::EmptyUnauthorized,
-        FaultKind::AuditError(403, "feature_not_enabled".to_owned()),
-        FaultKind::AuditError(400, "invalid_range".to_owned()),
-        FaultKind::Status(404, String::new()),
-        FaultKind::Date(None),
-    ])
 }

@@ -8,6 +8,7 @@ pub mod life;
 pub mod schedule;
 pub mod slacks;
 pub mod tally;
+mod upheavals;
 
 pub use course::{Course, Place, SETTLING_TICKS};
 pub use explore::Kind;

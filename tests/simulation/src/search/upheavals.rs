@@ -1,0 +1,140 @@
+//! What is rare in days at random: services go away, clocks are off, cursors are lost, processes restart, and people pause a source,
+//! revoke its token, connect it again and ask for a backfill.
+
+use jiff::SignedDuration;
+use slacktrail_shared::cursor::{Backfill, Cursor};
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::FaultKind;
+
+use super::course::Place;
+use super::days::Days;
+use crate::dice::Dice;
+use crate::stage::{Part, StoredCursor};
+use crate::tenant::simulated;
+
+impl Days {
+    /// What comes over the minute that begins.
+    pub(super) fn upheavals(&mut self) {
+        self.outages();
+        self.clocks();
+        if self.dice.one_in(60) {
+            self.stage.note(|| "the table forgets the cursors".to_owned());
+            // And what was asked for with them: whoever wants the backfill asks again.
+            self.stage.with(|state| (state.cursors.clear(), state.backfilled.clear()));
+        }
+        if self.dice.one_in(20) {
+            let process = self.start();
+            self.processes[0] = process;
+        }
+        self.people();
+    }
+
+    fn outages(&mut self) {
+        if self.dice.one_in(25) {
+            let down = self.dice.pick(&[
+                vec![Part::Table],
+                vec![Part::Bucket],
+                vec![Part::Slack],
+                vec![Part::Secrets],
+                vec![Part::Table, Part::Bucket],
+            ]);
+            self.stage.note(|| format!("cannot be reached from now on: {down:?}"));
+            self.stage.with(|state| state.down = down);
+        } else if self.dice.one_in(4) {
+            self.stage.with(|state| state.down.clear());
+        }
+    }
+
+    fn clocks(&mut self) {
+        if self.dice.one_in(20) {
+            let ahead = self.dice.pick(&[-60, -30, 0, 0, 30, 60]);
+            self.stage.note(|| format!("our clock is {ahead} s ahead"));
+            self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
+        }
+        let operations_max = self.dice.one_in(12).then(|| u32::try_from(1 + self.dice.below(30)).unwrap_or(1));
+        self.stage.with(|state| state.operations_max = operations_max);
+    }
+
+    fn people(&mut self) {
+        match self.dice.below(150) {
+            0 => {
+                self.stage.note(|| "the token is revoked".to_owned());
+                self.stage.with(|state| {
+                    let token = state.slack.settings().tokens[0].text.clone();
+                    state.slack.revoke(&token);
+                });
+            }
+            1..12 => self.connect(),
+            12..14 => self.pause(true),
+            14..30 => self.pause(false),
+            30..34 => self.backfill(),
+            _ => {}
+        }
+    }
+
+    /// The token is good again, and the source says since when.
+    pub(super) fn connect(&mut self) {
+        self.stage.note(|| "the source is connected again".to_owned());
+        self.stage.with(|state| {
+            let token = state.slack.settings().tokens[0].text.clone();
+            state.slack.restore(&token);
+            let now = Second::of(state.now);
+            state.sources.values_mut().for_each(|source| source.connected_at = now);
+        });
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.stage.note(|| format!("the source is paused: {paused}"));
+        self.stage.with(|state| state.sources.values_mut().for_each(|source| source.paused = paused));
+    }
+
+    /// Days, or a few minutes, that somebody wants collected; of what may be collected already, or may be asked for already.
+    fn backfill(&mut self) {
+        let oldest_ago = self.dice.seconds(21 * 86_400);
+        let length = self.dice.pick(&[300, 86_400, 21 * 86_400]);
+        let log = self.place.log;
+        self.stage.with(|state| {
+            let now = Second::of(state.now);
+            let (oldest, latest) = (now.plus(-oldest_ago), now.plus((length - oldest_ago).min(0)));
+            let Some((_, stored)) = state.cursors.iter_mut().find(|(stream, _)| stream.log == log) else { return };
+            let mut cursor = Cursor::decode(&stored.text).expect("a cursor that was saved can be read");
+            let asked = cursor.backfill(log, oldest, latest, now);
+            *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
+            if asked == Backfill::Begun {
+                state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
+            }
+        });
+        self.stage.note(|| format!("a backfill from {oldest_ago} s ago on, of {length} s"));
+    }
+}
+
+/// One of the ways in which Slack misbehaves.
+pub(super) fn slack_fault(dice: &mut Dice, place: &Place, rows: u32) -> FaultKind {
+    let token = place.slack.settings.tokens[0].text.clone();
+    let row_number = usize::try_from(dice.below(u64::from(rows).max(1))).unwrap_or(0);
+    dice.pick(&[
+        FaultKind::StaleCursor,
+        FaultKind::EmptyPage,
+        FaultKind::Oversize(7),
+        FaultKind::Touch(row_number),
+        FaultKind::Html(502),
+        FaultKind::Html(200),
+        FaultKind::Truncated,
+        FaultKind::Hangup,
+        FaultKind::HangupAfter,
+        FaultKind::throttled("61"),
+        FaultKind::throttled("soon"),
+        FaultKind::Throttled { retry_after: None, body: Some(String::new()) },
+        FaultKind::Status(500, format!("Authorization: Bearer {token}")),
+        FaultKind::Status(200, format!("{{\"ok\":true,\"token\":\"{token}\"")),
+        FaultKind::not_ok("internal_error"),
+        FaultKind::not_ok("an_error_that_nobody_knows"),
+        FaultKind::not_ok("invalid_auth"),
+        FaultKind::not_ok("no_permission"),
+        FaultKind::EmptyUnauthorized,
+        FaultKind::AuditError(403, "feature_not_enabled".to_owned()),
+        FaultKind::AuditError(400, "invalid_range".to_owned()),
+        FaultKind::Status(404, String::new()),
+        FaultKind::Date(None),
+    ])
+}
