@@ -1,6 +1,6 @@
 """An AWS account on loopback: moto, with the CloudFormation types that it would leave out without a word.
 
-account.py -H 127.0.0.1 -p PORT   takes the arguments of moto_server
+It listens on a free port of loopback, and prints its address.
 
 A resource is made by calls of the service's own API. CloudFormation's properties are their arguments, but for what is
 said here, and boto3 refuses unknown names and wrong types. Stacks are made; they are not updated or deleted.
@@ -8,7 +8,7 @@ said here, and boto3 refuses unknown names and wrong types. Stacks are made; the
 
 import json
 import os
-import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from botocore.model import Shape
 from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
 from moto.core.config import default_user_config
-from moto.server import main
+from moto.server import ThreadedMotoServer
 
 Properties = dict[str, object]
 
@@ -31,7 +31,7 @@ class Call:
     region: str
 
     def __call__(self, operation: str, **arguments: object) -> dict:
-        endpoint = f"http://127.0.0.1:{os.environ['MOTO_PORT']}"  # moto's main sets it
+        endpoint = f"http://127.0.0.1:{os.environ['MOTO_PORT']}"
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         client = boto3.client(self.service, region_name=self.region, endpoint_url=endpoint, **keys)
         shape = client.meta.service_model.operation_model(operation).input_shape
@@ -188,4 +188,8 @@ RESOURCES = [resource(kind) for kind in KINDS]
 
 if __name__ == "__main__":
     default_user_config["lambda"]["use_docker"] = False  # an invocation is accepted, and nothing runs
-    main(sys.argv[1:])
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    os.environ["MOTO_PORT"] = str(server.get_host_and_port()[1])  # for the calls to itself
+    print(f" * Running on http://127.0.0.1:{os.environ['MOTO_PORT']}", flush=True)
+    threading.Event().wait()

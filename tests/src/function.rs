@@ -75,6 +75,20 @@ impl Function {
         locked(&self.lines).clone()
     }
 
+    /// Waits until it has written a line that contains `text`: an answer may be there before what was written for it has been read.
+    ///
+    /// # Panics
+    /// When there is none after a minute.
+    pub async fn wrote(&self, text: &str) {
+        let written = async {
+            while !self.lines().iter().any(|line| line.contains(text)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = timeout(END_MAX, written).await.is_ok();
+        assert!(in_time, "no line with `{text}` among {:#?}", self.lines());
+    }
+
     /// Ends it at once, wherever it is (`kill -9`), and returns every line that it had written.
     pub async fn kill(mut self) -> Vec<String> {
         let _ = self.process.start_kill(); // it may have ended by itself

@@ -41,7 +41,8 @@ impl Moto {
     /// # Panics
     /// When moto is there but does not start: what it printed is in the message.
     pub fn start() -> Option<Moto> {
-        Some(Moto::launch(&executable()?, &[]))
+        // Any free port, which it then names.
+        Some(Moto::launch(&executable()?, &["-H", "127.0.0.1", "-p", "0"].map(OsStr::new)))
     }
 
     /// Starts it in the same way with the types of resource of the template that CloudFormation has and moto has not.
@@ -58,7 +59,6 @@ impl Moto {
         let output = || File::options().append(true).open(printed.path()).expect("a temporary file can be opened");
         let server = Command::new(program)
             .args(arguments)
-            .args(["-H", "127.0.0.1", "-p", "0"]) // any free port, which it then names
             .stdin(Stdio::null())
             .stdout(output())
             .stderr(output())

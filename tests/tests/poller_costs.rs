@@ -64,12 +64,12 @@ async fn an_idle_tick_is_one_read_of_the_table_and_one_call_to_slack_per_stream(
 #[tokio::test]
 async fn a_tick_writes_a_line_for_each_stream_and_one_of_metrics_of_the_bytes_that_are_counted() {
     let Some((deployment, _, poller)) = caught_up(20).await else { return };
-    let before = poller.lines().len();
     deployment.invoke().await;
-    let lines = poller.kill().await.split_off(before);
-    let (metrics, streams): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.contains("CloudWatchMetrics"));
-    assert_eq!((streams.len(), metrics.len()), (3, 1), "{lines:?}");
-    for (lines, counted) in [(streams, LOG_BYTES_A_STREAM), (metrics, LOG_BYTES_A_TICK)] {
+    let lines = poller.kill().await;
+    let (metrics, streams): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.contains("CloudWatchMetrics"));
+    assert_eq!(streams.len(), 3 * metrics.len(), "{streams:#?} {metrics:#?}");
+    let last = |lines: Vec<String>, count| lines[lines.len() - count..].to_vec();
+    for (lines, counted) in [(last(streams, 3), LOG_BYTES_A_STREAM), (last(metrics, 1), LOG_BYTES_A_TICK)] {
         let bytes = lines.iter().map(|line| line.len() + LOG_BYTES_A_LINE).max().unwrap_or_default();
         assert!((counted * 9 / 10..=counted).contains(&bytes), "{bytes} bytes where {counted} are counted: {lines:?}");
     }
