@@ -228,7 +228,7 @@ def pages(scenario: Scenario, log: str) -> float:
     """Pages of a log that a tick asks for on average: live, and of the re-reads, within its calls."""
     records_a_minute = scenario.records(log) / TICKS_A_DAY
     in_one_page = records_a_minute * (1 + OVERLAP_MINUTES) <= ROWS_PER_PAGE
-    overlap = OVERLAP_MINUTES if in_one_page or log == "access" else 1 / 6
+    overlap = OVERLAP_MINUTES if in_one_page else 1 / 6
     live = max(1, math.ceil(records_a_minute * (1 + overlap) / ROWS_PER_PAGE))
     head_again = 1 if log == "access" and not in_one_page else 0
     rereads = records_a_minute / ROWS_PER_PAGE * (REREAD_HOURS["hourly"] + REREAD_HOURS["daily"] / 24)

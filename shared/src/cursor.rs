@@ -84,6 +84,9 @@ pub enum Backfill {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     format: u32,
+    /// From when on the stream is collected, whatever its source says later; none in a cursor of before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Second>,
     /// All time up to here is collected or in a gap.
     pub top: Second,
     /// What is not yet collected.
@@ -114,6 +117,7 @@ impl Cursor {
         let gap = Gap { kind: GapKind::Backlog, oldest: since, latest: now, walk: Walk::begin(log, since) };
         Cursor {
             format: FORMAT,
+            since: Some(since),
             top: now,
             gaps: vec![gap],
             heads: BTreeMap::new(),
@@ -137,6 +141,7 @@ impl Cursor {
         live: bool,
     ) -> bool {
         let mut lasting = false;
+        let since = self.since.unwrap_or(source.since).min(now);
         if live {
             // What an earlier tick left half walked is backlog now; what it left untouched is the same gap, grown.
             let (untouched, mut kept): (Vec<Gap>, Vec<Gap>) =
@@ -144,7 +149,7 @@ impl Cursor {
             kept.iter_mut().filter(|gap| gap.kind == GapKind::Live).for_each(|gap| gap.kind = GapKind::Backlog);
             self.gaps = kept;
             lasting |= !untouched.is_empty();
-            let reach = self.top.min(now).plus(-overlap_seconds).max(source.since.min(now));
+            let reach = self.top.min(now).plus(-overlap_seconds).max(since);
             let reach = untouched.iter().map(|gap| gap.oldest).min().map_or(reach, |earlier| reach.min(earlier));
             // Our clock may have stepped back since, or this tick may have been held up before it loaded the cursor.
             let latest = untouched.iter().map(|gap| gap.latest).max().map_or(now, |later| now.max(later));
@@ -154,7 +159,7 @@ impl Cursor {
         for (index, (every, back)) in REREADS.into_iter().enumerate() {
             if now.since(self.rereads[index]) >= every {
                 // From where the last one could not yet be sure; after a day without ticks that is further back.
-                let reach = self.rereads[index].plus(every - back).max(source.since.min(now));
+                let reach = self.rereads[index].plus(every - back).max(since);
                 let walk = Walk::begin(log, reach);
                 self.gaps.push(Gap { kind: GapKind::Reread, oldest: reach, latest: now, walk });
                 self.rereads[index] = now;

@@ -5,7 +5,7 @@ use crate::cursor::Gap;
 use crate::ports::{Caller, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
 use crate::secret::Token;
 use crate::slack::{Refusal, Reply, Request};
-use crate::source::{LogType, Source};
+use crate::source::{LogType, Source, SourceId};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
 
@@ -27,6 +27,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             return Ok(reply);
         }
         self.token = Some(fresh.clone());
+        if self.is_spent() {
+            return Err(token_replaced(&self.source.id));
+        }
         self.call_with(request, &fresh).await
     }
 
@@ -68,6 +71,18 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         }
         self.leave_workspace(gap, trouble)
     }
+}
+
+/// The tick's last call was made with a token that is no longer the source's: there is none left for the new one.
+fn token_replaced(id: &SourceId) -> Trouble {
+    Trouble::ours(
+        Remedy::TryLater,
+        "token_replaced",
+        format!(
+            "reading Slack's logs for source `{id}`: its token was replaced meanwhile, and this tick may make no further call"
+        ),
+        "nothing to do: the next tick uses the new token",
+    )
 }
 
 /// The token among a source's credentials.

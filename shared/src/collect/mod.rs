@@ -27,7 +27,7 @@ use crate::secret::Token;
 use crate::slack::{Page, Refusal};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{Day, Second};
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::{Remedy, Side, Trouble};
 use crate::walk::{Sight, Wanted};
 
 /// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
@@ -151,9 +151,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         while let Some(index) = self.cursor.next_gap() {
             let mut gap = self.cursor.gaps[index].clone();
             let mut batch = Batch::with_room(self.limits.batch_bytes / 4 * 5); // the last page may go beyond
+            let workspaces = self.cursor.workspaces.clone();
             let walked = self.walk(&mut gap, &mut batch).await; // pages, until they make an object
 
-            self.append(&batch).await?; // records first ...
+            let stored = self.store(&walked, &batch).await; // records first ...
+            if stored.is_err() {
+                self.cursor.workspaces = workspaces; // what the walk settled about them rests on what is not stored
+            }
+            stored?;
             match &walked {
                 Ok(Ended::Closed) => self.close(index),
                 Ok(Ended::Left) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
@@ -270,6 +275,17 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         Ok(stored)
     }
 
+    /// Stores what was walked.
+    ///
+    /// # Errors
+    /// By remedy. Also the walk's own, where a day log is not as we left it: its next number may be a missing object's.
+    async fn store(&mut self, walked: &Result<Ended, Trouble>, batch: &Batch) -> Result<(), Trouble> {
+        match walked {
+            Err(trouble) if (trouble.side, trouble.remedy) == (Side::Ours, Remedy::Investigate) => Err(trouble.clone()),
+            _ => self.append(batch).await,
+        }
+    }
+
     async fn append(&mut self, batch: &Batch) -> Result<(), Trouble> {
         let before = self.report.appended.clone();
         let (day_logs, level) = (&self.edges.day_logs, self.limits.gzip_level);
@@ -296,10 +312,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.gaps[index] = gap;
     }
 
-    /// A live walk that needs more than a page reads back less the next time; the re-reads find what is late. Only audit logs are
-    /// asked for by time: the others begin at their head whatever the overlap.
+    /// A live walk that needs more than a page reads back less the next time; the re-reads find what is late. Integration logs are read
+    /// page by page whatever the overlap.
     fn adapt_overlap(&mut self, gap: &Gap, pages: u32) {
-        if gap.kind == GapKind::Live && self.stream.log == LogType::Audit {
+        if gap.kind == GapKind::Live && self.stream.log != LogType::Integration {
             let seconds = self.memory.overlap_seconds;
             self.memory.overlap_seconds =
                 if pages > 1 { seconds / 2 } else { seconds * 2 }.clamp(OVERLAP_MIN_SECONDS, OVERLAP_SECONDS);

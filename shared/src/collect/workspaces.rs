@@ -54,8 +54,10 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         }
         let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
         let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
-        let ticks = (2 * self.memory.workspaces.ids.len() as i64) / i64::from(calls_max);
-        Ok(!under_way && self.now.since(self.cursor.top) >= ticks * 60)
+        let calls = 2 * self.memory.workspaces.ids.len() as u64;
+        let ticks = if calls <= u64::from(calls_max) { 0 } else { calls.div_ceil(u64::from(calls_max)) as i64 };
+        // A tick comes a little sooner or later than a minute after the last.
+        Ok(!under_way && self.now.since(self.cursor.top) >= (ticks * 60 - 30).max(0))
     }
 
     async fn list_workspaces(&mut self) -> Result<Vec<String>, Trouble> {
@@ -90,16 +92,20 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 .entry(id.clone())
                 .or_insert(WorkspaceState { missing_from, ..WorkspaceState::default() });
         }
-        let top = self.cursor.top.plus(-crate::cursor::REREADS[1].1);
+        // What has gone is missing from where the daily re-read will begin, and in all that is still to be collected.
+        let open = self.cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
+        let top = open.fold(self.cursor.top.plus(-crate::cursor::REREADS[1].1), Second::min);
         for (_, gone) in self.cursor.workspaces.iter_mut().filter(|(id, _)| ids.binary_search(id).is_err()) {
             gone.missing_from = Some(gone.missing_from.map_or(top, |from| from.min(top)));
         }
         self.dirty |= before != self.cursor.workspaces;
     }
 
-    /// Whether the walk stands in a workspace, or can enter its first one.
+    /// Whether the walk stands in a workspace that there still is, or can enter the next one.
     pub(super) fn is_in_workspace(&mut self, gap: &mut Gap) -> bool {
-        gap.walk.workspace().is_some() || self.enter_workspace_after(gap, None)
+        let stands_in = gap.walk.workspace().map(str::to_owned);
+        stands_in.as_ref().is_some_and(|id| self.memory.workspaces.ids.binary_search(id).is_ok())
+            || self.enter_workspace_after(gap, stands_in.as_deref())
     }
 
     /// Goes on to the next workspace; `false` when there is none or the log does not fan out.
@@ -146,7 +152,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     /// # Errors
     /// The trouble, when it is the stream's.
     pub(super) fn leave_workspace(&mut self, gap: &mut Gap, trouble: Trouble) -> Result<bool, Trouble> {
-        let own = matches!(trouble.remedy, Remedy::Reauthorize | Remedy::Reconfigure);
+        let own = trouble.remedy != Remedy::TryLater;
         let Some(id) = gap.walk.workspace().filter(|_| own).map(str::to_owned) else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));

@@ -170,14 +170,34 @@ impl Carry {
     }
 }
 
-/// Whether the rows' times go up. Rows of one second, or a single one, say nothing, and newest first is customary.
+/// Whether the rows' times go up, from the first to the last. Rows of one second, or a single one, say nothing, and newest first is
+/// customary.
 fn ascends(rows: &[Record<'_>]) -> bool {
-    let times: Vec<Second> = rows.iter().filter_map(|record| record.time).collect();
-    times.first() < times.last() && times.windows(2).all(|pair| pair[0] <= pair[1])
+    let mut times = rows.iter().filter_map(|record| record.time);
+    times.next().zip(times.next_back()).is_some_and(|(first, last)| first < last)
 }
 
 fn fingerprint(rows: &[Record<'_>]) -> Fingerprint {
     let mut hash = Sha256::new();
     rows.iter().for_each(|record| hash.update(record.id.0));
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
+        let ascends = |times: &[u32]| {
+            let rows: Vec<Box<RawValue>> =
+                times.iter().map(|time| RawValue::from_string(format!(r#"{{"date":"{time}"}}"#)).unwrap()).collect();
+            let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
+            super::ascends(&records(LogType::Integration, &rows, None))
+        };
+        assert!(ascends(&[1, 2, 3]) && ascends(&[1, 3, 2, 4]));
+        assert!(!ascends(&[3, 2, 1]) && !ascends(&[4, 2, 3, 1]));
+        assert!(!ascends(&[2, 2, 2]) && !ascends(&[2]) && !ascends(&[]));
+    }
 }

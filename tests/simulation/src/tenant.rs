@@ -217,11 +217,20 @@ impl Tenancy {
     /// # Panics
     /// When the tick is an error, or a law is broken.
     pub fn tick(&mut self) -> Vec<StreamSummary> {
-        let calls_max = (!self.production_calls).then_some(self.calls_max);
-        let End::Answered(answer) = self.process.tick(calls_max, self.bounds) else { panic!("nobody kills it") };
+        let End::Answered(answer) = self.try_tick() else { panic!("nobody kills it") };
         let broken = self.stage.with(|state| state.broken.clone());
         assert_eq!(broken, None, "\n{}", self.stage.with(|state| state.trace.join("\n")));
         answer.expect("the tick answers").streams
+    }
+
+    /// Ticks once, whatever comes of it.
+    pub fn try_tick(&mut self) -> End {
+        self.process.tick((!self.production_calls).then_some(self.calls_max), self.bounds)
+    }
+
+    /// Operations that the process has made.
+    pub fn operations(&self) -> u32 {
+        self.process.operations()
     }
 
     /// Ticks once. Returns what it did, in order.

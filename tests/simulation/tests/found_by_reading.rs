@@ -1,0 +1,68 @@
+//! Defects that somebody found by reading the collector, each with the course of events that showed it.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+
+use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::source::{LogType, StreamId};
+use slacktrail_shared::time::Second;
+use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::{End, StoredCursor};
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::{Log, Settings};
+
+fn organisation() -> Settings {
+    Settings { limits: Limits::OFF, ..Settings::organisation() }
+}
+
+#[test]
+fn a_later_since_of_a_source_that_was_paused_cuts_out_nothing() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 3, 10);
+    tenancy.tick();
+    tenancy.stage().with(|state| state.sources.values_mut().for_each(|source| source.paused = true));
+    for _ in 0..5 {
+        tenancy.pass(86_400);
+        tenancy.rows(Log::Audit, 1, 0);
+        tenancy.tick();
+    }
+    tenancy.pass(60);
+    tenancy.stage().with(|state| {
+        let now = Second::of(state.now);
+        for source in state.sources.values_mut() {
+            (source.since, source.connected_at, source.paused) = (now, now, false);
+        }
+    });
+    tenancy.settle();
+    assert_eq!(tenancy.stored_lines(), 8);
+}
+
+#[test]
+fn the_number_of_an_object_that_somebody_deleted_is_not_given_to_another() {
+    let mut tenancy = Tenancy::new(Settings { audit_limit_max: 3, ..organisation() }, &[LogType::Audit]);
+    for _ in 0..30 {
+        tenancy.rows(Log::Audit, 1, 0);
+        tenancy.tick();
+        tenancy.pass(60);
+    }
+    let deleted = tenancy.stage().with(|state| {
+        let key = state.objects.keys().find(|key| key.ends_with("-000002.json.gz")).unwrap().clone();
+        state.objects.remove(&key);
+        key
+    });
+    // All is read again: a page has what Slack shows late, and a later one comes to what is missing.
+    tenancy.lose_cursors();
+    tenancy.restart();
+    tenancy.stage().with(|state| {
+        let stream = StreamId { source: "acme".parse().unwrap(), log: LogType::Audit };
+        let source = state.sources.values().next().unwrap();
+        let mut cursor = Cursor::first(source, LogType::Audit, Second::of(state.now));
+        cursor.heads.insert(Second::of(state.now).day(), 30);
+        state.cursors.insert(stream, StoredCursor { version: 1, text: cursor.encode() });
+    });
+    tenancy.late_row(Log::Audit, 600);
+    for _ in 0..3 {
+        let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
+        assert_eq!(answer.unwrap_err().code, "missing_object");
+        assert!(tenancy.stage().with(|state| !state.objects.contains_key(&deleted)), "{deleted}");
+        tenancy.pass(60);
+    }
+}

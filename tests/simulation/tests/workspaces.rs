@@ -1,0 +1,126 @@
+//! The workspaces of an organisation: they join, leave, come back and answer with errors, and their integration logs are collected whole.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+
+use jiff::SignedDuration;
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::{Fault, FaultKind};
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::tenant::{Tenant, Workspace};
+use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, Settings, When};
+
+const INTEGRATION: [LogType; 1] = [LogType::Integration];
+const DAY: i64 = 86_400;
+
+fn organisation() -> Settings {
+    Settings { limits: Limits::OFF, integration_count_max: 3, ..Settings::organisation() }
+}
+
+fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
+    match &mut settings.tenant {
+        Tenant::Organisation { workspaces, .. } => workspaces.iter_mut().find(|workspace| workspace.id == id).unwrap(),
+        Tenant::Single(workspace) => workspace,
+    }
+}
+
+/// A row of a workspace, `age` seconds old, that Slack shows from now on.
+fn row(tenancy: &mut Tenancy, id: &str, age: i64, name: &str) {
+    let now = tenancy.now();
+    let time = now.saturating_sub(SignedDuration::from_secs(age)).unwrap();
+    tenancy.add(Row::small_integration(time, name).in_workspace(id).visible_from(now));
+}
+
+/// An organisation whose workspace T2 joins with days-old rows, at the moment before the tick that finds it.
+fn with_one_that_joins() -> Tenancy {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
+    for n in 0..5 {
+        row(&mut tenancy, "T1", 600 + n * 60, &format!("one{n}"));
+        row(&mut tenancy, "T2", 5 * DAY + n * 60, &format!("two{n}"));
+    }
+    tenancy.tick();
+    tenancy.pass(60);
+    tenancy.tick();
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
+    tenancy.pass(3_600); // the list of workspaces is due
+    tenancy
+}
+
+#[test]
+fn what_a_workspace_is_missing_is_not_forgotten_when_the_bucket_refuses_its_rows() {
+    for kind in [FaultKind::Refused, FaultKind::ReplyLost] {
+        let mut struck = 0;
+        for operation in 0.. {
+            let mut tenancy = with_one_that_joins();
+            let operation = tenancy.operations() + operation;
+            tenancy.stage().with(|state| state.faults = vec![Fault { process: 0, operation, kind }]);
+            drop(tenancy.try_tick());
+            if !tenancy.stage().with(|state| std::mem::take(&mut state.struck)) {
+                break;
+            }
+            struck += 1;
+            tenancy.stage().with(|state| state.faults.clear());
+            for _ in 0..40 {
+                tenancy.pass(1_800);
+                tenancy.tick();
+            }
+            tenancy.assert_complete();
+        }
+        assert!(struck > 10, "{struck} operations are too few for a tick that finds a workspace");
+    }
+}
+
+#[test]
+fn a_workspace_that_leaves_before_a_backlog_has_come_to_it_is_collected_when_it_is_back() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.calls_max = 4;
+    for n in 0..15 {
+        row(&mut tenancy, "T1", 4 * DAY + n * 60, &format!("one{n}"));
+        row(&mut tenancy, "T2", 5 * DAY + n * 60, &format!("two{n}"));
+    }
+    tenancy.tick();
+    assert_eq!(tenancy.gaps(LogType::Integration).len(), 1);
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
+    tenancy.restart();
+    tenancy.settle_within(30);
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
+    tenancy.calls_max = 10;
+    tenancy.restart();
+    tenancy.settle_within(30);
+    tenancy.assert_complete();
+}
+
+#[test]
+fn the_backlog_of_an_organisation_of_any_number_of_workspaces_drains_beside_live() {
+    for count in [5, 6, 7, 8, 9, 10, 11] {
+        let ids: Vec<String> = (1..=count).map(|number| format!("T{number:02}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let settings = Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() };
+        let mut tenancy = Tenancy::new(settings, &INTEGRATION);
+        tenancy.production_calls();
+        for n in 0..60 {
+            row(&mut tenancy, "T01", 4 * DAY + n * 60, &format!("one{n}"));
+            row(&mut tenancy, "T02", 5 * DAY + n / 4 * 60, "two"); // equal rows at every edge of a page
+        }
+        for _ in 0..4 * 60 {
+            tenancy.tick();
+            tenancy.pass(60);
+        }
+        tenancy.assert_complete();
+    }
+}
+
+#[test]
+fn a_workspace_for_which_slack_finds_our_request_wrong_holds_up_no_other() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.tick();
+    let refused = SlackFaultKind::not_ok("invalid_team_id");
+    let on = Calling::log(Log::Integration).team("T1");
+    tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: refused });
+    for n in 0..3 {
+        tenancy.pass(60);
+        row(&mut tenancy, "T2", 5, &format!("two{n}"));
+        tenancy.tick();
+    }
+    assert_eq!(tenancy.stored_lines(), 3);
+}
