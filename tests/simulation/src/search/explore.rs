@@ -15,9 +15,11 @@ pub enum Kind {
     Single,
     /// Every pair of faults in them.
     Pair,
-    /// Two invocations at once: every interleaving with at most four switches between them.
+    /// Two invocations at once: every interleaving with at most four switches between them; of access and integration logs, whose ticks
+    /// are long, with every second length of the first turn.
     Two,
-    /// Three at once: every interleaving of three turns and the rests; of audit logs, whose ticks are the shortest, in each order.
+    /// Three at once: every interleaving of three turns and the rests, in each order; of access and integration logs in one order, with
+    /// every second length of the first turn.
     Three,
     /// A process that is held at every operation and goes on one to three ticks later; where it is one, every fault in that tick.
     Held,
@@ -48,7 +50,7 @@ pub type Told<'a> = dyn FnMut(Plan, &Result<Ran, String>) -> ControlFlow<()> + '
 /// Runs every plan of a kind from where this course is. Told is each that is not the same as another one by another name, and each that
 /// broke a law.
 pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()> {
-    let orders = if from.log() == LogType::Audit { &ORDERS[..] } else { &ORDERS[..1] };
+    let (orders, stride) = if from.log() == LogType::Audit { (&ORDERS[..], 1) } else { (&ORDERS[..1], 2) };
     let from = Moment::beginning(from);
     let mut run = |moment: &Moment, plan: Plan, is_new: bool| -> ControlFlow<(), Option<Ran>> {
         let outcome = plan.run(moment);
@@ -60,8 +62,8 @@ pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()>
     match kind {
         Kind::Single => strikes(&from, &mut run, false),
         Kind::Pair => strikes(&from, &mut run, true),
-        Kind::Two => two(&mut |plan| run(&from, plan, true)),
-        Kind::Three => three(orders, &mut |plan| run(&from, plan, true)),
+        Kind::Two => two(stride, &mut |plan| run(&from, plan, true)),
+        Kind::Three => three(orders, stride, &mut |plan| run(&from, plan, true)),
         Kind::Held => held(&mut |plan| run(&from, plan, true)),
         Kind::Days => ControlFlow::Continue(()),
     }
@@ -98,10 +100,10 @@ fn faults(from: u32, to: u32) -> impl Iterator<Item = (u32, FaultKind)> {
 
 /// One has a turn, the other one, the first another, and then the rests. Once a process has come to its end in a turn, a longer turn is
 /// the same.
-fn two(run: &mut Run<'_>) -> ControlFlow<()> {
+fn two(stride: usize, run: &mut Run<'_>) -> ControlFlow<()> {
     let Some(calm) = run(Plan::Weave(2, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for (a, b) in [(0, 1), (1, 0)] {
-        for first in 1..calm.operations[a] {
+        for first in (1..calm.operations[a]).step_by(stride) {
             'second: for second in 1.. {
                 for third in 1.. {
                     let Some(ran) = run(Plan::Weave(2, vec![(a, first), (b, second), (a, third)]))? else { break };
@@ -121,10 +123,10 @@ fn two(run: &mut Run<'_>) -> ControlFlow<()> {
 const ORDERS: [[usize; 3]; 3] = [[0, 1, 2], [1, 0, 2], [1, 2, 0]];
 
 /// Each has a turn, and then the rests.
-fn three(orders: &[[usize; 3]], run: &mut Run<'_>) -> ControlFlow<()> {
+fn three(orders: &[[usize; 3]], stride: usize, run: &mut Run<'_>) -> ControlFlow<()> {
     let Some(calm) = run(Plan::Weave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for &[a, b, c] in orders {
-        for first in 1..=calm.operations[a] {
+        for first in (1..=calm.operations[a]).step_by(stride) {
             for second in 1.. {
                 let mut ended = false;
                 for third in 1.. {

@@ -30,8 +30,8 @@ pub fn places(log: LogType) -> Vec<Place> {
 }
 
 /// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack that changes from life
-/// to life, so that each has its turn. Of audit logs, whose ticks are the shortest, pairs at every place, and two and three at once under
-/// every Slack; of the others two at once in one life and three in the next.
+/// to life, so that each has its turn; of audit logs, whose ticks are the shortest, pairs at every place, and two and three at once under
+/// every Slack.
 pub fn bounded() -> Vec<(Kind, Place)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
@@ -39,9 +39,10 @@ pub fn bounded() -> Vec<(Kind, Place)> {
         let slacks = slacks::covering(log);
         for (number, life) in life::lives().into_iter().enumerate() {
             let place = Place { log, life, slack: slacks[number % slacks.len()].clone(), warm: true };
-            let at_once = if number.is_multiple_of(2) { Kind::Two } else { Kind::Three };
-            let of_others = [Kind::Pair, at_once].into_iter().filter(|_| log != LogType::Audit);
-            jobs.extend([Kind::Held].into_iter().chain(of_others).map(|kind| (kind, place.clone())));
+            jobs.push((Kind::Held, place.clone()));
+            if log != LogType::Audit {
+                jobs.extend([Kind::Two, Kind::Three, Kind::Pair].map(|kind| (kind, place.clone())));
+            }
         }
     }
     for place in places(LogType::Audit) {
