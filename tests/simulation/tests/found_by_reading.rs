@@ -3,10 +3,12 @@
 
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, StreamId};
+use slacktrail_shared::tick::Bounds;
 use slacktrail_shared::time::Second;
 use slacktrail_simulation::tenant::Tenancy;
-use slacktrail_simulation::{End, StoredCursor};
+use slacktrail_simulation::{End, Process, StoredCursor};
 use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::tenant::Token;
 use slacktrail_simulator::{Log, Settings};
 
 fn organisation() -> Settings {
@@ -64,5 +66,33 @@ fn the_number_of_an_object_that_somebody_deleted_is_not_given_to_another() {
         assert_eq!(answer.unwrap_err().code, "missing_object");
         assert!(tenancy.stage().with(|state| !state.objects.contains_key(&deleted)), "{deleted}");
         tenancy.pass(60);
+    }
+}
+
+#[test]
+fn a_token_that_is_replaced_during_a_tick_costs_no_call_beyond_the_ticks() {
+    for calls_max in 1..5 {
+        let mut settings = Settings { audit_limit_max: 3, ..organisation() };
+        let old = settings.tokens[0].clone();
+        settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
+        let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
+        tenancy.rows(Log::Audit, 30, 60);
+        let process = Process::start(7, tenancy.stage());
+        let mut tick = process.begin(Some(calls_max), Bounds::default());
+        let is_last = |calls: u32| calls + 1 >= calls_max;
+        let mut end = None;
+        while end.is_none() {
+            if is_last(tenancy.calls()) {
+                tenancy.stage().with(|state| {
+                    state.slack.revoke(&old.text);
+                    let source = state.sources.keys().next().unwrap().clone();
+                    state.credentials.insert(source, (2, Some(r#"{"token":"xoxp-another"}"#.to_owned())));
+                });
+            }
+            end = tick.step();
+        }
+        assert_eq!(tenancy.stage().with(|state| state.broken.clone()), None);
+        tenancy.settle();
+        tenancy.assert_complete();
     }
 }
