@@ -22,11 +22,21 @@ const READS_AT_ONCE: u32 = 8;
 /// Attempts at one append before it is left to the next tick: each means that another writer got in between.
 const ATTEMPTS_MAX: u32 = 64;
 
-/// What one day log is known to hold.
+/// A day log and what is known of it.
 #[derive(Clone, Debug, Default)]
 struct OpenDay {
     /// The number of its last object, as far as known.
     head: u32,
+    /// What it holds, in all or from a second on.
+    near: Known,
+    /// What it holds up to a second before that, once there is too little room for all: a backlog reads on here from tick to
+    /// tick, while live records of the same day come and go in the other.
+    behind: Option<Known>,
+}
+
+/// What a day log is known to hold of a time.
+#[derive(Clone, Debug, Default)]
+struct Known {
     /// Objects from 1 up to this are not read.
     unread: u32,
     /// No unread object holds a record from this second on.
@@ -77,22 +87,19 @@ impl DayLogs {
             (None, Some(head)) => *head,
             (None, None) => self.listed_head(store, day).await?,
         };
-        let open = self.days.entry(day).or_insert_with(|| OpenDay::unread(head));
-        if !open.has_kept(from, *range.end()) {
-            *open = OpenDay::unread(head); // what was dropped is needed now
-        }
+        self.days.entry(day).or_insert_with(|| OpenDay::unread(head)).look_back(from, *range.end());
         let log = self.log(day);
         loop {
-            let open = self.days.entry(day).or_default();
-            let known_from = open.kept_from.map_or(from, |kept| kept.max(from));
-            if open.unread == 0 || open.read_back_to.is_some_and(|back_to| back_to <= known_from) {
+            let known = self.days.entry(day).or_default().known(*range.end());
+            let known_from = known.kept_from.map_or(from, |kept| kept.max(from));
+            if known.unread == 0 || known.read_back_to.is_some_and(|back_to| back_to <= known_from) {
                 return Ok(known_from);
             }
             if (limits.out_of_time)() {
-                return Err(long_day_log(&log, open));
+                return Err(long_day_log(&log, known.unread, head));
             }
-            for object in read_objects(store, &log, open.unread).await {
-                open.take_in(object?);
+            for object in read_objects(store, &log, known.unread).await {
+                known.read_back(object?);
             }
             self.make_room(day, *range.end(), limits.seen_max);
         }
@@ -115,7 +122,7 @@ impl DayLogs {
         let mut unread = open.head;
         while unread > 0 {
             if (limits.out_of_time)() {
-                return Err(long_day_log(&self.log(day), &OpenDay { head: open.head, ..OpenDay::unread(unread) }));
+                return Err(long_day_log(&self.log(day), unread, open.head));
             }
             for object in read_objects(store, &self.log(day), unread).await {
                 let object = object?;
@@ -136,7 +143,7 @@ impl DayLogs {
 
     /// Whether the record is known to be stored.
     pub(crate) fn holds(&self, day: Day, id: &RowId) -> bool {
-        self.days.get(&day).is_some_and(|open| open.seen.contains_key(id))
+        self.days.get(&day).is_some_and(|open| open.holds(id))
     }
 
     /// Stores the lines of a batch that are not stored yet. Returns how many records and objects that made.
@@ -169,7 +176,7 @@ impl DayLogs {
     ) -> Result<(), Trouble> {
         let log = self.log(day);
         let open = self.days.entry(day).or_default();
-        lines.retain(|line| !open.seen.contains_key(&line.id));
+        lines.retain(|line| !open.holds(&line.id));
         for _ in 0..ATTEMPTS_MAX {
             if lines.is_empty() {
                 return Ok(());
@@ -179,8 +186,7 @@ impl DayLogs {
             let object_bytes = object.len() as u64;
             match store.create(&key, object).await? {
                 Created::Yes => {
-                    open.head += 1;
-                    open.seen.extend(lines.iter().map(|line| (line.id, line.time)));
+                    open.learn_next(lines.iter().map(|line| (line.id, line.time)));
                     appended.records += lines.len() as u64;
                     appended.objects += 1;
                     appended.bytes += object_bytes;
@@ -193,7 +199,7 @@ impl DayLogs {
                     let object = read_object(store, key).await?;
                     let held: HashSet<RowId> = object.records.iter().map(|(id, _)| *id).collect();
                     lines.retain(|line| !held.contains(&line.id));
-                    open.take_in(object);
+                    open.learn_next(object.records.into_iter());
                 }
             }
         }
@@ -212,7 +218,8 @@ impl DayLogs {
         self.days.iter().map(|(day, open)| (*day, open.head))
     }
 
-    /// Keeps at most `seen_max` identities: other days' go first, then those after `until`, then the oldest.
+    /// Keeps at most `seen_max` identities: other days' go first, then those that a reader of what is not after `until` has
+    /// passed, then the oldest.
     pub(crate) fn make_room(&mut self, day: Day, until: Second, seen_max: usize) {
         if self.seen_count() <= seen_max {
             return;
@@ -227,7 +234,7 @@ impl DayLogs {
 
     /// The identities kept in memory.
     pub(crate) fn seen_count(&self) -> usize {
-        self.days.values().map(|open| open.seen.len()).sum()
+        self.days.values().map(OpenDay::seen_count).sum()
     }
 
     /// Forgets what day logs hold, but not how many objects they have.
@@ -296,37 +303,93 @@ async fn read_object<D: DayLogStore>(store: &D, key: ObjectKey) -> Result<ReadOb
 
 impl OpenDay {
     fn unread(head: u32) -> OpenDay {
-        OpenDay { head, unread: head, ..OpenDay::default() }
+        OpenDay { head, near: Known::unread(head), behind: None }
     }
 
-    fn has_kept(&self, from: Second, until: Second) -> bool {
-        self.kept_from.is_none_or(|kept| kept <= from) && self.kept_until.is_none_or(|kept| kept >= until)
+    fn known(&mut self, until: Second) -> &mut Known {
+        match &mut self.behind {
+            Some(behind) if behind.kept_until.is_none_or(|kept| until <= kept) => behind,
+            _ => &mut self.near,
+        }
     }
 
-    fn take_in(&mut self, object: ReadObject) {
+    /// Forgets what is known of a time of which something was dropped that is needed now.
+    fn look_back(&mut self, from: Second, until: Second) {
+        let head = self.head;
+        let known = self.known(until);
+        if known.kept_from.is_some_and(|kept| kept > from) {
+            *known = Known { kept_until: known.kept_until, ..Known::unread(head) };
+        }
+    }
+
+    fn holds(&self, id: &RowId) -> bool {
+        self.near.seen.contains_key(id) || self.behind.as_ref().is_some_and(|behind| behind.seen.contains_key(id))
+    }
+
+    fn seen_count(&self) -> usize {
+        self.near.seen.len() + self.behind.as_ref().map_or(0, |behind| behind.seen.len())
+    }
+
+    /// Learns what the next object holds, which another writer or we have created.
+    fn learn_next(&mut self, records: impl Iterator<Item = (RowId, Second)> + Clone) {
+        self.head += 1;
+        self.near.learn(records.clone());
+        if let Some(behind) = &mut self.behind {
+            behind.learn(records);
+        }
+    }
+
+    fn make_room(&mut self, until: Second, seen_max: usize) {
+        if self.seen_count() <= seen_max {
+            return;
+        }
+        let is_near = self.behind.as_ref().is_none_or(|behind| behind.kept_until.is_some_and(|kept| until > kept));
+        if is_near && self.near.seen.values().any(|time| *time > until) {
+            let near = Known { kept_from: Some(until.plus(1)), ..Known::unread(self.head) };
+            self.behind = Some(std::mem::replace(&mut self.near, near));
+        }
+        if let Some(behind) = &mut self.behind {
+            behind.drop_after(until);
+            behind.drop_oldest(seen_max / 2);
+        }
+        self.near.drop_oldest(seen_max - self.behind.as_ref().map_or(0, |behind| behind.seen.len()));
+    }
+}
+
+impl Known {
+    fn unread(head: u32) -> Known {
+        Known { unread: head, ..Known::default() }
+    }
+
+    fn learn(&mut self, records: impl Iterator<Item = (RowId, Second)>) {
         let (from, until) = (self.kept_from, self.kept_until);
         let kept = |time: Second| from.is_none_or(|from| time >= from) && until.is_none_or(|until| time <= until);
-        self.seen.extend(object.records.into_iter().filter(|(_, time)| kept(*time)));
-        if object.number > self.head {
-            self.head = object.number; // found by an append; what lies below is as unread as before
-        } else if object.number == self.unread {
-            self.unread -= 1;
-            self.read_back_to = Some(object.last_modified.plus(CLOCK_SKEW_SECONDS));
-        }
+        self.seen.extend(records.filter(|(_, time)| kept(*time)));
     }
 
-    /// Drops what comes after `until`, then whole seconds from the oldest on, until half of the room is free.
-    fn make_room(&mut self, until: Second, seen_max: usize) {
-        self.seen.retain(|_, time| *time <= until);
+    fn read_back(&mut self, object: ReadObject) {
+        self.unread = object.number - 1;
+        self.read_back_to = Some(object.last_modified.plus(CLOCK_SKEW_SECONDS));
+        self.learn(object.records.into_iter());
+    }
+
+    fn drop_after(&mut self, until: Second) {
         self.kept_until = Some(self.kept_until.map_or(until, |kept| kept.min(until)));
-        if self.seen.len() > seen_max {
-            let mut times: Vec<Second> = self.seen.values().copied().collect();
-            let keep = seen_max.div_ceil(2).min(times.len() - 1);
-            let index = times.len() - 1 - keep;
-            let kept_from = times.select_nth_unstable(index).1.plus(1);
-            self.seen.retain(|_, time| *time >= kept_from);
-            self.kept_from = self.kept_from.max(Some(kept_from));
+        self.seen.retain(|_, time| *time <= until);
+        self.seen.shrink_to_fit();
+    }
+
+    /// Where there are more than `max`, drops whole seconds from the oldest on, until half of the room is free.
+    fn drop_oldest(&mut self, max: usize) {
+        if self.seen.len() <= max {
+            return;
         }
+        let mut times: Vec<Second> = self.seen.values().copied().collect();
+        let keep = max.div_ceil(2).min(times.len() - 1);
+        let index = times.len() - 1 - keep;
+        let kept_from = times.select_nth_unstable(index).1.plus(1);
+        self.seen.retain(|_, time| *time >= kept_from);
+        self.kept_from = self.kept_from.max(Some(kept_from));
         self.seen.shrink_to_fit();
     }
 }
@@ -340,16 +403,11 @@ fn missing_object(key: &ObjectKey) -> Trouble {
     )
 }
 
-fn long_day_log(log: &DayLogId, open: &OpenDay) -> Trouble {
+fn long_day_log(log: &DayLogId, unread: u32, head: u32) -> Trouble {
     Trouble::ours(
         Remedy::TryLater,
         "long_day_log",
-        format!(
-            "reading back day log `{}`: time ran out with {} of {} objects still unread",
-            log.prefix(),
-            open.unread,
-            open.head
-        ),
+        format!("reading back day log `{}`: time ran out with {unread} of {head} objects still unread", log.prefix()),
         "the next tick reads on; if it stays, give the poller more memory, which brings more CPU",
     )
 }

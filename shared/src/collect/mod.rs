@@ -43,6 +43,8 @@ pub struct Memory {
     /// The version of the cursor that `day_logs` goes with.
     version: Option<Version>,
     day_logs: DayLogs,
+    /// Records that are stored, of a page that could not be decided to its end.
+    settled: HashSet<RowId>,
     overlap_seconds: i64,
     workspaces: Workspaces,
 }
@@ -53,6 +55,7 @@ impl Memory {
         Memory {
             version: None,
             day_logs: DayLogs::new(stream),
+            settled: HashSet::new(),
             overlap_seconds: OVERLAP_SECONDS,
             workspaces: Workspaces::default(),
         }
@@ -84,6 +87,8 @@ pub(crate) struct Collector<'a, S, D, T, K> {
     /// All time up to here was collected by earlier ticks: a record from before it comes late.
     passed: Option<Second>,
     memory: &'a mut Memory,
+    /// The records of the page under way that are stored, or will be with the batch.
+    decided: Vec<RowId>,
     lines: LineWriter,
     token: Option<Token>,
     token_is_fresh: bool,
@@ -126,6 +131,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             passed: cursor.as_ref().map(|cursor| cursor.top),
             cursor: cursor.unwrap_or_else(|| Cursor::first(source, stream.log, Second::of(now))),
             memory,
+            decided: Vec::new(),
             lines: LineWriter::new(source, stream.log, now),
             token: None,
             token_is_fresh: false,
@@ -159,6 +165,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.cursor.workspaces = workspaces; // what the walk settled about them rests on what is not stored
             }
             stored?;
+            if !self.decided.is_empty() {
+                self.memory.settled = self.decided.drain(..).collect(); // a page over many long days is decided over several ticks
+            }
             match &walked {
                 Ok(Ended::Closed) => self.close(index),
                 Ok(Ended::Left) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
@@ -229,6 +238,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     ) -> Result<bool, Trouble> {
         self.report.pages += 1;
         let workspace = gap.walk.workspace().map(str::to_owned);
+        self.decided.clear();
         let mut ahead = gap.clone();
         let step = ahead.take_page(&mut self.cursor.sorted_by, sight, page, workspace.as_deref());
         let mut days: BTreeMap<Day, Vec<&Wanted<'_>>> = BTreeMap::new();
@@ -244,12 +254,18 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 batch.add(*id, time, record.unreadable, late, |out| self.lines.write(record, *id, out));
             }
         }
+        self.decided.clear();
         *gap = ahead;
         Ok(step.done)
     }
 
     /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.
     async fn stored_of(&mut self, day: Day, records: &[&Wanted<'_>]) -> Result<HashSet<RowId>, Trouble> {
+        let ids = || records.iter().map(|(id, _)| *id);
+        if ids().all(|id| self.memory.settled.contains(&id)) {
+            self.decided.extend(ids());
+            return Ok(ids().collect());
+        }
         let times = || records.iter().map(|(_, record)| record.kept_at());
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
         let (store, day_logs) = (&self.edges.day_logs, &mut self.memory.day_logs);
@@ -272,6 +288,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         if !unknown.is_empty() {
             stored.extend(day_logs.stored_among(store, day, &unknown, self.limits).await?);
         }
+        self.decided.extend(ids());
         Ok(stored)
     }
 
@@ -295,9 +312,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.health.last_record = self.cursor.health.last_record.max(newest);
         outcome?;
         self.report.note_batch(batch, self.now);
-        if self.memory.day_logs.seen_count() > self.limits.seen_max {
-            self.memory.day_logs.forget_seen();
-        }
+        let today = self.now.day();
+        self.memory.day_logs.make_room(today, today.end(), self.limits.seen_max);
         Ok(())
     }
 
