@@ -45,11 +45,16 @@ impl SimulatedEdges {
         what: impl Fn() -> String,
         effect: impl FnMut(&mut State) -> R,
     ) -> Result<R, Trouble> {
-        self.stage.operate(&self.id, part, &what, effect).await.map_err(|NoReply| {
-            let message = format!("`{}` had no reply", what());
-            Trouble::ours(Remedy::TryLater, "no_reply", message, "the next tick tries again")
-        })
+        self.stage.operate(&self.id, part, false, &what, effect).await.map_err(|NoReply| no_reply(&what()))
     }
+
+    async fn look<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Trouble> {
+        self.stage.operate(&self.id, part, true, &what, |state| view(state)).await.map_err(|NoReply| no_reply(&what()))
+    }
+}
+
+fn no_reply(what: &str) -> Trouble {
+    Trouble::ours(Remedy::TryLater, "no_reply", format!("`{what}` had no reply"), "the next tick tries again")
 }
 
 impl Slack for SimulatedEdges {
@@ -134,7 +139,7 @@ impl DayLogStore for SimulatedEdges {
 
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
         let key = key.to_string();
-        self.operate(
+        self.look(
             Part::Bucket,
             || format!("read {key}"),
             |state| {
@@ -146,7 +151,7 @@ impl DayLogStore for SimulatedEdges {
     }
 
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
-        self.operate(
+        self.look(
             Part::Bucket,
             || format!("list {}", log.prefix()),
             |state| {
@@ -224,7 +229,7 @@ impl DeploymentStore for SimulatedEdges {
     }
 
     async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
-        self.operate(
+        self.look(
             Part::Table,
             || "load".to_owned(),
             |state| {
@@ -271,7 +276,7 @@ impl DeploymentStore for SimulatedEdges {
 
 impl ConnectionStore for SimulatedEdges {
     async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
-        self.operate(
+        self.look(
             Part::Table,
             || format!("load connection {id}"),
             |state| {
@@ -313,11 +318,11 @@ impl Invoker for SimulatedEdges {
 
 impl CredentialStore for SimulatedEdges {
     async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
-        self.operate(Part::Secrets, || "credentials".to_owned(), |state| state.stored_credentials(source)).await
+        self.look(Part::Secrets, || "credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
     async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
-        self.operate(Part::Secrets, || "fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
+        self.look(Part::Secrets, || "fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
     async fn replace_credentials(

@@ -16,5 +16,5 @@ pub mod tenant;
 pub mod wrong;
 
 pub use edges::SimulatedEdges;
-pub use process::{End, Process, Tick};
+pub use process::{End, Operations, Process, Tick};
 pub use stage::{Chance, Fault, FaultKind, Part, Stage, State, StoredCursor};

@@ -1,6 +1,6 @@
 //! A process: one poller, its ticks driven by hand, poll by poll.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -22,6 +22,8 @@ const POLLS_MAX: u32 = 100_000;
 pub(super) struct Id {
     pub(super) number: u32,
     operations: Rc<Cell<u32>>,
+    /// Those of the tick under way that only read.
+    reads: Rc<RefCell<Vec<u32>>>,
     /// Calls to Slack's logs in the tick under way: audit, access, integration.
     calls: Rc<Cell<[u32; 3]>>,
     /// How many a tick may make; none: what is promised for production.
@@ -31,14 +33,20 @@ pub(super) struct Id {
 
 impl Id {
     pub(super) fn of(number: u32) -> Id {
-        Id { number, operations: Rc::default(), calls: Rc::default(), calls_max: Rc::default(), dead: Rc::default() }
+        let (operations, reads, calls, calls_max, dead) = Default::default();
+        Id { number, operations, reads, calls, calls_max, dead }
     }
 
-    pub(super) fn next_operation(&self) -> u32 {
-        self.operations.replace(self.operations.get() + 1)
+    pub(super) fn next_operation(&self, only_reads: bool) -> u32 {
+        let number = self.operations.replace(self.operations.get() + 1);
+        if only_reads {
+            self.reads.borrow_mut().push(number);
+        }
+        number
     }
 
     fn begin_tick(&self, calls_max: Option<u32>) {
+        self.reads.borrow_mut().clear();
         self.calls.set([0; 3]);
         self.calls_max.set(calls_max);
     }
@@ -83,6 +91,15 @@ pub struct Process {
 
 type SimulatedPoller = Poller<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges>;
 
+/// The operations of a tick.
+#[derive(Clone, Debug, Default)]
+pub struct Operations {
+    /// How many.
+    pub count: u32,
+    /// The numbers of those that only read, counted from 0.
+    pub reads: Vec<u32>,
+}
+
 /// How a tick ended.
 #[derive(Debug)]
 pub enum End {
@@ -123,6 +140,12 @@ impl Process {
     /// Operations so far.
     pub fn operations(&self) -> u32 {
         self.id.operations.get()
+    }
+
+    /// The operations of the last tick, which began after `before` others.
+    pub fn operations_since(&self, before: u32) -> Operations {
+        let reads = self.id.reads.borrow().iter().map(|number| number - before).collect();
+        Operations { count: self.operations() - before, reads }
     }
 
     /// Begins a tick.

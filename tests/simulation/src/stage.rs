@@ -134,6 +134,8 @@ impl FaultKind {
     /// All kinds.
     pub const ALL: [FaultKind; 5] =
         [FaultKind::Refused, FaultKind::ReplyLost, FaultKind::Twice, FaultKind::KilledBefore, FaultKind::KilledAfter];
+    /// Those that differ where the operation only reads.
+    pub const OF_READS: [FaultKind; 2] = [FaultKind::Refused, FaultKind::KilledBefore];
 }
 
 impl State {
@@ -250,11 +252,12 @@ impl Stage {
         &self,
         process: &super::process::Id,
         part: Part,
+        only_reads: bool,
         what: impl Fn() -> String,
         mut effect: impl FnMut(&mut State) -> R,
     ) -> Result<R, NoReply> {
         give_way().await;
-        let number = process.next_operation();
+        let number = process.next_operation(only_reads);
         let fault = self.with(|state| {
             let fault = state.next_fault(process.number, number, part);
             if state.traced {

@@ -12,7 +12,7 @@ use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFault
 
 use super::life::{Act, Life};
 use super::slacks::Slack;
-use crate::process::{End, Process, Tick};
+use crate::process::{End, Operations, Process, Tick};
 use crate::stage::{Fault, FaultKind, Stage, StoredCursor};
 use crate::tenant::simulated;
 use crate::{oracle, wrong::Wrong};
@@ -251,12 +251,12 @@ impl Course {
         self.process.begin(self.place.calls_max(), small_bounds())
     }
 
-    /// A whole tick. Returns how many operations it had.
-    fn tick(&mut self) -> u32 {
+    /// A whole tick. Returns the operations it had.
+    fn tick(&mut self) -> Operations {
         let before = self.process.operations();
         let struck = self.stage.with(|state| !state.faults.is_empty());
         let end = self.begin().run();
-        let operations = self.process.operations() - before;
+        let operations = self.process.operations_since(before);
         self.after(&end, struck);
         operations
     }
@@ -286,13 +286,13 @@ impl Course {
         }
     }
 
-    /// The ticks that meet faults, a minute apart, and rows between them. Returns how many operations each had.
-    pub fn strike(&mut self, strikes: &[Strike]) -> [u32; 2] {
+    /// The ticks that meet faults, a minute apart, and rows between them. Returns the operations each had.
+    pub fn strike(&mut self, strikes: &[Strike]) -> [Operations; 2] {
         [0, 1].map(|tick| self.strike_tick(tick, strikes))
     }
 
     /// One of them.
-    pub fn strike_tick(&mut self, tick: usize, strikes: &[Strike]) -> u32 {
+    pub fn strike_tick(&mut self, tick: usize, strikes: &[Strike]) -> Operations {
         self.aim(tick, strikes);
         let operations = self.tick();
         self.minute();
@@ -350,17 +350,17 @@ impl Course {
 
     /// An invocation that stops after `steps`, wakes up `later` ticks later, and goes on as if nothing had been. The first tick
     /// in between meets these faults. Returns whether it was through before, and the operations of that tick.
-    pub fn hold(&mut self, steps: u32, later: u32, strikes: &[Strike]) -> (bool, u32) {
+    pub fn hold(&mut self, steps: u32, later: u32, strikes: &[Strike]) -> (bool, Operations) {
         self.is_through = false;
         let mut held = self.begin();
         let through = (0..steps).any(|_| held.step().is_some());
         self.restart();
-        let mut operations = 0;
+        let mut operations = Operations::default();
         for tick in 0..later {
             self.minute();
             self.aim(tick as usize, strikes);
-            let count = self.tick();
-            operations = if tick == 0 { count } else { operations };
+            let of_tick = self.tick();
+            operations = if tick == 0 { of_tick } else { operations };
         }
         self.stage.with(|state| state.faults.clear());
         if !through {

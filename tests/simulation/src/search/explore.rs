@@ -6,6 +6,7 @@ use slacktrail_shared::source::LogType;
 
 use super::course::Course;
 use super::schedule::{Moment, Plan, Ran};
+use crate::process::Operations;
 use crate::stage::FaultKind;
 
 /// What is searched.
@@ -19,7 +20,7 @@ pub enum Kind {
     /// are long, with every second length of the first turn.
     Two,
     /// Three at once: every interleaving of three turns and the rests, in each order; of access and integration logs in one order, with
-    /// every second length of the first turn.
+    /// every fourth length of the first turn.
     Three,
     /// A process that is held at every operation and goes on one to three ticks later; where it is one, every fault in that tick.
     Held,
@@ -63,7 +64,7 @@ pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()>
         Kind::Single => strikes(&from, &mut run, false),
         Kind::Pair => strikes(&from, &mut run, true),
         Kind::Two => two(stride, &mut |plan| run(&from, plan, true)),
-        Kind::Three => three(orders, stride, &mut |plan| run(&from, plan, true)),
+        Kind::Three => three(orders, stride * stride, &mut |plan| run(&from, plan, true)),
         Kind::Held => held(&mut |plan| run(&from, plan, true)),
         Kind::Days => ControlFlow::Continue(()),
     }
@@ -77,15 +78,15 @@ fn strikes(from: &Moment, run: &mut RunFrom<'_>, pairs: bool) -> ControlFlow<()>
     let Some(calm) = run(from, Plan::Strikes(Vec::new()), !pairs)? else { return ControlFlow::Continue(()) };
     let calm_tick = from.after_a_tick(&[]);
     for (tick, moment) in [from, &calm_tick].into_iter().enumerate() {
-        for (operation, kind) in faults(0, calm.operations[tick]) {
+        for (operation, kind) in faults(0, &calm.operations[tick]) {
             let first = (tick, operation, kind);
             let Some(ran) = run(moment, Plan::Strikes(vec![first]), !pairs)?.filter(|_| pairs) else { continue };
-            for (operation, kind) in faults(operation + 1, ran.operations[tick]) {
+            for (operation, kind) in faults(operation + 1, &ran.operations[tick]) {
                 run(moment, Plan::Strikes(vec![first, (tick, operation, kind)]), true)?;
             }
             if tick == 0 {
                 let struck = from.after_a_tick(&[first]);
-                for (operation, kind) in faults(0, ran.operations[1]) {
+                for (operation, kind) in faults(0, &ran.operations[1]) {
                     run(&struck, Plan::Strikes(vec![first, (1, operation, kind)]), true)?;
                 }
             }
@@ -94,8 +95,11 @@ fn strikes(from: &Moment, run: &mut RunFrom<'_>, pairs: bool) -> ControlFlow<()>
     ControlFlow::Continue(())
 }
 
-fn faults(from: u32, to: u32) -> impl Iterator<Item = (u32, FaultKind)> {
-    (from..to).flat_map(|operation| FaultKind::ALL.map(move |kind| (operation, kind)))
+fn faults(from: u32, of: &Operations) -> impl Iterator<Item = (u32, FaultKind)> {
+    (from..of.count).flat_map(|operation| {
+        let kinds = if of.reads.contains(&operation) { &FaultKind::OF_READS[..] } else { &FaultKind::ALL };
+        kinds.iter().map(move |kind| (operation, *kind))
+    })
 }
 
 /// One has a turn, the other one, the first another, and then the rests. Once a process has come to its end in a turn, a longer turn is
@@ -103,7 +107,7 @@ fn faults(from: u32, to: u32) -> impl Iterator<Item = (u32, FaultKind)> {
 fn two(stride: usize, run: &mut Run<'_>) -> ControlFlow<()> {
     let Some(calm) = run(Plan::Weave(2, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for (a, b) in [(0, 1), (1, 0)] {
-        for first in (1..calm.operations[a]).step_by(stride) {
+        for first in (1..calm.steps[a]).step_by(stride) {
             'second: for second in 1.. {
                 for third in 1.. {
                     let Some(ran) = run(Plan::Weave(2, vec![(a, first), (b, second), (a, third)]))? else { break };
@@ -126,7 +130,7 @@ const ORDERS: [[usize; 3]; 3] = [[0, 1, 2], [1, 0, 2], [1, 2, 0]];
 fn three(orders: &[[usize; 3]], stride: usize, run: &mut Run<'_>) -> ControlFlow<()> {
     let Some(calm) = run(Plan::Weave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for &[a, b, c] in orders {
-        for first in (1..=calm.operations[a]).step_by(stride) {
+        for first in (1..=calm.steps[a]).step_by(stride) {
             for second in 1.. {
                 let mut ended = false;
                 for third in 1.. {
@@ -153,7 +157,7 @@ fn held(run: &mut Run<'_>) -> ControlFlow<()> {
                 break;
             }
             // It is the first tick in between that may go wrong; with more of them after it there is little new to see.
-            for (operation, kind) in faults(0, if later == 1 { ran.operations[0] } else { 0 }) {
+            for (operation, kind) in faults(0, &ran.operations[0]).take_while(|_| later == 1) {
                 run(Plan::Hold(steps, later, vec![(0, operation, kind)]))?;
             }
         }

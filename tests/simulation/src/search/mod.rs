@@ -30,8 +30,8 @@ pub fn places(log: LogType) -> Vec<Place> {
 }
 
 /// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack that changes from life
-/// to life, so that each has its turn; of audit logs, whose ticks are the shortest, pairs at every place, and two and three at once under
-/// every Slack.
+/// to life, so that each has its turn; of audit logs, whose ticks are the shortest, pairs and two at once at every place, and three at once,
+/// in cold places under one Slack fewer.
 pub fn bounded() -> Vec<(Kind, Place)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
@@ -46,10 +46,10 @@ pub fn bounded() -> Vec<(Kind, Place)> {
         }
     }
     for place in places(LogType::Audit) {
-        if place.warm {
-            jobs.extend([Kind::Two, Kind::Three].map(|kind| (kind, place.clone())));
+        if place.warm || place.slack.name != "split" {
+            jobs.push((Kind::Three, place.clone()));
         }
-        jobs.push((Kind::Pair, place));
+        jobs.extend([Kind::Two, Kind::Pair].map(|kind| (kind, place.clone())));
     }
     jobs
 }

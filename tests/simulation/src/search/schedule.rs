@@ -9,6 +9,7 @@ use super::course::{Course, Place, Strike};
 use super::days;
 use super::life::lives;
 use super::slacks::covering;
+use crate::process::Operations;
 use crate::stage::FaultKind;
 use crate::wrong::Wrong;
 
@@ -35,8 +36,10 @@ pub enum Schedule {
 /// What came of a plan that broke no law: what the explorer must know to go on from it.
 #[derive(Clone, Debug)]
 pub struct Ran {
-    /// Operations of the ticks that met faults, or steps of the processes that were woven.
-    pub operations: Vec<u32>,
+    /// The operations of the ticks that met faults.
+    pub operations: Vec<Operations>,
+    /// The steps of the processes that were woven.
+    pub steps: Vec<u32>,
     /// Of each turn of those that were woven, whether its process came to its end in it; or whether the process that was to be held was
     /// through before.
     pub ended: Vec<bool>,
@@ -49,7 +52,7 @@ pub struct Ran {
 pub struct Moment {
     course: Course,
     /// The operations of those ticks that are over.
-    over: Vec<u32>,
+    over: Vec<Operations>,
 }
 
 impl Moment {
@@ -76,25 +79,28 @@ impl Plan {
         caught(|| self.run_on(&mut from.course.fork(), from.over.clone()))
     }
 
-    fn run_on(&self, course: &mut Course, over: Vec<u32>) -> Result<Ran, String> {
+    fn run_on(&self, course: &mut Course, over: Vec<Operations>) -> Result<Ran, String> {
         course.stage().note(|| format!("here the schedule begins: {self}"));
-        let (operations, ended) = match self {
+        let (operations, steps, ended) = match self {
             Plan::Strikes(strikes) => {
                 let mut operations = over;
                 operations.extend((operations.len()..2).map(|tick| course.strike_tick(tick, strikes)));
-                (operations, Vec::new())
+                (operations, Vec::new(), Vec::new())
             }
-            Plan::Weave(processes, turns) => course.weave(*processes, turns),
+            Plan::Weave(processes, turns) => {
+                let (steps, ended) = course.weave(*processes, turns);
+                (Vec::new(), steps, ended)
+            }
             Plan::Hold(steps, later, strikes) => {
                 let (through, operations) = course.hold(*steps, *later, strikes);
-                (vec![operations], vec![through])
+                (vec![operations], Vec::new(), vec![through])
             }
         };
         if let Some(law) = course.broken() {
             return Err(law);
         }
         course.stage().note(|| "from here on nothing fails".to_owned());
-        course.settle().map(|settled_after| Ran { operations, ended, settled_after })
+        course.settle().map(|settled_after| Ran { operations, steps, ended, settled_after })
     }
 }
 
