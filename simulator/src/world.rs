@@ -136,6 +136,11 @@ impl World {
         self.withdrawn.insert(token.to_owned(), code.to_owned());
     }
 
+    /// Whether a token is revoked or withdrawn.
+    pub fn refuses(&self, token: &str) -> bool {
+        self.withdrawn.contains_key(token)
+    }
+
     /// Honours a revoked or withdrawn token again.
     pub fn restore(&mut self, token: &str) {
         self.withdrawn.remove(token);

@@ -12,6 +12,8 @@ copy=$target/source
 if [ "${1:-}" = --check ]; then
     for patch in "$bugs"/*.patch; do
         git apply --check "$patch" || { echo "bugs: $patch no longer applies: make it again from the present source"; exit 1; }
+        name=$(basename "$patch" .patch)
+        grep -q "^    $name " docs/proof.md || { echo "bugs: docs/proof.md has no row of $name: make bugs BUGS=$name prints it"; exit 1; }
     done
     echo "bugs: $(ls "$bugs"/*.patch | wc -l) patches apply"
     exit 0

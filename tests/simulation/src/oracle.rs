@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use slacktrail_shared::source::Source;
+use slacktrail_shared::tick::StreamSummary;
 use slacktrail_simulator::settings::Layout;
 use slacktrail_simulator::{Log, Row};
 
@@ -221,6 +222,14 @@ pub fn late(state: &mut State) -> Option<String> {
     let minute = ago(60)..=ago(1);
     missing(state, |row| minute.contains(&row.time) && row.visible_at == row.time)
         .map(|law| law.replacen("lost:", "late: a tick has gone well, and", 1))
+}
+
+/// Slack refuses the token, and a stream that has called it tells of no trouble.
+pub fn silent(state: &State, streams: &[StreamSummary]) -> Option<String> {
+    let refused = state.slack.refuses(&state.slack.settings().tokens[0].text);
+    let well = streams.iter().find(|stream| stream.polled && stream.calls > 0 && stream.code.is_none());
+    well.filter(|_| refused)
+        .map(|stream| format!("silent: {:?} of {} is well, says a tick without a token", stream.log, stream.source))
 }
 
 /// The logs that are collected, and their times: what the source asks for, and the backfills.

@@ -191,11 +191,16 @@ impl End {
         self.all(|stream| stream.gaps == 0)
     }
 
-    fn all(&self, is: fn(&StreamSummary) -> bool) -> bool {
+    /// What it says of each stream.
+    pub fn streams(&self) -> &[StreamSummary] {
         match self {
-            End::Answered(answer) => answer.as_ref().as_ref().is_ok_and(|summary| summary.streams.iter().all(is)),
-            End::Killed => false,
+            End::Answered(answer) => answer.as_ref().as_ref().map_or(&[], |summary| &summary.streams),
+            End::Killed => &[],
         }
+    }
+
+    fn all(&self, is: fn(&StreamSummary) -> bool) -> bool {
+        matches!(self, End::Answered(answer) if answer.is_ok()) && self.streams().iter().all(is)
     }
 }
 

@@ -263,6 +263,7 @@ impl Course {
 
     fn after(&mut self, end: &End, struck: bool) {
         let was_through = std::mem::take(&mut self.is_through);
+        self.break_law(self.stage.with(|state| oracle::silent(state, end.streams())));
         match end {
             End::Killed => self.restart(),
             End::Answered(answer) if struck => {
@@ -286,12 +287,7 @@ impl Course {
         }
     }
 
-    /// The ticks that meet faults, a minute apart, and rows between them. Returns the operations each had.
-    pub fn strike(&mut self, strikes: &[Strike]) -> [Operations; 2] {
-        [0, 1].map(|tick| self.strike_tick(tick, strikes))
-    }
-
-    /// One of them.
+    /// One of the ticks that meet faults, and a row after it. Returns the operations it had.
     pub fn strike_tick(&mut self, tick: usize, strikes: &[Strike]) -> Operations {
         self.aim(tick, strikes);
         let operations = self.tick();

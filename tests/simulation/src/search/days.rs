@@ -191,6 +191,7 @@ impl Days {
                 };
                 self.stage.with(|state| {
                     let law = oracle::check_no_secret(state, "an answer", &text).err();
+                    let law = law.or_else(|| oracle::silent(state, end.streams()));
                     state.broken = state.broken.take().or(law);
                 });
             }
