@@ -95,6 +95,15 @@ impl Tenant {
         }
     }
 
+    /// The workspace with this id, to be changed.
+    pub fn workspace_mut(&mut self, id: &str) -> Option<&mut Workspace> {
+        let workspaces = match self {
+            Tenant::Organisation { workspaces, .. } => workspaces.as_mut_slice(),
+            Tenant::Single(workspace) => std::slice::from_mut(workspace),
+        };
+        workspaces.iter_mut().find(|workspace| workspace.id == id)
+    }
+
     /// The organisation's id and name.
     pub(crate) fn as_organisation(&self) -> Option<(&str, &str)> {
         match self {

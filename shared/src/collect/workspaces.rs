@@ -16,6 +16,9 @@ use crate::walk::{Sight, Walk, WorkspaceState};
 const LISTED_SECONDS: i64 = 3600;
 /// A workspace in trouble is tried again this often.
 const RETRY_SECONDS: i64 = 900;
+/// Errors that are the token's, whichever workspace was asked for. `invalid_auth` is none: Slack answers with it where the owner who
+/// installed the app does not belong to the workspace.
+const OF_THE_TOKEN: [&str; 3] = ["token_revoked", "token_expired", "not_authed"];
 /// Pages of the list that are read at most: 10,000 workspaces.
 pub(crate) const LIST_PAGES_MAX: u32 = 10;
 
@@ -152,7 +155,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     /// # Errors
     /// The trouble, when it is the stream's.
     pub(super) fn leave_workspace(&mut self, gap: &mut Gap, trouble: Trouble) -> Result<bool, Trouble> {
-        let own = trouble.remedy != Remedy::TryLater;
+        let own = trouble.remedy != Remedy::TryLater && !OF_THE_TOKEN.contains(&trouble.code.as_str());
         let Some(id) = gap.walk.workspace().filter(|_| own).map(str::to_owned) else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));

@@ -17,10 +17,7 @@ fn organisation() -> Settings {
 }
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
-    match &mut settings.tenant {
-        Tenant::Organisation { workspaces, .. } => workspaces.iter_mut().find(|workspace| workspace.id == id).unwrap(),
-        Tenant::Single(workspace) => workspace,
-    }
+    settings.tenant.workspace_mut(id).unwrap()
 }
 
 /// A row of a workspace, `age` seconds old, that Slack shows from now on.
@@ -108,6 +105,18 @@ fn the_backlog_of_an_organisation_of_any_number_of_workspaces_drains_beside_live
         }
         tenancy.assert_complete();
     }
+}
+
+#[test]
+fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.tick();
+    tenancy.pass(60);
+    let on = Calling::log(Log::Integration).team("T2");
+    tenancy.fault(SlackFault::next(on, SlackFaultKind::not_ok("token_revoked")));
+    let streams = tenancy.tick();
+    assert_eq!(streams[0].code.as_deref(), Some("token_revoked"));
+    assert_eq!(streams[0].workspaces_in_trouble, 0);
 }
 
 #[test]
