@@ -201,7 +201,9 @@ pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
     for (log, from, to) in wanted_times(state) {
         let by_workspace = by_workspace(state, log);
         let mut counted: HashMap<Name, u32> = HashMap::new();
-        for row in state.slack.truth(log, state.now).filter(|row| (from..=to).contains(&row.time) && must(row)) {
+        let is_wanted =
+            |row: &&Row| (from..=to).contains(&row.time) && must(row) && !(by_workspace && is_barred(state, row));
+        for row in state.slack.truth(log, state.now).filter(is_wanted) {
             let name = state.book.name(row, by_workspace);
             let stored = state.book.stored.get(&name).copied().unwrap_or(0);
             let counted = counted.entry(name).or_insert(0);
@@ -213,6 +215,12 @@ pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether Slack refuses to let the source read the workspace of this row.
+fn is_barred(state: &State, row: &Row) -> bool {
+    let workspaces = state.slack.settings().tenant.workspaces();
+    workspaces.iter().any(|workspace| !workspace.owner_belongs && row.workspace.as_ref() == Some(&workspace.id))
 }
 
 /// The first record of the last minute that is not stored though a tick has just gone well. What comes into being in the tick's own

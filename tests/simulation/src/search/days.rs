@@ -83,7 +83,7 @@ impl Days {
             seen: Shared { each: seen, all: seen },
             ..Bounds::default()
         };
-        let life = Life { name: "days", before: Vec::new(), calls_max: None };
+        let life = Life { name: "days", before: Vec::new(), calls_max: None, of_workspaces: false };
         let place = Place { log, life, slack, warm: true };
         let places = logs.into_iter().map(|log| Place { log, ..place.clone() }).collect();
         let processes = vec![Process::start(0, &stage)];
@@ -112,6 +112,7 @@ impl Days {
     fn calm(&mut self) -> Result<(), String> {
         self.stage.note(|| "from here on nothing fails".to_owned());
         self.connect();
+        self.bar(false);
         self.pause(false);
         self.stage.with(|state| {
             state.slack.clear_faults();

@@ -37,6 +37,12 @@ pub enum Act {
     Revoke,
     /// Somebody connects the source again.
     Connect,
+    /// Our clock is so many seconds ahead of Slack's from now on.
+    ClockAhead(i64),
+    /// Slack refuses to let the source read this workspace of its organisation.
+    Bar(&'static str),
+    /// Slack lets it read the workspace again.
+    Admit(&'static str),
 }
 
 /// A life up to the moment at which the search begins.
@@ -48,16 +54,19 @@ pub struct Life {
     pub before: Vec<Act>,
     /// Calls to Slack in a tick, where they are few; none: as many as in production.
     pub calls_max: Option<u32>,
+    /// Whether only an organisation that is read workspace by workspace can have it.
+    pub of_workspaces: bool,
 }
 
 /// Every life.
 pub fn lives() -> Vec<Life> {
     use Act::{
-        Backfill, Connect, Hours, Insert, LateRow, LongOutage, LoseCursors, ManyRows, Outage, Pass, Revoke, Rows,
-        Slack, Tick, Touch, TouchAt,
+        Admit, Backfill, Bar, ClockAhead, Connect, Hours, Insert, LateRow, LongOutage, LoseCursors, ManyRows, Outage,
+        Pass, Revoke, Rows, Slack, Tick, Touch, TouchAt,
     };
-    let life = |name, before: &[Act]| Life { name, before: before.to_vec(), calls_max: None };
-    let few = |name, before: &[Act], calls| Life { name, before: before.to_vec(), calls_max: Some(calls) };
+    let life = |name, before: &[Act]| Life { name, before: before.to_vec(), calls_max: None, of_workspaces: false };
+    let few = |name, before: &[Act], calls| Life { calls_max: Some(calls), ..life(name, before) };
+    let of_workspaces = |name, before: &[Act]| Life { of_workspaces: true, ..life(name, before) };
     let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
     vec![
         // Its first row is of the very second from which the source is collected.
@@ -69,11 +78,14 @@ pub fn lives() -> Vec<Life> {
         life(
             "moved",
             &[
-                Rows(6, 43_200),
+                Rows(8, 43_200),
                 Pass(60),
+                // More than a page: the second pass, which begins with what has moved, has to go back to when the first one began.
+                ClockAhead(60),
                 TouchAt(2, 0),
                 TouchAt(2, 1),
                 TouchAt(2, 2),
+                TouchAt(2, 3),
                 Tick,
                 Pass(60),
                 Rows(1, 0),
@@ -88,7 +100,24 @@ pub fn lives() -> Vec<Life> {
         life("outage", &[Rows(2, 40), Tick, Revoke, Pass(60), Tick, Outage(5), Connect]),
         few("backlogs", &[Rows(2, 40), Tick, LongOutage, Tick, Pass(60), Rows(5, 2)], 2),
         life("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
-        life("daily", &[Rows(2, 40), Tick, Hours(23), LateRow(80_000), LateRow(40_000), Pass(3_600), Rows(1, 0)]),
+        life(
+            "daily",
+            &[
+                Rows(2, 40),
+                // What is shown as late as promised, after this tick has looked for it, is for the daily re-read alone.
+                ClockAhead(500),
+                Tick,
+                ClockAhead(0),
+                Pass(60),
+                LateRow(26 * 3_600),
+                Hours(22),
+                Pass(3_540),
+                LateRow(80_000),
+                LateRow(40_000),
+                Pass(3_600),
+                Rows(1, 0),
+            ],
+        ),
         few(
             "backfill",
             &[
@@ -116,5 +145,10 @@ pub fn lives() -> Vec<Life> {
         life("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
         life("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
         life("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
+        of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
+        of_workspaces(
+            "admitted",
+            &[Rows(4, 40), Bar("T1"), Tick, Pass(60), Rows(4, 3), Tick, Admit("T1"), Pass(3_600)],
+        ),
     ]
 }

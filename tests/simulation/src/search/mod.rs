@@ -20,13 +20,18 @@ use slacktrail_shared::source::LogType;
 pub fn places(log: LogType) -> Vec<Place> {
     let mut places = Vec::new();
     for life in life::lives() {
-        for slack in slacks::covering(log) {
+        for slack in slacks_of(log, &life) {
             for warm in [true, false] {
                 places.push(Place { log, life: life.clone(), slack: slack.clone(), warm });
             }
         }
     }
     places
+}
+
+/// The covering set's Slacks under which a life can be lived.
+fn slacks_of(log: LogType, life: &life::Life) -> Vec<slacks::Slack> {
+    slacks::covering(log).into_iter().filter(|slack| slack.organisation || !life.of_workspaces).collect()
 }
 
 /// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack that changes from life
@@ -36,8 +41,11 @@ pub fn bounded() -> Vec<(Kind, Place)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
         jobs.extend(places(log).into_iter().map(|place| (Kind::Single, place)));
-        let slacks = slacks::covering(log);
         for (number, life) in life::lives().into_iter().enumerate() {
+            let slacks = slacks_of(log, &life);
+            if slacks.is_empty() {
+                continue;
+            }
             let place = Place { log, life, slack: slacks[number % slacks.len()].clone(), warm: true };
             jobs.push((Kind::Held, place.clone()));
             if log != LogType::Audit {

@@ -1,5 +1,5 @@
 //! What is rare in days at random: services go away, clocks are off, cursors are lost, processes restart, and people pause a source,
-//! revoke its token, connect it again and ask for a backfill.
+//! revoke its token, connect it again, take a workspace away and ask for a backfill.
 
 use jiff::SignedDuration;
 use slacktrail_shared::cursor::{Backfill, Cursor};
@@ -68,7 +68,24 @@ impl Days {
             12..14 => self.pause(true),
             14..30 => self.pause(false),
             30..34 => self.backfill(),
+            34..38 => self.bar(true),
+            38..52 => self.bar(false),
             _ => {}
+        }
+    }
+
+    /// Slack refuses to let the source read one of an organisation's workspaces, or lets it read all of them again.
+    pub(super) fn bar(&mut self, barred: bool) {
+        if !self.place.slack.organisation {
+            return;
+        }
+        let ids: &[&str] = if barred { &[self.dice.pick(&["T1", "T2"])] } else { &["T1", "T2"] };
+        self.stage.note(|| format!("workspaces {ids:?} may not be read: {barred}"));
+        for id in ids {
+            self.stage.with(|state| {
+                let workspace = state.slack.settings_mut().tenant.workspace_mut(id).expect("it is the organisation's");
+                workspace.owner_belongs = !barred;
+            });
         }
     }
 
