@@ -16,9 +16,6 @@ use crate::walk::{Sight, Walk, WorkspaceState};
 const LISTED_SECONDS: i64 = 3600;
 /// A workspace in trouble is tried again this often.
 const RETRY_SECONDS: i64 = 900;
-/// Errors that are the token's, whichever workspace was asked for. `invalid_auth` is none: Slack answers with it where the owner who
-/// installed the app does not belong to the workspace.
-const OF_THE_TOKEN: [&str; 3] = ["token_revoked", "token_expired", "not_authed"];
 /// Pages of the list that are read at most: 10,000 workspaces.
 pub(crate) const LIST_PAGES_MAX: u32 = 10;
 
@@ -155,7 +152,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     /// # Errors
     /// The trouble, when it is the stream's.
     pub(super) fn leave_workspace(&mut self, gap: &mut Gap, trouble: Trouble) -> Result<bool, Trouble> {
-        let own = trouble.remedy != Remedy::TryLater && !OF_THE_TOKEN.contains(&trouble.code.as_str());
+        let own = is_of_the_workspace(&trouble);
         let Some(id) = gap.walk.workspace().filter(|_| own).map(str::to_owned) else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
@@ -173,6 +170,17 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         }
         gap.walk = Walk::begin(LogType::Integration, gap.oldest);
         Err(trouble)
+    }
+}
+
+/// Whether an error may be one workspace's own: a passing one is Slack's, unless it says that it is moving the workspace, which can take
+/// hours.
+fn is_of_the_workspace(trouble: &Trouble) -> bool {
+    match trouble.code.as_str() {
+        "team_added_to_org" | "org_login_required" => true,
+        // `invalid_auth` is not among them: Slack answers with it where the owner who installed the app does not belong to the workspace.
+        "token_revoked" | "token_expired" | "not_authed" => false,
+        _ => trouble.remedy != Remedy::TryLater,
     }
 }
 

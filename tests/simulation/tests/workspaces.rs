@@ -120,16 +120,17 @@ fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once
 }
 
 #[test]
-fn a_workspace_for_which_slack_finds_our_request_wrong_holds_up_no_other() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.tick();
-    let refused = SlackFaultKind::not_ok("invalid_team_id");
-    let on = Calling::log(Log::Integration).team("T1");
-    tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: refused });
-    for n in 0..3 {
-        tenancy.pass(60);
-        row(&mut tenancy, "T2", 5, &format!("two{n}"));
+fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up_no_other() {
+    for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
+        let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
         tenancy.tick();
+        let on = Calling::log(Log::Integration).team("T1");
+        tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::not_ok(code) });
+        for n in 0..3 {
+            tenancy.pass(60);
+            row(&mut tenancy, "T2", 5, &format!("two{n}"));
+            tenancy.tick();
+        }
+        assert_eq!(tenancy.stored_lines(), 3, "{code}");
     }
-    assert_eq!(tenancy.stored_lines(), 3);
 }
