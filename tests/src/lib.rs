@@ -13,4 +13,5 @@ pub mod grants;
 pub mod http_api;
 pub mod lambda_runtime_api;
 pub mod moto;
+pub mod movable_clock;
 pub mod stack;

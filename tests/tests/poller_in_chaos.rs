@@ -1,9 +1,9 @@
 //! Two compiled pollers side by side, killed (`kill -9`) at random instants, while AWS refuses calls and loses replies, Slack has
 //! faults, and cursors get lost; then all that Slack had to show is compared with what is stored.
 //!
-//! The day is one of records: 24 hours of them, over a midnight UTC, that wait to be collected, and new ones at every tick. The clock
-//! is the machine's own, for the pollers' is, and ticks follow one another without a pause. `KILLS=200` kills so often, `SEED=7` repeats
-//! the choices; what the machine makes of their timing differs from run to run.
+//! A day of records waits to be collected, and a day goes by while they are, with new ones: ticks follow one another without a pause, and
+//! with each the clock of all processes moves on by minutes, so that re-reads and midnight come round. `KILLS=200` kills so often, `SEED=7`
+//! repeats the choices; what the machine makes of their timing differs from run to run.
 #![expect(clippy::print_stdout, reason = "a search says what it did")]
 
 use std::cell::Cell;
@@ -22,7 +22,9 @@ use slacktrail_tests::chaos_proxy::{ChaosProxy, Mishaps};
 use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, TABLE, organisation_source};
 use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
-use tokio::time::sleep;
+use slacktrail_tests::moto;
+use slacktrail_tests::movable_clock::{MovableClock, run_again};
+use tokio::time::{sleep, timeout};
 
 /// Kills, unless `KILLS` says otherwise.
 const KILLS: u32 = 200;
@@ -30,8 +32,14 @@ const KILLS: u32 = 200;
 const KILLS_MIN: u32 = 100;
 /// The kills end after this, however many there were.
 const CHAOS_MAX: Duration = Duration::from_secs(165);
-/// Time of an invocation.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// The name of this test.
+const TEST: &str = "two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothing";
+/// Time of an invocation, by the machine's clock.
+const INVOCATION_MAX: Duration = Duration::from_secs(60);
+/// What an invocation is told of its time, by the clock that moves.
+const DEADLINE: Duration = Duration::from_secs(24 * 3_600);
+/// The day that goes by with so many kills; longer by the ticks that are not killed.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Ticks after the last fault, within which all must be stored.
 const TICKS_TO_CALM_MAX: u32 = 40;
 /// Audit rows of the day that waits; half as many access rows and a quarter as many integration rows come with them.
@@ -39,7 +47,7 @@ const DAYS_ROWS: usize = 600;
 /// Audit rows that are new at a tick.
 const TICKS_ROWS: usize = 6;
 /// At most so many ticks bring new rows, so that the bucket can be read back in seconds.
-const TICKS_WITH_ROWS: u32 = 24;
+const TICKS_WITH_ROWS: u32 = 60;
 /// What happens at most of so many rounds: the cursors of all streams are lost.
 const ROUNDS_TO_A_LOSS: u32 = 60;
 
@@ -81,6 +89,9 @@ struct Tally {
 /// One of the pollers: a process at a time, invoked again and again.
 struct Lane<'a> {
     deployment: &'a LocalDeployment,
+    clock: &'a MovableClock,
+    /// How much time goes by from one invocation of a lane to the next, on average.
+    pace: Duration,
     life: &'a std::cell::RefCell<Life>,
     tally: &'a Tally,
     lambda: Emulator,
@@ -98,7 +109,8 @@ impl Lane<'_> {
     }
 
     async fn invoke(&self) -> Answer {
-        self.lambda.invoke(json!({}), DEADLINE).await
+        let answer = timeout(INVOCATION_MAX, self.lambda.invoke(json!({}), DEADLINE)).await;
+        answer.unwrap_or(Answer::Silence)
     }
 
     /// Ticks and is killed, until there were `kills` of both lanes together or time is up.
@@ -138,7 +150,8 @@ impl Lane<'_> {
 
     /// What happens between two ticks.
     async fn go_on(&mut self) {
-        if self.tally.with_rows.get() < TICKS_WITH_ROWS && self.dice.random_ratio(1, 2) {
+        self.clock.pass(self.pace.mul_f64(self.dice.random_range(0.2..1.8)));
+        if self.tally.with_rows.get() < TICKS_WITH_ROWS && self.dice.random_ratio(1, 5) {
             self.life.borrow_mut().go_on(&mut self.deployment.slack(), TICKS_ROWS);
             count(&self.tally.with_rows);
         }
@@ -152,6 +165,7 @@ impl Lane<'_> {
     async fn drain(&self) -> u32 {
         let mut last = None;
         for ticks in 1..=TICKS_TO_CALM_MAX {
+            self.clock.pass(Duration::from_secs(60));
             let summary = Summary::of(self.invoke().await);
             if !summary.is_behind() {
                 return ticks;
@@ -175,6 +189,10 @@ async fn lose_cursors(deployment: &LocalDeployment) {
 
 #[tokio::test]
 async fn two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothing() {
+    if moto::executable().is_none() {
+        return;
+    }
+    let Some(clock) = MovableClock::of_this_process() else { return run_again(TEST) };
     let (seed, kills) =
         (number("SEED").unwrap_or_else(fresh_seed), number("KILLS").map_or(KILLS, |kills| kills as u32));
     let settings = settings();
@@ -192,6 +210,8 @@ async fn two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothi
     for number in 0..2 {
         lanes.push(Lane {
             deployment: &deployment,
+            clock: &clock,
+            pace: DAY / kills.max(1),
             life: &life,
             tally: &tally,
             lambda: Emulator::start().await,
@@ -211,7 +231,8 @@ async fn two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothi
     deployment.slack().clear_faults();
     let ticks = lanes[0].drain().await;
     lanes[1].drain().await;
-    report(seed, &tally, met, in_chaos, ticks);
+    let hours = clock.passed().as_secs() / 3_600;
+    report(seed, &tally, met, (in_chaos, hours), ticks);
     assert!(tally.kills.get() >= kills.min(KILLS_MIN), "too few kills in {CHAOS_MAX:?}: {}", tally.kills.get());
     let archive = deployment.archive().await;
     archive.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
@@ -224,13 +245,14 @@ async fn two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothi
 fn environment(deployment: &LocalDeployment, chaos: &ChaosProxy) -> Vec<(String, String)> {
     let mut environment: BTreeMap<String, String> = deployment.environment().into_iter().collect();
     environment.insert("AWS_ENDPOINT_URL".to_owned(), chaos.endpoint());
+    environment.extend(MovableClock::environment());
     environment.into_iter().collect()
 }
 
-fn report(seed: u64, tally: &Tally, met: Mishaps, in_chaos: Duration, ticks: u32) {
+fn report(seed: u64, tally: &Tally, met: Mishaps, (in_chaos, hours): (Duration, u64), ticks: u32) {
     let Tally { kills, ticks: whole, failed, with_rows, losses } = tally;
     println!(
-        "seed {seed}: {} kills and {} whole ticks ({} failed) in {} s; {} ticks with new rows, cursors lost {} times; of {} calls to AWS {} were refused, {} broke off before and {} after they took effect; all was stored within {ticks} ticks after the last fault",
+        "seed {seed}: {} kills and {} whole ticks ({} failed) in {} s, while {hours} hours went by; {} ticks with new rows, cursors lost {} times; of {} calls to AWS {} were refused, {} broke off before and {} after they took effect; all was stored within {ticks} ticks after the last fault",
         kills.get(),
         whole.get(),
         failed.get(),

@@ -1,0 +1,33 @@
+/* The clock of the processes that this is loaded into (LD_PRELOAD): ahead of the machine's by as many seconds as the file that
+ * $SLACKTRAIL_CLOCK names says in its first eight bytes. Clocks that measure how long something takes stay what they are. */
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static const volatile int64_t *ahead;
+
+__attribute__((constructor)) static void find_clock(void)
+{
+    const char *path = getenv("SLACKTRAIL_CLOCK");
+    int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0)
+        abort(); /* the machine's own time would pass for the test's */
+    void *page = mmap(NULL, sizeof *ahead, PROT_READ, MAP_SHARED, file, 0);
+    close(file);
+    if (page == MAP_FAILED)
+        abort();
+    ahead = page;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    int outcome = (int)syscall(SYS_clock_gettime, clock, time);
+    if (outcome == 0 && clock == CLOCK_REALTIME && ahead)
+        time->tv_sec += *ahead;
+    return outcome;
+}
