@@ -5,6 +5,7 @@
 
 use super::Collector;
 use crate::cursor::{Gap, GapKind};
+use crate::health::State;
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Page, Refusal, Request};
 use crate::source::LogType;
@@ -152,8 +153,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     /// # Errors
     /// The trouble, when it is the stream's.
     pub(super) fn leave_workspace(&mut self, gap: &mut Gap, trouble: Trouble) -> Result<bool, Trouble> {
-        let own = is_of_the_workspace(&trouble);
-        let Some(id) = gap.walk.workspace().filter(|_| own).map(str::to_owned) else { return Err(trouble) };
+        let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &trouble)).map(str::to_owned);
+        let Some(id) = id else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
         state.not_before = Some(self.now.plus(RETRY_SECONDS));
@@ -171,16 +172,21 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         gap.walk = Walk::begin(LogType::Integration, gap.oldest);
         Err(trouble)
     }
-}
 
-/// Whether an error may be one workspace's own: a passing one is Slack's, unless it says that it is moving the workspace, which can take
-/// hours.
-fn is_of_the_workspace(trouble: &Trouble) -> bool {
-    match trouble.code.as_str() {
-        "team_added_to_org" | "org_login_required" => true,
-        // `invalid_auth` is not among them: Slack answers with it where the owner who installed the app does not belong to the workspace.
-        "token_revoked" | "token_expired" | "not_authed" => false,
-        _ => trouble.remedy != Remedy::TryLater,
+    /// Whether an error is this workspace's own. A passing one is taken for Slack's, until it has stayed so long that the stream is failing.
+    fn is_of_the_workspace(&self, id: &str, trouble: &Trouble) -> bool {
+        let health = &self.cursor.health;
+        match trouble.code.as_str() {
+            // Slack is moving the workspace into an organisation, which can take hours.
+            "team_added_to_org" | "org_login_required" => true,
+            // `invalid_auth` is not among them: Slack answers with it where the owner who installed the app does not belong to the workspace.
+            "token_revoked" | "token_expired" | "not_authed" | "ratelimited" | "rate_limited" => false,
+            code if trouble.remedy == Remedy::TryLater => {
+                let was_in_trouble = self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
+                was_in_trouble || (health.state == State::Failing && health.code.as_deref() == Some(code))
+            }
+            _ => true,
+        }
     }
 }
 

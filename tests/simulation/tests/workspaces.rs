@@ -120,6 +120,32 @@ fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once
 }
 
 #[test]
+fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_others_no_longer() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.tick();
+    let on = Calling::log(Log::Integration).team("T1");
+    tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::Status(500, String::new()) });
+    let tick = |tenancy: &mut Tenancy, n: u32| {
+        tenancy.pass(60);
+        row(tenancy, "T1", 7, &format!("one{n}"));
+        row(tenancy, "T2", 5, &format!("two{n}"));
+        tenancy.tick().remove(0)
+    };
+    for n in 0..17 {
+        assert_eq!(tick(&mut tenancy, n).code.as_deref(), Some("http_500"));
+    }
+    tick(&mut tenancy, 17); // finishes the round that was broken off
+    for n in 18..60 {
+        let stream = tick(&mut tenancy, n); // it is tried every quarter of an hour, and holds up nobody then either
+        assert_eq!((stream.code, stream.workspaces_in_trouble), (None, 1));
+        tenancy.assert_newest_stored_in(Log::Integration, "T2");
+    }
+    tenancy.stage().with(|state| state.slack.clear_faults());
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
 fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up_no_other() {
     for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
         let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
