@@ -158,6 +158,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let mut gap = self.cursor.gaps[index].clone();
             let mut batch = Batch::with_room(self.limits.batch_bytes / 4 * 5); // the last page may go beyond
             let workspaces = self.cursor.workspaces.clone();
+            let (was_under_way, pages) = (gap.is_under_way(), self.report.pages);
             let walked = self.walk(&mut gap, &mut batch).await; // pages, until they make an object
 
             let stored = self.store(&walked, &batch).await; // records first ...
@@ -170,6 +171,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             }
             match &walked {
                 Ok(Ended::Closed) => self.close(index),
+                // Nothing of it has been read: the next tick opens it anew, up to its own now.
+                Err(_) if !was_under_way && self.report.pages == pages => {}
                 Ok(Ended::Left) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
             }
             self.save_if_dirty().await?; // ... and the cursor last

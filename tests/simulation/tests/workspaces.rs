@@ -120,6 +120,26 @@ fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once
 }
 
 #[test]
+fn a_round_of_which_nothing_could_be_read_reaches_up_to_now_in_the_next_tick() {
+    for kind in
+        [SlackFaultKind::Hangup, SlackFaultKind::Status(500, String::new()), SlackFaultKind::not_ok("token_revoked")]
+    {
+        let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+        tenancy.tick();
+        tenancy.pass(60);
+        tenancy.fault(SlackFault::next(Calling::log(Log::Integration), kind));
+        assert!(tenancy.tick()[0].code.is_some());
+        tenancy.pass(60);
+        tenancy.connect_again(); // so that a refused token is tried at once
+        for id in ["T1", "T2"] {
+            row(&mut tenancy, id, 5, id);
+        }
+        tenancy.tick();
+        assert_eq!(tenancy.stored_lines(), 2);
+    }
+}
+
+#[test]
 fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_others_no_longer() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     tenancy.tick();
