@@ -144,7 +144,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     pub(crate) async fn collect(mut self) -> Report {
         self.report.trouble = match self.overdue {
             Some(overdue) if overdue.ended => Some(overdue.trouble.clone()), // every call would be refused
-            _ => self.collect_gaps().await.err(),
+            _ => self.collect_gaps().await.err().or_else(|| self.report.trouble.take()),
         };
         if let Err(trouble) = self.finish().await {
             self.report.trouble.get_or_insert(trouble);

@@ -162,6 +162,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         self.dirty = true;
         let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
         if !self.memory.workspaces.ids.iter().all(unreadable) {
+            if trouble.remedy == Remedy::TryLater {
+                self.report.trouble.get_or_insert(trouble); // it may be more than the workspace's: so this tick tells it
+            }
             return Ok(true);
         }
         // Where no workspace can be read any more, it is the token: that is the stream's trouble, and the round begins anew.
