@@ -157,13 +157,14 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let Some(id) = id else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
-        state.not_before = Some(self.now.plus(RETRY_SECONDS));
+        state.not_before = Some(self.now.plus(trouble.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
         state.code = Some(trouble.code.clone());
         self.dirty = true;
         let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
         if !self.memory.workspaces.ids.iter().all(unreadable) {
             if trouble.remedy == Remedy::TryLater {
-                self.report.trouble.get_or_insert(trouble); // it may be more than the workspace's: so this tick tells it
+                // It may be more than the workspace's: so this tick tells it. What Slack asks to be waited for holds up this workspace alone.
+                self.report.trouble.get_or_insert(trouble.after(None));
             }
             return Ok(true);
         }

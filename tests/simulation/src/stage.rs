@@ -228,6 +228,14 @@ impl Stage {
         });
     }
 
+    /// Slack refuses to let the source read a workspace of its organisation, or lets it read it again.
+    pub(super) fn bar(&self, workspace: &str, barred: bool) {
+        self.with(|state| {
+            let workspace = state.slack.settings_mut().tenant.workspace_mut(workspace);
+            workspace.expect("it is the organisation's").owner_belongs = !barred;
+        });
+    }
+
     /// Adds to the trace what came of the last operation.
     pub(super) fn told(&self, what: impl FnOnce() -> String) {
         self.with(|state| {

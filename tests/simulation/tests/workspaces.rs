@@ -171,6 +171,23 @@ fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_ot
 }
 
 #[test]
+fn a_workspace_for_which_slack_asks_to_wait_an_hour_is_left_alone_for_it_and_holds_up_no_other() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.tick();
+    let on = Calling::log(Log::Integration).team("T1");
+    let body = r#"{"ok":false,"error":"team_added_to_org"}"#.to_owned();
+    let kind = SlackFaultKind::Throttled { retry_after: Some("3600".to_owned()), body: Some(body) };
+    tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind });
+    let mut told = 0;
+    for n in 0..50 {
+        tenancy.pass(60);
+        row(&mut tenancy, "T2", 5, &format!("two{n}"));
+        told += u32::from(tenancy.tick()[0].code.is_some());
+    }
+    assert_eq!((tenancy.stored_lines(), told), (50, 1));
+}
+
+#[test]
 fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up_no_other() {
     for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
         let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);

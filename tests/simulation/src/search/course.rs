@@ -187,8 +187,8 @@ impl Course {
             Act::ClockAhead(seconds) => {
                 self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(*seconds));
             }
-            Act::Bar(id) => self.bar(id, true),
-            Act::Admit(id) => self.bar(id, false),
+            Act::Bar(id) => self.stage.bar(id, true),
+            Act::Admit(id) => self.stage.bar(id, false),
             Act::Revoke => self.with_token(|slack, token| slack.revoke(token)),
             Act::Connect => {
                 self.with_token(|slack, token| slack.restore(token));
@@ -210,14 +210,6 @@ impl Course {
         self.stage.with(|state| {
             let token = state.slack.settings().tokens[0].text.clone();
             change(&mut state.slack, &token);
-        });
-    }
-
-    fn bar(&self, workspace: &str, barred: bool) {
-        self.stage.with(|state| {
-            let workspace =
-                state.slack.settings_mut().tenant.workspace_mut(workspace).expect("it is the organisation's");
-            workspace.owner_belongs = !barred;
         });
     }
 

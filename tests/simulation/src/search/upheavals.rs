@@ -81,12 +81,7 @@ impl Days {
         }
         let ids: &[&str] = if barred { &[self.dice.pick(&["T1", "T2"])] } else { &["T1", "T2"] };
         self.stage.note(|| format!("workspaces {ids:?} may not be read: {barred}"));
-        for id in ids {
-            self.stage.with(|state| {
-                let workspace = state.slack.settings_mut().tenant.workspace_mut(id).expect("it is the organisation's");
-                workspace.owner_belongs = !barred;
-            });
-        }
+        ids.iter().for_each(|id| self.stage.bar(id, barred));
     }
 
     /// The token is good again, and the source says since when.
