@@ -167,7 +167,7 @@ async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredential
 
 async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token) -> Result<(), Trouble> {
     let request = Request::revoke();
-    let reply = slack.call(source, &request, Caller::User(token)).await?;
+    let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
     reply.json::<serde::de::IgnoredAny>(&request, Second::of(Timestamp::now()))?;
     Ok(())
 }

@@ -44,7 +44,7 @@ impl Identity {
         now: Second,
     ) -> Result<Identity, Trouble> {
         let request = Request::auth_test();
-        let reply = slack.call(source, &request, Caller::User(token)).await?;
+        let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
         let identity: Identity = reply.json(&request, now)?;
         let scopes = reply.scopes.as_deref().filter(|scopes| !scopes.trim().is_empty());
         let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());

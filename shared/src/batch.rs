@@ -12,8 +12,17 @@ pub(crate) struct Batch {
     bytes: Vec<u8>,
     days: BTreeMap<Day, Vec<BatchLine>>,
     ids: HashSet<RowId>,
+    /// What is counted of them once they are stored.
+    pub(crate) counts: Counts,
+}
+
+/// What is counted of new records.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Counts {
     /// Records without an identity or a time that could be read.
     pub(crate) unreadable: u64,
+    /// Records of whose row bytes were replaced that are not UTF-8.
+    pub(crate) repaired: u64,
     /// Records that came late.
     pub(crate) late: u64,
     /// The oldest of them.
@@ -29,31 +38,25 @@ pub(crate) struct BatchLine {
 }
 
 impl Batch {
-    /// An empty batch with room for `bytes` of lines.
-    pub(crate) fn with_room(bytes: usize) -> Batch {
-        Batch { bytes: Vec::with_capacity(bytes), ..Batch::default() }
-    }
-
-    /// Adds a record's line, unless the batch holds that record. `write` appends the line.
-    pub(crate) fn add(
-        &mut self,
-        id: RowId,
-        time: Second,
-        unreadable: bool,
-        late: bool,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
+    /// Adds a line and what it counts for, unless the batch holds that record. `id_at`: where in `line` the digits of the identity are.
+    /// Returns whether it was added.
+    pub(crate) fn add(&mut self, id: RowId, time: Second, line: &[u8], id_at: usize, counts: Counts) -> bool {
         if !self.ids.insert(id) {
-            return;
+            return false;
         }
         let start = self.bytes.len();
-        write(&mut self.bytes);
+        self.bytes.extend_from_slice(line);
+        self.bytes[start + id_at..][..32].copy_from_slice(&id.digits());
         self.days.entry(time.day()).or_default().push(BatchLine { time, id, range: start..self.bytes.len() });
-        self.unreadable += u64::from(unreadable);
-        if late {
-            self.late += 1;
-            self.late_oldest = Some(self.late_oldest.map_or(time, |oldest| oldest.min(time)));
-        }
+        self.counts.add(counts);
+        true
+    }
+
+    /// Empties it. Its memory is kept for the next lines, unless a few long ones made it large.
+    pub(crate) fn clear(&mut self, bytes_kept: usize) {
+        self.bytes.clear();
+        self.bytes.shrink_to(bytes_kept);
+        *self = Batch { bytes: std::mem::take(&mut self.bytes), ..Batch::default() };
     }
 
     /// The bytes of all its lines.
@@ -69,5 +72,15 @@ impl Batch {
     /// The bytes that the lines' ranges are of.
     pub(crate) fn lines_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+impl Counts {
+    /// Adds what another record or batch counts for.
+    pub(crate) fn add(&mut self, other: Counts) {
+        self.unreadable += other.unreadable;
+        self.repaired += other.repaired;
+        self.late += other.late;
+        self.late_oldest = self.late_oldest.into_iter().chain(other.late_oldest).min();
     }
 }

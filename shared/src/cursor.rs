@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::Health;
 use crate::source::{LogType, Source};
-use crate::time::{Day, Second};
+use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::trouble::{Remedy, Trouble, place};
 use crate::walk::{Walk, WorkspaceState};
 
@@ -18,9 +18,6 @@ pub const GAPS_MAX: usize = 16;
 
 /// Backfills among them at most: the others' room is for what must not wait.
 pub const BACKFILLS_MAX: usize = 8;
-
-/// Seconds before `top` that each tick reads again, for records that Slack shows late.
-pub const OVERLAP_SECONDS: i64 = 300;
 
 /// A re-read of the recent past, on a schedule of its own: `(every, back)` in seconds.
 ///
@@ -40,9 +37,17 @@ pub struct Gap {
     pub latest: Second,
     /// How far its walk has come.
     pub walk: Walk,
+    /// Of a gap that live collection opened: the first second of it that no walk has come through yet. What is before was read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncollected_since: Option<Second>,
 }
 
 impl Gap {
+    /// A gap of which nothing is walked.
+    pub(crate) fn unwalked(log: LogType, kind: GapKind, oldest: Second, latest: Second) -> Gap {
+        Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), uncollected_since: None }
+    }
+
     /// The last second that was to be collected when its walk began.
     pub(crate) fn end(&self) -> Second {
         match &self.walk {
@@ -98,7 +103,10 @@ pub struct Cursor {
     /// Access: the column that Slack sorts by, once seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sorted_by: Option<crate::walk::Column>,
-    /// Integration, with an organisation's token: the workspaces, and what of each is missing.
+    /// Access, with an organization's token: whether Slack gives the log of one workspace at a time only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_workspace: bool,
+    /// Where an organization is read workspace by workspace: the workspaces, and what of each is missing.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workspaces: BTreeMap<String, WorkspaceState>,
     /// Slack asked us not to call before this.
@@ -114,7 +122,7 @@ impl Cursor {
     /// The cursor of a stream that was never collected: everything from the source's `since` is a gap.
     pub fn first(source: &Source, log: LogType, now: Second) -> Cursor {
         let since = source.since.min(now);
-        let gap = Gap { kind: GapKind::Backlog, oldest: since, latest: now, walk: Walk::begin(log, since) };
+        let gap = Gap::unwalked(log, GapKind::Backlog, since, now);
         Cursor {
             format: FORMAT,
             since: Some(since),
@@ -123,6 +131,7 @@ impl Cursor {
             heads: BTreeMap::new(),
             rereads: [now; REREADS.len()],
             sorted_by: None,
+            by_workspace: false,
             workspaces: BTreeMap::new(),
             not_before: None,
             health: Health::default(),
@@ -153,15 +162,16 @@ impl Cursor {
             let reach = untouched.iter().map(|gap| gap.oldest).min().map_or(reach, |earlier| reach.min(earlier));
             // Our clock may have stepped back since, or this tick may have been held up before it loaded the cursor.
             let latest = untouched.iter().map(|gap| gap.latest).max().map_or(now, |later| now.max(later));
-            self.gaps.push(Gap { kind: GapKind::Live, oldest: reach, latest, walk: Walk::begin(log, reach) });
+            let uncollected = untouched.iter().filter_map(|gap| gap.uncollected_since).min();
+            let uncollected_since = Some(uncollected.map_or(self.top, |since| since.min(self.top)));
+            self.gaps.push(Gap { uncollected_since, ..Gap::unwalked(log, GapKind::Live, reach, latest) });
             self.top = self.top.max(now);
         }
         for (index, (every, back)) in REREADS.into_iter().enumerate() {
             if now.since(self.rereads[index]) >= every {
                 // From where the last one could not yet be sure; after a day without ticks that is further back.
                 let reach = self.rereads[index].plus(every - back).max(since);
-                let walk = Walk::begin(log, reach);
-                self.gaps.push(Gap { kind: GapKind::Reread, oldest: reach, latest: now, walk });
+                self.gaps.push(Gap::unwalked(log, GapKind::Reread, reach, now));
                 self.rereads[index] = now;
                 lasting = true;
             }
@@ -183,7 +193,7 @@ impl Cursor {
         if self.gaps.iter().filter(|gap| gap.kind == GapKind::Backfill).count() >= BACKFILLS_MAX {
             return Backfill::TooMany;
         }
-        self.gaps.push(Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest) });
+        self.gaps.push(Gap::unwalked(log, GapKind::Backfill, oldest, latest));
         self.limit_gaps(log);
         Backfill::Begun
     }
@@ -197,7 +207,8 @@ impl Cursor {
             let (newer, older) = (self.gaps.remove(second), self.gaps.remove(first));
             let kind = older.kind.min(newer.kind).max(GapKind::Backlog);
             let (oldest, latest) = (older.oldest.min(newer.oldest), older.latest.max(newer.latest));
-            self.gaps.insert(first, Gap { kind, oldest, latest, walk: Walk::begin(log, oldest) });
+            let uncollected_since = [older.uncollected_since, newer.uncollected_since].into_iter().flatten().min();
+            self.gaps.insert(first, Gap { uncollected_since, ..Gap::unwalked(log, kind, oldest, latest) });
         }
     }
 
@@ -211,10 +222,31 @@ impl Cursor {
         self.gaps.iter().any(|gap| gap.kind != GapKind::Reread)
     }
 
-    /// Seconds by which live collection is behind `now`.
+    /// The age of the newest instant up to which everything since the stream's first tick is stored, in seconds. What happened before that
+    /// is a backlog from the beginning, which nobody has waited for.
     pub fn lag_seconds(&self, now: Second) -> i64 {
-        let live = self.gaps.iter().filter(|gap| gap.kind == GapKind::Live).map(|gap| gap.oldest).min();
-        now.since(live.unwrap_or(self.top)).max(0)
+        let uncollected = self.gaps.iter().filter_map(|gap| gap.uncollected_since).min();
+        now.since(uncollected.map_or(self.top, |since| since.min(self.top))).max(0)
+    }
+
+    /// The field whose time lies in the future, if there is one: then this is no cursor that slacktrail wrote, or its clock was wrong. Times up
+    /// to ten minutes ahead are believed, by which clocks may differ.
+    pub(crate) fn time_in_future(&self, now: Second) -> Option<&'static str> {
+        let believed = now.plus(CLOCK_SKEW_SECONDS);
+        let gaps = self.gaps.iter().flat_map(|gap| {
+            let begun = if let Walk::Access(walk) = &gap.walk { Some(walk.begun.max(walk.stop)) } else { None };
+            [Some(gap.oldest), Some(gap.end()), gap.uncollected_since, begun]
+        });
+        let times = [("top", Some(self.top)), ("since", self.since), ("saved_at", Some(self.saved_at))];
+        let rereads = self.rereads.iter().map(|began| ("rereads", Some(*began)));
+        let mut times = times.into_iter().chain(rereads).chain(gaps.map(|time| ("gaps", time)));
+        times.find(|(_, time)| time.is_some_and(|time| time > believed)).map(|(field, _)| field)
+    }
+
+    /// Whether Slack asked not to be called yet. It is asked again after an hour, whatever it says and whatever is stored.
+    pub(crate) fn must_wait(&self, now: Second) -> bool {
+        let latest = now.plus(3_600 + CLOCK_SKEW_SECONDS);
+        self.not_before.is_some_and(|not_before| now < not_before && not_before <= latest)
     }
 
     /// The cursor as it is stored: JSON.
@@ -363,9 +395,8 @@ mod tests {
         let mut cursor = settled();
         backfill(&mut cursor, -90_000_000, -89_000_000);
         for n in 0..40 {
-            let walk = Walk::begin(LogType::Audit, second(n * 10));
-            let gap = Gap { kind: GapKind::Backlog, oldest: second(n * 10), latest: second(n * 10 + 5), walk };
-            cursor.gaps.push(gap);
+            let (oldest, latest) = (second(n * 10), second(n * 10 + 5));
+            cursor.gaps.push(Gap::unwalked(LogType::Audit, GapKind::Backlog, oldest, latest));
         }
         cursor.limit_gaps(LogType::Audit);
         assert_eq!(cursor.gaps.len(), GAPS_MAX);
@@ -376,13 +407,65 @@ mod tests {
     fn a_backfill_has_its_turn_after_everything_else() {
         let mut cursor = settled();
         for kind in [GapKind::Backfill, GapKind::Reread, GapKind::Backlog, GapKind::Live] {
-            let walk = Walk::begin(LogType::Audit, second(-10));
-            cursor.gaps.insert(0, Gap { kind, oldest: second(-10), latest: second(0), walk });
+            cursor.gaps.insert(0, Gap::unwalked(LogType::Audit, kind, second(-10), second(0)));
         }
         let mut turns = Vec::new();
         while let Some(index) = cursor.next_gap() {
             turns.push(cursor.gaps.remove(index).kind);
         }
         assert_eq!(turns, [GapKind::Live, GapKind::Backlog, GapKind::Reread, GapKind::Backfill]);
+    }
+
+    #[test]
+    fn lag_grows_while_live_time_is_uncollected_and_history_is_no_lag() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
+        let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
+        assert_eq!(cursor.lag_seconds(second(0)), 0, "history is a backlog");
+        for (tick, now) in [60, 120, 180].into_iter().enumerate() {
+            cursor.open_gaps(&source, LogType::Audit, second(now), 300, true);
+            assert_eq!(cursor.lag_seconds(second(now)), now, "nothing is stored");
+            if let Some(live) = cursor.gaps.iter_mut().find(|gap| gap.kind == GapKind::Live && tick == 1) {
+                walk_to(live, 60); // a part of it is, which the next tick leaves as a backlog
+            }
+        }
+        cursor.gaps.retain(|gap| gap.kind != GapKind::Live);
+        assert_eq!(cursor.lag_seconds(second(180)), 180, "the rest of the earlier one");
+        cursor.gaps.clear();
+        assert_eq!(cursor.lag_seconds(second(200)), 20);
+    }
+
+    #[test]
+    fn merged_gaps_keep_the_earliest_uncollected_second() {
+        let mut cursor = settled();
+        for n in 0..40 {
+            let uncollected_since = Some(second(n * 10 + 3)).filter(|_| n > 1);
+            let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(n * 10), second(n * 10 + 5));
+            cursor.gaps.push(Gap { uncollected_since, ..gap });
+        }
+        cursor.limit_gaps(LogType::Audit);
+        assert_eq!(cursor.gaps[0].uncollected_since, Some(second(23)));
+    }
+
+    #[test]
+    fn cursor_with_a_time_in_the_future_is_not_believed() {
+        let far = Second::new(4_102_444_800).unwrap();
+        let now = second(0);
+        let gap = |oldest, latest| Gap::unwalked(LogType::Access, GapKind::Backlog, oldest, latest);
+        for (field, cursor) in [
+            ("top", Cursor { top: far, ..settled() }),
+            ("since", Cursor { since: Some(far), ..settled() }),
+            ("saved_at", Cursor { saved_at: far, ..settled() }),
+            ("rereads", Cursor { rereads: [now, far], ..settled() }),
+            ("gaps", Cursor { gaps: vec![gap(now, far)], ..settled() }),
+            (
+                "gaps",
+                Cursor { gaps: vec![Gap { walk: Walk::begin(LogType::Access, far), ..gap(now, now) }], ..settled() },
+            ),
+        ] {
+            assert_eq!(cursor.time_in_future(now), Some(field));
+        }
+        assert_eq!(Cursor { top: now.plus(CLOCK_SKEW_SECONDS), ..settled() }.time_in_future(now), None);
+        assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
+        assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
     }
 }

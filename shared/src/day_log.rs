@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use futures_util::future::join_all;
+use futures_util::lock::Mutex;
 
 use crate::batch::{Batch, BatchLine};
 use crate::object::{DayLogId, ObjectKey, decode, encode};
@@ -267,6 +268,8 @@ pub struct Limits<'a> {
     pub calls_max: Option<u32>,
     /// Whether it is time to stop.
     pub out_of_time: &'a dyn Fn() -> bool,
+    /// Held by the stream that is reading a long row.
+    pub long_rows: &'a Mutex<()>,
 }
 
 /// What an append came to.

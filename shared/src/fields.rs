@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+#[cfg(test)]
 use serde_json::value::RawValue;
 
 /// Containers deeper in one another than this are passed over: what stands in them is no indicator.
@@ -53,12 +54,18 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Reads a record. `None` when it is not a JSON object.
+    #[cfg(test)]
     pub(crate) fn read(row: &'a RawValue) -> Option<Fields<'a>> {
-        if !row.get().starts_with('{') {
+        Fields::of_json(row.get())
+    }
+
+    /// Reads a record that is valid JSON. `None` when it is not an object.
+    pub(crate) fn of_json(json: &'a str) -> Option<Fields<'a>> {
+        if !json.starts_with('{') {
             return None;
         }
         let mut fields = Fields::default();
-        fields.note_all(row.get())?;
+        fields.note_all(json)?;
         fields.indicators.sort_unstable();
         fields.indicators.dedup();
         Some(fields)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::source::{LogType, Source};
-use crate::time::Second;
+use crate::time::{CLOCK_SKEW_SECONDS, Second};
 use crate::trouble::{Remedy, Trouble};
 
 /// What a stream is doing.
@@ -62,7 +62,7 @@ pub struct Health {
     /// When a tick last went without trouble. Saved with the heartbeat, so up to 15 minutes behind on a quiet stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<Second>,
-    /// The time of the newest record that was stored.
+    /// The time of the newest record that Slack has shown, all of which are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_record: Option<Second>,
 }
@@ -72,20 +72,34 @@ const WAITING_MAX_SECONDS: i64 = 900;
 /// A refused token or a wrong setting is tried again this often, not each minute.
 const SLOW_RETRY_SECONDS: i64 = 900;
 
+/// How a tick of a stream went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TickOutcome<'a> {
+    /// What went wrong.
+    pub(crate) trouble: Option<&'a Trouble>,
+    /// Whether there is time that is neither collected nor merely to be read again.
+    pub(crate) behind: bool,
+    /// Whether a page of the log was read.
+    pub(crate) was_read: bool,
+    /// The time of the newest record that Slack has shown.
+    pub(crate) newest_shown: Option<Second>,
+}
+
 impl Health {
     /// Takes in how a tick went. Returns whether anything changed that must be recorded.
-    pub(crate) fn note(
-        &mut self,
-        trouble: Option<&Trouble>,
-        behind: bool,
-        source: &Source,
-        log: LogType,
-        now: Second,
-    ) -> bool {
+    pub(crate) fn note(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) -> bool {
+        let &TickOutcome { trouble, behind, was_read, newest_shown } = tick;
+        let believed = now.plus(CLOCK_SKEW_SECONDS);
+        self.since = self.since.map(|since| if since > believed { now } else { since });
+        self.last_record = self.last_record.filter(|record| *record <= believed).max(newest_shown);
+        let is_well = matches!(self.state, State::Ok | State::CatchingUp | State::Silent | State::Paused);
+        if trouble.is_none() && !was_read && !is_well {
+            return false; // a tick that read nothing proves nothing
+        }
         let silent_since = self.silent_since(source, log, now);
         let state = match trouble.map(|trouble| trouble.remedy) {
-            None if behind => State::CatchingUp,
             None if silent_since.is_some() => State::Silent,
+            None if behind => State::CatchingUp,
             None => State::Ok,
             Some(Remedy::TryLater) if self.has_waited_too_long(now) => State::Failing,
             Some(Remedy::TryLater) => State::Waiting,
@@ -93,7 +107,7 @@ impl Health {
             Some(Remedy::Reconfigure) => State::Reconfigure,
             Some(Remedy::Investigate) => State::Failing,
         };
-        if trouble.is_none() {
+        if trouble.is_none() && was_read {
             self.last_success = Some(now);
         }
         let code = match state {
@@ -166,22 +180,32 @@ mod tests {
         Second::new(seconds).unwrap()
     }
 
+    fn read(behind: bool) -> TickOutcome<'static> {
+        TickOutcome { trouble: None, behind, was_read: true, newest_shown: None }
+    }
+
+    fn met(trouble: &Trouble) -> TickOutcome<'_> {
+        TickOutcome { trouble: Some(trouble), ..read(false) }
+    }
+
     fn source() -> Source {
         Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(100))
     }
 
     #[test]
-    fn a_day_without_a_record_is_silence_but_not_of_integration_logs_nor_while_there_is_a_backlog() {
+    fn day_without_record_is_silence_also_while_there_is_a_backlog() {
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
-        let note = |health: &mut Health, log, behind, now| health.note(None, behind, &source(), log, second(now));
+        let note = |health: &mut Health, log, behind, now| health.note(&read(behind), &source(), log, second(now));
         assert!(note(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
         assert!(!note(&mut health, LogType::Integration, false, 501 + 86_400));
         assert!(note(&mut health, LogType::Audit, false, 501 + 86_400));
         assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silence")));
         assert!(health.remedy.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
-        assert!(note(&mut health, LogType::Audit, true, 600 + 86_400));
-        assert_eq!(health.state, State::CatchingUp);
+        assert!(!note(&mut health, LogType::Audit, true, 600 + 86_400));
+        assert_eq!(health.state, State::Silent);
         health.last_record = Some(second(86_900));
+        assert!(note(&mut health, LogType::Audit, true, 700 + 86_400));
+        assert_eq!(health.state, State::CatchingUp);
         assert!(note(&mut health, LogType::Audit, false, 700 + 86_400));
         assert_eq!((health.state, health.code.as_deref(), health.remedy.as_deref()), (State::Ok, None, None));
     }
@@ -190,7 +214,7 @@ mod tests {
     fn silence_may_last_as_long_as_the_source_says() {
         let noted = |source: Source| {
             let mut health = Health::default();
-            health.note(None, false, &source, LogType::Access, second(100 + 100_000));
+            health.note(&read(false), &source, LogType::Access, second(100 + 100_000));
             health.state
         };
         assert_eq!(noted(source()), State::Silent);
@@ -203,7 +227,7 @@ mod tests {
     fn a_stream_that_was_always_well_is_so_since_its_first_tick() {
         let mut health = Health::default();
         for now in [100, 160, 220] {
-            assert_eq!(health.note(None, false, &source(), LogType::Audit, second(now)), now == 100);
+            assert_eq!(health.note(&read(false), &source(), LogType::Audit, second(now)), now == 100);
             assert_eq!((health.state, health.since), (State::Ok, Some(second(100))));
         }
     }
@@ -212,19 +236,21 @@ mod tests {
     fn what_is_refused_again_after_the_source_was_connected_again_is_refused_anew() {
         let trouble = Trouble::slack(Remedy::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
         let mut health = Health::default();
-        assert!(health.note(Some(&trouble), false, &source(), LogType::Audit, second(200)));
+        assert!(health.note(&met(&trouble), &source(), LogType::Audit, second(200)));
         let again = Source { connected_at: second(500), ..source() };
         assert!(health.is_outdated_by(&again));
-        assert!(health.note(Some(&trouble), false, &again, LogType::Audit, second(520)));
+        assert!(health.note(&met(&trouble), &again, LogType::Audit, second(520)));
         assert_eq!(health.since, Some(second(520)));
         assert!(!health.is_outdated_by(&again));
-        assert!(!health.note(Some(&trouble), false, &again, LogType::Audit, second(580)));
+        assert!(!health.note(&met(&trouble), &again, LogType::Audit, second(580)));
     }
 
     #[test]
     fn a_passing_trouble_that_stays_becomes_failing_and_success_clears_it() {
         let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
-        let note = |health: &mut Health, trouble, now| health.note(trouble, false, &source(), LogType::Audit, now);
+        let note = |health: &mut Health, trouble: Option<&Trouble>, now| {
+            health.note(&TickOutcome { trouble, ..read(false) }, &source(), LogType::Audit, now)
+        };
         let mut health = Health::default();
         assert!(note(&mut health, Some(&trouble), second(100)));
         assert_eq!((health.state, health.since), (State::Waiting, Some(second(100))));
@@ -234,5 +260,31 @@ mod tests {
         assert!(!note(&mut health, Some(&trouble), second(1060)));
         assert!(note(&mut health, None, second(1120)));
         assert_eq!((health.state, health.code.as_deref(), health.last_success), (State::Ok, None, Some(second(1120))));
+    }
+
+    #[test]
+    fn tick_that_read_nothing_ends_no_error_and_is_no_success() {
+        let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
+        let mut health = Health::default();
+        health.note(&met(&trouble), &source(), LogType::Audit, second(100));
+        let nothing = TickOutcome { was_read: false, ..read(true) };
+        assert!(!health.note(&nothing, &source(), LogType::Audit, second(160)));
+        assert_eq!((health.state, health.code.as_deref()), (State::Waiting, Some("http_500")));
+        assert_eq!(health.last_success, None);
+        assert!(health.note(&read(true), &source(), LogType::Audit, second(220)));
+        assert_eq!((health.state, health.last_success), (State::CatchingUp, Some(second(220))));
+    }
+
+    #[test]
+    fn stored_times_of_the_future_neither_hide_silence_nor_keep_an_error_waiting() {
+        let future = Second::new(4_102_444_800);
+        let mut health = Health { last_record: future, ..Health::default() };
+        health.note(&read(false), &source(), LogType::Audit, second(200 + 86_400));
+        assert_eq!(health.state, State::Silent);
+        let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
+        let mut health = Health { state: State::Waiting, code: Some("http_500".to_owned()), since: future, ..health };
+        health.note(&met(&trouble), &source(), LogType::Audit, second(1_000));
+        health.note(&met(&trouble), &source(), LogType::Audit, second(2_000));
+        assert_eq!(health.state, State::Failing);
     }
 }

@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use futures_util::stream;
 use reqwest::header::{AsHeaderName, CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, Url};
 
-use crate::ports::{Caller, Slack};
+use crate::ports::{Body, Caller, Slack};
 use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use crate::slack::{Family, Reply, Request};
 use crate::source::Source;
@@ -28,15 +29,13 @@ const CALL_MAX: Duration = Duration::from_secs(20);
 /// An unused connection is closed after this. It is less than the minute between two ticks on purpose: a function is frozen
 /// in between, the other end hangs up meanwhile, and a call on such a connection is a tick lost.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// A reply may be this long, decompressed. A page of 1000 audit records is below 1 MB; beyond this the call has failed.
-pub const REPLY_BYTES_MAX: usize = 64 << 20;
-
 /// Slack, by way of one pool of connections.
 #[derive(Clone, Debug)]
 pub struct SlackHttp {
     client: Client,
     api: Url,
     audit: Url,
+    call_max: Duration,
 }
 
 impl SlackHttp {
@@ -67,7 +66,7 @@ impl SlackHttp {
             client = client.no_proxy(); // plain HTTP is for this machine only, and a proxy would read the token
         }
         let client = client.build().map_err(no_client)?;
-        Ok(SlackHttp { client, api, audit })
+        Ok(SlackHttp { client, api, audit, call_max })
     }
 
     /// Where a call goes. A source on GovSlack has hosts of its own, unless the URLs were set to something else.
@@ -80,6 +79,22 @@ impl SlackHttp {
         let mut url = Url::parse(base).expect("a URL that was parsed before, or a constant that a test parses");
         url.set_path(&format!("{}{}", url.path(), request.method));
         url
+    }
+
+    /// No reply began. Whether Slack counted the call is unknown; every call only reads, so that does no harm.
+    fn unreachable(&self, request: &Request, host: &str, error: reqwest::Error) -> Trouble {
+        let what = match (error.is_timeout(), error.is_connect()) {
+            (true, _) => format!("did not answer within {} seconds", self.call_max.as_secs()),
+            (_, true) => "cannot be connected to".to_owned(),
+            _ => "broke off the connection".to_owned(),
+        };
+        Trouble::slack(
+            Remedy::TryLater,
+            "unreachable",
+            format!("calling `{}`: `{host}` {what}", request.method),
+            format!("wait for the next tick; if this persists, check whether a firewall or proxy blocks `{host}`"),
+        )
+        .because(error.without_url()) // the query holds the page cursor, and nobody needs it in a log line
     }
 
     fn prepare(&self, mut url: Url, request: &Request, caller: Caller<'_>) -> RequestBuilder {
@@ -102,17 +117,17 @@ impl SlackHttp {
 }
 
 impl Slack for SlackHttp {
-    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
-        let response =
-            self.prepare(url, request, caller).send().await.map_err(|error| unreachable(request, &host, error))?;
+        let sent = self.prepare(url, request, caller).send().await;
+        let response = sent.map_err(|error| self.unreachable(request, &host, error))?;
         Ok(Reply {
             status: response.status().as_u16(),
             retry_after: header(&response, RETRY_AFTER),
             date: header(&response, DATE).and_then(|text| parse_http_date(&text)),
             scopes: header(&response, "x-oauth-scopes"),
-            body: body(response, request, &host).await?,
+            body: body(response, request.method, host),
         })
     }
 }
@@ -121,22 +136,16 @@ fn header(response: &Response, name: impl AsHeaderName) -> Option<String> {
     response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-async fn body(mut response: Response, request: &Request, host: &str) -> Result<Vec<u8>, Trouble> {
-    // What Slack says of its length is only a hint: of a compressed body it is not known.
-    let length = response.content_length().unwrap_or(0).min(REPLY_BYTES_MAX as u64);
-    let mut body = Vec::with_capacity(length as usize);
-    while let Some(chunk) = response.chunk().await.map_err(|error| cut_off(request, host, error))? {
-        if body.len() + chunk.len() > REPLY_BYTES_MAX {
-            return Err(Trouble::slack(
-                Remedy::TryLater,
-                "reply_too_large",
-                format!("`{host}` answered `{}` with more than {} MiB", request.method, REPLY_BYTES_MAX >> 20),
-                "the next tick asks again; if it stays, please report it with this line",
-            ));
+/// The chunks of a response, unpacked. One that broke off is the last.
+fn body(response: Response, method: &'static str, host: String) -> Body {
+    Body::chunks(stream::unfold(Some((response, host)), move |state| async move {
+        let (mut response, host) = state?;
+        match response.chunk().await {
+            Ok(Some(chunk)) => Some((Ok(chunk.into()), Some((response, host)))),
+            Ok(None) => None,
+            Err(error) => Some((Err(cut_off(method, &host, error)), None)),
         }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    }))
 }
 
 /// A base URL, or what is wrong with it. The text itself is not repeated: somebody may have put a secret there.
@@ -180,28 +189,12 @@ fn no_client(error: reqwest::Error) -> Trouble {
     .because(error.without_url())
 }
 
-/// No reply began. Whether Slack counted the call is unknown; every call only reads, so that does no harm.
-fn unreachable(request: &Request, host: &str, error: reqwest::Error) -> Trouble {
-    let what = match (error.is_timeout(), error.is_connect()) {
-        (true, _) => format!("did not answer within {} seconds", CALL_MAX.as_secs()),
-        (_, true) => "cannot be connected to".to_owned(),
-        _ => "broke off the connection".to_owned(),
-    };
-    Trouble::slack(
-        Remedy::TryLater,
-        "unreachable",
-        format!("calling `{}`: `{host}` {what}", request.method),
-        format!("the next tick asks again; if it stays, see whether a firewall or proxy lets `{host}` through"),
-    )
-    .because(error.without_url()) // the query holds the page cursor, and nobody needs it in a log line
-}
-
-fn cut_off(request: &Request, host: &str, error: reqwest::Error) -> Trouble {
+fn cut_off(method: &str, host: &str, error: reqwest::Error) -> Trouble {
     Trouble::slack(
         Remedy::TryLater,
         "reply_cut_off",
-        format!("calling `{}`: the reply of `{host}` broke off", request.method),
-        "the next tick asks again",
+        format!("calling `{method}`: the reply of `{host}` broke off"),
+        "wait for the next tick, which asks for a smaller page",
     )
     .because(error.without_url())
 }
@@ -219,7 +212,7 @@ mod tests {
 
     #[test]
     fn each_family_has_its_host_and_govslack_has_its_own_unless_the_urls_were_set() {
-        let (web, audit) = (Request::auth_test(), Request::audit_logs(Second::EPOCH, Second::EPOCH, None));
+        let (web, audit) = (Request::auth_test(), Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None));
         let slack = SlackHttp::new(SLACK_API_URL, SLACK_AUDIT_URL).unwrap();
         assert_eq!(url(&slack, false, &web), "https://slack.com/api/auth.test");
         assert_eq!(url(&slack, false, &audit), "https://api.slack.com/audit/v1/logs");

@@ -26,10 +26,12 @@ impl LineWriter {
         LineWriter { before_id: before_id(log), after_time }
     }
 
-    /// Appends a record's line to `out`, its line break included. `id` is the record's identity, occurrence number and all.
-    pub fn write(&self, record: &Record<'_>, id: RowId, out: &mut Vec<u8>) {
+    /// Appends a record's line to `out`, its line break included. `id` is the record's identity, occurrence number and all. Returns where
+    /// in `out` the identity's digits are, for a walk may number equal rows only once it has seen the whole page.
+    pub fn write(&self, record: &Record<'_>, id: RowId, out: &mut Vec<u8>) -> usize {
         slacks_part(&record.json).into_iter().for_each(|part| out.extend_from_slice(part));
         out.extend_from_slice(self.before_id.as_bytes());
+        let id_at = out.len();
         out.extend_from_slice(&id.digits());
         out.extend_from_slice(BETWEEN);
         out.extend_from_slice(&athena_time(record.kept_at().instant()));
@@ -40,6 +42,7 @@ impl LineWriter {
         }
         write_indicators(&record.indicators, out);
         out.extend_from_slice(b"}\n");
+        id_at
     }
 }
 
@@ -161,7 +164,7 @@ mod tests {
         let source =
             Source::new("acme".parse().unwrap(), r#"Acme "p_log_type":"x" GmbH"#, Plan::Enterprise, Second::EPOCH);
         let row = RawValue::from_string(json.to_owned()).unwrap();
-        let record = Record::read(log, workspace, &row);
+        let record = Record::read(log, workspace, row.get());
         let mut out = Vec::new();
         LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap()).write(&record, record.id, &mut out);
         let line = String::from_utf8(out).unwrap();

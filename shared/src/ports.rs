@@ -5,7 +5,9 @@
 #![expect(async_fn_in_trait, reason = "futures here run on one thread and need no Send")]
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use jiff::Timestamp;
 
 use crate::connection::{Connection, ConnectionId};
@@ -14,17 +16,83 @@ use crate::cursor::Cursor;
 use crate::object::{DayLogId, ObjectKey};
 use crate::secret::Token;
 use crate::share::Share;
-use crate::slack::{Reply, Request};
+use crate::slack::{Reply, Request, TooLarge, too_large};
 use crate::source::{Source, SourceId, StreamId};
 use crate::trouble::{Remedy, Trouble, place};
 
 /// Slack, over HTTP: bytes out, bytes in.
 pub trait Slack {
-    /// Makes one call, once, with bounded time.
+    /// Makes one call, once, with bounded time. The body arrives afterwards, chunk by chunk.
     ///
     /// # Errors
     /// Only when there is no reply; a reply that tells an error is a [`Reply`].
-    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble>;
+    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble>;
+
+    /// Makes one call and reads its reply whole, if that is no longer than 4 MiB. For everything but pages of a log.
+    ///
+    /// # Errors
+    /// When there is no reply, when it breaks off, and when it is longer.
+    async fn call_whole(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
+        self.call(source, request, caller).await?.whole(request, WHOLE_BYTES_MAX).await
+    }
+}
+
+/// The longest reply that [`Slack::call_whole`] reads: ten times the longest list of workspaces.
+const WHOLE_BYTES_MAX: usize = 4 << 20;
+
+/// The body of a reply, while it arrives.
+pub struct Body(Chunks);
+
+enum Chunks {
+    Whole(Option<Vec<u8>>),
+    Stream(LocalBoxStream<'static, Result<Vec<u8>, Trouble>>),
+}
+
+impl Body {
+    /// A body that is there.
+    pub fn whole(bytes: Vec<u8>) -> Body {
+        Body(Chunks::Whole(Some(bytes)))
+    }
+
+    /// A body that arrives in these chunks.
+    pub fn chunks(chunks: impl Stream<Item = Result<Vec<u8>, Trouble>> + 'static) -> Body {
+        Body(Chunks::Stream(Box::pin(chunks)))
+    }
+
+    /// The next chunk; `None` at the end.
+    ///
+    /// # Errors
+    /// When the reply breaks off or takes too long.
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+        match &mut self.0 {
+            Chunks::Whole(bytes) => Ok(bytes.take().filter(|bytes| !bytes.is_empty())),
+            Chunks::Stream(chunks) => chunks.next().await.transpose(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a body)")
+    }
+}
+
+impl Reply<Body> {
+    /// The same with its whole body, if that is no longer than `bytes_max`.
+    ///
+    /// # Errors
+    /// When the reply breaks off, takes too long or is longer.
+    pub async fn whole(mut self, request: &Request, bytes_max: usize) -> Result<Reply, Trouble> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.body.chunk().await? {
+            if body.len() + chunk.len() > bytes_max {
+                return Err(too_large(request, TooLarge::Bytes));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let Reply { status, retry_after, date, scopes, .. } = self;
+        Ok(Reply { status, retry_after, date, scopes, body })
+    }
 }
 
 /// As whom a call is made.

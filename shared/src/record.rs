@@ -83,6 +83,9 @@ pub struct Record<'a> {
     pub time: Option<Second>,
     /// Access rows: when the combination was last active (`date_last`), which moves.
     pub last_active: Option<Second>,
+    /// Access rows that were read from a workspace: the identity that the row has where it is read from the whole organization. A source
+    /// that changes from one way to the other must not store it again.
+    pub alias: Option<RowId>,
     /// Whether it lacks the identity or the time that a row of its log has. It is stored all the same.
     pub unreadable: bool,
     /// The addresses, e-mails and user names in it: sorted, each once.
@@ -90,10 +93,10 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Reads a row. Never fails: a row without an identity is identified by its bytes, one without a time has none.
-    pub fn read(log: LogType, workspace: Option<&'a str>, row: &'a RawValue) -> Record<'a> {
-        let json = without_line_breaks(row.get());
-        let fields = Fields::read(row).unwrap_or_default();
+    /// Reads a row, which is valid JSON. Never fails: a row without an identity is identified by its bytes, one without a time has none.
+    pub fn read(log: LogType, workspace: Option<&'a str>, row: &'a str) -> Record<'a> {
+        let json = without_line_breaks(row);
+        let fields = Fields::of_json(row).unwrap_or_default();
         let seconds = |key| fields.scalar(key).and_then(whole_seconds);
         let (time, last_active) = match log {
             LogType::Audit => (seconds(Top::DateCreate), None),
@@ -101,17 +104,43 @@ impl<'a> Record<'a> {
             LogType::Integration => (seconds(Top::Date), None),
         };
         let id = identity(log, workspace, &fields, &json, time);
+        let alias = match (log, workspace) {
+            (LogType::Access, Some(_)) => identity(log, None, &fields, &json, time),
+            _ => None,
+        };
         let unreadable = id.is_none() || time.is_none();
         let id = id.unwrap_or_else(|| {
             RowId::of(&[b"unreadable", log.name().as_bytes(), workspace.unwrap_or("").as_bytes(), json.as_bytes()])
         });
-        Record { log, workspace, json, id, time, last_active, unreadable, indicators: fields.indicators }
+        Record { log, workspace, json, id, time, last_active, alias, unreadable, indicators: fields.indicators }
+    }
+
+    /// A digest of what the row says. Two rows of one reply with one identity say the same if their digests are equal. What Slack counts on
+    /// in access rows is left out, and so is the white space between integration rows' tokens: their identity is their content.
+    pub(crate) fn content(&self) -> u64 {
+        match self.log {
+            LogType::Audit => digest(0, self.json.as_bytes()),
+            LogType::Access => members(&self.json).map_or(0, |members| {
+                let lasting = members.iter().filter(|(key, _)| key != "date_last" && key != "count");
+                lasting.fold(0, |sum, (key, value)| digest(digest(sum, key.as_bytes()), value.get().as_bytes()))
+            }),
+            LogType::Integration => 0,
+        }
     }
 
     /// The time under which it is kept: its own, or [`Second::EPOCH`] when it has none that can be read.
     pub fn kept_at(&self) -> Second {
         self.time.unwrap_or(Second::EPOCH)
     }
+}
+
+/// A quick digest, which nobody's safety rests on: whoever forges one hides a row of his own that nobody could store.
+fn digest(sum: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
+    words.fold(sum ^ bytes.len() as u64, |sum, word| (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95))
 }
 
 fn identity(
@@ -127,7 +156,12 @@ fn identity(
         LogType::Audit => Some(RowId::of(&[b"audit", fields.scalar(Top::Id)?.as_bytes(), &seconds])),
         LogType::Access => {
             let part = |key| fields.scalar(key).unwrap_or("").as_bytes();
-            Some(RowId::of(&[b"access", part(Top::UserId), part(Top::Ip), part(Top::UserAgent), &seconds]))
+            let row = [b"access", part(Top::UserId), part(Top::Ip), part(Top::UserAgent), seconds.as_slice()];
+            // Somebody may come into two workspaces of an organization in one second.
+            match workspace {
+                Some(workspace) => Some(RowId::of(&[row.as_slice(), &[workspace.as_bytes()]].concat())),
+                None => Some(RowId::of(&row)),
+            }
         }
         LogType::Integration => {
             let mut canonical = Vec::with_capacity(json.len());
@@ -237,7 +271,7 @@ mod tests {
     }
 
     fn id(log: LogType, json: &str) -> RowId {
-        Record::read(log, None, &raw(json)).id
+        Record::read(log, None, json).id
     }
 
     #[test]
@@ -258,7 +292,7 @@ mod tests {
         assert_eq!(id(LogType::Access, &row(6, 1)), id(LogType::Access, &row(900, 14)));
         assert_ne!(id(LogType::Access, &row(6, 1)), id(LogType::Access, &row(6, 1).replace("\"x\"", "\"y\"")));
         let record = raw(&row(6, 1));
-        assert_eq!(Record::read(LogType::Access, None, &record).last_active, Second::new(6));
+        assert_eq!(Record::read(LogType::Access, None, record.get()).last_active, Second::new(6));
     }
 
     #[test]
@@ -268,7 +302,7 @@ mod tests {
         assert_eq!(id(LogType::Integration, row), id(LogType::Integration, same));
         assert_ne!(id(LogType::Integration, row), id(LogType::Integration, &row.replace("added", "removed")));
         let text = raw(row);
-        assert_ne!(id(LogType::Integration, row), Record::read(LogType::Integration, Some("T1"), &text).id);
+        assert_ne!(id(LogType::Integration, row), Record::read(LogType::Integration, Some("T1"), text.get()).id);
         assert_ne!(id(LogType::Integration, row).occurrence(1), id(LogType::Integration, row).occurrence(2));
     }
 
@@ -289,7 +323,7 @@ mod tests {
             (r#"{"id":"a","date_create":1.5}"#, None),
         ] {
             let row = raw(json);
-            let record = Record::read(LogType::Audit, None, &row);
+            let record = Record::read(LogType::Audit, None, row.get());
             assert!(record.unreadable, "{json}");
             assert_eq!(record.time, time);
             assert_eq!(record.id, id(LogType::Audit, json));
@@ -300,7 +334,7 @@ mod tests {
     #[test]
     fn line_breaks_between_tokens_go_and_nothing_else_does() {
         let row = raw("{\r\n \"id\": \"a\\n\u{2028}\",\n\"date_create\":5}");
-        assert_eq!(Record::read(LogType::Audit, None, &row).json, "{ \"id\": \"a\\n\u{2028}\",\"date_create\":5}");
+        assert_eq!(Record::read(LogType::Audit, None, row.get()).json, "{ \"id\": \"a\\n\u{2028}\",\"date_create\":5}");
     }
 
     #[test]

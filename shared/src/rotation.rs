@@ -124,7 +124,7 @@ impl Rotations {
         now: Second,
     ) -> Result<bool, Trouble> {
         let request = Request::refresh(&renewal.refresh_token);
-        let reply = slack.call(source, &request, Caller::App(app)).await?;
+        let reply = slack.call_whole(source, &request, Caller::App(app)).await?;
         match oauth::refreshed(&reply, &request, now) {
             Ok(grant) => {
                 let unstored = Unstored { after: renewal.refresh_token.clone(), grant };

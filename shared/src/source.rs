@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Second;
+use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
 /// One of the three logs that Slack keeps.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -247,6 +247,13 @@ impl Source {
             silence_seconds: Some(SILENCE_SECONDS),
             connected_at: since,
         }
+    }
+
+    /// The same with times of the future taken for now, beyond what clocks may differ: they would hide records and silence.
+    #[must_use]
+    pub(crate) fn believed(self, now: Second) -> Source {
+        let past = |time: Second| if time > now.plus(CLOCK_SKEW_SECONDS) { now } else { time };
+        Source { since: past(self.since), connected_at: past(self.connected_at), ..self }
     }
 
     /// Whether it is collected at all.

@@ -91,6 +91,18 @@ impl Trouble {
         Trouble { cause: Some(Arc::from(cause.into())), ..self }
     }
 
+    /// The same as an error that may pass by itself.
+    #[must_use]
+    pub(crate) fn transient(self) -> Trouble {
+        Trouble { remedy: Remedy::TryLater, ..self }
+    }
+
+    /// The same with another hint.
+    #[must_use]
+    pub(crate) fn with_hint(self, hint: &str) -> Trouble {
+        Trouble { hint: hint.to_owned(), ..self }
+    }
+
     /// The same with the seconds that Slack asks us to wait.
     #[must_use]
     pub fn after(self, seconds: Option<i64>) -> Trouble {

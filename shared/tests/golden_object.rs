@@ -40,7 +40,7 @@ fn lines(log: LogType, rows: &[&str]) -> Vec<Vec<u8>> {
     let writer = LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap());
     let line = |row: &&str| {
         let row: Box<RawValue> = serde_json::from_str(row).unwrap();
-        let record = Record::read(log, (log == LogType::Integration).then_some("T1"), &row);
+        let record = Record::read(log, (log == LogType::Integration).then_some("T1"), row.get());
         let mut line = Vec::new();
         writer.write(&record, record.id, &mut line);
         line

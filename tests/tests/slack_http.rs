@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use slacktrail_shared::http::{REPLY_BYTES_MAX, SlackHttp};
+use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::{Caller, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::{Reply, Request};
@@ -46,11 +46,11 @@ async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static
 
 async fn call(base: &str, request: &Request) -> Result<Reply, Trouble> {
     let slack = SlackHttp::new(&format!("{base}/api/"), &format!("{base}/audit/v1")).unwrap();
-    slack.call(&source("acme"), request, Caller::User(&Token::new(TOKEN).unwrap())).await
+    slack.call_whole(&source("acme"), request, Caller::User(&Token::new(TOKEN).unwrap())).await
 }
 
 fn audit_logs() -> Request {
-    Request::audit_logs(Second::MARCH_2018, Second::MARCH_2018.plus(60), Some(PAGE_CURSOR))
+    Request::audit_logs(Second::MARCH_2018, Second::MARCH_2018.plus(60), 1000, Some(PAGE_CURSOR))
 }
 
 /// It is nobody's fault here, and the text of it and of its causes holds neither token nor page cursor.
@@ -129,9 +129,10 @@ async fn a_redirect_is_a_reply_and_nobody_follows_it_with_the_token() {
 }
 
 #[tokio::test]
-async fn a_reply_beyond_all_measure_is_given_up() {
-    let (base, _) = answering(|| vec![b' '; REPLY_BYTES_MAX + 1].into_response()).await;
-    assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), "reply_too_large", &base);
+async fn small_reply_that_is_longer_than_4_mib_is_given_up() {
+    let (base, _) = answering(|| vec![b' '; (4 << 20) + 1].into_response()).await;
+    let trouble = call(&base, &audit_logs()).await.unwrap_err();
+    assert_eq!((trouble.side, trouble.code.as_str()), (Side::Slack, "response_too_large"), "{trouble:?}");
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ pub(super) async fn check<S: Slack>(
     now: Second,
 ) -> Result<(), Failure> {
     let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
-    let asked: Result<serde_json::Value, Trouble> = match slack.call(source, &request, Caller::App(app)).await {
+    let asked: Result<serde_json::Value, Trouble> = match slack.call_whole(source, &request, Caller::App(app)).await {
         Ok(reply) => reply.json(&request, now),
         Err(trouble) => Err(trouble),
     };

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::ports::{Caller, Deployment, DeploymentStore, Replaced, Slack, Version};
+use slacktrail_shared::ports::{Body, Caller, Deployment, DeploymentStore, Replaced, Slack, Version};
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::trouble::Trouble;
@@ -24,15 +24,9 @@ impl<S> WatchedSlack<S> {
 }
 
 impl<S: Slack> Slack for WatchedSlack<S> {
-    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
         let reply = self.slack.call(source, request, caller).await?;
-        let log = match request.method {
-            "logs" => Some(LogType::Audit),
-            "team.accessLogs" => Some(LogType::Access),
-            "team.integrationLogs" => Some(LogType::Integration),
-            _ => None,
-        };
-        if let Some(log) = log {
+        if let Some(log) = request.log() {
             self.progress.take_page(&StreamId { source: source.id.clone(), log });
         }
         Ok(reply)

@@ -91,6 +91,8 @@ fn log_stream(stream: &StreamSummary) {
                 pages = stream.pages,
                 calls = stream.calls,
                 unreadable = stream.unreadable,
+                repaired = stream.repaired,
+                conflicting = stream.conflicting,
                 late = stream.late,
                 late_seconds_max = stream.late_seconds_max,
                 lag_seconds = stream.lag_seconds,
@@ -107,7 +109,7 @@ fn log_stream(stream: &StreamSummary) {
     }
     match stream.state {
         State::Ok | State::CatchingUp | State::Paused
-            if stream.unreadable == 0 && stream.clock_skew_seconds.is_none() =>
+            if stream.unreadable + stream.repaired + stream.conflicting == 0 && stream.clock_skew_seconds.is_none() =>
         {
             line!(info, "stream collected");
         }

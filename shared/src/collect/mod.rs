@@ -3,37 +3,42 @@
 //! The order of effects is the whole of its safety: records are appended to their day logs first, then the gap shrinks, then
 //! the cursor is replaced. Whatever fails in between is done again by a later tick, and stores only what is missing.
 
+mod block;
 mod call;
+mod overlap;
+mod page;
 mod report;
+mod take;
 mod workspaces;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 
 pub use call::token_of;
 pub use report::Report;
-pub(crate) use workspaces::{LIST_PAGES_MAX, Workspaces, cut_off, workspace_ids};
+pub(crate) use workspaces::{LIST_PAGES_MAX, Workspaces, cut_off, workspace_id};
+
+use overlap::{LiveWalk, Overlap};
+use page::{PageSize, may_be_smaller};
 
 use crate::batch::Batch;
-use crate::cursor::{Cursor, Gap, GapKind, OVERLAP_SECONDS};
+use crate::cursor::{Cursor, Gap, GapKind};
 use crate::day_log::{DayLogs, Limits};
-use crate::health::{Health, State};
+use crate::health::{Health, TickOutcome};
 use crate::line::LineWriter;
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Edges, Replaced, Slack, Version};
 use crate::record::RowId;
 use crate::rotation::Overdue;
 use crate::secret::Token;
-use crate::slack::{Page, Refusal};
+use crate::slack::{Refusal, Request};
 use crate::source::{LogType, Source, StreamId};
-use crate::time::{Day, Second};
+use crate::time::Second;
 use crate::trouble::{Remedy, Side, Trouble};
-use crate::walk::{Sight, Wanted};
+use crate::walk::{Sight, Walk};
 
 /// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
 const HEARTBEAT_SECONDS: i64 = 900;
-/// The overlap is never less than this, so that the second at the edge is always read again.
-const OVERLAP_MIN_SECONDS: i64 = 10;
 /// Day logs of days that ended longer ago than this are closed between ticks: the hourly re-read still finds its own open.
 const KEPT_OPEN_SECONDS: i64 = 26 * 3600;
 
@@ -45,7 +50,8 @@ pub struct Memory {
     day_logs: DayLogs,
     /// Records that are stored, of a page that could not be decided to its end.
     settled: HashSet<RowId>,
-    overlap_seconds: i64,
+    overlap: Overlap,
+    page_size: PageSize,
     workspaces: Workspaces,
 }
 
@@ -54,9 +60,10 @@ impl Memory {
     pub fn new(stream: StreamId) -> Memory {
         Memory {
             version: None,
+            page_size: PageSize::of(stream.log),
             day_logs: DayLogs::new(stream),
             settled: HashSet::new(),
-            overlap_seconds: OVERLAP_SECONDS,
+            overlap: Overlap::new(),
             workspaces: Workspaces::default(),
         }
     }
@@ -120,6 +127,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             memory.day_logs = DayLogs::new(stream.clone()); // somebody else has written since: what we know may not be all
             memory.version = version;
         }
+        let doubt = cursor.as_ref().and_then(|cursor| cursor.time_in_future(Second::of(now)));
+        let cursor = cursor.filter(|_| doubt.is_none());
+        let report = Report { trouble: doubt.map(not_believed), recovered: doubt.is_some(), ..Report::default() };
         Collector {
             edges,
             source,
@@ -136,7 +146,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             token: None,
             token_is_fresh: false,
             overdue,
-            report: Report::default(),
+            report,
         }
     }
 
@@ -144,7 +154,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     pub(crate) async fn collect(mut self) -> Report {
         self.report.trouble = match self.overdue {
             Some(overdue) if overdue.ended => Some(overdue.trouble.clone()), // every call would be refused
-            _ => self.collect_gaps().await.err().or_else(|| self.report.trouble.take()),
+            _ => match self.collect_gaps().await {
+                Ok(()) => self.report.trouble.take(),
+                Err(trouble) => Some(self.confirm(trouble).await),
+            },
         };
         if let Err(trouble) = self.finish().await {
             self.report.trouble.get_or_insert(trouble);
@@ -156,12 +169,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.open_gaps().await?;
         while let Some(index) = self.cursor.next_gap() {
             let mut gap = self.cursor.gaps[index].clone();
-            let mut batch = Batch::with_room(self.limits.batch_bytes / 4 * 5); // the last page may go beyond
+            let mut batch = Batch::default();
             let workspaces = self.cursor.workspaces.clone();
             let (was_under_way, pages) = (gap.is_under_way(), self.report.pages);
             let walked = self.walk(&mut gap, &mut batch).await; // pages, until they make an object
 
-            let stored = self.store(&walked, &batch).await; // records first ...
+            let stored = self.store(&walked, &mut batch).await; // records first ...
             if stored.is_err() {
                 self.cursor.workspaces = workspaces; // what the walk settled about them rests on what is not stored
             }
@@ -189,132 +202,132 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let live = if self.fans_out() { self.prepare_workspaces().await? } else { true };
         if self.version.is_some() {
             self.dirty |=
-                self.cursor.open_gaps(self.source, self.stream.log, self.now, self.memory.overlap_seconds, live);
+                self.cursor.open_gaps(self.source, self.stream.log, self.now, self.memory.overlap.seconds(), live);
         }
         Ok(())
     }
 
+    fn calls_max(&self) -> u32 {
+        self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max())
+    }
+
     fn is_spent(&self) -> bool {
-        let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max());
-        self.report.calls >= calls_max || (self.limits.out_of_time)()
+        self.report.calls >= self.calls_max() || (self.limits.out_of_time)()
     }
 
     /// Reads pages of a gap into the batch until it is closed, the batch is full, or the budget is spent. On an error, what was
     /// read before it is in the batch, and the gap says so.
     async fn walk(&mut self, gap: &mut Gap, batch: &mut Batch) -> Result<Ended, Trouble> {
         let mut sight = Sight::default();
-        let mut pages = 0;
+        let (mut pages, latest) = (0, gap.latest);
         if self.fans_out() && !self.is_in_workspace(gap) {
             return Ok(Ended::Closed);
         }
         while batch.bytes() < self.limits.batch_bytes && !self.is_spent() {
-            let request = gap.request(&sight);
-            let reply = self.call(&request).await?;
-            let closed = match reply.page(&request, self.now) {
-                Ok(page) => {
-                    pages += 1;
-                    self.take(gap, &page, &mut sight, batch).await?
+            let (request, page_rows) = gap.request(&sight, self.memory.page_size.rows());
+            let closed = match self.read_page(gap, &request, page_rows, &mut sight, batch).await {
+                Ok(closed) => closed,
+                Err(trouble) => {
+                    self.ask_for_less(gap, &mut sight, page_rows, trouble)?;
+                    continue;
                 }
-                Err(Refusal::NoSuchPage) => true,
-                Err(Refusal::StalePageCursor) => {
-                    gap.restart(&mut sight);
-                    false
-                }
-                Err(Refusal::Trouble(trouble)) => self.is_passed_over(gap, trouble, &reply)?,
             };
-            if closed && !self.next_workspace(gap, &mut sight) {
-                self.adapt_overlap(gap, pages);
+            pages += 1;
+            if !closed {
+                self.expect_progress(gap, &mut sight, &request)?;
+            } else if !self.next_workspace(gap, &mut sight) {
+                self.adapt_overlap(gap, pages, latest.since(gap.oldest));
                 return Ok(Ended::Closed);
             }
         }
-        self.adapt_overlap(gap, pages + 1); // there is at least one more
+        let covered = if let Walk::Audit(_) = gap.walk { gap.latest } else { gap.oldest };
+        self.adapt_overlap(gap, pages + 1, latest.since(covered)); // there is at least one more
         Ok(Ended::Left)
     }
 
-    /// Takes a page: its new records go to the batch, and the gap moves on. Returns whether the gap is at its end.
-    async fn take(
+    /// Reads one page, or what comes in its place. Returns whether the gap, or the workspace that it is at, is at its end.
+    async fn read_page(
         &mut self,
         gap: &mut Gap,
-        page: &Page<'_>,
+        request: &Request,
+        page_rows: u32,
         sight: &mut Sight,
         batch: &mut Batch,
     ) -> Result<bool, Trouble> {
-        self.report.pages += 1;
-        let workspace = gap.walk.workspace().map(str::to_owned);
-        self.decided.clear();
-        let mut ahead = gap.clone();
-        let step = ahead.take_page(&mut self.cursor.sorted_by, sight, page, workspace.as_deref());
-        let mut days: BTreeMap<Day, Vec<&Wanted<'_>>> = BTreeMap::new();
-        for wanted in &step.wanted {
-            days.entry(wanted.1.kept_at().day()).or_default().push(wanted);
-        }
-        for (day, records) in days.into_iter().rev() {
-            let stored = self.stored_of(day, &records).await?;
-            for (id, record) in records.into_iter().filter(|(id, _)| !stored.contains(id)) {
-                let time = record.kept_at();
-                let late = matches!(gap.kind, GapKind::Live | GapKind::Reread)
-                    && self.passed.is_some_and(|passed| time < passed);
-                batch.add(*id, time, record.unreadable, late, |out| self.lines.write(record, *id, out));
+        let page = self.call(request).await?;
+        match page.refusal(self.now) {
+            None => {
+                let closed = self.take(gap, page, (request, page_rows), sight, batch).await?;
+                self.memory.page_size.grow();
+                Ok(closed)
+            }
+            Some(Refusal::NoSuchPage) => {
+                self.report.refused = Some(no_page("there is no such page"));
+                Ok(true)
+            }
+            Some(Refusal::StalePageCursor) => {
+                self.report.refused = Some(no_page("it refused its own page cursor"));
+                gap.restart(sight);
+                Ok(false)
+            }
+            Some(Refusal::Trouble(trouble)) => {
+                let reply = page.reply().without_body();
+                drop(page);
+                self.is_passed_over(gap, trouble, &reply).await
             }
         }
-        self.decided.clear();
-        *gap = ahead;
-        Ok(step.done)
     }
 
-    /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.
-    async fn stored_of(&mut self, day: Day, records: &[&Wanted<'_>]) -> Result<HashSet<RowId>, Trouble> {
-        let ids = || records.iter().map(|(id, _)| *id);
-        if ids().all(|id| self.memory.settled.contains(&id)) {
-            self.decided.extend(ids());
-            return Ok(ids().collect());
+    /// After a page that was too large, or broke off: the next one is asked for fewer rows, in this tick or, where it broke off, in the next.
+    fn ask_for_less(
+        &mut self,
+        gap: &mut Gap,
+        sight: &mut Sight,
+        page_rows: u32,
+        trouble: Trouble,
+    ) -> Result<(), Trouble> {
+        if !may_be_smaller(&trouble) || !self.memory.page_size.shrink(page_rows) {
+            return Err(trouble);
         }
-        let times = || records.iter().map(|(_, record)| record.kept_at());
-        let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
-        let (store, day_logs) = (&self.edges.day_logs, &mut self.memory.day_logs);
-        let opened = day_logs.open(store, &self.cursor.heads, day, range, self.limits).await;
-        if matches!(&opened, Err(trouble) if trouble.remedy == Remedy::Investigate) {
-            // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.
-            day_logs.close(day);
-            self.cursor.heads.remove(&day);
+        gap.change_page_size(sight);
+        if trouble.code == "response_too_large" { Ok(()) } else { Err(trouble) }
+    }
+
+    /// After a page that is not the walk's last.
+    ///
+    /// # Errors
+    /// When the walk does not advance any more. What it has read is in the batch, and a later tick goes on from there.
+    fn expect_progress(&mut self, gap: &mut Gap, sight: &mut Sight, request: &Request) -> Result<(), Trouble> {
+        if sight.progress.end_page() {
+            return Ok(());
         }
-        let known_from = opened?;
-        let mut stored = HashSet::new();
-        let mut unknown = HashSet::new();
-        for (id, record) in records {
-            if day_logs.holds(day, id) {
-                stored.insert(*id);
-            } else if record.kept_at() < known_from {
-                unknown.insert(*id);
-            }
+        let next = gap.request(sight, self.memory.page_size.rows()).0;
+        if request.has_page_cursor() && next.page_cursor() == request.page_cursor() {
+            gap.restart(sight); // this cursor leads nowhere
         }
-        if !unknown.is_empty() {
-            stored.extend(day_logs.stored_among(store, day, &unknown, self.limits).await?);
-        }
-        self.decided.extend(ids());
-        Ok(stored)
+        Err(no_progress(request))
     }
 
     /// Stores what was walked.
     ///
     /// # Errors
     /// By remedy. Also the walk's own, where a day log is not as we left it: its next number may be a missing object's.
-    async fn store(&mut self, walked: &Result<Ended, Trouble>, batch: &Batch) -> Result<(), Trouble> {
+    async fn store(&mut self, walked: &Result<Ended, Trouble>, batch: &mut Batch) -> Result<(), Trouble> {
         match walked {
             Err(trouble) if (trouble.side, trouble.remedy) == (Side::Ours, Remedy::Investigate) => Err(trouble.clone()),
             _ => self.append(batch).await,
         }
     }
 
-    async fn append(&mut self, batch: &Batch) -> Result<(), Trouble> {
+    /// Stores the lines of a batch, and empties it.
+    async fn append(&mut self, batch: &mut Batch) -> Result<(), Trouble> {
         let before = self.report.appended.clone();
         let (day_logs, level) = (&self.edges.day_logs, self.limits.gzip_level);
         let outcome = self.memory.day_logs.append(day_logs, batch, level, &mut self.report.appended).await;
         self.dirty |= self.report.appended != before;
-        let newest = self.report.appended.newest;
-        self.cursor.health.last_record = self.cursor.health.last_record.max(newest);
         outcome?;
         self.report.note_batch(batch, self.now);
+        batch.clear(self.limits.batch_bytes);
         let today = self.now.day();
         self.memory.day_logs.make_room(today, today.end(), self.limits.seen_max);
         Ok(())
@@ -331,13 +344,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.gaps[index] = gap;
     }
 
-    /// A live walk that needs more than a page reads back less the next time; the re-reads find what is late. Integration logs are read
-    /// page by page whatever the overlap.
-    fn adapt_overlap(&mut self, gap: &Gap, pages: u32) {
+    /// Integration logs are read page by page whatever the overlap.
+    fn adapt_overlap(&mut self, gap: &Gap, pages: u32, seconds: i64) {
         if gap.kind == GapKind::Live && self.stream.log != LogType::Integration {
-            let seconds = self.memory.overlap_seconds;
-            self.memory.overlap_seconds =
-                if pages > 1 { seconds / 2 } else { seconds * 2 }.clamp(OVERLAP_MIN_SECONDS, OVERLAP_SECONDS);
+            let others_wait = self.cursor.gaps.len() > 1;
+            let walk = LiveWalk { pages, seconds, calls_max: self.calls_max(), others_wait };
+            self.memory.overlap.adapt(walk, self.now);
         }
     }
 
@@ -362,17 +374,29 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Records how the tick went, if that is news or the heartbeat is due.
     async fn finish(&mut self) -> Result<(), Trouble> {
+        let was_read = self.report.pages > 0;
+        if !was_read && self.report.trouble.is_none() {
+            // Slack answered, and nothing that it answered was a page: that is no success, whatever the gaps say.
+            let refused = self.report.refused.take();
+            self.report.trouble = refused.map(Trouble::transient);
+        }
         let pause = self.report.trouble.as_ref().and_then(Health::pause_seconds);
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();
         // While the old token lives collecting goes on, and a person is told in time that it will end.
         let person = self.overdue.map(|overdue| &overdue.trouble).filter(|trouble| trouble.remedy != Remedy::TryLater);
         self.report.trouble = self.report.trouble.take().or_else(|| person.cloned());
-        let (trouble, behind) = (self.report.trouble.as_ref(), self.cursor.is_behind());
-        self.dirty |= self.cursor.health.note(trouble, behind, self.source, self.stream.log, self.now);
+        let tick = TickOutcome {
+            trouble: self.report.trouble.as_ref(),
+            behind: self.cursor.is_behind(),
+            was_read,
+            newest_shown: self.report.newest_shown,
+        };
+        self.dirty |= self.cursor.health.note(&tick, self.source, self.stream.log, self.now);
         self.dirty |= self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
-        self.report.state = self.cursor.health.state;
-        self.report.silence = self.cursor.health.remedy.clone().filter(|_| self.report.state == State::Silent);
+        let health = &self.cursor.health;
+        self.report.state = health.state;
+        self.report.standing = health.code.clone().map(|code| (code, health.remedy.clone()));
         self.report.gaps = self.cursor.gaps.len();
         self.report.lag_seconds = self.cursor.lag_seconds(self.now);
         self.report.workspaces_in_trouble =
@@ -388,4 +412,36 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     fn kept_open_from(&self) -> Second {
         self.now.plus(-KEPT_OPEN_SECONDS)
     }
+}
+
+/// Why there is no page where Slack's answer is one that a walk expects.
+fn no_page(why: &str) -> Trouble {
+    let message = format!("reading a page of Slack's log: Slack answered that {why}");
+    Trouble::slack(
+        Remedy::TryLater,
+        "no_page",
+        message,
+        "wait for the next tick, which starts again without a page cursor",
+    )
+}
+
+fn no_progress(request: &Request) -> Trouble {
+    Trouble::slack(
+        Remedy::TryLater,
+        "no_progress",
+        format!(
+            "reading pages of `{}`: Slack names further pages, and they bring no new record, no older time and no row that was not seen before",
+            request.method
+        ),
+        "wait for the next tick; if this persists, report it to Slack with this line",
+    )
+}
+
+fn not_believed(field: &'static str) -> Trouble {
+    Trouble::ours(
+        Remedy::Investigate,
+        "corrupt_cursor",
+        format!("reading the stream's cursor: its `{field}` lies in the future, so it is not believed"),
+        "find out who writes to the table; the stream is collected again from its start, and nothing is stored twice",
+    )
 }

@@ -17,6 +17,10 @@ pub struct Report {
     pub appended: Appended,
     /// Records without an identity or a time that could be read, which were stored all the same.
     pub unreadable: u64,
+    /// Records of whose rows bytes were replaced that are not UTF-8.
+    pub repaired: u64,
+    /// Rows that were not stored because another row of the same reply has their identity and says something else.
+    pub conflicting: u64,
     /// Records that Slack showed only after a tick had passed their time.
     pub late: u64,
     /// By how many seconds the latest of them came late.
@@ -31,8 +35,14 @@ pub struct Report {
     pub workspaces_in_trouble: usize,
     /// The state after the tick.
     pub state: State,
-    /// What to say of a silence.
-    pub silence: Option<String>,
+    /// The recorded code and remedy, where the state is not of this tick's trouble.
+    pub standing: Option<(String, Option<String>)>,
+    /// The last refusal of Slack's that was no trouble of the stream: all the same, a tick that read nothing else is not well.
+    pub(crate) refused: Option<Trouble>,
+    /// The time of the newest record that Slack has shown, stored before or not.
+    pub(crate) newest_shown: Option<Second>,
+    /// Whether the trouble is one that this tick has mended: the stream was polled.
+    pub(crate) recovered: bool,
     /// What went wrong.
     pub trouble: Option<Trouble>,
     /// Whether another invocation was found to be ahead.
@@ -44,9 +54,10 @@ const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
 
 impl Report {
     pub(crate) fn note_batch(&mut self, batch: &Batch, now: Second) {
-        self.unreadable += batch.unreadable;
-        self.late += batch.late;
-        if let Some(oldest) = batch.late_oldest {
+        self.unreadable += batch.counts.unreadable;
+        self.repaired += batch.counts.repaired;
+        self.late += batch.counts.late;
+        if let Some(oldest) = batch.counts.late_oldest {
             self.late_seconds_max = self.late_seconds_max.max(now.since(oldest));
         }
     }

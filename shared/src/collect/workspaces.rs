@@ -7,7 +7,7 @@ use super::Collector;
 use crate::cursor::{Gap, GapKind};
 use crate::health::State;
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
-use crate::slack::{Page, Refusal, Request};
+use crate::slack::{Refusal, Request};
 use crate::source::LogType;
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble, place};
@@ -17,8 +17,14 @@ use crate::walk::{Sight, Walk, WorkspaceState};
 const LISTED_SECONDS: i64 = 3600;
 /// A workspace in trouble is tried again this often.
 const RETRY_SECONDS: i64 = 900;
+/// Slack is asked again after an hour, whatever it says; clocks may differ by ten minutes.
+const WAIT_MAX_SECONDS: i64 = 3_600 + crate::time::CLOCK_SKEW_SECONDS;
 /// Pages of the list that are read at most: 10,000 workspaces.
 pub(crate) const LIST_PAGES_MAX: u32 = 10;
+/// Workspaces on a page of the list at most: ten times what is asked for.
+const LISTED_MAX: usize = 10_000;
+/// An id is far shorter.
+const ID_BYTES_MAX: usize = 100;
 
 /// The organisation's workspaces, in the order of their ids.
 #[derive(Clone, Debug, Default)]
@@ -32,16 +38,37 @@ struct Workspace {
     id: String,
 }
 
-impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
+impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
     pub(super) fn fans_out(&self) -> bool {
-        self.source.organisation && self.stream.log == LogType::Integration
+        self.source.organisation
+            && (self.stream.log == LogType::Integration
+                || self.stream.log == LogType::Access && self.cursor.by_workspace)
+    }
+
+    /// Whether access logs could be read workspace by workspace and are not yet.
+    pub(super) fn may_read_by_workspace(&self) -> bool {
+        self.source.organisation && !self.cursor.by_workspace
+    }
+
+    /// Reads access logs workspace by workspace from now on. Returns whether the gap is through: the organization has no workspace.
+    pub(super) async fn read_by_workspace(&mut self, gap: &mut Gap) -> Result<bool, Trouble> {
+        self.cursor.by_workspace = true;
+        self.dirty = true;
+        self.prepare_workspaces().await?;
+        gap.walk = Walk::begin(self.stream.log, gap.oldest);
+        Ok(!self.is_in_workspace(gap))
     }
 
     /// Brings the list of workspaces up to date. Returns whether a new live round may begin: not while one is under way, and
     /// where a round takes more than half a tick's calls, so seldom that the backlog gets the other half.
     pub(super) async fn prepare_workspaces(&mut self) -> Result<bool, Trouble> {
         let connected_at = self.source.connected_at;
+        let wait_max = self.now.plus(WAIT_MAX_SECONDS);
         for state in self.cursor.workspaces.values_mut() {
+            if state.not_before.is_some_and(|not_before| not_before > wait_max) {
+                state.not_before = None; // nobody asked for that: a stored time is believed only within bounds
+                self.dirty = true;
+            }
             // The source was connected again after this trouble began: the workspace is tried at once.
             if state.not_before.is_some_and(|not_before| not_before.plus(-RETRY_SECONDS) <= connected_at) {
                 state.not_before = None;
@@ -66,13 +93,21 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let mut page_cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
             let request = Request::workspaces(page_cursor.as_deref());
-            let reply = self.call(&request).await?;
-            let page = reply.page(&request, self.now).map_err(|refusal| match refusal {
+            let mut page = self.call(&request).await?;
+            while page.advance().await? {
+                ids.push(workspace_id(&page.row().json)?);
+                if ids.len() > LISTED_MAX {
+                    return Err(cut_off("it has more than 10,000 workspaces"));
+                }
+            }
+            let end = page.end(self.now).map_err(|refusal| match refusal {
                 Refusal::Trouble(trouble) => trouble,
                 Refusal::StalePageCursor | Refusal::NoSuchPage => cut_off("its page cursor was refused"),
             })?;
-            ids.extend(workspace_ids(&page)?);
-            page_cursor = page.next;
+            if end.next.is_some() && end.next == page_cursor {
+                return Err(cut_off("its page cursor leads to the same page"));
+            }
+            page_cursor = end.next;
             if page_cursor.is_none() {
                 ids.sort_unstable();
                 ids.dedup();
@@ -128,7 +163,6 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
 
     fn enter_workspace_after(&mut self, gap: &mut Gap, last: Option<&str>) -> bool {
         let oldest = gap.oldest;
-        let Walk::Integration(walk) = &mut gap.walk else { return false };
         let next =
             self.memory.workspaces.ids.iter().filter(|id| last.is_none_or(|last| id.as_str() > last)).find(|id| {
                 let state = self.cursor.workspaces.get(*id);
@@ -144,7 +178,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         }
         let Some(id) = next else { return false };
         let missing_from = self.cursor.workspaces.get(id).and_then(|state| state.missing_from);
-        walk.enter(id.clone(), missing_from);
+        gap.walk.enter(id.clone(), missing_from, oldest);
         true
     }
 
@@ -173,7 +207,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
             (state.code, state.not_before) = (None, None);
         }
-        gap.walk = Walk::begin(LogType::Integration, gap.oldest);
+        gap.walk = Walk::begin(self.stream.log, gap.oldest);
         Err(trouble)
     }
 
@@ -194,18 +228,19 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     }
 }
 
-/// The ids on a page of `auth.teams.list`.
+/// The id of a workspace on a page of `auth.teams.list`.
 ///
 /// # Errors
-/// [`Remedy::TryLater`] when a workspace has none.
-pub(crate) fn workspace_ids(page: &Page<'_>) -> Result<Vec<String>, Trouble> {
-    let id =
-        |row: &&serde_json::value::RawValue| serde_json::from_str(row.get()).map(|workspace: Workspace| workspace.id);
-    let ids: Result<Vec<String>, _> = page.rows.iter().map(id).collect();
-    ids.map_err(|error| cut_off("a workspace has no id").because(place(&error)))
+/// [`Remedy::TryLater`] when it has none.
+pub(crate) fn workspace_id(json: &str) -> Result<String, Trouble> {
+    match serde_json::from_str::<Workspace>(json) {
+        Ok(workspace) if workspace.id.len() <= ID_BYTES_MAX => Ok(workspace.id),
+        Ok(_) => Err(cut_off("a workspace has an id of more than 100 bytes")),
+        Err(error) => Err(cut_off("a workspace has no id").because(place(&error))),
+    }
 }
 
 pub(crate) fn cut_off(what: &str) -> Trouble {
     let message = format!("Slack's list of the organisation's workspaces (`auth.teams.list`) cannot be used: {what}");
-    Trouble::slack(Remedy::TryLater, "workspaces_unlisted", message, "nothing to do: the next tick asks again")
+    Trouble::slack(Remedy::TryLater, "workspaces_unlisted", message, "wait for the next tick, which asks again")
 }

@@ -185,7 +185,7 @@ async fn exchange<S: Slack, C, K>(
 ) -> Result<Installation, Failure> {
     let request = Request::exchange(code, redirect_url);
     let refused = |trouble: Trouble| Failure { trouble: Some(trouble.clone()), ..Refusal::of_call(&trouble).into() };
-    let reply = edges.slack.call(&connection.source, &request, Caller::App(app)).await.map_err(refused)?;
+    let reply = edges.slack.call_whole(&connection.source, &request, Caller::App(app)).await.map_err(refused)?;
     installation(&reply, &request, now).map_err(refused)
 }
 

@@ -23,8 +23,14 @@ pub async fn probe<S: Slack>(
 ) -> Result<Probed, Refusal> {
     let by_workspace = source.organisation && log == LogType::Integration;
     let newest = match by_workspace {
-        true => newest_of_a_workspace(slack, source, token, now).await,
-        false => newest(slack, source, log, token, None, now).await,
+        true => newest_of_a_workspace(slack, source, log, token, now).await,
+        false => match newest(slack, source, log, token, None, now).await {
+            // Slack gives this organization's access logs one workspace at a time.
+            Err(trouble) if source.organisation && log == LogType::Access && trouble.code == "missing_argument" => {
+                newest_of_a_workspace(slack, source, log, token, now).await
+            }
+            newest => newest,
+        },
     };
     match newest {
         Ok(newest) => Ok(Probed { log, newest, note: None }),
@@ -38,6 +44,7 @@ pub async fn probe<S: Slack>(
 async fn newest_of_a_workspace<S: Slack>(
     slack: &S,
     source: &Source,
+    log: LogType,
     token: &Token,
     now: Second,
 ) -> Result<Option<Second>, Trouble> {
@@ -46,7 +53,7 @@ async fn newest_of_a_workspace<S: Slack>(
         teams: Vec<Tenant>,
     }
     let request = Request::workspaces(None);
-    let reply = slack.call(source, &request, Caller::User(token)).await?;
+    let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
     let workspaces: Workspaces = reply.json(&request, now)?;
     let Some(first) = workspaces.teams.first() else {
         return Err(Trouble::slack(
@@ -56,7 +63,7 @@ async fn newest_of_a_workspace<S: Slack>(
             "add it in the organisation's app management page",
         ));
     };
-    newest(slack, source, LogType::Integration, token, Some(&first.id), now).await
+    newest(slack, source, log, token, Some(&first.id), now).await
 }
 
 /// The time of the record that a log shows first.
@@ -69,7 +76,7 @@ async fn newest<S: Slack>(
     now: Second,
 ) -> Result<Option<Second>, Trouble> {
     let request = Request::probe(log, now, workspace);
-    let reply = slack.call(source, &request, Caller::User(token)).await?;
+    let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
     match reply.page(&request, now) {
         Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
         Err(SlackRefusal::Trouble(trouble)) => Err(trouble),

@@ -2,8 +2,12 @@
 
 pub mod error;
 pub mod oauth;
+pub mod page_reader;
 pub mod reply;
 pub mod request;
+mod scan;
 
-pub use reply::{Page, Paging, Refusal, Reply};
-pub use request::{Family, Request};
+pub use page_reader::{Advance, PageReader, Paging, RawRow, TooLarge};
+pub(crate) use reply::too_large;
+pub use reply::{Page, PageEnd, Refusal, Reply};
+pub use request::{Family, Request, rows_per_page};

@@ -2,22 +2,22 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::error;
+use super::page_reader::{Advance, PageReader, Paging, TooLarge};
 use super::request::{Family, Request};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 use crate::trouble::{Remedy, Trouble, place};
 
-/// A reply that tells an error is small; one longer than this is a page.
-const ERROR_BYTES_MAX: usize = 16 << 10;
 /// Seconds that Slack may take from looking at its rows to the `Date` of its reply. A longer time would be safer, and keep a walk from
 /// its end where more rows than fit one page are in use within it.
 const ANSWER_SECONDS_MAX: i64 = 1;
+/// A reply that is no page of a log holds at most so many rows: ten times the workspaces that are asked for at once.
+const LISTED_MAX: usize = 10_000;
 
-/// What came back over HTTP.
+/// What came back over HTTP. `B` is its body: bytes, or [`Body`](crate::ports::Body) while they arrive.
 #[derive(Clone, Debug, Default)]
-pub struct Reply {
+pub struct Reply<B = Vec<u8>> {
     /// The HTTP status.
     pub status: u16,
     /// The `Retry-After` header, as it came.
@@ -27,50 +27,31 @@ pub struct Reply {
     /// The `x-oauth-scopes` header: what the token that was used may do, where Slack says so.
     pub scopes: Option<String>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: B,
 }
 
-/// One page of rows.
-#[derive(Debug)]
-pub struct Page<'a> {
-    /// The rows, in Slack's order.
-    pub rows: Vec<&'a RawValue>,
+/// What a page says beside its rows.
+#[derive(Clone, Debug)]
+pub struct PageEnd {
     /// The cursor of the next page; `None` at the end.
     pub next: Option<String>,
-    /// Where pages are numbered: which this is, of how many.
+    /// Where pages are numbered: of how many this is one.
     pub paging: Option<Paging>,
     /// Slack looked at its rows at this time or later, by its own clock.
     pub made_after: Second,
 }
 
-/// Which page of how many.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-pub struct Paging {
-    /// How many pages there are.
-    #[serde(default)]
-    pub pages: u32,
-    /// How many rows all pages have.
-    #[serde(default)]
-    pub total: u64,
-    /// How many rows a full page has; 0 where Slack does not say.
-    #[serde(default)]
-    pub count: u32,
-}
-
-impl Paging {
-    /// Whether the page of this number may have so many rows, by what it says of itself. Where that is not to be believed, because
-    /// its numbers do not fit each other, any page among pages with rows must have some.
-    pub(crate) fn admits(&self, page: u32, rows: usize) -> bool {
-        let (rows, count) = (rows as u64, u64::from(self.count));
-        if count == 0 || self.total.div_ceil(count) != u64::from(self.pages) {
-            return rows > 0 || self.total == 0 || page > self.pages.max(1);
-        }
-        rows == self.total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
-    }
+/// One page, read whole.
+#[derive(Debug)]
+pub struct Page {
+    /// The rows' JSON, in Slack's order.
+    pub rows: Vec<String>,
+    /// What it says beside them.
+    pub end: PageEnd,
 }
 
 /// Why there is no page.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Refusal {
     /// The page cursor is too old: start again without it.
     StalePageCursor,
@@ -85,51 +66,66 @@ const RETRY_AFTER_DEFAULT_SECONDS: i64 = 60;
 /// However long Slack says: we ask again after an hour.
 const RETRY_AFTER_MAX_SECONDS: i64 = 3600;
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    ok: Option<bool>,
-    error: Option<String>,
-    needed: Option<String>,
-    #[serde(borrow)]
-    entries: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    logins: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    logs: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    teams: Option<Vec<&'a RawValue>>,
-    response_metadata: Option<Metadata>,
-    paging: Option<Paging>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    next_cursor: Option<String>,
-}
-
 impl Reply {
-    /// Whether it may tell an error: a glance, which spares reading a page twice.
-    pub(crate) fn may_be_an_error(&self) -> bool {
-        const NAME: &[u8] = b"\"error\"";
-        self.status != 200 || self.body.len() <= ERROR_BYTES_MAX && self.body.windows(NAME.len()).any(|at| at == NAME)
+    /// The page that answers `request`, whole. The poller reads a log's pages while they arrive instead.
+    ///
+    /// # Errors
+    /// By remedy, from the status, the error code, the shape and the size of the reply.
+    pub fn page(&self, request: &Request, now: Second) -> Result<Page, Refusal> {
+        let (rows, reader) = self.read(request)?;
+        let end = self.page_end(&reader, request, now)?;
+        Ok(Page { rows, end })
     }
 
-    /// The page that answers `request`.
+    /// The body of a reply that is no page and no error, as JSON of a shape of the caller's.
     ///
     /// # Errors
     /// By remedy, from the status, the error code and the shape of the reply.
-    pub fn page(&self, request: &Request, now: Second) -> Result<Page<'_>, Refusal> {
-        let envelope = self.envelope(request, now)?;
-        let rows = match request.method {
-            "logs" => envelope.entries,
-            "team.accessLogs" => envelope.logins,
-            "team.integrationLogs" => envelope.logs,
-            _ => envelope.teams,
-        };
-        let rows = rows.ok_or_else(|| Refusal::Trouble(self.unreadable(request, "it holds no list of rows")))?;
-        let next =
-            envelope.response_metadata.and_then(|metadata| metadata.next_cursor).filter(|cursor| !cursor.is_empty());
-        Ok(Page { rows, next, paging: envelope.paging, made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX) })
+    pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Trouble> {
+        let answered = self.read(request).and_then(|(_, reader)| self.answered(&reader, request, now));
+        match answered {
+            Ok(()) => serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &place(&error))),
+            Err(Refusal::Trouble(trouble)) => Err(trouble),
+            Err(_) => Err(self.unreadable(request, "it speaks of pages")),
+        }
+    }
+
+    fn read(&self, request: &Request) -> Result<(Vec<String>, PageReader), Refusal> {
+        let rows_max = if request.log().is_some() { usize::MAX } else { LISTED_MAX };
+        let too_large = |limit| Refusal::Trouble(too_large(request, limit));
+        let mut reader = PageReader::new(request.method);
+        let mut rows = Vec::new();
+        reader.push(&self.body).map_err(too_large)?;
+        reader.end();
+        while reader.advance().map_err(too_large)? == Advance::Row {
+            if rows.len() == rows_max {
+                return Err(too_large(TooLarge::Rows));
+            }
+            rows.push(reader.row().json.into_owned());
+        }
+        Ok((rows, reader))
+    }
+}
+
+impl<B> Reply<B> {
+    /// The status and the headers alone.
+    pub(crate) fn without_body(&self) -> Reply<()> {
+        let (retry_after, scopes) = (self.retry_after.clone(), self.scopes.clone());
+        Reply { status: self.status, retry_after, date: self.date, scopes, body: () }
+    }
+
+    /// What the page says that `reader` has read to its end.
+    ///
+    /// # Errors
+    /// By remedy, from the status, the error code and the shape of the reply.
+    pub fn page_end(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageEnd, Refusal> {
+        self.answered(reader, request, now)?;
+        let unreadable = |what| Refusal::Trouble(self.unreadable(request, what));
+        if !reader.has_rows() {
+            return Err(unreadable("it holds no list of rows"));
+        }
+        let next = reader.next_cursor().map_err(unreadable)?;
+        Ok(PageEnd { next, paging: reader.paging(), made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX) })
     }
 
     /// Slack's time when it answered; where it does not say, one that it was certainly past.
@@ -137,47 +133,25 @@ impl Reply {
         self.date.map_or(now.plus(-CLOCK_SKEW_SECONDS), Second::of)
     }
 
-    /// The body of a reply that is no page and no error, as JSON of a shape of the caller's.
-    ///
-    /// # Errors
-    /// As [`Reply::page`].
-    pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Trouble> {
-        match self.envelope(request, now) {
-            Ok(_) => serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &place(&error))),
-            Err(Refusal::Trouble(trouble)) => Err(trouble),
-            Err(_) => Err(self.unreadable(request, "it speaks of pages")),
-        }
-    }
-
-    fn envelope(&self, request: &Request, now: Second) -> Result<Envelope<'_>, Refusal> {
-        let body = serde_json::from_slice::<Envelope<'_>>(&self.body);
-        let code = body.as_ref().ok().and_then(|envelope| envelope.error.as_deref()).filter(|code| !code.is_empty());
-        if self.status == 200
-            && let Ok(envelope) = body
-        {
+    /// Whether Slack did what it was asked for.
+    fn answered(&self, reader: &PageReader, request: &Request, now: Second) -> Result<(), Refusal> {
+        let (code, needed) = (reader.error(), reader.needed());
+        if self.status == 200 && reader.is_whole() {
             // Web replies always say `ok`; audit replies never do, but a `false` there is an error all the same.
-            return match (envelope.ok, request.family) {
-                (Some(true), _) => Ok(envelope),
-                (None, Family::Audit) if envelope.error.is_none() => Ok(envelope),
+            return match (reader.ok(), request.family) {
+                (Some(true), _) => Ok(()),
+                (None, Family::Audit) if code.is_none() => Ok(()),
                 (None, Family::Web) => {
                     Err(Refusal::Trouble(self.unreadable(request, "it does not say whether it is `ok`")))
                 }
-                _ => Err(self.refusal(
-                    request,
-                    envelope.error.as_deref().unwrap_or("unknown_error"),
-                    envelope.needed.as_deref(),
-                    now,
-                )),
+                _ => Err(self.refusal(request, code.unwrap_or("unknown_error"), needed.as_deref(), now)),
             };
         }
         match (self.status, code) {
-            (200, _) => Err(Refusal::Trouble(self.unreadable(request, "it is not the JSON of the contract"))),
+            (200, _) => Err(Refusal::Trouble(self.unreadable(request, "it is not whole JSON"))),
             // Seen in the field: a stale audit cursor answers 400, not always with a code.
             (400, _) if request.family == Family::Audit && request.has_page_cursor() => Err(Refusal::StalePageCursor),
-            (_, Some(code)) => {
-                let needed = body.as_ref().ok().and_then(|envelope| envelope.needed.as_deref());
-                Err(self.refusal(request, code, needed, now))
-            }
+            (_, Some(code)) => Err(self.refusal(request, code, needed.as_deref(), now)),
             (429, None) => Err(self.refusal(request, "ratelimited", None, now)),
             // A bad audit token answers 401 with an empty body.
             (401, None) => Err(self.refusal(request, "invalid_authentication", None, now)),
@@ -221,12 +195,10 @@ impl Reply {
             Remedy::TryLater,
             "unreadable_reply",
             format!(
-                "Slack answered `{}` with HTTP status {} and {} bytes that we cannot use: {what}",
-                request.method,
-                self.status,
-                self.body.len()
+                "Slack answered `{}` with HTTP status {} and a body that slacktrail cannot use: {what}",
+                request.method, self.status
             ),
-            "the next tick asks again; if it stays, a proxy may stand between us and Slack",
+            "wait for the next tick; if this persists, check whether a proxy alters Slack's responses",
         )
     }
 
@@ -241,8 +213,23 @@ impl Reply {
     }
 }
 
-fn parse_date(reply: &Reply) -> Second {
+fn parse_date<B>(reply: &Reply<B>) -> Second {
     reply.date.map_or(Second::EPOCH, Second::of)
+}
+
+/// The error of a reply that exceeds a limit of [`PageReader`].
+pub(crate) fn too_large(request: &Request, limit: TooLarge) -> Trouble {
+    let what = match limit {
+        TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB)",
+        TooLarge::Rows => "more rows than slacktrail reads in a page",
+        TooLarge::Row => "a longer row than slacktrail stores (4 MiB)",
+    };
+    Trouble::slack(
+        Remedy::TryLater,
+        "response_too_large",
+        format!("Slack answered `{}` with {what}", request.method),
+        "report this: slacktrail asks for smaller pages by itself, down to one row",
+    )
 }
 
 #[cfg(test)]
@@ -256,7 +243,7 @@ mod tests {
     }
 
     fn audit(cursor: Option<&str>) -> Request {
-        Request::audit_logs(NOW, NOW, cursor)
+        Request::audit_logs(NOW, NOW, 1000, cursor)
     }
 
     fn trouble(reply: &Reply, request: &Request) -> Trouble {
@@ -273,15 +260,15 @@ mod tests {
             r#"{"entries":[{}],"response_metadata":{}}"#,
             r#"{"entries":[{}],"response_metadata":{"next_cursor":""}}"#,
         ] {
-            assert_eq!(reply(200, end).page(&audit(None), NOW).unwrap().next, None);
+            assert_eq!(reply(200, end).page(&audit(None), NOW).unwrap().end.next, None);
         }
         let empty = reply(200, r#"{"entries":[],"response_metadata":{"next_cursor":"abc="}}"#);
-        assert_eq!(empty.page(&audit(None), NOW).unwrap().next.as_deref(), Some("abc="));
+        assert_eq!(empty.page(&audit(None), NOW).unwrap().end.next.as_deref(), Some("abc="));
     }
 
     #[test]
     fn not_ok_under_200_is_an_error_and_so_is_every_reply_that_we_cannot_read() {
-        let web = Request::access_logs(None);
+        let web = Request::access_logs(999, None, None);
         assert_eq!(trouble(&reply(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).remedy, Remedy::Reauthorize);
         assert_eq!(trouble(&reply(200, r#"{"ok":false}"#), &web).code, "unknown_error");
         assert_eq!(
@@ -296,6 +283,9 @@ mod tests {
             (r#"{"ok":true,"logins":[{}"#, &web),
             ("{}", &audit(None)),
             (r#"{"ok":true,"logs":[]}"#, &web),
+            (r#"{"ok":true,"logins":null}"#, &web),
+            (r#"{"ok":1,"logins":[]}"#, &web),
+            (r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":true}}"#, &web),
         ] {
             assert_eq!(trouble(&reply(200, body), request).code, "unreadable_reply", "{body}");
         }
@@ -319,7 +309,10 @@ mod tests {
             |reply: &Reply, request: &Request| matches!(reply.page(request, NOW), Err(Refusal::StalePageCursor));
         assert!(stale(&reply(400, ""), &audit(Some("x"))));
         assert!(stale(&reply(400, r#"{"error":"invalid_cursor"}"#), &audit(Some("x"))));
-        assert!(stale(&reply(200, r#"{"ok":false,"error":"invalid_cursor"}"#), &Request::access_logs(Some("x"))));
+        assert!(stale(
+            &reply(200, r#"{"ok":false,"error":"invalid_cursor"}"#),
+            &Request::access_logs(999, Some("x"), None)
+        ));
         assert!(!stale(&reply(400, r#"{"error":"invalid_cursor"}"#), &audit(None)));
     }
 

@@ -28,12 +28,15 @@ pub struct Request {
     pub post: bool,
 }
 
-/// Rows we ask for in a page of audit logs. A second is never split, so a page may hold more.
-pub const AUDIT_ROWS_PER_PAGE: u32 = 1000;
-/// Rows we ask for in a page of access logs: the documentation says below 1000.
-pub const ACCESS_ROWS_PER_PAGE: u32 = 999;
-/// Rows we ask for in a page of integration logs.
-pub const INTEGRATION_ROWS_PER_PAGE: u32 = 1000;
+/// Returns the rows that a page of a log is asked for, unless pages of that size are too large. The documentation of access logs says
+/// below 1000. Of audit logs Slack never splits a second, so a page may hold more.
+pub fn rows_per_page(log: LogType) -> u32 {
+    match log {
+        LogType::Audit | LogType::Integration => 1000,
+        LogType::Access => 999,
+    }
+}
+
 /// Workspaces we ask for in a page of `auth.teams.list`: its documented bound.
 pub const WORKSPACES_PER_PAGE: u32 = 1000;
 
@@ -44,43 +47,46 @@ impl Request {
 
     /// A page of audit logs in `oldest..=latest`. The filters go with every page: a page cursor alone forgets them and walks
     /// back through all history. No action filter: one unknown name fails the whole request.
-    pub fn audit_logs(oldest: Second, latest: Second, page_cursor: Option<&str>) -> Request {
+    pub fn audit_logs(oldest: Second, latest: Second, rows: u32, page_cursor: Option<&str>) -> Request {
         let mut arguments = vec![
             ("oldest", oldest.get().max(0).to_string()),
             ("latest", latest.get().max(0).to_string()),
-            ("limit", AUDIT_ROWS_PER_PAGE.to_string()),
+            ("limit", rows.to_string()),
         ];
         arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
         Request::get(Family::Audit, "logs", arguments)
     }
 
     /// A page of access logs from now backwards. Giving `limit` chooses paging by cursor, which has no page 100 to end at.
-    /// `team_id` is left out: with an organisation's token that gives the data of the whole organisation.
-    pub fn access_logs(page_cursor: Option<&str>) -> Request {
-        let mut arguments = vec![("limit", ACCESS_ROWS_PER_PAGE.to_string())];
+    /// Without a `workspace` an organization's token gives the data of the whole organization, where Slack allows that.
+    pub fn access_logs(rows: u32, page_cursor: Option<&str>, workspace: Option<&str>) -> Request {
+        let mut arguments = vec![("limit", rows.to_string())];
         arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
+        arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
+        Request::get(Family::Web, "team.accessLogs", arguments)
+    }
+
+    /// A numbered page of access logs, where Slack ignores `limit` and pages in the classic way.
+    pub fn access_logs_page(rows: u32, page: u32, workspace: Option<&str>) -> Request {
+        let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
+        arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
         Request::get(Family::Web, "team.accessLogs", arguments)
     }
 
     /// A page of integration logs, of one workspace where an organisation's token is used.
-    pub fn integration_logs(page: u32, workspace: Option<&str>) -> Request {
-        let mut arguments = vec![("count", INTEGRATION_ROWS_PER_PAGE.to_string()), ("page", page.to_string())];
+    pub fn integration_logs(rows: u32, page: u32, workspace: Option<&str>) -> Request {
+        let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
         arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
         Request::get(Family::Web, "team.integrationLogs", arguments)
     }
 
     /// The head of a log, as short as may be: whether it can be read, and its newest record.
     pub fn probe(log: LogType, now: Second, workspace: Option<&str>) -> Request {
-        let head = match log {
-            LogType::Audit => Request::audit_logs(Second::MARCH_2018, now, None),
-            LogType::Access => Request::access_logs(None),
-            LogType::Integration => Request::integration_logs(1, workspace),
-        };
-        let arguments = head.arguments.into_iter().map(|(name, value)| match name {
-            "limit" | "count" => (name, "1".to_owned()),
-            _ => (name, value),
-        });
-        Request { arguments: arguments.collect(), ..head }
+        match log {
+            LogType::Audit => Request::audit_logs(Second::MARCH_2018, now, 1, None),
+            LogType::Access => Request::access_logs(1, None, workspace),
+            LogType::Integration => Request::integration_logs(1, 1, workspace),
+        }
     }
 
     /// Whose token it is.
@@ -113,9 +119,24 @@ impl Request {
         Request { post: true, ..Request::get(Family::Web, "auth.revoke", Vec::new()) }
     }
 
+    /// The log that it asks for rows of.
+    pub fn log(&self) -> Option<LogType> {
+        match self.method {
+            "logs" => Some(LogType::Audit),
+            "team.accessLogs" => Some(LogType::Access),
+            "team.integrationLogs" => Some(LogType::Integration),
+            _ => None,
+        }
+    }
+
+    /// The page cursor that it continues from.
+    pub fn page_cursor(&self) -> Option<&str> {
+        self.arguments.iter().find(|(name, _)| *name == "cursor").map(|(_, cursor)| cursor.as_str())
+    }
+
     /// Whether it continues from a page cursor.
     pub fn has_page_cursor(&self) -> bool {
-        self.arguments.iter().any(|(name, _)| *name == "cursor")
+        self.page_cursor().is_some()
     }
 }
 

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use futures_util::StreamExt;
+use futures_util::lock::Mutex;
 use futures_util::stream;
 use jiff::Timestamp;
 
@@ -23,7 +24,7 @@ use crate::time::Second;
 use crate::trouble::{Side, Trouble};
 
 /// How much work and memory the streams of a tick share. The defaults keep a process of any number of streams and any
-/// backlog within 64 MiB.
+/// backlog within 100 MiB.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Streams that are collected side by side.
@@ -55,7 +56,7 @@ impl Default for Bounds {
     fn default() -> Bounds {
         Bounds {
             streams_at_once: 8,
-            batch_bytes: Shared { each: 8 << 20, all: 24 << 20 },
+            batch_bytes: Shared { each: 8 << 20, all: 16 << 20 },
             gzip_level: GZIP_LEVEL,
             seen: Shared { each: 300_000, all: 600_000 },
         }
@@ -68,6 +69,8 @@ pub struct Poller<S, D, T, K> {
     edges: Edges<S, D, T, K>,
     memory: RefCell<HashMap<StreamId, Memory>>,
     rotations: Rotations,
+    /// Held by the stream that is reading a long row.
+    long_rows: Mutex<()>,
 }
 
 /// What a tick may use.
@@ -83,12 +86,13 @@ pub struct TickLimits<'a> {
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
     /// A poller that remembers nothing yet.
     pub fn new(edges: Edges<S, D, T, K>) -> Self {
-        Poller { edges, memory: RefCell::default(), rotations: Rotations::default() }
+        Poller { edges, memory: RefCell::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
     }
 
     /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
     pub fn remembering(edges: Edges<S, D, T, K>, other: &Self) -> Self {
-        Poller { edges, memory: other.memory.clone(), rotations: other.rotations.clone() }
+        let (memory, rotations) = (other.memory.clone(), other.rotations.clone());
+        Poller { edges, memory, rotations, long_rows: Mutex::new(()) }
     }
 
     /// What it works on.
@@ -124,6 +128,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                 Err(trouble) => streams.push(StreamSummary::of_trouble(&id, None, &trouble)),
                 Ok(source) if source.disconnected => {}
                 Ok(source) => {
+                    let source = source.believed(Second::of(now));
                     for log in source.logs.clone() {
                         let stream = StreamId { source: id.clone(), log };
                         let cursor = cursors.remove(&stream);
@@ -147,6 +152,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
             seen_kept_max: seen.all,
             calls_max: limits.calls_max,
             out_of_time: limits.out_of_time,
+            long_rows: &self.long_rows,
         };
         self.memory.borrow_mut().retain(|stream, _| due.iter().any(|(_, polled, _)| polled == stream));
         // Where time is short the last ones are not reached, and they are others at each tick.
@@ -240,7 +246,7 @@ fn turn(source: &Source, stream: &StreamId, cursor: Option<(Version, Result<Curs
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };
-    let waits = cursor.not_before.is_some_and(|not_before| not_before > now) && !cursor.health.is_outdated_by(source);
+    let waits = cursor.must_wait(now) && !cursor.health.is_outdated_by(source);
     if !source.paused && !waits {
         return Turn::Due(Box::new(Some((version, cursor))));
     }

@@ -80,6 +80,10 @@ pub struct StreamSummary {
     pub bytes: u64,
     /// Records stored though they had no identity or time that could be read.
     pub unreadable: u64,
+    /// Records of whose rows bytes were replaced that are not UTF-8.
+    pub repaired: u64,
+    /// Rows that were not stored because another row of the same reply has their identity and says something else.
+    pub conflicting: u64,
     /// Records that Slack showed only after a tick had passed their time.
     pub late: u64,
     /// By how many seconds the latest of them came late.
@@ -118,6 +122,8 @@ impl StreamSummary {
             objects: 0,
             bytes: 0,
             unreadable: 0,
+            repaired: 0,
+            conflicting: 0,
             late: 0,
             late_seconds_max: 0,
             gaps: 0,
@@ -147,8 +153,9 @@ impl StreamSummary {
         let mut summary = StreamSummary::of(&stream.source, Some(stream.log), report.state);
         if let Some(trouble) = &report.trouble {
             summary = summary.with_trouble(trouble);
-        } else if let Some(remedy) = report.silence {
-            (summary.code, summary.remedy) = (Some("silence".to_owned()), Some(remedy));
+            summary.side = summary.side.filter(|_| !report.recovered);
+        } else if let Some((code, remedy)) = report.standing {
+            (summary.code, summary.remedy) = (Some(code), remedy);
         }
         StreamSummary {
             polled: true,
@@ -158,6 +165,8 @@ impl StreamSummary {
             objects: report.appended.objects,
             bytes: report.appended.bytes,
             unreadable: report.unreadable,
+            repaired: report.repaired,
+            conflicting: report.conflicting,
             late: report.late,
             late_seconds_max: report.late_seconds_max,
             gaps: report.gaps,

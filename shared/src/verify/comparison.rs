@@ -271,7 +271,7 @@ fn is_its_own(log: LogType, line: &StoredLine<'_>) -> bool {
     let workspace = line.workspace();
     line.slacks_json().any(|json| {
         let Ok(row) = RawValue::from_string(json) else { return false };
-        let record = Record::read(log, workspace.as_deref(), &row);
+        let record = Record::read(log, workspace.as_deref(), row.get());
         match log {
             LogType::Integration => (1..=OCCURRENCES_MAX).any(|number| record.id.occurrence(number) == line.id),
             LogType::Audit | LogType::Access => record.id == line.id,

@@ -61,7 +61,7 @@ mod tests {
     fn a_record_must_be_stored_unless_the_cursor_says_that_it_is_still_to_come() {
         let mut gapped = settled();
         let walk = Walk::begin(LogType::Audit, at(-200));
-        gapped.gaps.push(Gap { kind: GapKind::Backlog, oldest: at(-200), latest: at(-100), walk });
+        gapped.gaps.push(Gap { walk, ..Gap::unwalked(LogType::Audit, GapKind::Backlog, at(-200), at(-100)) });
         let mut unread = settled();
         let state = WorkspaceState { missing_from: Some(at(-90)), ..WorkspaceState::default() };
         unread.workspaces.insert("T1".to_owned(), state);

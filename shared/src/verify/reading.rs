@@ -5,19 +5,22 @@ use std::ops::RangeInclusive;
 
 use super::comparison::Shown;
 use super::findings::UnreadWorkspace;
-use crate::collect::{LIST_PAGES_MAX, cut_off, token_of, workspace_ids};
+use crate::collect::{LIST_PAGES_MAX, cut_off, token_of, workspace_id};
 use crate::cursor::{Gap, GapKind};
 use crate::ports::{Caller, CredentialStore, Slack};
 use crate::record::{Record, RowId};
 use crate::secret::Token;
-use crate::slack::{Page, Refusal, Reply, Request};
+use crate::slack::page_reader::REPLY_BYTES_MAX;
+use crate::slack::{Page, Refusal, Reply, Request, rows_per_page};
 use crate::source::{LogType, Source};
 use crate::time::{Day, Second};
 use crate::trouble::{Remedy, Trouble};
-use crate::walk::{Column, Sight, Walk};
+use crate::walk::{Column, PageSoFar, Row, Sight, Walk};
 
 /// A page cursor that Slack refuses begins the walk again so many times at most: one that lives ten minutes lasts for any day.
 const RESTARTS_MAX: u32 = 100;
+/// A reply that tells an error is small.
+const ERROR_BYTES_MAX: usize = 64 << 10;
 /// Pages that are read at most: more than 30 million records.
 const PAGES_MAX: u32 = 32_768;
 
@@ -88,7 +91,7 @@ impl<'a> Reading<'a> {
     ) -> Reading<'a> {
         let (oldest, latest) = range.clone().into_inner();
         // A backfill's gap takes what lies in it and nothing else.
-        let gap = Gap { kind: GapKind::Backfill, oldest, latest, walk: Walk::begin(log, oldest) };
+        let gap = Gap::unwalked(log, GapKind::Backfill, oldest, latest);
         let fans_out = source.organisation && log == LogType::Integration;
         let stage = match (is_to_be_asked, fans_out) {
             (false, _) => Stage::Done,
@@ -159,16 +162,16 @@ impl<'a> Reading<'a> {
         credentials: &K,
         now: Second,
     ) -> Result<Step, Trouble> {
-        let request = match &self.stage {
+        let (request, page_rows) = match &self.stage {
             Stage::Done => return Ok(Step::Done),
-            Stage::Listing { page_cursor, .. } => Request::workspaces(page_cursor.as_deref()),
-            Stage::Walking { .. } => self.gap.request(&self.sight),
+            Stage::Listing { page_cursor, .. } => (Request::workspaces(page_cursor.as_deref()), 0),
+            Stage::Walking { .. } => self.gap.request(&self.sight, rows_per_page(self.log)),
         };
         let reply = self.call(slack, credentials, &request, now).await?;
         let is_listing = matches!(self.stage, Stage::Listing { .. });
         match reply.page(&request, now) {
             Ok(page) if is_listing => self.take_list(&page)?,
-            Ok(page) => self.take(&page)?,
+            Ok(page) => self.take(&page, page_rows)?,
             Err(Refusal::Trouble(trouble)) if is_listing => return Err(trouble),
             Err(_) if is_listing => return Err(cut_off("its page cursor was refused")),
             Err(Refusal::NoSuchPage) => {
@@ -176,6 +179,10 @@ impl<'a> Reading<'a> {
                 self.next_workspace();
             }
             Err(Refusal::StalePageCursor) => self.restart()?,
+            // Slack gives this organization's access logs one workspace at a time.
+            Err(Refusal::Trouble(trouble)) if self.may_read_by_workspace(&trouble) => {
+                self.stage = Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() };
+            }
             Err(Refusal::Trouble(trouble)) => self.leave_workspace(trouble)?,
         }
         Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
@@ -193,9 +200,10 @@ impl<'a> Reading<'a> {
             Some(token) => token.clone(),
             None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
         };
-        let reply = slack.call(self.source, request, Caller::User(&token)).await?;
+        let reply =
+            slack.call(self.source, request, Caller::User(&token)).await?.whole(request, REPLY_BYTES_MAX).await?;
         self.token = Some(token.clone());
-        let is_refused = reply.may_be_an_error()
+        let is_refused = reply.body.len() <= ERROR_BYTES_MAX
             && matches!(reply.page(request, now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize);
         if !is_refused {
             return Ok(reply);
@@ -205,21 +213,39 @@ impl<'a> Reading<'a> {
             return Ok(reply);
         }
         self.token = Some(fresh.clone());
-        slack.call(self.source, request, Caller::User(&fresh)).await
+        slack.call(self.source, request, Caller::User(&fresh)).await?.whole(request, REPLY_BYTES_MAX).await
     }
 
-    fn take(&mut self, page: &Page<'_>) -> Result<(), Trouble> {
+    fn may_read_by_workspace(&self, trouble: &Trouble) -> bool {
+        let is_whole = self.source.organisation && self.gap.walk.workspace().is_none();
+        is_whole && self.log == LogType::Access && trouble.code == "missing_argument"
+    }
+
+    fn take(&mut self, page: &Page, page_rows: u32) -> Result<(), Trouble> {
         if self.pages >= PAGES_MAX {
             return Err(endless(&format!("it does not come to an end within {PAGES_MAX} pages")));
         }
         self.pages += 1;
         let workspace = self.gap.walk.workspace().map(str::to_owned);
-        let step = self.gap.take_page(&mut self.sorted_by, &mut self.sight, page, workspace.as_deref());
+        let records: Vec<Record<'_>> =
+            page.rows.iter().map(|row| Record::read(self.log, workspace.as_deref(), row)).collect();
+        let rows: Vec<Row> = records.iter().map(Row::of).collect();
+        let step = self.gap.end_page(
+            &mut self.sorted_by,
+            &mut self.sight,
+            PageSoFar::default(),
+            (&rows, page_rows),
+            &page.end,
+        );
+        rows.iter().for_each(|row| self.sight.progress.row(row, self.gap.reach()));
+        if !step.done && !self.sight.progress.end_page() {
+            return Err(endless("Slack names further pages, and they show nothing new"));
+        }
         self.oldest = match self.gap.walk {
             Walk::Audit(_) => Some(self.gap.latest),
-            Walk::Access(_) | Walk::Integration(_) => oldest_of(self.log, page).or(self.oldest),
+            Walk::Access(_) | Walk::Integration(_) => oldest_of(&records).or(self.oldest),
         };
-        for (id, record) in &step.wanted {
+        for (record, id) in step.wanted.iter().map(|(index, id)| (&records[*index], id)) {
             let Some(time) = record.time else {
                 self.undated.insert(*id);
                 continue;
@@ -247,16 +273,16 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn take_list(&mut self, page: &Page<'_>) -> Result<(), Trouble> {
-        let listed = workspace_ids(page)?;
+    fn take_list(&mut self, page: &Page) -> Result<(), Trouble> {
+        let listed = page.rows.iter().map(|row| workspace_id(row)).collect::<Result<Vec<_>, _>>()?;
         let Stage::Listing { page_cursor, pages, ids } = &mut self.stage else { return Ok(()) };
         if *pages >= LIST_PAGES_MAX {
             return Err(cut_off("it goes on beyond 10 pages"));
         }
         *pages += 1;
         ids.extend(listed);
-        page_cursor.clone_from(&page.next);
-        if page.next.is_none() {
+        page_cursor.clone_from(&page.end.next);
+        if page.end.next.is_none() {
             let mut left = std::mem::take(ids);
             left.sort_unstable_by(|a, b| b.cmp(a));
             left.dedup();
@@ -273,12 +299,12 @@ impl<'a> Reading<'a> {
             Stage::Walking { left } => left.pop(),
             _ => None,
         };
-        match (next, &mut self.gap.walk) {
-            (Some(id), Walk::Integration(walk)) => {
-                walk.enter(id, None);
+        match next {
+            Some(id) => {
+                self.gap.walk.enter(id, None, self.gap.oldest);
                 self.sight = Sight::default();
             }
-            _ => self.stage = Stage::Done,
+            None => self.stage = Stage::Done,
         }
     }
 
@@ -296,9 +322,8 @@ impl<'a> Reading<'a> {
 }
 
 /// The oldest second on a page, by the last activity where there is one.
-fn oldest_of(log: LogType, page: &Page<'_>) -> Option<Second> {
-    let records = page.rows.iter().map(|row| Record::read(log, None, row));
-    records.filter_map(|record| record.last_active.or(record.time)).min()
+fn oldest_of(records: &[Record<'_>]) -> Option<Second> {
+    records.iter().filter_map(|record| record.last_active.or(record.time)).min()
 }
 
 fn endless(what: &str) -> Trouble {

@@ -38,7 +38,7 @@ fn row(log: LogType, name: &str, second: i64) -> String {
 fn line(log: LogType, json: &str) -> String {
     let row = RawValue::from_string(json.to_owned()).unwrap();
     let workspace = (log == LogType::Integration).then_some("T1");
-    let record = Record::read(log, workspace, &row);
+    let record = Record::read(log, workspace, row.get());
     let id = if log == LogType::Integration { record.id.occurrence(1) } else { record.id };
     let mut out = Vec::new();
     LineWriter::new(&source(), log, Timestamp::UNIX_EPOCH).write(&record, id, &mut out);
@@ -81,7 +81,7 @@ impl Case {
         for json in &self.shown {
             let row = RawValue::from_string(json.clone()).unwrap();
             let workspace = (self.log == LogType::Integration).then_some("T1");
-            let record = Record::read(self.log, workspace, &row);
+            let record = Record::read(self.log, workspace, row.get());
             let id = if workspace.is_some() { record.id.occurrence(1) } else { record.id };
             shown.add(id, &record, day());
         }

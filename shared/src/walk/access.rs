@@ -6,9 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Step, records};
-use crate::slack::Page;
-use crate::source::LogType;
+use super::{Row, Wanted};
+use crate::slack::PageEnd;
 use crate::time::Second;
 
 /// The column that access rows are sorted by.
@@ -24,6 +23,12 @@ pub enum Column {
 /// Where an access walk is.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct AccessWalk {
+    /// The workspace that is being read, where an organization is read workspace by workspace in the order of their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// How far back this workspace's walk goes, where that is further than the gap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_from: Option<Second>,
     /// How far back its present pass goes.
     pub stop: Second,
     /// When its present pass began, or earlier, by Slack's clock.
@@ -33,60 +38,130 @@ pub struct AccessWalk {
     /// Slack's cursor of the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_cursor: Option<String>,
+    /// Where Slack ignores `limit` and numbers pages: the next page, and the rows that a page was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbered: Option<(u32, u32)>,
+}
+
+/// A column of a page while its rows arrive.
+#[derive(Clone, Copy, Debug, Default)]
+struct Series {
+    last: Option<Second>,
+    latest: Option<Second>,
+    is_unordered: bool,
+}
+
+impl Series {
+    fn add(&mut self, second: Second) {
+        self.is_unordered |= self.last.is_some_and(|last| last < second);
+        self.latest = self.latest.max(Some(second));
+        self.last = Some(second);
+    }
+
+    /// The latest second that may come after this page: one that is in order tells it by its last row, another one only by all of its rows.
+    fn bound(&self) -> Option<Second> {
+        if self.is_unordered { self.latest } else { self.last }
+    }
+}
+
+/// What is known of a page while its rows arrive: of the rows that have both times.
+#[derive(Debug, Default)]
+pub(super) struct AccessPage {
+    first: Series,
+    last: Series,
+    /// The later of the two.
+    later: Series,
+}
+
+impl AccessPage {
+    /// Takes in the next rows, and returns those that were first seen since `oldest`.
+    pub(super) fn take_rows(&mut self, oldest: Second, rows: &[Row]) -> Vec<Wanted> {
+        for (first, last) in rows.iter().filter_map(|row| row.time.zip(row.last_active)) {
+            self.first.add(first);
+            self.last.add(last);
+            self.later.add(first.max(last));
+        }
+        let is_wanted = |row: &Row| row.time.is_none_or(|time| time >= oldest);
+        rows.iter().enumerate().filter(|(_, row)| is_wanted(row)).map(|(index, row)| (index, row.id)).collect()
+    }
+
+    /// The column that the page is sorted by, if it can tell.
+    fn order(&self) -> Option<Column> {
+        match (self.first.is_unordered, self.last.is_unordered) {
+            (false, true) => Some(Column::DateFirst),
+            (true, false) => Some(Column::DateLast),
+            _ => None,
+        }
+    }
+
+    /// Whether all that comes after it is from before `stop`. While the order is unknown, the later of the two times is safe for both.
+    fn is_through(&self, sorted_by: Option<Column>, stop: Second) -> bool {
+        let column = if sorted_by == Some(Column::DateFirst) { &self.first } else { &self.later };
+        column.bound().is_some_and(|second| second < stop)
+    }
 }
 
 impl AccessWalk {
     /// A pass that is to go back to `stop`.
     pub(super) fn begin(stop: Second) -> AccessWalk {
-        AccessWalk { stop, begun: stop, pages: 0, page_cursor: None }
+        AccessWalk {
+            workspace: None,
+            missing_from: None,
+            stop,
+            begun: stop,
+            pages: 0,
+            page_cursor: None,
+            numbered: None,
+        }
+    }
+
+    fn begin_pass(&mut self, stop: Second) {
+        let (workspace, missing_from) = (self.workspace.take(), self.missing_from);
+        *self = AccessWalk { workspace, missing_from, ..AccessWalk::begin(stop) };
     }
 
     /// Begins its pass again at now: what is stored is not stored twice, and `before` would compare an unknown column.
     pub(super) fn restart(&mut self) {
-        *self = AccessWalk::begin(self.stop);
+        self.begin_pass(self.stop);
     }
 
-    /// Moves on by a page.
-    pub(super) fn take_page<'a>(
+    /// How far back it goes in a gap that begins at `oldest`.
+    pub(super) fn reach(&self, oldest: Second) -> Second {
+        self.missing_from.map_or(oldest, |from| from.min(oldest))
+    }
+
+    /// Moves on by a page that was asked for so many rows. Returns whether the walk is done.
+    pub(super) fn end_page(
         &mut self,
-        oldest: Second,
         sorted_by: &mut Option<Column>,
-        page: &Page<'a>,
-    ) -> Step<'a> {
-        let rows = records(LogType::Access, &page.rows, None);
-        let dates: Vec<_> = rows.iter().filter_map(|record| record.time.zip(record.last_active)).collect();
+        page: &AccessPage,
+        end: &PageEnd,
+        page_rows: u32,
+    ) -> bool {
         // By one reply alone: between two of them rows may have moved.
-        *sorted_by = order_of(&dates).or(*sorted_by);
-        let through = is_through(&dates, *sorted_by, self.stop);
+        *sorted_by = page.order().or(*sorted_by);
+        let through = page.is_through(*sorted_by, self.stop);
         if self.pages == 0 {
-            self.begun = page.made_after;
+            self.begun = end.made_after;
         }
         self.pages = self.pages.saturating_add(1);
-        self.page_cursor = page.next.clone();
-        let at_end = page.next.is_none() || through;
+        let numbered = self.next_number(end, page_rows);
+        let has_next = end.next.is_some() || numbered.is_some();
+        self.page_cursor = end.next.clone();
+        self.numbered = numbered;
+        let at_end = !has_next || through;
         let done = at_end && self.pages == 1;
         if at_end && !done {
-            *self = AccessWalk::begin(self.begun);
+            self.begin_pass(self.begun);
         }
-        let wanted = rows.into_iter().filter(|record| record.time.is_none_or(|time| time >= oldest));
-        Step { wanted: wanted.map(|record| (record.id, record)).collect(), done }
+        done
     }
-}
 
-/// Whether all that comes after a page with these dates is from before `stop`.
-fn is_through(page: &[(Second, Second)], sorted_by: Option<Column>, stop: Second) -> bool {
-    // While the order is unknown go by `date_last`, the later of the two: that is safe for both.
-    let column = |row: &(Second, Second)| if sorted_by == Some(Column::DateFirst) { row.0 } else { row.0.max(row.1) };
-    // A page that is in order tells by its last row what comes after it; another one only by all of its rows.
-    let in_order = page.is_sorted_by(|a, b| column(a) >= column(b));
-    let latest = if in_order { page.last().map(column) } else { page.iter().map(column).max() };
-    latest.is_some_and(|second| second < stop)
-}
-
-fn order_of(page: &[(Second, Second)]) -> Option<Column> {
-    match (page.is_sorted_by(|a, b| a.0 >= b.0), page.is_sorted_by(|a, b| a.1 >= b.1)) {
-        (true, false) => Some(Column::DateFirst),
-        (false, true) => Some(Column::DateLast),
-        _ => None,
+    /// The next of Slack's numbered pages, where it has no cursor for it. A pass that began by cursors ends by them.
+    fn next_number(&self, end: &PageEnd, page_rows: u32) -> Option<(u32, u32)> {
+        let (page, rows) = self.numbered.unwrap_or((1, page_rows));
+        let began_by_cursor = self.numbered.is_none() && self.pages > 1;
+        let pages = end.paging.map_or(1, |paging| paging.pages);
+        (end.next.is_none() && !began_by_cursor && page < pages).then_some((page + 1, rows))
     }
 }

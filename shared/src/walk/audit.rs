@@ -4,9 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Step, records};
-use crate::slack::Page;
-use crate::source::LogType;
+use super::{Row, Wanted};
+use crate::slack::PageEnd;
 use crate::time::Second;
 
 /// Where an audit walk is.
@@ -21,26 +20,41 @@ pub struct AuditWalk {
     pub asked_latest: Option<Second>,
 }
 
+/// What is known of a page while its rows arrive.
+#[derive(Debug, Default)]
+pub(super) struct AuditPage {
+    oldest: Option<Second>,
+    /// Whether there was a row that is not from before the range.
+    reaches_range: bool,
+    rows: usize,
+}
+
+impl AuditPage {
+    /// Takes in the next rows, and returns those that belong to the range.
+    pub(super) fn take_rows(&mut self, range: &RangeInclusive<Second>, rows: &[Row]) -> Vec<Wanted> {
+        self.rows += rows.len();
+        for row in rows {
+            self.oldest = self.oldest.into_iter().chain(row.time).min();
+            self.reaches_range |= row.time.is_none_or(|time| time >= *range.start());
+        }
+        let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
+        rows.iter().enumerate().filter(|(_, row)| is_wanted(row)).map(|(index, row)| (index, row.id)).collect()
+    }
+}
+
 impl AuditWalk {
-    /// Moves on by a page. With the step comes the gap's new last second: the oldest that the page held.
-    pub(super) fn take_page<'a>(
+    /// Moves on by a page. Returns whether the walk is done, and the gap's new last second: the oldest that the page held.
+    pub(super) fn end_page(
         &mut self,
-        range: RangeInclusive<Second>,
-        page: &Page<'a>,
-    ) -> (Step<'a>, Option<Second>) {
-        let rows = records(LogType::Audit, &page.rows, None);
-        let oldest_on_page = rows.iter().filter_map(|record| record.time).min();
+        range: &RangeInclusive<Second>,
+        page: &AuditPage,
+        end: &PageEnd,
+    ) -> (bool, Option<Second>) {
         // Slack orders rows newest first, so a whole page from before the range means that its filter was lost and the range is through.
-        let beyond =
-            !rows.is_empty() && rows.iter().all(|record| record.time.is_some_and(|time| time < *range.start()));
-        let wanted = rows
-            .into_iter()
-            .filter(|record| record.time.is_none_or(|time| range.contains(&time)))
-            .map(|record| (record.id, record))
-            .collect();
-        self.page_cursor = page.next.clone();
+        let beyond = page.rows > 0 && !page.reaches_range;
+        self.page_cursor = end.next.clone();
         self.asked_latest = Some(*range.end());
-        let latest = oldest_on_page.map(|oldest| oldest.clamp(*range.start(), *range.end()));
-        (Step { wanted, done: page.next.is_none() || beyond }, latest)
+        let latest = page.oldest.map(|oldest| oldest.clamp(*range.start(), *range.end()));
+        (end.next.is_none() || beyond, latest)
     }
 }

@@ -1,16 +1,15 @@
 //! The walk through integration logs: numbered pages without a time filter, in an order that is not documented, of rows
 //! without an id. Equal rows are told apart by their occurrence number, so no row may be counted twice in one walk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Step, records};
-use crate::record::{Record, RowId};
-use crate::slack::Page;
-use crate::source::LogType;
+use super::{Row, Step, Wanted};
+use crate::record::RowId;
+use crate::slack::PageEnd;
 use crate::time::Second;
 
 /// Where an integration walk is.
@@ -28,6 +27,9 @@ pub struct IntegrationWalk {
     /// Whether Slack lists old rows first: then the walk goes from the last page to the first.
     #[serde(default)]
     pub oldest_first: bool,
+    /// The rows that a page is asked for, once one is read: page numbers mean something only with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_rows: Option<u32>,
 }
 
 /// What is known of a workspace of an organisation. The default: all its time is collected or in a gap.
@@ -70,43 +72,53 @@ impl Carry {
 }
 
 impl IntegrationWalk {
-    pub(super) fn take_page<'a>(
+    /// Moves on by a page that was asked for so many rows.
+    pub(super) fn take_page(
         &mut self,
-        range: RangeInclusive<Second>,
+        range: &RangeInclusive<Second>,
         carry: &mut Carry,
-        page: &Page<'a>,
-        workspace: Option<&'a str>,
-    ) -> Step<'a> {
+        rows: &[Row],
+        end: &PageEnd,
+        page_rows: u32,
+    ) -> Step {
         let number = carry.ask(self);
-        let pages = page.paging.map_or(1, |paging| paging.pages).max(1);
-        let mut rows = records(LogType::Integration, &page.rows, workspace);
-        let nothing_yet = Step { wanted: Vec::new(), done: false };
+        self.page_rows.get_or_insert(page_rows);
+        let paging = end.paging;
+        let pages = paging.map_or(u32::MAX, |paging| paging.pages.max(1));
+        let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
         // A page of another number of rows than it says itself is believed only the second time.
-        let is_odd = page.paging.is_some_and(|paging| !paging.admits(number, rows.len()));
+        let is_odd = paging.is_some_and(|paging| !paging.admits(number, rows.len()));
         if is_odd && carry.odd.replace(number) != Some(number) {
             carry.ask = Some(number);
-            return nothing_yet;
+            return Step::nothing_yet();
         }
-        if self.page == 0 {
+        if self.page == 0 && paging.is_some() {
             self.oldest_first = ascends(&rows);
             if self.oldest_first && number < pages {
                 (self.page, carry.ask) = (pages, Some(pages));
-                return nothing_yet;
+                return Step::nothing_yet();
             }
         }
         if self.oldest_first {
             rows.reverse();
         }
         let fingerprint = fingerprint(&rows);
+        if paging.is_none() && (rows.is_empty() || carry.repeats(number, fingerprint)) {
+            return Step { wanted: Vec::new(), done: true };
+        }
         if let Some(ask) = carry.doubt(number, fingerprint, &rows, self.oldest_first) {
             carry.ask = Some(ask);
-            return nothing_yet;
+            return Step::nothing_yet();
         }
-        let through =
-            !rows.is_empty() && rows.iter().all(|record| record.time.is_some_and(|time| time < *range.start()));
+        // Where Slack does not say how many pages there are, old rows may come first: only a page that descends tells what comes after it.
+        let tells = paging.is_some() || descends(&rows);
+        let before = |row: &Row| row.time.is_some_and(|time| time < *range.start());
+        let through = tells && !rows.is_empty() && rows.iter().all(|(_, row)| before(row));
         let last_page = if self.oldest_first { number <= 1 } else { number >= pages };
-        let wanted = carry.number(number, fingerprint, rows).into_iter();
-        let wanted = wanted.filter(|(_, record)| record.time.is_none_or(|time| range.contains(&time))).collect();
+        let numbered = carry.number(number, fingerprint, rows).into_iter();
+        let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
+        let wanted: Vec<Wanted> =
+            numbered.filter(|(_, _, row)| is_wanted(row)).map(|(index, id, _)| (index, id)).collect();
         self.page = number;
         carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         Step { wanted, done: through || last_page }
@@ -116,11 +128,6 @@ impl IntegrationWalk {
     pub(super) fn reach(&self, oldest: Second) -> Second {
         self.missing_from.map_or(oldest, |from| from.min(oldest))
     }
-
-    /// Goes on to another workspace, from its first page.
-    pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>) {
-        *self = IntegrationWalk { workspace: Some(workspace), missing_from, ..IntegrationWalk::default() };
-    }
 }
 
 impl Carry {
@@ -129,7 +136,13 @@ impl Carry {
     /// Rows at its head that equal rows at the last page's edge are either equal rows, which count on, or the same rows moved
     /// down by an insert at the head, which do not. An insert would have changed the last page too: so that is read again, and
     /// only if it is unchanged this page, read once more and unchanged, is believed.
-    fn doubt(&mut self, number: u32, fingerprint: Fingerprint, rows: &[Record<'_>], oldest_first: bool) -> Option<u32> {
+    fn doubt(
+        &mut self,
+        number: u32,
+        fingerprint: Fingerprint,
+        rows: &[(usize, Row)],
+        oldest_first: bool,
+    ) -> Option<u32> {
         let (last, last_fingerprint) = self.page?;
         let after = if oldest_first { last.saturating_sub(1) } else { last.saturating_add(1) };
         if number == last {
@@ -141,7 +154,7 @@ impl Carry {
             *self = Carry::default();
             return None;
         }
-        let suspicious = rows.iter().any(|record| self.edge.contains_key(&record.id));
+        let suspicious = rows.iter().any(|(_, row)| self.edge.contains_key(&row.id));
         if suspicious && self.cleared != Some(fingerprint) {
             self.suspect = Some(fingerprint);
             return Some(last);
@@ -149,22 +162,26 @@ impl Carry {
         None
     }
 
+    /// Whether this page is the one before it again: Slack takes no heed of page numbers.
+    fn repeats(&self, number: u32, fingerprint: Fingerprint) -> bool {
+        self.page.is_some_and(|(last, of_last)| number != last && fingerprint == of_last)
+    }
+
     /// Numbers equal rows, going on from the last page's edge. A row's time is part of its identity, so equal rows share a second.
-    fn number<'a>(&mut self, number: u32, fingerprint: Fingerprint, rows: Vec<Record<'a>>) -> Vec<(RowId, Record<'a>)> {
-        let edge_time = rows.iter().rev().find_map(|record| record.time);
+    fn number(&mut self, number: u32, fingerprint: Fingerprint, rows: Vec<(usize, Row)>) -> Vec<(usize, RowId, Row)> {
+        let edge_time = rows.iter().rev().find_map(|(_, row)| row.time);
         let mut counts = std::mem::take(&mut self.edge);
         let numbered: Vec<_> = rows
             .into_iter()
-            .map(|record| {
-                let count = counts.entry(record.id).or_insert(0);
+            .map(|(index, row)| {
+                let count = counts.entry(row.id).or_insert(0);
                 *count += 1;
-                (record.id.occurrence(*count), record)
+                (index, row.id.occurrence(*count), row)
             })
             .collect();
-        let on_edge = |id: &RowId| {
-            numbered.iter().any(|(_, record)| record.id == *id && (record.time == edge_time || record.time.is_none()))
-        };
-        counts.retain(|id, _| on_edge(id));
+        let on_edge = numbered.iter().map(|(_, _, row)| row).filter(|row| row.time == edge_time || row.time.is_none());
+        let on_edge: HashSet<RowId> = on_edge.map(|row| row.id).collect();
+        counts.retain(|id, _| on_edge.contains(id));
         *self = Carry { page: Some((number, fingerprint)), edge: counts, ..Carry::default() };
         numbered
     }
@@ -172,29 +189,34 @@ impl Carry {
 
 /// Whether the rows' times go up, from the first to the last. Rows of one second, or a single one, say nothing, and newest first is
 /// customary.
-fn ascends(rows: &[Record<'_>]) -> bool {
-    let mut times = rows.iter().filter_map(|record| record.time);
-    times.next().zip(times.next_back()).is_some_and(|(first, last)| first < last)
+fn ascends(rows: &[(usize, Row)]) -> bool {
+    ends(rows).is_some_and(|(first, last)| first < last)
 }
 
-fn fingerprint(rows: &[Record<'_>]) -> Fingerprint {
+fn descends(rows: &[(usize, Row)]) -> bool {
+    ends(rows).is_some_and(|(first, last)| first > last)
+}
+
+fn ends(rows: &[(usize, Row)]) -> Option<(Second, Second)> {
+    let mut times = rows.iter().filter_map(|(_, row)| row.time);
+    times.next().zip(times.next_back())
+}
+
+fn fingerprint(rows: &[(usize, Row)]) -> Fingerprint {
     let mut hash = Sha256::new();
-    rows.iter().for_each(|record| hash.update(record.id.0));
+    rows.iter().for_each(|(_, row)| hash.update(row.id.0));
     hash.finalize().into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::value::RawValue;
 
     #[test]
     fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
-        let ascends = |times: &[u32]| {
-            let rows: Vec<Box<RawValue>> =
-                times.iter().map(|time| RawValue::from_string(format!(r#"{{"date":"{time}"}}"#)).unwrap()).collect();
-            let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
-            super::ascends(&records(LogType::Integration, &rows, None))
+        let ascends = |times: &[i64]| {
+            let row = |time: &i64| Row { id: RowId([0; 16]), time: Second::new(*time), last_active: None };
+            super::ascends(&times.iter().map(row).enumerate().collect::<Vec<_>>())
         };
         assert!(ascends(&[1, 2, 3]) && ascends(&[1, 3, 2, 4]));
         assert!(!ascends(&[3, 2, 1]) && !ascends(&[4, 2, 3, 1]));

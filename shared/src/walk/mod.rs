@@ -6,19 +6,38 @@
 mod access;
 mod audit;
 mod integration;
+mod progress;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 pub use access::{AccessWalk, Column};
 pub use audit::AuditWalk;
 pub use integration::{IntegrationWalk, WorkspaceState};
+pub use progress::Progress;
 
 use crate::cursor::{Gap, GapKind};
 use crate::record::{Record, RowId};
-use crate::slack::{Page, Request};
+use crate::slack::{PageEnd, Request};
 use crate::source::LogType;
 use crate::time::Second;
+
+/// What a walk needs to know of a row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Row {
+    /// Its identity. Of an integration row: without its occurrence number, which only a walk knows.
+    pub id: RowId,
+    /// Its own time.
+    pub time: Option<Second>,
+    /// Access rows: when the combination was last active, which moves.
+    pub last_active: Option<Second>,
+}
+
+impl Row {
+    /// What a walk needs to know of this record.
+    pub fn of(record: &Record<'_>) -> Row {
+        Row { id: record.id, time: record.time, last_active: record.last_active }
+    }
+}
 
 /// How far a gap's walk has come.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -36,18 +55,33 @@ pub enum Walk {
 #[derive(Debug, Default)]
 pub struct Sight {
     integration: integration::Carry,
+    /// Whether the walk advances.
+    pub progress: Progress,
 }
 
-/// A record that a walk wants, with its whole identity.
-pub type Wanted<'a> = (RowId, Record<'a>);
+/// A row that a walk wants: its place among the rows that were given, and its whole identity.
+pub type Wanted = (usize, RowId);
 
 /// What a page came to.
 #[derive(Debug)]
-pub struct Step<'a> {
-    /// The records that belong to the gap, new or not.
-    pub wanted: Vec<Wanted<'a>>,
+pub struct Step {
+    /// The rows that belong to the gap, new or not.
+    pub wanted: Vec<Wanted>,
     /// Whether the walk is at its end.
     pub done: bool,
+}
+
+impl Step {
+    fn nothing_yet() -> Step {
+        Step { wanted: Vec::new(), done: false }
+    }
+}
+
+/// What is known of a page while its rows arrive.
+#[derive(Debug, Default)]
+pub struct PageSoFar {
+    audit: audit::AuditPage,
+    access: access::AccessPage,
 }
 
 impl Walk {
@@ -64,7 +98,22 @@ impl Walk {
     pub(crate) fn workspace(&self) -> Option<&str> {
         match self {
             Walk::Integration(walk) => walk.workspace.as_deref(),
-            Walk::Audit(_) | Walk::Access(_) => None,
+            Walk::Access(walk) => walk.workspace.as_deref(),
+            Walk::Audit(_) => None,
+        }
+    }
+
+    /// Goes on to another workspace, from its first page, in a gap that begins at `oldest`.
+    pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>, oldest: Second) {
+        let stop = missing_from.map_or(oldest, |from| from.min(oldest));
+        match self {
+            Walk::Integration(walk) => {
+                *walk = IntegrationWalk { workspace: Some(workspace), missing_from, ..IntegrationWalk::default() };
+            }
+            Walk::Access(walk) => {
+                *walk = AccessWalk { workspace: Some(workspace), missing_from, ..AccessWalk::begin(stop) };
+            }
+            Walk::Audit(_) => {}
         }
     }
 }
@@ -74,47 +123,81 @@ impl Gap {
     pub(crate) fn is_under_way(&self) -> bool {
         match &self.walk {
             Walk::Audit(walk) => walk.page_cursor.is_some(),
-            Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest, // in its first pass, or beyond
+            // In its first pass, or beyond.
+            Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest || walk.workspace.is_some(),
             Walk::Integration(walk) => walk.page > 1 || walk.workspace.is_some(),
         }
     }
 
-    /// The page to ask for next.
-    pub(crate) fn request(&self, sight: &Sight) -> Request {
+    /// The page to ask for next, and how many rows it is asked for: `page_rows`, unless page numbers hold it to an earlier size.
+    pub(crate) fn request(&self, sight: &Sight, page_rows: u32) -> (Request, u32) {
         match &self.walk {
-            Walk::Audit(walk) => Request::audit_logs(self.oldest, self.end(), walk.page_cursor.as_deref()),
-            Walk::Access(walk) => Request::access_logs(walk.page_cursor.as_deref()),
+            Walk::Audit(walk) => {
+                (Request::audit_logs(self.oldest, self.end(), page_rows, walk.page_cursor.as_deref()), page_rows)
+            }
+            Walk::Access(AccessWalk { numbered: Some((page, rows)), workspace, .. }) => {
+                (Request::access_logs_page(*rows, *page, workspace.as_deref()), *rows)
+            }
+            Walk::Access(walk) => {
+                (Request::access_logs(page_rows, walk.page_cursor.as_deref(), walk.workspace.as_deref()), page_rows)
+            }
             Walk::Integration(walk) => {
-                Request::integration_logs(sight.integration.ask(walk), walk.workspace.as_deref())
+                let rows = walk.page_rows.unwrap_or(page_rows);
+                (Request::integration_logs(rows, sight.integration.ask(walk), walk.workspace.as_deref()), rows)
             }
         }
     }
 
-    /// Moves on by a page. `sorted_by`: what access logs are known to be sorted by.
-    pub(crate) fn take_page<'a>(
+    /// How far back its walk goes.
+    pub(crate) fn reach(&self) -> Second {
+        match &self.walk {
+            Walk::Audit(_) => self.oldest,
+            Walk::Access(walk) => walk.reach(self.oldest),
+            Walk::Integration(walk) => walk.reach(self.oldest),
+        }
+    }
+
+    /// Whether a page's rows can be told apart only once all of them are there.
+    pub(crate) fn takes_pages_whole(&self) -> bool {
+        matches!(self.walk, Walk::Integration(_))
+    }
+
+    /// Takes in the next rows of a page, and returns those that are wanted. Not for pages that are taken whole.
+    pub(crate) fn take_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<Wanted> {
+        match &self.walk {
+            Walk::Audit(_) => page.audit.take_rows(&(self.oldest..=self.end()), rows),
+            Walk::Access(walk) => {
+                let mut wanted = page.access.take_rows(walk.reach(self.oldest), rows);
+                if self.kind == GapKind::Backfill {
+                    // It comes by all that was first seen since, which nobody has asked for.
+                    wanted.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
+                }
+                wanted
+            }
+            Walk::Integration(_) => Vec::new(),
+        }
+    }
+
+    /// Takes in the last rows of a page and what it says of itself, and moves on. `sorted_by`: what access logs are known to be sorted by.
+    pub(crate) fn end_page(
         &mut self,
         sorted_by: &mut Option<Column>,
         sight: &mut Sight,
-        page: &Page<'a>,
-        workspace: Option<&'a str>,
-    ) -> Step<'a> {
-        let range = self.oldest..=self.end();
+        mut page: PageSoFar,
+        (rows, page_rows): (&[Row], u32),
+        end: &PageEnd,
+    ) -> Step {
+        let wanted = self.take_rows(&mut page, rows);
+        let (reach, range) = (self.reach(), self.oldest..=self.end());
         match &mut self.walk {
             Walk::Audit(walk) => {
-                let step = walk.take_page(range, page);
-                self.latest = step.1.unwrap_or(self.latest);
-                step.0
+                let (done, latest) = walk.end_page(&range, &page.audit, end);
+                self.latest = latest.unwrap_or(self.latest);
+                Step { wanted, done }
             }
-            Walk::Access(walk) => {
-                let mut step = walk.take_page(self.oldest, sorted_by, page);
-                if self.kind == GapKind::Backfill {
-                    // It comes by all that was first seen since, which nobody has asked for.
-                    step.wanted.retain(|(_, record)| record.time.is_none_or(|time| time <= self.latest));
-                }
-                step
-            }
+            Walk::Access(walk) => Step { wanted, done: walk.end_page(sorted_by, &page.access, end, page_rows) },
             Walk::Integration(walk) => {
-                walk.take_page(walk.reach(self.oldest)..=self.latest, &mut sight.integration, page, workspace)
+                walk.take_page(&(reach..=self.latest), &mut sight.integration, rows, end, page_rows)
             }
         }
     }
@@ -124,12 +207,15 @@ impl Gap {
         match &mut self.walk {
             Walk::Audit(walk) => *walk = AuditWalk::default(),
             Walk::Access(walk) => walk.restart(),
-            Walk::Integration(walk) => (walk.page, walk.oldest_first) = (0, false),
+            Walk::Integration(walk) => (walk.page, walk.oldest_first, walk.page_rows) = (0, false, None),
         }
-        *sight = Sight::default();
+        sight.integration = integration::Carry::default();
     }
-}
 
-fn records<'a>(log: LogType, rows: &[&'a RawValue], workspace: Option<&'a str>) -> Vec<Record<'a>> {
-    rows.iter().map(|row| Record::read(log, workspace, row)).collect()
+    /// Starts again where pages of another size have other numbers.
+    pub(crate) fn change_page_size(&mut self, sight: &mut Sight) {
+        if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
+            self.restart(sight);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use slacktrail_shared::credentials::Credentials;
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, Listed, ObjectKey};
 use slacktrail_shared::ports::{
-    Caller, ConnectionStore, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Invoker,
+    Body, Caller, ConnectionStore, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Invoker,
     Replaced, SecretVersion, Slack, StoredCredentials, StoredObject, Version,
 };
 use slacktrail_shared::share::Share;
@@ -58,7 +58,7 @@ fn no_reply(what: &str) -> Trouble {
 }
 
 impl Slack for SimulatedEdges {
-    async fn call(&self, _: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
+    async fn call(&self, _: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
         self.id.count_call(&self.stage, request.method);
         let outcome = self
             .operate(
@@ -88,7 +88,8 @@ impl Slack for SimulatedEdges {
                 if let Some(wrong) = self.stage.with(|state| state.wrong) {
                     Wrong::bend_reply(Some(wrong), &mut reply);
                 }
-                Ok(reply)
+                let Reply { status, retry_after, date, scopes, body } = reply;
+                Ok(Reply { status, retry_after, date, scopes, body: Body::whole(body) })
             }
             Ok(simulator::Outcome::Hangup) | Err(_) => Err(Trouble::slack(
                 Remedy::TryLater,

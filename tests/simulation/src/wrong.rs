@@ -36,8 +36,9 @@ impl Wrong {
         let empty = ["\"entries\":[]", "\"logins\":[]", "\"logs\":[]"].iter().any(|rows| text.contains(rows));
         let ends = wrong == Some(Wrong::MovesTheMarkOnPageOne) || (wrong == Some(Wrong::EndsAtAnEmptyPage) && empty);
         if ends {
-            reply.body =
-                text.replace("\"next_cursor\"", "\"no_cursor\"").replace("\"pages\"", "\"no_pages\"").into_bytes();
+            let text = text.replace("\"next_cursor\"", "\"no_cursor\"");
+            let text = text.replace("\"pages\":", "\"pages\":1,\"pages_that_are\":");
+            reply.body = text.replace("\"total\":", "\"total_that_is\":").into_bytes();
         }
     }
 }

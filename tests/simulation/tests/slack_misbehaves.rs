@@ -144,12 +144,19 @@ fn an_access_log_that_is_refused_beyond_a_page_is_not_taken_for_collected() {
 }
 
 #[test]
-fn an_access_log_that_wants_a_workspace_is_told_by_the_streams_health() {
+fn access_logs_that_want_a_workspace_are_read_workspace_by_workspace() {
     let settings = Settings { access_team: AccessTeam::Required, ..organisation() };
     let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-    tenancy.rows(Log::Access, 1, 0);
-    assert_eq!(tenancy.tick()[0].code.as_deref(), Some("missing_argument"));
-    assert_eq!(tenancy.stored_lines(), 0);
+    for (n, workspace) in (0..4).zip(["T1", "T2"].into_iter().cycle()) {
+        let time = tenancy.now().saturating_sub(jiff::SignedDuration::from_secs(n * 60)).unwrap();
+        let row = Row::small_access(time, time, &format!("u{n}"), "203.0.113.7", "SlackWeb/0 x");
+        tenancy.add(row.in_workspace(workspace));
+    }
+    assert_eq!(tenancy.tick()[0].code, None);
+    assert_eq!(tenancy.stored_lines(), 4);
+    tenancy.pass(60);
+    tenancy.settle();
+    assert_eq!(tenancy.stored_lines(), 4);
 }
 
 #[test]

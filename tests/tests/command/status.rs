@@ -115,7 +115,13 @@ async fn of_many_states() -> tempfile::TempDir {
     };
     let mut behind = told(well(LogType::Audit), State::CatchingUp, None, None);
     let walk = Cursor::first(&source("acme"), LogType::Audit, now).gaps[0].walk.clone();
-    behind.gaps.push(Gap { kind: GapKind::Backlog, oldest: ago(200_000), latest: ago(100_000), walk });
+    behind.gaps.push(Gap {
+        kind: GapKind::Backlog,
+        oldest: ago(200_000),
+        latest: ago(100_000),
+        walk,
+        uncollected_since: None,
+    });
     let silence =
         "Slack answers, and has shown no record since 2026-11-20T08:00:00Z; see in Slack whether people are at work";
     let refused = "Slack answered `team.integrationLogs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed";

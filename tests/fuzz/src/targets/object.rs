@@ -33,7 +33,7 @@ fn day_logs(log: LogType, bytes: &[u8]) -> BTreeMap<Day, Vec<Line>> {
     let mut days: BTreeMap<Day, Vec<Line>> = BTreeMap::new();
     for json in text(bytes).lines() {
         let Ok(json) = RawValue::from_string(json.to_owned()) else { continue };
-        let record = Record::read(log, None, &json);
+        let record = Record::read(log, None, json.get());
         let time = record.kept_at();
         days.entry(time.day()).or_default().push((record.id, time, row::write(&record)));
     }

@@ -38,8 +38,8 @@ pub(super) fn write(record: &Record<'_>) -> Vec<u8> {
 }
 
 fn assert_line(log: LogType, workspace: Option<&str>, row: &RawValue) {
-    let record = Record::read(log, workspace, row);
-    assert_eq!(record.id, Record::read(log, workspace, row).id, "another identity at the second read");
+    let record = Record::read(log, workspace, row.get());
+    assert_eq!(record.id, Record::read(log, workspace, row.get()).id, "another identity at the second read");
     let line = write(&record);
     let line = line.strip_suffix(b"\n").expect("a line ends with a line break");
     assert!(!line.contains(&b'\n') && !line.contains(&b'\r'), "a line break in a line");
@@ -77,9 +77,9 @@ fn assert_layout_is_nothing(log: LogType, row: &RawValue) {
     if depth(&value) > NESTED_MAX {
         return;
     }
-    let record = Record::read(log, None, row);
+    let record = Record::read(log, None, row.get());
     let spread = RawValue::from_string(spread(row.get())).expect("white space between tokens changes no JSON");
-    let again = Record::read(log, None, &spread);
+    let again = Record::read(log, None, spread.get());
     assert_eq!((again.time, again.last_active), (record.time, record.last_active), "another time of {value}");
     if !record.unreadable {
         assert_eq!(again.id, record.id, "another identity of {value}");

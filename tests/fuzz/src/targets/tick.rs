@@ -13,8 +13,8 @@ use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
 use slacktrail_shared::ports::{
-    Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion, Slack,
-    StoredCredentials, StoredObject, Version,
+    Body, Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion,
+    Slack, StoredCredentials, StoredObject, Version,
 };
 use slacktrail_shared::record::{Record, RowId};
 use slacktrail_shared::secret::Token;
@@ -148,7 +148,7 @@ fn parts(bytes: &[u8]) -> Vec<(String, &[u8])> {
 fn object(log: LogType, rows: &[u8]) -> Vec<u8> {
     let rows = text(rows);
     let rows = rows.lines().filter_map(|json| serde_json::value::RawValue::from_string(json.to_owned()).ok());
-    let lines: Vec<Vec<u8>> = rows.map(|json| row::write(&Record::read(log, None, &json))).collect();
+    let lines: Vec<Vec<u8>> = rows.map(|json| row::write(&Record::read(log, None, json.get()))).collect();
     encode(lines.iter().map(Vec::as_slice), GZIP_LEVEL)
 }
 
@@ -172,13 +172,15 @@ fn assert_summary(summary: &Summary) {
 }
 
 impl Slack for Edge {
-    async fn call(&self, _: &Source, request: &Request, _: Caller<'_>) -> Result<Reply, Trouble> {
+    async fn call(&self, _: &Source, request: &Request, _: Caller<'_>) -> Result<Reply<Body>, Trouble> {
         let mut calls = self.0.calls.borrow_mut();
         let calls = calls.entry(request.method.to_owned()).or_default();
         *calls += 1;
         let replies = self.0.replies.get(request.method).map_or(&[][..], Vec::as_slice);
         let turn = usize::try_from(*calls - 1).unwrap_or(0) % replies.len().max(1);
-        Ok(replies.get(turn).cloned().unwrap_or(Reply { status: 503, ..Reply::default() }))
+        let reply = replies.get(turn).cloned().unwrap_or(Reply { status: 503, ..Reply::default() });
+        let Reply { status, retry_after, date, scopes, body } = reply;
+        Ok(Reply { status, retry_after, date, scopes, body: Body::whole(body) })
     }
 }
 

@@ -1,0 +1,114 @@
+//! A block: rows of a page that were read and are not decided yet, with the lines that they become. A page of any size goes through one
+//! block after the other, so that memory is bounded by what a block holds.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
+
+use crate::batch::Counts;
+use crate::line::LineWriter;
+use crate::record::{Record, RowId};
+use crate::slack::RawRow;
+use crate::source::LogType;
+use crate::time::Second;
+use crate::walk::Row;
+
+/// A block ends after so many bytes of lines.
+const BLOCK_BYTES_MAX: usize = 256 << 10;
+/// A block ends after so many rows.
+const BLOCK_ROWS_MAX: usize = 1_000;
+/// Rows of a page that are compared with those of the same identity.
+const COMPARED_MAX: usize = 20_000;
+
+/// Rows of a page on their way to a batch.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// What the walk needs to know of them.
+    pub(super) rows: Vec<Row>,
+    /// What else is known of each.
+    pub(super) lines: Vec<BlockLine>,
+    bytes: Vec<u8>,
+}
+
+/// A row's line.
+#[derive(Debug)]
+pub(super) struct BlockLine {
+    /// The row's other identity, if it has one.
+    pub(super) alias: Option<RowId>,
+    /// Where in the line the digits of its identity are.
+    pub(super) id_at: usize,
+    /// What it counts for when it is new.
+    pub(super) counts: Counts,
+    range: Range<usize>,
+}
+
+impl Block {
+    /// Reads a row and writes its line. Returns the record's identity and a digest of its content.
+    pub(super) fn read(
+        &mut self,
+        log: LogType,
+        workspace: Option<&str>,
+        row: &RawRow<'_>,
+        lines: &LineWriter,
+    ) -> (RowId, u64) {
+        let record = Record::read(log, workspace, &row.json);
+        let start = self.bytes.len();
+        let id_at = lines.write(&record, record.id, &mut self.bytes) - start;
+        self.rows.push(Row::of(&record));
+        let unreadable = u64::from(record.unreadable || !row.is_json);
+        self.lines.push(BlockLine {
+            alias: record.alias,
+            id_at,
+            counts: Counts { unreadable, repaired: u64::from(row.repaired), ..Counts::default() },
+            range: start..self.bytes.len(),
+        });
+        (record.id, record.content())
+    }
+
+    /// The line of a row, with the identity that the row had before the walk numbered it.
+    pub(super) fn line(&self, index: usize) -> &[u8] {
+        &self.bytes[self.lines[index].range.clone()]
+    }
+
+    /// The time that a row is kept under.
+    pub(super) fn kept_at(&self, index: usize) -> Second {
+        self.rows[index].time.unwrap_or(Second::EPOCH)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether it is time to decide on its rows. `batch_bytes`: after how many bytes a batch is stored.
+    pub(super) fn is_full(&self, batch_bytes: usize) -> bool {
+        self.bytes.len() >= BLOCK_BYTES_MAX.min(batch_bytes) || self.rows.len() >= BLOCK_ROWS_MAX
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.lines.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(2 * BLOCK_BYTES_MAX);
+    }
+}
+
+/// Rows of one reply that share an identity and differ in what they say. Only one of them can be stored, for a row's content may change
+/// from read to read and its identity must not.
+#[derive(Debug, Default)]
+pub(super) struct Conflicts {
+    contents: HashMap<RowId, u64>,
+    /// How many there were.
+    pub(super) count: u64,
+}
+
+impl Conflicts {
+    /// Takes in a row of the reply.
+    pub(super) fn note(&mut self, id: RowId, content: u64) {
+        let has_room = self.contents.len() < COMPARED_MAX;
+        match self.contents.entry(id) {
+            Entry::Occupied(first) => self.count += u64::from(*first.get() != content),
+            Entry::Vacant(free) if has_room => drop(free.insert(content)),
+            Entry::Vacant(_) => {}
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A page while it arrives: the reply's chunks go into the reader, and rows come out.
+
+use futures_util::lock::{Mutex, MutexGuard};
+
+use crate::ports::Body;
+use crate::slack::{Advance, PageEnd, PageReader, RawRow, Refusal, Reply, Request, too_large};
+use crate::source::LogType;
+use crate::time::Second;
+use crate::trouble::Trouble;
+
+/// A row longer than this is read by one stream at a time: of all that are side by side each might meet the longest there may be.
+const LONG_ROW_BYTES: usize = 256 << 10;
+/// Good pages after which the next one is asked for twice as many rows.
+const GOOD_PAGES: u32 = 8;
+
+/// A reply that is being read.
+pub(super) struct OpenPage<'a> {
+    request: Request,
+    reply: Reply<Body>,
+    reader: PageReader,
+    /// Whether the reader's row is still to be given out.
+    has_row: bool,
+    long_rows: &'a Mutex<()>,
+    long_row: Option<MutexGuard<'a, ()>>,
+}
+
+impl<'a> OpenPage<'a> {
+    /// Reads a reply to its first row, or to its end if it has none.
+    ///
+    /// # Errors
+    /// When the reply breaks off or exceeds a limit.
+    pub(super) async fn open(
+        request: &Request,
+        reply: Reply<Body>,
+        long_rows: &'a Mutex<()>,
+    ) -> Result<OpenPage<'a>, Trouble> {
+        let reader = PageReader::new(request.method);
+        let mut page = OpenPage { request: request.clone(), reply, reader, has_row: false, long_rows, long_row: None };
+        page.has_row = page.advance().await?;
+        Ok(page)
+    }
+
+    /// Why this is no page, if it has no row.
+    pub(super) fn refusal(&self, now: Second) -> Option<Refusal> {
+        if self.has_row { None } else { self.end(now).err() }
+    }
+
+    /// Reads on to the next row. Returns whether there is one.
+    ///
+    /// # Errors
+    /// When the reply breaks off or exceeds a limit.
+    pub(super) async fn advance(&mut self) -> Result<bool, Trouble> {
+        if std::mem::take(&mut self.has_row) {
+            return Ok(true);
+        }
+        loop {
+            match self.reader.advance().map_err(|limit| too_large(&self.request, limit))? {
+                Advance::Row => return Ok(true),
+                Advance::End => return Ok(false),
+                Advance::More => {}
+            }
+            if self.reader.held_bytes() > LONG_ROW_BYTES && self.long_row.is_none() {
+                self.long_row = Some(self.long_rows.lock().await);
+            }
+            match self.reply.body.chunk().await? {
+                Some(chunk) => self.reader.push(&chunk).map_err(|limit| too_large(&self.request, limit))?,
+                None => self.reader.end(),
+            }
+        }
+    }
+
+    /// The row that the page has been read to.
+    pub(super) fn row(&self) -> RawRow<'_> {
+        self.reader.row()
+    }
+
+    /// Lets another stream read a long row: this page's are stored.
+    pub(super) fn release(&mut self) {
+        self.long_row = None;
+    }
+
+    /// What the page says beside its rows, once it has been read.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(super) fn end(&self, now: Second) -> Result<PageEnd, Refusal> {
+        self.reply.page_end(&self.reader, &self.request, now)
+    }
+
+    pub(super) fn reply(&self) -> &Reply<Body> {
+        &self.reply
+    }
+}
+
+/// How many rows pages are asked for: as many as Slack gives, and fewer where such pages are too large or take too long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageSize {
+    rows: u32,
+    rows_max: u32,
+    good_pages: u32,
+}
+
+impl PageSize {
+    pub(super) fn of(log: LogType) -> PageSize {
+        let rows_max = crate::slack::rows_per_page(log);
+        PageSize { rows: rows_max, rows_max, good_pages: 0 }
+    }
+
+    pub(super) fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// After a page that could be read.
+    pub(super) fn grow(&mut self) {
+        self.good_pages += 1;
+        if self.good_pages >= GOOD_PAGES {
+            (self.rows, self.good_pages) = ((self.rows * 2).min(self.rows_max), 0);
+        }
+    }
+
+    /// After a page of so many rows that was too large. Returns whether there are smaller ones.
+    pub(super) fn shrink(&mut self, asked: u32) -> bool {
+        (self.rows, self.good_pages) = ((asked / 4).max(1), 0);
+        asked > 1
+    }
+}
+
+/// Whether a smaller page may be read where this one could not.
+pub(super) fn may_be_smaller(trouble: &Trouble) -> bool {
+    matches!(trouble.code.as_str(), "response_too_large" | "reply_cut_off")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_size_shrinks_to_one_row_and_recovers() {
+        let mut size = PageSize::of(LogType::Audit);
+        let mut sizes = vec![size.rows()];
+        while size.shrink(size.rows()) {
+            sizes.push(size.rows());
+        }
+        assert_eq!(sizes, [1000, 250, 62, 15, 3, 1]);
+        for _ in 0..10 * GOOD_PAGES {
+            size.grow();
+        }
+        assert_eq!(size.rows(), 1000);
+    }
+}

@@ -1,0 +1,683 @@
+//! Reads a page of rows while its reply arrives: chunks in, rows out, bounded memory whatever comes.
+//!
+//! Only what decides is typed strictly: the rows, `ok`, `error` and the page cursor. Every other member is read if it has the expected type
+//! and ignored if not, because Slack's PHP writes `[]` for an empty object and text for a number. A row is valid JSON, or becomes a
+//! record all the same ([`RawRow`]). The reader holds one row and what is left of a chunk, and drops members that it does not need.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::scan::Scanner;
+
+/// A row may be this long. No row of Slack's comes near; a longer one is an error, because the poller must hold a row and its line.
+pub const ROW_BYTES_MAX: usize = 4 << 20;
+/// A reply may be this long, unpacked.
+pub const REPLY_BYTES_MAX: usize = 256 << 20;
+/// A reply may hold this many rows. Slack never splits a second of audit logs, so a page may hold more rows than were asked for.
+pub const ROWS_MAX: u32 = 500_000;
+/// A member beside the rows is kept up to this length. An error, a page cursor and page numbers are far shorter.
+const MEMBER_BYTES_MAX: usize = 64 << 10;
+/// A key may be this long.
+const KEY_BYTES_MAX: usize = 4 << 10;
+
+/// Reads one reply.
+#[derive(Debug)]
+pub struct PageReader {
+    rows_key: &'static str,
+    /// Bytes that arrived and are not read yet, from `start` on.
+    input: Vec<u8>,
+    start: usize,
+    /// Whether no further bytes come.
+    ended: bool,
+    state: State,
+    /// The row that [`PageReader::advance`] found: where it lies in `input`, and whether it is JSON.
+    row: Option<(std::ops::Range<usize>, bool)>,
+    /// An incomplete row is parsed again only once so many bytes of it are there: otherwise long rows would cost quadratic time.
+    retry_at: usize,
+    bytes: usize,
+    rows: u32,
+    has_rows: bool,
+    members: Members,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before the opening brace.
+    Start,
+    /// Before a key, or the closing brace.
+    Member,
+    /// In the value of a member, which is kept where the reader needs it.
+    Value(Scanner, Option<(Member, Vec<u8>)>),
+    /// Among the rows; of an object (PHP's list with gaps) before a key.
+    Rows { keyed: bool },
+    /// In a row that is not valid JSON.
+    BrokenRow { keyed: bool, scanner: Scanner, scanned: usize },
+    /// After the closing brace: whatever follows is ignored.
+    Done,
+    /// This is no JSON object.
+    Foreign,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Member {
+    Ok,
+    Error,
+    Needed,
+    Metadata,
+    Paging,
+}
+
+/// The members beside the rows, as they came. `None`: absent, or too long to be what it should be.
+#[derive(Debug, Default)]
+struct Members {
+    ok: Option<Value>,
+    error: Option<Value>,
+    needed: Option<Value>,
+    metadata: Option<Value>,
+    paging: Option<Value>,
+    /// Whether `response_metadata` was too long to keep: then nobody knows whether there is another page.
+    metadata_lost: bool,
+}
+
+/// What [`PageReader::advance`] found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Advance {
+    /// A row: [`PageReader::row`] has it.
+    Row,
+    /// The reader needs more bytes, or to hear that there are none.
+    More,
+    /// There is no further row.
+    End,
+}
+
+/// A limit that a reply exceeds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TooLarge {
+    /// [`REPLY_BYTES_MAX`].
+    Bytes,
+    /// [`ROWS_MAX`].
+    Rows,
+    /// [`ROW_BYTES_MAX`].
+    Row,
+}
+
+/// A row as it came.
+#[derive(Debug)]
+pub struct RawRow<'a> {
+    /// Its JSON, with U+FFFD in place of bytes that are not UTF-8; of a row that is not JSON, the JSON string of its text.
+    pub json: Cow<'a, str>,
+    /// Whether bytes were replaced.
+    pub repaired: bool,
+    /// Whether it was JSON.
+    pub is_json: bool,
+}
+
+impl PageReader {
+    /// Creates a reader for replies to `method`.
+    pub fn new(method: &str) -> PageReader {
+        let rows_key = match method {
+            "logs" => "entries",
+            "team.accessLogs" => "logins",
+            "team.integrationLogs" => "logs",
+            _ => "teams",
+        };
+        PageReader {
+            rows_key,
+            input: Vec::new(),
+            start: 0,
+            ended: false,
+            state: State::Start,
+            row: None,
+            retry_at: 0,
+            bytes: 0,
+            rows: 0,
+            has_rows: false,
+            members: Members::default(),
+        }
+    }
+
+    /// Takes the next bytes of the reply.
+    ///
+    /// # Errors
+    /// [`TooLarge::Bytes`].
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
+        self.bytes = self.bytes.saturating_add(chunk.len());
+        if self.bytes > REPLY_BYTES_MAX {
+            return Err(TooLarge::Bytes);
+        }
+        if self.start > 0 {
+            self.input.drain(..self.start);
+            self.start = 0;
+        }
+        if self.input.is_empty() && self.input.capacity() > (1 << 20) {
+            self.input = Vec::new(); // after a long row
+        }
+        self.input.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// Learns that no further bytes come.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Bytes of the reply so far.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes that the reader holds.
+    pub fn held_bytes(&self) -> usize {
+        self.input.len() - self.start
+    }
+
+    /// Reads on to the next row.
+    ///
+    /// # Errors
+    /// [`TooLarge::Row`] and [`TooLarge::Rows`].
+    pub fn advance(&mut self) -> Result<Advance, TooLarge> {
+        self.row = None;
+        loop {
+            let moved = match self.state {
+                State::Start => self.open(),
+                State::Member => self.member()?,
+                State::Value(..) => self.value(),
+                State::Rows { keyed } => self.rows(keyed)?,
+                State::BrokenRow { keyed, scanner, scanned } => self.broken_row(keyed, scanner, scanned)?,
+                State::Done | State::Foreign => {
+                    self.start = self.input.len();
+                    return Ok(if self.ended { Advance::End } else { Advance::More });
+                }
+            };
+            if self.row.is_some() {
+                self.rows += 1;
+                return if self.rows > ROWS_MAX { Err(TooLarge::Rows) } else { Ok(Advance::Row) };
+            }
+            if !moved {
+                return Ok(if self.ended { Advance::End } else { Advance::More });
+            }
+        }
+    }
+
+    /// The row that [`PageReader::advance`] found.
+    pub fn row(&self) -> RawRow<'_> {
+        let (range, is_json) = self.row.clone().unwrap_or((0..0, false));
+        let json = String::from_utf8_lossy(&self.input[range]);
+        let repaired = matches!(json, Cow::Owned(_));
+        let json = if is_json { json } else { Cow::Owned(Value::String(json.into_owned()).to_string()) };
+        RawRow { json, repaired, is_json }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.input[self.start..]
+    }
+
+    /// Skips bytes until one that is wanted. Returns it, still unread.
+    fn skip_to(&mut self, wanted: impl Fn(u8) -> bool) -> Option<u8> {
+        match self.rest().iter().position(|byte| wanted(*byte)) {
+            Some(at) => {
+                self.start += at;
+                Some(self.input[self.start])
+            }
+            None => {
+                self.start = self.input.len();
+                None
+            }
+        }
+    }
+
+    fn open(&mut self) -> bool {
+        const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+        match self.skip_to(|byte| !byte.is_ascii_whitespace() && !BYTE_ORDER_MARK.contains(&byte)) {
+            Some(b'{') => {
+                self.start += 1;
+                self.state = State::Member;
+                true
+            }
+            Some(_) => {
+                self.state = State::Foreign;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Reads a key and what kind of value follows, or the closing brace. Anything else between members is ignored.
+    fn member(&mut self) -> Result<bool, TooLarge> {
+        match self.skip_to(|byte| matches!(byte, b'"' | b'}')) {
+            None => Ok(false),
+            Some(b'}') => {
+                self.start += 1;
+                self.state = State::Done;
+                Ok(true)
+            }
+            Some(_) => {
+                let Some((key, value_at)) = self.key()? else { return Ok(false) };
+                let first = self.rest()[value_at];
+                self.start += value_at;
+                self.state = if key == self.rows_key && matches!(first, b'[' | b'{') {
+                    self.start += 1;
+                    self.has_rows = true;
+                    State::Rows { keyed: first == b'{' }
+                } else {
+                    State::Value(Scanner::default(), Member::of(&key).map(|member| (member, Vec::new())))
+                };
+                Ok(true)
+            }
+        }
+    }
+
+    /// The key that the rest begins with, and where its value begins; `None` while they are incomplete.
+    fn key(&self) -> Result<Option<(String, usize)>, TooLarge> {
+        let rest = self.rest();
+        let limit = if rest.len() > KEY_BYTES_MAX { Err(TooLarge::Row) } else { Ok(None) };
+        let Some(end) = Scanner::default().end_in(rest) else { return limit };
+        let colon = rest[end..].iter().position(|byte| *byte == b':');
+        let Some(after) = colon.map(|at| end + at + 1) else { return limit };
+        let Some(space) = rest[after..].iter().position(|byte| !byte.is_ascii_whitespace()) else { return limit };
+        let key = String::from_utf8_lossy(&rest[1..end - 1]).into_owned();
+        Ok(Some((key, after + space)))
+    }
+
+    fn value(&mut self) -> bool {
+        let State::Value(scanner, kept) = &mut self.state else { return false };
+        let rest = &self.input[self.start..];
+        let end = scanner.end_in(rest);
+        let bytes = &rest[..end.unwrap_or(rest.len())];
+        if let Some((member, text)) = kept {
+            if text.len() + bytes.len() > MEMBER_BYTES_MAX {
+                self.members.metadata_lost |= *member == Member::Metadata;
+                *kept = None;
+            } else {
+                text.extend_from_slice(bytes);
+            }
+        }
+        self.start += bytes.len();
+        if end.is_none() {
+            return false;
+        }
+        if let Some((member, text)) = kept.take() {
+            let value = serde_json::from_str(&String::from_utf8_lossy(&text)).ok();
+            *self.members.slot(member) = value;
+        }
+        self.state = State::Member;
+        true
+    }
+
+    fn rows(&mut self, keyed: bool) -> Result<bool, TooLarge> {
+        let Some(first) = self.skip_to(|byte| !byte.is_ascii_whitespace() && byte != b',') else { return Ok(false) };
+        if matches!(first, b']' | b'}') {
+            self.start += 1;
+            self.state = State::Member;
+            return Ok(true);
+        }
+        if keyed {
+            if first != b'"' {
+                self.start += 1; // no key of an object: ignored
+                return Ok(true);
+            }
+            let Some((_, value_at)) = self.key()? else { return Ok(false) };
+            return self.whole_row(keyed, value_at);
+        }
+        self.whole_row(keyed, 0)
+    }
+
+    /// Reads the row that begins `skip` bytes from here, if it is there whole.
+    fn whole_row(&mut self, keyed: bool, skip: usize) -> Result<bool, TooLarge> {
+        let begin = self.start + skip;
+        let row = &self.input[begin..];
+        if row.len() < self.retry_at.min(ROW_BYTES_MAX) && !self.ended {
+            return Ok(false);
+        }
+        let mut parser = serde_json::Deserializer::from_slice(row).into_iter::<&RawValue>();
+        match parser.next() {
+            // A number may go on in the next chunk.
+            Some(Ok(_)) if parser.byte_offset() < row.len() || matches!(row.first(), Some(b'{' | b'[' | b'"')) => {
+                let end = begin + parser.byte_offset();
+                if end - begin > ROW_BYTES_MAX {
+                    return Err(TooLarge::Row);
+                }
+                self.take_row(begin..end, true);
+                Ok(true)
+            }
+            Some(Err(error)) if !error.is_eof() => {
+                self.start = begin;
+                self.state = State::BrokenRow { keyed, scanner: Scanner::default(), scanned: 0 };
+                Ok(true)
+            }
+            _ if row.len() > ROW_BYTES_MAX => Err(TooLarge::Row),
+            _ => {
+                self.retry_at = row.len() * 2;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Finds the end of a row that is not valid as it came. With its bytes repaired it may be.
+    fn broken_row(&mut self, keyed: bool, mut scanner: Scanner, scanned: usize) -> Result<bool, TooLarge> {
+        let end = scanner.end_in(&self.rest()[scanned..]).map(|end| scanned + end);
+        let length = end.unwrap_or(self.rest().len());
+        if length > ROW_BYTES_MAX {
+            return Err(TooLarge::Row);
+        }
+        if end.is_none() {
+            self.state = State::BrokenRow { keyed, scanner, scanned: length };
+            return Ok(false);
+        }
+        let is_json = serde_json::from_str::<&RawValue>(&String::from_utf8_lossy(&self.rest()[..length])).is_ok();
+        self.state = State::Rows { keyed };
+        self.take_row(self.start..self.start + length.max(1), is_json);
+        Ok(true)
+    }
+
+    fn take_row(&mut self, range: std::ops::Range<usize>, is_json: bool) {
+        self.start = range.end;
+        self.retry_at = 0;
+        self.row = Some((range, is_json));
+    }
+}
+
+impl Member {
+    fn of(key: &str) -> Option<Member> {
+        Some(match key {
+            "ok" => Member::Ok,
+            "error" => Member::Error,
+            "needed" => Member::Needed,
+            "response_metadata" => Member::Metadata,
+            "paging" => Member::Paging,
+            _ => return None,
+        })
+    }
+}
+
+impl Members {
+    fn slot(&mut self, member: Member) -> &mut Option<Value> {
+        match member {
+            Member::Ok => &mut self.ok,
+            Member::Error => &mut self.error,
+            Member::Needed => &mut self.needed,
+            Member::Metadata => &mut self.metadata,
+            Member::Paging => &mut self.paging,
+        }
+    }
+}
+
+/// Which page of how many.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Paging {
+    /// How many pages there are.
+    pub pages: u32,
+    /// How many rows all pages have; 0 where Slack does not say.
+    pub total: u64,
+    /// How many rows a full page has; 0 where Slack does not say.
+    pub count: u32,
+}
+
+impl Paging {
+    /// Whether the page of this number may have so many rows, by what it says of itself. Where that is not to be believed, because
+    /// its numbers do not fit each other, any page among pages with rows must have some.
+    pub(crate) fn admits(&self, page: u32, rows: usize) -> bool {
+        let (rows, count) = (rows as u64, u64::from(self.count));
+        if count == 0 || self.total.div_ceil(count) != u64::from(self.pages) {
+            return rows > 0 || self.total == 0 || page > self.pages.max(1);
+        }
+        rows == self.total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
+    }
+}
+
+/// What a reply says beside its rows, once it has ended.
+impl PageReader {
+    /// Whether the reply was a JSON object from its first brace to its last.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Whether there was a list of rows, if only an empty one.
+    pub(super) fn has_rows(&self) -> bool {
+        self.has_rows
+    }
+
+    /// Whether Slack says that all is well. It decides, so nothing but `true` and `false` counts.
+    pub(super) fn ok(&self) -> Option<bool> {
+        self.members.ok.as_ref().and_then(Value::as_bool)
+    }
+
+    /// The error code. One of another type than text is `unknown_error`; PHP's ways to say nothing are none.
+    pub(super) fn error(&self) -> Option<&str> {
+        match self.members.error.as_ref()? {
+            Value::Null | Value::Bool(false) => None,
+            Value::Array(list) if list.is_empty() => None,
+            Value::String(code) => Some(code).map(String::as_str).filter(|code| !code.is_empty()),
+            _ => Some("unknown_error"),
+        }
+    }
+
+    /// The scopes that an error says are needed.
+    pub(super) fn needed(&self) -> Option<String> {
+        match self.members.needed.as_ref()? {
+            Value::String(scope) => Some(scope.clone()),
+            Value::Array(scopes) => Some(scopes.iter().filter_map(Value::as_str).take(8).collect::<Vec<_>>().join(",")),
+            _ => None,
+        }
+    }
+
+    /// The cursor of the next page, `None` at the end.
+    ///
+    /// # Errors
+    /// What is wrong with it: the cursor decides whether rows are missed, so one that cannot be understood is not taken for the end.
+    pub(super) fn next_cursor(&self) -> Result<Option<String>, &'static str> {
+        if self.members.metadata_lost {
+            return Err("its `response_metadata` is too long");
+        }
+        match self.members.metadata.as_ref().and_then(|metadata| metadata.get("next_cursor")) {
+            None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+            Some(Value::Array(list)) if list.is_empty() => Ok(None),
+            Some(Value::String(cursor)) => Ok(Some(cursor.clone()).filter(|cursor| !cursor.is_empty())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(_) => Err("its page cursor is not text"),
+        }
+    }
+
+    /// Where pages are numbered: how many there are. `None` where Slack does not say so in numbers.
+    pub(super) fn paging(&self) -> Option<Paging> {
+        let paging = self.members.paging.as_ref()?;
+        let number = |name: &str| match paging.get(name)? {
+            Value::Number(number) => {
+                number.as_u64().or_else(|| number.as_f64().filter(|n| *n >= 0.0 && n.fract() == 0.0).map(|n| n as u64))
+            }
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let small = |name: &str| number(name).and_then(|number| u32::try_from(number).ok());
+        let (total, count) = (number("total"), small("count").unwrap_or(0));
+        let counted = || {
+            u32::try_from(total?.checked_div(u64::from(count))?)
+                .ok()
+                .map(|pages| pages.saturating_add(u32::from(total.is_some_and(|total| total % u64::from(count) > 0))))
+        };
+        Some(Paging { pages: small("pages").or_else(counted)?, total: total.unwrap_or(0), count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of a body that arrives in chunks of this size, and the reader at its end.
+    fn read(method: &str, body: &[u8], size: usize) -> Result<(Vec<(String, bool, bool)>, PageReader), TooLarge> {
+        let mut reader = PageReader::new(method);
+        let (mut rows, mut chunks) = (Vec::new(), body.chunks(size));
+        loop {
+            match reader.advance()? {
+                Advance::Row => {
+                    let row = reader.row();
+                    rows.push((row.json.into_owned(), row.repaired, row.is_json));
+                }
+                Advance::End => return Ok((rows, reader)),
+                Advance::More => match chunks.next() {
+                    Some(chunk) => reader.push(chunk)?,
+                    None => reader.end(),
+                },
+            }
+        }
+    }
+
+    fn rows(body: &[u8]) -> Vec<String> {
+        let whole = read("logs", body, usize::MAX).unwrap().0;
+        for size in 1..body.len().min(40) {
+            assert_eq!(read("logs", body, size).unwrap().0, whole, "in chunks of {size}");
+        }
+        whole.into_iter().map(|row| row.0).collect()
+    }
+
+    fn reader(body: &str) -> PageReader {
+        read("logs", body.as_bytes(), 7).unwrap().1
+    }
+
+    #[test]
+    fn rows_are_read_byte_for_byte_however_the_reply_is_cut() {
+        let body =
+            r#" {"ok":true, "entries" : [ {"a":"]}\"","b":[1,{}]} ,12, -1.5e3,"x",null,[],{"é":"😀"}],"x":{"y":[1]}} "#;
+        let expected = [r#"{"a":"]}\"","b":[1,{}]}"#, "12", "-1.5e3", "\"x\"", "null", "[]", r#"{"é":"😀"}"#];
+        assert_eq!(rows(body.as_bytes()), expected);
+        assert!(reader(body).is_whole() && reader(body).has_rows());
+    }
+
+    #[test]
+    fn rows_of_a_php_list_with_gaps_are_read() {
+        assert_eq!(rows(br#"{"entries":{"0":{"a":1},"2" : {"b":2}},"ok":true}"#), [r#"{"a":1}"#, r#"{"b":2}"#]);
+        assert!(reader(r#"{"entries":{}}"#).has_rows());
+        assert!(!reader(r#"{"entries":null}"#).has_rows());
+    }
+
+    #[test]
+    fn row_that_is_not_utf8_is_repaired_and_one_that_is_not_json_is_text() {
+        let body = b"{\"entries\":[{\"id\":\"a\xff\xfeb\"},{\"id\":tru},{\"id\":\"c\"}]}";
+        for size in [1, 5, 1000] {
+            let read = read("logs", body, size).unwrap().0;
+            let expected = [
+                ("{\"id\":\"a\u{fffd}\u{fffd}b\"}".to_owned(), true, true),
+                (r#""{\"id\":tru}""#.to_owned(), false, false),
+                (r#"{"id":"c"}"#.to_owned(), false, true),
+            ];
+            assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
+    fn invalid_bytes_outside_rows_and_after_the_end_are_ignored() {
+        let body = b"\xef\xbb\xbf{\xff\"x\":\"\xfe\",\"entries\":[1],\xfd\"response_metadata\":{\"next_cursor\":\"c=\",\"\xff\":1}}<br>";
+        let (rows, reader) = read("logs", body, 3).unwrap();
+        assert_eq!((rows.len(), reader.next_cursor()), (1, Ok(Some("c=".to_owned()))));
+        assert!(reader.is_whole());
+    }
+
+    #[test]
+    fn php_spells_no_cursor_in_many_ways_and_none_hides_a_page() {
+        for end in [
+            "[]",
+            "null",
+            "false",
+            "0",
+            "\"\"",
+            "{}",
+            r#"{"next_cursor":""}"#,
+            r#"{"next_cursor":null}"#,
+            r#"{"next_cursor":false}"#,
+            r#"{"next_cursor":[]}"#,
+        ] {
+            let body = format!(r#"{{"entries":[],"response_metadata":{end}}}"#);
+            assert_eq!(reader(&body).next_cursor(), Ok(None), "{end}");
+        }
+        assert_eq!(
+            reader(r#"{"entries":[],"response_metadata":{"next_cursor":17}}"#).next_cursor(),
+            Ok(Some("17".to_owned()))
+        );
+        for unclear in ["true", "{}", "[1]"] {
+            let body = format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":{unclear}}}}}"#);
+            assert!(reader(&body).next_cursor().is_err(), "{unclear}");
+        }
+        let long =
+            format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"{}"}}}}"#, "x".repeat(MEMBER_BYTES_MAX));
+        assert!(reader(&long).next_cursor().is_err());
+    }
+
+    #[test]
+    fn page_numbers_are_read_as_numbers_or_text_and_absurd_ones_are_none() {
+        let paging = |json: &str| reader(&format!(r#"{{"entries":[],"paging":{json}}}"#)).paging();
+        let all = Some(Paging { pages: 3, total: 5, count: 2 });
+        assert_eq!(paging(r#"{"pages":3,"total":5,"count":2,"page":1}"#), all);
+        assert_eq!(paging(r#"{"pages":"3","total":"5","count":2.0}"#), all);
+        assert_eq!(paging(r#"{"total":5,"count":2}"#), all);
+        assert_eq!(paging(r#"{"pages":3,"total":-1,"count":[]}"#), Some(Paging { pages: 3, total: 0, count: 0 }));
+        for none in ["[]", "null", "{}", r#"{"pages":-1}"#, r#"{"pages":[]}"#, r#"{"total":5,"count":0}"#] {
+            assert_eq!(paging(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn error_code_is_text_and_php_says_none_in_many_ways() {
+        for none in ["null", "false", "[]", "\"\""] {
+            assert_eq!(reader(&format!(r#"{{"error":{none},"entries":[]}}"#)).error(), None, "{none}");
+        }
+        assert_eq!(reader(r#"{"error":"invalid_auth","response_metadata":[]}"#).error(), Some("invalid_auth"));
+        assert_eq!(reader(r#"{"error":{"code":1}}"#).error(), Some("unknown_error"));
+        assert_eq!(reader(r#"{"needed":["a:read","b"]}"#).needed().as_deref(), Some("a:read,b"));
+    }
+
+    #[test]
+    fn reply_that_ends_early_is_not_whole() {
+        for body in
+            ["", "{", r#"{"entries":[{"a":1}"#, r#"{"entries":[{"a":1}]"#, r#"{"entries":[{"a":"#, "<html>", "[]"]
+        {
+            assert!(!reader(body).is_whole(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_reader_holds_is_bounded_whatever_comes() {
+        let mut reader = PageReader::new("logs");
+        reader.push(b"{\"warning\":\"").unwrap();
+        let chunk = vec![b'x'; 64 << 10];
+        for _ in 0..200 {
+            assert_eq!(reader.advance(), Ok(Advance::More));
+            reader.push(&chunk).unwrap();
+            assert!(reader.held_bytes() <= chunk.len() + 16);
+        }
+        let mut deep = PageReader::new("logs");
+        deep.push(b"{\"entries\":[").unwrap();
+        let row = vec![b'['; 64 << 10];
+        let outcome = (0..200).find_map(|_| {
+            deep.push(&row).unwrap();
+            deep.advance().err()
+        });
+        assert_eq!(outcome, Some(TooLarge::Row));
+        assert!(deep.held_bytes() <= ROW_BYTES_MAX + 2 * row.len());
+    }
+
+    #[test]
+    fn reply_may_be_no_longer_and_hold_no_more_rows_than_the_limits() {
+        let mut reader = PageReader::new("logs");
+        reader.push(b"{\"entries\":[").unwrap();
+        let zeros = b"0,".repeat(32 << 10);
+        let outcome = (0..40).find_map(|_| {
+            let pushed = reader.push(&zeros);
+            pushed
+                .and_then(|()| {
+                    loop {
+                        if reader.advance()? == Advance::More {
+                            return Ok(());
+                        }
+                    }
+                })
+                .err()
+        });
+        assert_eq!(outcome, Some(TooLarge::Rows));
+        let mut endless = PageReader::new("logs");
+        let space = vec![b' '; 1 << 20];
+        let outcome = (0..300).find_map(|_| endless.push(&space).and_then(|()| endless.advance()).err());
+        assert_eq!(outcome, Some(TooLarge::Bytes));
+    }
+}

@@ -1,0 +1,101 @@
+//! Finds where a JSON value ends without reading what it says: for what surrounds the rows, and for rows that are not JSON.
+//!
+//! What is JSON is for [`serde_json`] to decide. This only counts brackets and knows strings, so it needs no memory however deep or
+//! long a value is.
+
+/// Follows one value through the pieces that it arrives in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scanner {
+    depth: u64,
+    in_string: bool,
+    escaped: bool,
+    /// Whether a byte of a number or a word was seen: such a value ends before the next delimiter.
+    in_word: bool,
+}
+
+impl Scanner {
+    /// Returns how many of `bytes` belong to the value, if it ends among them. Otherwise all of them do.
+    pub(super) fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            if self.in_string {
+                at += self.skip_string(&bytes[at..]);
+                if !self.in_string && self.depth == 0 {
+                    return Some(at);
+                }
+                continue;
+            }
+            match byte {
+                b'"' if self.in_word && self.depth == 0 => return Some(at),
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' | b',' if self.depth == 0 => return Some(at),
+                b'}' | b']' => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return Some(at + 1);
+                    }
+                }
+                b' ' | b'\t' | b'\n' | b'\r' if self.in_word && self.depth == 0 => return Some(at),
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                _ => self.in_word |= self.depth == 0,
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// Skips the rest of a string, and returns how many bytes that were.
+    fn skip_string(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        if std::mem::take(&mut self.escaped) {
+            at = 1;
+        }
+        while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
+            at += found + 1;
+            if bytes[at - 1] == b'"' {
+                self.in_string = false;
+                return at;
+            }
+            if at == bytes.len() {
+                self.escaped = true;
+                return at;
+            }
+            at += 1; // whatever is escaped does not end the string
+        }
+        bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_ends_at_the_same_byte_however_it_is_cut() {
+        for (value, rest) in [
+            (r#"{"a":"]}","b":[1,{"c":"\\\""}]}"#, ",1"),
+            (r#""te\"xt\\""#, "]"),
+            ("12.5e3", ","),
+            ("true", " ]"),
+            ("[[[]]]", ""),
+            (r#"{"a":tru}"#, "}"),
+            ("\u{e9}\u{1}x", ","),
+        ] {
+            let text = format!("{value}{rest}");
+            for cut in 0..=text.len() {
+                let mut scanner = Scanner::default();
+                let (head, tail) = text.as_bytes().split_at(cut);
+                let end = scanner.end_in(head).or_else(|| scanner.end_in(tail).map(|end| cut + end));
+                assert_eq!(end, Some(value.len()), "{text} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn value_that_does_not_end_has_no_end() {
+        for text in ["[[", r#""a\"#, r#"{"a":""#, "12"] {
+            assert_eq!(Scanner::default().end_in(text.as_bytes()), None, "{text}");
+        }
+    }
+}
