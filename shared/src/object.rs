@@ -19,8 +19,10 @@ pub const GZIP_LEVEL: u32 = 5;
 /// Lines go into gzip by so many bytes at a time: line by line they would cost it a tenth more CPU.
 const GZIP_BYTES_AT_ONCE: usize = 64 << 10;
 
-/// A line that is read back may be this long at most, 64 MiB: far beyond any record of Slack's.
-const LINE_BYTES_MAX: u64 = 64 << 20;
+/// A line that is read back may be this long at most, 16 MiB: a row, what its indicators repeat of it, and slacktrail's fields are shorter.
+const LINE_BYTES_MAX: u64 = 16 << 20;
+/// An object that is read back may unpack to so many bytes, 64 MiB: slacktrail's hold a batch, and a few KiB may unpack to anything.
+const UNPACKED_BYTES_MAX: u64 = 64 << 20;
 
 /// One stream's records of one UTC day: the objects 1, 2, 3 ... under one prefix.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -144,14 +146,23 @@ pub(crate) struct Lines<'a> {
     reader: BufReader<MultiGzDecoder<&'a [u8]>>,
     line: Vec<u8>,
     number: u64,
+    bytes: u64,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn of(bytes: &'a [u8]) -> Lines<'a> {
-        Lines { reader: BufReader::with_capacity(64 << 10, MultiGzDecoder::new(bytes)), line: Vec::new(), number: 0 }
+        Lines {
+            reader: BufReader::with_capacity(64 << 10, MultiGzDecoder::new(bytes)),
+            line: Vec::new(),
+            number: 0,
+            bytes: 0,
+        }
     }
 
     /// The next line. An object without lines has a first one that has no line break.
+    ///
+    /// # Errors
+    /// When the gzip is damaged, or unpacks to more than 64 MiB.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<NumberedLine<'_>>> {
         self.line.clear();
         let read = io::Read::take(&mut self.reader, LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
@@ -159,6 +170,10 @@ impl<'a> Lines<'a> {
             return Ok(None);
         }
         self.number += 1;
+        self.bytes += read as u64;
+        if self.bytes > UNPACKED_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it unpacks to more than 64 MiB"));
+        }
         Ok(Some((self.number, self.line.strip_suffix(b"\n"))))
     }
 }
@@ -218,6 +233,18 @@ mod tests {
                 assert_eq!(read, lines.concat(), "level {level}");
             }
         }
+    }
+
+    #[test]
+    fn object_that_unpacks_to_more_than_slacktrail_writes_is_rejected() {
+        let line = vec![b' '; 1 << 20];
+        let lines = std::iter::repeat_n(&line[..], 20).chain([&b"\n"[..]]);
+        let bomb = encode(lines.clone().chain(lines.clone()).chain(lines.clone()).chain(lines), 9);
+        assert!(bomb.len() < 1 << 20);
+        let mut lines = Lines::of(&bomb);
+        let mut outcomes = std::iter::from_fn(|| lines.next_line().map(|line| line.map(|_| ())).transpose());
+        assert!(outcomes.any(|outcome| outcome.is_err()));
+        assert!(decode(&log("acme").key(7), &bomb, |_, _| ()).is_err());
     }
 
     #[test]

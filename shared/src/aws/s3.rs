@@ -1,13 +1,16 @@
 //! Day logs in S3. An object is only ever created, never replaced: S3 itself puts all writers of a day log in one order.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_types::byte_stream::error::Error as ByteStreamError;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use super::CALL_MAX;
 use super::attempt::{Attempt, Thing};
@@ -15,9 +18,9 @@ use crate::object::{DayLogId, Listed, ObjectKey};
 use crate::ports::{Created, DayLogStore, StoredObject};
 use crate::trouble::{Remedy, Trouble};
 
-/// An object that is read back may have so many bytes; ours have a few MiB at most. A larger one is refused unread, for it
+/// An object that is read back may have so many bytes, 24 MiB. slacktrail's have a few MiB at most. A larger one is refused unread, because it
 /// would not fit the memory of a function.
-const OBJECT_BYTES_MAX: i64 = 64 << 20;
+const OBJECT_BYTES_MAX: u32 = 24 << 20;
 
 /// One JSON record a line. The content *encoding* stays unset: Athena and others know gzip by the name, and an HTTP client
 /// that unpacked by the header would hand them a file that is not what its name says.
@@ -28,12 +31,15 @@ const CONTENT_TYPE: &str = "application/x-ndjson";
 pub struct S3DayLogs {
     client: Client,
     bucket: String,
+    /// A permit for each byte of the objects that are being read. Whoever has read one decodes it before another future runs, so that
+    /// together they never take more memory than one object of the greatest size.
+    reading: Arc<Semaphore>,
 }
 
 impl S3DayLogs {
     /// Day logs in `bucket`.
     pub fn new(client: Client, bucket: impl Into<String>) -> S3DayLogs {
-        S3DayLogs { client, bucket: bucket.into() }
+        S3DayLogs { client, bucket: bucket.into(), reading: Arc::new(Semaphore::new(OBJECT_BYTES_MAX as usize)) }
     }
 
     fn attempt(&self, doing: String, permissions: String) -> Attempt {
@@ -48,7 +54,7 @@ impl S3DayLogs {
         Attempt { doing, thing, permissions }
     }
 
-    fn reading(&self, key: &ObjectKey) -> Attempt {
+    fn read_attempt(&self, key: &ObjectKey) -> Attempt {
         let bucket = &self.bucket;
         // To a caller who may not list the bucket S3 answers 403 for an object that is not there.
         self.attempt(
@@ -99,18 +105,21 @@ impl DayLogStore for S3DayLogs {
         let object = match self.client.get_object().bucket(&self.bucket).key(key.to_string()).send().await {
             Ok(object) => object,
             Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
-            Err(error) => return Err(self.reading(key).failed(error)),
+            Err(error) => return Err(self.read_attempt(key).failed(error)),
         };
-        if object.content_length().is_some_and(|bytes| bytes > OBJECT_BYTES_MAX) {
+        let length = object.content_length().and_then(|bytes| u32::try_from(bytes).ok());
+        let Some(length) = length.filter(|bytes| *bytes <= OBJECT_BYTES_MAX) else {
             return Err(unusable(key, "it is far larger than any object that slacktrail writes"));
-        }
+        };
         let last_modified =
             last_modified(&object).ok_or_else(|| unusable(key, "S3 does not say when it was created"))?;
         // The client's time limits end with the head of the reply, so that the body needs its own.
-        match tokio::time::timeout(CALL_MAX, object.body.collect()).await {
-            Ok(Ok(body)) => Ok(Some(StoredObject { bytes: body.to_vec(), last_modified })),
-            Ok(Err(error)) => Err(self.reading(key).cut_off().because(error)),
-            Err(elapsed) => Err(self.reading(key).cut_off().because(elapsed)),
+        let _permits =
+            self.reading.acquire_many(length).await.map_err(|error| self.read_attempt(key).cut_off().because(error))?;
+        match tokio::time::timeout(CALL_MAX, collect(object.body, length as usize)).await {
+            Ok(Ok(bytes)) => Ok(Some(StoredObject { bytes, last_modified })),
+            Ok(Err(error)) => Err(self.read_attempt(key).cut_off().because(error)),
+            Err(elapsed) => Err(self.read_attempt(key).cut_off().because(elapsed)),
         }
     }
 
@@ -141,6 +150,15 @@ impl DayLogStore for S3DayLogs {
         numbers.sort_unstable(); // S3 lists by name, in which 1000000 comes before 999999
         Ok(numbers)
     }
+}
+
+/// The body in one piece, without a second copy of it.
+async fn collect(mut body: ByteStream, length: usize) -> Result<Vec<u8>, ByteStreamError> {
+    let mut bytes = Vec::with_capacity(length);
+    while let Some(chunk) = body.try_next().await? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 fn status<E>(error: &SdkError<E>) -> Option<u16>

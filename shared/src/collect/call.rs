@@ -42,11 +42,19 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// Confirms that the token is refused: a proxy or a restart at Slack's can answer a single call so, and a person would be told to connect
-    /// the source again for nothing. It is refused if `auth.test` refuses it too, or if the tick before was told the same.
+    /// the source again for nothing. It is refused if `auth.test` refuses it too, or if the tick before was told the same. A status that
+    /// came without a word of Slack's is confirmed by the next tick alone.
     pub(super) async fn confirm(&mut self, trouble: Trouble) -> Trouble {
         let is_repeated = self.cursor.health.code.as_deref() == Some(&trouble.code);
-        if (trouble.side, trouble.remedy) != (Side::Slack, Remedy::Reauthorize) || is_repeated {
-            return trouble;
+        match (trouble.side, trouble.remedy) {
+            _ if is_repeated => return trouble,
+            (Side::Slack, Remedy::Reauthorize) => {}
+            (Side::Slack, Remedy::Reconfigure) if trouble.code == "access_denied" => {
+                return trouble.transient().with_hint(
+                    "wait for the next tick: a single refusal may be a proxy's; if it is repeated, connect the source as an admin or owner",
+                );
+            }
+            _ => return trouble,
         }
         let Some(token) = self.token.clone() else { return trouble };
         let request = Request::auth_test();

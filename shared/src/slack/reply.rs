@@ -153,9 +153,11 @@ impl<B> Reply<B> {
             (400, _) if request.family == Family::Audit && request.has_page_cursor() => Err(Refusal::StalePageCursor),
             (_, Some(code)) => Err(self.refusal(request, code, needed.as_deref(), now)),
             (429, None) => Err(self.refusal(request, "ratelimited", None, now)),
-            // A bad audit token answers 401 with an empty body.
-            (401, None) => Err(self.refusal(request, "invalid_authentication", None, now)),
-            (403, None) => Err(self.refusal(request, "access_denied", None, now)),
+            // A bad audit token answers 401 with an empty body. The web methods say what they refuse: there such a status is a proxy's.
+            (401, None) if request.family == Family::Audit => {
+                Err(self.refusal(request, "invalid_authentication", None, now))
+            }
+            (403, None) if request.family == Family::Audit => Err(self.refusal(request, "access_denied", None, now)),
             (status, None) => Err(Refusal::Trouble(self.bare_status(request, status))),
         }
     }
@@ -295,6 +297,9 @@ mod tests {
     fn an_empty_401_asks_for_a_new_token_and_a_status_alone_has_its_remedy() {
         assert_eq!(trouble(&reply(401, ""), &audit(None)).remedy, Remedy::Reauthorize);
         assert_eq!(trouble(&reply(403, ""), &audit(None)).remedy, Remedy::Reconfigure);
+        let web = Request::access_logs(999, None, None);
+        assert_eq!(trouble(&reply(401, ""), &web).code, "http_401");
+        assert_eq!(trouble(&reply(403, "<html>"), &web).remedy, Remedy::TryLater);
         assert_eq!(trouble(&reply(400, ""), &audit(None)).remedy, Remedy::Investigate);
         assert_eq!(trouble(&reply(502, "<html>"), &audit(None)).remedy, Remedy::TryLater);
         assert_eq!(
