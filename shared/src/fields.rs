@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 
 /// Containers deeper in one another than this are passed over: what stands in them is no indicator.
 const DEPTH_MAX: usize = 128;
+/// Bytes of the longest e-mail address that SMTP delivers (RFC 5321, section 4.5.3.1.3, without the angle brackets).
+const ADDRESS_LEN_MAX: usize = 254;
 
 /// The keys that mean something to us at the top of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,7 +87,7 @@ impl<'a> Fields<'a> {
                     match string {
                         _ if depth > DEPTH_MAX => {}
                         key if is_key(&bytes[at..]) => place.key = key.key(depth),
-                        text if place.key.wants_text() => self.note_string(place, text),
+                        text if place.wants_text() => self.note_string(place, text),
                         _ => {}
                     }
                 }
@@ -93,7 +95,7 @@ impl<'a> Fields<'a> {
                     if let Some(outer) = outer.get_mut(depth) {
                         *outer = place;
                         if byte == b'{' {
-                            place = Place { parent: place.key, key: Key::Other }; // an array's elements stand under its own key
+                            place = place.inside(); // an array's elements stand under its own key
                         }
                     }
                     depth += 1;
@@ -120,7 +122,8 @@ impl<'a> Fields<'a> {
         self.top[key as usize].as_deref()
     }
 
-    fn note_string(&mut self, Place { parent, key }: Place, string: Quoted<'a>) {
+    fn note_string(&mut self, place: Place, string: Quoted<'a>) {
+        let Place { parent, key, .. } = place;
         let Some(text) = string.decoded() else {
             if let Key::Top(top) = key {
                 self.top[top as usize] = Some(Cow::Borrowed(string.raw)); // no text, but the same at every read
@@ -143,7 +146,19 @@ impl<'a> Fields<'a> {
                 self.indicators.push(Indicator { kind, text });
             }
             (_, Some(kind)) => self.indicators.push(Indicator { kind, text }),
+            (_, None) if place.may_hold_addresses() => self.note_addresses(text),
             (_, None) => {}
+        }
+    }
+
+    /// Adds each e-mail address in a text that may hold other words too.
+    fn note_addresses(&mut self, text: Cow<'a, str>) {
+        let indicator = |text| Indicator { kind: Kind::Email, text };
+        match text {
+            Cow::Borrowed(text) => self.indicators.extend(addresses_in(text).map(Cow::Borrowed).map(indicator)),
+            Cow::Owned(text) => {
+                self.indicators.extend(addresses_in(&text).map(|found| indicator(Cow::Owned(found.to_owned()))));
+            }
         }
     }
 }
@@ -156,6 +171,8 @@ enum Key {
     Username,
     Name,
     Person,
+    /// What a setting is now or was before: a text, a list or an object, which differs for each action.
+    Setting,
     #[default]
     Other,
 }
@@ -172,18 +189,15 @@ impl Key {
             b"date_last" if depth == 1 => Key::Top(Top::DateLast),
             b"date" if depth == 1 => Key::Top(Top::Date),
             b"ip" | b"ip_address" | b"previous_ip_address" => Key::Address,
-            b"email" => Key::Email,
+            b"email" | b"emails" => Key::Email,
             b"username" | b"user_name" => Key::Username,
             b"name" => Key::Name,
-            b"user" | b"inviter" | b"kicker" => Key::Person, // in `details` an inviter may be a user itself, or have one
-
+            // In `details` each of them may be an id, a user itself, or an object with a user in it.
+            b"user" | b"inviter" | b"kicker" | b"target_user" => Key::Person,
+            b"new_value" | b"previous_value" => Key::Setting,
+            other if other.ends_with(b"_email") => Key::Email, // as `external_user_email`
             _ => Key::Other,
         }
-    }
-
-    /// Whether a string under it can mean anything to us.
-    fn wants_text(self) -> bool {
-        !matches!(self, Key::Other | Key::Person)
     }
 }
 
@@ -194,6 +208,25 @@ struct Place {
     parent: Key,
     /// Its own key.
     key: Key,
+    /// Whether it is somewhere inside a [`Key::Setting`].
+    in_setting: bool,
+}
+
+impl Place {
+    /// Returns the place of the values in the object that begins here.
+    fn inside(self) -> Place {
+        Place { parent: self.key, key: Key::Other, in_setting: self.in_setting || self.key == Key::Setting }
+    }
+
+    /// Returns `true` if a string here can hold a scalar or an indicator.
+    fn wants_text(self) -> bool {
+        self.key != Key::Other || self.in_setting
+    }
+
+    /// Returns `true` if a string here may hold e-mail addresses among other words.
+    fn may_hold_addresses(self) -> bool {
+        self.in_setting || matches!(self.key, Key::Setting | Key::Person)
+    }
 }
 
 /// Whether the string before `rest` is a key: then a colon comes next.
@@ -269,6 +302,28 @@ fn number(json: &str) -> Option<(Cow<'_, str>, usize)> {
     Some((number.map_or(Cow::Borrowed(text), |number| Cow::Owned(number.to_string())), text.len()))
 }
 
+/// Returns the e-mail addresses in a text, each without what surrounds it: `<mailto:ann@example.com|Ann>` holds one. Goes
+/// through the text once.
+fn addresses_in(text: &str) -> impl Iterator<Item = &str> {
+    let words = if text.contains('@') { text } else { "" }.split(ends_address);
+    words.map(|word| word.trim_matches(['.', '\''])).filter(|word| is_address(word))
+}
+
+/// Returns `true` for a character that no address holds, or so rarely that it more likely separates two.
+fn ends_address(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || ",;:<>()[]{}\"`|/\\?=&".contains(c)
+}
+
+/// Returns `true` if a word has the form of an address: a local part, and a domain of labels that ends in no number.
+fn is_address(word: &str) -> bool {
+    let Some((local, domain)) = word.split_once('@') else { return false };
+    let is_label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+    word.len() <= ADDRESS_LEN_MAX
+        && !local.is_empty()
+        && domain.split('.').all(is_label)
+        && domain.rsplit_once('.').is_some_and(|(_, last)| last.contains(char::is_alphabetic))
+}
+
 #[cfg(test)]
 mod oracle;
 
@@ -295,6 +350,51 @@ mod tests {
         assert_eq!(texts(&fields, Kind::Email), ["ann@example.com"]);
         assert_eq!(texts(&fields, Kind::IpAddress), ["2001:db8::1", "203.0.113.7"]);
         assert_eq!(fields.scalar(Top::Ip), Some("203.0.113.7"));
+    }
+
+    #[test]
+    fn emails_are_found_under_every_key_for_one_and_in_settings() {
+        let json = r#"{"actor":{"user":{"email":"ann@example.com"}},
+            "details":{"external_user_email":"zoe@supplier.example","emails":["kim@example.com"],"note":"not@noted.example",
+                "target_user":{"id":"W2","name":"Ben","email":"ben@example.com"},"inviter":"eve@example.com",
+                "new_value":["Old <old@example.com>, mailto:o'neil+x@mail.example.com; @here","{\"to\":\"in@text.example\"}"],
+                "previous_value":{"who":{"list":[{"any":"deep@example.com"}]},"user":["W1"]}},
+            "after":"not@noted.example"}"#;
+        let row = raw(json);
+        let fields = Fields::read(&row).unwrap();
+        let expected = [
+            "ann@example.com",
+            "ben@example.com",
+            "deep@example.com",
+            "eve@example.com",
+            "in@text.example",
+            "kim@example.com",
+            "o'neil+x@mail.example.com",
+            "old@example.com",
+            "zoe@supplier.example",
+        ];
+        assert_eq!(texts(&fields, Kind::Email), expected);
+        assert_eq!(texts(&fields, Kind::Username), ["Ben"]);
+    }
+
+    #[test]
+    fn words_with_at_signs_that_are_no_address_are_not_taken_for_one() {
+        for text in [
+            "",
+            "@",
+            "@here",
+            "ann@",
+            "ann@localhost",
+            "a@b@c.example",
+            "a@.example",
+            "a@b..c",
+            "pw@10.0.0.1",
+            "a@b_c.de",
+        ] {
+            assert_eq!(addresses_in(text).count(), 0, "{text}");
+        }
+        assert_eq!(addresses_in(&format!("{}@example.com", "a".repeat(254))).count(), 0);
+        assert_eq!(addresses_in("'a@b.de'. ü@ü.example.").collect::<Vec<_>>(), ["a@b.de", "ü@ü.example"]);
     }
 
     #[test]

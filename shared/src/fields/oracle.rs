@@ -11,7 +11,7 @@ use crate::fields::tests::raw;
 
 const TOP: [&str; 8] = ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
 /// Keys of random rows; the last but one is `id` and the last `email`, written with escapes.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 26] = [
     "id",
     "inviter",
     "date_create",
@@ -29,12 +29,17 @@ const KEYS: [&str; 21] = [
     "name",
     "user",
     "actor",
+    "target_user",
+    "external_user_email",
+    "emails",
+    "new_value",
+    "previous_value",
     "",
     "a\\\"}b",
     "\\u0069d",
     "em\\u0061il",
 ];
-const SCALARS: [&str; 24] = [
+const SCALARS: [&str; 27] = [
     "null",
     "true",
     "false",
@@ -59,7 +64,11 @@ const SCALARS: [&str; 24] = [
     "\"\u{fc}\u{2028}\u{1f600}\"",
     "\"\\ud83d\\ude00 eight and more bytes\"",
     "\"1\\u0030.0.0.1\"",
+    "\"<mailto:c@d.example|C>, e.f@g-h.example. @x i@j.1\"",
+    "\"k@l.example\\nm@n..example \\u006f@p.example\"",
+    "\"{\\\"q\\\":\\\"'r@s.example'\\\"}\"",
 ];
+const PERSONS: [&str; 4] = ["user", "inviter", "kicker", "target_user"];
 const SPACES: [&str; 4] = ["", "", " ", "\n\t\r "];
 
 enum Tree {
@@ -126,28 +135,33 @@ struct Found {
 }
 
 impl Found {
-    fn find(&mut self, tree: &Tree, parent: &str, key: &str, top: Option<usize>) {
+    /// `path`: the keys above `tree`, its own last.
+    fn find(&mut self, tree: &Tree, path: &[&str], top: Option<usize>) {
+        let [.., parent, key] = path else { unreachable!("the root has two") };
         match tree {
             Tree::Object(members) => {
-                members.iter().for_each(|(name, value)| self.find(value, key, name, None));
+                members.iter().for_each(|(name, value)| self.find(value, &[path, &[name.as_str()]].concat(), None));
             }
-            Tree::Array(elements) => elements.iter().for_each(|element| self.find(element, parent, key, top)),
+            Tree::Array(elements) => elements.iter().for_each(|element| self.find(element, path, top)),
             Tree::Bool => {}
             Tree::Null => self.set(top, None),
             Tree::Number(digits) => self.set(top, Some(digits)),
             Tree::Text(text) => {
                 self.set(top, Some(text));
-                let kind = match key {
+                let kind = match *key {
                     "ip" | "ip_address" | "previous_ip_address" => {
                         text.parse::<IpAddr>().is_ok().then_some(Kind::IpAddress)
                     }
-                    "email" => text.contains('@').then_some(Kind::Email),
+                    "emails" => text.contains('@').then_some(Kind::Email),
+                    mail if mail == "email" || mail.ends_with("_email") => text.contains('@').then_some(Kind::Email),
                     "username" | "user_name" => (!text.is_empty()).then_some(Kind::Username),
-                    "name" => {
-                        (["user", "inviter", "kicker"].contains(&parent) && !text.is_empty()).then_some(Kind::Username)
-                    }
+                    "name" => (PERSONS.contains(parent) && !text.is_empty()).then_some(Kind::Username),
                     _ => None,
                 };
+                let is_setting = path.iter().any(|key| ["new_value", "previous_value"].contains(key));
+                if kind.is_none() && top.is_none() && (is_setting || PERSONS.contains(key)) {
+                    self.indicators.extend(addresses(text).into_iter().map(|address| (Kind::Email, address)));
+                }
                 self.indicators.extend(kind.map(|kind| (kind, text.clone())));
             }
         }
@@ -164,7 +178,7 @@ impl Found {
         let mut found = Found::default();
         let Tree::Object(members) = serde_json::from_str(json).unwrap() else { return found };
         for (key, value) in &members {
-            found.find(value, "", key, TOP.iter().position(|top| top == key));
+            found.find(value, &["", key.as_str()], TOP.iter().position(|top| top == key));
         }
         found.indicators.sort();
         found.indicators.dedup();
@@ -181,6 +195,24 @@ impl Found {
             indicators: fields.indicators.iter().map(own).collect(),
         }
     }
+}
+
+/// Returns the addresses in a text: from each `@` as far to both sides as an address may reach.
+fn addresses(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let is_part = |c: &&char| c.is_alphanumeric() || "@.'-+_!#$%*^~".contains(**c);
+    let signs = (0..chars.len()).filter(|&at| chars[at] == '@');
+    let found = signs.filter_map(|at| {
+        let before: String = chars[..at].iter().rev().take_while(is_part).collect();
+        let after: String = chars[at + 1..].iter().take_while(is_part).collect();
+        let local: String = before.trim_end_matches(['.', '\'']).chars().rev().collect();
+        let domain = after.trim_end_matches(['.', '\'']);
+        let labels: Vec<&str> = domain.split('.').collect();
+        let is_whole = !format!("{local}{domain}").contains('@') && !local.is_empty() && !labels.contains(&"");
+        let is_name = labels.len() > 1 && labels.last().is_some_and(|last| last.chars().any(char::is_alphabetic));
+        (is_whole && is_name).then(|| format!("{local}@{domain}"))
+    });
+    found.collect()
 }
 
 /// Numbers that look random and are the same in every run.
