@@ -1,25 +1,47 @@
 -- Admin and owner changes
 -- Who made whom an admin or owner, or gave or took a role or a permission, in the last 30 days.
--- Change: 30 (days).
+-- Change: 30 (days). target_user is the user in details, else the user in entity.
+with changes as (
+  select
+    *,
+    entity_type = 'user' and coalesce(target_user_id, target_user_name, target_user_email) is null as is_of_entity
+  from audit_events
+  where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')
+    and action in (
+      'owner_transferred', 'service_owner_transferred', 'org_owner_created',
+      'role_change_to_owner', 'role_change_to_admin', 'role_change_to_user',
+      'role_assigned', 'role_removed', 'role_created', 'role_updated', 'role_deleted',
+      'role_added_to_usergroup', 'role_modified_on_usergroup', 'role_removed_from_usergroup',
+      'permissions_assigned', 'permissions_removed'
+    )
+),
+users as ( -- where a record holds only the id of target_user, their last record has the name
+  select actor_id as id, max_by(actor_name, event_time) as name, max_by(actor_email, event_time) as email
+  from audit_events
+  where day >= date_format(current_date - interval '30' day, '%Y/%m/%d') and actor_type = 'user'
+  group by actor_id
+)
 select
-  event_time,
-  action,
-  coalesce(actor_email, actor_name, actor_id) as actor,
-  coalesce(entity_email, entity_name, entity_id) as target,
-  entity_type as target_type,
-  location_name,
-  previous_value,
-  new_value,
-  ip,
-  details
-from audit_events
-where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')
-  and action in (
-    'owner_transferred', 'service_owner_transferred', 'org_owner_created',
-    'role_change_to_owner', 'role_change_to_admin', 'role_change_to_user',
-    'role_assigned', 'role_removed', 'role_created', 'role_updated', 'role_deleted',
-    'role_added_to_usergroup', 'role_modified_on_usergroup', 'role_removed_from_usergroup',
-    'permissions_assigned', 'permissions_removed'
-  )
-order by event_time desc, action, target
+  changes.event_time,
+  changes.action,
+  coalesce(changes.actor_email, changes.actor_name, changes.actor_id) as actor,
+  case when changes.is_of_entity then changes.entity_id else changes.target_user_id end as target_user_id,
+  case
+    when changes.is_of_entity then changes.entity_name
+    else coalesce(changes.target_user_name, users.name)
+  end as target_user_name,
+  case
+    when changes.is_of_entity then changes.entity_email
+    else coalesce(changes.target_user_email, users.email)
+  end as target_user_email,
+  changes.entity_type,
+  coalesce(changes.entity_email, changes.entity_name, changes.entity_id) as entity,
+  changes.location_name,
+  changes.previous_value,
+  changes.new_value,
+  changes.ip,
+  changes.details
+from changes
+left join users on users.id = changes.target_user_id
+order by changes.event_time desc, changes.action, entity
 limit 1000

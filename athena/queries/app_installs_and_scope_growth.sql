@@ -1,13 +1,13 @@
 -- App installs and scope growth
 -- Apps that were installed, approved or allowed more in the last 30 days, by whom, and with which new scopes.
--- Change: 30 (days).
+-- Change: 30 (days). is_powerful is empty where the record names no scopes.
 select
   event_time,
   action,
   coalesce(actor_email, actor_name, actor_id) as actor,
-  entity_name as app_name,
-  entity_id as app_id,
-  location_name,
+  app_name,
+  app_id,
+  case when entity_type = 'workspace' then coalesce(entity_name, entity_id) else location_name end as workspace,
   array_join(filter(scopes, s -> not contains(coalesce(previous_scopes, array[]), s)), ',') as scopes_new,
   array_join(previous_scopes, ',') as scopes_before,
   cardinality(

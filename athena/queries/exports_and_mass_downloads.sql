@@ -17,7 +17,11 @@ select
   details
 from events
 where regexp_like(action, 'export_(started|completed|downloaded|csv_started|json_started)$')
-  or action in ('corporate_exports_approved', 'corporate_exports_enabled', 'workflow_responses_csv_download')
+  or action in (
+    'corporate_exports_approved', 'corporate_exports_enabled', 'workflow_responses_csv_download',
+    'apps_analytics_export_prepared', 'export_private_channel_analytics_created',
+    'enterprise_search_email_attachment_downloaded'
+  )
 union all
 select
   'mass download',

@@ -1,6 +1,6 @@
 -- Logins from a new country or network
 -- Users who in the last 7 days were in a country or network in which they were not before, by access and audit logs.
--- Change: 7 (new days), 180 and 30 (days to look at). A network is what the first three parts of an address name.
+-- Change: 7 (new days), 180 and 30 (days to look at). A network is a /24 of IPv4 addresses or a /64 of IPv6 addresses.
 with seen as (
   select user_id, username as user_name, event_time, ip, network, country, user_agent
   from access_events -- a place is stored when it is first seen, so look far back: these are few
@@ -8,7 +8,7 @@ with seen as (
   union all
   select actor_id, actor_name, event_time, ip, network, null, user_agent
   from audit_events
-  where day >= date_format(current_date - interval '30' day, '%Y/%m/%d') and action = 'user_login'
+  where day >= date_format(current_date - interval '30' day, '%Y/%m/%d') and action in ('user_login', 'cli_login')
 ),
 places as (
   select 'country' as kind, country as place, user_id, user_name, event_time, ip, user_agent

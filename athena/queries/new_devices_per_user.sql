@@ -1,5 +1,5 @@
 -- New devices per user
--- Devices with which users were seen in the last 7 days and not before: user agents without their version numbers.
+-- Devices with which users were seen in the last 7 days and not before: user agents without the versions of programs.
 -- Change: 7 (new days), 180 and 30 (days to look at).
 with seen as (
   select user_id, username as user_name, event_time, ip, country, user_agent
@@ -8,12 +8,24 @@ with seen as (
   union all
   select actor_id, actor_name, event_time, ip, null, user_agent
   from audit_events
-  where day >= date_format(current_date - interval '30' day, '%Y/%m/%d') and action = 'user_login'
+  where day >= date_format(current_date - interval '30' day, '%Y/%m/%d') and action in ('user_login', 'cli_login')
 ),
 devices as (
   select
     user_id, user_name, event_time, ip, country, user_agent,
-    regexp_replace(regexp_replace(user_agent, '^SlackWeb(/0)? ', ''), '[0-9]+([._][0-9]+)*', '*') as device
+    regexp_replace(
+      regexp_replace(
+        regexp_replace(
+          regexp_replace(user_agent, '^SlackWeb(/0)? ', ''), -- the access logs put it before what the audit logs have
+          '(OS X|OS|iOS|iPadOS|macOS|Android|Linux|CrOS [a-z0-9_]+) ([0-9]+)[^ ;,)]*', -- the major version stays
+          '$1 $2'
+        ),
+        '(Windows NT [0-9]+[.][0-9]+)[0-9.]*|; rv:[0-9.]+',
+        '$1'
+      ),
+      '(Scale/[0-9.]+)|/[vV]?[0-9][^ ;,)]*| Build/[^ ;,)]+', -- a display's scale stays, a program's version does not
+      '$1'
+    ) as device
   from seen
   where user_agent is not null and user_agent <> ''
 )

@@ -6,13 +6,22 @@ select
   user_id,
   username,
   nullif(ip, '') as ip,
-  coalesce(
-    nullif(regexp_extract(ip, '^[0-9]+[.][0-9]+[.][0-9]+[.]'), ''),
-    nullif(regexp_extract(ip, '^([0-9A-Fa-f]*:){3}'), '')
-  ) as network,
-  country,
-  region,
-  isp,
+  case
+    when regexp_like(
+      address,
+      '^([0:]*:(ffff:)?)?((25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})[.]){3}' || '(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})$'
+    )
+    then regexp_extract(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$', 1) || '.0/24'
+    when cardinality(hextets) = 8
+    then regexp_replace(
+      array_join(transform(slice(hextets, 1, 4), item -> regexp_replace(item, '^0*([0-9a-f]+)$', '$1')), ':'),
+      '(:0)+$',
+      ''
+    ) || '::/64'
+  end as network,
+  nullif(country, '') as country,
+  nullif(region, '') as region,
+  nullif(isp, '') as isp,
   user_agent,
   nullif(regexp_extract(user_agent, '^ApiApp/([A-Z0-9]+)', 1), '') as app_id,
   try(cast(from_unixtime(try_cast(date_last as bigint)) as timestamp)) as last_seen,
@@ -21,4 +30,22 @@ select
   p_parse_time,
   p_source_id,
   p_source_label
-from access
+from (
+  select
+    *,
+    case
+      when regexp_like(wide, '^[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,8}$')
+      then filter(split(replace(
+        wide,
+        '::',
+        substr(':0:0:0:0:0:0:0:0', 1, 2 * (8 - cardinality(filter(split(wide, ':'), item -> item <> '')))) || ':'
+      ), ':'), item -> item <> '')
+    end as hextets
+  from (
+    select
+      *,
+      lower(ip) as address,
+      regexp_replace(lower(ip), '([0-9]+[.]){3}[0-9]+$', '0:0') as wide
+    from access
+  )
+)

@@ -5,8 +5,16 @@ select
   p_event_time as event_time,
   action,
   json_extract_scalar(actor, '$.type') as actor_type,
-  coalesce(json_extract_scalar(actor, '$.user.id'), json_extract_scalar(actor, '$.app.id')) as actor_id,
-  coalesce(json_extract_scalar(actor, '$.user.name'), json_extract_scalar(actor, '$.app.name')) as actor_name,
+  try(coalesce(
+    json_extract_scalar(actor, '$.user.id'),
+    json_extract_scalar(actor, '$.app.id'),
+    json_extract_scalar(actor, '$.' || json_extract_scalar(actor, '$.type') || '.id')
+  )) as actor_id,
+  try(coalesce(
+    json_extract_scalar(actor, '$.user.name'),
+    json_extract_scalar(actor, '$.app.name'),
+    json_extract_scalar(actor, '$.' || json_extract_scalar(actor, '$.type') || '.name')
+  )) as actor_name,
   json_extract_scalar(actor, '$.user.email') as actor_email,
   json_extract_scalar(actor, '$.user.team') as actor_team,
   json_extract_scalar(actor, '$.user.account_type') as actor_account_type,
@@ -23,10 +31,19 @@ select
   )) as entity_name,
   json_extract_scalar(entity, '$.user.email') as entity_email,
   nullif(json_extract_scalar(context, '$.ip_address'), '') as ip,
-  coalesce(
-    nullif(regexp_extract(json_extract_scalar(context, '$.ip_address'), '^[0-9]+[.][0-9]+[.][0-9]+[.]'), ''),
-    nullif(regexp_extract(json_extract_scalar(context, '$.ip_address'), '^([0-9A-Fa-f]*:){3}'), '')
-  ) as network,
+  case
+    when regexp_like(
+      address,
+      '^([0:]*:(ffff:)?)?((25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})[.]){3}' || '(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})$'
+    )
+    then regexp_extract(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$', 1) || '.0/24'
+    when cardinality(hextets) = 8
+    then regexp_replace(
+      array_join(transform(slice(hextets, 1, 4), item -> regexp_replace(item, '^0*([0-9a-f]+)$', '$1')), ':'),
+      '(:0)+$',
+      ''
+    ) || '::/64'
+  end as network,
   nullif(json_extract_scalar(context, '$.ua'), '') as user_agent,
   json_extract_scalar(context, '$.session_id') as session_id,
   json_extract_scalar(context, '$.location.type') as location_type,
@@ -36,43 +53,107 @@ select
   nullif(json_format(json_extract(context, '$.app')), 'null') as app,
   json_extract_scalar(context, '$.acting_agent') as acting_agent,
   coalesce(
-    json_extract_scalar(details, '$.new_value'),
-    nullif(json_format(json_extract(details, '$.new_value')), 'null')
+    json_extract_scalar(opened, '$.new_value'),
+    nullif(json_format(json_extract(opened, '$.new_value')), 'null')
   ) as new_value,
   coalesce(
-    json_extract_scalar(details, '$.previous_value'),
-    nullif(json_format(json_extract(details, '$.previous_value')), 'null')
+    json_extract_scalar(opened, '$.previous_value'),
+    nullif(json_format(json_extract(opened, '$.previous_value')), 'null')
   ) as previous_value,
   coalesce(
-    try_cast(json_extract(details, '$.reason') as array(varchar)),
+    filter(
+      transform(try_cast(json_extract(opened, '$.reason') as array(json)), item -> json_extract_scalar(item, '$')),
+      item -> item is not null
+    ),
     case
-      when json_extract_scalar(details, '$.reason') <> '' then array[json_extract_scalar(details, '$.reason')]
+      when json_extract_scalar(opened, '$.reason') <> '' then array[json_extract_scalar(opened, '$.reason')]
     end
   ) as reasons,
   try(case
-    when try_cast(json_extract_scalar(details, '$.action_timestamp') as double) > 1e14
-    then cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e6) as timestamp)
-    else cast(from_unixtime(try_cast(json_extract_scalar(details, '$.action_timestamp') as double) / 1e3) as timestamp)
+    when try_cast(json_extract_scalar(opened, '$.action_timestamp') as double) > 1e14
+    then cast(from_unixtime(try_cast(json_extract_scalar(opened, '$.action_timestamp') as double) / 1e6) as timestamp)
+    else cast(from_unixtime(try_cast(json_extract_scalar(opened, '$.action_timestamp') as double) / 1e3) as timestamp)
   end) as acted_at,
-  nullif(json_extract_scalar(details, '$.previous_ip_address'), '') as previous_ip,
-  nullif(json_extract_scalar(details, '$.previous_ua'), '') as previous_user_agent,
+  nullif(json_extract_scalar(opened, '$.previous_ip_address'), '') as previous_ip,
+  nullif(json_extract_scalar(opened, '$.previous_ua'), '') as previous_user_agent,
+  nullif(array_sort(array_distinct(filter(
+    flatten(transform(
+      flatten(transform(
+        parts,
+        part -> array[
+          json_extract(part, '$.new_scopes'), json_extract(part, '$.scopes'), json_extract(part, '$.bot_scopes')
+        ] || coalesce(
+          transform(
+            try_cast(json_extract(part, '$.permissions') as array(json)),
+            permission -> json_extract(permission, '$.scopes')
+          ),
+          array[]
+        )
+      )) || array[
+        json_extract(entity, '$.app.scopes'),
+        json_extract(entity, '$.app.bot_scopes'),
+        json_extract(entity, '$.app.scopes_bot')
+      ],
+      granted -> coalesce(
+        transform(coalesce(
+          try_cast(granted as array(json)),
+          try_cast(json_extract(json_extract_scalar(granted, '$'), '$') as array(json)),
+          map_values(try_cast(granted as map(varchar, json)))
+        ), item -> json_extract_scalar(item, '$')),
+        split(json_extract_scalar(granted, '$'), ','),
+        array[]
+      )
+    )),
+    scope -> regexp_like(scope, '^[A-Za-z][A-Za-z0-9_.:-]*$')
+  ))), array[]) as scopes,
+  nullif(array_sort(array_distinct(filter(
+    flatten(transform(
+      flatten(transform(
+        parts,
+        part -> array[json_extract(part, '$.previous_scopes'), json_extract(part, '$.old_scopes')]
+      )),
+      granted -> coalesce(
+        transform(coalesce(
+          try_cast(granted as array(json)),
+          try_cast(json_extract(json_extract_scalar(granted, '$'), '$') as array(json)),
+          map_values(try_cast(granted as map(varchar, json)))
+        ), item -> json_extract_scalar(item, '$')),
+        split(json_extract_scalar(granted, '$'), ','),
+        array[]
+      )
+    )),
+    scope -> regexp_like(scope, '^[A-Za-z][A-Za-z0-9_.:-]*$')
+  ))), array[]) as previous_scopes,
+  json_extract_scalar(opened, '$.external_organization_id') as external_organization_id,
+  json_extract_scalar(opened, '$.external_organization_name') as external_organization_name,
+  json_extract_scalar(opened, '$.external_user_email') as external_user_email,
   coalesce(
-    try_cast(json_extract(details, '$.new_scopes') as array(varchar)),
-    try_cast(json_extract(details, '$.scopes') as array(varchar)),
-    try_cast(json_extract(entity, '$.app.scopes') as array(varchar))
-      || coalesce(try_cast(json_extract(entity, '$.app.scopes_bot') as array(varchar)), array[])
-  ) as scopes,
-  coalesce(
-    try_cast(json_extract(details, '$.previous_scopes') as array(varchar)),
-    try_cast(json_extract(details, '$.old_scopes') as array(varchar))
-  ) as previous_scopes,
-  json_extract_scalar(details, '$.external_organization_id') as external_organization_id,
-  json_extract_scalar(details, '$.external_organization_name') as external_organization_name,
-  json_extract_scalar(details, '$.external_user_email') as external_user_email,
-  coalesce(
-    json_extract_scalar(details, '$.inviter.user.id'),
-    json_extract_scalar(details, '$.inviter.id')
+    json_extract_scalar(opened, '$.inviter.user.id'),
+    json_extract_scalar(opened, '$.inviter.id')
   ) as inviter_id,
+  coalesce(
+    nullif(array_join(transform(targets, target -> coalesce(
+      json_extract_scalar(target, '$.user.id'),
+      json_extract_scalar(target, '$.id'),
+      case when json_extract_scalar(target, '$') not like '%@%' then json_extract_scalar(target, '$') end
+    )), ','), ''),
+    json_extract_scalar(opened, '$.target_user_id')
+  ) as target_user_id,
+  nullif(array_join(transform(targets, target -> coalesce(
+    json_extract_scalar(target, '$.user.name'),
+    json_extract_scalar(target, '$.name')
+  )), ','), '') as target_user_name,
+  nullif(array_join(transform(targets, target -> coalesce(
+    json_extract_scalar(target, '$.user.email'),
+    json_extract_scalar(target, '$.email'),
+    case when json_extract_scalar(target, '$') like '%@%' then json_extract_scalar(target, '$') end
+  )), ','), '') as target_user_email,
+  coalesce(
+    json_extract_scalar(entity, '$.app.id'),
+    json_extract_scalar(entity, '$.app.app_id'),
+    json_extract_scalar(opened, '$.app_id')
+  ) as app_id,
+  json_extract_scalar(entity, '$.app.name') as app_name,
   details,
   actor,
   entity,
@@ -85,4 +166,42 @@ select
   p_any_ip_addresses,
   p_any_emails,
   p_any_usernames
-from audit
+from (
+  select
+    *,
+    case
+      when regexp_like(wide, '^[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,8}$')
+      then filter(split(replace(
+        wide,
+        '::',
+        substr(':0:0:0:0:0:0:0:0', 1, 2 * (8 - cardinality(filter(split(wide, ':'), item -> item <> '')))) || ':'
+      ), ':'), item -> item <> '')
+    end as hextets,
+    coalesce(
+      try_cast(coalesce(
+        json_extract(json_extract_scalar(opened, '$.target_user'), '$'),
+        json_extract(opened, '$.target_user')
+      ) as array(json)),
+      array[coalesce(
+        json_extract(json_extract_scalar(opened, '$.target_user'), '$'),
+        json_extract(opened, '$.target_user')
+      )]
+    ) as targets
+  from (
+    select
+      *,
+      lower(json_extract_scalar(context, '$.ip_address')) as address,
+      regexp_replace(
+        lower(json_extract_scalar(context, '$.ip_address')), '([0-9]+[.]){3}[0-9]+$', '0:0'
+      ) as wide,
+      coalesce(try_cast(json_extract(details, '$') as array(json)), array[json_extract(details, '$')]) as parts,
+      coalesce(
+        '{' || array_join(transform(
+          filter(try_cast(json_extract(details, '$') as array(json)), part -> json_format(part) like '{"%'),
+          part -> substr(json_format(part), 2, length(json_format(part)) - 2)
+        ), ',') || '}',
+        details
+      ) as opened
+    from audit
+  )
+)

@@ -65,6 +65,7 @@ def in_duckdb(text: str, today: datetime | None = None) -> str:
     statement = sources.parse(text)
     answer_null_for_what_is_no_json(statement)
     answer_null_for_what_is_no_scalar(statement)
+    number_groups_with_backslashes(statement)
     if today:
         for node in list(statement.find_all(exp.CurrentDate)):
             node.replace(exp.cast(exp.Literal.string(today.date().isoformat()), exp.DataType.Type.DATE))
@@ -84,3 +85,11 @@ def answer_null_for_what_is_no_scalar(statement: exp.Expression) -> None:
         kind = exp.Anonymous(this="json_type", expressions=[value])
         scalar = exp.Case().when(kind.isin("OBJECT", "ARRAY"), exp.null()).else_(node.copy())
         node.replace(exp.paren(scalar))
+
+
+def number_groups_with_backslashes(statement: exp.Expression) -> None:
+    """What a group of a pattern matched is `$1` in a replacement of Athena's and `\\1` in one of DuckDB's."""
+    for node in statement.find_all(exp.RegexpReplace):
+        literal = node.args.get("replacement")
+        if literal is not None:
+            literal.replace(exp.Literal.string(re.sub(r"\$(\d)", r"\\\1", literal.name)))

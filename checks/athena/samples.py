@@ -15,6 +15,10 @@ WORKSPACES = [{"id": "T1", "name": "Example HQ"}, {"id": "T2", "name": "Example 
 MAC_LATER = MAC.replace("124.0", "125.0")
 LINUX = "SlackWeb/0 Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
 PHONE = "com.tinyspeck.chatlyio/24.05.20 (iPhone; iOS 17.4.1; Scale/3.00)"
+PIXEL = "com.Slack/24.05.10.0 (Google Pixel 7; Android 14)"
+PIXEL_LATER = "com.Slack/24.06.20.0 (Google Pixel 7; Android 14)"
+OTHER_PIXEL = "com.Slack/24.06.20.0 (Google Pixel 8; Android 14)"
+CLI = "slack-cli/3.1.0 (os: darwin)"
 
 ANN = user("W1", "Ann Owner")
 BEN = user("W2", "Ben Member", account_type="FULL_MEMBER")
@@ -35,6 +39,20 @@ TRIAGE = {
     },
 }
 
+# As the API describes an app today: its scopes in two lists, of which one may be empty.
+SCRIBE = {
+    "type": "app",
+    "app": {
+        "id": "A3",
+        "name": "Meeting Scribe",
+        "is_distributed": True,
+        "is_directory_approved": True,
+        "is_workflow_app": False,
+        "scopes": [],
+        "bot_scopes": ["chat:write"],
+    },
+}
+
 AUDIT = [
     # Ann has been at the same desk for weeks, and logs in from elsewhere today.
     audit(-10, "09:00:00", "user_login", ANN, ANN),
@@ -50,6 +68,10 @@ AUDIT = [
         BEN,
         context={"ip_address": "2001:db8:7::9", "ua": LINUX.removeprefix("SlackWeb/0 ")},
     ),
+    # The same network once more, in upper case; the next one; and IPv4 within IPv6, from the command line.
+    audit(19, "09:10:00", "user_login", BEN, BEN, context={"ip_address": "2001:DB8:7:0:0:0:0:A", "ua": LINUX}),
+    audit(19, "09:20:00", "user_login", BEN, BEN, context={"ip_address": "2001:db8:7:1::9", "ua": LINUX}),
+    audit(19, "09:30:00", "cli_login", BEN, BEN, context={"ip_address": "::ffff:203.0.113.200", "ua": CLI}),
     # An address that is none, as Slack writes some.
     audit(20, "06:31:00", "user_login_failed", BEN, BEN, context={"ip_address": "1.23.45.678", "ua": ""}),
     audit(
@@ -58,7 +80,24 @@ AUDIT = [
     # Roles.
     audit(11, "10:00:00", "role_change_to_admin", ANN, BEN),
     audit(12, "10:00:00", "role_assigned", ANN, BEN, {"new_value": {"type": ["ROLES_ADMIN"]}, "previous_value": None}),
+    audit(
+        12,
+        "11:00:00",
+        "role_assigned",
+        ANN,
+        {"type": "role", "role": {"id": "Rl1", "name": "Users Admin", "type": "0"}},
+        {"target_user": {"id": "W3", "name": "Gus Guest", "email": "gus@example.com"}},
+    ),
     audit(13, "10:00:00", "owner_transferred", ANN, WORKSPACE, {"target_user": "W2"}, {"ip_address": ""}),
+    audit(13, "11:00:00", "service_owner_transferred", ANN, WORKSPACE, {"target_user": BEN}),
+    audit(
+        13,
+        "12:00:00",
+        "user_email_updated",
+        ANN,
+        BEN,
+        {"previous_value": "ben@example.com", "new_value": {"email_address": "ben.b@example.com"}},
+    ),
     # An app is installed, grows, and acts.
     audit(
         14,
@@ -80,6 +119,29 @@ AUDIT = [
         },
     ),
     audit(15, "12:00:00", "app_approved", ANN, TRIAGE, {"scopes": "not a list"}),
+    audit(
+        14,
+        "12:00:00",
+        "app_installed",
+        ANN,
+        {"type": "app", "app": {**SCRIBE["app"], "bot_scopes": []}},
+        {"scopes": [], "bot_scopes": ["channels:history", "files:read", "admin"], "app_owner_id": "W1"},
+    ),
+    audit(14, "13:00:00", "app_installed", ANN, SCRIBE, {"scopes": [], "is_internal_integration": False}),
+    audit(14, "14:00:00", "org_app_workspace_added", ANN, WORKSPACE, {"app_id": "A3", "added_team_id": "T1"}),
+    audit(
+        15,
+        "13:00:00",
+        "app_resources_added",
+        ANN,
+        SCRIBE,
+        {
+            "permissions": [
+                {"resource": {"type": "channel", "grant": {"type": "specific", "resource_id": "C1"}}, "scopes": []},
+                {"resource": {"type": "im", "grant": {"type": "wildcard"}}, "scopes": ["im:history"]},
+            ]
+        },
+    ),
     audit(
         16,
         "09:00:00",
@@ -106,6 +168,7 @@ AUDIT = [
         WORKSPACE,
         {"succeeded_users": '["W1", "W2"]', "failed_users": []},
     ),
+    audit(16, "15:00:00", "enterprise_search_email_attachment_downloaded", BEN, file(901)),
     *[
         audit(
             17, f"15:{n // 2:02}:{n % 2:02}", "file_downloaded", BEN, file(n), {"url_private": "https://files.example/"}
@@ -147,6 +210,27 @@ AUDIT = [
         WORKSPACE,
         {"new_value": ["tor"], "previous_value": []},
     ),
+    audit(
+        18,
+        "07:00:00",
+        "user_anomaly_event_reponse_allowlist_changed",
+        ANN,
+        BEN,
+        {"new_value": ["W2"], "previous_value": []},
+    ),
+    # What detections look for.
+    audit(5, "09:00:00", "ekm_unenrolled", ANN, WORKSPACE),
+    audit(5, "10:00:00", "file_malicious_content_detected", GUS, file(902), {"md5_hash": "7e2b2819a67bb11b"}),
+    audit(6, "09:00:00", "pref.sso_setting_changed", ANN, WORKSPACE, {"new_value": "optional", "previous_value": ""}),
+    audit(
+        6,
+        "10:00:00",
+        "legal_hold_policy_released",
+        ANN,
+        {"type": "legal_hold_policy", "legal_hold_policy": {"id": "LH1", "name": "Case 7"}},
+    ),
+    *[audit(7, f"03:00:{n:02}", "user_login_failed", GUS, GUS, context={"ip_address": "192.0.2.66"}) for n in range(10)],
+    *[audit(7, f"04:00:{n:02}", "user_login_failed", GUS, GUS) for n in range(9)],
     # Guests and other organisations.
     audit(8, "09:00:00", "guest_created", ANN, GUS),
     audit(
@@ -210,6 +294,18 @@ AUDIT = [
         {"type": "app", "app": {"app_id": "A2", "distribution_type": "org", "user_ids": ["W1"]}},
         {"scopes": ["chat:write", "files:read"], "old_scopes": ["chat:write"]},
     ),
+    # Details as a list of objects, scopes as a text, and a list as JSON within a text.
+    audit(
+        -15,
+        "11:00:00",
+        "app_scopes_expanded",
+        ANN,
+        TRIAGE,
+        [
+            {"new_scopes": [], "previous_scopes": []},
+            {"new_scopes": "files:write,im:history", "old_scopes": '["chat:write"]', "target_user_id": "W3"},
+        ],
+    ),
     audit(
         -14, "09:00:00", "user_channel_join", BEN, channel("C1", "proj-orbit"), {"type": "invited", "inviter": ANN}
     ),
@@ -243,6 +339,9 @@ ACCESS = [
     access(20, "06:29:00", "W1", "ann", "198.51.100.9", PHONE, "US", "Example Net"),
     access(-5, "08:00:00", "W2", "ben", "2001:db8:7::1", LINUX),
     access(18, "09:10:00", "W2", "ben", "2001:db8:7::9", LINUX, later=0),
+    access(-5, "09:00:00", "W2", "ben", "2001:db8:7::1", PIXEL),
+    access(18, "09:20:00", "W2", "ben", "2001:db8:7::1", PIXEL_LATER),
+    access(18, "09:30:00", "W2", "ben", "2001:db8:7::1", OTHER_PIXEL, ""),
     access(17, "16:59:00", "W3", "gus", "192.0.2.44", "ApiApp/A1 python-requests/2.32.4", "FR"),
     access(17, "17:30:00", "W3", "gus", None, "", later=9 * 10**18),  # last seen when no calendar knows
     '"no object"',
