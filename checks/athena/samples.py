@@ -229,7 +229,10 @@ AUDIT = [
         ANN,
         {"type": "legal_hold_policy", "legal_hold_policy": {"id": "LH1", "name": "Case 7"}},
     ),
-    *[audit(7, f"03:00:{n:02}", "user_login_failed", GUS, GUS, context={"ip_address": "192.0.2.66"}) for n in range(10)],
+    *[
+        audit(7, f"03:00:{n:02}", "user_login_failed", GUS, GUS, context={"ip_address": "192.0.2.66"})
+        for n in range(10)
+    ],
     *[audit(7, f"04:00:{n:02}", "user_login_failed", GUS, GUS) for n in range(9)],
     # Guests and other organisations.
     audit(8, "09:00:00", "guest_created", ANN, GUS),

@@ -81,6 +81,16 @@ class Docs(unittest.TestCase):
         }
         self.assertEqual(listed, opened)
 
+    def test_the_findings_that_are_listed_are_those_of_the_query(self):
+        query = next(query for query in sources.queries() if query.name == "findings")
+        rules = sources.parse(query.text).find(exp.Values).expressions
+        searched = []
+        for rule in rules:
+            severity, category, finding, _, actions = rule.expressions
+            searched.append([category.name, severity.name, finding.name, [one.name for one in actions.expressions]])
+        listed = [[*row[:3], re.findall(r"[\w.]+", row[3])] for row in table_under("Findings")[1:]]
+        self.assertEqual(listed, searched)
+
     def test_the_columns_that_are_named_exist(self):
         columns = set(re.findall(r"\b\w+\b", " ".join(view.query for view in sources.views())))
         named = re.findall(r"`((?:actor|entity|event|session)_\w+)`", DOCS)

@@ -1,4 +1,4 @@
-"""What the views and queries make of values whose shape differs from record to record, put into the tables one by one."""
+"""What the views and queries make of values whose shape differs from record to record."""
 
 import json
 import unittest
@@ -11,8 +11,13 @@ DAY = datetime(2026, 5, 20, tzinfo=UTC)
 
 
 class OverRows(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.database = duck.database()
+
     def setUp(self):
-        self.database = duck.database()
+        for table in ("audit", "access"):
+            self.database.execute(f"DELETE FROM {table}")
 
     def insert(self, table: str, **values):
         texts = {
@@ -159,8 +164,8 @@ class Devices(OverRows):
         return [row["user_agent"] for row in self.rows("new_devices_per_user")]
 
     def test_an_update_is_no_new_device(self):
-        mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{} Safari/537.36"
-        windows = "Mozilla/5.0 (Windows NT {}; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Slack/{} Electron/28.2.0"
+        mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{} Safari/1.2"
+        windows = "Mozilla/5.0 (Windows NT {}; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Slack/{} Electron/28"
         android = "Mozilla/5.0 (Linux; Android 14; Pixel 7 Build/{}) Chrome/{} Mobile Safari/537.36"
         for before, now in [
             (mac.format("14_4", "124.0.0.0"), mac.format("14_5_1", "125.0.0.0")),
@@ -171,7 +176,7 @@ class Devices(OverRows):
                 "com.tinyspeck.chatlyio/24.05.20 (iPhone14,2; iOS 17.4.1; Scale/3.00)",
                 "com.tinyspeck.chatlyio/24.06.10 (iPhone14,2; iOS 17.5; Scale/3.00)",
             ),
-            ("SlackWeb/0 Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Firefox/126.0", "Mozilla/5.0 (X11; Linux x86_64) Firefox/9"),
+            ("SlackWeb/0 Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko", "Mozilla/5.0 (X11; Linux x86_64) Gecko"),
             ("slack-cli/v3.1.0", "slack-cli/3.2.0"),
         ]:
             with self.subTest(now=now):
@@ -190,6 +195,27 @@ class Devices(OverRows):
         ]:
             with self.subTest(now=now):
                 self.assertEqual(self.new_devices(before, now), [now])
+
+
+class Findings(OverRows):
+    def found(self) -> list[tuple]:
+        return [(row["severity"], row["actor"], row["times"]) for row in self.rows("findings")]
+
+    def test_twenty_invitations_of_one_actor_within_an_hour_are_one_finding(self):
+        kinds = ["guest_created", "connect_dm_invite_generated", "external_shared_channel_invite_sent"]
+        for number in range(20):
+            self.insert_at(DAY - timedelta(hours=3, seconds=-number), kinds[number % 3], "W1")
+        for number in range(19):
+            self.insert_at(DAY - timedelta(hours=3, seconds=-number), kinds[number % 3], "W2")
+        for number in range(38):
+            self.insert_at(DAY - timedelta(hours=3 + number % 2, seconds=-number), kinds[number % 3], "W3")
+        self.assertEqual(self.found(), [("high", "W1", 20)])
+
+    def test_each_record_that_is_a_finding_is_one_row_and_the_most_severe_come_first(self):
+        for action in ("app_uninstalled", "ekm_unenrolled", "user_login", "ekm_unenrolled", "barrier_deleted"):
+            self.insert_at(DAY - timedelta(days=2), action)
+        severities = [severity for severity, _, times in self.found() if times == 1]
+        self.assertEqual(severities, ["critical", "critical", "high", "low"])
 
 
 if __name__ == "__main__":

@@ -82,6 +82,15 @@ class Sql(unittest.TestCase):
                     with self.subTest(query.name):
                         self.assertIn(literal.name, known)
 
+    def test_every_finding_names_known_actions_each_once_and_a_severity(self):
+        [query] = [query for query in sources.queries() if query.name == "findings"]
+        rules = [rule.expressions for rule in sources.parse(query.text).find(exp.Values).expressions]
+        named = [action.name for *_, actions in rules for action in actions.expressions]
+        self.assertEqual(set(named) - known_actions(), set())
+        self.assertEqual(len(named), len(set(named)), "a record would be two findings")
+        self.assertEqual({rule[0].name for rule in rules}, {"critical", "high", "medium", "low"})
+        self.assertGreater(len(rules), 40)
+
     def test_every_alternative_of_a_pattern_over_actions_matches_one(self):
         known = known_actions()
         for query in sources.queries():
