@@ -28,7 +28,7 @@ pub trait Slack {
     /// Only when there is no reply; a reply that tells an error is a [`Reply`].
     async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble>;
 
-    /// Makes one call and reads its reply whole, if that is no longer than 4 MiB. For everything but pages of a log.
+    /// Makes one call and reads its reply whole, if that is no longer than 1 MiB. For everything but pages of a log.
     ///
     /// # Errors
     /// When there is no reply, when it breaks off, and when it is longer.
@@ -37,8 +37,8 @@ pub trait Slack {
     }
 }
 
-/// The longest reply that [`Slack::call_whole`] reads: ten times the longest list of workspaces.
-const WHOLE_BYTES_MAX: usize = 4 << 20;
+/// The longest reply that [`Slack::call_whole`] reads: a page of 1,000 workspaces is shorter by far.
+const WHOLE_BYTES_MAX: usize = 1 << 20;
 
 /// The body of a reply, while it arrives.
 pub struct Body(Chunks);

@@ -129,8 +129,8 @@ async fn a_redirect_is_a_reply_and_nobody_follows_it_with_the_token() {
 }
 
 #[tokio::test]
-async fn small_reply_that_is_longer_than_4_mib_is_given_up() {
-    let (base, _) = answering(|| vec![b' '; (4 << 20) + 1].into_response()).await;
+async fn small_reply_that_is_longer_than_1_mib_is_given_up() {
+    let (base, _) = answering(|| vec![b' '; (1 << 20) + 1].into_response()).await;
     let trouble = call(&base, &audit_logs()).await.unwrap_err();
     assert_eq!((trouble.side, trouble.code.as_str()), (Side::Slack, "response_too_large"), "{trouble:?}");
 }

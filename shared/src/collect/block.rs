@@ -112,3 +112,48 @@ impl Conflicts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slack::PageReader;
+    use crate::source::{Plan, Source};
+
+    fn conflicts(log: LogType, workspace: Option<&str>, rows: [&str; 3]) -> u64 {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
+        let lines = LineWriter::new(&source, log, jiff::Timestamp::UNIX_EPOCH);
+        let (mut block, mut conflicts) = (Block::default(), Conflicts::default());
+        let mut page = PageReader::new("logs");
+        page.push(format!(r#"{{"entries":[{}]}}"#, rows.join(",")).as_bytes()).unwrap();
+        while page.advance() == Ok(crate::slack::Advance::Row) {
+            let (id, content) = block.read(log, workspace, &page.row(), &lines);
+            conflicts.note(id, content);
+        }
+        assert_eq!(block.rows.len(), 3);
+        conflicts.count
+    }
+
+    #[test]
+    fn rows_of_one_identity_conflict_only_if_they_say_different_things() {
+        let audit = |action: &str| format!(r#"{{"id":"a","date_create":5,"action":"{action}"}}"#);
+        assert_eq!(conflicts(LogType::Audit, None, [&audit("x"), &audit("x"), &audit("y")]), 1);
+        let access = |country: &str, count: u32| {
+            format!(
+                r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":5,"date_last":{count},"count":{count},"country":"{country}"}}"#
+            )
+        };
+        assert_eq!(conflicts(LogType::Access, None, [&access("DE", 6), &access("DE", 7), &access("FR", 6)]), 1);
+        let other = audit("x").replace(r#""a""#, r#""b""#);
+        assert_eq!(conflicts(LogType::Audit, None, [&audit("x"), &other, &audit("x")]), 0);
+    }
+
+    #[test]
+    fn access_row_of_a_workspace_is_also_known_by_its_identity_in_the_organization() {
+        let json = r#"{"user_id":"U1","ip":"","user_agent":"x","date_first":5}"#;
+        let whole = Record::read(LogType::Access, None, json);
+        let one = Record::read(LogType::Access, Some("T1"), json);
+        let two = Record::read(LogType::Access, Some("T2"), json);
+        assert_eq!((one.alias, two.alias, whole.alias), (Some(whole.id), Some(whole.id), None));
+        assert!(one.id != two.id && one.id != whole.id);
+    }
+}

@@ -156,7 +156,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             Some(overdue) if overdue.ended => Some(overdue.trouble.clone()), // every call would be refused
             _ => match self.collect_gaps().await {
                 Ok(()) => self.report.trouble.take(),
-                Err(trouble) => Some(self.confirm(trouble).await),
+                // A cursor that was not believed is told of all the same: the next tick finds a good one.
+                Err(trouble) if self.report.recovered && trouble.remedy == Remedy::TryLater => {
+                    self.report.trouble.take().map(|doubt| doubt.after(trouble.retry_after_seconds))
+                }
+                Err(trouble) => {
+                    self.report.recovered = false;
+                    Some(self.confirm(trouble).await)
+                }
             },
         };
         if let Err(trouble) = self.finish().await {

@@ -222,7 +222,7 @@ fn parse_date<B>(reply: &Reply<B>) -> Second {
 /// The error of a reply that exceeds a limit of [`PageReader`].
 pub(crate) fn too_large(request: &Request, limit: TooLarge) -> Trouble {
     let what = match limit {
-        TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB)",
+        TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB of a log, 1 MiB of anything else)",
         TooLarge::Rows => "more rows than slacktrail reads in a page",
         TooLarge::Row => "a longer row than slacktrail stores (4 MiB)",
     };
