@@ -449,7 +449,7 @@ impl PageReader {
         match self.members.error.as_ref()? {
             Value::Null | Value::Bool(false) => None,
             Value::Array(list) if list.is_empty() => None,
-            Value::String(code) => Some(code).map(String::as_str).filter(|code| !code.is_empty()),
+            Value::String(code) => Some(code.as_str()).filter(|code| !code.is_empty()),
             _ => Some("unknown_error"),
         }
     }
@@ -505,8 +505,11 @@ impl PageReader {
 mod tests {
     use super::*;
 
+    /// A row's JSON, whether it was repaired, and whether it was JSON.
+    type Read = (String, bool, bool);
+
     /// The rows of a body that arrives in chunks of this size, and the reader at its end.
-    fn read(method: &str, body: &[u8], size: usize) -> Result<(Vec<(String, bool, bool)>, PageReader), TooLarge> {
+    fn read(method: &str, body: &[u8], size: usize) -> Result<(Vec<Read>, PageReader), TooLarge> {
         let mut reader = PageReader::new(method);
         let (mut rows, mut chunks) = (Vec::new(), body.chunks(size));
         loop {
