@@ -272,13 +272,13 @@ impl PageReader {
     /// The key that the rest begins with, and where its value begins; `None` while they are incomplete.
     fn key(&self) -> Result<Option<(String, usize)>, TooLarge> {
         let rest = self.rest();
-        let limit = if rest.len() > KEY_BYTES_MAX { Err(TooLarge::Row) } else { Ok(None) };
-        let Some(end) = Scanner::default().end_in(rest) else { return limit };
-        let colon = rest[end..].iter().position(|byte| *byte == b':');
-        let Some(after) = colon.map(|at| end + at + 1) else { return limit };
-        let Some(space) = rest[after..].iter().position(|byte| !byte.is_ascii_whitespace()) else { return limit };
-        let key = String::from_utf8_lossy(&rest[1..end - 1]).into_owned();
-        Ok(Some((key, after + space)))
+        match find_value(rest) {
+            Some((_, value_at)) if value_at > KEY_BYTES_MAX => Err(TooLarge::Row),
+            None if rest.len() > KEY_BYTES_MAX => Err(TooLarge::Row),
+            found => {
+                Ok(found.map(|(end, value_at)| (String::from_utf8_lossy(&rest[1..end - 1]).into_owned(), value_at)))
+            }
+        }
     }
 
     fn value(&mut self) -> bool {
@@ -377,6 +377,13 @@ impl PageReader {
         self.retry_at = 0;
         self.row = Some((range, is_json));
     }
+}
+
+/// Where the key that `rest` begins with ends, and where its value begins.
+fn find_value(rest: &[u8]) -> Option<(usize, usize)> {
+    let end = Scanner::default().end_in(rest)?;
+    let after = end + 1 + rest[end..].iter().position(|byte| *byte == b':')?;
+    Some((end, after + rest[after..].iter().position(|byte| !byte.is_ascii_whitespace())?))
 }
 
 impl Member {

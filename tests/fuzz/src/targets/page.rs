@@ -46,7 +46,8 @@ fn assert_page(reply: &Reply, page: &Page, list: &str) {
     // Read again in another way: of a body that is JSON no row is left out, added or changed. A name that stands for no text, or that comes
     // twice, cannot be looked at so; it is none of Slack's.
     let Ok(body) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&reply.body) else { return };
-    if body.keys().any(|name| reply.body.windows(name.len()).filter(|at| *at == name.as_bytes()).count() > 1) {
+    let count = |name: &str| reply.body.windows(name.len()).filter(|at| *at == name.as_bytes()).count();
+    if [list, "ok", "response_metadata", "next_cursor"].iter().any(|name| count(&format!("\"{name}\"")) > 1) {
         return;
     }
     let rows: Vec<Box<RawValue>> = match serde_json::from_str(body[list].get()) {
