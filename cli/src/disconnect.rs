@@ -12,7 +12,7 @@ use serde::Serialize;
 use slacktrail_shared::ports::{Caller, CredentialStore, DeploymentStore, Slack, StoredCredentials};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::Request;
-use slacktrail_shared::source::{Source, SourceId};
+use slacktrail_shared::source::{Source, SourceId, shown_name};
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::Trouble;
 
@@ -101,7 +101,7 @@ fn is_meant(source: &Source) -> Result<bool, Failure> {
          - revokes its token at Slack, which ends the app's authorisation there\n\
          - deletes its secret in Secrets Manager, the app's client secret with it\n\
          - keeps its logs and its place in them: connecting it again continues there",
-        source.label.chars().filter(|c| !c.is_control()).collect::<String>()
+        shown_name(&source.label)
     ));
     match Confirm::new("Disconnect it?").with_default(false).prompt() {
         Ok(answer) => Ok(answer),

@@ -165,7 +165,7 @@ impl Listing {
     fn notes(&self) -> String {
         let is = |flag: Option<bool>, word: &str| flag.unwrap_or_default().then(|| word.to_owned());
         let kind = if self.organisation == Some(true) { "organisation" } else { "workspace" };
-        let tenant = self.tenant.as_ref().map(|tenant| format!("{kind} {}", plain(&tenant.id)));
+        let tenant = self.tenant.as_ref().map(|tenant| format!("{kind} {}", tenant.id));
         let notes = [
             tenant.or_else(|| is(self.organisation, "organisation")),
             is(self.gov, "GovSlack"),
@@ -175,11 +175,6 @@ impl Listing {
         ];
         notes.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
-}
-
-/// A Slack id as it may stand in a terminal, whatever Slack said.
-fn plain(id: &str) -> String {
-    id.chars().filter(char::is_ascii_alphanumeric).take(40).collect()
 }
 
 #[cfg(test)]
@@ -215,8 +210,8 @@ mod tests {
         assert_eq!(notes(Source { organisation: true, ..source("acme") }), "organisation");
         assert_eq!(notes(Source { organisation: true, tenant: tenant("E1"), ..source("acme") }), "organisation E1");
         assert_eq!(
-            notes(Source { tenant: tenant("T1\u{1b}[31m"), disconnected: true, ..source("acme") }),
-            "workspace T131m, disconnected"
+            notes(Source { tenant: tenant("T1"), disconnected: true, ..source("acme") }),
+            "workspace T1, disconnected"
         );
         assert_eq!(notes(Source { paused: true, gov: true, ..source("acme") }), "GovSlack, paused");
     }

@@ -1,6 +1,7 @@
 //! Tables that fit every terminal: 80 columns, no frames, no colour, long cells on several lines.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use slacktrail_shared::sanitize::shown_line;
 
 use crate::terminal::COLUMNS;
 
@@ -22,7 +23,7 @@ pub(crate) fn render(columns: &[Column], rows: Vec<Vec<String>>) -> String {
         Column::Left(name) | Column::Right(name) => *name,
     }));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| shown_line(cell).into_owned())); // as wide as it will be shown
     }
     for (index, column) in columns.iter().enumerate() {
         if let Some(cells) = table.column_mut(index) {
@@ -46,6 +47,13 @@ mod tests {
         let text = render(&columns, rows);
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
         assert!(text.contains("1,234"));
+    }
+
+    #[test]
+    fn a_cell_stays_in_its_row_and_steers_nothing() {
+        let rows = vec![vec!["a\nb\u{1b}[2J\u{202e}".to_owned(), "1".to_owned()]];
+        let text = render(&[Column::Left("source"), Column::Right("n")], rows);
+        assert_eq!(text, "source    n\na b\u{fffd}[2J\u{fffd}  1");
     }
 
     #[test]

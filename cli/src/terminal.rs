@@ -1,10 +1,13 @@
-//! What reaches the terminal: results on standard output, everything else on standard error. Nobody else prints.
+//! What reaches the terminal: results on standard output, everything else on standard error. Nobody else prints, so that whatever
+//! a text brings along from outside is made harmless here. What steers a terminal is added only after that.
 //!
 //! A reader that went away (`slacktrail status | head -1`) is no failure of the command, so write errors are passed over.
 
 use std::io::{IsTerminal, Write};
 
+use indicatif::ProgressBar;
 use serde::Serialize;
+use slacktrail_shared::sanitize::{escaped_json, shown_line, shown_text};
 
 use crate::failure::Failure;
 
@@ -37,36 +40,72 @@ impl Level {
     }
 }
 
+/// Adds colour to a text that is harmless already.
+pub(crate) type Paint = fn(&str) -> String;
+
+/// The cursor to the upper left corner.
+const HOME: &str = "\x1b[H";
+/// The rest of the line, and of the screen, is cleared.
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";
+
 /// Prints a result and a line break.
 pub(crate) fn print(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(std::io::stdout(), "{}", shown_text(text));
 }
 
-/// Prints a text as it is, at once; `false` when nobody reads any more, for what would go on for ever.
+/// Prints a result with its colours, where standard output may have them, and a line break.
+pub(crate) fn print_painted(text: &str, paint: Paint) {
+    let _ = writeln!(std::io::stdout(), "{}", painted(text, paint));
+}
+
+/// Prints a text at once; `false` when nobody reads any more, for what would go on for ever.
 pub(crate) fn try_print(text: &str) -> bool {
+    write_now(&shown_text(text))
+}
+
+/// Draws a text in place of what the terminal shows; `false` when nobody reads any more.
+pub(crate) fn draw(text: &str, paint: Paint, is_first: bool) -> bool {
+    let clear = if is_first { CLEAR_BELOW } else { "" };
+    let lines = painted(text, paint).replace('\n', &format!("{CLEAR_LINE}\n"));
+    write_now(&format!("{HOME}{clear}{lines}{CLEAR_BELOW}"))
+}
+
+fn painted(text: &str, paint: Paint) -> String {
+    let text = shown_text(text);
+    if colours_of(&std::io::stdout()) { paint(&text) } else { text.into_owned() }
+}
+
+fn write_now(text: &str) -> bool {
     let mut stdout = std::io::stdout();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
 }
 
+/// Shows a message beside a progress bar.
+pub(crate) fn show_progress(bar: &ProgressBar, message: &str) {
+    bar.set_message(shown_line(message).into_owned());
+}
+
 /// Whether what goes there may have colours: it is a terminal, and nobody has asked for none.
-pub(crate) fn colours_of(stream: &impl IsTerminal) -> bool {
+fn colours_of(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A result for programs that read line by line.
 pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
     let line = serde_json::to_string(value).expect("results hold only text, numbers and lists of them");
-    line + "\n"
+    escaped_json(&line).into_owned() + "\n"
 }
 
 /// Prints a result for programs.
 pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
-    print(&serde_json::to_string_pretty(value).expect("results hold only text, numbers and lists of them"));
+    let text = serde_json::to_string_pretty(value).expect("results hold only text, numbers and lists of them");
+    print(&escaped_json(&text));
 }
 
 /// Prints what a person should know and a program should not read.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", shown_text(text));
 }
 
 /// Prints a failure: the sentence, its causes, the hint.
@@ -78,14 +117,20 @@ pub(crate) fn complain(level: Level, failure: &Failure) {
 fn complaint(level: Level, failure: &Failure, coloured: bool) -> String {
     let paint =
         |word: &str, colour: u8| if coloured { format!("\x1b[1;{colour}m{word}\x1b[0m") } else { word.to_owned() };
-    let mut text = format!("{}: {failure}\n", paint(level.word(), level.colour()));
+    let mut text = format!("{}: {}\n", paint(level.word(), level.colour()), shown_line(&failure.to_string()));
     for cause in failure.causes() {
-        text.push_str(&format!("  caused by: {cause}\n"));
+        text.push_str(&format!("  caused by: {}\n", shown_line(&cause)));
     }
     if let Some(hint) = failure.next_action() {
-        text.push_str(&format!("{}: {hint}\n", paint("hint", 36)));
+        text.push_str(&format!("{}: {}\n", paint("hint", 36), shown_line(hint)));
     }
     text
+}
+
+/// Returns a word as a shell takes it.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// `text` in at most so many columns, with an ellipsis where it was cut.
@@ -113,6 +158,27 @@ mod tests {
         assert_eq!(text, "error: writing `a` failed\n  caused by: no room\nhint: make room\n");
         let coloured = complaint(Level::Warning, &Failure::new("late"), true);
         assert_eq!(coloured, "\u{1b}[1;33mwarning\u{1b}[0m: late\n");
+    }
+
+    #[test]
+    fn a_complaint_stays_in_its_lines_and_steers_nothing() {
+        let failure =
+            Failure::new("a\nhint: rm -rf\u{1b}[2J").because(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
+        let text = complaint(Level::Error, &failure, false);
+        assert_eq!(text, "error: a hint: rm -rf\u{fffd}[2J\n  caused by: b\u{fffd}\nhint: c\u{fffd}\n");
+    }
+
+    #[test]
+    fn a_line_of_json_keeps_its_value_without_steering() {
+        let line = json_line(&["a\u{1b}\u{7f}\u{9b}\u{202e}"]);
+        assert_eq!(line, "[\"a\\u001b\\u007f\\u009b\\u202e\"]\n");
+    }
+
+    #[test]
+    fn a_shell_takes_a_quoted_word_as_it_is() {
+        for (text, expected) in [("logs/a-1.gz", "logs/a-1.gz"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'")] {
+            assert_eq!(shell_word(text), expected);
+        }
     }
 
     #[test]

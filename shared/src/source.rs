@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sanitize::steers;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
 /// One of the three logs that Slack keeps.
@@ -192,19 +193,14 @@ pub struct Tenant {
 
 impl fmt::Display for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id: String = self.id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-        write!(f, "`{}` ({id})", shown_name(&self.name))
+        write!(f, "`{}` ({})", shown_name(&self.name), shown_name(&self.id))
     }
 }
 
-/// A name from outside as a terminal, a log and a page may show it: at most 80 characters, none of which steers what stands around
-/// it, be it by escape sequences, by the direction of writing, or by ending the quotation.
+/// A name from outside as a sentence and a page may quote it: at most 80 characters, without those that [steer](steers) and without
+/// the one that would end the quotation.
 pub fn shown_name(name: &str) -> String {
-    let steers = |c: &char| {
-        c.is_control()
-            || matches!(c, '`' | '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    name.chars().filter(|c| !steers(c)).take(80).collect()
+    name.chars().filter(|c| *c != '`' && !steers(*c)).take(80).collect()
 }
 
 /// Without a record for a day somebody should look.

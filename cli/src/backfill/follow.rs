@@ -139,7 +139,7 @@ impl Display {
             terminal::note(&message);
             self.told = Some(mark);
         }
-        self.bar.set_message(message);
+        terminal::show_progress(&self.bar, &message);
     }
 }
 

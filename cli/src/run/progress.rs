@@ -13,7 +13,7 @@ use slacktrail_shared::source::{LogType, StreamId};
 use slacktrail_shared::tick::Summary;
 use slacktrail_shared::time::Second;
 
-use crate::span;
+use crate::{span, terminal};
 
 const SPINNER: &str = "{spinner} {prefix:<12} {msg}";
 const BAR: &str = "{spinner} {prefix:<12} {bar:20} {msg}";
@@ -129,7 +129,7 @@ impl Line {
         words.push(format!("{} pages", span::count(u64::from(self.pages + self.pages_of_tick))));
         words.extend(behind.map(|(_, left)| format!("{} left", span::words(left))));
         words.extend(self.state.map(|state| state.name().replace('_', " ")));
-        self.bar.set_message(words.join(", "));
+        terminal::show_progress(&self.bar, &words.join(", "));
     }
 }
 

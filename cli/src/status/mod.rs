@@ -18,7 +18,6 @@ use crate::aws;
 use crate::failure::Failure;
 use crate::terminal;
 use entry::{Entry, Place};
-use report::{Colours, report};
 
 /// Show how each stream is doing
 ///
@@ -61,8 +60,7 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     } else if glance.entries.is_empty() && glance.disconnected == 0 {
         terminal::note("no source is connected yet\nhint: slacktrail connect <id> --help");
     } else {
-        let colours = if terminal::colours_of(&std::io::stdout()) { Colours::Some } else { Colours::None };
-        terminal::print(&glance.report(colours));
+        terminal::print_painted(&glance.report(), report::coloured);
     }
     let is_wanting = asked.check && glance.entries.iter().any(Entry::needs_a_person);
     Ok(if is_wanting { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -102,7 +100,7 @@ impl Deployed {
 }
 
 impl Glance {
-    fn report(&self, colours: Colours) -> String {
-        report(&self.entries, self.disconnected, self.now, colours)
+    fn report(&self) -> String {
+        report::text(&self.entries, self.disconnected, self.now)
     }
 }

@@ -1,6 +1,6 @@
 //! The status as a person reads it: a table in 80 columns, and below it a paragraph for each stream that there is more to say of.
 //!
-//! The words carry the meaning; colour only adds, and only where [`Colours::Some`] is asked for.
+//! The words carry the meaning. Colour only adds, and [`coloured`] adds it last.
 
 use slacktrail_shared::health::State;
 use slacktrail_shared::time::Second;
@@ -9,15 +9,6 @@ use super::entry::Entry;
 use crate::span;
 use crate::table::{self, Column};
 use crate::terminal::COLUMNS as WIDTH;
-
-/// Whether state words have colours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Colours {
-    /// They do.
-    Some,
-    /// They do not: in a pipe, in a file, and where `NO_COLOR` is set.
-    None,
-}
 
 const COLUMNS: [Column; 7] = [
     Column::Left("source"),
@@ -41,11 +32,10 @@ const STATES: [State; 8] = [
 ];
 
 /// The table, and what there is to say below it.
-pub(super) fn report(entries: &[Entry], disconnected: usize, now: Second, colours: Colours) -> String {
+pub(super) fn text(entries: &[Entry], disconnected: usize, now: Second) -> String {
     let mut parts = Vec::new();
     if !entries.is_empty() {
-        let table = table::render(&COLUMNS, entries.iter().map(|entry| row(entry, now)).collect());
-        parts.push(if colours == Colours::Some { coloured(&table) } else { table });
+        parts.push(table::render(&COLUMNS, entries.iter().map(|entry| row(entry, now)).collect()));
     }
     parts.extend(entries.iter().filter_map(|entry| paragraph(entry, now)));
     if disconnected > 0 {
@@ -110,10 +100,19 @@ fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-/// The same table with each state word in its colour. The table measures its cells, so colour comes after it.
-fn coloured(table: &str) -> String {
-    let Some(at) = table.lines().next().and_then(|heading| heading.find("state")) else { return table.to_owned() };
-    let lines = table.lines().map(|line| {
+/// The same report with each state word of its table in its colour. The table measures its cells, so colour comes after it.
+pub(super) fn coloured(report: &str) -> String {
+    let is_heading = |line: &str| line.starts_with("source ") && line.contains(" state ");
+    let Some(start) = report.lines().position(is_heading) else { return report.to_owned() };
+    let lines: Vec<&str> = report.lines().collect();
+    let end = lines[start..].iter().position(|line| line.is_empty()).map_or(lines.len(), |rows| start + rows);
+    let table = coloured_table(&lines[start..end]);
+    [&lines[..start], &table.iter().map(String::as_str).collect::<Vec<_>>(), &lines[end..]].concat().join("\n")
+}
+
+fn coloured_table(table: &[&str]) -> Vec<String> {
+    let at = table.first().and_then(|heading| heading.find("state")).unwrap_or_default();
+    let lines = table.iter().map(|&line| {
         let Some((before, cell)) = line.char_indices().nth(at).map(|(index, _)| line.split_at(index)) else {
             return line.to_owned();
         };
@@ -128,7 +127,7 @@ fn coloured(table: &str) -> String {
             None => line.to_owned(),
         }
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect()
 }
 
 /// The ANSI colour of a state: green, cyan, yellow, red, and grey for what somebody chose.
@@ -157,7 +156,7 @@ mod tests {
         let mut well = entry_of("acme");
         (well.state, well.lag_seconds, well.gaps) = (State::Ok, Some(45), Vec::new());
         let entries = [well, troubled(State::Reauthorize, "token_revoked", remedy)];
-        let text = report(&entries, 1, now(), Colours::None);
+        let text = super::text(&entries, 1, now());
         insta::assert_snapshot!(text, @r"
         source  log          state        for        last record     lag  to collect
         acme    integration  ok           11 d 13 h  11 d 13 h ago  45 s  -
@@ -174,7 +173,7 @@ mod tests {
     #[test]
     fn every_line_fits_80_columns_with_long_ids() {
         let entries = [entry_of("a-source-with-a-rather-long-id-of-its-own"), entry_of(&"x".repeat(64))];
-        let text = report(&entries, 12, now(), Colours::None);
+        let text = super::text(&entries, 12, now());
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.ends_with("12 sources are disconnected; `slacktrail sources` lists them"), "{text}");
     }
@@ -184,8 +183,8 @@ mod tests {
         let mut ok = entry_of("ok");
         ok.state = State::Ok;
         let entries = [ok, troubled(State::Failing, "x", "see")];
-        let plain = report(&entries, 0, now(), Colours::None);
-        let coloured = report(&entries, 0, now(), Colours::Some);
+        let plain = super::text(&entries, 0, now());
+        let coloured = super::coloured(&plain);
         assert!(!plain.contains('\x1b'));
         assert_eq!(coloured.matches("\x1b[0m").count(), 2, "{coloured}");
         assert!(coloured.contains("\x1b[31mfailing\x1b[0m") && coloured.contains("integration  \x1b[32mok\x1b[0m"));

@@ -6,19 +6,13 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::entry::Entry;
-use super::report::Colours;
+use super::report;
 use super::{Deployed, Glance};
 use crate::failure::Failure;
 use crate::terminal::{self, Level};
 
 /// From one look to the next.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
-/// The cursor to the upper left corner.
-const HOME: &str = "\x1b[H";
-/// The rest of the line, and of the screen, is cleared.
-const CLEAR_LINE: &str = "\x1b[K";
-const CLEAR_BELOW: &str = "\x1b[J";
 
 /// Goes on until Ctrl-C.
 ///
@@ -42,18 +36,16 @@ pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), Failure
 
 /// Draws the terminal anew each time.
 async fn draw(deployed: &Deployed, first: Glance) {
-    let colours = terminal::colours_of(&std::io::stdout());
     let mut glance = first;
     let mut trouble = String::new();
-    let mut before = format!("{HOME}{CLEAR_BELOW}");
+    let mut is_first = true;
     loop {
         let heading = format!("slacktrail status at {}; Ctrl-C ends", glance.now);
-        let text =
-            format!("{heading}\n\n{}{trouble}", glance.report(if colours { Colours::Some } else { Colours::None }));
-        if !terminal::try_print(&format!("{before}{}{CLEAR_BELOW}", text.replace('\n', &format!("{CLEAR_LINE}\n")))) {
+        let text = format!("{heading}\n\n{}{trouble}", glance.report());
+        if !terminal::draw(&text, report::coloured, is_first) {
             return;
         }
-        HOME.clone_into(&mut before);
+        is_first = false;
         tokio::time::sleep(LOOK_AGAIN).await;
         match deployed.look().await {
             Ok(next) => (glance, trouble) = (next, String::new()),
@@ -72,11 +64,8 @@ async fn print_changes(deployed: &Deployed, first: Glance, json: bool) {
             Ok(glance) => {
                 let what = what_matters(&glance);
                 if printed.as_ref() != Some(&what) {
-                    let text = if json {
-                        terminal::json_line(&glance.entries)
-                    } else {
-                        format!("{}\n\n", glance.report(Colours::None))
-                    };
+                    let text =
+                        if json { terminal::json_line(&glance.entries) } else { format!("{}\n\n", glance.report()) };
                     if !terminal::try_print(&text) {
                         return;
                     }

@@ -51,7 +51,7 @@ impl Progress {
         ];
         words.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
         words.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
-        self.bar.set_message(words.join(", "));
+        terminal::show_progress(&self.bar, &words.join(", "));
     }
 
     /// How many objects of how many are read.
@@ -59,7 +59,7 @@ impl Progress {
         self.bar.set_style(style(BAR));
         self.bar.set_length(all);
         self.bar.set_position(done);
-        self.bar.set_message(format!("{} of {} objects", span::count(done), span::count(all)));
+        terminal::show_progress(&self.bar, &format!("{} of {} objects", span::count(done), span::count(all)));
     }
 
     /// That it waits, to leave calls for collection.
@@ -67,7 +67,7 @@ impl Progress {
         let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
         let message = self.bar.message();
         let before = message.split("; waits ").next().unwrap_or_default();
-        self.bar.set_message(format!("{before}; waits {}", span::words(seconds.max(1))));
+        terminal::show_progress(&self.bar, &format!("{before}; waits {}", span::words(seconds.max(1))));
     }
 
     /// Tells something above the line.

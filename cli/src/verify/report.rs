@@ -1,5 +1,6 @@
 //! What was found, for people: a small table, examples, notes, and last the verdict in a sentence.
 
+use slacktrail_shared::sanitize::escaped_json;
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::verify::{Difference, Findings, Kind, MARGIN_SECONDS, Obstacle, Verdict, Why};
 
@@ -52,8 +53,8 @@ fn list(findings: &Findings, kind: Kind, records: &Records) -> Option<String> {
     let mut lines = vec![format!("{}:", words(kind))];
     for example in examples(findings, kind) {
         lines.push(format!("  {}", example_words(findings, example)));
-        lines.extend(records.shown(example).map(|json| format!("    Slack:  {json}")));
-        lines.extend(records.stored(example).map(|line| format!("    stored: {line}")));
+        lines.extend(records.shown(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
+        lines.extend(records.stored(example).map(|line| format!("    stored: {}", escaped_json(line))));
     }
     if count > EXAMPLES_MAX {
         lines.push(format!("  and {} more; `--json` lists all", span::count((count - EXAMPLES_MAX) as u64)));
@@ -110,9 +111,7 @@ fn notes(findings: &Findings) -> Vec<String> {
         ));
     }
     notes.extend(findings.unread_workspaces.iter().map(|workspace| {
-        let code: String = workspace.code.chars().filter(|c| !c.is_control()).collect();
-        let id: String = workspace.id.chars().filter(char::is_ascii_alphanumeric).collect();
-        format!("the workspace {id} could not be read (`{code}`), and was not compared")
+        format!("the workspace {} could not be read (`{}`), and was not compared", workspace.id, workspace.code)
     }));
     notes.extend(findings.obstacles.iter().map(|obstacle| obstacle_words(*obstacle).to_owned()));
     notes.extend(excuses(findings));

@@ -1,8 +1,8 @@
 //! The Lambda function that connects Slack sources.
 
 use std::convert::Infallible;
-use std::env;
 use std::time::Duration;
+use std::{env, io};
 
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -11,6 +11,7 @@ use slacktrail_oauth::{Oauth, handle};
 use slacktrail_shared::aws::{connect_table_and_secrets, sdk_config};
 use slacktrail_shared::connection::CallbackEdges;
 use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::sanitize::EscapedJson;
 use slacktrail_shared::settings::OauthSettings;
 use slacktrail_shared::time::Second;
 
@@ -20,7 +21,7 @@ const SLACK_CALL_MAX: Duration = Duration::from_secs(8);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    tracing::init_default_subscriber_with_writer(|| EscapedJson(io::stdout()));
 
     let settings = OauthSettings::read(|name| env::var(name).ok())?;
 

@@ -3,17 +3,18 @@
 mod handler;
 mod metrics;
 
-use std::env;
+use std::{env, io};
 
 use lambda_runtime::{Error, service_fn, tracing};
 use slacktrail_shared::aws::{AwsEdges, Names, connect_invoker, sdk_config};
 use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::sanitize::EscapedJson;
 use slacktrail_shared::settings::PollerSettings;
 use slacktrail_shared::tick::Poller;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    tracing::init_default_subscriber_with_writer(|| EscapedJson(io::stdout()));
 
     let settings = PollerSettings::read(|name| env::var(name).ok())?;
 

@@ -1,0 +1,106 @@
+//! Text from outside, made harmless where it leaves for a terminal or a log.
+//!
+//! Names, messages and stored hints may hold characters that move a terminal's cursor, ring its bell, reorder what stands around
+//! them, or are invisible. Prose shows U+FFFD in the place of each, so that the reader sees that something was there. JSON shows its
+//! `\u` escape, so that programs read the same value.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// Returns `true` if a terminal or a browser acts on a character, or shows it as nothing: C0 and C1 controls, DEL, bidirectional
+/// controls, line separators and invisible formatting. Joiners of emoji and of scripts are not among them.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Returns prose as it may be shown in lines of its own: line breaks and tabs stay.
+pub fn shown_text(text: &str) -> Cow<'_, str> {
+    replaced(text, |c| if steers(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
+}
+
+/// Returns prose as it may be shown within a line: line breaks and tabs become spaces.
+pub fn shown_line(text: &str) -> Cow<'_, str> {
+    replaced(text, |c| match c {
+        '\n' | '\t' => ' ',
+        c if steers(c) => '\u{fffd}',
+        c => c,
+    })
+}
+
+/// Returns JSON of the same value in which `\u` escapes stand for the characters that steer. Outside of its strings JSON has none but
+/// line breaks, which stay.
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    let is_escaped = |c: char| steers(c) && !matches!(c, '\n' | '\r' | '\t');
+    if !json.contains(is_escaped) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_escaped(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
+}
+
+fn replaced(text: &str, replace: impl Fn(char) -> char) -> Cow<'_, str> {
+    match text.chars().any(|c| replace(c) != c) {
+        true => Cow::Owned(text.chars().map(replace).collect()),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// A writer of JSON log lines that passes each on with [`escaped_json`]. It is given whole lines, as loggers write them.
+#[derive(Debug)]
+pub struct EscapedJson<W>(pub W);
+
+impl<W: Write> Write for EscapedJson<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(escaped_json(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ESC, BEL, DEL, C1, bidirectional controls, separators, a zero-width space, a byte order mark, a tag.
+    const STEERING: &str = "\u{0}\u{7}\u{8}\r\u{1b}\u{7f}\u{85}\u{9b}\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}\u{feff}\u{e0041}";
+
+    #[test]
+    fn prose_shows_that_something_steering_was_there() {
+        for c in STEERING.chars() {
+            assert_eq!(shown_text(&format!("a{c}\nb")), "a\u{fffd}\nb", "{c:?}");
+            assert_eq!(shown_line(&format!("a{c}\n\tb")), "a\u{fffd}  b", "{c:?}");
+        }
+        let harmless = "Große <b>& Söhne</b> \u{1f469}\u{200d}\u{1f680} می\u{200c}خواهم";
+        assert!(matches!(shown_text(harmless), Cow::Borrowed(text) if text == harmless));
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_steers_nothing() {
+        let value = serde_json::json!({ "name": format!("a{STEERING}\n\tb"), "list": [1] });
+        for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let escaped = escaped_json(&json);
+            assert!(!escaped.chars().any(|c| steers(c) && c != '\n'), "{escaped:?}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn log_lines_are_escaped_as_they_are_written() {
+        let mut log = EscapedJson(Vec::new());
+        log.write_all("{\"source\":\"a\u{202e}b\u{9b}c\"}\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(log.0).unwrap(), "{\"source\":\"a\\u202eb\\u009bc\"}\n");
+    }
+}
