@@ -1,28 +1,22 @@
 //! Which logs are collected: by what was asked for, by the plan, and by the kind of token.
 
-use clap::ValueEnum;
 use slacktrail_shared::source::{LogType, Plan};
 
 use crate::failure::Failure;
 
-/// A Slack plan, as it is typed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum PlanName {
-    /// Enterprise: audit, access and integration logs
-    Enterprise,
-    /// Business+: access and integration logs
-    Business,
-    /// Pro: access and integration logs
-    Pro,
-}
-
-impl From<PlanName> for Plan {
-    fn from(name: PlanName) -> Plan {
-        match name {
-            PlanName::Enterprise => Plan::Enterprise,
-            PlanName::Business => Plan::Business,
-            PlanName::Pro => Plan::Pro,
-        }
+/// Reads a plan's name as a command takes it, or as Slack writes it: `Business+`, `Enterprise Grid`. Case, spaces and `+` do not count.
+///
+/// # Errors
+/// Returns an error that lists the names if there is no such plan.
+pub(crate) fn parse_plan(text: &str) -> Result<Plan, String> {
+    let letters: String =
+        text.chars().filter(|c| !c.is_whitespace() && !"+-_".contains(*c)).collect::<String>().to_lowercase();
+    match letters.as_str() {
+        "enterprise" | "enterpriseplus" | "enterprisegrid" | "grid" => Ok(Plan::Enterprise),
+        "business" | "businessplus" => Ok(Plan::Business),
+        "pro" => Ok(Plan::Pro),
+        "free" => Err("Slack's free plan has no logs; use `enterprise`, `business` or `pro`".to_owned()),
+        _ => Err("use `enterprise`, `business` or `pro`, or Slack's own name of one of these plans".to_owned()),
     }
 }
 
@@ -71,6 +65,33 @@ mod tests {
         assert_eq!(on_plan(Plan::Enterprise, &[]).unwrap(), [Audit, Access, Integration]);
         assert_eq!(on_plan(Plan::Pro, &[]).unwrap(), [Access, Integration]);
         assert_eq!(on_plan(Plan::Enterprise, &[Integration, Audit, Integration]).unwrap(), [Audit, Integration]);
+    }
+
+    #[test]
+    fn plans_are_read_as_slack_writes_them() {
+        for (plan, names) in [
+            (
+                Plan::Enterprise,
+                &[
+                    "enterprise",
+                    "Enterprise",
+                    "ENTERPRISE+",
+                    "Enterprise +",
+                    "Enterprise Grid",
+                    " enterprise-grid",
+                    "Grid",
+                ][..],
+            ),
+            (Plan::Business, &["business", "Business+", "BUSINESS +", "Business Plus", "business-plus"]),
+            (Plan::Pro, &["pro", "Pro", " PRO "]),
+        ] {
+            for name in names {
+                assert_eq!(parse_plan(name), Ok(plan), "{name}");
+            }
+        }
+        for name in ["", "+", "free", "Enterprises", "Professional"] {
+            assert!(parse_plan(name).unwrap_err().contains("`enterprise`, `business` or `pro`"), "{name}");
+        }
     }
 
     #[test]

@@ -47,9 +47,14 @@ pub(crate) fn secret<T>(question: &str, check: impl Fn(&str) -> Result<T, String
     }
 }
 
-/// Asks for one of several.
-pub(crate) fn choice<T: Display>(question: &str, options: Vec<T>) -> Result<T, Stopped> {
-    Select::new(question, options).without_filtering().prompt().map_err(unanswered)
+/// Asks for one of several. What is typed leaves those options that `is_typed` finds meant, by their index.
+pub(crate) fn choice<T: Display>(
+    question: &str,
+    options: Vec<T>,
+    is_typed: &dyn Fn(&str, usize) -> bool,
+) -> Result<T, Stopped> {
+    let scorer = |typed: &str, _: &T, _: &str, index: usize| (typed.is_empty() || is_typed(typed, index)).then_some(0);
+    Select::new(question, options).with_scorer(&scorer).prompt().map_err(unanswered)
 }
 
 /// Asks for yes or no; yes if nothing is said.

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::prompt::Stopped;
 use crate::terminal;
 
-/// Leads through it. Returns the source as it is connected, and what was verified.
+/// Leads through it. Returns the source as it is connected, and what was verified. `again`: what to run to try again, in words.
 ///
 /// # Errors
 /// Why it is not connected, or may not be.
@@ -27,7 +27,7 @@ pub(super) async fn install(
     url: &PublicUrl,
     asked: &Arguments,
     source: &Source,
-    app: &App,
+    (app, again): (&App, &str),
 ) -> Result<(Source, Box<Facts>), Failure> {
     let now = Second::of(Timestamp::now()); // making the app may have taken its time
     let (connection, ticket) = link::make(source, &app.client_id, now)?;
@@ -54,8 +54,8 @@ pub(super) async fn install(
         (End::Refused(refusal), _) => Err(refused(refusal, &source.id, url)),
         (End::Lost, _) => Err(lost(&source.id)),
         (_, Err(Stopped::Failed(failure))) => Err(failure),
-        (_, Err(Stopped::Interrupted)) => Err(stopped(app_is_stored.get())),
-        (End::Expired | End::Cancelled, Ok(_)) => Err(expired(&source.id)),
+        (_, Err(Stopped::Interrupted)) => Err(stopped(app_is_stored.get(), again)),
+        (End::Expired | End::Cancelled, Ok(_)) => Err(expired(&source.id, again)),
     }
 }
 
@@ -89,20 +89,19 @@ async fn connected(edges: &AwsEdges, connection: &Connection, facts: &Facts) -> 
     })
 }
 
-fn stopped(app_is_stored: bool) -> Failure {
-    Failure::new("interrupted: nothing was connected, and the link is good for nothing any more").hint(
-        match app_is_stored {
-            true => "the app's credentials are stored: the same command goes on with them",
-            false => "run the same command again",
-        },
-    )
+fn stopped(app_is_stored: bool, again: &str) -> Failure {
+    match app_is_stored {
+        true => Failure::new("interrupted: the source was not connected, and the link is no longer valid")
+            .hint(format!("run {again}: it continues with the app's credentials, and nothing else was stored")),
+        false => Failure::new("interrupted: the source was not connected").hint(format!("run {again}")),
+    }
 }
 
-fn expired(id: &SourceId) -> Failure {
+fn expired(id: &SourceId, again: &str) -> Failure {
     let minutes = LIFE_SECONDS / 60;
     Failure::new(format!("nobody finished the installation within {minutes} minutes, and nothing was connected")).hint(
         format!(
-            "the same command makes a new link; if Slack's page showed an error instead, see the app's settings, or enter another app: `slacktrail connect {id} --new-app`"
+            "run {again} for a new link; if Slack's page showed an error instead, check the app's settings, or enter another app: `slacktrail connect {id} --new-app`"
         ),
     )
 }

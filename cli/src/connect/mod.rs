@@ -21,10 +21,10 @@ mod wizard;
 use std::process::ExitCode;
 
 use clap::Args;
-use slacktrail_shared::source::{LogType, SourceId};
+use slacktrail_shared::source::{LogType, Plan, SourceId};
 
 use crate::failure::Failure;
-use crate::logs::PlanName;
+use crate::logs;
 use crate::since::Since;
 use silence::Silence;
 
@@ -39,9 +39,9 @@ pub(crate) struct Arguments {
     /// Its name for people, stored with each record
     #[arg(long, value_name = "LABEL")]
     name: Option<String>,
-    /// The Slack plan that it is on
-    #[arg(long)]
-    plan: Option<PlanName>,
+    /// The Slack plan that it is on: enterprise, business, pro, or Slack's own name such as "Business+"
+    #[arg(long, value_name = "PLAN", value_parser = logs::parse_plan)]
+    plan: Option<Plan>,
     /// The logs to collect [default: all that the plan has]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,

@@ -4,14 +4,17 @@ use slacktrail_shared::connection::manifest::{manifest, new_app_url, user_scopes
 use slacktrail_shared::credentials::App;
 use slacktrail_shared::source::{LogType, Source};
 
+/// Where apps for GovSlack are made (docs.slack.dev, GovSlack).
+const GOV_APPS_URL: &str = "https://api.slack-gov.com/apps";
+
 /// How the source's app is made, with its manifest filled in.
 pub(super) fn making(source: &Source, redirect_url: &str, rotation: bool) -> String {
     let manifest = manifest(&source.label, &source.logs, redirect_url, rotation);
     let mut text = if source.gov {
-        // Whether GovSlack's pages take a manifest in their address is not documented.
+        // Slack does not document whether GovSlack's page takes a manifest in its address.
         format!(
-            "On GovSlack's page of your apps choose `Create New App` and `From a manifest`,\n\
-             paste this, and click `Next` and `Create`:\n\n{manifest:#}\n"
+            "Open GovSlack's page of your apps:\n\n{GOV_APPS_URL}\n\nChoose `Create New App` and `From a manifest`, paste \
+             this, and click `Next` and\n`Create`:\n\n{manifest:#}\n"
         )
     } else {
         format!(
@@ -93,8 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn govslack_is_given_the_manifest_to_paste() {
+    fn govslack_is_given_its_own_address_and_the_manifest_to_paste() {
         let text = making(&Source { gov: true, ..source(Plan::Enterprise) }, REDIRECT_URL, false);
+        assert!(text.contains("\nhttps://api.slack-gov.com/apps\n"), "{text}");
         assert!(text.contains("\"redirect_urls\": [") && !text.contains("https://api.slack.com/apps"), "{text}");
+        let prose = text.lines().take_while(|line| !line.starts_with('{'));
+        assert!(prose.into_iter().all(|line| line.chars().count() <= 80), "{text}");
     }
 }

@@ -6,9 +6,10 @@ use slacktrail_shared::time::Second;
 
 use super::Arguments;
 use crate::failure::Failure;
-use crate::logs::{self, PlanName};
+use crate::logs;
 use crate::prompt;
 use crate::since::Since;
+use crate::terminal;
 
 /// What a new source cannot do without and is not given.
 pub(super) fn missing(asked: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
@@ -27,6 +28,19 @@ pub(super) fn incomplete(asked: &Arguments, missing: &[&str], way: &str) -> Fail
     };
     Failure::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
         .hint(format!("for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {way}"))
+}
+
+/// Returns what to run to try again, in words: the same command, with flags for the answers that are stored nowhere.
+pub(super) fn again(asked: &Arguments, questions: &[&str]) -> String {
+    let name = asked.name.as_deref().filter(|_| questions.contains(&"`--name`"));
+    let plan = asked.plan.filter(|_| questions.contains(&"`--plan`"));
+    let name = name.map(|name| format!("--name {}", terminal::shell_word(name)));
+    let plan = plan.map(|plan| format!("--plan {}", logs::plan_name(plan)));
+    let flags: Vec<String> = name.into_iter().chain(plan).collect();
+    match flags.is_empty() {
+        true => "the same command again".to_owned(),
+        false => format!("the same command again with `{}`", flags.join(" ")),
+    }
 }
 
 /// Asks for what a new source cannot do without.
@@ -51,14 +65,19 @@ pub(super) fn ask(asked: Arguments, existing: Option<&Source>) -> Result<Argumen
     Ok(Arguments { name: Some(name), plan: Some(plan), ..asked })
 }
 
-fn choose_plan() -> Result<PlanName, Failure> {
-    const PLANS: [(&str, PlanName); 3] = [
-        ("Enterprise (audit, access and integration logs)", PlanName::Enterprise),
-        ("Business+ (access and integration logs)", PlanName::Business),
-        ("Pro (access and integration logs)", PlanName::Pro),
+fn choose_plan() -> Result<Plan, Failure> {
+    const PLANS: [(&str, Plan); 3] = [
+        ("Enterprise: Enterprise+ or Enterprise Grid (audit, access and integration logs)", Plan::Enterprise),
+        ("Business+ (access and integration logs)", Plan::Business),
+        ("Pro (access and integration logs)", Plan::Pro),
     ];
-    let chosen = prompt::choice("Slack plan:", PLANS.map(|(words, _)| words).to_vec())?;
-    Ok(PLANS.into_iter().find(|(words, _)| *words == chosen).map_or(PlanName::Pro, |(_, plan)| plan))
+    // Who types instead of choosing types what Slack calls the plan.
+    let is_typed = |typed: &str, index: usize| {
+        let (words, plan) = PLANS[index];
+        logs::parse_plan(typed) == Ok(plan) || words.to_lowercase().contains(&typed.trim().to_lowercase())
+    };
+    let chosen = prompt::choice("Slack plan:", PLANS.map(|(words, _)| words).to_vec(), &is_typed)?;
+    Ok(PLANS.into_iter().find(|(words, _)| *words == chosen).map_or(Plan::Pro, |(_, plan)| plan))
 }
 
 /// The source that is meant.
@@ -67,8 +86,7 @@ fn choose_plan() -> Result<PlanName, Failure> {
 /// When it is new and has no name or no plan, or when a log is asked for that its plan does not have.
 pub(super) fn merge(asked: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, Failure> {
     let since = asked.since.map(|since| since.resolve(now)).transpose()?;
-    let plan = asked.plan.map(Plan::from);
-    let source = match (existing, &asked.name, plan) {
+    let source = match (existing, &asked.name, asked.plan) {
         (Some(existing), name, plan) => Source {
             label: name.clone().unwrap_or(existing.label),
             plan: plan.unwrap_or(existing.plan),
@@ -148,6 +166,15 @@ mod tests {
             assert_eq!(merge(&asked(line), None, now()).unwrap_err().to_string(), expected);
         }
         assert!(missing(&asked("acme"), Some(&first())).is_empty());
+    }
+
+    #[test]
+    fn answers_that_nothing_stores_become_flags_of_the_next_try() {
+        let asked = Arguments { name: Some("Acme & Söhne".to_owned()), ..asked("acme --plan business+") };
+        assert_eq!(again(&asked, &[]), "the same command again");
+        assert_eq!(again(&asked, &["`--name`"]), "the same command again with `--name 'Acme & Söhne'`");
+        let both = "the same command again with `--name 'Acme & Söhne' --plan business`";
+        assert_eq!(again(&asked, &["`--name`", "`--plan`"]), both);
     }
 
     #[test]

@@ -35,7 +35,9 @@ pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
     let secret = edges.credentials.fresh_credentials(&asked.id).await.map_err(Failure::of_call)?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), asked.new_app);
+    let questions = source::missing(&asked, existing.as_ref());
     let asked = complete(asked, existing.as_ref(), &known)?;
+    let again = source::again(&asked, &questions);
     let meant = source::merge(&asked, existing.clone(), now)?;
 
     if let Some(existing) = &existing {
@@ -45,7 +47,7 @@ pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
         terminal::complain(Level::Warning, &warning);
     }
     let app = app_steps(&slack, &meant, known, (&url.redirect_url(), asked.rotation), now).await?;
-    let (connected, facts) = install::install(&edges, &url, &asked, &meant, &app).await?;
+    let (connected, facts) = install::install(&edges, &url, &asked, &meant, (&app, &again)).await?;
     terminal::note("4/4 What was verified\n");
     report::print(&connected, &facts, existing.is_some(), asked.json);
     Ok(ExitCode::SUCCESS)

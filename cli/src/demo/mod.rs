@@ -125,15 +125,11 @@ fn report(tally: &Tally, archive: &Archive, verdict: &Verdict, directory: &Path)
     }
     terminal::print(&format!("\nThe files are in {}. To look at one:", directory.display()));
     if let Some(newest) = archive.newest() {
-        terminal::print(&format!("  gzip -dc {} | head -1 | python3 -m json.tool", shell_word(newest)));
+        terminal::print(&format!(
+            "  gzip -dc {} | head -1 | python3 -m json.tool",
+            terminal::shell_word(&newest.display().to_string())
+        ));
     }
-}
-
-/// A path as a shell takes it.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn inexact(tally: &Tally) -> Failure {

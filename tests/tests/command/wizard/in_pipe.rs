@@ -108,7 +108,7 @@ async fn a_link_that_nobody_used_in_time_is_spoilt() {
     let ran = stage.slacktrail.end(child).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
     error: nobody finished the installation within 10 minutes, and nothing was connected
-    hint: the same command makes a new link; if Slack's page showed an error instead, see the app's settings, or enter another app: `slacktrail connect acme --new-app`
+    hint: run the same command again for a new link; if Slack's page showed an error instead, check the app's settings, or enter another app: `slacktrail connect acme --new-app`
     ");
     assert_eq!(stage.connections().await[0].step, Step::Cancelled);
 }

@@ -29,7 +29,7 @@ async fn a_new_user_is_led_through_it_in_a_terminal() {
     assert!(!told.contains(&stage.app.client_secret), "the secret is shown: {told}");
     insta::assert_snapshot!(plain(&screen), @r"
     > Name of the source, for people: Acme
-    > Slack plan: Enterprise (audit, access and integration logs)
+    > Slack plan: Enterprise: Enterprise+ or Enterprise Grid (audit, access and integration logs)
 
     1/4 The Slack app
 
@@ -108,8 +108,9 @@ async fn ctrl_c_while_it_waits_spoils_the_link_and_the_same_command_goes_on() {
     let shown = terminal.end().await;
     assert_eq!(shown.code, 1);
     insta::assert_snapshot!(&shown.screen[shown.screen.find("error: ").unwrap()..], @r"
-    error: interrupted: nothing was connected, and the link is good for nothing any more
-    hint: the app's credentials are stored: the same command goes on with them
+    error: interrupted: the source was not connected, and the link is no longer valid
+    hint: run the same command again: it continues with the app's credentials, and nothing else was
+    stored
     ");
     assert_eq!(stage.connections().await[0].step, Step::Cancelled);
     assert!(stage.open(&spoilt, &Consent::organisation()).await.is_err());
@@ -121,6 +122,27 @@ async fn ctrl_c_while_it_waits_spoils_the_link_and_the_same_command_goes_on() {
     assert!(terminal.screen().contains(&stage.app.client_id) && !terminal.screen().contains("Client Secret:"));
     stage.open(&link(&terminal.screen()), &Consent::organisation()).await.unwrap();
     assert_eq!(terminal.end().await.code, 0);
+}
+
+#[tokio::test]
+async fn an_interrupted_wizard_says_which_answers_it_has_not_kept() {
+    let Some(stage) = Stage::organisation().await else { return };
+    let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
+    let environment = environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
+    let mut terminal = Terminal::start(&environment, &["connect", "acme"]);
+    terminal.shows("? Name of the source").await;
+    terminal.enters("Acme Inc").await;
+    terminal.shows("? Slack plan").await;
+    terminal.types("Enterprise Grid").await;
+    terminal.enters("").await;
+    terminal.shows("waiting for the link to be opened").await;
+    terminal.interrupts().await;
+    let shown = terminal.end().await;
+    assert_eq!(shown.code, 1);
+    let words = shown.screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    let hint = "hint: run the same command again with `--name 'Acme Inc' --plan enterprise`: it continues with the app's \
+                credentials, and nothing else was stored";
+    assert!(words.ends_with(hint), "{}", shown.screen);
 }
 
 #[tokio::test]
