@@ -6,9 +6,12 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
+use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore};
+use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore, Replaced};
 use slacktrail_shared::secret::Token;
+use slacktrail_shared::source::{LogType, Source};
+use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{self, day_log, source};
 
@@ -95,13 +98,9 @@ fn of_creators_on_many_threads_exactly_one_wins_and_nobody_sees_less_than_all_it
 
 #[test]
 fn of_replacers_on_many_threads_exactly_one_wins_each_round() {
-    use slacktrail_shared::cursor::Cursor;
-    use slacktrail_shared::ports::Replaced;
-    use slacktrail_shared::time::Second;
-
     let root = tempfile::tempdir().unwrap();
     let acme = source("acme");
-    let stream = conformance::stream("acme", slacktrail_shared::source::LogType::Audit);
+    let stream = conformance::stream("acme", LogType::Audit);
     let replacements: usize = thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|_| {
@@ -165,14 +164,168 @@ async fn a_create_that_fails_and_one_that_was_killed_leave_no_object_behind() {
     assert_eq!(store.list(&log).await.unwrap(), [1]);
 }
 
+/// The mode of everything below a directory, and of the directory itself.
+#[cfg(unix)]
+fn modes(directory: &Path) -> Vec<(std::path::PathBuf, u32)> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+    let mut modes = vec![(directory.to_owned(), mode(directory))];
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { modes.extend(self::modes(&path)) } else { modes.push((path.clone(), mode(&path))) }
+    }
+    modes
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn only_their_owner_may_read_collected_logs() {
+    let above = tempfile::tempdir().unwrap();
+    // The root and what lies above it are made too.
+    let root = above.path().join("a/b/logs");
+    DirectoryDayLogs::new(&root).create(&day_log("acme", "2026/11/22").key(1), b"x".to_vec()).await.unwrap();
+    let deployment = DirectoryDeployment::new(&root);
+    deployment.save_source(&source("acme")).await.unwrap();
+    replace_cursor(&deployment).await.unwrap();
+    let modes = modes(&above.path().join("a"));
+    assert!(modes.len() >= 14, "{modes:?}");
+    for (path, mode) in modes {
+        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{} has mode {mode:o}", path.display());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn directories_below_a_root_open_to_others_are_closed_to_them() {
     use std::os::unix::fs::PermissionsExt;
 
     let root = tempfile::tempdir().unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    fs::create_dir_all(root.path().join("audit/2026")).unwrap();
+    for path in [root.path().to_owned(), root.path().join("audit"), root.path().join("audit/2026")] {
+        set(&path, 0o755);
+    }
+    DirectoryDayLogs::new(root.path()).create(&day_log("acme", "2026/11/22").key(1), b"x".to_vec()).await.unwrap();
+    let mode = |path: &str| fs::metadata(root.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(""), mode("audit"), mode("audit/2026/11")),
+        (0o755, 0o700, 0o700),
+        "the root stays as it was made"
+    );
+}
+
+async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<Replaced, Trouble> {
+    let acme = source("acme");
+    let stream = conformance::stream("acme", LogType::Audit);
+    deployment.replace_cursor(&stream, None, &Cursor::first(&acme, stream.log, Second::EPOCH)).await
+}
+
+/// All that is done in a directory, and what came of it.
+#[cfg(unix)]
+async fn use_all(root: &Path) -> Vec<(&'static str, Option<Trouble>)> {
     let key = day_log("acme", "2026/11/22").key(1);
-    DirectoryDayLogs::new(root.path()).create(&key, b"x".to_vec()).await.unwrap();
-    let mode = fs::metadata(root.path().join(key.to_string())).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let (logs, deployment) = (DirectoryDayLogs::new(root), DirectoryDeployment::new(root));
+    vec![
+        ("create", logs.create(&key, b"x".to_vec()).await.err()),
+        ("read", logs.read(&key).await.err()),
+        ("list", logs.list(&key.log).await.err()),
+        ("save", deployment.save_source(&source("acme")).await.err()),
+        ("replace", replace_cursor(&deployment).await.err()),
+        ("load", deployment.load().await.err()),
+    ]
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn no_symbolic_link_leads_out_of_the_directory() {
+    use std::os::unix::fs::symlink;
+
+    const DIRECTORY: bool = false;
+    const FILE: bool = true;
+    for (link, is_file, refused) in [
+        ("audit", DIRECTORY, &["create", "read", "list"][..]),
+        ("audit/2026", DIRECTORY, &["create", "read", "list"]),
+        ("audit/2026/11/22", DIRECTORY, &["create", "read", "list"]),
+        (".slacktrail", DIRECTORY, &["save", "replace", "load"]),
+        (".slacktrail/sources", DIRECTORY, &["save", "load"]),
+        (".slacktrail/cursors", DIRECTORY, &["replace", "load"]),
+        (".slacktrail/lock", FILE, &["replace"]),
+        ("audit/2026/11/22/acme-000001.json.gz", FILE, &["read"]),
+        (".slacktrail/cursors/acme.audit.json", FILE, &["replace"]),
+    ] {
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = root.path().join(link);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let target = if is_file { outside.path().join("file") } else { outside.path().to_owned() };
+        if is_file {
+            fs::write(&target, "theirs").unwrap();
+        }
+        symlink(&target, &path).unwrap();
+        let done = use_all(root.path()).await;
+        for (what, trouble) in done {
+            assert_eq!(trouble.is_some(), refused.contains(&what), "{link}: {what}: {trouble:?}");
+            if let Some(trouble) = trouble {
+                let named = format!("`{}` is a symbolic link", path.file_name().unwrap().to_string_lossy());
+                assert_eq!(
+                    (trouble.remedy, trouble.code.as_str()),
+                    (Remedy::Reconfigure, "symbolic_link"),
+                    "{trouble}"
+                );
+                assert!(trouble.message.contains(&named), "{trouble}");
+            }
+        }
+        let left = files(outside.path());
+        assert_eq!(left, if is_file { vec!["file"] } else { vec![] }, "{link}: nothing was written outside");
+        if is_file {
+            assert_eq!(fs::read_to_string(&target).unwrap(), "theirs", "{link}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn link_in_place_of_a_source_or_cursor_is_that_ones_trouble() {
+    let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let deployment = DirectoryDeployment::new(root.path());
+    deployment.save_source(&source("acme")).await.unwrap();
+    let path = root.path().join(".slacktrail/sources/acme.json");
+    fs::rename(&path, outside.path().join("acme.json")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("acme.json"), &path).unwrap();
+    let loaded = deployment.load().await.unwrap().sources.remove(&source("acme").id).unwrap();
+    assert_eq!(loaded.unwrap_err().code, "symbolic_link");
+    // Written anew, the link is replaced, and what it led to stays.
+    deployment.save_source(&Source { paused: true, ..source("acme") }).await.unwrap();
+    assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert!(!fs::read_to_string(outside.path().join("acme.json")).unwrap().contains("\"paused\":true"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn root_may_be_a_symbolic_link_and_a_pipe_is_no_object() {
+    let (above, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = above.path().join("logs");
+    std::os::unix::fs::symlink(outside.path(), &root).unwrap();
+    assert!(use_all(&root).await.iter().all(|(_, trouble)| trouble.is_none()), "whoever names the root chooses it");
+
+    let log = day_log("acme", "2026/11/22");
+    let pipe = outside.path().join(log.key(2).to_string());
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let trouble = DirectoryDayLogs::new(&root).read(&log.key(2)).await.unwrap_err();
+    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Reconfigure, "not_a_file"), "{trouble}");
+}
+
+#[tokio::test]
+async fn foreign_lock_is_told_and_not_waited_for_without_end() {
+    let root = tempfile::tempdir().unwrap();
+    let deployment = DirectoryDeployment::new(root.path()).with_patience(std::time::Duration::ZERO);
+    let path = root.path().join(".slacktrail/lock");
+    put(&path, "");
+    let foreign = fs::File::options().write(true).open(&path).unwrap();
+    foreign.lock().unwrap();
+    let trouble = replace_cursor(&deployment).await.unwrap_err();
+    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::TryLater, "directory_locked"), "{trouble}");
+    assert!(trouble.message.ends_with("another process holds the lock"), "{trouble}");
+    drop(foreign);
+    replace_cursor(&deployment).await.unwrap();
 }

@@ -75,7 +75,7 @@ fn level(state: State) -> Level {
     }
 }
 
-fn failure(stream: &StreamSummary) -> Failure {
+pub(super) fn failure(stream: &StreamSummary) -> Failure {
     let (name, remedy) = (name(stream), as_pulled(stream.remedy.as_deref().unwrap_or_default()));
     let Some(message) = &stream.message else {
         return Failure::new(format!("{name}: {remedy}")); // not polled: the cursor's own words, hint and all

@@ -96,6 +96,9 @@ impl Run {
         let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &out_of_time };
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
+        if let Some(locked) = summary.streams.iter().find(|stream| stream.code.as_deref() == Some(watched::LOCKED)) {
+            return Err(complaints::failure(locked));
+        }
         self.complaints.hear(&self.progress, &summary, pace.is_real());
         self.tally.add(&summary);
         Ok(summary.streams.iter().any(leaves_work))

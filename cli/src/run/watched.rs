@@ -1,5 +1,6 @@
 //! The collector's ports with somebody looking on, so that progress shows within a tick and not only after it.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use slacktrail_shared::cursor::Cursor;
@@ -9,6 +10,12 @@ use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::trouble::Trouble;
 
 use super::progress::Progress;
+use crate::terminal;
+
+/// The code of a directory's lock that another process holds; asking for it has waited two seconds.
+pub(super) const LOCKED: &str = "directory_locked";
+/// So often it is asked for before the run gives up: half a minute.
+const LOCK_TRIES: u32 = 15;
 
 /// Slack, whose pages are counted.
 #[derive(Debug)]
@@ -42,6 +49,8 @@ pub(crate) struct WatchedDeployment<T> {
     progress: Rc<Progress>,
     source: SourceId,
     logs: Vec<LogType>,
+    /// How often more the lock may be asked for.
+    lock_tries: Cell<u32>,
 }
 
 impl<T> WatchedDeployment<T> {
@@ -51,7 +60,17 @@ impl<T> WatchedDeployment<T> {
         source: SourceId,
         logs: Vec<LogType>,
     ) -> WatchedDeployment<T> {
-        WatchedDeployment { deployment, progress, source, logs }
+        WatchedDeployment { deployment, progress, source, logs, lock_tries: Cell::new(LOCK_TRIES) }
+    }
+}
+
+impl<T> WatchedDeployment<T> {
+    /// Says once that it waits. Whoever was asked for the lock has waited already.
+    async fn wait_for_lock(&self, trouble: &Trouble) {
+        if self.lock_tries.replace(self.lock_tries.get() - 1) == LOCK_TRIES {
+            self.progress.suspend(|| terminal::note(&format!("{trouble}; waiting up to half a minute for it")));
+        }
+        tokio::task::yield_now().await; // so that Ctrl-C is heard
     }
 }
 
@@ -71,12 +90,71 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
         expected: Option<Version>,
         cursor: &Cursor,
     ) -> Result<Replaced, Trouble> {
-        let replaced = self.deployment.replace_cursor(stream, expected, cursor).await?;
-        self.progress.take_cursor(stream, cursor);
-        Ok(replaced)
+        loop {
+            match self.deployment.replace_cursor(stream, expected, cursor).await {
+                Err(trouble) if trouble.code == LOCKED && self.lock_tries.get() > 1 => {
+                    self.wait_for_lock(&trouble).await
+                }
+                replaced => {
+                    if replaced.is_ok() {
+                        self.lock_tries.set(LOCK_TRIES);
+                        self.progress.take_cursor(stream, cursor);
+                    }
+                    return replaced;
+                }
+            }
+        }
     }
 
     async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
         self.deployment.save_source(source).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_shared::source::Plan;
+    use slacktrail_shared::time::Second;
+    use slacktrail_shared::trouble::Remedy;
+
+    use super::*;
+
+    /// A directory whose lock another process holds for so many more tries.
+    struct Locked(Cell<u32>);
+
+    impl DeploymentStore for Locked {
+        async fn load(&self) -> Result<Deployment, Trouble> {
+            Ok(Deployment::default())
+        }
+
+        async fn replace_cursor(&self, _: &StreamId, _: Option<Version>, _: &Cursor) -> Result<Replaced, Trouble> {
+            match self.0.get() {
+                0 => Ok(Replaced::Yes(Version(1))),
+                tries => {
+                    self.0.set(tries - 1);
+                    Err(Trouble::ours(Remedy::TryLater, LOCKED, "locked", "wait"))
+                }
+            }
+        }
+
+        async fn save_source(&self, _: &Source) -> Result<(), Trouble> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn foreign_lock_is_waited_for_but_not_for_ever() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Pro, Second::EPOCH);
+        let stream = StreamId { source: source.id.clone(), log: LogType::Access };
+        let cursor = Cursor::first(&source, stream.log, Second::EPOCH);
+        for (held, expected) in [(0, true), (LOCK_TRIES - 1, true), (LOCK_TRIES, false), (1_000, false)] {
+            let progress = Rc::new(Progress::new(&[]));
+            let locked = Locked(Cell::new(held));
+            let watched = WatchedDeployment::new(locked, progress, source.id.clone(), vec![stream.log]);
+            let replaced = watched.replace_cursor(&stream, None, &cursor).await;
+            assert_eq!(replaced.is_ok(), expected, "held for {held} tries: {replaced:?}");
+            let tries = watched.deployment.0.get();
+            assert_eq!(held - tries, held.min(LOCK_TRIES), "given up after {LOCK_TRIES} tries");
+        }
     }
 }

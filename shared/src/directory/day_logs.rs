@@ -1,6 +1,5 @@
 //! Day logs in a directory: files of the names that the objects would have in S3, each created once and never changed.
 
-use std::fs;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -40,11 +39,9 @@ impl DayLogStore for DirectoryDayLogs {
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
         let path = self.path(&key.to_string());
         let failed = |error| file::trouble("reading", &path, error);
-        let Some(bytes) = file::read(&path).map_err(failed)? else { return Ok(None) };
-        // A file is never written to after it has its name, so the time is that of the bytes.
-        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).map_err(failed)?;
-        let last_modified = Timestamp::try_from(modified).unwrap_or(Timestamp::MIN); // before the year -9999 is long ago as well
-        Ok(Some(StoredObject { bytes, last_modified }))
+        let Some(content) = file::read(&self.root, &path).map_err(failed)? else { return Ok(None) };
+        let last_modified = Timestamp::try_from(content.modified).unwrap_or(Timestamp::MIN); // before the year -9999 is long ago as well
+        Ok(Some(StoredObject { bytes: content.bytes, last_modified }))
     }
 
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
@@ -52,7 +49,7 @@ impl DayLogStore for DirectoryDayLogs {
         let (day, name_prefix) = prefix.rsplit_once('/').unwrap_or(("", &prefix));
         let directory = self.path(day);
         let mut numbers = Vec::new();
-        for name in file::names(&directory).map_err(|error| file::trouble("listing", &directory, error))? {
+        for name in file::names(&self.root, &directory).map_err(|error| file::trouble("listing", &directory, error))? {
             let name = name.to_string_lossy();
             if !name.starts_with(name_prefix) {
                 continue;

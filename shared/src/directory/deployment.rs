@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,11 +22,14 @@ use crate::trouble::Trouble;
 
 /// The directory of state. Its name keeps it out of listings and of most tools that read a whole tree.
 const STATE: &str = ".slacktrail";
+/// A lock that is held for longer is a trouble, which the caller may try again.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Sources and cursors under a directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryDeployment {
     root: PathBuf,
+    patience: Duration,
 }
 
 /// A cursor with its version, as a file holds them.
@@ -41,7 +45,13 @@ type Stored = (String, Result<String, Trouble>);
 impl DirectoryDeployment {
     /// Sources and cursors under `root`, beside the day logs.
     pub fn new(root: impl Into<PathBuf>) -> DirectoryDeployment {
-        DirectoryDeployment { root: root.into() }
+        DirectoryDeployment { root: root.into(), patience: LOCK_PATIENCE }
+    }
+
+    /// The same, which waits for a foreign lock for so long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> DirectoryDeployment {
+        DirectoryDeployment { patience, ..self }
     }
 
     fn state(&self, kind: &str) -> PathBuf {
@@ -52,21 +62,22 @@ impl DirectoryDeployment {
         self.state("cursors").join(format!("{}.{}.json", stream.source, stream.log))
     }
 
-    /// Waits for other processes that replace a cursor here, which take milliseconds. The operating system lets go of the
-    /// lock with the file, also when its holder is killed.
+    /// Waits for other processes that replace a cursor here, which take milliseconds.
     fn lock(&self) -> io::Result<File> {
-        let state = self.root.join(STATE);
-        file::make_directory(&self.root, &state)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(state.join("lock"))?;
-        lock.lock()?;
-        Ok(lock)
+        file::lock(&self.root, &self.root.join(STATE).join("lock"), self.patience)
+    }
+
+    /// A file's text. One that was removed since it was listed is empty, which no source and no cursor is.
+    fn read_text(&self, path: &Path) -> Result<String, Trouble> {
+        let read = file::read(&self.root, path).map_err(|error| file::trouble("reading", path, error))?;
+        Ok(read.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default())
     }
 
     fn files(&self, kind: &str) -> Result<Vec<Stored>, Trouble> {
         let directory = self.state(kind);
-        let names = file::names(&directory).map_err(|error| file::trouble("listing", &directory, error))?;
+        let names = file::names(&self.root, &directory).map_err(|error| file::trouble("listing", &directory, error))?;
         let stems = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json"));
-        Ok(stems.map(|stem| (stem.to_owned(), read_text(&directory.join(format!("{stem}.json"))))).collect())
+        Ok(stems.map(|stem| (stem.to_owned(), self.read_text(&directory.join(format!("{stem}.json"))))).collect())
     }
 }
 
@@ -113,9 +124,9 @@ impl DeploymentStore for DirectoryDeployment {
         let failed = |error| file::trouble("replacing", &path, error);
         let _lock = self.lock().map_err(failed)?;
         // What has no version that can be read is no version that anybody expects.
-        let stored = file::read(&path)
+        let stored = file::read(&self.root, &path)
             .map_err(failed)?
-            .map(|bytes| Versioned::parse(&String::from_utf8_lossy(&bytes)).map(|it| Version(it.version)));
+            .map(|content| Versioned::parse(&String::from_utf8_lossy(&content.bytes)).map(|it| Version(it.version)));
         if stored != expected.map(Some) {
             return Ok(Replaced::Changed);
         }
@@ -138,10 +149,4 @@ impl Versioned {
     fn parse(text: &str) -> Option<Versioned> {
         serde_json::from_str(text).ok()
     }
-}
-
-/// A file's text. One that was removed since it was listed is empty, which no source and no cursor is.
-fn read_text(path: &Path) -> Result<String, Trouble> {
-    let bytes = file::read(path).map_err(|error| file::trouble("reading", path, error))?.unwrap_or_default();
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -1,89 +1,145 @@
 //! Files that are there whole or not at all, whatever is killed when, and what an error of the file system means for us.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
-use tempfile::{Builder, NamedTempFile};
-
+use super::folder::Folder;
+use crate::random;
 use crate::trouble::{Remedy, Trouble};
 
 /// What the names of unfinished files begin with. A kill leaves one behind; no source id begins with a dot, so no day log
 /// takes it for one of its objects.
 const UNFINISHED_PREFIX: &str = ".slacktrail-tmp-";
+/// From one look at a lock to the next.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Why a name is not used, although the file system could.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    /// It may lead out of the directory.
+    #[error("`{}` is a symbolic link", .0.display())]
+    Link(OsString),
+    /// Reading it may never end.
+    #[error("`{}` is no plain file", .0.display())]
+    NotAFile(OsString),
+    /// Another process has it.
+    #[error("another process holds the lock")]
+    Locked,
+}
+
+impl From<Unfit> for io::Error {
+    fn from(unfit: Unfit) -> io::Error {
+        io::Error::other(unfit)
+    }
+}
+
+/// A file that was read.
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    /// A file is never written to after it has its name, so this is when its bytes were.
+    pub(super) modified: SystemTime,
+}
 
 /// Creates `path` with `bytes`; false when there was such a file before. `root` is the directory that all belongs to.
 pub(super) fn create(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    let directory = path.parent().unwrap_or(root);
-    let unfinished = write_unfinished(root, directory, bytes)?;
-    match unfinished.persist_noclobber(path) {
-        Ok(_) => sync(directory).map(|()| true),
-        Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(refused) => Err(refused.error),
+    let (folder, name) = (Folder::make(root, below(root, path.parent())), name(path)?);
+    let unfinished = Unfinished::write(folder?, bytes)?;
+    let is_new = unfinished.folder.rename(&unfinished.name, name)?;
+    if is_new {
+        unfinished.folder.sync()?;
     }
+    Ok(is_new)
 }
 
 /// Writes `path` in place of what was there.
 pub(super) fn replace(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(root);
-    write_unfinished(root, directory, bytes)?.persist(path).map_err(|refused| refused.error)?;
-    sync(directory)
+    let (folder, name) = (Folder::make(root, below(root, path.parent())), name(path)?);
+    let unfinished = Unfinished::write(folder?, bytes)?;
+    unfinished.folder.replace(&unfinished.name, name)?;
+    unfinished.folder.sync()
 }
 
 /// Reads `path` whole; `None` when there is no such file.
-pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    absent(fs::read(path))
+pub(super) fn read(root: &Path, path: &Path) -> io::Result<Option<Content>> {
+    let name = name(path)?;
+    let Some(folder) = Folder::open(root, below(root, path.parent()))? else { return Ok(None) };
+    let Some(mut file) = folder.read(name)? else { return Ok(None) };
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(Unfit::NotAFile(name.to_owned()).into());
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(Content { bytes, modified: metadata.modified()? }))
 }
 
 /// The names in a directory; none when there is no such directory.
-pub(super) fn names(directory: &Path) -> io::Result<Vec<OsString>> {
-    match absent(fs::read_dir(directory))? {
-        Some(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect(),
-        None => Ok(Vec::new()),
+pub(super) fn names(root: &Path, directory: &Path) -> io::Result<Vec<OsString>> {
+    Folder::open(root, below(root, Some(directory)))?.map_or(Ok(Vec::new()), |folder| folder.names())
+}
+
+/// Takes the lock that `path` is, for as long as the file is open: the operating system lets go of it with its holder, also when that
+/// is killed.
+///
+/// # Errors
+/// Returns [`Unfit::Locked`] when another process holds it for longer than `patience`.
+pub(super) fn lock(root: &Path, path: &Path, patience: Duration) -> io::Result<File> {
+    let folder = Folder::make(root, below(root, path.parent()))?;
+    let (lock, began) = (folder.create(name(path)?, true)?, Instant::now());
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if began.elapsed() >= patience => return Err(Unfit::Locked.into()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_AGAIN),
+        }
     }
 }
 
-/// Makes a directory that outlives a loss of power, as its parents up to `root` do.
-pub(super) fn make_directory(root: &Path, directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(directory)?;
-    let above = directory.ancestors().skip(1).take_while(|above| above.starts_with(root));
-    above.chain(root.parent().filter(|above| !above.as_os_str().is_empty())).try_for_each(sync)
+/// Where a path lies below the root.
+fn below<'a>(root: &Path, path: Option<&'a Path>) -> &'a Path {
+    path.and_then(|path| path.strip_prefix(root).ok()).unwrap_or(Path::new(""))
 }
 
-fn absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+fn name(path: &Path) -> io::Result<&OsStr> {
+    path.file_name().ok_or_else(|| ErrorKind::InvalidInput.into())
+}
+
+/// Bytes, on the disk already, under a name that nobody reads; dropped, the name is removed.
+struct Unfinished {
+    folder: Folder,
+    name: OsString,
+}
+
+impl Unfinished {
+    fn write(folder: Folder, bytes: &[u8]) -> io::Result<Unfinished> {
+        let mark = random::bytes::<8>().map_err(io::Error::other)?;
+        let name = format!("{UNFINISHED_PREFIX}{:016x}", u64::from_be_bytes(mark));
+        let mut file = folder.create(name.as_ref(), false)?;
+        let unfinished = Unfinished { folder, name: name.into() };
+        file.write_all(bytes)?;
+        file.sync_all()?; // before the name: else a loss of power leaves a name without bytes
+        Ok(unfinished)
     }
 }
 
-/// The bytes, on the disk already, under a name that nobody reads; dropped, it is deleted.
-fn write_unfinished(root: &Path, directory: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    make_directory(root, directory)?;
-    let mut file = Builder::new().prefix(UNFINISHED_PREFIX).tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?; // before the name: else a loss of power leaves a name without bytes
-    Ok(file)
-}
-
-/// Makes the names in a directory outlive a loss of power, where the operating system can.
-fn sync(directory: &Path) -> io::Result<()> {
-    if cfg!(not(unix)) {
-        return Ok(()); // elsewhere a directory cannot be opened as a file
-    }
-    match File::open(directory)?.sync_all() {
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()), // some network file systems
-        result => result,
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.folder.remove(&self.name);
     }
 }
 
 /// The trouble that an error of the file system is.
 pub(super) fn trouble(doing: &str, path: &Path, error: io::Error) -> Trouble {
+    if let Some(unfit) = error.get_ref().and_then(|inner| inner.downcast_ref::<Unfit>()) {
+        return unusable(doing, path, unfit);
+    }
     let (remedy, code, hint) = match error.kind() {
         ErrorKind::PermissionDenied => (
             Remedy::Reconfigure,
@@ -109,4 +165,21 @@ pub(super) fn trouble(doing: &str, path: &Path, error: io::Error) -> Trouble {
         _ => (Remedy::TryLater, "directory_unavailable", "run it again; if it stays, look after the disk"),
     };
     Trouble::ours(remedy, code, format!("{doing} `{}`: {error}", path.display()), hint)
+}
+
+fn unusable(doing: &str, path: &Path, unfit: &Unfit) -> Trouble {
+    let (remedy, code, hint) = match unfit {
+        Unfit::Link(_) => (
+            Remedy::Reconfigure,
+            "symbolic_link",
+            "replace it with a plain directory or file: slacktrail follows no symbolic link below the directory",
+        ),
+        Unfit::NotAFile(_) => (Remedy::Reconfigure, "not_a_file", "move it away"),
+        Unfit::Locked => (
+            Remedy::TryLater,
+            "directory_locked",
+            "stop the other `slacktrail` that works in this directory, or wait until it ends; then run the command again",
+        ),
+    };
+    Trouble::ours(remedy, code, format!("{doing} `{}`: {unfit}", path.display()), hint)
 }

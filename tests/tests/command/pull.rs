@@ -145,3 +145,33 @@ async fn the_token_is_in_no_file() {
         assert!(!found, "{}", path.display());
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn pull_makes_directories_that_its_owner_alone_enters() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let slack = Slack::organisation().await;
+    let above = tempfile::tempdir().unwrap();
+    let made = above.path().join("made/logs");
+    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", made.to_str().unwrap()]).await.exits(0);
+    assert_eq!(ran.stderr, "");
+    for path in [above.path().join("made"), made.clone(), made.join("audit"), made.join(".slacktrail")] {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700, "{}", path.display());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn pull_writes_nothing_through_a_symbolic_link() {
+    let slack = Slack::organisation().await;
+    let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::os::unix::fs::symlink(outside.path(), directory.path().join("audit")).unwrap();
+    let to = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+    let ran = slacktrail.run(&["pull", "--to", to]).await.exits(1);
+    assert!(ran.stderr.contains("`audit` is a symbolic link"), "{}", ran.stderr);
+    assert!(files(outside.path()).is_empty());
+    assert_eq!(records(directory.path(), "access").len(), 3, "the other logs are collected");
+}

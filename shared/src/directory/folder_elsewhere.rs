@@ -1,0 +1,98 @@
+//! A folder below the root, where the operating system has no handles to go by: each name is looked at before it is used.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::file::Unfit;
+
+/// A folder that exists.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Opens `root/below`; `None` if a part of it does not exist.
+    pub(super) fn open(root: &Path, below: &Path) -> io::Result<Option<Folder>> {
+        let folder = Folder::walk(root, below)?;
+        match fs::metadata(&folder.0) {
+            Ok(_) => Ok(Some(folder)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens `root/below`, and makes what does not exist of it, the root included.
+    pub(super) fn make(root: &Path, below: &Path) -> io::Result<Folder> {
+        let folder = Folder::walk(root, below)?;
+        fs::create_dir_all(&folder.0)?;
+        Ok(folder)
+    }
+
+    fn walk(root: &Path, below: &Path) -> io::Result<Folder> {
+        let mut path = root.to_owned();
+        for name in below {
+            path.push(name);
+            check(&path, name)?;
+        }
+        Ok(Folder(path))
+    }
+
+    fn path(&self, name: &OsStr) -> io::Result<PathBuf> {
+        let path = self.0.join(name);
+        check(&path, name)?;
+        Ok(path)
+    }
+
+    /// Opens a file to read it; `None` if there is none of this name.
+    pub(super) fn read(&self, name: &OsStr) -> io::Result<Option<File>> {
+        match File::open(self.path(name)?) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a file, which must not exist unless `may_exist`, to write to it.
+    pub(super) fn create(&self, name: &OsStr, may_exist: bool) -> io::Result<File> {
+        File::options().write(true).create(may_exist).create_new(!may_exist).truncate(false).open(self.path(name)?)
+    }
+
+    /// Gives a file another name, in place of what had it.
+    pub(super) fn replace(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        fs::rename(self.path(from)?, self.0.join(to))
+    }
+
+    /// Gives a file another name; false if something has it.
+    pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<bool> {
+        match fs::hard_link(self.path(from)?, self.0.join(to)) {
+            Ok(()) => {
+                self.remove(from);
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a file, if there is one of this name.
+    pub(super) fn remove(&self, name: &OsStr) {
+        let _ = fs::remove_file(self.0.join(name));
+    }
+
+    /// The names in it.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        fs::read_dir(&self.0)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+    }
+
+    /// Does nothing: here a folder cannot be opened as a file.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn check(path: &Path, name: &OsStr) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => Err(Unfit::Link(name.to_owned()).into()),
+        _ => Ok(()),
+    }
+}
