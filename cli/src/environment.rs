@@ -20,11 +20,6 @@ pub(crate) fn slack() -> Result<SlackHttp, Failure> {
     Ok(SlackHttp::new(&url("SLACK_API_URL", SLACK_API_URL), &url("SLACK_AUDIT_URL", SLACK_AUDIT_URL))?)
 }
 
-/// A hint of the collector in the words of `pull`, where nothing is connected: there the token is in the environment.
-pub(crate) fn as_pulled(hint: &str) -> String {
-    hint.replace("connect the source again", "set `SLACK_TOKEN` to a new token")
-}
-
 /// The token in `SLACK_TOKEN`. There is no flag for it: what is typed after a command is shown to everybody on the machine.
 ///
 /// # Errors
@@ -40,20 +35,4 @@ pub(crate) fn token() -> Result<Token, Failure> {
             .because(error)
             .hint("copy the user token once more, in one piece")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use slacktrail_shared::slack::{Refusal, Reply, Request};
-    use slacktrail_shared::time::Second;
-
-    use super::*;
-
-    #[test]
-    fn a_refused_token_is_to_be_replaced_where_it_came_from() {
-        let refused = Reply { status: 401, ..Reply::default() };
-        let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
-        let Err(Refusal::Trouble(trouble)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
-        assert!(as_pulled(&trouble.hint).starts_with("set `SLACK_TOKEN` to a new token"), "{}", trouble.hint);
-    }
 }

@@ -3,7 +3,9 @@
 use std::error::Error;
 
 use slacktrail_shared::connection::Refusal;
-use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_shared::trouble::Trouble;
+
+use crate::hints;
 
 /// A command's failure, or a warning of the same form.
 #[derive(Debug, thiserror::Error)]
@@ -33,13 +35,6 @@ impl Failure {
         Failure { cause: Some(cause.into()), ..self }
     }
 
-    /// A trouble of a call that no tick repeats: here the person at the terminal is who tries again.
-    pub(crate) fn of_call(trouble: Trouble) -> Failure {
-        let passing = trouble.remedy == Remedy::TryLater;
-        let failure = Failure::from(trouble);
-        if passing { failure.hint("run the command again in a minute") } else { failure }
-    }
-
     /// The next action.
     pub(crate) fn next_action(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -53,7 +48,7 @@ impl Failure {
 
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Failure {
-        let hint = Some(trouble.hint.clone()).filter(|hint| !hint.is_empty());
+        let hint = hints::of_command(&trouble);
         let cause = causes(&trouble).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
         Failure { message: trouble.message, hint, cause: cause.map(|cause| cause as Box<dyn Error + Send + Sync>) }
     }
@@ -86,13 +81,15 @@ struct Cause {
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_shared::trouble::Remedy;
+
     use super::*;
 
     #[test]
     fn a_trouble_keeps_its_sentence_its_hint_and_its_causes() {
         let io = std::io::Error::other("the disk is on fire");
-        let trouble =
-            Trouble::ours(Remedy::TryLater, "x", "writing `a` failed", "wait").because(Failure::new("b").because(io));
+        let trouble = Trouble::ours(Remedy::Reconfigure, "x", "writing `a` failed", "wait")
+            .because(Failure::new("b").because(io));
         let failure = Failure::from(trouble);
         assert_eq!(failure.to_string(), "writing `a` failed");
         assert_eq!(failure.next_action(), Some("wait"));

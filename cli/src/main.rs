@@ -5,7 +5,7 @@
 //!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`pull`], [`demo`].
 //! - [`run`]: ticks of the collector on this machine, which `pull` and `demo` share.
 //! - [`environment`], [`aws`], [`identity`], [`logs`], [`since`]: what the commands are told, and by whom.
-//! - [`failure`], [`terminal`], [`prompt`], [`table`], [`span`]: what the person at the terminal sees.
+//! - [`failure`], [`hints`], [`terminal`], [`prompt`], [`table`], [`span`]: what the person at the terminal sees.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 mod arguments;
@@ -16,6 +16,7 @@ mod demo;
 mod disconnect;
 mod environment;
 mod failure;
+mod hints;
 mod identity;
 mod logs;
 mod pause;

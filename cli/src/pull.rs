@@ -14,6 +14,7 @@ use slacktrail_shared::time::Second;
 
 use crate::environment;
 use crate::failure::Failure;
+use crate::hints::{self, Collector};
 use crate::identity::Identity;
 use crate::logs;
 use crate::run::{Run, Tally, Until, Wall};
@@ -90,8 +91,8 @@ async fn prepare(asked: &Arguments, slack: &SlackHttp, token: &Token) -> Result<
     source.since = since.unwrap_or(source.since);
     source.connected_at = now; // what was refused before is tried again at once
     let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut trouble| {
-        trouble.hint = environment::as_pulled(&trouble.hint);
-        Failure::of_call(trouble)
+        trouble.hint = hints::of_stream(&trouble.hint, Collector::Pull);
+        Failure::from(trouble)
     })?;
     identity.check_logs(&asked.logs)?;
     if let Some(existing) = &existing {

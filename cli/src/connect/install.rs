@@ -33,7 +33,7 @@ pub(super) async fn install(
     let (connection, ticket) = link::make(source, &app.client_id, now)?;
     let app_is_stored = Cell::new(false);
     let followed = async {
-        app::store(&edges.credentials, source, app).await.map_err(Failure::of_call)?;
+        app::store(&edges.credentials, source, app).await.map_err(Failure::from)?;
         app_is_stored.set(true);
         follow(edges, (&connection, &ticket), url, asked).await
     };
@@ -67,7 +67,7 @@ async fn follow(
 ) -> Result<End, Stopped> {
     terminal::note("3/4 The installation\n");
     link::show(&edges.deployment, (connection, ticket), url, asked).await?;
-    let end = waiting::wait(&edges.deployment, &connection.id).await.map_err(Failure::of_call)?;
+    let end = waiting::wait(&edges.deployment, &connection.id).await.map_err(Failure::from)?;
     Ok(end)
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn show<C: ConnectionStore>(
     asked: &Arguments,
 ) -> Result<(), Stopped> {
     // One of this id is there already only if a repeated request of ours has made it: the id is random.
-    connections.replace_connection(None, connection).await.map_err(Failure::of_call)?;
+    connections.replace_connection(None, connection).await.map_err(Failure::from)?;
     let link = url.link(ticket);
     terminal::note(&format!(
         "This link leads to Slack's page, where the app is installed. Open it, or send it to\n\

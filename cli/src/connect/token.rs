@@ -26,13 +26,13 @@ pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
     let token = read()?;
     let edges = aws::edges().await?;
 
-    let mut stored = edges.deployment.load().await.map_err(Failure::of_call)?;
+    let mut stored = edges.deployment.load().await.map_err(Failure::from)?;
     let collected = source::collected(&stored, &asked.id);
     // One that cannot be read is connected anew, as its trouble says.
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
     let meant = source::merge(asked, existing.clone(), now)?;
     let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
-    save(&edges, &source, token).await.map_err(Failure::of_call)?;
+    save(&edges, &source, token).await.map_err(Failure::from)?;
 
     if let Some(warning) = source::since_too_late(asked, &collected) {
         terminal::complain(Level::Warning, &warning);
@@ -55,7 +55,7 @@ async fn verify(
     token: &Token,
     now: Second,
 ) -> Result<(Source, Facts), Failure> {
-    let identity = Identity::ask(slack, &meant, token, now).await.map_err(Failure::of_call)?;
+    let identity = Identity::ask(slack, &meant, token, now).await.map_err(Failure::from)?;
     identity.check_logs(&meant.logs)?;
     identity.check_scopes(&meant.logs)?;
     if let Some(existing) = existing {

@@ -29,11 +29,11 @@ pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
     let (edges, url) = aws::edges_and_url().await?;
     let url = PublicUrl::new(&url)?;
 
-    let mut stored = edges.deployment.load().await.map_err(Failure::of_call)?;
+    let mut stored = edges.deployment.load().await.map_err(Failure::from)?;
     let collected = source::collected(&stored, &asked.id);
     // One that cannot be read is connected anew, as its trouble says.
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
-    let secret = edges.credentials.fresh_credentials(&asked.id).await.map_err(Failure::of_call)?;
+    let secret = edges.credentials.fresh_credentials(&asked.id).await.map_err(Failure::from)?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), asked.new_app);
     let questions = source::missing(&asked, existing.as_ref());
     let asked = complete(asked, existing.as_ref(), &known)?;

@@ -6,8 +6,8 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::tick::{StreamSummary, Summary};
 
 use super::progress::Progress;
-use crate::environment::as_pulled;
 use crate::failure::Failure;
+use crate::hints::{self, Collector};
 use crate::span;
 use crate::terminal::{self, Level};
 
@@ -76,7 +76,8 @@ fn level(state: State) -> Level {
 }
 
 pub(super) fn failure(stream: &StreamSummary) -> Failure {
-    let (name, remedy) = (name(stream), as_pulled(stream.remedy.as_deref().unwrap_or_default()));
+    let (name, remedy) =
+        (name(stream), hints::of_stream(stream.remedy.as_deref().unwrap_or_default(), Collector::Pull));
     let Some(message) = &stream.message else {
         return Failure::new(format!("{name}: {remedy}")); // not polled: the cursor's own words, hint and all
     };

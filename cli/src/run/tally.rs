@@ -5,6 +5,7 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::source::{LogType, StreamId};
 use slacktrail_shared::tick::Summary;
 
+use crate::hints::{self, Collector};
 use crate::span;
 use crate::table::{self, Column};
 
@@ -79,7 +80,7 @@ impl Tally {
                 total.lag_seconds = stream.lag_seconds;
                 total.state = Some(stream.state);
                 total.code.clone_from(&stream.code);
-                total.remedy.clone_from(&stream.remedy);
+                total.remedy = stream.remedy.as_deref().map(|remedy| hints::of_stream(remedy, Collector::Pull));
             }
         }
     }

@@ -9,7 +9,7 @@ use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::Trouble;
 use slacktrail_shared::walk::Walk;
 
-use crate::environment::as_pulled;
+use crate::hints::{self, Collector};
 use crate::span;
 
 /// A quiet stream's cursor is saved each 15 minutes; one that was not for twice as long is not being collected.
@@ -146,12 +146,15 @@ impl Entry {
     /// What the cursor cannot tell: that the source was connected again since, and that no tick comes. A directory's ticks come
     /// when somebody pulls, and each of them connects again.
     fn heed_place(self, source: &Source, cursor: &Cursor, place: Place, now: Second) -> Entry {
+        let collector = if place == Place::Aws { Collector::Poller } else { Collector::Pull };
+        let remedy = self.remedy.as_deref().map(|remedy| hints::of_stream(remedy, collector));
+        let entry = Entry { remedy, ..self };
         if place == Place::Directory {
-            return Entry { remedy: self.remedy.as_deref().map(as_pulled), ..self };
+            return entry;
         }
         let silent_since = cursor.saved_at.max(source.connected_at);
         let is_outdated = cursor.health.is_outdated_by(source);
-        if now.since(silent_since) >= SILENT_SECONDS && (is_outdated || self.state != State::Failing) {
+        if now.since(silent_since) >= SILENT_SECONDS && (is_outdated || entry.state != State::Failing) {
             return Entry {
                 state: State::Failing,
                 code: Some("no_ticks".to_owned()),
@@ -159,18 +162,18 @@ impl Entry {
                     "no tick has come since {silent_since}; see whether the poller is scheduled and what its log says"
                 )),
                 since: Some(silent_since),
-                ..self
+                ..entry
             };
         }
         if !is_outdated {
-            return self;
+            return entry;
         }
         Entry {
             state: State::Waiting,
             code: None,
-            remedy: Some("connected again; the next tick tries".to_owned()),
+            remedy: Some("connected again; the poller tries within a minute".to_owned()),
             since: Some(source.connected_at),
-            ..self
+            ..entry
         }
     }
 

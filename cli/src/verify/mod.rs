@@ -19,6 +19,7 @@ use slacktrail_shared::time::{Day, Second};
 use slacktrail_shared::verify::{self, Findings, MARGIN_SECONDS, Step, Verdict, Verification};
 
 use crate::failure::Failure;
+use crate::hints::{self, Collector};
 use crate::identity::Identity;
 use crate::terminal::{self, Level};
 use crate::{aws, environment, logs, sources};
@@ -151,8 +152,8 @@ async fn check_token<S: Slack>(
     now: Second,
 ) -> Result<(), Failure> {
     let identity = Identity::ask(slack, source, token, now).await.map_err(|mut trouble| {
-        trouble.hint = environment::as_pulled(&trouble.hint);
-        Failure::of_call(trouble)
+        trouble.hint = hints::of_stream(&trouble.hint, Collector::Pull);
+        Failure::from(trouble)
     })?;
     identity.check_logs(&[log])?;
     identity.check_same_tenant(source)
@@ -169,12 +170,11 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
             .hint(format!("it collects {}", logs::names(&source.logs, ", "))));
     }
     let days = (asked.day, until);
-    let mut verification = Verification::begin(edges, source, asked.log, days).await.map_err(Failure::of_call)?;
+    let mut verification = Verification::begin(edges, source, asked.log, days).await.map_err(Failure::from)?;
     let progress = Progress::new(asked.log, asked.day, until);
     let mut patience = Patience::new(asked.log.calls_per_tick_max());
     read(&mut verification, &mut patience, &progress).await?;
-    let findings =
-        verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(Failure::of_call)?;
+    let findings = verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(Failure::from)?;
     let mut records = Records::default();
     if asked.show {
         records.take_stored(&verification, &findings).await?;

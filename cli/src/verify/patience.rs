@@ -67,7 +67,7 @@ impl Patience {
     pub(super) async fn wait_out(&mut self, trouble: Trouble, progress: &Progress) -> Result<(), Failure> {
         let Some(seconds) = self.wait_seconds(&trouble) else {
             progress.clear();
-            return Err(Failure::of_call(trouble));
+            return Err(Failure::from(trouble));
         };
         progress.note(&format!("{trouble}: waiting {}", span::words(seconds)));
         tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;

@@ -318,7 +318,7 @@ async fn a_refused_stream_waits_for_the_next_tick_once_its_source_is_connected_a
     edges.deployment.save_source(&again).await.unwrap();
     let status = deployed.slacktrail.run(&["status", "--check", "--json"]).await.exits(0).json();
     assert_eq!(status[0]["state"], "waiting");
-    assert_eq!(status[0]["remedy"], "connected again; the next tick tries");
+    assert_eq!(status[0]["remedy"], "connected again; the poller tries within a minute");
     deployed.tick().await;
     assert_eq!(deployed.state().await, "ok");
 }

@@ -9,6 +9,7 @@ use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
 use slacktrail_shared::directory::DirectoryDeployment;
 use slacktrail_shared::health::{Health, State};
 use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_shared::sanitize::steers;
 use slacktrail_shared::source::{LogType, Plan, Source, StreamId};
 use slacktrail_shared::time::Second;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -79,6 +80,31 @@ async fn the_table_is_followed_by_what_to_do() {
       knows; connect it again (`slacktrail connect beta`): its cursors stay; or
       deploy the newer slacktrail that wrote it
     ");
+}
+
+#[tokio::test]
+async fn stored_text_steers_no_terminal_and_json_keeps_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let deployment = DirectoryDeployment::new(directory.path());
+    let now = Second::of(Timestamp::now());
+    let source = Source::new("acme".parse().unwrap(), "Acme\u{1b}]0;x\u{7}", Plan::Enterprise, now.plus(-60));
+    deployment.save_source(&source).await.unwrap();
+    let (code, remedy) =
+        ("x\u{1b}[31m", "bell\u{7} c1\u{9b}2J bidi\u{202e} del\u{7f} \u{1b}]8;;https://x\u{1b}\\ \rfake");
+    let mut cursor = Cursor::first(&source, LogType::Audit, now.plus(-60));
+    cursor.health.state = State::Failing;
+    (cursor.health.code, cursor.health.remedy) = (Some(code.to_owned()), Some(remedy.to_owned()));
+    let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
+    deployment.replace_cursor(&stream, None, &cursor).await.unwrap();
+
+    let steering = |text: &str| text.chars().find(|c| steers(*c) && *c != '\n');
+    let ran = Slacktrail::alone().run(&["status", "--to", to]).await.exits(0);
+    assert_eq!(steering(&ran.stdout), None, "{:?}", ran.stdout);
+    assert!(ran.stdout.contains("acme/audit: failing (x\u{fffd}[31m)"), "{}", ran.stdout);
+    let ran = Slacktrail::alone().run(&["status", "--json", "--to", to]).await.exits(0);
+    assert_eq!(steering(&ran.stdout), None, "{:?}", ran.stdout);
+    assert_eq!((ran.json()[0]["code"].as_str(), ran.json()[0]["remedy"].as_str()), (Some(code), Some(remedy)));
 }
 
 #[tokio::test]

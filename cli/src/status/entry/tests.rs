@@ -106,7 +106,7 @@ fn what_was_refused_before_the_source_was_connected_again_waits_for_the_next_tic
     let refused_before = deployment(again.clone(), Some(refused(200)));
     let entry = one(&refused_before, Place::Aws, 510);
     assert_eq!((entry.state, entry.code.as_deref()), (State::Waiting, None));
-    assert_eq!(entry.remedy.as_deref(), Some("connected again; the next tick tries"));
+    assert_eq!(entry.remedy.as_deref(), Some("connected again; the poller tries within a minute"));
     assert_eq!(entry.since, Some(again.connected_at));
     assert_eq!(one(&refused_before, Place::Directory, 510).state, State::Reauthorize);
     assert_eq!(one(&refused_before, Place::Aws, 500 + 1_800).code.as_deref(), Some("no_ticks"), "none has come");

@@ -1,0 +1,108 @@
+//! What the person at the terminal can do about a trouble. The collector's own hints are worded for a log line, where the next tick
+//! tries again by itself; here somebody may run a command again, or look on while the poller or `pull` tries.
+
+use slacktrail_shared::trouble::{Remedy, Trouble};
+
+/// Who tries again by itself, while somebody looks on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Collector {
+    /// The deployment's poller.
+    Poller,
+    /// `slacktrail pull`, whose token is in the environment.
+    Pull,
+}
+
+/// Returns the hint of a command that failed with a trouble. Nobody else repeats what it did.
+pub(crate) fn of_command(trouble: &Trouble) -> Option<String> {
+    let hint = match trouble.remedy {
+        Remedy::TryLater if trouble.code == "directory_locked" => trouble.hint.clone(),
+        Remedy::TryLater => {
+            // What the collector's hint says of a trouble that stays is right here too.
+            let is_replaced = |part: &str| {
+                part.is_empty()
+                    || part.contains("tick")
+                    || ["nothing to do", "run "].iter().any(|start| part.starts_with(start))
+            };
+            let further = trouble.hint.split("; ").filter(|part| !is_replaced(part));
+            std::iter::once("run the command again in a minute").chain(further).collect::<Vec<_>>().join("; ")
+        }
+        Remedy::Reauthorize | Remedy::Reconfigure | Remedy::Investigate => of_stream(&trouble.hint, Collector::Poller),
+    };
+    Some(hint).filter(|hint| !hint.is_empty())
+}
+
+/// Returns the hint about a stream that a collector goes on with.
+pub(crate) fn of_stream(hint: &str, collector: Collector) -> String {
+    match collector {
+        Collector::Poller => hint.replace("the next tick", "the poller"),
+        Collector::Pull => hint
+            .replace("the next tick", "`slacktrail pull`")
+            .replace("connect the source again", "set `SLACK_TOKEN` to a new token"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_shared::slack::{Refusal, Reply, Request};
+    use slacktrail_shared::time::Second;
+
+    use super::*;
+
+    fn later(hint: &str) -> Trouble {
+        Trouble::ours(Remedy::TryLater, "x", "x", hint)
+    }
+
+    #[test]
+    fn command_that_failed_is_to_be_run_again_and_no_tick_is_waited_for() {
+        const AGAIN: &str = "run the command again in a minute";
+        for (hint, expected) in [
+            ("", AGAIN.to_owned()),
+            ("nothing to do: Slack limits calls, and the next tick asks again when it may", AGAIN.to_owned()),
+            (
+                "nothing to do: the next tick tries again; if it stays, see AWS's health dashboard",
+                format!("{AGAIN}; if it stays, see AWS's health dashboard"),
+            ),
+            (
+                "the next tick asks again; if it stays, see whether a firewall or proxy lets `slack.com` through",
+                format!("{AGAIN}; if it stays, see whether a firewall or proxy lets `slack.com` through"),
+            ),
+            ("run it again; if it stays, look after the disk", format!("{AGAIN}; if it stays, look after the disk")),
+            ("the next tick reads on; see that nobody else writes", format!("{AGAIN}; see that nobody else writes")),
+        ] {
+            assert_eq!(of_command(&later(hint)), Some(expected), "{hint}");
+        }
+        let other = Trouble::ours(Remedy::Reconfigure, "x", "x", "set `AWS_REGION`");
+        assert_eq!(of_command(&other).as_deref(), Some("set `AWS_REGION`"));
+        assert_eq!(of_command(&Trouble::ours(Remedy::Investigate, "x", "x", "")), None);
+    }
+
+    #[test]
+    fn every_code_of_slacks_names_what_somebody_at_a_terminal_can_do() {
+        for code in ["ratelimited", "internal_error", "team_added_to_org", "whatever", "token_revoked", "missing_scope"]
+        {
+            let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
+            let reply = Reply { status: 200, body, ..Reply::default() };
+            let Err(Refusal::Trouble(trouble)) = reply.page(&Request::revoke(), Second::EPOCH) else {
+                panic!("{code}")
+            };
+            let hint = of_command(&trouble).unwrap();
+            assert!(!hint.contains("tick"), "{code}: {hint}");
+        }
+    }
+
+    #[test]
+    fn who_looks_on_is_told_who_tries_again() {
+        let hint = "nothing to do: the next tick asks again";
+        assert_eq!(of_stream(hint, Collector::Poller), "nothing to do: the poller asks again");
+        assert_eq!(of_stream(hint, Collector::Pull), "nothing to do: `slacktrail pull` asks again");
+    }
+
+    #[test]
+    fn a_refused_token_is_to_be_replaced_where_it_came_from() {
+        let refused = Reply { status: 401, ..Reply::default() };
+        let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, None);
+        let Err(Refusal::Trouble(trouble)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
+        let hint = of_stream(&trouble.hint, Collector::Pull);
+        assert!(hint.starts_with("set `SLACK_TOKEN` to a new token"), "{hint}");
+    }
+}
