@@ -123,7 +123,7 @@ where
             format!("allow `cloudformation:DescribeStacks` on it, or set `{}` and `{}` instead", BUCKET.0, TABLE.0)
         }
         Some(_) => "see what AWS says".to_owned(),
-        None => "see whether AWS can be reached, and with single sign-on run `aws sso login`".to_owned(),
+        None => "see whether AWS can be reached; where the credentials come from a session, run `aws login` or `aws sso login`".to_owned(),
     };
     let cause = match error.message() {
         Some(message) => message.to_owned(),

@@ -16,6 +16,7 @@ use slacktrail_shared::source::{Source, SourceId, shown_name};
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::Trouble;
 
+use crate::connect::deletion::is_being_deleted;
 use crate::failure::Failure;
 use crate::terminal::{self, Level};
 use crate::{aws, environment, prompt, sources};
@@ -71,7 +72,11 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     let slack = environment::slack()?;
     let edges = aws::edges().await?;
     let source = sources::find(&edges.deployment.load().await?.sources, &asked.id)?;
-    let stored = edges.credentials.fresh_credentials(&asked.id).await?;
+    let stored = match edges.credentials.fresh_credentials(&asked.id).await {
+        // This command has deleted it a moment ago, and AWS has not completed that.
+        Err(trouble) if source.disconnected && is_being_deleted(&trouble) => None,
+        stored => stored?,
+    };
     if source.disconnected && stored.is_none() {
         report(&asked, Ended::None, false);
         return Ok(ExitCode::SUCCESS);

@@ -1,5 +1,5 @@
-//! A proxy on loopback in front of the emulated AWS. It counts what is asked, and it can hold one call for good: whoever
-//! made that call waits until it is killed.
+//! A proxy on loopback in front of the emulated AWS. It counts what is asked. It can refuse calls, and it can hold one for good:
+//! whoever made that call waits until it is killed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, EXPECT, HOST, TRANSFER_ENCODING};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use reqwest::Client;
@@ -40,7 +40,15 @@ struct Desk {
     client: Client,
     calls: Mutex<Vec<Call>>,
     trap: Mutex<Option<Trap>>,
+    refusal: Mutex<Option<Refusal>>,
     held: Notify,
+}
+
+/// What AWS answers in place of doing a call, so often.
+struct Refusal {
+    call: String,
+    left: usize,
+    reply: String,
 }
 
 /// What was asked of AWS.
@@ -89,6 +97,7 @@ impl CountingProxy {
             client,
             calls: Mutex::default(),
             trap: Mutex::default(),
+            refusal: Mutex::default(),
             held: Notify::new(),
         });
         let routes = Router::new().fallback(pass_on).with_state(Arc::clone(&desk));
@@ -119,6 +128,12 @@ impl CountingProxy {
         *locked(&self.desk.trap) = Some(Trap { moment, call: call.to_owned(), left: nth });
     }
 
+    /// Refuses the next `times` calls of this action of DynamoDB or Secrets Manager, with an exception and its message.
+    pub fn refuse(&self, call: &str, times: usize, exception: &str, message: &str) {
+        let reply = format!(r#"{{"__type":"{exception}","Message":"{message}"}}"#);
+        *locked(&self.desk.refusal) = Some(Refusal { call: call.to_owned(), left: times, reply });
+    }
+
     /// Returns once a call is held.
     pub async fn held(&self) {
         self.desk.held.notified().await;
@@ -132,6 +147,14 @@ impl Drop for CountingProxy {
 }
 
 impl Desk {
+    /// What AWS answers in place of doing a call, if it is to be refused.
+    fn refusal(&self, call: &Call) -> Option<String> {
+        let mut refusal = locked(&self.refusal);
+        let refusal = refusal.as_mut().filter(|refusal| refusal.left > 0 && call.name() == refusal.call)?;
+        refusal.left -= 1;
+        Some(refusal.reply.clone())
+    }
+
     /// Notes a call, and says when it is to be held.
     fn note(&self, call: Call) -> Option<Moment> {
         let mut trap = locked(&self.trap);
@@ -156,7 +179,12 @@ async fn pass_on(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let Ok(body) = to_bytes(Body::new(body), BODY_BYTES_MAX).await else {
         return StatusCode::BAD_REQUEST.into_response(); // the caller was killed while it sent
     };
-    let held = desk.note(Call::of(&head.method, &head.uri, &head.headers, &body));
+    let call = Call::of(&head.method, &head.uri, &head.headers, &body);
+    let refusal = desk.refusal(&call);
+    let held = desk.note(call);
+    if let Some(reply) = refusal {
+        return (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/x-amz-json-1.1")], reply).into_response();
+    }
     if held == Some(Moment::Unsent) {
         desk.hold().await;
     }

@@ -3,13 +3,14 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use slacktrail_shared::aws::{AwsEdges, Names};
+use slacktrail_shared::aws::{AwsEdges, DELETION_IN_PROGRESS, Names, SCHEDULED_FOR_DELETION};
 use slacktrail_shared::collect::token_of;
 use slacktrail_shared::credentials::update;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
 use slacktrail_shared::source::{LogType, SourceId};
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{self, day_log, source, stream, token};
+use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::moto::Moto;
 
 /// More objects than S3 lists in one reply.
@@ -158,6 +159,41 @@ async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
         assert_eq!(token(store.credentials(&source.id).await.unwrap()), "xoxp-s3cr3t-2");
         assert!(!format!("{store:?}").contains("s3cr3t-2"));
     }
+}
+
+#[tokio::test]
+async fn forced_deletion_and_recovery_window_are_told_apart() {
+    let Some(moto) = Moto::start() else { return };
+    let proxy = CountingProxy::start(moto.endpoint()).await;
+    let config = moto.sdk_config().into_builder().endpoint_url(proxy.endpoint()).build();
+    let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
+    let (store, acme) = (AwsEdges::connect(&config, names).credentials, source("acme").id);
+    let grant = |text: &str| conformance::credentials(text);
+
+    // AWS's own words, as its users report them. moto completes a forced deletion at once.
+    const MESSAGE: &str =
+        "You can't create this secret because a secret with this name is already scheduled for deletion.";
+    proxy.refuse("CreateSecret", 1, "InvalidRequestException", MESSAGE);
+    let trouble = update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap_err();
+    let (message, hint) =
+        ("creating secret `slacktrail/acme`: AWS is still deleting", "`slacktrail connect acme` again in a minute");
+    assert_named(&trouble, Remedy::TryLater, DELETION_IN_PROGRESS, message, hint);
+    assert!(!trouble.hint.contains("restore"), "it cannot be restored: {}", trouble.hint);
+    update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap();
+
+    let deleted = moto.secrets_manager().delete_secret().secret_id("slacktrail/acme").recovery_window_in_days(7);
+    deleted.send().await.unwrap();
+    for trouble in [
+        store.fresh_credentials(&acme).await.unwrap_err(),
+        update(&store, &acme, |_| Some(grant("xoxp-2"))).await.unwrap_err(),
+    ] {
+        let hint = "restore it: `aws secretsmanager restore-secret --secret-id slacktrail/acme`";
+        assert_named(&trouble, Remedy::Reconfigure, SCHEDULED_FOR_DELETION, "it is scheduled for deletion", hint);
+    }
+
+    proxy.refuse("GetSecretValue", 1, "InvalidRequestException", "The secret is managed by another service.");
+    let trouble = store.fresh_credentials(&acme).await.unwrap_err();
+    assert!(!trouble.hint.contains("restore") && !trouble.message.contains("deletion"), "{trouble:?}");
 }
 
 #[tokio::test]

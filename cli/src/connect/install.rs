@@ -13,7 +13,7 @@ use slacktrail_shared::time::Second;
 
 use super::public_url::PublicUrl;
 use super::waiting::{self, End};
-use super::{Arguments, app, link};
+use super::{Arguments, app, deletion, link};
 use crate::failure::Failure;
 use crate::prompt::Stopped;
 use crate::terminal;
@@ -33,7 +33,7 @@ pub(super) async fn install(
     let (connection, ticket) = link::make(source, &app.client_id, now)?;
     let app_is_stored = Cell::new(false);
     let followed = async {
-        app::store(&edges.credentials, source, app).await.map_err(Failure::from)?;
+        deletion::wait_out(async || app::store(&edges.credentials, source, app).await).await?;
         app_is_stored.set(true);
         follow(edges, (&connection, &ticket), url, asked).await
     };

@@ -6,6 +6,7 @@
 
 mod app;
 mod browser;
+pub(crate) mod deletion;
 mod install;
 mod link;
 mod new_app;

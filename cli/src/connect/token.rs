@@ -11,9 +11,8 @@ use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::Trouble;
 
-use super::{Arguments, report, source, standard_input};
+use super::{Arguments, deletion, report, source, standard_input};
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::terminal::{self, Level};
@@ -32,7 +31,7 @@ pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
     let meant = source::merge(asked, existing.clone(), now)?;
     let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
-    save(&edges, &source, token).await.map_err(Failure::from)?;
+    save(&edges, &source, token).await?;
 
     if let Some(warning) = source::since_too_late(asked, &collected) {
         terminal::complain(Level::Warning, &warning);
@@ -73,8 +72,9 @@ async fn verify(
 }
 
 /// Stores the token first: a source without its token would be refused at its first tick.
-async fn save(edges: &AwsEdges, source: &Source, token: Token) -> Result<(), Trouble> {
+async fn save(edges: &AwsEdges, source: &Source, token: Token) -> Result<(), Failure> {
     let grant = Grant { token, renewal: None };
-    credentials::update(&edges.credentials, &source.id, |known| Some(known.with_grant(grant.clone()))).await?;
-    edges.deployment.save_source(source).await
+    let with_grant = |known: credentials::Credentials| Some(known.with_grant(grant.clone()));
+    deletion::wait_out(async || credentials::update(&edges.credentials, &source.id, with_grant).await).await?;
+    Ok(edges.deployment.save_source(source).await?)
 }

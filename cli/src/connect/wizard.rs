@@ -13,7 +13,7 @@ use slacktrail_shared::time::Second;
 
 use super::app::{self, Given, Known};
 use super::public_url::PublicUrl;
-use super::{Arguments, install, new_app, report, source};
+use super::{Arguments, deletion, install, new_app, report, source};
 use crate::failure::Failure;
 use crate::terminal::{self, Level};
 use crate::{aws, environment, prompt};
@@ -33,7 +33,7 @@ pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
     let collected = source::collected(&stored, &asked.id);
     // One that cannot be read is connected anew, as its trouble says.
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
-    let secret = edges.credentials.fresh_credentials(&asked.id).await.map_err(Failure::from)?;
+    let secret = deletion::wait_out(async || edges.credentials.fresh_credentials(&asked.id).await).await?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), asked.new_app);
     let questions = source::missing(&asked, existing.as_ref());
     let asked = complete(asked, existing.as_ref(), &known)?;

@@ -79,8 +79,8 @@ impl Attempt {
             Answer::NotCalled => (
                 Remedy::Reconfigure,
                 "no_aws_credentials",
-                "there are no AWS credentials or no region to call with".to_owned(),
-                "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; with single sign-on run `aws sso login`"
+                "the AWS credentials or the region could not be loaded".to_owned(),
+                "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; where they come from a session, run `aws login` or `aws sso login`"
                     .to_owned(),
             ),
             Answer::None => unavailable("AWS did not answer in time".to_owned()),
@@ -170,11 +170,9 @@ fn kind(status: u16, code: &str) -> Kind {
             "object_archived",
             "restore the object, and let no lifecycle rule archive objects in their first days",
         ),
-        "InvalidRequestException" => Kind::Other(
-            Remedy::Reconfigure,
-            "secret_unusable",
-            "if the secret is marked for deletion, restore it: aws secretsmanager restore-secret",
-        ),
+        "InvalidRequestException" => {
+            Kind::Other(Remedy::Reconfigure, "secret_unusable", "see in Secrets Manager what state the secret is in")
+        }
         "DecryptionFailure" | "EncryptionFailure" => KEY_REFUSED,
         _ if code.starts_with("KMS") => KEY_REFUSED,
         _ if code.contains("Throttl") => Kind::Unavailable,

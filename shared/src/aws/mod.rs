@@ -19,7 +19,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 pub use dynamodb::DynamoDeployment;
 pub use lambda::LambdaInvoker;
 pub use s3::S3DayLogs;
-pub use secrets_manager::SecretsManagerCredentials;
+pub use secrets_manager::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION, SecretsManagerCredentials};
 
 use crate::ports::Edges;
 

@@ -6,16 +6,23 @@
 //! same version one creates the next, and the others learn that it exists. The same idea as that of the day logs in S3.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use sha2::{Digest, Sha256};
 
 use super::attempt::{Attempt, Thing};
 use crate::credentials::Credentials;
 use crate::ports::{CredentialStore, Replaced, SecretVersion, StoredCredentials};
 use crate::source::SourceId;
-use crate::trouble::Trouble;
+use crate::trouble::{Remedy, Trouble};
+
+/// The code of a secret's name that is not free yet, because AWS completes a forced deletion in the background.
+pub const DELETION_IN_PROGRESS: &str = "secret_deletion_in_progress";
+/// The code of a secret that cannot be used, because it is scheduled for deletion.
+pub const SCHEDULED_FOR_DELETION: &str = "secret_unusable";
 
 /// Credentials in secrets named `<prefix><source id>`.
 #[derive(Debug)]
@@ -57,6 +64,34 @@ impl SecretsManagerCredentials {
         }
     }
 
+    /// The trouble that an error of the SDK is, where the secret may be one that is being deleted.
+    fn failed<E>(&self, source: &SourceId, doing: &str, action: &str, error: SdkError<E>) -> Trouble
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
+        // AWS says "already scheduled for deletion" and "marked for deletion", and has no code for either.
+        let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
+        let mut trouble = self.attempt(source, doing, action).failed(error);
+        let name = self.name(source);
+        if is_deleted && action == "CreateSecret" {
+            // A secret in a recovery window is found when it is read, which comes first. One that is deleted by force is not, and its
+            // name is free "after a short delay" (API reference of `DeleteSecret`).
+            trouble.remedy = Remedy::TryLater;
+            trouble.code = DELETION_IN_PROGRESS.to_owned();
+            trouble.message = format!("{doing} secret `{name}`: AWS is still deleting the former secret of this name");
+            trouble.hint = format!("run `slacktrail connect {source}` again in a minute");
+        } else if is_deleted {
+            trouble.code = SCHEDULED_FOR_DELETION.to_owned();
+            trouble.message = format!("{doing} secret `{name}`: it is scheduled for deletion");
+            trouble.hint = format!(
+                "restore it: `aws secretsmanager restore-secret --secret-id {name}`; if `slacktrail disconnect` has just deleted it, \
+                 run `slacktrail connect {source}` in a minute"
+            );
+        }
+        trouble
+    }
+
     /// Creates the secret with its first version; false when there is such a secret.
     async fn create(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Trouble> {
         let create = self.client.create_secret().name(self.name(source)).client_request_token(version);
@@ -65,7 +100,7 @@ impl SecretsManagerCredentials {
             Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
                 Ok(false)
             }
-            Err(error) => Err(self.attempt(source, "creating", "CreateSecret").failed(error)),
+            Err(error) => Err(self.failed(source, "creating", "CreateSecret", error)),
         }
     }
 
@@ -77,7 +112,7 @@ impl SecretsManagerCredentials {
             Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
                 Ok(false)
             }
-            Err(error) => Err(self.attempt(source, "writing", "PutSecretValue").failed(error)),
+            Err(error) => Err(self.failed(source, "writing", "PutSecretValue", error)),
         }
     }
 }
@@ -102,7 +137,7 @@ impl CredentialStore for SecretsManagerCredentials {
                 self.cache().remove(source);
                 return Ok(None);
             }
-            Err(error) => return Err(self.attempt(source, "reading", "GetSecretValue").failed(error)),
+            Err(error) => return Err(self.failed(source, "reading", "GetSecretValue", error)),
         };
         self.cache().insert(source.clone(), stored.clone());
         Ok(Some(stored))
@@ -141,7 +176,7 @@ impl CredentialStore for SecretsManagerCredentials {
             Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
                 Ok(())
             }
-            Err(error) => Err(self.attempt(source, "deleting", "DeleteSecret").failed(error)),
+            Err(error) => Err(self.failed(source, "deleting", "DeleteSecret", error)),
         }
     }
 }

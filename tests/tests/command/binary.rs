@@ -50,6 +50,11 @@ impl Slacktrail {
         self
     }
 
+    pub(crate) fn without(mut self, name: &str) -> Slacktrail {
+        self.environment.retain(|(other, _)| other != name);
+        self
+    }
+
     /// The same, run in this directory.
     pub(crate) fn inside(self, directory: &Path) -> Slacktrail {
         Slacktrail { directory: Some(directory.to_owned()), ..self }

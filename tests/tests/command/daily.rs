@@ -10,6 +10,7 @@ use slacktrail_shared::tick::{Bounds, Poller, TickLimits};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
+use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::moto::Moto;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -168,6 +169,31 @@ async fn disconnecting_revokes_the_token_deletes_the_secret_and_keeps_the_logs()
     error: source `acme` is disconnected
     hint: connect it again: `slacktrail connect acme`
     ");
+}
+
+#[tokio::test]
+async fn connect_right_after_disconnect_waits_until_aws_has_deleted_the_secret() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0);
+    const AGAIN: &str = "xoxp-simulated-again";
+    let token = slacktrail_simulator::tenant::Token::organisation(AGAIN);
+    deployed.slack.world().settings_mut().tokens.push(token);
+
+    let proxy = CountingProxy::start(deployed.moto.endpoint()).await;
+    let slacktrail = deployed.slacktrail.clone().with("AWS_ENDPOINT_URL", &proxy.endpoint());
+    let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+    proxy.refuse("CreateSecret", 1, "InvalidRequestException", message);
+    let ran = slacktrail.run_with(&["connect", "acme", "--token-stdin"], AGAIN).await.exits(0);
+    assert_eq!(ran.stderr, "waiting up to a minute for AWS to delete the former secret\n");
+    let creations = proxy.take_calls().iter().filter(|call| *call == "CreateSecret").count();
+    assert_eq!((creations, deployed.has_secret().await), (2, true));
+
+    // Disconnected twice in a row, where the deletion of the first is still under way.
+    slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0);
+    let message = "You can't perform this operation on the secret because it was marked for deletion.";
+    proxy.refuse("GetSecretValue", 1, "InvalidRequestException", message);
+    let ran = slacktrail.run(&["disconnect", "acme"]).await.exits(0);
+    assert_eq!(ran.stdout, "`acme` is disconnected already, and has no secret\n");
 }
 
 #[tokio::test]
