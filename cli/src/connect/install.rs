@@ -66,7 +66,7 @@ async fn follow(
     asked: &Arguments,
 ) -> Result<End, Stopped> {
     terminal::note("3/4 The installation\n");
-    link::show(&edges.deployment, (connection, ticket), url, asked).await?;
+    let _opened = link::show(&edges.deployment, (connection, ticket), url, asked).await?;
     let end = waiting::wait(&edges.deployment, &connection.id).await.map_err(Failure::from)?;
     Ok(end)
 }

@@ -7,8 +7,9 @@ use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::Trouble;
 
+use super::browser::{self, Opened};
 use super::public_url::PublicUrl;
-use super::{Arguments, browser, new_app};
+use super::{Arguments, new_app};
 use crate::failure::Failure;
 use crate::prompt::{self, Stopped};
 use crate::terminal;
@@ -25,12 +26,13 @@ pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Con
 ///
 /// # Errors
 /// When it cannot be stored, or the question is interrupted.
+#[must_use = "the browser reads the link until this is dropped"]
 pub(super) async fn show<C: ConnectionStore>(
     connections: &C,
     (connection, ticket): (&Connection, &Ticket),
     url: &PublicUrl,
     asked: &Arguments,
-) -> Result<(), Stopped> {
+) -> Result<Option<Opened>, Stopped> {
     // One of this id is there already only if a repeated request of ours has made it: the id is random.
     connections.replace_connection(None, connection).await.map_err(Failure::from)?;
     let link = url.link(ticket);
@@ -40,14 +42,15 @@ pub(super) async fn show<C: ConnectionStore>(
         LIFE_SECONDS / 60,
         new_app::installing(&connection.source)
     ));
-    // Opening it uses it up: whoever wants to send it must be able to say no.
-    if !asked.no_browser
-        && prompt::can_ask()
-        && browser::is_here()
-        && prompt::confirm("Open it in the browser of this machine?")?
-        && !browser::open(&link)
-    {
-        terminal::note("no browser could be started; open the link by hand");
+    // Whoever wants to send it must be able to say no.
+    let may_open = !asked.no_browser && prompt::can_ask() && browser::is_here();
+    if !may_open || !prompt::confirm("Open it in the browser of this machine?")? {
+        return Ok(None);
     }
-    Ok(())
+    let opened = browser::open(&link);
+    terminal::note(match opened {
+        Some(_) => "if the browser shows nothing, open the link by hand",
+        None => "no browser could be started; open the link by hand",
+    });
+    Ok(opened)
 }

@@ -76,6 +76,12 @@ impl Terminal {
         }
     }
 
+    /// Waits until the terminal shows nothing of what is typed.
+    pub(crate) async fn hides_what_is_typed(&self) {
+        let hides = || !tcgetattr(&self.pty).unwrap().local_modes.contains(LocalModes::ECHO);
+        slacktrail_tests::deployment::until("what is typed is hidden", hides).await;
+    }
+
     /// Types this.
     pub(crate) async fn types(&mut self, text: &str) {
         self.pty.write_all(text.as_bytes()).await.unwrap();

@@ -3,7 +3,7 @@
 const README: &str = include_str!("../../../../README.md");
 
 /// What a line begins with that is typed.
-const PROGRAMS: [&str; 5] = ["make", "slacktrail", "sam", "cargo", "export"];
+const PROGRAMS: [&str; 6] = ["make", "slacktrail", "sam", "cargo", "export", "read"];
 /// What the blocks begin with in which nothing is typed: the picture, what `make demo` prints, and SQL.
 const UNTYPED: [&str; 3] = ["Slack  <-- ", "stream  ", "select "];
 

@@ -1,6 +1,8 @@
 //! Somebody who reads README and types what it shows: at a terminal, in an empty folder, with the template deployed to an
 //! emulated account, the compiled functions, and a simulated Slack.
 
+use std::path::Path;
+
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::oauth::{App, Redirects};
 use slacktrail_simulator::settings::Limits;
@@ -26,7 +28,9 @@ pub(super) struct Reader {
     slacktrail: Slacktrail,
     deployment: LocalDeployment,
     oauth: Emulator,
-    _folder: TempDir,
+    /// A variable that was read and is not exported yet.
+    read: Option<(String, String)>,
+    folder: TempDir,
     _functions: [Function; 2],
 }
 
@@ -46,13 +50,35 @@ impl Reader {
         let account = deployment.command_environment().into_iter().filter(|(name, _)| !NAMES.contains(&name.as_str()));
         let slacktrail = account.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
         let slacktrail = slacktrail.inside(folder.path());
-        Some(Reader { slacktrail, deployment, oauth, _folder: folder, _functions: functions })
+        Some(Reader { slacktrail, deployment, oauth, read: None, folder, _functions: functions })
     }
 
-    /// Sets variables as `export NAME=value` does, for all that is typed later.
+    /// Sets a variable as `export NAME=value` does, for all that is typed later; or as `export NAME` does, the one that was read.
     pub(super) fn export(&mut self, assignment: &str) {
-        let (name, value) = assignment.split_once('=').unwrap();
+        let (name, value) = match (assignment.split_once('='), &self.read) {
+            (Some(assigned), _) => assigned,
+            (None, Some((name, value))) if name == assignment => (name.as_str(), value.as_str()),
+            (None, read) => panic!("`{assignment}` has no value: {read:?}"),
+        };
         self.slacktrail = self.slacktrail.clone().with(name, value);
+    }
+
+    /// Types `read` to a shell and pastes a secret, which the screen does not show and the variable then holds.
+    pub(super) async fn pastes(&mut self, options: &str, secret: &str) {
+        let name = options.split(' ').next_back().unwrap();
+        let line = format!("read {options} && printf %s \"${name}\" > read");
+        let mut terminal = Terminal::run(
+            &self.slacktrail.clone().with("PATH", "/usr/bin:/bin"),
+            Path::new("/bin/bash"),
+            &["-c", &line],
+        );
+        terminal.hides_what_is_typed().await;
+        terminal.enters(secret).await;
+        let shown = terminal.end().await;
+        assert_eq!((shown.code, shown.screen.trim()), (0, ""), "{line}");
+        let read = std::fs::read_to_string(self.folder.path().join("read")).unwrap();
+        assert_eq!(read, secret);
+        self.read = Some((name.to_owned(), read));
     }
 
     /// Types a command, does what a person does meanwhile, and returns with what the screen shows when it has succeeded.
@@ -62,7 +88,7 @@ impl Reader {
         }
         let mut terminal = Terminal::typed(&self.slacktrail, command);
         match meanwhile {
-            Meanwhile::Wait | Meanwhile::TickBefore => {}
+            Meanwhile::Wait | Meanwhile::TickBefore | Meanwhile::Paste(_) => {}
             Meanwhile::Connect => self.connect(&mut terminal).await,
             Meanwhile::TickOnce(shown) => {
                 terminal.shows(shown).await;

@@ -109,8 +109,7 @@ async fn ctrl_c_while_it_waits_spoils_the_link_and_the_same_command_goes_on() {
     assert_eq!(shown.code, 1);
     insta::assert_snapshot!(&shown.screen[shown.screen.find("error: ").unwrap()..], @r"
     error: interrupted: the source was not connected, and the link is no longer valid
-    hint: run the same command again: it continues with the app's credentials, and nothing else was
-    stored
+    hint: run the same command again: it continues with the app's credentials, and nothing else was stored
     ");
     assert_eq!(stage.connections().await[0].step, Step::Cancelled);
     assert!(stage.open(&spoilt, &Consent::organisation()).await.is_err());
@@ -204,7 +203,9 @@ async fn the_browser_of_this_machine_opens_the_link_if_that_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
     fake_browser(folder.path(), &opened);
+    let home = tempfile::tempdir().unwrap();
     let slacktrail = stage.slacktrail.clone().with("DISPLAY", ":0").with("PATH", folder.path().to_str().unwrap());
+    let slacktrail = slacktrail.with("HOME", home.path().to_str().unwrap()).with("SLACK_TOKEN", "hush-token");
     let slacktrail = slacktrail.with("SLACK_CLIENT_ID", &stage.app.client_id);
     let slacktrail = slacktrail.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
     for (more, answer, expected) in
@@ -219,20 +220,33 @@ async fn the_browser_of_this_machine_opens_the_link_if_that_is_wanted() {
         let link = link(&terminal.screen());
         if expected {
             slacktrail_tests::deployment::until("the browser is started", || opened.is_file()).await;
-            assert_eq!(std::fs::read_to_string(&opened).unwrap().trim(), link);
+            let started = std::fs::read_to_string(&opened).unwrap();
+            let (arguments, rest) = started.split_once("\nmode ").unwrap();
+            assert!(arguments.starts_with(&format!("{}/slacktrail-connect-", home.path().display())), "{arguments}");
+            assert!(rest.starts_with("600\n") && rest.contains(&format!("url={link}\"")), "{rest}");
+            let environment = rest.split_once("\nenvironment\n").unwrap().1;
+            assert!(environment.contains("DISPLAY=:0"), "{environment}");
+            for ours in ["AWS_", "SLACK", "hush", &stage.app.client_secret] {
+                assert!(!environment.contains(ours), "{ours}: {environment}");
+            }
+            assert!(!arguments.contains("grant="), "{arguments}");
         }
         terminal.interrupts().await;
         assert_eq!(terminal.end().await.code, 1);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "the file is removed");
         assert_eq!(opened.is_file(), expected, "{more:?} {answer:?}");
     }
 }
 
-/// A browser that only writes down what it is to open.
+/// A browser that only writes down its arguments, the mode and the text of the file that it is to open, and its environment.
 fn fake_browser(folder: &std::path::Path, opened: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     let (script, part) = (folder.join("xdg-open"), opened.with_extension("part"));
     // Written whole before it is seen.
     let (opened, part) = (opened.display(), part.display());
-    std::fs::write(&script, format!("#!/bin/sh\necho \"$1\" > '{part}'\n/bin/mv '{part}' '{opened}'\n")).unwrap();
+    std::fs::write(&script, format!(
+        "#!/bin/sh\nPATH=/usr/bin:/bin\n{{ echo \"$@\"; echo mode $(stat -c %a \"$1\"); cat \"$1\"; echo environment; env; }} > '{part}'\n\
+         mv '{part}' '{opened}'\n"
+    )).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
