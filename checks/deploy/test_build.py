@@ -1,0 +1,95 @@
+"""What `sam build` builds: the versions of Cargo.lock, and the two functions without what only the command needs."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import tomllib
+import unittest
+
+import template
+
+CRATE = """
+[package]
+name = "{name}"
+version = "0.1.0"
+edition = "2024"
+
+[[bin]]
+name = "{binary}"
+path = "main.rs"
+"""
+
+
+def manifest() -> str:
+    return (template.ROOT / "Cargo.toml").read_text()
+
+
+def build() -> dict:
+    return tomllib.loads(manifest())["workspace"]["metadata"]["lambda"]["build"]
+
+
+def functions() -> dict[str, str]:
+    """The binary of each function of the template that SAM builds with cargo-lambda, and the package that has it."""
+    resources = template.written()["Resources"].values()
+    metadata = [resource["Metadata"] for resource in resources if resource["Type"] == "AWS::Serverless::Function"]
+    binaries = [data["BuildProperties"]["Binary"] for data in metadata if data["BuildMethod"] == "rust-cargolambda"]
+    return {binary: f"slacktrail-{binary}" for binary in binaries}
+
+
+def cargo_lambda(folder: pathlib.Path, binary: str) -> subprocess.CompletedProcess:
+    """Builds a binary as SAM does, for this machine and without optimizations."""
+    beside = pathlib.Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
+    environment["CARGO_TARGET_DIR"] = str(folder / "target")
+    command = ["cargo", "lambda", "build", "--bin", binary]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+class Build(unittest.TestCase):
+    def workspace(self, folder: pathlib.Path) -> None:
+        """A workspace of small crates of the functions' and the command's names, with the settings of this repository."""
+        binaries = functions() | {"slacktrail": "slacktrail-cli"}
+        for binary, name in binaries.items():
+            (folder / name).mkdir()
+            (folder / name / "Cargo.toml").write_text(CRATE.format(name=name, binary=binary))
+            (folder / name / "main.rs").write_text("fn main() {}\n")
+        settings = "[workspace.metadata.lambda.build]\n" + manifest().split("[workspace.metadata.lambda.build]\n")[1].split("\n\n")[0]
+        members = ", ".join(f'"{name}"' for name in binaries.values())
+        (folder / "Cargo.toml").write_text(f'[workspace]\nresolver = "3"\nmembers = [{members}]\n\n{settings}\n')
+
+    def test_cargo_lambda_builds_only_what_the_lock_file_says(self):
+        self.assertIs(build()["locked"], True)
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.workspace(folder)
+            refused = cargo_lambda(folder, "poller")
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("--locked", refused.stderr)
+            self.assertFalse((folder / "Cargo.lock").exists())
+
+            subprocess.run(["cargo", "generate-lockfile", "--offline"], cwd=folder, capture_output=True, check=True)
+            built = cargo_lambda(folder, "poller")
+            self.assertEqual(built.returncode, 0, built.stderr)
+
+    def test_functions_are_built_without_the_commands_features(self):
+        self.assertCountEqual(build()["packages"], functions().values())
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.workspace(folder)
+            subprocess.run(["cargo", "generate-lockfile", "--offline"], cwd=folder, capture_output=True, check=True)
+            refused = cargo_lambda(folder, "slacktrail")
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("slacktrail", refused.stderr)
+
+        command = ["cargo", "tree", "--offline", "--locked", "--edges", "normal,features", "--prefix", "none"]
+        for package in build()["packages"]:
+            command += ["--package", package]
+        tree = subprocess.run(command, cwd=template.ROOT, capture_output=True, text=True, check=True).stdout
+        for feature in ["credentials-login", "credentials-process", "sso"]:
+            self.assertNotIn(f'aws-config feature "{feature}"', tree)
+
+
+if __name__ == "__main__":
+    unittest.main()
