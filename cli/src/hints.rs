@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_refused_token_is_to_be_replaced_where_it_came_from() {
         let refused = Reply { status: 401, ..Reply::default() };
-        let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, None);
+        let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
         let Err(Refusal::Trouble(trouble)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
         let hint = of_stream(&trouble.hint, Collector::Pull);
         assert!(hint.starts_with("set `SLACK_TOKEN` to a new token"), "{hint}");

@@ -2,12 +2,13 @@
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream;
 use reqwest::header::{AsHeaderName, CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, Url};
+use tokio::time::timeout;
 
 use crate::ports::{Body, Caller, Slack};
 use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
@@ -24,7 +25,8 @@ const GOV_AUDIT_URL: &str = "https://api.slack-gov.com/audit/v1/";
 
 /// Beyond this there is no connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// From the first byte sent to the last received; beyond, the call has failed. A page of 1000 records takes about a second.
+/// How long Slack may keep a caller waiting, for the head of a response and for its body; beyond, the call has failed. A page of 1000 records
+/// takes about a second. The time that the caller takes to store what came does not count.
 const CALL_MAX: Duration = Duration::from_secs(20);
 /// An unused connection is closed after this. It is less than the minute between two ticks on purpose: a function is frozen
 /// in between, the other end hangs up meanwhile, and a call on such a connection is a tick lost.
@@ -59,7 +61,6 @@ impl SlackHttp {
         let mut client = Client::builder()
             .user_agent(concat!("slacktrail/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_MAX)
-            .timeout(call_max)
             .pool_idle_timeout(IDLE_MAX)
             .redirect(Policy::none()); // a redirect would take the token to whomever it names
         if api.scheme() == "http" || audit.scheme() == "http" {
@@ -82,19 +83,22 @@ impl SlackHttp {
     }
 
     /// No reply began. Whether Slack counted the call is unknown; every call only reads, so that does no harm.
-    fn unreachable(&self, request: &Request, host: &str, error: reqwest::Error) -> Trouble {
-        let what = match (error.is_timeout(), error.is_connect()) {
-            (true, _) => format!("did not answer within {} seconds", self.call_max.as_secs()),
-            (_, true) => "cannot be connected to".to_owned(),
-            _ => "broke off the connection".to_owned(),
+    fn unreachable(&self, request: &Request, host: &str, error: Option<reqwest::Error>) -> Trouble {
+        let what = match &error {
+            None => format!("did not answer within {} seconds", self.call_max.as_secs()),
+            Some(error) if error.is_connect() || error.is_timeout() => "cannot be connected to".to_owned(),
+            Some(_) => "broke off the connection".to_owned(),
         };
-        Trouble::slack(
+        let trouble = Trouble::slack(
             Remedy::TryLater,
             "unreachable",
             format!("calling `{}`: `{host}` {what}", request.method),
             format!("wait for the next tick; if this persists, check whether a firewall or proxy blocks `{host}`"),
-        )
-        .because(error.without_url()) // the query holds the page cursor, and nobody needs it in a log line
+        );
+        match error {
+            Some(error) => trouble.because(error.without_url()), // the query holds the page cursor, and nobody needs it in a log line
+            None => trouble,
+        }
     }
 
     fn prepare(&self, mut url: Url, request: &Request, caller: Caller<'_>) -> RequestBuilder {
@@ -120,14 +124,19 @@ impl Slack for SlackHttp {
     async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
-        let sent = self.prepare(url, request, caller).send().await;
-        let response = sent.map_err(|error| self.unreachable(request, &host, error))?;
+        let began = Instant::now();
+        let sent = timeout(self.call_max, self.prepare(url, request, caller).send()).await;
+        let response = match sent {
+            Ok(sent) => sent.map_err(|error| self.unreachable(request, &host, Some(error)))?,
+            Err(_) => return Err(self.unreachable(request, &host, None)),
+        };
+        let left = self.call_max.saturating_sub(began.elapsed());
         Ok(Reply {
             status: response.status().as_u16(),
             retry_after: header(&response, RETRY_AFTER),
             date: header(&response, DATE).and_then(|text| parse_http_date(&text)),
             scopes: header(&response, "x-oauth-scopes"),
-            body: body(response, request.method, host),
+            body: body(response, left, request.method, host),
         })
     }
 }
@@ -137,13 +146,18 @@ fn header(response: &Response, name: impl AsHeaderName) -> Option<String> {
 }
 
 /// The chunks of a response, unpacked. One that broke off is the last.
-fn body(response: Response, method: &'static str, host: String) -> Body {
-    Body::chunks(stream::unfold(Some((response, host)), move |state| async move {
-        let (mut response, host) = state?;
-        match response.chunk().await {
-            Ok(Some(chunk)) => Some((Ok(chunk.into()), Some((response, host)))),
-            Ok(None) => None,
-            Err(error) => Some((Err(cut_off(method, &host, error)), None)),
+fn body(response: Response, left: Duration, method: &'static str, host: String) -> Body {
+    Body::chunks(stream::unfold(Some((response, left, host)), move |state| async move {
+        let (mut response, left, host) = state?;
+        let began = Instant::now();
+        match timeout(left, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => {
+                let left = left.saturating_sub(began.elapsed());
+                Some((Ok(chunk.into()), Some((response, left, host))))
+            }
+            Ok(Ok(None)) => None,
+            Ok(Err(error)) => Some((Err(cut_off(method, &host).because(error.without_url())), None)),
+            Err(elapsed) => Some((Err(cut_off(method, &host).because(elapsed)), None)),
         }
     }))
 }
@@ -189,14 +203,13 @@ fn no_client(error: reqwest::Error) -> Trouble {
     .because(error.without_url())
 }
 
-fn cut_off(method: &str, host: &str, error: reqwest::Error) -> Trouble {
+fn cut_off(method: &str, host: &str) -> Trouble {
     Trouble::slack(
         Remedy::TryLater,
         "reply_cut_off",
         format!("calling `{method}`: the reply of `{host}` broke off"),
         "wait for the next tick, which asks for a smaller page",
     )
-    .because(error.without_url())
 }
 
 #[cfg(test)]

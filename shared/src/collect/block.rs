@@ -18,7 +18,7 @@ const BLOCK_BYTES_MAX: usize = 256 << 10;
 /// A block ends after so many rows.
 const BLOCK_ROWS_MAX: usize = 1_000;
 /// Rows of a page that are compared with those of the same identity.
-const COMPARED_MAX: usize = 20_000;
+const COMPARED_MAX: usize = 5_000;
 
 /// Rows of a page on their way to a batch.
 #[derive(Debug, Default)]

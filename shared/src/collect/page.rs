@@ -127,7 +127,7 @@ impl PageSize {
 
 /// Whether a smaller page may be read where this one could not.
 pub(super) fn may_be_smaller(trouble: &Trouble) -> bool {
-    matches!(trouble.code.as_str(), "response_too_large" | "reply_cut_off")
+    matches!(trouble.code.as_str(), "response_too_large" | "reply_cut_off" | "page_unfinished")
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use crate::time::{CLOCK_SKEW_SECONDS, Day};
 use crate::trouble::{Remedy, Trouble};
 use crate::walk::{PageSoFar, Sight, Wanted};
 
+/// Identities of a page that are remembered where it takes several ticks to decide on it: pages of as many rows as are asked for are shorter.
+const DECIDED_MAX: usize = 5_000;
 /// A page of integration logs may make so many bytes of lines: its rows are told apart only once all of them are there.
 const WHOLE_PAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -50,6 +52,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                     self.append(batch).await?;
                 }
                 page.release();
+                if (self.limits.out_of_time)() {
+                    return Err(out_of_time(request));
+                }
             }
         }
         let end = page.end(self.now).map_err(refused)?;
@@ -103,7 +108,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     async fn stored_of(&mut self, day: Day, block: &Block, records: &[Wanted]) -> Result<HashSet<RowId>, Trouble> {
         let ids = || records.iter().map(|(_, id)| *id);
         if ids().all(|id| self.memory.settled.contains(&id)) {
-            self.decided.extend(ids());
+            self.note_decided(ids());
             return Ok(ids().collect());
         }
         let times = || records.iter().map(|(index, _)| block.kept_at(*index));
@@ -131,8 +136,14 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             stored
                 .extend(records.iter().filter(|record| names(record).any(|id| found.contains(&id))).map(|(_, id)| *id));
         }
-        self.decided.extend(ids());
+        self.note_decided(ids());
         Ok(stored)
+    }
+
+    /// Notes rows of the page under way that are stored, or will be with the batch.
+    fn note_decided(&mut self, ids: impl Iterator<Item = RowId>) {
+        let room = DECIDED_MAX.saturating_sub(self.decided.len());
+        self.decided.extend(ids.take(room));
     }
 }
 
@@ -143,4 +154,13 @@ fn refused(refusal: Refusal) -> Trouble {
         Refusal::NoSuchPage => no_page("there is no such page"),
         Refusal::StalePageCursor => no_page("it refused its own page cursor"),
     }
+}
+
+fn out_of_time(request: &Request) -> Trouble {
+    Trouble::slack(
+        Remedy::TryLater,
+        "page_unfinished",
+        format!("reading a page of `{}`: the tick's time ran out; what was read is stored", request.method),
+        "wait for the next tick, which asks for a smaller page; if this persists, increase `PollerMemory` to get more CPU",
+    )
 }

@@ -9,7 +9,7 @@ use crate::time::Second;
 /// Pages in a row that may bring nothing. Slack shows single empty pages in the middle of a log; five cost a fifth of a tick's calls.
 const IDLE_PAGES_MAX: u32 = 5;
 /// Rows that are remembered to tell new ones from repeated ones. Beyond that, a row counts as repeated.
-const SEEN_MAX: usize = 20_000;
+const SEEN_MAX: usize = 5_000;
 
 /// Follows the pages of one walk within one tick. A page advances the walk if it brings a record that was not stored, an older time than any
 /// page before it, or a row that this walk has not seen. Any other page is idle.
