@@ -53,7 +53,7 @@ fn is_wsl() -> bool {
 
 /// Starts a command that outlives this one, also at a Ctrl-C, and that says nothing here.
 fn start(mut command: Command) -> io::Result<()> {
-    for name in std::env::vars_os().map(|(name, _)| name).filter(|name| is_ours(name)) {
+    for name in std::env::vars_os().map(|(name, _)| name).filter(is_ours) {
         command.env_remove(name);
     }
     #[cfg(unix)]
