@@ -63,7 +63,7 @@ OTHER_PRICES = [
     ("S3 Glacier Instant Retrieval, GB-month (`ArchiveAfterDays`)", "0.004", "-", "not found"),
     ("the same, moving an object there", "0.02 a thousand", "-", "third-party page"),
     ("the same, GB read", "0.03", "-", "third-party page"),
-    ("HTTP API request (connecting makes two)", "1.00 a million", "-", "not found"),
+    ("HTTP API request (connecting makes three)", "1.00 a million", "-", "not found"),
     ("SQS request (dead letters)", "0.40 a million", "1,000,000", "third-party page"),
     ("SNS e-mail (alarms)", "2.00 a hundred thousand", "1,000", "third-party page; the free ones not found"),
     ("EventBridge rule on a schedule", "0", "-", "AWS's page says that rules cost nothing"),
@@ -112,7 +112,8 @@ CPU_SECONDS_A_RECORD_SEEN_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a page o
 MEMORY_MB_A_CPU = 1769  # AWS documents that so much memory brings a whole CPU
 LOG_BYTES_A_TICK_BY_LAMBDA = 700
 LOG_BYTES_A_REFUSAL = 1000  # the API's line, the function's, and Lambda's own
-TABLE_BYTES_A_SOURCE = 2048
+SOURCE_BYTES = 512  # the source in the table
+CURSOR_BYTES = 1536  # its three cursors
 RESTARTS_A_DAY = 12  # Lambda ends a process "every few hours"; somebody measured two
 MIX = {"audit": 0.9065, "access": 0.0911, "integration": 0.0024}  # of the simulated organisation
 WORK_SHARE_OF_RECORDS = 0.9
@@ -194,9 +195,10 @@ def stored_bytes(scenario: Scenario) -> float:
 
 
 def table_reads(scenario: Scenario) -> float:
-    """Read units of a tick: the table once, as it is now. To share it out takes its first page, and all names, which may be older."""
-    whole = math.ceil(scenario.polled_at_once * TABLE_BYTES_A_SOURCE / 4096) * max(1, scenario.shares)
-    return whole + (TABLE_PAGE_BYTES / 4096 + whole / 2 if scenario.shares else 0)
+    """Read units of a tick: sources and cursors once, as they are now. Dispatching reads a page of sources, and all names at half the price."""
+    shares = max(1, scenario.shares)
+    sources, cursors = (math.ceil(scenario.polled_at_once * each / 4096) * shares for each in (SOURCE_BYTES, CURSOR_BYTES))
+    return sources + cursors + (TABLE_PAGE_BYTES / 4096 + sources / 2 if scenario.shares else 0)
 
 
 def table_writes(scenario: Scenario, log: str) -> float:
@@ -245,7 +247,7 @@ def tick_seconds(scenario: Scenario) -> float:
 
 def root_seconds(scenario: Scenario) -> float:
     """How long it takes to share a deployment out: a page of the table after another, and an invocation after another."""
-    table_pages = 1 + math.ceil(scenario.sources * TABLE_BYTES_A_SOURCE / TABLE_PAGE_BYTES)
+    table_pages = 1 + math.ceil(scenario.sources * SOURCE_BYTES / TABLE_PAGE_BYTES)
     cpu = CPU_SECONDS_A_CALL * (table_pages + scenario.shares) * MEMORY_MB_A_CPU / scenario.memory_mb
     return (table_pages + scenario.shares) * AWS_SECONDS_A_CALL + cpu
 

@@ -13,7 +13,7 @@ import template
 KEY = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
 ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 LAMBDA = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": ["sts:AssumeRole"], "Effect": "Allow"}
-ROUTES = f"arn:${{AWS::Partition}}:execute-api:{ACCOUNT}:${{Api}}/*/GET/oauth/"
+ROUTES = f"arn:${{AWS::Partition}}:execute-api:{ACCOUNT}:${{Api}}/*/"
 # What others may do, by the resource that says so.
 INVITATIONS = {
     "PollerRole": LAMBDA,
@@ -36,13 +36,19 @@ INVITATIONS = {
         "Principal": "apigateway.amazonaws.com",
         "Action": ["lambda:InvokeFunction"],
         "FunctionName": "${OAuth}",
-        "SourceArn": f"{ROUTES}start",
+        "SourceArn": f"{ROUTES}GET/oauth/start",
+    },
+    "OAuthButtonPermission": {
+        "Principal": "apigateway.amazonaws.com",
+        "Action": ["lambda:InvokeFunction"],
+        "FunctionName": "${OAuth}",
+        "SourceArn": f"{ROUTES}POST/oauth/start",
     },
     "OAuthCallbackPermission": {
         "Principal": "apigateway.amazonaws.com",
         "Action": ["lambda:InvokeFunction"],
         "FunctionName": "${OAuth}",
-        "SourceArn": f"{ROUTES}callback",
+        "SourceArn": f"{ROUTES}GET/oauth/callback",
     },
 }
 
@@ -56,7 +62,7 @@ class Grants(unittest.TestCase):
                 granted = [(name, it) for name, it in statements(**given) if "Principal" not in it]
                 self.assertEqual(by_name(granted), by_name(documented(given)))
 
-    def test_nobody_else_is_let_in_than_lambda_the_rule_and_the_two_routes(self):
+    def test_nobody_else_is_let_in_than_lambda_the_rule_and_the_routes(self):
         invited = [(name, it) for name, it in statements() if "Principal" in it and it.get("Effect") != "Deny"]
         self.assertEqual(by_name(invited), by_name(INVITATIONS.items()))
 
@@ -103,8 +109,12 @@ def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
                 continue
             service, *_ = re.findall(r"`(\w+:)", actions)  # the document says it once for several
             actions = [name if ":" in name else service + name for name in re.findall(r"`([^`]+)`", actions)]
+            resource, _, kinds = resource.partition(": items of ")
             resources = sorted(called(function)[resource])
-            yield f"{function}Role", {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}
+            granted = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}
+            keys = sorted(re.findall(r"`(\w+)`", kinds))
+            condition = {"Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}} if keys else {}
+            yield f"{function}Role", granted | condition
 
 
 def called(function: str) -> dict[str, list[str]]:

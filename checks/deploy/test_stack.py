@@ -69,7 +69,7 @@ class EveryOption(unittest.TestCase):
     def test_the_routes_of_the_api_are_answered_by_the_oauth_function(self):
         api, client = self.resources["Api"], self.account.client("apigatewayv2")
         routes = {route["RouteKey"] for route in client.get_routes(ApiId=api)["Items"]}
-        self.assertEqual(routes, {"GET /oauth/start", "GET /oauth/callback"})
+        self.assertEqual(routes, {"GET /oauth/start", "POST /oauth/start", "GET /oauth/callback"})
         oauth = self.account.client("lambda").get_function(FunctionName=self.resources["OAuth"])
         for integration in client.get_integrations(ApiId=api)["Items"]:
             self.assertIn(

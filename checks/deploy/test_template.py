@@ -68,11 +68,11 @@ class Poller(unittest.TestCase):
 
 
 class Api(unittest.TestCase):
-    def test_it_has_the_two_routes_of_connecting_and_is_throttled(self):
+    def test_it_has_the_routes_of_connecting_and_is_throttled(self):
         resources = template.resolved()
         (api,) = template.of_type(resources, "AWS::ApiGatewayV2::Api").values()
         routes = {(method, path) for path, methods in api["Body"]["paths"].items() for method in methods}
-        self.assertEqual(routes, {("get", "/oauth/start"), ("get", "/oauth/callback")})
+        self.assertEqual(routes, {("get", "/oauth/start"), ("post", "/oauth/start"), ("get", "/oauth/callback")})
         (stage,) = template.of_type(resources, "AWS::ApiGatewayV2::Stage").values()
         self.assertEqual(stage["DefaultRouteSettings"], {"ThrottlingBurstLimit": 10, "ThrottlingRateLimit": 5})
 

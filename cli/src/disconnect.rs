@@ -9,12 +9,11 @@ use clap::Args;
 use inquire::{Confirm, InquireError};
 use jiff::Timestamp;
 use serde::Serialize;
-use slacktrail_shared::ports::{Caller, CredentialStore, DeploymentStore, Slack, StoredCredentials};
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::slack::Request;
+use slacktrail_shared::connection::{is_ended, revoke};
+use slacktrail_shared::ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};
 use slacktrail_shared::source::{Source, SourceId, shown_name};
+use slacktrail_shared::sources as stored_sources;
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::Trouble;
 
 use crate::connect::deletion::is_being_deleted;
 use crate::failure::Failure;
@@ -85,8 +84,10 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
         return Err(Failure::new(format!("nothing was changed: source `{}` stays connected", asked.id)));
     }
 
-    let source = Source { disconnected: true, ..source };
-    edges.deployment.save_source(&source).await?; // no tick begins with it any more
+    let disconnected = stored_sources::update(&edges.deployment, &asked.id, |present| {
+        present.map(|present| Source { disconnected: true, ..present })
+    });
+    let source = disconnected.await?.unwrap_or(source); // no tick begins with it any more
     let secret_deleted = stored.is_some();
     let ended = end(&asked, &slack, &edges.credentials, &source, stored).await?;
     edges.credentials.delete_credentials(&asked.id).await?;
@@ -152,7 +153,7 @@ async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredential
             .hint("see what it is; `--force` deletes it without revoking a token"));
     };
     let Some(grant) = &credentials.grant else { return Ok(Ended::None) };
-    match revoke(slack, source, &grant.token).await {
+    match revoke(slack, source, &grant.token, Second::of(Timestamp::now())).await {
         Ok(()) => {
             if grant.renewal.is_some() {
                 // Slack ends only the token itself; the refresh token is forgotten with the secret.
@@ -160,7 +161,7 @@ async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredential
             }
             Ok(Ended::Revoked)
         }
-        Err(trouble) if is_dead(&trouble) => Ok(Ended::DeadBefore),
+        Err(trouble) if is_ended(&trouble) => Ok(Ended::DeadBefore),
         Err(trouble) => Err(Failure::new(format!("the token of source `{id}` could not be revoked"))
             .because(Failure::from(trouble))
             .hint(
@@ -168,19 +169,6 @@ async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredential
                  or with `--force`, and remove the app in Slack yourself",
             )),
     }
-}
-
-async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token) -> Result<(), Trouble> {
-    let request = Request::revoke();
-    let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
-    reply.json::<serde::de::IgnoredAny>(&request, Second::of(Timestamp::now()))?;
-    Ok(())
-}
-
-/// Whether Slack says that the token has ended. `invalid_auth` says no such thing: it is also the answer to a caller from an
-/// address that the app does not allow.
-fn is_dead(trouble: &Trouble) -> bool {
-    matches!(trouble.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
 }
 
 fn report(asked: &Arguments, token: Ended, secret_deleted: bool) {
@@ -209,7 +197,7 @@ fn told(id: &SourceId, token: Ended, secret_deleted: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::slack::{Refusal, Reply};
+    use slacktrail_shared::slack::{Refusal, Reply, Request};
 
     use super::*;
 
@@ -224,10 +212,10 @@ mod tests {
             }
         };
         for dead in ["token_revoked", "token_expired", "account_inactive"] {
-            assert!(is_dead(&trouble(dead)), "{dead}");
+            assert!(is_ended(&trouble(dead)), "{dead}");
         }
         for alive in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
-            assert!(!is_dead(&trouble(alive)), "{alive}");
+            assert!(!is_ended(&trouble(alive)), "{alive}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::source::{Source, SourceId};
+use slacktrail_shared::sources as stored_sources;
 
 use crate::aws;
 use crate::failure::Failure;
@@ -50,10 +51,11 @@ pub(crate) async fn resume(asked: &Resume) -> Result<ExitCode, Failure> {
 async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, Failure> {
     let deployment = aws::edges().await?.deployment;
     let before = sources::find_connected(&deployment.load().await?.sources, id)?;
-    let after = Source { paused, ..before.clone() };
-    if after != before {
-        deployment.save_source(&after).await?;
-    }
+    let set = |present: Source| Source { paused, ..present };
+    let changed = stored_sources::update(&deployment, id, |present| {
+        present.filter(|present| !present.disconnected && present.paused != paused).map(set)
+    });
+    let after = changed.await?.unwrap_or_else(|| set(before.clone()));
     if json {
         terminal::print_json(&Listing::of(&after));
     } else {

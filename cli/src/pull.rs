@@ -10,6 +10,7 @@ use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
+use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 
 use crate::environment;
@@ -108,9 +109,16 @@ async fn prepare(asked: &Arguments, slack: &SlackHttp, token: &Token) -> Result<
         (Some(label), _) => label.clone(),
         (None, Some(existing)) => existing.label.clone(),
         (None, None) if identity.team.is_empty() => asked.source.to_string(),
-        (None, None) => identity.team,
+        (None, None) => identity.team.clone(),
     };
-    deployment.save_source(&source).await?;
+    let is_ours = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
+    let saved = sources::update(&deployment, &source.id, |present| {
+        present.as_ref().is_none_or(is_ours).then(|| source.clone())
+    });
+    if saved.await?.is_none() {
+        return Err(Failure::new(format!("another process has just bound source `{}` to another Slack", source.id))
+            .hint("choose another directory, or another id with `--source`"));
+    }
     Ok(logs)
 }
 

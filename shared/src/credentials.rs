@@ -17,6 +17,7 @@ use crate::trouble::{Remedy, Trouble};
 /// | field | meaning |
 /// |---|---|
 /// | `token` | the user token that logs are read with |
+/// | `tenant` | the ID of the workspace or organization that granted the token |
 /// | `refresh_token`, `expires_at` | of an app with token rotation: what the next token is asked for with, and when this one ends (Unix seconds) |
 /// | `client_id`, `client_secret` | of the app that granted the token: what it is refreshed with |
 /// | `pending_client_id`, `pending_client_secret` | of the app that is to take over with its first grant |
@@ -54,6 +55,8 @@ pub struct Grant {
     pub token: Token,
     /// How the next token is had, where the app rotates tokens.
     pub renewal: Option<Renewal>,
+    /// The ID of the workspace or organization that granted it; `None` if a person wrote the secret by hand.
+    pub tenant: Option<String>,
 }
 
 /// How the next token is had.
@@ -97,6 +100,9 @@ impl Credentials {
         }
         if let Some(grant) = &self.grant {
             put("token", raw(grant.token.reveal()));
+            if let Some(tenant) = &grant.tenant {
+                put("tenant", raw(tenant));
+            }
             if let Some(renewal) = &grant.renewal {
                 put("refresh_token", raw(renewal.refresh_token.reveal()));
                 put("expires_at", raw(&renewal.expires_at));
@@ -121,12 +127,13 @@ impl Credentials {
         let token = take(&mut fields, "token").and_then(|text: String| Token::new(&text).ok());
         let refresh_token = take(&mut fields, "refresh_token").and_then(|text: String| Token::new(&text).ok());
         let expires_at = take(&mut fields, "expires_at");
+        let tenant = take(&mut fields, "tenant");
         let renewal =
             refresh_token.zip(expires_at).map(|(refresh_token, expires_at)| Renewal { refresh_token, expires_at });
         Some(Credentials {
             app,
             pending_app,
-            grant: token.map(|token| Grant { token, renewal }),
+            grant: token.map(|token| Grant { token, renewal, tenant }),
             rotation: take(&mut fields, "rotation"),
             others: fields,
         })
@@ -151,6 +158,12 @@ impl Credentials {
     #[must_use]
     pub fn with_grant(&self, grant: Grant) -> Credentials {
         Credentials { grant: Some(grant), rotation: None, ..self.clone() }
+    }
+
+    /// Returns the same credentials with a refreshed grant. A refresh never changes the tenant, so that one stays.
+    pub(crate) fn with_refreshed(&self, grant: Grant) -> Credentials {
+        let tenant = self.grant.as_ref().and_then(|before| before.tenant.clone());
+        self.with_grant(Grant { tenant, ..grant })
     }
 
     /// The app of this client id: the one that is to take over before the one that is there, whose secret may be an old one.
@@ -248,7 +261,7 @@ mod tests {
 
     const WHOLE: &str = concat!(
         r#"{"b":{"c":1.0,"a":[]},"client_id":"1.2","client_secret":"hush","expires_at":1795332821,"n":12345678901234567890123,"#,
-        r#""pending_client_id":"3.4","pending_client_secret":"hushed","refresh_token":"xoxe-1-r","rotation":{"until":5},"token":"xoxe.xoxp-1-t"}"#
+        r#""pending_client_id":"3.4","pending_client_secret":"hushed","refresh_token":"xoxe-1-r","rotation":{"until":5},"tenant":"E1","token":"xoxe.xoxp-1-t"}"#
     );
 
     #[test]
@@ -268,12 +281,16 @@ mod tests {
 
     #[test]
     fn a_new_grant_forgets_the_attempt_to_rotate_the_old_one_and_keeps_the_app() {
-        let again = Credentials::decode(WHOLE)
-            .unwrap()
-            .with_grant(Grant { token: Token::new("xoxp-new").unwrap(), renewal: None });
+        let again = Credentials::decode(WHOLE).unwrap().with_grant(Grant {
+            token: Token::new("xoxp-new").unwrap(),
+            renewal: None,
+            tenant: None,
+        });
         assert_eq!(again.rotation, None);
         assert_eq!(again.app.as_ref().unwrap().client_id, "1.2");
-        assert!(!again.encode().contains("xoxe"), "{}", again.encode());
+        assert!(!again.encode().contains("xoxe") && !again.encode().contains("E1"), "{}", again.encode());
+        let refreshed = Credentials::decode(WHOLE).unwrap().with_refreshed(again.grant.unwrap()).grant.unwrap();
+        assert_eq!((refreshed.token.reveal(), refreshed.tenant.as_deref()), ("xoxp-new", Some("E1")));
     }
 
     #[test]
@@ -282,7 +299,7 @@ mod tests {
             client_id: id.to_owned(),
             client_secret: ClientSecret::new(secret).unwrap(),
         };
-        let grant = |token: &str| Grant { token: Token::new(token).unwrap(), renewal: None };
+        let grant = |token: &str| Grant { token: Token::new(token).unwrap(), renewal: None, tenant: None };
         let (first, second, renewed) = (app("1.2", "a"), app("3.4", "b"), app("1.2", "c"));
 
         let fresh = Credentials::default().with_app(first.clone()).with_app(second.clone());

@@ -5,7 +5,7 @@
 //! modules at the end names an AWS type, an HTTP client, a clock, the environment or a file system, and a lint holds that.
 //!
 //! Read in this order:
-//! - [`source`] and [`time`]: the words; [`sanitize`]: words from outside.
+//! - [`source`] and [`time`]: the words; [`sources`]: how a stored source is changed; [`sanitize`]: words from outside.
 //! - [`record`], [`mod@line`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests, replies, and what each error means.
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is walked.
@@ -34,6 +34,7 @@ pub mod settings;
 pub mod share;
 pub mod slack;
 pub mod source;
+pub mod sources;
 pub mod tick;
 pub mod time;
 pub mod trouble;

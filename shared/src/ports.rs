@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use jiff::Timestamp;
@@ -145,7 +146,7 @@ pub struct StoredObject {
     pub last_modified: Timestamp,
 }
 
-/// Counts the replacements of a cursor.
+/// Tells one state of a stored item from another. Stores that count replacements use the count.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub u64);
 
@@ -198,6 +199,9 @@ impl Deployment {
     }
 }
 
+/// A source as stored, or why it cannot be read, with its version.
+pub type StoredSource = (Version, Result<Source, Trouble>);
+
 /// Where sources and cursors are kept.
 pub trait DeploymentStore {
     /// Reads everything, in one read where it fits.
@@ -246,19 +250,18 @@ pub trait DeploymentStore {
         cursor: &Cursor,
     ) -> Result<Replaced, Trouble>;
 
-    /// Reads one source; `None` when there is none of this id. One that cannot be read is a trouble of that source alone.
+    /// Reads one source with its version; `None` if the ID has no source. A source that cannot be read has a version too, so that it
+    /// can be replaced.
     ///
     /// # Errors
-    /// By remedy, when the store as a whole cannot be read.
-    async fn load_source(&self, id: &SourceId) -> Result<Option<Result<Source, Trouble>>, Trouble> {
-        Ok(self.load().await?.sources.remove(id))
-    }
+    /// Returns an error if the store fails.
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble>;
 
-    /// Stores a source, in place of the one of that id.
+    /// Replaces a source if its version is still `expected` (`None`: the ID has no source).
     ///
     /// # Errors
-    /// By remedy.
-    async fn save_source(&self, source: &Source) -> Result<(), Trouble>;
+    /// Returns an error if the store fails. The source may have been replaced even if this method returns an error.
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble>;
 }
 
 /// What came of an attempt to replace something whose version must be known.
@@ -339,6 +342,13 @@ pub trait ConnectionStore {
     /// By remedy; then it may be replaced or not.
     async fn replace_connection(&self, expected: Option<Version>, connection: &Connection)
     -> Result<Replaced, Trouble>;
+}
+
+/// Bounds how long an operation may take. The core has no clock of its own.
+pub trait Timer {
+    /// Runs `work` for at most `limit`. Returns `None` if the limit was reached; `work` is dropped then, and its last call may have been
+    /// applied.
+    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T>;
 }
 
 /// The four ports of the poller together.

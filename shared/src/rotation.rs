@@ -155,7 +155,7 @@ impl Rotations {
             let Some((version, credentials)) = stored.and_then(|stored| still_after(stored, &unstored.after)) else {
                 break;
             };
-            let renewed = credentials.with_grant(unstored.grant.clone());
+            let renewed = credentials.with_refreshed(unstored.grant.clone());
             if let Replaced::Yes(_) = store.replace_credentials(&source.id, Some(&version), &renewed).await? {
                 self.unstored.borrow_mut().remove(&source.id);
                 return Ok(true);

@@ -13,6 +13,7 @@ use slacktrail_shared::ports::{
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::share::Share;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
+use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 
@@ -143,6 +144,8 @@ async fn a_foreign_file_is_named<S: DayLogStore>(store: &S, plant: impl AsyncFn(
 pub async fn deployment_store<S: DeploymentStore>(store: &S, garble: impl AsyncFn(&SourceId)) {
     a_cursor_is_replaced_only_if_its_version_is_unchanged(store).await;
     of_concurrent_replacers_exactly_one_wins(store).await;
+    a_source_is_replaced_only_if_its_version_is_unchanged(store).await;
+    of_concurrent_writers_of_a_source_exactly_one_wins(store).await;
     a_source_is_stored_in_place_of_the_one_before(store).await;
     what_cannot_be_read_hides_nothing_else(store, garble).await;
     shares_together_hold_every_source_once(store).await;
@@ -151,7 +154,7 @@ pub async fn deployment_store<S: DeploymentStore>(store: &S, garble: impl AsyncF
 async fn shares_together_hold_every_source_once<S: DeploymentStore>(store: &S) {
     // Without its slash, `acme-2` would come after `acme`.
     for id in ["acme-2", "acme2", "zulu"] {
-        ok(store.save_source(&source(id)).await);
+        ok(sources::put(store, &source(id)).await);
     }
     let all = ok(store.load().await);
     let mut ids: Vec<SourceId> = all.sources.keys().cloned().collect();
@@ -215,17 +218,47 @@ async fn of_concurrent_replacers_exactly_one_wins<S: DeploymentStore>(store: &S)
     }
 }
 
+async fn a_source_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStore>(store: &S) {
+    let first = source("acme");
+    let [second, third] = ["second", "third"].map(|label| Source { label: label.to_owned(), ..first.clone() });
+    assert_eq!(ok(store.replace_source(Some(Version(1)), &first).await), Replaced::Changed, "there is none yet");
+    let version = replaced(store.replace_source(None, &first).await);
+    assert_eq!(ok(store.replace_source(None, &second).await), Replaced::Changed, "there is one by now");
+    let next = replaced(store.replace_source(Some(version), &second).await);
+    assert_ne!(next, version);
+    // The same call applied twice, and one of a writer that is late.
+    for late in [&second, &third] {
+        assert_eq!(ok(store.replace_source(Some(version), late).await), Replaced::Changed);
+    }
+    let (stored, read) = ok(store.load_source(&first.id).await).expect("it is there");
+    assert_eq!((stored, ok(read)), (next, second));
+}
+
+async fn of_concurrent_writers_of_a_source_exactly_one_wins<S: DeploymentStore>(store: &S) {
+    let mut expected = None;
+    for round in 0..3 {
+        let label = |writer: usize| format!("round {round}, writer {writer}");
+        let sources: Vec<Source> = (0..4).map(|writer| Source { label: label(writer), ..source("other") }).collect();
+        let outcomes = join_all(sources.iter().map(|source| store.replace_source(expected, source))).await;
+        let won: Vec<usize> = (0..4).filter(|&writer| matches!(outcomes[writer], Ok(Replaced::Yes(_)))).collect();
+        assert_eq!(won.len(), 1, "{outcomes:?}");
+        let (version, stored) = ok(store.load_source(&source("other").id).await).expect("it is there");
+        assert_eq!(ok(stored), sources[won[0]]);
+        expected = Some(version);
+    }
+}
+
 async fn a_source_is_stored_in_place_of_the_one_before<S: DeploymentStore>(store: &S) {
     let mut acme = source("acme");
-    ok(store.save_source(&acme).await);
+    ok(sources::put(store, &acme).await);
     acme.paused = true;
-    ok(store.save_source(&acme).await);
-    ok(store.save_source(&source("other")).await);
+    ok(sources::put(store, &acme).await);
+    ok(sources::put(store, &source("other")).await);
     let loaded = ok(store.load().await);
     let sources: Vec<&Source> =
         loaded.sources.values().map(|source| source.as_ref().expect("it can be read")).collect();
     assert_eq!(sources, [&acme, &source("other")]);
-    assert_eq!(ok(ok(store.load_source(&acme.id).await).expect("it is there")), acme);
+    assert_eq!(ok(ok(store.load_source(&acme.id).await).expect("it is there").1), acme);
     assert!(ok(store.load_source(&source("nobody").id).await).is_none(), "one that was never stored is not there");
     assert!(loaded.cursors.contains_key(&stream("acme", LogType::Audit)), "a source's cursors stay");
 }
@@ -233,7 +266,7 @@ async fn a_source_is_stored_in_place_of_the_one_before<S: DeploymentStore>(store
 async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, garble: impl AsyncFn(&SourceId)) {
     let [broken, whole] = ["broken", "whole"].map(source);
     for source in [&broken, &whole] {
-        ok(store.save_source(source).await);
+        ok(sources::put(store, source).await);
         for log in LogType::ALL {
             let stream = StreamId { source: source.id.clone(), log };
             replaced(store.replace_cursor(&stream, None, &cursor(&stream, 1)).await);
@@ -247,7 +280,7 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
     assert!(trouble.message.contains("`broken`"), "{trouble}");
     assert_eq!(loaded.sources[&whole.id].as_ref().expect("it can be read"), &whole);
     let alone = ok(store.load_source(&broken.id).await).expect("it is there");
-    assert_eq!(alone.expect_err("it cannot be read").code, "unreadable_source");
+    assert_eq!(alone.1.expect_err("it cannot be read").code, "unreadable_source");
     for (stream, (_, read)) in
         loaded.cursors.iter().filter(|(stream, _)| [&broken.id, &whole.id].contains(&&stream.source))
     {
@@ -255,6 +288,10 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
         assert_eq!(read.is_err(), is_garbled, "{stream}: {read:?}");
     }
     assert_eq!(loaded.cursors.keys().filter(|stream| stream.source == broken.id).count(), LogType::ALL.len());
+
+    replaced(store.replace_source(Some(alone.0), &broken).await);
+    assert_eq!(ok(ok(store.load_source(&broken.id).await).expect("it is there").1), broken, "connecting mends it");
+    assert_eq!(ok(store.replace_source(Some(alone.0), &broken).await), Replaced::Changed);
 }
 
 /// Every law of [`CredentialStore`], with `another` of the same store that keeps what it read by itself.
@@ -311,7 +348,8 @@ async fn stored_as<S: CredentialStore>(
 /// # Panics
 /// When `text` is no token.
 pub fn credentials(text: &str) -> Credentials {
-    Credentials::default().with_grant(Grant { token: Token::new(text).expect("a token"), renewal: None })
+    let token = Token::new(text).expect("a token");
+    Credentials::default().with_grant(Grant { token, renewal: None, tenant: None })
 }
 
 /// The token of stored credentials.
@@ -357,7 +395,7 @@ async fn load_cursor<S: DeploymentStore>(store: &S, stream: &StreamId) -> (Versi
 fn replaced(outcome: Result<Replaced, Trouble>) -> Version {
     match ok(outcome) {
         Replaced::Yes(version) => version,
-        Replaced::Changed => panic!("the version was unchanged, yet the cursor was not replaced"),
+        Replaced::Changed => panic!("the version was unchanged, yet nothing was replaced"),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::http_api::{HttpApi, Settings, event};
 use crate::lambda_runtime_api::{Answer, Emulator};
 
 /// The routes of the template's API.
-const ROUTES: [&str; 2] = ["GET /oauth/start", "GET /oauth/callback"];
+const ROUTES: [&str; 3] = ["GET /oauth/start", "POST /oauth/start", "GET /oauth/callback"];
 /// Time of an invocation of the oauth function, as in the template.
 const DEADLINE: Duration = Duration::from_secs(29);
 
@@ -39,19 +39,20 @@ impl Connecting {
     }
 }
 
-/// Does with events alone what a browser does that opens a link to the function of `lambda`: it is led to Slack, where the
-/// organisation's owner consents, and back.
+/// Does with events alone what a browser does that opens a link to the function of `lambda`: its user presses the button, is led to
+/// Slack, where the organisation's owner consents, and back.
 ///
 /// # Panics
 /// When that ends anywhere but in a connected source.
 pub async fn visit(deployment: &LocalDeployment, lambda: &Emulator, link: &str) {
     let grant = link.split_once('?').expect("a link has a query").1;
-    let started = answered(lambda, event("GET", "/oauth/start", grant, &[], &[]), 302).await;
+    let offered = answered(lambda, event("GET", "/oauth/start", grant, &[], &[]), 200).await;
+    let cookie = cookie(&offered);
+    let started = answered(lambda, event("POST", "/oauth/start", grant, &[], &[&cookie]), 303).await;
     let consent = Consent::organisation();
     let back = deployment.slack().consent(Timestamp::now(), location(&started), &consent).expect("Slack takes consent");
-    let cookie = started["cookies"][0].as_str().and_then(|cookie| cookie.split(';').next()).expect("a cookie is set");
     let query = back.split_once('?').expect("the way back has a query").1;
-    answered(lambda, event("GET", "/oauth/callback", query, &[], &[cookie]), 200).await;
+    answered(lambda, event("GET", "/oauth/callback", query, &[], &[&cookie]), 200).await;
 }
 
 async fn answered(lambda: &Emulator, event: Value, status: u16) -> Value {
@@ -59,6 +60,11 @@ async fn answered(lambda: &Emulator, event: Value, status: u16) -> Value {
         Answer::Response(answer) if answer["statusCode"] == status => answer,
         other => panic!("the oauth function did not answer {status}: {other:?}"),
     }
+}
+
+fn cookie(answer: &Value) -> String {
+    let cookie = answer["cookies"][0].as_str().and_then(|cookie| cookie.split(';').next());
+    cookie.expect("a cookie is set").to_owned()
 }
 
 fn location(answer: &Value) -> &str {

@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slacktrail_shared::aws::{AwsEdges, Names};
 use slacktrail_shared::credentials::{self, Credentials, Grant};
-use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::settings::SECRET_PREFIX;
 use slacktrail_shared::source::Source;
+use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{Activity, Generator, Log, Row, Server, Settings, World};
 
@@ -98,11 +98,11 @@ impl LocalDeployment {
     /// Stores a source and its token, in place of what was there.
     pub async fn connect(&self, source: &Source, token: &str) {
         let edges = self.edges();
-        let grant = Grant { token: Token::new(token).expect("a token"), renewal: None };
+        let grant = Grant { token: Token::new(token).expect("a token"), renewal: None, tenant: None };
         let granted =
             credentials::update(&edges.credentials, &source.id, |known| Some(known.with_grant(grant.clone())));
         granted.await.expect("the secret is written");
-        edges.deployment.save_source(source).await.expect("the source is written");
+        sources::put(&edges.deployment, source).await.expect("the source is written");
     }
 
     /// The secret of a source, as it is stored.
@@ -122,13 +122,13 @@ impl LocalDeployment {
         let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
         let stored = credentials::update(&edges.credentials, &source.id, |_| Some(credentials.clone()));
         stored.await.expect("the secret is written");
-        edges.deployment.save_source(source).await.expect("the source is written");
+        sources::put(&edges.deployment, source).await.expect("the source is written");
     }
 
     /// Stops collecting a source, and leaves all else of it.
     pub async fn pause(&self, source: &Source) {
         let paused = Source { paused: true, ..source.clone() };
-        self.edges().deployment.save_source(&paused).await.expect("the source is written");
+        sources::put(&self.edges().deployment, &paused).await.expect("the source is written");
     }
 
     fn edges(&self) -> AwsEdges {

@@ -1,4 +1,5 @@
-//! What a role grants, and what a function asked for: IAM's own comparison, for roles that only allow and on no condition.
+//! What a role grants, and what a function asked for: IAM's own comparison, for roles that only allow, and on no condition but one:
+//! `dynamodb:LeadingKeys`, which limits a role to some partition keys of a table.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,23 @@ use crate::moto::{ACCOUNT_ID, REGION};
 pub struct Permission {
     /// Such as `s3:GetObject`.
     pub action: String,
-    /// An ARN.
+    /// An ARN; of items of a table, followed by `#` and their partition key.
     pub resource: String,
+}
+
+/// The one condition that is known here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Condition {
+    #[serde(rename = "ForAllValues:StringEquals")]
+    equals: LeadingKeys,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeadingKeys {
+    #[serde(rename = "dynamodb:LeadingKeys")]
+    keys: OneOrMany,
 }
 
 /// A statement of a role's policy.
@@ -26,6 +42,7 @@ pub struct Statement {
     effect: String,
     action: OneOrMany,
     resource: OneOrMany,
+    condition: Option<Condition>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -45,14 +62,23 @@ pub struct Disagreement {
 }
 
 impl Statement {
-    /// Every action with every resource.
+    /// Every action with every resource, and with every partition key that it is limited to.
     ///
     /// # Panics
     /// When the statement denies: that is not compared here.
     pub fn permissions(&self) -> Vec<Permission> {
         assert_eq!(self.effect, "Allow", "{self:?}");
         let pairs = self.action.all().iter().flat_map(|action| self.resource.all().iter().map(move |on| (action, on)));
-        pairs.map(|(action, on)| Permission { action: action.clone(), resource: on.clone() }).collect()
+        let keys = self.condition.as_ref().map(|condition| condition.equals.keys.all());
+        let resources = |on: &String| match keys {
+            None => vec![on.clone()],
+            Some(keys) => keys.iter().map(|key| format!("{on}#{key}")).collect(),
+        };
+        let of = |(action, on): (&String, &String)| {
+            let permission = |resource| Permission { action: action.clone(), resource };
+            resources(on).into_iter().map(permission).collect::<Vec<_>>()
+        };
+        pairs.flat_map(of).collect()
     }
 }
 
@@ -86,7 +112,8 @@ impl Permission {
                     !action.contains("Transact") && !action.contains("Batch"),
                     "{action} needs what its parts need"
                 );
-                (format!("dynamodb:{action}"), arn("dynamodb", &format!("table/{}", text(&body["TableName"]))))
+                let table = arn("dynamodb", &format!("table/{}", text(&body["TableName"])));
+                (format!("dynamodb:{action}"), format!("{table}#{}", partition_key(&body)))
             }
             Some(("secretsmanager", action)) => {
                 let secret = format!("secret:{}-AbCdEf", text(&body["SecretId"])); // AWS appends six characters to the name
@@ -109,6 +136,12 @@ impl Permission {
         matches(self.action.as_bytes(), asked.action.as_bytes())
             && matches(self.resource.as_bytes(), asked.resource.as_bytes())
     }
+}
+
+/// The partition key of a call to DynamoDB: of the item that it puts or gets, or of those that it queries.
+fn partition_key(body: &Value) -> &str {
+    let found = [&body["Item"]["pk"], &body["Key"]["pk"], &body["ExpressionAttributeValues"][":pk"]];
+    found.into_iter().find_map(|key| key["S"].as_str()).unwrap_or_else(|| panic!("which partition is {body}?"))
 }
 
 /// S3 names its action nowhere: it is the method, and whether the path is a bucket's or an object's.
@@ -166,6 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn leading_keys_limit_permission_to_their_items() {
+        let statement: Statement = serde_json::from_value(serde_json::json!({
+            "Sid": "S", "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "t",
+            "Condition": { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": ["source", "connection"] } },
+        }))
+        .expect("a statement of a policy");
+        let granted = statement.permissions();
+        assert_eq!(granted.len(), 2);
+        let asked = [permission("dynamodb:PutItem", "t#cursor")];
+        assert_eq!(compare(&granted, &asked).ungranted, asked.into());
+    }
+
+    #[test]
     fn a_permission_taken_away_and_one_too_many_are_both_found() {
         let asked = [permission("s3:GetObject", "arn:aws:s3:::logs/audit/1")];
         let granted = permission("s3:GetObject", "arn:aws:s3:::logs/audit/*");
@@ -189,9 +235,14 @@ mod tests {
             (call("PUT", "/logs/audit/1?x-id=PutObject", None, ""), "s3:PutObject", "arn:aws:s3:::logs/audit/1"),
             (call("GET", "/logs/?list-type=2", None, ""), "s3:ListBucket", "arn:aws:s3:::logs"),
             (
-                call("POST", "/", Some("DynamoDB_20120810.Query"), r#"{"TableName":"t"}"#),
+                call(
+                    "POST",
+                    "/",
+                    Some("DynamoDB_20120810.Query"),
+                    r#"{"TableName":"t","ExpressionAttributeValues":{":pk":{"S":"source"}}}"#,
+                ),
                 "dynamodb:Query",
-                "arn:aws:dynamodb:us-east-1:123456789012:table/t",
+                "arn:aws:dynamodb:us-east-1:123456789012:table/t#source",
             ),
             (
                 call("POST", "/", Some("secretsmanager.GetSecretValue"), r#"{"SecretId":"slacktrail/acme"}"#),

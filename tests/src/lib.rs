@@ -14,4 +14,5 @@ pub mod http_api;
 pub mod lambda_runtime_api;
 pub mod moto;
 pub mod movable_clock;
+pub mod patience;
 pub mod stack;

@@ -8,6 +8,7 @@ use slacktrail_shared::collect::token_of;
 use slacktrail_shared::credentials::update;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
 use slacktrail_shared::source::{LogType, SourceId};
+use slacktrail_shared::sources;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{self, day_log, source, stream, token};
 use slacktrail_tests::counting_proxy::CountingProxy;
@@ -21,9 +22,11 @@ fn connect(moto: &Moto) -> AwsEdges {
     AwsEdges::connect(&moto.sdk_config(), names)
 }
 
+/// Puts an item under the partition key of its kind.
 async fn put_item(moto: &Moto, key: &str, attributes: &[(&str, AttributeValue)]) {
+    let partition = if key.contains("/cursor") { "cursor" } else { "source" };
     let put = moto.dynamodb().put_item().table_name("streams");
-    let put = put.item("pk", AttributeValue::S("deployment".into())).item("sk", AttributeValue::S(key.into()));
+    let put = put.item("pk", AttributeValue::S(partition.into())).item("sk", AttributeValue::S(key.into()));
     let put = attributes.iter().fold(put, |put, (name, value)| put.item(*name, value.clone()));
     put.send().await.unwrap();
 }
@@ -99,7 +102,7 @@ async fn a_table_of_more_than_one_reply_is_loaded_whole() {
     for number in 0..12 {
         let source =
             slacktrail_shared::source::Source { label: "x".repeat(200_000), ..source(&format!("acme-{number}")) };
-        deployment.save_source(&source).await.unwrap();
+        sources::put(&deployment, &source).await.unwrap();
     }
     assert_eq!(deployment.load().await.unwrap().sources.len(), 12);
 }
@@ -209,7 +212,8 @@ async fn a_missing_bucket_table_or_secret_is_named_with_the_setting_that_names_i
         assert_named(&trouble, Remedy::Reconfigure, "no_such_bucket", "bucket `logs` does not exist", "`BUCKET_NAME`");
     }
     let acme = source("acme");
-    for trouble in [edges.deployment.load().await.unwrap_err(), edges.deployment.save_source(&acme).await.unwrap_err()]
+    for trouble in
+        [edges.deployment.load().await.unwrap_err(), sources::put(&edges.deployment, &acme).await.unwrap_err()]
     {
         assert_named(&trouble, Remedy::Reconfigure, "no_such_table", "table `streams` does not exist", "`TABLE_NAME`");
     }

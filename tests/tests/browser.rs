@@ -116,7 +116,8 @@ async fn nothing_beyond_loopback_is_reached() {
 async fn a_host_cookie_set_over_https_comes_back_after_another_site_redirects() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
     let lambda = Arc::new(Emulator::start().await);
-    let api = HttpApi::start(Arc::clone(&lambda), Settings::new(&["GET /oauth/start", "GET /oauth/callback"])).await;
+    let routes = ["GET /oauth/start", "POST /oauth/start", "GET /oauth/callback"];
+    let api = HttpApi::start(Arc::clone(&lambda), Settings::new(&routes)).await;
     let callback = format!("{}/oauth/callback?code=1", api.url());
     let leave = Html(r#"<!doctype html><link rel="icon" href="data:,"><a href="/allow">Allow</a>"#);
     let provider = Router::new()
@@ -148,6 +149,29 @@ fn answer(event: &Value, authorize: &str) -> Value {
             let page = "<!doctype html><link rel=icon href=data:,><p>connected";
             json!({ "statusCode": 200, "headers": { "content-type": "text/html; charset=utf-8" }, "body": page })
         }
+    }
+}
+
+/// Why the page with the button names Slack's hosts: what Chromium does with a form whose answer is a redirect.
+#[tokio::test]
+async fn form_redirects_only_to_hosts_that_form_action_names() {
+    let Some(browser) = Browser::start(Scheme::Light).await else { return };
+    let arrived = Html("<!doctype html><link rel=icon href=data:,><p id=arrived>arrived");
+    let other = serve(Router::new().route("/", get(move || async move { arrived }))).await;
+    let target = format!("http://localhost:{}", other.port());
+    for (policy, passes) in [(format!("form-action 'self' {target}"), true), ("form-action 'self'".to_owned(), false)] {
+        let location = format!("{target}/");
+        let form = "<!doctype html><link rel=icon href=data:,><form method=post><button>go</button></form>";
+        let page = move || async move { ([("content-security-policy", policy)], Html(form)) };
+        let routes = Router::new().route("/", get(page).post(move || async move { Redirect::to(&location) }));
+        browser.goto(&format!("http://{}/?grant=1", serve(routes).await)).await;
+        browser.click("button").await;
+        if passes {
+            assert_eq!(browser.text("#arrived").await, "arrived");
+        }
+        let errors = browser.console_errors().await;
+        let refused = errors.iter().any(|error| error.contains("form-action"));
+        assert_eq!(refused, !passes, "{errors:?}");
     }
 }
 

@@ -11,6 +11,7 @@ use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, Direc
 use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore, Replaced};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Source};
+use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{self, day_log, source};
@@ -136,7 +137,7 @@ async fn a_directory_that_cannot_be_one_is_named_with_what_to_do() {
         logs.read(&key).await.unwrap_err(),
         logs.list(&key.log).await.unwrap_err(),
         deployment.load().await.unwrap_err(),
-        deployment.save_source(&source("acme")).await.unwrap_err(),
+        sources::put(&deployment, &source("acme")).await.unwrap_err(),
     ];
     for trouble in troubles {
         assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Reconfigure, "not_a_directory"), "{trouble}");
@@ -186,7 +187,7 @@ async fn only_their_owner_may_read_collected_logs() {
     let root = above.path().join("a/b/logs");
     DirectoryDayLogs::new(&root).create(&day_log("acme", "2026/11/22").key(1), b"x".to_vec()).await.unwrap();
     let deployment = DirectoryDeployment::new(&root);
-    deployment.save_source(&source("acme")).await.unwrap();
+    sources::put(&deployment, &source("acme")).await.unwrap();
     replace_cursor(&deployment).await.unwrap();
     let modes = modes(&above.path().join("a"));
     assert!(modes.len() >= 14, "{modes:?}");
@@ -230,7 +231,7 @@ async fn use_all(root: &Path) -> Vec<(&'static str, Option<Trouble>)> {
         ("create", logs.create(&key, b"x".to_vec()).await.err()),
         ("read", logs.read(&key).await.err()),
         ("list", logs.list(&key.log).await.err()),
-        ("save", deployment.save_source(&source("acme")).await.err()),
+        ("save", sources::put(&deployment, &source("acme")).await.err()),
         ("replace", replace_cursor(&deployment).await.err()),
         ("load", deployment.load().await.err()),
     ]
@@ -288,14 +289,14 @@ async fn no_symbolic_link_leads_out_of_the_directory() {
 async fn link_in_place_of_a_source_or_cursor_is_that_ones_trouble() {
     let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let deployment = DirectoryDeployment::new(root.path());
-    deployment.save_source(&source("acme")).await.unwrap();
+    sources::put(&deployment, &source("acme")).await.unwrap();
     let path = root.path().join(".slacktrail/sources/acme.json");
     fs::rename(&path, outside.path().join("acme.json")).unwrap();
     std::os::unix::fs::symlink(outside.path().join("acme.json"), &path).unwrap();
     let loaded = deployment.load().await.unwrap().sources.remove(&source("acme").id).unwrap();
     assert_eq!(loaded.unwrap_err().code, "symbolic_link");
     // Written anew, the link is replaced, and what it led to stays.
-    deployment.save_source(&Source { paused: true, ..source("acme") }).await.unwrap();
+    sources::put(&deployment, &Source { paused: true, ..source("acme") }).await.unwrap();
     assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
     assert!(!fs::read_to_string(outside.path().join("acme.json")).unwrap().contains("\"paused\":true"));
 }

@@ -232,7 +232,7 @@ async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() 
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     let newer = r#"{"format":2,"what":"only the newer slacktrail knows"}"#;
     let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
-    let put = put.item("pk", text_of("deployment")).item("sk", text_of("acme/cursor/audit"));
+    let put = put.item("pk", text_of("cursor")).item("sk", text_of("acme/cursor/audit"));
     put.item("version", AttributeValue::N("7".to_owned())).item("cursor", text_of(newer)).send().await.unwrap();
     let poller = deployment.poller();
     let summary = deployment.invoke().await;
@@ -256,8 +256,7 @@ async fn where_no_stream_can_be_polled_for_a_reason_of_ours_the_invocation_fails
     for log in Log::ALL {
         let text_of = |text: &str| AttributeValue::S(text.to_owned());
         let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
-        let put =
-            put.item("pk", text_of("deployment")).item("sk", text_of(&format!("acme/cursor/{}", archive::name(log))));
+        let put = put.item("pk", text_of("cursor")).item("sk", text_of(&format!("acme/cursor/{}", archive::name(log))));
         let put = put.item("version", AttributeValue::N("7".to_owned()));
         put.item("cursor", text_of(r#"{"format":2}"#)).send().await.unwrap();
     }

@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_given_comes_before_what_is_stored_and_what_is_pending_before_what_is_in_use() {
         let (used, pending) = (app("1.1", "used"), app("2.2", "pending"));
-        let grant = Grant { token: Token::new("xoxp-1").unwrap(), renewal: None };
+        let grant = Grant { token: Token::new("xoxp-1").unwrap(), renewal: None, tenant: None };
         let stored = Credentials::default().with_app(used.clone()).with_grant(grant);
         let both = stored.with_app(pending.clone());
         for (given, credentials, new_app, expected) in [

@@ -82,7 +82,7 @@ async fn interrupted() {
 async fn connected(edges: &AwsEdges, connection: &Connection, facts: &Facts) -> Source {
     let meant = &connection.source;
     let stored = edges.deployment.load_source(&meant.id).await.ok().flatten();
-    stored.and_then(Result::ok).unwrap_or_else(|| Source {
+    stored.and_then(|(_, stored)| stored.ok()).unwrap_or_else(|| Source {
         organisation: facts.organisation,
         tenant: Some(facts.tenant.clone()),
         ..meant.clone()

@@ -42,7 +42,7 @@ pub(super) async fn show<C: ConnectionStore>(
         LIFE_SECONDS / 60,
         new_app::installing(&connection.source)
     ));
-    // Whoever wants to send it must be able to say no.
+    // Whoever wants to send the link to another person must be able to say no.
     let may_open = !asked.no_browser && prompt::can_ask() && browser::is_here();
     if !may_open || !prompt::confirm("Open it in the browser of this machine?")? {
         return Ok(None);

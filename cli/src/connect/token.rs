@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use slacktrail_shared::aws::AwsEdges;
-use slacktrail_shared::connection::{Facts, probe};
+use slacktrail_shared::connection::{Facts, Failure as StoreFailure, probe, store};
 use slacktrail_shared::credentials::{self, Grant};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
-use slacktrail_shared::source::Source;
+use slacktrail_shared::source::{Source, Tenant};
 use slacktrail_shared::time::Second;
 
 use super::{Arguments, deletion, report, source, standard_input};
@@ -31,7 +31,7 @@ pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
     let meant = source::merge(asked, existing.clone(), now)?;
     let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
-    save(&edges, &source, token).await?;
+    let source = save(&edges, &source, &facts.tenant, token).await?;
 
     if let Some(warning) = source::since_too_late(asked, &collected) {
         terminal::complain(Level::Warning, &warning);
@@ -71,10 +71,18 @@ async fn verify(
     Ok((source, facts))
 }
 
-/// Stores the token first: a source without its token would be refused at its first tick.
-async fn save(edges: &AwsEdges, source: &Source, token: Token) -> Result<(), Failure> {
-    let grant = Grant { token, renewal: None };
-    let with_grant = |known: credentials::Credentials| Some(known.with_grant(grant.clone()));
-    deletion::wait_out(async || credentials::update(&edges.credentials, &source.id, with_grant).await).await?;
-    Ok(edges.deployment.save_source(source).await?)
+/// Binds the source to its tenant, stores the token, and lets the poller collect.
+async fn save(edges: &AwsEdges, source: &Source, tenant: &Tenant, token: Token) -> Result<Source, Failure> {
+    let grant = Grant { token, renewal: None, tenant: Some(tenant.id.clone()) };
+    let stored = deletion::wait_out(async || {
+        let with_grant = |known: credentials::Credentials| Some(known.with_grant(grant.clone()));
+        match store((&edges.deployment, &edges.credentials), source, tenant, with_grant).await {
+            Err(StoreFailure { trouble: Some(trouble), .. }) if deletion::is_being_deleted(&trouble) => Err(trouble),
+            stored => Ok(stored),
+        }
+    });
+    stored.await?.map_err(|failure| match failure.trouble {
+        Some(trouble) => Failure::of_call(trouble),
+        None => failure.refusal.into(),
+    })
 }

@@ -86,9 +86,9 @@ fn seen(connection: Option<&Connection>, verifying_since: Option<Second>, now: S
     // DynamoDB deletes it a day after its time at the earliest; earlier somebody else has.
     let Some(connection) = connection else { return Seen::Over(End::Cancelled) };
     match &connection.step {
-        Step::Granted { .. } | Step::Started { .. } if connection.is_expired(now) => Seen::Over(End::Expired),
-        Step::Granted { .. } => Seen::Waiting(Stage::Opening),
-        Step::Started { .. } => Seen::Waiting(Stage::Slack),
+        Step::Granted | Step::Started if connection.is_expired(now) => Seen::Over(End::Expired),
+        Step::Granted => Seen::Waiting(Stage::Opening),
+        Step::Started => Seen::Waiting(Stage::Slack),
         Step::Verifying if verifying_since.is_some_and(|since| now.since(since) > VERIFYING_SECONDS_MAX) => {
             Seen::Over(End::Lost)
         }
@@ -112,7 +112,7 @@ async fn cancel<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> End {
         match connections.load_connection(id).await {
             Ok(None) => return End::Cancelled,
             Ok(Some((version, connection))) => match &connection.step {
-                Step::Granted { .. } | Step::Started { .. } => {
+                Step::Granted | Step::Started => {
                     let cancelled = connection.at(Step::Cancelled);
                     match connections.replace_connection(Some(version), &cancelled).await {
                         Ok(Replaced::Yes(_)) => return End::Cancelled,
@@ -182,7 +182,7 @@ impl Drop for Display {
 mod tests {
     use std::cell::RefCell;
 
-    use slacktrail_shared::connection::{RefusalKind, SecretHash};
+    use slacktrail_shared::connection::RefusalKind;
     use slacktrail_shared::ports::Version;
     use slacktrail_shared::source::{Plan, Source, Tenant};
 
@@ -193,11 +193,6 @@ mod tests {
     fn granted() -> Connection {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, NOW);
         Connection::grant([1; 16], [2; 32], source, "1.2", NOW).0
-    }
-
-    fn started() -> Step {
-        let hash = SecretHash::of("x");
-        Step::Started { state: hash.clone(), browser: hash, redirect_url: "https://x/oauth/callback".to_owned() }
     }
 
     fn facts() -> Box<Facts> {
@@ -217,8 +212,8 @@ mod tests {
         for (step, seconds, expected) in [
             (granted().step, 599, waiting(Stage::Opening)),
             (granted().step, 600, Seen::Over(End::Expired)),
-            (started(), 599, waiting(Stage::Slack)),
-            (started(), 600, Seen::Over(End::Expired)),
+            (Step::Started, 599, waiting(Stage::Slack)),
+            (Step::Started, 600, Seen::Over(End::Expired)),
             (Step::Verifying, 700, waiting(Stage::Verifying)),
             (Step::Connected(facts()), 700, Seen::Over(End::Connected(facts()))),
             (Step::Refused(refusal()), 700, Seen::Over(End::Refused(refusal()))),
@@ -254,8 +249,8 @@ mod tests {
     async fn what_is_given_up_comes_to_nothing_unless_it_was_done_first() {
         for (next, expected) in [
             (vec![], End::Cancelled),
-            (vec![started()], End::Cancelled),
-            (vec![Step::Connected(facts()), started()], End::Connected(facts())),
+            (vec![Step::Started], End::Cancelled),
+            (vec![Step::Connected(facts()), Step::Started], End::Connected(facts())),
             (vec![Step::Refused(refusal())], End::Cancelled),
         ] {
             let store = Moving { present: RefCell::new(granted()), next: RefCell::new(next) };

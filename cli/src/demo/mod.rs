@@ -12,9 +12,9 @@ use std::sync::Arc;
 use clap::Args;
 use slacktrail_shared::directory::DirectoryDeployment;
 use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 
 use crate::failure::Failure;
@@ -65,7 +65,7 @@ async fn collect(
     seconds: u32,
 ) -> Result<Tally, Failure> {
     let source = source(time)?;
-    DirectoryDeployment::new(directory).save_source(&source).await?;
+    sources::put(&DirectoryDeployment::new(directory), &source).await?;
     let slack = SlackHttp::new(&organisation.api_url(), &organisation.audit_url())?;
     let token = Token::new(organisation::TOKEN).map_err(|error| Failure::new("the simulated token").because(error))?;
     let mut run = Run::new(slack, directory, token, &source.id, &LogType::ALL);

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::ports::{Body, Caller, Deployment, DeploymentStore, Replaced, Slack, Version};
+use slacktrail_shared::ports::{Body, Caller, Deployment, DeploymentStore, Replaced, Slack, StoredSource, Version};
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::trouble::Trouble;
@@ -106,8 +106,12 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
         }
     }
 
-    async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
-        self.deployment.save_source(source).await
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+        self.deployment.load_source(id).await
+    }
+
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
+        self.deployment.replace_source(expected, source).await
     }
 }
 
@@ -137,8 +141,12 @@ mod tests {
             }
         }
 
-        async fn save_source(&self, _: &Source) -> Result<(), Trouble> {
-            Ok(())
+        async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+            Ok(None)
+        }
+
+        async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<Replaced, Trouble> {
+            Ok(Replaced::Changed)
         }
     }
 

@@ -2,16 +2,17 @@
 //!
 //! | status | what came of the request |
 //! |---|---|
-//! | 200 | connected |
-//! | 302 | started: the browser goes on to Slack |
-//! | 400 | malformed: not an address that our link or Slack makes; without_state: the installation was begun at Slack |
+//! | 200 | offered: the page with the button; connected |
+//! | 303 | started: the browser goes on to Slack, with `GET` |
+//! | 400 | malformed: not a request that our link or Slack makes; without_state: the installation was begun at Slack |
 //! | 403 | denied: the user declined; wrong_browser: another browser began |
 //! | 404 | unknown: no such link or state; no such page |
-//! | 405 | a method other than `GET` |
+//! | 405 | another method |
 //! | 409 | what was installed does not fit: wrong_tenant, not_organisation, missing_scope, not_on_plan, not_owner, wrong_app; superseded: somebody else was at it |
 //! | 410 | used, expired: good once, and for ten minutes |
 //! | 502 | slack_refused, slack_unreachable |
 //! | 503 | ours: the table, the secrets or the settings |
+//! | 504 | out_of_time: Slack or AWS took too long |
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::header::{
@@ -27,11 +28,11 @@ use crate::page;
 /// The status of an answer: the table above.
 pub(crate) fn status(outcome: &Outcome) -> u16 {
     match outcome {
-        Outcome::Connected(_) => 200,
-        Outcome::Started(_) => 302,
+        Outcome::Offered(_) | Outcome::Connected(_) => 200,
+        Outcome::Started(_) => 303,
         Outcome::Refused(failure) => status_of_refusal(failure.refusal.kind),
         Outcome::NotFound => 404,
-        Outcome::MethodNotAllowed => 405,
+        Outcome::MethodNotAllowed(_) => 405,
     }
 }
 
@@ -50,6 +51,7 @@ fn status_of_refusal(kind: RefusalKind) -> u16 {
         RefusalKind::Used | RefusalKind::Expired => 410,
         RefusalKind::SlackRefused | RefusalKind::SlackUnreachable => 502,
         RefusalKind::Ours => 503,
+        RefusalKind::OutOfTime => 504,
     }
 }
 
@@ -57,9 +59,12 @@ fn status_of_refusal(kind: RefusalKind) -> u16 {
 pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
     let mut answer = ApiGatewayV2httpResponse::default();
     answer.status_code = status(outcome).into();
-    answer.headers = headers();
+    answer.headers = headers(outcome);
     answer.body = Some(page::of(outcome).into());
     match outcome {
+        Outcome::Offered(offer) => {
+            answer.cookies.push(set_cookie(&offer.cookie_name, &offer.cookie_value, LIFE_SECONDS));
+        }
         Outcome::Started(started) => {
             answer.headers.insert(LOCATION, text(&started.location));
             answer.cookies.push(set_cookie(&started.cookie_name, &started.cookie_value, LIFE_SECONDS));
@@ -68,14 +73,14 @@ pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
         Outcome::Refused(failure) => {
             answer.cookies.extend(failure.connection.iter().filter(|_| failure.is_over).map(forget));
         }
-        Outcome::MethodNotAllowed => drop(answer.headers.insert(ALLOW, HeaderValue::from_static("GET"))),
+        Outcome::MethodNotAllowed(allowed) => drop(answer.headers.insert(ALLOW, HeaderValue::from_static(allowed))),
         Outcome::NotFound => {}
     }
     answer
 }
 
 /// What every answer carries: a page that nothing keeps, nothing frames, and that loads and runs nothing.
-fn headers() -> HeaderMap {
+fn headers(outcome: &Outcome) -> HeaderMap {
     [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-store"),
@@ -87,12 +92,12 @@ fn headers() -> HeaderMap {
     ]
     .into_iter()
     .map(|(name, value)| (name, HeaderValue::from_static(value)))
-    .chain([(CONTENT_SECURITY_POLICY, text(page::content_security_policy()))])
+    .chain([(CONTENT_SECURITY_POLICY, text(&page::content_security_policy(outcome)))])
     .collect()
 }
 
 /// A cookie for this host alone, over HTTPS alone, out of reach of scripts. `Lax` lets it come along when Slack sends the browser
-/// back, and with no other request that another site makes.
+/// back, and with no form that another site sends.
 fn set_cookie(name: &str, value: &str, seconds: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
 }

@@ -1,8 +1,11 @@
 //! One request: what is asked, what comes of it, the log line, the answer.
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use slacktrail_shared::connection::{Callback, CallbackEdges, Connected, Failure, Refusal, Started, callback, start};
-use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, Slack};
+use lambda_http::http::Method;
+use slacktrail_shared::connection::{
+    BEGIN_MAX, Callback, CallbackEdges, Connected, Failure, Offer, Refusal, Started, callback, offer, start,
+};
+use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, Slack, Timer};
 use slacktrail_shared::random;
 use slacktrail_shared::time::Second;
 
@@ -12,14 +15,16 @@ use crate::{answer, line};
 
 /// What the function works with.
 #[derive(Debug)]
-pub struct Oauth<S, C, K> {
-    edges: CallbackEdges<S, C, K>,
+pub struct Oauth<S, C, K, W> {
+    edges: CallbackEdges<S, C, K, W>,
     /// Slack's page of consent.
     authorize_url: String,
 }
 
 /// What came of a request.
 pub(crate) enum Outcome {
+    /// The page with the button is shown.
+    Offered(Box<Offer>),
     /// The browser goes on to Slack.
     Started(Started),
     /// A source is connected.
@@ -28,20 +33,20 @@ pub(crate) enum Outcome {
     Refused(Box<Failure>),
     /// There is no such page.
     NotFound,
-    /// The page is there for `GET` only.
-    MethodNotAllowed,
+    /// The page is there for these methods only.
+    MethodNotAllowed(&'static str),
 }
 
-impl<S, C, K> Oauth<S, C, K> {
+impl<S, C, K, W> Oauth<S, C, K, W> {
     /// The function over these ports, with the address of Slack's page of consent.
-    pub fn new(edges: CallbackEdges<S, C, K>, authorize_url: impl Into<String>) -> Oauth<S, C, K> {
+    pub fn new(edges: CallbackEdges<S, C, K, W>, authorize_url: impl Into<String>) -> Oauth<S, C, K, W> {
         Oauth { edges, authorize_url: authorize_url.into() }
     }
 }
 
 /// Answers a request and logs one line about it. There is an answer to everything: what fails on our side is a page too.
-pub async fn handle<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore>(
-    oauth: &Oauth<S, C, K>,
+pub async fn handle<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+    oauth: &Oauth<S, C, K, W>,
     event: &ApiGatewayV2httpRequest,
     now: Second,
 ) -> ApiGatewayV2httpResponse {
@@ -51,43 +56,62 @@ pub async fn handle<S: Slack, C: ConnectionStore + DeploymentStore, K: Credentia
     answer::answer(&outcome)
 }
 
-async fn outcome<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore>(
-    oauth: &Oauth<S, C, K>,
+async fn outcome<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+    oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
     now: Second,
 ) -> Outcome {
-    if request.address == Address::Other {
-        return Outcome::NotFound;
-    }
-    // `HEAD` too: whoever only looks at a link, as chats do for a preview, must not use it up.
-    if !request.is_get {
-        return Outcome::MethodNotAllowed;
+    let methods = match request.address {
+        Address::Other => return Outcome::NotFound,
+        Address::Start => "GET, POST",
+        Address::Callback => "GET",
+    };
+    if !methods.split(", ").any(|method| method == request.method.as_str()) {
+        return Outcome::MethodNotAllowed(methods);
     }
     let parameters = match Parameters::read(request.query) {
         Ok(parameters) => parameters,
         Err(refusal) => return Outcome::Refused(Box::new(refusal.into())),
     };
-    let done = match request.address {
-        Address::Start => begin(oauth, request, &parameters, now).await.map(Outcome::Started),
-        _ => finish(oauth, request, &parameters, now).await.map(|connected| Outcome::Connected(Box::new(connected))),
+    let done = match (request.address, &request.method) {
+        (Address::Start, &Method::POST) => begin(oauth, request, &parameters, now).await.map(Outcome::Started),
+        (Address::Start, _) => show(oauth, request, &parameters, now).await.map(|it| Outcome::Offered(Box::new(it))),
+        _ => finish(oauth, request, &parameters, now).await.map(|it| Outcome::Connected(Box::new(it))),
     };
     done.unwrap_or_else(|failure| Outcome::Refused(Box::new(failure)))
 }
 
-async fn begin<S, C: ConnectionStore, K>(
-    oauth: &Oauth<S, C, K>,
+/// Shows what a link would connect. Chats, mail scanners and browsers open links that nobody has clicked, so this changes nothing.
+async fn show<S, C: ConnectionStore, K, W: Timer>(
+    oauth: &Oauth<S, C, K, W>,
+    request: &Request<'_>,
+    parameters: &Parameters,
+    now: Second,
+) -> Result<Offer, Failure> {
+    let grant = parameters.grant()?;
+    let table = &oauth.edges.table;
+    let shown = offer(table, grant, &oauth.authorize_url, |name| request.cookie(name), random::bytes()?, now);
+    oauth.in_time(shown).await
+}
+
+/// Uses a link up, when a person has used the button.
+async fn begin<S, C: ConnectionStore, K, W: Timer>(
+    oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
     parameters: &Parameters,
     now: Second,
 ) -> Result<Started, Failure> {
-    let Some(grant) = &parameters.grant else { return Err(Refusal::malformed("its `grant` is missing").into()) };
-    let redirect_url = request.redirect_url()?;
-    let bits = (random::bytes()?, random::bytes()?);
-    start(&oauth.edges.table, grant, (&oauth.authorize_url, &redirect_url), bits, now).await
+    if request.is_cross_site() {
+        return Err(Refusal::cross_site().into());
+    }
+    let grant = parameters.grant()?;
+    let (table, redirect_url) = (&oauth.edges.table, request.redirect_url()?);
+    let urls = (oauth.authorize_url.as_str(), redirect_url.as_str());
+    oauth.in_time(start(table, grant, urls, |name| request.cookie(name), random::bytes()?, now)).await
 }
 
-async fn finish<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore>(
-    oauth: &Oauth<S, C, K>,
+async fn finish<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+    oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
     parameters: &Parameters,
     now: Second,
@@ -98,4 +122,11 @@ async fn finish<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialSto
         error: parameters.error.as_deref(),
     };
     callback(&oauth.edges, came, |name| request.cookie(name), now).await
+}
+
+impl<S, C, K, W: Timer> Oauth<S, C, K, W> {
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let done = self.edges.timer.within(BEGIN_MAX, work).await;
+        done.ok_or_else(|| Failure::out_of_time(None, BEGIN_MAX))?
+    }
 }

@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use lambda_http::tracing::{error, info, warn};
-use slacktrail_shared::connection::{ConnectionId, RefusalKind};
+use slacktrail_shared::connection::{ConnectionId, RefusalKind, TokenEnd};
 use slacktrail_shared::source::SourceId;
 use slacktrail_shared::trouble::Trouble;
 
@@ -12,12 +12,13 @@ use crate::answer;
 use crate::handler::Outcome;
 use crate::request::Address;
 
-/// Logs one line. It holds nothing that came with the request but a connection's name, which is no secret.
+/// Logs one line. It holds nothing that came with the request but the name of a connection whose secret came along; the name is no secret.
 pub(crate) fn log(address: Address, outcome: &Outcome) {
     let (connection, source) = whose(outcome);
     let (connection, source) = (connection.map(ToString::to_string), source.map(SourceId::as_str));
     let trouble = trouble(outcome);
     let cause = trouble.and_then(causes);
+    let token = token(outcome);
     macro_rules! line {
         ($level:ident, $text:literal) => {
             $level!(
@@ -29,16 +30,18 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
                 code = trouble.map(|trouble| trouble.code.as_str()),
                 message_text = trouble.map(|trouble| trouble.message.as_str()),
                 remedy = trouble.map(|trouble| trouble.hint.as_str()),
+                token,
                 cause,
                 $text
             )
         };
     }
     match outcome {
+        Outcome::Offered(_) => line!(info, "link shown, and not used up"),
         Outcome::Started(_) => line!(info, "connection started"),
         Outcome::Connected(connected) if connected.untold.is_none() => line!(info, "source connected"),
         Outcome::Connected(_) => line!(warn, "source connected, and the command that waits could not be told"),
-        Outcome::NotFound | Outcome::MethodNotAllowed => line!(info, "request refused"),
+        Outcome::NotFound | Outcome::MethodNotAllowed(_) => line!(info, "request refused"),
         Outcome::Refused(failure) => match failure.refusal.kind {
             RefusalKind::Ours => line!(error, "connecting needs a person"),
             // Anybody on the internet can have these.
@@ -50,20 +53,22 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
 
 fn word(outcome: &Outcome) -> &'static str {
     match outcome {
+        Outcome::Offered(_) => "offered",
         Outcome::Started(_) => "started",
         Outcome::Connected(_) => "connected",
         Outcome::Refused(failure) => failure.refusal.kind.name(),
         Outcome::NotFound => "not_found",
-        Outcome::MethodNotAllowed => "method_not_allowed",
+        Outcome::MethodNotAllowed(_) => "method_not_allowed",
     }
 }
 
 fn whose(outcome: &Outcome) -> (Option<&ConnectionId>, Option<&SourceId>) {
     match outcome {
+        Outcome::Offered(offer) => (Some(&offer.connection), Some(&offer.source.id)),
         Outcome::Started(started) => (Some(&started.connection), Some(&started.source)),
         Outcome::Connected(connected) => (Some(&connected.connection), Some(&connected.source.id)),
         Outcome::Refused(failure) => (failure.connection.as_ref(), failure.source.as_ref()),
-        Outcome::NotFound | Outcome::MethodNotAllowed => (None, None),
+        Outcome::NotFound | Outcome::MethodNotAllowed(_) => (None, None),
     }
 }
 
@@ -71,7 +76,15 @@ fn trouble(outcome: &Outcome) -> Option<&Trouble> {
     match outcome {
         Outcome::Connected(connected) => connected.untold.as_ref(),
         Outcome::Refused(failure) => failure.trouble.as_ref(),
-        Outcome::Started(_) | Outcome::NotFound | Outcome::MethodNotAllowed => None,
+        Outcome::Offered(_) | Outcome::Started(_) | Outcome::NotFound | Outcome::MethodNotAllowed(_) => None,
+    }
+}
+
+/// What became of a token that Slack had granted for a connection that failed.
+fn token(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Refused(failure) => failure.token.map(TokenEnd::name),
+        _ => None,
     }
 }
 

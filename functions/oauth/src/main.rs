@@ -8,16 +8,29 @@ use jiff::Timestamp;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn, tracing};
 use slacktrail_oauth::{Oauth, handle};
-use slacktrail_shared::aws::{connect_table_and_secrets, sdk_config};
+use slacktrail_shared::aws::{connect_table_and_secrets_within, sdk_config};
 use slacktrail_shared::connection::CallbackEdges;
 use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::ports::Timer;
 use slacktrail_shared::sanitize::EscapedJson;
 use slacktrail_shared::settings::OauthSettings;
 use slacktrail_shared::time::Second;
 
-/// One call to Slack. A callback waits for three, one after another, and API Gateway gives up after 30 seconds: the page would then
-/// be API Gateway's, and would not tell what happened.
+/// One call to Slack, within the time that a callback may take (`slacktrail_shared::connection`). API Gateway times out after 30 seconds
+/// and would then show its own page, which does not say what happened.
 const SLACK_CALL_MAX: Duration = Duration::from_secs(8);
+/// One attempt of a call to AWS, and the call with its retries.
+const AWS_MAX: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(7));
+
+/// Lambda's own clock.
+#[derive(Debug)]
+struct Clock;
+
+impl Timer for Clock {
+    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(limit, work).await.ok()
+    }
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -26,13 +39,17 @@ async fn main() -> Result<(), Error> {
     let settings = OauthSettings::read(|name| env::var(name).ok())?;
 
     let slack = SlackHttp::with_patience(&settings.slack_api_url, &settings.slack_audit_url, SLACK_CALL_MAX)?;
-    let (table, credentials) = connect_table_and_secrets(&sdk_config().await, settings.table, settings.secret_prefix);
-    let oauth = Oauth::new(CallbackEdges { slack, table, credentials }, settings.slack_authorize_url);
+    let config = sdk_config().await;
+    let (table, credentials) =
+        connect_table_and_secrets_within(&config, AWS_MAX, settings.table, settings.secret_prefix);
+    let edges = CallbackEdges { slack, table, credentials, timer: Clock };
+    let oauth = Oauth::new(edges, settings.slack_authorize_url);
 
     // `lambda_http::run` would first make an `http::Request` of the event, and it panics where a client's Host header or query
     // is not part of a URI.
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        Ok::<_, Infallible>(handle(&oauth, &event.payload, Second::of(Timestamp::now())).await)
+        // In a box: the compiler computes the layout of nested futures to a limited depth only.
+        Ok::<_, Infallible>(Box::pin(handle(&oauth, &event.payload, Second::of(Timestamp::now()))).await)
     }))
     .await
 }

@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use slacktrail_shared::connection::{Connected, ConnectionId, Facts, Failure, RefusalKind};
+use slacktrail_shared::connection::{Connected, ConnectionId, Facts, Failure, Offer, RefusalKind};
 use slacktrail_shared::source::{LogType, Source, shown_name};
 
 use crate::handler::Outcome;
@@ -15,27 +15,41 @@ use crate::handler::Outcome;
 /// The one style sheet, which stands in each page.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
-static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = STANDARD.encode(Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-});
+static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE)));
 
-/// What a page may do: apply this style, and nothing else.
-pub(crate) fn content_security_policy() -> &'static str {
-    &CONTENT_SECURITY_POLICY
+/// What a page may do: apply this style, and nothing else. The page with the button may send it here and go on to Slack.
+pub(crate) fn content_security_policy(outcome: &Outcome) -> String {
+    let forms = match outcome {
+        Outcome::Offered(offer) => format!("'self' {}", offer.leads_to),
+        _ => "'none'".to_owned(),
+    };
+    let hash = &*STYLE_HASH;
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
+    )
 }
 
 /// The page that tells what came of a request; nothing where the browser goes on.
 pub(crate) fn of(outcome: &Outcome) -> String {
     match outcome {
+        Outcome::Offered(offer) => OfferedPage::of(offer).text(),
         Outcome::Started(_) => String::new(),
         Outcome::Connected(connected) => ConnectedPage::of(connected).text(),
         Outcome::Refused(failure) => RefusedPage::of(failure).text(),
         Outcome::NotFound => RefusedPage::nothing_here("There is nothing here").text(),
-        Outcome::MethodNotAllowed => RefusedPage::nothing_here("This address is for a browser to open").text(),
+        Outcome::MethodNotAllowed(_) => RefusedPage::nothing_here("This address is for a browser to open").text(),
     }
+}
+
+#[derive(Template)]
+#[template(path = "offered.html")]
+struct OfferedPage<'a> {
+    reference: Option<&'a ConnectionId>,
+    label: String,
+    tenant: Option<(String, &'a str)>,
+    source: &'a Source,
+    is_for_organization: bool,
+    valid_until: String,
 }
 
 #[derive(Template)]
@@ -74,6 +88,24 @@ enum Span {
 
 /// It escapes what it holds itself.
 impl HtmlSafe for Prose {}
+
+impl<'a> OfferedPage<'a> {
+    fn of(offer: &'a Offer) -> OfferedPage<'a> {
+        let Offer { connection, source, expires_at, .. } = offer;
+        OfferedPage {
+            reference: Some(connection),
+            label: shown_name(&source.label),
+            tenant: source.tenant.as_ref().map(|tenant| (shown_name(&tenant.name), tenant.id.as_str())),
+            source,
+            is_for_organization: source.logs.contains(&LogType::Audit),
+            valid_until: expires_at.instant().strftime("%H:%M UTC").to_string(),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.render().expect("a page is written to memory")
+    }
+}
 
 impl<'a> ConnectedPage<'a> {
     fn of(connected: &'a Connected) -> ConnectedPage<'a> {
@@ -154,6 +186,7 @@ fn title(kind: RefusalKind) -> &'static str {
         RefusalKind::Superseded => "Somebody else changed this source meanwhile",
         RefusalKind::SlackRefused => "Slack refused",
         RefusalKind::SlackUnreachable => "Slack could not answer just now",
+        RefusalKind::OutOfTime => "slacktrail ran out of time",
         RefusalKind::Ours => "slacktrail could not go on",
     }
 }
@@ -185,6 +218,29 @@ mod tests {
             logs,
         };
         Outcome::Connected(Box::new(Connected { connection: ConnectionId::of([7; 16]), source, facts, untold: None }))
+    }
+
+    fn offered() -> Outcome {
+        let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme <b>".to_owned() });
+        let source = Source::new("acme".parse().unwrap(), "Acme & Söhne <GmbH>", Plan::Enterprise, Second::EPOCH);
+        Outcome::Offered(Box::new(Offer {
+            connection: ConnectionId::of([7; 16]),
+            source: Source { tenant, ..source },
+            expires_at: Second::new(1_795_332_821).unwrap(),
+            leads_to: "https://slack.com".to_owned(),
+            cookie_name: "c".to_owned(),
+            cookie_value: "hidden".to_owned(),
+        }))
+    }
+
+    #[test]
+    fn page_of_link_says_what_it_connects_and_has_one_button() {
+        let page = of(&offered());
+        insta::assert_snapshot!(main_of(&page), @"");
+        assert_eq!((page.matches("<form").count(), page.matches("<button").count()), (1, 1));
+        assert!(!page.contains("<input") && !page.contains("hidden"), "the page holds no secret");
+        let policy = content_security_policy(&offered());
+        assert!(policy.contains("; form-action 'self' https://slack.com; "), "{policy}");
     }
 
     /// What stands between `<main>` and `</main>`.
@@ -234,6 +290,7 @@ mod tests {
             connection: Some(ConnectionId::of([7; 16])),
             source: None,
             is_over: true,
+            token: None,
         };
         insta::assert_snapshot!(main_of(&of(&Outcome::Refused(Box::new(failure)))), @r#"
         <p class="mark bad"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="m8.5 8.5 7 7m0-7-7 7"/></svg>Not connected</p>
@@ -249,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_page_is_whole_accessible_and_loads_nothing() {
-        for outcome in [connected(false), Outcome::NotFound, Outcome::MethodNotAllowed] {
+        for outcome in [offered(), connected(false), Outcome::NotFound, Outcome::MethodNotAllowed("GET")] {
             let page = of(&outcome);
             for part in ["<!doctype html>", "<html lang=\"en\">", "<title>", "<main>", "width=device-width", "</html>"]
             {
@@ -268,7 +325,8 @@ mod tests {
         let page = of(&connected(false));
         let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
         let hash = STANDARD.encode(Sha256::digest(style));
-        assert!(content_security_policy().contains(&format!("style-src 'sha256-{hash}';")));
+        let policy = content_security_policy(&connected(false));
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}';")) && policy.contains("form-action 'none';"));
         assert_eq!(page.matches("<style").count(), 1);
     }
 
@@ -291,6 +349,7 @@ mod tests {
                 ("bad", "card"),
                 ("text", "code"),
                 ("quiet", "code"),
+                ("card", "text"),
             ] {
                 let [text_light, ground_light] = [text, ground].map(|name| luminance(colour(scheme, name)));
                 let (bright, dim) = (text_light.max(ground_light), text_light.min(ground_light));

@@ -23,6 +23,14 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
+    /// What makes a link good.
+    ///
+    /// # Errors
+    /// Returns a refusal if it is missing.
+    pub(crate) fn grant(&self) -> Result<&str, Refusal> {
+        self.grant.as_deref().ok_or_else(|| Refusal::malformed("its `grant` is missing"))
+    }
+
     /// Reads a query as it came. An empty parameter is as good as none: Slack sends `state=` where it has no state. Others are
     /// passed over: Slack may come to send more.
     ///

@@ -1,4 +1,5 @@
-//! A request as far as it concerns us. Its other headers are the client's own words, and none of them is believed.
+//! A request as far as it concerns us. Its other headers are the client's own words, and none of them is believed: one is heard, and only
+//! against the client.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Method;
@@ -23,7 +24,7 @@ pub(crate) enum Address {
 /// A request. `Debug` would show secrets, so there is none.
 pub(crate) struct Request<'a> {
     pub(crate) address: Address,
-    pub(crate) is_get: bool,
+    pub(crate) method: Method,
     /// As it came, undecoded. (Payload format 2.0 also has it decoded, but there a comma may be one of the client's or stand
     /// between repeated parameters.)
     pub(crate) query: &'a str,
@@ -32,6 +33,8 @@ pub(crate) struct Request<'a> {
     /// The stage, where the path begins with it.
     stage: Option<&'a str>,
     cookies: &'a [String],
+    /// What the browser says about the page that sent the request (W3C, Fetch Metadata Request Headers).
+    sent_by: Option<&'a str>,
 }
 
 impl Address {
@@ -60,12 +63,18 @@ impl<'a> Request<'a> {
                 CALLBACK => Address::Callback,
                 _ => Address::Other,
             },
-            is_get: context.http.method == Method::GET,
+            method: context.http.method.clone(),
             query: event.raw_query_string.as_deref().unwrap_or_default(),
             domain: context.domain_name.as_deref().filter(|domain| !domain.is_empty()),
             stage: stage.filter(|_| within.is_some()),
             cookies: event.cookies.as_deref().unwrap_or_default(),
+            sent_by: event.headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()),
         }
+    }
+
+    /// Returns `true` if a page of another website sent it. An old browser does not say; its cookie is then the only sign.
+    pub(crate) fn is_cross_site(&self) -> bool {
+        self.sent_by.is_some_and(|site| !matches!(site, "same-origin" | "none"))
     }
 
     /// The value of the browser's cookie of this name.
@@ -96,6 +105,7 @@ impl<'a> Request<'a> {
 
 #[cfg(test)]
 mod tests {
+    use lambda_http::http::HeaderName;
     use serde_json::json;
 
     use super::*;
@@ -143,11 +153,26 @@ mod tests {
     fn a_cookie_is_found_by_its_whole_name() {
         let event = event("/oauth/callback", "$default", "HEAD");
         let request = Request::of(&event);
-        assert!(!request.is_get);
+        assert_eq!(request.method, Method::HEAD);
         assert_eq!(request.cookie("__Host-b").as_deref(), Some("2"));
         assert_eq!(request.cookie("c").as_deref(), Some("3=4"));
         assert_eq!(request.cookie("b"), None);
         assert_eq!(request.cookie("C"), None);
+    }
+
+    #[test]
+    fn form_of_another_website_is_recognized() {
+        for (site, is_cross) in [
+            (None, false),
+            (Some("same-origin"), false),
+            (Some("none"), false),
+            (Some("same-site"), true),
+            (Some("cross-site"), true),
+        ] {
+            let mut event = event("/oauth/start", "$default", "POST");
+            event.headers.extend(site.map(|site| (HeaderName::from_static("sec-fetch-site"), site.parse().unwrap())));
+            assert_eq!(Request::of(&event).is_cross_site(), is_cross, "{site:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Sources and cursors in DynamoDB, all under one partition key, so that one Query reads a whole deployment. Connections under way
-//! are under another.
+//! Sources, cursors and connections in one DynamoDB table. Each kind has a partition key of its own, because an IAM policy can limit a role
+//! to partition keys (`dynamodb:LeadingKeys`): the poller writes cursors only, the OAuth function sources and connections only.
 //!
 //! | `pk` | `sk` | attributes |
 //! |---|---|---|
-//! | `deployment` | `<source id>/source` | `source`: the source as JSON |
-//! | `deployment` | `<source id>/cursor/<log type>` | `version`: a number, one more at each replacement; `cursor`: the cursor as JSON |
+//! | `source` | `<source id>/source` | `version`: a number, one more at each replacement; `source`: the source as JSON |
+//! | `cursor` | `<source id>/cursor/<log type>` | `version`; `cursor`: the cursor as JSON |
 //! | `connection` | `<connection id>` | `version`; `connection`: the connection as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
 
 use std::collections::HashMap;
@@ -15,19 +15,20 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join;
 
 use super::attempt::{Attempt, Thing};
 use crate::connection::{Connection, ConnectionId};
 use crate::cursor::Cursor;
-use crate::ports::{ConnectionStore, Deployment, DeploymentStore, Replaced, Version};
+use crate::ports::{ConnectionStore, Deployment, DeploymentStore, Replaced, StoredSource, Version};
 use crate::share::Share;
 use crate::source::{Source, SourceId, StreamId};
 use crate::trouble::{Remedy, Trouble};
 
-/// The partition key of everything that a tick reads. One partition takes 1000 writes a second; 10,000 sources whose three
-/// streams are all busy make 500.
-const PARTITION: &str = "deployment";
-
+/// The partition key of sources.
+const SOURCES: &str = "source";
+/// The partition key of cursors. One partition takes 1000 writes a second; 10,000 sources whose three streams are all busy make 500.
+const CURSORS: &str = "cursor";
 /// The partition key of connections under way.
 const CONNECTIONS: &str = "connection";
 /// A connection is kept so much longer than its link or state is good, for whoever asks what became of it.
@@ -60,7 +61,7 @@ impl DynamoDeployment {
         Attempt { doing, thing, permissions: format!("`{permission}` on `{table}`") }
     }
 
-    /// Puts an item in place of the one whose version is `expected`.
+    /// Puts an item in place of the one whose version is `expected`. Version 0 is an item without a version, as a person may put there.
     async fn replace(
         &self,
         put: PutItemFluentBuilder,
@@ -70,6 +71,10 @@ impl DynamoDeployment {
         let put = put.table_name(&self.table).item("version", number(next));
         let put = match expected {
             None => put.condition_expression("attribute_not_exists(#sk)").expression_attribute_names("#sk", "sk"),
+            Some(Version(0)) => put
+                .condition_expression("attribute_exists(#sk) AND attribute_not_exists(#version)")
+                .expression_attribute_names("#sk", "sk")
+                .expression_attribute_names("#version", "version"),
             Some(version) => put
                 .condition_expression("#version = :expected")
                 .expression_attribute_names("#version", "version")
@@ -87,7 +92,13 @@ impl DynamoDeployment {
     }
 
     /// A page of the items whose keys lie in a share, as they are now; or, for half of the price, their keys of some seconds ago.
-    async fn query(&self, share: &Share, keys_only: bool, from: Option<Item>) -> Result<QueryOutput, Trouble> {
+    async fn query(
+        &self,
+        partition: &str,
+        share: &Share,
+        keys_only: bool,
+        from: Option<Item>,
+    ) -> Result<QueryOutput, Trouble> {
         // Every key of a source begins with its place, and `~` comes after whatever follows there.
         let last_key = |id: &SourceId| text(format!("{}~", id.place()));
         let first = share.after.as_ref().map_or(text(" "), last_key);
@@ -95,15 +106,31 @@ impl DynamoDeployment {
         let condition = "#pk = :pk AND #sk BETWEEN :first AND :last";
         let query = self.client.query().table_name(&self.table).key_condition_expression(condition);
         let query = query.expression_attribute_names("#pk", "pk").expression_attribute_names("#sk", "sk");
-        let query = query.expression_attribute_values(":pk", text(PARTITION));
+        let query = query.expression_attribute_values(":pk", text(partition));
         let query = query.expression_attribute_values(":first", first).expression_attribute_values(":last", last);
         let query = query.set_projection_expression(keys_only.then(|| "#sk".to_owned()));
         // An older cursor would cost reading again what is stored. Older names cost nothing: the shares cut at them have every source.
         let sent = query.consistent_read(!keys_only).set_exclusive_start_key(from).send().await;
         sent.map_err(|error| {
-            self.attempt(format!("reading sources and cursors of table `{}`", self.table), "dynamodb:Query")
-                .failed(error)
+            self.attempt(format!("reading {partition}s of table `{}`", self.table), "dynamodb:Query").failed(error)
         })
+    }
+
+    /// Every item of a partition that lies in a share. Stops with `None` once it has more than `items_max`.
+    async fn items(&self, partition: &str, share: &Share, items_max: usize) -> Result<Option<Vec<Item>>, Trouble> {
+        let (mut items, mut from) = (Vec::new(), None);
+        // Bounded by the table: 1 MB a page, and each page starts after the one before.
+        loop {
+            let page = self.query(partition, share, false, from).await?;
+            items.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key;
+            if items.len() > items_max {
+                return Ok(None);
+            }
+            if from.is_none() {
+                return Ok(Some(items));
+            }
+        }
     }
 }
 
@@ -113,38 +140,24 @@ impl DeploymentStore for DynamoDeployment {
     }
 
     async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Trouble> {
-        let page = self.query(&Share::default(), false, None).await?;
-        let mut deployment = Deployment::default();
-        page.items().iter().for_each(|item| take(item, &mut deployment));
-        // What does not fit one reply of 1 MB may be few sources with large cursors: only their number decides.
-        if page.last_evaluated_key.is_some() {
-            deployment = match deployment.sources.len() > sources_max {
-                true => return Ok(None),
-                false => self.load().await?,
-            };
-        }
-        Ok(Some(deployment).filter(|deployment| deployment.sources.len() <= sources_max))
+        // Sources first: of a deployment that is too large the cursors are not read.
+        let share = Share::default();
+        let Some(sources) = self.items(SOURCES, &share, sources_max).await? else { return Ok(None) };
+        let cursors = self.items(CURSORS, &share, usize::MAX).await?;
+        Ok(Some(deployment(sources.iter().chain(&cursors.unwrap_or_default()))))
     }
 
     async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
-        let mut deployment = Deployment::default();
-        let mut from = None;
-        // Bounded by the table: 1 MB a page, and each page starts after the one before.
-        loop {
-            let page = self.query(share, false, from).await?;
-            page.items().iter().for_each(|item| take(item, &mut deployment));
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                return Ok(deployment);
-            }
-        }
+        let all = |partition| self.items(partition, share, usize::MAX);
+        let (sources, cursors) = try_join(all(SOURCES), all(CURSORS)).await?;
+        Ok(deployment(sources.unwrap_or_default().iter().chain(&cursors.unwrap_or_default())))
     }
 
     async fn source_ids(&self) -> Result<Vec<SourceId>, Trouble> {
         let mut ids = Vec::new();
         let mut from = None;
         loop {
-            let page = self.query(&Share::default(), true, from).await?;
+            let page = self.query(SOURCES, &Share::default(), true, from).await?;
             let sources = page.items().iter().filter_map(|item| text_of(item, "sk")?.strip_suffix("/source"));
             ids.extend(sources.filter_map(|id| id.parse::<SourceId>().ok()));
             from = page.last_evaluated_key;
@@ -163,7 +176,7 @@ impl DeploymentStore for DynamoDeployment {
         let put = self
             .client
             .put_item()
-            .item("pk", text(PARTITION))
+            .item("pk", text(CURSORS))
             .item("sk", text(format!("{}cursor/{}", stream.source.place(), stream.log)));
         let put = put.item("cursor", text(cursor.encode()));
         let replaced = self.replace(put, expected).await;
@@ -175,32 +188,24 @@ impl DeploymentStore for DynamoDeployment {
         })
     }
 
-    async fn load_source(&self, id: &SourceId) -> Result<Option<Result<Source, Trouble>>, Trouble> {
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let sent = get.key("pk", text(PARTITION)).key("sk", text(format!("{}source", id.place()))).send().await;
+        let sent = get.key("pk", text(SOURCES)).key("sk", text(source_key(id))).send().await;
         let output = sent.map_err(|error| {
             self.attempt(format!("reading source `{id}` of table `{}`", self.table), "dynamodb:GetItem").failed(error)
         })?;
-        let mut found = Deployment::default();
-        if let Some(item) = output.item {
-            take(&item, &mut found);
-        }
-        Ok(found.sources.remove(id))
+        let Some(item) = output.item else { return Ok(None) };
+        let source = deployment([&item]).sources.remove(id);
+        Ok(source.map(|source| (version_of(&item).unwrap_or(Version(0)), source)))
     }
 
-    async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
         let json = serde_json::to_string(source).expect("a source holds only text and numbers");
-        let put = self.client.put_item().table_name(&self.table);
-        let put = put
-            .item("pk", text(PARTITION))
-            .item("sk", text(format!("{}source", source.id.place())))
-            .item("source", text(json));
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self
-                .attempt(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
-                .failed(error)),
-        }
+        let put = self.client.put_item().item("pk", text(SOURCES)).item("sk", text(source_key(&source.id)));
+        self.replace(put.item("source", text(json)), expected).await.map_err(|error| {
+            self.attempt(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
+                .failed(error)
+        })
     }
 }
 
@@ -209,8 +214,8 @@ impl ConnectionStore for DynamoDeployment {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
         let sent = get.key("pk", text(CONNECTIONS)).key("sk", text(id.to_string())).send().await;
         let output = sent.map_err(|error| {
-            self.attempt(format!("reading connection `{id}` of table `{}`", self.table), "dynamodb:GetItem")
-                .failed(error)
+            // Not which: the name came with a request, and nobody has shown yet that it is more than made up.
+            self.attempt(format!("reading a connection of table `{}`", self.table), "dynamodb:GetItem").failed(error)
         })?;
         let Some(item) = output.item else { return Ok(None) };
         let connection = serde_json::from_str(text_of(&item, "connection").unwrap_or_default());
@@ -219,10 +224,7 @@ impl ConnectionStore for DynamoDeployment {
             _ => Err(Trouble::ours(
                 Remedy::Investigate,
                 "unreadable_connection",
-                format!(
-                    "reading connection `{id}` of table `{}`: it is not one that this slacktrail wrote",
-                    self.table
-                ),
+                format!("reading a connection of table `{}`: it is not one that this slacktrail wrote", self.table),
                 "run `slacktrail connect` again, of the same version as the deployment",
             )),
         }
@@ -252,19 +254,29 @@ fn number(version: Version) -> AttributeValue {
     AttributeValue::N(version.0.to_string())
 }
 
-/// Adds an item to what is loaded. A key of another kind is ignored: other parts and later versions keep other things here.
-fn take(item: &Item, deployment: &mut Deployment) {
-    let Some((source, kind)) = text_of(item, "sk").and_then(|key| key.split_once('/')) else { return };
-    let Ok(source) = source.parse::<SourceId>() else { return };
-    match (kind, kind.strip_prefix("cursor/").map(str::parse)) {
-        ("source", _) => deployment.take_source(source, text_of(item, "source").unwrap_or_default()),
-        (_, Some(Ok(log))) => deployment.take_cursor(
-            StreamId { source, log },
-            version_of(item),
-            text_of(item, "cursor").unwrap_or_default(),
-        ),
-        _ => {}
+fn source_key(id: &SourceId) -> String {
+    format!("{}source", id.place())
+}
+
+/// The sources and cursors in these items. Ignores a key of another kind: later versions may keep other items here.
+fn deployment<'a>(items: impl IntoIterator<Item = &'a Item>) -> Deployment {
+    let mut deployment = Deployment::default();
+    for item in items {
+        let key = text_of(item, "sk").and_then(|key| key.split_once('/'));
+        let Some((Ok(source), kind)) = key.map(|(source, kind)| (source.parse::<SourceId>(), kind)) else { continue };
+        match (text_of(item, "pk"), kind, kind.strip_prefix("cursor/").map(str::parse)) {
+            (Some(SOURCES), "source", _) => {
+                deployment.take_source(source, text_of(item, "source").unwrap_or_default());
+            }
+            (Some(CURSORS), _, Some(Ok(log))) => deployment.take_cursor(
+                StreamId { source, log },
+                version_of(item),
+                text_of(item, "cursor").unwrap_or_default(),
+            ),
+            _ => {}
+        }
     }
+    deployment
 }
 
 fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {

@@ -78,7 +78,17 @@ pub fn connect_table_and_secrets(
     table: impl Into<String>,
     secret_prefix: impl Into<String>,
 ) -> (DynamoDeployment, SecretsManagerCredentials) {
-    let bounded = bounded(config);
+    connect_table_and_secrets_within(config, (ATTEMPT_MAX, CALL_MAX), table, secret_prefix)
+}
+
+/// The same, with other limits for one attempt of a call and for the call with its retries.
+pub fn connect_table_and_secrets_within(
+    config: &SdkConfig,
+    limits: (Duration, Duration),
+    table: impl Into<String>,
+    secret_prefix: impl Into<String>,
+) -> (DynamoDeployment, SecretsManagerCredentials) {
+    let bounded = bounded_by(config, limits);
     (
         DynamoDeployment::new(aws_sdk_dynamodb::Client::new(&bounded), table),
         SecretsManagerCredentials::new(aws_sdk_secretsmanager::Client::new(&bounded), secret_prefix),
@@ -91,10 +101,14 @@ pub fn connect_invoker(config: &SdkConfig, function: impl Into<String>) -> Lambd
 }
 
 fn bounded(config: &SdkConfig) -> SdkConfig {
+    bounded_by(config, (ATTEMPT_MAX, CALL_MAX))
+}
+
+fn bounded_by(config: &SdkConfig, (attempt_max, call_max): (Duration, Duration)) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_MAX)
-        .operation_attempt_timeout(ATTEMPT_MAX)
-        .operation_timeout(CALL_MAX)
+        .operation_attempt_timeout(attempt_max)
+        .operation_timeout(call_max)
         .build();
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
     config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build()

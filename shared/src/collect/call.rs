@@ -2,11 +2,12 @@
 
 use super::Collector;
 use super::page::OpenPage;
+use crate::credentials::Grant;
 use crate::cursor::Gap;
 use crate::ports::{Caller, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
 use crate::secret::Token;
 use crate::slack::{Refusal, Reply, Request};
-use crate::source::{LogType, Source, SourceId};
+use crate::source::{LogType, Source, SourceId, shown_name};
 use crate::time::Second;
 use crate::trouble::{Remedy, Side, Trouble};
 
@@ -123,26 +124,31 @@ fn token_replaced(id: &SourceId) -> Trouble {
     )
 }
 
-/// The token among a source's credentials.
+/// Returns the token among a source's credentials.
 ///
 /// # Errors
-/// [`Remedy::Reconfigure`] when there is none.
+/// Returns [`Remedy::Reconfigure`] if there is no token, or if another tenant than the source's has granted it: the poller would store that
+/// tenant's records under this source.
 pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<Token, Trouble> {
     let id = &source.id;
     let (code, what) = match stored {
-        None => ("no_such_secret", "does not exist"),
+        None => ("no_such_secret", "it does not exist".to_owned()),
         Some(StoredCredentials { credentials: None, .. }) => {
-            ("unreadable_secret", "is not of the form {\"token\":\"xoxp-...\"}")
+            ("unreadable_secret", "it is not of the form {\"token\":\"xoxp-...\"}".to_owned())
         }
-        Some(StoredCredentials { credentials: Some(credentials), .. }) => match credentials.grant {
-            Some(grant) => return Ok(grant.token),
-            None => ("no_token", "holds no token: nobody has installed the app yet"),
+        Some(StoredCredentials { credentials: Some(credentials), .. }) => match (credentials.grant, &source.tenant) {
+            (Some(Grant { tenant: Some(of), .. }), Some(tenant)) if of != tenant.id => {
+                let of = shown_name(&of);
+                ("tenant_mismatch", format!("its token belongs to `{of}`, and the source to {tenant}"))
+            }
+            (Some(grant), _) => return Ok(grant.token),
+            (None, _) => ("no_token", "it holds no token: nobody has installed the app yet".to_owned()),
         },
     };
     Err(Trouble::ours(
         Remedy::Reconfigure,
         code,
-        format!("reading the secret of source `{id}`: it {what}"),
+        format!("reading the secret of source `{id}`: {what}"),
         format!(
             "connect the source (`slacktrail connect {id}`), or see whether `SECRET_PREFIX` is what the deployment says"
         ),

@@ -1,11 +1,17 @@
-//! `GET /oauth/callback`: uses a state up, verifies what Slack granted, and stores it; or says why not, and stores nothing.
+//! `GET /oauth/callback`: uses a state up, verifies what Slack granted, and stores it; or says why not, and revokes what Slack granted.
+
+use std::cell::RefCell;
 
 use futures_util::future::join_all;
 
+use super::budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
 use super::manifest::user_scopes;
-use super::{Connection, ConnectionId, Facts, Failure, Refusal, Step, Ticket, probe};
-use crate::credentials::{App, Grant, update};
-use crate::ports::{Caller, ConnectionStore, CredentialStore, DeploymentStore, Replaced, Slack, Version};
+use super::revoke::{self, TokenEnd, Unstored};
+use super::store::{check_tenant, store};
+use super::{Connection, ConnectionId, Facts, Failure, Probed, Refusal, Step, Ticket, Visit, probe};
+use crate::credentials::{App, Grant};
+use crate::ports::{Caller, ConnectionStore, CredentialStore, DeploymentStore, Replaced, Slack, Timer, Version};
+use crate::secret::Token;
 use crate::slack::Request;
 use crate::slack::oauth::{Installation, installation};
 use crate::source::{LogType, Source, Tenant};
@@ -25,13 +31,15 @@ pub struct Callback<'a> {
 
 /// The ports of the callback together.
 #[derive(Debug)]
-pub struct CallbackEdges<S, C, K> {
+pub struct CallbackEdges<S, C, K, W> {
     /// Slack.
     pub slack: S,
     /// Where connections and sources are kept.
     pub table: C,
     /// Where credentials are kept.
     pub credentials: K,
+    /// What bounds the time that each part may take.
+    pub timer: W,
 }
 
 /// A source that is connected.
@@ -47,128 +55,164 @@ pub struct Connected {
     pub untold: Option<Trouble>,
 }
 
+/// A callback whose state is used up.
+struct Begun<'a> {
+    version: Version,
+    connection: Connection,
+    code: &'a str,
+    redirect_url: String,
+}
+
 /// Finishes a connection. `cookie` gives the value of the browser's cookie of a name.
 ///
 /// # Errors
-/// Why it came to nothing.
-pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore>(
-    edges: &CallbackEdges<S, C, K>,
+/// Returns why it failed. What Slack has granted by then is revoked, unless it may be in use.
+pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+    edges: &CallbackEdges<S, C, K, W>,
     came: Callback<'_>,
     cookie: impl Fn(&str) -> Option<String>,
     now: Second,
 ) -> Result<Connected, Failure> {
-    let Some(state) = came.state else { return Err(Refusal::without_state().into()) };
-    let Some(state) = Ticket::parse(state) else { return Err(Refusal::unknown().into()) };
-    let about = |failure: Failure| Failure { connection: Some(state.id.clone()), ..failure };
-    let found = edges.table.load_connection(&state.id).await.map_err(|trouble| about(trouble.into()))?;
-    let (version, connection) = found.ok_or_else(|| about(Refusal::unknown().into()))?;
-    let about = |failure: Failure| Failure { source: Some(connection.source.id.clone()), ..about(failure) };
-    let redirect_url = check(&connection, &state, cookie, now).map_err(|refusal| about(Failure::met(refusal)))?;
-
-    let code = match (came.code, came.error) {
-        (Some(code), None) => code,
-        (_, Some(error)) => {
-            let refusal = Refusal::sent_back(&connection.source, error);
-            conclude(edges, version, &connection, Step::Refused(refusal.clone())).await.map_err(about)?;
-            return Err(about(Failure::over(refusal)));
-        }
-        (None, None) => return Err(about(Refusal::malformed("Slack's `code` is missing").into())),
+    let begun = edges.timer.within(BEGIN_MAX, begin(&edges.table, came, cookie, now)).await;
+    let begun = begun.ok_or_else(|| Failure::out_of_time(None, BEGIN_MAX))??;
+    let Begun { version, connection, .. } = &begun;
+    let unstored = RefCell::new(None);
+    // In a box, as the compiler computes the layout of nested futures to a limited depth only.
+    let work = Box::pin(verify(edges, &begun, &unstored, now));
+    let worked = edges.timer.within(WORK_MAX, work).await;
+    let id = &connection.source.id;
+    let verified = match worked.ok_or_else(|| Failure::out_of_time(Some(id), WORK_MAX)).flatten() {
+        Ok(verified) => Ok(verified),
+        Err(failure) => Err(end_token(edges, &connection.source, failure, unstored.take(), now).await),
     };
-    // From here on nobody else can use this state, whatever comes of it.
-    let version = conclude(edges, version, &connection, Step::Verifying).await.map_err(about)?;
-    let verified = verify(edges, (version, &connection), code, &redirect_url, now).await;
     let step = match &verified {
         Ok((_, facts)) => Step::Connected(Box::new(facts.clone())),
         Err(failure) => Step::Refused(failure.refusal.clone()),
     };
     // The command waits for this; if it cannot be written, the page still tells what is true.
-    let untold = edges.table.replace_connection(Some(version), &connection.at(step)).await.err();
+    let connection_then = connection.at(step);
+    let told = edges.timer.within(TELL_MAX, edges.table.replace_connection(Some(*version), &connection_then)).await;
+    let untold = told.map_or_else(|| Failure::out_of_time(Some(id), TELL_MAX).trouble, Result::err);
     match verified {
-        Ok((source, facts)) => Ok(Connected { connection: state.id.clone(), source, facts, untold }),
-        Err(failure) => Err(about(Failure { trouble: failure.trouble.or(untold), is_over: true, ..failure })),
+        Ok((source, facts)) => Ok(Connected { connection: connection.id.clone(), source, facts, untold }),
+        Err(failure) => {
+            Err(Failure { trouble: failure.trouble.clone().or(untold), is_over: true, ..failure.of(connection) })
+        }
     }
 }
 
-/// Whether state and browser are those that began. Returns the redirect URL that Slack was given.
-fn check(
-    connection: &Connection,
-    came: &Ticket,
+/// Finds the connection of a state and uses the state up: from here on nobody else can, whatever comes of it. A name that does not exist
+/// and a wrong secret get the same answer, whatever the connection's step.
+async fn begin<'a, C: ConnectionStore>(
+    table: &C,
+    came: Callback<'a>,
     cookie: impl Fn(&str) -> Option<String>,
     now: Second,
-) -> Result<String, Refusal> {
-    match &connection.step {
-        Step::Started { state, .. } if !came.matches(state) => Err(Refusal::unknown()),
-        Step::Started { .. } if connection.is_expired(now) => Err(Refusal::expired()),
-        Step::Started { browser, redirect_url, .. } => match cookie(&connection.cookie_name()) {
-            Some(value) if browser.is_of(&value) => Ok(redirect_url.clone()),
+) -> Result<Begun<'a>, Failure> {
+    let Some(state) = came.state else { return Err(Refusal::without_state().into()) };
+    let Some(state) = Ticket::parse(state) else { return Err(Refusal::unknown().into()) };
+    let found = table.load_connection(&state.id).await?;
+    let is_right = |visit: &Visit| state.matches(&visit.state);
+    let found = found.filter(|(_, connection)| connection.visit.as_ref().is_some_and(is_right));
+    let Some((version, connection)) = found else { return Err(Refusal::unknown().into()) };
+    let about = |failure: Failure| failure.of(&connection);
+    let redirect_url = check(&connection, cookie, now).map_err(|refusal| about(Failure::met(refusal)))?;
+
+    let code = match (came.code, came.error) {
+        (Some(code), None) => code,
+        (_, Some(error)) => {
+            let refusal = Refusal::sent_back(&connection.source, error);
+            conclude(table, version, &connection, Step::Refused(refusal.clone())).await.map_err(about)?;
+            return Err(about(Failure::over(refusal)));
+        }
+        (None, None) => return Err(about(Refusal::malformed("Slack's `code` is missing").into())),
+    };
+    let version = conclude(table, version, &connection, Step::Verifying).await.map_err(about)?;
+    Ok(Begun { version, connection, code, redirect_url })
+}
+
+/// Whether the browser is the one that began, and in time. Returns the redirect URL that Slack was given.
+fn check(connection: &Connection, cookie: impl Fn(&str) -> Option<String>, now: Second) -> Result<String, Refusal> {
+    match (&connection.step, &connection.visit) {
+        (Step::Started, _) if connection.is_expired(now) => Err(Refusal::expired()),
+        (Step::Started, Some(visit)) => match cookie(&connection.cookie_name()) {
+            Some(value) if visit.browser.is_of(&value) => Ok(visit.redirect_url.clone()),
             _ => Err(Refusal::wrong_browser()),
         },
-        Step::Granted { .. } => Err(Refusal::unknown()),
-        Step::Verifying | Step::Connected(_) | Step::Refused(_) => Err(Refusal::used()),
-        Step::Cancelled => Err(Refusal::cancelled()),
+        (Step::Granted | Step::Started, _) => Err(Refusal::unknown()),
+        (Step::Verifying | Step::Connected(_) | Step::Refused(_), _) => Err(Refusal::used()),
+        (Step::Cancelled, _) => Err(Refusal::cancelled()),
     }
 }
 
-async fn conclude<S, C: ConnectionStore, K>(
-    edges: &CallbackEdges<S, C, K>,
+async fn conclude<C: ConnectionStore>(
+    table: &C,
     version: Version,
     connection: &Connection,
     step: Step,
 ) -> Result<Version, Failure> {
-    match edges.table.replace_connection(Some(version), &connection.at(step)).await? {
+    match table.replace_connection(Some(version), &connection.at(step)).await? {
         Replaced::Yes(version) => Ok(version),
         Replaced::Changed => Err(Failure::over(Refusal::used())),
     }
 }
 
-async fn verify<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore>(
-    edges: &CallbackEdges<S, C, K>,
-    (version, connection): (Version, &Connection),
-    code: &str,
-    redirect_url: &str,
+/// Exchanges the code, verifies the installation, and stores it. Leaves in `unstored` what Slack has granted.
+async fn verify<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+    edges: &CallbackEdges<S, C, K, W>,
+    begun: &Begun<'_>,
+    unstored: &RefCell<Option<Unstored>>,
     now: Second,
 ) -> Result<(Source, Facts), Failure> {
+    let connection = &begun.connection;
     let app = app(edges, connection).await?;
-    let installed = exchange(edges, connection, &app, (code, redirect_url), now).await?;
+    let installed = exchange(edges, begun, &app, now).await?;
+    *unstored.borrow_mut() = Some(Unstored::of(&installed));
     let (tenant, grant) = check_installation(&connection.source, &installed)?;
-    let source = Source {
-        organisation: installed.organisation,
-        tenant: Some(tenant.clone()),
-        connected_at: now,
-        disconnected: false,
-        ..connection.source.clone()
-    };
-    // All at once: whoever sits in front of the browser waits, and so does API Gateway, for half a minute at most.
-    let probes = source.logs.iter().map(|log| probe(&edges.slack, &source, *log, &grant.token, now));
-    let logs = join_all(probes).await.into_iter().collect::<Result<Vec<_>, Refusal>>()?;
-    let source = as_of_now(edges, (version, connection), source).await?;
-    // Credentials first: a source without them would be refused at its first tick.
-    store(edges, connection, &grant).await?;
-    edges.table.save_source(&source).await?;
+    let source = Source { organisation: installed.organisation, connected_at: now, ..connection.source.clone() };
+    let logs = probe_all(edges, &source, &grant.token, now).await?;
+    if edges.table.load_connection(&connection.id).await?.is_none_or(|(now, _)| now != begun.version) {
+        return Err(Refusal::cancelled().into()); // nothing has been stored up to here
+    }
+    let stored = store((&edges.table, &edges.credentials), &source, &tenant, |credentials| {
+        credentials.with_grant_of(&connection.client_id, grant.clone())
+    });
+    let source = stored.await?;
     let Installation { organisation, user, scopes, .. } = installed;
+    let scopes = scopes.unwrap_or_default();
     Ok((source, Facts { tenant, organisation, user, scopes, rotates: grant.renewal.is_some(), logs }))
 }
 
-/// The source with what others have made of it since the link was made. Nothing has been stored up to here.
-async fn as_of_now<S, C: ConnectionStore + DeploymentStore, K>(
-    edges: &CallbackEdges<S, C, K>,
-    (version, connection): (Version, &Connection),
-    source: Source,
-) -> Result<Source, Failure> {
-    if edges.table.load_connection(&connection.id).await?.is_none_or(|(now, _)| now != version) {
-        return Err(Refusal::cancelled().into());
-    }
-    // One that cannot be read gives way: connecting it again is the remedy for that.
-    let Some(Ok(present)) = edges.table.load_source(&source.id).await? else { return Ok(source) };
-    if let (Some(was), Some(is)) = (&present.tenant, &source.tenant) {
-        same_tenant(&source, was, is)?;
-    }
-    Ok(Source { paused: present.paused, ..source })
+/// Probes all logs at once: a person waits in front of the browser. A log that Slack does not show in time is noted.
+async fn probe_all<S: Slack, C, K, W: Timer>(
+    edges: &CallbackEdges<S, C, K, W>,
+    source: &Source,
+    token: &Token,
+    now: Second,
+) -> Result<Vec<Probed>, Refusal> {
+    let late = |log| Probed::not_yet(log, format!("Slack did not respond within {} seconds", PROBES_MAX.as_secs()));
+    let probes = source.logs.iter().map(|log| async {
+        let probed = edges.timer.within(PROBES_MAX, probe(&edges.slack, source, *log, token, now)).await;
+        probed.unwrap_or_else(|| Ok(late(*log)))
+    });
+    join_all(probes).await.into_iter().collect()
+}
+
+async fn end_token<S: Slack, C: DeploymentStore, K, W: Timer>(
+    edges: &CallbackEdges<S, C, K, W>,
+    source: &Source,
+    failure: Failure,
+    unstored: Option<Unstored>,
+    now: Second,
+) -> Failure {
+    let Some(unstored) = unstored else { return failure };
+    let ended = edges.timer.within(REVOKE_MAX, revoke::end(edges, source, &unstored, now)).await;
+    failure.with_token(ended.unwrap_or(TokenEnd::MayBeValid))
 }
 
 /// The app's credentials, if they are still those that the link was made for.
-async fn app<S, C, K: CredentialStore>(
-    edges: &CallbackEdges<S, C, K>,
+async fn app<S, C, K: CredentialStore, W>(
+    edges: &CallbackEdges<S, C, K, W>,
     connection: &Connection,
 ) -> Result<App, Failure> {
     let stored = edges.credentials.fresh_credentials(&connection.source.id).await?;
@@ -176,16 +220,15 @@ async fn app<S, C, K: CredentialStore>(
     credentials.app_of(&connection.client_id).cloned().ok_or_else(|| Refusal::superseded().into())
 }
 
-async fn exchange<S: Slack, C, K>(
-    edges: &CallbackEdges<S, C, K>,
-    connection: &Connection,
+async fn exchange<S: Slack, C, K, W>(
+    edges: &CallbackEdges<S, C, K, W>,
+    begun: &Begun<'_>,
     app: &App,
-    (code, redirect_url): (&str, &str),
     now: Second,
 ) -> Result<Installation, Failure> {
-    let request = Request::exchange(code, redirect_url);
+    let request = Request::exchange(begun.code, &begun.redirect_url);
     let refused = |trouble: Trouble| Failure { trouble: Some(trouble.clone()), ..Refusal::of_call(&trouble).into() };
-    let reply = edges.slack.call_whole(&connection.source, &request, Caller::App(app)).await.map_err(refused)?;
+    let reply = edges.slack.call_whole(&begun.connection.source, &request, Caller::App(app)).await.map_err(refused)?;
     installation(&reply, &request, now).map_err(refused)
 }
 
@@ -195,35 +238,15 @@ fn check_installation(source: &Source, installed: &Installation) -> Result<(Tena
     if source.logs.contains(&LogType::Audit) && !installed.organisation {
         return Err(Refusal::not_organisation(source, &tenant));
     }
-    if let Some(was) = &source.tenant {
-        same_tenant(source, was, &tenant)?;
-    }
+    check_tenant(&Source { tenant: Some(tenant.clone()), ..source.clone() }, Some(source))?;
     let needed = user_scopes(&source.logs);
-    let missing: Vec<&str> =
-        needed.iter().copied().filter(|scope| !installed.scopes.iter().any(|granted| granted == scope)).collect();
+    // Where Slack's reply does not say which scopes it granted, the probes find out.
+    let lacks =
+        |scope: &&str| installed.scopes.as_ref().is_some_and(|granted| !granted.iter().any(|granted| granted == scope));
+    let missing: Vec<&str> = needed.iter().copied().filter(lacks).collect();
     match &installed.grant {
-        Some(grant) if missing.is_empty() => Ok((tenant, grant.clone())),
+        Some(grant) if missing.is_empty() => Ok((tenant.clone(), Grant { tenant: Some(tenant.id), ..grant.clone() })),
         _ => Err(Refusal::missing_scope(if missing.is_empty() { &needed } else { &missing })),
-    }
-}
-
-/// The records of two would lie in one day log.
-fn same_tenant(source: &Source, was: &Tenant, is: &Tenant) -> Result<(), Refusal> {
-    if was.id == is.id { Ok(()) } else { Err(Refusal::wrong_tenant(source, was, is)) }
-}
-
-/// Puts the grant into the source's secret, beside the credentials of its app that are there.
-async fn store<S, C, K: CredentialStore>(
-    edges: &CallbackEdges<S, C, K>,
-    connection: &Connection,
-    grant: &Grant,
-) -> Result<(), Failure> {
-    let granted = update(&edges.credentials, &connection.source.id, |credentials| {
-        credentials.with_grant_of(&connection.client_id, grant.clone())
-    });
-    match granted.await? {
-        true => Ok(()),
-        false => Err(Refusal::superseded().into()),
     }
 }
 
@@ -240,44 +263,30 @@ mod tests {
         Connection::grant([1; 16], [2; 32], source, "1.2", NOW).0
     }
 
-    fn started() -> (Connection, Ticket) {
-        let state = Ticket::new(connection().id, [3; 32]);
-        let step = Step::Started {
-            state: state.hash(),
-            browser: SecretHash::of("cookie"),
-            redirect_url: "https://x/".to_owned(),
-        };
-        (connection().at(step), state)
+    fn started() -> Connection {
+        let state = Ticket::new(connection().id, [3; 32]).hash();
+        let visit = Visit { state, browser: SecretHash::of("cookie"), redirect_url: "https://x/".to_owned() };
+        Connection { visit: Some(visit), ..connection().at(Step::Started) }
     }
 
-    fn checked(connection: &Connection, came: &Ticket, cookie: &str, now: Second) -> Result<String, RefusalKind> {
+    fn checked(connection: &Connection, cookie: &str, now: Second) -> Result<String, RefusalKind> {
         let named = |name: &str| (name == connection.cookie_name()).then(|| cookie.to_owned());
-        check(connection, came, named, now).map_err(|refusal| refusal.kind)
+        check(connection, named, now).map_err(|refusal| refusal.kind)
     }
 
     #[test]
     fn a_state_is_good_in_its_browser_until_its_last_second() {
-        let (started, state) = started();
+        let started = started();
         let last = NOW.plus(LIFE_SECONDS - 1);
-        assert_eq!(checked(&started, &state, "cookie", last).unwrap(), "https://x/");
-        assert_eq!(checked(&started, &state, "cookie", last.plus(1)), Err(RefusalKind::Expired));
-        assert_eq!(checked(&started, &state, "cooki", last), Err(RefusalKind::WrongBrowser));
-        let nameless = check(&started, &state, |_| None, NOW).unwrap_err();
+        assert_eq!(checked(&started, "cookie", last).unwrap(), "https://x/");
+        assert_eq!(checked(&started, "cookie", last.plus(1)), Err(RefusalKind::Expired));
+        assert_eq!(checked(&started, "cooki", last), Err(RefusalKind::WrongBrowser));
+        let nameless = check(&started, |_| None, NOW).unwrap_err();
         assert_eq!(nameless.kind, RefusalKind::WrongBrowser);
     }
 
     #[test]
-    fn whoever_has_not_the_state_learns_nothing_but_that() {
-        let (started, _) = started();
-        let wrong = Ticket::new(started.id.clone(), [4; 32]);
-        for (cookie, now) in [("cookie", NOW), ("other", NOW), ("cookie", NOW.plus(LIFE_SECONDS))] {
-            assert_eq!(checked(&started, &wrong, cookie, now), Err(RefusalKind::Unknown));
-        }
-    }
-
-    #[test]
     fn at_every_other_step_a_state_is_good_for_nothing() {
-        let (started, state) = started();
         let facts = Facts {
             tenant: Tenant { id: "T1".to_owned(), name: "One".to_owned() },
             organisation: false,
@@ -288,16 +297,13 @@ mod tests {
         };
         for (connection, kind) in [
             (connection(), RefusalKind::Unknown),
-            (started.at(Step::Verifying), RefusalKind::Used),
-            (started.at(Step::Connected(Box::new(facts))), RefusalKind::Used),
-            (started.at(Step::Refused(Refusal::unknown())), RefusalKind::Used),
-            (started.at(Step::Cancelled), RefusalKind::Expired),
+            (started().at(Step::Verifying), RefusalKind::Used),
+            (started().at(Step::Connected(Box::new(facts))), RefusalKind::Used),
+            (started().at(Step::Refused(Refusal::unknown())), RefusalKind::Used),
+            (started().at(Step::Cancelled), RefusalKind::Expired),
         ] {
-            assert_eq!(checked(&connection, &state, "cookie", NOW).unwrap_err(), kind, "{:?}", connection.step);
+            assert_eq!(checked(&connection, "cookie", NOW).unwrap_err(), kind, "{:?}", connection.step);
         }
-        // The link's own ticket is no state.
-        let (granted, ticket) = Connection::grant([1; 16], [2; 32], connection().source, "1.2", NOW);
-        assert_eq!(checked(&granted, &ticket, "cookie", NOW), Err(RefusalKind::Unknown));
     }
 
     fn installed(scopes: &[&str], organisation: bool, tenant: Option<&str>) -> Installation {
@@ -305,8 +311,9 @@ mod tests {
             tenant: tenant.map(|id| Tenant { id: id.to_owned(), name: id.to_owned() }),
             organisation,
             user: "U1".to_owned(),
-            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            grant: Some(Grant { token: crate::secret::Token::new("xoxp-1").unwrap(), renewal: None }),
+            scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+            grant: Some(Grant { token: Token::new("xoxp-1").unwrap(), renewal: None, tenant: None }),
+            bot: None,
         }
     }
 
@@ -327,8 +334,12 @@ mod tests {
             (&two, installed(&["admin.users:read"], false, Some("T1")), Some(RefusalKind::MissingScope)),
             (&all, installed(&both, true, None), Some(RefusalKind::SlackRefused)),
             (&all, Installation { grant: None, ..installed(&both, true, Some("E1")) }, Some(RefusalKind::MissingScope)),
+            (&all, Installation { scopes: None, ..installed(&[], true, Some("E1")) }, None),
         ] {
-            let refusal = check_installation(source, &installed).err().map(|refusal| refusal.kind);
+            let checked = check_installation(source, &installed);
+            let kept = checked.as_ref().ok().and_then(|(_, grant)| grant.tenant.clone());
+            assert_eq!(kept.is_some(), refused.is_none(), "the token is kept with its tenant");
+            let refusal = checked.err().map(|refusal| refusal.kind);
             assert_eq!(refusal, refused, "{installed:?}");
         }
     }

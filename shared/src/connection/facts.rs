@@ -34,6 +34,11 @@ pub struct Probed {
 }
 
 impl Probed {
+    /// A log of which nothing can be said yet, and why.
+    pub(super) fn not_yet(log: LogType, why: String) -> Probed {
+        Probed { log, newest: None, note: Some(why) }
+    }
+
     /// What it showed, in words.
     pub fn words(&self) -> String {
         match (&self.note, self.newest) {

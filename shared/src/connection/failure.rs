@@ -1,8 +1,10 @@
 //! A step that came to nothing: what to show, what to log, whom it concerns.
 
-use super::{ConnectionId, Refusal, RefusalKind};
+use std::time::Duration;
+
+use super::{Connection, ConnectionId, Refusal, RefusalKind, TokenEnd};
 use crate::source::SourceId;
-use crate::trouble::Trouble;
+use crate::trouble::{Remedy, Trouble};
 
 /// A step that came to nothing.
 #[derive(Debug)]
@@ -11,12 +13,14 @@ pub struct Failure {
     pub refusal: Refusal,
     /// What the log is told besides.
     pub trouble: Option<Trouble>,
-    /// The connection that the browser named, rightly or not.
+    /// The connection; `None` unless the browser knew its secret. So nothing that a stranger makes up gets into a log or onto a page.
     pub connection: Option<ConnectionId>,
     /// The source of that connection, if there is one.
     pub source: Option<SourceId>,
     /// Whether the connection is over, so that the browser's cookie is of no more use.
     pub is_over: bool,
+    /// What became of the token that Slack had granted by then, if any.
+    pub token: Option<TokenEnd>,
 }
 
 impl Failure {
@@ -33,7 +37,23 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure { refusal, trouble: None, connection: None, source: None, is_over: false }
+        Failure { refusal, trouble: None, connection: None, source: None, is_over: false, token: None }
+    }
+}
+
+impl Failure {
+    /// A step that took longer than the function may.
+    pub fn out_of_time(source: Option<&SourceId>, limit: Duration) -> Failure {
+        let source_words = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
+        let message = format!("connecting {source_words}: one step took more than {} seconds", limit.as_secs());
+        let hint = "see AWS's and Slack's status pages, then connect again";
+        let trouble = Trouble::ours(Remedy::TryLater, "out_of_time", message, hint);
+        Failure { trouble: Some(trouble), ..Refusal::out_of_time(source).into() }
+    }
+
+    /// The same of a connection whose secret the browser knew.
+    pub(super) fn of(self, connection: &Connection) -> Failure {
+        Failure { connection: Some(connection.id.clone()), source: Some(connection.source.id.clone()), ..self }
     }
 }
 

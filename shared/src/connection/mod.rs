@@ -3,29 +3,36 @@
 //! | step | who | what |
 //! |---|---|---|
 //! | granted | the command | makes a link, good once and for ten minutes; only its hash is stored |
-//! | started | `GET /oauth/start` | uses the link up, binds a state to this browser, sends the browser to Slack |
+//! | granted | `GET /oauth/start` | shows what the link would connect, and a button; changes nothing |
+//! | started | `POST /oauth/start` | uses the link up, binds a state to this browser, sends the browser to Slack |
 //! | verifying | `GET /oauth/callback` | uses the state up, exchanges the code, checks what was granted, probes each log |
-//! | connected, refused | the same | credentials and source are stored, or nothing is |
+//! | connected, refused | the same | stores credentials and source; otherwise revokes the token, unless it may be in use |
 //!
 //! A connection is one item, replaced only if its version is unchanged: that is what makes each step happen once, whoever else tries.
 
+mod budget;
 mod callback;
 mod facts;
 mod failure;
 pub mod manifest;
 mod probe;
 mod refusal;
+mod revoke;
 mod start;
+mod store;
 mod ticket;
 
 use serde::{Deserialize, Serialize};
 
+pub use budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
 pub use callback::{Callback, CallbackEdges, Connected, callback};
 pub use facts::{Facts, Probed};
 pub use failure::Failure;
 pub use probe::probe;
 pub use refusal::{Refusal, RefusalKind};
-pub use start::{Started, start};
+pub use revoke::{TokenEnd, is_ended, revoke};
+pub use start::{Offer, Started, offer, start};
+pub use store::store;
 pub use ticket::{ConnectionId, SecretHash, Ticket};
 
 use crate::source::Source;
@@ -45,8 +52,24 @@ pub struct Connection {
     pub client_id: String,
     /// From then on its link or state is good for nothing.
     pub expires_at: Second,
+    /// The hash of what makes its link good. It stays at every step, so that a wrong secret gets the same answer at every step.
+    pub grant: SecretHash,
+    /// The browser that has used the link up; `None` before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Visit>,
     /// How far it has come.
     pub step: Step,
+}
+
+/// A browser on its way to Slack and back.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The hash of the state that must come back.
+    pub state: SecretHash,
+    /// The hash of the cookie that the browser has.
+    pub browser: SecretHash,
+    /// The redirect URL that was sent, which the exchange must repeat.
+    pub redirect_url: String,
 }
 
 /// How far a connection has come.
@@ -54,19 +77,9 @@ pub struct Connection {
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// The link is made.
-    Granted {
-        /// The hash of what makes it good.
-        grant: SecretHash,
-    },
+    Granted,
     /// A browser is on its way to Slack and back.
-    Started {
-        /// The hash of the state that must come back.
-        state: SecretHash,
-        /// The hash of the cookie that the browser has.
-        browser: SecretHash,
-        /// The redirect URL that was sent, which the exchange must repeat.
-        redirect_url: String,
-    },
+    Started,
     /// It came back, and what Slack grants is being verified.
     Verifying,
     /// It is done.
@@ -86,7 +99,9 @@ impl Connection {
             source,
             client_id: client_id.to_owned(),
             expires_at: now.plus(LIFE_SECONDS),
-            step: Step::Granted { grant: ticket.hash() },
+            grant: ticket.hash(),
+            visit: None,
+            step: Step::Granted,
         };
         (connection, ticket)
     }

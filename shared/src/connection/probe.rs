@@ -34,9 +34,7 @@ pub async fn probe<S: Slack>(
     };
     match newest {
         Ok(newest) => Ok(Probed { log, newest, note: None }),
-        Err(trouble) if by_workspace || trouble.remedy == Remedy::TryLater => {
-            Ok(Probed { log, newest: None, note: Some(trouble.message) })
-        }
+        Err(trouble) if by_workspace || trouble.remedy == Remedy::TryLater => Ok(Probed::not_yet(log, trouble.message)),
         Err(trouble) => Err(Refusal::of_probe(log, &trouble)),
     }
 }

@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::slack::error::trouble;
-use crate::source::{LogType, Source, Tenant};
+use crate::source::{LogType, Source, SourceId, Tenant};
 use crate::trouble::{Remedy, Trouble};
-
-/// Slack's longest code of an installation has 36.
-const CODE_BYTES_MAX: usize = 48;
 
 /// Why a connection came to nothing. Fit for a page and a terminal: it holds no secret.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -56,13 +53,15 @@ pub enum RefusalKind {
     SlackRefused,
     /// Slack did not answer, or not now.
     SlackUnreachable,
+    /// Slack or AWS took longer than the function may.
+    OutOfTime,
     /// The table, the secrets or the settings failed.
     Ours,
 }
 
 impl RefusalKind {
     /// All kinds.
-    pub const ALL: [RefusalKind; 17] = [
+    pub const ALL: [RefusalKind; 18] = [
         RefusalKind::Malformed,
         RefusalKind::WithoutState,
         RefusalKind::Unknown,
@@ -79,6 +78,7 @@ impl RefusalKind {
         RefusalKind::Superseded,
         RefusalKind::SlackRefused,
         RefusalKind::SlackUnreachable,
+        RefusalKind::OutOfTime,
         RefusalKind::Ours,
     ];
 
@@ -101,6 +101,7 @@ impl RefusalKind {
             RefusalKind::Superseded => "superseded",
             RefusalKind::SlackRefused => "slack_refused",
             RefusalKind::SlackUnreachable => "slack_unreachable",
+            RefusalKind::OutOfTime => "out_of_time",
             RefusalKind::Ours => "ours",
         }
     }
@@ -152,6 +153,24 @@ impl Refusal {
         )
     }
 
+    /// Another website has sent the form.
+    pub fn cross_site() -> Refusal {
+        Refusal::new(
+            RefusalKind::Malformed,
+            "another website sent this request",
+            "open the link that `slacktrail connect` prints, and use the button there",
+        )
+    }
+
+    pub(super) fn out_of_time(source: Option<&SourceId>) -> Refusal {
+        let connect = source.map_or_else(|| "slacktrail connect".to_owned(), |id| format!("slacktrail connect {id}"));
+        Refusal::new(
+            RefusalKind::OutOfTime,
+            "slacktrail ran out of time, because Slack or AWS took too long to respond",
+            format!("run `slacktrail sources`; if the source is not connected, run `{connect}` again in a few minutes"),
+        )
+    }
+
     pub(super) fn without_state() -> Refusal {
         Refusal::new(
             RefusalKind::WithoutState,
@@ -178,10 +197,7 @@ impl Refusal {
                 format!("nothing was stored; if that was a mistake, run `slacktrail connect {id}` again"),
             );
         }
-        // What has not the form of Slack's codes may be anything, and is not repeated.
-        let is_code = (1..=CODE_BYTES_MAX).contains(&error.len())
-            && error.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
-        let error = if is_code { error } else { "unknown_error" };
+        // It came in the query string, so it may be anything: only a code that Slack documents is repeated.
         let trouble = trouble("oauth/v2/authorize", error, None);
         let kind = match kind_of_call(&trouble) {
             RefusalKind::SlackUnreachable => RefusalKind::SlackRefused,
@@ -303,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_came_by_the_browser_is_repeated_only_if_it_is_a_code() {
+    fn error_from_query_string_is_repeated_only_if_known() {
         for (error, kind, code) in [
             ("access_denied", RefusalKind::Denied, None),
             (
@@ -312,15 +328,23 @@ mod tests {
                 Some("invalid_team_for_non_distributed_app"),
             ),
             ("bad_redirect_uri", RefusalKind::WrongApp, Some("bad_redirect_uri")),
-            ("", RefusalKind::SlackRefused, Some("unknown_error")),
-            ("Access_denied", RefusalKind::SlackRefused, Some("unknown_error")),
-            ("<b>", RefusalKind::SlackRefused, Some("unknown_error")),
-            ("xoxp-1-2", RefusalKind::SlackRefused, Some("unknown_error")),
-            (&"ab".repeat(32), RefusalKind::SlackRefused, Some("unknown_error")),
+            ("", RefusalKind::SlackRefused, None),
+            ("Access_denied", RefusalKind::SlackRefused, None),
+            ("<b>", RefusalKind::SlackRefused, None),
+            ("xoxp-1-2", RefusalKind::SlackRefused, None),
+            ("never_heard_of", RefusalKind::SlackRefused, None),
+            (&"ab".repeat(32), RefusalKind::SlackRefused, None),
         ] {
             let refusal = Refusal::sent_back(&source(), error);
             assert_eq!(refusal.kind, kind, "{error}");
-            assert!(code.is_none_or(|code| refusal.message.contains(&format!("`{code}`"))), "{}", refusal.message);
+            match code {
+                Some(code) => assert!(refusal.message.contains(&format!("`{code}`")), "{}", refusal.message),
+                None if error == "access_denied" => {}
+                None => {
+                    let expected = format!("an unknown error of {} characters", error.len());
+                    assert!(refusal.message.ends_with(&expected), "{}", refusal.message);
+                }
+            }
         }
     }
 

@@ -1,17 +1,35 @@
-//! `GET /oauth/start`: uses a link up and sends the browser to Slack.
+//! `GET /oauth/start` shows what a link would connect; `POST /oauth/start` uses it up and sends the browser to Slack.
 
 use form_urlencoded::Serializer;
 
 use super::manifest::{bot_scopes, user_scopes};
-use super::ticket::hex;
-use super::{Connection, ConnectionId, Failure, LIFE_SECONDS, Refusal, SecretHash, Step, Ticket};
-use crate::ports::{ConnectionStore, Replaced};
+use super::ticket::{hex, is_hex};
+use super::{Connection, ConnectionId, Failure, LIFE_SECONDS, Refusal, SecretHash, Step, Ticket, Visit};
+use crate::ports::{ConnectionStore, Replaced, Version};
 use crate::settings::SLACK_AUTHORIZE_URL;
 use crate::source::{Source, SourceId};
 use crate::time::Second;
 
 /// GovSlack's page of consent (docs.slack.dev, GovSlack).
 const GOV_AUTHORIZE_URL: &str = "https://slack-gov.com/oauth/v2/authorize";
+/// A button pressed twice replaces the connection once: whoever is second finds it started, and goes on.
+const ROUNDS_MAX: usize = 2;
+
+/// What a link would connect. `Debug` would show secrets, so there is none.
+pub struct Offer {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The source as it would be connected.
+    pub source: Source,
+    /// From then on the link is no longer valid.
+    pub expires_at: Second,
+    /// Where the button may lead, as sources of a content security policy.
+    pub leads_to: String,
+    /// The cookie's name.
+    pub cookie_name: String,
+    /// The cookie's value.
+    pub cookie_value: String,
+}
 
 /// Where a browser goes, and what it takes along. `Debug` would show secrets, so there is none.
 pub struct Started {
@@ -27,61 +45,128 @@ pub struct Started {
     pub cookie_value: String,
 }
 
-/// Uses the link of `ticket` up. `redirect_url` is our own callback; the bits are random.
+/// Returns what the link of `ticket` would connect, and changes nothing. `cookie` gives the value of the browser's cookie of a name; the
+/// bits are random, for a browser that has none.
 ///
 /// # Errors
-/// Why it came to nothing.
+/// Returns why the link is not valid, or an error if the store fails.
+pub async fn offer<C: ConnectionStore>(
+    connections: &C,
+    ticket: &str,
+    authorize_url: &str,
+    cookie: impl Fn(&str) -> Option<String>,
+    browser_bits: [u8; 32],
+    now: Second,
+) -> Result<Offer, Failure> {
+    let (_, connection, _) = find(connections, ticket).await?;
+    let cookie_name = connection.cookie_name();
+    let known = cookie(&cookie_name).filter(|value| is_hex(value, 64));
+    check(&connection, known.as_deref(), now).map_err(|refusal| Failure::from(refusal).of(&connection))?;
+    Ok(Offer {
+        leads_to: leads_to(page_of_consent(&connection.source, authorize_url)),
+        cookie_value: known.unwrap_or_else(|| hex(&browser_bits)),
+        cookie_name,
+        connection: connection.id,
+        source: connection.source,
+        expires_at: connection.expires_at,
+    })
+}
+
+/// Uses the link of `ticket` up. `redirect_url` is our own callback; the bits are random, for a browser that has no cookie. The browser
+/// that has used a link may do so again, and is sent to Slack with the same state.
+///
+/// # Errors
+/// Returns why the link is not valid, or an error if the store fails. The link may have been used up even then.
 pub async fn start<C: ConnectionStore>(
     connections: &C,
     ticket: &str,
     (authorize_url, redirect_url): (&str, &str),
-    (state_bits, browser_bits): ([u8; 32], [u8; 32]),
+    cookie: impl Fn(&str) -> Option<String>,
+    browser_bits: [u8; 32],
     now: Second,
 ) -> Result<Started, Failure> {
-    let Some(ticket) = Ticket::parse(ticket) else { return Err(Refusal::unknown().into()) };
-    let about = |failure: Failure| Failure { connection: Some(ticket.id.clone()), ..failure };
-    let found = connections.load_connection(&ticket.id).await.map_err(|trouble| about(trouble.into()))?;
-    let (version, connection) = found.ok_or_else(|| about(Refusal::unknown().into()))?;
-    let about = |failure: Failure| Failure { source: Some(connection.source.id.clone()), ..about(failure) };
-    check(&connection, &ticket, now).map_err(|refusal| about(refusal.into()))?;
-
-    let state = Ticket::new(connection.id.clone(), state_bits);
-    let cookie_value = hex(&browser_bits);
-    let step = Step::Started {
-        state: state.hash(),
-        browser: SecretHash::of(&cookie_value),
-        redirect_url: redirect_url.to_owned(),
-    };
-    let started = Connection { expires_at: now.plus(LIFE_SECONDS), ..connection.at(step) };
-    match connections.replace_connection(Some(version), &started).await {
-        Ok(Replaced::Yes(_)) => {}
-        Ok(Replaced::Changed) => return Err(about(Refusal::used().into())),
-        Err(trouble) => return Err(about(trouble.into())),
+    for _ in 0..ROUNDS_MAX {
+        let (version, connection, ticket) = find(connections, ticket).await?;
+        let about = |failure: Failure| failure.of(&connection);
+        let known = cookie(&connection.cookie_name()).filter(|value| is_hex(value, 64));
+        let page = check(&connection, known.as_deref(), now).map_err(|refusal| about(refusal.into()))?;
+        let cookie_value = known.unwrap_or_else(|| hex(&browser_bits));
+        let state = ticket.state_in(&cookie_value);
+        let started = match page {
+            Page::Again => connection.clone(),
+            Page::First => {
+                let (state, browser) = (state.hash(), SecretHash::of(&cookie_value));
+                let visit = Visit { state, browser, redirect_url: redirect_url.to_owned() };
+                let started = connection.at(Step::Started);
+                let started = Connection { expires_at: now.plus(LIFE_SECONDS), visit: Some(visit), ..started };
+                match connections.replace_connection(Some(version), &started).await {
+                    Ok(Replaced::Yes(_)) => started,
+                    Ok(Replaced::Changed) => continue,
+                    Err(trouble) => return Err(about(trouble.into())),
+                }
+            }
+        };
+        let redirect_url = started.visit.as_ref().map_or(redirect_url, |visit| &visit.redirect_url);
+        return Ok(Started {
+            location: location(&started, authorize_url, redirect_url, &state),
+            cookie_name: started.cookie_name(),
+            cookie_value,
+            connection: started.id,
+            source: started.source.id,
+        });
     }
-    Ok(Started {
-        location: location(&started, authorize_url, redirect_url, &state),
-        cookie_name: started.cookie_name(),
-        cookie_value,
-        connection: started.id,
-        source: started.source.id,
-    })
+    Err(Refusal::used().into())
 }
 
-fn check(connection: &Connection, ticket: &Ticket, now: Second) -> Result<(), Refusal> {
+/// The connection of a link. A name that does not exist and a wrong secret get the same answer, whatever the connection's step.
+async fn find<C: ConnectionStore>(connections: &C, ticket: &str) -> Result<(Version, Connection, Ticket), Failure> {
+    let Some(ticket) = Ticket::parse(ticket) else { return Err(Refusal::unknown().into()) };
+    match connections.load_connection(&ticket.id).await? {
+        Some((version, connection)) if ticket.matches(&connection.grant) => Ok((version, connection, ticket)),
+        _ => Err(Refusal::unknown().into()),
+    }
+}
+
+/// Which visit to a link's page it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Page {
+    /// Nobody has used the link.
+    First,
+    /// This browser has used it, and may go to Slack again.
+    Again,
+}
+
+fn check(connection: &Connection, browser: Option<&str>, now: Second) -> Result<Page, Refusal> {
+    let is_same = |visit: &Visit| browser.is_some_and(|value| visit.browser.is_of(value));
     match &connection.step {
-        Step::Granted { grant } if !ticket.matches(grant) => Err(Refusal::unknown()),
-        Step::Granted { .. } if connection.is_expired(now) => Err(Refusal::expired()),
-        Step::Granted { .. } => Ok(()),
+        Step::Granted | Step::Started if connection.is_expired(now) => Err(Refusal::expired()),
+        Step::Granted => Ok(Page::First),
+        Step::Started if connection.visit.as_ref().is_some_and(is_same) => Ok(Page::Again),
         Step::Cancelled => Err(Refusal::cancelled()),
-        // The grant's hash is gone with its use, so nobody who merely knows the name learns more than that.
-        Step::Started { .. } | Step::Verifying | Step::Connected(_) | Step::Refused(_) => Err(Refusal::used()),
+        Step::Started | Step::Verifying | Step::Connected(_) | Step::Refused(_) => Err(Refusal::used()),
+    }
+}
+
+/// Slack's page of consent. GovSlack has its own, unless the address was set to something else.
+fn page_of_consent<'a>(source: &Source, authorize_url: &'a str) -> &'a str {
+    if source.gov && authorize_url == SLACK_AUTHORIZE_URL { GOV_AUTHORIZE_URL } else { authorize_url }
+}
+
+/// The hosts that a browser passes from the button to Slack's page. Chromium applies `form-action` to every redirect that follows on a
+/// form, and Slack redirects from its own host to that of the workspace or organization.
+fn leads_to(authorize_url: &str) -> String {
+    let origin: String = authorize_url.split_inclusive('/').take(3).collect();
+    let origin = origin.trim_end_matches('/');
+    match origin {
+        "https://slack.com" | "https://slack-gov.com" => format!("{origin} {}", origin.replace("//", "//*.")),
+        _ => origin.to_owned(),
     }
 }
 
 /// Slack's page of consent for this app (docs.slack.dev, installing with OAuth).
 fn location(connection: &Connection, authorize_url: &str, redirect_url: &str, state: &Ticket) -> String {
-    let Source { gov, tenant, logs, .. } = &connection.source;
-    let base = if *gov && authorize_url == SLACK_AUTHORIZE_URL { GOV_AUTHORIZE_URL } else { authorize_url };
+    let Source { tenant, logs, .. } = &connection.source;
+    let base = page_of_consent(&connection.source, authorize_url);
     let mut query = Serializer::new(String::new());
     query.append_pair("client_id", &connection.client_id);
     query.append_pair("user_scope", &user_scopes(logs).join(","));
@@ -108,19 +193,40 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_good_once_and_until_its_last_second() {
-        let (granted, ticket) = granted(false);
-        let wrong = Ticket::new(granted.id.clone(), [9; 32]);
+    fn link_is_valid_once_per_browser_until_its_last_second() {
+        let (granted, _) = granted(false);
         let last = NOW.plus(LIFE_SECONDS - 1);
-        let kind = |connection: &Connection, ticket: &Ticket, now| {
-            check(connection, ticket, now).err().map(|refusal| refusal.kind)
+        let page = |connection: &Connection, cookie: Option<&str>, now| {
+            check(connection, cookie, now).map_err(|refusal| refusal.kind)
         };
-        assert_eq!(kind(&granted, &ticket, last), None);
-        assert_eq!(kind(&granted, &ticket, last.plus(1)), Some(RefusalKind::Expired));
-        assert_eq!(kind(&granted, &wrong, last), Some(RefusalKind::Unknown));
-        assert_eq!(kind(&granted, &wrong, last.plus(1)), Some(RefusalKind::Unknown), "a stranger learns nothing");
-        assert_eq!(kind(&granted.at(Step::Verifying), &ticket, NOW), Some(RefusalKind::Used));
-        assert_eq!(kind(&granted.at(Step::Cancelled), &ticket, NOW), Some(RefusalKind::Expired));
+        let hash = SecretHash::of("cookie");
+        let visit = Visit { state: hash.clone(), browser: hash, redirect_url: "https://x/".to_owned() };
+        let started = Connection { visit: Some(visit), ..granted.at(Step::Started) };
+        for (connection, cookie, now, expected) in [
+            (&granted, None, last, Ok(Page::First)),
+            (&granted, Some("cookie"), last, Ok(Page::First)),
+            (&granted, None, last.plus(1), Err(RefusalKind::Expired)),
+            (&started, Some("cookie"), last, Ok(Page::Again)),
+            (&started, Some("cookie"), last.plus(1), Err(RefusalKind::Expired)),
+            (&started, Some("other"), last, Err(RefusalKind::Used)),
+            (&started, None, last, Err(RefusalKind::Used)),
+            (&started.at(Step::Verifying), Some("cookie"), NOW, Err(RefusalKind::Used)),
+            (&granted.at(Step::Cancelled), None, NOW, Err(RefusalKind::Expired)),
+        ] {
+            assert_eq!(page(connection, cookie, now), expected, "{:?} {cookie:?}", connection.step);
+        }
+    }
+
+    #[test]
+    fn button_may_lead_to_slack_and_its_workspaces_only() {
+        for (authorize_url, expected) in [
+            (SLACK_AUTHORIZE_URL, "https://slack.com https://*.slack.com"),
+            (GOV_AUTHORIZE_URL, "https://slack-gov.com https://*.slack-gov.com"),
+            ("http://127.0.0.1:8080/oauth/v2/authorize", "http://127.0.0.1:8080"),
+            ("https://proxy.example", "https://proxy.example"),
+        ] {
+            assert_eq!(leads_to(authorize_url), expected);
+        }
     }
 
     #[test]

@@ -82,6 +82,13 @@ impl Ticket {
         is_hex(secret, 64).then(|| Ticket { id, secret: secret.to_owned() })
     }
 
+    /// Returns the state that belongs to this link in the browser with this cookie. It is derived, so that a button pressed twice leads to
+    /// Slack with the same state both times. Only a holder of both secrets can compute it.
+    pub(super) fn state_in(&self, browser: &str) -> Ticket {
+        let hash = Sha256::new().chain_update("slacktrail: the state of a link\0").chain_update(&self.secret);
+        Ticket { id: self.id.clone(), secret: hex(&hash.chain_update(browser).finalize()) }
+    }
+
     /// The hash that is stored of it.
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.secret)
@@ -92,7 +99,7 @@ impl Ticket {
         hash.is_of(&self.secret)
     }
 
-    /// The text that goes into a URL, and nowhere else.
+    /// The text that goes into a URL.
     pub fn reveal(&self) -> String {
         format!("{}.{}", self.id, self.secret)
     }
@@ -108,7 +115,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn is_hex(text: &str, digits: usize) -> bool {
+pub(super) fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `sources/<source id>.json` | the source |
 //! | `cursors/<source id>.<log type>.json` | `{"version":1,"cursor":{...}}` |
-//! | `lock` | nothing: who replaces a cursor holds it meanwhile |
+//! | `lock` | nothing: a process holds it while it replaces a cursor or a source |
 
 use std::fs::File;
 use std::io;
@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::file;
 use crate::cursor::Cursor;
-use crate::ports::{Deployment, DeploymentStore, Replaced, Version};
-use crate::source::{Source, StreamId};
+use crate::ports::{Deployment, DeploymentStore, Replaced, StoredSource, Version};
+use crate::source::{Source, SourceId, StreamId};
 use crate::trouble::Trouble;
 
 /// The directory of state. Its name keeps it out of listings and of most tools that read a whole tree.
@@ -58,11 +59,16 @@ impl DirectoryDeployment {
         self.root.join(STATE).join(kind)
     }
 
+    fn source_path(&self, id: &SourceId) -> PathBuf {
+        self.state("sources").join(format!("{id}.json"))
+    }
+
     fn cursor_path(&self, stream: &StreamId) -> PathBuf {
         self.state("cursors").join(format!("{}.{}.json", stream.source, stream.log))
     }
 
-    /// Waits for other processes that replace a cursor here, which take milliseconds.
+    /// Waits for other processes that replace a cursor or a source here, which take milliseconds. The operating system lets go of the
+    /// lock with the file, also when its holder is killed.
     fn lock(&self) -> io::Result<File> {
         file::lock(&self.root, &self.root.join(STATE).join("lock"), self.patience)
     }
@@ -138,10 +144,26 @@ impl DeploymentStore for DirectoryDeployment {
         Ok(Replaced::Yes(next))
     }
 
-    async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
-        let path = self.state("sources").join(format!("{}.json", source.id));
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+        let path = self.source_path(id);
+        let stored = file::read(&self.root, &path).map_err(|error| file::trouble("reading", &path, error))?;
+        Ok(stored.map(|content| {
+            let mut deployment = Deployment::default();
+            deployment.take_source(id.clone(), &String::from_utf8_lossy(&content.bytes));
+            (version_of(&content.bytes), deployment.sources.remove(id).expect("it was taken a line above"))
+        }))
+    }
+
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
+        let path = self.source_path(&source.id);
+        let failed = |error| file::trouble("writing", &path, error);
+        let _lock = self.lock().map_err(failed)?;
+        if file::read(&self.root, &path).map_err(failed)?.map(|content| version_of(&content.bytes)) != expected {
+            return Ok(Replaced::Changed);
+        }
         let text = serde_json::to_string(source).expect("a source holds only text and numbers");
-        file::replace(&self.root, &path, text.as_bytes()).map_err(|error| file::trouble("writing", &path, error))
+        file::replace(&self.root, &path, text.as_bytes()).map_err(failed)?;
+        Ok(Replaced::Yes(version_of(text.as_bytes())))
     }
 }
 
@@ -149,4 +171,10 @@ impl Versioned {
     fn parse(text: &str) -> Option<Versioned> {
         serde_json::from_str(text).ok()
     }
+}
+
+/// The version of a source's file: a hash of its bytes, so that a file that a person has edited has another version too.
+fn version_of(bytes: &[u8]) -> Version {
+    let hash = Sha256::digest(bytes);
+    Version(hash.iter().take(8).fold(0, |version, byte| version << 8 | u64::from(*byte)))
 }

@@ -2,10 +2,10 @@
 
 use crate::trouble::{Remedy, Trouble};
 
-/// A code's remedy and what to do, in words. Codes of both families; the lists are of docs.slack.dev and the SDKs.
-fn meaning(code: &str) -> (Remedy, &'static str) {
+/// A known code's remedy and what to do, in words. Codes of both families; the lists are of docs.slack.dev and the SDKs.
+fn meaning(code: &str) -> Option<(Remedy, &'static str)> {
     use Remedy::{Investigate, Reauthorize, Reconfigure, TryLater};
-    match code {
+    Some(match code {
         "ratelimited" | "rate_limited" => {
             (TryLater, "nothing to do: Slack limits calls, and the next tick asks again when it may")
         }
@@ -112,26 +112,52 @@ fn meaning(code: &str) -> (Remedy, &'static str) {
         | "invalid_cursor"
         | "invalid_grant_type" => (Investigate, "Slack finds our request wrong: please report it with this line"),
 
-        // Slack says that its lists are never complete. A trouble that stays becomes `failing` by itself (see `health`).
-        _ => {
-            (TryLater, "the next tick asks again; if it stays, look the code up in Slack's documentation of the method")
-        }
-    }
+        // Of Slack's page of consent, in the address that it sends a browser back to.
+        "invalid_scope"
+        | "invalid_scope_requested"
+        | "unapproved_scope"
+        | "invalid_team_for_non_distributed_app"
+        | "unsupported_response_type" => (
+            Reconfigure,
+            "see what Slack's page says, change that in the app's settings, and run `slacktrail connect` again",
+        ),
+        _ => return None,
+    })
 }
 
-/// The trouble that an answer with an error code is.
+/// What to do about a code that is not known. Slack says that its lists are never complete. A trouble that stays becomes `failing` by
+/// itself (see `health`).
+const UNKNOWN: (Remedy, &str) = (
+    Remedy::TryLater,
+    "the next tick asks again; if it stays, look the code up in Slack's documentation of the method",
+);
+/// Scopes that a `needed` may name.
+const SCOPES: [&str; 4] = ["admin", "auditlogs:read", "identify", "team:read"];
+/// Slack's longest code has 36.
+const CODE_BYTES_MAX: usize = 48;
+
+/// The trouble that an answer with an error code is. A reply may repeat what was sent, a secret among it. So the message names a code or a
+/// scope only if it is known.
 pub(crate) fn trouble(method: &str, code: &str, needed: Option<&str>) -> Trouble {
-    let (remedy, hint) = meaning(code);
-    let needed = needed.map(|scope| format!(" (needed: `{}`)", plain(scope))).unwrap_or_default();
-    let code = Some(plain(code)).filter(|code| !code.is_empty()).unwrap_or_else(|| "unknown_error".to_owned());
-    Trouble::slack(remedy, code.clone(), format!("Slack answered `{method}` with the error `{code}`{needed}"), hint)
+    let (remedy, hint) = meaning(code).unwrap_or(UNKNOWN);
+    let told = match meaning(code) {
+        Some(_) => format!("the error `{code}`"),
+        None => format!("an unknown error of {} characters", code.chars().count()),
+    };
+    let needed = needed.map(|scopes| match scopes.split(',').all(|scope| SCOPES.contains(&scope.trim())) {
+        true => format!(" (needed: `{scopes}`)"),
+        false => format!(" (needed: unknown scopes of {} characters)", scopes.chars().count()),
+    });
+    let message = format!("Slack answered `{method}` with {told}{}", needed.unwrap_or_default());
+    Trouble::slack(remedy, shown_code(method, code), message, hint)
 }
 
-/// A code as it may stand in a log line, whatever came: at most 80 plain characters, and nothing from where a token begins.
-fn plain(text: &str) -> String {
-    let mut plain: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "_.:,- ".contains(*c)).collect();
-    plain.truncate(plain.find("xox").unwrap_or(80).min(80));
-    plain
+/// The code that logs and `status` show. Reads of logs may meet a code that Slack has added, which a person then looks up: one that is
+/// words alone is shown. What is sent with an exchange or a refresh is secret, so there nothing unknown is.
+fn shown_code(method: &str, code: &str) -> String {
+    let is_words = code.bytes().all(|c| c.is_ascii_lowercase() || c == b'_') && !code.contains("xox");
+    let may_be_shown = is_words && (1..=CODE_BYTES_MAX).contains(&code.len()) && !method.starts_with("oauth");
+    if meaning(code).is_some() || may_be_shown { code.to_owned() } else { "unknown_error".to_owned() }
 }
 
 #[cfg(test)]
@@ -143,7 +169,7 @@ mod tests {
         let table = [
             (
                 Remedy::TryLater,
-                "ratelimited rate_limited internal_error fatal_error service_unavailable request_timeout team_added_to_org org_login_required never_heard_of",
+                "ratelimited rate_limited internal_error fatal_error service_unavailable request_timeout team_added_to_org org_login_required",
             ),
             (
                 Remedy::Reauthorize,
@@ -151,7 +177,7 @@ mod tests {
             ),
             (
                 Remedy::Reconfigure,
-                "user_not_authorized team_not_authorized team_access_not_granted no_permission access_denied user_is_bot is_bot enterprise_is_restricted paid_only upgrade_required feature_not_enabled invalid_workspace missing_scope not_allowed_token_type method_not_allowed accesslimited ekm_access_denied invalid_client_id bad_client_secret bad_redirect_uri oauth_authorization_url_mismatch no_scopes cannot_install_an_org_installed_app user_email_unverified pkce_not_allowed invalid_code_verifier preview_feature_not_available",
+                "user_not_authorized team_not_authorized team_access_not_granted no_permission access_denied user_is_bot is_bot enterprise_is_restricted paid_only upgrade_required feature_not_enabled invalid_workspace missing_scope not_allowed_token_type method_not_allowed accesslimited ekm_access_denied invalid_client_id bad_client_secret bad_redirect_uri oauth_authorization_url_mismatch no_scopes cannot_install_an_org_installed_app user_email_unverified pkce_not_allowed invalid_code_verifier preview_feature_not_available invalid_scope invalid_scope_requested unapproved_scope invalid_team_for_non_distributed_app unsupported_response_type",
             ),
             (
                 Remedy::Investigate,
@@ -160,25 +186,40 @@ mod tests {
         ];
         for (remedy, codes) in table {
             for code in codes.split(' ') {
-                assert_eq!(meaning(code).0, remedy, "{code}");
-                assert!(!meaning(code).1.is_empty());
+                let (of_code, hint) = meaning(code).unwrap();
+                assert_eq!((of_code, hint.is_empty()), (remedy, false), "{code}");
             }
         }
     }
 
     #[test]
     fn a_hostile_code_cannot_break_a_log_line() {
-        let trouble = trouble("logs", &format!("x\n\"{}", "y".repeat(500)), Some("auditlogs:read\n"));
-        assert!(trouble.message.len() < 300 && !trouble.message.contains('\n'), "{trouble}");
-        assert!(trouble.message.contains("auditlogs:read"));
+        let trouble = trouble("logs", &format!("x\n\"{}", "y".repeat(500)), Some("auditlogs:read\n\""));
+        assert_eq!(
+            trouble.message,
+            "Slack answered `logs` with an unknown error of 503 characters (needed: unknown scopes of 16 characters)"
+        );
+        assert_eq!(trouble.code, "unknown_error");
     }
 
     #[test]
-    fn a_code_that_repeats_a_token_or_says_nothing_is_unknown() {
-        for code in ["", "\u{202e}", "xoxp-1-secret", "xo\nxp-1-secret"] {
-            let trouble = trouble("logs", code, Some("xoxe.xoxp-1-secret"));
-            assert_eq!(trouble.code, "unknown_error", "{code:?}");
-            assert!(!trouble.message.contains("secret"), "{trouble}");
+    fn only_known_codes_and_scopes_are_repeated() {
+        let known = trouble("logs", "missing_scope", Some("auditlogs:read,admin"));
+        assert!(known.message.ends_with("the error `missing_scope` (needed: `auditlogs:read,admin`)"), "{known}");
+        for code in ["", "\u{202e}", "xoxp-1-secret", "xoxpsecret", "0123456789abcdef0123456789abcdef", "s e c"] {
+            for method in ["logs", "oauth.v2.access", "oauth/v2/authorize"] {
+                let trouble = trouble(method, code, Some("xoxe.xoxp-1-secret"));
+                assert_eq!(trouble.code, "unknown_error", "{code:?}");
+                assert!(code.is_empty() || !trouble.message.contains(code), "{trouble}");
+                assert!(!trouble.message.contains("secret"), "{trouble}");
+            }
         }
+    }
+
+    #[test]
+    fn new_code_of_log_is_shown_for_lookup_and_never_one_of_exchange() {
+        assert_eq!(trouble("logs", "never_heard_of", None).code, "never_heard_of");
+        assert_eq!(trouble("oauth.v2.access", "never_heard_of", None).code, "unknown_error");
+        assert_eq!(trouble("logs", "never_heard_of", None).remedy, Remedy::TryLater);
     }
 }

@@ -2,6 +2,8 @@
 //! rotation).
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::reply::Reply;
 use super::request::Request;
@@ -20,97 +22,150 @@ pub struct Installation {
     pub organisation: bool,
     /// Who installed the app: `U...` or `W...`.
     pub user: String,
-    /// The user scopes that were granted.
-    pub scopes: Vec<String>,
+    /// The user scopes that were granted; `None` where Slack does not say so in a way that can be read.
+    pub scopes: Option<Vec<String>>,
     /// The user's tokens; `None` when no user scope was granted.
     pub grant: Option<Grant>,
+    /// The app's own token, which is never stored.
+    pub bot: Option<Token>,
 }
 
-/// Tokens as Slack gives them, in either place of a reply.
+/// Tokens as Slack gives them, in either place of a reply. Only the tokens themselves decide. Every other field is read if it has the
+/// expected type, and ignored otherwise; until then its bytes stay where they are, so that a reply costs no memory besides them.
 #[derive(Deserialize)]
-struct Tokens {
+struct Tokens<'a> {
     access_token: Option<String>,
-    token_type: Option<String>,
     refresh_token: Option<String>,
-    expires_in: Option<i64>,
-    #[serde(default)]
-    scope: Option<String>,
+    #[serde(borrow)]
+    token_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
+    #[serde(borrow)]
+    scope: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Exchanged {
-    authed_user: Option<AuthedUser>,
-    team: Option<Tenant>,
-    enterprise: Option<Tenant>,
-    #[serde(default)]
-    is_enterprise_install: Option<bool>,
+struct Exchanged<'a> {
+    #[serde(borrow)]
+    authed_user: Option<Tokens<'a>>,
+    #[serde(borrow)]
+    team: Option<&'a RawValue>,
+    #[serde(borrow)]
+    enterprise: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_enterprise_install: Option<&'a RawValue>,
+    #[serde(borrow)]
+    access_token: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct AuthedUser {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(flatten)]
-    tokens: Tokens,
+struct Refreshed<'a> {
+    #[serde(borrow)]
+    authed_user: Option<Tokens<'a>>,
 }
 
+/// A workspace or an organization in a reply.
 #[derive(Deserialize)]
-struct Refreshed {
-    #[serde(flatten)]
-    tokens: Tokens,
-    authed_user: Option<AuthedUser>,
+struct Place<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
 }
 
 /// A token's life is within these, whatever Slack says: a minute to ten years.
 const LIFE_SECONDS: (i64, i64) = (60, 315_360_000);
+/// A rotating token's life where Slack does not say it: twelve hours (docs.slack.dev, using token rotation).
+const LIFE_DEFAULT_SECONDS: i64 = 43_200;
+/// Slack's tokens have a few hundred bytes. A longer one fits no secret.
+const TOKEN_BYTES_MAX: usize = 4096;
+/// Scopes that are kept. Slack documents about 300.
+const SCOPES_MAX: usize = 500;
+/// Characters that are kept of a scope, an ID or a user.
+const WORD_CHARS_MAX: usize = 80;
+/// Characters that are kept of a name.
+const NAME_CHARS_MAX: usize = 250;
 
-impl Tokens {
+impl Tokens<'_> {
     fn is_of_user(&self) -> bool {
-        self.access_token.is_some() && self.token_type.as_deref() == Some("user")
+        self.access_token.is_some() && read::<String>(self.token_type).as_deref() == Some("user")
     }
 
     /// `None` when there is no access token that could be one.
     fn grant(&self, now: Second) -> Option<Grant> {
-        let token = Token::new(self.access_token.as_deref()?).ok()?;
-        let refresh_token = self.refresh_token.as_deref().and_then(|text| Token::new(text).ok());
-        let renewal = refresh_token.zip(self.expires_in).map(|(refresh_token, seconds)| Renewal {
-            refresh_token,
-            expires_at: now.plus(seconds.clamp(LIFE_SECONDS.0, LIFE_SECONDS.1)),
-        });
-        Some(Grant { token, renewal })
+        let token = token(self.access_token.as_deref()?)?;
+        let life = whole_number(self.expires_in).unwrap_or(LIFE_DEFAULT_SECONDS).clamp(LIFE_SECONDS.0, LIFE_SECONDS.1);
+        let refresh_token = self.refresh_token.as_deref().and_then(self::token);
+        let renewal = refresh_token.map(|refresh_token| Renewal { refresh_token, expires_at: now.plus(life) });
+        Some(Grant { token, renewal, tenant: None })
     }
+
+    fn scopes(&self) -> Option<Vec<String>> {
+        let scopes: String = read(self.scope)?;
+        let words = scopes.split(',').map(plain).filter(|scope| !scope.is_empty());
+        Some(words.take(SCOPES_MAX).collect())
+    }
+}
+
+/// A field's value, if it has the expected type.
+fn read<T: DeserializeOwned>(field: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(field?.get()).ok()
+}
+
+/// A number, as a number or as text.
+fn whole_number(field: Option<&RawValue>) -> Option<i64> {
+    let text = field?.get().trim_matches('"').trim();
+    let whole = || text.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number as i64);
+    text.parse().ok().or_else(whole)
+}
+
+fn tenant(field: Option<&RawValue>) -> Option<Tenant> {
+    let place: Place<'_> = serde_json::from_str(field?.get()).ok()?;
+    let id = plain(&read::<String>(place.id)?);
+    let name = read::<String>(place.name).unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();
+    (!id.is_empty()).then_some(Tenant { id, name })
+}
+
+fn token(text: &str) -> Option<Token> {
+    Token::new(text).ok().filter(|token| token.reveal().len() <= TOKEN_BYTES_MAX)
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_graphic).take(WORD_CHARS_MAX).collect()
 }
 
 /// Reads the reply to a code's exchange.
 ///
 /// # Errors
-/// As [`Reply::page`].
+/// Returns an error if the reply tells one or is not JSON, or if a token in it is not text.
 pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Installation, Trouble> {
-    let exchanged: Exchanged = reply.json(request, now)?;
-    let organisation = exchanged.is_enterprise_install.unwrap_or(false);
-    let tenant = if organisation { exchanged.enterprise } else { exchanged.team };
-    let user = exchanged.authed_user;
-    let scopes = user.as_ref().and_then(|user| user.tokens.scope.as_deref()).unwrap_or_default();
-    let plain = |text: &str| text.chars().filter(char::is_ascii_graphic).take(80).collect::<String>();
+    let exchanged: Exchanged<'_> = reply.json(request, now)?;
+    let (team, enterprise) = (tenant(exchanged.team), tenant(exchanged.enterprise));
+    // An installation on an organization has no team.
+    let organisation = read(exchanged.is_enterprise_install).unwrap_or(team.is_none() && enterprise.is_some());
+    let user = exchanged.authed_user.as_ref();
     Ok(Installation {
-        tenant,
+        tenant: if organisation { enterprise } else { team },
         organisation,
-        scopes: scopes.split(',').map(plain).filter(|scope| !scope.is_empty()).collect(),
-        grant: user.as_ref().and_then(|user| user.tokens.grant(now)),
-        user: user.and_then(|user| user.id).map(|id| plain(&id)).unwrap_or_default(),
+        scopes: user.and_then(Tokens::scopes),
+        grant: user.and_then(|user| user.grant(now)),
+        user: user.and_then(|user| read::<String>(user.id)).map(|id| plain(&id)).unwrap_or_default(),
+        bot: read::<String>(exchanged.access_token).as_deref().and_then(token),
     })
 }
 
 /// Reads the reply to a refresh: of a user's token it comes at the top level, unlike when a code is exchanged.
 ///
 /// # Errors
-/// As [`Reply::page`]; and [`Remedy::TryLater`] when it holds no user token that can be refreshed in its turn.
+/// Returns an error under the same conditions as [`installation`], and [`Remedy::TryLater`] if the reply holds no user token that can be
+/// refreshed in its turn.
 pub fn refreshed(reply: &Reply, request: &Request, now: Second) -> Result<Grant, Trouble> {
-    let refreshed: Refreshed = reply.json(request, now)?;
-    let tokens = match (&refreshed.tokens, &refreshed.authed_user) {
-        (tokens, _) if tokens.is_of_user() => tokens,
-        (tokens, None) => tokens,
-        (_, Some(user)) => &user.tokens,
+    let top: Tokens<'_> = reply.json(request, now)?;
+    let tokens = match reply.json::<Refreshed<'_>>(request, now)?.authed_user {
+        Some(user) if !top.is_of_user() => user,
+        _ => top,
     };
     tokens.grant(now).filter(|grant| tokens.is_of_user() && grant.renewal.is_some()).ok_or_else(|| {
         Trouble::slack(
@@ -144,7 +199,8 @@ mod tests {
         );
         assert!(installed.organisation);
         assert_eq!(installed.tenant.unwrap().id, "E1");
-        assert_eq!(installed.scopes, ["auditlogs:read", "admin"]);
+        assert_eq!(installed.scopes.unwrap(), ["auditlogs:read", "admin"]);
+        assert_eq!(installed.bot.unwrap().reveal(), "xoxb-1");
         let grant = installed.grant.unwrap();
         assert_eq!((grant.token.reveal(), grant.renewal), ("xoxp-1", None));
     }
@@ -162,16 +218,53 @@ mod tests {
     #[test]
     fn an_installation_without_user_scopes_grants_nothing() {
         let installed = installed(r#"{"ok":true,"authed_user":{"id":"U1"},"team":{"id":"T1","name":"One"}}"#);
-        assert!(installed.grant.is_none() && installed.scopes.is_empty());
+        assert!(installed.grant.is_none() && installed.scopes.is_none());
+    }
+
+    #[test]
+    fn fields_of_unexpected_types_are_ignored_and_numbers_may_be_text() {
+        let with = |fields: &str| {
+            installed(&format!(
+                r#"{{"ok":true,"authed_user":{{"id":7,"access_token":"xoxp-1","refresh_token":"xoxe-1-r",{fields}}},
+                "team":{{"id":"T1","name":null}},"enterprise":"x","is_enterprise_install":"no","access_token":[]}}"#
+            ))
+        };
+        for (fields, seconds) in [
+            (r#""expires_in":43200,"scope":["admin"]"#, 43_200),
+            (r#""expires_in":"3600","scope":{}"#, 3600),
+            (r#""expires_in":3600.9,"scope":null"#, 3600),
+            (r#""expires_in":"soon","token_type":{}"#, LIFE_DEFAULT_SECONDS),
+            (r#""expires_in":[1,2],"scope":1"#, LIFE_DEFAULT_SECONDS),
+            (r#""expires_in":-5"#, 60),
+        ] {
+            let installed = with(fields);
+            assert_eq!((installed.scopes, installed.user.as_str(), installed.organisation), (None, "", false));
+            assert_eq!(installed.tenant.unwrap().id, "T1");
+            assert_eq!(installed.grant.unwrap().renewal.unwrap().expires_at, NOW.plus(seconds), "{fields}");
+        }
+        let organisation = r#"{"ok":true,"team":"x","enterprise":{"id":"E1"},"is_enterprise_install":{}}"#;
+        assert_eq!(installed(organisation).tenant.unwrap().id, "E1");
+    }
+
+    #[test]
+    fn lists_and_texts_of_any_length_are_cut() {
+        let long = "x,".repeat(400_000);
+        let installed = installed(&format!(
+            r#"{{"ok":true,"authed_user":{{"id":"{long}","access_token":"xoxp-{long}","scope":"{long}"}},
+            "team":{{"id":"T{long}","name":"{long}"}}}}"#
+        ));
+        assert_eq!((installed.scopes.unwrap().len(), installed.user.len()), (SCOPES_MAX, WORD_CHARS_MAX));
+        assert!(installed.grant.is_none(), "no token is that long");
+        let tenant = installed.tenant.unwrap();
+        assert_eq!((tenant.id.len(), tenant.name.len()), (WORD_CHARS_MAX, NAME_CHARS_MAX));
     }
 
     #[test]
     fn a_reply_of_another_shape_is_told_without_its_values() {
         for body in [
             r#"{"ok":true,"authed_user":"xoxp-1-secret"}"#,
-            r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1-secret","expires_in":"xoxe-1-secret"}}"#,
-            r#"{"ok":true,"team":"xoxp-1-secret"}"#,
-            r#"{"ok":true,"is_enterprise_install":"xoxp-1-secret"}"#,
+            r#"{"ok":true,"authed_user":{"id":"U1","access_token":{"xoxp-1-secret":1}}}"#,
+            r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1","refresh_token":["xoxe-1-secret"]}}"#,
             r#"{"ok":true,"authed_user":{"access_token":"xoxp-1-secret""#,
         ] {
             let trouble = installation(&reply(body), &Request::exchange("c", "r"), NOW).unwrap_err();
@@ -189,6 +282,9 @@ mod tests {
             refresh(&format!(r#"{{"ok":true,{tokens},"token_type":"user","scope":"admin","team":null}}"#)).unwrap();
         assert_eq!(grant.token.reveal(), "xoxe.xoxp-1-b");
         assert_eq!(grant.renewal.unwrap().refresh_token.reveal(), "xoxe-1-s");
+        let as_text = tokens.replace("43200", r#""43200""#);
+        let grant = refresh(&format!(r#"{{"ok":true,{as_text},"token_type":"user","scope":[],"team":"x"}}"#)).unwrap();
+        assert_eq!(grant.renewal.unwrap().expires_at, NOW.plus(43_200));
         let nested =
             r#"{"ok":true,"access_token":"xoxb-1","token_type":"bot","authed_user":{TOKENS,"token_type":"user"}}"#;
         assert_eq!(refresh(&nested.replace("TOKENS", tokens)).unwrap().token.reveal(), "xoxe.xoxp-1-b");

@@ -1,5 +1,7 @@
 //! The simulated ports.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use jiff::Timestamp;
 use slacktrail_shared::connection::{Connection, ConnectionId};
 use slacktrail_shared::credentials::Credentials;
@@ -7,7 +9,7 @@ use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, Listed, ObjectKey};
 use slacktrail_shared::ports::{
     Body, Caller, ConnectionStore, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Invoker,
-    Replaced, SecretVersion, Slack, StoredCredentials, StoredObject, Version,
+    Replaced, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
 use slacktrail_shared::share::Share;
 use slacktrail_shared::slack::{Family, Reply, Request};
@@ -224,6 +226,25 @@ impl State {
     }
 }
 
+impl State {
+    /// What stands where a source is stored.
+    fn source_text(&self, id: &SourceId) -> Option<String> {
+        let text = self.sources.get(id).map(text_of)?;
+        Some(self.garbled_sources.get(id).cloned().unwrap_or(text))
+    }
+}
+
+fn text_of(source: &Source) -> String {
+    serde_json::to_string(source).expect("a source holds only text and numbers")
+}
+
+/// A source's version is a hash of its text, so that a test may change the source without counting.
+fn version_of(text: &str) -> Version {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    Version(hasher.finish())
+}
+
 impl DeploymentStore for SimulatedEdges {
     async fn load(&self) -> Result<Deployment, Trouble> {
         self.load_share(&Share::default()).await
@@ -235,9 +256,8 @@ impl DeploymentStore for SimulatedEdges {
             || "load".to_owned(),
             |state| {
                 let mut deployment = Deployment::default();
-                for (id, source) in state.sources.iter().filter(|(id, _)| share.has(id)) {
-                    let json = serde_json::to_string(source).expect("a source holds only text and numbers");
-                    deployment.take_source(id.clone(), state.garbled_sources.get(id).unwrap_or(&json));
+                for id in state.sources.keys().filter(|id| share.has(id)) {
+                    deployment.take_source(id.clone(), &state.source_text(id).expect("it has one"));
                 }
                 for (stream, stored) in state.cursors.iter().filter(|(stream, _)| share.has(&stream.source)) {
                     deployment.take_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
@@ -265,11 +285,28 @@ impl DeploymentStore for SimulatedEdges {
         replaced
     }
 
-    async fn save_source(&self, source: &Source) -> Result<(), Trouble> {
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+        let what = || format!("load source {id}");
+        let text = self.look(Part::Table, what, |state| state.source_text(id)).await?;
+        Ok(text.map(|text| {
+            let mut deployment = Deployment::default();
+            deployment.take_source(id.clone(), &text);
+            (version_of(&text), deployment.sources.remove(id).expect("it was taken a line above"))
+        }))
+    }
+
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
         self.operate(
             Part::Table,
-            || format!("save source {}", source.id),
-            |state| drop(state.sources.insert(source.id.clone(), source.clone())),
+            || format!("replace source {}", source.id),
+            |state| {
+                if state.source_text(&source.id).map(|text| version_of(&text)) != expected {
+                    return Replaced::Changed;
+                }
+                state.garbled_sources.remove(&source.id);
+                state.sources.insert(source.id.clone(), source.clone());
+                Replaced::Yes(version_of(&text_of(source)))
+            },
         )
         .await
     }

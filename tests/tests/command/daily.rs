@@ -6,6 +6,7 @@ use slacktrail_shared::aws::{AwsEdges, DynamoDeployment, Names, S3DayLogs, Secre
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_shared::sources;
 use slacktrail_shared::tick::{Bounds, Poller, TickLimits};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row};
@@ -45,7 +46,7 @@ impl Deployed {
             connected_at: now.plus(-3_600),
             ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now.plus(-30 * 3_600))
         };
-        edges.deployment.save_source(&source).await.unwrap();
+        sources::put(&edges.deployment, &source).await.unwrap();
         let environment = moto.environment().into_iter();
         let slacktrail =
             environment.fold(Slacktrail::of(&slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
@@ -341,7 +342,7 @@ async fn a_refused_stream_waits_for_the_next_tick_once_its_source_is_connected_a
     let edges = deployed.poller.edges();
     let source = edges.deployment.load().await.unwrap().sources.remove(&"acme".parse().unwrap()).unwrap().unwrap();
     let again = Source { connected_at: Second::of(Timestamp::now()).plus(1), ..source };
-    edges.deployment.save_source(&again).await.unwrap();
+    sources::put(&edges.deployment, &again).await.unwrap();
     let status = deployed.slacktrail.run(&["status", "--check", "--json"]).await.exits(0).json();
     assert_eq!(status[0]["state"], "waiting");
     assert_eq!(status[0]["remedy"], "connected again; the poller tries within a minute");

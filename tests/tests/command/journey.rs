@@ -42,9 +42,20 @@ async fn connect(slacktrail: &Slacktrail, app: &App, more: &[&str]) -> (Child, S
     panic!("`connect` printed no link:\n{told}");
 }
 
+/// Opens the link, and goes on to the simulated Slack's page with the button: Chromium applies `form-action` to the redirect.
+async fn go_on(browser: &Browser, link: &str, picture: &Path) {
+    browser.goto(link).await;
+    let text = browser.text("main").await;
+    assert!(text.contains("Continue to Slack") && text.contains("Acme <b>GmbH</b>"), "{text}");
+    browser.screenshot(&picture.with_extension("link.png")).await;
+    browser.click("button").await;
+    let errors = browser.console_errors().await;
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
 /// Opens the link, consents on the simulated Slack's page, and returns what our page says.
 async fn consent(browser: &Browser, link: &str, to: &str, picture: &Path) -> String {
-    browser.goto(link).await;
+    go_on(browser, link, picture).await;
     assert!(browser.page_text().await.contains("Simulated Slack"), "{}", browser.page_text().await);
     browser.screenshot(&picture.with_extension("slack.png")).await;
     browser.select("select[name=install]", to).await;
@@ -125,11 +136,12 @@ async fn a_new_user_connects_in_a_browser_and_loses_nothing_when_the_token_is_re
 
     // A decline, for its picture.
     let (child, link) = connect(&slacktrail, &app, &[]).await;
-    dark.goto(&link).await;
+    let picture = screenshots().join("denied-dark.png");
+    go_on(&dark, &link, &picture).await;
     dark.click("#deny").await;
     let text = dark.text("main").await; // which Slack's page has not: so this waits for ours
     assert!(text.contains("declined"), "{text}");
-    dark.screenshot(&screenshots().join("denied-dark.png")).await;
+    dark.screenshot(&picture).await;
     slacktrail.end(child).await.exits(1);
 
     let mut lines = poller.kill().await;

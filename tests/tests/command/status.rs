@@ -11,6 +11,7 @@ use slacktrail_shared::health::{Health, State};
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::sanitize::steers;
 use slacktrail_shared::source::{LogType, Plan, Source, StreamId};
+use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -51,7 +52,7 @@ async fn the_table_is_followed_by_what_to_do() {
         connected_at: Second::of(Timestamp::now()).plus(-5_430),
         ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018)
     };
-    DirectoryDeployment::new(directory.path()).save_source(&source).await.unwrap();
+    sources::put(&DirectoryDeployment::new(directory.path()), &source).await.unwrap();
     let state = directory.path().join(".slacktrail");
     fs::write(state.join("sources/beta.json"), r#"{"id":"beta","from":"the future"}"#).unwrap();
     fs::create_dir_all(state.join("cursors")).unwrap();
@@ -89,7 +90,7 @@ async fn stored_text_steers_no_terminal_and_json_keeps_it() {
     let deployment = DirectoryDeployment::new(directory.path());
     let now = Second::of(Timestamp::now());
     let source = Source::new("acme".parse().unwrap(), "Acme\u{1b}]0;x\u{7}", Plan::Enterprise, now.plus(-60));
-    deployment.save_source(&source).await.unwrap();
+    sources::put(&deployment, &source).await.unwrap();
     let (code, remedy) =
         ("x\u{1b}[31m", "bell\u{7} c1\u{9b}2J bidi\u{202e} del\u{7f} \u{1b}]8;;https://x\u{1b}\\ \rfake");
     let mut cursor = Cursor::first(&source, LogType::Audit, now.plus(-60));
@@ -166,10 +167,10 @@ async fn of_many_states() -> tempfile::TempDir {
         deployment.replace_cursor(&stream, None, &cursor).await.unwrap();
     }
     let logs = vec![LogType::Audit];
-    deployment.save_source(&source("acme")).await.unwrap();
-    deployment.save_source(&Source { logs: logs.clone(), ..source("beta") }).await.unwrap();
-    deployment.save_source(&Source { logs: logs.clone(), paused: true, ..source("gamma") }).await.unwrap();
-    deployment.save_source(&Source { logs, disconnected: true, ..source("old") }).await.unwrap();
+    sources::put(&deployment, &source("acme")).await.unwrap();
+    sources::put(&deployment, &Source { logs: logs.clone(), ..source("beta") }).await.unwrap();
+    sources::put(&deployment, &Source { logs: logs.clone(), paused: true, ..source("gamma") }).await.unwrap();
+    sources::put(&deployment, &Source { logs, disconnected: true, ..source("old") }).await.unwrap();
     directory
 }
 
@@ -229,7 +230,7 @@ async fn watched_in_a_pipe_each_change_is_one_line_of_json_until_ctrl_c() {
 
     let deployment = DirectoryDeployment::new(directory.path());
     let beta = deployment.load().await.unwrap().sources.remove(&"beta".parse().unwrap()).unwrap().unwrap();
-    deployment.save_source(&Source { paused: true, ..beta }).await.unwrap();
+    sources::put(&deployment, &Source { paused: true, ..beta }).await.unwrap();
     let second = next().await;
     assert_eq!(state(&second, "beta").as_deref(), Some("paused"));
 

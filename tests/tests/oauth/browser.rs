@@ -31,8 +31,19 @@ impl Browser {
     }
 
     /// Opens the link of a ticket.
+    pub(crate) fn open(&self, site: &Site, ticket: &Ticket) -> Answer {
+        self.get(site, "/oauth/start", &grant(ticket))
+    }
+
+    /// Presses the button on the page of a link.
+    pub(crate) fn press(&self, site: &Site, ticket: &Ticket) -> Answer {
+        run(self.pressing(site, &grant(ticket))).expect("nothing was killed")
+    }
+
+    /// Opens the link of a ticket, and presses the button if there is one.
     pub(crate) fn start(&self, site: &Site, ticket: &Ticket) -> Answer {
-        self.get(site, "/oauth/start", &format!("grant={}", ticket.reveal()))
+        let opened = self.open(site, ticket);
+        if opened.status == 200 { self.press(site, ticket) } else { opened }
     }
 
     /// Comes back from Slack with this query.
@@ -43,7 +54,7 @@ impl Browser {
     /// Opens the link, consents, and gives the query that Slack sends the browser back with.
     pub(crate) fn consent(&self, site: &Site, ticket: &Ticket, consent: &Consent) -> String {
         let started = self.start(site, ticket);
-        assert_eq!(started.status, 302, "{}", started.body);
+        assert_eq!(started.status, 303, "{}", started.body);
         consented(site, started.location(), consent)
     }
 
@@ -58,7 +69,15 @@ impl Browser {
     }
 
     pub(crate) async fn getting(&self, site: &Site, path: &str, query: &str) -> Answer {
-        let answer = site.request(self.event(path, query)).await;
+        self.asking(site, self.event("GET", path, query)).await
+    }
+
+    pub(crate) async fn pressing(&self, site: &Site, query: &str) -> Answer {
+        self.asking(site, self.event("POST", "/oauth/start", query)).await
+    }
+
+    async fn asking(&self, site: &Site, event: Value) -> Answer {
+        let answer = site.request(event).await;
         for cookie in &answer.cookies {
             self.keep(cookie);
         }
@@ -66,10 +85,10 @@ impl Browser {
     }
 
     /// The event of a request of this browser.
-    pub(crate) fn event(&self, path: &str, query: &str) -> Value {
+    pub(crate) fn event(&self, method: &str, path: &str, query: &str) -> Value {
         let cookies: Vec<String> =
             self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        event("GET", path, query, &[], &cookies.iter().map(String::as_str).collect::<Vec<_>>())
+        event(method, path, query, &[], &cookies.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Keeps a cookie as browsers do, if they would: `__Host-` takes `Secure`, `Path=/` and no `Domain`.
@@ -87,6 +106,11 @@ impl Browser {
             false => drop(self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned())),
         }
     }
+}
+
+/// The query of a link.
+pub(crate) fn grant(ticket: &Ticket) -> String {
+    format!("grant={}", ticket.reveal())
 }
 
 /// The query that Slack sends a browser back with when somebody consents.

@@ -16,7 +16,7 @@ fn a_link_sends_the_browser_to_slack_with_what_the_logs_need_and_binds_it() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let answer = browser.start(&site, &ticket);
-    assert_eq!((answer.status, answer.body.as_str()), (302, ""));
+    assert_eq!((answer.status, answer.body.as_str()), (303, ""));
     let (page, query) = answer.location().split_once('?').unwrap();
     assert_eq!(page, "https://slack.com/oauth/v2/authorize");
     let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();

@@ -1,7 +1,7 @@
 //! The sample events of `events/`, which `sam local invoke` takes too.
 
 use serde_json::Value;
-use slacktrail_shared::connection::{Connection, ConnectionId, SecretHash, Step, Ticket};
+use slacktrail_shared::connection::{Connection, ConnectionId, SecretHash, Step, Ticket, Visit};
 use slacktrail_shared::ports::ConnectionStore;
 use slacktrail_simulator::oauth::Consent;
 
@@ -10,20 +10,28 @@ use crate::site::{REDIRECT_URL, Site, run, source};
 
 const NAME: [u8; 16] = [0x8f, 0x14, 0xe4, 0x5f, 0xce, 0xea, 0x16, 0x7a, 0x5a, 0x36, 0xde, 0xdd, 0x4b, 0xea, 0x25, 0x43];
 
-/// A site where a connection of the sample's name is, at this step or merely granted.
-fn site(step: Option<Step>) -> Site {
+/// A site where a connection of the sample's name is granted.
+fn site() -> Site {
     let site = Site::new();
     site.grant(&source("acme", site.now()), 0); // stores the app's credentials
     let client_id = site.app(0).client_id;
     let (granted, _) = Connection::grant(NAME, [0x5e; 32], source("acme", site.now()), &client_id, site.now());
-    let connection = step.map_or(granted.clone(), |step| granted.at(step));
-    run(async { site.edges().replace_connection(None, &connection).await.unwrap() });
+    run(async { site.edges().replace_connection(None, &granted).await.unwrap() });
     site
 }
 
-fn started() -> Option<Step> {
-    let state = Ticket::new(ConnectionId::of(NAME), [0x7a; 32]).hash();
-    Some(Step::Started { state, browser: SecretHash::of(&"3c".repeat(32)), redirect_url: REDIRECT_URL.to_owned() })
+/// Puts the sample's connection where its state and its browser are those of the samples of a callback.
+fn start(site: &Site) {
+    let id = ConnectionId::of(NAME);
+    let state = Ticket::new(id.clone(), [0x7a; 32]).hash();
+    let visit = Visit { state, browser: SecretHash::of(&"3c".repeat(32)), redirect_url: REDIRECT_URL.to_owned() };
+    site.change(&id, |connection| Connection { visit: Some(visit.clone()), ..connection.at(Step::Started) });
+}
+
+fn started() -> Site {
+    let site = site();
+    start(&site);
+    site
 }
 
 fn ask(site: &Site, event: &str) -> Answer {
@@ -31,16 +39,18 @@ fn ask(site: &Site, event: &str) -> Answer {
 }
 
 #[test]
-fn the_sample_of_a_link_goes_on_to_slack() {
-    let site = site(None);
-    let answer = ask(&site, include_str!("../../../events/oauth-start.json"));
-    assert_eq!(answer.status, 302, "{}", answer.body);
+fn sample_of_link_shows_its_page_and_sample_of_button_goes_on_to_slack() {
+    let site = site();
+    let offered = ask(&site, include_str!("../../../events/oauth-start.json"));
+    assert_eq!((offered.status, site.line().field("outcome")), (200, "offered"), "{}", offered.body);
+    let answer = ask(&site, include_str!("../../../events/oauth-start-button.json"));
+    assert_eq!(answer.status, 303, "{}", answer.body);
     crate::browser::consented(&site, answer.location(), &Consent::organisation());
 }
 
 #[test]
 fn the_sample_of_a_callback_has_its_code_exchanged() {
-    let site = site(started());
+    let site = started();
     let answer = ask(&site, include_str!("../../../events/oauth-callback.json"));
     answer.assert_refused(&site, 502, "slack_refused");
     assert_eq!(site.line().field("code"), "invalid_code", "the code is nobody's");
@@ -48,44 +58,45 @@ fn the_sample_of_a_callback_has_its_code_exchanged() {
 
 #[test]
 fn the_sample_of_a_callback_connects_where_its_code_is_slacks() {
-    let site = site(None);
-    let link = ask(&site, include_str!("../../../events/oauth-start.json"));
+    let site = site();
+    let link = ask(&site, include_str!("../../../events/oauth-start-button.json"));
     let query = crate::browser::consented(&site, link.location(), &Consent::organisation());
     let code = query.split('&').find_map(|pair| pair.strip_prefix("code=")).unwrap();
 
     let sample = include_str!("../../../events/oauth-callback.json");
     let event: Value = serde_json::from_str(sample).unwrap();
     let samples_code = event["queryStringParameters"]["code"].as_str().unwrap();
-    site.set_step(&ConnectionId::of(NAME), started().unwrap()); // with the sample's state and browser
+    start(&site); // with the sample's state and browser
     let answer = ask(&site, &sample.replace(samples_code, code));
     assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"), "{}", answer.body);
 }
 
 #[test]
 fn the_sample_of_a_refusal_is_the_users() {
-    let site = site(started());
+    let site = started();
     ask(&site, include_str!("../../../events/oauth-callback-denied.json")).assert_refused(&site, 403, "denied");
 }
 
 #[test]
 fn the_sample_of_a_bad_state_is_unknown() {
-    let site = site(started());
+    let site = started();
     ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")).assert_refused(&site, 404, "unknown");
-    assert!(matches!(site.connection(&ConnectionId::of(NAME)).step, Step::Started { .. }));
+    assert!(matches!(site.connection(&ConnectionId::of(NAME)).step, Step::Started));
 }
 
 #[test]
 fn every_answer_carries_the_headers_that_keep_it_private() {
-    let site = site(None);
+    let site = site();
     let answers = [
         ask(&site, include_str!("../../../events/oauth-start.json")),
+        ask(&site, include_str!("../../../events/oauth-start-button.json")),
         ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")),
         Browser::new().get(&site, "/", ""),
         run(site.request(slacktrail_tests::http_api::event("HEAD", "/oauth/start", "", &[], &[]))).unwrap(),
         Browser::new().connect(&site, &site.grant(&source("other", site.now()), 0), &Consent::organisation()),
     ];
-    assert_eq!(answers.each_ref().map(|answer| answer.status), [302, 404, 404, 405, 200]);
-    for answer in answers {
+    assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 303, 404, 404, 405, 200]);
+    for (number, answer) in answers.into_iter().enumerate() {
         for (name, value) in [
             ("content-type", "text/html; charset=utf-8"),
             ("cache-control", "no-store"),
@@ -99,6 +110,8 @@ fn every_answer_carries_the_headers_that_keep_it_private() {
         }
         let policy = &answer.headers["content-security-policy"];
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-        assert!(policy.ends_with("'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"), "{policy}");
+        let forms = if number == 0 { "'self' https://slack.com https://*.slack.com" } else { "'none'" };
+        let end = format!("'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'");
+        assert!(policy.ends_with(&end), "{policy}");
     }
 }

@@ -1,11 +1,13 @@
 //! Every fault at every operation of a link and of a callback: what is stored is whole, what is told is true, and doing it again works.
 
-use slacktrail_shared::connection::{Step, Ticket};
+use std::collections::BTreeSet;
+
+use slacktrail_shared::connection::{BEGIN_MAX, Step, TELL_MAX, Ticket, WORK_MAX};
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
 use tracing::Level;
 
-use crate::browser::{Answer, Browser};
+use crate::browser::{Answer, Browser, grant};
 use crate::site::{REDIRECT_URL, Site, run, source};
 
 /// A callback has fewer operations.
@@ -32,7 +34,7 @@ fn struck(site: &Site, browser: &Browser, query: &str, fault: Fault) -> Option<O
 /// A source is stored only with credentials that work, and a page that says so only when both are.
 fn assert_whole(site: &Site, ticket: &Ticket, answer: Option<&Answer>, what: &str) {
     let granted = site.credentials("acme").grant.is_some();
-    let saved = site.source("acme").is_some();
+    let saved = site.source("acme").is_some_and(|source| !source.disconnected);
     assert!(granted || !saved, "{what}: a source without a token");
     if let Some(answer) = answer {
         let connected = answer.status == 200;
@@ -82,14 +84,14 @@ fn whatever_fails_in_a_link_it_is_used_once_at_most() {
             let site = Site::new();
             let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
             site.strike_next(fault(operation, kind));
-            let first = run(browser.getting(&site, "/oauth/start", &format!("grant={}", ticket.reveal())));
+            let first = run(browser.pressing(&site, &grant(&ticket)));
             if !site.stage.with(|state| std::mem::take(&mut state.struck)) {
                 assert_eq!(operation, 2, "a link is read and used up");
                 break;
             }
             site.stage.with(|state| state.faults.clear());
             let second = Browser::new().start(&site, &ticket);
-            let started = [first.as_ref(), Some(&second)].into_iter().flatten().filter(|answer| answer.status == 302);
+            let started = [first.as_ref(), Some(&second)].into_iter().flatten().filter(|answer| answer.status == 303);
             assert!(started.count() <= 1, "{kind:?} at operation {operation}");
         }
     }
@@ -106,17 +108,90 @@ fn operation_of(what: &str) -> u32 {
     u32::try_from(at.expect("it is done")).unwrap()
 }
 
+/// The tokens that Slack honours.
+fn live(site: &Site) -> Vec<String> {
+    let now = site.stage.now();
+    site.slack(|slack| slack.live_tokens(now).into_iter().map(|live| live.token.text).collect())
+}
+
 #[test]
-fn a_secret_that_cannot_be_written_after_the_exchange_is_told_and_nothing_is_stored() {
-    let operation = operation_of("replace credentials");
+fn failed_write_after_exchange_is_told_and_leaves_no_live_token() {
+    for what in ["replace source", "replace credentials"] {
+        let operation = operation_of(what);
+        let site = rotating();
+        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &ticket, &Consent::organisation());
+        let answer = struck(&site, &browser, &query, fault(operation, FaultKind::Refused)).unwrap().unwrap();
+        answer.assert_refused(&site, 503, "ours");
+        assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
+        assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: nothing is collected");
+        assert_eq!((live(&site), site.line().field("token")), (vec![], "revoked"), "{what}");
+        assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_reply"), "{what}");
+        let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
+        assert_eq!(refusal.kind.name(), "ours");
+    }
+}
+
+#[test]
+fn failed_reconnect_leaves_token_in_use_alone() {
+    for what in ["replace source", "replace credentials"] {
+        for kind in [FaultKind::Refused, FaultKind::ReplyLost] {
+            let site = Site::new();
+            let browser = Browser::new();
+            browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+            let connected = site.source("acme").unwrap();
+            let query = browser.consent(&site, &site.grant(&connected, 0), &Consent::organisation());
+            let before = site.stage.with(|state| state.trace.len());
+            let fork = site.stage.fork();
+            assert_eq!(browser.clone().callback(&site, &query).status, 200);
+            let trace = site.stage.with(|state| state.trace[before..].to_vec());
+            let operation = u32::try_from(trace.iter().position(|line| line.contains(what)).unwrap()).unwrap();
+            let site = site.on(fork);
+            let answer = struck(&site, &browser, &query, fault(operation, kind)).unwrap().unwrap();
+            answer.assert_refused(&site, 503, "ours");
+            assert_eq!(site.line().field("token"), "may_be_in_use", "{what}");
+            let token = site.credentials("acme").grant.unwrap().token;
+            assert!(live(&site).contains(&token.reveal().to_owned()), "{what}: the stored token is alive");
+        }
+    }
+}
+
+#[test]
+fn function_that_runs_out_of_time_tells_person_and_command() {
+    let mut told = BTreeSet::new();
+    for polls in 0.. {
+        let site = rotating();
+        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &ticket, &Consent::organisation());
+        site.patience.let_be_late(WORK_MAX, polls);
+        let answer = browser.callback(&site, &query);
+        if answer.status == 200 {
+            break;
+        }
+        answer.assert_refused(&site, 504, "out_of_time");
+        assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "out_of_time"));
+        assert!(answer.body.contains("<code>slacktrail sources</code>"), "{}", answer.body);
+        let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
+        assert_eq!(refusal.kind.name(), "out_of_time");
+        let is_active = site.source("acme").is_some_and(|source| !source.disconnected);
+        assert_eq!(site.line().field("token") == "may_be_in_use", is_active, "after {polls} polls");
+        assert!(is_active || live(&site).is_empty(), "after {polls} polls: {:?}", site.line());
+        told.insert(site.line().field("token").to_owned());
+    }
+    assert!(told.contains("revoked") && told.contains(""), "{told:?}");
+}
+
+#[test]
+fn slow_step_before_or_after_the_work_is_told_too() {
     let site = rotating();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    for path in ["/oauth/start", "/oauth/callback"] {
+        site.patience.let_be_late(BEGIN_MAX, 1);
+        let query = format!("{0}&state={1}&code=1", grant(&ticket), ticket.reveal());
+        browser.get(&site, path, &query).assert_refused(&site, 504, "out_of_time");
+    }
     let query = browser.consent(&site, &ticket, &Consent::organisation());
-    let before = site.stored();
-    let answer = struck(&site, &browser, &query, fault(operation, FaultKind::Refused)).unwrap().unwrap();
-    answer.assert_refused(&site, 503, "ours");
-    assert_eq!(site.stored(), before);
-    assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_reply"));
-    let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
-    assert_eq!(refusal.kind.name(), "ours");
+    site.patience.let_be_late(TELL_MAX, 0);
+    assert_eq!(browser.callback(&site, &query).status, 200, "the page tells what is true");
+    assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "out_of_time"));
 }

@@ -1,45 +1,155 @@
-//! Attacks on the link: used twice, twice at once, late, guessed, looked at; and requests that are no use of it at all.
+//! Attacks on the link: used twice, twice at once, late, guessed, looked at, sent by another website; and requests that are no use of it.
+
+use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use serde_json::json;
-use slacktrail_shared::connection::{LIFE_SECONDS, Step};
+use slacktrail_shared::connection::{ConnectionId, LIFE_SECONDS, Step, Ticket};
 use slacktrail_shared::source::Source;
+use slacktrail_simulation::Part;
+use slacktrail_simulator::oauth::Consent;
 use slacktrail_tests::http_api::event;
 use tracing::Level;
 
-use crate::browser::{Answer, Browser};
+use crate::browser::{Answer, Browser, grant};
 use crate::site::{Site, run, source};
 
-/// Opens with this query, is refused, and nothing was changed.
+/// Opens with this query and presses the button, is refused both times, and nothing was changed.
 fn refused(site: &Site, query: &str, status: u64, kind: &str) -> Answer {
-    let connections = site.stage.with(|state| state.connections.clone());
-    let answer = Browser::new().get(site, "/oauth/start", query);
-    answer.assert_refused(site, status, kind);
-    assert_eq!(site.stage.with(|state| state.connections.clone()), connections, "no connection is touched");
-    assert!(answer.cookies.is_empty(), "{:?}", answer.cookies);
-    answer
+    let connections = connections(site);
+    let browser = Browser::new();
+    let opened = browser.get(site, "/oauth/start", query);
+    opened.assert_refused(site, status, kind);
+    let pressed = run(browser.pressing(site, query)).unwrap();
+    pressed.assert_refused(site, status, kind);
+    assert_eq!(self::connections(site), connections, "no connection is touched");
+    assert_eq!(opened.body, pressed.body);
+    assert!(opened.cookies.is_empty() && pressed.cookies.is_empty(), "{:?}", pressed.cookies);
+    pressed
+}
+
+fn connections(site: &Site) -> BTreeMap<ConnectionId, (u64, String)> {
+    site.stage.with(|state| state.connections.clone())
+}
+
+#[test]
+fn opening_link_changes_nothing_however_often() {
+    let site = Site::new();
+    let ticket = site.grant(&source("acme", site.now()), 0);
+    let before = connections(&site);
+    for _ in 0..3 {
+        let page = Browser::new().open(&site, &ticket);
+        assert_eq!((page.status, page.heading()), (200, "Connect <bdi>Acme</bdi> to slacktrail?"));
+        assert!(page.body.contains("<form method=\"post\">") && page.body.contains("Org Owner"), "{}", page.body);
+        assert!(!page.body.contains(ticket.reveal().split_once('.').unwrap().1), "the link is not in the page");
+        assert_eq!((site.line().field("outcome"), site.line().level), ("offered", Level::INFO));
+        assert_eq!(connections(&site), before);
+    }
+    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
+}
+
+#[test]
+fn button_pressed_twice_leads_to_slack_with_same_state() {
+    let site = Site::new();
+    let ticket = site.grant(&source("acme", site.now()), 0);
+    let (browser, query) = (Browser::new(), grant(&ticket));
+    browser.open(&site, &ticket);
+    let both = join(browser.pressing(&site, &query), browser.pressing(&site, &query));
+    let (one, other) = run(both).unwrap();
+    let again = browser.start(&site, &ticket);
+    for answer in [&one, &other, &again] {
+        assert_eq!((answer.status, answer.location()), (303, one.location()), "{}", answer.body);
+    }
+    let back = crate::browser::consented(&site, one.location(), &Consent::organisation());
+    assert_eq!(browser.callback(&site, &back).status, 200);
+    assert_eq!(browser.open(&site, &ticket).status, 410, "now it is used");
+}
+
+#[test]
+fn form_of_another_website_uses_no_link() {
+    let site = Site::new();
+    let ticket = site.grant(&source("acme", site.now()), 0);
+    for from in ["cross-site", "same-site"] {
+        let asked = event("POST", "/oauth/start", &grant(&ticket), &[("sec-fetch-site", from)], &[]);
+        let answer = run(site.request(asked)).unwrap();
+        answer.assert_refused(&site, 400, "malformed");
+        assert!(answer.body.contains("Another website sent this request"), "{}", answer.body);
+    }
+    let own = event("POST", "/oauth/start", &grant(&ticket), &[("sec-fetch-site", "same-origin")], &[]);
+    assert_eq!(run(site.request(own)).unwrap().status, 303);
+}
+
+#[test]
+fn unknown_name_and_wrong_secret_get_same_answer_at_every_step() {
+    let site = Site::new();
+    let nobody = Ticket::new(ConnectionId::of([0x11; 16]), [0x22; 32]);
+    let unknown = refused(&site, &grant(&nobody), 404, "unknown");
+    let back = format!("code=1.2.3&state={}", nobody.reveal());
+    let unknown_state = Browser::new().callback(&site, &back);
+    let browser = Browser::new();
+    let ticket = site.grant(&source("acme", site.now()), 0);
+    let wrong = Ticket::new(ticket.id.clone(), [0x22; 32]);
+    let assert_same = |what: &str| {
+        assert_eq!(refused(&site, &grant(&wrong), 404, "unknown").body, unknown.body, "{what}");
+        let answer = browser.callback(&site, &format!("code=1.2.3&state={}", wrong.reveal()));
+        answer.assert_refused(&site, 404, "unknown");
+        assert_eq!(
+            (answer.body, answer.cookies),
+            (unknown_state.body.clone(), unknown_state.cookies.clone()),
+            "{what}"
+        );
+        assert!(!format!("{:?}", site.line()).contains(&wrong.id.to_string()), "{what}");
+    };
+    assert_same("granted");
+    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    assert_same("started");
+    site.set_step(&ticket.id, Step::Verifying);
+    assert_same("verifying");
+    site.set_step(&ticket.id, Step::Started);
+    assert_eq!(browser.callback(&site, &query).status, 200);
+    assert_same("connected");
+    site.set_step(&ticket.id, Step::Cancelled);
+    assert_same("cancelled");
+    site.stage.pass(LIFE_SECONDS);
+    assert_same("expired");
+}
+
+#[test]
+fn made_up_address_reaches_no_error_line() {
+    let site = Site::new();
+    let ticket = site.grant(&source("acme", site.now()), 0);
+    site.stage.with(|state| state.down = vec![Part::Table]);
+    for path in ["/oauth/start", "/oauth/callback"] {
+        let query = format!("grant={0}&state={0}&code=concealed&error=concealed", ticket.reveal());
+        let answer = Browser::new().get(&site, path, &query);
+        answer.assert_refused(&site, 503, "ours");
+        assert_eq!(site.line().level, Level::ERROR);
+        let line = format!("{:?}{}", site.line(), answer.body);
+        assert!(!line.contains(&ticket.id.to_string()) && !line.contains("concealed"), "{line}");
+    }
 }
 
 #[test]
 fn a_link_is_good_once() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
-    assert_eq!(Browser::new().start(&site, &ticket).status, 302);
+    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
     let answer = refused(&site, &format!("grant={}", ticket.reveal()), 410, "used");
     assert_eq!(answer.heading(), "This link was used before");
 }
 
 #[test]
-fn of_two_who_open_a_link_at_once_exactly_one_goes_on() {
+fn of_two_who_use_a_link_at_once_exactly_one_goes_on() {
     let site = Site::new();
-    let query = format!("grant={}", site.grant(&source("acme", site.now()), 0).reveal());
+    let query = grant(&site.grant(&source("acme", site.now()), 0));
     let (one, other) = (Browser::new(), Browser::new());
-    let both = join(one.getting(&site, "/oauth/start", &query), other.getting(&site, "/oauth/start", &query));
-    let (first, second) = run(both).unwrap();
+    for browser in [&one, &other] {
+        assert_eq!(browser.get(&site, "/oauth/start", &query).status, 200);
+    }
+    let (first, second) = run(join(one.pressing(&site, &query), other.pressing(&site, &query))).unwrap();
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
-    assert_eq!(statuses, [302, 410]);
-    assert_eq!(one.cookies.borrow().len() + other.cookies.borrow().len(), 1, "one browser is bound");
+    assert_eq!(statuses, [303, 410]);
 }
 
 #[test]
@@ -47,7 +157,7 @@ fn a_link_lives_ten_minutes_to_the_second() {
     let site = Site::new();
     let [late, last] = [0, 1].map(|_| site.grant(&source("acme", site.now()), 0));
     site.stage.pass(LIFE_SECONDS - 1);
-    assert_eq!(Browser::new().start(&site, &last).status, 302);
+    assert_eq!(Browser::new().start(&site, &last).status, 303);
     site.stage.pass(1);
     refused(&site, &format!("grant={}", late.reveal()), 410, "expired");
 }
@@ -67,7 +177,7 @@ fn a_link_with_any_part_changed_is_unknown_and_stays_good() {
         assert!(!answer.body.contains("script"), "{}", answer.body);
         assert_eq!(site.line().level, Level::INFO, "anybody on the internet can do that");
     }
-    assert_eq!(Browser::new().start(&site, &ticket).status, 302);
+    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
 }
 
 #[test]
@@ -91,16 +201,20 @@ fn a_link_without_its_grant_or_with_two_is_malformed() {
 }
 
 #[test]
-fn who_only_looks_at_a_link_does_not_use_it_up() {
+fn other_methods_use_no_link() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
-    let query = format!("grant={}", ticket.reveal());
-    for method in ["HEAD", "OPTIONS", "POST", "PUT", "DELETE"] {
-        let answer = run(site.request(event(method, "/oauth/start", &query, &[], &[]))).unwrap();
-        assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "GET"), "{method}");
-        assert_eq!(site.line().field("outcome"), "method_not_allowed");
+    let query = grant(&ticket);
+    for (path, allowed) in [("/oauth/start", "GET, POST"), ("/oauth/callback", "GET")] {
+        for method in ["HEAD", "OPTIONS", "PUT", "DELETE"] {
+            let answer = run(site.request(event(method, path, &query, &[], &[]))).unwrap();
+            assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, allowed), "{method}");
+            assert_eq!(site.line().field("outcome"), "method_not_allowed");
+        }
     }
-    assert_eq!(Browser::new().start(&site, &ticket).status, 302);
+    let answer = run(site.request(event("POST", "/oauth/callback", &query, &[], &[]))).unwrap();
+    assert_eq!(answer.status, 405);
+    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
 }
 
 #[test]
@@ -134,9 +248,9 @@ fn a_host_header_that_lies_is_not_believed() {
             ("x-forwarded-proto", "1 gopher"),
             ("forwarded", "host=evil.example"),
         ];
-        let asked = event("GET", "/oauth/start", &format!("grant={}", ticket.reveal()), &headers, &[]);
+        let asked = event("POST", "/oauth/start", &grant(&ticket), &headers, &[]);
         let answer = run(site.request(asked)).unwrap();
-        assert_eq!(answer.status, 302, "{host}: {}", answer.body);
+        assert_eq!(answer.status, 303, "{host}: {}", answer.body);
         assert!(!answer.location().contains("evil"), "{}", answer.location());
         let redirect = "&redirect_uri=https%3A%2F%2Fabcde12345.execute-api.us-east-1.amazonaws.com%2Foauth%2Fcallback&";
         assert!(answer.location().contains(redirect), "{}", answer.location());
@@ -147,7 +261,7 @@ fn a_host_header_that_lies_is_not_believed() {
 fn a_stage_is_part_of_the_redirect_url() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
-    let mut asked = event("GET", "/dev/oauth/start", &format!("grant={}", ticket.reveal()), &[], &[]);
+    let mut asked = event("POST", "/dev/oauth/start", &grant(&ticket), &[], &[]);
     asked["requestContext"]["stage"] = json!("dev");
     let answer = run(site.request(asked)).unwrap();
     assert!(answer.location().contains("amazonaws.com%2Fdev%2Foauth%2Fcallback&"), "{}", answer.location());
@@ -157,7 +271,10 @@ fn a_stage_is_part_of_the_redirect_url() {
 fn a_source_on_govslack_is_sent_to_its_own_page() {
     let site = Site::new();
     let ticket = site.grant(&Source { gov: true, ..source("acme", site.now()) }, 0);
-    let answer = Browser::new().start(&site, &ticket);
+    let browser = Browser::new();
+    let policy = browser.open(&site, &ticket).headers["content-security-policy"].clone();
+    assert!(policy.contains("form-action 'self' https://slack-gov.com https://*.slack-gov.com;"), "{policy}");
+    let answer = browser.press(&site, &ticket);
     assert!(answer.location().starts_with("https://slack-gov.com/oauth/v2/authorize?"), "{}", answer.location());
 }
 
@@ -165,11 +282,11 @@ fn a_source_on_govslack_is_sent_to_its_own_page() {
 fn an_event_that_is_not_of_api_gateway_is_our_own_trouble_and_uses_nothing_up() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
-    let mut asked = event("GET", "/oauth/start", &format!("grant={}", ticket.reveal()), &[], &[]);
+    let mut asked = event("POST", "/oauth/start", &grant(&ticket), &[], &[]);
     asked["requestContext"]["domainName"] = json!(null);
     run(site.request(asked)).unwrap().assert_refused(&site, 503, "ours");
     assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_domain_name"));
-    assert_eq!(Browser::new().start(&site, &ticket).status, 302);
+    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
 }
 
 #[test]

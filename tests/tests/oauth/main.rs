@@ -15,3 +15,4 @@ mod links;
 mod refuses;
 mod secrets;
 mod state;
+mod tenants;

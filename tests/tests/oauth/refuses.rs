@@ -44,12 +44,13 @@ fn somebody_who_declines_is_told_so_and_so_is_the_command() {
 }
 
 #[test]
-fn an_error_that_slack_sends_back_is_shown_only_if_it_is_a_code() {
+fn error_that_slack_sends_back_is_shown_only_if_known() {
     for (error, kind, shown) in [
         ("invalid_scope", "slack_refused", "<code>invalid_scope</code>"),
         ("bad_redirect_uri", "wrong_app", "<code>bad_redirect_uri</code>"),
-        ("%3Cscript%3Ealert(1)%3C/script%3E", "slack_refused", "<code>unknown_error</code>"),
-        (&"7a".repeat(32), "slack_refused", "<code>unknown_error</code>"),
+        ("%3Cscript%3Ealert(1)%3C/script%3E", "slack_refused", "an unknown error of 25 characters"),
+        (&"7a".repeat(32), "slack_refused", "an unknown error of 64 characters"),
+        ("never_heard_of", "slack_refused", "an unknown error of 14 characters"),
     ] {
         let site = Site::new();
         let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
@@ -59,7 +60,9 @@ fn an_error_that_slack_sends_back_is_shown_only_if_it_is_a_code() {
         let status = if kind == "wrong_app" { 409 } else { 502 };
         let answer = refused(&site, &browser, &query, status, kind);
         assert!(answer.body.contains(shown), "{error}: {}", answer.body);
-        assert!(!answer.body.contains("script") && !answer.body.contains("7a7a"), "{}", answer.body);
+        for echo in ["script", "7a7a", "heard"] {
+            assert!(!format!("{}{:?}", answer.body, site.line()).contains(echo), "{}", answer.body);
+        }
     }
 }
 
@@ -176,7 +179,7 @@ fn garbage_in_place_of_tokens_is_told_without_being_repeated() {
         "<html>xoxp-leaked</html>",
         r#"{"ok":true,"authed_user":"xoxp-leaked"}"#,
         r#"{"ok":true,"team":{"id":"T1","name":"One"},"authed_user":{"id":"U1","access_token":{"xoxp-leaked":1}}}"#,
-        r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-leaked","expires_in":"xoxe-leaked"}}"#,
+        r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1","refresh_token":{"xoxe-leaked":1}}}"#,
         r#"{"xoxp-leaked":"#,
         "",
     ] {
@@ -215,6 +218,116 @@ fn tokens_without_a_user_or_without_a_place_are_refused() {
         site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), reply)));
         refused(&site, &browser, &query, status, kind);
     }
+}
+
+/// How many tokens Slack honours.
+fn live(site: &Site) -> usize {
+    let now = site.stage.now();
+    site.slack(|slack| slack.live_tokens(now).len())
+}
+
+#[test]
+fn refused_installation_leaves_no_live_token() {
+    let optional = App { user_optional: vec!["admin".to_owned()], ..App::organisation(REDIRECT_URL) };
+    for (app, consent, kind) in [
+        (App::organisation(REDIRECT_URL), Consent::workspace("T2"), "not_organisation"),
+        (optional, Consent::organisation().without("admin"), "missing_scope"),
+    ] {
+        for app in [app.clone(), app.rotating()] {
+            let site = Site::with(vec![app]);
+            let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+            let query = browser.consent(&site, &ticket, &consent);
+            refused(&site, &browser, &query, 409, kind);
+            assert_eq!((live(&site), site.line().field("token")), (0, "revoked"), "{kind}");
+        }
+    }
+    // A log that cannot be read is found out later, and ends the same.
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    site.settings(|settings| settings.plan = Plan::Paid);
+    refused(&site, &browser, &query, 409, "not_on_plan");
+    assert_eq!((live(&site), site.line().field("token")), (0, "revoked"));
+}
+
+#[test]
+fn token_that_may_be_in_use_is_not_revoked() {
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organisation(REDIRECT_URL) };
+    let site = Site::with(vec![app]);
+    let browser = Browser::new();
+    let all = Consent::organisation();
+    assert_eq!(browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &all).status, 200);
+    let token = site.credentials("acme").grant.unwrap().token;
+    let connected = site.source("acme").unwrap();
+    let query = browser.consent(&site, &site.grant(&connected, 0), &all);
+    site.settings(|settings| settings.plan = Plan::Paid);
+    refused(&site, &browser, &query, 409, "not_on_plan");
+    assert_eq!(site.line().field("token"), "may_be_in_use");
+    let now = site.stage.now();
+    let live = site.slack(|slack| slack.live_tokens(now));
+    assert!(live.iter().any(|live| live.token.text == token.reveal()), "Slack gives the same token again");
+}
+
+#[test]
+fn token_that_slack_does_not_revoke_is_told() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+    for _ in 0..2 {
+        site.slack(|slack| slack.fault(Fault::next(Calling::path("auth.revoke"), FaultKind::Html(503))));
+    }
+    let answer = refused(&site, &browser, &query, 409, "not_organisation");
+    assert!(answer.body.contains("its token may still be valid"), "{}", answer.body);
+    let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
+    assert!(refusal.hint.ends_with("its token may still be valid"), "{}", refusal.hint);
+    assert_eq!(site.line().field("token"), "may_be_valid");
+}
+
+#[test]
+fn error_of_probe_is_shown_only_if_known() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let body = r#"{"ok":false,"error":"0123456789abcdef","needed":"concealed:read"}"#;
+    for path in ["logs", "team.accessLogs"] {
+        site.slack(|slack| slack.fault(Fault::next(Calling::path(path), FaultKind::Status(200, body.to_owned()))));
+    }
+    let answer = browser.callback(&site, &query);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains("an unknown error of 16 characters"), "{}", answer.body);
+    assert!(!answer.body.contains("concealed") && !answer.body.contains("0123456789abcdef"), "{}", answer.body);
+}
+
+#[test]
+fn exchange_with_odd_fields_connects() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    let body = r#"{"ok":true,"team":"x","scope":[],"access_token":{},"enterprise":{"id":"E1","name":7},
+        "is_enterprise_install":true,"authed_user":{"id":{},"scope":["admin"],"access_token":"TOKEN","expires_in":"43200"}}"#;
+    let token = site.slack(|slack| slack.settings().tokens.first().map(|token| token.text.clone()));
+    assert!(token.is_none(), "the site has none of its own");
+    let body = body.replace("TOKEN", "xoxp-1-unknown");
+    site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), FaultKind::Status(200, body))));
+    // Slack does not know the token, so the probes are refused: the exchange itself was read.
+    refused(&site, &browser, &query, 502, "slack_refused");
+    assert!(site.line().field("token") == "revoked" || site.line().field("token") == "may_be_valid");
+}
+
+#[test]
+fn code_of_another_browser_is_stored_only_under_its_own_slack() {
+    let site = Site::new();
+    let workspaces = workspace_source("acme", site.now()).logs;
+    let known = Source {
+        tenant: Some(Tenant { id: "T2".to_owned(), name: "Two".to_owned() }),
+        logs: workspaces.clone(),
+        ..source("acme", site.now())
+    };
+    let mine = Browser::new();
+    let my_query = mine.consent(&site, &site.grant(&known, 0), &Consent::workspace("T2"));
+    let theirs = Source { logs: workspaces, ..source("other", site.now()) };
+    let their_query = Browser::new().consent(&site, &site.grant(&theirs, 0), &Consent::workspace("T1"));
+    let code = |query: &str| query.split('&').find(|pair| pair.starts_with("code=")).unwrap().to_owned();
+    let swapped = my_query.replace(&code(&my_query), &code(&their_query));
+    refused(&site, &mine, &swapped, 409, "wrong_tenant");
+    assert_eq!(site.line().field("token"), "revoked");
 }
 
 #[test]

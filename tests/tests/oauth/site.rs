@@ -20,6 +20,7 @@ use slacktrail_simulator::oauth::{App, Visitor};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Rights;
 use slacktrail_simulator::{Row, Settings, World};
+use slacktrail_tests::patience::Patience;
 
 use crate::browser::Answer;
 use crate::spy::{Line, Spy};
@@ -37,6 +38,7 @@ pub(crate) struct Site {
     pub(crate) spy: Spy,
     granted: Cell<u8>,
     processes: Cell<u32>,
+    pub(crate) patience: Patience,
     /// Every answer that was ever given, as JSON.
     pub(crate) answers: RefCell<Vec<String>>,
 }
@@ -48,7 +50,7 @@ pub(crate) struct Stored {
     sources: Vec<Source>,
 }
 
-type SimulatedOauth = Oauth<SimulatedEdges, SimulatedEdges, SimulatedEdges>;
+type SimulatedOauth = Oauth<SimulatedEdges, SimulatedEdges, SimulatedEdges, Patience>;
 
 impl Site {
     /// With an organisation's app and a workspace's, and a record in each log.
@@ -67,8 +69,14 @@ impl Site {
             spy: Spy::new(),
             granted: Cell::new(0),
             processes: Cell::new(0),
+            patience: Patience::default(),
             answers: RefCell::default(),
         }
+    }
+
+    /// The same in a world that goes its own way.
+    pub(crate) fn on(self, stage: Stage) -> Site {
+        Site { stage, ..self }
     }
 
     pub(crate) fn slack<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
@@ -123,7 +131,8 @@ impl Site {
 
     pub(crate) fn oauth(&self) -> SimulatedOauth {
         let edges = self.edges();
-        let edges = CallbackEdges { slack: edges.clone(), table: edges.clone(), credentials: edges };
+        let (slack, table, timer) = (edges.clone(), edges.clone(), self.patience.clone());
+        let edges = CallbackEdges { slack, table, credentials: edges, timer };
         Oauth::new(edges, SLACK_AUTHORIZE_URL)
     }
 
@@ -159,6 +168,15 @@ impl Site {
 
     pub(crate) fn connection(&self, id: &ConnectionId) -> Connection {
         self.stage.with(|state| connection(state, id))
+    }
+
+    /// Puts another connection in the place of this one.
+    pub(crate) fn change(&self, id: &ConnectionId, change: impl Fn(&Connection) -> Connection) {
+        self.stage.with(|state| {
+            let text = change(&connection(state, id)).encode();
+            let stored = state.connections.get_mut(id).unwrap();
+            *stored = (stored.0 + 1, text);
+        });
     }
 
     /// Changes how far a connection is, as the command may from outside.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::{DeploymentStore, Edges};
+use slacktrail_shared::ports::Edges;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::settings::SLACK_API_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
@@ -29,7 +29,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
         deployment: DirectoryDeployment::new(directory),
         credentials: DirectoryCredentials::new(Token::new(ORGANISATION_TOKEN)?),
     };
-    edges.deployment.save_source(&source(backlog)?).await?;
+    slacktrail_shared::sources::put(&edges.deployment, &source(backlog)?).await?;
     let poller = Poller::new(edges);
     let limits = TickLimits { calls_max: Some(u32::MAX), bounds: Bounds::default(), out_of_time: &|| false };
     let mut calls = 0;

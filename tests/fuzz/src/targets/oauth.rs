@@ -17,8 +17,12 @@ pub(super) fn reply(bytes: &[u8]) {
     match installation(&reply, &Request::exchange("c0de", "https://x/"), now()) {
         Ok(installed) => {
             installed.grant.iter().for_each(|grant| assert_grant(grant, &installed));
-            assert!(installed.scopes.iter().chain([&installed.user]).all(|text| text.len() <= 80 && is_plain(text)));
-            assert!(installed.scopes.iter().all(|scope| !scope.is_empty()));
+            let scopes = installed.scopes.iter().flatten();
+            assert!(scopes.clone().chain([&installed.user]).all(|text| text.len() <= 80 && is_plain(text)));
+            assert!(scopes.clone().all(|scope| !scope.is_empty()) && scopes.count() <= 500);
+            if let Some(bot) = &installed.bot {
+                assert_hides(&installed, bot.reveal());
+            }
             let shown = installed.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
             assert!(shown.len() <= 400 && !shown.chars().any(char::is_control), "{shown:?}");
         }

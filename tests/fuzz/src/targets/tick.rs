@@ -14,7 +14,7 @@ use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
 use slacktrail_shared::ports::{
     Body, Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion,
-    Slack, StoredCredentials, StoredObject, Version,
+    Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
 use slacktrail_shared::record::{Record, RowId};
 use slacktrail_shared::secret::Token;
@@ -237,14 +237,19 @@ impl DeploymentStore for Edge {
         Ok(Replaced::Yes(next))
     }
 
-    async fn save_source(&self, _: &Source) -> Result<(), Trouble> {
+    async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+        unreachable!("a tick loads sources together")
+    }
+
+    async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<Replaced, Trouble> {
         unreachable!("a tick changes no source")
     }
 }
 
 impl CredentialStore for Edge {
     async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
-        let grant = Grant { token: Token::new(TOKEN).expect("it has the form of a token"), renewal: None };
+        let token = Token::new(TOKEN).expect("it has the form of a token");
+        let grant = Grant { token, renewal: None, tenant: None };
         let credentials = Some(Credentials::default().with_grant(grant));
         Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials }))
     }

@@ -15,6 +15,7 @@ use slacktrail_shared::random;
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_tests::moto::Moto;
+use slacktrail_tests::patience::Patience;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
@@ -88,8 +89,8 @@ impl Stage {
         let ticket = link.strip_prefix("https://connect.example/oauth/start?grant=").unwrap();
         let (edges, now) = (self.edges(), Second::of(Timestamp::now()));
         let urls = (self.slack.authorize_url(), REDIRECT_URL);
-        let bits = (random::bytes().unwrap(), random::bytes().unwrap());
-        let started = connection::start(&edges.deployment, ticket, (&urls.0, urls.1), bits, now).await;
+        let bits = random::bytes().unwrap();
+        let started = connection::start(&edges.deployment, ticket, (&urls.0, urls.1), |_| None, bits, now).await;
         let started = started.map_err(|failure| failure.refusal)?;
         let back = self.slack.world().consent(Timestamp::now(), &started.location, consent).unwrap();
         let parameter = |name: &str| {
@@ -99,7 +100,8 @@ impl Stage {
         let (state, code) = (parameter("state"), parameter("code"));
         let came = Callback { state: Some(&state), code: Some(&code), error: None };
         let slack = SlackHttp::new(&self.slack.api_url(), &self.slack.audit_url()).unwrap();
-        let edges = CallbackEdges { slack, table: edges.deployment, credentials: edges.credentials };
+        let (table, credentials) = (edges.deployment, edges.credentials);
+        let edges = CallbackEdges { slack, table, credentials, timer: Patience::default() };
         let cookie = |name: &str| (name == started.cookie_name).then(|| started.cookie_value.clone());
         let done = connection::callback(&edges, came, cookie, now).await;
         done.map(|connected| connected.facts).map_err(|failure| failure.refusal)

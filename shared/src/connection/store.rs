@@ -1,0 +1,77 @@
+//! Stores a grant and the source that it is for, so that a source never collects with the token of another tenant.
+//!
+//! The source is bound to its tenant first, by a conditional write that only one of several connections can win. Only then is the token
+//! written, together with the ID of its tenant. A new source stays `disconnected` until its token is there. So whatever fails in between,
+//! the source is visible (`slacktrail sources`), and `slacktrail disconnect` ends its token.
+
+use super::{Failure, Refusal};
+use crate::credentials::{self, Credentials};
+use crate::ports::{CredentialStore, DeploymentStore, Replaced, Version};
+use crate::source::{Source, Tenant};
+use crate::sources::contended;
+use crate::trouble::Trouble;
+
+/// Writes again after this many conflicts with other writers, and then gives up.
+const ATTEMPTS_MAX: usize = 4;
+
+/// A source as it is stored: its version, and what can be read of it.
+type Present = Option<(Version, Option<Source>)>;
+
+/// Binds `source` to `tenant`, writes its credentials with `change`, and lets the poller collect it. Returns the source as stored.
+///
+/// `change` returns `None` if the credentials that it would change are not there any more.
+///
+/// # Errors
+/// Returns a refusal if the source is bound to another tenant, and an error if a store fails. The source may be stored, and its token
+/// too, even if this function returns an error.
+pub async fn store<T: DeploymentStore, K: CredentialStore>(
+    (table, credentials): (&T, &K),
+    source: &Source,
+    tenant: &Tenant,
+    change: impl Fn(Credentials) -> Option<Credentials>,
+) -> Result<Source, Failure> {
+    let source = Source { tenant: Some(tenant.clone()), disconnected: false, ..source.clone() };
+    replace(table, &source, |present| match present {
+        None => Some(Source { disconnected: true, ..source.clone() }),
+        Some(present) if present.tenant.is_none() => Some(Source { tenant: source.tenant.clone(), ..present }),
+        Some(_) => None,
+    })
+    .await?;
+    if !credentials::update(credentials, &source.id, change).await? {
+        return Err(Refusal::superseded().into());
+    }
+    let paused = |present: &Option<Source>| present.as_ref().map_or(source.paused, |present| present.paused);
+    let stored = replace(table, &source, |present| Some(Source { paused: paused(&present), ..source.clone() })).await?;
+    Ok(stored.unwrap_or(source))
+}
+
+/// Replaces a source that has no tenant or the right one. Returns what was written; `None` if `change` had nothing to change.
+async fn replace<T: DeploymentStore>(
+    table: &T,
+    source: &Source,
+    change: impl Fn(Option<Source>) -> Option<Source>,
+) -> Result<Option<Source>, Failure> {
+    for _ in 0..ATTEMPTS_MAX {
+        let present = load(table, source).await?;
+        let (version, present) = present.map_or((None, None), |(version, present)| (Some(version), present));
+        check_tenant(source, present.as_ref())?;
+        let Some(changed) = change(present) else { return Ok(None) };
+        if let Replaced::Yes(_) = table.replace_source(version, &changed).await? {
+            return Ok(Some(changed));
+        }
+    }
+    Err(contended(&source.id).into())
+}
+
+/// A source that cannot be read gives way: connecting it again is the remedy for that.
+async fn load<T: DeploymentStore>(table: &T, source: &Source) -> Result<Present, Trouble> {
+    Ok(table.load_source(&source.id).await?.map(|(version, present)| (version, present.ok())))
+}
+
+/// Refuses another tenant than the stored one: the records of two would lie in one day log.
+pub(super) fn check_tenant(source: &Source, present: Option<&Source>) -> Result<(), Refusal> {
+    match (present.and_then(|present| present.tenant.as_ref()), &source.tenant) {
+        (Some(was), Some(is)) if was.id != is.id => Err(Refusal::wrong_tenant(source, was, is)),
+        _ => Ok(()),
+    }
+}

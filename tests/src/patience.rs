@@ -1,0 +1,48 @@
+//! A timer for tests: nothing is ever late, unless a test says so.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use slacktrail_shared::ports::Timer;
+
+/// Waits for all work, except for what a test lets be late.
+#[derive(Clone, Debug, Default)]
+pub struct Patience {
+    late: Rc<Cell<Option<(Duration, usize)>>>,
+}
+
+impl Patience {
+    /// Lets the next work with this limit be late after it has been polled `polls` times.
+    pub fn let_be_late(&self, limit: Duration, polls: usize) {
+        self.late.set(Some((limit, polls)));
+    }
+
+    fn polls_max(&self, limit: Duration) -> usize {
+        match self.late.get() {
+            Some((late, polls)) if late == limit => {
+                self.late.set(None);
+                polls
+            }
+            _ => usize::MAX,
+        }
+    }
+}
+
+impl Timer for Patience {
+    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let (polls_max, mut polls) = (self.polls_max(limit), 0);
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            if polls == polls_max {
+                return Poll::Ready(None);
+            }
+            polls += 1;
+            work.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+}

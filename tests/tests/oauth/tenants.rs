@@ -1,0 +1,94 @@
+//! One source, one tenant: whatever two connections of one new source do at once, the source never collects with the other's token.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use slacktrail_shared::collect::token_of;
+use slacktrail_shared::ports::{SecretVersion, StoredCredentials};
+use slacktrail_shared::source::{Source, Tenant};
+use slacktrail_shared::trouble::Remedy;
+use slacktrail_simulator::oauth::Consent;
+
+use crate::browser::{Answer, Browser};
+use crate::site::{Site, source, workspace_source};
+
+/// Every schedule in which two callbacks change places at most twice: one goes so many steps, then the other, then again the first.
+const STEPS_MAX: usize = 40;
+
+/// Two browsers that have consented for one new source, on two workspaces.
+fn consented() -> (Site, [(Browser, String); 2]) {
+    let site = Site::new();
+    let new = Source { logs: workspace_source("acme", site.now()).logs, ..source("acme", site.now()) };
+    let both = ["T1", "T2"].map(|workspace| {
+        let browser = Browser::new();
+        let query = browser.consent(&site, &site.grant(&new, 0), &Consent::workspace(workspace));
+        (browser, query)
+    });
+    (site, both)
+}
+
+/// Lets the first go so many steps, then the second, then the first to its end, then the second.
+fn interleaved(site: &Site, both: &[(Browser, String); 2], steps: [usize; 2]) -> [Answer; 2] {
+    let [mut one, mut other] = both
+        .each_ref()
+        .map(|(browser, query)| Box::pin(async move { browser.getting(site, "/oauth/callback", query).await }));
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut first, mut second) = (None, None);
+    for (limit, is_first) in [(steps[0], true), (steps[1], false), (usize::MAX, true), (usize::MAX, false)] {
+        let (future, answer) = if is_first { (&mut one, &mut first) } else { (&mut other, &mut second) };
+        let mut future = pin!(future);
+        for _ in 0..limit {
+            if answer.is_some() {
+                break;
+            }
+            if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+                *answer = Some(done);
+            }
+        }
+    }
+    [first, second].map(|answer| answer.expect("it has come to its end"))
+}
+
+#[test]
+fn two_connections_of_one_new_source_never_mix_tenants() {
+    let mut winners: BTreeMap<String, usize> = BTreeMap::new();
+    for first in 0..STEPS_MAX {
+        for second in 0..STEPS_MAX {
+            let (site, both) = consented();
+            let answers = interleaved(&site, &both, [first, second]);
+            let mut statuses = answers.each_ref().map(|answer| answer.status);
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 409], "{first} {second}: {}", answers[0].body);
+
+            let source = site.source("acme").unwrap();
+            let credentials = site.credentials("acme");
+            let tenant = source.tenant.clone().unwrap().id;
+            let grant = credentials.grant.clone().unwrap();
+            assert_eq!(grant.tenant.as_deref(), Some(tenant.as_str()), "{first} {second}");
+            assert!(!source.disconnected);
+            let now = site.stage.now();
+            let live = site.slack(|slack| slack.live_tokens(now));
+            let user: Vec<&str> = live.iter().map(|live| live.token.text.as_str()).collect();
+            assert_eq!(user, [grant.token.reveal()], "{first} {second}: the other's token is revoked");
+            *winners.entry(tenant).or_default() += 1;
+        }
+    }
+    assert_eq!(winners.len(), 2, "each of them wins in some schedules: {winners:?}");
+}
+
+#[test]
+fn token_of_another_tenant_is_not_used() {
+    let (site, both) = consented();
+    assert_eq!(both[0].0.callback(&site, &both[0].1).status, 200);
+    let (source, credentials) = (site.source("acme").unwrap(), site.credentials("acme"));
+    let stored =
+        || Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials: Some(credentials.clone()) });
+    assert!(token_of(&source, stored()).is_ok());
+    let elsewhere = |tenant| Source { tenant, ..source.clone() };
+    let trouble =
+        token_of(&elsewhere(Some(Tenant { id: "T9".to_owned(), name: "Nine".to_owned() })), stored()).unwrap_err();
+    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Reconfigure, "tenant_mismatch"));
+    assert!(trouble.message.contains("`T1`") && trouble.message.contains("`Nine` (T9)"), "{trouble}");
+    assert!(token_of(&elsewhere(None), stored()).is_ok(), "a source that was written by hand names none");
+}
