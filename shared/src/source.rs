@@ -245,11 +245,13 @@ impl Source {
         }
     }
 
-    /// The same with times of the future taken for now, beyond what clocks may differ: they would hide records and silence.
+    /// The same without times of the future, beyond what clocks may differ: they would hide records and silence.
     #[must_use]
     pub(crate) fn believed(self, now: Second) -> Source {
-        let past = |time: Second| if time > now.plus(CLOCK_SKEW_SECONDS) { now } else { time };
-        Source { since: past(self.since), connected_at: past(self.connected_at), ..self }
+        let latest = now.plus(CLOCK_SKEW_SECONDS);
+        let since = if self.since > latest { now } else { self.since };
+        let connected_at = if self.connected_at > latest { since.min(now) } else { self.connected_at };
+        Source { since, connected_at, ..self }
     }
 
     /// Whether it is collected at all.

@@ -59,6 +59,7 @@ impl Moto {
         let output = || File::options().append(true).open(printed.path()).expect("a temporary file can be opened");
         let server = Command::new(program)
             .args(arguments)
+            .env("PYTHONPATH", checks("moto")) // its conditional writes are atomic then
             .stdin(Stdio::null())
             .stdout(output())
             .stderr(output())

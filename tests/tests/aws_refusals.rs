@@ -7,7 +7,6 @@ use axum::Router;
 use axum::http::StatusCode;
 use slacktrail_shared::aws::{AwsEdges, Names};
 use slacktrail_shared::ports::{Created, CredentialStore, DayLogStore, DeploymentStore};
-use slacktrail_shared::sources;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use tokio::net::TcpListener;
@@ -76,7 +75,9 @@ async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
     let acme = source("acme");
     let load = edges.deployment.load().await.unwrap_err();
     assert_trouble(&load, Remedy::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
-    let save = sources::put(&edges.deployment, &acme).await.unwrap_err();
+    let read = edges.deployment.load_source(&acme.id).await.unwrap_err();
+    assert_trouble(&read, Remedy::Reconfigure, "access_denied", "`dynamodb:GetItem` on `streams`");
+    let save = edges.deployment.replace_source(None, &acme).await.unwrap_err();
     assert_trouble(&save, Remedy::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
     let token = edges.credentials.credentials(&acme.id).await.unwrap_err();
     assert_trouble(

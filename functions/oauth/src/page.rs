@@ -236,7 +236,24 @@ mod tests {
     #[test]
     fn page_of_link_says_what_it_connects_and_has_one_button() {
         let page = of(&offered());
-        insta::assert_snapshot!(main_of(&page), @"");
+        insta::assert_snapshot!(main_of(&page), @r#"
+        <h1>Connect <bdi>Acme &#38; Söhne &#60;GmbH&#62;</bdi> to slacktrail?</h1>
+        <p>slacktrail will collect these logs into its own storage. Nothing changes until you continue.</p>
+        <dl>
+        <dt>Source</dt><dd><code>acme</code></dd>
+        <dt>Slack</dt><dd><bdi>Acme &#60;b&#62;</bdi> <code>E1</code></dd>
+        <dt>Logs</dt><dd><code>audit</code> <code>access</code> <code>integration</code></dd>
+        <dt>Who</dt><dd>The Org Owner continues, and selects the organization in Slack, not a workspace.</dd>
+        <dt>Link</dt><dd>Valid once, until 07:33 UTC.</dd>
+        </dl>
+        <form method="post">
+        <button type="submit">Continue to Slack</button>
+        </form>
+        <p>If you did not expect this link, close this window.</p>
+        <footer>
+        <p>slacktrail · reference <code>07070707070707070707070707070707</code></p>
+        </footer>
+        "#);
         assert_eq!((page.matches("<form").count(), page.matches("<button").count()), (1, 1));
         assert!(!page.contains("<input") && !page.contains("hidden"), "the page holds no secret");
         let policy = content_security_policy(&offered());

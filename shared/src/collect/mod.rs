@@ -268,6 +268,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.memory.page_size.grow();
                 Ok(closed)
             }
+            // Of a log that shows old rows first, the newest ones are there.
+            Some(Refusal::NoSuchPage) if gap.walk.is_oldest_first() => Err(no_page("there is no such page")),
             Some(Refusal::NoSuchPage) => {
                 self.report.refused = Some(no_page("there is no such page"));
                 Ok(true)

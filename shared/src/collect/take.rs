@@ -10,7 +10,7 @@ use crate::cursor::{Gap, GapKind};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::record::RowId;
 use crate::slack::{Refusal, Request, TooLarge, too_large};
-use crate::time::{CLOCK_SKEW_SECONDS, Day};
+use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::trouble::{Remedy, Trouble};
 use crate::walk::{PageSoFar, Sight, Wanted};
 
@@ -89,7 +89,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 let time = block.kept_at(index);
                 let mut counts = block.lines[index].counts;
                 if matches!(gap.kind, GapKind::Live | GapKind::Reread)
-                    && self.passed.is_some_and(|passed| time < passed)
+                    && block.rows[index].time.is_some_and(|time| self.was_passed(time))
                 {
                     counts = Counts { late: 1, late_oldest: Some(time), ..counts };
                 }
@@ -102,6 +102,15 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             }
         }
         Ok(())
+    }
+
+    /// Whether earlier ticks have read all that Slack showed of this second.
+    fn was_passed(&self, time: Second) -> bool {
+        let is_unread = |gap: &Gap| {
+            let since = gap.uncollected_since.map_or(gap.oldest, |since| since.max(gap.oldest));
+            matches!(gap.kind, GapKind::Live | GapKind::Backlog) && (since..=gap.latest).contains(&time)
+        };
+        self.passed.is_some_and(|passed| time < passed) && !self.cursor.gaps.iter().any(is_unread)
     }
 
     /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.

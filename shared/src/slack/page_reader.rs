@@ -416,8 +416,8 @@ impl Members {
 pub struct Paging {
     /// How many pages there are.
     pub pages: u32,
-    /// How many rows all pages have; 0 where Slack does not say.
-    pub total: u64,
+    /// How many rows all pages have, where Slack says so.
+    pub total: Option<u64>,
     /// How many rows a full page has; 0 where Slack does not say.
     pub count: u32,
 }
@@ -427,10 +427,12 @@ impl Paging {
     /// its numbers do not fit each other, any page among pages with rows must have some.
     pub(crate) fn admits(&self, page: u32, rows: usize) -> bool {
         let (rows, count) = (rows as u64, u64::from(self.count));
-        if count == 0 || self.total.div_ceil(count) != u64::from(self.pages) {
-            return rows > 0 || self.total == 0 || page > self.pages.max(1);
+        match self.total {
+            Some(total) if count > 0 && total.div_ceil(count) == u64::from(self.pages) => {
+                rows == total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
+            }
+            total => rows > 0 || total == Some(0) || page > self.pages.max(1),
         }
-        rows == self.total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
     }
 }
 
@@ -504,7 +506,7 @@ impl PageReader {
                 .ok()
                 .map(|pages| pages.saturating_add(u32::from(total.is_some_and(|total| total % u64::from(count) > 0))))
         };
-        Some(Paging { pages: small("pages").or_else(counted)?, total: total.unwrap_or(0), count })
+        Some(Paging { pages: small("pages").or_else(counted)?, total, count })
     }
 }
 
@@ -617,11 +619,11 @@ mod tests {
     #[test]
     fn page_numbers_are_read_as_numbers_or_text_and_absurd_ones_are_none() {
         let paging = |json: &str| reader(&format!(r#"{{"entries":[],"paging":{json}}}"#)).paging();
-        let all = Some(Paging { pages: 3, total: 5, count: 2 });
+        let all = Some(Paging { pages: 3, total: Some(5), count: 2 });
         assert_eq!(paging(r#"{"pages":3,"total":5,"count":2,"page":1}"#), all);
         assert_eq!(paging(r#"{"pages":"3","total":"5","count":2.0}"#), all);
         assert_eq!(paging(r#"{"total":5,"count":2}"#), all);
-        assert_eq!(paging(r#"{"pages":3,"total":-1,"count":[]}"#), Some(Paging { pages: 3, total: 0, count: 0 }));
+        assert_eq!(paging(r#"{"pages":3,"total":-1,"count":[]}"#), Some(Paging { pages: 3, total: None, count: 0 }));
         for none in ["[]", "null", "{}", r#"{"pages":-1}"#, r#"{"pages":[]}"#, r#"{"total":5,"count":0}"#] {
             assert_eq!(paging(none), None, "{none}");
         }

@@ -145,7 +145,7 @@ impl AccessWalk {
             self.begun = end.made_after;
         }
         self.pages = self.pages.saturating_add(1);
-        let numbered = self.next_number(end, page_rows);
+        let numbered = self.next_number(page, end, page_rows);
         let has_next = end.next.is_some() || numbered.is_some();
         self.page_cursor = end.next.clone();
         self.numbered = numbered;
@@ -158,10 +158,15 @@ impl AccessWalk {
     }
 
     /// The next of Slack's numbered pages, where it has no cursor for it. A pass that began by cursors ends by them.
-    fn next_number(&self, end: &PageEnd, page_rows: u32) -> Option<(u32, u32)> {
+    fn next_number(&self, shown: &AccessPage, end: &PageEnd, page_rows: u32) -> Option<(u32, u32)> {
         let (page, rows) = self.numbered.unwrap_or((1, page_rows));
         let began_by_cursor = self.numbered.is_none() && self.pages > 1;
         let pages = end.paging.map_or(1, |paging| paging.pages);
-        (end.next.is_none() && !began_by_cursor && page < pages).then_some((page + 1, rows))
+        if end.next.is_some() || began_by_cursor {
+            return None;
+        }
+        // An empty page among pages with rows is asked for again.
+        let is_odd = shown.later.last.is_none() && page <= pages && pages > 1;
+        if is_odd { Some((page, rows)) } else { (page < pages).then_some((page + 1, rows)) }
     }
 }

@@ -103,6 +103,11 @@ impl Walk {
         }
     }
 
+    /// Whether Slack shows old rows first, so that the walk goes from the last page to the first.
+    pub(crate) fn is_oldest_first(&self) -> bool {
+        matches!(self, Walk::Integration(walk) if walk.oldest_first)
+    }
+
     /// Goes on to another workspace, from its first page, in a gap that begins at `oldest`.
     pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>, oldest: Second) {
         let stop = missing_from.map_or(oldest, |from| from.min(oldest));

@@ -316,7 +316,7 @@ impl ConnectionStore for SimulatedEdges {
     async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
         self.look(
             Part::Table,
-            || format!("load connection {id}"),
+            || "load a connection".to_owned(), // as the real one, its error does not name a connection that may be made up
             |state| {
                 let (version, text) = state.connections.get(id)?;
                 Some((Version(*version), serde_json::from_str(text).expect("it was written as a connection")))
