@@ -225,9 +225,7 @@ impl Cursor {
     /// The age of the newest instant up to which everything since the stream's first tick is stored, in seconds. What happened before that
     /// is a backlog from the beginning, which nobody has waited for.
     pub fn lag_seconds(&self, now: Second) -> i64 {
-        // A gap that was read down to what was read before has nothing uncollected left.
-        let uncollected =
-            self.gaps.iter().filter_map(|gap| gap.uncollected_since.filter(|since| *since <= gap.latest)).min();
+        let uncollected = self.gaps.iter().filter_map(|gap| gap.uncollected_since).min();
         now.since(uncollected.map_or(self.top, |since| since.min(self.top))).max(0)
     }
 

@@ -6,17 +6,17 @@ use std::ops::Bound;
 use jiff::Timestamp;
 use rand::{RngExt, rngs::StdRng};
 
-use crate::page::{Twist, body, cursor_tail, paging_tail};
+use crate::page::{Form, Tail, Twist};
 use crate::reach::Reach;
 use crate::refusal::Refusal;
 use crate::settings::{AccessColumn, Fill, Paging, Settings};
-use crate::{Reply, Request, Row, cursor};
+use crate::{Endless, Reply, Request, Row, cursor};
 
 /// Classic paging ends here.
 const PAGE_MAX: usize = 100;
 const COUNT_MAX: usize = 1_000;
 const ROWS_DEFAULT: usize = 100;
-const HEAD: &str = r#"{"ok":true,"logins":["#;
+const LIST: &str = "logins";
 const KEYSET: &str = "logins";
 const OFFSET: &str = "logins-from";
 
@@ -77,7 +77,7 @@ impl AccessLog {
         now: Timestamp,
         request: &Request,
         reach: &Reach<'_>,
-        twist: Twist,
+        (twist, form): (Twist, Form),
         dice: &mut StdRng,
     ) -> Result<Reply, Refusal> {
         self.sort_by(settings.access_order);
@@ -85,16 +85,22 @@ impl AccessLog {
             None | Some("now") => i64::MAX,
             Some(text) => text.parse().map_err(|_| Refusal::new("invalid_arguments"))?,
         };
+        let view = View { log: self, settings, now, reach, before, form };
+        if settings.access_classic {
+            return view.classic_page(request, twist);
+        }
         let limit = request.integer("limit").map_err(|_| Refusal::new("invalid_limit"))?.unwrap_or(0);
         let limit = usize::try_from(limit).ok().filter(|limit| *limit <= settings.access_limit_max);
         let limit = limit.ok_or_else(|| Refusal::new("invalid_limit"))?;
-        let view = View { log: self, settings, now, reach, before };
         if limit == 0 && request.parameter("cursor").is_none() {
             return view.classic_page(request, twist);
         }
         let asked = if limit == 0 { ROWS_DEFAULT } else { limit };
         let rows_max = twist.rows(asked, settings.access_fill, |most| dice.random_range(0..=most));
-        view.cursor_page(request, rows_max, twist)
+        match twist.endless {
+            Some(endless) => view.endless_page(request, rows_max, endless, dice.random_range(0..1 << 40)),
+            None => view.cursor_page(request, rows_max, twist),
+        }
     }
 }
 
@@ -105,6 +111,7 @@ struct View<'a> {
     now: Timestamp,
     reach: &'a Reach<'a>,
     before: i64,
+    form: Form,
 }
 
 impl<'a> View<'a> {
@@ -113,11 +120,16 @@ impl<'a> View<'a> {
         if count > COUNT_MAX || page > PAGE_MAX {
             return Err(Refusal::new("over_pagination_limit"));
         }
+        let count = match self.settings.access_fill {
+            Fill::UpTo(rows) if self.settings.access_classic => count.min(rows),
+            _ => count,
+        };
         let rows: Vec<&Row> = self.rows(Bound::Unbounded).map(|(_, row)| row).collect();
         let shown = twist.rows(count, Fill::Full, |most| most);
         let shown = rows.iter().skip((page - 1) * count).take(shown);
         let shown: Vec<&Row> = shown.copied().collect();
-        Ok(Reply::json(200, body(HEAD, &shown, &paging_tail(count, rows.len(), page))))
+        let total = twist.claims.unwrap_or(rows.len());
+        Ok(self.form.page(LIST, &shown, Tail::Paging { count, total, page }))
     }
 
     fn cursor_page(&self, request: &Request, rows_max: usize, twist: Twist) -> Result<Reply, Refusal> {
@@ -129,7 +141,17 @@ impl<'a> View<'a> {
             Paging::Keyset => self.keyset_page(cursor, rows_max, twist.empty)?,
             Paging::Offset => self.offset_page(cursor, rows_max, twist.empty)?,
         };
-        Ok(Reply::json(200, body(HEAD, &page, &cursor_tail(next.as_deref(), self.settings.access_end))))
+        Ok(self.form.page(LIST, &page, Tail::Cursor(next.as_deref(), self.settings.access_end)))
+    }
+
+    /// A page whose cursor leads nowhere.
+    fn endless_page(&self, request: &Request, rows_max: usize, endless: Endless, call: u64) -> Result<Reply, Refusal> {
+        let page = match endless {
+            Endless::OldRows => self.keyset_page(None, rows_max, false)?.0,
+            Endless::SameCursor | Endless::FreshCursor => Vec::new(),
+        };
+        let next = endless.next(request.parameter("cursor"), self.now, call);
+        Ok(self.form.page(LIST, &page, Tail::Cursor(Some(&next), self.settings.access_end)))
     }
 
     fn keyset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, Refusal> {

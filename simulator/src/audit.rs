@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::generate::KNOWN_ACTIONS;
 use crate::ledger::Ledger;
-use crate::page::{Twist, body, cursor_tail};
+use crate::page::{Form, Tail, Twist};
 use crate::refusal::Refusal;
 use crate::settings::{SecondOrder, Seconds, Settings};
-use crate::{Reply, Request, Row, cursor};
+use crate::{Endless, Reply, Request, Row, cursor};
 
 /// 1 March 2018: no audit record is older.
 pub const AUDIT_BEGINNING: Timestamp = Timestamp::constant(1_519_862_400, 0);
@@ -43,8 +43,12 @@ pub(crate) fn answer(
     now: Timestamp,
     request: &Request,
     twist: Twist,
+    form: Form,
     dice: &mut StdRng,
 ) -> Result<Reply, Refusal> {
+    if let Some(endless) = twist.endless {
+        return Ok(endless_page(ledger, settings, now, request, endless, form, dice));
+    }
     let ask = Ask::read(settings, now, request, twist, dice)?;
     let (mut rows, next) = ask.page(ledger, settings, now);
     if settings.audit_second_order == SecondOrder::Shuffled {
@@ -56,7 +60,30 @@ pub(crate) fn answer(
     let next = next.map(|(second, skip)| {
         cursor::seal(CURSOR, [second, i64::try_from(skip).unwrap_or(i64::MAX), kept.0, kept.1], now)
     });
-    Ok(Reply::json(200, body(r#"{"entries":["#, &rows, &cursor_tail(next.as_deref(), settings.audit_end))))
+    Ok(form.page("entries", &rows, Tail::Cursor(next.as_deref(), settings.audit_end)))
+}
+
+/// A page whose cursor leads nowhere.
+fn endless_page(
+    ledger: &Ledger,
+    settings: &Settings,
+    now: Timestamp,
+    request: &Request,
+    endless: Endless,
+    form: Form,
+    dice: &mut StdRng,
+) -> Reply {
+    let first = Request {
+        query: request.query.iter().filter(|(name, _)| name != "cursor").cloned().collect(),
+        ..request.clone()
+    };
+    let ask = Ask::read(settings, now, &first, Twist::default(), dice);
+    let rows = match (endless, ask) {
+        (Endless::OldRows, Ok(ask)) => ask.page(ledger, settings, now).0,
+        _ => Vec::new(),
+    };
+    let next = endless.next(request.parameter("cursor"), now, dice.random_range(0..1 << 40));
+    form.page("entries", &rows, Tail::Cursor(Some(&next), settings.audit_end))
 }
 
 impl<'a> Ask<'a> {

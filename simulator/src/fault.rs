@@ -77,6 +77,10 @@ pub enum FaultKind {
     Oversize(usize),
     /// The cursor of a call that has one is refused.
     StaleCursor,
+    /// A page of audit or access logs whose cursor leads nowhere.
+    Endless(Endless),
+    /// Numbered pages say that there are so many rows in all, whatever there are: those beyond the last are empty.
+    Claims(usize),
     /// These rows come into the log just before the answer, so that the page shifts.
     Insert(Vec<Row>),
     /// The access row of this number (see [`crate::World::add`]) moves to the head just before the answer.
@@ -89,6 +93,28 @@ pub enum FaultKind {
     HangupAfter,
     /// The server waits this long before it answers.
     Delay(Duration),
+}
+
+/// How a page cursor leads nowhere. With [`When::Every`] the log has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endless {
+    /// No rows, and the cursor that was asked with.
+    SameCursor,
+    /// No rows, and another cursor each time.
+    FreshCursor,
+    /// The rows of the first page, and the cursor that was asked with.
+    OldRows,
+}
+
+impl Endless {
+    /// The next page's cursor, after a page that was asked for with this one.
+    pub(crate) fn next(self, asked: Option<&str>, now: Timestamp, call: u64) -> String {
+        match (self, asked) {
+            (Endless::FreshCursor, _) => crate::cursor::seal("endless", [i64::try_from(call).unwrap_or(0)], now),
+            (_, Some(cursor)) => cursor.to_owned(),
+            (_, None) => "same=".to_owned(),
+        }
+    }
 }
 
 impl Calling {
@@ -176,6 +202,10 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn add(&mut self, fault: Fault) {
         self.faults.push((fault, 0));
+    }
+
+    pub(crate) fn end_lasting(&mut self) {
+        self.faults.retain(|(fault, _)| matches!(fault.when, When::Nth(_)));
     }
 
     pub(crate) fn clear(&mut self) {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::access::count_and_page;
 use crate::ledger::Ledger;
-use crate::page::{Twist, body, paging_tail};
+use crate::page::{Form, Tail, Twist};
 use crate::reach::Reach;
 use crate::refusal::Refusal;
 use crate::settings::{Direction, Fill, Settings};
@@ -23,6 +23,7 @@ pub(crate) fn answer(
     request: &Request,
     reach: &Reach<'_>,
     twist: Twist,
+    form: Form,
 ) -> Result<Reply, Refusal> {
     let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
     if settings.integration_page_max.is_some_and(|last| page > last) {
@@ -37,7 +38,8 @@ pub(crate) fn answer(
     let shown = twist.rows(count, Fill::Full, |most| most);
     let shown = rows.iter().skip((page - 1) * count).take(shown);
     let shown: Vec<&Row> = shown.copied().collect();
-    Ok(Reply::json(200, body(r#"{"ok":true,"logs":["#, &shown, &paging_tail(count, rows.len(), page))))
+    let total = twist.claims.unwrap_or(rows.len());
+    Ok(form.page("logs", &shown, Tail::Paging { count, total, page }))
 }
 
 fn admits(request: &Request, row: &Row) -> bool {

@@ -23,6 +23,9 @@ pub use request::{Family, Method, Request};
 mod reply;
 pub use reply::{Outcome, Reply};
 
+mod page;
+pub use page::Shown;
+
 mod row;
 pub use row::{Log, Row};
 
@@ -36,7 +39,7 @@ pub use settings::Settings;
 pub mod tenant;
 
 mod fault;
-pub use fault::{Calling, Fault, FaultKind, When};
+pub use fault::{Calling, Endless, Fault, FaultKind, When};
 
 mod calls;
 pub use calls::Calls;
@@ -64,7 +67,6 @@ mod door;
 mod layout;
 mod ledger;
 mod mischief;
-mod page;
 mod reach;
 mod refusal;
 mod throttle;

@@ -27,7 +27,7 @@ pub(crate) fn instead(fault: &FaultKind, family: Family) -> Option<Reply> {
 /// What a fault does to a reply, true or scripted.
 pub(crate) fn bend(reply: &mut Reply, fault: &FaultKind) {
     match fault {
-        FaultKind::Truncated => reply.body.truncate(reply.body.len() / 2),
+        FaultKind::Truncated => cut_off(reply, reply.body.len() / 2),
         FaultKind::Date(text) => {
             reply.headers.retain(|(name, _)| name != "Date");
             if let Some(text) = text {
@@ -36,6 +36,14 @@ pub(crate) fn bend(reply: &mut Reply, fault: &FaultKind) {
         }
         FaultKind::Delay(delay) => reply.delay += *delay,
         _ => {}
+    }
+}
+
+/// Breaks a reply off after so many bytes.
+pub(crate) fn cut_off(reply: &mut Reply, bytes: usize) {
+    reply.body.truncate(bytes);
+    if let Some(shown) = &mut reply.shown {
+        shown.whole = false;
     }
 }
 

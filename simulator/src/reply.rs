@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Shown;
+
 /// One HTTP reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -13,6 +15,10 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// How long the server waits before it sends this; a caller in the same process is free to ignore it.
     pub delay: Duration,
+    /// Whether the connection breaks off after the body's last byte, before the end of the reply.
+    pub breaks_off: bool,
+    /// The page that it holds, if it holds one.
+    pub shown: Option<Shown>,
 }
 
 /// What a caller meets.
@@ -59,7 +65,7 @@ impl Reply {
 
     /// A reply without a body.
     pub fn empty(status: u16) -> Reply {
-        Reply { status, headers: Vec::new(), body: Vec::new(), delay: Duration::ZERO }
+        Reply { status, headers: Vec::new(), body: Vec::new(), delay: Duration::ZERO, breaks_off: false, shown: None }
     }
 
     /// The value of a header, whatever the case of its name.
@@ -79,7 +85,7 @@ impl Reply {
 
     fn of(status: u16, content_type: &str, body: Vec<u8>) -> Reply {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Reply { status, headers, body, delay: Duration::ZERO }
+        Reply { status, headers, body, delay: Duration::ZERO, breaks_off: false, shown: None }
     }
 }
 

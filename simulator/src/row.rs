@@ -43,6 +43,8 @@ pub struct Row {
     pub date_last: Option<Timestamp>,
     /// From when on Slack shows the row.
     pub visible_at: Timestamp,
+    /// Whether Slack serves a byte that is no UTF-8 in the place of each U+FFFD of the text.
+    pub is_damaged: bool,
     /// The row as Slack serves it.
     pub json: Arc<str>,
 }
@@ -50,7 +52,15 @@ pub struct Row {
 impl Row {
     /// An audit row, visible at once.
     pub fn audit(time: Timestamp, json: impl Into<Arc<str>>) -> Row {
-        Row { log: Log::Audit, workspace: None, time, date_last: None, visible_at: time, json: json.into() }
+        Row {
+            log: Log::Audit,
+            workspace: None,
+            time,
+            date_last: None,
+            visible_at: time,
+            is_damaged: false,
+            json: json.into(),
+        }
     }
 
     /// An access row, visible at once.
@@ -104,6 +114,12 @@ impl Row {
     /// The same row, shown from `instant` on.
     pub fn visible_from(mut self, instant: Timestamp) -> Row {
         self.visible_at = instant;
+        self
+    }
+
+    /// The same row with bytes that are no UTF-8, where its text has U+FFFD.
+    pub fn damaged(mut self) -> Row {
+        self.is_damaged = true;
         self
     }
 

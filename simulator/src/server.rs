@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use hyper::header::AUTHORIZATION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -120,7 +122,7 @@ async fn converse(socket: TcpStream, desk: Desk) {
     let _ = connection.await;
 }
 
-async fn answer(desk: Desk, request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<Bytes>>, HungUp> {
+async fn answer(desk: Desk, request: hyper::Request<Incoming>) -> Result<hyper::Response<Body>, HungUp> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| HungUp)?.to_bytes();
     let Some(request) = read(&head, &body) else {
@@ -167,13 +169,42 @@ fn basic(authorization: &str) -> Option<(String, String)> {
     text.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned()))
 }
 
-fn respond(reply: Reply) -> Result<hyper::Response<Full<Bytes>>, HungUp> {
+fn respond(reply: Reply) -> Result<hyper::Response<Body>, HungUp> {
     let mut response = hyper::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
     // Only a scripted status or header can be unfit for HTTP: there is no answer to give then.
-    response.body(Full::new(Bytes::from(reply.body))).map_err(|_| HungUp)
+    response.body(Body { bytes: Some(reply.body.into()), breaks_off: reply.breaks_off }).map_err(|_| HungUp)
+}
+
+/// The bytes of a reply, after which the connection may break off.
+struct Body {
+    bytes: Option<Bytes>,
+    breaks_off: bool,
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = HungUp;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HungUp>>> {
+        let frame = self.bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)));
+        let end = std::mem::take(&mut self.breaks_off).then_some(Err(HungUp));
+        if frame.is_some() {
+            self.breaks_off = end.is_some();
+        }
+        Poll::Ready(frame.or(end))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.breaks_off && self.bytes.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let length = self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if self.breaks_off { SizeHint::default() } else { SizeHint::with_exact(length) }
+    }
 }
 
 impl std::fmt::Display for HungUp {

@@ -27,6 +27,10 @@ pub struct Settings {
     pub clock_offset: SignedDuration,
     /// How replies are laid out.
     pub layout: Layout,
+    /// How typed what surrounds the rows is.
+    pub envelope: Envelope,
+    /// The connection breaks off after so many bytes of a longer body, as when a proxy has had enough. `None`: never.
+    pub reply_bytes_max: Option<usize>,
     /// After this long Slack refuses a page cursor. `None`: never.
     pub cursor_life: Option<SignedDuration>,
     /// Whether the last full page still names a cursor, to an empty page.
@@ -59,8 +63,10 @@ pub struct Settings {
     pub before_column: AccessColumn,
     /// How an access cursor finds its place.
     pub access_paging: Paging,
-    /// How full access pages are in cursor mode.
+    /// How full access pages are in cursor mode, and where there is no such mode.
     pub access_fill: Fill,
+    /// Whether access logs know no cursor mode: `limit` and `cursor` are ignored, and pages are numbered.
+    pub access_classic: bool,
     /// How the end of an access walk is told in cursor mode.
     pub access_end: End,
     /// The largest `limit`; above it the call fails with `invalid_limit`.
@@ -161,6 +167,16 @@ pub enum End {
     MissingKey,
 }
 
+/// What stands around the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// What the documentation shows.
+    Documented,
+    /// What PHP code plausibly writes in its place, another form in each reply: `"response_metadata":[]`, `"next_cursor":false`, numbers as
+    /// text, `"total":-1`, rows as an object (`{"0":...,"2":...}`), keys in another order, bytes that are no UTF-8.
+    Php,
+}
+
 /// What `team_id` means for access logs with an organisation's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessTeam {
@@ -226,6 +242,8 @@ impl Settings {
             limits: Limits::SLACK,
             clock_offset: SignedDuration::ZERO,
             layout: Layout::Compact,
+            envelope: Envelope::Documented,
+            reply_bytes_max: None,
             cursor_life: None,
             trailing_empty_page: false,
             member_error: "no_permission",
@@ -242,6 +260,7 @@ impl Settings {
             before_column: AccessColumn::First,
             access_paging: Paging::Keyset,
             access_fill: Fill::Full,
+            access_classic: false,
             access_end: End::EmptyString,
             access_limit_max: 1_000,
             access_team: AccessTeam::Narrows,

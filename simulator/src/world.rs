@@ -13,7 +13,7 @@ use crate::door::{Caller, Keys, Withdrawn};
 use crate::fault::{Fault, FaultKind, Script};
 use crate::ledger::Ledger;
 use crate::oauth::Oauth;
-use crate::page::Twist;
+use crate::page::{Form, Twist};
 use crate::reach::Reach;
 use crate::refusal::Refusal;
 use crate::settings::{Layout, Settings};
@@ -72,6 +72,10 @@ impl World {
         for fault in &faults {
             mischief::bend(&mut reply, fault);
         }
+        if let Some(bytes) = self.settings.reply_bytes_max.filter(|max| reply.body.len() > *max) {
+            mischief::cut_off(&mut reply, bytes);
+            reply.breaks_off = true;
+        }
         Outcome::Reply(reply)
     }
 
@@ -109,6 +113,11 @@ impl World {
     /// Scripts a fault.
     pub fn fault(&mut self, fault: Fault) {
         self.script.add(fault);
+    }
+
+    /// Forgets faults that strike more than once.
+    pub fn end_lasting_faults(&mut self) {
+        self.script.end_lasting();
     }
 
     /// Forgets every fault still to come.
@@ -169,6 +178,8 @@ impl World {
                 FaultKind::EmptyPage => twist.empty = true,
                 FaultKind::Oversize(rows) => twist.oversize = Some(*rows),
                 FaultKind::StaleCursor => twist.stale_cursor = true,
+                FaultKind::Endless(endless) => twist.endless = Some(*endless),
+                FaultKind::Claims(rows) => twist.claims = Some(*rows),
                 _ => {}
             }
         }
@@ -195,7 +206,7 @@ impl World {
         let limits = settings.limits;
         let allowed = limits.audit.map(|calls| calls.saturating_sub(limits.audit_used_by_others));
         self.admit(request, "audit", allowed, now)?;
-        audit::answer(&self.audit, &settings, now, request, twist, &mut self.dice())
+        audit::answer(&self.audit, &settings, now, request, twist, self.form(), &mut self.dice())
     }
 
     fn web_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
@@ -221,12 +232,19 @@ impl World {
                 door::web_log(&settings, &caller, false)?;
                 let reach = Reach::of(&settings, token, request)?;
                 let mut dice = self.dice();
-                self.access.answer(&settings, now, request, &reach, twist, &mut dice)?
+                self.access.answer(
+                    &settings,
+                    now,
+                    request,
+                    &reach,
+                    (twist, Form::of(&settings, self.answered)),
+                    &mut dice,
+                )?
             }
             _ => {
                 door::web_log(&settings, &caller, settings.integration_on_free)?;
                 let reach = Reach::of(&settings, token, request)?;
-                integration::answer(&self.integration, &settings, now, request, &reach, twist)?
+                integration::answer(&self.integration, &settings, now, request, &reach, twist, self.form())?
             }
         };
         reply.push("x-oauth-scopes", token.scopes.join(","));
@@ -248,6 +266,10 @@ impl World {
             self.calls.note_throttled(&request.path);
             Refusal::throttled(request.family, seconds)
         })
+    }
+
+    fn form(&self) -> Form {
+        Form::of(&self.settings, self.answered)
     }
 
     fn dice(&self) -> StdRng {

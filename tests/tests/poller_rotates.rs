@@ -36,6 +36,7 @@ fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
         "token": user["access_token"],
         "refresh_token": user["refresh_token"],
         "expires_at": Second::of(now).get() + life_seconds,
+        "tenant": "E1",
     })
 }
 
@@ -55,6 +56,7 @@ async fn a_token_that_ends_soon_is_refreshed_once_and_its_secrets_are_nowhere_el
     for field in ["token", "refresh_token"] {
         assert_ne!(after[field], before[field], "`{field}` is the next one");
     }
+    assert_eq!(after["tenant"], "E1", "a refresh keeps the tenant");
     assert!(after["expires_at"].as_i64().unwrap() > before["expires_at"].as_i64().unwrap() + 36_000);
     assert_eq!((&after["client_id"], &after["rotation"]), (&before["client_id"], &Value::Null));
 

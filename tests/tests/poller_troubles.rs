@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_shared::source::Source;
+use slacktrail_shared::source::{Source, Tenant as SlackTenant};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
 use slacktrail_simulator::tenant::{Tenant, Token};
@@ -45,6 +45,26 @@ fn assert_error(answer: &Answer, error_type: &str, parts: &[&str]) {
 
 fn text<'a>(stream: &'a Value, field: &str) -> &'a str {
     stream[field].as_str().unwrap_or_else(|| panic!("{stream} has no {field}"))
+}
+
+#[tokio::test]
+async fn token_of_another_tenant_is_not_used_and_its_source_is_told() {
+    let Some((deployment, _)) = connected().await else { return };
+    let tenant = |id: &str| Some(SlackTenant { id: id.to_owned(), name: "Acme".to_owned() });
+    let acme = Source { tenant: tenant("E1"), ..organisation_source("acme") };
+    deployment.connect_with(&acme, &json!({ "token": ORGANISATION_TOKEN, "tenant": "E2" })).await;
+    let poller = deployment.poller();
+    deployment.slack().forget_calls();
+    let answer = deployment.invoke_with(json!({})).await;
+    assert_error(&answer, "reconfigure", &["its token belongs to `E2`", "`Acme` (E1)", "slacktrail connect acme"]);
+    assert_eq!(deployment.slack().calls().total(), 0, "Slack is not asked with it");
+
+    deployment.connect_with(&acme, &json!({ "token": ORGANISATION_TOKEN, "tenant": "E1" })).await;
+    poller.kill().await;
+    let poller = deployment.poller();
+    deployment.drain().await;
+    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
+    poller.kill().await;
 }
 
 #[tokio::test]

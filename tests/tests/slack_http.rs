@@ -148,7 +148,9 @@ async fn a_host_that_never_answers_is_given_up() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let slack = SlackHttp::with_patience(&base, &base, Duration::from_millis(50)).unwrap();
     let outcome = slack.call(&source("acme"), &audit_logs(), Caller::User(&Token::new(TOKEN).unwrap())).await;
-    assert_try_later(&outcome.unwrap_err(), "unreachable", &base);
+    let trouble = outcome.unwrap_err();
+    assert_try_later(&trouble, "unreachable", &base);
+    assert!(trouble.message.ends_with("did not answer within 0.05 seconds"), "{trouble}");
     drop(listener);
 }
 

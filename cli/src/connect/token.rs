@@ -82,7 +82,7 @@ async fn save(edges: &AwsEdges, source: &Source, tenant: &Tenant, token: Token) 
         }
     });
     stored.await?.map_err(|failure| match failure.trouble {
-        Some(trouble) => Failure::of_call(trouble),
+        Some(trouble) => Failure::from(trouble),
         None => failure.refusal.into(),
     })
 }

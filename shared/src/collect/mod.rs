@@ -268,8 +268,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.memory.page_size.grow();
                 Ok(closed)
             }
-            // Of a log that shows old rows first, the newest ones are there.
-            Some(Refusal::NoSuchPage) if gap.walk.is_oldest_first() => Err(no_page("there is no such page")),
+            // Of a log that shows old rows first, the newest ones would be there: how many pages there are is asked again.
+            Some(Refusal::NoSuchPage) if gap.walk.is_oldest_first() => {
+                self.report.refused = Some(no_page("there is no such page"));
+                gap.restart(sight);
+                Ok(false)
+            }
             Some(Refusal::NoSuchPage) => {
                 self.report.refused = Some(no_page("there is no such page"));
                 Ok(true)

@@ -71,11 +71,13 @@ pub(super) struct AccessPage {
     last: Series,
     /// The later of the two.
     later: Series,
+    rows: u32,
 }
 
 impl AccessPage {
     /// Takes in the next rows, and returns those that were first seen since `oldest`.
     pub(super) fn take_rows(&mut self, oldest: Second, rows: &[Row]) -> Vec<Wanted> {
+        self.rows = self.rows.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         for (first, last) in rows.iter().filter_map(|row| row.time.zip(row.last_active)) {
             self.first.add(first);
             self.last.add(last);
@@ -130,14 +132,8 @@ impl AccessWalk {
         self.missing_from.map_or(oldest, |from| from.min(oldest))
     }
 
-    /// Moves on by a page that was asked for so many rows. Returns whether the walk is done.
-    pub(super) fn end_page(
-        &mut self,
-        sorted_by: &mut Option<Column>,
-        page: &AccessPage,
-        end: &PageEnd,
-        page_rows: u32,
-    ) -> bool {
+    /// Moves on by a page. Returns whether the walk is done.
+    pub(super) fn end_page(&mut self, sorted_by: &mut Option<Column>, page: &AccessPage, end: &PageEnd) -> bool {
         // By one reply alone: between two of them rows may have moved.
         *sorted_by = page.order().or(*sorted_by);
         let through = page.is_through(*sorted_by, self.stop);
@@ -145,7 +141,7 @@ impl AccessWalk {
             self.begun = end.made_after;
         }
         self.pages = self.pages.saturating_add(1);
-        let numbered = self.next_number(page, end, page_rows);
+        let numbered = self.next_number(page, end);
         let has_next = end.next.is_some() || numbered.is_some();
         self.page_cursor = end.next.clone();
         self.numbered = numbered;
@@ -158,8 +154,10 @@ impl AccessWalk {
     }
 
     /// The next of Slack's numbered pages, where it has no cursor for it. A pass that began by cursors ends by them.
-    fn next_number(&self, shown: &AccessPage, end: &PageEnd, page_rows: u32) -> Option<(u32, u32)> {
-        let (page, rows) = self.numbered.unwrap_or((1, page_rows));
+    fn next_number(&self, shown: &AccessPage, end: &PageEnd) -> Option<(u32, u32)> {
+        // Slack has ignored `limit`, so the first page had a size of Slack's, and the next ones must be of that size.
+        let count = end.paging.map_or(0, |paging| paging.count);
+        let (page, rows) = self.numbered.unwrap_or((1, if count > 0 { count } else { shown.rows.max(1) }));
         let began_by_cursor = self.numbered.is_none() && self.pages > 1;
         let pages = end.paging.map_or(1, |paging| paging.pages);
         if end.next.is_some() || began_by_cursor {

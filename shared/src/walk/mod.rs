@@ -200,7 +200,7 @@ impl Gap {
                 self.latest = latest.unwrap_or(self.latest);
                 Step { wanted, done }
             }
-            Walk::Access(walk) => Step { wanted, done: walk.end_page(sorted_by, &page.access, end, page_rows) },
+            Walk::Access(walk) => Step { wanted, done: walk.end_page(sorted_by, &page.access, end) },
             Walk::Integration(walk) => {
                 walk.take_page(&(reach..=self.latest), &mut sight.integration, rows, end, page_rows)
             }

@@ -11,6 +11,7 @@ mod generate;
 mod install;
 mod integration;
 mod limits;
+mod oddities;
 mod revoke;
 mod rotation;
 mod server;

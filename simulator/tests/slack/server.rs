@@ -104,3 +104,13 @@ async fn a_delayed_reply_outlasts_a_callers_patience_and_stopping_does_not_wait_
     assert!(error.is_timeout());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn reply_that_breaks_off_is_a_transport_error_after_its_first_bytes() {
+    let (server, world) = served().await;
+    world.lock().expect("no panic").settings_mut().reply_bytes_max = Some(20);
+    let reply = get(format!("{}logs", server.audit_url())).await;
+    assert_eq!(reply.status(), 200);
+    assert!(reply.bytes().await.is_err());
+    server.stop().await;
+}

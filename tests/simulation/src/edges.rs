@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use futures_util::stream;
 use jiff::Timestamp;
 use slacktrail_shared::connection::{Connection, ConnectionId};
 use slacktrail_shared::credentials::Credentials;
@@ -50,6 +51,20 @@ impl SimulatedEdges {
         self.stage.operate(&self.id, part, false, &what, effect).await.map_err(|NoReply| no_reply(&what()))
     }
 
+    /// A body that arrives as it does here.
+    fn body(&self, bytes: Vec<u8>, breaks_off: bool) -> Body {
+        let length = self.stage.with(|state| state.chunk_bytes);
+        if length.is_none() && !breaks_off {
+            return Body::whole(bytes);
+        }
+        let chunks = bytes.chunks(length.unwrap_or(usize::MAX)).map(|chunk| Ok(chunk.to_vec()));
+        let end = breaks_off.then(|| {
+            let message = "calling Slack: the reply broke off";
+            Err(Trouble::slack(Remedy::TryLater, "reply_cut_off", message, "the next tick asks for a smaller page"))
+        });
+        Body::chunks(stream::iter(chunks.chain(end).collect::<Vec<_>>()))
+    }
+
     async fn look<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Trouble> {
         self.stage.operate(&self.id, part, true, &what, |state| view(state)).await.map_err(|NoReply| no_reply(&what()))
     }
@@ -60,8 +75,9 @@ fn no_reply(what: &str) -> Trouble {
 }
 
 impl Slack for SimulatedEdges {
-    async fn call(&self, _: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
         self.id.count_call(&self.stage, request.method);
+        self.id.note(|facts| facts.of_call(source, request.method).calls += 1);
         let outcome = self
             .operate(
                 Part::Slack,
@@ -80,6 +96,10 @@ impl Slack for SimulatedEdges {
         match outcome {
             Ok(simulator::Outcome::Reply(reply)) => {
                 self.stage.told(|| tell(&reply));
+                let breaks_off = reply.breaks_off;
+                self.stage.with(|state| {
+                    self.id.note(|facts| oracle::note_reply(state, facts, source, request, &reply));
+                });
                 let mut reply = Reply {
                     status: reply.status,
                     retry_after: reply.header("Retry-After").map(str::to_owned),
@@ -91,7 +111,7 @@ impl Slack for SimulatedEdges {
                     Wrong::bend_reply(Some(wrong), &mut reply);
                 }
                 let Reply { status, retry_after, date, scopes, body } = reply;
-                Ok(Reply { status, retry_after, date, scopes, body: Body::whole(body) })
+                Ok(Reply { status, retry_after, date, scopes, body: self.body(body, breaks_off) })
             }
             Ok(simulator::Outcome::Hangup) | Err(_) => Err(Trouble::slack(
                 Remedy::TryLater,
@@ -135,7 +155,25 @@ fn as_asked(request: &Request, caller: Caller<'_>) -> simulator::Request {
 impl DayLogStore for SimulatedEdges {
     async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
         let key = key.to_string();
-        let created = self.operate(Part::Bucket, || format!("create {key}"), |state| state.create(&key, &bytes)).await;
+        let created = self
+            .operate(
+                Part::Bucket,
+                || format!("create {key}"),
+                |state| {
+                    let before = (state.objects.len(), state.book.lines.len());
+                    let created = state.create(&key, &bytes);
+                    if state.objects.len() > before.0 {
+                        self.id.note(|facts| facts.note_created(&key, &bytes, &state.book.lines[before.1..]));
+                    }
+                    created
+                },
+            )
+            .await;
+        match created {
+            Ok(Created::Yes) => self.id.note(|facts| facts.note_told(&key)),
+            Ok(Created::Exists) => self.id.note(|facts| facts.note_exists(&key)),
+            _ => {}
+        }
         self.stage.told(|| format!("{created:?}"));
         created
     }
@@ -251,7 +289,7 @@ impl DeploymentStore for SimulatedEdges {
     }
 
     async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
-        self.look(
+        let deployment = self.look(
             Part::Table,
             || "load".to_owned(),
             |state| {
@@ -264,8 +302,10 @@ impl DeploymentStore for SimulatedEdges {
                 }
                 deployment
             },
-        )
-        .await
+        );
+        let deployment = deployment.await;
+        self.id.note(|facts| facts.tampered = self.stage.with(|state| state.tampered.clone()));
+        deployment
     }
 
     async fn replace_cursor(
@@ -276,7 +316,17 @@ impl DeploymentStore for SimulatedEdges {
     ) -> Result<Replaced, Trouble> {
         let text = cursor.encode();
         let what = || format!("replace {stream} {text}");
-        let replaced = self.operate(Part::Table, what, |state| state.replace(stream, expected, &text)).await;
+        let replaced = self
+            .operate(Part::Table, what, |state| {
+                let replaced = state.replace(stream, expected, &text);
+                let begins = matches!(replaced, Replaced::Yes(Version(number)) if number == 1 || state.tampered.contains(&stream.log));
+            if begins {
+                    self.id.note(|facts| oracle::begin_stream(state, stream.log, facts));
+                }
+                replaced
+            })
+            .await;
+        self.id.note(|facts| facts.logs[stream.log as usize].saved = Some(matches!(replaced, Ok(Replaced::Yes(_)))));
         self.stage.told(|| format!("{replaced:?}"));
         // A wrong collector that saves its cursor first writes its objects only now.
         while let Some((key, bytes)) = self.stage.with(|state| state.owed.pop()) {

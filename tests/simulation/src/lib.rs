@@ -7,6 +7,7 @@
 
 pub mod dice;
 mod edges;
+mod facts;
 pub mod oracle;
 mod process;
 pub mod rotating;

@@ -3,6 +3,8 @@
 //!
 //! What it knows grows with the world: an object is read when it is created, and never again, for none may change.
 
+mod ticks;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
@@ -16,11 +18,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use slacktrail_shared::source::Source;
-use slacktrail_shared::tick::StreamSummary;
-use slacktrail_simulator::settings::Layout;
+use slacktrail_simulator::settings::{AccessTeam, Layout};
 use slacktrail_simulator::{Log, Row};
 
+use super::facts::Watch;
 use super::stage::State;
+
+pub(super) use ticks::{begin_stream, judge_tick, log_of_key, note_reply};
 
 /// A stored line: where it is, what Slack's part of it is, and what tells it from every other.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(super) struct Line {
     name: Name,
     /// Slack's own time of it, in seconds; none when it has none.
     time: Option<i64>,
+    /// Whether it has an identity and a time.
+    readable: bool,
 }
 
 impl Line {
@@ -55,6 +61,10 @@ pub(super) struct Book {
     heads: BTreeMap<Rc<str>, u32>,
     /// Every text of an access row that Slack has shown; the rows change.
     shown: HashSet<Arc<str>>,
+    /// What Slack has shown of each log: audit, access, integration.
+    pub(super) watches: [Watch; 3],
+    /// Workspaces that were once refused.
+    pub(super) troubled: HashSet<String>,
     read: Rc<RefCell<Once>>,
 }
 
@@ -118,9 +128,11 @@ pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result
         let times = state.book.stored.entry(line.name.clone()).or_insert(0);
         *times += 1;
         if *times > may.get(&line.name).copied().unwrap_or(0) {
-            return Err(format!("twice: {} in `{key}`", line.slack));
+            let first = state.book.lines.iter().find(|before| before.name == line.name).map(|before| &before.key);
+            return Err(format!("twice: {} in `{key}`, and in {first:?}", line.slack));
         }
     }
+    state.book.watches[log_of_key(key) as usize].stored += lines.len() as u64;
     state.book.lines.extend(lines);
     Ok(())
 }
@@ -130,13 +142,19 @@ fn shown_names(state: &State, log: Log) -> HashMap<Name, u32> {
     let by_workspace = by_workspace(state, log);
     let mut names = HashMap::new();
     for row in state.slack.truth(log, state.now) {
-        *names.entry(state.book.name(row, by_workspace)).or_insert(0) += 1;
+        let times = names.entry(state.book.name(row, by_workspace)).or_insert(0);
+        *times = if log == Log::Integration { *times + 1 } else { 1 };
     }
     names
 }
 
 fn by_workspace(state: &State, log: Log) -> bool {
-    log == Log::Integration && state.sources.values().any(|source| source.organisation)
+    let fans_out = match log {
+        Log::Audit => false,
+        Log::Access => state.slack.settings().access_team == AccessTeam::Required,
+        Log::Integration => true,
+    };
+    fans_out && state.sources.values().any(|source| source.organisation)
 }
 
 /// Byte for byte what Slack has shown, in the day of its own time.
@@ -200,21 +218,34 @@ pub fn check_end(state: &mut State) -> Result<(), String> {
 pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
     for (log, from, to) in wanted_times(state) {
         let by_workspace = by_workspace(state, log);
-        let mut counted: HashMap<Name, u32> = HashMap::new();
         let is_wanted =
             |row: &&Row| (from..=to).contains(&row.time) && must(row) && !(by_workspace && is_barred(state, row));
-        for row in state.slack.truth(log, state.now).filter(is_wanted) {
-            let name = state.book.name(row, by_workspace);
-            let stored = state.book.stored.get(&name).copied().unwrap_or(0);
-            let counted = counted.entry(name).or_insert(0);
-            *counted += 1;
-            if *counted > stored {
-                let shown = row.visible_at;
-                return Some(format!("lost: {} of {}, shown from {shown}, is not stored", row.json, row.time));
-            }
+        let wanted = state.slack.truth(log, state.now).filter(is_wanted);
+        if let Some(row) = not_stored(state, wanted, by_workspace).next() {
+            let shown = row.visible_at;
+            return Some(format!("lost: {} of {}, shown from {shown}, is not stored", row.json, row.time));
         }
     }
     None
+}
+
+/// Those of these rows that are not stored. Equal integration rows are as many records; of the other logs, rows of one identity are one.
+fn not_stored<'a>(
+    state: &'a State,
+    rows: impl Iterator<Item = &'a Row>,
+    by_workspace: bool,
+) -> impl Iterator<Item = &'a Row> {
+    let mut counted: HashMap<Name, u32> = HashMap::new();
+    rows.filter(move |row| {
+        let name = state.book.name(row, by_workspace);
+        let stored = state.book.stored.get(&name).copied().unwrap_or(0);
+        if row.log != Log::Integration {
+            return stored == 0;
+        }
+        let counted = counted.entry(name).or_insert(0);
+        *counted += 1;
+        *counted > stored
+    })
 }
 
 /// Whether Slack refuses to let the source read the workspace of this row.
@@ -230,14 +261,6 @@ pub fn late(state: &mut State) -> Option<String> {
     let minute = ago(60)..=ago(1);
     missing(state, |row| minute.contains(&row.time) && row.visible_at == row.time)
         .map(|law| law.replacen("lost:", "late: a tick has gone well, and", 1))
-}
-
-/// Slack refuses the token, and a stream that has called it tells of no trouble.
-pub fn silent(state: &State, streams: &[StreamSummary]) -> Option<String> {
-    let refused = state.slack.refuses(&state.slack.settings().tokens[0].text);
-    let well = streams.iter().find(|stream| stream.polled && stream.calls > 0 && stream.code.is_none());
-    well.filter(|_| refused)
-        .map(|stream| format!("silent: {:?} of {} is well, says a tick without a token", stream.log, stream.source))
 }
 
 /// The logs that are collected, and their times: what the source asks for, and the backfills.
@@ -294,7 +317,8 @@ fn read_line(key: &str, line: &str) -> Result<Line, String> {
     };
     let time = row.get(column).and_then(|time| time.as_i64().or_else(|| time.as_str()?.parse().ok()));
     let name = name(log, workspace, &row, &compact);
-    Ok(Line { key: key.to_owned(), log, name, compact, slack: slack.into(), time })
+    let readable = time.is_some() && (log != Log::Audit || row.get("id").is_some());
+    Ok(Line { key: key.to_owned(), log, name, compact, slack: slack.into(), time, readable })
 }
 
 /// The fields of a row. One whose text is no Unicode (half of a surrogate pair) is left out, and the others are read.

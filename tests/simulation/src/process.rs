@@ -12,6 +12,8 @@ use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits
 use slacktrail_shared::trouble::Trouble;
 
 use super::edges::{SimulatedEdges, edges};
+use super::facts::Facts;
+use super::oracle;
 use super::stage::Stage;
 
 /// Polls after which a tick is taken to go round in circles.
@@ -29,12 +31,14 @@ pub(super) struct Id {
     /// How many a tick may make; none: what is promised for production.
     calls_max: Rc<Cell<Option<u32>>>,
     dead: Rc<Cell<bool>>,
+    /// Those of the tick under way.
+    facts: Rc<RefCell<Facts>>,
 }
 
 impl Id {
     pub(super) fn of(number: u32) -> Id {
-        let (operations, reads, calls, calls_max, dead) = Default::default();
-        Id { number, operations, reads, calls, calls_max, dead }
+        let (operations, reads, calls, calls_max, dead, facts) = Default::default();
+        Id { number, operations, reads, calls, calls_max, dead, facts }
     }
 
     pub(super) fn next_operation(&self, only_reads: bool) -> u32 {
@@ -45,7 +49,20 @@ impl Id {
         number
     }
 
-    fn begin_tick(&self, calls_max: Option<u32>) {
+    /// Notes a fact of the tick under way.
+    pub(super) fn note<R>(&self, note: impl FnOnce(&mut Facts) -> R) -> R {
+        note(&mut self.facts.borrow_mut())
+    }
+
+    fn begin_tick(&self, calls_max: Option<u32>, stage: &Stage) {
+        *self.facts.borrow_mut() = stage.with(|state| Facts {
+            begun: state.now,
+            clock: state.now.saturating_add(state.clock_ahead).unwrap_or(state.now),
+            calls_max,
+            operations_before: state.operations,
+            disturbed: state.operations_max.is_some(),
+            ..Facts::default()
+        });
         self.reads.borrow_mut().clear();
         self.calls.set([0; 3]);
         self.calls_max.set(calls_max);
@@ -151,7 +168,7 @@ impl Process {
     /// Begins a tick.
     pub fn begin(&self, calls_max: Option<u32>, bounds: Bounds) -> Tick {
         let poller = self.poller.clone();
-        self.id.begin_tick(calls_max);
+        self.id.begin_tick(calls_max, &self.stage);
         let now = self.stage.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
         let operations = self.id.operations.clone();
         let last = self.stage.with(|state| state.operations_max).map(|max| operations.get() + max);
@@ -212,7 +229,13 @@ impl Tick {
         }
         let outcome = self.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         match outcome {
-            Poll::Ready(answer) => Some(End::Answered(Box::new(answer))),
+            Poll::Ready(answer) => {
+                if let Ok(summary) = &answer {
+                    let facts = self.id.facts.borrow();
+                    self.stage.with(|state| oracle::judge_tick(state, &facts, &summary.streams));
+                }
+                Some(End::Answered(Box::new(answer)))
+            }
             Poll::Pending if self.id.dead.get() => Some(End::Killed),
             Poll::Pending => None,
         }

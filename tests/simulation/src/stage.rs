@@ -69,9 +69,18 @@ pub struct State {
     pub backfilled: Vec<(slacktrail_simulator::Log, Timestamp, Timestamp)>,
     /// What the oracle knows.
     pub(super) book: oracle::Book,
+    /// Streams whose cursor somebody has tampered with, and no tick has saved another since.
+    pub(super) tampered: Vec<slacktrail_shared::source::LogType>,
+    /// Slack's replies arrive in pieces of so many bytes; none: in one piece.
+    pub chunk_bytes: Option<usize>,
+    /// Operations so far, of all processes.
+    pub(super) operations: u64,
     /// Objects that a wrong collector has promised and not written yet.
     pub owed: Vec<(String, Vec<u8>)>,
 }
+
+/// The first second of the year 2100.
+const YEAR_2100: i64 = 4_102_444_800;
 
 /// A stored cursor.
 #[derive(Clone, Debug)]
@@ -144,6 +153,11 @@ impl State {
         self.chance.as_mut().is_some_and(|chance| chance.dice.below(chance.one_in) == 0)
     }
 
+    /// Whether the oracle judges each tick: of one source, and of a collector that is not wrong on purpose.
+    pub(super) fn is_judged(&self) -> bool {
+        self.sources.len() == 1 && self.wrong.is_none() && self.garbled_sources.is_empty()
+    }
+
     /// What goes wrong with a process's operation of this number.
     fn next_fault(&mut self, process: u32, operation: u32, part: Part) -> Option<FaultKind> {
         let planned = self.faults.iter().find(|fault| (fault.process, fault.operation) == (process, operation));
@@ -202,6 +216,9 @@ impl Stage {
             wrong: None,
             backfilled: Vec::new(),
             book: oracle::Book::default(),
+            tampered: Vec::new(),
+            chunk_bytes: None,
+            operations: 0,
             owed: Vec::new(),
         })))
     }
@@ -236,6 +253,33 @@ impl Stage {
         });
     }
 
+    /// Somebody writes times of the year 2100 into every cursor: all of them, or only how far the stream has come.
+    pub(super) fn tamper(&self, all: bool) {
+        self.edit_cursors(|cursor| {
+            cursor["top"] = YEAR_2100.into();
+            if all {
+                cursor["since"] = YEAR_2100.into();
+                cursor["saved_at"] = YEAR_2100.into();
+                cursor["not_before"] = YEAR_2100.into();
+                cursor["rereads"] = vec![YEAR_2100; 2].into();
+            }
+        });
+        self.with(|state| {
+            state.tampered = state.cursors.keys().map(|stream| stream.log).collect();
+        });
+    }
+
+    /// Somebody changes every stored cursor.
+    pub(super) fn edit_cursors(&self, edit: impl Fn(&mut serde_json::Value)) {
+        self.with(|state| {
+            for stored in state.cursors.values_mut() {
+                let mut cursor: serde_json::Value = serde_json::from_str(&stored.text).expect("a cursor is JSON");
+                edit(&mut cursor);
+                *stored = StoredCursor { version: stored.version + 1, text: cursor.to_string() };
+            }
+        });
+    }
+
     /// Adds to the trace what came of the last operation.
     pub(super) fn told(&self, what: impl FnOnce() -> String) {
         self.with(|state| {
@@ -267,12 +311,17 @@ impl Stage {
         give_way().await;
         let number = process.next_operation(only_reads);
         let fault = self.with(|state| {
+            state.operations += 1;
             let fault = state.next_fault(process.number, number, part);
             if state.traced {
                 let note = fault.map(|kind| format!(" !{kind:?}")).unwrap_or_default();
                 state.trace.push(format!("{} p{} #{number:<3} {}{note}", clock(state.now), process.number, what()));
             }
             fault
+        });
+        process.note(|facts| {
+            facts.operations += 1;
+            facts.disturbed |= fault.is_some();
         });
         let mut take_effect = || self.with(&mut effect);
         match fault {

@@ -193,6 +193,34 @@ impl Tenancy {
         self.stage.with(|state| state.cursors.clear());
     }
 
+    /// Somebody changes every stored cursor behind the collector's back.
+    ///
+    /// # Panics
+    /// When a cursor is no JSON.
+    pub fn edit_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
+        self.stage.edit_cursors(edit);
+    }
+
+    /// Somebody changes the stored source.
+    pub fn edit_source(&mut self, edit: impl Fn(&mut Source)) {
+        self.stage.with(|state| state.sources.values_mut().for_each(edit));
+    }
+
+    /// Slack's replies arrive in pieces of so many bytes.
+    pub fn chunks(&mut self, bytes: usize) {
+        self.stage.with(|state| state.chunk_bytes = Some(bytes));
+    }
+
+    /// Every fault of Slack's is over.
+    pub fn heal(&mut self) {
+        self.stage.with(|state| state.slack.clear_faults());
+    }
+
+    /// The first record that Slack has shown and that is not stored.
+    pub fn missing(&self) -> Option<String> {
+        self.stage.with(|state| oracle::missing(state, |_| true))
+    }
+
     /// The process starts anew and remembers nothing.
     pub fn restart(&mut self) {
         self.process = Process::start(self.processes, &self.stage);

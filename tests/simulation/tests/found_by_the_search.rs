@@ -1,8 +1,10 @@
 //! What the search has found in the collector, one test each.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
 
+use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_shared::tick::StreamSummary;
+use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Limits};
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
 
@@ -102,5 +104,52 @@ fn a_record_26_hours_late_is_found_though_our_clock_was_ahead_when_the_last_re_r
         tenancy.pass(3_600);
         tenancy.tick();
     }
+    tenancy.assert_complete();
+}
+
+/// A source that was collected a minute ago.
+fn up_to_date(log: LogType, base: Settings) -> Tenancy {
+    let mut tenancy = Tenancy::new(unlimited(base), &[log]);
+    tenancy.rows(simulated(log), 4, 9);
+    tenancy.tick();
+    tenancy.pass(60);
+    tenancy.rows(simulated(log), 2, 9);
+    tenancy
+}
+
+/// A tick, and a minute.
+fn minute(tenancy: &mut Tenancy) -> StreamSummary {
+    let summary = tenancy.tick().into_iter().next().unwrap();
+    tenancy.pass(60);
+    summary
+}
+
+#[test]
+fn tick_whose_only_reply_is_a_refused_range_is_no_success() {
+    let mut tenancy = up_to_date(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organisation() });
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::Status(404, String::new())));
+    assert_eq!(minute(&mut tenancy).state, State::Failing);
+    tenancy.clock_ahead(60);
+    tenancy.calls_max = 1; // the range ends in Slack's future, and no call is left to ask again
+    let summary = minute(&mut tenancy);
+    assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
+    tenancy.clock_ahead(0);
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn round_in_which_every_workspace_refused_is_no_success() {
+    let mut tenancy = up_to_date(LogType::Integration, Settings::organisation());
+    // The first workspace is read, and the tick ends before the second.
+    tenancy.pass(300);
+    tenancy.calls_max = 1;
+    minute(&mut tenancy);
+    tenancy.calls_max = 50;
+    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Status(404, String::new())));
+    let summary = minute(&mut tenancy);
+    assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
+    tenancy.heal();
+    tenancy.settle();
     tenancy.assert_complete();
 }

@@ -39,7 +39,7 @@ async fn a_source_is_connected_listed_and_waits_for_its_first_tick() {
 
     let ran = slacktrail.run_with(&CONNECT, &format!(" {ORGANISATION}\n")).await.exits(0);
     assert!(ran.stdout.starts_with("connected `acme` to the organisation `Organisation E1` (E1)\n"), "{}", ran.stdout);
-    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({ "tenant": "E1", "token": ORGANISATION})));
+    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({ "tenant": "E1", "token": ORGANISATION })));
 
     let sources = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
     assert_eq!(sources[0]["id"], "acme");
@@ -68,7 +68,7 @@ async fn connecting_again_replaces_the_token_and_keeps_the_rest() {
     slacktrail.run_with(&["connect", "acme", "--token-stdin"], ORGANISATION).await.exits(1);
     let ran = slacktrail.run_with(&["connect", "acme", "--token-stdin", "--json"], ROTATED).await.exits(0);
 
-    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({ "tenant": "E1", "token": ROTATED})));
+    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({ "tenant": "E1", "token": ROTATED })));
     let after = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
     for kept in ["label", "plan", "logs", "since", "organisation", "paused"] {
         assert_eq!(after[0][kept], before[0][kept], "{kept}");
@@ -113,7 +113,7 @@ async fn the_stacks_outputs_name_the_deployment() {
     let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_BUCKET", "").with("SLACKTRAIL_TABLE", "");
     let slacktrail = with_stack(slacktrail, StatusCode::OK, described(&outputs)).await;
     slacktrail.run_with(&CONNECT, ORGANISATION).await.exits(0);
-    assert_eq!(secret(&moto, "mine/acme").await, Some(json!({ "tenant": "E1", "token": ORGANISATION})));
+    assert_eq!(secret(&moto, "mine/acme").await, Some(json!({ "tenant": "E1", "token": ORGANISATION })));
 }
 
 #[tokio::test]

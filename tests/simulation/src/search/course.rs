@@ -7,11 +7,11 @@ use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::settings::Fill;
 use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
-use super::life::{Act, Life};
-use super::slacks::Slack;
+use super::life::Act;
+use super::place::Place;
+use super::rows::{damaged, row, twin};
 use crate::process::{End, Operations, Process, Tick};
 use crate::stage::{Fault, FaultKind, Stage, StoredCursor};
 use crate::tenant::simulated;
@@ -20,53 +20,6 @@ use crate::{oracle, wrong::Wrong};
 /// Ticks within which everything visible must be stored once nothing fails any more: the hourly re-read has come round, for what was
 /// shown a minute late.
 pub const SETTLING_TICKS: u32 = 75;
-
-/// Where the search begins: a log, a life, a Slack.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// Which log is collected.
-    pub log: LogType,
-    /// What has happened.
-    pub life: Life,
-    /// How Slack behaves.
-    pub slack: Slack,
-    /// Whether the process that has lived it is still there, with its memory.
-    pub warm: bool,
-}
-
-impl Place {
-    /// The name, as in `audit/live/plain/warm`.
-    pub fn name(&self) -> String {
-        let memory = if self.warm { "warm" } else { "cold" };
-        format!("{}/{}/{}/{memory}", self.log, self.life.name, self.slack.name)
-    }
-
-    fn calls_max(&self) -> Option<u32> {
-        // These two begin at the head at every tick, a few pages deep, before they go on where they were.
-        let least = match self.log {
-            LogType::Audit => 1,
-            LogType::Access => 4,
-            LogType::Integration if self.slack.organisation => 10,
-            LogType::Integration => 8,
-        };
-        self.life.calls_max.map(|calls| calls.max(least))
-    }
-
-    /// Rows that are more than a tick's few calls can collect, in pages of three.
-    fn many(&self) -> u32 {
-        match self.log {
-            LogType::Audit => 9,
-            LogType::Access => 20,
-            LogType::Integration if self.slack.organisation => 50,
-            LogType::Integration => 40,
-        }
-    }
-
-    /// Whether live records come with the next tick: not where Slack may answer all of its few calls with empty pages.
-    fn is_prompt(&self) -> bool {
-        self.life.calls_max.is_none() || self.slack.settings.audit_fill != Fill::Varying
-    }
-}
 
 /// A fault in one of the ticks that meet faults: which tick, which of its operations, what.
 pub type Strike = (usize, u32, FaultKind);
@@ -163,10 +116,20 @@ impl Course {
             Act::ManyRows(spread) => self.act(&Act::Rows(self.place.many(), *spread)),
             Act::LongOutage => self.act(&Act::Outage(self.place.many())),
             Act::LateRow(age) => self.add(*age, true),
+            Act::LateShare(count) => {
+                (0..*count).for_each(|n| self.add_late(i64::from(n) * 97 % 600, 20 + i64::from(n) * 37 % 100))
+            }
+            Act::DamagedRow => self.add_damaged(),
+            Act::Twins => self.add_twins(),
             Act::Touch(count) => self.touch(*count),
             Act::Tick => drop(self.tick()),
             Act::LoseCursors => self.stage.with(|state| state.cursors.clear()),
             Act::Slack(n, kind) => self.slack(*n, kind.clone()),
+            Act::SlackAlways(kind) => {
+                let fault = SlackFault::every(Calling::log(simulated(self.place.log)), kind.clone());
+                self.stage.with(|state| state.slack.fault(fault));
+            }
+            Act::Tamper(all) => self.stage.tamper(*all),
             Act::TouchAt(n, row) if self.place.log == LogType::Access => self.slack(*n, SlackFaultKind::Touch(*row)),
             Act::TouchAt(..) => {}
             Act::Insert(n) => {
@@ -237,6 +200,31 @@ impl Course {
         self.stage.with(|state| state.slack.add(if late { row.visible_from(now) } else { row }));
     }
 
+    /// A row of `age` seconds ago that Slack shows so many seconds after its time.
+    fn add_late(&mut self, age: i64, late: i64) {
+        let time = self.stage.now().saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
+        let shown = time.saturating_add(SignedDuration::from_secs(late)).expect("a year of four digits");
+        let shown = shown.max(self.stage.now()); // a row of the past comes into being now
+        let row = row(&self.place, self.rows, USERS, time).visible_from(shown);
+        self.rows += 1;
+        self.stage.with(|state| state.slack.add(row));
+    }
+
+    /// A row with bytes that are no UTF-8.
+    fn add_damaged(&mut self) {
+        let row = row(&self.place, self.rows, USERS, self.stage.now());
+        self.rows += 1;
+        self.stage.with(|state| state.slack.add(damaged(row)));
+    }
+
+    /// Two rows of one identity and different content. Integration rows have no identity but their content.
+    fn add_twins(&mut self) {
+        let first = row(&self.place, self.rows, USERS, self.stage.now());
+        self.rows += 1;
+        let second = Row { json: twin(&first.json).into(), ..first.clone() };
+        self.stage.with(|state| [first, second].map(|row| state.slack.add(row)));
+    }
+
     fn touch(&mut self, count: u32) {
         if self.place.log == LogType::Access {
             let (rows, now) = (self.rows, self.stage.now());
@@ -268,7 +256,6 @@ impl Course {
 
     fn after(&mut self, end: &End, struck: bool) {
         let was_through = std::mem::take(&mut self.is_through);
-        self.break_law(self.stage.with(|state| oracle::silent(state, end.streams())));
         match end {
             End::Killed => self.restart(),
             End::Answered(answer) if struck => {
@@ -377,6 +364,7 @@ impl Course {
     /// # Errors
     /// The law that is broken. Else how many ticks it took.
     pub fn settle(&mut self) -> Result<u32, String> {
+        self.stage.with(|state| state.slack.end_lasting_faults());
         let mut complete_after = None;
         for tick in 1..=SETTLING_TICKS {
             self.tick();
@@ -396,25 +384,5 @@ impl Course {
             Ok(()) => Ok(SETTLING_TICKS),
             Err(law) => Err(law),
         }
-    }
-}
-
-/// A row of a place's log. Every fifth has text that is awkward in JSON; of access logs, users come back with another `date_first`; every
-/// third integration row equals the one before it, where both are of one second.
-pub(super) fn row(place: &Place, number: u32, users: u32, time: Timestamp) -> Row {
-    let awkward = if number.is_multiple_of(5) { r#" \"\u00e9\\é"# } else { "" };
-    let name = format!("r{number}{awkward}");
-    let row = match place.log {
-        LogType::Audit => Row::small_audit(time, &name),
-        LogType::Access => {
-            let user = format!("r{}{awkward}", number % users);
-            Row::small_access(time, time, &user, "203.0.113.7", "SlackWeb/0 x")
-        }
-        LogType::Integration => Row::small_integration(time, &format!("A{}", number / 3)),
-    };
-    match (place.slack.organisation, number % 2) {
-        (false, _) => row,
-        (true, 0) => row.in_workspace("T1"),
-        (true, _) => row.in_workspace("T2"),
     }
 }

@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use slacktrail_shared::source::LogType;
 
-use super::course::{Course, Place};
+use super::course::Course;
 use super::days;
 use super::explore::{Kind, explore};
+use super::place::Place;
 use super::schedule::{Plan, Schedule};
 use super::tally::Tally;
 use crate::wrong::Wrong;

@@ -5,10 +5,11 @@ use jiff::SignedDuration;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::{Calling, Fault, World};
+use slacktrail_simulator::{Calling, Fault, Row, World};
 
-use super::course::{Place, row};
 use super::life::Life;
+use super::place::Place;
+use super::rows::{damaged, row, twin};
 use super::schedule::caught;
 use super::slacks::drawn;
 use super::upheavals::slack_fault;
@@ -43,6 +44,8 @@ pub(super) struct Days {
     started: u32,
     held: Vec<Tick>,
     rows: u32,
+    /// Of how many rows one is shown 20 to 120 seconds late, if any is.
+    late_one_in: Option<u64>,
     /// Whether the last tick of the calm went well and left nothing to collect.
     is_through: bool,
 }
@@ -74,6 +77,8 @@ impl Days {
         let stage = Stage::new(now, World::new(slack.settings.clone()), [source]);
         let bucket_ahead = SignedDuration::from_secs(dice.pick(&[-300, 0, 0, 300]));
         stage.with(|state| (state.wrong, state.traced, state.bucket_ahead) = (wrong, traced, bucket_ahead));
+        let chunk_bytes = dice.pick(&[None, None, Some(97), Some(1)]);
+        stage.with(|state| state.chunk_bytes = chunk_bytes);
         stage.note(|| format!("{:?}", slack.settings));
         let seen = dice.pick(&[12, 60, 10_000]);
         let bytes = dice.pick(&[900, 4_000, 8 << 20]);
@@ -83,11 +88,25 @@ impl Days {
             seen: Shared { each: seen, all: seen },
             ..Bounds::default()
         };
-        let life = Life { name: "days", before: Vec::new(), calls_max: None, of_workspaces: false };
+        let late_one_in = dice.pick(&[None, None, Some(2), Some(10)]);
+        let life =
+            Life { name: "days", before: Vec::new(), calls_max: None, of_workspaces: false, logs: &LogType::ALL };
         let place = Place { log, life, slack, warm: true };
         let places = logs.into_iter().map(|log| Place { log, ..place.clone() }).collect();
         let processes = vec![Process::start(0, &stage)];
-        Days { dice, place, places, stage, bounds, processes, started: 1, held: Vec::new(), rows: 0, is_through: false }
+        Days {
+            dice,
+            place,
+            places,
+            stage,
+            bounds,
+            processes,
+            started: 1,
+            held: Vec::new(),
+            rows: 0,
+            late_one_in,
+            is_through: false,
+        }
     }
 
     fn live(&mut self) -> Result<(), String> {
@@ -192,7 +211,6 @@ impl Days {
                 };
                 self.stage.with(|state| {
                     let law = oracle::check_no_secret(state, "an answer", &text).err();
-                    let law = law.or_else(|| oracle::silent(state, end.streams()));
                     state.broken = state.broken.take().or(law);
                 });
             }
@@ -252,7 +270,11 @@ impl Days {
         let pause = if self.dice.one_in(40) { self.dice.seconds(30 * 3_600) } else { pause };
         self.stage.pass(pause);
         let (count, spread) = (self.dice.pick(&[0, 0, 1, 2, 7]), self.dice.pick(&[0, 1, 9]));
-        (0..count).rev().for_each(|n| self.add((n * spread).min(pause), 0));
+        for n in (0..count).rev() {
+            let is_late = self.late_one_in.is_some_and(|one_in| self.dice.one_in(one_in));
+            let late = if is_late { 20 + self.dice.seconds(100) } else { 0 };
+            self.add((n * spread).min(pause), late);
+        }
         match self.dice.below(12) {
             0 => {
                 let late = self.dice.seconds(LATE_SECONDS_MAX);
@@ -277,6 +299,27 @@ impl Days {
             let fault = Fault::nth(nth, Calling::log(simulated(self.place.log)), kind);
             self.stage.with(|state| state.slack.fault(fault));
         }
+        if self.dice.one_in(40) {
+            self.endless();
+        }
+        self.odd_rows();
         self.upheavals();
+    }
+
+    /// Rows with bytes that are no UTF-8, and pairs of rows that share their identity and differ.
+    fn odd_rows(&mut self) {
+        let (is_damaged, has_twin) = (self.dice.one_in(20), self.dice.one_in(20));
+        for place in self.places.iter().filter(|_| is_damaged || has_twin) {
+            let row = row(place, self.rows, u32::MAX, self.stage.now());
+            let twin = Row { json: twin(&row.json).into(), ..row.clone() };
+            self.stage.with(|state| {
+                let first = state.slack.add(if is_damaged { damaged(row) } else { row });
+                if has_twin && !is_damaged {
+                    state.slack.add(twin);
+                }
+                first
+            });
+        }
+        self.rows += u32::from(is_damaged || has_twin);
     }
 }

@@ -1,6 +1,7 @@
 //! Lives: what has happened to an organisation and its collector when the ticks come that meet faults.
 
-use slacktrail_simulator::FaultKind as SlackFaultKind;
+use slacktrail_shared::source::LogType;
+use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -13,6 +14,12 @@ pub enum Act {
     ManyRows(i64),
     /// A row of `age` seconds ago that Slack shows only now.
     LateRow(i64),
+    /// Rows of the last ten minutes, this many, that Slack shows 20 to 120 seconds late: some of them not yet.
+    LateShare(u32),
+    /// A row with bytes that are no UTF-8.
+    DamagedRow,
+    /// Two rows of now that share their identity and differ.
+    Twins,
     /// Access rows are touched: their users are active again.
     Touch(u32),
     /// An access row is touched just before Slack answers the n-th call from now on: it moves to the head while its log is walked.
@@ -23,6 +30,10 @@ pub enum Act {
     LoseCursors,
     /// Slack misbehaves at the n-th call from now on.
     Slack(u32, SlackFaultKind),
+    /// Slack misbehaves so at every call, until nothing fails any more.
+    SlackAlways(SlackFaultKind),
+    /// Somebody writes times of the year 2100 into the cursors: all of their times, or only how far they have come.
+    Tamper(bool),
     /// A row comes into being just before Slack answers the n-th call from now on: pages shift while they are read.
     Insert(u32),
     /// Nobody ticks this many times, and rows come all the while.
@@ -56,17 +67,30 @@ pub struct Life {
     pub calls_max: Option<u32>,
     /// Whether only an organisation that is read workspace by workspace can have it.
     pub of_workspaces: bool,
+    /// Whose logs can have it.
+    pub logs: &'static [LogType],
 }
+
+/// The logs that are paged by cursor.
+const PAGED: [LogType; 2] = [LogType::Audit, LogType::Access];
 
 /// Every life.
 pub fn lives() -> Vec<Life> {
     use Act::{
-        Admit, Backfill, Bar, ClockAhead, Connect, Hours, Insert, LateRow, LongOutage, LoseCursors, ManyRows, Outage,
-        Pass, Revoke, Rows, Slack, Tick, Touch, TouchAt,
+        Admit, Backfill, Bar, ClockAhead, Connect, DamagedRow, Hours, Insert, LateRow, LateShare, LongOutage,
+        LoseCursors, ManyRows, Outage, Pass, Revoke, Rows, Slack, SlackAlways, Tamper, Tick, Touch, TouchAt, Twins,
     };
-    let life = |name, before: &[Act]| Life { name, before: before.to_vec(), calls_max: None, of_workspaces: false };
+    let life = |name, before: &[Act]| Life {
+        name,
+        before: before.to_vec(),
+        calls_max: None,
+        of_workspaces: false,
+        logs: &LogType::ALL,
+    };
+    let only = |logs, name, before: &[Act]| Life { logs, ..life(name, before) };
     let few = |name, before: &[Act], calls| Life { calls_max: Some(calls), ..life(name, before) };
     let of_workspaces = |name, before: &[Act]| Life { of_workspaces: true, ..life(name, before) };
+    let endless = |kind| [Rows(2, 40), Tick, Pass(60), Rows(5, 4), SlackAlways(SlackFaultKind::Endless(kind))];
     let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
     vec![
         // Its first row is of the very second from which the source is collected.
@@ -145,6 +169,20 @@ pub fn lives() -> Vec<Life> {
         life("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
         life("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
         life("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
+        only(&PAGED, "endless-same", &endless(Endless::SameCursor)),
+        only(&PAGED, "endless-fresh", &endless(Endless::FreshCursor)),
+        only(&PAGED, "endless-old", &endless(Endless::OldRows)),
+        only(
+            &[LogType::Integration],
+            "endless-claim",
+            &[Rows(5, 40), Tick, Pass(60), Rows(2, 4), SlackAlways(SlackFaultKind::Claims(1_000_000))],
+        ),
+        life("late-share", &[Rows(2, 40), Tick, LateShare(6), Pass(60), Tick, LateShare(6), Pass(60), Rows(1, 0)]),
+        life("damaged", &[Rows(2, 40), Tick, Pass(60), DamagedRow, Rows(2, 4)]),
+        life("twins", &[Rows(2, 40), Tick, Pass(60), Twins, Rows(1, 4)]),
+        life("hiccup", &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::EmptyUnauthorized)]),
+        life("tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
+        life("tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
         of_workspaces(
             "admitted",

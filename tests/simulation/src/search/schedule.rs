@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use slacktrail_shared::source::LogType;
 
-use super::course::{Course, Place, Strike};
+use super::course::{Course, Strike};
 use super::days;
 use super::life::lives;
+use super::place::Place;
 use super::slacks::covering;
 use crate::process::Operations;
 use crate::stage::FaultKind;

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::{
-    AccessColumn, Direction, End, Fill, Layout, Limits, Paging, SecondOrder, Seconds,
+    AccessColumn, AccessTeam, Direction, End, Envelope, Fill, Layout, Limits, Paging, SecondOrder, Seconds,
 };
 
 use crate::dice::Dice;
@@ -17,7 +17,7 @@ pub struct Slack {
     pub name: &'static str,
     /// How it behaves.
     pub settings: Settings,
-    /// Whether the source is an organisation that is read workspace by workspace.
+    /// Whether the source is an organisation whose log is read workspace by workspace.
     pub organisation: bool,
 }
 
@@ -63,6 +63,7 @@ pub fn covering(log: LogType) -> Vec<Slack> {
                     ..base()
                 },
             ),
+            slack("php", Settings { envelope: Envelope::Php, ..base() }),
         ],
         LogType::Access => vec![
             slack("first-keyset", access(base(), AccessColumn::First, Paging::Keyset)),
@@ -84,6 +85,24 @@ pub fn covering(log: LogType) -> Vec<Slack> {
                     ..access(base(), AccessColumn::Last, Paging::Offset)
                 },
             ),
+            slack(
+                "php-classic",
+                Settings {
+                    access_classic: true,
+                    envelope: Envelope::Php,
+                    ..access(base(), AccessColumn::First, Paging::Offset)
+                },
+            ),
+            Slack {
+                organisation: true,
+                ..slack(
+                    "by-workspace",
+                    Settings {
+                        access_team: AccessTeam::Required,
+                        ..access(base(), AccessColumn::Last, Paging::Keyset)
+                    },
+                )
+            },
         ],
         LogType::Integration => {
             let ordered = |base: Settings, integration_order| {
@@ -97,6 +116,16 @@ pub fn covering(log: LogType) -> Vec<Slack> {
                 slack("oldest", ordered(Settings::workspace(), Direction::OldestFirst)),
                 of_organisation("org-newest", Direction::NewestFirst),
                 of_organisation("org-oldest", Direction::OldestFirst),
+                Slack {
+                    organisation: true,
+                    ..slack(
+                        "org-php",
+                        Settings {
+                            envelope: Envelope::Php,
+                            ..ordered(Settings::organisation(), Direction::NewestFirst)
+                        },
+                    )
+                },
             ]
         }
     }
@@ -108,12 +137,14 @@ fn access(base: Settings, access_order: AccessColumn, access_paging: Paging) -> 
 
 /// Any mixture.
 pub fn drawn(log: LogType, dice: &mut Dice) -> Slack {
-    let organisation = log == LogType::Integration && dice.one_in(2);
+    let by_workspace = log == LogType::Access && dice.one_in(5);
+    let organisation = by_workspace || log == LogType::Integration && dice.one_in(2);
     let single = log == LogType::Integration && !organisation;
     let base = if single { Settings::workspace() } else { Settings::organisation() };
     let ends = [End::EmptyString, End::EmptyObject, End::MissingKey];
     let columns = [AccessColumn::First, AccessColumn::Last];
     let integration_count_max = dice.pick(&[3, 8, 1_000]);
+    let access_classic = dice.one_in(6);
     let settings = Settings {
         seed: dice.below(1 << 32),
         limits: dice.pick(&[Limits::OFF, Limits::SLACK, Limits { audit_used_by_others: 20, ..Limits::SLACK }]),
@@ -135,12 +166,22 @@ pub fn drawn(log: LogType, dice: &mut Dice) -> Slack {
         access_order: dice.pick(&columns),
         before_column: dice.pick(&columns),
         access_paging: dice.pick(&[Paging::Keyset, Paging::Offset]),
-        access_fill: dice.pick(&[Fill::UpTo(3), Fill::UpTo(9), Fill::Full]),
+        // What is beyond a hundred numbered pages Slack never shows.
+        access_fill: dice.pick(if access_classic {
+            &[Fill::Full]
+        } else {
+            &[Fill::UpTo(3), Fill::UpTo(9), Fill::Full]
+        }),
         access_end: dice.pick(&ends),
         integration_count_max,
         // A hundred pages of three rows do not hold the days that are lived here, and what is beyond them Slack never shows.
         integration_page_max: (integration_count_max > 3).then_some(100),
         integration_order: dice.pick(&[Direction::NewestFirst, Direction::OldestFirst]),
+        envelope: dice.pick(&[Envelope::Documented, Envelope::Documented, Envelope::Php]),
+        access_team: if by_workspace { AccessTeam::Required } else { AccessTeam::Narrows },
+        access_classic,
+        // Where a page's length cannot be chosen, a page that is too long is too long for ever.
+        reply_bytes_max: (!access_classic && dice.one_in(6)).then_some(4_000),
         ..base
     };
     Slack { name: "drawn", settings, organisation }

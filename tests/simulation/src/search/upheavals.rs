@@ -3,11 +3,12 @@
 
 use jiff::SignedDuration;
 use slacktrail_shared::cursor::{Backfill, Cursor};
+use slacktrail_shared::source::LogType;
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::FaultKind;
+use slacktrail_simulator::{Calling, Endless, Fault, FaultKind};
 
-use super::course::Place;
 use super::days::Days;
+use super::place::Place;
 use crate::dice::Dice;
 use crate::stage::{Part, StoredCursor};
 use crate::tenant::simulated;
@@ -21,6 +22,11 @@ impl Days {
             self.stage.note(|| "the table forgets the cursors".to_owned());
             // And what was asked for with them: whoever wants the backfill asks again.
             self.stage.with(|state| (state.cursors.clear(), state.backfilled.clear()));
+        }
+        if self.dice.one_in(200) {
+            let all = self.dice.one_in(2);
+            self.stage.note(|| format!("somebody writes the year 2100 into the cursors, everywhere: {all}"));
+            self.stage.tamper(all);
         }
         if self.dice.one_in(20) {
             let process = self.start();
@@ -47,12 +53,25 @@ impl Days {
 
     fn clocks(&mut self) {
         if self.dice.one_in(20) {
-            let ahead = self.dice.pick(&[-60, -30, 0, 0, 30, 60]);
+            let ahead = self.dice.pick(&[-90, -60, -30, 0, 0, 30, 60, 90]);
             self.stage.note(|| format!("our clock is {ahead} s ahead"));
             self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
         }
         let operations_max = self.dice.one_in(12).then(|| u32::try_from(1 + self.dice.below(30)).unwrap_or(1));
         self.stage.with(|state| state.operations_max = operations_max);
+    }
+
+    /// For minutes a log has no end.
+    pub(super) fn endless(&mut self) {
+        let kind = match self.place.log {
+            LogType::Integration => FaultKind::Claims(1_000_000),
+            _ => FaultKind::Endless(self.dice.pick(&[Endless::SameCursor, Endless::FreshCursor, Endless::OldRows])),
+        };
+        let (from, minutes) = (self.stage.now(), self.dice.pick(&[2, 10, 40]));
+        let until = from.saturating_add(SignedDuration::from_mins(minutes)).expect("in range");
+        self.stage.note(|| format!("Slack, for {minutes} minutes: {kind:?}"));
+        let fault = Fault::during(from, until, Calling::log(simulated(self.place.log)), kind);
+        self.stage.with(|state| state.slack.fault(fault));
     }
 
     fn people(&mut self) {
@@ -126,6 +145,9 @@ pub(super) fn slack_fault(dice: &mut Dice, place: &Place, rows: u32) -> FaultKin
     let row_number = usize::try_from(dice.below(u64::from(rows).max(1))).unwrap_or(0);
     dice.pick(&[
         FaultKind::StaleCursor,
+        FaultKind::Endless(Endless::SameCursor),
+        FaultKind::Endless(Endless::OldRows),
+        FaultKind::Claims(1_000_000),
         FaultKind::EmptyPage,
         FaultKind::Oversize(7),
         FaultKind::Touch(row_number),

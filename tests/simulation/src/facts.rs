@@ -1,0 +1,336 @@
+//! The facts of a tick: what its process asked, was shown, created and saved. The ports note them, and the oracle judges by them.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use slacktrail_shared::slack::Request;
+use slacktrail_shared::source::{LogType, Source};
+use slacktrail_shared::time::parse_http_date;
+use slacktrail_simulator::{Reply, Shown};
+
+use super::oracle::{Line, log_of_key as log_of};
+
+/// Without a `Date` in a reply the collector may take Slack's clock to be so far behind its own.
+const CLOCK_SKEW_SECONDS: i64 = 600;
+
+/// The facts of one tick.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// Slack's time when it began.
+    pub(super) begun: Timestamp,
+    /// The collector's clock when it began.
+    pub(super) clock: Timestamp,
+    /// Calls that it may make to each log, if they are few.
+    pub(super) calls_max: Option<u32>,
+    /// Operations of all processes before it, and its own.
+    pub(super) operations_before: u64,
+    pub(super) operations: u64,
+    /// Whether an operation of it failed, or its time was limited.
+    pub(super) disturbed: bool,
+    /// Streams of which it found a cursor of another century.
+    pub(super) tampered: Vec<LogType>,
+    /// Audit, access, integration.
+    pub(super) logs: [LogFacts; 3],
+    /// Calls that can be of any log: `auth.test`.
+    pub(super) shared: LogFacts,
+    /// Calls that are of no log.
+    pub(super) others: LogFacts,
+}
+
+/// The facts of one log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LogFacts {
+    /// Calls to Slack.
+    pub(super) calls: u32,
+    /// Of these, the ones that brought what was asked for.
+    pub(super) answered: u32,
+    /// Pages of the log that arrived whole, and ones that were broken off.
+    pub(super) pages: u32,
+    pub(super) broken_pages: u32,
+    /// Replies that refused the token, whoever was at fault, and those of a Slack that truly refuses it.
+    pub(super) token_refusals: u32,
+    pub(super) told_revoked: bool,
+    /// The collector's clock less each `Date`, in seconds.
+    pub(super) skews: Vec<i64>,
+    /// How far Slack's clock had come for certain, by the earliest reply.
+    pub(super) reached: Option<i64>,
+    /// The newest time of a row that was shown, and of its last use.
+    pub(super) newest: Option<i64>,
+    pub(super) newest_use: Option<i64>,
+    /// Pages in a row of one walk that showed nothing new, and the most of them.
+    idle_run: u32,
+    pub(super) idle_max: u32,
+    /// Rows that the walk was shown, by their texts.
+    rows_shown: HashSet<Arc<str>>,
+    /// The page cursor or number that goes on with the walk.
+    follower: Option<String>,
+    /// Whether an object was there before: what it holds may have been stored by an operation that had no reply.
+    pub(super) met_others: bool,
+    /// Seconds of which all rows were shown by a walk that came to its end: first and last, both included.
+    pub(super) walks: Vec<(i64, i64)>,
+    /// Rows on whole pages that share their identity with a row before them and differ from it.
+    pub(super) conflicting: u64,
+    /// What was created, in truth.
+    pub(super) created: Vec<Rc<Line>>,
+    pub(super) truly: Stored,
+    /// What was created by operations whose reply said so.
+    pub(super) told: Stored,
+    last: Stored,
+    /// Whether the cursor was saved last, or somebody else had been faster.
+    pub(super) saved: Option<bool>,
+}
+
+/// What was stored.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Stored {
+    pub(super) records: u64,
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+}
+
+impl Stored {
+    fn add(&mut self, other: Stored) {
+        self.records += other.records;
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+    }
+}
+
+impl LogFacts {
+    /// Takes in whether a page shows anything that the pages before it in its walk have not.
+    fn note_progress(&mut self, request: &Request, shown: &Shown) {
+        let argument =
+            |name: &str| request.arguments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let place = argument("cursor").or_else(|| argument("page"));
+        let follows = place.is_some() && place == self.follower;
+        if !follows {
+            self.rows_shown.clear();
+            self.idle_run = 0;
+        }
+        let news = shown.rows.iter().filter(|row| self.rows_shown.insert(row.json.clone())).count();
+        self.idle_run = if news == 0 { self.idle_run + 1 } else { 0 };
+        self.idle_max = self.idle_max.max(self.idle_run);
+        let numbered = || argument("page").and_then(|page| page.parse::<u64>().ok()).map(|page| (page + 1).to_string());
+        self.follower = shown.next.clone().or_else(numbered);
+    }
+}
+
+impl Facts {
+    pub(super) fn of(&self, log: LogType) -> &LogFacts {
+        &self.logs[log as usize]
+    }
+
+    /// The facts of the log that a call of this method is for.
+    pub(super) fn of_call(&mut self, source: &Source, method: &str) -> &mut LogFacts {
+        let log = match method {
+            "logs" => LogType::Audit,
+            "team.accessLogs" => LogType::Access,
+            "team.integrationLogs" => LogType::Integration,
+            // Read for whatever is read workspace by workspace.
+            "auth.teams.list" if source.logs.contains(&LogType::Integration) => LogType::Integration,
+            "auth.teams.list" => LogType::Access,
+            "auth.test" => return &mut self.shared,
+            _ => return &mut self.others,
+        };
+        &mut self.logs[log as usize]
+    }
+
+    /// Takes in that an object came into being with these lines.
+    pub(super) fn note_created(&mut self, key: &str, bytes: &[u8], lines: &[Rc<Line>]) {
+        let facts = &mut self.logs[log_of(key) as usize];
+        facts.created.extend(lines.iter().cloned());
+        facts.last = Stored { records: lines.len() as u64, objects: 1, bytes: bytes.len() as u64 };
+        facts.truly.add(facts.last);
+    }
+
+    /// Takes in that the object was there before.
+    pub(super) fn note_exists(&mut self, key: &str) {
+        self.logs[log_of(key) as usize].met_others = true;
+    }
+
+    /// Takes in that the collector was told so.
+    pub(super) fn note_told(&mut self, key: &str) {
+        let facts = &mut self.logs[log_of(key) as usize];
+        facts.told.add(std::mem::take(&mut facts.last));
+    }
+
+    /// Takes in a reply that reached the collector. `refuses`: whether Slack truly refuses the token.
+    pub(super) fn note_reply(&mut self, source: &Source, request: &Request, reply: &Reply, refuses: bool) {
+        let clock = self.clock.as_second();
+        let facts = self.of_call(source, request.method);
+        let date = reply.header("Date").and_then(parse_http_date).map(Timestamp::as_second);
+        facts.skews.extend(date.map(|date| clock - date));
+        let reached = date.unwrap_or(clock - CLOCK_SKEW_SECONDS);
+        facts.reached = Some(facts.reached.map_or(reached, |before| before.min(reached)));
+        let text = || String::from_utf8_lossy(&reply.body);
+        match &reply.shown {
+            Some(shown) => {
+                facts.answered += 1;
+                facts.note_progress(request, shown);
+                let pages = if shown.whole { &mut facts.pages } else { &mut facts.broken_pages };
+                *pages += 1;
+                for row in &shown.rows {
+                    let last_use = row.date_last.unwrap_or(row.time).as_second();
+                    facts.newest = facts.newest.max(Some(row.time.as_second()));
+                    facts.newest_use = facts.newest_use.max(Some(last_use));
+                }
+            }
+            None if reply.status == 200 && text().contains("\"ok\":true") && !text().contains("xox") => {
+                facts.answered += 1
+            }
+            None => {
+                let refused = reply.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
+                facts.token_refusals += u32::from(refused);
+                facts.told_revoked |= refused && refuses;
+            }
+        }
+    }
+}
+
+/// What Slack says of a token that it does not honor.
+const TOKEN_CODES: [&str; 4] = ["token_revoked", "invalid_auth", "token_expired", "account_inactive"];
+
+/// What the oracle remembers of a log's pages, so that it knows which time Slack has shown whole. A clone goes its own way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch {
+    /// When the stream was first collected: live collection begins here. History before it is backlog.
+    pub(super) first: Option<i64>,
+    /// All time up to here was shown to somebody, whether or not it is stored.
+    pub(super) shown: Frontier,
+    /// All time up to here was shown by walks that came to their end, to ticks that went well and saved their cursor.
+    pub(super) sure: Frontier,
+    /// The newest row that such a tick was shown.
+    pub(super) newest_sure: Option<i64>,
+    /// The newest row, or last use of one, that anybody was shown.
+    pub(super) newest_shown: Option<i64>,
+    /// Where the page of each page cursor begins: the last of them.
+    places: Vec<(u64, Place)>,
+    /// Records that were stored so far, and how many it were when a tick ended.
+    pub(super) stored: u64,
+    stored_before: u64,
+    /// Polled ticks in a row during which nothing was stored though Slack could show something that is missing.
+    pub(super) dry_ticks: u32,
+    /// Whether the tick before was refused its token.
+    pub(super) was_refused: bool,
+    /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
+    pub(super) through_at: Option<(u64, Timestamp)>,
+}
+
+/// Where a page begins: at this second, in a walk from `head` back.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: i64,
+    head: i64,
+}
+
+impl Place {
+    fn head(at: i64) -> Place {
+        Place { at, head: at }
+    }
+}
+
+/// What a page of audit logs shows whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AuditPage {
+    /// The seconds of which it shows all rows.
+    pub(super) span: (i64, i64),
+    /// The seconds of its walk, if it is the last page.
+    pub(super) walk: Option<(i64, i64)>,
+}
+
+/// Page cursors that are remembered.
+const PLACES_MAX: usize = 48;
+
+/// All time from the stream's first tick up to a second, and ranges beyond it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frontier {
+    pub(super) at: i64,
+    beyond: Vec<(i64, i64)>,
+}
+
+impl Frontier {
+    /// Takes in that all of these seconds were shown.
+    pub(super) fn add(&mut self, span: (i64, i64)) {
+        if span.1 <= self.at || span.0 > span.1 {
+            return;
+        }
+        if !self.beyond.contains(&span) {
+            self.beyond.push(span);
+        }
+        while let Some(index) = self.beyond.iter().position(|span| span.0 <= self.at + 1) {
+            self.at = self.at.max(self.beyond.swap_remove(index).1);
+        }
+    }
+}
+
+impl Watch {
+    /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored.
+    pub(super) fn end_tick(&mut self, is_missing: bool) {
+        let dry = is_missing && self.stored == self.stored_before;
+        self.dry_ticks = if dry { self.dry_ticks + 1 } else { 0 };
+        self.stored_before = self.stored;
+    }
+
+    /// Live collection begins.
+    pub(super) fn begin(&mut self, at: i64) {
+        *self = Watch { newest_shown: self.newest_shown, stored: self.stored, ..Watch::default() };
+        (self.first, self.shown.at, self.sure.at) = (Some(at), at, at);
+    }
+
+    /// Which time a page of audit logs shows whole. Where the next one begins is remembered.
+    pub(super) fn audit_page(&mut self, request: &Request, shown: &Shown, now: Timestamp) -> Option<AuditPage> {
+        let argument =
+            |name: &str| request.arguments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+        let second = |name| argument(name).and_then(|text| text.parse::<i64>().ok());
+        let Place { at, head } = match argument("cursor") {
+            None => Place::head(second("latest").unwrap_or(i64::MAX).min(now.as_second())),
+            Some(cursor) => self.place(cursor)?,
+        };
+        let last = shown.rows.iter().map(|row| row.time.as_second()).min();
+        let begun = last.map_or(at, |last| last.min(at));
+        if let Some(next) = shown.next.as_ref().filter(|_| shown.whole) {
+            self.remember(next, Place { at: begun, head });
+        }
+        if shown.next.is_some() || !shown.whole {
+            return Some(AuditPage { span: (begun + 1, at), walk: None });
+        }
+        let oldest = second("oldest").unwrap_or(0);
+        Some(AuditPage { span: (oldest, at), walk: Some((oldest, head)) })
+    }
+
+    /// Which time the pages of access logs up to this one may have shown whole: their order is not told, so this is the most.
+    pub(super) fn access_page(&mut self, request: &Request, shown: &Shown, now: Timestamp) -> (i64, i64) {
+        let cursor = request.arguments.iter().find(|(name, _)| *name == "cursor").map(|(_, value)| value.as_str());
+        let is_first = cursor.is_none() && request.arguments.iter().all(|(name, _)| *name != "page");
+        let head = match cursor.and_then(|cursor| self.place(cursor)) {
+            Some(place) if !is_first => place.head,
+            _ => now.as_second(),
+        };
+        if let Some(next) = &shown.next {
+            self.remember(next, Place::head(head));
+        }
+        let last = shown.rows.iter().map(|row| row.time.as_second()).min();
+        let begun = if shown.next.is_none() { Some(i64::MIN) } else { last.map(|last| last + 1) };
+        (begun.unwrap_or(i64::MAX), head)
+    }
+
+    fn place(&self, cursor: &str) -> Option<Place> {
+        let key = hash(cursor);
+        self.places.iter().rev().find(|(known, _)| *known == key).map(|(_, place)| *place)
+    }
+
+    fn remember(&mut self, cursor: &str, place: Place) {
+        let key = hash(cursor);
+        self.places.retain(|(known, _)| *known != key);
+        if self.places.len() >= PLACES_MAX {
+            self.places.remove(0);
+        }
+        self.places.push((key, place));
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,48 @@
+//! The rows of a place's log.
+
+use jiff::Timestamp;
+use slacktrail_shared::source::LogType;
+use slacktrail_simulator::Row;
+
+use super::place::Place;
+
+/// The same row with bytes that are no UTF-8 in one of its texts.
+pub(super) fn damaged(row: Row) -> Row {
+    // Not in a name that follows from an id: those tell no two rows apart.
+    let texts = [
+        ("user_login", "user_login\u{fffd}"),
+        ("SlackWeb/0 x", "SlackWeb/0 \u{fffd}x"),
+        ("\"added\"", "\"added\u{fffd}\""),
+    ];
+    let json = texts.into_iter().fold(row.json.to_string(), |json, (text, damaged)| json.replacen(text, damaged, 1));
+    Row { json: json.into(), ..row }.damaged()
+}
+
+/// A text of the same identity and another content.
+pub(super) fn twin(json: &str) -> String {
+    json.replacen("user_login", "user_logout", 1).replacen("\"isp\":null", "\"isp\":\"twin\"", 1).replacen(
+        "\"added\"",
+        "\"removed\"",
+        1,
+    )
+}
+
+/// A row of a place's log. Every fifth has text that is awkward in JSON; of access logs, users come back with another `date_first`; every
+/// third integration row equals the one before it, where both are of one second.
+pub(super) fn row(place: &Place, number: u32, users: u32, time: Timestamp) -> Row {
+    let awkward = if number.is_multiple_of(5) { r#" \"\u00e9\\é"# } else { "" };
+    let name = format!("r{number}{awkward}");
+    let row = match place.log {
+        LogType::Audit => Row::small_audit(time, &name),
+        LogType::Access => {
+            let user = format!("r{}{awkward}", number % users);
+            Row::small_access(time, time, &user, "203.0.113.7", "SlackWeb/0 x")
+        }
+        LogType::Integration => Row::small_integration(time, &format!("A{}", number / 3)),
+    };
+    match (place.slack.organisation, number % 2) {
+        (false, _) => row,
+        (true, 0) => row.in_workspace("T1"),
+        (true, _) => row.in_workspace("T2"),
+    }
+}

@@ -1,0 +1,77 @@
+//! Fresh under load: what Slack shows up to five minutes late is stored by the next tick.
+#![allow(missing_docs, reason = "a test may end in a panic")]
+
+use jiff::SignedDuration;
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::{Log, Row, Settings};
+
+const MINUTES: i64 = 10;
+const A_MINUTE: i64 = 300;
+
+/// 300 records a minute for ten minutes, each shown so many seconds after its time.
+fn busy(settings: Settings, late: impl Fn(i64) -> i64) -> Tenancy {
+    let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
+    tenancy.production_calls();
+    let begin = tenancy.now();
+    for n in 0..MINUTES * A_MINUTE {
+        let time = begin + SignedDuration::from_secs(n * 60 / A_MINUTE);
+        let shown = time + SignedDuration::from_secs(late(n));
+        tenancy.add(Row::small_audit(time, &format!("b{n}")).visible_from(shown));
+    }
+    tenancy
+}
+
+/// After each tick everything is stored that Slack shows.
+fn is_stored_by_the_next_tick(mut tenancy: Tenancy, minutes: i64) {
+    for minute in 0..minutes {
+        tenancy.tick();
+        assert_eq!(tenancy.missing(), None, "minute {minute}");
+        tenancy.pass(60);
+    }
+    assert_eq!(tenancy.stored_lines() as i64, MINUTES * A_MINUTE);
+}
+
+fn settings() -> Settings {
+    Settings { limits: Limits::OFF, ..Settings::organisation() }
+}
+
+#[test]
+fn records_20_to_120_seconds_late_are_stored_by_the_next_tick_under_load() {
+    is_stored_by_the_next_tick(busy(settings(), |n| 20 + n * 37 % 101), MINUTES + 4);
+}
+
+#[test]
+fn records_up_to_five_minutes_late_are_stored_by_the_next_tick_under_load() {
+    let short_pages = Settings { audit_limit_max: 150, ..settings() };
+    is_stored_by_the_next_tick(busy(short_pages, |n| n * 53 % 296), MINUTES + 7);
+}
+
+#[test]
+fn lateness_of_records_is_measured() {
+    let mut tenancy = Tenancy::new(settings(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 3, 9);
+    tenancy.tick();
+    tenancy.pass(60);
+    tenancy.late_row(Log::Audit, 200);
+    tenancy.rows(Log::Audit, 1, 1);
+    let summary = tenancy.tick().into_iter().next().expect("a stream");
+    assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 1, 200));
+}
+
+#[test]
+fn records_in_time_are_not_late_after_a_tick_that_failed() {
+    let mut tenancy = Tenancy::new(settings(), &[LogType::Audit]);
+    tenancy.tick();
+    tenancy.fault(slacktrail_simulator::Fault::next(
+        slacktrail_simulator::Calling::any(),
+        slacktrail_simulator::FaultKind::Hangup,
+    ));
+    tenancy.pass(60);
+    tenancy.rows(Log::Audit, 2, 20);
+    tenancy.tick();
+    tenancy.pass(60);
+    let summary = tenancy.tick().into_iter().next().expect("a stream");
+    assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 0, 0));
+}

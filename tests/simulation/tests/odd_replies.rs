@@ -1,0 +1,171 @@
+//! Rows decide: whatever stands around them, they are stored.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+
+use slacktrail_shared::health::State;
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Layout, Limits};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+
+fn settings(log: LogType) -> Settings {
+    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
+    Settings { limits: Limits::OFF, audit_limit_max: 3, access_fill: Fill::UpTo(3), integration_count_max: 3, ..base }
+}
+
+#[test]
+fn php_envelopes_lose_no_record() {
+    for log in LogType::ALL {
+        for seed in 0..24 {
+            let mut tenancy = Tenancy::new(Settings { envelope: Envelope::Php, seed, ..settings(log) }, &[log]);
+            for _ in 0..4 {
+                tenancy.rows(simulated(log), 7, 4);
+                let summary = tenancy.tick().into_iter().next().unwrap();
+                assert_eq!((summary.state, summary.code), (State::Ok, None), "{log} {seed}");
+                assert_eq!(tenancy.missing(), None, "{log} {seed}");
+                tenancy.pass(60);
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_are_read_whatever_stands_beside_them() {
+    let bodies = [
+        (r#"{"ok":false,"error":"missing_scope","needed":["admin"],"provided":[]}"#, "missing_scope"),
+        (r#"{"ok":false,"error":"paid_only","response_metadata":[]}"#, "paid_only"),
+        (r#"{"response_metadata":{"messages":false},"paging":[],"error":"no_permission","ok":false}"#, "no_permission"),
+        (r#"{"ok":false,"error":"internal_error","logins":{},"paging":{"total":"x"}}"#, "internal_error"),
+    ];
+    for (body, code) in bodies {
+        let mut tenancy = Tenancy::new(settings(LogType::Access), &[LogType::Access]);
+        tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::Status(200, body.to_owned())));
+        assert_eq!(tenancy.tick()[0].code.as_deref(), Some(code), "{body}");
+    }
+}
+
+#[test]
+fn revoked_token_is_seen_beside_an_empty_list() {
+    let mut tenancy = Tenancy::new(settings(LogType::Access), &[LogType::Access]);
+    let body = r#"{"ok":false,"error":"token_revoked","response_metadata":[]}"#;
+    tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::Status(200, body.to_owned())));
+    tenancy.revoke();
+    let summary = tenancy.tick().into_iter().next().unwrap();
+    assert_eq!((summary.state, summary.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
+}
+
+#[test]
+fn row_with_invalid_utf8_is_stored_with_replacement_and_counted() {
+    for log in LogType::ALL {
+        let mut tenancy = Tenancy::new(settings(log), &[log]);
+        tenancy.rows(simulated(log), 2, 4);
+        let now = tenancy.now();
+        tenancy.add(
+            match log {
+                LogType::Audit => Row::audit(
+                    now,
+                    format!(r#"{{"id":"bad","date_create":{},"action":"caf{}"}}"#, now.as_second(), '\u{fffd}'),
+                ),
+                LogType::Access => Row::small_access(now, now, "bad", "203.0.113.7", "caf\u{fffd}"),
+                LogType::Integration => Row::small_integration(now, "caf\u{fffd}"),
+            }
+            .damaged(),
+        );
+        let summary = tenancy.tick().into_iter().next().unwrap();
+        assert_eq!((summary.state, summary.records, summary.repaired), (State::Ok, 3, 1), "{log}");
+        tenancy.assert_complete();
+        tenancy.pass(60);
+        assert_eq!(tenancy.tick()[0].repaired, 0, "it is stored once");
+    }
+}
+
+#[test]
+fn replies_in_small_pieces_lose_and_double_nothing() {
+    for log in LogType::ALL {
+        for (layout, bytes) in [(Layout::Compact, 1), (Layout::Compact, 97), (Layout::Pretty, 1), (Layout::Pretty, 97)]
+        {
+            let mut tenancy = Tenancy::new(Settings { layout, ..settings(log) }, &[log]);
+            tenancy.chunks(bytes);
+            for n in 0..12 {
+                tenancy.rows(simulated(log), 2, 4);
+                let now = tenancy.now();
+                let name = format!("caf\u{fffd}{n}");
+                tenancy.add(match log {
+                    LogType::Audit => Row::small_audit(now, &name).damaged(),
+                    LogType::Access => Row::small_access(now, now, "bad", "203.0.113.7", &name).damaged(),
+                    LogType::Integration => Row::small_integration(now, &name).damaged(),
+                });
+                tenancy.tick();
+                tenancy.restart();
+                tenancy.pass(60);
+            }
+            tenancy.settle();
+            tenancy.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn classic_access_pages_are_read_to_the_end() {
+    for envelope in [Envelope::Documented, Envelope::Php] {
+        let settings = Settings { access_classic: true, envelope, ..settings(LogType::Access) };
+        let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+        for _ in 0..4 {
+            tenancy.rows(Log::Access, 8, 5);
+            let summary = tenancy.tick().into_iter().next().unwrap();
+            assert_eq!((summary.state, tenancy.missing()), (State::Ok, None));
+            tenancy.pass(60);
+        }
+        tenancy.touch(2);
+        tenancy.tick();
+        tenancy.assert_complete();
+    }
+}
+
+#[test]
+fn long_pages_shrink_until_they_come_whole() {
+    for log in [LogType::Audit, LogType::Access] {
+        let base = Settings { limits: Limits::OFF, reply_bytes_max: Some(2_000), ..Settings::organisation() };
+        let mut tenancy = Tenancy::new(base, &[log]);
+        tenancy.rows(simulated(log), 60, 7);
+        tenancy.settle();
+        tenancy.assert_complete();
+    }
+}
+
+#[test]
+fn access_logs_are_read_by_workspace_where_slack_requires_it() {
+    let settings = Settings { access_team: AccessTeam::Required, ..settings(LogType::Access) };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    let row = |tenancy: &mut Tenancy, user: &str, team: &str| {
+        let now = tenancy.now();
+        tenancy.add(Row::small_access(now, now, user, "203.0.113.7", "x").in_workspace(team));
+    };
+    for n in 0..5 {
+        row(&mut tenancy, &format!("u{n}"), ["T1", "T2"][n % 2]);
+    }
+    tenancy.tick();
+    tenancy.assert_complete();
+    tenancy.pass(60);
+    // One workspace's trouble is its own.
+    tenancy.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
+    row(&mut tenancy, "late1", "T1");
+    row(&mut tenancy, "late2", "T2");
+    let summary = tenancy.tick().into_iter().next().unwrap();
+    assert_eq!((summary.records, summary.workspaces_in_trouble), (1, 1), "{summary:?}");
+    tenancy.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn second_row_of_one_identity_is_counted_as_conflicting() {
+    let mut tenancy = Tenancy::new(settings(LogType::Audit), &[LogType::Audit]);
+    let now = tenancy.now();
+    let [first, second] = ["user_login", "user_logout"]
+        .map(|action| format!(r#"{{"id":"twin","date_create":{},"action":"{action}"}}"#, now.as_second()));
+    tenancy.add(Row::audit(now, second));
+    tenancy.add(Row::audit(now, first.clone())); // added last, shown first
+    let summary = tenancy.tick().into_iter().next().unwrap();
+    assert_eq!((summary.records, summary.conflicting), (1, 1));
+    tenancy.assert_stored_bytes(&[&first]);
+}

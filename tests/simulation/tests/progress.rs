@@ -1,0 +1,147 @@
+//! Progress is health: a stream that does not advance says so, its lag grows, and its silence is noticed.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+
+use slacktrail_shared::health::State;
+use slacktrail_shared::source::LogType;
+use slacktrail_shared::tick::StreamSummary;
+use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Settings};
+
+const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows];
+
+fn unlimited(base: Settings) -> Settings {
+    Settings { limits: Limits::OFF, ..base }
+}
+
+/// A source that is up to date, a minute later.
+fn up_to_date(log: LogType) -> Tenancy {
+    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
+    let mut tenancy = Tenancy::new(unlimited(base), &[log]);
+    tenancy.production_calls();
+    tenancy.rows(simulated(log), 5, 30);
+    tenancy.tick();
+    tenancy.pass(60);
+    tenancy
+}
+
+fn tick(tenancy: &mut Tenancy) -> StreamSummary {
+    let summary = tenancy.tick().into_iter().next().unwrap();
+    tenancy.pass(60);
+    summary
+}
+
+#[test]
+fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
+    for log in [LogType::Audit, LogType::Access] {
+        for kind in KINDS {
+            let mut tenancy = up_to_date(log);
+            tenancy.fault(Fault::every(Calling::log(simulated(log)), FaultKind::Endless(kind)));
+            let (mut lag, mut state) = (0, State::Ok);
+            for minute in 0..18 {
+                tenancy.rows(simulated(log), 1, 1);
+                let summary = tick(&mut tenancy);
+                assert_eq!(summary.code.as_deref(), Some("no_progress"), "{log} {kind:?} {minute}: {summary:?}");
+                assert!(summary.lag_seconds >= 60 * (minute + 1), "{log} {kind:?} {minute}: {summary:?}");
+                assert!(summary.lag_seconds > lag);
+                (lag, state) = (summary.lag_seconds, summary.state);
+                assert!(minute > 0 || state == State::Waiting);
+            }
+            assert_eq!(state, State::Failing);
+            tenancy.heal();
+            tenancy.settle_within(80);
+            tenancy.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn integration_log_that_claims_a_million_rows_has_a_code() {
+    let mut tenancy = Tenancy::new(
+        unlimited(Settings { integration_page_max: None, ..Settings::workspace() }),
+        &[LogType::Integration],
+    );
+    tenancy.production_calls();
+    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Claims(1_000_000)));
+    tenancy.rows(Log::Integration, 5, 30);
+    for _ in 0..3 {
+        assert_eq!(tick(&mut tenancy).code.as_deref(), Some("no_progress"));
+    }
+    tenancy.heal();
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
+fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
+    for log in LogType::ALL {
+        let mut tenancy = up_to_date(log);
+        for _ in 0..30 {
+            let summary = tick(&mut tenancy);
+            assert_eq!((summary.state, summary.code), (State::Ok, None));
+        }
+    }
+}
+
+#[test]
+fn lag_grows_with_every_minute_of_which_nothing_was_read() {
+    for log in LogType::ALL {
+        let mut tenancy = up_to_date(log);
+        tenancy.fault(Fault::every(Calling::any(), FaultKind::Hangup));
+        for minute in 1..20 {
+            assert_eq!(tick(&mut tenancy).lag_seconds, 60 * minute, "{log}");
+        }
+        tenancy.heal();
+        assert_eq!(tick(&mut tenancy).lag_seconds, 0, "{log}");
+    }
+}
+
+#[test]
+fn lag_of_a_half_read_minute_is_counted_from_its_beginning() {
+    let mut tenancy = up_to_date(LogType::Audit);
+    tenancy.settings(|settings| settings.audit_limit_max = 3);
+    tenancy.pass(240); // the live gap is five minutes long
+    tenancy.rows(Log::Audit, 200, 1);
+    let summary = tick(&mut tenancy);
+    assert_eq!((summary.calls, summary.lag_seconds), (25, 300), "75 of 200 records were read: {summary:?}");
+    let summary = tick(&mut tenancy);
+    assert!(summary.lag_seconds >= 360 || summary.gaps == 0, "{summary:?}");
+    tenancy.settle();
+    assert_eq!(tick(&mut tenancy).lag_seconds, 0);
+    tenancy.assert_complete();
+}
+
+#[test]
+fn history_from_before_the_first_tick_is_no_lag() {
+    let mut tenancy =
+        Tenancy::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
+    tenancy.production_calls();
+    for age in 0..600 {
+        tenancy.late_row(Log::Audit, 600 - age + 3_600);
+    }
+    for _ in 0..4 {
+        let summary = tick(&mut tenancy);
+        assert_eq!((summary.state, summary.lag_seconds), (State::CatchingUp, 0), "{summary:?}");
+    }
+}
+
+#[test]
+fn silence_is_reported_while_a_backlog_is_open() {
+    let mut tenancy =
+        Tenancy::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
+    tenancy.calls_max = 2;
+    for n in 0..2_400 {
+        tenancy.late_row(Log::Audit, 5 * 86_400 + n * 20);
+    }
+    let mut states = Vec::new();
+    for _ in 0..110 {
+        let summary = tenancy.tick().into_iter().next().unwrap();
+        states.push((summary.state, summary.code.clone()));
+        assert!(summary.gaps > 0, "{summary:?}");
+        tenancy.pass(900);
+    }
+    assert_eq!(states[1], (State::CatchingUp, None), "connected a moment ago");
+    assert_eq!(*states.last().unwrap(), (State::Silent, Some("silence".to_owned())));
+    tenancy.rows(Log::Audit, 1, 1);
+    assert_eq!(tick(&mut tenancy).state, State::CatchingUp);
+}
