@@ -85,7 +85,7 @@ impl SlackHttp {
     /// No reply began. Whether Slack counted the call is unknown; every call only reads, so that does no harm.
     fn unreachable(&self, request: &Request, host: &str, error: Option<reqwest::Error>) -> Trouble {
         let what = match &error {
-            None => format!("did not answer within {} seconds", self.call_max.as_secs()),
+            None => format!("did not answer within {} seconds", self.call_max.as_secs_f32()),
             Some(error) if error.is_connect() || error.is_timeout() => "cannot be connected to".to_owned(),
             Some(_) => "broke off the connection".to_owned(),
         };

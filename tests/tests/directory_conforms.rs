@@ -251,7 +251,7 @@ async fn no_symbolic_link_leads_out_of_the_directory() {
         (".slacktrail", DIRECTORY, &["save", "replace", "load"]),
         (".slacktrail/sources", DIRECTORY, &["save", "load"]),
         (".slacktrail/cursors", DIRECTORY, &["replace", "load"]),
-        (".slacktrail/lock", FILE, &["replace"]),
+        (".slacktrail/lock", FILE, &["save", "replace"]),
         ("audit/2026/11/22/acme-000001.json.gz", FILE, &["read"]),
         (".slacktrail/cursors/acme.audit.json", FILE, &["replace"]),
     ] {
@@ -295,9 +295,9 @@ async fn link_in_place_of_a_source_or_cursor_is_that_ones_trouble() {
     std::os::unix::fs::symlink(outside.path().join("acme.json"), &path).unwrap();
     let loaded = deployment.load().await.unwrap().sources.remove(&source("acme").id).unwrap();
     assert_eq!(loaded.unwrap_err().code, "symbolic_link");
-    // Written anew, the link is replaced, and what it led to stays.
-    sources::put(&deployment, &Source { paused: true, ..source("acme") }).await.unwrap();
-    assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
+    // A source is read before it is replaced, so the link stays until somebody removes it, and so does what it led to.
+    let refused = sources::put(&deployment, &Source { paused: true, ..source("acme") }).await.unwrap_err();
+    assert_eq!(refused.code, "symbolic_link");
     assert!(!fs::read_to_string(outside.path().join("acme.json")).unwrap().contains("\"paused\":true"));
 }
 

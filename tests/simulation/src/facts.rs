@@ -177,7 +177,10 @@ impl Facts {
                     facts.newest_use = facts.newest_use.max(Some(last_use));
                 }
             }
-            None if reply.status == 200 && text().contains("\"ok\":true") && !text().contains("xox") => {
+            None if reply.status == 200
+                && text().replace(' ', "").contains("\"ok\":true")
+                && !text().contains("xox") =>
+            {
                 facts.answered += 1
             }
             None => {

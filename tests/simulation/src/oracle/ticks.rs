@@ -446,8 +446,8 @@ impl Judge<'_> {
 fn conflicting(book: &Book, rows: &[Row]) -> u64 {
     let differs = |index: usize| {
         let row = &rows[index];
-        let before = rows[..index].iter().filter(|other| other.time == row.time);
-        let first = before.filter(|other| book.name(other, true) == book.name(row, true)).last();
+        let mut before = rows[..index].iter().filter(|other| other.time == row.time);
+        let first = before.rfind(|other| book.name(other, true) == book.name(row, true));
         first.is_some_and(|first| first.json != row.json)
     };
     (0..rows.len()).filter(|index| differs(*index)).count() as u64
