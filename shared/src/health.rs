@@ -79,7 +79,7 @@ pub(crate) struct TickOutcome<'a> {
     pub(crate) trouble: Option<&'a Trouble>,
     /// Whether there is time that is neither collected nor merely to be read again.
     pub(crate) behind: bool,
-    /// Whether a page of the log was read.
+    /// Whether pages of the log were read, and a walk advanced by them.
     pub(crate) was_read: bool,
     /// The time of the newest record that Slack has shown.
     pub(crate) newest_shown: Option<Second>,

@@ -125,7 +125,8 @@ impl<'a> View<'a> {
             _ => count,
         };
         let rows: Vec<&Row> = self.rows(Bound::Unbounded).map(|(_, row)| row).collect();
-        let shown = twist.rows(count, Fill::Full, |most| most);
+        // Without a cursor an empty page is the end, whatever a fault would have it say.
+        let shown = Twist { empty: false, ..twist }.rows(count, Fill::Full, |most| most);
         let shown = rows.iter().skip((page - 1) * count).take(shown);
         let shown: Vec<&Row> = shown.copied().collect();
         let total = twist.claims.unwrap_or(rows.len());

@@ -71,7 +71,7 @@ pub enum FaultKind {
     /// The true body, broken off in the middle.
     Truncated,
     /// A page without rows that still names a cursor, to where the page should have begun. (Integration logs know no cursor: the page
-    /// is just empty.)
+    /// is just empty. Numbered pages of access logs never are.)
     EmptyPage,
     /// A page of this many rows, whatever was asked for.
     Oversize(usize),

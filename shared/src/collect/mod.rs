@@ -242,7 +242,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             pages += 1;
             if !closed {
                 self.expect_progress(gap, &mut sight, &request)?;
-            } else if !self.next_workspace(gap, &mut sight) {
+                continue;
+            }
+            self.report.advanced = true;
+            if !self.next_workspace(gap, &mut sight) {
                 self.adapt_overlap(gap, pages, latest.since(gap.oldest));
                 return Ok(Ended::Closed);
             }
@@ -311,7 +314,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// # Errors
     /// When the walk does not advance any more. What it has read is in the batch, and a later tick goes on from there.
     fn expect_progress(&mut self, gap: &mut Gap, sight: &mut Sight, request: &Request) -> Result<(), Trouble> {
-        if sight.progress.end_page() {
+        let goes_on = sight.progress.end_page();
+        self.report.advanced |= sight.progress.has_advanced();
+        if goes_on {
             return Ok(());
         }
         let next = gap.request(sight, self.memory.page_size.rows()).0;
@@ -367,6 +372,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     async fn save_if_dirty(&mut self) -> Result<(), Trouble> {
+        let last_record = self.cursor.health.last_record.max(self.report.newest_shown);
+        self.dirty |= last_record != self.cursor.health.last_record;
+        self.cursor.health.last_record = last_record;
         if !self.dirty || self.report.overtaken {
             return Ok(());
         }
@@ -387,8 +395,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Records how the tick went, if that is news or the heartbeat is due.
     async fn finish(&mut self) -> Result<(), Trouble> {
-        let was_read = self.report.pages > 0;
-        if !was_read && self.report.trouble.is_none() {
+        if self.report.pages == 0 && self.report.trouble.is_none() {
             // Slack answered, and nothing that it answered was a page: that is no success, whatever the gaps say.
             let refused = self.report.refused.take();
             self.report.trouble = refused.map(Trouble::transient);
@@ -402,7 +409,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let tick = TickOutcome {
             trouble: self.report.trouble.as_ref(),
             behind: self.cursor.is_behind(),
-            was_read,
+            was_read: self.report.pages > 0 && self.report.advanced,
             newest_shown: self.report.newest_shown,
         };
         self.dirty |= self.cursor.health.note(&tick, self.source, self.stream.log, self.now);

@@ -39,6 +39,8 @@ pub struct Report {
     pub standing: Option<(String, Option<String>)>,
     /// The last refusal of Slack's that was no trouble of the stream: all the same, a tick that read nothing else is not well.
     pub(crate) refused: Option<Trouble>,
+    /// Whether a walk has advanced or come to its end. Without that a tick proves nothing, however many pages it was shown.
+    pub(crate) advanced: bool,
     /// The time of the newest record that Slack has shown, stored before or not.
     pub(crate) newest_shown: Option<Second>,
     /// Whether the trouble is one that this tick has mended: the stream was polled.

@@ -89,7 +89,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 let time = block.kept_at(index);
                 let mut counts = block.lines[index].counts;
                 if matches!(gap.kind, GapKind::Live | GapKind::Reread)
-                    && block.rows[index].time.is_some_and(|time| self.was_passed(time))
+                    && block.rows[index].time.is_some_and(|time| self.was_passed(gap, time))
                 {
                     counts = Counts { late: 1, late_oldest: Some(time), ..counts };
                 }
@@ -105,7 +105,10 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     }
 
     /// Whether earlier ticks have read all that Slack showed of this second.
-    fn was_passed(&self, time: Second) -> bool {
+    fn was_passed(&self, gap: &Gap, time: Second) -> bool {
+        if gap.walk.missing_from().is_some_and(|from| time >= from) {
+            return false; // of a workspace that could not be read
+        }
         let is_unread = |gap: &Gap| {
             let since = gap.uncollected_since.map_or(gap.oldest, |since| since.max(gap.oldest));
             matches!(gap.kind, GapKind::Live | GapKind::Backlog) && (since..=gap.latest).contains(&time)

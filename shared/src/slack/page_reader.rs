@@ -431,6 +431,7 @@ impl Paging {
             Some(total) if count > 0 && total.div_ceil(count) == u64::from(self.pages) => {
                 rows == total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
             }
+            None if count > 0 && page < self.pages => rows == count,
             total => rows > 0 || total == Some(0) || page > self.pages.max(1),
         }
     }

@@ -92,6 +92,11 @@ impl IntegrationWalk {
             carry.ask = Some(number);
             return Step::nothing_yet();
         }
+        // A walk down from a page that there is no more, as a wrong number of pages would have it, goes on at the last one there is.
+        if self.oldest_first && paging.is_some() && number > pages {
+            (self.page, carry.ask) = (pages, Some(pages));
+            return Step::nothing_yet();
+        }
         if self.page == 0 && paging.is_some() {
             self.oldest_first = ascends(&rows);
             if self.oldest_first && number < pages {

@@ -108,6 +108,15 @@ impl Walk {
         matches!(self, Walk::Integration(walk) if walk.oldest_first)
     }
 
+    /// Since when the workspace that it is at was not read, if it could not be.
+    pub(crate) fn missing_from(&self) -> Option<Second> {
+        match self {
+            Walk::Integration(walk) => walk.missing_from,
+            Walk::Access(walk) => walk.missing_from,
+            Walk::Audit(_) => None,
+        }
+    }
+
     /// Goes on to another workspace, from its first page, in a gap that begins at `oldest`.
     pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>, oldest: Second) {
         let stop = missing_from.map_or(oldest, |from| from.min(oldest));

@@ -21,6 +21,7 @@ pub struct Progress {
     seen: HashSet<(RowId, Option<Second>)>,
     idle_pages: u32,
     page_advances: bool,
+    has_advanced: bool,
 }
 
 impl Progress {
@@ -42,8 +43,14 @@ impl Progress {
         self.page_advances = true;
     }
 
+    /// Whether any page advanced the walk.
+    pub fn has_advanced(&self) -> bool {
+        self.has_advanced
+    }
+
     /// Ends a page, or an attempt that brought none. Returns `true` while the walk advances.
     pub fn end_page(&mut self) -> bool {
+        self.has_advanced |= self.page_advances;
         self.idle_pages = if std::mem::take(&mut self.page_advances) { 0 } else { self.idle_pages + 1 };
         self.idle_pages < IDLE_PAGES_MAX
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::parse_http_date;
-use slacktrail_simulator::{Reply, Shown};
+use slacktrail_simulator::{Reply, Row, Shown};
 
 use super::oracle::{Line, log_of_key as log_of};
 
@@ -68,8 +68,6 @@ pub(super) struct LogFacts {
     follower: Option<String>,
     /// Whether an object was there before: what it holds may have been stored by an operation that had no reply.
     pub(super) met_others: bool,
-    /// Seconds of which all rows were shown by a walk that came to its end: first and last, both included.
-    pub(super) walks: Vec<(i64, i64)>,
     /// Rows on whole pages that share their identity with a row before them and differ from it.
     pub(super) conflicting: u64,
     /// What was created, in truth.
@@ -202,49 +200,32 @@ pub(super) struct Watch {
     pub(super) first: Option<i64>,
     /// All time up to here was shown to somebody, whether or not it is stored.
     pub(super) shown: Frontier,
-    /// All time up to here was shown by walks that came to their end, to ticks that went well and saved their cursor.
-    pub(super) sure: Frontier,
+    /// All time up to here was shown to a tick that left nothing to collect and saved its cursor.
+    pub(super) sure: i64,
+    /// The most by which the collector's clock was ahead of Slack's in a tick that no reply told so.
+    pub(super) ahead: i64,
     /// The newest row that such a tick was shown.
     pub(super) newest_sure: Option<i64>,
     /// The newest row, or last use of one, that anybody was shown.
     pub(super) newest_shown: Option<i64>,
     /// Where the page of each page cursor begins: the last of them.
-    places: Vec<(u64, Place)>,
+    places: Vec<(u64, i64)>,
     /// Records that were stored so far, and how many it were when a tick ended.
     pub(super) stored: u64,
     stored_before: u64,
-    /// Polled ticks in a row during which nothing was stored though Slack could show something that is missing.
+    /// Polled ticks in a row that showed no other row and during which nothing was stored, though Slack could show something that is missing.
     pub(super) dry_ticks: u32,
+    /// The rows that were shown during them, without what moves in them.
+    dry_rows: HashSet<u64>,
+    has_news: bool,
     /// Whether the tick before was refused its token.
     pub(super) was_refused: bool,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
     pub(super) through_at: Option<(u64, Timestamp)>,
 }
 
-/// Where a page begins: at this second, in a walk from `head` back.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    at: i64,
-    head: i64,
-}
-
-impl Place {
-    fn head(at: i64) -> Place {
-        Place { at, head: at }
-    }
-}
-
-/// What a page of audit logs shows whole.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AuditPage {
-    /// The seconds of which it shows all rows.
-    pub(super) span: (i64, i64),
-    /// The seconds of its walk, if it is the last page.
-    pub(super) walk: Option<(i64, i64)>,
-}
-
 /// Page cursors that are remembered.
-const PLACES_MAX: usize = 48;
+const PLACES_MAX: usize = 1_000;
 
 /// All time from the stream's first tick up to a second, and ranges beyond it.
 #[derive(Clone, Debug, Default)]
@@ -269,38 +250,46 @@ impl Frontier {
 }
 
 impl Watch {
+    /// Takes in that Slack showed a row.
+    pub(super) fn note_row(&mut self, row: &Row) {
+        // What moves in a row comes after its time.
+        let steady = row.json.split("\"date_last\"").next().unwrap_or_default();
+        self.has_news |= self.dry_rows.insert(hash(steady));
+    }
+
     /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored.
     pub(super) fn end_tick(&mut self, is_missing: bool) {
-        let dry = is_missing && self.stored == self.stored_before;
-        self.dry_ticks = if dry { self.dry_ticks + 1 } else { 0 };
-        self.stored_before = self.stored;
+        let is_dry = is_missing && self.stored == self.stored_before && !self.has_news;
+        self.dry_ticks = if is_dry { self.dry_ticks + 1 } else { 0 };
+        if !is_missing || self.stored != self.stored_before {
+            self.stored_before = self.stored;
+            self.dry_rows.clear();
+        }
+        self.has_news = false;
     }
 
     /// Live collection begins.
     pub(super) fn begin(&mut self, at: i64) {
         *self = Watch { newest_shown: self.newest_shown, stored: self.stored, ..Watch::default() };
-        (self.first, self.shown.at, self.sure.at) = (Some(at), at, at);
+        (self.first, self.shown.at, self.sure) = (Some(at), at, at);
     }
 
     /// Which time a page of audit logs shows whole. Where the next one begins is remembered.
-    pub(super) fn audit_page(&mut self, request: &Request, shown: &Shown, now: Timestamp) -> Option<AuditPage> {
+    pub(super) fn audit_page(&mut self, request: &Request, shown: &Shown, now: Timestamp) -> (i64, i64) {
         let argument =
             |name: &str| request.arguments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
         let second = |name| argument(name).and_then(|text| text.parse::<i64>().ok());
-        let Place { at, head } = match argument("cursor") {
-            None => Place::head(second("latest").unwrap_or(i64::MAX).min(now.as_second())),
-            Some(cursor) => self.place(cursor)?,
+        let at = match argument("cursor") {
+            None => second("latest").unwrap_or(i64::MAX).min(now.as_second()),
+            Some(cursor) => self.place(cursor).unwrap_or(now.as_second()), // the most, where it is not known
         };
         let last = shown.rows.iter().map(|row| row.time.as_second()).min();
         let begun = last.map_or(at, |last| last.min(at));
         if let Some(next) = shown.next.as_ref().filter(|_| shown.whole) {
-            self.remember(next, Place { at: begun, head });
+            self.remember(next, begun);
         }
-        if shown.next.is_some() || !shown.whole {
-            return Some(AuditPage { span: (begun + 1, at), walk: None });
-        }
-        let oldest = second("oldest").unwrap_or(0);
-        Some(AuditPage { span: (oldest, at), walk: Some((oldest, head)) })
+        let is_last = shown.next.is_none() && shown.whole;
+        (if is_last { second("oldest").unwrap_or(0) } else { begun + 1 }, at)
     }
 
     /// Which time the pages of access logs up to this one may have shown whole: their order is not told, so this is the most.
@@ -308,23 +297,23 @@ impl Watch {
         let cursor = request.arguments.iter().find(|(name, _)| *name == "cursor").map(|(_, value)| value.as_str());
         let is_first = cursor.is_none() && request.arguments.iter().all(|(name, _)| *name != "page");
         let head = match cursor.and_then(|cursor| self.place(cursor)) {
-            Some(place) if !is_first => place.head,
+            Some(head) if !is_first => head,
             _ => now.as_second(),
         };
         if let Some(next) = &shown.next {
-            self.remember(next, Place::head(head));
+            self.remember(next, head);
         }
         let last = shown.rows.iter().map(|row| row.time.as_second()).min();
         let begun = if shown.next.is_none() { Some(i64::MIN) } else { last.map(|last| last + 1) };
         (begun.unwrap_or(i64::MAX), head)
     }
 
-    fn place(&self, cursor: &str) -> Option<Place> {
+    fn place(&self, cursor: &str) -> Option<i64> {
         let key = hash(cursor);
         self.places.iter().rev().find(|(known, _)| *known == key).map(|(_, place)| *place)
     }
 
-    fn remember(&mut self, cursor: &str, place: Place) {
+    fn remember(&mut self, cursor: &str, place: i64) {
         let key = hash(cursor);
         self.places.retain(|(known, _)| *known != key);
         if self.places.len() >= PLACES_MAX {

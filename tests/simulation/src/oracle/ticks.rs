@@ -3,8 +3,6 @@
 //! The oracle knows the rows and from when Slack shows each; which pages the tick was shown; what it created; and the clocks. Where that does
 //! not decide a value, it knows between which bounds the value lies.
 
-use std::sync::LazyLock;
-
 use jiff::Timestamp;
 use slacktrail_shared::health::State as Health;
 use slacktrail_shared::slack::Request;
@@ -17,11 +15,8 @@ use crate::facts::{Facts, LogFacts, Watch};
 use crate::stage::State;
 use crate::tenant::simulated;
 
-/// Whether the laws that are not exact yet are compared too: `STRICT=1 make proof`.
-static STRICT: LazyLock<bool> = LazyLock::new(|| std::env::var_os("STRICT").is_some());
-/// Polled ticks in a row that may store nothing, without a code, though Slack could show something that is missing: sixteen gaps of an access
-/// log that Slack shows in pages of three rows are walked through what is stored for so long.
-const DRY_TICKS_MAX: u32 = 300;
+/// Polled ticks in a row that may store nothing and show no new row, without a code, though Slack could show something that is missing.
+const DRY_TICKS_MAX: u32 = 15;
 /// Pages in a row that may follow on each other, show nothing new, and leave the tick without a code.
 const IDLE_PAGES_MAX: u32 = 5;
 /// What is shown later than this may wait for a re-read.
@@ -42,11 +37,7 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
     };
     let now = state.now;
     let (log, span) = match request.method {
-        "logs" => {
-            let page = state.book.watches[0].audit_page(request, shown, now);
-            facts.logs[0].walks.extend(page.and_then(|page| page.walk));
-            (LogType::Audit, page.map(|page| page.span))
-        }
+        "logs" => (LogType::Audit, Some(state.book.watches[0].audit_page(request, shown, now))),
         "team.accessLogs" if team.is_none() => {
             (LogType::Access, Some(state.book.watches[1].access_page(request, shown, now)))
         }
@@ -62,6 +53,7 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
         facts.logs[log as usize].conflicting += conflicting(&state.book, &shown.rows);
     }
     let watch = &mut state.book.watches[log as usize];
+    shown.rows.iter().for_each(|row| watch.note_row(row));
     let newest = shown.rows.iter().map(|row| row.date_last.unwrap_or(row.time).as_second()).max();
     watch.newest_shown = watch.newest_shown.max(newest);
 }
@@ -74,7 +66,7 @@ pub(crate) fn begin_stream(state: &mut State, log: LogType, facts: &Facts) {
     state.tampered.retain(|tampered| *tampered != log);
     let watch = &mut state.book.watches[log as usize];
     watch.begin(clock.max(begun));
-    watch.sure.at = clock.min(begun).min(facts.of(log).reached.unwrap_or(clock));
+    watch.sure = clock.min(begun).min(facts.of(log).reached.unwrap_or(clock));
 }
 
 /// Judges what a tick says of each stream.
@@ -89,7 +81,7 @@ pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSumm
         let judge =
             Judge { state, source: &source, summary, log, facts, own: facts.of(log), calm: alone && !facts.disturbed };
         let (law, watch) = judge.judge();
-        let restarted = judge.is_restarted();
+        let restarted = judge.is_restarted() && judge.own.saved == Some(true);
         state.book.watches[log as usize] = watch;
         if restarted {
             begin_stream(state, log, facts);
@@ -125,23 +117,29 @@ impl Judge<'_> {
         let unstored = self.unstored();
         let went_well = self.summary.polled && self.summary.code.is_none();
         if went_well && self.own.saved == Some(true) {
-            self.own.walks.iter().for_each(|span| watch.sure.add(*span));
             if self.summary.gaps == 0 && self.calm && !self.is_by_workspace() {
-                watch.sure.at = watch.sure.at.max(self.reached());
+                watch.sure = watch.sure.max(self.reached());
             }
             watch.newest_sure = watch.newest_sure.max(self.own.newest);
+        }
+        if self.own.skews.is_empty() {
+            watch.ahead = watch.ahead.max(self.facts.clock.duration_since(self.facts.begun).as_secs());
         }
         if self.summary.polled {
             watch.end_tick(!unstored.is_empty());
         }
-        let exact = || self.refusals().or_else(|| self.skew()).or_else(|| self.counts()).or_else(|| self.rows());
-        let law = exact().or_else(|| self.progress(&watch, &unstored));
-        // These are not exact yet: clocks that are far apart, workspaces in trouble and rows of late workspaces break them though all is well.
-        let inexact = || {
-            let law = self.tampering().or_else(|| self.gaps(&unstored)).or_else(|| self.lag(&watch, &unstored));
-            law.or_else(|| self.silence(&watch)).or_else(|| self.lateness()).or_else(|| self.freshness())
-        };
-        let law = law.or_else(|| if *STRICT { inexact() } else { None });
+        let law = self
+            .tampering()
+            .or_else(|| self.refusals())
+            .or_else(|| self.gaps(&unstored))
+            .or_else(|| self.lag(&watch, &unstored))
+            .or_else(|| self.silence(&watch))
+            .or_else(|| self.skew())
+            .or_else(|| self.counts())
+            .or_else(|| self.lateness())
+            .or_else(|| self.freshness())
+            .or_else(|| self.rows())
+            .or_else(|| self.progress(&watch, &unstored));
         if self.summary.polled {
             watch.was_refused = self.own.token_refusals + self.facts.shared.token_refusals > 0;
             let through = self.calm && went_well && self.summary.gaps == 0 && self.is_at_leisure();
@@ -206,7 +204,9 @@ impl Judge<'_> {
 
     /// Whether the tick has not believed its cursor, and collects the stream anew.
     fn is_restarted(&self) -> bool {
-        self.summary.polled && self.summary.code.as_deref() == Some("corrupt_cursor")
+        let summary = self.summary;
+        // Of an error that an earlier tick met, and that this one read nothing to end, there is no message.
+        summary.polled && summary.message.is_some() && summary.code.as_deref() == Some("corrupt_cursor")
     }
 
     /// A tick that was only refused is not well; nor is one that was told that the token is revoked. A single refusal is no revoked token.
@@ -271,7 +271,7 @@ impl Judge<'_> {
             return None;
         }
         let first_unstored = unstored.iter().filter(|time| **time >= first).min().copied().unwrap_or(i64::MAX);
-        let least = (clock - watch.shown.at.min(first_unstored)).max(0);
+        let least = (clock - watch.shown.at.min(first_unstored) - watch.ahead).max(0);
         if summary.lag_seconds < least {
             return Some(format!("lag: {} of {:?}, and at the least it is {least}", summary.lag_seconds, self.log));
         }
@@ -281,7 +281,8 @@ impl Judge<'_> {
         let reached = self.reached();
         // A round through an organization's workspaces may be left out, so that others have their turn.
         let up_to_date = summary.gaps == 0 && self.own.calls > 0 && (!self.is_by_workspace() || self.was_through());
-        let known = (self.log == LogType::Audit && self.own.saved == Some(true)).then(|| watch.sure.at.min(reached));
+        // What a tick leaves of its own gap is as old as the tick before, whatever overlap it reads again.
+        let known = self.was_through().then(|| self.watch().sure.min(reached));
         let most = [up_to_date.then_some(reached), known].into_iter().flatten().map(|time| clock - time).min()?.max(0);
         (summary.lag_seconds > most && facts.begun.as_second() >= first)
             .then(|| format!("lag: {} of {:?}, and at the most it is {most}", summary.lag_seconds, self.log))
@@ -374,7 +375,7 @@ impl Judge<'_> {
         // For certain: a time that was shown whole to a tick that left nothing else to do.
         let watch = self.watch();
         let passed = |time: &&i64| {
-            self.log == LogType::Audit && watch.first.is_some_and(|first| first < **time) && **time < watch.sure.at
+            self.log == LogType::Audit && watch.first.is_some_and(|first| first < **time) && **time < watch.sure
         };
         let exact = self.calm && summary.code.is_none() && self.was_through() && self.state.backfilled.is_empty();
         let least = if exact { late.iter().filter(passed).count() as u64 } else { 0 };
@@ -412,6 +413,7 @@ impl Judge<'_> {
                 && row.visible_at > row.time
                 && row.visible_at.duration_since(row.time).as_secs() <= FRESH_SECONDS
                 && (since..begun).contains(&row.time)
+                && row.time <= self.facts.clock
         };
         let rows = self.state.slack.rows(simulated(self.log)).iter().filter(is_fresh);
         let row = super::not_stored(self.state, rows, by_workspace).next()?;
