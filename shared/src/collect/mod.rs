@@ -271,8 +271,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.memory.page_size.grow();
                 Ok(closed)
             }
-            // Of a log that shows old rows first, the newest ones would be there: how many pages there are is asked again.
-            Some(Refusal::NoSuchPage) if gap.walk.is_oldest_first() => {
+            // Of a log that shows old rows first, the newest ones would be there: how many pages there are is asked again. A page that was there
+            // before, in an earlier tick, came from page counts that were not true.
+            Some(Refusal::NoSuchPage) if gap.walk.is_oldest_first() || gap.walk.asks_again(sight) => {
                 self.report.refused = Some(no_page("there is no such page"));
                 gap.restart(sight);
                 Ok(false)

@@ -85,16 +85,17 @@ impl IntegrationWalk {
         self.page_rows.get_or_insert(page_rows);
         let paging = end.paging;
         let pages = paging.map_or(u32::MAX, |paging| paging.pages.max(1));
+        // A log does not become shorter: where the page last stored is beyond the end, its number came from page counts that were not true.
+        if number > pages && self.asks_again(carry) {
+            self.page = 0;
+            *carry = Carry::default();
+            return Step::nothing_yet();
+        }
         let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
         // A page of another number of rows than it says itself is believed only the second time.
         let is_odd = paging.is_some_and(|paging| !paging.admits(number, rows.len()));
         if is_odd && carry.odd.replace(number) != Some(number) {
             carry.ask = Some(number);
-            return Step::nothing_yet();
-        }
-        // A walk down from a page that there is no more, as a wrong number of pages would have it, goes on at the last one there is.
-        if self.oldest_first && paging.is_some() && number > pages {
-            (self.page, carry.ask) = (pages, Some(pages));
             return Step::nothing_yet();
         }
         if self.page == 0 && paging.is_some() {
@@ -127,6 +128,11 @@ impl IntegrationWalk {
         self.page = number;
         carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         Step { wanted, done: through || last_page }
+    }
+
+    /// Returns `true` if the next page to ask for is the one last stored, or one before it.
+    pub(super) fn asks_again(&self, carry: &Carry) -> bool {
+        self.page > 0 && carry.ask(self) <= self.page
     }
 
     /// How far back it goes in a gap that begins at `oldest`.
@@ -216,6 +222,7 @@ fn fingerprint(rows: &[(usize, Row)]) -> Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slack::Paging;
 
     #[test]
     fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
@@ -226,5 +233,25 @@ mod tests {
         assert!(ascends(&[1, 2, 3]) && ascends(&[1, 3, 2, 4]));
         assert!(!ascends(&[3, 2, 1]) && !ascends(&[4, 2, 3, 1]));
         assert!(!ascends(&[2, 2, 2]) && !ascends(&[2]) && !ascends(&[]));
+    }
+
+    #[test]
+    fn stored_page_beyond_the_end_starts_the_walk_again() {
+        let end = |pages, total| PageEnd {
+            next: None,
+            paging: Some(Paging { pages, total, count: 10 }),
+            made_after: Second::EPOCH,
+        };
+        let range = Second::EPOCH..=Second::EPOCH.plus(9);
+        let (mut walk, mut carry) = (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, Carry::default());
+        assert!(!walk.take_page(&range, &mut carry, &[], &end(1, 5), 10).done);
+        assert_eq!((walk.page, carry.ask(&walk)), (0, 1));
+
+        let (mut walk, mut carry) = (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, Carry::default());
+        carry.ask = Some(4);
+        assert!(
+            walk.take_page(&range, &mut carry, &[], &end(3, 30), 10).done,
+            "a page that was not there before is the end"
+        );
     }
 }

@@ -117,6 +117,11 @@ impl Walk {
         }
     }
 
+    /// Returns `true` if the page that is asked for next has been there before.
+    pub(crate) fn asks_again(&self, sight: &Sight) -> bool {
+        matches!(self, Walk::Integration(walk) if walk.asks_again(&sight.integration))
+    }
+
     /// Goes on to another workspace, from its first page, in a gap that begins at `oldest`.
     pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>, oldest: Second) {
         let stop = missing_from.map_or(oldest, |from| from.min(oldest));
