@@ -57,6 +57,12 @@ impl Archive {
         self.objects.values().map(|object| unpack(&object.bytes).unwrap_or_default())
     }
 
+    /// The lines of a source's objects.
+    pub fn lines_of(&self, source: &str) -> Vec<String> {
+        let keys: Vec<&str> = self.day_logs(source).values().flat_map(|objects| objects.values().copied()).collect();
+        keys.into_iter().flat_map(|key| self.lines(key)).collect()
+    }
+
     /// Asserts that a source's day logs hold every record of these logs that Slack can have shown by now: each once, byte for
     /// byte, in the day log of its own day, in objects that are numbered without a hole, and nothing else.
     ///

@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -42,6 +42,8 @@ struct Desk {
     trap: Mutex<Option<Trap>>,
     refusal: Mutex<Option<Refusal>>,
     held: Notify,
+    /// How much later each answer comes.
+    delay: Mutex<Duration>,
 }
 
 /// What AWS answers in place of doing a call, so often.
@@ -99,6 +101,7 @@ impl CountingProxy {
             trap: Mutex::default(),
             refusal: Mutex::default(),
             held: Notify::new(),
+            delay: Mutex::default(),
         });
         let routes = Router::new().fallback(pass_on).with_state(Arc::clone(&desk));
         let server = tokio::spawn(async move {
@@ -132,6 +135,11 @@ impl CountingProxy {
     pub fn refuse(&self, call: &str, times: usize, exception: &str, message: &str) {
         let reply = format!(r#"{{"__type":"{exception}","Message":"{message}"}}"#);
         *locked(&self.desk.refusal) = Some(Refusal { call: call.to_owned(), left: times, reply });
+    }
+
+    /// From now on each answer comes so much later, so that calls that are made side by side are answered side by side.
+    pub fn slow_down(&self, delay: Duration) {
+        *locked(&self.desk.delay) = delay;
     }
 
     /// Returns once a call is held.
@@ -193,6 +201,10 @@ async fn pass_on(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let Ok(reply) = sent else { return StatusCode::BAD_GATEWAY.into_response() };
     let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
     let Ok(body) = reply.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
+    let delay = *locked(&desk.delay);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     if held == Some(Moment::Unanswered) {
         desk.hold().await;
     }

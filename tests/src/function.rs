@@ -70,6 +70,40 @@ impl Function {
         self.process.id()
     }
 
+    /// The most memory that was resident since the process began, in bytes; `None` where there is no `/proc`, or the process has ended.
+    pub fn memory_peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(1024 * line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?)
+    }
+
+    /// The CPU time of all its threads up to now; `None` where there is no `/proc`, or the process has ended.
+    pub fn cpu(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?)).ok()?;
+        // User and system time in hundredths of a second: fields 14 and 15 (proc_pid_stat(5)). The second, a name, may hold anything.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
+    }
+
+    /// Limits its data to `bytes`: heap, stacks and private mappings (`RLIMIT_DATA`). An allocation beyond ends it. Lambda limits resident
+    /// memory, which no process may set for itself; this limit also counts what is mapped and not touched, and not the binary's file.
+    ///
+    /// Returns `false` where a process cannot be limited so.
+    #[cfg(target_os = "linux")]
+    pub fn limit_data(&self, bytes: u64) -> bool {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let pid = self.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        pid.is_some_and(|pid| prlimit(Some(pid), Resource::Data, limit).is_ok())
+    }
+
+    /// Returns `false`: a process cannot be limited so here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn limit_data(&self, _bytes: u64) -> bool {
+        false
+    }
+
     /// Every line that it has written up to now, to standard output and standard error.
     pub fn lines(&self) -> Vec<String> {
         locked(&self.lines).clone()

@@ -10,6 +10,7 @@ pub mod counting_proxy;
 pub mod deployment;
 pub mod function;
 pub mod grants;
+pub mod hostile_slack;
 pub mod http_api;
 pub mod lambda_runtime_api;
 pub mod moto;

@@ -1,0 +1,79 @@
+//! The way of a grant link through a compiled oauth function whose Slack is the hostile one.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_shared::aws::connect_table_and_secrets;
+use slacktrail_shared::connection::Connection;
+use slacktrail_shared::credentials::{self, App};
+use slacktrail_shared::ports::ConnectionStore as _;
+use slacktrail_shared::secret::ClientSecret;
+use slacktrail_shared::settings::SECRET_PREFIX;
+use slacktrail_shared::time::Second;
+use slacktrail_simulator::oauth::Consent;
+
+use super::Siege;
+use crate::deployment::{TABLE, organisation_source};
+use crate::function::{Function, oauth_binary};
+use crate::http_api::event;
+use crate::lambda_runtime_api::{Answer, Emulator};
+
+/// Time of an invocation of the oauth function, as in the template.
+const DEADLINE: Duration = Duration::from_secs(29);
+
+impl Siege {
+    /// Starts an oauth function of `lambda`.
+    ///
+    /// # Panics
+    /// When there is no binary.
+    pub fn oauth(&self, lambda: &Emulator) -> Function {
+        let mut environment = self.deployment.oauth_environment();
+        environment.retain(|(name, _)| !name.starts_with("SLACK_A") || name == "SLACK_AUTHORIZE_URL");
+        environment.extend(self.slack.environment().map(|(name, value)| (name.to_owned(), value)));
+        lambda.spawn(&oauth_binary().unwrap_or_else(|why| panic!("{why}")), environment)
+    }
+
+    /// Makes a grant link for a new source, opens it, consents at the simulated Slack, and comes back: the answer to that.
+    ///
+    /// # Panics
+    /// When the way does not lead to Slack and back.
+    pub async fn go_to_slack_and_back(&self, lambda: &Emulator, number: u8) -> Answer {
+        let grant = self.grant(number).await;
+        let opened = answered(lambda, event("GET", "/oauth/start", &grant, &[], &[])).await;
+        let cookie = opened["cookies"][0].as_str().and_then(|cookie| cookie.split(';').next()).unwrap_or_default();
+        let started = answered(lambda, event("POST", "/oauth/start", &grant, &[], &[cookie])).await;
+        let location = location(&started).unwrap_or_else(|| panic!("the answer leads nowhere: {started}"));
+        let back = self.deployment.slack().consent(Timestamp::now(), location, &Consent::organisation());
+        let back = back.expect("Slack takes consent");
+        let query = back.split_once('?').expect("the way back has a query").1;
+        lambda.invoke(event("GET", "/oauth/callback", query, &[], &[cookie]), DEADLINE).await
+    }
+
+    /// Does what `slacktrail connect` does until it waits. Returns the link's query.
+    async fn grant(&self, number: u8) -> String {
+        let app = self.deployment.slack().settings().apps[0].clone();
+        let secret = ClientSecret::new(&app.client_secret).expect("a client secret");
+        let app = App { client_id: app.client_id, client_secret: secret };
+        let source = organisation_source(&format!("granted{number}"));
+        let (table, secrets) = connect_table_and_secrets(&self.deployment.moto.sdk_config(), TABLE, SECRET_PREFIX);
+        let update = credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await;
+        update.expect("the secret is written");
+        let now = Second::of(Timestamp::now());
+        let (connection, ticket) = Connection::grant([number; 16], [number ^ 0x55; 32], source, &app.client_id, now);
+        table.replace_connection(None, &connection).await.expect("the connection is written");
+        format!("grant={}", ticket.reveal())
+    }
+}
+
+async fn answered(lambda: &Emulator, event: Value) -> Value {
+    match lambda.invoke(event, DEADLINE).await {
+        Answer::Response(answer) => answer,
+        other => panic!("the oauth function did not answer: {other:?}"),
+    }
+}
+
+fn location(answer: &Value) -> Option<&str> {
+    let mut headers = answer["headers"].as_object().into_iter().flatten();
+    headers.find(|(name, _)| name.eq_ignore_ascii_case("location")).and_then(|(_, value)| value.as_str())
+}

@@ -1,0 +1,196 @@
+//! A hostile Slack on loopback, for the compiled functions.
+//!
+//! It stands in front of the simulated Slack. A test gives it scripts, one for each caller. A script answers a call itself, or leaves it to
+//! the simulated Slack. Bodies are generated while they are sent, so that a reply of any length takes no memory here.
+
+mod connecting;
+mod pages;
+mod reply;
+mod scripts;
+mod siege;
+
+pub use pages::AuditLog;
+pub use reply::Reply;
+pub use scripts::{
+    Input, Outcome, access_inputs, all_inputs, audit_inputs, integration_inputs, oauth_inputs, ordinary_backlog,
+    page_of_entries,
+};
+pub use siege::{DATA_MAX, Siege};
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use reqwest::Client;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::deployment::LocalDeployment;
+use reply::{Body, HungUp};
+
+/// The functions' variables for the addresses of Slack's two families of methods, and the families' paths.
+const FAMILIES: [(&str, &str); 2] = [("SLACK_API_URL", "/api/"), ("SLACK_AUDIT_URL", "/audit/v1/")];
+/// The longest body of a request: no method that the functions call needs more.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// A call, as the hostile Slack got it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The method, such as `logs` or `team.accessLogs`.
+    pub method: String,
+    /// The arguments of the query and of the form.
+    pub arguments: BTreeMap<String, String>,
+    /// The user's token. A call of the app itself (`oauth.v2.access`) has none.
+    pub token: Option<String>,
+    /// How many calls of this method this caller has made before.
+    pub number: usize,
+}
+
+impl Asked {
+    /// Returns an argument that is a number.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.arguments.get(name)?.parse().ok()
+    }
+}
+
+/// Answers a call, or returns `None` to leave it to the simulated Slack.
+pub type Script = Arc<dyn Fn(&Asked) -> Option<Reply> + Send + Sync>;
+
+/// A hostile Slack. It ends with this value.
+pub struct HostileSlack {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    server: JoinHandle<()>,
+}
+
+struct Desk {
+    client: Client,
+    /// The simulated Slack's base URL for each of the [`FAMILIES`].
+    upstream: [String; 2],
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    scripts: HashMap<Option<String>, Script>,
+    asked: Vec<Asked>,
+}
+
+impl HostileSlack {
+    /// Starts it on a free port, in front of the simulated Slack of `deployment`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn before(deployment: &LocalDeployment) -> HostileSlack {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let environment: HashMap<String, String> = deployment.environment().into_iter().collect();
+        let upstream = FAMILIES.map(|(name, _)| environment[name].clone());
+        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be made");
+        let desk = Arc::new(Desk { client, upstream, state: Mutex::default() });
+        let server = tokio::spawn(serve(listener, Arc::clone(&desk)));
+        HostileSlack { address, desk, server }
+    }
+
+    /// Answers the calls of the user with this token by `script`, in place of the script before. `None` is any other caller.
+    pub fn script(&self, token: Option<&str>, script: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
+        locked(&self.desk.state).scripts.insert(token.map(str::to_owned), Arc::new(script));
+    }
+
+    /// Leaves the calls that such a script answers to the simulated Slack.
+    pub fn calm_down(&self, token: Option<&str>) {
+        locked(&self.desk.state).scripts.remove(&token.map(str::to_owned));
+    }
+
+    /// Returns every call since this method was last called, in order.
+    pub fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut locked(&self.desk.state).asked)
+    }
+
+    /// Returns the variables that lead a function here.
+    pub fn environment(&self) -> [(&'static str, String); 2] {
+        FAMILIES.map(|(name, path)| (name, format!("http://{}{path}", self.address)))
+    }
+}
+
+impl Drop for HostileSlack {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Accepts connections until the task is aborted. Dropping the set of connections closes them all.
+async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => {
+                if let Ok((socket, _)) = accepted {
+                    connections.spawn(converse(socket, Arc::clone(&desk)));
+                }
+            }
+        }
+    }
+}
+
+async fn converse(socket: TcpStream, desk: Arc<Desk>) {
+    let _ = socket.set_nodelay(true); // small replies would otherwise wait for the caller's acknowledgement
+    let service = service_fn(move |request| answer(Arc::clone(&desk), request));
+    // An error here is a caller that hung up, or this server hanging up on purpose.
+    let _ = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(socket), service).await;
+}
+
+async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Body>, HungUp> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| HungUp)?.to_bytes();
+    let path = head.uri.path();
+    let found = FAMILIES.iter().enumerate().find_map(|(family, (_, base))| Some((family, path.strip_prefix(base)?)));
+    let Some((family, method)) = found else { return Reply::text("not found").status(404).into_response() };
+    let query = head.uri.query().unwrap_or_default();
+    let (asked, script) = note(&desk, method, query, &body, &head.headers);
+    if let Some(reply) = script.and_then(|script| script(&asked)) {
+        return reply.into_response();
+    }
+    let url = format!("{}{method}?{query}", desk.upstream[family]);
+    let sent = desk.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
+    let reply = sent.map_err(|_| HungUp)?;
+    let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
+    let body = reply.bytes().await.map_err(|_| HungUp)?;
+    let mut response = Reply::of([body]).into_response()?;
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    Ok(response)
+}
+
+/// Records a call, and returns it with the script of its caller.
+fn note(desk: &Desk, method: &str, query: &str, body: &Bytes, headers: &HeaderMap) -> (Asked, Option<Script>) {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = authorization.and_then(|text| text.strip_prefix("Bearer ")).map(str::to_owned);
+    let arguments = [query.as_bytes(), body].into_iter().flat_map(|text| form_urlencoded::parse(text).into_owned());
+    let arguments = arguments.collect();
+    let mut state = locked(&desk.state);
+    let number = state.asked.iter().filter(|other| other.method == method && other.token == token).count();
+    let asked = Asked { method: method.to_owned(), arguments, token, number };
+    state.asked.push(asked.clone());
+    let script = state.scripts.get(&asked.token).or_else(|| state.scripts.get(&None)).cloned();
+    (asked, script)
+}
+
+/// Returns the headers that do not belong to one connection.
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    for name in [HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner) // a script that panicked has been reported by then
+}

@@ -1,0 +1,129 @@
+//! Pages of rows that are made up while they are sent.
+
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+
+use super::{Asked, Reply};
+
+/// Rows of a page that Slack sends where `limit` is missing.
+const LIMIT_DEFAULT: i64 = 1000;
+
+/// Makes row number `index`, of the second `time`.
+pub(super) type MakeRow = Arc<dyn Fn(i64, i64) -> Vec<u8> + Send + Sync>;
+
+/// An audit log that pages as Slack's does: newest first, within `oldest` and `latest`, `limit` rows and the rest of their second.
+#[derive(Clone)]
+pub struct AuditLog {
+    /// How many rows it has.
+    pub rows: i64,
+    /// How many of them each second has.
+    pub per_second: i64,
+    /// The time of the newest row.
+    pub newest: i64,
+    row: MakeRow,
+}
+
+impl AuditLog {
+    /// Makes a log of `rows` rows, `per_second` each second, the newest of the second `newest`.
+    pub fn new(
+        rows: i64,
+        per_second: i64,
+        newest: i64,
+        row: impl Fn(i64, i64) -> Vec<u8> + Send + Sync + 'static,
+    ) -> AuditLog {
+        AuditLog { rows, per_second, newest, row: Arc::new(row) }
+    }
+
+    /// Answers a call of `logs`, and leaves any other to the simulated Slack.
+    pub fn answer(&self, asked: &Asked) -> Option<Reply> {
+        (asked.method == "logs").then(|| self.page(asked))
+    }
+
+    fn page(&self, asked: &Asked) -> Reply {
+        let (oldest, latest) =
+            (asked.number("oldest").unwrap_or(0), asked.number("latest").unwrap_or(self.newest).min(self.newest));
+        let first = (self.newest - latest) * self.per_second;
+        let end = ((self.newest - oldest + 1) * self.per_second).clamp(0, self.rows);
+        let from = asked.arguments.get("cursor").and_then(|cursor| cursor.trim_end_matches('=').parse().ok());
+        let from: i64 = from.unwrap_or(first).min(end);
+        let until = from + asked.number("limit").unwrap_or(LIMIT_DEFAULT);
+        let seconds = (until + self.per_second - 1) / self.per_second; // Slack splits no second
+        let until = (seconds * self.per_second).min(end);
+        let next = if until < end { format!("{until}=") } else { String::new() };
+        let (row, newest, per_second) = (Arc::clone(&self.row), self.newest, self.per_second);
+        let rows = (from..until).map(move |index| row(index, newest - index / per_second));
+        page("{\"entries\":[", rows, format!("],\"response_metadata\":{{\"next_cursor\":\"{next}\"}}}}"))
+    }
+}
+
+/// Makes a page of rows between a head and a tail.
+pub(super) fn page(
+    head: impl Into<String>,
+    rows: impl Iterator<Item = Vec<u8>> + Send + 'static,
+    tail: impl Into<String>,
+) -> Reply {
+    let rows = rows.enumerate().flat_map(|(index, row)| {
+        let comma = Bytes::from_static(if index == 0 { b"" } else { b"," });
+        [comma, Bytes::from(row)]
+    });
+    Reply::of(std::iter::once(head.into().into()).chain(rows).chain(std::iter::once(tail.into().into())))
+}
+
+/// Makes an audit record as Slack writes them, of about 700 bytes.
+pub(super) fn ordinary_record(index: i64, time: i64) -> Vec<u8> {
+    format!(
+        concat!(
+            r#"{{"id":"{index:08x}-57af-4ad8-8f21-{index:012x}","date_create":{time},"action":"file_downloaded","#,
+            r#""actor":{{"type":"user","user":{{"id":"W{user:08}","name":"Person {user}","#,
+            r#""email":"person.{user}@example.com","team":"E1"}}}},"#,
+            r#""entity":{{"type":"file","file":{{"id":"F{index:010}","name":"Quarter {index}.pdf","#,
+            r#""filetype":"application/pdf","title":"Quarter {index}"}}}},"#,
+            r#""context":{{"location":{{"type":"enterprise","id":"E1","name":"Example","domain":"example"}},"#,
+            r#""ua":"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36","#,
+            r#""ip_address":"198.51.100.{last}","session_id":{session},"#,
+            r#""app":{{"id":"A1","name":"Files","is_distributed":true,"scopes":["files:read"]}}}},"#,
+            r#""details":{{"url_private":"https://files.example.com/files-pri/T1-F{index:010}/quarter.pdf"}}}}"#
+        ),
+        index = index,
+        time = time,
+        user = index % 5000,
+        last = index % 256,
+        session = 12_177_102_026_566 + index,
+    )
+    .into_bytes()
+}
+
+/// Makes the smallest audit record that has an identity and a time.
+pub(super) fn small_record(index: i64, time: i64) -> Vec<u8> {
+    format!(r#"{{"id":"{index}","date_create":{time}}}"#).into_bytes()
+}
+
+/// Makes an access row.
+pub(super) fn access_row(index: i64, time: i64) -> Vec<u8> {
+    format!(
+        concat!(
+            r#"{{"user_id":"W{user:08}","username":"person{user}","date_first":{time},"date_last":{time},"count":1,"#,
+            r#""ip":"198.51.{third}.{last}","user_agent":"Agent {index}","isp":null,"country":null,"region":null}}"#
+        ),
+        user = index % 5000,
+        time = time,
+        third = index / 256 % 256,
+        last = index % 256,
+        index = index,
+    )
+    .into_bytes()
+}
+
+/// Makes an integration row.
+pub(super) fn integration_row(index: i64, time: i64) -> Vec<u8> {
+    format!(
+        concat!(
+            r#"{{"app_id":"A{index:09}","app_type":"App {index}","user_id":"W1","user_name":"ann","#,
+            r#""date":"{time}","change_type":"added","scope":"chat:write"}}"#
+        ),
+        index = index,
+        time = time,
+    )
+    .into_bytes()
+}

@@ -1,0 +1,172 @@
+//! A reply whose body is generated while it is sent.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::Response;
+use hyper::body::{Bytes, Frame};
+use jiff::Timestamp;
+
+/// The size of the pieces that small parts are joined to.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// A body of hyper's.
+pub(super) type Body = UnsyncBoxBody<Bytes, HungUp>;
+
+/// The end of a connection without the rest of an answer.
+#[derive(Debug)]
+pub(super) struct HungUp;
+
+impl std::fmt::Display for HungUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("hung up on purpose")
+    }
+}
+
+impl std::error::Error for HungUp {}
+
+/// What is sent next.
+enum Step {
+    Bytes(Bytes),
+    Pause(Duration),
+    HangUp,
+}
+
+/// An answer to a call.
+pub struct Reply {
+    status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    steps: Box<dyn Iterator<Item = Step> + Send>,
+}
+
+impl Reply {
+    /// Answers 200 with this body.
+    pub fn of(parts: impl IntoIterator<Item = impl Into<Bytes> + 'static, IntoIter: Send + 'static>) -> Reply {
+        let parts = Joined { parts: parts.into_iter().map(Into::into) };
+        Reply { status: 200, headers: Vec::new(), steps: Box::new(parts.map(Step::Bytes)) }
+    }
+
+    /// Answers 200 with this text.
+    pub fn text(text: impl Into<String>) -> Reply {
+        Reply::of([text.into()])
+    }
+
+    /// Answers this status instead of 200.
+    pub fn status(self, status: u16) -> Reply {
+        Reply { status, ..self }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Reply {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Compresses the body, as well as gzip can.
+    pub fn gzip(self) -> Reply {
+        let steps = Box::new(Packed { steps: self.steps, gzip: Some(GzEncoder::new(Vec::new(), Compression::best())) });
+        Reply { steps, ..self }.header("content-encoding", "gzip")
+    }
+
+    /// Waits before each piece of `bytes` of the body.
+    pub fn trickle(self, bytes: usize, pause: Duration) -> Reply {
+        let pieces = self.steps.flat_map(move |step| match step {
+            Step::Bytes(all) => {
+                let starts = (0..all.len()).step_by(bytes);
+                starts.map(|start| Step::Bytes(all.slice(start..all.len().min(start + bytes)))).collect()
+            }
+            other => vec![other],
+        });
+        let steps = pieces.flat_map(move |step| [Step::Pause(pause), step]);
+        Reply { steps: Box::new(steps), ..self }
+    }
+
+    /// Hangs up after so many bytes of the body.
+    pub fn cut_off(self, bytes: usize) -> Reply {
+        let mut left = bytes;
+        let steps = self.steps.map_while(move |step| match step {
+            Step::Bytes(all) if left > 0 => {
+                let sent = all.slice(..all.len().min(left));
+                left -= sent.len();
+                Some(Step::Bytes(sent))
+            }
+            Step::Pause(pause) => Some(Step::Pause(pause)),
+            _ => None,
+        });
+        Reply { steps: Box::new(steps.chain([Step::HangUp])), ..self }
+    }
+
+    pub(super) fn into_response(self) -> Result<Response<Body>, HungUp> {
+        let mut response = Response::builder().status(self.status);
+        if self.headers.iter().all(|(name, _)| name != "date") {
+            response = response.header("date", Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        }
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        let frames = stream::unfold(self.steps, async |mut steps| {
+            loop {
+                match steps.next()? {
+                    Step::Bytes(bytes) => return Some((Ok(Frame::data(bytes)), steps)),
+                    Step::Pause(pause) => tokio::time::sleep(pause).await,
+                    Step::HangUp => return Some((Err(HungUp), steps)),
+                }
+            }
+        });
+        response.body(StreamBody::new(frames).boxed_unsync()).map_err(|_| HungUp)
+    }
+}
+
+/// Joins small parts to pieces, so that a page of a million rows is not sent row by row.
+struct Joined<I> {
+    parts: I,
+}
+
+impl<I: Iterator<Item = Bytes>> Iterator for Joined<I> {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let first = self.parts.next()?;
+        if first.len() >= PIECE_BYTES {
+            return Some(first);
+        }
+        let mut piece = first.to_vec();
+        while piece.len() < PIECE_BYTES {
+            let Some(part) = self.parts.next() else { break };
+            piece.extend_from_slice(&part);
+        }
+        Some(piece.into())
+    }
+}
+
+/// Compresses a body while it is sent.
+struct Packed {
+    steps: Box<dyn Iterator<Item = Step> + Send>,
+    gzip: Option<GzEncoder<Vec<u8>>>,
+}
+
+impl Iterator for Packed {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        loop {
+            let gzip = self.gzip.as_mut()?;
+            match self.steps.next() {
+                Some(Step::Bytes(bytes)) => gzip.write_all(&bytes).expect("a vector takes all bytes"),
+                Some(other) => return Some(other),
+                None => {
+                    let rest = self.gzip.take()?.finish().expect("a vector takes all bytes");
+                    return Some(Step::Bytes(rest.into()));
+                }
+            }
+            if !gzip.get_ref().is_empty() {
+                return Some(Step::Bytes(std::mem::take(gzip.get_mut()).into()));
+            }
+        }
+    }
+}

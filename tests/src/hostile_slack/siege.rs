@@ -1,0 +1,167 @@
+//! A deployment with a source whose Slack is honest, and sources whose Slack is hostile.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_shared::source::{LogType, Source};
+use slacktrail_simulator::oauth::App;
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::tenant::{Tenant, Token};
+use slacktrail_simulator::{Log, Settings};
+
+use super::scripts::log_of_long_records;
+use super::{Asked, HostileSlack, Reply};
+use crate::archive::Archive;
+use crate::deployment::{Life, LocalDeployment, TABLE, organisation_source};
+use crate::function::Function;
+use crate::http_api::DOMAIN_NAME;
+
+/// The source whose calls the simulated Slack answers.
+const HONEST: &str = "honest";
+/// Sources that a deployment can have besides.
+const HOSTILE_MAX: usize = 40;
+/// How long the store lets a reader of large objects wait.
+const STORE_DELAY: Duration = Duration::from_secs(2);
+/// What a process may allocate in a test: the 128 MB of the smallest function, less room for the binary and Lambda's own processes.
+///
+/// Of the memory that Lambda counts, `RLIMIT_DATA` bounds all but the pages of the binary's file. A debug binary's file is many times as
+/// large as the one that is deployed, so it is as well that these do not count here.
+pub const DATA_MAX: u64 = 100 << 20;
+
+/// A deployment among hostile Slacks. All of it ends with this value.
+pub struct Siege {
+    /// The deployment, with the simulated Slack.
+    pub deployment: LocalDeployment,
+    /// What stands between the functions and the simulated Slack.
+    pub slack: HostileSlack,
+    life: Life,
+}
+
+impl Siege {
+    /// Starts a deployment with the honest source and no other; `None`, and a printed line, where there is no moto.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub async fn start() -> Option<Siege> {
+        let tokens = (0..HOSTILE_MAX).map(|number| hostile(number).1).chain([token(HONEST)]);
+        let settings = Settings {
+            tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]),
+            tokens: tokens.map(|token| Token::organisation(&token)).collect(),
+            apps: vec![App::organisation(&format!("https://{DOMAIN_NAME}/oauth/callback"))],
+            limits: Limits::OFF,
+            ..Settings::organisation()
+        };
+        let mut life = Life::new(&settings);
+        let deployment = LocalDeployment::start(settings).await?;
+        let now = Timestamp::now();
+        life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
+        let slack = HostileSlack::before(&deployment).await;
+        deployment.connect(&organisation_source(HONEST), &token(HONEST)).await;
+        Some(Siege { deployment, slack, life })
+    }
+
+    /// Starts a poller whose Slack is the hostile one.
+    pub fn poller(&self) -> Function {
+        self.poller_with(&[])
+    }
+
+    /// Starts one with variables set besides.
+    pub fn poller_with(&self, more: &[(&str, &str)]) -> Function {
+        let environment = self.slack.environment();
+        let slack = environment.iter().map(|(name, value)| (*name, Some(value.as_str())));
+        let more = more.iter().map(|(name, value)| (*name, Some(*value)));
+        self.deployment.poller_with(&slack.chain(more).collect::<Vec<_>>())
+    }
+
+    /// Connects hostile source `number`, of one log, whose calls `script` answers. Returns its id.
+    pub async fn connect(
+        &self,
+        number: usize,
+        log: Log,
+        script: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
+    ) -> String {
+        let (id, token) = hostile(number);
+        self.slack.script(Some(&token), script);
+        let log = match log {
+            Log::Audit => LogType::Audit,
+            Log::Access => LogType::Access,
+            Log::Integration => LogType::Integration,
+        };
+        let source = Source { logs: vec![log], ..organisation_source(&id) };
+        self.deployment.connect(&source, &token).await;
+        id
+    }
+
+    /// Collects a log of `mebibytes` MiB for each of so many hostile sources, one source after the other, so that their objects are as
+    /// large as they can be. Then deletes all cursors: whoever polls next must read the objects back.
+    ///
+    /// # Panics
+    /// When something is not stored.
+    pub async fn store_large_objects(&self, sources: usize, mebibytes: i64) {
+        let poller = self.poller();
+        for number in 0..sources {
+            let log = log_of_long_records(mebibytes);
+            let id = self.connect(number, Log::Audit, move |asked| log.answer(asked)).await;
+            self.deployment.drain().await;
+            let stored = self.deployment.archive().await.lines_of(&id).len();
+            assert_eq!(i64::try_from(stored), Ok(mebibytes), "records of `{id}`");
+            self.pause(number).await;
+        }
+        poller.kill().await;
+        for number in 0..sources {
+            let (id, token) = hostile(number);
+            let source = Source { logs: vec![LogType::Audit], ..organisation_source(&id) };
+            self.deployment.connect(&source, &token).await;
+        }
+        let table = self.deployment.moto.dynamodb();
+        for item in self.deployment.items().await {
+            if item["sk"].as_s().is_ok_and(|key| key.contains("/cursor/")) {
+                let delete = table.delete_item().table_name(TABLE);
+                let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+                delete.send().await.expect("an item can be deleted");
+            }
+        }
+        self.deployment.proxy.slow_down(STORE_DELAY); // what is read side by side must be in memory side by side
+    }
+
+    /// Pauses hostile source `number`.
+    pub async fn pause(&self, number: usize) {
+        self.deployment.pause(&organisation_source(&hostile(number).0)).await;
+    }
+
+    /// Leaves the calls of hostile source `number` to the simulated Slack.
+    pub fn calm_down(&self, number: usize) {
+        self.slack.calm_down(Some(&hostile(number).1));
+    }
+
+    /// Revokes the token of hostile source `number`, at the simulated Slack.
+    pub fn revoke(&self, number: usize) {
+        self.deployment.slack().revoke(&hostile(number).1);
+    }
+
+    /// Adds records of the last seconds to the honest Slack.
+    pub fn go_on(&mut self) {
+        self.life.go_on(&mut self.deployment.slack(), 8);
+    }
+
+    /// Asserts that all records of the honest source are stored, and returns the archive.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub async fn assert_honest_is_stored(&self) -> Archive {
+        let archive = self.deployment.archive().await;
+        archive.assert_exactly(&self.deployment.slack(), HONEST, &Log::ALL);
+        archive
+    }
+}
+
+/// The id and the token of hostile source `number`.
+fn hostile(number: usize) -> (String, String) {
+    let id = format!("hostile{number}");
+    let token = token(&id);
+    (id, token)
+}
+
+fn token(id: &str) -> String {
+    format!("xoxp-simulated-{id}")
+}
