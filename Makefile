@@ -23,7 +23,7 @@ PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bi
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test proof proof-whole soak replay bugs bugs-apply bench footprint fuzz chaos fmt lint unit e2e validate deployed licences clean binaries
+.PHONY: help demo stand-in test proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +56,15 @@ bugs: ## plant each bug in a copy of the source and search until a law catches i
 bugs-apply: ## whether the bugs still fit the source
 	@tests/simulation/bugs/run.sh --check
 
-bench: ## measure speed and memory
+bench: $(VENV)/stamp ## measure speed and memory, also with hostile replies of Slack: builds the functions as they are deployed
 	cargo bench --locked -p slacktrail-bench
+	@$(MAKE) --no-print-directory memory
+
+memory: $(VENV)/stamp
+	cargo build --release --locked -p slacktrail-poller -p slacktrail-oauth
+	cargo build --locked -p slacktrail-tests --bin memory
+	@$(E2E) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/release/oauth \
+		$(TARGET)/debug/memory $(INPUTS)
 
 footprint: $(VENV)/stamp ## build the functions as they are deployed, and measure their size and their start: minutes
 	cargo build --release --locked -p slacktrail-poller -p slacktrail-oauth

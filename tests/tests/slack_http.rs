@@ -155,6 +155,28 @@ async fn a_host_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
+async fn response_that_trickles_for_ever_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(connection.read_u8().await.unwrap());
+        }
+        let mut text = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{\"entries\":[".as_bytes().to_vec();
+        let mut beat = tokio::time::interval(Duration::from_millis(10));
+        while connection.write_all(&text).await.is_ok() {
+            beat.tick().await;
+            text = b"0,".to_vec();
+        }
+    });
+    let slack = SlackHttp::with_patience(&base, &base, Duration::from_millis(300)).unwrap();
+    let outcome = slack.call_whole(&source("acme"), &audit_logs(), Caller::User(&Token::new(TOKEN).unwrap())).await;
+    assert_try_later(&outcome.unwrap_err(), "reply_cut_off", &base);
+}
+
+#[tokio::test]
 async fn a_reply_that_breaks_off_is_no_reply() {
     for (sent, code) in
         [("", "unreachable"), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"entries\":[", "reply_cut_off")]

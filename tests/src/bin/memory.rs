@@ -1,0 +1,130 @@
+//! Measures how much memory the functions take at most, with an ordinary backlog and with hostile replies of Slack. For `make bench`,
+//! which builds the functions as they are deployed. With arguments it measures the inputs whose names contain one of them.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a command says what it measured, with the clock that measures"
+)]
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use slacktrail_tests::function::Function;
+use slacktrail_tests::hostile_slack::{Input, Siege, all_inputs, oauth_inputs, ordinary_backlog};
+use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
+
+/// The most that a function may take, whatever Slack answers.
+const TARGET_MIB: u64 = 100;
+/// Streams that send the same at once: as many as the poller collects side by side.
+const STREAMS: usize = 8;
+/// The name of what is read back, and how much of it each stream has.
+const READ_BACK: (&str, i64) = ("objects of 8 MiB, read back", 80);
+/// What is said of a process that did not answer.
+const NO_ANSWER: &str = "no answer in time";
+
+/// What a process used, and what came of it.
+struct Measured {
+    peak: Option<u64>,
+    cpu: Option<Duration>,
+    /// The longest invocation.
+    longest: Duration,
+    outcome: String,
+}
+
+#[tokio::main]
+async fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
+    println!("Peak memory in MiB (target: at most {TARGET_MIB}), CPU of all ticks, longest tick\n");
+    println!("{:<46}{:>9}{:>8}{:>9}{:>8}{:>10}  outcome", "", "1 stream", "CPU s", "8", "CPU s", "longest s");
+    for input in std::iter::once(ordinary_backlog()).chain(all_inputs()).filter(|input| is_wanted(input.name)) {
+        let Some(one) = collect(&input, 1).await else { return };
+        let Some(eight) = collect(&input, STREAMS).await else { return };
+        print(input.name, &one, Some(&eight));
+    }
+    if is_wanted(READ_BACK.0) {
+        let Some(one) = read_back(1).await else { return };
+        let Some(eight) = read_back(STREAMS).await else { return };
+        print(READ_BACK.0, &one, Some(&eight));
+    }
+    for input in oauth_inputs().into_iter().filter(|input| is_wanted(input.name)) {
+        let Some(measured) = install(&input).await else { return };
+        print(input.name, &measured, None);
+    }
+}
+
+/// Collects an input with a new process.
+async fn collect(input: &Input, streams: usize) -> Option<Measured> {
+    let siege = Siege::start().await?;
+    for number in 0..streams {
+        let script = input.script.clone();
+        siege.connect(number, input.log, move |asked| script(asked)).await;
+    }
+    Some(tick(&siege, input.ticks.max(2)).await)
+}
+
+/// Reads back the largest objects that there can be, with a new process that knows nothing.
+async fn read_back(streams: usize) -> Option<Measured> {
+    let siege = Siege::start().await?;
+    siege.store_large_objects(streams, READ_BACK.1).await;
+    Some(tick(&siege, 2).await)
+}
+
+async fn tick(siege: &Siege, ticks: usize) -> Measured {
+    let poller = siege.poller();
+    let mut measured = Measured::of(&poller, Duration::ZERO, String::new());
+    for _ in 0..ticks {
+        let began = Instant::now();
+        let outcome = match siege.deployment.invoke_with(json!({})).await {
+            Answer::Response(summary) => {
+                let streams = summary["streams"].as_array().into_iter().flatten();
+                let stream = streams.filter(|stream| stream["source"] == "hostile0").next_back();
+                let text = |field| stream.and_then(|stream| stream[field].as_str()).unwrap_or_default();
+                format!("{} {}", text("state"), text("code"))
+            }
+            _ => NO_ANSWER.to_owned(),
+        };
+        measured = Measured::of(&poller, began.elapsed().max(measured.longest), outcome);
+        if measured.outcome == NO_ANSWER {
+            break;
+        }
+    }
+    poller.kill().await;
+    measured
+}
+
+/// Connects a source by a link with a new oauth function.
+async fn install(input: &Input) -> Option<Measured> {
+    let siege = Siege::start().await?;
+    let script = input.script.clone();
+    siege.slack.script(None, move |asked| script(asked));
+    let lambda = Emulator::start().await;
+    let oauth = siege.oauth(&lambda);
+    let began = Instant::now();
+    let outcome = match siege.go_to_slack_and_back(&lambda, 1).await {
+        Answer::Response(answer) => format!("HTTP status {}", answer["statusCode"]),
+        _ => NO_ANSWER.to_owned(),
+    };
+    Some(Measured::of(&oauth, began.elapsed(), outcome))
+}
+
+impl Measured {
+    fn of(function: &Function, longest: Duration, outcome: String) -> Measured {
+        Measured { peak: function.memory_peak(), cpu: function.cpu(), longest, outcome }
+    }
+
+    fn peak(&self) -> String {
+        self.peak.map_or("?".to_owned(), |bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20)))
+    }
+
+    fn cpu(&self) -> String {
+        self.cpu.map_or("?".to_owned(), |cpu| format!("{:.1}", cpu.as_secs_f64()))
+    }
+}
+
+fn print(name: &str, one: &Measured, eight: Option<&Measured>) {
+    let [peak, cpu] = eight.map_or_else(Default::default, |eight| [eight.peak(), eight.cpu()]);
+    let Measured { longest, outcome, .. } = eight.unwrap_or(one);
+    let longest = longest.as_secs_f64();
+    println!("{name:<46}{:>9}{:>8}{peak:>9}{cpu:>8}{longest:>10.1}  {outcome}", one.peak(), one.cpu());
+}

@@ -1,0 +1,35 @@
+//! The compiled oauth function before a hostile Slack: its memory stays bounded, and it connects the next source.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(clippy::print_stdout, reason = "a test that cannot limit memory says so")]
+
+use slacktrail_tests::hostile_slack::{DATA_MAX, Outcome, Siege, oauth_inputs};
+use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
+
+fn status(answer: &Answer) -> u64 {
+    match answer {
+        Answer::Response(answer) => answer["statusCode"].as_u64().unwrap(),
+        other => panic!("the oauth function did not answer: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn hostile_installations_fit_memory_and_spare_the_next_one() {
+    let Some(siege) = Siege::start().await else { return };
+    let lambda = Emulator::start().await;
+    let oauth = siege.oauth(&lambda);
+    if !oauth.limit_data(DATA_MAX) {
+        println!("not limited: this machine does not limit a process's data (`prlimit`)");
+    }
+    for (input, number) in oauth_inputs().into_iter().zip(1..) {
+        let script = input.script.clone();
+        siege.slack.script(None, move |asked| script(asked));
+        let answer = siege.go_to_slack_and_back(&lambda, number).await;
+        let status = status(&answer);
+        println!("{}: {status}, peak {:?} MiB", input.name, oauth.memory_peak().map(|bytes| bytes >> 20));
+        assert!(status >= 400 || input.outcome != Outcome::Error, "{}: {answer:?}", input.name);
+    }
+    siege.slack.calm_down(None);
+    assert_eq!(status(&siege.go_to_slack_and_back(&lambda, 100).await), 200);
+    let lines = oauth.kill().await;
+    assert!(lines.iter().all(|line| !line.contains("panicked") && !line.contains("abcdefgh")), "{lines:#?}");
+}

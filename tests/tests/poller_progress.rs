@@ -1,0 +1,156 @@
+//! The compiled poller over ticks of a clock that the test moves: a stream that does not get on says so, and a hiccup is no revocation.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slacktrail_simulator::Log;
+use slacktrail_tests::hostile_slack::{Asked, Reply, Siege};
+use slacktrail_tests::moto;
+use slacktrail_tests::movable_clock::{MovableClock, run_again};
+
+const ENDLESS: &str = "endless_pages_end_a_walk_and_lag_grows_until_records_are_stored";
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn audit(asked: &Asked, reply: impl FnOnce(i64) -> String) -> Option<Reply> {
+    let latest = asked.number("latest").unwrap_or(0);
+    (asked.method == "logs").then(|| Reply::text(reply(latest)))
+}
+
+/// Connects a source for each way not to get on. Returns their ids and logs.
+async fn connect_endless(siege: &Siege) -> Vec<(String, Log)> {
+    let old = Timestamp::now().as_second() - 100;
+    let old = format!(r#"{{"id":"old","date_create":{old},"action":"user_login"}}"#);
+    let empty =
+        |asked: &Asked| audit(asked, |_| r#"{"entries":[],"response_metadata":{"next_cursor":"same="}}"#.to_owned());
+    let old_rows = move |asked: &Asked| {
+        audit(asked, |_| format!(r#"{{"entries":[{old}],"response_metadata":{{"next_cursor":"same="}}}}"#))
+    };
+    let changing = |asked: &Asked| {
+        let next = asked.number;
+        audit(asked, |_| format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"next{next}="}}}}"#))
+    };
+    let access = |asked: &Asked| {
+        let reply = r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":"same="}}"#;
+        (asked.method == "team.accessLogs").then(|| Reply::text(reply))
+    };
+    let integration = |asked: &Asked| {
+        let page = asked.number("page").unwrap_or(1);
+        let paging = format!(r#"{{"count":1000,"total":1000000,"page":{page},"pages":1000}}"#);
+        (asked.method == "team.integrationLogs")
+            .then(|| Reply::text(format!(r#"{{"ok":true,"logs":[],"paging":{paging}}}"#)))
+    };
+    vec![
+        (siege.connect(0, Log::Audit, empty).await, Log::Audit),
+        (siege.connect(1, Log::Audit, old_rows).await, Log::Audit),
+        (siege.connect(2, Log::Audit, changing).await, Log::Audit),
+        (siege.connect(3, Log::Access, access).await, Log::Access),
+        (siege.connect(4, Log::Integration, integration).await, Log::Integration),
+    ]
+}
+
+#[tokio::test]
+async fn endless_pages_end_a_walk_and_lag_grows_until_records_are_stored() {
+    if moto::executable().is_none() {
+        return;
+    }
+    let Some(clock) = MovableClock::of_this_process() else { return run_again(ENDLESS) };
+    let Some(mut siege) = Siege::start().await else { return };
+    let endless = connect_endless(&siege).await;
+    let variables = MovableClock::environment();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let poller = siege.poller_with(&variables);
+    let mut lags: Vec<Vec<i64>> = vec![Vec::new(); endless.len()];
+    for _ in 0..3 {
+        siege.go_on();
+        siege.slack.take_asked();
+        let summary = siege.deployment.invoke().await;
+        siege.assert_honest_is_stored().await;
+        for ((id, log), lags) in endless.iter().zip(&mut lags) {
+            let stream = summary.stream(id, *log);
+            assert_eq!((&stream["code"], &stream["state"]), (&"no_progress".into(), &"waiting".into()), "{stream}");
+            lags.push(stream["lag_seconds"].as_i64().unwrap());
+        }
+        clock.pass(MINUTE);
+    }
+    for (lags, (id, log)) in lags.iter().zip(&endless) {
+        assert!(lags.windows(2).all(|lags| (55..=75).contains(&(lags[1] - lags[0]))), "{id}/{log:?}: {lags:?}");
+    }
+
+    clock.pass(15 * MINUTE);
+    let summary = siege.deployment.invoke().await;
+    for (id, log) in &endless {
+        assert_eq!(summary.stream(id, *log)["state"], "failing", "{summary:?}");
+    }
+    poller.wrote(r#""StreamsInNeed":5"#).await;
+
+    (0..endless.len()).for_each(|number| siege.calm_down(number));
+    clock.pass(MINUTE);
+    siege.deployment.drain().await;
+    let archive = siege.deployment.archive().await;
+    for (id, log) in endless.iter().filter(|(id, _)| id != "hostile1") {
+        archive.assert_exactly(&siege.deployment.slack(), id, &[*log]);
+    }
+    poller.kill().await;
+}
+
+/// Refuses the first call of a log's method, and leaves all else to the simulated Slack.
+fn refused_once(method: &'static str, status: u16, body: &'static str) -> impl Fn(&Asked) -> Option<Reply> {
+    move |asked| (asked.method == method && asked.number == 0).then(|| Reply::text(body).status(status))
+}
+
+#[tokio::test]
+async fn one_refusal_of_a_good_token_costs_one_tick_and_a_revoked_one_is_told_at_once() {
+    let Some(siege) = Siege::start().await else { return };
+    let refused = r#"{"ok":false,"error":"invalid_auth"}"#;
+    let sources = [
+        (siege.connect(0, Log::Audit, refused_once("logs", 401, "")).await, Log::Audit, "invalid_authentication"),
+        (
+            siege.connect(1, Log::Access, refused_once("team.accessLogs", 200, refused)).await,
+            Log::Access,
+            "invalid_auth",
+        ),
+        (
+            siege.connect(2, Log::Integration, refused_once("auth.teams.list", 200, refused)).await,
+            Log::Integration,
+            "invalid_auth",
+        ),
+    ];
+    let revoked = siege.connect(3, Log::Audit, |_| None).await;
+    siege.revoke(3);
+    let poller = siege.poller();
+    let summary = siege.deployment.invoke().await;
+    for (id, log, code) in &sources {
+        let stream = summary.stream(id, *log);
+        assert_eq!((&stream["state"], &stream["code"]), (&"waiting".into(), &Value::from(*code)), "{stream}");
+    }
+    assert_eq!(summary.stream(&revoked, Log::Audit)["state"], "reauthorize", "{summary:?}");
+
+    let summary = siege.deployment.invoke().await;
+    let archive = siege.assert_honest_is_stored().await;
+    for (id, log, _) in &sources {
+        assert_eq!(summary.stream(id, *log)["state"], "ok", "{summary:?}");
+        archive.assert_exactly(&siege.deployment.slack(), id, &[*log]);
+    }
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_cannot_be_confirmed_counts_at_the_next_tick() {
+    let Some(siege) = Siege::start().await else { return };
+    let id = siege
+        .connect(0, Log::Audit, |asked| match &*asked.method {
+            "logs" => Some(Reply::text("").status(401)),
+            "auth.test" => Some(Reply::text("").status(500)),
+            _ => None,
+        })
+        .await;
+    let poller = siege.poller();
+    for state in ["waiting", "reauthorize"] {
+        let summary = siege.deployment.invoke().await;
+        let stream = summary.stream(&id, Log::Audit);
+        assert_eq!((&stream["state"], &stream["code"]), (&state.into(), &"invalid_authentication".into()), "{stream}");
+    }
+    poller.kill().await;
+}
