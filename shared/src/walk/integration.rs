@@ -239,7 +239,7 @@ mod tests {
     fn stored_page_beyond_the_end_starts_the_walk_again() {
         let end = |pages, total| PageEnd {
             next: None,
-            paging: Some(Paging { pages, total, count: 10 }),
+            paging: Some(Paging { pages, total: Some(total), count: 10 }),
             made_after: Second::EPOCH,
         };
         let range = Second::EPOCH..=Second::EPOCH.plus(9);
