@@ -138,7 +138,9 @@ impl Health {
     /// Since when there has been no record, if that is longer than it may be.
     fn silent_since(&self, source: &Source, log: LogType, now: Second) -> Option<Second> {
         let may_last = source.silence_seconds.filter(|_| log.is_steady())?;
-        let since = self.last_record.map_or(source.connected_at, |record| record.max(source.connected_at));
+        // Since when nobody knows, where no record was shown yet and the source does not say when it was connected.
+        let connected_at = Some(source.connected_at).filter(|connected_at| *connected_at != Second::EPOCH);
+        let since = self.last_record.into_iter().chain(connected_at).max()?;
         (now.since(since) > may_last).then_some(since)
     }
 

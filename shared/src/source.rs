@@ -245,12 +245,13 @@ impl Source {
         }
     }
 
-    /// The same without times of the future, beyond what clocks may differ: they would hide records and silence.
+    /// The same without times of the future, beyond what clocks may differ: they would hide records and silence. A `connected_at` that is not
+    /// believed is [`Second::EPOCH`].
     #[must_use]
     pub(crate) fn believed(self, now: Second) -> Source {
         let latest = now.plus(CLOCK_SKEW_SECONDS);
         let since = if self.since > latest { now } else { self.since };
-        let connected_at = if self.connected_at > latest { since.min(now) } else { self.connected_at };
+        let connected_at = if self.connected_at > latest { Second::EPOCH } else { self.connected_at };
         Source { since, connected_at, ..self }
     }
 
