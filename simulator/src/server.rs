@@ -175,26 +175,32 @@ fn respond(reply: Reply) -> Result<hyper::Response<Body>, HungUp> {
         response = response.header(name, value);
     }
     // Only a scripted status or header can be unfit for HTTP: there is no answer to give then.
-    response.body(Body { bytes: Some(reply.body.into()), breaks_off: reply.breaks_off }).map_err(|_| HungUp)
+    response
+        .body(Body { bytes: Some(reply.body.into()), breaks_off: reply.breaks_off, was_sent: false })
+        .map_err(|_| HungUp)
 }
 
 /// The bytes of a reply, after which the connection may break off.
 struct Body {
     bytes: Option<Bytes>,
     breaks_off: bool,
+    /// Whether hyper had its turn to send what it holds, before the connection breaks off.
+    was_sent: bool,
 }
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = HungUp;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HungUp>>> {
-        let frame = self.bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)));
-        let end = std::mem::take(&mut self.breaks_off).then_some(Err(HungUp));
-        if frame.is_some() {
-            self.breaks_off = end.is_some();
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HungUp>>> {
+        if let Some(bytes) = self.bytes.take().filter(|bytes| !bytes.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        Poll::Ready(frame.or(end))
+        if self.breaks_off && !std::mem::replace(&mut self.was_sent, true) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(std::mem::take(&mut self.breaks_off).then_some(Err(HungUp)))
     }
 
     fn is_end_stream(&self) -> bool {
