@@ -264,9 +264,12 @@ impl Stage {
                 cursor["rereads"] = vec![YEAR_2100; 2].into();
             }
         });
-        self.with(|state| {
-            state.tampered = state.cursors.keys().map(|stream| stream.log).collect();
-        });
+        self.mark_tampered();
+    }
+
+    /// Lets the oracle know that no stored cursor can be true any more.
+    pub(super) fn mark_tampered(&self) {
+        self.with(|state| state.tampered = state.cursors.keys().map(|stream| stream.log).collect());
     }
 
     /// Somebody changes every stored cursor.

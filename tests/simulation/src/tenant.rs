@@ -201,6 +201,12 @@ impl Tenancy {
         self.stage.edit_cursors(edit);
     }
 
+    /// Somebody changes every stored cursor so that it cannot be true.
+    pub fn tamper_with_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
+        self.stage.edit_cursors(edit);
+        self.stage.mark_tampered();
+    }
+
     /// Somebody changes the stored source.
     pub fn edit_source(&mut self, edit: impl Fn(&mut Source)) {
         self.stage.with(|state| state.sources.values_mut().for_each(edit));

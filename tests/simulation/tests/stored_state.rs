@@ -41,7 +41,7 @@ fn cursor_of_the_year_2100_is_reported_and_hides_nothing() {
                 if is_new {
                     tenancy.restart();
                 }
-                tenancy.edit_cursors(edit);
+                tenancy.tamper_with_cursors(edit);
                 let summary = tenancy.tick().into_iter().next().unwrap();
                 let told = (summary.state, summary.code.as_deref());
                 assert_eq!(told, (State::Failing, Some("corrupt_cursor")), "{log}, edit {number}");

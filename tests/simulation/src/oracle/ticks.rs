@@ -26,7 +26,7 @@ const SKEW_REPORTED_SECONDS: i64 = 60;
 
 /// Takes in a reply that reached the collector.
 pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, request: &Request, reply: &Reply) {
-    let refuses = state.slack.refuses(&state.slack.settings().tokens[0].text);
+    let refuses = state.slack.settings().tokens.first().is_some_and(|token| state.slack.refuses(&token.text));
     facts.note_reply(source, request, reply, refuses);
     let team = request.arguments.iter().find(|(name, _)| *name == "team_id").map(|(_, id)| id.as_str());
     let Some(shown) = &reply.shown else {
