@@ -270,7 +270,7 @@ async fn a_day_that_is_not_collected_yet_is_undecided_with_the_reason() {
 
     let refused = Pulled::empty().await;
     refused.slack.world().fault(Fault::every(Calling::log(Log::Audit), FaultKind::not_ok("internal_error")));
-    refused.slack.world().fault(Fault::every(Calling::log(Log::Access), FaultKind::EmptyUnauthorized));
+    refused.slack.world().fault(Fault::every(Calling::log(Log::Access), FaultKind::not_ok("no_permission")));
     refused.pull(&["--source", "acme", "--log", "access"]).await.exits(1);
     refused.slack.world().clear_faults();
     let json = refused.verify("access", &["--json"]).await.exits(UNDECIDED).json();
