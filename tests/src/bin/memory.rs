@@ -77,8 +77,8 @@ async fn tick(siege: &Siege, ticks: usize) -> Measured {
         let began = Instant::now();
         let outcome = match siege.deployment.invoke_with(json!({})).await {
             Answer::Response(summary) => {
-                let streams = summary["streams"].as_array().into_iter().flatten();
-                let stream = streams.filter(|stream| stream["source"] == "hostile0").next_back();
+                let mut streams = summary["streams"].as_array().into_iter().flatten();
+                let stream = streams.rfind(|stream| stream["source"] == "hostile0");
                 let text = |field| stream.and_then(|stream| stream[field].as_str()).unwrap_or_default();
                 format!("{} {}", text("state"), text("code"))
             }
