@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
-use fantoccini::error::CmdError;
+use fantoccini::error::{CmdError, NewSessionError};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::Url;
@@ -30,6 +30,8 @@ const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 /// Time for chromedriver to listen, and again for Chromium to start. Usually half a second; a machine that is busy with other
 /// tests needs more.
 const START_MAX: Duration = Duration::from_secs(60);
+/// How often a browser is started until it is taken for one that does not start.
+const STARTS_MAX: usize = 3;
 /// Time for a page to load and for an element to be there; a test that waits longer has found a fault.
 const PAGE_MAX: Duration = Duration::from_secs(30);
 /// What was killed may still be writing a file for a moment: so many attempts to remove its folder.
@@ -91,6 +93,18 @@ impl Browser {
             println!("skipped: there is no `{missing}` (apt-get install chromium chromium-driver)");
             return None;
         }
+        let mut failures = Vec::new();
+        while failures.len() < STARTS_MAX {
+            match Browser::try_start(scheme).await {
+                Ok(browser) => return Some(browser),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        panic!("Chromium did not start: {failures:#?}")
+    }
+
+    /// Starts a browser, unless Chromium exits at once: it does so now and then if several start at the same time on a busy machine.
+    async fn try_start(scheme: Scheme) -> Result<Browser, NewSessionError> {
         let driver = Driver::start().await;
         let url = format!("http://127.0.0.1:{}", driver.port);
         let mut builder = ClientBuilder::new(HttpConnector::new());
@@ -98,9 +112,9 @@ impl Browser {
             unreachable!("it is an object")
         };
         let connected = timeout(START_MAX, builder.capabilities(capabilities).connect(&url)).await;
-        let client = connected.expect("Chromium starts within a minute").expect("Chromium starts");
+        let client = connected.expect("Chromium starts within a minute")?;
         let id = client.session_id().await.expect("a session has an id").expect("a session has an id");
-        Some(Browser { client, session_url: format!("{url}/session/{id}"), driver })
+        Ok(Browser { client, session_url: format!("{url}/session/{id}"), driver })
     }
 
     /// Opens a page and waits until it has loaded, wherever redirects led.
