@@ -78,7 +78,7 @@ class WhatIsCounted(unittest.TestCase):
 
     def test_the_tests_that_count_the_calls_are_there(self):
         tests = (ROOT / "tests/tests/poller_costs.rs").read_text()
-        tests += (ROOT / "tests/simulation/tests/costs.rs").read_text()
+        tests += (ROOT / "tests/simulation/tests/world/costs.rs").read_text()
         for name in [
             "idle_tick_reads_table_twice_and_calls_slack_once_per_stream",
             "an_idle_tick_reads_no_object_however_old_the_rows_are_that_slack_shows_first",

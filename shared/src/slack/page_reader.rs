@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::envelope::{Envelope, MEMBER_BYTES_MAX, Member};
 use super::scan::Scanner;
 
 /// A row may be this long. No row of Slack's comes near; a longer one is an error, because the poller must hold a row and its line.
@@ -17,8 +18,6 @@ pub const ROW_BYTES_MAX: usize = 4 << 20;
 pub const REPLY_BYTES_MAX: usize = 256 << 20;
 /// A reply may hold this many rows. Slack never splits a second of audit logs, so a page may hold more rows than were asked for.
 pub const ROWS_MAX: u32 = 500_000;
-/// A member beside the rows is kept up to this length. An error, a page cursor and page numbers are far shorter.
-const MEMBER_BYTES_MAX: usize = 64 << 10;
 /// A key may be this long.
 const KEY_BYTES_MAX: usize = 4 << 10;
 
@@ -39,7 +38,7 @@ pub struct PageReader {
     bytes: usize,
     rows: u32,
     has_rows: bool,
-    members: Members,
+    envelope: Envelope,
 }
 
 #[derive(Debug)]
@@ -58,27 +57,6 @@ enum State {
     Done,
     /// This is no JSON object.
     Foreign,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Member {
-    Ok,
-    Error,
-    Needed,
-    Metadata,
-    Paging,
-}
-
-/// The members beside the rows, as they came. `None`: absent, or too long to be what it should be.
-#[derive(Debug, Default)]
-struct Members {
-    ok: Option<Value>,
-    error: Option<Value>,
-    needed: Option<Value>,
-    metadata: Option<Value>,
-    paging: Option<Value>,
-    /// Whether `response_metadata` was too long to keep: then nobody knows whether there is another page.
-    metadata_lost: bool,
 }
 
 /// What [`PageReader::advance`] found.
@@ -134,7 +112,7 @@ impl PageReader {
             bytes: 0,
             rows: 0,
             has_rows: false,
-            members: Members::default(),
+            envelope: Envelope::default(),
         }
     }
 
@@ -208,6 +186,26 @@ impl PageReader {
         let repaired = matches!(json, Cow::Owned(_));
         let json = if is_json { json } else { Cow::Owned(Value::String(json.into_owned()).to_string()) };
         RawRow { json, repaired, is_json }
+    }
+
+    /// What the reply says around its rows, as far as it has been read.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_envelope(self) -> Envelope {
+        self.envelope
+    }
+
+    /// Whether the reply was a JSON object from its first brace to its last.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Whether there was a list of rows, if only an empty one.
+    pub(super) fn has_rows(&self) -> bool {
+        self.has_rows
     }
 
     fn rest(&self) -> &[u8] {
@@ -288,7 +286,7 @@ impl PageReader {
         let bytes = &rest[..end.unwrap_or(rest.len())];
         if let Some((member, text)) = kept {
             if text.len() + bytes.len() > MEMBER_BYTES_MAX {
-                self.members.metadata_lost |= *member == Member::Metadata;
+                self.envelope.set_too_long(*member);
                 *kept = None;
             } else {
                 text.extend_from_slice(bytes);
@@ -299,8 +297,7 @@ impl PageReader {
             return false;
         }
         if let Some((member, text)) = kept.take() {
-            let value = serde_json::from_str(&String::from_utf8_lossy(&text)).ok();
-            *self.members.slot(member) = value;
+            self.envelope.set(member, &text);
         }
         self.state = State::Member;
         true
@@ -386,131 +383,6 @@ fn find_value(rest: &[u8]) -> Option<(usize, usize)> {
     Some((end, after + rest[after..].iter().position(|byte| !byte.is_ascii_whitespace())?))
 }
 
-impl Member {
-    fn of(key: &str) -> Option<Member> {
-        Some(match key {
-            "ok" => Member::Ok,
-            "error" => Member::Error,
-            "needed" => Member::Needed,
-            "response_metadata" => Member::Metadata,
-            "paging" => Member::Paging,
-            _ => return None,
-        })
-    }
-}
-
-impl Members {
-    fn slot(&mut self, member: Member) -> &mut Option<Value> {
-        match member {
-            Member::Ok => &mut self.ok,
-            Member::Error => &mut self.error,
-            Member::Needed => &mut self.needed,
-            Member::Metadata => &mut self.metadata,
-            Member::Paging => &mut self.paging,
-        }
-    }
-}
-
-/// Which page of how many.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Paging {
-    /// How many pages there are.
-    pub pages: u32,
-    /// How many rows all pages have, where Slack says so.
-    pub total: Option<u64>,
-    /// How many rows a full page has; 0 where Slack does not say.
-    pub count: u32,
-}
-
-impl Paging {
-    /// Whether the page of this number may have so many rows, by what it says of itself. Where that is not to be believed, because
-    /// its numbers do not fit each other, any page among pages with rows must have some.
-    pub(crate) fn admits(&self, page: u32, rows: usize) -> bool {
-        let (rows, count) = (rows as u64, u64::from(self.count));
-        match self.total {
-            Some(total) if count > 0 && total.div_ceil(count) == u64::from(self.pages) => {
-                rows == total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
-            }
-            None if count > 0 && page < self.pages => rows == count,
-            total => rows > 0 || total == Some(0) || page > self.pages.max(1),
-        }
-    }
-}
-
-/// What a reply says beside its rows, once it has ended.
-impl PageReader {
-    /// Whether the reply was a JSON object from its first brace to its last.
-    pub(super) fn is_whole(&self) -> bool {
-        matches!(self.state, State::Done)
-    }
-
-    /// Whether there was a list of rows, if only an empty one.
-    pub(super) fn has_rows(&self) -> bool {
-        self.has_rows
-    }
-
-    /// Whether Slack says that all is well. It decides, so nothing but `true` and `false` counts.
-    pub(super) fn ok(&self) -> Option<bool> {
-        self.members.ok.as_ref().and_then(Value::as_bool)
-    }
-
-    /// The error code. One of another type than text is `unknown_error`; PHP's ways to say nothing are none.
-    pub(super) fn error(&self) -> Option<&str> {
-        match self.members.error.as_ref()? {
-            Value::Null | Value::Bool(false) => None,
-            Value::Array(list) if list.is_empty() => None,
-            Value::String(code) => Some(code.as_str()).filter(|code| !code.is_empty()),
-            _ => Some("unknown_error"),
-        }
-    }
-
-    /// The scopes that an error says are needed.
-    pub(super) fn needed(&self) -> Option<String> {
-        match self.members.needed.as_ref()? {
-            Value::String(scope) => Some(scope.clone()),
-            Value::Array(scopes) => Some(scopes.iter().filter_map(Value::as_str).take(8).collect::<Vec<_>>().join(",")),
-            _ => None,
-        }
-    }
-
-    /// The cursor of the next page, `None` at the end.
-    ///
-    /// # Errors
-    /// What is wrong with it: the cursor decides whether rows are missed, so one that cannot be understood is not taken for the end.
-    pub(super) fn next_cursor(&self) -> Result<Option<String>, &'static str> {
-        if self.members.metadata_lost {
-            return Err("its `response_metadata` is too long");
-        }
-        match self.members.metadata.as_ref().and_then(|metadata| metadata.get("next_cursor")) {
-            None | Some(Value::Null | Value::Bool(false)) => Ok(None),
-            Some(Value::Array(list)) if list.is_empty() => Ok(None),
-            Some(Value::String(cursor)) => Ok(Some(cursor.clone()).filter(|cursor| !cursor.is_empty())),
-            Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(_) => Err("its page cursor is not text"),
-        }
-    }
-
-    /// Where pages are numbered: how many there are. `None` where Slack does not say so in numbers.
-    pub(super) fn paging(&self) -> Option<Paging> {
-        let paging = self.members.paging.as_ref()?;
-        let number = |name: &str| match paging.get(name)? {
-            Value::Number(number) => {
-                number.as_u64().or_else(|| number.as_f64().filter(|n| *n >= 0.0 && n.fract() == 0.0).map(|n| n as u64))
-            }
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let small = |name: &str| number(name).and_then(|number| u32::try_from(number).ok());
-        let (total, count) = (number("total"), small("count").unwrap_or(0));
-        let counted = || {
-            u32::try_from(total?.checked_div(u64::from(count))?)
-                .ok()
-                .map(|pages| pages.saturating_add(u32::from(total.is_some_and(|total| total % u64::from(count) > 0))))
-        };
-        Some(Paging { pages: small("pages").or_else(counted)?, total, count })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -583,61 +455,8 @@ mod tests {
     fn invalid_bytes_outside_rows_and_after_the_end_are_ignored() {
         let body = b"\xef\xbb\xbf{\xff\"x\":\"\xfe\",\"entries\":[1],\xfd\"response_metadata\":{\"next_cursor\":\"c=\",\"\xff\":1}}<br>";
         let (rows, reader) = read("logs", body, 3).unwrap();
-        assert_eq!((rows.len(), reader.next_cursor()), (1, Ok(Some("c=".to_owned()))));
+        assert_eq!((rows.len(), reader.envelope().next_cursor()), (1, Ok(Some("c=".to_owned()))));
         assert!(reader.is_whole());
-    }
-
-    #[test]
-    fn php_spells_no_cursor_in_many_ways_and_none_hides_a_page() {
-        for end in [
-            "[]",
-            "null",
-            "false",
-            "0",
-            "\"\"",
-            "{}",
-            r#"{"next_cursor":""}"#,
-            r#"{"next_cursor":null}"#,
-            r#"{"next_cursor":false}"#,
-            r#"{"next_cursor":[]}"#,
-        ] {
-            let body = format!(r#"{{"entries":[],"response_metadata":{end}}}"#);
-            assert_eq!(reader(&body).next_cursor(), Ok(None), "{end}");
-        }
-        assert_eq!(
-            reader(r#"{"entries":[],"response_metadata":{"next_cursor":17}}"#).next_cursor(),
-            Ok(Some("17".to_owned()))
-        );
-        for unclear in ["true", "{}", "[1]"] {
-            let body = format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":{unclear}}}}}"#);
-            assert!(reader(&body).next_cursor().is_err(), "{unclear}");
-        }
-        let long =
-            format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"{}"}}}}"#, "x".repeat(MEMBER_BYTES_MAX));
-        assert!(reader(&long).next_cursor().is_err());
-    }
-
-    #[test]
-    fn page_numbers_are_read_as_numbers_or_text_and_absurd_ones_are_none() {
-        let paging = |json: &str| reader(&format!(r#"{{"entries":[],"paging":{json}}}"#)).paging();
-        let all = Some(Paging { pages: 3, total: Some(5), count: 2 });
-        assert_eq!(paging(r#"{"pages":3,"total":5,"count":2,"page":1}"#), all);
-        assert_eq!(paging(r#"{"pages":"3","total":"5","count":2.0}"#), all);
-        assert_eq!(paging(r#"{"total":5,"count":2}"#), all);
-        assert_eq!(paging(r#"{"pages":3,"total":-1,"count":[]}"#), Some(Paging { pages: 3, total: None, count: 0 }));
-        for none in ["[]", "null", "{}", r#"{"pages":-1}"#, r#"{"pages":[]}"#, r#"{"total":5,"count":0}"#] {
-            assert_eq!(paging(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn error_code_is_text_and_php_says_none_in_many_ways() {
-        for none in ["null", "false", "[]", "\"\""] {
-            assert_eq!(reader(&format!(r#"{{"error":{none},"entries":[]}}"#)).error(), None, "{none}");
-        }
-        assert_eq!(reader(r#"{"error":"invalid_auth","response_metadata":[]}"#).error(), Some("invalid_auth"));
-        assert_eq!(reader(r#"{"error":{"code":1}}"#).error(), Some("unknown_error"));
-        assert_eq!(reader(r#"{"needed":["a:read","b"]}"#).needed().as_deref(), Some("a:read,b"));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::envelope::Paging;
 use super::error;
-use super::page_reader::{Advance, PageReader, Paging, TooLarge};
+use super::page_reader::{Advance, PageReader, TooLarge};
 use super::request::{Family, Request};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 use crate::trouble::{Remedy, Trouble, place};
@@ -124,8 +125,12 @@ impl<B> Reply<B> {
         if !reader.has_rows() {
             return Err(unreadable("it holds no list of rows"));
         }
-        let next = reader.next_cursor().map_err(unreadable)?;
-        Ok(PageEnd { next, paging: reader.paging(), made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX) })
+        let next = reader.envelope().next_cursor().map_err(unreadable)?;
+        Ok(PageEnd {
+            next,
+            paging: reader.envelope().paging(),
+            made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX),
+        })
     }
 
     /// Slack's time when it answered; where it does not say, one that it was certainly past.
@@ -135,10 +140,10 @@ impl<B> Reply<B> {
 
     /// Whether Slack did what it was asked for.
     fn answered(&self, reader: &PageReader, request: &Request, now: Second) -> Result<(), Refusal> {
-        let (code, needed) = (reader.error(), reader.needed());
+        let (code, needed) = (reader.envelope().error(), reader.envelope().needed());
         if self.status == 200 && reader.is_whole() {
             // Web replies always say `ok`; audit replies never do, but a `false` there is an error all the same.
-            return match (reader.ok(), request.family) {
+            return match (reader.envelope().ok(), request.family) {
                 (Some(true), _) => Ok(()),
                 (None, Family::Audit) if code.is_none() => Ok(()),
                 (None, Family::Web) => {

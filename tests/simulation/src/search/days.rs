@@ -89,8 +89,14 @@ impl Days {
             ..Bounds::default()
         };
         let late_one_in = dice.pick(&[None, None, Some(2), Some(10)]);
-        let life =
-            Life { name: "days", before: Vec::new(), calls_max: None, of_workspaces: false, logs: &LogType::ALL };
+        let life = Life {
+            name: "days",
+            before: Vec::new(),
+            calls_max: None,
+            of_workspaces: false,
+            is_odd: false,
+            logs: &LogType::ALL,
+        };
         let place = Place { log, life, slack, warm: true };
         let places = logs.into_iter().map(|log| Place { log, ..place.clone() }).collect();
         let processes = vec![Process::start(0, &stage)];

@@ -67,6 +67,8 @@ pub struct Life {
     pub calls_max: Option<u32>,
     /// Whether only an organisation that is read workspace by workspace can have it.
     pub of_workspaces: bool,
+    /// Whether it ends in odd responses or odd stored state rather than in an odd course of events.
+    pub is_odd: bool,
     /// Whose logs can have it.
     pub logs: &'static [LogType],
 }
@@ -85,9 +87,10 @@ pub fn lives() -> Vec<Life> {
         before: before.to_vec(),
         calls_max: None,
         of_workspaces: false,
+        is_odd: false,
         logs: &LogType::ALL,
     };
-    let only = |logs, name, before: &[Act]| Life { logs, ..life(name, before) };
+    let odd = |logs, name, before: &[Act]| Life { is_odd: true, logs, ..life(name, before) };
     let few = |name, before: &[Act], calls| Life { calls_max: Some(calls), ..life(name, before) };
     let of_workspaces = |name, before: &[Act]| Life { of_workspaces: true, ..life(name, before) };
     let endless = |kind| [Rows(2, 40), Tick, Pass(60), Rows(5, 4), SlackAlways(SlackFaultKind::Endless(kind))];
@@ -169,20 +172,28 @@ pub fn lives() -> Vec<Life> {
         life("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
         life("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
         life("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
-        only(&PAGED, "endless-same", &endless(Endless::SameCursor)),
-        only(&PAGED, "endless-fresh", &endless(Endless::FreshCursor)),
-        only(&PAGED, "endless-old", &endless(Endless::OldRows)),
-        only(
+        odd(&PAGED, "endless-same", &endless(Endless::SameCursor)),
+        odd(&PAGED, "endless-fresh", &endless(Endless::FreshCursor)),
+        odd(&PAGED, "endless-old", &endless(Endless::OldRows)),
+        odd(
             &[LogType::Integration],
             "endless-claim",
             &[Rows(5, 40), Tick, Pass(60), Rows(2, 4), SlackAlways(SlackFaultKind::Claims(1_000_000))],
         ),
-        life("late-share", &[Rows(2, 40), Tick, LateShare(6), Pass(60), Tick, LateShare(6), Pass(60), Rows(1, 0)]),
-        life("damaged", &[Rows(2, 40), Tick, Pass(60), DamagedRow, Rows(2, 4)]),
-        life("twins", &[Rows(2, 40), Tick, Pass(60), Twins, Rows(1, 4)]),
-        life("hiccup", &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::EmptyUnauthorized)]),
-        life("tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
-        life("tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
+        odd(
+            &LogType::ALL,
+            "late-share",
+            &[Rows(2, 40), Tick, LateShare(6), Pass(60), Tick, LateShare(6), Pass(60), Rows(1, 0)],
+        ),
+        odd(&LogType::ALL, "damaged", &[Rows(2, 40), Tick, Pass(60), DamagedRow, Rows(2, 4)]),
+        odd(&LogType::ALL, "twins", &[Rows(2, 40), Tick, Pass(60), Twins, Rows(1, 4)]),
+        odd(
+            &LogType::ALL,
+            "hiccup",
+            &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::EmptyUnauthorized)],
+        ),
+        odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
+        odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
         of_workspaces(
             "admitted",

@@ -18,6 +18,7 @@ pub use place::Place;
 pub use schedule::Schedule;
 
 use slacktrail_shared::source::LogType;
+use slacktrail_simulator::settings::Envelope;
 
 /// Every place of a log: each life under each Slack of the covering set, with the process that has lived it and with a new one.
 pub fn places(log: LogType) -> Vec<Place> {
@@ -40,9 +41,9 @@ fn slacks_of(log: LogType, life: &life::Life) -> Vec<slacks::Slack> {
     slacks::covering(log).into_iter().filter(|slack| slack.organisation || !life.of_workspaces).collect()
 }
 
-/// The bounded search: every single fault at every place; everything else in every life of every log, under a Slack that changes from life
-/// to life, so that each has its turn; of audit logs, whose ticks are the shortest, pairs and two at once at every place, and three at once,
-/// in cold places under one Slack fewer.
+/// Returns the jobs of the bounded search. Every single fault is injected at every place. The other kinds run in every life under one Slack,
+/// which changes from life to life. In the lives of audit logs that end in no odd response they run at every place, three at once in the
+/// process that has lived it, because these ticks are the shortest.
 pub fn bounded() -> Vec<(Kind, Place)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
@@ -52,28 +53,27 @@ pub fn bounded() -> Vec<(Kind, Place)> {
             if slacks.is_empty() {
                 continue;
             }
-            let place = Place { log, life, slack: slacks[number % slacks.len()].clone(), warm: true };
+            let slack = slacks[number % slacks.len()].clone();
+            let place = Place { log, life, slack, warm: true };
             jobs.push((Kind::Held, place.clone()));
-            if log != LogType::Audit {
+            if !has_every_kind_everywhere(&place) {
                 jobs.extend([Kind::Two, Kind::Three, Kind::Pair].map(|kind| (kind, place.clone())));
             }
         }
     }
-    for place in places(LogType::Audit) {
-        // What stands around the rows is for a reader that knows nothing of other processes.
-        if place.slack.name == "php" && !RICH.contains(&place.life.name) {
-            continue;
-        }
-        if place.warm || place.slack.name != "split" {
-            jobs.push((Kind::Three, place.clone()));
-        }
+    for place in places(LogType::Audit).into_iter().filter(has_every_kind_everywhere) {
+        jobs.extend(place.warm.then(|| (Kind::Three, place.clone())));
         jobs.extend([Kind::Two, Kind::Pair].map(|kind| (kind, place.clone())));
     }
     jobs
 }
 
-/// Lives that have every kind of fault under a Slack of odd replies too.
-const RICH: [&str; 2] = ["live", "pages"];
+/// Returns `true` if pairs of faults and several pollers at once are searched at every place like this one.
+fn has_every_kind_everywhere(place: &Place) -> bool {
+    // Fields around the rows concern a reader that knows nothing of other processes.
+    let is_plain = place.slack.settings.envelope == Envelope::Documented;
+    place.log == LogType::Audit && !place.life.is_odd && is_plain
+}
 
 /// The whole search: everything at every place.
 pub fn whole() -> Vec<(Kind, Place)> {
