@@ -9,6 +9,8 @@ import subprocess
 import sys
 import unittest
 
+from samcli.lib.config.samconfig import SamConfig
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -86,6 +88,34 @@ class Documents(unittest.TestCase):
                     pattern, said_otherwise = FORMS[name]
                     self.assertIn(said_otherwise, settings)
                     self.assertRegex(value, rf"\A{pattern}\Z")
+
+    def test_readme_installs_the_tools_that_the_checks_use(self):
+        readme, pinned = (ROOT / "README.md").read_text(), (ROOT / "requirements.txt").read_text()
+        (installed,) = re.findall(r"^    pip install (.+)$", readme, re.MULTILINE)
+        for tool in installed.split():
+            self.assertRegex(pinned, rf"(?m)^{re.escape(tool)}\s")
+        rows = dict(re.findall(r"^\| ([^|]+) \| (\d[^|]*) \|", readme, re.MULTILINE))
+        for row, package in {"SAM CLI": "aws-sam-cli", "cargo-lambda": "cargo-lambda", "zig": "ziglang"}.items():
+            self.assertIn(f"{package}=={rows[row]}", installed.split())
+        (least,) = re.findall(r'(?m)^rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
+        self.assertRegex(rows["Rust"], rf"^[\d.]+, at least {re.escape(least)}$")
+
+    def test_readme_names_the_archive_of_this_version(self):
+        (version,) = re.findall(r'(?m)^version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
+        named = set(re.findall(r"slacktrail-([\d.]+\d)-", (ROOT / "README.md").read_text()))
+        self.assertEqual(named, {version})
+
+    def test_settings_of_the_user_are_a_copy_that_git_ignores(self):
+        self.assertIn("    cp samconfig.toml deploy.toml\n", (ROOT / "README.md").read_text())
+        self.assertIn("/deploy.toml", (ROOT / ".gitignore").read_text().splitlines())
+        for words in told_to_sam():
+            if words[0] in ("build", "deploy"):
+                self.assertTrue({"--config-file", "--template-file"} & set(words), f"{words} would use samconfig.toml")
+
+    def test_sam_builds_and_deploys_for_one_architecture(self):
+        settings = SamConfig(ROOT, "samconfig.toml")
+        built, deployed = (settings.get_all([command], "parameters")["parameter_overrides"] for command in ["build", "deploy"])
+        self.assertEqual((built, deployed), (["Architecture=arm64"], ["Architecture=arm64"]))
 
     def test_every_link_leads_somewhere(self):
         for path in DOCUMENTS:
