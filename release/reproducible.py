@@ -29,10 +29,12 @@ def environment(root: Path = ROOT) -> dict[str, str]:
         paths[Path(library).resolve()] = "/rust/library"
     # The compilers use the last prefix that matches, so the longest path comes last.
     remapped = sorted(paths.items(), key=lambda path: len(str(path[0])))
-    rust = [f"--remap-path-prefix={path}={name}" for path, name in remapped]
+    if any(" " in str(path) for path in paths):
+        sys.exit("error: a path of the source, of Cargo or of the build contains a space\nhint: build in another folder")
+    # Cargo joins this variable with the flags that cargo-lambda passes for the processor. RUSTFLAGS would replace them.
+    rust = " ".join(f"--remap-path-prefix={path}={name}" for path, name in remapped)
     c = " ".join(f"-ffile-prefix-map={path}={name}" for path, name in remapped)
-    # An unprintable separator, so that a path may contain spaces (Cargo book, CARGO_ENCODED_RUSTFLAGS).
-    return os.environ | {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust), "CFLAGS": c, "CARGO_INCREMENTAL": "0"}
+    return os.environ | {"CARGO_BUILD_RUSTFLAGS": rust, "CFLAGS": c, "CARGO_INCREMENTAL": "0"}
 
 
 def version() -> str:
