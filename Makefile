@@ -130,7 +130,7 @@ deployed: $(VENV)/stamp ## build both functions as `sam build` does, and run the
 		$(VENV)/bin/sam build --config-file $(DEPLOYMENT)/deploy.toml --build-dir $(DEPLOYMENT)/build
 	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
 		$(VENV)/bin/python release/dist.py --output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --without-command
-	$(VENV)/bin/python release/copy.py $(DEPLOYMENT)/again/source
+	$(VENV)/bin/python release/copy_source.py $(DEPLOYMENT)/again/source
 	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(DEPLOYMENT)/again/target \
 		$(VENV)/bin/python $(DEPLOYMENT)/again/source/release/dist.py \
 		--output $(DEPLOYMENT)/again/dist --architectures $(ARCHITECTURE) --without-command

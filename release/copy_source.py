@@ -1,6 +1,6 @@
 """Copies the source to another folder, to build it there and compare the result.
 
-copy.py FOLDER
+copy_source.py FOLDER
 """
 
 import shutil
