@@ -171,7 +171,7 @@ class Deployment(unittest.TestCase):
         readme = (template.ROOT / "README.md").read_text()
         self.assertEqual(self.printed.count("OAuth has no authentication. Is this okay?"), 3)
         self.assertIn("`OAuth has no authentication. Is this okay?`", readme)
-        asked = re.findall(r"Parameter (\w+) ", self.printed)
+        asked = re.findall(r"Parameter (\w+) \[", self.printed)
         self.assertEqual(asked, list(template.written()["Parameters"]))
 
     def test_sums_are_those_of_the_archives(self):
