@@ -1,5 +1,6 @@
 """What the documents tell people to type is there: make's targets, SAM's commands and options, files and folders."""
 
+import functools
 import json
 import os
 import pathlib
@@ -33,7 +34,8 @@ def told_to_sam():
     return [shlex.split(command, comments=True)[1:] for line in lines for command in line.split("&&")]
 
 
-def help_of_sam(command):
+@functools.cache
+def help_of_sam(*command):
     """What SAM says of a command; an unknown one is an error."""
     sam = pathlib.Path(sys.executable).with_name("sam")
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
@@ -64,7 +66,7 @@ class Documents(unittest.TestCase):
             command = words[: words.index(options[0])] if options else words
             command = [word for word in command if word.islower()]  # others are functions
             with self.subTest(" ".join(words)):
-                offered = help_of_sam(command)
+                offered = help_of_sam(*command)
                 self.assertEqual([option for option in options if not re.search(rf"{option}\b", offered)], [])
 
     def test_every_function_and_file_that_sam_is_told_is_there(self):
