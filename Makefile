@@ -21,6 +21,7 @@ WITH_TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
 REPRODUCIBLY = $(VENV)/bin/python release/reproducible.py
 # The archive that was built into a folder.
 ARCHIVE = $(DEPLOYMENT)/$(1)/slacktrail-$(shell sed -n 's,^version = "\(.*\)",\1,p' Cargo.toml)-$(ARCHITECTURE).tar.gz
+ARCHIVE_TEST = $(VENV)/bin/python -m unittest discover --start-directory checks/deploy --pattern test_archive.py
 # What `make dist` builds, and where.
 ARCHITECTURES ?= arm64 x86_64
 DIST ?= dist
@@ -31,7 +32,7 @@ PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bi
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test dist proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows clean binaries
+.PHONY: help demo stand-in test dist reproducible proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -130,14 +131,18 @@ deployed: $(VENV)/stamp ## build both functions as `sam build` does, and run the
 		$(VENV)/bin/sam build --config-file $(DEPLOYMENT)/deploy.toml --build-dir $(DEPLOYMENT)/build
 	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
 		$(VENV)/bin/python release/dist.py --output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --without-command
+	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_BUILD=$(DEPLOYMENT)/build $(ARCHIVE_TEST)
+	$(E2E) SLACKTRAIL_POLLER=$(DEPLOYMENT)/build/Poller/bootstrap SLACKTRAIL_OAUTH=$(DEPLOYMENT)/build/OAuth/bootstrap \
+		cargo test --workspace --locked --test deployed
+
+reproducible: $(VENV)/stamp ## build an archive from two folders, and compare the bytes: two builds from nothing, so no part of `make test`
+	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
+		$(VENV)/bin/python release/dist.py --output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --without-command
 	$(VENV)/bin/python release/copy_source.py $(DEPLOYMENT)/again/source
 	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(DEPLOYMENT)/again/target \
 		$(VENV)/bin/python $(DEPLOYMENT)/again/source/release/dist.py \
 		--output $(DEPLOYMENT)/again/dist --architectures $(ARCHITECTURE) --without-command
-	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_ARCHIVE_AGAIN=$(call ARCHIVE,again/dist) SLACKTRAIL_BUILD=$(DEPLOYMENT)/build \
-		$(VENV)/bin/python -m unittest discover --start-directory checks/deploy --pattern test_archive.py
-	$(E2E) SLACKTRAIL_POLLER=$(DEPLOYMENT)/build/Poller/bootstrap SLACKTRAIL_OAUTH=$(DEPLOYMENT)/build/OAuth/bootstrap \
-		cargo test --workspace --locked --test deployed
+	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_ARCHIVE_AGAIN=$(call ARCHIVE,again/dist) $(ARCHIVE_TEST)
 
 dist: $(VENV)/stamp ## build the release archives: make dist ARCHITECTURES=x86_64 for one architecture (10 minutes or more)
 	$(WITH_TOOLS) $(VENV)/bin/python release/dist.py --output $(DIST) --architectures $(ARCHITECTURES)
