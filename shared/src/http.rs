@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::stream;
@@ -38,6 +39,8 @@ pub struct SlackHttp {
     api: Url,
     audit: Url,
     call_max: Duration,
+    /// When calls have to be over, if there is such a time.
+    finish_by: Arc<Mutex<Option<Instant>>>,
 }
 
 impl SlackHttp {
@@ -67,7 +70,16 @@ impl SlackHttp {
             client = client.no_proxy(); // plain HTTP is for this machine only, and a proxy would read the token
         }
         let client = client.build().map_err(no_client)?;
-        Ok(SlackHttp { client, api, audit, call_max })
+        Ok(SlackHttp { client, api, audit, call_max, finish_by: Arc::default() })
+    }
+
+    /// Ends all calls at this time, however long a single call may take otherwise.
+    pub fn finish_by(&self, time: Instant) {
+        *self.finish_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
+    }
+
+    fn calls_finish_by(&self) -> Option<Instant> {
+        *self.finish_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where a call goes. A source on GovSlack has hosts of its own, unless the URLs were set to something else.
@@ -83,11 +95,11 @@ impl SlackHttp {
     }
 
     /// No reply began. Whether Slack counted the call is unknown; every call only reads, so that does no harm.
-    fn unreachable(&self, request: &Request, host: &str, error: Option<reqwest::Error>) -> Trouble {
+    fn unreachable(&self, request: &Request, host: &str, error: Result<reqwest::Error, Duration>) -> Trouble {
         let what = match &error {
-            None => format!("did not answer within {} seconds", self.call_max.as_secs_f32()),
-            Some(error) if error.is_connect() || error.is_timeout() => "cannot be connected to".to_owned(),
-            Some(_) => "broke off the connection".to_owned(),
+            Err(waited) => format!("did not answer within {} seconds", (waited.as_secs_f32() * 1e3).round() / 1e3),
+            Ok(error) if error.is_connect() || error.is_timeout() => "cannot be connected to".to_owned(),
+            Ok(_) => "broke off the connection".to_owned(),
         };
         let trouble = Trouble::slack(
             Remedy::TryLater,
@@ -96,8 +108,8 @@ impl SlackHttp {
             format!("wait for the next tick; if this persists, check whether a firewall or proxy blocks `{host}`"),
         );
         match error {
-            Some(error) => trouble.because(error.without_url()), // the query holds the page cursor, and nobody needs it in a log line
-            None => trouble,
+            Ok(error) => trouble.because(error.without_url()), // the query holds the page cursor, and nobody needs it in a log line
+            Err(_) => trouble,
         }
     }
 
@@ -125,18 +137,20 @@ impl Slack for SlackHttp {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
         let began = Instant::now();
-        let sent = timeout(self.call_max, self.prepare(url, request, caller).send()).await;
+        let finish_by = self.calls_finish_by();
+        let call_max = left_until(finish_by, self.call_max);
+        let sent = timeout(call_max, self.prepare(url, request, caller).send()).await;
         let response = match sent {
-            Ok(sent) => sent.map_err(|error| self.unreachable(request, &host, Some(error)))?,
-            Err(_) => return Err(self.unreachable(request, &host, None)),
+            Ok(sent) => sent.map_err(|error| self.unreachable(request, &host, Ok(error)))?,
+            Err(_) => return Err(self.unreachable(request, &host, Err(call_max))),
         };
-        let left = self.call_max.saturating_sub(began.elapsed());
+        let left = call_max.saturating_sub(began.elapsed());
         Ok(Reply {
             status: response.status().as_u16(),
             retry_after: header(&response, RETRY_AFTER),
             date: header(&response, DATE).and_then(|text| parse_http_date(&text)),
             scopes: header(&response, "x-oauth-scopes"),
-            body: body(response, left, request.method, host),
+            body: body(response, left, finish_by, request.method, host),
         })
     }
 }
@@ -145,12 +159,17 @@ fn header(response: &Response, name: impl AsHeaderName) -> Option<String> {
     response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
+/// Returns `left`, or the time until `finish_by` if that is shorter.
+fn left_until(finish_by: Option<Instant>, left: Duration) -> Duration {
+    finish_by.map_or(left, |time| left.min(time.saturating_duration_since(Instant::now())))
+}
+
 /// The chunks of a response, unpacked. One that broke off is the last.
-fn body(response: Response, left: Duration, method: &'static str, host: String) -> Body {
+fn body(response: Response, left: Duration, finish_by: Option<Instant>, method: &'static str, host: String) -> Body {
     Body::chunks(stream::unfold(Some((response, left, host)), move |state| async move {
         let (mut response, left, host) = state?;
         let began = Instant::now();
-        match timeout(left, response.chunk()).await {
+        match timeout(left_until(finish_by, left), response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 let left = left.saturating_sub(began.elapsed());
                 Some((Ok(chunk.into()), Some((response, left, host))))

@@ -5,14 +5,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![expect(clippy::print_stdout, reason = "a test that cannot limit memory says so")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
+use slacktrail_simulator::Log;
 use slacktrail_tests::archive::Archive;
 use slacktrail_tests::deployment::Summary;
 use slacktrail_tests::function::Function;
 use slacktrail_tests::hostile_slack::{
-    DATA_MAX, Input, Outcome, Siege, access_inputs, audit_inputs, integration_inputs,
+    Asked, DATA_MAX, Input, Outcome, Reply, Siege, access_inputs, audit_inputs, integration_inputs,
 };
+use slacktrail_tests::lambda_runtime_api::Answer;
 
 fn limited(siege: &Siege) -> Function {
     let poller = siege.poller();
@@ -76,6 +79,28 @@ async fn one_after_another(inputs: &[Input]) {
         println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));
         siege.pause(number).await;
     }
+    poller.kill().await;
+}
+
+/// A tick must answer well before Lambda ends it: time is kept for saving cursors.
+#[tokio::test]
+async fn tick_ends_in_time_though_eight_long_rows_trickle() {
+    const DEADLINE: Duration = Duration::from_secs(10);
+    let Some(mut siege) = Siege::start().await else { return };
+    for number in 0..8 {
+        // 24 seconds each, and only one stream at a time reads a long row.
+        let script = |asked: &Asked| {
+            let row = format!(r#"{{"id":"long","text":"{}"}}"#, "x".repeat(3 << 20)).into_bytes();
+            let body = [b"{\"entries\":[".to_vec(), row, b"]}".to_vec()];
+            (asked.method == "logs").then(|| Reply::of(body).trickle(128 << 10, Duration::from_secs(1)))
+        };
+        siege.connect(number, Log::Audit, script).await;
+    }
+    let poller = siege.poller();
+    siege.go_on();
+    let answer = siege.deployment.lambda.invoke(json!({}), DEADLINE).await;
+    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+    siege.assert_honest_is_stored().await;
     poller.kill().await;
 }
 

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -47,6 +47,32 @@ async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static
 async fn call(base: &str, request: &Request) -> Result<Reply, Trouble> {
     let slack = SlackHttp::new(&format!("{base}/api/"), &format!("{base}/audit/v1")).unwrap();
     slack.call_whole(&source("acme"), request, Caller::User(&Token::new(TOKEN).unwrap())).await
+}
+
+/// A server that accepts a connection and then answers nothing.
+async fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            open.push(socket);
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn call_ends_when_its_tick_does_however_long_it_may_take() {
+    let base = silent().await;
+    let slack = SlackHttp::with_patience(&format!("{base}/api/"), &base, Duration::from_secs(3_600)).unwrap();
+    slack.finish_by(Instant::now());
+    let token = Token::new(TOKEN).unwrap();
+    let (source, request) = (source("acme"), audit_logs());
+    let called = slack.call(&source, &request, Caller::User(&token));
+    let ended =
+        tokio::time::timeout(Duration::from_secs(60), called).await.expect("the call does not wait for an hour");
+    assert_try_later(&ended.unwrap_err(), "unreachable", &base);
 }
 
 fn audit_logs() -> Request {

@@ -1,6 +1,6 @@
 //! One invocation: the event, the deadline, the log lines, the answer.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info, warn};
@@ -16,6 +16,15 @@ use crate::metrics;
 
 /// Time kept before the invocation's deadline: a call may be under way, and the cursor is still to be saved.
 const RESERVE: Duration = Duration::from_secs(5);
+/// Time kept after the last call to Slack, to save the cursor and to answer.
+const SAVING: Duration = Duration::from_secs(2);
+
+/// Returns when calls to Slack must be over: a response that trickles would otherwise hold up the answer past the deadline, and Lambda would
+/// end the tick of all streams.
+pub(crate) fn calls_finish_by(deadline: SystemTime) -> Instant {
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(SAVING)
+}
 
 /// Collects once and answers with a summary of each stream.
 pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(

@@ -5,7 +5,8 @@ mod metrics;
 
 use std::env;
 
-use lambda_runtime::{Error, service_fn};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
 use slacktrail_shared::aws::{AwsEdges, Names, connect_invoker, sdk_config};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::log;
@@ -24,5 +25,9 @@ async fn main() -> Result<(), Error> {
     let invoker = connect_invoker(&config, env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default());
     let poller = Poller::new(AwsEdges::connect(&config, names).with(slack));
 
-    lambda_runtime::run(service_fn(|event| handler::handle(&poller, &invoker, event))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        poller.edges().slack.finish_by(handler::calls_finish_by(event.context.deadline()));
+        handler::handle(&poller, &invoker, event)
+    }))
+    .await
 }
