@@ -201,7 +201,7 @@ impl Tenancy {
         self.stage.edit_cursors(edit);
     }
 
-    /// Somebody changes every stored cursor so that it cannot be true.
+    /// Changes every stored cursor so that it cannot be true, and tells the oracle.
     pub fn tamper_with_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
         self.stage.edit_cursors(edit);
         self.stage.mark_tampered();
