@@ -14,7 +14,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Client;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
+
+use crate::loopback::accept;
 
 /// A longer body is refused: the largest is an object of a few MiB.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -81,7 +83,10 @@ impl ChaosProxy {
         let dice = StdRng::seed_from_u64(seed);
         let fate = Mutex::new(Fate { dice, spell: None, is_over: false, met: Mishaps::default() });
         let desk = Arc::new(Desk { upstream: upstream.to_owned(), client, fate });
-        let server = tokio::spawn(serve(listener, Arc::clone(&desk)));
+        let server = tokio::spawn(accept(listener, {
+            let desk = Arc::clone(&desk);
+            move |socket| converse(socket, Arc::clone(&desk))
+        }));
         ChaosProxy { address, desk, server }
     }
 
@@ -130,23 +135,7 @@ impl Fate {
     }
 }
 
-/// Accepts connections for good. Dropping the set of connections closes them all.
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => {
-                if let Ok((socket, _)) = accepted {
-                    connections.spawn(converse(socket, Arc::clone(&desk)));
-                }
-            }
-        }
-    }
-}
-
 async fn converse(socket: TcpStream, desk: Arc<Desk>) {
-    let _ = socket.set_nodelay(true); // small answers would wait for the caller's acknowledgement otherwise
     let service = service_fn(move |request| pass_on(Arc::clone(&desk), request));
     // An error here is a caller who was killed, or our own hanging up.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;

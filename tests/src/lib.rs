@@ -13,6 +13,7 @@ pub mod grants;
 pub mod hostile_slack;
 pub mod http_api;
 pub mod lambda_runtime_api;
+mod loopback;
 pub mod moto;
 pub mod movable_clock;
 pub mod patience;

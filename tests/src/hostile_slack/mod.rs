@@ -30,9 +30,10 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use reqwest::Client;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::deployment::LocalDeployment;
+use crate::loopback::accept;
 use reply::{Body, HungUp};
 
 /// The functions' variables for the addresses of Slack's two families of methods, and the families' paths.
@@ -95,7 +96,10 @@ impl HostileSlack {
         let upstream = FAMILIES.map(|(name, _)| environment[name].clone());
         let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be made");
         let desk = Arc::new(Desk { client, upstream, state: Mutex::default() });
-        let server = tokio::spawn(serve(listener, Arc::clone(&desk)));
+        let server = tokio::spawn(accept(listener, {
+            let desk = Arc::clone(&desk);
+            move |socket| converse(socket, Arc::clone(&desk))
+        }));
         HostileSlack { address, desk, server }
     }
 
@@ -126,23 +130,7 @@ impl Drop for HostileSlack {
     }
 }
 
-/// Accepts connections until the task is aborted. Dropping the set of connections closes them all.
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => {
-                if let Ok((socket, _)) = accepted {
-                    connections.spawn(converse(socket, Arc::clone(&desk)));
-                }
-            }
-        }
-    }
-}
-
 async fn converse(socket: TcpStream, desk: Arc<Desk>) {
-    let _ = socket.set_nodelay(true); // small replies would otherwise wait for the caller's acknowledgement
     let service = service_fn(move |request| answer(Arc::clone(&desk), request));
     // An error here is a caller that hung up, or this server hanging up on purpose.
     let _ = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(socket), service).await;

@@ -3,16 +3,13 @@
 
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
-use slacktrail_shared::tick::StreamSummary;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
-use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Limits};
+use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulator::settings::{AccessColumn, Direction, Fill};
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
 
-const AHEAD: i64 = 500;
+use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
-fn unlimited(base: Settings) -> Settings {
-    Settings { limits: Limits::OFF, ..base }
-}
+const AHEAD: i64 = 500;
 
 /// A source that is up to date, whose clock is ahead of Slack's from now on.
 fn ahead() -> Tenancy {
@@ -107,31 +104,15 @@ fn a_record_26_hours_late_is_found_though_our_clock_was_ahead_when_the_last_re_r
     tenancy.assert_complete();
 }
 
-/// A source that was collected a minute ago.
-fn up_to_date(log: LogType, base: Settings) -> Tenancy {
-    let mut tenancy = Tenancy::new(unlimited(base), &[log]);
-    tenancy.rows(simulated(log), 4, 9);
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy.rows(simulated(log), 2, 9);
-    tenancy
-}
-
-/// A tick, and a minute.
-fn minute(tenancy: &mut Tenancy) -> StreamSummary {
-    let summary = tenancy.tick().into_iter().next().unwrap();
-    tenancy.pass(60);
-    summary
-}
-
 #[test]
 fn tick_whose_only_reply_is_a_refused_range_is_no_success() {
-    let mut tenancy = up_to_date(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organisation() });
+    let mut tenancy =
+        with_two_new_rows(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organisation() });
     tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::Status(404, String::new())));
-    assert_eq!(minute(&mut tenancy).state, State::Failing);
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Failing);
     tenancy.clock_ahead(60);
     tenancy.calls_max = 1; // the range ends in Slack's future, and no call is left to ask again
-    let summary = minute(&mut tenancy);
+    let summary = tick_and_pass(&mut tenancy);
     assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     tenancy.clock_ahead(0);
     tenancy.settle();
@@ -140,14 +121,14 @@ fn tick_whose_only_reply_is_a_refused_range_is_no_success() {
 
 #[test]
 fn round_in_which_every_workspace_refused_is_no_success() {
-    let mut tenancy = up_to_date(LogType::Integration, Settings::organisation());
+    let mut tenancy = with_two_new_rows(LogType::Integration, Settings::organisation());
     // The first workspace is read, and the tick ends before the second.
     tenancy.pass(300);
     tenancy.calls_max = 1;
-    minute(&mut tenancy);
+    tick_and_pass(&mut tenancy);
     tenancy.calls_max = 50;
     tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Status(404, String::new())));
-    let summary = minute(&mut tenancy);
+    let summary = tick_and_pass(&mut tenancy);
     assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     tenancy.heal();
     tenancy.settle();

@@ -8,6 +8,7 @@ mod found_by_the_search;
 mod hiccups;
 mod late_records;
 mod long_day_logs;
+mod minutes;
 mod odd_replies;
 mod progress;
 mod rotation;

@@ -3,16 +3,12 @@
 
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
-use slacktrail_shared::tick::StreamSummary;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
-use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Settings};
 
-const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows];
+use crate::minutes::{tick_and_pass, unlimited};
 
-fn unlimited(base: Settings) -> Settings {
-    Settings { limits: Limits::OFF, ..base }
-}
+const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows];
 
 /// A source that is up to date, a minute later.
 fn up_to_date(log: LogType) -> Tenancy {
@@ -25,12 +21,6 @@ fn up_to_date(log: LogType) -> Tenancy {
     tenancy
 }
 
-fn tick(tenancy: &mut Tenancy) -> StreamSummary {
-    let summary = tenancy.tick().into_iter().next().unwrap();
-    tenancy.pass(60);
-    summary
-}
-
 #[test]
 fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
     for log in [LogType::Audit, LogType::Access] {
@@ -40,7 +30,7 @@ fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
             let (mut lag, mut state) = (0, State::Ok);
             for minute in 0..18 {
                 tenancy.rows(simulated(log), 1, 1);
-                let summary = tick(&mut tenancy);
+                let summary = tick_and_pass(&mut tenancy);
                 assert_eq!(summary.code.as_deref(), Some("no_progress"), "{log} {kind:?} {minute}: {summary:?}");
                 assert!(summary.lag_seconds >= 60 * (minute + 1), "{log} {kind:?} {minute}: {summary:?}");
                 assert!(summary.lag_seconds > lag);
@@ -65,7 +55,7 @@ fn integration_log_that_claims_a_million_rows_has_a_code() {
     tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Claims(1_000_000)));
     tenancy.rows(Log::Integration, 5, 30);
     for _ in 0..3 {
-        assert_eq!(tick(&mut tenancy).code.as_deref(), Some("no_progress"));
+        assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
     }
     tenancy.heal();
     tenancy.settle();
@@ -77,7 +67,7 @@ fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
     for log in LogType::ALL {
         let mut tenancy = up_to_date(log);
         for _ in 0..30 {
-            let summary = tick(&mut tenancy);
+            let summary = tick_and_pass(&mut tenancy);
             assert_eq!((summary.state, summary.code), (State::Ok, None));
         }
     }
@@ -89,10 +79,10 @@ fn lag_grows_with_every_minute_of_which_nothing_was_read() {
         let mut tenancy = up_to_date(log);
         tenancy.fault(Fault::every(Calling::any(), FaultKind::Hangup));
         for minute in 1..20 {
-            assert_eq!(tick(&mut tenancy).lag_seconds, 60 * minute, "{log}");
+            assert_eq!(tick_and_pass(&mut tenancy).lag_seconds, 60 * minute, "{log}");
         }
         tenancy.heal();
-        assert_eq!(tick(&mut tenancy).lag_seconds, 0, "{log}");
+        assert_eq!(tick_and_pass(&mut tenancy).lag_seconds, 0, "{log}");
     }
 }
 
@@ -102,12 +92,12 @@ fn lag_of_a_half_read_minute_is_counted_from_its_beginning() {
     tenancy.settings(|settings| settings.audit_limit_max = 3);
     tenancy.pass(240); // the live gap is five minutes long
     tenancy.rows(Log::Audit, 200, 1);
-    let summary = tick(&mut tenancy);
+    let summary = tick_and_pass(&mut tenancy);
     assert_eq!((summary.calls, summary.lag_seconds), (25, 300), "75 of 200 records were read: {summary:?}");
-    let summary = tick(&mut tenancy);
+    let summary = tick_and_pass(&mut tenancy);
     assert!(summary.lag_seconds >= 360 || summary.gaps == 0, "{summary:?}");
     tenancy.settle();
-    assert_eq!(tick(&mut tenancy).lag_seconds, 0);
+    assert_eq!(tick_and_pass(&mut tenancy).lag_seconds, 0);
     tenancy.assert_complete();
 }
 
@@ -120,7 +110,7 @@ fn history_from_before_the_first_tick_is_no_lag() {
         tenancy.late_row(Log::Audit, 600 - age + 3_600);
     }
     for _ in 0..4 {
-        let summary = tick(&mut tenancy);
+        let summary = tick_and_pass(&mut tenancy);
         assert_eq!((summary.state, summary.lag_seconds), (State::CatchingUp, 0), "{summary:?}");
     }
 }
@@ -143,5 +133,5 @@ fn silence_is_reported_while_a_backlog_is_open() {
     assert_eq!(states[1], (State::CatchingUp, None), "connected a moment ago");
     assert_eq!(*states.last().unwrap(), (State::Silent, Some("silence".to_owned())));
     tenancy.rows(Log::Audit, 1, 1);
-    assert_eq!(tick(&mut tenancy).state, State::CatchingUp);
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::CatchingUp);
 }
