@@ -16,4 +16,5 @@ pub mod lambda_runtime_api;
 pub mod moto;
 pub mod movable_clock;
 pub mod patience;
+pub mod scripted_aws;
 pub mod stack;
