@@ -225,9 +225,14 @@ async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, c
         }
         alarms.push(alarm.take());
     }
-    let mut reply = Reply::new(200, "application/cbor", cbor::encode(&json!({ "MetricAlarms": alarms })));
+    Some(cbor_reply(200, &json!({ "MetricAlarms": alarms })))
+}
+
+/// An answer of CloudWatch.
+pub(super) fn cbor_reply(status: u16, body: &Value) -> Reply {
+    let mut reply = Reply::new(status, "application/cbor", cbor::encode(body));
     reply.headers.insert("smithy-protocol", "rpc-v2-cbor".parse().unwrap());
-    Some(reply)
+    reply
 }
 
 /// Applies the bucket policy's denial, which moto would apply without its condition, and rejects wrong checksums, which moto stores.

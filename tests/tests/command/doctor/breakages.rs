@@ -235,9 +235,9 @@ pub(super) async fn all(account: &Account) -> Vec<Breakage> {
             "a table that Athena cannot read",
             "athena_tables",
             "glue:GetTable",
-            fail_query("from integration where"),
+            fail_query("select * from integration where"),
         ),
-        broken("a view that is stale", "athena_views", DEPLOY, fail_query("from audit_events where")),
+        broken("a view that is stale", "athena_views", DEPLOY, fail_query("select * from audit_events where")),
         broken("rows that Athena does not see", "athena_rows", "\"Is everything there?\"", count_wrong()),
         broken(
             "an alarm that is off",

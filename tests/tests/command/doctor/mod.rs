@@ -8,7 +8,7 @@ mod account;
 mod breakages;
 mod cbor;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use slacktrail_tests::scripted_aws::Reply;
 #[cfg(target_os = "linux")]
 use tokio::sync::watch;
@@ -128,6 +128,7 @@ async fn missing_permission_skips_its_check_and_is_named() {
                         "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
                     Reply::new(403, "text/xml", error)
                 }
+                "DescribeAlarms" => denied_cbor(),
                 "GET" | "PUT" | "DELETE" => Reply::s3_error(403, "AccessDenied", "no"),
                 _ => denied_json(),
             };
@@ -141,6 +142,11 @@ async fn missing_permission_skips_its_check_and_is_named() {
         assert_eq!(account.contents().await, before, "{denied}: nothing is left behind");
         account.restore();
     }
+}
+
+fn denied_cbor() -> Reply {
+    let error = json!({"__type": "com.amazonaws.cloudwatch#AccessDeniedException", "message": "no"});
+    account::cbor_reply(403, &error)
 }
 
 fn denied_json() -> Reply {
