@@ -234,7 +234,7 @@ pub(super) async fn all(account: &Account) -> Vec<Breakage> {
         broken(
             "a table that Athena cannot read",
             "athena_tables",
-            "glue:GetTable",
+            DEPLOY,
             fail_query("select * from integration where"),
         ),
         broken("a view that is stale", "athena_views", DEPLOY, fail_query("select * from audit_events where")),
