@@ -1,6 +1,7 @@
 //! What can be wrong with a deployment: one thing at a time, the check that must fail for it, and the hint that it must give.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::header::DATE;
@@ -41,8 +42,17 @@ type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + 
 
 /// Every breakage.
 pub(super) async fn all(account: &Account) -> Vec<Breakage> {
-    let old_slack = serve_old_date().await;
-    let broken = |what, check, hint, how| Breakage { what, check, hint, how };
+    let parts =
+        [of_stack(), of_functions(), of_storage(), of_slack().await, of_queries(), of_alarms(), vec![of_api(account)]];
+    parts.into_iter().flatten().collect()
+}
+
+fn broken(what: &'static str, check: &'static str, hint: &'static str, how: How) -> Breakage {
+    Breakage { what, check, hint, how }
+}
+
+/// The stack and who looks at it.
+fn of_stack() -> Vec<Breakage> {
     vec![
         broken("an expired session", "credentials", "sign in again", denied("GetCallerIdentity", "ExpiredToken")),
         broken("a clock that is wrong", "aws_clock", "set this machine's clock", old_date("GetCallerIdentity")),
@@ -64,6 +74,18 @@ pub(super) async fn all(account: &Account) -> Vec<Breakage> {
             "deploy the present template",
             edit("ListStackResources", "", ">OAuth<", ">Other<"),
         ),
+        broken(
+            "a stack of another name",
+            "stack",
+            "check the stack's name",
+            How::Variable("SLACKTRAIL_STACK", "other".to_owned()),
+        ),
+    ]
+}
+
+/// The functions, their schedule and their logs.
+fn of_functions() -> Vec<Breakage> {
+    vec![
         broken(
             "a binary for another processor",
             "poller_function",
@@ -139,6 +161,12 @@ pub(super) async fn all(account: &Account) -> Vec<Breakage> {
             "log format to JSON",
             log_line("slacktrail-poller", r#"{"level":"INFO","fields":{"message":"stream collected"}}"#),
         ),
+    ]
+}
+
+/// The bucket, the table and the secrets.
+fn of_storage() -> Vec<Breakage> {
+    vec![
         broken("a bucket without its policy", "bucket_policy", "restore the bucket policy", accept_uploads()),
         broken("a bucket that stores wrong checksums", "bucket_policy", "restore the bucket policy", store_uploads()),
         broken("uploads that ignore the condition", "upload_once", "endpoint settings", ignore_condition()),
@@ -196,24 +224,12 @@ pub(super) async fn all(account: &Account) -> Vec<Breakage> {
                 Reply::json(200, json!({"ResourcePolicy": policy}).to_string())
             }),
         ),
-        broken(
-            "a Slack that cannot be reached",
-            "slack",
-            "firewall",
-            How::Variable("SLACK_API_URL", "http://127.0.0.1:9/".to_owned()),
-        ),
-        broken(
-            "a Slack behind a captive portal",
-            "slack",
-            "firewall",
-            How::Variable("SLACK_AUDIT_URL", serve_html().await),
-        ),
-        broken(
-            "a Slack of another time",
-            "slack_clock",
-            "set this machine's clock",
-            How::Variable("SLACK_API_URL", old_slack),
-        ),
+    ]
+}
+
+/// Athena.
+fn of_queries() -> Vec<Breakage> {
+    vec![
         broken(
             "a workgroup without a limit",
             "athena_workgroup",
@@ -239,6 +255,12 @@ pub(super) async fn all(account: &Account) -> Vec<Breakage> {
         ),
         broken("a view that is stale", "athena_views", DEPLOY, fail_query("select * from audit_events where")),
         broken("rows that Athena does not see", "athena_rows", "\"Is everything there?\"", count_wrong()),
+    ]
+}
+
+/// The alarms and who receives them.
+fn of_alarms() -> Vec<Breakage> {
+    vec![
         broken(
             "an alarm that is off",
             "alarms",
@@ -279,10 +301,99 @@ pub(super) async fn all(account: &Account) -> Vec<Breakage> {
             ),
         ),
         broken(
-            "an API without its function",
-            "api",
-            "sam logs --name OAuth",
-            How::Variable("SLACKTRAIL_URL", format!("{}/other", account.api_url)),
+            "a topic without a subscription",
+            "alarm_recipients",
+            "aws sns subscribe",
+            reply("ListSubscriptionsByTopic", "", no_subscription),
+        ),
+    ]
+}
+
+/// Slack, as this machine sees it.
+async fn of_slack() -> Vec<Breakage> {
+    vec![
+        broken(
+            "a Slack that cannot be reached",
+            "slack",
+            "firewall",
+            How::Variable("SLACK_API_URL", "http://127.0.0.1:9/".to_owned()),
+        ),
+        broken(
+            "a Slack behind a captive portal",
+            "slack",
+            "firewall",
+            How::Variable("SLACK_AUDIT_URL", serve_html().await),
+        ),
+        broken(
+            "a Slack of another time",
+            "slack_clock",
+            "set this machine's clock",
+            How::Variable("SLACK_API_URL", serve_old_date().await),
+        ),
+    ]
+}
+
+fn of_api(account: &Account) -> Breakage {
+    broken(
+        "an API without its function",
+        "api",
+        "sam logs --name OAuth",
+        How::Variable("SLACKTRAIL_URL", format!("{}/other", account.api_url)),
+    )
+}
+
+/// What a check cannot decide: as [`all`], with a part of the reason in place of the hint.
+pub(super) fn undecided() -> Vec<Breakage> {
+    vec![
+        broken(
+            "a bucket with Object Lock",
+            "upload_once",
+            "Object Lock would keep the probe",
+            edit(
+                "DescribeStacks",
+                "",
+                "<ParameterKey>ObjectLockMode</ParameterKey><ParameterValue>off<",
+                "<ParameterKey>ObjectLockMode</ParameterKey><ParameterValue>GOVERNANCE<",
+            ),
+        ),
+        broken(
+            "a stack that was made just now",
+            "poller_runs",
+            "the deployment began less than ten minutes ago",
+            aws(|call| {
+                async move {
+                    match call.action.as_str() {
+                        "DescribeStacks" => Some(call.pass_on().await), // with its true age
+                        "FilterLogEvents" => Some(Reply::json(200, r#"{"events":[]}"#)),
+                        _ => None,
+                    }
+                }
+                .boxed()
+            }),
+        ),
+        broken(
+            "a poller without streams",
+            "log_format",
+            "wrote no line",
+            log_line("slacktrail-poller", r#"{"type":"platform.report","record":{"status":"success"}}"#),
+        ),
+        broken(
+            "alarms that were made just now",
+            "alarm_states",
+            "are not evaluated yet",
+            How::Alarm(|alarm| alarm["StateValue"] = json!("INSUFFICIENT_DATA")),
+        ),
+        broken(
+            "a query without permissions",
+            "athena_views",
+            "Insufficient permissions",
+            fail_query_with("select * from audit_events where", "Insufficient permissions to execute the query"),
+        ),
+        broken(
+            "a day that the poller adds to",
+            "athena_rows",
+            "got further objects during each comparison",
+            add_objects(),
         ),
     ]
 }
@@ -401,17 +512,49 @@ fn ignore_table_condition() -> How {
 
 /// Lets queries that contain `part` fail.
 fn fail_query(part: &'static str) -> How {
+    fail_query_with(part, "TABLE_NOT_FOUND")
+}
+
+fn fail_query_with(part: &'static str, reason: &'static str) -> How {
     aws(move |call| {
         let text = call.text();
         let answer = match call.action.as_str() {
             "StartQueryExecution" if text.contains(part) => Some(json!({"QueryExecutionId": "failed"})),
             "GetQueryExecution" if text.contains(r#""failed""#) => {
-                Some(json!({"QueryExecution": {"Status": {"State": "FAILED", "StateChangeReason": "TABLE_NOT_FOUND"}}}))
+                Some(json!({"QueryExecution": {"Status": {"State": "FAILED", "StateChangeReason": reason}}}))
             }
             _ => None,
         };
         std::future::ready(answer.map(|answer| Reply::json(200, answer.to_string()))).boxed()
     })
+}
+
+/// Lets every second listing of a day have one more object than the listing before.
+fn add_objects() -> How {
+    let listings = Arc::new(AtomicUsize::new(0));
+    aws(move |call| {
+        let listings = Arc::clone(&listings);
+        async move {
+            if call.action != "GET" || !call.query().starts_with("list-type=2") {
+                return None;
+            }
+            let reply = call.pass_on().await;
+            let text = String::from_utf8_lossy(&reply.body).into_owned();
+            let is_first = !text.contains("<Contents>") || listings.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+            if is_first {
+                return Some(reply);
+            }
+            let added = text.replacen("<Contents>", "<Contents><Key>added</Key><Size>1</Size></Contents><Contents>", 1);
+            Some(Reply { body: added.into(), ..reply })
+        }
+        .boxed()
+    })
+}
+
+fn no_subscription() -> Reply {
+    const NONE: &str = "<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions/>\
+        </ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>";
+    Reply::new(200, "text/xml", NONE)
 }
 
 /// Lets each count be one that no day has.

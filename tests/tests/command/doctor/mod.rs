@@ -59,6 +59,18 @@ async fn deployment_that_is_as_it_should_be_passes_every_check() {
     assert_eq!(text.lines().count(), 30, "{text}");
 }
 
+/// Brings something about, and returns the command that meets it.
+fn arrange(account: &Account, how: How) -> Slacktrail {
+    match how {
+        How::Aws(script) => {
+            account.aws.script(move |call| script(call));
+        }
+        How::Alarm(edit) => *account.edit_alarm.lock().unwrap() = Some(edit),
+        How::Variable(name, value) => return account.slacktrail.clone().with(name, &value),
+    }
+    account.slacktrail.clone()
+}
+
 #[tokio::test]
 async fn each_thing_that_is_broken_fails_one_check_with_its_hint() {
     let Some(account) = Account::deploy().await else { return };
@@ -66,22 +78,26 @@ async fn each_thing_that_is_broken_fails_one_check_with_its_hint() {
     let before = account.contents().await;
     for Breakage { what, check, hint, how } in breakages::all(&account).await {
         account.log_tick().await;
-        let slacktrail = match how {
-            How::Aws(script) => {
-                account.aws.script(move |call| script(call));
-                account.slacktrail.clone()
-            }
-            How::Alarm(edit) => {
-                *account.edit_alarm.lock().unwrap() = Some(edit);
-                account.slacktrail.clone()
-            }
-            How::Variable(name, value) => account.slacktrail.clone().with(name, &value),
-        };
+        let slacktrail = arrange(&account, how);
         let findings = doctor(&slacktrail).await.exits(1).json();
         assert_eq!(of_outcome(&findings, "failed"), [check], "{what}: {findings:#}");
         let told = finding(&findings, check)["hint"].as_str().unwrap().to_owned();
         assert!(told.contains(hint), "{what}: {told}");
         assert_eq!(account.contents().await, before, "{what}: nothing is left behind");
+        account.restore();
+    }
+}
+
+#[tokio::test]
+async fn check_that_cannot_tell_is_skipped_with_its_reason() {
+    let Some(account) = Account::deploy().await else { return };
+    account.collect().await;
+    for Breakage { what, check, hint: reason, how } in breakages::undecided() {
+        account.log_tick().await;
+        let findings = doctor(&arrange(&account, how)).await.exits(0).json();
+        let finding = finding(&findings, check);
+        assert_eq!(finding["outcome"], "skipped", "{what}: {finding}");
+        assert!(finding["detail"].as_str().unwrap().contains(reason), "{what}: {finding}");
         account.restore();
     }
 }
