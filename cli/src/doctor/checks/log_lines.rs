@@ -56,8 +56,8 @@ pub(super) async fn errors(facts: &Facts) -> Verdict {
     for function in [facts.poller()?, facts.oauth()?] {
         let group = &function.log_group;
         let events = read(facts, group, now - ERRORS_WITHIN, Some(ERRORS)).await?;
-        let errors = events.iter().filter_map(|event| Some((event, error_of(&event.text)?)));
-        if let Some((event, error)) = errors.last() {
+        let mut errors = events.iter().rev().filter_map(|event| Some((event, error_of(&event.text)?)));
+        if let Some((event, error)) = errors.next() {
             return Err(Problem::failed(
                 format!(
                     "the newest error in `{group}` is of {}: {error}",
