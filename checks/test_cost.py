@@ -33,7 +33,7 @@ class WhatIsCounted(unittest.TestCase):
 
         self.assertEqual(found("template.yaml", r"Timeout: (55)"), [str(cost.TIMEOUT_SECONDS)])
         self.assertEqual(found("template.yaml", r"ThrottlingRateLimit: (\d+)"), [str(cost.API_REQUESTS_A_SECOND)])
-        (scanned,) = found("template.yaml", r"(?s)\n  QueryScanBytesMax:\n.*?Default: (\d+)")
+        (scanned,) = found("template.yaml", r'(?s)\n  QueryScanBytesMax:\n.*?Default: "(\d+)"')
         self.assertEqual(scanned, str(cost.QUERY_SCAN_BYTES_MAX))
 
     def test_the_ticks_are_those_of_the_schedule(self):

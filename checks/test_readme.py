@@ -1,5 +1,6 @@
 """What the documents tell people to type is there: make's targets, SAM's commands and options, files and folders."""
 
+import functools
 import json
 import os
 import pathlib
@@ -8,6 +9,8 @@ import shlex
 import subprocess
 import sys
 import unittest
+
+from samcli.lib.config.samconfig import SamConfig
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,7 +34,8 @@ def told_to_sam():
     return [shlex.split(command, comments=True)[1:] for line in lines for command in line.split("&&")]
 
 
-def help_of_sam(command):
+@functools.cache
+def help_of_sam(*command):
     """What SAM says of a command; an unknown one is an error."""
     sam = pathlib.Path(sys.executable).with_name("sam")
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
@@ -62,7 +66,7 @@ class Documents(unittest.TestCase):
             command = words[: words.index(options[0])] if options else words
             command = [word for word in command if word.islower()]  # others are functions
             with self.subTest(" ".join(words)):
-                offered = help_of_sam(command)
+                offered = help_of_sam(*command)
                 self.assertEqual([option for option in options if not re.search(rf"{option}\b", offered)], [])
 
     def test_every_function_and_file_that_sam_is_told_is_there(self):
@@ -86,6 +90,34 @@ class Documents(unittest.TestCase):
                     pattern, said_otherwise = FORMS[name]
                     self.assertIn(said_otherwise, settings)
                     self.assertRegex(value, rf"\A{pattern}\Z")
+
+    def test_readme_installs_the_tools_that_the_checks_use(self):
+        readme, pinned = (ROOT / "README.md").read_text(), (ROOT / "requirements.txt").read_text()
+        (installed,) = re.findall(r"^    pip install (.+)$", readme, re.MULTILINE)
+        for tool in installed.split():
+            self.assertRegex(pinned, rf"(?m)^{re.escape(tool)}\s")
+        rows = dict(re.findall(r"^\| ([^|]+) \| (\d[^|]*) \|", readme, re.MULTILINE))
+        for row, package in {"SAM CLI": "aws-sam-cli", "cargo-lambda": "cargo-lambda", "zig": "ziglang"}.items():
+            self.assertIn(f"{package}=={rows[row]}", installed.split())
+        (least,) = re.findall(r'(?m)^rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
+        self.assertRegex(rows["Rust"], rf"^[\d.]+, at least {re.escape(least)}$")
+
+    def test_readme_names_the_archive_of_this_version(self):
+        (version,) = re.findall(r'(?m)^version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
+        named = set(re.findall(r"slacktrail-([\d.]+\d)-", (ROOT / "README.md").read_text()))
+        self.assertEqual(named, {version})
+
+    def test_settings_of_the_user_are_a_copy_that_git_ignores(self):
+        self.assertIn("    cp samconfig.toml deploy.toml\n", (ROOT / "README.md").read_text())
+        self.assertIn("/deploy.toml", (ROOT / ".gitignore").read_text().splitlines())
+        for words in told_to_sam():
+            if words[0] in ("build", "deploy"):
+                self.assertTrue({"--config-file", "--template-file"} & set(words), f"{words} would use samconfig.toml")
+
+    def test_sam_builds_and_deploys_for_one_architecture(self):
+        settings = SamConfig(ROOT, "samconfig.toml")
+        built, deployed = (settings.get_all([command], "parameters")["parameter_overrides"] for command in ["build", "deploy"])
+        self.assertEqual((built, deployed), (["Architecture=arm64"], ["Architecture=arm64"]))
 
     def test_every_link_leads_somewhere(self):
         for path in DOCUMENTS:

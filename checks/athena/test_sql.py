@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 
 import sqlglot
+import trino_sql_validator
 from sqlglot import exp
 
 import sources
@@ -28,6 +29,13 @@ class Sql(unittest.TestCase):
         for path in every_file():
             with self.subTest(path.name):
                 sources.parse(path.read_text())
+
+    def test_every_query_and_view_is_trinos(self):
+        for path in [path for folder in ("views", "queries") for path in sources.files(folder)]:
+            statement = re.sub(r"--.*", "", path.read_text())
+            with self.subTest(path.name):
+                self.assertIsNone(trino_sql_validator.validate(statement).error)
+                self.assertIsNotNone(trino_sql_validator.validate(statement.replace(")", "", 1)).error)
 
     def test_a_broken_statement_is_refused(self):
         for path in every_file():

@@ -11,14 +11,20 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlparse
 
 import boto3
 from botocore import xform_name
 from botocore.model import Shape
 from moto.cloudformation import parsing
+from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
 from moto.core.config import default_user_config
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
+from samtranslator.yaml_helper import yaml_parse
+from template import transformed
 
 Properties = dict[str, object]
 
@@ -182,6 +188,44 @@ def without_no_value(value: object, resources: parsing.ResourceMap) -> object:
     return [inner for inner in result if inner is not None] if isinstance(result, list) else result
 
 
+def transformed_change_set(backend, *, template: str, **arguments):
+    """Creates a change set. moto itself ignores the Serverless transform, and leaves functions and API out."""
+    read = yaml_parse(template)
+    if "Transform" in read:
+        template = json.dumps(transformed(read))
+    return create_change_set(backend, template=template, **arguments)
+
+
+def execute_creation(backend, change_set_name: str, stack_name: str | None = None) -> None:
+    """Executes a change set that creates a stack. moto itself leaves the stack without outputs and tags."""
+    change_set = backend.describe_change_set(change_set_name)
+    if change_set.change_set_type != "CREATE":
+        raise NotImplementedError("this account does not update stacks")
+    del backend.stacks[change_set.stack_id]
+    stack = backend.create_stack(
+        name=change_set.stack_name,
+        template=change_set.template,
+        parameters=change_set.parameters,
+        notification_arns=change_set.notification_arns,
+        tags=change_set.tags,
+        role_arn=change_set.role_arn,
+    )
+    backend.stacks[change_set.stack_id] = backend.stacks.pop(stack.stack_id)
+    stack.stack_id = change_set.stack_id  # who waits for the stack knows it by this
+    change_set.execution_status = "EXECUTE_COMPLETE"
+
+
+create_change_set, CloudFormationBackend.create_change_set = CloudFormationBackend.create_change_set, transformed_change_set
+CloudFormationBackend.execute_change_set = execute_creation
+
+
+def uploaded_template(response: CloudFormationResponse, url: str) -> str:
+    """Returns the text of a template in this account's S3. moto itself reads only addresses of AWS."""
+    bucket, key = urlparse(url).path.lstrip("/").split("/", 1)
+    return s3_backends[response.current_account][response.partition].get_object(bucket, key).value.decode()
+
+
+CloudFormationResponse._get_stack_from_s3_url = uploaded_template
 clean_json, parsing.clean_json = parsing.clean_json, without_no_value
 # moto finds them among the subclasses of its model, as long as something holds them.
 RESOURCES = [resource(kind) for kind in KINDS]

@@ -33,7 +33,13 @@ def translated() -> dict:
     template = written()
     for function in of_type(template, "AWS::Serverless::Function").values():
         function["CodeUri"] = f"s3://{CODE_BUCKET}/{CODE_KEY}"
-    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
+    return transformed(template)
+
+
+def transformed(template: dict) -> dict:
+    """Applies the Serverless transform to a template whose code has been uploaded."""
+    parameters = template.get("Parameters", {})
+    defaults = {name: parameter["Default"] for name, parameter in parameters.items()}
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
     return json.loads(json.dumps(translator.translate(template, defaults)))
 

@@ -59,7 +59,7 @@ class Policy(unittest.TestCase):
 
 
 class Bucket(unittest.TestCase):
-    def test_it_is_private_and_versioned_and_outlives_the_stack(self):
+    def test_bucket_is_private_versioned_and_kept_unless_creation_fails(self):
         plain = bucket()
         self.assertEqual(set(plain["PublicAccessBlockConfiguration"].values()), {True})
         self.assertEqual(len(plain["PublicAccessBlockConfiguration"]), 4)
@@ -67,7 +67,8 @@ class Bucket(unittest.TestCase):
         self.assertEqual(plain["VersioningConfiguration"], {"Status": "Enabled"})
         for name in ["LogBucket", "LogBucketPolicy", "Table"]:
             kept = template.resolved()["Resources"][name]
-            self.assertEqual((kept["DeletionPolicy"], kept["UpdateReplacePolicy"]), ("Retain", "Retain"), name)
+            policies = (kept["DeletionPolicy"], kept["UpdateReplacePolicy"])
+            self.assertEqual(policies, ("RetainExceptOnCreate", "Retain"), name)
 
     def test_s3_encrypts_with_its_own_keys_unless_a_key_is_named(self):
         self.assertEqual(encryption(bucket()), {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}})

@@ -22,6 +22,18 @@ path = "main.rs"
 """
 
 
+# What aws-config needs for `aws login` sessions, for profiles with a credential process, and for IAM Identity Center.
+SIGN_INS = ["credentials-login", "credentials-process", "sso"]
+
+
+def features(*packages: str) -> str:
+    """Returns the features with which Cargo builds these packages alone."""
+    command = ["cargo", "tree", "--offline", "--locked", "--edges", "normal,features", "--prefix", "none"]
+    for package in packages:
+        command += ["--package", package]
+    return subprocess.run(command, cwd=template.ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def manifest() -> str:
     return (template.ROOT / "Cargo.toml").read_text()
 
@@ -83,12 +95,13 @@ class Build(unittest.TestCase):
             self.assertNotEqual(refused.returncode, 0)
             self.assertIn("slacktrail", refused.stderr)
 
-        command = ["cargo", "tree", "--offline", "--locked", "--edges", "normal,features", "--prefix", "none"]
-        for package in build()["packages"]:
-            command += ["--package", package]
-        tree = subprocess.run(command, cwd=template.ROOT, capture_output=True, text=True, check=True).stdout
-        for feature in ["credentials-login", "credentials-process", "sso"]:
-            self.assertNotIn(f'aws-config feature "{feature}"', tree)
+        for feature in SIGN_INS:
+            self.assertNotIn(f'aws-config feature "{feature}"', features(*build()["packages"]))
+
+    def test_command_supports_sign_ins_of_people(self):
+        """Container and instance roles are no feature: aws-config always has them."""
+        for feature in SIGN_INS:
+            self.assertIn(f'aws-config feature "{feature}"', features("slacktrail-cli"))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import template
 KEY = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
 ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 LAMBDA = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": ["sts:AssumeRole"], "Effect": "Allow"}
+S3 = "s3.${AWS::Region}.${AWS::URLSuffix}"
 ROUTES = f"arn:${{AWS::Partition}}:execute-api:{ACCOUNT}:${{Api}}/*/"
 # What others may do, by the resource that says so.
 INVITATIONS = {
@@ -110,10 +111,13 @@ def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
             service, *_ = re.findall(r"`(\w+:)", actions)  # the document says it once for several
             actions = [name if ":" in name else service + name for name in re.findall(r"`([^`]+)`", actions)]
             resource, _, kinds = resource.partition(": items of ")
+            resource, through_s3, _ = resource.partition(", through S3 only")
             resources = sorted(called(function)[resource])
             granted = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}
             keys = sorted(re.findall(r"`(\w+)`", kinds))
             condition = {"Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}} if keys else {}
+            if through_s3:
+                condition = {"Condition": {"StringEquals": {"kms:ViaService": S3}}}
             yield f"{function}Role", granted | condition
 
 

@@ -18,7 +18,7 @@ OPTIONS = {
     "Dashboard": "yes",
     "DatabaseName": "logs",
     "DeleteAfterDays": "400",
-    "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef",
     "LagAlarmMinutes": "10",
     "ObjectLockMode": "GOVERNANCE",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
@@ -76,13 +76,13 @@ class EveryOption(unittest.TestCase):
                 f"/functions/{oauth['Configuration']['FunctionArn']}/invocations", integration["IntegrationUri"]
             )
 
-    def test_alarms_watch_the_poller_and_tell_the_one_who_asked(self):
+    def test_alarms_watch_functions_and_notify_subscriber(self):
         alarms = self.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
         self.assertEqual(len(alarms), sum(name.endswith("Alarm") for name in self.resources))
         for alarm in alarms:
             looked_at = [alarm, *(query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))]
             watched = [dimension["Value"] for metric in looked_at for dimension in metric.get("Dimensions", [])]
-            self.assertEqual(set(watched), {self.resources["Poller"]}, alarm["AlarmName"])
+            self.assertLessEqual(set(watched), {self.resources["Poller"], self.resources["OAuth"]}, alarm["AlarmName"])
             self.assertEqual(alarm["AlarmActions"], [self.resources["AlarmTopic"]])
         (subscription,) = self.account.client("sns").list_subscriptions()["Subscriptions"]
         self.assertEqual((subscription["Protocol"], subscription["Endpoint"]), ("email", OPTIONS["AlarmEmail"]))

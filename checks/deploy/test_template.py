@@ -9,24 +9,30 @@ import rust
 import template
 
 
-# What an alarm looks at, how that is counted in 5 minutes, for how many of them it must be how against what, and what
-# no data means: nothing to all but one, which tells that there are no ticks.
+# Of each alarm: metric, statistic over 5 minutes, periods, comparison, threshold, and the meaning of missing data.
 ALARMS = {
-    "NoTicksAlarm": ("Invocations", "Sum", 3, "LessThanThreshold", 1, "breaching"),
+    "NoTicksAlarm": ("Invocations", "Sum", 1, "LessThanThreshold", 1, "missing"),
     "ErrorsAlarm": ("Errors", "Sum", 3, "GreaterThanThreshold", 0, "notBreaching"),
+    "OAuthErrorsAlarm": ("Errors", "Sum", 1, "GreaterThanThreshold", 0, "notBreaching"),
     "StreamInNeedAlarm": ("StreamsInNeed", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
     "LagAlarm": ("LagSeconds", "Maximum", 2, "GreaterThanThreshold", "${LagAlarmMinutes}", "notBreaching"),
     "SilenceAlarm": ("StreamsSilent", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
 }
-# What the dashboard shows of a minute.
-DASHBOARD = {
-    "Records": "Sum",
-    "LagSeconds": "Maximum",
-    "StreamsInNeed": "Maximum",
-    "StreamsSilent": "Maximum",
-    "Invocations": "Sum",
-    "Errors": "Sum",
-}
+# What the dashboard shows per minute: function, metric, statistic.
+DASHBOARD = [
+    ("Poller", "Records", "Sum"),
+    ("Poller", "LagSeconds", "Maximum"),
+    ("Poller", "StreamsInNeed", "Maximum"),
+    ("Poller", "StreamsSilent", "Maximum"),
+    ("Poller", "Invocations", "Sum"),
+    ("Poller", "Errors", "Sum"),
+    ("OAuth", "Invocations", "Sum"),
+    ("OAuth", "Errors", "Sum"),
+]
+# CloudFormation may write a number of this size as 1.0E7, because Java does.
+SCIENTIFIC_FROM = 10**7
+# Lambda's limit for the name of a function.
+FUNCTION_NAME_MAX = 64
 
 
 def function(name: str, **parameters: str) -> dict:
@@ -95,37 +101,44 @@ class Api(unittest.TestCase):
 
 
 class Metrics(unittest.TestCase):
-    def test_each_alarm_watches_a_metric_of_the_poller_and_tells_when_it_begins_and_ends(self):
+    def test_each_alarm_watches_one_function_and_notifies_at_start_and_end(self):
         alarms = template.of_type(template.resolved(LagAlarmMinutes="${LagAlarmMinutes}"), "AWS::CloudWatch::Alarm")
         self.assertEqual(set(alarms), set(ALARMS))
         for name, (metric, statistic, periods, comparison, threshold, missing) in ALARMS.items():
             with self.subTest(name):
                 namespace, dimension = kept_under(metric)
-                dimensions = [{"Name": dimension, "Value": {"Ref": "Poller"}}]
+                dimensions = [{"Name": dimension, "Value": {"Ref": "OAuth" if name.startswith("OAuth") else "Poller"}}]
                 source = {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}
                 watched = source | {"Statistic": statistic, "Period": 300}
                 if name == "LagAlarm":  # the metric is in seconds, the parameter in minutes
                     lag = {"Metric": source, "Period": 300, "Stat": statistic}
                     minutes = {"Id": "minutes", "Expression": "lag / 60", "Label": "Minutes"}
                     watched = {"Metrics": [{"Id": "lag", "ReturnData": False, "MetricStat": lag}, minutes]}
-                told = {it: [{"Ref": "AlarmTopic"}] for it in ["AlarmActions", "OKActions"]}
+                actions = ["AlarmActions", "OKActions"]
+                if missing == "missing":  # no data raises no alarm, so the change to that state has to notify
+                    actions.append("InsufficientDataActions")
+                told = {it: [{"Ref": "AlarmTopic"}] for it in actions}
                 counted = {"EvaluationPeriods": periods, "ComparisonOperator": comparison, "Threshold": threshold}
                 wanted = watched | counted | told | {"TreatMissingData": missing}
                 self.assertEqual({key: it for key, it in alarms[name].items() if key != "AlarmDescription"}, wanted)
+
+    def test_no_alarm_fires_before_its_metric_has_data(self):
+        for name, alarm in template.of_type(template.resolved(), "AWS::CloudWatch::Alarm").items():
+            self.assertIn(alarm["TreatMissingData"], ["missing", "notBreaching"], name)
 
     def test_the_dashboard_shows_the_same_by_the_minute(self):
         (dashboard,) = template.of_type(template.resolved(Dashboard="yes"), "AWS::CloudWatch::Dashboard").values()
         widgets = [it["properties"] for it in json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]]
         shown = [(*line, it["stat"], it["period"]) for it in widgets for line in it["metrics"]]
         wanted = []
-        for metric, statistic in DASHBOARD.items():
+        for name, metric, statistic in DASHBOARD:
             namespace, dimension = kept_under(metric)
-            wanted.append((namespace, metric, dimension, "${Poller}", statistic, 60))
+            wanted.append((namespace, metric, dimension, f"${{{name}}}", statistic, 60))
         self.assertEqual(shown, wanted)
 
     def test_each_metric_that_is_written_is_looked_at(self):
         _, _, written = rust.metrics()
-        self.assertLessEqual(written, set(DASHBOARD) | {metric for metric, *_ in ALARMS.values()})
+        self.assertLessEqual(written, {metric for _, metric, _ in DASHBOARD} | {metric for metric, *_ in ALARMS.values()})
 
     def test_every_alarm_names_its_heading(self):
         operations = template.ROOT / "docs/operations.md"
@@ -156,13 +169,21 @@ class LogGroups(unittest.TestCase):
             self.assertEqual(function(name)["LoggingConfig"], logging)
 
 
+    def test_api_logs_to_group_that_needs_no_room_in_log_resource_policy(self):
+        resources = template.resolved()
+        (stage,) = template.of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+        self.assertEqual(stage["AccessLogSettings"]["DestinationArn"], {"Fn::GetAtt": ["ApiLogGroup", "Arn"]})
+        self.assertRegex(function("ApiLogGroup")["LogGroupName"]["Fn::Sub"], r"^/aws/vendedlogs/")
+
+
 class Kept(unittest.TestCase):
-    def test_the_table_is_paid_by_request_encrypted_recoverable_and_forgets_what_has_an_end(self):
+    def test_table_bills_per_request_without_kms_charge_and_recovers(self):
         table = function("Table")
         self.assertEqual(
-            (table["BillingMode"], table["SSESpecification"], table["PointInTimeRecoverySpecification"]),
-            ("PAY_PER_REQUEST", {"SSEEnabled": True}, {"PointInTimeRecoveryEnabled": True}),
+            (table["BillingMode"], table["PointInTimeRecoverySpecification"]),
+            ("PAY_PER_REQUEST", {"PointInTimeRecoveryEnabled": True}),
         )
+        self.assertNotIn("SSESpecification", table, "without it DynamoDB encrypts with a key that AWS owns, at no charge")
         forgotten = {"AttributeName": rust.attribute_of_the_end(), "Enabled": True}
         self.assertEqual(table["TimeToLiveSpecification"], forgotten)
 
@@ -184,6 +205,33 @@ class Furniture(unittest.TestCase):
                 self.assertIn("Description", parameter)
                 bounds = {"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter)
                 self.assertTrue(bounds, "a wrong value is to be refused before anything is made")
+
+    def test_patterns_decide_about_the_whole_value(self):
+        for name, parameter in template.written()["Parameters"].items():
+            pattern = parameter.get("AllowedPattern", "")
+            with self.subTest(name):
+                depth = 0
+                for c in re.sub(r"\[[^\]]*\]", "", pattern):
+                    depth += {"(": 1, ")": -1}.get(c, 0)
+                    self.assertFalse(c == "|" and depth == 0, "an anchor would bind to one side of | only")
+
+    def test_kms_key_is_single_region_or_multi_region(self):
+        pattern = template.written()["Parameters"]["KmsKeyArn"]["AllowedPattern"]
+        for key in ["", "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"]:
+            self.assertRegex(key, rf"\A{pattern}\Z")
+        self.assertRegex("arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef", rf"\A{pattern}\Z")
+        self.assertNotRegex("arn:aws:kms:eu-west-1:123456789012:alias/logs", rf"\A{pattern}\Z")
+
+    def test_large_default_is_text(self):
+        for name, parameter in template.written()["Parameters"].items():
+            if isinstance(parameter["Default"], int):
+                self.assertLess(parameter["Default"], SCIENTIFIC_FROM, f"quote the default of {name}")
+
+    def test_readme_gives_the_longest_stack_name(self):
+        names = [it["FunctionName"]["Fn::Sub"] for it in template.of_type(template.resolved(), "AWS::Lambda::Function").values()]
+        longest = min(FUNCTION_NAME_MAX - len(name.replace("${AWS::StackName}", "")) for name in names)
+        self.assertEqual(longest, 57)
+        self.assertIn(f"at most {longest} characters", (template.ROOT / "README.md").read_text())
 
     def test_what_is_said_to_the_application_repository_is_so(self):
         said = template.written()["Metadata"]["AWS::ServerlessRepo::Application"]

@@ -1,7 +1,7 @@
 //! The core of slacktrail: it decides, and does nothing.
 //!
 //! What to ask Slack next, what a reply means, which records are new, what an object's key and bytes are, what the next
-//! cursor is: all of it is computed here from arguments. `now` is an argument too. Nothing outside the four adapter
+//! cursor is: all of it is computed here from arguments. `now` is an argument too. Nothing outside the five adapter
 //! modules at the end names an AWS type, an HTTP client, a clock, the environment or a file system, and a lint holds that.
 //!
 //! Read in this order:
@@ -50,5 +50,7 @@ pub mod aws;
 pub mod directory;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "log")]
+pub mod log;
 #[cfg(feature = "random")]
 pub mod random;

@@ -7,6 +7,8 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -144,6 +146,13 @@ impl Function {
         let status = timeout(END_MAX, ended).await.expect("a function ends within a minute");
         (status, self.lines())
     }
+}
+
+/// Returns the level that Lambda assigns to a log line: INFO, unless the line has a level and a timestamp in RFC 3339.
+pub fn level_in_lambda(line: &str) -> String {
+    let line: Value = serde_json::from_str(line).unwrap_or_default();
+    let has_timestamp = line["timestamp"].as_str().is_some_and(|time| time.parse::<Timestamp>().is_ok());
+    line["level"].as_str().filter(|_| has_timestamp).unwrap_or("INFO").to_owned()
 }
 
 /// The compiled poller: the file that [`POLLER_VARIABLE`] names, or else `poller` in the folder that this test was built in.

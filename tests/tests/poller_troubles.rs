@@ -12,6 +12,7 @@ use slacktrail_simulator::tenant::{Tenant, Token};
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::archive;
 use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, TABLE, organisation_source};
+use slacktrail_tests::function::level_in_lambda;
 use slacktrail_tests::lambda_runtime_api::Answer;
 
 const OTHER_TOKEN: &str = "xoxp-simulated-other";
@@ -107,7 +108,7 @@ async fn a_revoked_token_is_told_holds_up_nobody_else_and_after_a_new_one_the_ou
         let told: Vec<Value> = about("acme").filter(|line| line["fields"]["state"] == "reauthorize").collect();
         assert!(told.len() >= 2, "{lines:#?}");
         for line in told {
-            assert_eq!(line["level"], "ERROR", "{line}");
+            assert_eq!(level_in_lambda(&line.to_string()), "ERROR", "{line}");
             assert!(text(&line["fields"], "remedy").contains("connect the source again"), "{line}");
         }
         assert!(about("other").all(|line| line["level"] == "INFO"), "{lines:#?}");

@@ -1,18 +1,18 @@
 //! The Lambda function that connects Slack sources.
 
 use std::convert::Infallible;
+use std::env;
 use std::time::Duration;
-use std::{env, io};
 
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn, tracing};
+use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use slacktrail_oauth::{Oauth, handle};
 use slacktrail_shared::aws::{connect_table_and_secrets_within, sdk_config};
 use slacktrail_shared::connection::CallbackEdges;
 use slacktrail_shared::http::SlackHttp;
+use slacktrail_shared::log;
 use slacktrail_shared::ports::Timer;
-use slacktrail_shared::sanitize::EscapedJson;
 use slacktrail_shared::settings::OauthSettings;
 use slacktrail_shared::time::Second;
 
@@ -34,7 +34,7 @@ impl Timer for Clock {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber_with_writer(|| EscapedJson(io::stdout()));
+    log::init();
 
     let settings = OauthSettings::read(|name| env::var(name).ok())?;
 

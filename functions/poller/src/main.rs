@@ -3,18 +3,18 @@
 mod handler;
 mod metrics;
 
-use std::{env, io};
+use std::env;
 
-use lambda_runtime::{Error, service_fn, tracing};
+use lambda_runtime::{Error, service_fn};
 use slacktrail_shared::aws::{AwsEdges, Names, connect_invoker, sdk_config};
 use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::sanitize::EscapedJson;
+use slacktrail_shared::log;
 use slacktrail_shared::settings::PollerSettings;
 use slacktrail_shared::tick::Poller;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber_with_writer(|| EscapedJson(io::stdout()));
+    log::init();
 
     let settings = PollerSettings::read(|name| env::var(name).ok())?;
 

@@ -267,6 +267,14 @@ impl Stage {
         self.mark_tampered();
     }
 
+    /// The table forgets the cursors.
+    pub(super) fn lose_cursors(&self) {
+        self.with(|state| {
+            state.cursors.clear();
+            state.tampered.clear();
+        });
+    }
+
     /// Lets the oracle know that no stored cursor can be true any more.
     pub(super) fn mark_tampered(&self) {
         self.with(|state| state.tampered = state.cursors.keys().map(|stream| stream.log).collect());

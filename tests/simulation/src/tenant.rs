@@ -190,7 +190,7 @@ impl Tenancy {
 
     /// The table forgets its cursors.
     pub fn lose_cursors(&mut self) {
-        self.stage.with(|state| state.cursors.clear());
+        self.stage.lose_cursors();
     }
 
     /// Somebody changes every stored cursor behind the collector's back.

@@ -14,7 +14,7 @@ use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::deployment::{Life, LocalDeployment, TABLE};
-use slacktrail_tests::function::{Function, oauth_binary};
+use slacktrail_tests::function::{Function, level_in_lambda, oauth_binary};
 use slacktrail_tests::http_api::event;
 use slacktrail_tests::lambda_runtime_api::{Answer as LambdaAnswer, Emulator};
 
@@ -172,7 +172,8 @@ async fn a_table_that_is_not_there_is_a_page_and_an_error_line() {
     );
     let lines = compiled.lines().await;
     let line = lines.iter().find(|line| line.contains("no_such_table")).expect("the log tells why");
-    for part in ["ERROR", "elsewhere", "TABLE_NAME"] {
+    assert_eq!(level_in_lambda(line), "ERROR", "{line}");
+    for part in ["elsewhere", "TABLE_NAME"] {
         assert!(line.contains(part), "{part}: {line}");
     }
     assert!(!line.contains(&ticket.id.to_string()), "the address may be made up, and nothing of it is logged: {line}");

@@ -39,7 +39,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     Ok(format!("{} alarms notify the alarm topic", deployed.alarms.len()))
 }
 
-/// Every alarm of the template says what missing data means, so an alarm lacks data only until it is first evaluated.
+/// An alarm lacks data until it is first evaluated. After that, only a poller that is not invoked leaves one without data.
 pub(super) async fn states(facts: &Facts) -> Verdict {
     let found = read(facts).await?;
     let now = Timestamp::now();
@@ -61,7 +61,7 @@ pub(super) async fn states(facts: &Facts) -> Verdict {
     ensure(
         silent.is_empty(),
         format!("alarms have no data: {}", names(&silent)),
-        "see whether the poller runs; then deploy the stack again: its template says what missing data means",
+        "see \"No ticks\" in docs/operations.md",
     )?;
     if !new.is_empty() {
         return Err(Problem::skipped_until(

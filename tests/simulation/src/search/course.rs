@@ -123,7 +123,7 @@ impl Course {
             Act::Twins => self.add_twins(),
             Act::Touch(count) => self.touch(*count),
             Act::Tick => drop(self.tick()),
-            Act::LoseCursors => self.stage.with(|state| state.cursors.clear()),
+            Act::LoseCursors => self.stage.lose_cursors(),
             Act::Slack(n, kind) => self.slack(*n, kind.clone()),
             Act::SlackAlways(kind) => {
                 let fault = SlackFault::every(Calling::log(simulated(self.place.log)), kind.clone());

@@ -123,6 +123,8 @@ pub fn lives() -> Vec<Life> {
         ),
         life("shifted", &[Rows(2, 9), Tick, Pass(60), Rows(7, 0), Insert(2)]),
         few("backlog", &[ManyRows(300), Tick, Pass(60), Rows(1, 0)], 2),
+        // Nothing has happened for longer than the source allows, and older rows are still to be collected.
+        few("silent", &[ManyRows(300), Tick, Pass(90_000)], 2),
         life("midnight", &[Pass(35_970), Rows(2, 20), Tick, Pass(60), Rows(4, 12), Touch(1)]),
         life("outage", &[Rows(2, 40), Tick, Revoke, Pass(60), Tick, Outage(5), Connect]),
         few("backlogs", &[Rows(2, 40), Tick, LongOutage, Tick, Pass(60), Rows(5, 2)], 2),

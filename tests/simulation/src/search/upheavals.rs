@@ -21,7 +21,8 @@ impl Days {
         if self.dice.one_in(60) {
             self.stage.note(|| "the table forgets the cursors".to_owned());
             // And what was asked for with them: whoever wants the backfill asks again.
-            self.stage.with(|state| (state.cursors.clear(), state.backfilled.clear()));
+            self.stage.lose_cursors();
+            self.stage.with(|state| state.backfilled.clear());
         }
         if self.dice.one_in(200) {
             let all = self.dice.one_in(2);

@@ -41,7 +41,7 @@ pub(super) struct Account {
     /// Changes each alarm before the command sees it.
     pub(super) edit_alarm: Arc<Mutex<Option<EditAlarm>>>,
     scripts: usize,
-    _poller: Function,
+    poller: Function,
     _connecting: Connecting,
     _certificate: NamedTempFile,
 }
@@ -96,7 +96,7 @@ impl Account {
             bucket,
             edit_alarm,
             scripts,
-            _poller: poller,
+            poller,
             _connecting: connecting,
             _certificate: certificate,
         };
@@ -111,10 +111,11 @@ impl Account {
         let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
         life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(30), now, 60);
         self.local.drain().await;
+        self.poller.wrote("stream collected").await;
     }
 
     /// Lets the poller's log have these lines, written now.
-    pub(super) async fn log(&self, lines: &[Value]) {
+    async fn log(&self, lines: &[Value]) {
         let now = Timestamp::now().as_millisecond();
         let events: Vec<Value> =
             lines.iter().map(|line| json!({"timestamp": now, "message": line.to_string()})).collect();
@@ -123,16 +124,13 @@ impl Account {
         self.local.moto.call("logs", "Logs_20140328.PutLogEvents", body).await;
     }
 
-    /// Lets the poller's log have what a tick that goes well writes.
+    /// Lets the poller's log have what the compiled poller has written up to now, between the lines of Lambda's platform.
     pub(super) async fn log_tick(&self) {
         let now = Timestamp::now().to_string();
-        self.log(&[
-            json!({"time": now, "type": "platform.start", "record": {"requestId": "1"}}),
-            json!({"timestamp": now, "level": "INFO", "fields": {"message": "stream collected", "source": "acme"}}),
-            json!({"_aws": {"Timestamp": 0}, "LagSeconds": 0}),
-            json!({"time": now, "type": "platform.report", "record": {"requestId": "1", "status": "success"}}),
-        ])
-        .await;
+        let mut lines = vec![json!({"time": now, "type": "platform.start", "record": {"requestId": "1"}})];
+        lines.extend(self.poller.lines().iter().map(|line| serde_json::from_str(line).unwrap()));
+        lines.push(json!({"time": now, "type": "platform.report", "record": {"requestId": "1", "status": "success"}}));
+        self.log(&lines).await;
     }
 
     /// Takes back what a test has scripted.

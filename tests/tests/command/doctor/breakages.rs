@@ -283,7 +283,7 @@ fn of_alarms() -> Vec<Breakage> {
         broken(
             "an alarm without data",
             "alarm_states",
-            "missing data",
+            "\"No ticks\" in docs/operations.md",
             How::Alarm(|alarm| {
                 alarm["StateValue"] = json!("INSUFFICIENT_DATA");
                 alarm["AlarmConfigurationUpdatedTimestamp"] = json!(1_700_000_000);

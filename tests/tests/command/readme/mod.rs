@@ -31,7 +31,8 @@ enum Meanwhile {
 use Meanwhile::{Answer, Connect, Interrupt, Paste, TickBefore, TickOnce, Wait};
 
 /// Every command that is typed, what goes on meanwhile, and what the screen shows in the end.
-const TYPED: [(&str, Meanwhile, &str); 15] = [
+const TYPED: [(&str, Meanwhile, &str); 16] = [
+    ("export AWS_DEFAULT_REGION=us-east-1", Wait, ""),
     ("export SLACKTRAIL_STACK=slacktrail", Wait, ""),
     (r#"slacktrail connect acme --name "Acme" --plan enterprise"#, Connect, "connected `acme` to the organisation"),
     ("slacktrail status", TickBefore, "acme    integration  ok"),

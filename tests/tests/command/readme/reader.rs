@@ -20,8 +20,8 @@ use crate::binary::Slacktrail;
 use crate::terminal::Terminal;
 use crate::wizard::link;
 
-/// Of the deployment's names the reader sets one alone, by README's `export`.
-const NAMES: [&str; 2] = ["SLACKTRAIL_BUCKET", "SLACKTRAIL_TABLE"];
+/// The reader sets the stack and the region only, by README's `export`.
+const NAMES: [&str; 3] = ["AWS_REGION", "SLACKTRAIL_BUCKET", "SLACKTRAIL_TABLE"];
 
 /// The reader, and all that they work with.
 pub(super) struct Reader {

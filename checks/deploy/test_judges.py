@@ -1,0 +1,88 @@
+"""Independent validators of the template: AWS's own schema checks, and a linter of IAM policies.
+
+cfn-lint and checkov have files of settings and run from the Makefile. These two are libraries.
+"""
+
+import json
+import re
+import unittest
+
+import parliament
+import template
+from cloudformation_validate import CompositeEngine, Severity, TemplateContent
+from test_grants import told
+
+# What a policy names with an intrinsic function, as an ARN that a linter reads.
+VALUES = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::StackName": "slacktrail",
+    "AWS::URLSuffix": "amazonaws.com",
+    "DeadLetters.Arn": "arn:aws:sqs:us-east-1:123456789012:dead-letters",
+    "LogBucket.Arn": "arn:aws:s3:::logs",
+    "OAuthLogGroup.Arn": "arn:aws:logs:us-east-1:123456789012:log-group:oauth:*",
+    "PollerEveryMinute.Arn": "arn:aws:events:us-east-1:123456789012:rule/poller",
+    "PollerLogGroup.Arn": "arn:aws:logs:us-east-1:123456789012:log-group:poller:*",
+    "SecretPrefix": "slacktrail/",
+    "Table.Arn": "arn:aws:dynamodb:us-east-1:123456789012:table/slacktrail",
+}
+# Warnings that do not apply, each with the reason.
+FALSE_ALARMS = {
+    "AllowedValues entry 'off'": "the condition HasObjectLock leaves the property out",
+    "default '' has length 0": "the condition HasPermissionsBoundary leaves the property out",
+    "'SecretPrefix' appears to be a password": "it is the prefix of names",
+}
+KEY = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+
+
+def documents(value: object) -> list[dict]:
+    """Returns the policy documents in a part of the template, however deep.
+
+    The linter does not know trust policies, which have no resource. test_grants.py compares those whole.
+    """
+    if isinstance(value, dict) and "Statement" in value:
+        return [value] if all("Resource" in it for it in value["Statement"]) else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [document for it in inner for document in documents(it)]
+
+
+def policies() -> dict[str, list[str]]:
+    """Returns the policies of each resource as JSON without intrinsic functions."""
+    found = {}
+    for name, resource in template.resolved(KmsKeyArn=KEY)["Resources"].items():
+        for document in documents(resource):
+            text = json.dumps(document | {"Statement": [told(it) for it in document["Statement"]]})
+            found.setdefault(name, []).append(re.sub(r"\$\{([\w:.]+)\}", lambda it: VALUES[it[1]], text))
+    return found
+
+
+class Judges(unittest.TestCase):
+    def test_template_satisfies_the_schemas_of_aws(self):
+        report = CompositeEngine().validate_template(TemplateContent(json.dumps(template.translated()), "template.yaml"))
+        found = [it for it in report.diagnostics if it.severity in (Severity.WARN, Severity.ERROR, Severity.FATAL)]
+        said = [f"{it.rule_id}: {it.message}" for it in found if not any(part in it.message for part in FALSE_ALARMS)]
+        self.assertEqual(said, [])
+        for part in FALSE_ALARMS:
+            self.assertTrue([it for it in found if part in it.message], f"nothing says {part}: remove it")
+
+    def test_schemas_refuse_a_wrong_property(self):
+        wrong = json.loads(json.dumps(template.translated()))
+        wrong["Resources"]["Table"]["Properties"]["BillingMode"] = "FREE"
+        report = CompositeEngine().validate_template(TemplateContent(json.dumps(wrong), "template.yaml"))
+        self.assertTrue([it for it in report.diagnostics if "BillingMode" in it.message or "FREE" in it.message])
+
+    def test_linter_of_policies_finds_nothing(self):
+        self.assertEqual(len(policies()), 4, "both roles, the bucket and the queue")
+        for name, texts in policies().items():
+            for text in texts:
+                with self.subTest(name):
+                    self.assertEqual([str(it) for it in parliament.analyze_policy_string(text).findings], [])
+
+    def test_linter_of_policies_refuses_an_unknown_action(self):
+        text = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObjekt", "Resource": "*"}]}'
+        self.assertTrue(parliament.analyze_policy_string(text).findings)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,51 @@
+"""Writes the table of template.yaml's parameters into docs/operations.md.
+
+parameters.py --check   fails, with the difference, if docs/operations.md has another table
+parameters.py --write   writes the table
+"""
+
+import argparse
+import difflib
+import re
+import sys
+from pathlib import Path
+
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "docs/operations.md"
+MARKED = re.compile(r"(?s)(?<=<!-- parameters: made by checks/parameters.py -->\n).*?(?=<!-- end -->)")
+
+
+def table() -> str:
+    """Returns the parameters in the order in which CloudFormation's console shows them."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    lines = ["| parameter | default | meaning |", "|---|---|---|"]
+    for name in (name for group in groups for name in group["Parameters"]):
+        parameter = template["Parameters"][name]
+        default = f"`{parameter['Default']}`" if str(parameter["Default"]) else "empty"
+        lines.append(f"| `{name}` | {default} | {parameter['Description'].strip()} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    task = arguments.add_mutually_exclusive_group(required=True)
+    task.add_argument("--check", action="store_true")
+    task.add_argument("--write", action="store_true")
+    asked = arguments.parse_args()
+    written = DOCUMENT.read_text()
+    if not MARKED.search(written):
+        sys.exit(f"{DOCUMENT} has no place for the table; hint: add the two comments that {Path(__file__).name} looks for")
+    wanted = MARKED.sub(lambda _: table(), written)
+    if asked.write:
+        DOCUMENT.write_text(wanted)
+    elif wanted != written:
+        names = ["docs/operations.md", "checks/parameters.py"]
+        sys.stdout.writelines(difflib.unified_diff(written.splitlines(True), wanted.splitlines(True), *names))
+        sys.exit("hint: checks/parameters.py --write writes the table")
+
+
+if __name__ == "__main__":
+    main()

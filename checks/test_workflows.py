@@ -1,0 +1,51 @@
+"""The workflows of .github: pinned actions, least permissions, and commands that exist. `make workflows` runs actionlint where it is
+installed."""
+
+import pathlib
+import re
+import unittest
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def read(path: pathlib.Path) -> dict:
+    return yaml.safe_load(path.read_text())
+
+
+class Workflows(unittest.TestCase):
+    def test_each_action_is_pinned_to_a_commit(self):
+        for path in WORKFLOWS:
+            for action, comment in re.findall(r"(?m)^ +(?:- )?uses: (\S+)(.*)$", path.read_text()):
+                with self.subTest(action):
+                    if not action.startswith("./"):
+                        self.assertRegex(action, r"@[0-9a-f]{40}$")
+                        self.assertRegex(comment, r"^ # v\d+\.\d+\.\d+$")
+
+    def test_only_publishing_may_write(self):
+        for path in WORKFLOWS:
+            workflow = read(path)
+            self.assertEqual(workflow["permissions"], {"contents": "read"}, path.name)
+            writing = {name for name, job in workflow["jobs"].items() if "write" in job.get("permissions", {}).values()}
+            self.assertLessEqual(writing, {"publish"}, path.name)
+
+    def test_each_make_target_exists(self):
+        targets = set(re.findall(r"(?m)^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text()))
+        asked = {name for path in WORKFLOWS for name in re.findall(r"run: make ([a-z-]+)", path.read_text())}
+        self.assertEqual(asked, {"advisories", "dist", "test"})
+        self.assertLessEqual(asked, targets)
+
+    def test_release_has_functions_for_each_architecture_and_a_command_for_each_system(self):
+        jobs = read(ROOT / ".github/workflows/release.yml")["jobs"]
+        rows = jobs["archives"]["strategy"]["matrix"]["include"]
+        built = [row["architectures"] for row in rows if row["architectures"]]
+        self.assertCountEqual(built, ["arm64", "x86_64"])
+        names = ["linux-arm64", "linux-x86_64", "macos-arm64", "macos-x86_64"]
+        self.assertCountEqual([row["name"] for row in rows], names)
+        self.assertEqual(set(jobs["publish"]["needs"]), {"test", "archives"})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,113 @@
+"""Builds the release archives: the functions for each architecture, with a template to deploy, and the command for this machine.
+
+dist.py --output DIR [--architectures [arm64] [x86_64]] [--without-command]
+"""
+
+import argparse
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import archive
+import components
+from package import FUNCTIONS, packaged
+from reproducible import ROOT, environment, target, version
+
+TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
+CARGO_LAMBDA = {"arm64": "--arm64", "x86_64": "--x86-64"}
+DOCUMENTS = ["CHANGELOG.md", "LICENSE", "README.md"]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--output", type=Path, required=True)
+    arguments.add_argument("--architectures", nargs="*", choices=TARGETS, default=list(TARGETS))
+    arguments.add_argument("--without-command", action="store_true")
+    asked = arguments.parse_args()
+    for architecture in asked.architectures:
+        require_standard_library(architecture)
+    files = {}
+    for architecture in asked.architectures:
+        files |= functions(architecture)
+    if not asked.without_command:
+        files |= command()
+    write(asked.output, files)
+
+
+def require_standard_library(architecture: str) -> None:
+    """Fails if Rust cannot build for an architecture. Cargo would report a missing crate `core` after minutes."""
+    triple = TARGETS[architecture]
+    sysroot = Path(run("rustc", "--print", "sysroot"))
+    if "CARGO_UNSTABLE_BUILD_STD" in environment() or (sysroot / "lib/rustlib" / triple / "lib").is_dir():
+        return
+    others = [name for name in TARGETS if name != architecture]
+    sys.exit(
+        f"error: Rust's standard library for {architecture} is not installed\n"
+        f"hint: run `rustup target add {triple}`, or build the others only: `make dist ARCHITECTURES={' '.join(others)}`"
+    )
+
+
+def functions(architecture: str) -> dict[str, bytes]:
+    """Builds both functions and returns their archive by its name."""
+    folder = target() / f"dist-{architecture}"
+    shutil.rmtree(folder, ignore_errors=True)
+    build("cargo", "lambda", "build", "--release", CARGO_LAMBDA[architecture], "--lambda-dir", str(folder))
+    name = f"slacktrail-{version()}-{architecture}"
+    packages = [f"slacktrail-{binary}" for binary in FUNCTIONS.values()]
+    files = documents() | notices(name, packages, TARGETS[architecture])
+    files["template.yaml"] = packaged((ROOT / "template.yaml").read_text(), architecture).encode()
+    files["samconfig.toml"] = (ROOT / "release/samconfig.toml").read_bytes()
+    for binary in FUNCTIONS.values():
+        files[f"{binary}.zip"] = archive.zip_bootstrap((folder / binary / "bootstrap").read_bytes())
+    return {f"{name}.tar.gz": archive.tar(name, files)}
+
+
+def command() -> dict[str, bytes]:
+    """Builds the command for this machine and returns its archive by its name."""
+    build("cargo", "build", "--release", "--locked", "--package", "slacktrail-cli")
+    system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
+    machine = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+    name = f"slacktrail-{version()}-command-{system}-{machine}"
+    (triple,) = [line.split()[1] for line in run("rustc", "-vV").splitlines() if line.startswith("host: ")]
+    files = documents() | notices(name, ["slacktrail-cli"], triple)
+    files["slacktrail"] = (target() / "release/slacktrail").read_bytes()
+    return {f"{name}.tar.gz": archive.tar(name, files, frozenset(["slacktrail"]))}
+
+
+def documents() -> dict[str, bytes]:
+    paths = [*(ROOT / name for name in DOCUMENTS), *sorted((ROOT / "docs").glob("*.md"))]
+    return {str(path.relative_to(ROOT)): path.read_bytes() for path in paths}
+
+
+def notices(name: str, packages: list[str], triple: str) -> dict[str, bytes]:
+    """Returns the bill of materials and the licenses of what is compiled into these packages."""
+    found = components.crates(packages, triple)
+    return {
+        "sbom.cdx.json": components.bill_of_materials(name, version(), found),
+        "THIRD_PARTY_LICENSES.txt": components.licenses(found),
+    }
+
+
+def write(output: Path, files: dict[str, bytes]) -> None:
+    """Writes the archives and SHA256SUMS, which `sha256sum --check` reads."""
+    output.mkdir(parents=True, exist_ok=True)
+    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items())]
+    for name, content in {**files, "SHA256SUMS": "".join(sums).encode()}.items():
+        (output / name).write_bytes(content)
+        print(f"{output / name}  {len(content):,} bytes")
+
+
+def build(*arguments: str) -> None:
+    if subprocess.run(arguments, cwd=ROOT, env=environment(), check=False).returncode:
+        sys.exit(f"error: `{' '.join(arguments)}` failed")
+
+
+def run(*arguments: str) -> str:
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

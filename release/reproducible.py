@@ -1,0 +1,49 @@
+"""Runs a build so that its result does not depend on where it runs.
+
+reproducible.py COMMAND [ARGUMENT ...]
+
+Rust and C compilers write the paths of source files into a binary. This replaces the paths of this machine with fixed ones.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def target() -> Path:
+    """Returns the folder in which Cargo builds."""
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+
+
+def environment(root: Path = ROOT) -> dict[str, str]:
+    """Returns the variables of this process and those that make a build of the source at `root` reproducible."""
+    cargo_home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
+    paths = {root: "/slacktrail", cargo_home: "/cargo", target(): "/target"}
+    # Set where the standard library is built from source, as for a processor without a prebuilt one.
+    library = os.environ.get("__CARGO_TESTS_ONLY_SRC_ROOT")
+    if library:
+        paths[Path(library).resolve()] = "/rust/library"
+    # The compilers use the last prefix that matches, so the longest path comes last.
+    remapped = sorted(paths.items(), key=lambda path: len(str(path[0])))
+    if any(" " in str(path) for path in paths):
+        sys.exit("error: a path of the source, of Cargo or of the build contains a space\nhint: build in another folder")
+    # Cargo joins this variable with the flags that cargo-lambda passes for the processor. RUSTFLAGS would replace them.
+    rust = " ".join(f"--remap-path-prefix={path}={name}" for path, name in remapped)
+    c = " ".join(f"-ffile-prefix-map={path}={name}" for path, name in remapped)
+    return os.environ | {"CARGO_BUILD_RUSTFLAGS": rust, "CFLAGS": c, "CARGO_INCREMENTAL": "0"}
+
+
+def version() -> str:
+    """Returns the version of slacktrail."""
+    command = ["cargo", "metadata", "--no-deps", "--locked", "--format-version", "1"]
+    packages = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)["packages"]
+    (found,) = {package["version"] for package in packages if package["name"] == "slacktrail-poller"}
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(subprocess.run(sys.argv[1:], env=environment(), check=False).returncode)
