@@ -59,7 +59,7 @@ async fn require_permission(client: &Client, bucket: &str, key: &str) -> Result<
         Decision::Refused(message) => Err(Problem::skipped_until(
             format!("uploads with and without `If-None-Match` are refused alike: {message}"),
             format!(
-                "allow `s3:PutObject` on `arn:aws:s3:::{bucket}/*` for the AWS identity that runs `slacktrail doctor`, and the use of the bucket's KMS key if it has one"
+                "allow `s3:PutObject` on all keys of bucket `{bucket}`, and `kms:GenerateDataKey` if it has a KMS key of yours"
             ),
         )),
     }
