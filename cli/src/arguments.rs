@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{backfill, connect, demo, disconnect, pause, pull, sources, status, verify};
+use crate::{backfill, connect, demo, disconnect, doctor, pause, pull, sources, status, verify};
 
 /// Collects Slack's security logs exactly once: into your own S3 bucket, or into a directory of this machine.
 #[derive(Debug, Parser)]
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Disconnect(disconnect::Arguments),
     Backfill(backfill::Arguments),
     Verify(verify::Arguments),
+    Doctor(doctor::Arguments),
     Pull(pull::Arguments),
     Demo(demo::Arguments),
 }

@@ -60,6 +60,14 @@ impl From<Refusal> for Failure {
     }
 }
 
+/// Returns an error and its causes in one line. What a cause repeats of the error above it is left out.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut texts = vec![error.to_string()];
+    texts.extend(causes(error));
+    texts.dedup();
+    texts.join(": ")
+}
+
 fn causes(error: &dyn Error) -> Vec<String> {
     let mut texts = Vec::new();
     let mut next = error.source();

@@ -2,7 +2,7 @@
 //!
 //! Read in this order:
 //! - [`arguments`]: the commands. Each is a module of its own: [`connect`], [`sources`], [`status`],
-//!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`pull`], [`demo`].
+//!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`].
 //! - [`run`]: ticks of the collector on this machine, which `pull` and `demo` share.
 //! - [`environment`], [`aws`], [`identity`], [`logs`], [`since`]: what the commands are told, and by whom.
 //! - [`failure`], [`hints`], [`terminal`], [`prompt`], [`table`], [`span`]: what the person at the terminal sees.
@@ -14,6 +14,7 @@ mod backfill;
 mod connect;
 mod demo;
 mod disconnect;
+mod doctor;
 mod environment;
 mod failure;
 mod hints;
@@ -46,6 +47,7 @@ async fn main() -> ExitCode {
         Command::Connect(asked) => connect::run(asked).await,
         Command::Demo(asked) => demo::run(asked).await,
         Command::Disconnect(asked) => disconnect::run(asked).await,
+        Command::Doctor(asked) => doctor::run(asked).await,
         Command::Pause(asked) => pause::pause(&asked).await,
         Command::Resume(asked) => pause::resume(&asked).await,
         Command::Pull(asked) => pull::run(asked).await,

@@ -17,4 +17,5 @@ mod loopback;
 pub mod moto;
 pub mod movable_clock;
 pub mod patience;
+pub mod scripted_aws;
 pub mod stack;

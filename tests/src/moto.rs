@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use reqwest::Client;
+use serde_json::Value;
 use tempfile::NamedTempFile;
 
 /// The variable with the path of the `moto_server` executable; `make e2e` sets it.
@@ -125,6 +127,24 @@ impl Moto {
     /// A client of Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.sdk_config())
+    }
+
+    /// Calls a service that the tests have no client of: `target` is its action, as in `Logs_20140328.PutLogEvents`.
+    ///
+    /// # Panics
+    /// Panics if moto answers an error.
+    pub async fn call(&self, service: &str, target: &str, body: Value) -> Value {
+        // moto tells services apart by what was signed, and looks at no signature.
+        let signed = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let client = Client::builder().no_proxy().build().expect("a client for loopback can be made");
+        let call = client.post(&self.endpoint).header("authorization", signed).header("x-amz-target", target);
+        let call = call.header("content-type", "application/x-amz-json-1.1").body(body.to_string());
+        let reply = call.send().await.expect("moto answers");
+        let (status, text) = (reply.status(), reply.text().await.expect("moto ends its answer"));
+        assert!(status.is_success(), "`{target}` failed: {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
     /// Makes a bucket such as the template's log bucket.

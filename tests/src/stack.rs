@@ -37,7 +37,15 @@ impl Stack {
     /// # Panics
     /// When the template cannot be deployed: what was said is in the message.
     pub fn deploy(moto: &Moto) -> Stack {
-        let done = Command::new(python()).arg(checks("deploy.py")).arg(moto.endpoint()).output();
+        Stack::deploy_with(moto, &[])
+    }
+
+    /// Deploys it with other values of some parameters, such as `Architecture=x86_64`.
+    ///
+    /// # Panics
+    /// As [`Stack::deploy`].
+    pub fn deploy_with(moto: &Moto, parameters: &[&str]) -> Stack {
+        let done = Command::new(python()).arg(checks("deploy.py")).arg(moto.endpoint()).args(parameters).output();
         let done = done.expect("Python can be run");
         assert!(done.status.success(), "the template was not deployed:\n{}", String::from_utf8_lossy(&done.stderr));
         serde_json::from_slice(&done.stdout).expect("deploy.py prints what it deployed")

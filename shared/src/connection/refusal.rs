@@ -121,7 +121,8 @@ impl Refusal {
         )
     }
 
-    pub(super) fn unknown() -> Refusal {
+    /// No link or state that is stored has this name and secret.
+    pub fn unknown() -> Refusal {
         Refusal::new(
             RefusalKind::Unknown,
             "this link is not one that slacktrail made, or it is long gone",

@@ -7,6 +7,7 @@ mod binary;
 mod connect;
 mod daily;
 mod demo;
+mod doctor;
 mod journey;
 mod pull;
 #[cfg(target_os = "linux")] // as `terminal`

@@ -16,11 +16,13 @@ pub(super) enum How {
     CargoKnows(&'static str),
     /// checks/test_readme.py compares its words with what SAM takes, with template.yaml and with the files that there are.
     PythonReads,
+    /// The tests with this text run it.
+    TestsRun(&'static str),
 }
-use How::{CargoKnows, MakeEndsIn, MakeRuns, PythonReads};
+use How::{CargoKnows, MakeEndsIn, MakeRuns, PythonReads, TestsRun};
 
 /// Each command, how it is checked, and why it is not run.
-pub(super) const ELSEWHERE: [(&str, How, &str); 18] = [
+pub(super) const ELSEWHERE: [(&str, How, &str); 19] = [
     ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
     ("make proof", MakeEndsIn("--bin proof -- search"), "it takes minutes; `make test` runs it"),
     ("make stand-in", MakeEndsIn("target/debug/stand-in"), "it installs and builds first; `stand_in` runs the rest"),
@@ -59,6 +61,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 18] = [
         "it needs an AWS account; `deployed` deploys the template to an emulated one",
     ),
     ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build"),
+    ("slacktrail doctor", TestsRun(include_str!("../doctor/mod.rs")), "it needs a whole stack; `doctor` deploys one"),
     ("make test", MakeRuns("cargo test --workspace --locked"), "it would run this test"),
     (
         "sam local invoke Poller --event events/rule.json --env-vars events/env.json",
@@ -90,6 +93,10 @@ fn what_readme_shows_and_nobody_types_here_is_known_to_make_to_cargo_and_to_the_
                     ["cd", "cp", "pip", "python3", "sam", "source", "tar"].contains(&program),
                     "no check reads `{command}`"
                 );
+            }
+            TestsRun(tests) => {
+                let argument = command.strip_prefix("slacktrail ").unwrap();
+                assert!(tests.contains(&format!(r#".run(&["{argument}"])"#)), "no test runs `{command}`");
             }
         }
     }

@@ -1,0 +1,28 @@
+//! `api`: the API reaches the OAuth function, which reads its table and answers with the page for an unknown link.
+
+use slacktrail_shared::connection::{ConnectionId, Refusal, Ticket};
+use slacktrail_shared::random;
+
+use crate::doctor::facts::Facts;
+use crate::doctor::verdict::{Verdict, ensure};
+use crate::doctor::web;
+
+pub(super) async fn check(facts: &Facts) -> Verdict {
+    let base = facts.deployed()?.url.trim_end_matches('/');
+    let link = Ticket::new(ConnectionId::of(random::bytes()?), random::bytes()?); // no link that was ever made
+    let address = format!("{base}/oauth/start");
+    let answer = web::get(
+        &facts.http,
+        &format!("{address}?grant={}", link.reveal()),
+        "check the network and the URL; see \"Errors\" in docs/operations.md for the function",
+    )
+    .await?;
+    let refusal = Refusal::unknown().message;
+    let phrase = &refusal[1..]; // the page begins the sentence with a capital letter
+    ensure(
+        answer.status == 404 && answer.body.contains(phrase),
+        format!("`{address}` answers an unknown link with HTTP status {} and another page", answer.status),
+        "see `sam logs --name OAuth` for why the function failed, or deploy the stack again",
+    )?;
+    Ok(format!("`{address}` answers an unknown link with its page"))
+}

@@ -1,0 +1,211 @@
+//! `athena_workgroup`, `athena_tables`, `athena_views`, `athena_rows`: queries run, within a limit, and see every stored line.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_athena::Client;
+use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState, QueryExecutionStatus};
+use jiff::{SignedDuration, Timestamp};
+
+use super::day_objects::{DayObjects, Objects};
+use crate::doctor::aws::problem;
+use crate::doctor::facts::{Deployed, Facts};
+use crate::doctor::verdict::{Problem, Verdict, ensure};
+
+/// The tables, one for each log. A test compares them with the template.
+const TABLES: [&str; 3] = ["access", "audit", "integration"];
+/// The views on them.
+const VIEWS: [&str; 3] = ["access_events", "audit_events", "integration_events"];
+/// The time for one query. Athena needs a second or two for a day.
+const QUERY_MAX: Duration = Duration::from_secs(60);
+/// The pause between two looks at a query.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The days whose rows are counted, in hours before now. Fewer objects are added to yesterday than to today.
+const DAYS: [i64; 2] = [24, 0];
+/// What Athena says of a permission that is missing for Glue, S3, KMS or Lake Formation.
+const DENIALS: [&str; 4] = ["AccessDenied", "Access Denied", "not authorized", "Insufficient permissions"];
+/// Comparisons of a day to which objects are added meanwhile.
+const ATTEMPTS_MAX: usize = 3;
+
+pub(super) async fn workgroup(facts: &Facts) -> Verdict {
+    let name = &facts.deployed()?.workgroup;
+    let told = Client::new(&facts.config).get_work_group().work_group(name).send().await;
+    let told = told.map_err(problem("athena:GetWorkGroup"))?;
+    let _ = facts.workgroup_exists.set(()); // it is set here alone
+    let configuration = told.work_group().and_then(|group| group.configuration());
+    let limit = configuration.and_then(|configuration| configuration.bytes_scanned_cutoff_per_query());
+    let is_enforced = configuration.and_then(|configuration| configuration.enforce_work_group_configuration());
+    let wanted = facts.parameter("QueryScanBytesMax")?;
+    ensure(
+        is_enforced == Some(true),
+        format!("workgroup `{name}` does not enforce its settings, so a query may scan any amount"),
+        "deploy the stack again, or set it in the Athena console",
+    )?;
+    ensure(
+        limit.is_some_and(|limit| limit.to_string() == wanted),
+        format!("workgroup `{name}` does not have the scan limit of the stack, {wanted} bytes"),
+        "deploy the stack again, or set it in the Athena console",
+    )?;
+    Ok(format!("workgroup `{name}` stops a query at {wanted} bytes"))
+}
+
+pub(super) async fn tables(facts: &Facts) -> Verdict {
+    today(facts, &TABLES).await?;
+    Ok(format!("{} answer a query for today", TABLES.join(", ")))
+}
+
+pub(super) async fn views(facts: &Facts) -> Verdict {
+    today(facts, &VIEWS).await?;
+    Ok(format!("{} answer a query for today", VIEWS.join(", ")))
+}
+
+/// Reads a row of today of each. All columns are read, because Athena skips those that are not asked for.
+async fn today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
+    let day = day_of(Timestamp::now());
+    facts.workgroup()?;
+    for name in names {
+        let sql = format!("select * from {name} where day = '{day}' limit 1");
+        query(facts, name, &sql).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn rows(facts: &Facts) -> Verdict {
+    facts.workgroup()?;
+    let now = Timestamp::now();
+    let (mut compared, mut reasons) = (Vec::new(), Vec::new());
+    for log in TABLES {
+        let mut found = None;
+        for hours_ago in DAYS {
+            let day = day_of(now - SignedDuration::from_hours(hours_ago));
+            match compare(facts, log, &day).await? {
+                Comparison::Equal(lines) => {
+                    found = Some(format!("{log} {day}: {lines}"));
+                    break;
+                }
+                Comparison::Impossible(reason) => reasons.push(format!("{log} {day} {reason}")),
+            }
+        }
+        compared.extend(found);
+    }
+    if compared.is_empty() {
+        return Err(Problem::skipped(reasons.join("; ")));
+    }
+    Ok(format!("Athena counts as many rows as the objects have lines ({})", compared.join(", ")))
+}
+
+/// What became of a comparison that found no difference.
+enum Comparison {
+    /// Athena counts these lines as well.
+    Equal(u64),
+    /// The day cannot be compared, for this reason.
+    Impossible(&'static str),
+}
+
+/// Compares the rows of a day with the lines of its objects.
+async fn compare(facts: &Facts, log: &str, day: &str) -> Result<Comparison, Problem> {
+    let deployed = facts.deployed()?;
+    let objects = Objects::new(facts, &deployed.bucket);
+    for _ in 0..ATTEMPTS_MAX {
+        let before = match objects.of_day(log, day).await? {
+            DayObjects::None => return Ok(Comparison::Impossible("has no object yet")),
+            DayObjects::TooLarge => return Ok(Comparison::Impossible("is too large to read here")),
+            DayObjects::Keys(keys) => keys,
+        };
+        let lines = objects.count_lines(&before).await?;
+        let counted = query(facts, log, &format!("select count(*) from {log} where day = '{day}'")).await?;
+        if objects.of_day(log, day).await? != DayObjects::Keys(before) {
+            continue; // the poller has added an object
+        }
+        let hint =
+            "see \"Is everything there?\" in docs/operations.md, and whether the table is as the template makes it";
+        ensure(
+            counted.as_deref() == Some(&lines.to_string()),
+            format!(
+                "Athena counts {} rows of {log} on {day}, and its objects have {lines} lines",
+                counted.as_deref().unwrap_or("no")
+            ),
+            hint,
+        )?;
+        return Ok(Comparison::Equal(lines));
+    }
+    Ok(Comparison::Impossible("got further objects during each comparison"))
+}
+
+fn failed(name: &str, reason: &str) -> Problem {
+    let detail = format!("a query of `{name}` failed: {reason}");
+    if DENIALS.iter().any(|denial| reason.contains(denial)) {
+        let needed = "`glue:GetDatabase`, `glue:GetTable`, `s3:GetObject` and `s3:ListBucket`";
+        Problem::skipped_until(detail, format!("allow {needed}, and `SELECT` on the tables if Lake Formation is on"))
+    } else {
+        Problem::failed(detail, "deploy the stack again: its template makes the tables and views")
+    }
+}
+
+fn day_of(instant: Timestamp) -> String {
+    instant.strftime("%Y/%m/%d").to_string()
+}
+
+/// Runs a query, and returns the first field of its first row.
+async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, Problem> {
+    let Deployed { database, workgroup, .. } = facts.deployed()?;
+    let client = Client::new(&facts.config);
+    let context = QueryExecutionContext::builder().database(database).build();
+    let start = client.start_query_execution().query_string(sql).work_group(workgroup).query_execution_context(context);
+    let started = start.send().await.map_err(problem("athena:StartQueryExecution"))?;
+    let id = started.query_execution_id().unwrap_or_default();
+    let began = Instant::now();
+    loop {
+        let told = client.get_query_execution().query_execution_id(id).send().await;
+        let told = told.map_err(problem("athena:GetQueryExecution"))?;
+        let status = told.query_execution().and_then(|execution| execution.status());
+        match status.and_then(QueryExecutionStatus::state) {
+            Some(QueryExecutionState::Succeeded) => break,
+            Some(QueryExecutionState::Failed | QueryExecutionState::Cancelled) => {
+                let reason = status.and_then(|status| status.state_change_reason()).unwrap_or("no reason");
+                return Err(failed(name, reason));
+            }
+            _ if began.elapsed() > QUERY_MAX => {
+                let _ = client.stop_query_execution().query_execution_id(id).send().await; // it ends by itself otherwise
+                return Err(Problem::failed(
+                    format!("a query of `{name}` did not end within {} seconds", QUERY_MAX.as_secs()),
+                    "run the command again in a few minutes; if it stays, see AWS's health dashboard",
+                ));
+            }
+            _ => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    }
+    let results = client.get_query_results().query_execution_id(id).send().await;
+    let results = results.map_err(problem("athena:GetQueryResults"))?;
+    let rows = results.result_set().map(|set| set.rows()).unwrap_or_default();
+    let first = rows.get(1).and_then(|row| row.data().first()); // the row before has the columns' names
+    Ok(first.and_then(|field| field.var_char_value()).map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_permission_of_query_skips_and_other_reason_fails() {
+        for reason in ["Insufficient permissions to execute the query", "Access Denied (Service: Amazon S3)"] {
+            assert!(matches!(failed("audit", reason), Problem::Skipped { .. }), "{reason}");
+        }
+        assert!(matches!(failed("audit", "TABLE_NOT_FOUND: line 1:15"), Problem::Failed { .. }));
+    }
+
+    #[test]
+    fn tables_and_views_are_those_of_the_template() {
+        let template = include_str!("../../../../template.yaml");
+        let names_of = |kind: &str| {
+            let inputs = template.split("TableInput:").skip(1);
+            let of_kind = inputs.filter(|input| input.contains(&format!("TableType: {kind}")));
+            let names = of_kind.filter_map(|input| input.split("Name: ").nth(1)?.lines().next());
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let mut tables = names_of("EXTERNAL_TABLE");
+        let mut views = names_of("VIRTUAL_VIEW");
+        tables.sort();
+        views.sort();
+        assert_eq!((tables, views), (TABLES.map(str::to_owned).to_vec(), VIEWS.map(str::to_owned).to_vec()));
+    }
+}

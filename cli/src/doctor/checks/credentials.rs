@@ -1,0 +1,61 @@
+//! `credentials`: who runs the command, in which region, and what AWS's clock shows.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_sts::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sts::error::BoxError;
+use jiff::Timestamp;
+use slacktrail_shared::time::parse_http_date;
+
+use crate::doctor::aws::problem;
+use crate::doctor::facts::Facts;
+use crate::doctor::verdict::{Problem, Verdict};
+
+pub(super) async fn check(facts: &Facts) -> Verdict {
+    let Some(region) = facts.config.region() else {
+        return Err(Problem::failed(
+            "no AWS region is set",
+            "set `AWS_REGION`, or a region in the profile that `AWS_PROFILE` names",
+        ));
+    };
+    let clock = ServerClock::default();
+    let settings = Builder::from(&facts.config).interceptor(clock.clone()).build();
+    let told = Client::from_conf(settings).get_caller_identity().send().await;
+    if let Some(ahead) = clock.seconds_ahead() {
+        let _ = facts.aws_clock_skew_seconds.set(ahead); // it is set here alone
+    }
+    let identity = told.map_err(problem("sts:GetCallerIdentity"))?;
+    let _ = facts.caller_known.set(()); // likewise
+    Ok(format!("{} in region `{region}`", identity.arn().unwrap_or("an identity without a name")))
+}
+
+/// Notes the difference between this machine's clock and the `Date` of each response.
+#[derive(Clone, Debug, Default)]
+struct ServerClock(Arc<Mutex<Option<i64>>>);
+
+impl ServerClock {
+    fn seconds_ahead(&self) -> Option<i64> {
+        *self.0.lock().ok()?
+    }
+}
+
+impl Intercept for ServerClock {
+    fn name(&self) -> &'static str {
+        "ServerClock"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _settings: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date").and_then(parse_http_date);
+        if let (Some(date), Ok(mut seconds)) = (date, self.0.lock()) {
+            *seconds = Some(Timestamp::now().as_second() - date.as_second());
+        }
+        Ok(())
+    }
+}

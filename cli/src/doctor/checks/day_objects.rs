@@ -1,0 +1,94 @@
+//! The objects of one day of one log, and the lines in them.
+
+use std::io::Read;
+
+use aws_sdk_s3::Client;
+use flate2::read::MultiGzDecoder;
+
+use crate::doctor::aws::{problem, s3};
+use crate::doctor::facts::Facts;
+use crate::doctor::verdict::Problem;
+
+/// A day with more objects, or more bytes in them, is not read: it would take minutes.
+const OBJECTS_MAX: usize = 200;
+const BYTES_MAX: i64 = 64 << 20;
+
+/// The log bucket.
+pub(super) struct Objects<'a> {
+    client: Client,
+    bucket: &'a str,
+}
+
+/// The keys of a day, if it can be read.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum DayObjects {
+    None,
+    TooLarge,
+    Keys(Vec<String>),
+}
+
+impl<'a> Objects<'a> {
+    /// Makes a client for `bucket`.
+    pub(super) fn new(facts: &Facts, bucket: &'a str) -> Objects<'a> {
+        Objects { client: s3(&facts.config), bucket }
+    }
+
+    /// Lists a day such as `2026/11/22`. One page has up to 1,000 keys, more than are read.
+    pub(super) async fn of_day(&self, log: &str, day: &str) -> Result<DayObjects, Problem> {
+        let list = self.client.list_objects_v2().bucket(self.bucket).prefix(format!("{log}/{day}/"));
+        let listed = list.send().await.map_err(problem("s3:ListBucket"))?;
+        let objects = listed.contents();
+        let bytes: i64 = objects.iter().filter_map(|object| object.size()).sum();
+        if objects.len() > OBJECTS_MAX || bytes > BYTES_MAX {
+            return Ok(DayObjects::TooLarge);
+        }
+        let keys: Vec<String> = objects.iter().filter_map(|object| object.key().map(str::to_owned)).collect();
+        Ok(if keys.is_empty() { DayObjects::None } else { DayObjects::Keys(keys) })
+    }
+
+    /// Counts the lines of these objects.
+    pub(super) async fn count_lines(&self, keys: &[String]) -> Result<u64, Problem> {
+        let mut lines = 0;
+        for key in keys {
+            let object = self.client.get_object().bucket(self.bucket).key(key).send().await;
+            let object = object.map_err(problem("s3:GetObject"))?;
+            let broken = |why: String| {
+                Problem::failed(
+                    format!("object `{key}` cannot be read: {why}"),
+                    "see \"An object is damaged\" in docs/operations.md",
+                )
+            };
+            let bytes = object.body.collect().await.map_err(|error| broken(error.to_string()))?.into_bytes();
+            lines += lines_of(&bytes).map_err(|error| broken(error.to_string()))?;
+        }
+        Ok(lines)
+    }
+}
+
+/// Counts the line breaks of a gzip file without holding more than a block of it.
+fn lines_of(gzip: &[u8]) -> std::io::Result<u64> {
+    let mut decoder = MultiGzDecoder::new(gzip);
+    let (mut block, mut lines) = ([0; 16 << 10], 0);
+    loop {
+        let length = decoder.read(&mut block)?;
+        if length == 0 {
+            return Ok(lines);
+        }
+        lines += block[..length].iter().filter(|byte| **byte == b'\n').map(|_| 1).sum::<u64>();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_shared::object;
+
+    use super::*;
+
+    #[test]
+    fn lines_of_object_are_counted_and_damage_is_an_error() {
+        let gzip = object::encode([&b"{}\n"[..], b"{}\n", b"{}\n"], 1);
+        assert_eq!(lines_of(&gzip).unwrap(), 3);
+        assert!(lines_of(&gzip[..gzip.len() / 2]).is_err());
+        assert!(lines_of(b"no gzip").is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! `poller_function` and `oauth_function`: each function is deployed as the template says, and Lambda has it ready.
+
+use std::cell::OnceCell;
+
+use aws_sdk_lambda::Client;
+
+use crate::doctor::aws::problem;
+use crate::doctor::facts::{Facts, FunctionFacts};
+use crate::doctor::verdict::{Verdict, ensure};
+
+const RUNTIME: &str = "provided.al2023";
+const DEPLOY_AGAIN: &str = "build and deploy the stack again, with one value of `Architecture` for both";
+
+pub(super) async fn poller(facts: &Facts) -> Verdict {
+    check(facts, &facts.deployed()?.poller, &facts.poller).await
+}
+
+pub(super) async fn oauth(facts: &Facts) -> Verdict {
+    check(facts, &facts.deployed()?.oauth, &facts.oauth).await
+}
+
+async fn check(facts: &Facts, name: &str, found: &OnceCell<FunctionFacts>) -> Verdict {
+    let told = Client::new(&facts.config).get_function_configuration().function_name(name).send().await;
+    let told = told.map_err(problem("lambda:GetFunctionConfiguration"))?;
+    let log_group = told.logging_config().and_then(|logging| logging.log_group());
+    let _ = found.set(FunctionFacts {
+        arn: told.function_arn().unwrap_or_default().to_owned(),
+        log_group: log_group.map_or_else(|| format!("/aws/lambda/{name}"), str::to_owned),
+    });
+    let architecture = told.architectures().first().map_or("", |one| one.as_str());
+    let wanted = facts.parameter("Architecture")?;
+    let runtime = told.runtime().map_or("", |runtime| runtime.as_str());
+    let state = told.state().map_or("", |state| state.as_str());
+    let update = told.last_update_status().map_or("", |status| status.as_str());
+    ensure(
+        architecture == wanted,
+        format!("`{name}` runs on `{architecture}`, and the parameter `Architecture` is `{wanted}`"),
+        DEPLOY_AGAIN,
+    )?;
+    ensure(runtime == RUNTIME, format!("`{name}` has the runtime `{runtime}`, not `{RUNTIME}`"), DEPLOY_AGAIN)?;
+    let reason = told.state_reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+    ensure(
+        matches!(state, "Active" | "Inactive"), // Lambda reclaims a function that was not invoked for weeks, until the next invocation
+        format!("`{name}` has the state `{state}`{reason}"),
+        "wait a minute if it is `Pending`; otherwise deploy the stack again",
+    )?;
+    let reason = told.last_update_status_reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+    ensure(
+        update == "Successful",
+        format!("the last update of `{name}` is `{update}`{reason}"),
+        "wait a minute if it is `InProgress`; otherwise deploy the stack again",
+    )?;
+    Ok(format!("`{name}` is active on `{architecture}` with the runtime `{runtime}`"))
+}

@@ -1,0 +1,77 @@
+//! `outputs`: the stack has every output and resource that the other checks look at.
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::StackResourceSummary;
+
+use crate::doctor::aws::problem;
+use crate::doctor::facts::{Deployed, Facts};
+use crate::doctor::verdict::{Problem, Verdict};
+use crate::environment::variable;
+
+/// The outputs that the command and the checks read.
+const OUTPUTS: [&str; 8] =
+    ["AlarmTopic", "BucketName", "DatabaseName", "PollerName", "QueryWorkGroup", "SecretPrefix", "TableName", "Url"];
+/// A stack has at most 500 resources, and a page 100.
+const PAGES_MAX: usize = 10;
+
+pub(super) async fn check(facts: &Facts) -> Verdict {
+    let described = facts.described()?;
+    let missing: Vec<&str> = OUTPUTS.into_iter().filter(|name| !described.outputs.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        return Err(incomplete("output", &missing));
+    }
+    let resources = resources(facts).await?;
+    let named = |logical: &str| resources.iter().find(|one| one.logical_resource_id() == Some(logical));
+    let (oauth, rules) = (named("OAuth"), of_type(&resources, "AWS::Events::Rule"));
+    let (Some(oauth), [rule]) = (oauth.and_then(|one| one.physical_resource_id()), &rules[..]) else {
+        return Err(incomplete("resource", &["OAuth", "the rule of the poller"]));
+    };
+    let output = |name: &str| described.outputs[name].clone();
+    let deployed = Deployed {
+        bucket: output("BucketName"),
+        table: output("TableName"),
+        secret_prefix: output("SecretPrefix"),
+        url: variable("SLACKTRAIL_URL").unwrap_or_else(|| output("Url")),
+        poller: output("PollerName"),
+        oauth: oauth.to_owned(),
+        rule: rule.clone(),
+        database: output("DatabaseName"),
+        workgroup: output("QueryWorkGroup"),
+        topic: output("AlarmTopic"),
+        alarms: of_type(&resources, "AWS::CloudWatch::Alarm"),
+    };
+    let told = format!("{} outputs, {} resources", described.outputs.len(), resources.len());
+    let _ = facts.deployed.set(deployed); // it is set here alone
+    Ok(told)
+}
+
+async fn resources(facts: &Facts) -> Result<Vec<StackResourceSummary>, Problem> {
+    let client = Client::new(&facts.config);
+    let mut found = Vec::new();
+    let mut next = None;
+    for _ in 0..PAGES_MAX {
+        let page = client.list_stack_resources().stack_name(&facts.stack_name).set_next_token(next).send().await;
+        let page = page.map_err(problem("cloudformation:ListStackResources"))?;
+        found.extend_from_slice(page.stack_resource_summaries());
+        next = page.next_token().map(str::to_owned);
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn of_type(resources: &[StackResourceSummary], kind: &str) -> Vec<String> {
+    let matching = resources.iter().filter(|one| one.resource_type() == Some(kind));
+    matching.filter_map(|one| one.physical_resource_id().map(str::to_owned)).collect()
+}
+
+fn incomplete(what: &str, names: &[&str]) -> Problem {
+    Problem::failed(
+        format!(
+            "the stack has no {what} {}",
+            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        ),
+        "check that it is a slacktrail stack, and deploy the present template",
+    )
+}

@@ -1,0 +1,109 @@
+//! `schedule`, `poller_runs`, `poller_answers`: the rule invokes the poller, the poller runs, and an invocation answers.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_eventbridge::types::RuleState;
+use aws_sdk_lambda::primitives::Blob;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::log_lines;
+use crate::doctor::aws::{patient, problem};
+use crate::doctor::facts::Facts;
+use crate::doctor::verdict::{Problem, Verdict, ensure};
+
+/// A poller that is invoked every minute has written a log line within this time.
+const RAN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+/// A deployment that began within this time may have made the rule just now.
+const DEPLOYED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+pub(super) async fn schedule(facts: &Facts) -> Verdict {
+    let rule = &facts.deployed()?.rule;
+    let client = aws_sdk_eventbridge::Client::new(&facts.config);
+    let described = client.describe_rule().name(rule).send().await.map_err(problem("events:DescribeRule"))?;
+    let state = described.state().map_or("no state", RuleState::as_str);
+    ensure(
+        described.state() == Some(&RuleState::Enabled),
+        format!("the rule `{rule}` is `{state}`"),
+        format!("enable it: `aws events enable-rule --name {rule}`"),
+    )?;
+    let poller = &facts.poller()?.arn;
+    let targets = client.list_targets_by_rule().rule(rule).send().await;
+    let targets = targets.map_err(problem("events:ListTargetsByRule"))?;
+    ensure(
+        targets.targets().iter().any(|target| target.arn() == poller),
+        format!("the rule `{rule}` does not invoke the poller"),
+        "deploy the stack again: its template sets the target",
+    )?;
+    Ok(format!("the rule `{rule}` is enabled: {}", described.schedule_expression().unwrap_or("no schedule")))
+}
+
+/// Looks at the log, because CloudWatch publishes Lambda's metrics minutes late, and Lambda writes log lines within seconds.
+pub(super) async fn runs(facts: &Facts) -> Verdict {
+    let group = &facts.poller()?.log_group;
+    let now = Timestamp::now();
+    let events = log_lines::read(facts, group, now - RAN_WITHIN, None).await?;
+    let newest = events.iter().map(|event| event.written_at).max();
+    match newest {
+        Some(newest) => Ok(format!("its newest log line is {} s old", now.duration_since(newest).as_secs().max(0))),
+        None if now.duration_since(facts.described()?.changed_at) < DEPLOYED_WITHIN => Err(Problem::skipped_until(
+            "the deployment began less than ten minutes ago, and the poller has not run yet",
+            "run the command again in two minutes",
+        )),
+        None => Err(Problem::failed(
+            format!("the poller wrote no line into `{group}` within two minutes"),
+            "see \"No ticks\" in docs/operations.md",
+        )),
+    }
+}
+
+/// Invokes the poller once more. Ticks may overlap, so this disturbs nothing.
+pub(super) async fn answers(facts: &Facts) -> Verdict {
+    let poller = &facts.deployed()?.poller;
+    let started = Instant::now();
+    let client = aws_sdk_lambda::Client::new(&patient(&facts.config));
+    let answer = client.invoke().function_name(poller).payload(Blob::new("{}")).send().await;
+    let answer = answer.map_err(problem("lambda:InvokeFunction"))?;
+    let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+    summarize(answer.function_error(), payload, started.elapsed())
+}
+
+fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
+    let answer: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
+    if let Some(error) = error {
+        let message = answer["errorMessage"].as_str().unwrap_or(error);
+        return Err(Problem::failed(
+            format!("the poller failed: {message}"),
+            "see \"Errors\" in docs/operations.md, and `sam logs --name Poller`",
+        ));
+    }
+    let Some(streams) = answer["streams"].as_array() else {
+        return Err(Problem::failed(
+            "the poller's answer is not a summary",
+            "check that the deployed function is slacktrail's poller, and deploy the stack again",
+        ));
+    };
+    let shares = answer["shares"].as_u64().map(|shares| format!("; {shares} further invocations")).unwrap_or_default();
+    Ok(format!("it answered with {} streams in {:.1} s{shares}", streams.len(), took.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_is_summary_of_streams_or_an_error() {
+        let summarize = |error, payload: &str| summarize(error, payload.as_bytes(), Duration::from_millis(1_234));
+        assert_eq!(summarize(None, r#"{"streams":[{},{}]}"#).unwrap(), "it answered with 2 streams in 1.2 s");
+        let shared_out = summarize(None, r#"{"streams":[],"shares":3}"#).unwrap();
+        assert_eq!(shared_out, "it answered with 0 streams in 1.2 s; 3 further invocations");
+        for (error, payload, expected) in [
+            (Some("Unhandled"), r#"{"errorType":"x","errorMessage":"no bucket"}"#, "the poller failed: no bucket"),
+            (Some("Unhandled"), "", "the poller failed: Unhandled"),
+            (None, "null", "the poller's answer is not a summary"),
+        ] {
+            let problem = summarize(error, payload).unwrap_err();
+            assert!(matches!(&problem, Problem::Failed { detail, .. } if detail == expected), "{problem:?}");
+        }
+    }
+}

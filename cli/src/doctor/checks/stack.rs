@@ -1,0 +1,83 @@
+//! `stack`: the CloudFormation stack is there and complete.
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
+use jiff::Timestamp;
+
+use crate::doctor::aws::problem;
+use crate::doctor::facts::{DescribedStack, Facts};
+use crate::doctor::verdict::{Problem, Verdict, ensure};
+
+pub(super) async fn check(facts: &Facts) -> Verdict {
+    facts.caller()?;
+    let name = &facts.stack_name;
+    let described = Client::new(&facts.config).describe_stacks().stack_name(name).send().await;
+    let described = described.map_err(|error| unreadable(name, error))?;
+    let Some(stack) = described.stacks().first() else { return Err(missing(name)) };
+    let parameters = stack.parameters().iter();
+    let outputs = stack.outputs().iter();
+    let _ = facts.described.set(DescribedStack {
+        parameters: parameters
+            .filter_map(|one| Some((one.parameter_key()?.to_owned(), one.parameter_value()?.to_owned())))
+            .collect(),
+        outputs: outputs
+            .filter_map(|one| Some((one.output_key()?.to_owned(), one.output_value()?.to_owned())))
+            .collect(),
+        changed_at: stack
+            .last_updated_time()
+            .or(stack.creation_time())
+            .and_then(|time| Timestamp::from_second(time.secs()).ok())
+            .unwrap_or(Timestamp::UNIX_EPOCH),
+    });
+    let status = stack.stack_status().map_or("no status", |status| status.as_str());
+    ensure(is_complete(status), format!("the stack `{name}` has the status `{status}`"), hint(status))?;
+    Ok(format!("`{name}` has the status `{status}`"))
+}
+
+/// Returns `true` if the last deployment of the stack succeeded.
+fn is_complete(status: &str) -> bool {
+    matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" | "IMPORT_COMPLETE")
+}
+
+fn hint(status: &str) -> &'static str {
+    if status.ends_with("_IN_PROGRESS") {
+        "wait until the deployment has ended, then run the command again"
+    } else {
+        "see the stack's events in the CloudFormation console for the first failure, then deploy again"
+    }
+}
+
+fn unreadable(name: &str, error: SdkError<DescribeStacksError>) -> Problem {
+    match error.code() {
+        Some("ValidationError") => missing(name),
+        _ => problem("cloudformation:DescribeStacks")(error),
+    }
+}
+
+fn missing(name: &str) -> Problem {
+    Problem::failed(
+        format!("there is no stack `{name}` in this account and region"),
+        "check the stack's name (`--stack` or `SLACKTRAIL_STACK`), the region and the AWS profile",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_successful_deployment_is_complete() {
+        for (status, complete) in [
+            ("CREATE_COMPLETE", true),
+            ("UPDATE_COMPLETE", true),
+            ("UPDATE_ROLLBACK_COMPLETE", false),
+            ("ROLLBACK_COMPLETE", false),
+            ("UPDATE_IN_PROGRESS", false),
+            ("DELETE_COMPLETE", false),
+        ] {
+            assert_eq!(is_complete(status), complete, "{status}");
+        }
+        assert!(hint("UPDATE_IN_PROGRESS").starts_with("wait"));
+    }
+}

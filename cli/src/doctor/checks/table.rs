@@ -1,0 +1,34 @@
+//! `table_conditions`: the table refuses a write whose condition does not hold. Every cursor is replaced by such a write.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::AttributeValue;
+use slacktrail_shared::random;
+
+use crate::doctor::PROBE;
+use crate::doctor::aws::problem;
+use crate::doctor::facts::Facts;
+use crate::doctor::verdict::{Problem, Verdict};
+
+pub(super) async fn check(facts: &Facts) -> Verdict {
+    let table = &facts.deployed()?.table;
+    let client = Client::new(&facts.config);
+    let key = AttributeValue::S(format!("{:032x}", u128::from_be_bytes(random::bytes()?)));
+    let pk = || AttributeValue::S(PROBE.to_owned());
+    let put = client.put_item().table_name(table).item("pk", pk()).item("sk", key.clone());
+    let written = put.condition_expression("attribute_exists(pk)").send().await; // no such item was ever there
+    match written {
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
+            Ok(format!("table `{table}` refuses a write whose condition does not hold"))
+        }
+        Err(error) => Err(problem("dynamodb:PutItem")(error)),
+        Ok(_) => {
+            let deleted = client.delete_item().table_name(table).key("pk", pk()).key("sk", key).send().await;
+            deleted.map_err(problem("dynamodb:DeleteItem"))?;
+            Err(Problem::failed(
+                format!("table `{table}` accepted a write whose condition does not hold"),
+                "check the endpoint settings: this is not how DynamoDB answers",
+            ))
+        }
+    }
+}

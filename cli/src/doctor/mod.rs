@@ -1,0 +1,167 @@
+//! `slacktrail doctor`: whether a deployment does what slacktrail promises, checked on the account that it runs in.
+//!
+//! [`checks`] lists the checks in order. Each is a function of the [`facts`] that earlier ones found, and returns a [`verdict`].
+//! What a check creates it removes again.
+
+mod aws;
+mod checks;
+mod facts;
+mod verdict;
+mod web;
+
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use slacktrail_shared::aws::sdk_config;
+
+use crate::environment::variable;
+use crate::failure::Failure;
+use crate::terminal;
+use checks::{CHECKS, Check};
+use facts::Facts;
+use verdict::{Finding, Outcome, Problem};
+
+/// The name of what a check creates for a moment: an object's folder, and the table's partition.
+const PROBE: &str = "slacktrail-doctor";
+/// The time for one check, in case that the limits of its calls add up to more.
+const CHECK_MAX: Duration = Duration::from_secs(300);
+/// The width of the column with the checks' names.
+const NAME_COLUMNS: usize = 20;
+
+/// Check whether the deployment does what slacktrail promises
+///
+/// Looks at every part of the deployment on your AWS account, and tries what must not be possible. It changes nothing that it does
+/// not remove again.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The CloudFormation stack to check [default: the variable SLACKTRAIL_STACK]
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit code: 1 when a check failed, otherwise 0. A check is skipped when it cannot tell: a permission is missing,
+an earlier check failed, or there is nothing to look at yet.
+What each check proves and which permission it needs: docs/operations.md.";
+
+/// Runs the command.
+pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+    let stack = asked.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
+        Failure::new("no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set")
+            .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`")
+    })?;
+    let facts = Facts::new(&sdk_config().await, stack, web::client()?);
+    let findings = run_checks(&facts, asked.json).await?;
+    if asked.json {
+        terminal::print_json(&findings);
+    } else {
+        terminal::print(&totals(&findings));
+    }
+    let is_healthy = findings.iter().all(|finding| finding.outcome != Outcome::Failed);
+    Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the checks one after another, and prints each finding as it is there unless all are printed as JSON at the end.
+async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, Failure> {
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
+    let mut findings = Vec::new();
+    for check in &CHECKS {
+        let running = run_check(check, facts);
+        let finding = tokio::select! {
+            biased;
+            _ = &mut interrupt, if !check.creates => {
+                return Err(Failure::new("interrupted: the remaining checks did not run"));
+            }
+            finding = running => finding,
+        };
+        if !json {
+            terminal::print_painted(&line(&finding), painted);
+        }
+        findings.push(finding);
+    }
+    Ok(findings)
+}
+
+async fn run_check(check: &Check, facts: &Facts) -> Finding {
+    let verdict = tokio::time::timeout(CHECK_MAX, (check.run)(facts)).await;
+    Finding::of(check.name, verdict.unwrap_or_else(|_| Err(too_slow())))
+}
+
+fn too_slow() -> Problem {
+    Problem::failed(
+        format!("no result within {} seconds", CHECK_MAX.as_secs()),
+        "check the network, and run the command again",
+    )
+}
+
+/// Returns a finding in a line, and its hint in a line of its own. Text from outside may hold line breaks.
+fn line(finding: &Finding) -> String {
+    let Finding { check, outcome, detail, hint } = finding;
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = format!("{}  {check:NAME_COLUMNS$}  {}", outcome.label(), flat(detail));
+    if let Some(hint) = hint {
+        text.push_str(&format!("\nhint: {}", flat(hint)));
+    }
+    text
+}
+
+/// Adds colors to the outcome and to `hint`.
+fn painted(text: &str) -> String {
+    let word = text.split(' ').next().unwrap_or_default();
+    let color = match word {
+        "passed" => 32,
+        "failed" => 31,
+        _ => 33,
+    };
+    let rest = text[word.len()..].replace("\nhint: ", "\n\x1b[1;36mhint\x1b[0m: ");
+    format!("\x1b[{color}m{word}\x1b[0m{rest}")
+}
+
+fn totals(findings: &[Finding]) -> String {
+    let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
+    format!(
+        "{} checks: {} passed, {} failed, {} skipped",
+        findings.len(),
+        count(Outcome::Passed),
+        count(Outcome::Failed),
+        count(Outcome::Skipped)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_of_checks_are_unique_and_fit_their_column() {
+        let names: BTreeSet<_> = CHECKS.iter().map(|check| check.name).collect();
+        assert_eq!(names.len(), CHECKS.len());
+        assert!(names.iter().all(|name| name.len() <= NAME_COLUMNS), "{names:?}");
+    }
+
+    #[test]
+    fn hint_has_a_line_of_its_own_and_details_have_one_line() {
+        let finding = Finding::of("stack", Err(Problem::failed("it is\nbroken", "deploy\nagain")));
+        assert_eq!(line(&finding), "failed  stack                 it is broken\nhint: deploy again");
+        let painted = painted(&line(&finding));
+        assert!(painted.starts_with("\x1b[31mfailed\x1b[0m  stack"), "{painted}");
+        assert!(painted.contains("\n\x1b[1;36mhint\x1b[0m: deploy"), "{painted}");
+        assert_eq!(totals(&[finding]), "1 checks: 0 passed, 1 failed, 0 skipped");
+    }
+
+    #[test]
+    fn operations_document_has_every_check_in_order() {
+        let document = include_str!("../../../docs/operations.md");
+        let section = document.split("## Doctor\n").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        assert_eq!(rows.collect::<Vec<_>>(), CHECKS.map(|check| check.name));
+    }
+}

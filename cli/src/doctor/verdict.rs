@@ -1,0 +1,108 @@
+//! The outcome of one check, and the ways in which a check ends early.
+
+use serde::Serialize;
+
+use crate::failure::{Failure, chain};
+
+/// What a check found: the detail of a passed check, or why it did not pass.
+pub(super) type Verdict = Result<String, Problem>;
+
+/// Why a check did not pass.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Problem {
+    /// The deployment does not do what it should.
+    Failed { detail: String, hint: String },
+    /// The check cannot tell.
+    Skipped { reason: String, hint: Option<String> },
+}
+
+impl Problem {
+    /// Returns a failure with its next action.
+    pub(super) fn failed(detail: impl Into<String>, hint: impl Into<String>) -> Problem {
+        Problem::Failed { detail: detail.into(), hint: hint.into() }
+    }
+
+    /// Returns a skip with its reason.
+    pub(super) fn skipped(reason: impl Into<String>) -> Problem {
+        Problem::Skipped { reason: reason.into(), hint: None }
+    }
+
+    /// Returns a skip with its reason and what makes the check possible.
+    pub(super) fn skipped_until(reason: impl Into<String>, hint: impl Into<String>) -> Problem {
+        Problem::Skipped { reason: reason.into(), hint: Some(hint.into()) }
+    }
+}
+
+impl From<slacktrail_shared::trouble::Trouble> for Problem {
+    fn from(trouble: slacktrail_shared::trouble::Trouble) -> Problem {
+        let is_denied = trouble.code == "access_denied";
+        let failure = Failure::from(trouble);
+        let hint = failure.next_action().unwrap_or("run the command again in a minute");
+        let detail = chain(&failure);
+        if is_denied { Problem::skipped_until(detail, hint) } else { Problem::failed(detail, hint) }
+    }
+}
+
+/// Returns `Ok` if `holds`, or else a failure.
+pub(super) fn ensure(holds: bool, detail: impl Into<String>, hint: impl Into<String>) -> Result<(), Problem> {
+    if holds { Ok(()) } else { Err(Problem::failed(detail, hint)) }
+}
+
+/// The outcome of a check, in one word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+impl Outcome {
+    /// Returns the word as it is printed.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "failed",
+            Outcome::Skipped => "skipped",
+        }
+    }
+}
+
+/// One line of the report. The names are a contract: scripts read them.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) struct Finding {
+    pub(super) check: &'static str,
+    pub(super) outcome: Outcome,
+    pub(super) detail: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Finding {
+    /// Returns the finding of the check `check`.
+    pub(super) fn of(check: &'static str, verdict: Verdict) -> Finding {
+        match verdict {
+            Ok(detail) => Finding { check, outcome: Outcome::Passed, detail, hint: None },
+            Err(Problem::Failed { detail, hint }) => {
+                Finding { check, outcome: Outcome::Failed, detail, hint: Some(hint) }
+            }
+            Err(Problem::Skipped { reason, hint }) => {
+                Finding { check, outcome: Outcome::Skipped, detail: reason, hint }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_shared::trouble::{Remedy, Trouble};
+
+    use super::*;
+
+    #[test]
+    fn denied_permission_skips_check_and_other_trouble_fails_it() {
+        let trouble = |code| Trouble::ours(Remedy::Reconfigure, code, "reading table `t` failed", "allow it");
+        let denied = Problem::from(trouble("access_denied"));
+        assert_eq!(denied, Problem::skipped_until("reading table `t` failed", "allow it"));
+        assert_eq!(Problem::from(trouble("x")), Problem::failed("reading table `t` failed", "allow it"));
+    }
+}

@@ -1,0 +1,234 @@
+//! A proxy on loopback in front of the emulated AWS, for what the emulation lacks: a test scripts the answers to some calls, and the
+//! emulated account gives the others.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use reqwest::Client;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A longer body is refused.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// A proxy in front of one endpoint. It ends with this value.
+pub struct ScriptedAws {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    server: JoinHandle<()>,
+}
+
+struct Desk {
+    upstream: String,
+    client: Client,
+    /// Asked in order, the newest first. The first that answers decides.
+    scripts: Mutex<Vec<Script>>,
+}
+
+/// Answers a call, or leaves it to the scripts before it and at last to the account.
+type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync>;
+
+/// A call on its way to AWS.
+#[derive(Clone, Debug)]
+pub struct AwsCall {
+    /// The action, such as `PutItem`; of S3 `PUT` or another method.
+    pub action: String,
+    /// The path, such as `/bucket/key`.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    method: Method,
+    uri: Uri,
+    upstream: Upstream,
+}
+
+/// How to reach the account.
+#[derive(Clone, Debug)]
+struct Upstream {
+    client: Client,
+    endpoint: String,
+}
+
+/// What AWS answers.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl ScriptedAws {
+    /// Starts it on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
+    pub async fn start(upstream: &str) -> ScriptedAws {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be made");
+        let desk = Arc::new(Desk { upstream: upstream.to_owned(), client, scripts: Mutex::default() });
+        let routes = Router::new().fallback(answer).with_state(Arc::clone(&desk));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, routes).await.expect("a bound listener can be served");
+        });
+        ScriptedAws { address, desk, server }
+    }
+
+    /// Its own endpoint.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Adds a script, which is asked before those that are there, and returns how many there were.
+    pub fn script(
+        &self,
+        script: impl Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync + 'static,
+    ) -> usize {
+        let mut scripts = locked(&self.desk.scripts);
+        scripts.push(Arc::new(script));
+        scripts.len() - 1
+    }
+
+    /// Removes all scripts but the first `kept`.
+    pub fn keep(&self, kept: usize) {
+        locked(&self.desk.scripts).truncate(kept);
+    }
+}
+
+impl Drop for ScriptedAws {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl AwsCall {
+    /// Returns the answer of the account to this call, as it is now.
+    ///
+    /// # Panics
+    /// Panics if the account does not answer.
+    pub async fn pass_on(self) -> Reply {
+        let Upstream { client, endpoint } = self.upstream;
+        let url = format!("{endpoint}{}", self.uri);
+        let sent = client.request(self.method, url).headers(end_to_end(self.headers)).body(self.body).send().await;
+        let reply = sent.expect("the emulated account answers");
+        let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
+        Reply { status, headers, body: reply.bytes().await.expect("the emulated account ends its answer") }
+    }
+
+    /// Returns the key that a call of S3 is about.
+    pub fn key(&self) -> &str {
+        self.path.splitn(3, '/').nth(2).unwrap_or_default()
+    }
+
+    /// Returns what follows the question mark.
+    pub fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    /// Returns the body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Reply {
+    /// Returns a reply with this body.
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static(content_type));
+        let status = StatusCode::from_u16(status).expect("a status has three digits");
+        Reply { status, headers, body: body.into() }
+    }
+
+    /// Returns a reply of a service that speaks JSON.
+    pub fn json(status: u16, body: impl Into<Bytes>) -> Reply {
+        Reply::new(status, "application/x-amz-json-1.1", body)
+    }
+
+    /// Returns the error `code` of S3.
+    pub fn s3_error(status: u16, code: &str, message: &str) -> Reply {
+        Reply::new(status, "application/xml", format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
+    }
+
+    /// Returns the same reply with `from` in its body replaced by `to`.
+    ///
+    /// # Panics
+    /// Panics if the body does not contain `from`, because the script would change nothing.
+    #[must_use]
+    pub fn replace(self, from: &str, to: &str) -> Reply {
+        let text = String::from_utf8_lossy(&self.body);
+        assert!(text.contains(from), "no `{from}` in {text}");
+        let body = text.replace(from, to).into();
+        Reply { body, ..self }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        (self.status, self.headers, self.body).into_response()
+    }
+}
+
+async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(Body::new(body), BODY_BYTES_MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response(); // the caller left while it sent
+    };
+    let call = AwsCall {
+        action: action(&head.method, &head.uri, &head.headers, &body),
+        path: head.uri.path().to_owned(),
+        headers: head.headers,
+        body,
+        method: head.method,
+        uri: head.uri,
+        upstream: Upstream { client: desk.client.clone(), endpoint: desk.upstream.clone() },
+    };
+    let scripts = locked(&desk.scripts).clone();
+    for script in scripts.iter().rev() {
+        if let Some(reply) = script(call.clone()).await {
+            return reply.into_response();
+        }
+    }
+    call.pass_on().await.into_response()
+}
+
+/// Returns the action: each protocol of AWS names it elsewhere.
+fn action(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if let Some((_, action)) = header("x-amz-target").rsplit_once('.') {
+        return action.to_owned();
+    }
+    if let Some((_, action)) = uri.path().split_once("/operation/") {
+        return action.to_owned();
+    }
+    if uri.path().starts_with("/2015-03-31/functions/") {
+        let is_invocation = uri.path().ends_with("/invocations");
+        return if is_invocation { "Invoke" } else { "GetFunctionConfiguration" }.to_owned();
+    }
+    if header("content-type").starts_with("application/x-www-form-urlencoded") {
+        let action = form_urlencoded::parse(body).find(|(name, _)| name == "Action");
+        return action.map(|(_, action)| action.into_owned()).unwrap_or_default();
+    }
+    method.to_string()
+}
+
+/// Without the headers that belong to one connection or one body.
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    for name in [HOST, CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of this lock panics")
+}

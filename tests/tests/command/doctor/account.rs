@@ -1,0 +1,301 @@
+//! A deployed stack that is as it should be: the emulated account and all that it lacks, the compiled functions, Slack, and the command.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_s3::types::{BucketVersioningStatus, PublicAccessBlockConfiguration, VersioningConfiguration};
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use slacktrail_shared::source::Source;
+use slacktrail_simulator::Settings;
+use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_tests::connecting::Connecting;
+use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+use slacktrail_tests::function::Function;
+use slacktrail_tests::lambda_runtime_api::Answer;
+use slacktrail_tests::moto::Moto;
+use slacktrail_tests::scripted_aws::{AwsCall, Reply, ScriptedAws};
+use slacktrail_tests::stack::Stack;
+use tempfile::NamedTempFile;
+
+use super::cbor;
+use crate::binary::Slacktrail;
+
+/// The log group of the poller, as the template names it.
+const LOG_GROUP: &str = "/aws/lambda/slacktrail-poller";
+/// The time for an invocation, as in the template.
+const INVOCATION_MAX: Duration = Duration::from_secs(55);
+
+/// Changes what CloudWatch says of an alarm.
+pub(super) type EditAlarm = fn(&mut Value);
+
+/// The account. All of it ends with this value.
+pub(super) struct Account {
+    pub(super) local: Arc<LocalDeployment>,
+    pub(super) aws: ScriptedAws,
+    pub(super) slacktrail: Slacktrail,
+    pub(super) api_url: String,
+    pub(super) bucket: String,
+    /// Changes each alarm before the command sees it.
+    pub(super) edit_alarm: Arc<Mutex<Option<EditAlarm>>>,
+    scripts: usize,
+    poller: Function,
+    _connecting: Connecting,
+    _certificate: NamedTempFile,
+}
+
+impl Account {
+    /// Deploys the stack, and connects no source; `None` where there is no moto.
+    pub(super) async fn deploy() -> Option<Account> {
+        let moto = Moto::start_with_cloudformation()?;
+        // moto makes every function for x86_64.
+        let stack = Stack::deploy_with(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
+        let bucket = stack.names().bucket;
+        set_up_bucket(&moto, &bucket).await;
+        let aws = ScriptedAws::start(moto.endpoint()).await;
+        let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
+        let local = Arc::new(LocalDeployment::on(moto, stack.names(), settings).await);
+        let connecting = Connecting::start(&local).await;
+        let mut certificate = NamedTempFile::new().unwrap();
+        certificate.write_all(connecting.api.certificate_pem().as_bytes()).unwrap();
+
+        let api_url = connecting.api.url();
+        let slacktrail = local
+            .command_environment()
+            .iter()
+            .fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value));
+        let slacktrail = slacktrail
+            .without("SLACKTRAIL_BUCKET")
+            .without("SLACKTRAIL_TABLE")
+            .with("AWS_ENDPOINT_URL", &aws.endpoint())
+            .with("SLACKTRAIL_STACK", "slacktrail")
+            .with("SLACKTRAIL_URL", &api_url)
+            .with("SSL_CERT_FILE", certificate.path().to_str().unwrap());
+
+        aws.script(age_stack);
+        let lambda = Arc::clone(&local);
+        aws.script(move |call| invoke(Arc::clone(&lambda), call).boxed());
+        aws.script(|call| std::future::ready(enforce_policy(&call)).boxed());
+        aws.script(|call| rename_versioning(call).boxed());
+        let edit_alarm = Arc::new(Mutex::new(None));
+        let (with_alarms, edit) = (Arc::clone(&local), Arc::clone(&edit_alarm));
+        aws.script(move |call| {
+            let edit = *edit.lock().unwrap();
+            describe_alarms(Arc::clone(&with_alarms), edit, call).boxed()
+        });
+        let (s3, logs) = (local.moto.s3(), bucket.clone());
+        let scripts = 1 + aws.script(move |call| query(s3.clone(), logs.clone(), call).boxed());
+        let poller = local.poller();
+        let account = Account {
+            local,
+            aws,
+            slacktrail,
+            api_url,
+            bucket,
+            edit_alarm,
+            scripts,
+            poller,
+            _connecting: connecting,
+            _certificate: certificate,
+        };
+        account.local.moto.call("logs", "Logs_20140328.CreateLogStream", log_stream()).await;
+        Some(account)
+    }
+
+    /// Connects a source and collects what its Slack has shown since yesterday.
+    pub(super) async fn collect(&self) {
+        let acme = Source { since: organisation_source("acme").since, ..organisation_source("acme") };
+        self.local.connect(&acme, ORGANISATION_TOKEN).await;
+        let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
+        life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(30), now, 60);
+        self.local.drain().await;
+        self.poller.wrote("stream collected").await;
+    }
+
+    /// Lets the poller's log have these lines, written now.
+    async fn log(&self, lines: &[Value]) {
+        let now = Timestamp::now().as_millisecond();
+        let events: Vec<Value> =
+            lines.iter().map(|line| json!({"timestamp": now, "message": line.to_string()})).collect();
+        let mut body = log_stream();
+        body["logEvents"] = json!(events);
+        self.local.moto.call("logs", "Logs_20140328.PutLogEvents", body).await;
+    }
+
+    /// Lets the poller's log have what the compiled poller has written up to now, between the lines of Lambda's platform.
+    pub(super) async fn log_tick(&self) {
+        let now = Timestamp::now().to_string();
+        let mut lines = vec![json!({"time": now, "type": "platform.start", "record": {"requestId": "1"}})];
+        lines.extend(self.poller.lines().iter().map(|line| serde_json::from_str(line).unwrap()));
+        lines.push(json!({"time": now, "type": "platform.report", "record": {"requestId": "1", "status": "success"}}));
+        self.log(&lines).await;
+    }
+
+    /// Takes back what a test has scripted.
+    pub(super) fn restore(&self) {
+        self.aws.keep(self.scripts);
+        *self.edit_alarm.lock().unwrap() = None;
+    }
+
+    /// Every version of every object, and the keys of every item.
+    pub(super) async fn contents(&self) -> Vec<String> {
+        let listed = self.local.moto.s3().list_object_versions().bucket(&self.bucket).send().await.unwrap();
+        let versions = listed.versions().iter().map(|one| format!("{:?} {:?}", one.key(), one.version_id()));
+        let markers = listed.delete_markers().iter().map(|one| format!("{:?} {:?}", one.key(), one.version_id()));
+        let items = self.local.items().await;
+        let items = items.iter().map(|item| format!("{:?} {:?}", item["pk"], item["sk"]));
+        let mut contents: Vec<String> = versions.chain(markers).chain(items).collect();
+        contents.sort();
+        contents
+    }
+}
+
+fn log_stream() -> Value {
+    json!({"logGroupName": LOG_GROUP, "logStreamName": "2026/11/22/[$LATEST]0123456789abcdef"})
+}
+
+/// Sets what moto's CloudFormation leaves out.
+async fn set_up_bucket(moto: &Moto, bucket: &str) {
+    let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    moto.s3().put_bucket_versioning().bucket(bucket).versioning_configuration(enabled).send().await.unwrap();
+    let blocked = PublicAccessBlockConfiguration::builder()
+        .block_public_acls(true)
+        .block_public_policy(true)
+        .ignore_public_acls(true)
+        .restrict_public_buckets(true)
+        .build();
+    moto.s3().put_public_access_block().bucket(bucket).public_access_block_configuration(blocked).send().await.unwrap();
+}
+
+/// Answers as if the stack had been deployed months ago.
+fn age_stack(call: AwsCall) -> futures_util::future::BoxFuture<'static, Option<Reply>> {
+    async move {
+        if call.action != "DescribeStacks" {
+            return None;
+        }
+        let reply = call.pass_on().await;
+        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        let Some((before, rest)) = text.split_once("<CreationTime>") else { return Some(reply) };
+        let (_, after) = rest.split_once("</CreationTime>").unwrap();
+        let body = format!("{before}<CreationTime>2026-01-01T00:00:00Z</CreationTime>{after}");
+        Some(Reply { body: body.into(), ..reply })
+    }
+    .boxed()
+}
+
+/// Runs the compiled poller: moto accepts an invocation, and runs nothing without Docker.
+async fn invoke(local: Arc<LocalDeployment>, call: AwsCall) -> Option<Reply> {
+    if call.action != "Invoke" {
+        return None;
+    }
+    assert!(call.path.contains("/slacktrail-poller/"), "{}", call.path);
+    let event = serde_json::from_slice(&call.body).unwrap();
+    Some(match local.lambda.invoke(event, INVOCATION_MAX).await {
+        Answer::Response(summary) => Reply::json(200, summary.to_string()),
+        Answer::Error(error) => function_error(&error),
+        Answer::Silence => Reply::json(504, "{}"),
+    })
+}
+
+/// The answer of Lambda to an invocation that failed.
+pub(super) fn function_error(error: &Value) -> Reply {
+    let mut reply = Reply::json(200, error.to_string());
+    reply.headers.insert("x-amz-function-error", "Unhandled".parse().unwrap());
+    reply
+}
+
+/// Answers with the account's alarms in CBOR.
+async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, call: AwsCall) -> Option<Reply> {
+    const FIELDS: [&str; 5] =
+        ["ActionsEnabled", "AlarmActions", "AlarmConfigurationUpdatedTimestamp", "AlarmName", "StateValue"];
+    if call.action != "DescribeAlarms" {
+        return None;
+    }
+    let mut told = local.moto.call("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", json!({})).await;
+    let mut alarms = Vec::new();
+    for alarm in told["MetricAlarms"].as_array_mut().unwrap() {
+        assert!(call.text().contains(alarm["AlarmName"].as_str().unwrap()), "each alarm is asked for");
+        alarm.as_object_mut().unwrap().retain(|field, _| FIELDS.contains(&field.as_str()));
+        if let Some(edit) = edit {
+            edit(alarm);
+        }
+        alarms.push(alarm.take());
+    }
+    Some(cbor_reply(200, &json!({ "MetricAlarms": alarms })))
+}
+
+/// An answer of CloudWatch.
+pub(super) fn cbor_reply(status: u16, body: &Value) -> Reply {
+    let mut reply = Reply::new(status, "application/cbor", cbor::encode(body));
+    reply.headers.insert("smithy-protocol", "rpc-v2-cbor".parse().unwrap());
+    reply
+}
+
+/// Applies the bucket policy's denial, which moto would apply without its condition, and rejects wrong checksums, which moto stores.
+fn enforce_policy(call: &AwsCall) -> Option<Reply> {
+    let protected = ["audit", "access", "integration"];
+    if call.action != "PUT" || !protected.iter().any(|prefix| call.key().starts_with(&format!("{prefix}/"))) {
+        return None;
+    }
+    if !call.headers.contains_key("if-none-match") {
+        return Some(Reply::s3_error(403, "AccessDenied", "explicit deny in a resource-based policy"));
+    }
+    reject_checksum(call)
+}
+
+/// Names the settings of a bucket's versions as S3 does, and not as moto.
+async fn rename_versioning(call: AwsCall) -> Option<Reply> {
+    if call.action != "GET" || !call.query().starts_with("versioning") {
+        return None;
+    }
+    Some(call.pass_on().await.replace("GetBucketVersioningResponse", "VersioningConfiguration"))
+}
+
+/// Rejects the checksum that is zero.
+pub(super) fn reject_checksum(call: &AwsCall) -> Option<Reply> {
+    let is_zero = call.headers.get("x-amz-checksum-crc32").is_some_and(|value| value == "AAAAAA==");
+    is_zero.then(|| Reply::s3_error(400, "BadDigest", "The CRC32 you specified did not match the calculated checksum."))
+}
+
+/// Answers queries as Athena does, whose results moto would make up: counts the lines of the day that a query names.
+async fn query(s3: aws_sdk_s3::Client, bucket: String, call: AwsCall) -> Option<Reply> {
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let id = body["QueryExecutionId"].as_str().unwrap_or_default();
+    match call.action.as_str() {
+        "StartQueryExecution" => {
+            assert_eq!(body["WorkGroup"], "slacktrail");
+            assert_eq!(body["QueryExecutionContext"]["Database"], "slacktrail");
+            let sql = body["QueryString"].as_str().unwrap();
+            let words: Vec<&str> = sql.split(' ').collect();
+            let from = words.iter().position(|word| *word == "from").unwrap();
+            let day = sql.split('\'').nth(1).unwrap();
+            let rows = if sql.contains("count(*)") { lines(&s3, &bucket, words[from + 1], day).await } else { 0 };
+            Some(Reply::json(200, json!({"QueryExecutionId": format!("rows-{rows}")}).to_string()))
+        }
+        "GetQueryExecution" => {
+            let execution = json!({"QueryExecutionId": id, "Status": {"State": "SUCCEEDED"}});
+            Some(Reply::json(200, json!({"QueryExecution": execution}).to_string()))
+        }
+        "GetQueryResults" => {
+            let row = |text: &str| json!({"Data": [{"VarCharValue": text}]});
+            let rows = [row("_col0"), row(id.strip_prefix("rows-").unwrap())];
+            Some(Reply::json(200, json!({"ResultSet": {"Rows": rows}}).to_string()))
+        }
+        _ => None,
+    }
+}
+
+async fn lines(s3: &aws_sdk_s3::Client, bucket: &str, log: &str, day: &str) -> usize {
+    let listed = s3.list_objects_v2().bucket(bucket).prefix(format!("{log}/{day}/")).send().await.unwrap();
+    let mut lines = 0;
+    for object in listed.contents() {
+        let object = s3.get_object().bucket(bucket).key(object.key().unwrap()).send().await.unwrap();
+        let bytes = object.body.collect().await.unwrap().into_bytes();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut text).unwrap();
+        lines += text.lines().count();
+    }
+    lines
+}

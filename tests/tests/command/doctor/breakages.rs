@@ -1,0 +1,583 @@
+//! What can be wrong with a deployment: one thing at a time, the check that must fail for it, and the hint that it must give.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::header::DATE;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use slacktrail_tests::scripted_aws::{AwsCall, Reply};
+use tokio::net::TcpListener;
+
+use super::account::{Account, EditAlarm, function_error, reject_checksum};
+
+/// A date long ago, as HTTP writes it.
+const LONG_AGO: &str = "Sun, 22 Nov 2015 07:33:41 GMT";
+const DEPLOY: &str = "deploy the stack again";
+
+/// One thing that is wrong.
+pub(super) struct Breakage {
+    /// What is wrong.
+    pub(super) what: &'static str,
+    /// The check that fails.
+    pub(super) check: &'static str,
+    /// What its hint contains.
+    pub(super) hint: &'static str,
+    pub(super) how: How,
+}
+
+/// How it is brought about.
+pub(super) enum How {
+    /// AWS answers otherwise.
+    Aws(Script),
+    /// A variable of the command has another value.
+    Variable(&'static str, String),
+    /// CloudWatch says something else of each alarm.
+    Alarm(EditAlarm),
+}
+
+type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync>;
+
+/// Every breakage.
+pub(super) async fn all(account: &Account) -> Vec<Breakage> {
+    let parts =
+        [of_stack(), of_functions(), of_storage(), of_slack().await, of_queries(), of_alarms(), vec![of_api(account)]];
+    parts.into_iter().flatten().collect()
+}
+
+fn broken(what: &'static str, check: &'static str, hint: &'static str, how: How) -> Breakage {
+    Breakage { what, check, hint, how }
+}
+
+/// The stack and who looks at it.
+fn of_stack() -> Vec<Breakage> {
+    vec![
+        broken("an expired session", "credentials", "sign in again", denied("GetCallerIdentity", "ExpiredToken")),
+        broken("a clock that is wrong", "aws_clock", "set this machine's clock", old_date("GetCallerIdentity")),
+        broken(
+            "a deployment that was rolled back",
+            "stack",
+            "see the stack's events",
+            edit("DescribeStacks", "", ">CREATE_COMPLETE<", ">UPDATE_ROLLBACK_COMPLETE<"),
+        ),
+        broken(
+            "a stack without an output",
+            "outputs",
+            "deploy the present template",
+            edit("DescribeStacks", "", ">QueryWorkGroup<", ">Other<"),
+        ),
+        broken(
+            "a stack without a function",
+            "outputs",
+            "deploy the present template",
+            edit("ListStackResources", "", ">OAuth<", ">Other<"),
+        ),
+        broken(
+            "a stack of another name",
+            "stack",
+            "check the stack's name",
+            How::Variable("SLACKTRAIL_STACK", "other".to_owned()),
+        ),
+    ]
+}
+
+/// The functions, their schedule and their logs.
+fn of_functions() -> Vec<Breakage> {
+    vec![
+        broken(
+            "a binary for another processor",
+            "poller_function",
+            "one value of `Architecture`",
+            edit("GetFunctionConfiguration", "slacktrail-poller", "x86_64", "arm64"),
+        ),
+        broken(
+            "another runtime",
+            "poller_function",
+            "build and deploy",
+            edit("GetFunctionConfiguration", "slacktrail-poller", "provided.al2023", "provided.al2"),
+        ),
+        broken(
+            "a function that Lambda cannot start",
+            "oauth_function",
+            DEPLOY,
+            edit("GetFunctionConfiguration", "slacktrail-oauth", r#""Active""#, r#""Failed""#),
+        ),
+        broken(
+            "an update that failed",
+            "oauth_function",
+            DEPLOY,
+            edit("GetFunctionConfiguration", "slacktrail-oauth", r#""Successful""#, r#""Failed""#),
+        ),
+        broken(
+            "a rule that is off",
+            "schedule",
+            "aws events enable-rule --name slacktrail-",
+            edit("DescribeRule", "", "ENABLED", "DISABLED"),
+        ),
+        broken(
+            "a rule of another function",
+            "schedule",
+            DEPLOY,
+            edit("ListTargetsByRule", "", "slacktrail-poller", "other"),
+        ),
+        broken(
+            "a poller that is not invoked",
+            "poller_runs",
+            "\"No ticks\" in docs/operations.md",
+            reply("FilterLogEvents", "", || Reply::json(200, r#"{"events":[]}"#)),
+        ),
+        broken(
+            "a poller that fails",
+            "poller_answers",
+            "\"Errors\" in docs/operations.md",
+            reply("Invoke", "", || function_error(&json!({"errorType": "investigate", "errorMessage": "no bucket"}))),
+        ),
+        broken(
+            "another function",
+            "poller_answers",
+            "slacktrail's poller",
+            reply("Invoke", "", || Reply::json(200, "{}")),
+        ),
+        broken(
+            "a stream that needs a person",
+            "function_errors",
+            "slacktrail status",
+            log_line(
+                "filterPattern",
+                r#"{"level":"ERROR","timestamp":"2026-11-22T07:33:41Z","fields":{"code":"token_revoked"}}"#,
+            ),
+        ),
+        broken(
+            "a tick that was cut off",
+            "function_errors",
+            "slacktrail status",
+            log_line("filterPattern", r#"{"type":"platform.report","record":{"status":"timeout"}}"#),
+        ),
+        broken(
+            "lines without a timestamp",
+            "log_format",
+            "log format to JSON",
+            log_line("slacktrail-poller", r#"{"level":"INFO","fields":{"message":"stream collected"}}"#),
+        ),
+    ]
+}
+
+/// The bucket, the table and the secrets.
+fn of_storage() -> Vec<Breakage> {
+    vec![
+        broken("a bucket without its policy", "bucket_policy", "restore the bucket policy", accept_uploads()),
+        broken("a bucket that stores wrong checksums", "bucket_policy", "restore the bucket policy", store_uploads()),
+        broken("uploads that ignore the condition", "upload_once", "endpoint settings", ignore_condition()),
+        broken(
+            "a bucket without versions",
+            "bucket_versioning",
+            DEPLOY,
+            s3_settings(
+                "versioning",
+                200,
+                "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>",
+            ),
+        ),
+        broken(
+            "a bucket without encryption",
+            "bucket_encryption",
+            DEPLOY,
+            s3_settings("encryption", 200, "<ServerSideEncryptionConfiguration/>"),
+        ),
+        broken(
+            "a bucket without a public access block",
+            "bucket_public_access",
+            DEPLOY,
+            s3_settings("publicAccessBlock", 404, "<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>"),
+        ),
+        broken(
+            "a bucket that may be opened",
+            "bucket_public_access",
+            DEPLOY,
+            s3_settings(
+                "publicAccessBlock",
+                200,
+                "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>",
+            ),
+        ),
+        broken("a table that ignores conditions", "table_conditions", "endpoint settings", ignore_table_condition()),
+        broken(
+            "a source without its secret",
+            "secrets",
+            "slacktrail connect acme",
+            reply("DescribeSecret", "", || Reply::json(400, r#"{"__type":"ResourceNotFoundException"}"#)),
+        ),
+        broken(
+            "a secret that is being deleted",
+            "secrets",
+            "slacktrail connect acme",
+            reply("DescribeSecret", "", || Reply::json(200, r#"{"Name":"slacktrail/acme","DeletedDate":1795332821}"#)),
+        ),
+        broken(
+            "a secret that everybody may read",
+            "secret_policies",
+            "delete-resource-policy --secret-id slacktrail/acme",
+            reply("GetResourcePolicy", "", || {
+                let policy = json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*"}]}).to_string();
+                Reply::json(200, json!({"ResourcePolicy": policy}).to_string())
+            }),
+        ),
+    ]
+}
+
+/// Athena.
+fn of_queries() -> Vec<Breakage> {
+    vec![
+        broken(
+            "a workgroup without a limit",
+            "athena_workgroup",
+            DEPLOY,
+            edit("GetWorkGroup", "", "107374182400", "10000000000000"),
+        ),
+        broken(
+            "a workgroup whose users choose",
+            "athena_workgroup",
+            DEPLOY,
+            edit(
+                "GetWorkGroup",
+                "",
+                r#""EnforceWorkGroupConfiguration": true"#,
+                r#""EnforceWorkGroupConfiguration": false"#,
+            ),
+        ),
+        broken(
+            "a table that Athena cannot read",
+            "athena_tables",
+            DEPLOY,
+            fail_query("select * from integration where"),
+        ),
+        broken("a view that is stale", "athena_views", DEPLOY, fail_query("select * from audit_events where")),
+        broken("rows that Athena does not see", "athena_rows", "\"Is everything there?\"", count_wrong()),
+    ]
+}
+
+/// The alarms and who receives them.
+fn of_alarms() -> Vec<Breakage> {
+    vec![
+        broken(
+            "an alarm that is off",
+            "alarms",
+            "enable-alarm-actions",
+            How::Alarm(|alarm| alarm["ActionsEnabled"] = json!(false)),
+        ),
+        broken(
+            "an alarm that notifies nobody",
+            "alarms",
+            DEPLOY,
+            How::Alarm(|alarm| alarm["AlarmActions"] = json!([])),
+        ),
+        broken("an alarm that is missing", "alarms", DEPLOY, How::Alarm(|alarm| alarm["AlarmName"] = json!("other"))),
+        broken(
+            "an alarm that is raised",
+            "alarm_states",
+            "slacktrail status",
+            How::Alarm(|alarm| alarm["StateValue"] = json!("ALARM")),
+        ),
+        broken(
+            "an alarm without data",
+            "alarm_states",
+            "\"No ticks\" in docs/operations.md",
+            How::Alarm(|alarm| {
+                alarm["StateValue"] = json!("INSUFFICIENT_DATA");
+                alarm["AlarmConfigurationUpdatedTimestamp"] = json!(1_700_000_000);
+            }),
+        ),
+        broken(
+            "a subscription that nobody confirmed",
+            "alarm_recipients",
+            "Subscription Confirmation",
+            edit(
+                "ListSubscriptionsByTopic",
+                "",
+                "<SubscriptionArn>arn:aws:sns",
+                "<SubscriptionArn>PendingConfirmation:",
+            ),
+        ),
+        broken(
+            "a topic without a subscription",
+            "alarm_recipients",
+            "aws sns subscribe",
+            reply("ListSubscriptionsByTopic", "", no_subscription),
+        ),
+    ]
+}
+
+/// Slack, as this machine sees it.
+async fn of_slack() -> Vec<Breakage> {
+    vec![
+        broken(
+            "a Slack that cannot be reached",
+            "slack",
+            "firewall",
+            How::Variable("SLACK_API_URL", "http://127.0.0.1:9/".to_owned()),
+        ),
+        broken(
+            "a Slack behind a captive portal",
+            "slack",
+            "firewall",
+            How::Variable("SLACK_AUDIT_URL", serve_html().await),
+        ),
+        broken(
+            "a Slack of another time",
+            "slack_clock",
+            "set this machine's clock",
+            How::Variable("SLACK_API_URL", serve_old_date().await),
+        ),
+    ]
+}
+
+fn of_api(account: &Account) -> Breakage {
+    broken(
+        "an API without its function",
+        "api",
+        "sam logs --name OAuth",
+        How::Variable("SLACKTRAIL_URL", format!("{}/other", account.api_url)),
+    )
+}
+
+/// What a check cannot decide: as [`all`], with a part of the reason in place of the hint.
+pub(super) fn undecided() -> Vec<Breakage> {
+    vec![
+        broken(
+            "a bucket with Object Lock",
+            "upload_once",
+            "Object Lock would keep the probe",
+            edit(
+                "DescribeStacks",
+                "",
+                "<ParameterKey>ObjectLockMode</ParameterKey><ParameterValue>off<",
+                "<ParameterKey>ObjectLockMode</ParameterKey><ParameterValue>GOVERNANCE<",
+            ),
+        ),
+        broken(
+            "a stack that was made just now",
+            "poller_runs",
+            "the deployment began less than ten minutes ago",
+            aws(|call| {
+                async move {
+                    match call.action.as_str() {
+                        "DescribeStacks" => Some(call.pass_on().await), // with its true age
+                        "FilterLogEvents" => Some(Reply::json(200, r#"{"events":[]}"#)),
+                        _ => None,
+                    }
+                }
+                .boxed()
+            }),
+        ),
+        broken(
+            "a poller without streams",
+            "log_format",
+            "wrote no line",
+            log_line("slacktrail-poller", r#"{"type":"platform.report","record":{"status":"success"}}"#),
+        ),
+        broken(
+            "alarms that were made just now",
+            "alarm_states",
+            "are not evaluated yet",
+            How::Alarm(|alarm| alarm["StateValue"] = json!("INSUFFICIENT_DATA")),
+        ),
+        broken(
+            "a query without permissions",
+            "athena_views",
+            "Insufficient permissions",
+            fail_query_with("select * from audit_events where", "Insufficient permissions to execute the query"),
+        ),
+        broken(
+            "a day that the poller adds to",
+            "athena_rows",
+            "got further objects during each comparison",
+            add_objects(),
+        ),
+    ]
+}
+
+/// Edits the account's answer to calls of `action` whose path or body contains `at`.
+fn edit(action: &'static str, at: &'static str, from: &'static str, to: &'static str) -> How {
+    aws(move |call| {
+        async move {
+            if !is_of(&call, action, at) {
+                return None;
+            }
+            Some(call.pass_on().await.replace(from, to))
+        }
+        .boxed()
+    })
+}
+
+/// Answers calls of `action` whose path or body contains `at`.
+fn reply(action: &'static str, at: &'static str, reply: fn() -> Reply) -> How {
+    aws(move |call| std::future::ready(is_of(&call, action, at).then(reply)).boxed())
+}
+
+fn is_of(call: &AwsCall, action: &str, at: &str) -> bool {
+    call.action == action && (call.path.contains(at) || call.text().contains(at))
+}
+
+fn aws(script: impl Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync + 'static) -> How {
+    How::Aws(Arc::new(script))
+}
+
+/// Refuses calls of an action of a service that speaks XML.
+fn denied(action: &'static str, code: &'static str) -> How {
+    aws(move |call| {
+        let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>");
+        std::future::ready((call.action == action).then(|| Reply::new(403, "text/xml", body))).boxed()
+    })
+}
+
+/// Answers as if AWS's clock showed another year.
+fn old_date(action: &'static str) -> How {
+    aws(move |call| {
+        async move {
+            if call.action != action {
+                return None;
+            }
+            let mut reply = call.pass_on().await;
+            reply.headers.insert(DATE, LONG_AGO.parse().unwrap());
+            Some(reply)
+        }
+        .boxed()
+    })
+}
+
+/// Answers queries for log lines that contain `at` with this line of now.
+fn log_line(at: &'static str, line: &'static str) -> How {
+    aws(move |call| {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let body = json!({"events": [{"timestamp": now, "message": line}]}).to_string();
+        let is_asked =
+            is_of(&call, "FilterLogEvents", at) && call.text().contains("filterPattern") == (at == "filterPattern");
+        std::future::ready(is_asked.then(|| Reply::json(200, body))).boxed()
+    })
+}
+
+/// Answers what S3 says of one of the bucket's settings.
+fn s3_settings(setting: &'static str, status: u16, body: &'static str) -> How {
+    aws(move |call| {
+        let is_asked = call.action == "GET" && call.query().starts_with(setting);
+        std::future::ready(is_asked.then(|| Reply::new(status, "application/xml", body))).boxed()
+    })
+}
+
+fn is_upload(call: &AwsCall) -> bool {
+    call.action == "PUT" && call.path.contains("slacktrail-doctor")
+}
+
+/// Applies no policy, and rejects wrong checksums as S3 does.
+fn accept_uploads() -> How {
+    aws(|call| std::future::ready(if is_upload(&call) { reject_checksum(&call) } else { None }).boxed())
+}
+
+/// Applies no policy, and stores whatever comes.
+fn store_uploads() -> How {
+    aws(|call| async move { if is_upload(&call) { Some(call.pass_on().await) } else { None } }.boxed())
+}
+
+/// Drops the condition of each upload outside of the logs.
+fn ignore_condition() -> How {
+    aws(|mut call| {
+        async move {
+            if call.action != "PUT" || !call.key().starts_with("slacktrail-doctor/") {
+                return None;
+            }
+            call.headers.remove("if-none-match");
+            Some(call.pass_on().await)
+        }
+        .boxed()
+    })
+}
+
+/// Drops the condition of each write to the table.
+fn ignore_table_condition() -> How {
+    aws(|mut call| {
+        async move {
+            if call.action != "PutItem" {
+                return None;
+            }
+            let mut body: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+            body.as_object_mut().unwrap().remove("ConditionExpression");
+            call.body = body.to_string().into();
+            Some(call.pass_on().await)
+        }
+        .boxed()
+    })
+}
+
+/// Lets queries that contain `part` fail.
+fn fail_query(part: &'static str) -> How {
+    fail_query_with(part, "TABLE_NOT_FOUND")
+}
+
+fn fail_query_with(part: &'static str, reason: &'static str) -> How {
+    aws(move |call| {
+        let text = call.text();
+        let answer = match call.action.as_str() {
+            "StartQueryExecution" if text.contains(part) => Some(json!({"QueryExecutionId": "failed"})),
+            "GetQueryExecution" if text.contains(r#""failed""#) => {
+                Some(json!({"QueryExecution": {"Status": {"State": "FAILED", "StateChangeReason": reason}}}))
+            }
+            _ => None,
+        };
+        std::future::ready(answer.map(|answer| Reply::json(200, answer.to_string()))).boxed()
+    })
+}
+
+/// Lets every second listing of a day have one more object than the listing before.
+fn add_objects() -> How {
+    let listings = Arc::new(AtomicUsize::new(0));
+    aws(move |call| {
+        let listings = Arc::clone(&listings);
+        async move {
+            if call.action != "GET" || !call.query().starts_with("list-type=2") {
+                return None;
+            }
+            let reply = call.pass_on().await;
+            let text = String::from_utf8_lossy(&reply.body).into_owned();
+            let is_first = !text.contains("<Contents>") || listings.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+            if is_first {
+                return Some(reply);
+            }
+            let added = text.replacen("<Contents>", "<Contents><Key>added</Key><Size>1</Size></Contents><Contents>", 1);
+            Some(Reply { body: added.into(), ..reply })
+        }
+        .boxed()
+    })
+}
+
+fn no_subscription() -> Reply {
+    const NONE: &str = "<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions/>\
+        </ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>";
+    Reply::new(200, "text/xml", NONE)
+}
+
+/// Lets each count be one that no day has.
+fn count_wrong() -> How {
+    aws(|call| {
+        let row = |text: &str| json!({"Data": [{"VarCharValue": text}]});
+        let answer = json!({"ResultSet": {"Rows": [row("_col0"), row("987654321")]}}).to_string();
+        std::future::ready((call.action == "GetQueryResults").then(|| Reply::json(200, answer))).boxed()
+    })
+}
+
+/// Serves an empty JSON object with an old date, and returns the base URL.
+async fn serve_old_date() -> String {
+    serve(Router::new().fallback(|| async { ([(DATE, LONG_AGO)], "{}") })).await
+}
+
+async fn serve_html() -> String {
+    serve(Router::new().fallback(|| async { "<html>Sign in to the network</html>" })).await
+}
+
+async fn serve(routes: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    url
+}

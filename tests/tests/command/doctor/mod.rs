@@ -1,0 +1,236 @@
+//! `slacktrail doctor` on a stack that the emulated account's CloudFormation has made, with the compiled functions behind it. Where the
+//! emulated AWS is missing the tests say so and pass.
+//!
+//! moto runs no function and no query, applies bucket policies without their conditions, and speaks no CBOR: [`account`] does that in front
+//! of it.
+
+mod account;
+mod breakages;
+mod cbor;
+
+use serde_json::{Value, json};
+use slacktrail_tests::scripted_aws::Reply;
+#[cfg(target_os = "linux")]
+use tokio::sync::watch;
+
+use self::account::Account;
+use self::breakages::{Breakage, How};
+use crate::binary::{Ran, Slacktrail};
+
+/// The names of the checks with this outcome.
+fn of_outcome(findings: &Value, outcome: &str) -> Vec<String> {
+    let findings = findings.as_array().unwrap().iter().filter(|finding| finding["outcome"] == outcome);
+    findings.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect()
+}
+
+fn finding<'a>(findings: &'a Value, check: &str) -> &'a Value {
+    findings.as_array().unwrap().iter().find(|finding| finding["check"] == check).unwrap()
+}
+
+async fn doctor(slacktrail: &Slacktrail) -> Ran {
+    slacktrail.run(&["doctor", "--json"]).await
+}
+
+#[tokio::test]
+async fn deployment_that_is_as_it_should_be_passes_every_check() {
+    let Some(account) = Account::deploy().await else { return };
+    account.log_tick().await;
+    let findings = doctor(&account.slacktrail).await.exits(0).json();
+    assert_eq!(of_outcome(&findings, "failed"), [""; 0], "{findings:#}");
+    let skipped = of_outcome(&findings, "skipped");
+    assert_eq!(
+        skipped,
+        ["log_format", "secrets", "secret_policies", "athena_rows"],
+        "nothing is connected: {findings:#}"
+    );
+
+    account.collect().await;
+    account.log_tick().await;
+    let before = account.contents().await;
+    let findings = doctor(&account.slacktrail).await.exits(0).json();
+    assert_eq!(of_outcome(&findings, "passed").len(), 29, "{findings:#}");
+    for finding in findings.as_array().unwrap() {
+        let mut keys: Vec<&str> = finding.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["check", "detail", "hint", "outcome"]);
+        assert!(finding["hint"].is_null(), "{finding}");
+    }
+    assert_eq!(account.contents().await, before, "nothing is left behind");
+
+    let text = account.slacktrail.run(&["doctor", "--stack", "slacktrail"]).await.exits(0).stdout;
+    assert!(text.starts_with("passed  credentials           arn:aws:sts::"), "{text}");
+    assert!(text.ends_with("\n29 checks: 29 passed, 0 failed, 0 skipped\n"), "{text}");
+    assert_eq!(text.lines().count(), 30, "{text}");
+}
+
+/// Brings something about, and returns the command that meets it.
+fn arrange(account: &Account, how: How) -> Slacktrail {
+    match how {
+        How::Aws(script) => {
+            account.aws.script(move |call| script(call));
+        }
+        How::Alarm(edit) => *account.edit_alarm.lock().unwrap() = Some(edit),
+        How::Variable(name, value) => return account.slacktrail.clone().with(name, &value),
+    }
+    account.slacktrail.clone()
+}
+
+#[tokio::test]
+async fn each_thing_that_is_broken_fails_one_check_with_its_hint() {
+    let Some(account) = Account::deploy().await else { return };
+    account.collect().await;
+    let before = account.contents().await;
+    for Breakage { what, check, hint, how } in breakages::all(&account).await {
+        account.log_tick().await;
+        let slacktrail = arrange(&account, how);
+        let findings = doctor(&slacktrail).await.exits(1).json();
+        assert_eq!(of_outcome(&findings, "failed"), [check], "{what}: {findings:#}");
+        let told = finding(&findings, check)["hint"].as_str().unwrap().to_owned();
+        assert!(told.contains(hint), "{what}: {told}");
+        assert_eq!(account.contents().await, before, "{what}: nothing is left behind");
+        account.restore();
+    }
+}
+
+#[tokio::test]
+async fn check_that_cannot_tell_is_skipped_with_its_reason() {
+    let Some(account) = Account::deploy().await else { return };
+    account.collect().await;
+    for Breakage { what, check, hint: reason, how } in breakages::undecided() {
+        account.log_tick().await;
+        let findings = doctor(&arrange(&account, how)).await.exits(0).json();
+        let finding = finding(&findings, check);
+        assert_eq!(finding["outcome"], "skipped", "{what}: {finding}");
+        assert!(finding["detail"].as_str().unwrap().contains(reason), "{what}: {finding}");
+        account.restore();
+    }
+}
+
+/// A call that the caller has no permission for, the permission, and the check that cannot tell then.
+const DENIALS: [(&str, &str, &str); 22] = [
+    ("GetCallerIdentity", "sts:GetCallerIdentity", "credentials"),
+    ("DescribeStacks", "cloudformation:DescribeStacks", "stack"),
+    ("ListStackResources", "cloudformation:ListStackResources", "outputs"),
+    ("GetFunctionConfiguration", "lambda:GetFunctionConfiguration", "poller_function"),
+    ("DescribeRule", "events:DescribeRule", "schedule"),
+    ("ListTargetsByRule", "events:ListTargetsByRule", "schedule"),
+    ("FilterLogEvents", "logs:FilterLogEvents", "poller_runs"),
+    ("Invoke", "lambda:InvokeFunction", "poller_answers"),
+    ("PUT", "s3:PutObject", "bucket_policy"),
+    ("DELETE", "s3:DeleteObjectVersion", "upload_once"),
+    ("GET versioning", "s3:GetBucketVersioning", "bucket_versioning"),
+    ("GET encryption", "s3:GetEncryptionConfiguration", "bucket_encryption"),
+    ("GET publicAccessBlock", "s3:GetBucketPublicAccessBlock", "bucket_public_access"),
+    ("GET list-type", "s3:ListBucket", "athena_rows"),
+    ("PutItem", "dynamodb:PutItem", "table_conditions"),
+    ("DescribeSecret", "secretsmanager:DescribeSecret", "secrets"),
+    ("GetResourcePolicy", "secretsmanager:GetResourcePolicy", "secret_policies"),
+    ("GetWorkGroup", "athena:GetWorkGroup", "athena_workgroup"),
+    ("StartQueryExecution", "athena:StartQueryExecution", "athena_tables"),
+    ("DescribeAlarms", "cloudwatch:DescribeAlarms", "alarms"),
+    ("ListSubscriptionsByTopic", "sns:ListSubscriptionsByTopic", "alarm_recipients"),
+    ("Query", "dynamodb:Query", "secrets"),
+];
+
+#[tokio::test]
+async fn missing_permission_skips_its_check_and_is_named() {
+    let Some(account) = Account::deploy().await else { return };
+    account.collect().await;
+    let before = account.contents().await;
+    for (denied, permission, check) in DENIALS {
+        account.log_tick().await;
+        account.aws.script(move |call| {
+            let (action, query) = denied.split_once(' ').unwrap_or((denied, ""));
+            let is_denied = call.action == action && call.query().contains(query);
+            let reply = match call.action.as_str() {
+                "GetCallerIdentity" | "DescribeStacks" | "ListStackResources" | "ListSubscriptionsByTopic" => {
+                    let error =
+                        "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+                    Reply::new(403, "text/xml", error)
+                }
+                "DescribeAlarms" => denied_cbor(),
+                "GET" | "PUT" | "DELETE" => Reply::s3_error(403, "AccessDenied", "no"),
+                _ => denied_json(),
+            };
+            Box::pin(std::future::ready(is_denied.then_some(reply)))
+        });
+        let findings = doctor(&account.slacktrail).await.exits(0).json();
+        assert_eq!(of_outcome(&findings, "failed"), [""; 0], "{denied}: {findings:#}");
+        let finding = finding(&findings, check);
+        assert_eq!(finding["outcome"], "skipped", "{finding}");
+        assert!(finding["hint"].as_str().unwrap().contains(&format!("`{permission}`")), "{finding}");
+        assert_eq!(account.contents().await, before, "{denied}: nothing is left behind");
+        account.restore();
+    }
+}
+
+fn denied_cbor() -> Reply {
+    let error = json!({"__type": "com.amazonaws.cloudwatch#AccessDeniedException", "message": "no"});
+    account::cbor_reply(403, &error)
+}
+
+fn denied_json() -> Reply {
+    let mut reply = Reply::json(400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
+    reply.headers.insert("x-amzn-errortype", "AccessDeniedException".parse().unwrap());
+    reply
+}
+
+#[tokio::test]
+async fn without_aws_nothing_but_the_credentials_and_slack_is_looked_at() {
+    let slacktrail = Slacktrail::alone().with("SLACKTRAIL_STACK", "slacktrail");
+    let ran = slacktrail.run(&["doctor"]).await.exits(1);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines[0], "failed  credentials           no AWS region is set", "{}", ran.stdout);
+    assert!(lines[1].starts_with("hint: set `AWS_REGION`"), "{}", ran.stdout);
+    let findings = |slacktrail: Slacktrail| async move { doctor(&slacktrail).await.exits(1).json() };
+
+    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
+    let keyed = keys.into_iter().fold(slacktrail.clone(), |slacktrail, (name, value)| slacktrail.with(name, value));
+    let unreachable = findings(keyed.with("AWS_ENDPOINT_URL", "http://127.0.0.1:9")).await;
+    assert_eq!(of_outcome(&unreachable, "failed"), ["credentials", "slack"], "{unreachable:#}");
+    assert!(finding(&unreachable, "credentials")["hint"].as_str().unwrap().starts_with("check the network"));
+    assert!(of_outcome(&unreachable, "passed").is_empty());
+    assert!(!unreachable.to_string().contains("DispatchFailure"), "no data structures are printed: {unreachable:#}");
+
+    let without_credentials = findings(slacktrail.with("AWS_REGION", "us-east-1")).await;
+    assert_eq!(of_outcome(&without_credentials, "failed"), ["credentials", "slack"], "{without_credentials:#}");
+}
+
+#[tokio::test]
+async fn without_a_stack_doctor_says_how_to_name_one() {
+    insta::assert_snapshot!(Slacktrail::alone().run(&["doctor"]).await.exits(1).stderr, @r"
+    error: no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set
+    hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`
+    ");
+}
+
+#[cfg(target_os = "linux")] // whose terminals the tests know
+#[tokio::test]
+async fn ctrl_c_during_upload_leaves_nothing_behind() {
+    let Some(account) = Account::deploy().await else { return };
+    account.log_tick().await;
+    let before = account.contents().await;
+    let (stored, mut is_stored) = watch::channel(false);
+    let (interrupted, is_interrupted) = watch::channel(false);
+    account.aws.script(move |call| {
+        let (stored, mut is_interrupted) = (stored.clone(), is_interrupted.clone());
+        Box::pin(async move {
+            if call.action != "PUT" || !call.key().starts_with("slacktrail-doctor/") {
+                return None;
+            }
+            let reply = call.pass_on().await;
+            stored.send_replace(true);
+            let _ = is_interrupted.wait_for(|is| *is).await; // an error is the end of the test
+            Some(reply)
+        })
+    });
+    let mut terminal = crate::terminal::Terminal::start(&account.slacktrail, &["doctor"]);
+    is_stored.wait_for(|is| *is).await.unwrap();
+    assert_ne!(account.contents().await, before, "the probe is there");
+    terminal.interrupts().await;
+    interrupted.send_replace(true);
+    let shown = terminal.end().await;
+    assert_eq!(shown.code, 1, "{}", shown.screen);
+    assert!(shown.screen.contains("interrupted: the remaining checks did not run"), "{}", shown.screen);
+    assert_eq!(account.contents().await, before);
+}
