@@ -96,7 +96,7 @@ fuzz: ## search for bytes that a decoder does not bear, for SECONDS=600; led by 
 KILLS ?= 200
 
 chaos: $(VENV)/stamp binaries ## kill two compiled pollers KILLS=200 times amid faults, and compare what they stored (three minutes)
-	$(E2E) KILLS=$(KILLS) cargo test --workspace --locked --test poller_in_chaos -- --nocapture
+	$(E2E) KILLS=$(KILLS) cargo test --workspace --locked --test poller in_chaos -- --nocapture
 
 fmt: ## format the code
 	cargo fmt --all

@@ -49,8 +49,8 @@ class WhatIsCounted(unittest.TestCase):
             ("shared/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
             ("shared/src/slack/request.rs", r"LogType::Audit \| LogType::Integration => (\d+),", cost.ROWS_PER_PAGE),
             ("shared/src/tick/mod.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
-            ("tests/tests/poller_costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
-            ("tests/tests/poller_costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
+            ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
+            ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
             ("shared/src/share.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
             ("shared/src/tick/mod.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
@@ -77,7 +77,7 @@ class WhatIsCounted(unittest.TestCase):
             self.assertLess(abs(counted / measured - 1), 0.05, records)
 
     def test_the_tests_that_count_the_calls_are_there(self):
-        tests = (ROOT / "tests/tests/poller_costs.rs").read_text()
+        tests = (ROOT / "tests/tests/poller/costs.rs").read_text()
         tests += (ROOT / "tests/simulation/tests/world/costs.rs").read_text()
         for name in [
             "idle_tick_reads_table_twice_and_calls_slack_once_per_stream",

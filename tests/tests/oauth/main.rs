@@ -11,6 +11,7 @@ mod compiled;
 mod connects;
 mod events;
 mod faults;
+mod hostile;
 mod links;
 mod refuses;
 mod secrets;

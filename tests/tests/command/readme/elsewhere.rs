@@ -66,7 +66,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 19] = [
     (
         "sam local invoke Poller --event events/rule.json --env-vars events/env.json",
         PythonReads,
-        "it needs a container engine; `poller_collects` and others invoke the compiled function",
+        "it needs a container engine; `poller`'s `collects` and others invoke the compiled function",
     ),
     (
         "sam local invoke OAuth --event events/oauth-start.json --env-vars events/env.json",

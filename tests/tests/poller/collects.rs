@@ -1,5 +1,4 @@
 //! The compiled poller, invoked as Lambda invokes it, stores exactly what Slack shows.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::time::Duration;
 
@@ -12,9 +11,9 @@ use slacktrail_tests::archive;
 use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, organisation_source, until};
 
 const EVENTS: [&str; 3] = [
-    include_str!("../../events/rule.json"),
-    include_str!("../../events/scheduler.json"),
-    include_str!("../../events/empty.json"),
+    include_str!("../../../events/rule.json"),
+    include_str!("../../../events/scheduler.json"),
+    include_str!("../../../events/empty.json"),
 ];
 
 /// An organisation of three workspaces that is asked far more often than Slack would allow.

@@ -1,5 +1,4 @@
 //! A directory keeps the laws of the ports, and says what is wrong with it.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::fs;
 use std::path::Path;

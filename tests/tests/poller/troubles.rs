@@ -1,5 +1,4 @@
 //! What the compiled poller says and does when something is wrong: who must act is told, and only what is wrong stands still.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;

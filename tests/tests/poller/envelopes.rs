@@ -1,5 +1,4 @@
 //! What the compiled poller makes of replies that PHP code plausibly writes: rows decide, and what stands around them is optional.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::sync::LazyLock;
 

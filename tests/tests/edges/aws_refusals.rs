@@ -1,5 +1,4 @@
 //! What is made of an AWS that refuses, answers nonsense, does not answer, or cannot be called at all.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};

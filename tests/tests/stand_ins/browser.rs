@@ -1,6 +1,4 @@
 //! The browser, with pages of the test on loopback.
-#![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! The compiled poller hands a deployment that is too large for one invocation to further invocations of itself.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,4 @@
 //! The compiled oauth function before a hostile Slack: its memory stays bounded, and it connects the next source.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![expect(clippy::print_stdout, reason = "a test that cannot limit memory says so")]
 
 use slacktrail_tests::hostile_slack::{DATA_MAX, Outcome, Siege, oauth_inputs};

@@ -1,5 +1,4 @@
 //! What the end-to-end tests take for granted of the emulated AWS.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;

@@ -33,7 +33,7 @@ const KILLS_MIN: u32 = 100;
 /// The kills end after this, however many there were.
 const CHAOS_MAX: Duration = Duration::from_secs(165);
 /// The name of this test.
-const TEST: &str = "two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothing";
+const TEST: &str = "in_chaos::two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothing";
 /// Time of an invocation, by the machine's clock.
 const INVOCATION_MAX: Duration = Duration::from_secs(60);
 /// What an invocation is told of its time, by the clock that moves.

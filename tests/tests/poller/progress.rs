@@ -1,5 +1,4 @@
 //! The compiled poller over ticks of a clock that the test moves: a stream that does not get on says so, and a hiccup is no revocation.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use slacktrail_tests::hostile_slack::{Asked, Reply, Siege};
 use slacktrail_tests::moto;
 use slacktrail_tests::movable_clock::{MovableClock, run_again};
 
-const ENDLESS: &str = "endless_pages_end_a_walk_and_lag_grows_until_records_are_stored";
+const ENDLESS: &str = "progress::endless_pages_end_a_walk_and_lag_grows_until_records_are_stored";
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn audit(asked: &Asked, reply: impl FnOnce(i64) -> String) -> Option<Reply> {

@@ -1,5 +1,4 @@
 //! The compiled poller refreshes tokens that end soon: once, with the new pair stored before it is used, and nothing of it told.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
 //! The emulated Runtime API, driven by a bare HTTP client in the place of a function.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -2,7 +2,6 @@
 //! the honest source's records are stored in the same tick.
 //!
 //! Where the machine allows it (Linux), the process may allocate [`DATA_MAX`] bytes and no more; elsewhere the tests say so.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![expect(clippy::print_stdout, reason = "a test that cannot limit memory says so")]
 
 use std::time::{Duration, Instant};

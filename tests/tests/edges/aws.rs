@@ -1,5 +1,4 @@
 //! S3, DynamoDB and Secrets Manager, as moto has them, keep the laws of the ports; what is missing is named.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;

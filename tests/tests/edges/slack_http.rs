@@ -1,5 +1,4 @@
 //! The HTTP client for Slack, against a server on loopback: what it sends, what it reads, and what it never tells.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::error::Error;
 use std::io::Write;

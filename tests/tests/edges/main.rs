@@ -1,0 +1,8 @@
+//! The thin edges: each store keeps the laws of its port, and HTTP keeps its limits.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod aws;
+mod aws_refusals;
+mod directory;
+mod simulated;
+mod slack_http;
