@@ -34,9 +34,16 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         format!("alarms notify nobody, because their actions are disabled: {}", list(&disabled)),
         format!("enable them: `aws cloudwatch enable-alarm-actions --alarm-names {}`", disabled.join(" ")),
     )?;
-    let elsewhere = wanting(|alarm, topic| !alarm.alarm_actions().iter().any(|action| action == topic));
+    let elsewhere = wanting(|alarm, topic| !notifies(alarm, topic));
     ensure(elsewhere.is_empty(), format!("alarms do not notify the alarm topic: {}", list(&elsewhere)), hint)?;
     Ok(format!("{} alarms notify the alarm topic", deployed.alarms.len()))
+}
+
+/// Whether an alarm notifies a topic when it is raised, and when its data end unless it counts missing data as good or bad.
+fn notifies(alarm: &MetricAlarm, topic: &str) -> bool {
+    let among = |actions: &[String]| actions.iter().any(|action| action == topic);
+    let data_may_end = matches!(alarm.treat_missing_data(), None | Some("missing"));
+    among(alarm.alarm_actions()) && (!data_may_end || among(alarm.insufficient_data_actions()))
 }
 
 /// An alarm lacks data until it is first evaluated. After that, only a poller that is not invoked leaves one without data.

@@ -208,8 +208,15 @@ pub(super) fn function_error(error: &Value) -> Reply {
 
 /// Answers with the account's alarms in CBOR.
 async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, call: AwsCall) -> Option<Reply> {
-    const FIELDS: [&str; 5] =
-        ["ActionsEnabled", "AlarmActions", "AlarmConfigurationUpdatedTimestamp", "AlarmName", "StateValue"];
+    const FIELDS: [&str; 7] = [
+        "ActionsEnabled",
+        "AlarmActions",
+        "AlarmConfigurationUpdatedTimestamp",
+        "AlarmName",
+        "InsufficientDataActions",
+        "StateValue",
+        "TreatMissingData",
+    ];
     if call.action != "DescribeAlarms" {
         return None;
     }

@@ -273,6 +273,12 @@ fn of_alarms() -> Vec<Breakage> {
             DEPLOY,
             How::Alarm(|alarm| alarm["AlarmActions"] = json!([])),
         ),
+        broken(
+            "an alarm that is silent when its data end",
+            "alarms",
+            DEPLOY,
+            How::Alarm(|alarm| alarm["InsufficientDataActions"] = json!([])),
+        ),
         broken("an alarm that is missing", "alarms", DEPLOY, How::Alarm(|alarm| alarm["AlarmName"] = json!("other"))),
         broken(
             "an alarm that is raised",
