@@ -17,6 +17,8 @@ use crate::tenant::simulated;
 
 /// Polled ticks in a row that may store nothing and show no new row, without a code, though Slack could show something that is missing.
 const DRY_TICKS_MAX: u32 = 15;
+/// The lag that raises an alarm, by the template's default.
+const LAG_ALARM_SECONDS: i64 = 30 * 60;
 /// Pages in a row that may follow on each other, show nothing new, and leave the tick without a code.
 const IDLE_PAGES_MAX: u32 = 5;
 /// What is shown later than this may wait for a re-read.
@@ -224,7 +226,8 @@ impl Judge<'_> {
                 self.log
             ));
         }
-        let honored = !self.state.slack.refuses(&self.state.slack.settings().tokens[0].text);
+        // Whether Slack honored it is asked when it refuses: a revoked token may be honored again when the tick ends.
+        let honored = !own.told_revoked && !shared.told_revoked;
         let once = own.token_refusals + shared.token_refusals == 1 && !self.watch().was_refused;
         (summary.state == Health::Reauthorize
             && honored
@@ -437,8 +440,10 @@ impl Judge<'_> {
                 self.log
             ));
         }
-        // With a local clock that is behind, the newest records are out of reach: then the difference is what is reported.
-        let is_reported = self.summary.code.is_some() || self.summary.clock_skew_seconds.is_some();
+        // With a local clock that is behind, the newest records are out of reach: then the difference is what is reported. A walk through
+        // many small pages of known rows advances without a new one: then the lag, which another law checks, raises its alarm.
+        let lags = self.summary.lag_seconds > LAG_ALARM_SECONDS;
+        let is_reported = self.summary.code.is_some() || self.summary.clock_skew_seconds.is_some() || lags;
         (self.summary.polled && watch.dry_ticks >= DRY_TICKS_MAX && !is_reported).then(|| {
             let (ticks, missing) = (watch.dry_ticks, unstored.first().map(|time| at(*time)));
             format!("no-progress: {:?} has stored nothing for {ticks} ticks, nobody is told, and a record of {missing:?} is missing", self.log)
