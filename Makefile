@@ -9,8 +9,8 @@ AWS_TOOLS = env SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_REGION=us
 	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
 
 # What the end-to-end tests look for; without the first they say so and pass, as under plain `cargo test`.
-E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_POLLER=$(abspath $(TARGET))/debug/poller \
-	SLACKTRAIL_OAUTH=$(abspath $(TARGET))/debug/oauth
+E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_MINISTACK=$(abspath $(VENV))/ministack/bin/python \
+	SLACKTRAIL_POLLER=$(abspath $(TARGET))/debug/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/debug/oauth
 
 # `sam build` of both functions for this machine, without the optimisations that a deployment takes minutes for.
 DEPLOYMENT = $(abspath $(TARGET))/deployment
@@ -43,7 +43,7 @@ demo: binaries ## watch it collect from a simulated Slack, with every kind of fa
 stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated AWS, simulated Slack, the real functions
 	@$(E2E) $(TARGET)/debug/stand-in
 
-test: $(VENV)/stamp lint binaries ## everything CI checks
+test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## everything CI checks
 	$(E2E) cargo test --workspace --locked
 	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences workflows
 
@@ -108,7 +108,7 @@ lint: ## check format and clippy
 unit: ## the tests that need nothing but Rust
 	cargo test --workspace --locked
 
-e2e: $(VENV)/stamp binaries ## the tests that cross crates, with the compiled functions against an emulated AWS
+e2e: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## the tests that cross crates, with the compiled functions against an emulated AWS
 	$(E2E) cargo test --workspace --locked --test '*'
 
 validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, and the SQL over what the collector writes
@@ -124,7 +124,7 @@ validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, an
 	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
 	$(VENV)/bin/python -m unittest discover --start-directory checks/deploy
 
-deployed: $(VENV)/stamp ## build both functions as `sam build` does, and run them on what the template makes in an emulated account
+deployed: $(VENV)/stamp $(VENV)/ministack/stamp ## build both functions as `sam build` does, and run them on what the template makes in an emulated account
 	@mkdir -p $(DEPLOYMENT)
 	sed 's/Architecture=arm64/Architecture=$(ARCHITECTURE)/' samconfig.toml > $(DEPLOYMENT)/deploy.toml
 	$(AWS_TOOLS) $(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(REPRODUCIBLY) \
@@ -175,8 +175,8 @@ $(VENV)/stamp: requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-# checkov holds back libraries that the other tools need newer.
-$(VENV)/checkov/stamp: checks/checkov-requirements.txt $(VENV)/stamp
-	$(PYTHON) -m venv $(VENV)/checkov
-	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --requirement checks/checkov-requirements.txt
+# These hold back libraries that the other tools need newer.
+$(VENV)/checkov/stamp $(VENV)/ministack/stamp: $(VENV)/%/stamp: checks/%-requirements.txt $(VENV)/stamp
+	$(PYTHON) -m venv $(VENV)/$*
+	$(VENV)/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

@@ -78,25 +78,19 @@ class Account:
         iam = self.client("iam")
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         policies = [iam.get_role_policy(RoleName=role, PolicyName=name) for name in names]
+        documents = [policy["PolicyDocument"] for policy in policies]
         # A document is JSON in IAM; moto keeps what CloudFormation gave as the text of a Python value.
-        documents = [ast.literal_eval(policy["PolicyDocument"]) for policy in policies]
+        documents = [ast.literal_eval(document) if isinstance(document, str) else document for document in documents]
         return [statement for document in documents for statement in document["Statement"]]
 
-
-def main() -> None:
-    account = Account(sys.argv[1])
-    account.deploy(dict(argument.split("=", 1) for argument in sys.argv[2:]))
-    resources = account.resources()
-    print(
-        json.dumps(
-            {
-                "outputs": account.outputs(),
-                "poller": account.function(resources["Poller"]),
-                "oauth": account.function(resources["OAuth"]),
-            }
-        )
-    )
+    def tell(self) -> None:
+        """Prints what there is."""
+        resources = self.resources()
+        functions = {"poller": self.function(resources["Poller"]), "oauth": self.function(resources["OAuth"])}
+        print(json.dumps({"outputs": self.outputs()} | functions))
 
 
 if __name__ == "__main__":
-    main()
+    account = Account(sys.argv[1])
+    account.deploy(dict(argument.split("=", 1) for argument in sys.argv[2:]))
+    account.tell()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use reqwest::Client;
@@ -211,9 +211,9 @@ async fn pass_on(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     (status, headers, body).into_response()
 }
 
-/// Without the headers that belong to one connection.
+/// Without the headers that belong to one connection. `Host` stays: callers have signed it.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
-    for name in [HOST, CONNECTION, EXPECT, TRANSFER_ENCODING] {
+    for name in [CONNECTION, EXPECT, TRANSFER_ENCODING] {
         headers.remove(name);
     }
     headers

@@ -20,9 +20,9 @@ use slacktrail_simulator::{Activity, Generator, Log, Row, Server, Settings, Worl
 use crate::archive::{Archive, name};
 use crate::conformance;
 use crate::counting_proxy::CountingProxy;
+use crate::emulated_aws::EmulatedAws;
 use crate::function::{Function, poller_binary};
 use crate::lambda_runtime_api::{Answer, Emulator};
-use crate::moto::Moto;
 
 /// The log bucket.
 pub const BUCKET: &str = "slack-logs";
@@ -41,7 +41,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// A deployment. All of it ends with this value; pollers that a test started are the test's.
 pub struct LocalDeployment {
     /// The AWS account.
-    pub moto: Moto,
+    pub aws: EmulatedAws,
     /// What stands between the pollers and the account.
     pub proxy: CountingProxy,
     /// The Lambda service.
@@ -63,25 +63,25 @@ impl LocalDeployment {
     /// # Panics
     /// When something does not start.
     pub async fn start(settings: Settings) -> Option<LocalDeployment> {
-        let moto = Moto::start()?;
-        moto.create_bucket(BUCKET).await;
-        moto.create_table(TABLE).await;
+        let aws = EmulatedAws::start()?;
+        aws.create_bucket(BUCKET).await;
+        aws.create_table(TABLE).await;
         let names = Names { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
-        Some(LocalDeployment::on(moto, names, settings).await)
+        Some(LocalDeployment::on(aws, names, settings).await)
     }
 
     /// Starts everything but a poller in an account that has a bucket and a table of these names.
     ///
     /// # Panics
     /// When something does not start.
-    pub async fn on(moto: Moto, names: Names, settings: Settings) -> LocalDeployment {
+    pub async fn on(aws: EmulatedAws, names: Names, settings: Settings) -> LocalDeployment {
         let slack = Arc::new(Mutex::new(World::new(settings)));
         let server =
             Server::start(Arc::clone(&slack), Arc::new(Timestamp::now)).await.expect("loopback has a free port");
         LocalDeployment {
-            proxy: CountingProxy::start(moto.endpoint()).await,
+            proxy: CountingProxy::start(aws.endpoint()).await,
             lambda: Emulator::start().await,
-            moto,
+            aws,
             slack,
             server,
             binary: poller_binary().unwrap_or_else(|why| panic!("{why}")),
@@ -111,7 +111,7 @@ impl LocalDeployment {
     /// When there is none.
     pub async fn secret(&self, source: &Source) -> Value {
         let name = format!("{}{}", self.names.secret_prefix, source.id);
-        let value = self.moto.secrets_manager().get_secret_value().secret_id(name).send().await;
+        let value = self.aws.secrets_manager().get_secret_value().secret_id(name).send().await;
         let value = value.expect("the secret can be read");
         serde_json::from_str(value.secret_string().unwrap_or_default()).expect("the secret is JSON")
     }
@@ -132,7 +132,7 @@ impl LocalDeployment {
     }
 
     fn edges(&self) -> AwsEdges {
-        AwsEdges::connect(&self.moto.sdk_config(), self.names.clone())
+        AwsEdges::connect(&self.aws.sdk_config(), self.names.clone())
     }
 
     /// The environment of a poller of this deployment.
@@ -145,7 +145,7 @@ impl LocalDeployment {
 
     /// The environment of an oauth function of this deployment.
     pub fn oauth_environment(&self) -> Vec<(String, String)> {
-        let mut environment = self.moto.environment();
+        let mut environment = self.aws.environment();
         environment.extend(self.slack_urls());
         environment.push(("TABLE_NAME".to_owned(), self.names.table.clone()));
         environment
@@ -153,7 +153,7 @@ impl LocalDeployment {
 
     /// What Lambda itself tells a function of its account, and where Slack is: nothing that the template sets.
     pub fn services(&self, proxy: &CountingProxy) -> Vec<(String, String)> {
-        let mut environment = self.moto.environment();
+        let mut environment = self.aws.environment();
         environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL");
         environment.push(("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()));
         environment.extend(self.slack_urls());
@@ -171,7 +171,7 @@ impl LocalDeployment {
 
     /// The environment of the command of somebody who looks after this deployment.
     pub fn command_environment(&self) -> Vec<(String, String)> {
-        let mut environment = self.moto.environment();
+        let mut environment = self.aws.environment();
         environment.extend(
             [
                 ("SLACKTRAIL_BUCKET", self.names.bucket.clone()),
@@ -229,13 +229,13 @@ impl LocalDeployment {
 
     /// Everything in the bucket.
     pub async fn archive(&self) -> Archive {
-        Archive::read(&self.moto.s3(), &self.names.bucket).await
+        Archive::read(&self.aws.s3(), &self.names.bucket).await
     }
 
     /// Every item of the table.
     pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
         let scanned =
-            self.moto.dynamodb().scan().table_name(&self.names.table).send().await.expect("the table can be read");
+            self.aws.dynamodb().scan().table_name(&self.names.table).send().await.expect("the table can be read");
         scanned.items().to_vec()
     }
 

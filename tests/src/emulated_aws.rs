@@ -1,7 +1,9 @@
-//! moto: S3, DynamoDB and Secrets Manager on loopback, as a child process for one test.
+//! An AWS account on loopback, as a child process for one test.
 //!
-//! Where Python or moto is missing the tests that need it say so and pass: `cargo test` needs nothing but Rust. moto
-//! knows no IAM, and it applies the denials of a bucket policy without their conditions, so no policy is set on its buckets.
+//! There are two emulators, independent of one another. moto is the usual one. It checks no permissions, and it applies the denials of a
+//! bucket policy without their conditions, so no policy is set on its buckets. ministack checks the caller's permissions at each call.
+//!
+//! Where an emulator is not installed the tests that need it say so and pass: `cargo test` needs nothing but Rust.
 #![expect(clippy::print_stdout, reason = "a test that was skipped says so")]
 
 use std::ffi::OsStr;
@@ -21,6 +23,9 @@ use tempfile::NamedTempFile;
 /// The variable with the path of the `moto_server` executable; `make e2e` sets it.
 pub const MOTO_VARIABLE: &str = "SLACKTRAIL_MOTO";
 
+/// The variable with the path of the Python that ministack is installed for; `make e2e` sets it.
+const MINISTACK_VARIABLE: &str = "SLACKTRAIL_MINISTACK";
+
 /// Time from start to the first answer. Usually one second; a machine that is busy with other tests needs more.
 const START_MAX: Duration = Duration::from_secs(60);
 
@@ -31,53 +36,68 @@ pub(crate) const ACCOUNT_ID: &str = "123456789012";
 const ACCESS_KEY_ID: &str = "test";
 const SECRET_ACCESS_KEY: &str = "test";
 
-/// A running moto with an AWS account of its own. It ends with this value.
-pub struct Moto {
+/// A running emulator with an AWS account of its own. It ends with this value.
+pub struct EmulatedAws {
     server: Child,
     endpoint: String,
 }
 
-impl Moto {
+impl EmulatedAws {
     /// Starts moto and waits until it answers; `None`, and a printed line, where [`MOTO_VARIABLE`] is not set.
     ///
     /// # Panics
     /// When moto is there but does not start: what it printed is in the message.
-    pub fn start() -> Option<Moto> {
+    pub fn start() -> Option<EmulatedAws> {
         // Any free port, which it then names.
-        Some(Moto::launch(&executable()?, &["-H", "127.0.0.1", "-p", "0"].map(OsStr::new)))
+        Some(EmulatedAws::launch(&executable()?, &["-H", "127.0.0.1", "-p", "0"].map(OsStr::new), &[]))
     }
 
     /// Starts it in the same way with the types of resource of the template that CloudFormation has and moto has not.
     ///
     /// # Panics
-    /// As [`Moto::start`].
-    pub fn start_with_cloudformation() -> Option<Moto> {
+    /// As [`EmulatedAws::start`].
+    pub fn start_with_cloudformation() -> Option<EmulatedAws> {
         executable()?;
-        Some(Moto::launch(&python(), &[checks("account.py").as_os_str()]))
+        Some(EmulatedAws::launch(&python(), &[checks("account.py").as_os_str()], &[]))
     }
 
-    fn launch(program: &Path, arguments: &[&OsStr]) -> Moto {
+    /// Starts ministack, which refuses each call that the caller's role does not grant; `None`, and a printed line, where it is not named.
+    ///
+    /// # Panics
+    /// As [`EmulatedAws::start`].
+    pub fn start_with_permissions() -> Option<EmulatedAws> {
+        let Some(python) = std::env::var_os(MINISTACK_VARIABLE).map(PathBuf::from) else {
+            println!("skipped: `{MINISTACK_VARIABLE}` is not set (`make e2e` sets it)");
+            return None;
+        };
+        let arguments = ["-m", "hypercorn", "ministack.app:app", "--bind", "127.0.0.1:0"].map(OsStr::new);
+        let keys = [("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)];
+        Some(EmulatedAws::launch(&python, &arguments, &[&[("AUTH", "true")], &keys[..]].concat()))
+    }
+
+    fn launch(program: &Path, arguments: &[&OsStr], environment: &[(&str, &str)]) -> EmulatedAws {
         let printed = NamedTempFile::new().expect("a temporary file can be made");
         let output = || File::options().append(true).open(printed.path()).expect("a temporary file can be opened");
         let server = Command::new(program)
             .args(arguments)
-            .env("PYTHONPATH", checks("moto")) // its conditional writes are atomic then
+            .env("PYTHONPATH", checks("moto")) // moto's conditional writes are atomic then
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(output())
             .stderr(output())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display()));
-        let mut moto = Moto { server, endpoint: String::new() };
+        let mut aws = EmulatedAws { server, endpoint: String::new() };
         let started = Instant::now();
-        while moto.endpoint.is_empty() {
+        while aws.endpoint.is_empty() {
             let text = fs::read(printed.path()).expect("a temporary file can be read");
             let text = String::from_utf8_lossy(&text);
-            let ended = moto.server.try_wait().expect("a child's state can be asked").is_some();
+            let ended = aws.server.try_wait().expect("a child's state can be asked").is_some();
             assert!(!ended && started.elapsed() < START_MAX, "`{}` did not start:\n{text}", program.display());
-            moto.endpoint = endpoint(&text).unwrap_or_default();
+            aws.endpoint = endpoint(&text).unwrap_or_default();
             thread::sleep(Duration::from_millis(20));
         }
-        moto
+        aws
     }
 
     /// The address of every service, such as `http://127.0.0.1:40123`.
@@ -94,7 +114,7 @@ impl Moto {
                 SECRET_ACCESS_KEY,
                 None,
                 None,
-                "moto",
+                "emulator",
             )))
             .endpoint_url(&self.endpoint)
             .region(Region::new(REGION))
@@ -189,7 +209,7 @@ impl Moto {
     }
 }
 
-impl Drop for Moto {
+impl Drop for EmulatedAws {
     fn drop(&mut self) {
         end(&mut self.server);
     }
@@ -221,7 +241,7 @@ pub(crate) fn checks(file: &str) -> PathBuf {
 fn endpoint(printed: &str) -> Option<String> {
     let (_, rest) = printed.split_once("Running on ")?;
     let (endpoint, _) = rest.split_once('\n')?;
-    Some(endpoint.trim().to_owned())
+    endpoint.split_whitespace().next().map(str::to_owned)
 }
 
 fn end(server: &mut Child) {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::counting_proxy::Call;
-use crate::moto::{ACCOUNT_ID, REGION};
+use crate::emulated_aws::{ACCOUNT_ID, REGION};
 
 /// An action on a resource: granted, where both may hold `*` and `?`, or asked for.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]

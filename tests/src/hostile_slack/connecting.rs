@@ -56,7 +56,7 @@ impl Siege {
         let secret = ClientSecret::new(&app.client_secret).expect("a client secret");
         let app = App { client_id: app.client_id, client_secret: secret };
         let source = organisation_source(&format!("granted{number}"));
-        let (table, secrets) = connect_table_and_secrets(&self.deployment.moto.sdk_config(), TABLE, SECRET_PREFIX);
+        let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, SECRET_PREFIX);
         let update = credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await;
         update.expect("the secret is written");
         let now = Second::of(Timestamp::now());

@@ -113,7 +113,7 @@ impl Siege {
             let source = Source { logs: vec![LogType::Audit], ..organisation_source(&id) };
             self.deployment.connect(&source, &token).await;
         }
-        let table = self.deployment.moto.dynamodb();
+        let table = self.deployment.aws.dynamodb();
         for item in self.deployment.items().await {
             if item["sk"].as_s().is_ok_and(|key| key.contains("/cursor/")) {
                 let delete = table.delete_item().table_name(TABLE);

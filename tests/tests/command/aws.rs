@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use slacktrail_tests::moto::Moto;
+use slacktrail_tests::emulated_aws::EmulatedAws;
 use tokio::net::TcpListener;
 
 use crate::binary::Slacktrail;
@@ -15,7 +15,7 @@ use crate::slack::{ORGANISATION, Slack, WORKSPACE};
 const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
 
 /// The command with this Slack, and with a bucket and a table of this AWS.
-async fn deployed(moto: &Moto, slack: &Slack) -> Slacktrail {
+async fn deployed(moto: &EmulatedAws, slack: &Slack) -> Slacktrail {
     moto.create_bucket("logs").await;
     moto.create_table("streams").await;
     let environment = moto.environment().into_iter();
@@ -24,7 +24,7 @@ async fn deployed(moto: &Moto, slack: &Slack) -> Slacktrail {
     slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams")
 }
 
-async fn secret(moto: &Moto, name: &str) -> Option<Value> {
+async fn secret(moto: &EmulatedAws, name: &str) -> Option<Value> {
     let value = moto.secrets_manager().get_secret_value().secret_id(name).send().await.ok()?;
     let mut secret: Value = serde_json::from_str(value.secret_string()?).unwrap();
     secret.as_object_mut()?.remove("written_by"); // random
@@ -33,7 +33,7 @@ async fn secret(moto: &Moto, name: &str) -> Option<Value> {
 
 #[tokio::test]
 async fn a_source_is_connected_listed_and_waits_for_its_first_tick() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let slacktrail = deployed(&moto, &slack).await;
 
@@ -55,7 +55,7 @@ async fn a_source_is_connected_listed_and_waits_for_its_first_tick() {
 
 #[tokio::test]
 async fn connecting_again_replaces_the_token_and_keeps_the_rest() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let slacktrail = deployed(&moto, &slack).await;
     slacktrail.run_with(&[&CONNECT[..], &["--logs", "audit", "--since", "all"]].concat(), ORGANISATION).await.exits(0);
@@ -81,7 +81,7 @@ async fn connecting_again_replaces_the_token_and_keeps_the_rest() {
 
 #[tokio::test]
 async fn a_workspaces_token_is_refused_for_audit_logs_and_nothing_is_stored() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::workspace().await;
     let slacktrail = deployed(&moto, &slack).await;
 
@@ -98,7 +98,7 @@ async fn a_workspaces_token_is_refused_for_audit_logs_and_nothing_is_stored() {
 
 #[tokio::test]
 async fn a_table_that_is_not_there_is_named() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_TABLE", "no-such-table");
     let ran = slacktrail.run(&["status"]).await.exits(1);
@@ -107,7 +107,7 @@ async fn a_table_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn the_stacks_outputs_name_the_deployment() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let outputs = [("BucketName", "logs"), ("TableName", "streams"), ("SecretPrefix", "mine/")];
     let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_BUCKET", "").with("SLACKTRAIL_TABLE", "");
@@ -171,7 +171,7 @@ fn login_profile(slacktrail: Slacktrail, folder: &Path) -> (Slacktrail, PathBuf)
 
 #[tokio::test]
 async fn profile_of_a_login_session_is_used_and_a_missing_token_is_named() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let slack = Slack::organisation().await;
     let (slacktrail, token) = login_profile(deployed(&moto, &slack).await, folder.path());

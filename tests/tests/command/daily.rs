@@ -12,7 +12,7 @@ use slacktrail_shared::time::Second;
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
 use slacktrail_tests::counting_proxy::CountingProxy;
-use slacktrail_tests::moto::Moto;
+use slacktrail_tests::emulated_aws::EmulatedAws;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::Slacktrail;
@@ -24,7 +24,7 @@ const SECRET: &str = "slacktrail/acme";
 
 /// A deployment with the source `acme`, which collects the last 30 hours of these logs, and the command that looks after it.
 struct Deployed {
-    moto: Moto,
+    moto: EmulatedAws,
     slack: Slack,
     slacktrail: Slacktrail,
     poller: Poller<SlackHttp, S3DayLogs, DynamoDeployment, SecretsManagerCredentials>,
@@ -32,7 +32,7 @@ struct Deployed {
 
 impl Deployed {
     async fn start(logs: &[LogType]) -> Option<Deployed> {
-        let moto = Moto::start()?;
+        let moto = EmulatedAws::start()?;
         moto.create_bucket(BUCKET).await;
         moto.create_table(TABLE).await;
         moto.create_secret(SECRET, &json!({"token": ORGANISATION}).to_string()).await;

@@ -392,7 +392,7 @@ async fn a_deployment_is_verified_with_its_own_bucket_table_and_secret() {
     assert_eq!((&json["verdict"], &json["shown"], &json["lines"]), (&json!("complete"), &json!(5), &json!(5)));
 
     let key = format!("audit/{}/acme-000001.json.gz", at(0).strftime("%Y/%m/%d"));
-    deployment.moto.s3().delete_object().bucket(BUCKET).key(&key).send().await.unwrap();
+    deployment.aws.s3().delete_object().bucket(BUCKET).key(&key).send().await.unwrap();
     let json = slacktrail.run(&arguments).await.exits(DIFFERENT).json();
     assert_eq!((&json["missing"], &json["holes"]), (&json!(5), &json!(0)), "no later number tells of it");
 

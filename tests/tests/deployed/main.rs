@@ -2,6 +2,8 @@
 //! fewer and no more.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod permissions;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -22,11 +24,11 @@ use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::connecting::visit;
 use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::{Function, oauth_binary};
 use slacktrail_tests::grants::{Disagreement, Permission, compare};
 use slacktrail_tests::http_api::DOMAIN_NAME;
 use slacktrail_tests::lambda_runtime_api::Emulator;
-use slacktrail_tests::moto::Moto;
 use slacktrail_tests::stack::{DeployedFunction, Stack};
 
 /// Read by the functions, and not the template's to set, with why.
@@ -53,13 +55,17 @@ struct Deployed {
 impl Deployed {
     /// `None` where there is no moto.
     async fn start() -> Option<Deployed> {
-        let moto = Moto::start_with_cloudformation()?;
+        let moto = EmulatedAws::start_with_cloudformation()?;
         let stack = Stack::deploy(&moto);
+        Some(Deployed::on(moto, stack).await)
+    }
+
+    async fn on(aws: EmulatedAws, stack: Stack) -> Deployed {
         let app = App::organisation(&format!("https://{DOMAIN_NAME}/oauth/callback")).rotating();
         let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organisation() };
-        let local = LocalDeployment::on(moto, stack.names(), settings).await;
-        let oauth_proxy = CountingProxy::start(local.moto.endpoint()).await;
-        Some(Deployed { stack, local, oauth_proxy })
+        let local = LocalDeployment::on(aws, stack.names(), settings).await;
+        let oauth_proxy = CountingProxy::start(local.aws.endpoint()).await;
+        Deployed { stack, local, oauth_proxy }
     }
 
     /// Exactly what a function of the stack finds in its environment, and where the emulated AWS and the simulated Slack are.
@@ -67,6 +73,7 @@ impl Deployed {
         let mut environment = self.local.services(proxy);
         environment.push(("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone()));
         environment.extend(function.environment.clone());
+        environment.extend(function.credentials.clone());
         environment
     }
 
@@ -81,7 +88,7 @@ impl Deployed {
         let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
         let names = self.stack.names();
         let (table, secrets) =
-            connect_table_and_secrets(&self.local.moto.sdk_config(), names.table, names.secret_prefix);
+            connect_table_and_secrets(&self.local.aws.sdk_config(), names.table, names.secret_prefix);
         credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
         let now = Second::of(Timestamp::now());
         let (connection, ticket) = Connection::grant([1; 16], [2; 32], source.clone(), &app.client_id, now);
@@ -104,6 +111,26 @@ impl Deployed {
         secret["expires_at"] = json!(Second::of(Timestamp::now()).get() + 3_600);
         self.local.connect_with(source, &secret).await;
     }
+
+    /// Connects a source of all logs, and has two processes collect it, the first with a token that it has to rotate. Returns the second.
+    async fn connect_collect_and_rotate(&self) -> Function {
+        let acme = Source { logs: LogType::ALL.to_vec(), ..organisation_source("acme") };
+        let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
+        life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(3), now, 40);
+
+        self.connect(&acme).await;
+        self.let_token_end_soon(&acme).await;
+        let poller = self.poller();
+        self.local.drain().await;
+        assert_eq!(self.local.slack().refreshes().len(), 1, "the token was rotated");
+        poller.kill().await;
+
+        life.go_on(&mut self.local.slack(), 20);
+        let poller = self.poller(); // it reads back what the other had written
+        self.local.drain().await;
+        self.local.archive().await.assert_exactly(&self.local.slack(), "acme", &Log::ALL);
+        poller
+    }
 }
 
 /// Compares a role with the calls of its function, but for what Lambda does, which has to be granted all the same.
@@ -119,21 +146,7 @@ fn disagreement(function: &DeployedFunction, proxy: &CountingProxy) -> Disagreem
 #[tokio::test]
 async fn what_is_deployed_connects_collects_rotates_and_shares_out_with_the_permissions_it_has_and_needs_each() {
     let Some(deployed) = Deployed::start().await else { return };
-    let acme = Source { logs: LogType::ALL.to_vec(), ..organisation_source("acme") };
-    let (now, mut life) = (Timestamp::now(), Life::new(deployed.local.slack().settings()));
-    life.happen(&mut deployed.local.slack(), now - SignedDuration::from_hours(3), now, 40);
-
-    deployed.connect(&acme).await;
-    deployed.let_token_end_soon(&acme).await;
-    let poller = deployed.poller();
-    deployed.local.drain().await;
-    assert_eq!(deployed.local.slack().refreshes().len(), 1, "the token was rotated");
-    poller.kill().await;
-
-    life.go_on(&mut deployed.local.slack(), 20);
-    let poller = deployed.poller(); // it reads back what the other had written
-    deployed.local.drain().await;
-    deployed.local.archive().await.assert_exactly(&deployed.local.slack(), "acme", &Log::ALL);
+    let poller = deployed.connect_collect_and_rotate().await;
 
     for number in 0..SOURCES_MAX {
         let source = Source { logs: vec![LogType::Audit], ..organisation_source(&format!("acme-{number}")) };
@@ -156,7 +169,7 @@ async fn what_is_deployed_connects_collects_rotates_and_shares_out_with_the_perm
 
 #[test]
 fn each_variable_that_a_function_reads_is_set_and_each_that_is_set_is_read() {
-    let Some(moto) = Moto::start_with_cloudformation() else { return };
+    let Some(moto) = EmulatedAws::start_with_cloudformation() else { return };
     let stack = Stack::deploy(&moto);
     let asked = RefCell::new(BTreeSet::new());
     let note = |name: &str| {
@@ -175,7 +188,7 @@ fn each_variable_that_a_function_reads_is_set_and_each_that_is_set_is_read() {
 
 #[test]
 fn the_outputs_are_what_the_next_person_pastes() {
-    let Some(moto) = Moto::start_with_cloudformation() else { return };
+    let Some(moto) = EmulatedAws::start_with_cloudformation() else { return };
     let stack = Stack::deploy(&moto);
     let output = |name: &str| stack.outputs[name].as_str();
     assert_eq!(output("BucketName"), stack.poller.environment["BUCKET_NAME"]);

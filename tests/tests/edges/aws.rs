@@ -11,18 +11,18 @@ use slacktrail_shared::sources;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{self, day_log, source, stream, token};
 use slacktrail_tests::counting_proxy::CountingProxy;
-use slacktrail_tests::moto::Moto;
+use slacktrail_tests::emulated_aws::EmulatedAws;
 
 /// More objects than S3 lists in one reply.
 const OBJECTS: u32 = 1005;
 
-fn connect(moto: &Moto) -> AwsEdges {
+fn connect(moto: &EmulatedAws) -> AwsEdges {
     let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
     AwsEdges::connect(&moto.sdk_config(), names)
 }
 
 /// Puts an item under the partition key of its kind.
-async fn put_item(moto: &Moto, key: &str, attributes: &[(&str, AttributeValue)]) {
+async fn put_item(moto: &EmulatedAws, key: &str, attributes: &[(&str, AttributeValue)]) {
     let partition = if key.contains("/cursor") { "cursor" } else { "source" };
     let put = moto.dynamodb().put_item().table_name("streams");
     let put = put.item("pk", AttributeValue::S(partition.into())).item("sk", AttributeValue::S(key.into()));
@@ -38,7 +38,7 @@ fn assert_named(trouble: &Trouble, remedy: Remedy, code: &str, in_message: &str,
 
 #[tokio::test]
 async fn s3_keeps_the_laws_of_day_logs() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_bucket("logs").await;
     let s3 = moto.s3();
     let plant = async |key: &str| {
@@ -53,7 +53,7 @@ async fn s3_keeps_the_laws_of_day_logs() {
 
 #[tokio::test]
 async fn dynamodb_keeps_the_laws_of_sources_and_cursors() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     let garble = async |id: &SourceId| {
         put_item(&moto, &format!("{id}/source"), &[("source", AttributeValue::S("{\"id\":".into()))]).await;
@@ -64,20 +64,20 @@ async fn dynamodb_keeps_the_laws_of_sources_and_cursors() {
 
 #[tokio::test]
 async fn secrets_manager_keeps_the_laws_of_credentials() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     conformance::credential_store(&connect(&moto).credentials, &connect(&moto).credentials).await;
 }
 
 #[tokio::test]
 async fn dynamodb_keeps_the_laws_of_connections() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     conformance::connection_store(&connect(&moto).deployment).await;
 }
 
 #[tokio::test]
 async fn what_later_versions_keep_in_the_table_is_ignored() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     for key in ["acme/grant", "Not An Id/source", "acme/source/more", "acme/cursor", "acme/cursor/new_log", "settings"]
     {
@@ -94,7 +94,7 @@ async fn what_later_versions_keep_in_the_table_is_ignored() {
 
 #[tokio::test]
 async fn a_table_of_more_than_one_reply_is_loaded_whole() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     let deployment = connect(&moto).deployment;
     // DynamoDB replies with 1 MB at most.
@@ -108,7 +108,7 @@ async fn a_table_of_more_than_one_reply_is_loaded_whole() {
 
 #[tokio::test]
 async fn credentials_are_kept_until_they_are_asked_for_afresh_and_other_fields_of_their_secret_stay() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_secret(
         "slacktrail/acme",
         r#"{"token":"xoxp-1","client_id":"1.2","client_secret":"s","later":{"b":1.0}}"#,
@@ -132,7 +132,7 @@ async fn credentials_are_kept_until_they_are_asked_for_afresh_and_other_fields_o
 
 #[tokio::test]
 async fn a_secret_without_a_value_is_given_one() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.secrets_manager().create_secret().name("slacktrail/acme").send().await.unwrap();
     let (store, acme) = (connect(&moto).credentials, source("acme").id);
     assert!(store.credentials(&acme).await.unwrap().is_none());
@@ -142,7 +142,7 @@ async fn a_secret_without_a_value_is_given_one() {
 
 #[tokio::test]
 async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let store = connect(&moto).credentials;
     let texts = [("plain", "xoxp-s3cr3t"), ("number", r#"{"token":"xoxp s3cr3t"}"#), ("list", r#"["s3cr3t"]"#)];
     for (name, text) in texts {
@@ -165,7 +165,7 @@ async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
 
 #[tokio::test]
 async fn forced_deletion_and_recovery_window_are_told_apart() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let proxy = CountingProxy::start(moto.endpoint()).await;
     let config = moto.sdk_config().into_builder().endpoint_url(proxy.endpoint()).build();
     let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
@@ -200,7 +200,7 @@ async fn forced_deletion_and_recovery_window_are_told_apart() {
 
 #[tokio::test]
 async fn a_missing_bucket_table_or_secret_is_named_with_the_setting_that_names_it() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     let edges = connect(&moto);
     let key = day_log("acme", "2026/11/22").key(1);
     for trouble in [

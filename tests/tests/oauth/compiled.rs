@@ -49,7 +49,7 @@ impl Compiled {
     async fn grant(&self, number: u8, source: &Source) -> Ticket {
         let app = self.deployment.slack().settings().apps[0].clone();
         let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
-        let (table, secrets) = connect_table_and_secrets(&self.deployment.moto.sdk_config(), TABLE, "slacktrail/");
+        let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, "slacktrail/");
         credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
         let now = Second::of(Timestamp::now());
         let (connection, ticket) =
@@ -98,7 +98,7 @@ async fn a_source_is_connected_once_by_two_callbacks_at_once_and_the_next_tick_c
     assert_eq!(statuses, [200, 410], "{} {}", one.body, other.body);
     assert_eq!(compiled.deployment.slack().calls().of("oauth.v2.access"), 1);
 
-    let (table, secrets) = connect_table_and_secrets(&compiled.deployment.moto.sdk_config(), TABLE, "slacktrail/");
+    let (table, secrets) = connect_table_and_secrets(&compiled.deployment.aws.sdk_config(), TABLE, "slacktrail/");
     let stored = table.load_source(&acme.id).await.unwrap().unwrap().1.unwrap();
     assert_eq!(stored.tenant.unwrap().id, "E1");
     let grant = secrets.fresh_credentials(&acme.id).await.unwrap().unwrap().credentials.unwrap().grant.unwrap();

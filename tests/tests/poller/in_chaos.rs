@@ -20,9 +20,9 @@ use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings, When};
 use slacktrail_tests::chaos_proxy::{ChaosProxy, Mishaps};
 use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, TABLE, organisation_source};
+use slacktrail_tests::emulated_aws;
 use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
-use slacktrail_tests::moto;
 use slacktrail_tests::movable_clock::{MovableClock, run_again};
 use tokio::time::{sleep, timeout};
 
@@ -177,7 +177,7 @@ impl Lane<'_> {
 }
 
 async fn lose_cursors(deployment: &LocalDeployment) {
-    let table = deployment.moto.dynamodb();
+    let table = deployment.aws.dynamodb();
     for item in deployment.items().await {
         if item["sk"].as_s().is_ok_and(|key| key.contains("/cursor/")) {
             let delete = table.delete_item().table_name(TABLE);
@@ -189,7 +189,7 @@ async fn lose_cursors(deployment: &LocalDeployment) {
 
 #[tokio::test]
 async fn two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothing() {
-    if moto::executable().is_none() {
+    if emulated_aws::executable().is_none() {
         return;
     }
     let Some(clock) = MovableClock::of_this_process() else { return run_again(TEST) };
@@ -203,7 +203,7 @@ async fn two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothi
     life.borrow_mut().happen(&mut deployment.slack(), now - SignedDuration::from_hours(24), now, DAYS_ROWS);
     deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
     slacks_faults().into_iter().for_each(|fault| deployment.slack().fault(fault));
-    let chaos = ChaosProxy::start(deployment.moto.endpoint(), seed).await;
+    let chaos = ChaosProxy::start(deployment.aws.endpoint(), seed).await;
     let tally = Tally::default();
     let begun = Instant::now();
     let mut lanes = Vec::new();

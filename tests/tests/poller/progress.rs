@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_simulator::Log;
+use slacktrail_tests::emulated_aws;
 use slacktrail_tests::hostile_slack::{Asked, Reply, Siege};
-use slacktrail_tests::moto;
 use slacktrail_tests::movable_clock::{MovableClock, run_again};
 
 const ENDLESS: &str = "progress::endless_pages_end_a_walk_and_lag_grows_until_records_are_stored";
@@ -51,7 +51,7 @@ async fn connect_endless(siege: &Siege) -> Vec<(String, Log)> {
 
 #[tokio::test]
 async fn endless_pages_end_a_walk_and_lag_grows_until_records_are_stored() {
-    if moto::executable().is_none() {
+    if emulated_aws::executable().is_none() {
         return;
     }
     let Some(clock) = MovableClock::of_this_process() else { return run_again(ENDLESS) };

@@ -205,7 +205,7 @@ async fn a_damaged_object_and_a_foreign_file_stop_their_day_log_alone() {
     let damaged = format!("audit/{today}/acme-000001.json.gz");
     let foreign = format!("access/{today}/acme-notes.txt");
     for key in [&damaged, &foreign] {
-        let put = deployment.moto.s3().put_object().bucket(BUCKET).key(key.as_str());
+        let put = deployment.aws.s3().put_object().bucket(BUCKET).key(key.as_str());
         put.body(ByteStream::from_static(b"\x1f\x8bnot what slacktrail wrote")).send().await.unwrap();
     }
     let poller = deployment.poller();
@@ -233,13 +233,13 @@ async fn what_does_not_belong_in_a_day_log_is_moved_away_and_the_stream_goes_on(
     let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
     let keys = [format!("audit/{today}/acme-000001.json.gz"), format!("access/{today}/acme-notes.txt")];
     for key in &keys {
-        let put = deployment.moto.s3().put_object().bucket(BUCKET).key(key);
+        let put = deployment.aws.s3().put_object().bucket(BUCKET).key(key);
         put.body(ByteStream::from_static(b"not what slacktrail wrote")).send().await.unwrap();
     }
     let poller = deployment.poller();
     deployment.invoke().await;
     for key in &keys {
-        deployment.moto.s3().delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+        deployment.aws.s3().delete_object().bucket(BUCKET).key(key).send().await.unwrap();
     }
     deployment.drain().await;
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
@@ -251,7 +251,7 @@ async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() 
     let Some((deployment, _)) = connected().await else { return };
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     let newer = r#"{"format":2,"what":"only the newer slacktrail knows"}"#;
-    let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
+    let put = deployment.aws.dynamodb().put_item().table_name(TABLE);
     let put = put.item("pk", text_of("cursor")).item("sk", text_of("acme/cursor/audit"));
     put.item("version", AttributeValue::N("7".to_owned())).item("cursor", text_of(newer)).send().await.unwrap();
     let poller = deployment.poller();
@@ -275,7 +275,7 @@ async fn where_no_stream_can_be_polled_for_a_reason_of_ours_the_invocation_fails
     let Some((deployment, _)) = connected().await else { return };
     for log in Log::ALL {
         let text_of = |text: &str| AttributeValue::S(text.to_owned());
-        let put = deployment.moto.dynamodb().put_item().table_name(TABLE);
+        let put = deployment.aws.dynamodb().put_item().table_name(TABLE);
         let put = put.item("pk", text_of("cursor")).item("sk", text_of(&format!("acme/cursor/{}", archive::name(log))));
         let put = put.item("version", AttributeValue::N("7".to_owned()));
         put.item("cursor", text_of(r#"{"format":2}"#)).send().await.unwrap();

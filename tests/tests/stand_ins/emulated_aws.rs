@@ -2,11 +2,11 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use slacktrail_tests::moto::Moto;
+use slacktrail_tests::emulated_aws::EmulatedAws;
 
 #[tokio::test]
 async fn an_object_is_created_only_once() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_bucket("logs").await;
     let create = |body: &'static [u8]| {
         moto.s3()
@@ -29,7 +29,7 @@ async fn an_object_is_created_only_once() {
 
 #[tokio::test]
 async fn an_item_is_replaced_only_if_its_version_is_unchanged() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     let replace = |version: &str, expected: &str| {
         moto.dynamodb()
@@ -52,7 +52,7 @@ async fn an_item_is_replaced_only_if_its_version_is_unchanged() {
 
 #[tokio::test]
 async fn a_secret_is_found_by_its_name() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = EmulatedAws::start() else { return };
     moto.create_secret("slacktrail/acme", r#"{"token":"xoxp-1"}"#).await;
 
     let secret = moto.secrets_manager().get_secret_value().secret_id("slacktrail/acme").send().await.unwrap();

@@ -13,9 +13,9 @@ use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
 use slacktrail_tests::connecting::Connecting;
 use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::Function;
 use slacktrail_tests::lambda_runtime_api::Answer;
-use slacktrail_tests::moto::Moto;
 use slacktrail_tests::scripted_aws::{AwsCall, Reply, ScriptedAws};
 use slacktrail_tests::stack::Stack;
 use tempfile::NamedTempFile;
@@ -49,7 +49,7 @@ pub(super) struct Account {
 impl Account {
     /// Deploys the stack, and connects no source; `None` where there is no moto.
     pub(super) async fn deploy() -> Option<Account> {
-        let moto = Moto::start_with_cloudformation()?;
+        let moto = EmulatedAws::start_with_cloudformation()?;
         // moto makes every function for x86_64.
         let stack = Stack::deploy_with(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
         let bucket = stack.names().bucket;
@@ -85,7 +85,7 @@ impl Account {
             let edit = *edit.lock().unwrap();
             describe_alarms(Arc::clone(&with_alarms), edit, call).boxed()
         });
-        let (s3, logs) = (local.moto.s3(), bucket.clone());
+        let (s3, logs) = (local.aws.s3(), bucket.clone());
         let scripts = 1 + aws.script(move |call| query(s3.clone(), logs.clone(), call).boxed());
         let poller = local.poller();
         let account = Account {
@@ -100,7 +100,7 @@ impl Account {
             _connecting: connecting,
             _certificate: certificate,
         };
-        account.local.moto.call("logs", "Logs_20140328.CreateLogStream", log_stream()).await;
+        account.local.aws.call("logs", "Logs_20140328.CreateLogStream", log_stream()).await;
         Some(account)
     }
 
@@ -121,7 +121,7 @@ impl Account {
             lines.iter().map(|line| json!({"timestamp": now, "message": line.to_string()})).collect();
         let mut body = log_stream();
         body["logEvents"] = json!(events);
-        self.local.moto.call("logs", "Logs_20140328.PutLogEvents", body).await;
+        self.local.aws.call("logs", "Logs_20140328.PutLogEvents", body).await;
     }
 
     /// Lets the poller's log have what the compiled poller has written up to now, between the lines of Lambda's platform.
@@ -141,7 +141,7 @@ impl Account {
 
     /// Every version of every object, and the keys of every item.
     pub(super) async fn contents(&self) -> Vec<String> {
-        let listed = self.local.moto.s3().list_object_versions().bucket(&self.bucket).send().await.unwrap();
+        let listed = self.local.aws.s3().list_object_versions().bucket(&self.bucket).send().await.unwrap();
         let versions = listed.versions().iter().map(|one| format!("{:?} {:?}", one.key(), one.version_id()));
         let markers = listed.delete_markers().iter().map(|one| format!("{:?} {:?}", one.key(), one.version_id()));
         let items = self.local.items().await;
@@ -157,7 +157,7 @@ fn log_stream() -> Value {
 }
 
 /// Sets what moto's CloudFormation leaves out.
-async fn set_up_bucket(moto: &Moto, bucket: &str) {
+async fn set_up_bucket(moto: &EmulatedAws, bucket: &str) {
     let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     moto.s3().put_bucket_versioning().bucket(bucket).versioning_configuration(enabled).send().await.unwrap();
     let blocked = PublicAccessBlockConfiguration::builder()
@@ -220,7 +220,7 @@ async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, c
     if call.action != "DescribeAlarms" {
         return None;
     }
-    let mut told = local.moto.call("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", json!({})).await;
+    let mut told = local.aws.call("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", json!({})).await;
     let mut alarms = Vec::new();
     for alarm in told["MetricAlarms"].as_array_mut().unwrap() {
         assert!(call.text().contains(alarm["AlarmName"].as_str().unwrap()), "each alarm is asked for");

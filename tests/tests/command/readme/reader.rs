@@ -9,9 +9,9 @@ use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings};
 use slacktrail_tests::connecting::visit;
 use slacktrail_tests::deployment::{Life, LocalDeployment};
+use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::{Function, oauth_binary};
 use slacktrail_tests::lambda_runtime_api::Emulator;
-use slacktrail_tests::moto::Moto;
 use slacktrail_tests::stack::Stack;
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ pub(super) struct Reader {
 impl Reader {
     /// `None`, and a printed line, where there is no moto.
     pub(super) async fn start() -> Option<Reader> {
-        let moto = Moto::start_with_cloudformation()?;
+        let moto = EmulatedAws::start_with_cloudformation()?;
         let names = Stack::deploy(&moto).names();
         let app = App { redirects: Redirects::Any, ..App::organisation("") };
         let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organisation() };

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use slacktrail_tests::emulated_aws::{self, MOTO_VARIABLE};
 use slacktrail_tests::function::{oauth_binary, poller_binary};
-use slacktrail_tests::moto::{self, MOTO_VARIABLE};
 
 use crate::binary::Slacktrail;
 use crate::terminal::Terminal;
 
 #[tokio::test]
 async fn the_stand_in_prints_the_variables_that_every_command_needs() {
-    let Some(moto) = moto::executable() else { return };
+    let Some(moto) = emulated_aws::executable() else { return };
     let [poller, oauth] = [poller_binary(), oauth_binary()].map(Result::unwrap);
     let environment = Slacktrail::alone().with(MOTO_VARIABLE, moto.to_str().unwrap());
     let environment = environment.with("SLACKTRAIL_POLLER", poller.to_str().unwrap());

@@ -14,7 +14,7 @@ use slacktrail_shared::ports::ConnectionStore;
 use slacktrail_shared::random;
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
-use slacktrail_tests::moto::Moto;
+use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::patience::Patience;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
@@ -31,7 +31,7 @@ const WAITING: [&str; 3] = ["waiting for the link", "the link was opened", "veri
 
 /// A deployment on an emulated AWS, a simulated Slack, and an app there.
 struct Stage {
-    moto: Moto,
+    moto: EmulatedAws,
     slack: Slack,
     app: App,
     slacktrail: Slacktrail,
@@ -48,7 +48,7 @@ impl Stage {
     }
 
     async fn start(slack: Slack, app: App) -> Option<Stage> {
-        let moto = Moto::start()?;
+        let moto = EmulatedAws::start()?;
         moto.create_bucket("logs").await;
         moto.create_table("streams").await;
         slack.world().settings_mut().apps = vec![app.clone()];

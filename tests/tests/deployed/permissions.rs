@@ -1,0 +1,84 @@
+//! In an account that checks permissions, the functions work with nothing but what their roles grant, and other calls are refused.
+//!
+//! Not checked there, because ministack knows no such conditions: `dynamodb:LeadingKeys`, and the bucket's policy.
+
+use std::error::Error;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client as Table;
+use aws_sdk_s3::Client as Bucket;
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::Client as Secrets;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_tests::deployment::{Life, organisation_source};
+use slacktrail_tests::emulated_aws::EmulatedAws;
+use slacktrail_tests::stack::{DeployedFunction, Stack};
+
+use crate::Deployed;
+
+async fn deploy(without: &[&str]) -> Option<Deployed> {
+    let aws = EmulatedAws::start_with_permissions()?;
+    let stack = Stack::deploy_with_permissions(&aws, without);
+    Some(Deployed::on(aws, stack).await)
+}
+
+/// Settings for clients that have a function's role.
+fn as_function(deployed: &Deployed, function: &DeployedFunction) -> SdkConfig {
+    let [key, secret, session] =
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map(|name| &function.credentials[name]);
+    let credentials = Credentials::new(key, secret, Some(session.clone()), None, "role");
+    let config = deployed.local.aws.sdk_config().into_builder();
+    config.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+}
+
+fn assert_refused<T, E: ProvideErrorMetadata + Error + 'static>(answer: Result<T, SdkError<E>>, action: &str) {
+    let error = answer.err().unwrap_or_else(|| panic!("`{action}` is not granted, and was done"));
+    let code = error.code().unwrap_or_default();
+    assert!(code.starts_with("AccessDenied"), "`{action}`: {error:?}");
+}
+
+#[tokio::test]
+async fn functions_connect_collect_and_rotate_with_their_roles_alone() {
+    let Some(deployed) = deploy(&[]).await else { return };
+    deployed.connect_collect_and_rotate().await.kill().await;
+}
+
+#[tokio::test]
+async fn call_that_a_role_lacks_is_refused_and_the_poller_names_it() {
+    let Some(deployed) = deploy(&["AppendToTheDayLogs"]).await else { return };
+    deployed.local.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    let (now, mut life) = (Timestamp::now(), Life::new(deployed.local.slack().settings()));
+    life.happen(&mut deployed.local.slack(), now - SignedDuration::from_hours(1), now, 5);
+    let poller = deployed.poller();
+    let answer = format!("{:?}", deployed.local.invoke_with(json!({})).await);
+    assert!(answer.contains("AccessDenied") && answer.contains("allow `s3:PutObject`"), "{answer}");
+    poller.kill().await;
+}
+
+#[tokio::test]
+async fn roles_are_refused_what_their_functions_never_do() {
+    let Some(deployed) = deploy(&[]).await else { return };
+    let names = deployed.stack.names();
+    deployed.local.aws.create_secret("other/acme", "{}").await;
+
+    let poller = as_function(&deployed, &deployed.stack.poller);
+    let bucket = Bucket::new(&poller);
+    let deletion = bucket.delete_object().bucket(&names.bucket).key("audit/2026/11/22/acme-000001.json.gz");
+    assert_refused(deletion.send().await, "s3:DeleteObject");
+    assert_refused(bucket.put_object().bucket(&names.bucket).key("other/1").send().await, "s3:PutObject elsewhere");
+    assert_refused(Table::new(&poller).scan().table_name(&names.table).send().await, "dynamodb:Scan");
+    let secret = Secrets::new(&poller).get_secret_value().secret_id("other/acme");
+    assert_refused(secret.send().await, "secretsmanager:GetSecretValue of another prefix");
+
+    let oauth = as_function(&deployed, &deployed.stack.oauth);
+    assert_refused(Bucket::new(&oauth).list_objects_v2().bucket(&names.bucket).send().await, "s3:ListBucket");
+    let cursors = Table::new(&oauth).query().table_name(&names.table).key_condition_expression("pk = :pk");
+    let cursors =
+        cursors.expression_attribute_values(":pk", aws_sdk_dynamodb::types::AttributeValue::S("cursor".into()));
+    assert_refused(cursors.send().await, "dynamodb:Query");
+    let secret = Secrets::new(&oauth).create_secret().name("slacktrail/new").secret_string("{}");
+    assert_refused(secret.send().await, "secretsmanager:CreateSecret");
+}
