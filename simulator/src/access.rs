@@ -126,7 +126,8 @@ impl<'a> View<'a> {
         };
         let rows: Vec<&Row> = self.rows(Bound::Unbounded).map(|(_, row)| row).collect();
         // Without a cursor an empty page is the end, whatever a fault would have it say.
-        let shown = Twist { empty: false, ..twist }.rows(count, Fill::Full, |most| most);
+        let twist = Twist { empty: false, ..twist };
+        let shown = twist.rows_of_numbered(self.settings, count, page * count >= rows.len());
         let shown = rows.iter().skip((page - 1) * count).take(shown);
         let shown: Vec<&Row> = shown.copied().collect();
         let total = twist.claims.unwrap_or(rows.len());

@@ -73,7 +73,7 @@ pub enum FaultKind {
     /// A page without rows that still names a cursor, to where the page should have begun. (Integration logs know no cursor: the page
     /// is just empty. Numbered pages of access logs never are.)
     EmptyPage,
-    /// A page of this many rows, whatever was asked for.
+    /// A page of this many rows, whatever was asked for. (A last numbered page stays whole where nothing would say how many rows there are.)
     Oversize(usize),
     /// The cursor of a call that has one is refused.
     StaleCursor,

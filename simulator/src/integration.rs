@@ -7,7 +7,7 @@ use crate::ledger::Ledger;
 use crate::page::{Form, Tail, Twist};
 use crate::reach::Reach;
 use crate::refusal::Refusal;
-use crate::settings::{Direction, Fill, Settings};
+use crate::settings::{Direction, Settings};
 use crate::{Reply, Request, Row};
 
 const ROWS_DEFAULT: usize = 100;
@@ -35,7 +35,7 @@ pub(crate) fn answer(
     if settings.integration_order == Direction::NewestFirst {
         rows.reverse();
     }
-    let shown = twist.rows(count, Fill::Full, |most| most);
+    let shown = twist.rows_of_numbered(settings, count, page * count >= rows.len());
     let shown = rows.iter().skip((page - 1) * count).take(shown);
     let shown: Vec<&Row> = shown.copied().collect();
     let total = twist.claims.unwrap_or(rows.len());

@@ -3,6 +3,8 @@
 //! The oracle knows the rows and from when Slack shows each; which pages the tick was shown; what it created; and the clocks. Where that does
 //! not decide a value, it knows between which bounds the value lies.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use slacktrail_shared::health::State as Health;
 use slacktrail_shared::slack::Request;
@@ -363,15 +365,15 @@ impl Judge<'_> {
         created.iter().filter(|line| names.contains(&line.name)).count() as u64
     }
 
-    /// Late are records that Slack showed late, no others; how late is their age.
+    /// Late are records that Slack showed late or that others moved, no others; how late is their age.
     fn lateness(&self) -> Option<String> {
         let (summary, own) = (self.summary, self.own);
         if own.met_others || (summary.late == 0 && summary.late_seconds_max == 0 && own.created.is_empty()) {
             return None;
         }
         let by_workspace = self.is_by_workspace();
-        let shown_late = self.state.slack.rows(simulated(self.log)).iter().filter(|row| row.visible_at > row.time);
-        let names: Vec<Name> = shown_late.map(|row| self.state.book.name(row, by_workspace)).collect();
+        let names: Vec<Name> =
+            self.late_or_moved().into_iter().map(|row| self.state.book.name(row, by_workspace)).collect();
         let late: Vec<i64> =
             own.created.iter().filter(|line| names.contains(&line.name)).filter_map(|line| line.time).collect();
         let ages = || late.iter().map(|time| self.facts.clock.as_second() - time);
@@ -398,6 +400,21 @@ impl Judge<'_> {
                 summary.late_seconds_max, self.log
             )
         })
+    }
+
+    /// The rows that Slack showed late. In logs with page numbers also those that a late row before them moved to another page: a walk
+    /// that is between two pages misses such a row, and the next re-read finds it.
+    fn late_or_moved(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.state.slack.rows(simulated(self.log)).iter().collect();
+        rows.sort_by_key(|row| row.time);
+        let mut shown_all = BTreeMap::new(); // when Slack had shown all rows of a workspace up to here
+        rows.retain(|row| {
+            let shown_all = shown_all.entry(&row.workspace).or_insert(row.visible_at);
+            *shown_all = row.visible_at.max(*shown_all);
+            let shown = if self.log == LogType::Audit { row.visible_at } else { *shown_all };
+            shown > row.time
+        });
+        rows
     }
 
     /// What Slack shows up to five minutes late is stored by the next tick, where the calls suffice.
