@@ -32,7 +32,7 @@ PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bi
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test dist reproducible proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows clean binaries
+.PHONY: help demo stand-in test dist reproducible proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ demo: binaries ## watch it collect from a simulated Slack, with every kind of fa
 stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated AWS, simulated Slack, the real functions
 	@$(E2E) $(TARGET)/debug/stand-in
 
-test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## everything CI checks
+test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## everything CI checks, but for the run on arm64
 	$(E2E) cargo test --workspace --locked
 	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences workflows
 
@@ -80,6 +80,9 @@ footprint: $(VENV)/stamp ## build the functions as they are deployed, and measur
 	cargo build --locked -p slacktrail-tests --bin footprint
 	@$(E2E) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/release/oauth \
 		$(TARGET)/debug/footprint
+
+arm64: $(VENV)/stamp binaries ## build both functions for arm64, run them (under qemu on another processor), and measure them: minutes
+	@$(E2E) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(VENV)/bin/python checks/arm64.py --target $(abspath $(TARGET))
 
 # In which of its targets `make fuzz` searches: all, or `TARGETS="page tick"`.
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))

@@ -20,6 +20,9 @@ pub const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
 /// The variable with the path of the compiled oauth function; `make e2e` sets it.
 pub const OAUTH_VARIABLE: &str = "SLACKTRAIL_OAUTH";
 
+/// The variable with a command that runs the functions, such as an emulator of another processor; `make arm64` sets it.
+const RUNNER_VARIABLE: &str = "SLACKTRAIL_RUNNER";
+
 /// Time for a process that is expected to end; a test that waits longer has found a fault.
 const END_MAX: Duration = Duration::from_secs(60);
 
@@ -42,7 +45,7 @@ impl Function {
         environment: impl IntoIterator<Item = (K, V)>,
     ) -> Function {
         let name = binary.file_stem().expect("a binary has a name").to_string_lossy();
-        let mut process = Command::new(binary)
+        let mut process = command(binary)
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_FUNCTION_NAME", &*name)
@@ -145,6 +148,20 @@ impl Function {
         };
         let status = timeout(END_MAX, ended).await.expect("a function ends within a minute");
         (status, self.lines())
+    }
+}
+
+/// Returns the command that runs a function.
+fn command(binary: &Path) -> Command {
+    let runner = std::env::var(RUNNER_VARIABLE).unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    match words.next() {
+        None => Command::new(binary),
+        Some(program) => {
+            let mut command = Command::new(program);
+            command.args(words).arg(binary);
+            command
+        }
     }
 }
 

@@ -19,10 +19,10 @@ const STARTS: usize = 21;
 
 #[tokio::main]
 async fn main() {
-    for binary in [poller_binary(), oauth_binary()] {
+    for (name, binary) in [("poller", poller_binary()), ("oauth", oauth_binary())] {
         let binary = binary.unwrap_or_else(|why| panic!("{why}"));
-        let name = binary.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        println!("{name:<7} {:>5.1} MB, for {}", megabytes(&binary), std::env::consts::ARCH);
+        let (megabytes, processor) = size_and_processor(&binary);
+        println!("{name:<7} {megabytes:>5.1} MB, for {processor}");
     }
     let Some(deployment) = LocalDeployment::start(Settings::organisation()).await else { return };
     deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
@@ -42,7 +42,13 @@ async fn main() {
     println!("A new poller makes its first call after {median:.0} ms ({least:.0} to {most:.0}, {STARTS} starts).");
 }
 
-fn megabytes(binary: &PathBuf) -> f64 {
-    let metadata = std::fs::metadata(binary).expect("the binary is there");
-    f64::from(u32::try_from(metadata.len()).unwrap_or(u32::MAX)) / 1e6
+/// Returns the size of an ELF file in MB, and the processor that it runs on.
+fn size_and_processor(binary: &PathBuf) -> (f64, &'static str) {
+    let bytes = std::fs::read(binary).expect("the binary is there");
+    let processor = match bytes.get(18) {
+        Some(0x3e) => "x86_64",
+        Some(0xb7) => "arm64",
+        _ => "an unknown processor",
+    };
+    (f64::from(u32::try_from(bytes.len()).unwrap_or(u32::MAX)) / 1e6, processor)
 }
