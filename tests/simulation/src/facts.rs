@@ -13,7 +13,7 @@ use slacktrail_simulator::{Reply, Row, Shown};
 use super::oracle::{Line, log_of_key as log_of};
 
 /// Without a `Date` in a reply the collector may take Slack's clock to be so far behind its own.
-const CLOCK_SKEW_SECONDS: i64 = 600;
+pub(super) const CLOCK_SKEW_SECONDS: i64 = 600;
 
 /// The facts of one tick.
 #[derive(Clone, Debug, Default)]
