@@ -317,6 +317,27 @@ mod tests {
         cursor.gaps.iter().map(|gap| (seconds(gap.oldest), seconds(gap.latest))).collect()
     }
 
+    #[test]
+    fn backfill_of_one_second_is_begun() {
+        assert_eq!(backfill(&mut settled(), -50, -50), Backfill::Begun);
+        assert_eq!(backfill(&mut settled(), -50, -51), Backfill::Empty);
+    }
+
+    #[test]
+    fn wait_of_more_than_an_hour_and_ten_minutes_is_not_believed() {
+        for (seconds, waits) in [(1, true), (4_200, true), (4_201, false)] {
+            let cursor = Cursor { not_before: Some(second(seconds)), ..settled() };
+            assert_eq!(cursor.must_wait(second(0)), waits, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn cursor_of_a_newer_format_is_named_as_such() {
+        let mut stored: serde_json::Value = serde_json::from_str(&settled().encode()).unwrap();
+        stored["format"] = (FORMAT + 1).into();
+        assert_eq!(Cursor::decode(&stored.to_string()).unwrap_err().code, "newer_cursor");
+    }
+
     /// Lets the walk of a gap come back to a second.
     fn walk_to(gap: &mut Gap, latest: i64) {
         let asked_latest = Some(gap.end());

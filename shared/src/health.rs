@@ -289,4 +289,42 @@ mod tests {
         health.note(&met(&trouble), &source(), LogType::Audit, second(2_000));
         assert_eq!(health.state, State::Failing);
     }
+
+    #[test]
+    fn another_trouble_that_needs_a_person_begins_when_it_is_met() {
+        let (passing, lasting) = (
+            Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait"),
+            Trouble::slack(Remedy::Investigate, "missing_time", "a row has no time", "report it"),
+        );
+        let mut health = Health::default();
+        health.note(&met(&passing), &source(), LogType::Audit, second(100));
+        health.note(&met(&lasting), &source(), LogType::Audit, second(200));
+        assert_eq!((health.state, health.since), (State::Failing, Some(second(200))));
+    }
+
+    #[test]
+    fn trouble_of_a_silent_stream_tells_its_own_remedy() {
+        let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
+        let mut health = Health { last_record: Some(second(500)), ..Health::default() };
+        health.note(&read(false), &source(), LogType::Audit, second(500 + 86_401));
+        assert_eq!(health.state, State::Silent);
+        health.note(&met(&trouble), &source(), LogType::Audit, second(560 + 86_401));
+        assert_eq!((health.state, health.remedy.as_deref()), (State::Waiting, Some("Slack answered 500; wait")));
+    }
+
+    #[test]
+    fn name_of_a_state_is_how_it_is_stored() {
+        for state in [
+            State::Ok,
+            State::CatchingUp,
+            State::Waiting,
+            State::Reauthorize,
+            State::Reconfigure,
+            State::Failing,
+            State::Paused,
+            State::Silent,
+        ] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
 }

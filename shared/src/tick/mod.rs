@@ -1,6 +1,8 @@
 //! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's trouble is its own.
 
+mod bounds;
 mod summary;
+mod turn;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,58 +12,18 @@ use futures_util::lock::Mutex;
 use futures_util::stream;
 use jiff::Timestamp;
 
+pub use bounds::{Bounds, Shared};
 pub use summary::{RotationSummary, StreamSummary, Summary};
+use turn::{Turn, first_at, turn};
 
 use crate::collect::{Collector, Memory};
 use crate::cursor::Cursor;
 use crate::day_log::Limits;
-use crate::health::State;
-use crate::object::GZIP_LEVEL;
 use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Slack, Version};
 use crate::rotation::{Overdue, Rotations};
 use crate::source::{Source, SourceId, StreamId};
 use crate::time::Second;
-use crate::trouble::{Side, Trouble};
-
-/// How much work and memory the streams of a tick share. The defaults keep a process of any number of streams and any
-/// backlog within 100 MiB.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// Streams that are collected side by side.
-    pub streams_at_once: usize,
-    /// Bytes of lines after which a stream's batch is stored: of one stream, and of all that are side by side.
-    pub batch_bytes: Shared,
-    /// How hard an object is compressed, 0 to 9.
-    pub gzip_level: u32,
-    /// Identities of stored records kept in memory, about 40 bytes each: of one stream, and of all that are side by side.
-    pub seen: Shared,
-}
-
-/// A bound for each, and one for all together.
-#[derive(Clone, Copy, Debug)]
-pub struct Shared {
-    /// The most that one may have.
-    pub each: usize,
-    /// The most that all may have together.
-    pub all: usize,
-}
-
-impl Shared {
-    fn among(self, count: usize) -> usize {
-        self.each.min(self.all / count)
-    }
-}
-
-impl Default for Bounds {
-    fn default() -> Bounds {
-        Bounds {
-            streams_at_once: 8,
-            batch_bytes: Shared { each: 8 << 20, all: 16 << 20 },
-            gzip_level: GZIP_LEVEL,
-            seen: Shared { each: 300_000, all: 600_000 },
-        }
-    }
-}
+use crate::trouble::Trouble;
 
 /// Collects, tick by tick. What it remembers between ticks only saves reading back.
 #[derive(Debug)]
@@ -141,10 +103,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
             }
         }
         let (rotations, overdue) = self.rotate(&due, now).await;
-        let side_by_side = due.len().clamp(1, limits.bounds.streams_at_once);
-        // Of more streams than are side by side, some keep what they have learnt while others learn: each half has its share.
-        let Shared { each, all } = limits.bounds.seen;
-        let seen = Shared { each, all: if due.len() > side_by_side { all / 2 } else { all } };
+        let (side_by_side, seen) = limits.bounds.of_streams(due.len());
         let stream_limits = Limits {
             batch_bytes: limits.bounds.batch_bytes.among(side_by_side),
             gzip_level: limits.bounds.gzip_level,
@@ -155,8 +114,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
             long_rows: &self.long_rows,
         };
         self.memory.borrow_mut().retain(|stream, _| due.iter().any(|(_, polled, _)| polled == stream));
-        // Where time is short the last ones are not reached, and they are others at each tick.
-        let first = usize::try_from(now.as_second() / 60).unwrap_or(0) % due.len().max(1);
+        let first = first_at(now, due.len());
         due.rotate_left(first);
         let ticks = due.iter().map(|(source, stream, stored)| {
             self.tick_stream(source, stream, stored.clone(), overdue.get(&source.id), now, &stream_limits)
@@ -164,10 +122,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(side_by_side).collect().await;
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
-        let mut due = streams.iter().filter(|summary| summary.polled || summary.side.is_some()).peekable();
-        match due.peek().and_then(|first| first.as_trouble()) {
-            Some(trouble) if due.all(|summary| summary.side == Some(Side::Ours)) => Err(trouble),
-            _ => Ok(Summary { streams, shares: None, rotations }),
+        match summary::failure(&streams) {
+            Some(trouble) => Err(trouble),
+            None => Ok(Summary { streams, shares: None, rotations }),
         }
     }
 
@@ -182,16 +139,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let outcomes: Vec<_> = stream::iter(rotations).buffer_unordered(ROTATIONS_AT_ONCE).collect().await;
         let (mut summaries, mut overdue) = (Vec::new(), HashMap::new());
         for (source, outcome) in outcomes {
-            let trouble = outcome.as_ref().err().map(|overdue| &overdue.trouble);
-            if trouble.is_some() || matches!(outcome, Ok(true)) {
-                summaries.push(RotationSummary {
-                    source: source.id.to_string(),
-                    rotated: trouble.is_none(),
-                    code: trouble.map(|trouble| trouble.code.clone()),
-                    message: trouble.map(|trouble| trouble.message.clone()),
-                    remedy: trouble.map(|trouble| trouble.hint.clone()),
-                });
-            }
+            summaries.extend(RotationSummary::of(&source.id, &outcome));
             overdue.extend(outcome.err().map(|outcome| (source.id.clone(), outcome)));
         }
         (summaries, overdue)
@@ -230,31 +178,3 @@ type Stream = (Source, StreamId, Option<(Version, Cursor)>);
 
 /// Sources whose tokens are rotated side by side.
 const ROTATIONS_AT_ONCE: usize = 8;
-
-enum Turn {
-    Due(Box<Option<(Version, Cursor)>>),
-    Not(Box<StreamSummary>),
-}
-
-/// Whether a stream is polled at this tick.
-fn turn(source: &Source, stream: &StreamId, cursor: Option<(Version, Result<Cursor, Trouble>)>, now: Second) -> Turn {
-    let (version, cursor) = match cursor {
-        None if source.is_active() => return Turn::Due(Box::new(None)),
-        None => return Turn::Not(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused))),
-        Some((_, Err(trouble))) => {
-            return Turn::Not(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &trouble)));
-        }
-        Some((version, Ok(cursor))) => (version, cursor),
-    };
-    let waits = cursor.must_wait(now) && !cursor.health.is_outdated_by(source);
-    if !source.paused && !waits {
-        return Turn::Due(Box::new(Some((version, cursor))));
-    }
-    let state = if source.paused { State::Paused } else { cursor.health.state };
-    let mut summary = StreamSummary::of(&stream.source, Some(stream.log), state);
-    summary.gaps = cursor.gaps.len();
-    summary.lag_seconds = cursor.lag_seconds(now);
-    summary.code = cursor.health.code.filter(|_| !source.paused);
-    summary.remedy = cursor.health.remedy.filter(|_| !source.paused);
-    Turn::Not(Box::new(summary))
-}

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::collect::Report;
 use crate::health::State;
+use crate::rotation::Overdue;
 use crate::source::{LogType, SourceId, StreamId};
 use crate::trouble::{Remedy, Side, Trouble};
 
@@ -43,6 +44,31 @@ pub struct RotationSummary {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+impl RotationSummary {
+    /// Of a token that was rotated or should have been; `None` of one that was not due.
+    pub(super) fn of(source: &SourceId, outcome: &Result<bool, Overdue>) -> Option<RotationSummary> {
+        let trouble = match outcome {
+            Ok(false) => return None,
+            Ok(true) => None,
+            Err(overdue) => Some(&overdue.trouble),
+        };
+        Some(RotationSummary {
+            source: source.to_string(),
+            rotated: trouble.is_none(),
+            code: trouble.map(|trouble| trouble.code.clone()),
+            message: trouble.map(|trouble| trouble.message.clone()),
+            remedy: trouble.map(|trouble| trouble.hint.clone()),
+        })
+    }
+}
+
+/// Returns the trouble for which an invocation fails: the first one, if every stream that was due has one on our side.
+pub(super) fn failure(streams: &[StreamSummary]) -> Option<Trouble> {
+    let mut due = streams.iter().filter(|summary| summary.polled || summary.side.is_some()).peekable();
+    let trouble = due.peek()?.as_trouble()?;
+    due.all(|summary| summary.side == Some(Side::Ours)).then_some(trouble)
 }
 
 /// How one stream's tick went.
@@ -189,5 +215,65 @@ impl StreamSummary {
             kind: Some(trouble.remedy),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acme() -> SourceId {
+        "acme".parse().unwrap()
+    }
+
+    fn polled(trouble: Option<&Trouble>) -> StreamSummary {
+        let summary = StreamSummary::of(&acme(), Some(LogType::Audit), State::Ok);
+        let summary = StreamSummary { polled: true, ..summary };
+        trouble.into_iter().fold(summary, StreamSummary::with_trouble)
+    }
+
+    #[test]
+    fn invocation_fails_when_all_that_was_due_failed_on_our_side() {
+        let ours = Trouble::ours(Remedy::Reconfigure, "access_denied", "denied", "allow it");
+        let mut slacks = Trouble::ours(Remedy::TryLater, "ratelimited", "limited", "wait");
+        slacks.side = Side::Slack;
+        let paused = || StreamSummary::of(&acme(), Some(LogType::Access), State::Paused);
+        let unread = || StreamSummary::of_trouble(&acme(), None, &ours);
+        for (streams, fails) in [
+            (vec![], false),
+            (vec![paused()], false),
+            (vec![polled(None)], false),
+            (vec![polled(Some(&ours))], true),
+            (vec![unread()], true),
+            (vec![paused(), polled(Some(&ours)), unread()], true),
+            (vec![polled(Some(&ours)), polled(None)], false),
+            (vec![polled(None), polled(Some(&ours))], false),
+            (vec![polled(Some(&slacks))], false),
+            (vec![polled(Some(&ours)), polled(Some(&slacks))], false),
+        ] {
+            assert_eq!(failure(&streams).is_some(), fails, "{streams:?}");
+        }
+    }
+
+    #[test]
+    fn rotation_is_told_when_it_was_due() {
+        assert!(RotationSummary::of(&acme(), &Ok(false)).is_none());
+        let rotated = RotationSummary::of(&acme(), &Ok(true)).unwrap();
+        assert_eq!((rotated.rotated, rotated.code), (true, None));
+        let trouble = Trouble::ours(Remedy::Reconfigure, "access_denied", "denied", "allow it");
+        let refused = RotationSummary::of(&acme(), &Err(Overdue { trouble, ended: false })).unwrap();
+        assert_eq!((refused.rotated, refused.code.as_deref()), (false, Some("access_denied")));
+        assert_eq!((refused.message.as_deref(), refused.remedy.as_deref()), (Some("denied"), Some("allow it")));
+    }
+
+    #[test]
+    fn summary_of_a_trouble_tells_what_happened_and_its_causes() {
+        let cause = std::io::Error::other("broken pipe");
+        let trouble = Trouble::ours(Remedy::TryLater, "no_reply", "AWS gave no reply", "wait").because(cause);
+        let told = StreamSummary::of_trouble(&acme(), None, &trouble);
+        assert_eq!((told.code.as_deref(), told.message.as_deref()), (Some("no_reply"), Some("AWS gave no reply")));
+        assert_eq!((told.remedy.as_deref(), told.cause.as_deref()), (Some("wait"), Some("broken pipe")));
+        let trouble = Trouble::ours(Remedy::TryLater, "no_reply", "AWS gave no reply", "wait");
+        assert_eq!(StreamSummary::of_trouble(&acme(), None, &trouble).cause, None);
     }
 }

@@ -163,3 +163,15 @@ fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
     assert_eq!((handed_out.invoked, handed_out.troubles.len()), (9, 1));
     assert_eq!(polls(&poll_shares(&stage)).len(), 900);
 }
+
+#[test]
+fn disconnected_source_is_neither_polled_nor_told() {
+    let stage = deployment(2, &[LogType::Audit]);
+    let process = Process::start(0, &stage);
+    let streams = |polled: Option<Summary>| polled.unwrap().streams.len();
+    assert_eq!(streams(poll(&process, &Share::default())), 2);
+    stage.with(|state| {
+        state.sources.values_mut().for_each(|source| source.disconnected = source.id.as_str() == "acme-0")
+    });
+    assert_eq!(streams(poll(&process, &Share::default())), 1);
+}
