@@ -48,11 +48,11 @@ class WhatIsCounted(unittest.TestCase):
             ("shared/src/source.rs", r"LogType::Audit => (\d+),", cost.CALLS_PER_TICK_MAX["audit"]),
             ("shared/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
             ("shared/src/slack/request.rs", r"LogType::Audit \| LogType::Integration => (\d+),", cost.ROWS_PER_PAGE),
-            ("shared/src/tick/mod.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
+            ("shared/src/tick/bounds.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
             ("shared/src/share.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
-            ("shared/src/tick/mod.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
+            ("shared/src/tick/bounds.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):
                 self.assertEqual(number(path, pattern), counted)

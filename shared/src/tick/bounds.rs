@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn streams_that_wait_for_others_halve_what_all_may_remember() {
-        let bounds = Bounds { streams_at_once: 2, seen: Shared { each: 30, all: 60 }, ..Bounds::default() };
+        let (streams_at_once, seen) = (2, Shared { each: 30, all: 60 });
+        let bounds = Bounds { streams_at_once, seen, ..Bounds::default() };
         let of = |due| {
             let (side_by_side, seen) = bounds.of_streams(due);
             (side_by_side, seen.each, seen.all)
