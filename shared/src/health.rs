@@ -30,6 +30,18 @@ pub enum State {
 }
 
 impl State {
+    /// Every state, in the order in which a summary counts them.
+    pub const ALL: [State; 8] = [
+        State::Ok,
+        State::CatchingUp,
+        State::Waiting,
+        State::Reauthorize,
+        State::Reconfigure,
+        State::Failing,
+        State::Paused,
+        State::Silent,
+    ];
+
     /// The word for it in commands and logs.
     pub fn name(self) -> &'static str {
         match self {
@@ -314,16 +326,7 @@ mod tests {
 
     #[test]
     fn name_of_a_state_is_how_it_is_stored() {
-        for state in [
-            State::Ok,
-            State::CatchingUp,
-            State::Waiting,
-            State::Reauthorize,
-            State::Reconfigure,
-            State::Failing,
-            State::Paused,
-            State::Silent,
-        ] {
+        for state in State::ALL {
             assert_eq!(serde_json::to_value(state).unwrap(), state.name());
         }
     }

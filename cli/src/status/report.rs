@@ -20,17 +20,6 @@ const COLUMNS: [Column; 7] = [
     Column::Left("to collect"),
 ];
 
-const STATES: [State; 8] = [
-    State::Ok,
-    State::CatchingUp,
-    State::Waiting,
-    State::Reauthorize,
-    State::Reconfigure,
-    State::Failing,
-    State::Paused,
-    State::Silent,
-];
-
 /// The table, and what there is to say below it.
 pub(super) fn text(entries: &[Entry], disconnected: usize, now: Second) -> String {
     let mut parts = Vec::new();
@@ -119,7 +108,7 @@ fn coloured_table(table: &[&str]) -> Vec<String> {
         let is_word = |state: &&State| {
             cell.strip_prefix(word(**state).as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("  "))
         };
-        match STATES.iter().find(is_word) {
+        match State::ALL.iter().find(is_word) {
             Some(state) => {
                 let word = word(*state);
                 format!("{before}\x1b[{}m{word}\x1b[0m{}", colour(*state), &cell[word.len()..])
