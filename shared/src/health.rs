@@ -127,7 +127,7 @@ impl Health {
             _ => trouble.map(|trouble| trouble.code.clone()),
         };
         // What is still refused after the source was connected again is refused anew: else it would be tried at once for ever.
-        let anew = trouble.is_some() && self.is_outdated_by(source);
+        let anew = trouble.is_some() && (self.is_outdated_by(source) || self.is_before_connection(source));
         let changed = anew || (state, &code) != (self.state, &self.code);
         if changed {
             // A trouble that merely became a lasting one is the same trouble, since the same time.
@@ -174,6 +174,11 @@ impl Health {
     pub fn is_outdated_by(&self, source: &Source) -> bool {
         matches!(self.state, State::Reauthorize | State::Reconfigure)
             && self.since.is_some_and(|since| source.connected_at >= since)
+    }
+
+    /// Whether this began before the source was last connected.
+    pub(crate) fn is_before_connection(&self, source: &Source) -> bool {
+        self.since.is_some_and(|since| since < source.connected_at)
     }
 }
 

@@ -58,6 +58,12 @@ impl Tenancy {
         self.bounds.seen = Shared { each: count, all: count };
     }
 
+    /// Lets fewer streams be collected side by side, and all together remember only so many identities.
+    pub fn share(&mut self, streams_at_once: usize, seen: usize) {
+        self.bounds.streams_at_once = streams_at_once;
+        self.bounds.seen.all = seen;
+    }
+
     /// The world that it lives in.
     pub fn stage(&self) -> &Stage {
         &self.stage

@@ -6,6 +6,8 @@ use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::{Log, Settings};
 
+use crate::minutes::unlimited;
+
 #[test]
 fn a_quiet_tick_calls_slack_once_for_each_log_and_writes_nothing() {
     let mut tenancy =
@@ -85,6 +87,22 @@ fn a_log_of_more_identities_than_memory_holds_is_read_again_without_loss_or_doub
 /// Objects that a stream reads back at a tick.
 fn objects_read(tenancy: &mut Tenancy) -> usize {
     tenancy.operations_of_tick().iter().filter(|operation| operation.starts_with("read ")).count()
+}
+
+#[test]
+fn streams_that_together_know_too_much_forget_and_read_back() {
+    let reads = |seen| {
+        let mut tenancy = Tenancy::new(unlimited(Settings::organisation()), &LogType::ALL);
+        tenancy.share(1, seen);
+        for _ in 0..2 {
+            LogType::ALL.into_iter().for_each(|log| tenancy.rows(simulated(log), 10, 30));
+            tenancy.tick();
+            tenancy.pass(60);
+        }
+        objects_read(&mut tenancy)
+    };
+    assert_eq!(reads(8_000), 0, "what a process remembers it does not read back");
+    assert!(reads(80) > 0, "one that must forget does");
 }
 
 #[test]

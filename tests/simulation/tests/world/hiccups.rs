@@ -4,7 +4,7 @@
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::simulated;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Settings};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, with_two_new_rows};
 
@@ -45,4 +45,16 @@ fn refused_token_is_confirmed_by_the_next_tick_where_slack_cannot_say() {
     tenancy.revoke();
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize);
+}
+
+#[test]
+fn refusal_of_the_token_before_a_reconnect_confirms_no_later_one() {
+    let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
+    tenancy.connect_again();
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting, "the first refusal of this token");
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize, "the second");
 }

@@ -37,6 +37,7 @@ fn days_that_the_oracle_once_misjudged_break_no_law() {
         "days/integration/1795771536000000",
         "days/access/1795771535000019",
         "days/audit/1795772634000004",
+        "days/audit/1795774904000001",
     ] {
         let (outcome, trace) = Schedule::parse(name).unwrap().repeat(None);
         assert_eq!(outcome, Ok(()), "{}", trace.join("\n"));
