@@ -71,9 +71,9 @@ pub enum FaultKind {
     /// The true body, broken off in the middle.
     Truncated,
     /// A page without rows that still names a cursor, to where the page should have begun. (Integration logs know no cursor: the page
-    /// is just empty. Numbered pages of access logs never are.)
+    /// is just empty. Numbered pages of access logs never are.) Asked for again by the next call, the page is as it should be.
     EmptyPage,
-    /// A page of this many rows, whatever was asked for. (A last numbered page stays whole where nothing would say how many rows there are.)
+    /// A page of this many rows, whatever was asked for, once as [`FaultKind::EmptyPage`]. (A last numbered page stays whole where nothing would say how many rows there are.)
     Oversize(usize),
     /// The cursor of a call that has one is refused.
     StaleCursor,

@@ -28,11 +28,15 @@ impl Twist {
         }
     }
 
+    /// Whether the page may have fewer rows than it should.
+    pub(crate) fn cuts_short(self) -> bool {
+        self.empty || self.oversize.is_some()
+    }
+
     /// How many rows of a numbered page are shown. PHP may hide the total: then nothing could tell that a last page is not whole, so it is.
     pub(crate) fn rows_of_numbered(self, settings: &Settings, count: usize, is_last: bool) -> usize {
         let shown = self.rows(count, Fill::Full, |most| most);
-        let is_cut = self.empty || self.oversize.is_some();
-        let stays_whole = is_last && is_cut && settings.envelope == Envelope::Php;
+        let stays_whole = is_last && self.cuts_short() && settings.envelope == Envelope::Php;
         if stays_whole { shown.max(count) } else { shown }
     }
 }

@@ -33,6 +33,8 @@ pub struct World {
     script: Script,
     throttle: Throttle,
     calls: Calls,
+    /// What the last call asked for, if its page was cut short.
+    cut_short: Option<Vec<(String, String)>>,
     /// Calls answered: the dice of each call are thrown from the seed and this number.
     answered: u64,
 }
@@ -50,6 +52,7 @@ impl World {
             script: Script::default(),
             throttle: Throttle::default(),
             calls: Calls::default(),
+            cut_short: None,
             answered: 0,
         }
     }
@@ -59,7 +62,7 @@ impl World {
         self.calls.note(&request.path, now);
         self.answered += 1;
         let faults = self.script.strike(now, request);
-        let twist = self.apply(&faults, now);
+        let twist = self.apply(&faults, now, request);
         if faults.contains(&FaultKind::Hangup) {
             return Outcome::Hangup;
         }
@@ -166,7 +169,7 @@ impl World {
     }
 
     /// Lets the faults that change the world do so, and gathers what they do to the page.
-    fn apply(&mut self, faults: &[FaultKind], now: Timestamp) -> Twist {
+    fn apply(&mut self, faults: &[FaultKind], now: Timestamp, request: &Request) -> Twist {
         let mut twist = Twist::default();
         for fault in faults {
             match fault {
@@ -183,6 +186,11 @@ impl World {
                 _ => {}
             }
         }
+        let cut_short = twist.cuts_short().then(|| request.query.clone());
+        if cut_short.is_some() && cut_short == self.cut_short {
+            twist = Twist { empty: false, oversize: None, ..twist };
+        }
+        self.cut_short = cut_short;
         twist
     }
 

@@ -125,6 +125,23 @@ fn a_page_exceeds_what_was_asked_for() {
 }
 
 #[test]
+fn a_page_cut_short_is_whole_for_the_next_call() {
+    for kind in [FaultKind::EmptyPage, FaultKind::Oversize(1)] {
+        let mut world = World::new(Settings::default());
+        for app in ["A1", "A2"] {
+            world.add(Row::small_integration(at(10), app).in_workspace("T1"));
+        }
+        for nth in [1, 2] {
+            world.fault(Fault::nth(nth, Calling::log(Log::Integration), kind.clone()));
+        }
+        let rows = |world: &mut World| {
+            column(&json(world, 100, &asking(Log::Integration).with("team_id", "T1")), "app_id").len()
+        };
+        assert_eq!((rows(&mut world) < 2, rows(&mut world)), (true, 2), "{kind:?}");
+    }
+}
+
+#[test]
 fn a_cursor_is_refused_on_demand_and_first_pages_do_not_count() {
     for (log, status) in [(Log::Audit, 400), (Log::Access, 200)] {
         let mut world = faulty(log, FaultKind::StaleCursor);

@@ -38,6 +38,7 @@ fn days_that_the_oracle_once_misjudged_break_no_law() {
         "days/access/1795771535000019",
         "days/audit/1795772634000004",
         "days/audit/1795774904000001",
+        "days/integration/1795773528000058",
     ] {
         let (outcome, trace) = Schedule::parse(name).unwrap().repeat(None);
         assert_eq!(outcome, Ok(()), "{}", trace.join("\n"));
