@@ -198,6 +198,8 @@ const TOKEN_CODES: [&str; 4] = ["token_revoked", "invalid_auth", "token_expired"
 pub(super) struct Watch {
     /// When the stream was first collected: live collection begins here. History before it is backlog.
     pub(super) first: Option<i64>,
+    /// The same in operations of all processes.
+    pub(super) first_operation: u64,
     /// All time up to here was shown to somebody, whether or not it is stored.
     pub(super) shown: Frontier,
     /// All time up to here was shown to a tick that left nothing to collect and saved its cursor.
@@ -218,8 +220,8 @@ pub(super) struct Watch {
     /// The rows that were shown during them, without what moves in them.
     dry_rows: HashSet<u64>,
     has_news: bool,
-    /// Whether the tick before was refused its token.
-    pub(super) was_refused: bool,
+    /// When a tick ended that was refused its token, in operations of all processes: until one ends that began later and was not.
+    pub(super) refused_until: Option<u64>,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
     pub(super) through_at: Option<(u64, Timestamp)>,
 }

@@ -88,6 +88,11 @@ impl Book {
         }
     }
 
+    /// What was refused was another token.
+    pub(super) fn note_connection(&mut self) {
+        self.watches.iter_mut().for_each(|watch| watch.refused_until = None);
+    }
+
     fn name(&self, row: &Row, by_workspace: bool) -> Name {
         let workspace = if by_workspace { &row.workspace } else { &None };
         let mut read = self.read.borrow_mut();

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use slacktrail_shared::connection::ConnectionId;
 use slacktrail_shared::share::Share;
 use slacktrail_shared::source::{Source, SourceId, StreamId};
+use slacktrail_shared::time::Second;
 use slacktrail_simulator::World;
 
 use super::dice::Dice;
@@ -242,6 +243,25 @@ impl Stage {
     pub fn pass(&self, seconds: i64) {
         self.with(|state| {
             state.now = state.now.saturating_add(SignedDuration::from_secs(seconds)).expect("a year of four digits")
+        });
+    }
+
+    /// Slack revokes the token.
+    pub(super) fn revoke(&self) {
+        self.with(|state| {
+            let token = state.slack.settings().tokens[0].text.clone();
+            state.slack.revoke(&token);
+        });
+    }
+
+    /// Somebody connects the sources again: the token is good, and each source says since when.
+    pub(super) fn connect(&self) {
+        self.with(|state| {
+            let token = state.slack.settings().tokens[0].text.clone();
+            state.slack.restore(&token);
+            let now = Second::of(state.now);
+            state.sources.values_mut().for_each(|source| source.connected_at = now);
+            state.book.note_connection();
         });
     }
 

@@ -153,20 +153,12 @@ impl Tenancy {
 
     /// Slack revokes the token.
     pub fn revoke(&mut self) {
-        self.stage.with(|state| {
-            let token = state.slack.settings().tokens[0].text.clone();
-            state.slack.revoke(&token);
-        });
+        self.stage.revoke();
     }
 
     /// Somebody connects the source again.
     pub fn connect_again(&mut self) {
-        self.stage.with(|state| {
-            let token = state.slack.settings().tokens[0].text.clone();
-            state.slack.restore(&token);
-            let now = Second::of(state.now);
-            state.sources.values_mut().for_each(|source| source.connected_at = now);
-        });
+        self.stage.connect();
     }
 
     /// Somebody asks for a backfill of the time between two ages, in seconds before now, as the command does.

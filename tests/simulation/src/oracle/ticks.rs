@@ -70,6 +70,7 @@ pub(crate) fn begin_stream(state: &mut State, log: LogType, facts: &Facts) {
     state.tampered.retain(|tampered| *tampered != log);
     let watch = &mut state.book.watches[log as usize];
     watch.begin(clock.max(begun));
+    watch.first_operation = state.operations;
     watch.sure = clock.min(begun).min(facts.of(log).reached.unwrap_or(clock));
 }
 
@@ -145,7 +146,12 @@ impl Judge<'_> {
             .or_else(|| self.rows())
             .or_else(|| self.progress(&watch, &unstored));
         if self.summary.polled {
-            watch.was_refused = self.own.token_refusals + self.facts.shared.token_refusals > 0;
+            if self.own.token_refusals + self.facts.shared.token_refusals > 0 {
+                watch.refused_until = Some(self.state.operations);
+            } else {
+                // A tick that overlaps with the refused one need not have the last word in the cursor.
+                watch.refused_until = watch.refused_until.filter(|ended| *ended > self.facts.operations_before);
+            }
             let through = self.calm && went_well && self.summary.gaps == 0 && self.is_at_leisure();
             watch.through_at = through.then_some((self.state.operations, self.facts.begun));
         }
@@ -230,7 +236,7 @@ impl Judge<'_> {
         }
         // Whether Slack honored it is asked when it refuses: a revoked token may be honored again when the tick ends.
         let honored = !own.told_revoked && !shared.told_revoked;
-        let once = own.token_refusals + shared.token_refusals == 1 && !self.watch().was_refused;
+        let once = own.token_refusals + shared.token_refusals == 1 && self.watch().refused_until.is_none();
         (summary.state == Health::Reauthorize
             && honored
             && once
@@ -266,8 +272,9 @@ impl Judge<'_> {
         if self.state.tampered.contains(&self.log) {
             return None; // until the stream's cursor is its own again
         }
-        if self.is_restarted() {
-            return None; // live collection begins with this tick
+        let is_overtaken = !self.calm && watch.first_operation > facts.operations_before;
+        if self.is_restarted() || is_overtaken {
+            return None; // live collection begins with this tick, or began during it
         }
         let first = watch.first.filter(|_| self.state.cursors.keys().any(|stream| stream.log == self.log))?;
         if !summary.polled

@@ -152,14 +152,8 @@ impl Course {
             }
             Act::Bar(id) => self.stage.bar(id, true),
             Act::Admit(id) => self.stage.bar(id, false),
-            Act::Revoke => self.with_token(|slack, token| slack.revoke(token)),
-            Act::Connect => {
-                self.with_token(|slack, token| slack.restore(token));
-                self.stage.with(|state| {
-                    let now = Second::of(state.now);
-                    state.sources.values_mut().for_each(|source| source.connected_at = now);
-                });
-            }
+            Act::Revoke => self.stage.revoke(),
+            Act::Connect => self.stage.connect(),
         }
     }
 
@@ -167,13 +161,6 @@ impl Course {
     fn slack(&self, n: u32, kind: SlackFaultKind) {
         let fault = SlackFault::nth(n, Calling::log(simulated(self.place.log)), kind);
         self.stage.with(|state| state.slack.fault(fault));
-    }
-
-    fn with_token(&self, change: impl FnOnce(&mut World, &str)) {
-        self.stage.with(|state| {
-            let token = state.slack.settings().tokens[0].text.clone();
-            change(&mut state.slack, &token);
-        });
     }
 
     /// As the command does it.

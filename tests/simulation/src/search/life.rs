@@ -194,6 +194,23 @@ pub fn lives() -> Vec<Life> {
             "hiccup",
             &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::EmptyUnauthorized)],
         ),
+        // Another token was refused a minute ago: it does not speak for this one.
+        odd(
+            &[LogType::Audit],
+            "reconnected",
+            &[
+                Rows(2, 40),
+                Tick,
+                Pass(60),
+                Slack(1, SlackFaultKind::EmptyUnauthorized),
+                Tick,
+                Pass(30),
+                Connect,
+                Pass(30),
+                Rows(2, 4),
+                Slack(1, SlackFaultKind::EmptyUnauthorized),
+            ],
+        ),
         odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
         odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),

@@ -79,10 +79,7 @@ impl Days {
         match self.dice.below(150) {
             0 => {
                 self.stage.note(|| "the token is revoked".to_owned());
-                self.stage.with(|state| {
-                    let token = state.slack.settings().tokens[0].text.clone();
-                    state.slack.revoke(&token);
-                });
+                self.stage.revoke();
             }
             1..12 => self.connect(),
             12..14 => self.pause(true),
@@ -107,12 +104,7 @@ impl Days {
     /// The token is good again, and the source says since when.
     pub(super) fn connect(&mut self) {
         self.stage.note(|| "the source is connected again".to_owned());
-        self.stage.with(|state| {
-            let token = state.slack.settings().tokens[0].text.clone();
-            state.slack.restore(&token);
-            let now = Second::of(state.now);
-            state.sources.values_mut().for_each(|source| source.connected_at = now);
-        });
+        self.stage.connect();
     }
 
     pub(super) fn pause(&mut self, paused: bool) {

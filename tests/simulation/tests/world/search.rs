@@ -39,6 +39,9 @@ fn days_that_the_oracle_once_misjudged_break_no_law() {
         "days/audit/1795772634000004",
         "days/audit/1795774904000001",
         "days/integration/1795773528000058",
+        "days/audit/1795782659000026",
+        "days/integration/1795782661000006",
+        "days/access/1795783172000025",
     ] {
         let (outcome, trace) = Schedule::parse(name).unwrap().repeat(None);
         assert_eq!(outcome, Ok(()), "{}", trace.join("\n"));
