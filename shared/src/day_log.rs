@@ -63,6 +63,14 @@ impl DayLogs {
         DayLogs { stream, days: BTreeMap::new() }
     }
 
+    /// A day log of one object, with so many records.
+    #[cfg(test)]
+    pub(crate) fn with_seen(stream: StreamId, count: u8) -> DayLogs {
+        let mut open = OpenDay::unread(0);
+        open.learn_next((0..count).map(|n| (RowId([n; 16]), Second::EPOCH)));
+        DayLogs { stream, days: BTreeMap::from([(Second::EPOCH.day(), open)]) }
+    }
+
     fn log(&self, day: Day) -> DayLogId {
         DayLogId { stream: self.stream.clone(), day }
     }

@@ -68,6 +68,12 @@ impl Memory {
         }
     }
 
+    /// A memory of so many stored records.
+    #[cfg(test)]
+    pub(crate) fn with_seen(stream: StreamId, count: u8) -> Memory {
+        Memory { day_logs: DayLogs::with_seen(stream.clone(), count), ..Memory::new(stream) }
+    }
+
     /// Identities of stored records that it holds.
     pub(crate) fn seen_count(&self) -> usize {
         self.day_logs.seen_count()

@@ -1,10 +1,10 @@
 //! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's trouble is its own.
 
 mod bounds;
+mod memories;
 mod summary;
 mod turn;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 
 use futures_util::StreamExt;
@@ -13,10 +13,11 @@ use futures_util::stream;
 use jiff::Timestamp;
 
 pub use bounds::{Bounds, Shared};
+use memories::Memories;
 pub use summary::{RotationSummary, StreamSummary, Summary};
 use turn::{Turn, first_at, turn};
 
-use crate::collect::{Collector, Memory};
+use crate::collect::Collector;
 use crate::cursor::Cursor;
 use crate::day_log::Limits;
 use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Slack, Version};
@@ -29,7 +30,7 @@ use crate::trouble::Trouble;
 #[derive(Debug)]
 pub struct Poller<S, D, T, K> {
     edges: Edges<S, D, T, K>,
-    memory: RefCell<HashMap<StreamId, Memory>>,
+    memories: Memories,
     rotations: Rotations,
     /// Held by the stream that is reading a long row.
     long_rows: Mutex<()>,
@@ -48,13 +49,13 @@ pub struct TickLimits<'a> {
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
     /// A poller that remembers nothing yet.
     pub fn new(edges: Edges<S, D, T, K>) -> Self {
-        Poller { edges, memory: RefCell::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
+        Poller { edges, memories: Memories::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
     }
 
     /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
     pub fn remembering(edges: Edges<S, D, T, K>, other: &Self) -> Self {
-        let (memory, rotations) = (other.memory.clone(), other.rotations.clone());
-        Poller { edges, memory, rotations, long_rows: Mutex::new(()) }
+        let (memories, rotations) = (other.memories.clone(), other.rotations.clone());
+        Poller { edges, memories, rotations, long_rows: Mutex::new(()) }
     }
 
     /// What it works on.
@@ -113,7 +114,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
             out_of_time: limits.out_of_time,
             long_rows: &self.long_rows,
         };
-        self.memory.borrow_mut().retain(|stream, _| due.iter().any(|(_, polled, _)| polled == stream));
+        self.memories.retain(|stream| due.iter().any(|(_, polled, _)| polled == stream));
         let first = first_at(now, due.len());
         due.rotate_left(first);
         let ticks = due.iter().map(|(source, stream, stored)| {
@@ -145,16 +146,6 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         (summaries, overdue)
     }
 
-    /// Keeps what a stream has learnt, unless that would be more than all may know together: then it is read again when it is needed.
-    fn remember(&self, stream: &StreamId, mut learnt: Memory, seen_kept_max: usize) {
-        let mut memory = self.memory.borrow_mut();
-        let others: usize = memory.values().map(Memory::seen_count).sum();
-        if others + learnt.seen_count() > seen_kept_max {
-            learnt.forget_seen();
-        }
-        memory.insert(stream.clone(), learnt);
-    }
-
     async fn tick_stream(
         &self,
         source: &Source,
@@ -164,11 +155,10 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         now: Timestamp,
         limits: &Limits<'_>,
     ) -> StreamSummary {
-        let remembered = self.memory.borrow_mut().remove(stream);
-        let mut memory = remembered.unwrap_or_else(|| Memory::new(stream.clone()));
+        let mut memory = self.memories.take(stream);
         let report =
             Collector::new(&self.edges, (source, stream), now, limits, stored, overdue, &mut memory).collect().await;
-        self.remember(stream, memory, limits.seen_kept_max);
+        self.memories.keep(stream, memory, limits.seen_kept_max);
         StreamSummary::of_report(stream, report)
     }
 }

@@ -132,8 +132,18 @@ impl AccessWalk {
         self.missing_from.map_or(oldest, |from| from.min(oldest))
     }
 
-    /// Moves on by a page. Returns whether the walk is done.
-    pub(super) fn end_page(&mut self, sorted_by: &mut Option<Column>, page: &AccessPage, end: &PageEnd) -> bool {
+    /// Moves on by a page. Returns whether the walk is done. `odd`: the page that was asked for once more, because it had another number of
+    /// rows than it should have.
+    pub(super) fn end_page(
+        &mut self,
+        sorted_by: &mut Option<Column>,
+        odd: &mut Option<u32>,
+        page: &AccessPage,
+        end: &PageEnd,
+    ) -> bool {
+        if self.is_odd(page, end) && odd.replace(self.number()) != Some(self.number()) {
+            return false;
+        }
         // By one reply alone: between two of them rows may have moved.
         *sorted_by = page.order().or(*sorted_by);
         let through = page.is_through(*sorted_by, self.stop);
@@ -153,6 +163,17 @@ impl AccessWalk {
         done
     }
 
+    /// The number of the page that it is at, where pages are numbered.
+    fn number(&self) -> u32 {
+        self.numbered.map_or(1, |(page, _)| page)
+    }
+
+    /// Whether a numbered page has another number of rows than it says itself.
+    fn is_odd(&self, page: &AccessPage, end: &PageEnd) -> bool {
+        let is_numbered = end.next.is_none() && (self.numbered.is_some() || self.pages == 0);
+        is_numbered && end.paging.is_some_and(|paging| !paging.admits(self.number(), page.rows as usize))
+    }
+
     /// The next of Slack's numbered pages, where it has no cursor for it. A pass that began by cursors ends by them.
     fn next_number(&self, shown: &AccessPage, end: &PageEnd) -> Option<(u32, u32)> {
         // Slack has ignored `limit`, so the first page had a size of Slack's, and the next ones must be of that size.
@@ -163,8 +184,6 @@ impl AccessWalk {
         if end.next.is_some() || began_by_cursor {
             return None;
         }
-        // An empty page among pages with rows is asked for again.
-        let is_odd = shown.later.last.is_none() && page <= pages && pages > 1;
-        if is_odd { Some((page, rows)) } else { (page < pages).then_some((page + 1, rows)) }
+        (page < pages).then_some((page + 1, rows))
     }
 }

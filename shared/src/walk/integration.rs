@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Row, Step, Wanted};
 use crate::record::RowId;
-use crate::slack::PageEnd;
+use crate::slack::{PageEnd, Paging};
 use crate::time::Second;
 
 /// Where an integration walk is.
@@ -30,6 +30,9 @@ pub struct IntegrationWalk {
     /// The rows that a page is asked for, once one is read: page numbers mean something only with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_rows: Option<u32>,
+    /// How many rows Slack said that there are when that page was stored. Rows that come into the log later move others to later pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 /// What is known of a workspace of an organisation. The default: all its time is collected or in a gap.
@@ -91,6 +94,10 @@ impl IntegrationWalk {
             *carry = Carry::default();
             return Step::nothing_yet();
         }
+        if let Some(ask) = self.moved_to(number, carry, paging) {
+            (self.page, carry.ask) = (ask, Some(ask));
+            return Step::nothing_yet();
+        }
         let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
         // A page of another number of rows than it says itself is believed only the second time.
         let is_odd = paging.is_some_and(|paging| !paging.admits(number, rows.len()));
@@ -125,14 +132,30 @@ impl IntegrationWalk {
         let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
         let wanted: Vec<Wanted> =
             numbered.filter(|(_, _, row)| is_wanted(row)).map(|(index, id, _)| (index, id)).collect();
-        self.page = number;
+        (self.page, self.total) = (number, paging.and_then(|paging| paging.total));
         carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         Step { wanted, done: through || last_page }
+    }
+
+    /// Begins with the first page again.
+    pub(super) fn restart(&mut self) {
+        let (workspace, missing_from) = (self.workspace.take(), self.missing_from);
+        *self = IntegrationWalk { workspace, missing_from, ..IntegrationWalk::default() };
     }
 
     /// Returns `true` if the next page to ask for is the one last stored, or one before it.
     pub(super) fn asks_again(&self, carry: &Carry) -> bool {
         self.page > 0 && carry.ask(self) <= self.page
+    }
+
+    /// Where a walk that goes on towards the first page has to go on, if rows that came into the log since may have moved those of the page
+    /// last stored: late rows of before, or new ones at the end, which are merely read again.
+    fn moved_to(&mut self, number: u32, carry: &Carry, paging: Option<Paging>) -> Option<u32> {
+        let Paging { total, count, pages } = paging?;
+        let came = total?.checked_sub(self.total.filter(|_| self.oldest_first && self.asks_again(carry))?)?;
+        self.total = total;
+        let moved = u32::try_from(came.div_ceil(u64::from(count.max(1)))).unwrap_or(u32::MAX);
+        Some(number.saturating_add(moved).min(pages)).filter(|ask| *ask > number)
     }
 
     /// How far back it goes in a gap that begins at `oldest`.
@@ -222,7 +245,6 @@ fn fingerprint(rows: &[(usize, Row)]) -> Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slack::Paging;
 
     #[test]
     fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
@@ -233,6 +255,28 @@ mod tests {
         assert!(ascends(&[1, 2, 3]) && ascends(&[1, 3, 2, 4]));
         assert!(!ascends(&[3, 2, 1]) && !ascends(&[4, 2, 3, 1]));
         assert!(!ascends(&[2, 2, 2]) && !ascends(&[2]) && !ascends(&[]));
+    }
+
+    #[test]
+    fn walk_to_the_first_page_goes_on_where_late_rows_have_moved_its_page() {
+        let end = |pages, total| PageEnd {
+            next: None,
+            paging: Some(Paging { pages, total: Some(total), count: 10 }),
+            made_after: Second::EPOCH,
+        };
+        let range = Second::EPOCH..=Second::EPOCH.plus(9);
+        let asked = |oldest_first, total, end: PageEnd| {
+            let mut walk = IntegrationWalk { page: 5, oldest_first, total, ..IntegrationWalk::default() };
+            let mut carry = Carry::default();
+            walk.take_page(&range, &mut carry, &[], &end, 10);
+            carry.ask(&walk)
+        };
+        assert_eq!(asked(true, Some(60), end(9, 81)), 8, "21 rows fill three pages in part");
+        assert_eq!(asked(true, Some(60), end(6, 60)), 5, "nothing has come");
+        assert_eq!(asked(true, Some(60), end(6, 51)), 5, "old rows have gone");
+        assert_eq!(asked(true, None, end(9, 81)), 5, "a cursor of before");
+        assert_eq!(asked(false, Some(60), end(9, 81)), 5, "the page moves as the rows do");
+        assert_eq!(asked(true, Some(60), end(6, u64::MAX)), 6, "no page is beyond the last");
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub enum Walk {
 #[derive(Debug, Default)]
 pub struct Sight {
     integration: integration::Carry,
+    /// The page of access logs that had another number of rows than it should have, and is asked for once more.
+    odd_access_page: Option<u32>,
     /// Whether the walk advances.
     pub progress: Progress,
 }
@@ -214,7 +216,10 @@ impl Gap {
                 self.latest = latest.unwrap_or(self.latest);
                 Step { wanted, done }
             }
-            Walk::Access(walk) => Step { wanted, done: walk.end_page(sorted_by, &page.access, end) },
+            Walk::Access(walk) => {
+                let done = walk.end_page(sorted_by, &mut sight.odd_access_page, &page.access, end);
+                Step { wanted, done }
+            }
             Walk::Integration(walk) => {
                 walk.take_page(&(reach..=self.latest), &mut sight.integration, rows, end, page_rows)
             }
@@ -226,7 +231,7 @@ impl Gap {
         match &mut self.walk {
             Walk::Audit(walk) => *walk = AuditWalk::default(),
             Walk::Access(walk) => walk.restart(),
-            Walk::Integration(walk) => (walk.page, walk.oldest_first, walk.page_rows) = (0, false, None),
+            Walk::Integration(walk) => walk.restart(),
         }
         sight.integration = integration::Carry::default();
     }

@@ -215,13 +215,16 @@ pub(super) struct Watch {
     /// Records that were stored so far, and how many it were when a tick ended.
     pub(super) stored: u64,
     stored_before: u64,
-    /// Polled ticks in a row that showed no other row and during which nothing was stored, though Slack could show something that is missing.
+    /// Polled ticks in a row that showed no other row than the one before, and during which nothing was stored, though Slack could show
+    /// something that is missing.
     pub(super) dry_ticks: u32,
-    /// The rows that were shown during them, without what moves in them.
-    dry_rows: HashSet<u64>,
-    has_news: bool,
-    /// When a tick ended that was refused its token, in operations of all processes: until one ends that began later and was not.
+    /// The rows that were shown since the last of them ended, without what moves in them, and those of the one before.
+    rows: HashSet<u64>,
+    rows_before: HashSet<u64>,
+    /// When the last tick ended that was refused its token, in operations of all processes.
     pub(super) refused_until: Option<u64>,
+    /// When one ended that began later and was not refused.
+    pub(super) honored_until: Option<u64>,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
     pub(super) through_at: Option<(u64, Timestamp)>,
 }
@@ -256,24 +259,36 @@ impl Watch {
     pub(super) fn note_row(&mut self, row: &Row) {
         // What moves in a row comes after its time.
         let steady = row.json.split("\"date_last\"").next().unwrap_or_default();
-        self.has_news |= self.dry_rows.insert(hash(steady));
+        self.rows.insert(hash(steady));
     }
 
     /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored.
     pub(super) fn end_tick(&mut self, is_missing: bool) {
-        let is_dry = is_missing && self.stored == self.stored_before && !self.has_news;
+        let is_dry = is_missing && self.stored == self.stored_before && self.rows.is_subset(&self.rows_before);
         self.dry_ticks = if is_dry { self.dry_ticks + 1 } else { 0 };
-        if !is_missing || self.stored != self.stored_before {
-            self.stored_before = self.stored;
-            self.dry_rows.clear();
-        }
-        self.has_news = false;
+        self.stored_before = self.stored;
+        self.rows_before = std::mem::take(&mut self.rows);
     }
 
     /// Live collection begins.
     pub(super) fn begin(&mut self, at: i64) {
         *self = Watch { newest_shown: self.newest_shown, stored: self.stored, ..Watch::default() };
         (self.first, self.shown.at, self.sure) = (Some(at), at, at);
+    }
+
+    /// Takes in that a tick ended at an operation that began after `began` of them.
+    pub(super) fn note_refusals(&mut self, refusals: u32, began: u64, ended: u64) {
+        if refusals > 0 {
+            (self.refused_until, self.honored_until) = (Some(ended), None);
+        } else if self.refused_until.is_some_and(|refused| refused <= began) {
+            self.honored_until.get_or_insert(ended);
+        }
+    }
+
+    /// Whether the token was refused in the tick before one that began after so many operations. Of ticks that overlap, any may have had the
+    /// last word in the cursor.
+    pub(super) fn was_refused(&self, began: u64) -> bool {
+        self.refused_until.is_some() && self.honored_until.is_none_or(|honored| honored > began)
     }
 
     /// Which time a page of audit logs shows whole. Where the next one begins is remembered.

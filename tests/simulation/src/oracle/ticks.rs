@@ -17,7 +17,7 @@ use crate::facts::{Facts, LogFacts, Watch};
 use crate::stage::State;
 use crate::tenant::simulated;
 
-/// Polled ticks in a row that may store nothing and show no new row, without a code, though Slack could show something that is missing.
+/// Polled ticks in a row that may store nothing and show no other row than the one before, without a code, though Slack could show something that is missing.
 const DRY_TICKS_MAX: u32 = 15;
 /// The lag that raises an alarm, by the template's default.
 const LAG_ALARM_SECONDS: i64 = 30 * 60;
@@ -146,12 +146,8 @@ impl Judge<'_> {
             .or_else(|| self.rows())
             .or_else(|| self.progress(&watch, &unstored));
         if self.summary.polled {
-            if self.own.token_refusals + self.facts.shared.token_refusals > 0 {
-                watch.refused_until = Some(self.state.operations);
-            } else {
-                // A tick that overlaps with the refused one need not have the last word in the cursor.
-                watch.refused_until = watch.refused_until.filter(|ended| *ended > self.facts.operations_before);
-            }
+            let refusals = self.own.token_refusals + self.facts.shared.token_refusals;
+            watch.note_refusals(refusals, self.facts.operations_before, self.state.operations);
             let through = self.calm && went_well && self.summary.gaps == 0 && self.is_at_leisure();
             watch.through_at = through.then_some((self.state.operations, self.facts.begun));
         }
@@ -228,7 +224,9 @@ impl Judge<'_> {
         if own.calls > 0 && own.answered == 0 && summary.code.is_none() {
             return Some(format!("refused: {:?} is well, says a tick of which no call was answered", self.log));
         }
-        if (own.told_revoked || shared.told_revoked) && summary.code.is_none() {
+        // What shared calls were told may be another stream's matter.
+        let told_revoked = own.told_revoked || (shared.told_revoked && self.source.logs.len() == 1);
+        if told_revoked && summary.code.is_none() {
             return Some(format!(
                 "silent: {:?} is well, says a tick that was told that its token is revoked",
                 self.log
@@ -236,7 +234,8 @@ impl Judge<'_> {
         }
         // Whether Slack honored it is asked when it refuses: a revoked token may be honored again when the tick ends.
         let honored = !own.told_revoked && !shared.told_revoked;
-        let once = own.token_refusals + shared.token_refusals == 1 && self.watch().refused_until.is_none();
+        let once =
+            own.token_refusals + shared.token_refusals == 1 && !self.watch().was_refused(self.facts.operations_before);
         (summary.state == Health::Reauthorize
             && honored
             && once
@@ -450,7 +449,7 @@ impl Judge<'_> {
     /// Rows decide: a page whose rows can be told is read, whatever stands around them.
     fn rows(&self) -> Option<String> {
         let own = self.own;
-        let whole = self.calm && own.answered == own.calls && own.broken_pages == 0;
+        let whole = self.calm && own.pages == own.calls && own.broken_pages == 0;
         (whole && self.summary.polled && self.summary.code.as_deref() == Some("unreadable_reply"))
             .then(|| format!("rows: {:?} pages that came whole could not be read", self.log))
     }

@@ -128,6 +128,27 @@ pub fn lives() -> Vec<Life> {
         life("midnight", &[Pass(35_970), Rows(2, 20), Tick, Pass(60), Rows(4, 12), Touch(1)]),
         life("outage", &[Rows(2, 40), Tick, Revoke, Pass(60), Tick, Outage(5), Connect]),
         few("backlogs", &[Rows(2, 40), Tick, LongOutage, Tick, Pass(60), Rows(5, 2)], 2),
+        // Old rows that Slack shows only now move the others to later pages, below which the backlog's walk would go on.
+        Life {
+            logs: &[LogType::Integration],
+            ..few(
+                "moved-backlog",
+                &[
+                    Rows(2, 40),
+                    Tick,
+                    LongOutage,
+                    Tick,
+                    Pass(60),
+                    Tick,
+                    Pass(60),
+                    LateRow(12_000),
+                    LateRow(12_100),
+                    LateRow(12_200),
+                    LateRow(12_300),
+                ],
+                4,
+            )
+        },
         life("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
         life(
             "daily",
@@ -141,7 +162,7 @@ pub fn lives() -> Vec<Life> {
                 LateRow(26 * 3_600),
                 Hours(22),
                 Pass(3_540),
-                LateRow(80_000),
+                LateRow(12_000),
                 LateRow(40_000),
                 Pass(3_600),
                 Rows(1, 0),
@@ -172,6 +193,7 @@ pub fn lives() -> Vec<Life> {
         life("stale-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::StaleCursor)]),
         life("empty-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::EmptyPage)]),
         life("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
+        odd(&[LogType::Access], "odd-only-page", &[Rows(3, 60), Slack(1, SlackFaultKind::Oversize(1))]),
         life("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
         life("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
         odd(&PAGED, "endless-same", &endless(Endless::SameCursor)),

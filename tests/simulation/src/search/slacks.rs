@@ -74,7 +74,11 @@ pub fn covering(log: LogType) -> Vec<Slack> {
             slack("last-keyset", access(base(), AccessColumn::Last, Paging::Keyset)),
             slack(
                 "last-offset",
-                Settings { layout: Layout::Pretty, ..access(base(), AccessColumn::Last, Paging::Offset) },
+                Settings {
+                    layout: Layout::Pretty,
+                    envelope: Envelope::Php,
+                    ..access(base(), AccessColumn::Last, Paging::Offset)
+                },
             ),
             slack(
                 "trailing",
@@ -85,14 +89,7 @@ pub fn covering(log: LogType) -> Vec<Slack> {
                     ..access(base(), AccessColumn::Last, Paging::Offset)
                 },
             ),
-            slack(
-                "php-classic",
-                Settings {
-                    access_classic: true,
-                    envelope: Envelope::Php,
-                    ..access(base(), AccessColumn::First, Paging::Offset)
-                },
-            ),
+            slack("classic", Settings { access_classic: true, ..access(base(), AccessColumn::First, Paging::Offset) }),
             Slack {
                 organisation: true,
                 ..slack(

@@ -122,6 +122,18 @@ fn classic_access_pages_are_read_to_the_end() {
 }
 
 #[test]
+fn access_page_shorter_than_it_says_is_read_again() {
+    for (rows, nth) in [(3, 1), (30, 1), (30, 3)] {
+        let base = Settings { access_classic: true, ..settings(LogType::Access) };
+        let mut tenancy = Tenancy::new(base, &[LogType::Access]);
+        tenancy.rows(Log::Access, rows, 5);
+        tenancy.fault(Fault::nth(nth, Calling::log(Log::Access), FaultKind::Oversize(1)));
+        let summary = tenancy.tick().into_iter().next().unwrap();
+        assert_eq!((summary.state, tenancy.missing()), (State::Ok, None), "{rows} rows, page {nth}");
+    }
+}
+
+#[test]
 fn long_pages_shrink_until_they_come_whole() {
     for log in [LogType::Audit, LogType::Access] {
         let base = Settings { limits: Limits::OFF, reply_bytes_max: Some(2_000), ..Settings::organisation() };
