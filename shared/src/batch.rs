@@ -64,9 +64,14 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// Its lines by day.
-    pub(crate) fn days(&self) -> &BTreeMap<Day, Vec<BatchLine>> {
-        &self.days
+    /// Takes out the lines of its first day.
+    pub(crate) fn take_day(&mut self) -> Option<(Day, Vec<BatchLine>)> {
+        self.days.pop_first()
+    }
+
+    /// Puts back those that could not be appended.
+    pub(crate) fn put_back(&mut self, day: Day, lines: Vec<BatchLine>) {
+        self.days.insert(day, lines);
     }
 
     /// The bytes that the lines' ranges are of.

@@ -155,21 +155,25 @@ impl DayLogs {
         self.days.get(&day).is_some_and(|open| open.holds(id))
     }
 
-    /// Stores the lines of a batch that are not stored yet. Returns how many records and objects that made.
+    /// Stores the lines of a batch that are not stored yet, and takes them out of it. Returns how many records and objects that made.
     ///
     /// # Errors
-    /// By remedy. Some of the lines may be stored; collecting them again stores only the others.
+    /// When an object can be neither created nor read. The lines that may not be stored are left in the batch: no others, because what was
+    /// learnt of those on the way need not be kept in memory.
     pub(crate) async fn append<D: DayLogStore>(
         &mut self,
         store: &D,
-        batch: &Batch,
+        batch: &mut Batch,
         gzip_level: u32,
         appended: &mut Appended,
     ) -> Result<(), Trouble> {
-        for (day, lines) in batch.days() {
-            let mut lines: Vec<&BatchLine> = lines.iter().collect();
+        while let Some((day, mut lines)) = batch.take_day() {
             lines.sort_unstable_by_key(|line| (line.time, line.id));
-            self.append_day(store, *day, batch.lines_bytes(), lines, gzip_level, appended).await?;
+            let outcome = self.append_day(store, day, batch.lines_bytes(), &mut lines, gzip_level, appended).await;
+            if outcome.is_err() {
+                batch.put_back(day, lines);
+            }
+            outcome?;
         }
         Ok(())
     }
@@ -179,7 +183,7 @@ impl DayLogs {
         store: &D,
         day: Day,
         bytes: &[u8],
-        mut lines: Vec<&BatchLine>,
+        lines: &mut Vec<BatchLine>,
         gzip_level: u32,
         appended: &mut Appended,
     ) -> Result<(), Trouble> {
@@ -421,4 +425,93 @@ fn long_day_log(log: &DayLogId, unread: u32, head: u32) -> Trouble {
         format!("reading back day log `{}`: time ran out with {unread} of {head} objects still unread", log.prefix()),
         "the next tick reads on; if it stays, give the poller more memory, which brings more CPU",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::batch::Counts;
+    use crate::line::LineWriter;
+    use crate::ports::StoredObject;
+    use crate::record::Record;
+    use crate::source::{LogType, Plan, Source};
+
+    /// A bucket whose reads fail while it says so.
+    #[derive(Default)]
+    struct Bucket {
+        objects: RefCell<Vec<Vec<u8>>>,
+        reads_until_failure: Cell<Option<u32>>,
+    }
+
+    impl DayLogStore for Bucket {
+        async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+            let mut objects = self.objects.borrow_mut();
+            if key.number as usize <= objects.len() {
+                return Ok(Created::Exists);
+            }
+            objects.push(bytes);
+            Ok(Created::Yes)
+        }
+
+        async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+            if self.reads_until_failure.get() == Some(0) {
+                return Err(Trouble::ours(Remedy::TryLater, "no_reply", "a read had no reply", "wait"));
+            }
+            self.reads_until_failure.set(self.reads_until_failure.get().map(|reads| reads - 1));
+            let bytes = self.objects.borrow()[key.number as usize - 1].clone();
+            Ok(Some(StoredObject { bytes, last_modified: jiff::Timestamp::UNIX_EPOCH }))
+        }
+
+        async fn list(&self, _: &DayLogId) -> Result<Vec<u32>, Trouble> {
+            Ok((1..).take(self.objects.borrow().len()).collect())
+        }
+    }
+
+    fn stream() -> StreamId {
+        StreamId { source: "acme".parse().unwrap(), log: LogType::Audit }
+    }
+
+    fn batch(rows: &[(&str, i64)]) -> Batch {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
+        let writer = LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH);
+        let mut batch = Batch::default();
+        for (id, time) in rows {
+            let row = format!(r#"{{"id":"{id}","date_create":{time}}}"#);
+            let record = Record::read(LogType::Audit, None, &row);
+            let mut line = Vec::new();
+            let id_at = writer.write(&record, record.id, &mut line);
+            assert!(batch.add(record.id, record.time.unwrap(), &line, id_at, Counts::default()));
+        }
+        batch
+    }
+
+    /// How many records an append stores; `None`: it fails.
+    fn append(logs: &mut DayLogs, bucket: &Bucket, batch: &mut Batch) -> Option<u64> {
+        let mut appended = Appended::default();
+        let outcome = logs.append(bucket, batch, 0, &mut appended).now_or_never().unwrap();
+        outcome.is_ok().then_some(appended.records)
+    }
+
+    #[test]
+    fn append_that_is_made_again_stores_nothing_that_the_first_one_met() {
+        let bucket = Bucket::default();
+        let mut others = DayLogs::new(stream());
+        assert_eq!(append(&mut others, &bucket, &mut batch(&[("old", 10)])), Some(1));
+        assert_eq!(append(&mut others, &bucket, &mut batch(&[("late", 500)])), Some(1));
+
+        // Of records from before second 400 it keeps none in memory.
+        let mut ours = DayLogs::new(stream());
+        let near = Known { kept_from: Second::new(400), ..Known::default() };
+        ours.days.insert(Second::EPOCH.day(), OpenDay { near, ..OpenDay::default() });
+        let mut wanted = batch(&[("old", 10), ("new", 20)]);
+        bucket.reads_until_failure.set(Some(1));
+        assert_eq!(append(&mut ours, &bucket, &mut wanted), None, "it has met the first object only");
+        bucket.reads_until_failure.set(None);
+        assert_eq!(append(&mut ours, &bucket, &mut wanted), Some(1), "the new one");
+        assert_eq!(append(&mut ours, &bucket, &mut wanted), Some(0));
+    }
 }

@@ -261,6 +261,7 @@ impl Stage {
             state.slack.restore(&token);
             let now = Second::of(state.now);
             state.sources.values_mut().for_each(|source| source.connected_at = now);
+            state.operations += 1; // a tick that is under way is not alone
             state.book.note_connection();
         });
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::search::crew::{Found, Work, search};
 use slacktrail_simulation::search::tally::thousands;
-use slacktrail_simulation::search::{Kind, Place, Schedule, bounded, whole};
+use slacktrail_simulation::search::{Kind, ONCE_BROKEN, Place, Schedule, bounded, whole};
 
 /// A search forks and drops worlds all the time, on all cores.
 #[global_allocator]
@@ -63,20 +63,38 @@ fn main() -> ExitCode {
     }
 }
 
-/// The bounded search in the order that finds a planted bug soonest. Ends with what `make bugs` reads.
+/// Looks for a planted bug. Ends with what `make bugs` reads.
 fn probe() -> ExitCode {
-    let (quick, rest): (Vec<_>, Vec<_>) = narrowed(bounded()).into_iter().partition(|(kind, _)| *kind == Kind::Single);
     let mut ran = 0;
-    for (jobs, seeds) in [(quick, 40), (rest, 0)] {
+    match probed(&mut ran) {
+        Some(Found { law, schedule, after }) => {
+            println!("caught|{after}|{law}|{schedule}");
+            ExitCode::FAILURE
+        }
+        None => {
+            println!("missed|{ran}||");
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// The bounded search in the order that finds a planted bug soonest, and the days that once broke a law.
+fn probed(ran: &mut u64) -> Option<Found> {
+    let (quick, rest): (Vec<_>, Vec<_>) = narrowed(bounded()).into_iter().partition(|(kind, _)| *kind == Kind::Single);
+    for (jobs, seeds, days) in [(quick, SEEDS, &ONCE_BROKEN[..]), (rest, 0, &[])] {
         let (tally, found) = search(&Work { jobs, ..days_of(FIRST_SEED, seeds) }, threads(), &|_, _| {});
         if let Some(found) = found {
-            println!("caught|{}|{}|{}", ran + found.after, found.law, found.schedule);
-            return ExitCode::FAILURE;
+            return Some(Found { after: *ran + found.after, ..found });
         }
-        ran += tally.total();
+        *ran += tally.total();
+        for schedule in days.iter().filter_map(|name| Schedule::parse(name)) {
+            *ran += 1;
+            if let Err(law) = schedule.repeat(None).0 {
+                return Some(Found { law, schedule, after: *ran });
+            }
+        }
     }
-    println!("missed|{ran}||");
-    ExitCode::SUCCESS
+    None
 }
 
 fn threads() -> usize {

@@ -5,6 +5,7 @@ pub mod crew;
 pub mod days;
 pub mod explore;
 pub mod life;
+mod once_broken;
 pub mod place;
 mod rows;
 pub mod schedule;
@@ -14,6 +15,7 @@ mod upheavals;
 
 pub use course::{Course, SETTLING_TICKS};
 pub use explore::Kind;
+pub use once_broken::ONCE_BROKEN;
 pub use place::Place;
 pub use schedule::Schedule;
 

@@ -4,7 +4,7 @@
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::search::crew::{Work, search};
-use slacktrail_simulation::search::{Course, Kind, Place, Schedule, bounded, places};
+use slacktrail_simulation::search::{Course, Kind, ONCE_BROKEN, Place, Schedule, bounded, places};
 
 #[test]
 fn a_schedules_name_repeats_it() {
@@ -25,30 +25,9 @@ fn a_schedules_name_repeats_it() {
     assert!(Schedule::parse("audit/live/plain@none").is_none());
 }
 
-/// The first: a token is revoked, refused and honored again during one tick. The second: Slack gives three rows a page, and a walk needs
-/// more than 15 ticks to reach what is missing, while the lag is two days. The third: a row that Slack shows late moves others to the next
-/// page while a walk is between the two, and a re-read finds them. The fourth: Slack leaves rows out of a last page and hides their number.
-/// The fifth: a process that was held up for 24 minutes meets a cursor that is ahead of its clock, and starts anew.
 #[test]
 fn days_on_which_a_law_was_once_broken_break_none() {
-    for name in [
-        "days/audit/1795770183000009",
-        "days/integration/1795770182000015",
-        "days/integration/1795771536000000",
-        "days/access/1795771535000019",
-        "days/audit/1795772634000004",
-        "days/audit/1795774904000001",
-        "days/integration/1795773528000058",
-        "days/audit/1795782659000026",
-        "days/integration/1795782661000006",
-        "days/access/1795783172000025",
-        "days/audit/1795783170000107",
-        "days/integration/1795783473000016",
-        "days/access/1795784327000106",
-        "days/access/1795784328000006",
-        "days/access/1795785100000018",
-        "days/integration/1795785099000056",
-    ] {
+    for name in ONCE_BROKEN {
         let (outcome, trace) = Schedule::parse(name).unwrap().repeat(None);
         assert_eq!(outcome, Ok(()), "{}", trace.join("\n"));
     }

@@ -1,0 +1,39 @@
+//! Days from fresh seeds on which a law was once broken, because the collector or the law was wrong.
+
+/// The days, by their schedules' names. They break no law any more, unless a bug is planted that they once found.
+pub const ONCE_BROKEN: [&str; 18] = [
+    // A token is revoked, refused and honored again during one tick.
+    "days/audit/1795770183000009",
+    // Pages have three rows, and a walk needs more than 15 ticks to reach what is missing, while the lag is two days.
+    "days/integration/1795770182000015",
+    // A row that Slack shows late moves others to the next page while a walk is between the two, and a re-read finds them.
+    "days/integration/1795771536000000",
+    // Slack leaves rows out of a last page and hides their number.
+    "days/access/1795771535000019",
+    // A process that was held up for 24 minutes meets a cursor that is ahead of its clock, and starts anew.
+    "days/audit/1795772634000004",
+    // A refusal of the token before a reconnect counted as the first of two. (The collector was wrong.)
+    "days/audit/1795774904000001",
+    // Two faults cut the same page short twice running.
+    "days/integration/1795773528000058",
+    // Ticks that overlap are refused and not refused, and the refused one has the last word in the cursor.
+    "days/audit/1795782659000026",
+    "days/integration/1795782661000006",
+    "days/audit/1795783170000107",
+    // A process that was held up for eight hours starts the stream anew while another one's tick is under way.
+    "days/access/1795783172000025",
+    // Late rows moved those of the page that a walk stored last to later pages, and it went on below them. (The collector was wrong.)
+    "days/integration/1795783473000016",
+    // A numbered page of access logs with fewer rows than its own total was believed. (The collector was wrong.)
+    "days/access/1795784327000106",
+    // Two walks of access logs, one after the other, take more than 15 ticks to go through the same rows.
+    "days/access/1795784328000006",
+    // One stream of a process is told that its token is revoked, hours after the other stream has ended its tick.
+    "days/access/1795785100000018",
+    // A tick's only reply is broken JSON.
+    "days/integration/1795785099000056",
+    // The source is connected again while a tick is under way.
+    "days/access/1795786118000108",
+    // An append that failed was made again with all of its lines, also those that another writer had stored. (The collector was wrong.)
+    "days/access/1795785900000158",
+];
