@@ -488,5 +488,16 @@ mod tests {
         assert_eq!(Cursor { top: now.plus(CLOCK_SKEW_SECONDS), ..settled() }.time_in_future(now), None);
         assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
+        assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the time has come");
+    }
+
+    #[test]
+    fn gap_of_one_second_is_read_and_one_that_ends_before_it_begins_is_not() {
+        let decoded = |oldest, latest| {
+            let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(oldest), second(latest));
+            Cursor::decode(&Cursor { gaps: vec![gap], ..settled() }.encode()).map_err(|trouble| trouble.code)
+        };
+        assert_eq!(decoded(7, 7).map(|cursor| cursor.gaps.len()), Ok(1));
+        assert_eq!(decoded(8, 7).err().as_deref(), Some("malformed_cursor"));
     }
 }

@@ -295,6 +295,16 @@ mod tests {
     }
 
     #[test]
+    fn time_that_clocks_may_differ_by_is_believed() {
+        let latest = second(1_000 + CLOCK_SKEW_SECONDS);
+        for (since, kept) in [(latest, latest), (latest.plus(1), second(1_000))] {
+            let mut health = Health { since: Some(since), ..Health::default() };
+            health.note(&read(false), &source(), LogType::Integration, second(1_000));
+            assert_eq!(health.since, Some(kept));
+        }
+    }
+
+    #[test]
     fn stored_times_of_the_future_neither_hide_silence_nor_keep_an_error_waiting() {
         let future = Second::new(4_102_444_800);
         let mut health = Health { last_record: future, ..Health::default() };

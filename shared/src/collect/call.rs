@@ -156,3 +156,34 @@ pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<To
         ),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::Credentials;
+    use crate::ports::SecretVersion;
+    use crate::source::{Plan, Tenant};
+
+    #[test]
+    fn token_of_another_tenant_is_not_used() {
+        let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() });
+        let source = Source {
+            tenant: tenant.clone(),
+            ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
+        };
+        let by_hand = Source { tenant: None, ..source.clone() };
+        let taken = |source: &Source, secret: &str| {
+            let stored =
+                StoredCredentials { version: SecretVersion(String::new()), credentials: Credentials::decode(secret) };
+            token_of(source, Some(stored)).map_err(|trouble| trouble.code).map(drop)
+        };
+        let of = |tenant: &str| format!(r#"{{"token":"xoxp-1","tenant":"{tenant}"}}"#);
+        assert_eq!(taken(&source, &of("E1")), Ok(()));
+        assert_eq!(taken(&source, &of("E2")), Err("tenant_mismatch".to_owned()));
+        assert_eq!(taken(&source, r#"{"token":"xoxp-1"}"#), Ok(()), "a secret that a person wrote");
+        assert_eq!(taken(&by_hand, &of("E2")), Ok(()), "a source that was connected with a token");
+        assert_eq!(taken(&source, "{}"), Err("no_token".to_owned()));
+        assert_eq!(taken(&source, "xoxp-1"), Err("unreadable_secret".to_owned()));
+        assert_eq!(token_of(&source, None).map_err(|trouble| trouble.code).map(drop), Err("no_such_secret".to_owned()));
+    }
+}

@@ -244,3 +244,21 @@ pub(crate) fn cut_off(what: &str) -> Trouble {
     let message = format!("Slack's list of the organisation's workspaces (`auth.teams.list`) cannot be used: {what}");
     Trouble::slack(Remedy::TryLater, "workspaces_unlisted", message, "wait for the next tick, which asks again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_of_a_workspace_has_at_most_a_hundred_bytes() {
+        let read = |bytes: usize| {
+            let id = "T".repeat(bytes);
+            workspace_id(&format!(r#"{{"id":"{id}","name":"x"}}"#))
+                .map(|read| read == id)
+                .map_err(|trouble| trouble.code)
+        };
+        assert_eq!(read(100), Ok(true));
+        assert_eq!(read(101).err().as_deref(), Some("workspaces_unlisted"));
+        assert_eq!(workspace_id(r#"{"name":"x"}"#).unwrap_err().code, "workspaces_unlisted");
+    }
+}

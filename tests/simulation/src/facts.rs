@@ -223,7 +223,7 @@ pub(super) struct Watch {
     rows_before: HashSet<u64>,
     /// When the last tick ended that was refused its token, in operations of all processes.
     pub(super) refused_until: Option<u64>,
-    /// When one ended that began later and was not refused.
+    /// When one ended that began later, was not refused, and saved the cursor.
     pub(super) honored_until: Option<u64>,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
     pub(super) through_at: Option<(u64, Timestamp)>,
@@ -276,11 +276,11 @@ impl Watch {
         (self.first, self.shown.at, self.sure) = (Some(at), at, at);
     }
 
-    /// Takes in that a tick ended at an operation that began after `began` of them.
-    pub(super) fn note_refusals(&mut self, refusals: u32, began: u64, ended: u64) {
+    /// Takes in that a tick ended at an operation that began after `began` of them. `honored`: it was not refused, and the cursor says so.
+    pub(super) fn note_refusals(&mut self, refusals: u32, honored: bool, began: u64, ended: u64) {
         if refusals > 0 {
             (self.refused_until, self.honored_until) = (Some(ended), None);
-        } else if self.refused_until.is_some_and(|refused| refused <= began) {
+        } else if honored && self.refused_until.is_some_and(|refused| refused <= began) {
             self.honored_until.get_or_insert(ended);
         }
     }

@@ -147,7 +147,8 @@ impl Judge<'_> {
             .or_else(|| self.progress(&watch, &unstored));
         if self.summary.polled {
             let refusals = self.own.token_refusals + self.facts.shared.token_refusals;
-            watch.note_refusals(refusals, self.facts.operations_before, self.state.operations);
+            let honored = refusals == 0 && self.own.saved == Some(true);
+            watch.note_refusals(refusals, honored, self.facts.operations_before, self.state.operations);
             let through = self.calm && went_well && self.summary.gaps == 0 && self.is_at_leisure();
             watch.through_at = through.then_some((self.state.operations, self.facts.begun));
         }

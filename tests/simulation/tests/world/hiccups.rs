@@ -26,6 +26,14 @@ fn single_refusal_of_a_good_token_waits_for_a_minute() {
 }
 
 #[test]
+fn denied_access_is_reported_when_the_next_tick_meets_it_too() {
+    let mut tenancy = with_two_new_rows(LogType::Access, Settings::organisation());
+    tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::not_ok("access_denied")));
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Reconfigure);
+}
+
+#[test]
 fn revoked_token_is_reported_in_the_tick_that_meets_it() {
     for (log, base) in [
         (LogType::Audit, Settings::organisation()),

@@ -360,3 +360,20 @@ fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
         Tenant::Single(workspace) => workspace,
     }
 }
+
+#[test]
+fn walk_that_an_error_breaks_off_goes_on_from_where_it_was() {
+    let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organisation() };
+    let mut tenancy = Tenancy::new(base, &[LogType::Audit]);
+    tenancy.production_calls();
+    tenancy.tick();
+    tenancy.pass(3_000);
+    tenancy.rows(Log::Audit, 60, 50);
+    tenancy.fault(Fault::nth(11, Calling::log(Log::Audit), FaultKind::Html(502)));
+    assert_eq!(tenancy.tick()[0].pages, 10);
+    tenancy.pass(60);
+    let calls = tenancy.calls();
+    assert_eq!((tenancy.tick()[0].lag_seconds, tenancy.missing()), (0, None));
+    let calls = tenancy.calls() - calls;
+    assert!((10..20).contains(&calls), "ten pages are left, and the overlap: {calls}");
+}

@@ -86,3 +86,11 @@ fn source_connected_in_the_year_2100_is_collected() {
     assert_eq!(tenancy.tick()[0].state, State::Ok);
     tenancy.assert_complete();
 }
+
+#[test]
+fn disconnected_source_is_neither_collected_nor_reported() {
+    let mut tenancy = tenancy(LogType::Audit);
+    tenancy.edit_source(|source| source.disconnected = true);
+    let calls = tenancy.calls();
+    assert_eq!((tenancy.tick().len(), tenancy.calls()), (0, calls));
+}
