@@ -87,8 +87,10 @@ pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSumm
             Judge { state, source: &source, summary, log, facts, own: facts.of(log), calm: alone && !facts.disturbed };
         let (law, watch) = judge.judge();
         let restarted = judge.is_restarted() && judge.own.saved == Some(true);
+        // Else this is known since the cursor was saved, and another tick may have begun the stream again after that.
+        let is_news = watch.first_operation <= facts.operations_before;
         state.book.watches[log as usize] = watch;
-        if restarted {
+        if restarted && is_news {
             begin_stream(state, log, facts);
         }
         if let Some(law) = law {

@@ -1,7 +1,7 @@
 //! Days from fresh seeds on which a law was once broken, because the collector or the law was wrong.
 
 /// The days, by their schedules' names. They break no law any more, unless a bug is planted that they once found.
-pub const ONCE_BROKEN: [&str; 19] = [
+pub const ONCE_BROKEN: [&str; 20] = [
     // A token is revoked, refused and honored again during one tick.
     "days/audit/1795770183000009",
     // Pages have three rows, and a walk needs more than 15 ticks to reach what is missing, while the lag is two days.
@@ -24,6 +24,8 @@ pub const ONCE_BROKEN: [&str; 19] = [
     "days/audit/1795786975000193",
     // A process that was held up for eight hours starts the stream anew while another one's tick is under way.
     "days/access/1795783172000025",
+    // Two ticks begin a stream anew, and the one that did so first ends last.
+    "days/audit/1795786976000251",
     // Late rows moved those of the page that a walk stored last to later pages, and it went on below them. (The collector was wrong.)
     "days/integration/1795783473000016",
     // A numbered page of access logs with fewer rows than its own total was believed. (The collector was wrong.)
