@@ -187,3 +187,97 @@ impl AccessWalk {
         (page < pages).then_some((page + 1, rows))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::RowId;
+    use crate::slack::Paging;
+
+    fn second(seconds: i64) -> Second {
+        Second::EPOCH.plus(seconds)
+    }
+
+    /// A page of rows with these first and last times.
+    fn page(times: &[(i64, i64)]) -> AccessPage {
+        let row = |(first, last): &(i64, i64)| Row {
+            id: RowId([0; 16]),
+            time: Some(second(*first)),
+            last_active: Some(second(*last)),
+        };
+        let mut page = AccessPage::default();
+        page.take_rows(Second::EPOCH, &times.iter().map(row).collect::<Vec<_>>());
+        page
+    }
+
+    fn end(next: Option<&str>, paging: Option<(u32, u64)>) -> PageEnd {
+        let paging = paging.map(|(pages, total)| Paging { pages, total: Some(total), count: 3 });
+        PageEnd { next: next.map(str::to_owned), paging, made_after: second(100) }
+    }
+
+    #[test]
+    fn page_is_sorted_by_the_column_that_alone_goes_down() {
+        assert_eq!(page(&[(3, 5), (2, 9), (1, 1)]).order(), Some(Column::DateFirst));
+        assert_eq!(page(&[(3, 9), (5, 8), (1, 7)]).order(), Some(Column::DateLast));
+        assert_eq!(page(&[(3, 9), (2, 8)]).order(), None, "both go down");
+        assert_eq!(page(&[(3, 9), (5, 8), (1, 10)]).order(), None, "neither does");
+        assert_eq!(page(&[(3, 5), (3, 9), (3, 1)]).order(), Some(Column::DateFirst), "equal times are in order");
+    }
+
+    #[test]
+    fn page_is_through_when_only_earlier_rows_can_follow() {
+        let through = |sorted_by, stop| page(&[(30, 40), (10, 20)]).is_through(sorted_by, second(stop));
+        assert!(!through(Some(Column::DateFirst), 10) && through(Some(Column::DateFirst), 11));
+        assert!(!through(Some(Column::DateLast), 20) && through(Some(Column::DateLast), 21));
+        assert!(!through(None, 20) && through(None, 21), "the later column is safe for both");
+        assert!(!page(&[(10, 10), (30, 30)]).is_through(None, second(30)), "a row out of order may precede any other");
+    }
+
+    #[test]
+    fn numbered_pages_are_read_to_the_last_and_cursors_are_followed() {
+        let step = |walk: &mut AccessWalk, rows: usize, end: &PageEnd| {
+            let done = walk.end_page(&mut None, &mut None, &page(&vec![(50, 50); rows]), end);
+            (done, walk.numbered, walk.page_cursor.clone())
+        };
+        let mut walk = AccessWalk::begin(second(0));
+        assert_eq!(step(&mut walk, 3, &end(None, Some((2, 5)))), (false, Some((2, 3)), None));
+        assert_eq!(
+            step(&mut walk, 2, &end(None, Some((2, 5)))),
+            (false, None, None),
+            "a pass for rows that have moved"
+        );
+        assert_eq!((walk.stop, walk.pages), (second(100), 0));
+
+        let mut walk = AccessWalk::begin(second(0));
+        assert_eq!(step(&mut walk, 3, &end(Some("c"), Some((2, 5)))), (false, None, Some("c".to_owned())));
+        assert_eq!(
+            step(&mut walk, 2, &end(None, Some((2, 5)))),
+            (false, None, None),
+            "what began by cursors ends by them"
+        );
+        assert_eq!(walk.pages, 0);
+
+        assert_eq!(step(&mut AccessWalk::begin(second(0)), 2, &end(None, Some((1, 2)))), (true, None, None));
+        assert_eq!(step(&mut AccessWalk::begin(second(0)), 2, &end(None, None)), (true, None, None));
+    }
+
+    #[test]
+    fn numbered_page_of_another_number_of_rows_than_it_says_is_believed_the_second_time() {
+        let (mut walk, mut odd) = (AccessWalk::begin(second(0)), None);
+        let mut done = |rows: usize, odd: &mut Option<u32>| {
+            walk.end_page(&mut None, odd, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))))
+        };
+        assert!(!done(1, &mut odd));
+        assert_eq!(odd, Some(1));
+        assert!(done(1, &mut odd));
+    }
+
+    #[test]
+    fn restarted_walk_stays_in_its_workspace() {
+        let (workspace, missing_from) = (Some("T1".to_owned()), Some(second(7)));
+        let begun = AccessWalk { workspace, missing_from, ..AccessWalk::begin(second(9)) };
+        let mut walk = AccessWalk { pages: 3, page_cursor: Some("c".to_owned()), ..begun.clone() };
+        walk.restart();
+        assert_eq!(walk, begun);
+    }
+}
