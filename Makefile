@@ -152,7 +152,7 @@ dist: $(VENV)/stamp ## build the release archives: make dist ARCHITECTURES=x86_6
 
 licences: ## check that every dependency's licence and source is one of deny.toml
 	@if cargo deny --version >/dev/null 2>&1; \
-	then cargo deny --offline --locked check --hide-inclusion-graph licenses bans sources; \
+	then cargo deny --locked check --hide-inclusion-graph licenses bans sources; \
 	else echo "licences: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
 
 advisories: ## check the dependencies against RustSec's advisories: needs a network, so it is no part of `make test`
