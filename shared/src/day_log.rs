@@ -158,7 +158,7 @@ impl DayLogs {
     /// Stores the lines of a batch that are not stored yet, and takes them out of it. Returns how many records and objects that made.
     ///
     /// # Errors
-    /// When an object can be neither created nor read. The lines that may not be stored are left in the batch: no others, because what was
+    /// When an object can be neither created nor read, or 64 attempts in a row met another writer. The lines that may not be stored are left in the batch: no others, because what was
     /// learnt of those on the way need not be kept in memory.
     pub(crate) async fn append<D: DayLogStore>(
         &mut self,

@@ -246,6 +246,14 @@ fn fingerprint(rows: &[(usize, Row)]) -> Fingerprint {
 mod tests {
     use super::*;
 
+    const RANGE: RangeInclusive<Second> = Second::EPOCH..=Second::EPOCH;
+
+    /// The end of one of so many pages of ten rows.
+    fn end(pages: u32, total: u64) -> PageEnd {
+        let paging = Some(Paging { pages, total: Some(total), count: 10 });
+        PageEnd { next: None, paging, made_after: Second::EPOCH }
+    }
+
     #[test]
     fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
         let ascends = |times: &[i64]| {
@@ -259,16 +267,10 @@ mod tests {
 
     #[test]
     fn walk_to_the_first_page_goes_on_where_late_rows_have_moved_its_page() {
-        let end = |pages, total| PageEnd {
-            next: None,
-            paging: Some(Paging { pages, total: Some(total), count: 10 }),
-            made_after: Second::EPOCH,
-        };
-        let range = Second::EPOCH..=Second::EPOCH.plus(9);
         let asked = |oldest_first, total, end: PageEnd| {
             let mut walk = IntegrationWalk { page: 5, oldest_first, total, ..IntegrationWalk::default() };
             let mut carry = Carry::default();
-            walk.take_page(&range, &mut carry, &[], &end, 10);
+            walk.take_page(&RANGE, &mut carry, &[], &end, 10);
             carry.ask(&walk)
         };
         assert_eq!(asked(true, Some(60), end(9, 81)), 8, "21 rows fill three pages in part");
@@ -281,20 +283,14 @@ mod tests {
 
     #[test]
     fn stored_page_beyond_the_end_starts_the_walk_again() {
-        let end = |pages, total| PageEnd {
-            next: None,
-            paging: Some(Paging { pages, total: Some(total), count: 10 }),
-            made_after: Second::EPOCH,
-        };
-        let range = Second::EPOCH..=Second::EPOCH.plus(9);
         let (mut walk, mut carry) = (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, Carry::default());
-        assert!(!walk.take_page(&range, &mut carry, &[], &end(1, 5), 10).done);
+        assert!(!walk.take_page(&RANGE, &mut carry, &[], &end(1, 5), 10).done);
         assert_eq!((walk.page, carry.ask(&walk)), (0, 1));
 
         let (mut walk, mut carry) = (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, Carry::default());
         carry.ask = Some(4);
         assert!(
-            walk.take_page(&range, &mut carry, &[], &end(3, 30), 10).done,
+            walk.take_page(&RANGE, &mut carry, &[], &end(3, 30), 10).done,
             "a page that was not there before is the end"
         );
     }
