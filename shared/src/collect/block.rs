@@ -148,6 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn block_is_full_by_rows_by_bytes_or_by_the_batch() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
+        let lines = LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH);
+        let mut block = Block::default();
+        let mut rows_until_full = |json: &str, batch_bytes: usize| {
+            block.clear();
+            while !block.is_full(batch_bytes) {
+                let row = RawRow { json: json.into(), repaired: false, is_json: true };
+                block.read(LogType::Audit, None, &row, &lines);
+            }
+            (block.rows.len(), block.bytes())
+        };
+        assert_eq!(rows_until_full(r#"{"id":"a"}"#, usize::MAX).0, BLOCK_ROWS_MAX);
+        let long = format!(r#"{{"id":"{}"}}"#, "a".repeat(100 << 10));
+        let (rows, bytes) = rows_until_full(&long, usize::MAX);
+        assert_eq!((rows, bytes >= BLOCK_BYTES_MAX), (3, true));
+        let (rows, bytes) = rows_until_full(&long, 2 * (100 << 10));
+        assert_eq!((rows, bytes >= 2 * (100 << 10)), (2, true));
+    }
+
+    #[test]
     fn access_row_of_a_workspace_is_also_known_by_its_identity_in_the_organization() {
         let json = r#"{"user_id":"U1","ip":"","user_agent":"x","date_first":5}"#;
         let whole = Record::read(LogType::Access, None, json);

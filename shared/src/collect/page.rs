@@ -142,9 +142,21 @@ mod tests {
             sizes.push(size.rows());
         }
         assert_eq!(sizes, [1000, 250, 62, 15, 3, 1]);
-        for _ in 0..10 * GOOD_PAGES {
-            size.grow();
-        }
+        (1..GOOD_PAGES).for_each(|_| size.grow());
+        assert_eq!(size.rows(), 1, "seven good pages");
+        size.grow();
+        assert_eq!(size.rows(), 2);
+        (0..10 * GOOD_PAGES).for_each(|_| size.grow());
         assert_eq!(size.rows(), 1000);
+    }
+
+    #[test]
+    fn fewer_rows_are_asked_for_only_where_that_can_help() {
+        let may_be = |code| {
+            let trouble = Trouble::slack(crate::trouble::Remedy::TryLater, code, String::new(), "");
+            may_be_smaller(&trouble)
+        };
+        assert!(["response_too_large", "reply_cut_off", "page_unfinished"].into_iter().all(may_be));
+        assert!(!["ratelimited", "internal_error", "unreadable_reply"].into_iter().any(may_be));
     }
 }

@@ -58,3 +58,28 @@ impl AuditWalk {
         (end.next.is_none() || beyond, latest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::RowId;
+
+    #[test]
+    fn walk_ends_without_a_page_cursor_or_at_a_page_from_before_its_range() {
+        let second = |seconds| Second::EPOCH.plus(seconds);
+        let range = second(10)..=second(20);
+        let step = |times: &[i64], next: Option<&str>| {
+            let row = |time: &i64| Row { id: RowId([0; 16]), time: Some(second(*time)), last_active: None };
+            let mut page = AuditPage::default();
+            let wanted = page.take_rows(&range, &times.iter().map(row).collect::<Vec<_>>()).len();
+            let end = PageEnd { next: next.map(str::to_owned), paging: None, made_after: Second::EPOCH };
+            let (done, latest) = AuditWalk::default().end_page(&range, &page, &end);
+            (wanted, done, latest)
+        };
+        assert_eq!(step(&[20, 15, 10], Some("c")), (3, false, Some(second(10))));
+        assert_eq!(step(&[20, 15, 10], None), (3, true, Some(second(10))));
+        assert_eq!(step(&[9, 8], Some("c")), (0, true, Some(second(10))), "its filter was lost");
+        assert_eq!(step(&[], Some("c")), (0, false, None), "an empty page in the middle of the log");
+        assert_eq!(step(&[25, 21], Some("c")), (0, false, Some(second(20))), "later rows than were asked for");
+    }
+}

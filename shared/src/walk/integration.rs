@@ -254,15 +254,67 @@ mod tests {
         PageEnd { next: None, paging, made_after: Second::EPOCH }
     }
 
+    /// Rows of these times, each another one.
+    fn rows(times: &[i64]) -> Vec<Row> {
+        let row = |time: &i64| Row { id: RowId([*time as u8; 16]), time: Second::new(*time), last_active: None };
+        times.iter().map(row).collect()
+    }
+
     #[test]
     fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
-        let ascends = |times: &[i64]| {
-            let row = |time: &i64| Row { id: RowId([0; 16]), time: Second::new(*time), last_active: None };
-            super::ascends(&times.iter().map(row).enumerate().collect::<Vec<_>>())
+        let order = |times: &[i64]| {
+            let rows: Vec<(usize, Row)> = rows(times).into_iter().enumerate().collect();
+            (ascends(&rows), descends(&rows))
         };
-        assert!(ascends(&[1, 2, 3]) && ascends(&[1, 3, 2, 4]));
-        assert!(!ascends(&[3, 2, 1]) && !ascends(&[4, 2, 3, 1]));
-        assert!(!ascends(&[2, 2, 2]) && !ascends(&[2]) && !ascends(&[]));
+        for times in [&[1, 2, 3][..], &[1, 3, 2, 4]] {
+            assert_eq!(order(times), (true, false), "{times:?}");
+        }
+        for times in [&[3, 2, 1][..], &[4, 2, 3, 1]] {
+            assert_eq!(order(times), (false, true), "{times:?}");
+        }
+        for times in [&[2, 2, 2][..], &[2], &[]] {
+            assert_eq!(order(times), (false, false), "{times:?}");
+        }
+    }
+
+    #[test]
+    fn log_without_page_counts_ends_at_an_empty_page_or_one_that_comes_again() {
+        let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
+        let range = Second::EPOCH..=Second::EPOCH.plus(100);
+        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
+        let mut wanted = |times: &[i64]| {
+            let step = walk.take_page(&range, &mut carry, &rows(times), &unnumbered, 10);
+            (step.wanted.len(), step.done)
+        };
+        assert_eq!(wanted(&[9, 8]), (2, false));
+        assert_eq!(wanted(&[7, 6]), (2, false));
+        assert_eq!(wanted(&[7, 6]), (0, true), "Slack takes no heed of page numbers");
+        assert_eq!(wanted(&[]), (0, true));
+        // A later tick reads the stored page again, which is that page and no further one.
+        let step = walk.take_page(&range, &mut Carry::default(), &rows(&[7, 6]), &unnumbered, 10);
+        assert_eq!((step.wanted.len(), step.done), (2, false));
+    }
+
+    #[test]
+    fn page_of_another_number_of_rows_than_it_says_is_believed_the_second_time() {
+        let range = Second::EPOCH..=Second::EPOCH.plus(100);
+        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
+        let mut wanted = || walk.take_page(&range, &mut carry, &rows(&[9, 8]), &end(1, 3), 10).wanted.len();
+        assert_eq!([wanted(), wanted()], [0, 2]);
+    }
+
+    #[test]
+    fn log_that_shows_old_rows_first_is_walked_from_its_last_page() {
+        let range = Second::EPOCH..=Second::EPOCH.plus(100);
+        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
+        let mut step = |times: &[i64]| {
+            let step = walk.take_page(&range, &mut carry, &rows(times), &end(2, 13), 10);
+            (step.wanted.iter().map(|(index, _)| *index).collect::<Vec<_>>(), step.done, carry.ask(&walk))
+        };
+        let first: Vec<i64> = (1..=10).collect();
+        assert_eq!(step(&first), (Vec::new(), false, 2));
+        assert_eq!(step(&[11, 12, 13]), (vec![2, 1, 0], false, 1), "newest first");
+        assert_eq!(step(&first), ((0..10).rev().collect(), true, 0));
     }
 
     #[test]

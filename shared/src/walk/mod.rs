@@ -243,3 +243,98 @@ impl Gap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(seconds: i64) -> Second {
+        Second::EPOCH.plus(seconds)
+    }
+
+    fn gap(log: LogType) -> Gap {
+        Gap::unwalked(log, GapKind::Live, second(10), second(20))
+    }
+
+    fn audit(walk: AuditWalk) -> Gap {
+        Gap { walk: Walk::Audit(walk), ..gap(LogType::Audit) }
+    }
+
+    fn access(walk: AccessWalk) -> Gap {
+        Gap { walk: Walk::Access(walk), ..gap(LogType::Access) }
+    }
+
+    fn integration(walk: IntegrationWalk) -> Gap {
+        Gap { walk: Walk::Integration(walk), ..gap(LogType::Integration) }
+    }
+
+    #[test]
+    fn gap_is_under_way_once_a_page_is_stored_or_a_workspace_entered() {
+        for log in LogType::ALL {
+            assert!(!gap(log).is_under_way(), "{log}");
+        }
+        let (workspace, begun) = (Some("T1".to_owned()), AccessWalk::begin(second(10)));
+        assert!(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() }).is_under_way());
+        assert!(access(AccessWalk { pages: 1, ..begun.clone() }).is_under_way());
+        assert!(access(AccessWalk { stop: second(15), ..begun.clone() }).is_under_way(), "in its second pass");
+        assert!(access(AccessWalk { workspace: workspace.clone(), ..begun }).is_under_way());
+        assert!(!integration(IntegrationWalk { page: 1, ..IntegrationWalk::default() }).is_under_way());
+        assert!(integration(IntegrationWalk { page: 2, ..IntegrationWalk::default() }).is_under_way());
+        assert!(integration(IntegrationWalk { workspace, ..IntegrationWalk::default() }).is_under_way());
+    }
+
+    #[test]
+    fn only_integration_pages_are_taken_whole_and_may_come_oldest_first() {
+        let pages_are_taken_whole = LogType::ALL.map(|log| gap(log).takes_pages_whole());
+        assert_eq!(LogType::ALL, [LogType::Audit, LogType::Access, LogType::Integration]);
+        assert_eq!(pages_are_taken_whole, [false, false, true]);
+        let oldest_first = |oldest_first| IntegrationWalk { oldest_first, ..IntegrationWalk::default() };
+        assert!(!gap(LogType::Access).walk.is_oldest_first());
+        assert_eq!([false, true].map(|is| Walk::Integration(oldest_first(is)).is_oldest_first()), [false, true]);
+    }
+
+    #[test]
+    fn walk_that_goes_on_asks_for_the_stored_page_again() {
+        let asks_again = |page| {
+            Walk::Integration(IntegrationWalk { page, ..IntegrationWalk::default() }).asks_again(&Sight::default())
+        };
+        assert_eq!([0, 1, 3].map(asks_again), [false, true, true]);
+        assert!(!gap(LogType::Audit).walk.asks_again(&Sight::default()));
+    }
+
+    #[test]
+    fn workspace_is_entered_at_its_first_page_and_as_far_back_as_it_is_missing() {
+        let entered = |log, missing_from: Option<i64>| {
+            let mut gap = gap(log);
+            gap.walk.enter("T2".to_owned(), missing_from.map(second), gap.oldest);
+            assert_eq!((gap.walk.workspace(), gap.walk.missing_from()), (Some("T2"), missing_from.map(second)));
+            assert_eq!(gap.reach(), second(missing_from.map_or(10, |from| from.min(10))));
+            gap.walk
+        };
+        for log in [LogType::Access, LogType::Integration] {
+            for missing_from in [None, Some(4), Some(12)] {
+                entered(log, missing_from);
+            }
+        }
+        let Walk::Access(walk) = entered(LogType::Access, Some(4)) else { panic!("another walk") };
+        assert_eq!(walk.stop, second(4), "its first pass reaches as far");
+    }
+
+    #[test]
+    fn numbered_pages_of_another_size_start_the_walk_again() {
+        let page = |gap: &Gap| match &gap.walk {
+            Walk::Audit(walk) => u32::from(walk.page_cursor.is_some()),
+            Walk::Access(walk) => walk.pages,
+            Walk::Integration(walk) => walk.page,
+        };
+        let changed = |mut gap: Gap| {
+            gap.change_page_size(&mut Sight::default());
+            page(&gap)
+        };
+        let begun = AccessWalk { pages: 3, ..AccessWalk::begin(second(10)) };
+        assert_eq!(changed(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() })), 1);
+        assert_eq!(changed(access(begun.clone())), 3, "a page cursor bears another size");
+        assert_eq!(changed(access(AccessWalk { numbered: Some((4, 100)), ..begun })), 0);
+        assert_eq!(changed(integration(IntegrationWalk { page: 3, ..IntegrationWalk::default() })), 0);
+    }
+}

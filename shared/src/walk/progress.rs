@@ -104,4 +104,14 @@ mod tests {
         });
         assert!(pages.any(|advances| !advances));
     }
+
+    #[test]
+    fn walk_that_advanced_once_has_advanced() {
+        let mut progress = Progress::default();
+        page(&mut progress, &[]);
+        assert!(!progress.has_advanced());
+        page(&mut progress, &[row(1, 9)]);
+        page(&mut progress, &[]);
+        assert!(progress.has_advanced());
+    }
 }
