@@ -43,12 +43,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// Confirms that the token is refused: a proxy or a restart at Slack's can answer a single call so, and a person would be told to connect
-    /// the source again for nothing. It is refused if `auth.test` refuses it too, or if the tick before was told the same. A status that
-    /// came without a word of Slack's is confirmed by the next tick alone. What was refused before the source was connected again was
-    /// another token.
+    /// the source again for nothing. It is refused if `auth.test` refuses it too, or if the tick before was told the same and this one
+    /// has read nothing. A status that came without a word of Slack's is confirmed by the next tick alone. What was refused before the
+    /// source was connected again was another token.
     pub(super) async fn confirm(&mut self, trouble: Trouble) -> Trouble {
         let health = &self.cursor.health;
-        let is_repeated = health.code.as_deref() == Some(&trouble.code) && !health.is_before_connection(self.source);
+        let is_repeated = self.report.pages == 0
+            && health.code.as_deref() == Some(&trouble.code)
+            && !health.is_before_connection(self.source);
         match (trouble.side, trouble.remedy) {
             _ if is_repeated => return trouble,
             (Side::Slack, Remedy::Reauthorize) => {}

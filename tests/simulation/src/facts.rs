@@ -122,17 +122,11 @@ impl Facts {
 
     /// The facts of the log that a call of this method is for.
     pub(super) fn of_call(&mut self, source: &Source, method: &str) -> &mut LogFacts {
-        let log = match method {
-            "logs" => LogType::Audit,
-            "team.accessLogs" => LogType::Access,
-            "team.integrationLogs" => LogType::Integration,
-            // Read for whatever is read workspace by workspace.
-            "auth.teams.list" if source.logs.contains(&LogType::Integration) => LogType::Integration,
-            "auth.teams.list" => LogType::Access,
-            "auth.test" => return &mut self.shared,
-            _ => return &mut self.others,
-        };
-        &mut self.logs[log as usize]
+        match log_of_call(source, method) {
+            Some(log) => &mut self.logs[log as usize],
+            None if method == "auth.test" => &mut self.shared,
+            None => &mut self.others,
+        }
     }
 
     /// Takes in that an object came into being with these lines.
@@ -154,8 +148,8 @@ impl Facts {
         facts.told.add(std::mem::take(&mut facts.last));
     }
 
-    /// Takes in a reply that reached the collector. `refuses`: whether Slack truly refuses the token.
-    pub(super) fn note_reply(&mut self, source: &Source, request: &Request, reply: &Reply, refuses: bool) {
+    /// Takes in a reply that reached the collector, and returns whether it refused the token. `refuses`: whether Slack truly does.
+    pub(super) fn note_reply(&mut self, source: &Source, request: &Request, reply: &Reply, refuses: bool) -> bool {
         let clock = self.clock.as_second();
         let facts = self.of_call(source, request.method);
         let date = reply.header("Date").and_then(parse_http_date).map(Timestamp::as_second);
@@ -163,6 +157,7 @@ impl Facts {
         let reached = date.unwrap_or(clock - CLOCK_SKEW_SECONDS);
         facts.reached = Some(facts.reached.map_or(reached, |before| before.min(reached)));
         let text = || String::from_utf8_lossy(&reply.body);
+        let mut refused = false;
         match &reply.shown {
             Some(shown) => {
                 facts.answered += 1;
@@ -182,11 +177,25 @@ impl Facts {
                 facts.answered += 1
             }
             None => {
-                let refused = reply.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
+                refused = reply.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
                 facts.token_refusals += u32::from(refused);
                 facts.told_revoked |= refused && refuses;
             }
         }
+        refused
+    }
+}
+
+/// The log that a call of this method is for, if it is for one alone.
+pub(super) fn log_of_call(source: &Source, method: &str) -> Option<LogType> {
+    match method {
+        "logs" => Some(LogType::Audit),
+        "team.accessLogs" => Some(LogType::Access),
+        "team.integrationLogs" => Some(LogType::Integration),
+        // Read for whatever is read workspace by workspace.
+        "auth.teams.list" if source.logs.contains(&LogType::Integration) => Some(LogType::Integration),
+        "auth.teams.list" => Some(LogType::Access),
+        _ => None,
     }
 }
 
@@ -221,10 +230,9 @@ pub(super) struct Watch {
     /// The rows that were shown since the last of them ended, without what moves in them, and those of the one before.
     rows: HashSet<u64>,
     rows_before: HashSet<u64>,
-    /// When the last tick ended that was refused its token, in operations of all processes.
-    pub(super) refused_until: Option<u64>,
-    /// When one ended that began later, was not refused, and saved the cursor.
-    pub(super) honored_until: Option<u64>,
+    /// Replies that refused the token: when each came, and when a tick ended that began later, was not refused, and saved the cursor. In
+    /// operations of all processes.
+    refusals: Vec<(u64, Option<u64>)>,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
     pub(super) through_at: Option<(u64, Timestamp)>,
 }
@@ -276,19 +284,27 @@ impl Watch {
         (self.first, self.shown.at, self.sure) = (Some(at), at, at);
     }
 
-    /// Takes in that a tick ended at an operation that began after `began` of them. `honored`: it was not refused, and the cursor says so.
-    pub(super) fn note_refusals(&mut self, refusals: u32, honored: bool, began: u64, ended: u64) {
-        if refusals > 0 {
-            (self.refused_until, self.honored_until) = (Some(ended), None);
-        } else if honored && self.refused_until.is_some_and(|refused| refused <= began) {
-            self.honored_until.get_or_insert(ended);
+    /// Takes in a reply that refused the token, at this operation.
+    pub(super) fn note_refusal(&mut self, at: u64) {
+        self.refusals.push((at, None));
+    }
+
+    /// Takes in that a tick which began after `began` operations was not refused, and that the cursor says so since `ended`.
+    pub(super) fn note_honored(&mut self, began: u64, ended: u64) {
+        for (_, honored) in self.refusals.iter_mut().filter(|(at, _)| *at <= began) {
+            honored.get_or_insert(ended);
         }
     }
 
-    /// Whether the token was refused in the tick before one that began after so many operations. Of ticks that overlap, any may have had the
-    /// last word in the cursor.
-    pub(super) fn was_refused(&self, began: u64) -> bool {
-        self.refused_until.is_some() && self.honored_until.is_none_or(|honored| honored > began)
+    /// What was refused was another token.
+    pub(super) fn note_connection(&mut self) {
+        self.refusals.clear();
+    }
+
+    /// How often the token was refused, as the cursor may say that a tick finds which began after so many operations. Of ticks that overlap,
+    /// any may have had the last word in the cursor, even one that was killed.
+    pub(super) fn refusals(&self, began: u64) -> usize {
+        self.refusals.iter().filter(|(_, honored)| honored.is_none_or(|honored| honored > began)).count()
     }
 
     /// Which time a page of audit logs shows whole. Where the next one begins is remembered.

@@ -90,7 +90,7 @@ impl Book {
 
     /// What was refused was another token.
     pub(super) fn note_connection(&mut self) {
-        self.watches.iter_mut().for_each(|watch| watch.refused_until = None);
+        self.watches.iter_mut().for_each(Watch::note_connection);
     }
 
     fn name(&self, row: &Row, by_workspace: bool) -> Name {

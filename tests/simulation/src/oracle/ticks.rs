@@ -13,7 +13,7 @@ use slacktrail_shared::tick::StreamSummary;
 use slacktrail_simulator::{Log, Reply, Row};
 
 use super::{Book, Name};
-use crate::facts::{Facts, LogFacts, Watch};
+use crate::facts::{Facts, LogFacts, Watch, log_of_call};
 use crate::stage::State;
 use crate::tenant::simulated;
 
@@ -31,7 +31,12 @@ const SKEW_REPORTED_SECONDS: i64 = 60;
 /// Takes in a reply that reached the collector.
 pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, request: &Request, reply: &Reply) {
     let refuses = state.slack.settings().tokens.first().is_some_and(|token| state.slack.refuses(&token.text));
-    facts.note_reply(source, request, reply, refuses);
+    if facts.note_reply(source, request, reply, refuses) {
+        let asked = log_of_call(source, request.method);
+        for log in LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log)) {
+            state.book.watches[log as usize].note_refusal(state.operations);
+        }
+    }
     let team = request.arguments.iter().find(|(name, _)| *name == "team_id").map(|(_, id)| id.as_str());
     let Some(shown) = &reply.shown else {
         if let Some(team) = team.filter(|team| !state.book.troubled.contains(*team)) {
@@ -149,8 +154,9 @@ impl Judge<'_> {
             .or_else(|| self.progress(&watch, &unstored));
         if self.summary.polled {
             let refusals = self.own.token_refusals + self.facts.shared.token_refusals;
-            let honored = refusals == 0 && self.own.saved == Some(true);
-            watch.note_refusals(refusals, honored, self.facts.operations_before, self.state.operations);
+            if refusals == 0 && self.own.saved == Some(true) {
+                watch.note_honored(self.facts.operations_before, self.state.operations);
+            }
             let through = self.calm && went_well && self.summary.gaps == 0 && self.is_at_leisure();
             watch.through_at = through.then_some((self.state.operations, self.facts.begun));
         }
@@ -237,8 +243,9 @@ impl Judge<'_> {
         }
         // Whether Slack honored it is asked when it refuses: a revoked token may be honored again when the tick ends.
         let honored = !own.told_revoked && !shared.told_revoked;
-        let once =
-            own.token_refusals + shared.token_refusals == 1 && !self.watch().was_refused(self.facts.operations_before);
+        let refusals = own.token_refusals + shared.token_refusals;
+        // What an earlier tick was told is void where this one was shown a page.
+        let once = refusals == 1 && (own.pages > 0 || self.watch().refusals(self.facts.operations_before) == 1);
         (summary.state == Health::Reauthorize
             && honored
             && once

@@ -233,6 +233,21 @@ pub fn lives() -> Vec<Life> {
                 Slack(1, SlackFaultKind::EmptyUnauthorized),
             ],
         ),
+        // A minute ago a token was refused that Slack has honored since: a page was read with it.
+        odd(
+            &PAGED,
+            "refused-later",
+            &[
+                Rows(2, 40),
+                Tick,
+                Pass(60),
+                Slack(1, SlackFaultKind::EmptyUnauthorized),
+                Tick,
+                Pass(60),
+                Rows(7, 4),
+                Slack(2, SlackFaultKind::EmptyUnauthorized),
+            ],
+        ),
         odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
         odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),

@@ -66,3 +66,14 @@ fn refusal_of_the_token_before_a_reconnect_confirms_no_later_one() {
     tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize, "the second");
 }
+
+#[test]
+fn refusal_before_a_page_was_read_confirms_no_later_one() {
+    let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
+    let mut tenancy = with_two_new_rows(LogType::Audit, base);
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
+    tenancy.fault(Fault::next(Calling::log(Log::Audit).later_pages(), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
+    assert_eq!(tick_and_pass(&mut tenancy).state, State::Ok);
+}
