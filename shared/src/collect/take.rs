@@ -106,8 +106,11 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
 
     /// Whether earlier ticks have read all that Slack showed of this second.
     fn was_passed(&self, gap: &Gap, time: Second) -> bool {
-        if gap.walk.missing_from().is_some_and(|from| time >= from) {
-            return false; // of a workspace that could not be read
+        // Of a workspace that could not be read: when this walk entered it, or since.
+        let workspace = gap.walk.workspace().and_then(|id| self.cursor.workspaces.get(id));
+        let missing_from = [gap.walk.missing_from(), workspace.and_then(|state| state.missing_from)];
+        if missing_from.into_iter().flatten().any(|from| time >= from) {
+            return false;
         }
         let is_unread = |gap: &Gap| {
             let since = gap.uncollected_since.map_or(gap.oldest, |since| since.max(gap.oldest));

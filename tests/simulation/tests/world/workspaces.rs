@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
 use jiff::SignedDuration;
+use serde_json::json;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::Tenancy;
 use slacktrail_simulation::{Fault, FaultKind};
@@ -201,4 +202,21 @@ fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up
         }
         assert_eq!(tenancy.stored_lines(), 3, "{code}");
     }
+}
+
+#[test]
+fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.tick();
+    row(&mut tenancy, "T2", 30, "two");
+    tenancy.pass(60);
+    // T2 came into trouble a minute ago, while a re-read stood in it: that goes on there, though no live round enters it yet.
+    tenancy.edit_cursors(|cursor| {
+        let top = cursor["top"].as_i64().unwrap();
+        let walk = json!({"integration": {"workspace": "T2"}});
+        cursor["gaps"] = json!([{"kind": "reread", "oldest": top - 3_600, "latest": top, "walk": walk}]);
+        cursor["workspaces"]["T2"] = json!({"code": "x", "missing_from": top - 60, "not_before": top + 1_200});
+    });
+    let summary = tenancy.tick().remove(0);
+    assert_eq!((summary.records, summary.late), (1, 0));
 }
