@@ -280,7 +280,8 @@ impl Watch {
 
     /// Live collection begins.
     pub(super) fn begin(&mut self, at: i64) {
-        *self = Watch { newest_shown: self.newest_shown, stored: self.stored, ..Watch::default() };
+        let refusals = std::mem::take(&mut self.refusals); // some came before the cursor was written
+        *self = Watch { newest_shown: self.newest_shown, stored: self.stored, refusals, ..Watch::default() };
         (self.first, self.shown.at, self.sure) = (Some(at), at, at);
     }
 
