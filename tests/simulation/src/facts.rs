@@ -230,11 +230,21 @@ pub(super) struct Watch {
     /// The rows that were shown since the last of them ended, without what moves in them, and those of the one before.
     rows: HashSet<u64>,
     rows_before: HashSet<u64>,
-    /// Replies that refused the token: when each came, and when a tick ended that began later, was not refused, and saved the cursor. In
-    /// operations of all processes.
-    refusals: Vec<(u64, Option<u64>)>,
+    /// Replies that refused the token.
+    refusals: Vec<Refusal>,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
     pub(super) through_at: Option<(u64, Timestamp)>,
+}
+
+/// A reply that refused the token.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    /// When it came, in operations of all processes.
+    at: u64,
+    /// The collector's clock at that tick.
+    clock: i64,
+    /// When a tick ended that began later, was not refused, and saved the cursor: in operations of all processes.
+    honored: Option<u64>,
 }
 
 /// Page cursors that are remembered.
@@ -285,27 +295,27 @@ impl Watch {
         (self.first, self.shown.at, self.sure) = (Some(at), at, at);
     }
 
-    /// Takes in a reply that refused the token, at this operation.
-    pub(super) fn note_refusal(&mut self, at: u64) {
-        self.refusals.push((at, None));
+    /// Takes in a reply that refused the token, at this operation and in a tick of this clock.
+    pub(super) fn note_refusal(&mut self, at: u64, clock: i64) {
+        self.refusals.push(Refusal { at, clock, honored: None });
     }
 
     /// Takes in that a tick which began after `began` operations was not refused, and that the cursor says so since `ended`.
     pub(super) fn note_honored(&mut self, began: u64, ended: u64) {
-        for (_, honored) in self.refusals.iter_mut().filter(|(at, _)| *at <= began) {
-            honored.get_or_insert(ended);
+        for refusal in self.refusals.iter_mut().filter(|refusal| refusal.at <= began) {
+            refusal.honored.get_or_insert(ended);
         }
     }
 
-    /// What was refused was another token.
-    pub(super) fn note_connection(&mut self) {
-        self.refusals.clear();
+    /// What was refused until now was another token. Where the collector's clock was ahead, it cannot know that.
+    pub(super) fn note_connection(&mut self, now: i64) {
+        self.refusals.retain(|refusal| refusal.clock >= now);
     }
 
     /// How often the token was refused, as the cursor may say that a tick finds which began after so many operations. Of ticks that overlap,
     /// any may have had the last word in the cursor, even one that was killed.
     pub(super) fn refusals(&self, began: u64) -> usize {
-        self.refusals.iter().filter(|(_, honored)| honored.is_none_or(|honored| honored > began)).count()
+        self.refusals.iter().filter(|refusal| refusal.honored.is_none_or(|honored| honored > began)).count()
     }
 
     /// Which time a page of audit logs shows whole. Where the next one begins is remembered.

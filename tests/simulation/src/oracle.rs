@@ -89,8 +89,8 @@ impl Book {
     }
 
     /// What was refused was another token.
-    pub(super) fn note_connection(&mut self) {
-        self.watches.iter_mut().for_each(Watch::note_connection);
+    pub(super) fn note_connection(&mut self, now: Timestamp) {
+        self.watches.iter_mut().for_each(|watch| watch.note_connection(now.as_second()));
     }
 
     fn name(&self, row: &Row, by_workspace: bool) -> Name {

@@ -262,7 +262,7 @@ impl Stage {
             let now = Second::of(state.now);
             state.sources.values_mut().for_each(|source| source.connected_at = now);
             state.operations += 1; // a tick that is under way is not alone
-            state.book.note_connection();
+            state.book.note_connection(state.now);
         });
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
     if facts.note_reply(source, request, reply, refuses) {
         let asked = log_of_call(source, request.method);
         for log in LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log)) {
-            state.book.watches[log as usize].note_refusal(state.operations);
+            state.book.watches[log as usize].note_refusal(state.operations, facts.clock.as_second());
         }
     }
     let team = request.arguments.iter().find(|(name, _)| *name == "team_id").map(|(_, id)| id.as_str());
