@@ -130,8 +130,10 @@ impl Health {
         let anew = trouble.is_some() && (self.is_outdated_by(source) || self.is_before_connection(source));
         let changed = anew || (state, &code) != (self.state, &self.code);
         if changed {
-            // A trouble that merely became a lasting one is the same trouble, since the same time.
-            if !(state == State::Failing && self.state == State::Waiting && code == self.code) {
+            // What is waited for may have one cause after the other: it lasts since the first.
+            let waits = trouble.is_some_and(|trouble| trouble.remedy == Remedy::TryLater);
+            let goes_on = self.state == State::Waiting && waits && !anew;
+            if !goes_on {
                 self.since = Some(now);
             }
             self.state = state;
@@ -327,6 +329,18 @@ mod tests {
         health.note(&met(&passing), &source(), LogType::Audit, second(100));
         health.note(&met(&lasting), &source(), LogType::Audit, second(200));
         assert_eq!((health.state, health.since), (State::Failing, Some(second(200))));
+    }
+
+    #[test]
+    fn one_passing_trouble_after_the_other_fails_after_a_quarter_of_an_hour() {
+        let trouble = |code: &str| Trouble::slack(Remedy::TryLater, code.to_owned(), "it failed", "wait");
+        let mut health = Health::default();
+        for minute in 0..=16 {
+            let code = if minute % 2 == 0 { "http_500" } else { "unreachable" };
+            health.note(&met(&trouble(code)), &source(), LogType::Audit, second(100 + 60 * minute));
+            let expected = if minute <= 15 { State::Waiting } else { State::Failing };
+            assert_eq!((health.state, health.since), (expected, Some(second(100))), "{minute}");
+        }
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub enum FaultKind {
     Endless(Endless),
     /// Numbered pages say that there are so many rows in all, whatever there are: those beyond the last are empty.
     Claims(usize),
+    /// Numbered pages of integration logs show the first page's rows, whichever is asked for.
+    PageIgnored,
     /// These rows come into the log just before the answer, so that the page shifts.
     Insert(Vec<Row>),
     /// The access row of this number (see [`crate::World::add`]) moves to the head just before the answer.

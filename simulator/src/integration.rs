@@ -35,8 +35,9 @@ pub(crate) fn answer(
     if settings.integration_order == Direction::NewestFirst {
         rows.reverse();
     }
-    let shown = twist.rows_of_numbered(settings, count, page * count >= rows.len());
-    let shown = rows.iter().skip((page - 1) * count).take(shown);
+    let of_page = if twist.page_ignored { 1 } else { page };
+    let shown = twist.rows_of_numbered(settings, count, of_page * count >= rows.len());
+    let shown = rows.iter().skip((of_page - 1) * count).take(shown);
     let shown: Vec<&Row> = shown.copied().collect();
     let total = twist.claims.unwrap_or(rows.len());
     Ok(form.page("logs", &shown, Tail::Paging { count, total, page }))

@@ -14,6 +14,8 @@ pub(crate) struct Twist {
     pub(crate) stale_cursor: bool,
     pub(crate) endless: Option<Endless>,
     pub(crate) claims: Option<usize>,
+    /// Whether numbered pages are the first one, whichever is asked for.
+    pub(crate) page_ignored: bool,
 }
 
 impl Twist {

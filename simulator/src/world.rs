@@ -183,6 +183,7 @@ impl World {
                 FaultKind::StaleCursor => twist.stale_cursor = true,
                 FaultKind::Endless(endless) => twist.endless = Some(*endless),
                 FaultKind::Claims(rows) => twist.claims = Some(*rows),
+                FaultKind::PageIgnored => twist.page_ignored = true,
                 _ => {}
             }
         }

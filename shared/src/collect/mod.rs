@@ -238,16 +238,19 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
         while batch.bytes() < self.limits.batch_bytes && !self.is_spent() {
             let (request, page_rows) = gap.request(&sight, self.memory.page_size.rows());
-            let closed = match self.read_page(gap, &request, page_rows, &mut sight, batch).await {
-                Ok(closed) => closed,
-                Err(trouble) => {
-                    self.ask_for_less(gap, &mut sight, page_rows, trouble)?;
-                    continue;
+            let read = match self.read_page(gap, &request, page_rows, &mut sight, batch).await {
+                Ok(closed) => {
+                    pages += 1;
+                    let goes_on = if closed { Ok(()) } else { self.expect_progress(gap, &mut sight, &request) };
+                    goes_on.map(|()| closed)
                 }
+                Err(trouble) => self.ask_for_less(gap, &mut sight, page_rows, trouble).map(|()| false),
             };
-            pages += 1;
+            let closed = match read {
+                Err(trouble) if is_of_a_page(&trouble) => self.leave_workspace(gap, trouble)?,
+                read => read?,
+            };
             if !closed {
-                self.expect_progress(gap, &mut sight, &request)?;
                 continue;
             }
             self.report.advanced = true;
@@ -450,6 +453,11 @@ fn no_page(why: &str) -> Trouble {
         message,
         "wait for the next tick, which starts again without a page cursor",
     )
+}
+
+/// Whether it is the page that cannot be read, so that those of another workspace may be read all the same.
+fn is_of_a_page(trouble: &Trouble) -> bool {
+    may_be_smaller(trouble) || matches!(trouble.code.as_str(), "no_progress" | "unreadable_reply")
 }
 
 fn no_progress(request: &Request) -> Trouble {

@@ -57,7 +57,15 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 }
             }
         }
-        let end = page.end(self.now).map_err(refused)?;
+        let end = match page.end(self.now) {
+            Ok(end) => end,
+            Err(refusal) => {
+                // What it says of itself cannot be used, and its rows are rows.
+                let wanted = ahead.take_rows(&mut so_far, &block.rows);
+                self.keep(&ahead, &block, &wanted, sight, batch).await?;
+                return Err(refused(refusal));
+            }
+        };
         self.report.pages += 1;
         self.report.conflicting += conflicts.count;
         let step = ahead.end_page(&mut self.cursor.sorted_by, sight, so_far, (&block.rows, page_rows), &end);

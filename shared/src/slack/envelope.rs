@@ -71,6 +71,8 @@ impl Envelope {
         match self.error.as_ref()? {
             Value::Null | Value::Bool(false) => None,
             Value::Array(list) if list.is_empty() => None,
+            Value::Object(object) if object.is_empty() => None,
+            Value::Number(number) if number.as_f64() == Some(0.0) => None,
             Value::String(code) => Some(code.as_str()).filter(|code| !code.is_empty()),
             _ => Some("unknown_error"),
         }
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn error_code_is_text_and_php_says_none_in_many_ways() {
-        for none in ["null", "false", "[]", "\"\""] {
+        for none in ["null", "false", "[]", "{}", "0", "\"\""] {
             assert_eq!(envelope(&format!(r#"{{"error":{none},"entries":[]}}"#)).error(), None, "{none}");
         }
         assert_eq!(envelope(r#"{"error":"invalid_auth","response_metadata":[]}"#).error(), Some("invalid_auth"));

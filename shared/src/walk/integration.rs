@@ -30,9 +30,9 @@ pub struct IntegrationWalk {
     /// The rows that a page is asked for, once one is read: page numbers mean something only with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_rows: Option<u32>,
-    /// How many rows Slack said that there are when that page was stored. Rows that come into the log later move others to later pages.
+    /// Where Slack lists old rows first: that page's oldest row. Late rows, which come into the log before it, move it to later pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total: Option<u64>,
+    pub edge: Option<RowId>,
 }
 
 /// What is known of a workspace of an organisation. The default: all its time is collected or in a gap.
@@ -56,6 +56,8 @@ pub(super) struct Carry {
     ask: Option<u32>,
     /// The page last taken, and what it looked like.
     page: Option<(u32, Fingerprint)>,
+    /// How many rows Slack said that there are when that page was taken.
+    total: Option<u64>,
     /// How often each row of the second at its edge has come so far.
     edge: HashMap<RowId, u32>,
     /// A page that begins with rows of the last page's edge: a second that goes on, or rows that moved down by an insert.
@@ -89,13 +91,14 @@ impl IntegrationWalk {
         let paging = end.paging;
         let pages = paging.map_or(u32::MAX, |paging| paging.pages.max(1));
         // A log does not become shorter: where the page last stored is beyond the end, its number came from page counts that were not true.
-        if number > pages && self.asks_again(carry) {
+        if number > pages && (self.oldest_first || self.asks_again(carry)) {
             self.page = 0;
             *carry = Carry::default();
             return Step::nothing_yet();
         }
-        if let Some(ask) = self.moved_to(number, carry, paging) {
-            (self.page, carry.ask) = (ask, Some(ask));
+        if let Some(paging) = paging.filter(|paging| self.has_moved(number, carry, rows, paging)) {
+            self.page = number.saturating_add(1).min(paging.pages);
+            *carry = Carry { ask: Some(self.page), ..Carry::default() };
             return Step::nothing_yet();
         }
         let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
@@ -105,10 +108,10 @@ impl IntegrationWalk {
             carry.ask = Some(number);
             return Step::nothing_yet();
         }
-        if self.page == 0 && paging.is_some() {
+        if self.page == 0 && number == 1 && paging.is_some() {
             self.oldest_first = ascends(&rows);
             if self.oldest_first && number < pages {
-                (self.page, carry.ask) = (pages, Some(pages));
+                carry.ask = Some(pages); // not kept for a later tick: which page is the last then is asked again
                 return Step::nothing_yet();
             }
         }
@@ -123,16 +126,26 @@ impl IntegrationWalk {
             carry.ask = Some(ask);
             return Step::nothing_yet();
         }
+        if carry.repeats(number, fingerprint) && rows.iter().any(|(_, row)| row.id != rows[0].1.id) {
+            // Twice in place of its own, so Slack takes no heed of page numbers. Rows that are all equal may fill more than a page.
+            self.restart();
+            *carry = Carry::default();
+            return Step::nothing_yet();
+        }
         // Where Slack does not say how many pages there are, old rows may come first: only a page that descends tells what comes after it.
         let tells = paging.is_some() || descends(&rows);
         let before = |row: &Row| row.time.is_some_and(|time| time < *range.start());
         let through = tells && !rows.is_empty() && rows.iter().all(|(_, row)| before(row));
         let last_page = if self.oldest_first { number <= 1 } else { number >= pages };
+        if self.oldest_first {
+            self.edge = rows.last().map(|(_, row)| row.id).or(self.edge);
+        }
         let numbered = carry.number(number, fingerprint, rows).into_iter();
         let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
         let wanted: Vec<Wanted> =
             numbered.filter(|(_, _, row)| is_wanted(row)).map(|(index, id, _)| (index, id)).collect();
-        (self.page, self.total) = (number, paging.and_then(|paging| paging.total));
+        self.page = number;
+        carry.total = paging.and_then(|paging| paging.total);
         carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         Step { wanted, done: through || last_page }
     }
@@ -148,14 +161,14 @@ impl IntegrationWalk {
         self.page > 0 && carry.ask(self) <= self.page
     }
 
-    /// Where a walk that goes on towards the first page has to go on, if rows that came into the log since may have moved those of the page
-    /// last stored: late rows of before, or new ones at the end, which are merely read again.
-    fn moved_to(&mut self, number: u32, carry: &Carry, paging: Option<Paging>) -> Option<u32> {
-        let Paging { total, count, pages } = paging?;
-        let came = total?.checked_sub(self.total.filter(|_| self.oldest_first && self.asks_again(carry))?)?;
-        self.total = total;
-        let moved = u32::try_from(came.div_ceil(u64::from(count.max(1)))).unwrap_or(u32::MAX);
-        Some(number.saturating_add(moved).min(pages)).filter(|ask| *ask > number)
+    /// Whether late rows have moved those of the page last stored to later pages than this one, so that rows which nobody has read are between
+    /// the two. A page follows on what is stored if it shows the last row of that, or comes after it in a log that has not grown.
+    fn has_moved(&self, number: u32, carry: &Carry, rows: &[Row], paging: &Paging) -> bool {
+        let has_grown = carry.total.zip(paging.total).is_some_and(|(before, now)| now > before);
+        self.oldest_first
+            && (carry.page.is_none() || has_grown)
+            && number < paging.pages
+            && self.edge.is_some_and(|edge| rows.iter().all(|row| row.id != edge))
     }
 
     /// How far back it goes in a gap that begins at `oldest`.
@@ -196,7 +209,7 @@ impl Carry {
         None
     }
 
-    /// Whether this page is the one before it again: Slack takes no heed of page numbers.
+    /// Whether this page is the one before it again.
     fn repeats(&self, number: u32, fingerprint: Fingerprint) -> bool {
         self.page.is_some_and(|(last, of_last)| number != last && fingerprint == of_last)
     }
@@ -319,18 +332,50 @@ mod tests {
 
     #[test]
     fn walk_to_the_first_page_goes_on_where_late_rows_have_moved_its_page() {
-        let asked = |oldest_first, total, end: PageEnd| {
-            let mut walk = IntegrationWalk { page: 5, oldest_first, total, ..IntegrationWalk::default() };
+        let asked = |oldest_first, edge: Option<u8>, end: PageEnd| {
+            let edge = edge.map(|byte| RowId([byte; 16]));
+            let mut walk = IntegrationWalk { page: 5, oldest_first, edge, ..IntegrationWalk::default() };
             let mut carry = Carry::default();
-            walk.take_page(&RANGE, &mut carry, &[], &end, 10);
+            walk.take_page(&RANGE, &mut carry, &rows(&(41..=50).collect::<Vec<_>>()), &end, 10);
+            (walk.page, carry.ask(&walk))
+        };
+        assert_eq!(asked(true, Some(51), end(9, 81)), (6, 6), "what was stored is further on");
+        assert_eq!(asked(true, Some(50), end(9, 81)), (5, 4), "rows of the page have come in its place");
+        assert_eq!(asked(true, Some(41), end(9, 81)), (5, 4), "nothing has come");
+        assert_eq!(asked(true, None, end(9, 81)), (5, 4), "a cursor of before");
+        assert_eq!(asked(true, Some(51), end(5, 50)), (5, 4), "there is no later page");
+        assert_eq!(asked(false, Some(51), end(9, 81)).1, 6, "the page moves as the rows do");
+    }
+
+    #[test]
+    fn log_that_grows_between_two_pages_is_read_from_where_its_rows_moved() {
+        let (mut walk, mut carry) =
+            (IntegrationWalk { oldest_first: true, page: 2, ..IntegrationWalk::default() }, Carry::default());
+        let mut asked = |first: i64, end: PageEnd| {
+            walk.take_page(&RANGE, &mut carry, &rows(&(first..first + 10).collect::<Vec<_>>()), &end, 10);
             carry.ask(&walk)
         };
-        assert_eq!(asked(true, Some(60), end(9, 81)), 8, "21 rows fill three pages in part");
-        assert_eq!(asked(true, Some(60), end(6, 60)), 5, "nothing has come");
-        assert_eq!(asked(true, Some(60), end(6, 51)), 5, "old rows have gone");
-        assert_eq!(asked(true, None, end(9, 81)), 5, "a cursor of before");
-        assert_eq!(asked(false, Some(60), end(9, 81)), 5, "the page moves as the rows do");
-        assert_eq!(asked(true, Some(60), end(6, u64::MAX)), 6, "no page is beyond the last");
+        assert_eq!(asked(30, end(3, 30)), 1);
+        assert_eq!(asked(18, end(4, 32)), 2, "two late rows have moved two from the first page to the second");
+        assert_eq!(asked(28, end(4, 32)), 1);
+        assert_eq!(asked(18, end(4, 32)), 0);
+    }
+
+    #[test]
+    fn page_that_comes_again_under_another_number_is_not_counted_on() {
+        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
+        let range = Second::EPOCH..=Second::EPOCH.plus(100);
+        let mut step = |times: &[i64]| {
+            let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(18), count: 2 }), ..end(9, 18) };
+            let step = walk.take_page(&range, &mut carry, &rows(times), &end, 2);
+            (step.wanted.len(), step.done, carry.ask(&walk))
+        };
+        assert_eq!(step(&[9, 8]), (2, false, 2));
+        assert_eq!(step(&[9, 8]), (0, false, 1), "is it the page before, moved by new rows?");
+        assert_eq!(step(&[9, 8]), (0, false, 2), "it has not moved");
+        assert_eq!(step(&[9, 8]), (0, false, 1), "the walk begins again");
+        assert_eq!(step(&[9, 8]), (2, false, 2));
+        assert_eq!(step(&[7, 6]), (2, false, 3));
     }
 
     #[test]

@@ -205,6 +205,11 @@ pub fn lives() -> Vec<Life> {
             &[Rows(5, 40), Tick, Pass(60), Rows(2, 4), SlackAlways(SlackFaultKind::Claims(1_000_000))],
         ),
         odd(
+            &[LogType::Integration],
+            "page-ignored",
+            &[Rows(5, 40), Tick, Pass(60), Rows(7, 4), SlackAlways(SlackFaultKind::PageIgnored)],
+        ),
+        odd(
             &LogType::ALL,
             "late-share",
             &[Rows(2, 40), Tick, LateShare(6), Pass(60), Tick, LateShare(6), Pass(60), Rows(1, 0)],

@@ -1,7 +1,7 @@
 //! Days from fresh seeds on which a law was once broken, because the collector or the law was wrong.
 
 /// The days, by their schedules' names. They break no law any more, unless a bug is planted that they once found.
-pub const ONCE_BROKEN: [&str; 25] = [
+pub const ONCE_BROKEN: [&str; 26] = [
     // A token is revoked, refused and honored again during one tick.
     "days/audit/1795770183000009",
     // Pages have three rows, and a walk needs more than 15 ticks to reach what is missing, while the lag is two days.
@@ -49,4 +49,6 @@ pub const ONCE_BROKEN: [&str; 25] = [
     "days/audit/1795794766000099",
     // The source is connected again while our clock is ahead, just after a refusal.
     "days/audit/1795795927000021",
+    // Nothing of a walk is stored yet, and the number of the page that was the last one is taken for the stored one. (The collector was wrong.)
+    "days/integration/1795796959000031",
 ];

@@ -44,6 +44,19 @@ fn errors_are_read_whatever_stands_beside_them() {
 }
 
 #[test]
+fn rows_of_a_page_that_says_nothing_of_use_are_stored() {
+    for end in [r#"],"response_metadata":{"next_cursor":true}}"#, "],\"response_metadata\":{\"next_", "]"] {
+        let mut tenancy = Tenancy::new(settings(LogType::Audit), &[LogType::Audit]);
+        tenancy.rows(Log::Audit, 1, 0);
+        let row = tenancy.stage().with(|state| state.slack.rows(Log::Audit)[0].json.clone());
+        let body = format!(r#"{{"entries":[{row}{end}"#);
+        tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::Status(200, body)));
+        let summary = tenancy.tick().remove(0);
+        assert_eq!((summary.state, summary.records, tenancy.missing()), (State::Waiting, 1, None), "{end}");
+    }
+}
+
+#[test]
 fn revoked_token_is_seen_beside_an_empty_list() {
     let mut tenancy = Tenancy::new(settings(LogType::Access), &[LogType::Access]);
     let body = r#"{"ok":false,"error":"token_revoked","response_metadata":[]}"#;

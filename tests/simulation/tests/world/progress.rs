@@ -63,6 +63,22 @@ fn integration_log_that_claims_a_million_rows_has_a_code() {
 }
 
 #[test]
+fn integration_log_that_ignores_page_numbers_has_a_code_and_no_row_twice() {
+    let settings = Settings { integration_count_max: 3, ..Settings::workspace() };
+    let mut tenancy = Tenancy::new(unlimited(settings), &[LogType::Integration]);
+    tenancy.production_calls();
+    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::PageIgnored));
+    tenancy.rows(Log::Integration, 8, 30);
+    for _ in 0..3 {
+        assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
+        assert_eq!(tenancy.stored_lines(), 3);
+    }
+    tenancy.heal();
+    tenancy.settle();
+    tenancy.assert_complete();
+}
+
+#[test]
 fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
     for log in LogType::ALL {
         let mut tenancy = up_to_date(log);

@@ -220,3 +220,21 @@ fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
     let summary = tenancy.tick().remove(0);
     assert_eq!((summary.records, summary.late), (1, 0));
 }
+
+#[test]
+fn pages_that_lead_nowhere_in_one_workspace_do_not_hold_up_the_next_for_ever() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.production_calls();
+    tenancy.settings(|settings| settings.integration_page_max = None);
+    tenancy.tick();
+    let of_t1 = Calling::log(Log::Integration).team("T1");
+    tenancy.fault(SlackFault::every(of_t1, SlackFaultKind::Claims(1_000_000)));
+    for minute in 0..30 {
+        tenancy.pass(60);
+        row(&mut tenancy, "T2", 10, &format!("two{minute}"));
+        let summary = tenancy.tick().remove(0);
+        let is_told = summary.code.as_deref() == Some("no_progress") || summary.workspaces_in_trouble == 1;
+        assert!(is_told, "{minute}: {summary:?}");
+    }
+    tenancy.assert_newest_stored_in(Log::Integration, "T2");
+}
