@@ -16,10 +16,6 @@ select
   details
 from audit_events
 where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')
-  and action in (
-    'anomaly', 'user_sessions_reset_by_anomaly_event_response', 'pref.anomaly_event_response_changed',
-    'user_anomaly_event_response_allowlist_changed', 'usergroup_anomaly_event_response_allowlist_changed',
-    'user_anomaly_event_reponse_allowlist_changed' -- as Slack spells it
-  )
+  and action like '%anomaly%' -- also what Slack adds, or misspells
 order by event_time desc, actor
 limit 1000

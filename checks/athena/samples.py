@@ -218,6 +218,7 @@ AUDIT = [
         BEN,
         {"new_value": ["W2"], "previous_value": []},
     ),
+    audit(18, "08:00:00", "audit_logs_records_searched_anomaly", ANN, WORKSPACE),
     # What detections look for.
     audit(5, "09:00:00", "ekm_unenrolled", ANN, WORKSPACE),
     audit(5, "10:00:00", "file_malicious_content_detected", GUS, file(902), {"md5_hash": "7e2b2819a67bb11b"}),
