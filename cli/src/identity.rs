@@ -1,6 +1,7 @@
 //! Whose token it is: what Slack's `auth.test` tells, and what follows for the logs that can be read.
 
 use serde::Deserialize;
+use serde_json::Value;
 use slacktrail_shared::connection::manifest::user_scopes;
 use slacktrail_shared::ports::{Caller, Slack};
 use slacktrail_shared::secret::Token;
@@ -13,23 +14,43 @@ use crate::failure::Failure;
 
 /// Whose token it is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(from = "Told")]
 pub(crate) struct Identity {
     /// The name of the workspace or organisation.
-    #[serde(default)]
     pub(crate) team: String,
     /// Its id: `T...`, or `E...` of an organisation.
-    #[serde(default)]
     pub(crate) team_id: String,
-    #[serde(default)]
     enterprise_id: Option<String>,
     /// The user: `U...` or `W...`.
-    #[serde(default)]
     pub(crate) user_id: String,
-    #[serde(default)]
     is_enterprise_install: bool,
     /// What the token may do, where Slack says so.
-    #[serde(skip)]
     pub(crate) scopes: Option<Vec<String>>,
+}
+
+/// What Slack says, of any type: a field that has another one than Slack documents says nothing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    team: Value,
+    team_id: Value,
+    enterprise_id: Value,
+    user_id: Value,
+    is_enterprise_install: Value,
+}
+
+impl From<Told> for Identity {
+    fn from(told: Told) -> Identity {
+        let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
+        Identity {
+            team: text(&told.team),
+            team_id: text(&told.team_id),
+            enterprise_id: told.enterprise_id.as_str().filter(|id| !id.is_empty()).map(str::to_owned),
+            user_id: text(&told.user_id),
+            is_enterprise_install: told.is_enterprise_install.as_bool().unwrap_or_default(),
+            scopes: None,
+        }
+    }
 }
 
 impl Identity {
@@ -146,6 +167,13 @@ mod tests {
             !identity(r#"{"ok":true,"team_id":"T1","is_enterprise_install":false,"enterprise_id":"E1"}"#)
                 .is_organisation()
         );
+    }
+
+    #[test]
+    fn fields_of_another_type_say_nothing() {
+        let odd =
+            identity(r#"{"team":null,"team_id":"T1","enterprise_id":false,"user_id":[],"is_enterprise_install":"1"}"#);
+        assert_eq!(odd, identity(r#"{"team_id":"T1"}"#));
     }
 
     #[test]

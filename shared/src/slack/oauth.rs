@@ -1,8 +1,8 @@
 //! Replies of `oauth.v2.access`: what an installation granted, and what a refresh gave (docs.slack.dev, `oauth.v2.access`, using token
 //! rotation).
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::reply::Reply;
@@ -34,7 +34,9 @@ pub struct Installation {
 /// expected type, and ignored otherwise; until then its bytes stay where they are, so that a reply costs no memory besides them.
 #[derive(Deserialize)]
 struct Tokens<'a> {
+    #[serde(default, deserialize_with = "unless_empty")]
     access_token: Option<String>,
+    #[serde(default, deserialize_with = "unless_empty")]
     refresh_token: Option<String>,
     #[serde(borrow)]
     token_type: Option<&'a RawValue>,
@@ -48,7 +50,7 @@ struct Tokens<'a> {
 
 #[derive(Deserialize)]
 struct Exchanged<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "unless_empty")]
     authed_user: Option<Tokens<'a>>,
     #[serde(borrow)]
     team: Option<&'a RawValue>,
@@ -62,7 +64,7 @@ struct Exchanged<'a> {
 
 #[derive(Deserialize)]
 struct Refreshed<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "unless_empty")]
     authed_user: Option<Tokens<'a>>,
 }
 
@@ -107,6 +109,17 @@ impl Tokens<'_> {
         let words = scopes.split(',').map(plain).filter(|scope| !scope.is_empty());
         Some(words.take(SCOPES_MAX).collect())
     }
+}
+
+/// A field that decides must have its type, unless it is one of PHP's ways to say nothing.
+fn unless_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = <&RawValue>::deserialize(deserializer)?.get();
+    let packed: String = text.chars().take(8).filter(|character| !character.is_ascii_whitespace()).collect();
+    if matches!(packed.as_str(), "null" | "false" | "[]" | "{}" | "0" | "\"\"") {
+        return Ok(None);
+    }
+    // Without serde's own words, which repeat a value.
+    serde_json::from_str(text).map(Some).map_err(|_| D::Error::custom("a field has another type"))
 }
 
 /// A field's value, if it has the expected type.
@@ -189,6 +202,26 @@ mod tests {
 
     fn installed(body: &str) -> Installation {
         installation(&reply(body), &Request::exchange("c", "r"), NOW).unwrap()
+    }
+
+    #[test]
+    fn php_says_in_many_ways_that_there_is_nothing() {
+        for nothing in ["null", "false", "[]", "{ }", "0", "\"\""] {
+            let body = format!(r#"{{"ok":true,"team":{{"id":"T1"}},"authed_user":{nothing}}}"#);
+            assert!(installed(&body).grant.is_none(), "{nothing}");
+            let user =
+                format!(r#"{{"id":"U1","access_token":"xoxp-1","token_type":"user","refresh_token":{nothing}}}"#);
+            let grant =
+                installed(&format!(r#"{{"ok":true,"team":{{"id":"T1"}},"authed_user":{user}}}"#)).grant.unwrap();
+            assert!(grant.renewal.is_none(), "{nothing}");
+            let body = format!(
+                r#"{{"ok":true,"access_token":"xoxe.xoxp-1","refresh_token":"xoxe-1","token_type":"user","authed_user":{nothing}}}"#
+            );
+            assert!(refreshed(&reply(&body), &Request::exchange("c", "r"), NOW).is_ok(), "{nothing}");
+        }
+        let garbage = reply(r#"{"ok":true,"team":{"id":"T1"},"authed_user":"xoxp-secret"}"#);
+        let trouble = installation(&garbage, &Request::exchange("c", "r"), NOW).unwrap_err();
+        assert!(!format!("{trouble:?}").contains("xoxp-secret"));
     }
 
     #[test]
