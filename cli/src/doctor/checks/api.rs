@@ -22,7 +22,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     ensure(
         answer.status == 404 && answer.body.contains(phrase),
         format!("`{address}` answers an unknown link with HTTP status {} and another page", answer.status),
-        "see `sam logs --name OAuth` for why the function failed, or deploy the stack again",
+        "see `sam logs --stack-name $SLACKTRAIL_STACK --name OAuth` for why the function failed, or deploy the stack again",
     )?;
     Ok(format!("`{address}` answers an unknown link with its page"))
 }

@@ -74,7 +74,7 @@ fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
         let message = answer["errorMessage"].as_str().unwrap_or(error);
         return Err(Problem::failed(
             format!("the poller failed: {message}"),
-            "see \"Errors\" in docs/operations.md, and `sam logs --name Poller`",
+            "see \"Errors\" in docs/operations.md, and `sam logs --stack-name $SLACKTRAIL_STACK --name Poller`",
         ));
     }
     let Some(streams) = answer["streams"].as_array() else {

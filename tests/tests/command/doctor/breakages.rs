@@ -343,7 +343,7 @@ fn of_api(account: &Account) -> Breakage {
     broken(
         "an API without its function",
         "api",
-        "sam logs --name OAuth",
+        "--name OAuth",
         How::Variable("SLACKTRAIL_URL", format!("{}/other", account.api_url)),
     )
 }
