@@ -147,8 +147,8 @@ reproducible: $(VENV)/stamp ## build an archive from two folders, and compare th
 		--output $(DEPLOYMENT)/again/dist --architectures $(ARCHITECTURE) --without-command
 	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_ARCHIVE_AGAIN=$(call ARCHIVE,again/dist) $(ARCHIVE_TEST)
 
-dist: $(VENV)/stamp ## build the release archives: make dist ARCHITECTURES=x86_64 for one architecture (10 minutes or more)
-	$(WITH_TOOLS) $(VENV)/bin/python release/dist.py --output $(DIST) --architectures $(ARCHITECTURES)
+dist: $(VENV)/release/stamp ## build the release archives: make dist ARCHITECTURES=x86_64 for one architecture (10 minutes or more)
+	PATH="$(abspath $(VENV))/release/bin:$$PATH" $(VENV)/release/bin/python release/dist.py --output $(DIST) --architectures $(ARCHITECTURES)
 
 licences: ## check that every dependency's licence and source is one of deny.toml
 	@if cargo deny --version >/dev/null 2>&1; \
@@ -173,9 +173,14 @@ binaries:
 	@echo "Building (minutes the first time, seconds after that)"
 	@cargo build --workspace --bins --locked
 
-$(VENV)/stamp: requirements.txt
+$(VENV)/stamp: requirements.txt release/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(VENV)/release/stamp: release/requirements.txt
+	$(PYTHON) -m venv $(VENV)/release
+	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check --requirement release/requirements.txt
 	@touch $@
 
 # These hold back libraries that the other tools need newer.

@@ -92,12 +92,15 @@ def notices(name: str, packages: list[str], triple: str) -> dict[str, bytes]:
 
 
 def write(output: Path, files: dict[str, bytes]) -> None:
-    """Writes the archives and SHA256SUMS, which `sha256sum --check` reads."""
+    """Writes the archives, and SHA256SUMS of all that are there, which `sha256sum --check` reads."""
     output.mkdir(parents=True, exist_ok=True)
-    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items())]
-    for name, content in {**files, "SHA256SUMS": "".join(sums).encode()}.items():
+    for name, content in files.items():
         (output / name).write_bytes(content)
         print(f"{output / name}  {len(content):,} bytes")
+    archives = sorted(output.glob("*.tar.gz"))
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in archives]
+    (output / "SHA256SUMS").write_text("".join(sums))
+    print(output / "SHA256SUMS")
 
 
 def build(*arguments: str) -> None:
