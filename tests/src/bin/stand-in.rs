@@ -3,6 +3,7 @@
 //! An emulated AWS, a simulated Slack with people at work, the compiled functions with an API in front, and a tick every few seconds.
 #![expect(clippy::print_stdout, reason = "a command talks to the person who started it")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -41,6 +42,10 @@ async fn main() {
 fn introduce(deployment: &LocalDeployment, connecting: &Connecting, app: &App) {
     println!("A deployment of slacktrail on this machine, with a SIMULATED Slack and an emulated AWS.");
     println!("In another terminal:\n");
+    // The command was built beside this binary.
+    if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+        println!("    export PATH={}:$PATH", folder.display());
+    }
     for (name, value) in deployment.command_environment() {
         println!("    export {name}={value}");
     }

@@ -3,8 +3,22 @@
 const README: &str = include_str!("../../../../README.md");
 
 /// What a line begins with that is typed.
-const PROGRAMS: [&str; 12] =
-    ["make", "slacktrail", "sam", "cargo", "cd", "cp", "export", "pip", "python3", "read", "source", "tar"];
+const PROGRAMS: [&str; 14] = [
+    "make",
+    "slacktrail",
+    "sam",
+    "cargo",
+    "cd",
+    "cp",
+    "export",
+    "install",
+    "pip",
+    "python3",
+    "read",
+    "rustup",
+    "source",
+    "tar",
+];
 /// What the blocks begin with in which nothing is typed: the picture, what `make demo` prints, and SQL.
 const UNTYPED: [&str; 3] = ["Slack  <-- ", "stream  ", "select "];
 

@@ -22,14 +22,21 @@ pub(super) enum How {
 use How::{CargoKnows, MakeEndsIn, MakeRuns, PythonReads, TestsRun};
 
 /// Each command, how it is checked, and why it is not run.
-pub(super) const ELSEWHERE: [(&str, How, &str); 19] = [
+pub(super) const ELSEWHERE: [(&str, How, &str); 22] = [
     ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
     ("make proof", MakeEndsIn("--bin proof -- search"), "it takes minutes; `make test` runs it"),
     ("make stand-in", MakeEndsIn("target/debug/stand-in"), "it installs and builds first; `stand_in` runs the rest"),
+    ("rustup target add aarch64-unknown-linux-gnu", PythonReads, "it needs a network"),
     (
         "make dist ARCHITECTURES=arm64",
         MakeRuns("release/dist.py --output dist --architectures arm64"),
         "it makes a release build; `make deployed` builds an archive without optimizations",
+    ),
+    ("tar -xzf dist/slacktrail-0.1.0-command-linux-x86_64.tar.gz", PythonReads, "it needs that archive"),
+    (
+        "install -D slacktrail-0.1.0-command-linux-x86_64/slacktrail ~/.local/bin/slacktrail",
+        PythonReads,
+        "it would write to the home directory",
     ),
     ("tar -xzf dist/slacktrail-0.1.0-arm64.tar.gz", PythonReads, "it needs that archive"),
     ("cd slacktrail-0.1.0-arm64", PythonReads, "it needs that archive"),
@@ -90,7 +97,7 @@ fn what_readme_shows_and_nobody_types_here_is_known_to_make_to_cargo_and_to_the_
             PythonReads => {
                 let program = command.split(' ').next().unwrap();
                 assert!(
-                    ["cd", "cp", "pip", "python3", "sam", "source", "tar"].contains(&program),
+                    ["cd", "cp", "install", "pip", "python3", "rustup", "sam", "source", "tar"].contains(&program),
                     "no check reads `{command}`"
                 );
             }

@@ -23,6 +23,8 @@ async fn the_stand_in_prints_the_variables_that_every_command_needs() {
     // The last one is what to type then, and asks for a visit to Slack.
     let (connect, exports) = exports.split_last().unwrap();
     assert!(connect.starts_with("slacktrail connect acme --name Acme"), "{printed}");
+    let folder = Path::new(env!("CARGO_BIN_EXE_stand-in")).parent().unwrap();
+    assert_eq!(exports[0], format!("export PATH={}:$PATH", folder.display()));
     let line = format!("{}; slacktrail sources", exports.join("; "));
     let shown = Terminal::typed(&Slacktrail::alone(), &line).end().await;
     assert_eq!(shown.code, 0, "{}", shown.screen);
