@@ -455,9 +455,9 @@ fn no_page(why: &str) -> Trouble {
     )
 }
 
-/// Whether it is the page that cannot be read, so that those of another workspace may be read all the same.
+/// Whether Slack's pages are at fault, so that another workspace's may be readable. A tick that runs out of time is not Slack's fault.
 fn is_of_a_page(trouble: &Trouble) -> bool {
-    may_be_smaller(trouble) || matches!(trouble.code.as_str(), "no_progress" | "unreadable_reply")
+    matches!(trouble.code.as_str(), "response_too_large" | "reply_cut_off" | "no_progress" | "unreadable_reply")
 }
 
 fn no_progress(request: &Request) -> Trouble {
