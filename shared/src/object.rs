@@ -23,6 +23,8 @@ const GZIP_BYTES_AT_ONCE: usize = 64 << 10;
 const LINE_BYTES_MAX: u64 = 16 << 20;
 /// An object that is read back may unpack to so many bytes, 64 MiB: slacktrail's hold a batch, and a few KiB may unpack to anything.
 const UNPACKED_BYTES_MAX: u64 = 64 << 20;
+/// Lines of an object: those of a batch of 16 MiB, none of which is shorter than 170 bytes, are fewer.
+const LINES_MAX: u64 = 100_000;
 
 /// One stream's records of one UTC day: the objects 1, 2, 3 ... under one prefix.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -129,6 +131,9 @@ pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)
     while let Some((number, line)) =
         lines.next_line().map_err(|error| not_ours(key, "its gzip is damaged").because(error))?
     {
+        if number > LINES_MAX {
+            return Err(not_ours(key, "it has more lines than slacktrail writes into an object"));
+        }
         let read = line.and_then(|line| read_line(log, line)).filter(|(_, time)| time.day() == key.log.day);
         let Some((id, time)) = read else {
             return Err(not_ours(key, &format!("line {number} is not one that slacktrail wrote there")));
@@ -190,6 +195,9 @@ fn not_ours(key: &ObjectKey, what: &str) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::line::LineWriter;
+    use crate::record::Record;
+    use crate::source::{Plan, Source};
 
     fn log(source: &str) -> DayLogId {
         let stream = StreamId { source: source.parse().unwrap(), log: LogType::Audit };
@@ -245,6 +253,18 @@ mod tests {
         let mut outcomes = std::iter::from_fn(|| lines.next_line().map(|line| line.map(|_| ())).transpose());
         assert!(outcomes.any(|outcome| outcome.is_err()));
         assert!(decode(&log("acme").key(7), &bomb, |_, _| ()).is_err());
+    }
+
+    #[test]
+    fn object_of_more_lines_than_slacktrail_writes_is_rejected() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
+        let record = Record::read(LogType::Audit, None, r#"{"id":"a","date_create":1795305600}"#);
+        let mut line = Vec::new();
+        LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH).write(&record, record.id, &mut line);
+        let object = |lines: u64| encode((0..lines).map(|_| &line[..]), 1);
+        let decoded = |lines| decode(&log("acme").key(7), &object(lines), |_, _| ()).map_err(|trouble| trouble.message);
+        assert_eq!(decoded(LINES_MAX), Ok(()));
+        assert!(decoded(LINES_MAX + 1).unwrap_err().contains("more lines"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use serde::de::Error as _;
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -194,6 +194,8 @@ const DISPLAY_NAMES: [(&str, &str); 3] =
 /// Values deeper than this in a row count by their bytes: whoever nests without end must neither exhaust our stack nor our time, and
 /// no row of Slack's comes near.
 const DEPTH_MAX: usize = 64;
+/// Values of more members or elements than this count by their bytes too: each takes ten times its bytes in memory.
+const PARTS_MAX: usize = 10_000;
 
 /// Writes a row so that neither the order of its keys, nor white space, nor number-or-string makes a difference.
 fn canonical_row(json: &str, out: &mut Vec<u8>) -> Option<()> {
@@ -221,7 +223,7 @@ fn canonical_value(json: &str, depth: usize, out: &mut Vec<u8>) {
         }
         out.push(b'}');
     } else if is('[')
-        && let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(json)
+        && let Some(elements) = elements(json)
     {
         out.push(b'[');
         elements.iter().for_each(|element| canonical_value(element.get(), depth + 1, out));
@@ -242,26 +244,50 @@ fn write_part(part: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(part);
 }
 
-/// An object's members sorted by key; of equal keys each one, in the order they came.
+/// An object's members sorted by key; of equal keys each one, in the order they came. `None` for more than [`PARTS_MAX`].
 fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
     struct Members;
-    impl<'de> serde::de::Visitor<'de> for Members {
+    impl<'de> Visitor<'de> for Members {
         type Value = Vec<(String, &'de RawValue)>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON object")
+            write!(f, "a JSON object of at most {PARTS_MAX} members")
         }
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members = Vec::new();
-            while let Some(member) = map.next_entry()? {
-                members.push(member);
-            }
-            Ok(members)
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            take_parts(&self, || map.next_entry())
         }
     }
-    let mut parser = serde_json::Deserializer::from_str(json);
-    let mut members = serde::Deserializer::deserialize_map(&mut parser, Members).ok()?;
+    let mut members = serde_json::Deserializer::from_str(json).deserialize_map(Members).ok()?;
     members.sort_by(|a, b| a.0.cmp(&b.0));
     Some(members)
+}
+
+/// An array's elements. `None` for more than [`PARTS_MAX`].
+fn elements(json: &str) -> Option<Vec<&RawValue>> {
+    struct Elements;
+    impl<'de> Visitor<'de> for Elements {
+        type Value = Vec<&'de RawValue>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a JSON array of at most {PARTS_MAX} elements")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+            take_parts(&self, || array.next_element())
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_seq(Elements).ok()
+}
+
+fn take_parts<P, E: serde::de::Error>(
+    expected: &dyn serde::de::Expected,
+    mut next: impl FnMut() -> Result<Option<P>, E>,
+) -> Result<Vec<P>, E> {
+    let mut parts = Vec::new();
+    while let Some(part) = next()? {
+        parts.push(part);
+        if parts.len() > PARTS_MAX {
+            return Err(E::invalid_length(parts.len(), expected));
+        }
+    }
+    Ok(parts)
 }
 
 /// JSON allows raw line breaks only between tokens, so taking them out changes no value and makes a record one line.
@@ -327,6 +353,22 @@ mod tests {
             |value: &str| format!(r#"{{"date":5,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000));
         assert_eq!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("1")));
         assert_ne!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("2")));
+    }
+
+    #[test]
+    fn row_of_more_parts_than_can_be_sorted_is_a_record_of_its_bytes() {
+        let row = |members: usize| {
+            let members: Vec<String> = (1..members).map(|n| format!(r#""k{n}":0"#)).collect();
+            format!(r#"{{"date":5,{}}}"#, members.join(","))
+        };
+        let is_unreadable = |json: &str| Record::read(LogType::Integration, None, json).unreadable;
+        assert_eq!([PARTS_MAX, PARTS_MAX + 1].map(|members| is_unreadable(&row(members))), [false, true]);
+        let nested = |elements: usize| format!(r#"{{"date":5,"x":[{}0]}}"#, "0, ".repeat(elements - 1));
+        let is_same = |elements| {
+            let row = nested(elements);
+            id(LogType::Integration, &row) == id(LogType::Integration, &row.replace(' ', ""))
+        };
+        assert_eq!([PARTS_MAX, PARTS_MAX + 1].map(is_same), [true, false], "by its elements, or by its bytes");
     }
 
     #[test]
