@@ -8,7 +8,7 @@ use crate::health::Health;
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::trouble::{Remedy, Trouble, place};
-use crate::walk::{Walk, WorkspaceState};
+use crate::walk::{Depth, Walk, WorkspaceState};
 
 /// The form in which cursors are written. A greater number is of a newer slacktrail, and refused.
 const FORMAT: u32 = 1;
@@ -37,6 +37,9 @@ pub struct Gap {
     pub latest: Second,
     /// How far its walk has come.
     pub walk: Walk,
+    /// How far back its walk has come.
+    #[serde(default, skip_serializing_if = "Depth::is_new")]
+    pub depth: Depth,
     /// Of a gap that live collection opened: the first second of it that no walk has come through yet. What is before was read before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncollected_since: Option<Second>,
@@ -45,7 +48,7 @@ pub struct Gap {
 impl Gap {
     /// A gap of which nothing is walked.
     pub(crate) fn unwalked(log: LogType, kind: GapKind, oldest: Second, latest: Second) -> Gap {
-        Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), uncollected_since: None }
+        Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), depth: Depth::default(), uncollected_since: None }
     }
 
     /// The last second that was to be collected when its walk began.

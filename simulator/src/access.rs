@@ -98,8 +98,10 @@ impl AccessLog {
         let asked = if limit == 0 { ROWS_DEFAULT } else { limit };
         let rows_max = twist.rows(asked, settings.access_fill, |most| dice.random_range(0..=most));
         match twist.endless {
-            Some(endless) => view.endless_page(request, rows_max, endless, dice.random_range(0..1 << 40)),
-            None => view.cursor_page(request, rows_max, twist),
+            Some(endless) if endless != Endless::Circle => {
+                view.endless_page(request, rows_max, endless, dice.random_range(0..1 << 40))
+            }
+            _ => view.cursor_page(request, rows_max, twist),
         }
     }
 }
@@ -128,7 +130,8 @@ impl<'a> View<'a> {
         // Without a cursor an empty page is the end, whatever a fault would have it say.
         let twist = Twist { empty: false, ..twist };
         let shown = twist.rows_of_numbered(self.settings, count, page * count >= rows.len());
-        let shown = rows.iter().skip((page - 1) * count).take(shown);
+        let of_page = if twist.page_ignored { 1 } else { page };
+        let shown = rows.iter().skip((of_page - 1) * count).take(shown);
         let shown: Vec<&Row> = shown.copied().collect();
         let total = twist.claims.unwrap_or(rows.len());
         Ok(self.form.page(LIST, &shown, Tail::Paging { count, total, page }))
@@ -143,14 +146,24 @@ impl<'a> View<'a> {
             Paging::Keyset => self.keyset_page(cursor, rows_max, twist.empty)?,
             Paging::Offset => self.offset_page(cursor, rows_max, twist.empty)?,
         };
+        let leads_on = twist.endless == Some(Endless::Circle) && cursor.is_some();
+        let next = next.or_else(|| leads_on.then(|| self.start()));
         Ok(self.form.page(LIST, &page, Tail::Cursor(next.as_deref(), self.settings.access_end)))
+    }
+
+    /// The cursor of the first page.
+    fn start(&self) -> String {
+        match self.settings.access_paging {
+            Paging::Keyset => cursor::seal(KEYSET, [i64::MAX, i64::MAX], self.now),
+            Paging::Offset => cursor::seal(OFFSET, [0], self.now),
+        }
     }
 
     /// A page whose cursor leads nowhere.
     fn endless_page(&self, request: &Request, rows_max: usize, endless: Endless, call: u64) -> Result<Reply, Refusal> {
         let page = match endless {
             Endless::OldRows => self.keyset_page(None, rows_max, false)?.0,
-            Endless::SameCursor | Endless::FreshCursor => Vec::new(),
+            _ => Vec::new(),
         };
         let next = endless.next(request.parameter("cursor"), self.now, call);
         Ok(self.form.page(LIST, &page, Tail::Cursor(Some(&next), self.settings.access_end)))

@@ -46,7 +46,7 @@ pub(crate) fn answer(
     form: Form,
     dice: &mut StdRng,
 ) -> Result<Reply, Refusal> {
-    if let Some(endless) = twist.endless {
+    if let Some(endless) = twist.endless.filter(|endless| *endless != Endless::Circle) {
         return Ok(endless_page(ledger, settings, now, request, endless, form, dice));
     }
     let ask = Ask::read(settings, now, request, twist, dice)?;
@@ -57,7 +57,8 @@ pub(crate) fn answer(
         }
     }
     let kept = if settings.audit_cursor_forgets { (i64::MIN, i64::MAX) } else { (ask.oldest, ask.latest) };
-    let next = next.map(|(second, skip)| {
+    let leads_on = twist.endless == Some(Endless::Circle) && request.parameter("cursor").is_some();
+    let next = next.or(leads_on.then_some((ask.latest, 0))).map(|(second, skip)| {
         cursor::seal(CURSOR, [second, i64::try_from(skip).unwrap_or(i64::MAX), kept.0, kept.1], now)
     });
     Ok(form.page("entries", &rows, Tail::Cursor(next.as_deref(), settings.audit_end)))

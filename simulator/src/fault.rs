@@ -81,7 +81,7 @@ pub enum FaultKind {
     Endless(Endless),
     /// Numbered pages say that there are so many rows in all, whatever there are: those beyond the last are empty.
     Claims(usize),
-    /// Numbered pages of integration logs show the first page's rows, whichever is asked for.
+    /// Numbered pages show the first page's rows, whichever is asked for.
     PageIgnored,
     /// These rows come into the log just before the answer, so that the page shifts.
     Insert(Vec<Row>),
@@ -106,6 +106,8 @@ pub enum Endless {
     FreshCursor,
     /// The rows of the first page, and the cursor that was asked with.
     OldRows,
+    /// True pages, the last of which leads to the first again.
+    Circle,
 }
 
 impl Endless {

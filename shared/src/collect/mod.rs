@@ -185,7 +185,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let mut batch = Batch::default();
             let workspaces = self.cursor.workspaces.clone();
             let (was_under_way, pages) = (gap.is_under_way(), self.report.pages);
-            let walked = self.walk(&mut gap, &mut batch).await; // pages, until they make an object
+            let mut sight = Sight::default();
+            let walked = self.walk(&mut gap, &mut sight, &mut batch).await; // pages, until they make an object
+            gap.depth.end_tick(&sight.progress);
 
             let stored = self.store(&walked, &mut batch).await; // records first ...
             if stored.is_err() {
@@ -230,21 +232,20 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Reads pages of a gap into the batch until it is closed, the batch is full, or the budget is spent. On an error, what was
     /// read before it is in the batch, and the gap says so.
-    async fn walk(&mut self, gap: &mut Gap, batch: &mut Batch) -> Result<Ended, Trouble> {
-        let mut sight = Sight::default();
+    async fn walk(&mut self, gap: &mut Gap, sight: &mut Sight, batch: &mut Batch) -> Result<Ended, Trouble> {
         let (mut pages, latest) = (0, gap.latest);
         if self.fans_out() && !self.is_in_workspace(gap) {
             return Ok(Ended::Closed);
         }
         while batch.bytes() < self.limits.batch_bytes && !self.is_spent() {
-            let (request, page_rows) = gap.request(&sight, self.memory.page_size.rows());
-            let read = match self.read_page(gap, &request, page_rows, &mut sight, batch).await {
+            let (request, page_rows) = gap.request(sight, self.memory.page_size.rows());
+            let read = match self.read_page(gap, &request, page_rows, sight, batch).await {
                 Ok(closed) => {
                     pages += 1;
-                    let goes_on = if closed { Ok(()) } else { self.expect_progress(gap, &mut sight, &request) };
+                    let goes_on = if closed { Ok(()) } else { self.expect_progress(gap, sight, &request) };
                     goes_on.map(|()| closed)
                 }
-                Err(trouble) => self.ask_for_less(gap, &mut sight, page_rows, trouble).map(|()| false),
+                Err(trouble) => self.ask_for_less(gap, sight, page_rows, trouble).map(|()| false),
             };
             let closed = match read {
                 Err(trouble) if is_of_a_page(&trouble) => self.leave_workspace(gap, trouble)?,
@@ -254,7 +255,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 continue;
             }
             self.report.advanced = true;
-            if !self.next_workspace(gap, &mut sight) {
+            if !self.next_workspace(gap, sight) {
                 self.adapt_overlap(gap, pages, latest.since(gap.oldest));
                 return Ok(Ended::Closed);
             }
@@ -333,7 +334,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         if request.has_page_cursor() && next.page_cursor() == request.page_cursor() {
             gap.restart(sight); // this cursor leads nowhere
         }
-        Err(no_progress(request))
+        Err(no_progress(request.method))
     }
 
     /// Stores what was walked.
@@ -410,6 +411,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let refused = self.report.refused.take();
             self.report.trouble = refused.map(Trouble::transient);
         }
+        if let Some(gap) = self.cursor.gaps.iter().find(|gap| gap.depth.is_stuck()) {
+            let method = gap.request(&Sight::default(), 1).0.method;
+            self.report.trouble.get_or_insert_with(|| no_progress(method));
+        }
         let pause = self.report.trouble.as_ref().and_then(Health::pause_seconds);
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();
@@ -460,13 +465,12 @@ fn is_of_a_page(trouble: &Trouble) -> bool {
     matches!(trouble.code.as_str(), "response_too_large" | "reply_cut_off" | "no_progress" | "unreadable_reply")
 }
 
-fn no_progress(request: &Request) -> Trouble {
+fn no_progress(method: &str) -> Trouble {
     Trouble::slack(
         Remedy::TryLater,
         "no_progress",
         format!(
-            "reading pages of `{}`: Slack names further pages, and they bring no new record, no older time and no row that was not seen before",
-            request.method
+            "reading pages of `{method}`: Slack names further pages, and they bring no new record, no older time and no row that was not seen before"
         ),
         "wait for the next tick; if this persists, report it to Slack with this line",
     )

@@ -11,7 +11,7 @@ use crate::slack::{Refusal, Request};
 use crate::source::LogType;
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble, place};
-use crate::walk::{Sight, Walk, WorkspaceState};
+use crate::walk::{Sight, WorkspaceState};
 
 /// The list of workspaces is read anew this often.
 const LISTED_SECONDS: i64 = 3600;
@@ -55,7 +55,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.by_workspace = true;
         self.dirty = true;
         self.prepare_workspaces().await?;
-        gap.walk = Walk::begin(self.stream.log, gap.oldest);
+        gap.begin(self.stream.log);
         Ok(!self.is_in_workspace(gap))
     }
 
@@ -178,7 +178,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
         let Some(id) = next else { return false };
         let missing_from = self.cursor.workspaces.get(id).and_then(|state| state.missing_from);
-        gap.walk.enter(id.clone(), missing_from, oldest);
+        gap.enter(id.clone(), missing_from);
         true
     }
 
@@ -207,7 +207,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
             (state.code, state.not_before) = (None, None);
         }
-        gap.walk = Walk::begin(self.stream.log, gap.oldest);
+        gap.begin(self.stream.log);
         Err(trouble)
     }
 

@@ -301,7 +301,7 @@ impl<'a> Reading<'a> {
         };
         match next {
             Some(id) => {
-                self.gap.walk.enter(id, None, self.gap.oldest);
+                self.gap.enter(id, None);
                 self.sight = Sight::default();
             }
             None => self.stage = Stage::Done,

@@ -1,7 +1,7 @@
 //! The walk through integration logs: numbered pages without a time filter, in an order that is not documented, of rows
 //! without an id. Equal rows are told apart by their occurrence number, so no row may be counted twice in one walk.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
@@ -30,9 +30,22 @@ pub struct IntegrationWalk {
     /// The rows that a page is asked for, once one is read: page numbers mean something only with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_rows: Option<u32>,
-    /// Where Slack lists old rows first: that page's oldest row. Late rows, which come into the log before it, move it to later pages.
+    /// The row of that page at which the walk left it: the oldest. Rows that come into the log before it move it to later pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<RowId>,
+    /// What that page looked like, where all of it is of one second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_second: Option<OneSecond>,
+}
+
+/// A page of rows that are all of one second, and not all equal.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct OneSecond {
+    /// A digest of its rows.
+    rows: RowId,
+    /// How many rows equal to some of its rows came before it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    before: BTreeMap<RowId, u32>,
 }
 
 /// What is known of a workspace of an organisation. The default: all its time is collected or in a gap.
@@ -54,6 +67,8 @@ pub struct WorkspaceState {
 pub(super) struct Carry {
     /// The page to ask for, when it is not the one after the last.
     ask: Option<u32>,
+    /// The second whose rows have to be counted from their first, while the walk goes to a page that shows a newer row.
+    back: Option<Second>,
     /// The page last taken, and what it looked like.
     page: Option<(u32, Fingerprint)>,
     /// How many rows Slack said that there are when that page was taken.
@@ -62,13 +77,14 @@ pub(super) struct Carry {
     edge: HashMap<RowId, u32>,
     /// A page that begins with rows of the last page's edge: a second that goes on, or rows that moved down by an insert.
     suspect: Option<Fingerprint>,
-    /// A page that had another number of rows than it should have, and is asked for once more.
-    odd: Option<u32>,
+    /// A page that had another number of rows than it should have, and how many: it is asked for once more.
+    odd: Option<(u32, usize)>,
     /// A suspect page that was cleared: the page before it, read again after it, had not changed.
     cleared: Option<Fingerprint>,
 }
 
-type Fingerprint = [u8; 32];
+/// Rows that are kept with their counts, so that a cursor stays small: a second of a whole page has not been seen.
+const BEFORE_MAX: usize = 100;
 
 impl Carry {
     pub(super) fn ask(&self, walk: &IntegrationWalk) -> u32 {
@@ -96,15 +112,19 @@ impl IntegrationWalk {
             *carry = Carry::default();
             return Step::nothing_yet();
         }
-        if let Some(paging) = paging.filter(|paging| self.has_moved(number, carry, rows, paging)) {
-            self.page = number.saturating_add(1).min(paging.pages);
-            *carry = Carry { ask: Some(self.page), ..Carry::default() };
+        let fingerprint = fingerprint(rows);
+        let unmoved = self.one_second.as_ref().filter(|page| page.rows == fingerprint && self.goes_on(carry));
+        if let Some(page) = unmoved.filter(|_| carry.back.is_none()) {
+            carry.edge = page.before.iter().map(|(id, count)| (*id, *count)).collect();
+        } else if let Some(back) = self.steps_back(number, carry, rows, paging) {
+            self.page = if self.oldest_first { number.saturating_add(1) } else { number.saturating_sub(1) };
+            *carry = Carry { ask: Some(self.page), back, ..Carry::default() };
             return Step::nothing_yet();
         }
         let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
-        // A page of another number of rows than it says itself is believed only the second time.
-        let is_odd = paging.is_some_and(|paging| !paging.admits(number, rows.len()));
-        if is_odd && carry.odd.replace(number) != Some(number) {
+        // A page of another number of rows than it says itself is believed once it comes again with as many.
+        let (odd, is_odd) = ((number, rows.len()), paging.is_some_and(|paging| !paging.admits(number, rows.len())));
+        if is_odd && carry.odd.replace(odd) != Some(odd) {
             carry.ask = Some(number);
             return Step::nothing_yet();
         }
@@ -118,9 +138,8 @@ impl IntegrationWalk {
         if self.oldest_first {
             rows.reverse();
         }
-        let fingerprint = fingerprint(&rows);
         if paging.is_none() && (rows.is_empty() || carry.repeats(number, fingerprint)) {
-            return Step { wanted: Vec::new(), done: true };
+            return Step::of(Vec::new(), true);
         }
         if let Some(ask) = carry.doubt(number, fingerprint, &rows, self.oldest_first) {
             carry.ask = Some(ask);
@@ -137,9 +156,8 @@ impl IntegrationWalk {
         let before = |row: &Row| row.time.is_some_and(|time| time < *range.start());
         let through = tells && !rows.is_empty() && rows.iter().all(|(_, row)| before(row));
         let last_page = if self.oldest_first { number <= 1 } else { number >= pages };
-        if self.oldest_first {
-            self.edge = rows.last().map(|(_, row)| row.id).or(self.edge);
-        }
+        self.edge = rows.last().map(|(_, row)| row.id).or(self.edge);
+        self.one_second = carry.one_second(fingerprint, &rows);
         let numbered = carry.number(number, fingerprint, rows).into_iter();
         let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
         let wanted: Vec<Wanted> =
@@ -147,7 +165,7 @@ impl IntegrationWalk {
         self.page = number;
         carry.total = paging.and_then(|paging| paging.total);
         carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
-        Step { wanted, done: through || last_page }
+        Step::of(wanted, through || last_page)
     }
 
     /// Begins with the first page again.
@@ -161,12 +179,34 @@ impl IntegrationWalk {
         self.page > 0 && carry.ask(self) <= self.page
     }
 
+    /// Whether this is the first page of a walk that goes on.
+    fn goes_on(&self, carry: &Carry) -> bool {
+        self.page > 0 && carry.page.is_none()
+    }
+
+    /// Whether a walk whose page has moved has to go on from a page of newer rows than this one: `Some` with the second whose rows it has to
+    /// count from their first.
+    ///
+    /// Equal rows are told apart by how many came before them, so the second of the oldest row that is stored is counted from a page that shows
+    /// a newer row too.
+    fn steps_back(&self, number: u32, carry: &Carry, rows: &[Row], paging: Option<Paging>) -> Option<Option<Second>> {
+        if paging.is_some_and(|paging| self.has_moved(number, carry, rows, &paging)) {
+            return Some(None);
+        }
+        let has_newer_page =
+            if self.oldest_first { paging.is_some_and(|paging| number < paging.pages) } else { number > 1 };
+        let stored_last = rows.iter().filter(|row| !self.oldest_first || self.edge.is_none_or(|edge| row.id == edge));
+        let second = carry.back.or_else(|| stored_last.filter_map(|row| row.time).min());
+        let newest = rows.iter().filter_map(|row| row.time).max();
+        (has_newer_page && self.goes_on(carry) && second.is_some() && newest <= second).then_some(second)
+    }
+
     /// Whether late rows have moved those of the page last stored to later pages than this one, so that rows which nobody has read are between
     /// the two. A page follows on what is stored if it shows the last row of that, or comes after it in a log that has not grown.
     fn has_moved(&self, number: u32, carry: &Carry, rows: &[Row], paging: &Paging) -> bool {
         let has_grown = carry.total.zip(paging.total).is_some_and(|(before, now)| now > before);
         self.oldest_first
-            && (carry.page.is_none() || has_grown)
+            && (carry.page.is_none() && carry.back.is_none() || has_grown)
             && number < paging.pages
             && self.edge.is_some_and(|edge| rows.iter().all(|row| row.id != edge))
     }
@@ -214,6 +254,17 @@ impl Carry {
         self.page.is_some_and(|(last, of_last)| number != last && fingerprint == of_last)
     }
 
+    /// What is kept of a page that is about to be numbered. A page of equal rows would look the same if it had moved.
+    fn one_second(&self, fingerprint: Fingerprint, rows: &[(usize, Row)]) -> Option<OneSecond> {
+        let (_, first) = rows.first()?;
+        let is_of_one_second = rows.iter().all(|(_, row)| row.time == first.time);
+        (is_of_one_second && rows.iter().any(|(_, row)| row.id != first.id)).then(|| {
+            let before = rows.iter().filter_map(|(_, row)| self.edge.get_key_value(&row.id));
+            let before = before.map(|(id, count)| (*id, *count)).take(BEFORE_MAX).collect();
+            OneSecond { rows: fingerprint, before }
+        })
+    }
+
     /// Numbers equal rows, going on from the last page's edge. A row's time is part of its identity, so equal rows share a second.
     fn number(&mut self, number: u32, fingerprint: Fingerprint, rows: Vec<(usize, Row)>) -> Vec<(usize, RowId, Row)> {
         let edge_time = rows.iter().rev().find_map(|(_, row)| row.time);
@@ -249,11 +300,16 @@ fn ends(rows: &[(usize, Row)]) -> Option<(Second, Second)> {
     times.next().zip(times.next_back())
 }
 
-fn fingerprint(rows: &[(usize, Row)]) -> Fingerprint {
+/// A digest of a page's rows.
+fn fingerprint(rows: &[Row]) -> Fingerprint {
     let mut hash = Sha256::new();
-    rows.iter().for_each(|(_, row)| hash.update(row.id.0));
-    hash.finalize().into()
+    rows.iter().for_each(|row| hash.update(row.id.0));
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&hash.finalize()[..16]);
+    RowId(digest)
 }
+
+type Fingerprint = RowId;
 
 #[cfg(test)]
 mod tests {
@@ -309,11 +365,11 @@ mod tests {
     }
 
     #[test]
-    fn page_of_another_number_of_rows_than_it_says_is_believed_the_second_time() {
+    fn page_of_another_number_of_rows_than_it_says_is_believed_once_it_comes_again() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
-        let mut wanted = || walk.take_page(&range, &mut carry, &rows(&[9, 8]), &end(1, 3), 10).wanted.len();
-        assert_eq!([wanted(), wanted()], [0, 2]);
+        let mut wanted = |times: &[i64]| walk.take_page(&range, &mut carry, &rows(times), &end(1, 3), 10).wanted.len();
+        assert_eq!([wanted(&[9, 8]), wanted(&[9]), wanted(&[9, 8]), wanted(&[9, 8])], [0, 0, 0, 2]);
     }
 
     #[test]
@@ -340,7 +396,8 @@ mod tests {
             (walk.page, carry.ask(&walk))
         };
         assert_eq!(asked(true, Some(51), end(9, 81)), (6, 6), "what was stored is further on");
-        assert_eq!(asked(true, Some(50), end(9, 81)), (5, 4), "rows of the page have come in its place");
+        assert_eq!(asked(true, Some(50), end(9, 81)), (6, 6), "its second may begin further on");
+        assert_eq!(asked(true, Some(49), end(9, 81)), (5, 4), "rows of the page have come in its place");
         assert_eq!(asked(true, Some(41), end(9, 81)), (5, 4), "nothing has come");
         assert_eq!(asked(true, None, end(9, 81)), (5, 4), "a cursor of before");
         assert_eq!(asked(true, Some(51), end(5, 50)), (5, 4), "there is no later page");
@@ -359,6 +416,61 @@ mod tests {
         assert_eq!(asked(18, end(4, 32)), 2, "two late rows have moved two from the first page to the second");
         assert_eq!(asked(28, end(4, 32)), 1);
         assert_eq!(asked(18, end(4, 32)), 0);
+    }
+
+    #[test]
+    fn walk_that_goes_on_counts_the_rows_of_a_second_from_their_first() {
+        let asked = |oldest_first: bool, edge: u8, pages: &[(u32, &[i64])]| {
+            let edge = Some(RowId([edge; 16]));
+            let mut walk = IntegrationWalk { oldest_first, page: 5, edge, ..IntegrationWalk::default() };
+            let mut carry = Carry::default();
+            for (number, times) in pages {
+                assert_eq!(carry.ask(&walk), *number, "{oldest_first} {pages:?}");
+                let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
+                walk.take_page(&RANGE, &mut carry, &rows(times), &end, 3);
+            }
+            carry.ask(&walk)
+        };
+        assert_eq!(asked(false, 4, &[(5, &[6, 6, 5])]), 6, "it has moved, and shows more than one second");
+        assert_eq!(asked(false, 4, &[(5, &[5, 5, 5])]), 4);
+        assert_eq!(asked(false, 4, &[(5, &[5, 5, 5]), (4, &[5, 5, 5]), (3, &[6, 6, 6])]), 4, "all of it comes after");
+        assert_eq!(asked(true, 5, &[(5, &[4, 5, 6])]), 4, "it has moved, and shows a newer row");
+        assert_eq!(asked(true, 5, &[(5, &[4, 5, 5])]), 6);
+        assert_eq!(asked(true, 5, &[(5, &[4, 5, 5]), (6, &[5, 5, 5]), (7, &[6, 6, 6])]), 6);
+        let first = [(5, &[5, 5, 5][..]), (4, &[5, 5, 5]), (3, &[5, 5, 5]), (2, &[5, 5, 5]), (1, &[5, 5, 5])];
+        assert_eq!(asked(false, 4, &first), 2, "there is no newer page");
+    }
+
+    #[test]
+    fn equal_rows_are_counted_on_by_a_later_tick_unless_their_page_has_moved() {
+        let range = Second::EPOCH..=Second::EPOCH.plus(100);
+        let (a, b, c, d) = (1, 2, 3, 4);
+        let page = |ids: [u8; 3]| ids.map(|id| Row { id: RowId([id; 16]), time: Second::new(5), last_active: None });
+        // Each tick reads pages that it asks for: the stored one again, and the next one, which is doubted where it goes on with equal rows.
+        let tick = |walk: &mut IntegrationWalk, log: &[[u8; 3]], until: u32| {
+            let (mut carry, mut ids) = (Carry::default(), HashSet::new());
+            for _ in 0..20 {
+                let number = carry.ask(walk);
+                if number > until {
+                    break;
+                }
+                let rows = page(log[number as usize - 1]);
+                let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
+                ids.extend(walk.take_page(&range, &mut carry, &rows, &end, 3).wanted.into_iter().map(|(_, id)| id));
+            }
+            *walk = serde_json::from_str(&serde_json::to_string(walk).unwrap()).unwrap();
+            ids
+        };
+        let log = [[a, b, b], [b, b, c], [c, c, d], [d, d, d]];
+        let moved = [[d, a, b], [b, b, b], [c, c, c], [d, d, d]];
+        for later in [&log, &moved] {
+            let mut walk = IntegrationWalk::default();
+            let mut ids = tick(&mut walk, &log, 2);
+            assert_eq!(ids.len(), 6);
+            assert_eq!(walk.one_second.as_ref().map(|page| page.before.len()), Some(1), "two of the four `b`");
+            ids.extend(tick(&mut walk, later, 3));
+            assert_eq!(ids.len(), 9, "one `a`, four `b`, three `c` and one `d`");
+        }
     }
 
     #[test]

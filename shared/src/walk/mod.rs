@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use access::{AccessWalk, Column};
 pub use audit::AuditWalk;
 pub use integration::{IntegrationWalk, WorkspaceState};
-pub use progress::Progress;
+pub use progress::{Depth, Progress};
 
 use crate::cursor::{Gap, GapKind};
 use crate::record::{Record, RowId};
@@ -55,8 +55,7 @@ pub enum Walk {
 #[derive(Debug, Default)]
 pub struct Sight {
     integration: integration::Carry,
-    /// The page of access logs that had another number of rows than it should have, and is asked for once more.
-    odd_access_page: Option<u32>,
+    access: access::NumberedPages,
     /// Whether the walk advances.
     pub progress: Progress,
 }
@@ -71,11 +70,17 @@ pub struct Step {
     pub wanted: Vec<Wanted>,
     /// Whether the walk is at its end.
     pub done: bool,
+    /// Whether the page was one of the walk's, rather than a look at where it is to go on.
+    taken: bool,
 }
 
 impl Step {
+    fn of(wanted: Vec<Wanted>, done: bool) -> Step {
+        Step { wanted, done, taken: true }
+    }
+
     fn nothing_yet() -> Step {
-        Step { wanted: Vec::new(), done: false }
+        Step { wanted: Vec::new(), done: false, taken: false }
     }
 }
 
@@ -84,6 +89,7 @@ impl Step {
 pub struct PageSoFar {
     audit: audit::AuditPage,
     access: access::AccessPage,
+    reach: progress::Reach,
 }
 
 impl Walk {
@@ -125,7 +131,7 @@ impl Walk {
     }
 
     /// Goes on to another workspace, from its first page, in a gap that begins at `oldest`.
-    pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>, oldest: Second) {
+    fn enter(&mut self, workspace: String, missing_from: Option<Second>, oldest: Second) {
         let stop = missing_from.map_or(oldest, |from| from.min(oldest));
         match self {
             Walk::Integration(walk) => {
@@ -185,6 +191,7 @@ impl Gap {
 
     /// Takes in the next rows of a page, and returns those that are wanted. Not for pages that are taken whole.
     pub(crate) fn take_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<Wanted> {
+        page.reach.take_rows(rows, self.reach());
         match &self.walk {
             Walk::Audit(_) => page.audit.take_rows(&(self.oldest..=self.end()), rows),
             Walk::Access(walk) => {
@@ -210,20 +217,47 @@ impl Gap {
     ) -> Step {
         let wanted = self.take_rows(&mut page, rows);
         let (reach, range) = (self.reach(), self.oldest..=self.end());
-        match &mut self.walk {
+        let shown = page.reach;
+        let step = match &mut self.walk {
             Walk::Audit(walk) => {
                 let (done, latest) = walk.end_page(&range, &page.audit, end);
                 self.latest = latest.unwrap_or(self.latest);
-                Step { wanted, done }
+                Step::of(wanted, done)
             }
             Walk::Access(walk) => {
-                let done = walk.end_page(sorted_by, &mut sight.odd_access_page, &page.access, end);
-                Step { wanted, done }
+                let (pass, pages) = (walk.stop, walk.pages);
+                let done = walk.end_page(sorted_by, &mut sight.access, &page.access, end);
+                if walk.stop != pass {
+                    self.depth = Depth::default(); // another pass goes less far back
+                } else if walk.pages == 0 && pages > 0 {
+                    sight.progress.restart();
+                }
+                Step::of(wanted, done)
             }
             Walk::Integration(walk) => {
-                walk.take_page(&(reach..=self.latest), &mut sight.integration, rows, end, page_rows)
+                let page = walk.page;
+                let step = walk.take_page(&(reach..=self.latest), &mut sight.integration, rows, end, page_rows);
+                if walk.page == 0 && page > 0 {
+                    sight.progress.restart();
+                }
+                step
             }
+        };
+        if step.taken {
+            sight.progress.come_to(shown);
         }
+        step
+    }
+
+    /// Goes on to another workspace, from its first page.
+    pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>) {
+        self.walk.enter(workspace, missing_from, self.oldest);
+        self.depth = Depth::default();
+    }
+
+    /// Begins its walk anew.
+    pub(crate) fn begin(&mut self, log: LogType) {
+        (self.walk, self.depth) = (Walk::begin(log, self.oldest), Depth::default());
     }
 
     /// Starts again because Slack refused the page cursor: audit at the oldest stored second, access at now.
@@ -234,12 +268,14 @@ impl Gap {
             Walk::Integration(walk) => walk.restart(),
         }
         sight.integration = integration::Carry::default();
+        sight.progress.restart();
     }
 
     /// Starts again where pages of another size have other numbers.
     pub(crate) fn change_page_size(&mut self, sight: &mut Sight) {
         if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
             self.restart(sight);
+            self.depth = Depth::default(); // by smaller pages it is longer on the way
         }
     }
 }
@@ -306,7 +342,7 @@ mod tests {
     fn workspace_is_entered_at_its_first_page_and_as_far_back_as_it_is_missing() {
         let entered = |log, missing_from: Option<i64>| {
             let mut gap = gap(log);
-            gap.walk.enter("T2".to_owned(), missing_from.map(second), gap.oldest);
+            gap.enter("T2".to_owned(), missing_from.map(second));
             assert_eq!((gap.walk.workspace(), gap.walk.missing_from()), (Some("T2"), missing_from.map(second)));
             assert_eq!(gap.reach(), second(missing_from.map_or(10, |from| from.min(10))));
             gap.walk
@@ -318,6 +354,25 @@ mod tests {
         }
         let Walk::Access(walk) = entered(LogType::Access, Some(4)) else { panic!("another walk") };
         assert_eq!(walk.stop, second(4), "its first pass reaches as far");
+    }
+
+    #[test]
+    fn walk_from_the_last_page_has_not_come_as_far_back_as_the_first_one_that_it_looks_at() {
+        let mut gap = integration(IntegrationWalk::default());
+        let paging = crate::slack::Paging { pages: 9, total: Some(18), count: 2 };
+        let end = PageEnd { next: None, paging: Some(paging), made_after: Second::EPOCH };
+        let page = |number: i64| [2 * number, 2 * number + 1];
+        // Each tick reads the stored page again, and the next one.
+        for numbers in [[1, 9], [9, 8], [8, 7], [7, 6], [6, 5], [5, 4], [4, 3]] {
+            let mut sight = Sight::default();
+            for number in numbers {
+                let row = |time: i64| Row { id: RowId([time as u8; 16]), time: Some(second(time)), last_active: None };
+                gap.end_page(&mut None, &mut sight, PageSoFar::default(), (&page(number).map(row), 2), &end);
+                sight.progress.end_page();
+            }
+            gap.depth.end_tick(&sight.progress);
+            assert_eq!(gap.depth.oldest(), Some(second(2 * numbers[1]).max(gap.oldest)));
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::Row;
 use crate::record::RowId;
 use crate::time::Second;
@@ -10,6 +12,8 @@ use crate::time::Second;
 const IDLE_PAGES_MAX: u32 = 5;
 /// Rows that are remembered to tell new ones from repeated ones. Beyond that, a row counts as repeated.
 const SEEN_MAX: usize = 5_000;
+/// Ticks that may bring a walk nothing since it last came further back. A page cursor that Slack refuses may cost a tick now and then.
+const IDLE_TICKS_MAX: u32 = 5;
 
 /// Follows the pages of one walk within one tick. A page advances the walk if it brings a record that was not stored, an older time than any
 /// page before it, or a row that this walk has not seen. Any other page is idle.
@@ -22,6 +26,83 @@ pub struct Progress {
     idle_pages: u32,
     page_advances: bool,
     has_advanced: bool,
+    pages: u32,
+    /// Whether a record was not stored before.
+    has_new_record: bool,
+    /// How far back the rows go since the walk last started again in this tick, if it did.
+    reach: Reach,
+    has_restarted: bool,
+}
+
+/// How far back rows go, by both columns that a log may be sorted by.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reach {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time: Option<Second>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_active: Option<Second>,
+}
+
+impl Reach {
+    /// Takes in further rows. `begin`: how far back the walk goes; an older time than that is no further.
+    pub(super) fn take_rows(&mut self, rows: &[Row], begin: Second) {
+        let oldest =
+            |times: &dyn Fn(&Row) -> Option<Second>| rows.iter().filter_map(times).min().map(|time| time.max(begin));
+        self.extend(Reach { time: oldest(&|row| row.time), last_active: oldest(&|row| row.last_active) });
+    }
+
+    /// Takes in how far back other rows go. Returns whether that is further.
+    fn extend(&mut self, other: Reach) -> bool {
+        let before = *self;
+        self.time = self.time.into_iter().chain(other.time).min();
+        self.last_active = self.last_active.into_iter().chain(other.last_active).min();
+        *self != before
+    }
+}
+
+/// How far back a gap's walk has come over all ticks. Within one tick a walk advances by rows that it has not seen in that tick, and page
+/// cursors may lead in a circle that is longer, or be refused in every tick.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Depth {
+    /// The furthest.
+    deepest: Reach,
+    /// Since the walk last started again.
+    present: Reach,
+    /// Ticks since it came further back than ever or stored a record: those in which it started again, and those in which it came no further back.
+    idle_ticks: u32,
+}
+
+impl Depth {
+    /// Takes in a tick's pages.
+    pub(crate) fn end_tick(&mut self, progress: &Progress) {
+        if progress.pages == 0 && !progress.has_restarted {
+            return;
+        }
+        if progress.has_restarted {
+            self.present = Reach::default();
+        }
+        let goes_on = self.present.extend(progress.reach) && !progress.has_restarted;
+        if self.deepest.extend(progress.reach) || progress.has_new_record {
+            self.idle_ticks = 0;
+        } else if !goes_on {
+            self.idle_ticks = self.idle_ticks.saturating_add(1);
+        }
+    }
+
+    /// Whether the walk leads nowhere.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.idle_ticks >= IDLE_TICKS_MAX
+    }
+
+    #[cfg(test)]
+    pub(super) fn oldest(&self) -> Option<Second> {
+        self.deepest.time
+    }
+
+    /// Whether nothing is known of it.
+    pub(crate) fn is_new(&self) -> bool {
+        *self == Depth::default()
+    }
 }
 
 impl Progress {
@@ -38,9 +119,21 @@ impl Progress {
         }
     }
 
+    /// Takes in how far back the rows of a page of the walk go.
+    pub(super) fn come_to(&mut self, reach: Reach) {
+        self.reach.extend(reach);
+    }
+
     /// Takes in that a record was not stored before.
     pub fn record_is_new(&mut self) {
         self.page_advances = true;
+        self.has_new_record = true;
+    }
+
+    /// Takes in that the walk starts again.
+    pub(super) fn restart(&mut self) {
+        self.reach = Reach::default();
+        self.has_restarted = true;
     }
 
     /// Whether any page advanced the walk.
@@ -50,6 +143,7 @@ impl Progress {
 
     /// Ends a page, or an attempt that brought none. Returns `true` while the walk advances.
     pub fn end_page(&mut self) -> bool {
+        self.pages += 1;
         self.has_advanced |= self.page_advances;
         self.idle_pages = if std::mem::take(&mut self.page_advances) { 0 } else { self.idle_pages + 1 };
         self.idle_pages < IDLE_PAGES_MAX
@@ -66,6 +160,9 @@ mod tests {
 
     fn page(progress: &mut Progress, rows: &[Row]) -> bool {
         rows.iter().for_each(|row| progress.row(row, Second::EPOCH));
+        let mut reach = Reach::default();
+        reach.take_rows(rows, Second::EPOCH);
+        progress.come_to(reach);
         progress.end_page()
     }
 
@@ -103,6 +200,65 @@ mod tests {
             progress.end_page()
         });
         assert!(pages.any(|advances| !advances));
+    }
+
+    /// A tick whose pages go back to this time, of rows that are stored.
+    fn tick(depth: &mut Depth, back_to: i64, restarts: bool) -> bool {
+        let mut progress = Progress::default();
+        if restarts {
+            page(&mut progress, &[row(1, 1)]); // of before it starts again
+            progress.restart();
+        }
+        page(&mut progress, &[row(1, 200), row(2, back_to)]);
+        depth.end_tick(&progress);
+        depth.is_stuck()
+    }
+
+    #[test]
+    fn walk_in_a_circle_that_is_longer_than_a_tick_is_stuck() {
+        let mut depth = Depth::default();
+        let stuck = [90, 80, 70, 90, 80, 70, 90, 80].map(|back_to| tick(&mut depth, back_to, false));
+        assert_eq!(stuck, [false, false, false, false, false, false, false, true]);
+        assert!(!tick(&mut depth, 60, false), "it has come out");
+    }
+
+    #[test]
+    fn walk_that_starts_again_in_every_tick_is_stuck_and_after_one_restart_is_not() {
+        let mut depth = Depth::default();
+        assert!(!tick(&mut depth, 10, false));
+        assert!((1..20).all(|n| !tick(&mut depth, 100 - n, n == 1)), "it goes back again to where it was");
+        let mut depth = Depth::default();
+        tick(&mut depth, 10, false);
+        let stuck = (0..10).map(|n| tick(&mut depth, 100 - n, n % 2 == 0));
+        assert_eq!(stuck.filter(|stuck| *stuck).count(), 2, "every other tick starts it again");
+    }
+
+    #[test]
+    fn new_record_ends_the_count_of_idle_ticks_and_an_empty_tick_is_none() {
+        let mut depth = Depth::default();
+        (0..4).for_each(|_| assert!(!tick(&mut depth, 90, false)));
+        (0..9).for_each(|_| depth.end_tick(&Progress::default()));
+        assert!(!tick(&mut depth, 90, false) && tick(&mut depth, 90, false));
+        let mut progress = Progress::default();
+        progress.record_is_new();
+        page(&mut progress, &[]);
+        depth.end_tick(&progress);
+        assert!(!depth.is_stuck());
+    }
+
+    #[test]
+    fn walk_by_the_column_that_goes_down_is_not_stuck_whatever_the_other_does() {
+        let active = |n: u8| Row { last_active: Second::new(500), ..row(n, 100 - i64::from(n)) };
+        let first = |n: u8| Row { last_active: Second::new(500 - i64::from(n)), ..row(n, 100) };
+        for rows in [active as fn(u8) -> Row, first] {
+            let mut depth = Depth::default();
+            for n in 0..20 {
+                let mut progress = Progress::default();
+                page(&mut progress, &[rows(n)]);
+                depth.end_tick(&progress);
+                assert!(!depth.is_stuck());
+            }
+        }
     }
 
     #[test]

@@ -227,9 +227,13 @@ pub(super) struct Watch {
     /// Polled ticks in a row that showed no other row than the one before, and during which nothing was stored, though Slack could show
     /// something that is missing.
     pub(super) dry_ticks: u32,
+    /// The same of ticks that showed no other row than was shown since something was stored last, though something is missing or in a gap.
+    pub(super) stale_ticks: u32,
     /// The rows that were shown since the last of them ended, without what moves in them, and those of the one before.
     rows: HashSet<u64>,
     rows_before: HashSet<u64>,
+    /// All rows that were shown since something was stored last.
+    rows_since_stored: HashSet<u64>,
     /// Replies that refused the token.
     refusals: Vec<Refusal>,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
@@ -280,10 +284,18 @@ impl Watch {
         self.rows.insert(hash(steady));
     }
 
-    /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored.
-    pub(super) fn end_tick(&mut self, is_missing: bool) {
-        let is_dry = is_missing && self.stored == self.stored_before && self.rows.is_subset(&self.rows_before);
+    /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored. `has_gaps`: whether the tick
+    /// left something to collect.
+    pub(super) fn end_tick(&mut self, is_missing: bool, has_gaps: bool) {
+        let stored_nothing = self.stored == self.stored_before;
+        let is_dry = is_missing && stored_nothing && self.rows.is_subset(&self.rows_before);
         self.dry_ticks = if is_dry { self.dry_ticks + 1 } else { 0 };
+        let is_stale = (is_missing || has_gaps) && stored_nothing && self.rows.is_subset(&self.rows_since_stored);
+        self.stale_ticks = if is_stale { self.stale_ticks + 1 } else { 0 };
+        if !stored_nothing {
+            self.rows_since_stored.clear();
+        }
+        self.rows_since_stored.extend(&self.rows);
         self.stored_before = self.stored;
         self.rows_before = std::mem::take(&mut self.rows);
     }

@@ -13,6 +13,7 @@ use slacktrail_shared::sanitize::steers;
 use slacktrail_shared::source::{LogType, Plan, Source, StreamId};
 use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
+use slacktrail_shared::walk::Depth;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::Slacktrail;
@@ -147,6 +148,7 @@ async fn of_many_states() -> tempfile::TempDir {
         oldest: ago(200_000),
         latest: ago(100_000),
         walk,
+        depth: Depth::default(),
         uncollected_since: None,
     });
     let silence =

@@ -19,6 +19,9 @@ use crate::tenant::simulated;
 
 /// Polled ticks in a row that may store nothing and show no other row than the one before, without a code, though Slack could show something that is missing.
 const DRY_TICKS_MAX: u32 = 15;
+/// The same, where they show only rows that were shown since something was stored last, and something is missing or in a gap. Pages of three
+/// rows and ten calls a tick make the most of what sixteen gaps leave to read.
+const STALE_TICKS_MAX: u32 = 300;
 /// The lag that raises an alarm, by the template's default.
 const LAG_ALARM_SECONDS: i64 = 30 * 60;
 /// Pages in a row that may follow on each other, show nothing new, and leave the tick without a code.
@@ -36,6 +39,11 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
         for log in LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log)) {
             state.book.watches[log as usize].note_refusal(state.operations, facts.clock.as_second());
         }
+    }
+    if let Some(log) = log_of_call(source, request.method) {
+        // A reply without a `Date` takes back what was certain: the collector knows no more of how far Slack has come.
+        let watch = &mut state.book.watches[log as usize];
+        watch.sure = watch.sure.min(facts.of(log).reached.unwrap_or(i64::MAX));
     }
     let team = request.arguments.iter().find(|(name, _)| *name == "team_id").map(|(_, id)| id.as_str());
     let Some(shown) = &reply.shown else {
@@ -138,7 +146,7 @@ impl Judge<'_> {
             watch.ahead = watch.ahead.max(self.facts.clock.duration_since(self.facts.begun).as_secs());
         }
         if self.summary.polled {
-            watch.end_tick(!unstored.is_empty());
+            watch.end_tick(!unstored.is_empty(), self.summary.gaps > 0);
         }
         let law = self
             .tampering()
@@ -477,9 +485,11 @@ impl Judge<'_> {
         // many small pages of known rows advances without a new one: then the lag, which another law checks, raises its alarm.
         let lags = self.summary.lag_seconds > LAG_ALARM_SECONDS;
         let is_reported = self.summary.code.is_some() || self.summary.clock_skew_seconds.is_some() || lags;
-        (self.summary.polled && watch.dry_ticks >= DRY_TICKS_MAX && !is_reported).then(|| {
-            let (ticks, missing) = (watch.dry_ticks, unstored.first().map(|time| at(*time)));
-            format!("no-progress: {:?} has stored nothing for {ticks} ticks, nobody is told, and a record of {missing:?} is missing", self.log)
+        let is_idle = watch.dry_ticks >= DRY_TICKS_MAX || watch.stale_ticks >= STALE_TICKS_MAX;
+        (self.summary.polled && is_idle && !is_reported).then(|| {
+            let (ticks, missing) = (watch.dry_ticks.max(watch.stale_ticks), unstored.first().map(|time| at(*time)));
+            let gaps = self.summary.gaps;
+            format!("no-progress: {:?} has stored nothing for {ticks} ticks, nobody is told, {gaps} gaps are left, and the first record that is missing is of {missing:?}", self.log)
         })
     }
 }

@@ -94,6 +94,12 @@ pub fn lives() -> Vec<Life> {
     let few = |name, before: &[Act], calls| Life { calls_max: Some(calls), ..life(name, before) };
     let of_workspaces = |name, before: &[Act]| Life { of_workspaces: true, ..life(name, before) };
     let endless = |kind| [Rows(2, 40), Tick, Pass(60), Rows(5, 4), SlackAlways(SlackFaultKind::Endless(kind))];
+    // Page cursors that lead nowhere, and no tick makes calls enough to see it.
+    let slowly = |kind| {
+        let minutes = (0..310).flat_map(|_| [Pass(60), Tick]);
+        let before: Vec<Act> = [ManyRows(300), SlackAlways(kind)].into_iter().chain(minutes).collect();
+        Life { is_odd: true, logs: &PAGED, ..few("", &before, 2) }
+    };
     let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
     vec![
         // Its first row is of the very second from which the source is collected.
@@ -145,6 +151,25 @@ pub fn lives() -> Vec<Life> {
                     LateRow(12_100),
                     LateRow(12_200),
                     LateRow(12_300),
+                ],
+                4,
+            )
+        },
+        // The same within a second of many rows, equal ones among them: which of them are stored is a matter of counting.
+        Life {
+            logs: &[LogType::Integration],
+            ..few(
+                "moved-second",
+                &[
+                    Rows(2, 40),
+                    Tick,
+                    Pass(60),
+                    Rows(31, 0),
+                    Tick,
+                    LateRow(12_000),
+                    LateRow(12_100),
+                    LateRow(12_200),
+                    Pass(60),
                 ],
                 4,
             )
@@ -205,7 +230,7 @@ pub fn lives() -> Vec<Life> {
             &[Rows(5, 40), Tick, Pass(60), Rows(2, 4), SlackAlways(SlackFaultKind::Claims(1_000_000))],
         ),
         odd(
-            &[LogType::Integration],
+            &[LogType::Access, LogType::Integration],
             "page-ignored",
             &[Rows(5, 40), Tick, Pass(60), Rows(7, 4), SlackAlways(SlackFaultKind::PageIgnored)],
         ),
@@ -255,6 +280,8 @@ pub fn lives() -> Vec<Life> {
         ),
         odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
         odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
+        Life { name: "endless-circle", ..slowly(SlackFaultKind::Endless(Endless::Circle)) },
+        Life { name: "cursors-refused", ..slowly(SlackFaultKind::StaleCursor) },
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
         of_workspaces(
             "admitted",
