@@ -54,8 +54,11 @@ with rules (severity, category, finding, at_least, actions) as (
       'pref.session_duration_changed', 'pref.session_duration_type_changed',
       'pref.mobile_session_duration_changed', 'user_session_settings_changed'
     ]),
-    ('medium', 'sessions', 'one actor resets the sessions of 20 users within an hour', 20, array[
-      'user_session_reset_by_admin'
+    ('medium', 'sessions', 'one actor resets or ends sessions of users 20 times within an hour', 20, array[
+      'user_session_reset_by_admin', 'user_session_invalidated'
+    ]),
+    ('medium', 'sessions', 'Slack resets the sessions of a user in response to an anomaly', 1, array[
+      'user_sessions_reset_by_anomaly_event_response'
     ]),
     ('high', 'devices and networks', 'device management or the IP allowlist is disabled', 1, array[
       'intune_disabled', 'ip_allowlist_disabled'

@@ -81,7 +81,10 @@ select
       flatten(transform(
         parts,
         part -> array[
-          json_extract(part, '$.new_scopes'), json_extract(part, '$.scopes'), json_extract(part, '$.bot_scopes')
+          json_extract(part, '$.new_scopes'),
+          json_extract(part, '$.scopes'),
+          json_extract(part, '$.bot_scopes'),
+          json_extract(part, '$.scopes_bot')
         ] || coalesce(
           transform(
             try_cast(json_extract(part, '$.permissions') as array(json)),

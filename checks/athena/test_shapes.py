@@ -60,6 +60,7 @@ class Scopes(OverRows):
             ),
             (["files:read"], None, {"scopes": [], "bot_scopes": ["files:read"]}),
             (["files:read"], {"new_scopes": []}, {"scopes": [], "scopes_bot": ["files:read"]}),
+            (["chat:write", "files:read"], {"scopes": ["files:read"], "scopes_bot": ["chat:write"]}, {}),
             (["a:1", "b:1", "c:1"], {"new_scopes": ["a:1"], "scopes": ["b:1"]}, {"scopes": ["c:1", "b:1"]}),
             (["im:history"], {"permissions": [{"scopes": []}, {"resource": None, "scopes": ["im:history"]}]}, {}),
             (["a:1", "b:1"], [{"scopes": []}, "x", {"scopes": ["a:1"]}, {"bot_scopes": ["b:1"]}], {}),
@@ -210,6 +211,15 @@ class Findings(OverRows):
         for number in range(38):
             self.insert_at(DAY - timedelta(hours=3 + number % 2, seconds=-number), kinds[number % 3], "W3")
         self.assertEqual(self.found(), [("high", "W1", 20)])
+
+    def test_ended_sessions_are_found_in_bursts_and_resets_by_slack_one_by_one(self):
+        kinds = ["user_session_invalidated", "user_session_reset_by_admin"]
+        for number in range(20):
+            self.insert_at(DAY - timedelta(hours=3, seconds=-number), kinds[number % 2], "W1")
+        for number in range(19):
+            self.insert_at(DAY - timedelta(hours=3, seconds=-number), "user_session_invalidated", "W2")
+        self.insert_at(DAY - timedelta(hours=3), "user_sessions_reset_by_anomaly_event_response", "W3")
+        self.assertCountEqual(self.found(), [("medium", "W1", 20), ("medium", "W3", 1)])
 
     def test_each_record_that_is_a_finding_is_one_row_and_the_most_severe_come_first(self):
         for action in ("app_uninstalled", "ekm_unenrolled", "user_login", "ekm_unenrolled", "barrier_deleted"):
