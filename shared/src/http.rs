@@ -94,7 +94,8 @@ impl SlackHttp {
         url
     }
 
-    /// No reply began. Whether Slack counted the call is unknown; every call only reads, so that does no harm.
+    /// No reply began. Whether Slack received the call is unknown, unless there was no connection. Almost every call only reads, so that
+    /// does no harm; where a code was exchanged, the caller says what may have come of it.
     fn unreachable(&self, request: &Request, host: &str, error: Result<reqwest::Error, Duration>) -> Trouble {
         let what = match &error {
             Err(waited) => format!("did not answer within {} seconds", (waited.as_secs_f32() * 1e3).round() / 1e3),
@@ -108,6 +109,7 @@ impl SlackHttp {
             format!("wait for the next tick; if this persists, check whether a firewall or proxy blocks `{host}`"),
         );
         match error {
+            Ok(error) if error.is_connect() => trouble.unsent().because(error.without_url()),
             Ok(error) => trouble.because(error.without_url()), // the query holds the page cursor, and nobody needs it in a log line
             Err(_) => trouble,
         }

@@ -39,7 +39,7 @@ pub trait Slack {
 }
 
 /// The longest reply that [`Slack::call_whole`] reads: a page of 1,000 workspaces is shorter by far.
-const WHOLE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const WHOLE_BYTES_MAX: usize = 1 << 20;
 
 /// The body of a reply, while it arrives.
 pub struct Body(Chunks);
@@ -83,16 +83,32 @@ impl Reply<Body> {
     ///
     /// # Errors
     /// When the reply breaks off, takes too long or is longer.
-    pub async fn whole(mut self, request: &Request, bytes_max: usize) -> Result<Reply, Trouble> {
+    pub async fn whole(self, request: &Request, bytes_max: usize) -> Result<Reply, Trouble> {
         let mut body = Vec::new();
+        let reply = self.arriving(request, bytes_max, |chunk| body.extend_from_slice(chunk)).await?;
+        let Reply { status, retry_after, date, scopes, .. } = reply;
+        Ok(Reply { status, retry_after, date, scopes, body })
+    }
+
+    /// Hands each chunk to `keep` as it arrives, so that the caller has what came even if the rest never does.
+    ///
+    /// # Errors
+    /// As [`Reply::whole`].
+    pub(crate) async fn arriving(
+        mut self,
+        request: &Request,
+        bytes_max: usize,
+        mut keep: impl FnMut(&[u8]),
+    ) -> Result<Reply<()>, Trouble> {
+        let mut bytes = 0;
         while let Some(chunk) = self.body.chunk().await? {
-            if body.len() + chunk.len() > bytes_max {
+            bytes += chunk.len();
+            if bytes > bytes_max {
                 return Err(too_large(request, TooLarge::Bytes));
             }
-            body.extend_from_slice(&chunk);
+            keep(&chunk);
         }
-        let Reply { status, retry_after, date, scopes, .. } = self;
-        Ok(Reply { status, retry_after, date, scopes, body })
+        Ok(self.without_body())
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Trouble {
     pub hint: String,
     /// How many seconds Slack asks us to wait.
     pub retry_after_seconds: Option<i64>,
+    /// Whether it is certain that Slack did not receive the call.
+    pub(crate) is_unsent: bool,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -71,6 +73,7 @@ impl Trouble {
             message: message.into(),
             hint: hint.into(),
             retry_after_seconds: None,
+            is_unsent: false,
             cause: None,
         }
     }
@@ -95,6 +98,12 @@ impl Trouble {
     #[must_use]
     pub(crate) fn transient(self) -> Trouble {
         Trouble { remedy: Remedy::TryLater, ..self }
+    }
+
+    /// The same of a call that Slack certainly did not receive.
+    #[must_use]
+    pub(crate) fn unsent(self) -> Trouble {
+        Trouble { is_unsent: true, ..self }
     }
 
     /// The same with another hint.

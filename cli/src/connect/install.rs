@@ -108,7 +108,7 @@ fn expired(id: &SourceId, again: &str) -> Failure {
 
 fn lost(id: &SourceId) -> Failure {
     Failure::new(format!("it is not known what came of the installation: `{id}` may be connected or not"))
-        .hint("`slacktrail sources` tells; if it is not, see the log of the deployment's OAuth function, and run the same command again")
+        .hint("`slacktrail sources` tells; if it is not, see the log of the deployment's OAuth function, and run the same command again; Slack may have issued a token that slacktrail did not store, so remove the app in Slack if you do not connect again")
 }
 
 fn refused(refusal: Refusal, id: &SourceId, url: &PublicUrl) -> Failure {

@@ -126,7 +126,9 @@ async fn cancel<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> End {
                     told = true;
                 }
                 Step::Connected(facts) => return End::Connected(facts.clone()),
-                Step::Refused(_) | Step::Cancelled => return End::Cancelled,
+                // What was refused may have left something to do.
+                Step::Refused(refusal) => return End::Refused(refusal.clone()),
+                Step::Cancelled => return End::Cancelled,
             },
             Err(_) => {}
         }
@@ -251,7 +253,7 @@ mod tests {
             (vec![], End::Cancelled),
             (vec![Step::Started], End::Cancelled),
             (vec![Step::Connected(facts()), Step::Started], End::Connected(facts())),
-            (vec![Step::Refused(refusal())], End::Cancelled),
+            (vec![Step::Refused(refusal())], End::Refused(refusal())),
         ] {
             let store = Moving { present: RefCell::new(granted()), next: RefCell::new(next) };
             assert_eq!(give_up(&store, &granted().id).await, expected);

@@ -46,7 +46,15 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
             RefusalKind::Ours => line!(error, "connecting needs a person"),
             // Anybody on the internet can have these.
             RefusalKind::Malformed | RefusalKind::Unknown | RefusalKind::WithoutState => line!(info, "request refused"),
-            _ => line!(warn, "connection refused, nothing is lost"),
+            _ => match failure.token {
+                Some(TokenEnd::MayBeValid) => line!(warn, "connection refused, its token may still be valid"),
+                Some(TokenEnd::MayExist) => {
+                    line!(warn, "connection refused, Slack may have issued a token that was not received")
+                }
+                Some(TokenEnd::Revoked | TokenEnd::MayBeInUse) | None => {
+                    line!(warn, "connection refused, nothing is lost")
+                }
+            },
         },
     }
 }

@@ -6,14 +6,16 @@ use futures_util::future::join_all;
 
 use super::budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
 use super::manifest::user_scopes;
-use super::revoke::{self, TokenEnd, Unstored};
+use super::revoke::{self, Granted, TokenEnd};
 use super::store::{check_tenant, store};
 use super::{Connection, ConnectionId, Facts, Failure, Probed, Refusal, Step, Ticket, Visit, probe};
 use crate::credentials::{App, Grant};
-use crate::ports::{Caller, ConnectionStore, CredentialStore, DeploymentStore, Replaced, Slack, Timer, Version};
+use crate::ports::{
+    Caller, ConnectionStore, CredentialStore, DeploymentStore, Replaced, Slack, Timer, Version, WHOLE_BYTES_MAX,
+};
 use crate::secret::Token;
-use crate::slack::Request;
 use crate::slack::oauth::{Installation, installation};
+use crate::slack::{Reply, Request};
 use crate::source::{LogType, Source, Tenant};
 use crate::time::Second;
 use crate::trouble::Trouble;
@@ -76,14 +78,14 @@ pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: Credent
     let begun = edges.timer.within(BEGIN_MAX, begin(&edges.table, came, cookie, now)).await;
     let begun = begun.ok_or_else(|| Failure::out_of_time(None, BEGIN_MAX))??;
     let Begun { version, connection, .. } = &begun;
-    let unstored = RefCell::new(None);
+    let granted = RefCell::new(Granted::default());
     // In a box, as the compiler computes the layout of nested futures to a limited depth only.
-    let work = Box::pin(verify(edges, &begun, &unstored, now));
+    let work = Box::pin(verify(edges, &begun, &granted, now));
     let worked = edges.timer.within(WORK_MAX, work).await;
     let id = &connection.source.id;
     let verified = match worked.ok_or_else(|| Failure::out_of_time(Some(id), WORK_MAX)).flatten() {
         Ok(verified) => Ok(verified),
-        Err(failure) => Err(end_token(edges, &connection.source, failure, unstored.take(), now).await),
+        Err(failure) => Err(end_token(edges, &connection.source, failure, granted.take(), now).await),
     };
     let step = match &verified {
         Ok((_, facts)) => Step::Connected(Box::new(facts.clone())),
@@ -157,17 +159,16 @@ async fn conclude<C: ConnectionStore>(
     }
 }
 
-/// Exchanges the code, verifies the installation, and stores it. Leaves in `unstored` what Slack has granted.
+/// Exchanges the code, verifies the installation, and stores it. Leaves in `granted` what Slack has granted.
 async fn verify<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
     edges: &CallbackEdges<S, C, K, W>,
     begun: &Begun<'_>,
-    unstored: &RefCell<Option<Unstored>>,
+    granted: &RefCell<Granted>,
     now: Second,
 ) -> Result<(Source, Facts), Failure> {
     let connection = &begun.connection;
     let app = app(edges, connection).await?;
-    let installed = exchange(edges, begun, &app, now).await?;
-    *unstored.borrow_mut() = Some(Unstored::of(&installed));
+    let installed = exchange(edges, begun, &app, granted, now).await?;
     let (tenant, grant) = check_installation(&connection.source, &installed)?;
     let source = Source { organisation: installed.organisation, connected_at: now, ..connection.source.clone() };
     let logs = probe_all(edges, &source, &grant.token, now).await?;
@@ -202,10 +203,10 @@ async fn end_token<S: Slack, C: DeploymentStore, K, W: Timer>(
     edges: &CallbackEdges<S, C, K, W>,
     source: &Source,
     failure: Failure,
-    unstored: Option<Unstored>,
+    granted: Granted,
     now: Second,
 ) -> Failure {
-    let Some(unstored) = unstored else { return failure };
+    let Some(unstored) = granted.into_unstored() else { return failure };
     let ended = edges.timer.within(REVOKE_MAX, revoke::end(edges, source, &unstored, now)).await;
     failure.with_token(ended.unwrap_or(TokenEnd::MayBeValid))
 }
@@ -220,16 +221,37 @@ async fn app<S, C, K: CredentialStore, W>(
     credentials.app_of(&connection.client_id).cloned().ok_or_else(|| Refusal::superseded().into())
 }
 
+/// Exchanges the code. Whatever becomes of the call, `granted` says what Slack may have granted: once the code is sent, a lost or broken
+/// response may have held a token.
 async fn exchange<S: Slack, C, K, W>(
     edges: &CallbackEdges<S, C, K, W>,
     begun: &Begun<'_>,
     app: &App,
+    granted: &RefCell<Granted>,
     now: Second,
 ) -> Result<Installation, Failure> {
     let request = Request::exchange(begun.code, &begun.redirect_url);
     let refused = |trouble: Trouble| Failure { trouble: Some(trouble.clone()), ..Refusal::of_call(&trouble).into() };
-    let reply = edges.slack.call_whole(&begun.connection.source, &request, Caller::App(app)).await.map_err(refused)?;
-    installation(&reply, &request, now).map_err(refused)
+    granted.replace(Granted::Unread(Vec::new()));
+    let reply = match edges.slack.call(&begun.connection.source, &request, Caller::App(app)).await {
+        Ok(reply) => reply,
+        Err(trouble) => {
+            if trouble.is_unsent {
+                granted.replace(Granted::Nothing);
+            }
+            return Err(refused(trouble));
+        }
+    };
+    let keep = |chunk: &[u8]| granted.borrow_mut().receive(chunk);
+    let Reply { status, retry_after, date, scopes, .. } =
+        reply.arriving(&request, WHOLE_BYTES_MAX, keep).await.map_err(refused)?;
+    let reply = Reply { status, retry_after, date, scopes, body: granted.borrow_mut().take_response() };
+    let installed = installation(&reply, &request, now);
+    granted.replace(match &installed {
+        Ok(installed) => Granted::of(installed),
+        Err(trouble) => Granted::of_failed(reply.body, trouble),
+    });
+    installed.map_err(refused)
 }
 
 /// Whether what was granted is what the source needs, from the Slack that it had before.
@@ -314,6 +336,7 @@ mod tests {
             scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
             grant: Some(Grant { token: Token::new("xoxp-1").unwrap(), renewal: None, tenant: None }),
             bot: None,
+            has_unreadable_token: false,
         }
     }
 

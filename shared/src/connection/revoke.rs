@@ -1,12 +1,14 @@
 //! Ends a token that Slack has granted and that is not stored, so that no token stays valid unseen.
 
+use std::mem;
+
 use serde::Deserialize;
 
 use super::{CallbackEdges, Failure};
 use crate::ports::{Caller, DeploymentStore, Slack, Timer};
 use crate::secret::Token;
 use crate::slack::Request;
-use crate::slack::oauth::Installation;
+use crate::slack::oauth::{Installation, Remains, remains};
 use crate::source::{Source, Tenant};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
@@ -20,6 +22,8 @@ pub enum TokenEnd {
     MayBeInUse,
     /// It may still be valid: Slack did not confirm the revocation.
     MayBeValid,
+    /// Slack may have issued a token that slacktrail did not receive: the response was lost or cannot be read.
+    MayExist,
 }
 
 impl TokenEnd {
@@ -29,24 +33,87 @@ impl TokenEnd {
             TokenEnd::Revoked => "revoked",
             TokenEnd::MayBeInUse => "may_be_in_use",
             TokenEnd::MayBeValid => "may_be_valid",
+            TokenEnd::MayExist => "may_exist",
         }
     }
 }
 
-/// Tokens of an installation that is not stored yet.
-#[derive(Clone, Debug)]
-pub(super) struct Unstored {
-    /// Who granted them, if Slack said so.
-    pub(super) tenant: Option<Tenant>,
-    /// The user's token first, and the app's own.
-    pub(super) tokens: Vec<Token>,
+/// What Slack has granted so far, none of which is stored. `Debug` would show tokens, so there is none.
+#[derive(Default)]
+pub(super) enum Granted {
+    /// Nothing: the code was not sent, or Slack refused it.
+    #[default]
+    Nothing,
+    /// The code was sent. This much of the response has arrived, and nobody has read it.
+    Unread(Vec<u8>),
+    /// The response was read.
+    Read(Unstored),
 }
 
-impl Unstored {
+/// Tokens that are not stored.
+pub(super) struct Unstored {
+    /// Who granted them, if Slack said so.
+    tenant: Option<Tenant>,
+    /// The user's token and the app's own.
+    tokens: Vec<Token>,
+    /// Whether Slack may have granted another one that is not among them.
+    may_be_more: bool,
+}
+
+impl Granted {
+    /// Adds what has arrived of the response.
+    pub(super) fn receive(&mut self, chunk: &[u8]) {
+        if let Granted::Unread(body) = self {
+            body.extend_from_slice(chunk);
+        }
+    }
+
+    /// Takes what has arrived of the response out, until it is put back or replaced.
+    pub(super) fn take_response(&mut self) -> Vec<u8> {
+        match mem::take(self) {
+            Granted::Unread(body) => body,
+            Granted::Nothing | Granted::Read(_) => Vec::new(),
+        }
+    }
+
     /// What an installation granted.
-    pub(super) fn of(installed: &Installation) -> Unstored {
+    pub(super) fn of(installed: &Installation) -> Granted {
         let user = installed.grant.iter().map(|grant| grant.token.clone());
-        Unstored { tenant: installed.tenant.clone(), tokens: user.chain(installed.bot.clone()).collect() }
+        Granted::Read(Unstored {
+            tenant: installed.tenant.clone(),
+            tokens: user.chain(installed.bot.clone()).collect(),
+            may_be_more: installed.has_unreadable_token,
+        })
+    }
+
+    /// What a response granted that is no installation: nothing if Slack refused the exchange, but for tokens that are there all the same.
+    ///
+    /// An error that may pass is no refusal: Slack may have failed after it issued the token (docs.slack.dev, `fatal_error`). A code that Slack
+    /// does not accept may have been used: by this very call, if it was delivered twice, or by somebody else.
+    pub(super) fn of_failed(body: Vec<u8>, trouble: &Trouble) -> Granted {
+        let may_be_issued = match trouble.code.as_str() {
+            "ratelimited" | "rate_limited" => false,
+            "invalid_code" | "code_already_used" => true,
+            _ => trouble.remedy == Remedy::TryLater,
+        };
+        if may_be_issued {
+            return Granted::Unread(body);
+        }
+        let Remains { tenant, tokens, .. } = remains(&body);
+        Granted::Read(Unstored { tenant, tokens, may_be_more: false })
+    }
+
+    /// The tokens to end; `None` if there is none.
+    pub(super) fn into_unstored(self) -> Option<Unstored> {
+        let unstored = match self {
+            Granted::Nothing => return None,
+            Granted::Unread(body) => {
+                let Remains { tenant, tokens, may_be_more } = remains(&body);
+                Unstored { tenant, tokens, may_be_more }
+            }
+            Granted::Read(unstored) => unstored,
+        };
+        Some(unstored).filter(|unstored| unstored.may_be_more || !unstored.tokens.is_empty())
     }
 }
 
@@ -86,10 +153,13 @@ pub(super) async fn end<S: Slack, C: DeploymentStore, K, W: Timer>(
     unstored: &Unstored,
     now: Second,
 ) -> TokenEnd {
+    if unstored.tokens.is_empty() {
+        return TokenEnd::MayExist;
+    }
     if may_be_in_use(&edges.table, source, unstored).await {
         return TokenEnd::MayBeInUse;
     }
-    let mut end = TokenEnd::Revoked;
+    let mut end = if unstored.may_be_more { TokenEnd::MayExist } else { TokenEnd::Revoked };
     for token in &unstored.tokens {
         match revoke(&edges.slack, source, token, now).await {
             Ok(()) => {}
@@ -116,9 +186,13 @@ impl Failure {
     /// The same with what became of the token, which the person learns where there is something left to do.
     #[must_use]
     pub(super) fn with_token(mut self, end: TokenEnd) -> Failure {
-        if end == TokenEnd::MayBeValid {
-            self.refusal.hint.push_str("; remove the app in Slack too, because its token may still be valid");
-        }
+        self.refusal.hint.push_str(match end {
+            TokenEnd::Revoked | TokenEnd::MayBeInUse => "",
+            TokenEnd::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
+            TokenEnd::MayExist => {
+                "; Slack may have issued a token that slacktrail did not receive: if you do not connect again, remove the app in Slack, which revokes its tokens"
+            }
+        });
         Failure { token: Some(end), ..self }
     }
 }

@@ -28,6 +28,19 @@ pub struct Installation {
     pub grant: Option<Grant>,
     /// The app's own token, which is never stored.
     pub bot: Option<Token>,
+    /// Whether Slack granted a token that cannot be read, beside those here.
+    pub has_unreadable_token: bool,
+}
+
+/// What can still be read of an exchange whose response is broken: cut off, or of another shape. `Debug` would show a token that stands in a
+/// name, so there is none.
+pub struct Remains {
+    /// The workspace or organization, if the response is JSON and says so.
+    pub tenant: Option<Tenant>,
+    /// Every access token in it that is whole.
+    pub tokens: Vec<Token>,
+    /// Whether Slack may have granted a token that is not among them.
+    pub may_be_more: bool,
 }
 
 /// Tokens as Slack gives them, in either place of a reply. Only the tokens themselves decide. Every other field is read if it has the
@@ -62,6 +75,17 @@ struct Exchanged<'a> {
     access_token: Option<&'a RawValue>,
 }
 
+/// The fields that say where an app was installed.
+#[derive(Deserialize)]
+struct Installed<'a> {
+    #[serde(borrow)]
+    team: Option<&'a RawValue>,
+    #[serde(borrow)]
+    enterprise: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_enterprise_install: Option<&'a RawValue>,
+}
+
 #[derive(Deserialize)]
 struct Refreshed<'a> {
     #[serde(borrow, default, deserialize_with = "unless_empty")]
@@ -83,6 +107,8 @@ const LIFE_SECONDS: (i64, i64) = (60, 315_360_000);
 const LIFE_DEFAULT_SECONDS: i64 = 43_200;
 /// Slack's tokens have a few hundred bytes. A longer one fits no secret.
 const TOKEN_BYTES_MAX: usize = 4096;
+/// Tokens that are read from a broken response. A whole one has two: the user's and the app's own.
+const REMAINING_TOKENS_MAX: usize = 4;
 /// Scopes that are kept. Slack documents about 300.
 const SCOPES_MAX: usize = 500;
 /// Characters that are kept of a scope, an ID or a user.
@@ -114,12 +140,17 @@ impl Tokens<'_> {
 /// A field that decides must have its type, unless it is one of PHP's ways to say nothing.
 fn unless_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?.get();
-    let packed: String = text.chars().take(8).filter(|character| !character.is_ascii_whitespace()).collect();
-    if matches!(packed.as_str(), "null" | "false" | "[]" | "{}" | "0" | "\"\"") {
+    if is_empty(text) {
         return Ok(None);
     }
     // Without serde's own words, which repeat a value.
     serde_json::from_str(text).map(Some).map_err(|_| D::Error::custom("a field has another type"))
+}
+
+/// Returns `true` if a field's JSON is one of PHP's ways to say nothing.
+fn is_empty(json: &str) -> bool {
+    let packed: String = json.chars().take(8).filter(|character| !character.is_ascii_whitespace()).collect();
+    matches!(packed.as_str(), "null" | "false" | "[]" | "{}" | "0" | "\"\"")
 }
 
 /// A field's value, if it has the expected type.
@@ -155,18 +186,55 @@ fn plain(text: &str) -> String {
 /// Returns an error if the reply tells one or is not JSON, or if a token in it is not text.
 pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Installation, Trouble> {
     let exchanged: Exchanged<'_> = reply.json(request, now)?;
-    let (team, enterprise) = (tenant(exchanged.team), tenant(exchanged.enterprise));
-    // An installation on an organization has no team.
-    let organisation = read(exchanged.is_enterprise_install).unwrap_or(team.is_none() && enterprise.is_some());
+    let Exchanged { team, enterprise, is_enterprise_install, .. } = exchanged;
+    let (tenant, organisation) = Installed { team, enterprise, is_enterprise_install }.tenant();
     let user = exchanged.authed_user.as_ref();
+    let grant = user.and_then(|user| user.grant(now));
+    let bot = read::<String>(exchanged.access_token).as_deref().and_then(token);
+    let is_user_unreadable = grant.is_none() && user.is_some_and(|user| user.access_token.is_some());
+    let is_bot_unreadable = bot.is_none() && exchanged.access_token.is_some_and(|field| !is_empty(field.get()));
     Ok(Installation {
-        tenant: if organisation { enterprise } else { team },
+        tenant,
         organisation,
         scopes: user.and_then(Tokens::scopes),
-        grant: user.and_then(|user| user.grant(now)),
+        grant,
         user: user.and_then(|user| read::<String>(user.id)).map(|id| plain(&id)).unwrap_or_default(),
-        bot: read::<String>(exchanged.access_token).as_deref().and_then(token),
+        bot,
+        has_unreadable_token: is_user_unreadable || is_bot_unreadable,
     })
+}
+
+impl Installed<'_> {
+    /// The workspace or organization, and whether it is an organization. An installation on an organization has no team.
+    fn tenant(&self) -> (Option<Tenant>, bool) {
+        let (team, enterprise) = (tenant(self.team), tenant(self.enterprise));
+        let organisation = read(self.is_enterprise_install).unwrap_or(team.is_none() && enterprise.is_some());
+        (if organisation { enterprise } else { team }, organisation)
+    }
+}
+
+/// Reads what there is of a response to a code's exchange that [`installation`] cannot read, or of its first part.
+pub fn remains(body: &[u8]) -> Remains {
+    let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    let tenant = serde_json::from_slice::<Installed<'_>>(body).ok().and_then(|installed| installed.tenant().0);
+    // Where the body ends within a word, the word may be longer.
+    let is_of_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let end = body.iter().rposition(|byte| !is_of_token(byte)).unwrap_or(0);
+    let words = body[..end].split(|byte| !is_of_token(byte)).filter_map(|word| std::str::from_utf8(word).ok());
+    let is_access_token = |word: &&str| ["xoxp-", "xoxb-", "xoxe.xox"].iter().any(|prefix| word.starts_with(prefix));
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut may_be_more = !is_whole;
+    for token in words.filter(is_access_token).filter_map(token) {
+        if tokens.contains(&token) {
+            continue;
+        }
+        if tokens.len() == REMAINING_TOKENS_MAX {
+            may_be_more = true;
+            break;
+        }
+        tokens.push(token);
+    }
+    Remains { tenant, may_be_more: may_be_more || tokens.is_empty(), tokens }
 }
 
 /// Reads the reply to a refresh: of a user's token it comes at the top level, unlike when a code is exchanged.
@@ -304,6 +372,45 @@ mod tests {
             assert_eq!(trouble.code, "unreadable_reply", "{body}");
             assert!(!format!("{trouble:?} {trouble}").contains("secret"), "{trouble:?}");
         }
+    }
+
+    #[test]
+    fn tokens_of_broken_exchange_are_found_if_whole() {
+        let user = r#"{"ok":true,"access_token":"xoxb-1-b","refresh_token":"xoxe-1-r","authed_user":{"id":"U1","access_token":"xoxe.xoxp-1-u","#;
+        for (body, tokens, tenant, may_be_more) in [
+            (
+                format!(r#"{user}"refresh_token":[1]}},"team":{{"id":"T1"}}}}"#),
+                vec!["xoxb-1-b", "xoxe.xoxp-1-u"],
+                Some("T1"),
+                false,
+            ),
+            (user.to_owned(), vec!["xoxb-1-b", "xoxe.xoxp-1-u"], None, true),
+            (user[..user.len() - 4].to_owned(), vec!["xoxb-1-b"], None, true),
+            (user[..20].to_owned(), vec![], None, true),
+            (String::new(), vec![], None, true),
+            (r#"{"ok":true,"team":{"id":"T1"}}"#.to_owned(), vec![], Some("T1"), true),
+            (r#"["xoxp-1","xoxp-1","xoxp-2"]"#.to_owned(), vec!["xoxp-1", "xoxp-2"], None, false),
+            (
+                r#"["xoxp-1","xoxp-2","xoxp-3","xoxp-4","xoxp-5"]"#.to_owned(),
+                vec!["xoxp-1", "xoxp-2", "xoxp-3", "xoxp-4"],
+                None,
+                true,
+            ),
+        ] {
+            let remains = remains(body.as_bytes());
+            let found: Vec<&str> = remains.tokens.iter().map(Token::reveal).collect();
+            let found_tenant = remains.tenant.as_ref().map(|tenant| tenant.id.as_str());
+            assert_eq!((found, found_tenant, remains.may_be_more), (tokens, tenant, may_be_more), "{body}");
+        }
+    }
+
+    #[test]
+    fn token_that_cannot_be_read_is_noticed() {
+        let unreadable = |body: &str| installed(body).has_unreadable_token;
+        assert!(unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp bad"},"team":{"id":"T1"}}"#));
+        assert!(unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp-1"},"access_token":{"a":1}}"#));
+        assert!(!unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp-1"},"access_token":[]}"#));
+        assert!(!unreadable(r#"{"ok":true,"authed_user":{"id":"U1"},"team":{"id":"T1"}}"#));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::source::{Source, Tenant};
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::{Plan, Rights};
-use slacktrail_simulator::{Calling, Fault, FaultKind};
+use slacktrail_simulator::{Calling, Fault, FaultKind, Outcome, Request};
 use tracing::Level;
 
 use crate::browser::{Answer, Browser, query_of};
@@ -195,21 +195,24 @@ fn garbage_in_place_of_tokens_is_told_without_being_repeated() {
 
 #[test]
 fn tokens_without_a_user_or_without_a_place_are_refused() {
-    for (body, status, kind) in [
+    for (body, status, kind, token) in [
         (
             r#"{"ok":true,"authed_user":{"id":"U1"},"enterprise":{"id":"E1","name":"O"},"is_enterprise_install":true}"#,
             409,
             "missing_scope",
+            "",
         ),
         (
             r#"{"ok":true,"authed_user":{"id":"U1","scope":"admin","access_token":"xoxp-1"},"team":null}"#,
             502,
             "slack_refused",
+            "may_be_valid", // Slack does not know this token, so it confirms nothing
         ),
         (
             r#"{"ok":true,"authed_user":{"id":"U1","scope":"auditlogs:read,admin","access_token":"xoxp bad"},"enterprise":{"id":"E1","name":"O"},"is_enterprise_install":true}"#,
             409,
             "missing_scope",
+            "may_exist",
         ),
     ] {
         let site = Site::new();
@@ -217,6 +220,98 @@ fn tokens_without_a_user_or_without_a_place_are_refused() {
         let reply = FaultKind::Status(200, body.to_owned());
         site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), reply)));
         refused(&site, &browser, &query, status, kind);
+        assert_eq!(site.line().field("token"), token, "{body}");
+    }
+}
+
+/// What is shown where Slack may have issued a token that nobody holds.
+const MAY_EXIST: &str = "Slack may have issued a token that slacktrail did not receive";
+
+#[test]
+fn lost_response_to_exchange_is_told_as_possible_token() {
+    let garbage = || FaultKind::Status(200, "<html>sign in</html>".to_owned());
+    for (kind, token) in [
+        (FaultKind::Hangup, "may_exist"),
+        (FaultKind::HangupAfter, "may_exist"),
+        (FaultKind::Html(503), "may_exist"),
+        (garbage(), "may_exist"),
+        (FaultKind::not_ok("fatal_error"), "may_exist"),
+        (FaultKind::not_ok("invalid_code"), "may_exist"),
+        (FaultKind::throttled("30"), ""),
+        (FaultKind::not_ok("user_email_unverified"), ""),
+    ] {
+        let site = Site::new();
+        let (browser, query) = consented(&site);
+        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), kind.clone())));
+        let answer = browser.callback(&site, &query);
+        assert_eq!((answer.status, site.line().field("token")), (502, token), "{kind:?}");
+        let Step::Refused(refusal) = site.connection(&ticket_id(&query)).step else { panic!("the command is told") };
+        let is_told = token == "may_exist";
+        assert_eq!((answer.body.contains(MAY_EXIST), refusal.hint.contains(MAY_EXIST)), (is_told, is_told), "{kind:?}");
+        assert_eq!(site.line().field("message").contains("may have issued a token"), is_told, "{:?}", site.line());
+        assert!(is_told || live(&site) == 0, "{kind:?}");
+    }
+}
+
+/// A token that Slack has issued to somebody on a workspace.
+fn issued_token(site: &Site) -> String {
+    let (now, app) = (site.stage.now(), site.app(1));
+    let back = site.slack(|slack| slack.install_from_slack(now, &app.client_id, &Consent::workspace("T1"))).unwrap();
+    let code = back.split_once("code=").unwrap().1.split('&').next().unwrap();
+    let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret).with("code", code);
+    let Outcome::Reply(reply) = site.slack(|slack| slack.answer(now, &exchange)) else { panic!("a reply") };
+    let granted: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    granted["authed_user"]["access_token"].as_str().unwrap_or_else(|| panic!("{granted}")).to_owned()
+}
+
+#[test]
+fn token_in_broken_response_to_exchange_is_revoked() {
+    for (body, token) in [
+        (r#"{"ok":true,"authed_user":{"id":"U1","access_token":"TOKEN","refresh_token":["x"]}}"#, "revoked"),
+        (r#"{"ok":true,"authed_user":"TOKEN"}"#, "revoked"),
+        (r#"{"ok":false,"error":"fatal_error","authed_user":{"access_token":"TOKEN"}}"#, "revoked"),
+        (r#"{"ok":false,"error":"invalid_code","authed_user":{"access_token":"TOKEN"}}"#, "revoked"),
+        (r#"{"ok":true,"authed_user":{"id":"U1","access_token":"TOKEN","scope":"adm"#, "may_exist"),
+    ] {
+        let site = Site::new();
+        let (browser, query) = consented(&site);
+        let issued = issued_token(&site);
+        assert_eq!(live(&site), 1);
+        let broken = FaultKind::Status(200, body.replace("TOKEN", &issued));
+        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), broken)));
+        let answer = browser.callback(&site, &query);
+        assert_eq!((answer.status, site.line().field("token"), live(&site)), (502, token, 0), "{body}");
+        assert_eq!(answer.body.contains(MAY_EXIST), token == "may_exist", "{body}");
+        assert!(!format!("{} {:?}", answer.body, site.line()).contains("xoxp-"), "{body}");
+    }
+}
+
+#[test]
+fn exchange_that_breaks_off_ends_tokens_that_arrived() {
+    let site = Site::new();
+    let (browser, query) = consented(&site);
+    site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), FaultKind::Truncated)));
+    refused(&site, &browser, &query, 502, "slack_unreachable");
+    assert_eq!(site.line().field("token"), "may_exist");
+    assert!(site.slack(|slack| slack.calls().of("auth.revoke")) > 0, "half of the response holds a token");
+}
+
+#[test]
+fn broken_exchange_of_connected_source_revokes_other_tenants_token_only() {
+    for (tenant, token, kept) in [("E1", "may_be_in_use", 1), ("E2", "revoked", 0)] {
+        let site = Site::new();
+        let browser = Browser::new();
+        let all = Consent::organisation();
+        assert_eq!(browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &all).status, 200);
+        let query = browser.consent(&site, &site.grant(&site.source("acme").unwrap(), 0), &all);
+        let issued = issued_token(&site);
+        let before = live(&site);
+        let body = r#"{"ok":true,"enterprise":{"id":"TENANT"},"is_enterprise_install":true,
+            "authed_user":{"id":"U1","access_token":"TOKEN","refresh_token":["x"]}}"#;
+        let broken = FaultKind::Status(200, body.replace("TENANT", tenant).replace("TOKEN", &issued));
+        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), broken)));
+        refused(&site, &browser, &query, 502, "slack_unreachable");
+        assert_eq!((site.line().field("token"), before - live(&site)), (token, 1 - kept), "{tenant}");
     }
 }
 

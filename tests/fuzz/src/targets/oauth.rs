@@ -3,7 +3,7 @@
 use slacktrail_shared::credentials::Grant;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::Request;
-use slacktrail_shared::slack::oauth::{installation, refreshed};
+use slacktrail_shared::slack::oauth::{installation, refreshed, remains};
 
 use super::{now, reply};
 use crate::telling::{assert_hides, assert_tells_nothing};
@@ -28,6 +28,9 @@ pub(super) fn reply(bytes: &[u8]) {
         }
         Err(trouble) => assert_tells_nothing(&trouble),
     }
+    let left = remains(&reply.body);
+    assert!(left.tokens.len() <= 4 && (left.may_be_more || !left.tokens.is_empty()));
+    left.tokens.iter().for_each(|token| assert_hides(token, token.reveal()));
     let refresh_token = Token::new("xoxe-1-before").expect("it has the form of a token");
     match refreshed(&reply, &Request::refresh(&refresh_token), now()) {
         Ok(grant) => {
