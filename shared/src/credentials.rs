@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::ports::{CredentialStore, Replaced};
 use crate::secret::{ClientSecret, Token};
 use crate::source::SourceId;
-use crate::time::Second;
+use crate::time::{CLOCK_SKEW_SECONDS, Second};
 use crate::trouble::{Remedy, Trouble};
 
 /// A source's secret. Its fields, all of them optional:
@@ -64,8 +64,20 @@ pub struct Grant {
 pub struct Renewal {
     /// Good for one refresh; Slack honours it a little longer, for a lost reply.
     pub refresh_token: Token,
-    /// When the present token ends.
+    /// When the present token ends; [`Second::EPOCH`] where the secret does not say it in a way that can be read.
     pub expires_at: Second,
+}
+
+/// A rotating token lives at most so long (docs.slack.dev, using token rotation).
+pub(crate) const TOKEN_LIFE_SECONDS_MAX: i64 = 43_200;
+
+impl Renewal {
+    /// When the present token ends; `None` if what is stored cannot be true: after all that Slack could have given by `now`, or before there
+    /// was token rotation.
+    pub(crate) fn believed_end(&self, now: Second) -> Option<Second> {
+        let latest = now.plus(TOKEN_LIFE_SECONDS_MAX + CLOCK_SKEW_SECONDS);
+        (Second::MARCH_2018..=latest).contains(&self.expires_at).then_some(self.expires_at)
+    }
 }
 
 /// An attempt to rotate a token: one writer at a time makes it.
@@ -126,10 +138,9 @@ impl Credentials {
         let pending_app = take_app(&mut fields, PENDING_APP_FIELDS);
         let token = take(&mut fields, "token").and_then(|text: String| Token::new(&text).ok());
         let refresh_token = take(&mut fields, "refresh_token").and_then(|text: String| Token::new(&text).ok());
-        let expires_at = take(&mut fields, "expires_at");
+        let expires_at = take(&mut fields, "expires_at").unwrap_or(Second::EPOCH);
         let tenant = take(&mut fields, "tenant");
-        let renewal =
-            refresh_token.zip(expires_at).map(|(refresh_token, expires_at)| Renewal { refresh_token, expires_at });
+        let renewal = refresh_token.map(|refresh_token| Renewal { refresh_token, expires_at });
         Some(Credentials {
             app,
             pending_app,
@@ -144,9 +155,9 @@ impl Credentials {
         self.grant.as_ref()?.renewal.as_ref()
     }
 
-    /// Whether the token has ended by `now`. One that does not rotate never does.
+    /// Whether the token has ended by `now`. One that does not rotate never does; of one whose end is not known Slack decides.
     pub fn ends_by(&self, now: Second) -> bool {
-        self.renewal().is_some_and(|renewal| renewal.expires_at <= now)
+        self.renewal().and_then(|renewal| renewal.believed_end(now)).is_some_and(|end| end <= now)
     }
 
     /// The same with an attempt to rotate.
@@ -276,6 +287,27 @@ mod tests {
     fn what_is_not_a_secret_of_ours_holds_no_token() {
         for text in ["", "xoxp-1", "[]", "{}", r#"{"token":1}"#, r#"{"token":""}"#, r#"{"token":"a b"}"#] {
             assert!(Credentials::decode(text).and_then(|credentials| credentials.grant).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn end_of_token_is_believed_only_if_slack_could_have_given_it() {
+        let now = Second::new(1_795_356_000).unwrap();
+        let latest = now.plus(TOKEN_LIFE_SECONDS_MAX + CLOCK_SKEW_SECONDS);
+        let read = |expires_at: &str| {
+            let secret = format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1"{expires_at}}}"#);
+            let credentials = Credentials::decode(&secret).unwrap();
+            (credentials.renewal().unwrap().believed_end(now), credentials.ends_by(now))
+        };
+        let stored = |second: i64| read(&format!(r#","expires_at":{second}"#));
+        for (second, ended) in [(latest, false), (now.plus(1), false), (now, true), (now.plus(-31_536_000), true)] {
+            assert_eq!(stored(second.get()), (Some(second), ended), "{second}");
+        }
+        for second in [latest.get() + 1, 4_102_444_800, 0, -5, i64::MAX] {
+            assert_eq!(stored(second), (None, false), "{second}");
+        }
+        for unreadable in ["", r#","expires_at":"1795356000""#, r#","expires_at":[]"#, r#","expires_at":1e300"#] {
+            assert_eq!(read(unreadable), (None, false), "{unreadable}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::ports::{Caller, CredentialStore, Replaced, SecretVersion, Slack, Stor
 use crate::secret::Token;
 use crate::slack::{Request, error, oauth};
 use crate::source::{Source, SourceId};
-use crate::time::Second;
+use crate::time::{CLOCK_SKEW_SECONDS, Second};
 use crate::trouble::{Remedy, Trouble};
 
 /// A token is refreshed when it has less than this to live, as Slack's own libraries do.
@@ -37,6 +37,18 @@ struct Unstored {
     /// The refresh token that it was given for.
     after: Token,
     grant: Grant,
+}
+
+/// What came of a look at a source's token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rotation {
+    /// It was not due, or is another invocation's to rotate.
+    NotDue,
+    /// It was rotated.
+    Done {
+        /// The secret's field whose time could not be true, so that the token counted as due.
+        not_believed: Option<&'static str>,
+    },
 }
 
 /// A token that could not be rotated.
@@ -63,7 +75,7 @@ enum Due<'a> {
 }
 
 impl Rotations {
-    /// Refreshes the token of `source` if that is due. Returns whether it did.
+    /// Refreshes the token of `source` if that is due.
     ///
     /// # Errors
     /// Why a token that is due could not be refreshed; [`Remedy::Reauthorize`] when it never can be again.
@@ -72,32 +84,29 @@ impl Rotations {
         (slack, store): (&S, &K),
         source: &Source,
         now: Second,
-    ) -> Result<bool, Overdue> {
+    ) -> Result<Rotation, Overdue> {
         let kept = self.unstored.borrow_mut().remove(&source.id);
         if let Some(unstored) = kept {
             // Whether its token has ended does not matter: the one that could not be stored is good.
-            return self
-                .store(store, source, None, unstored)
-                .await
-                .map_err(|trouble| Overdue { trouble, ended: false });
+            let stored = self.store(store, source, None, unstored).await;
+            return stored.map(|is_done| done(is_done, None)).map_err(|trouble| Overdue { trouble, ended: false });
         }
         // Without credentials there is nothing to rotate; whoever needs them says what is wrong with them.
-        let Ok(Some(mut stored)) = store.credentials(&source.id).await else { return Ok(false) };
+        let Ok(Some(mut stored)) = store.credentials(&source.id).await else { return Ok(Rotation::NotDue) };
         for round in 0..ROUNDS_MAX {
-            let Some(credentials) = &stored.credentials else { return Ok(false) };
+            let Some(credentials) = &stored.credentials else { return Ok(Rotation::NotDue) };
             let ended = credentials.ends_by(now);
             let overdue = |trouble| Overdue { trouble, ended };
             match due(credentials, now) {
-                Due::No => return Ok(false),
+                Due::No => return Ok(Rotation::NotDue),
                 Due::Yes(app, renewal) => {
+                    let not_believed = not_believed(credentials, now);
                     let claim = credentials.with_attempt(now.plus(ATTEMPT_SECONDS), None);
                     match store.replace_credentials(&source.id, Some(&stored.version), &claim).await.map_err(overdue)? {
                         Replaced::Yes(version) => {
                             let claimed = StoredCredentials { version, credentials: Some(claim) };
-                            return self
-                                .refresh((slack, store), source, (app, renewal), &claimed, now)
-                                .await
-                                .map_err(overdue);
+                            let refreshed = self.refresh((slack, store), source, (app, renewal), &claimed, now).await;
+                            return refreshed.map(|is_done| done(is_done, not_believed)).map_err(overdue);
                         }
                         Replaced::Changed => {}
                     }
@@ -106,13 +115,14 @@ impl Rotations {
                 Due::Refused(_) | Due::Claimed | Due::NoApp if round == 0 => {}
                 Due::Refused(code) => return Err(overdue(refused(source, code))),
                 Due::Claimed if ended => return Err(overdue(claimed(source))),
-                Due::Claimed => return Ok(false),
+                Due::Claimed => return Ok(Rotation::NotDue),
                 Due::NoApp => return Err(overdue(no_app(source))),
             }
-            let Some(fresh) = store.fresh_credentials(&source.id).await.map_err(overdue)? else { return Ok(false) };
+            let fresh = store.fresh_credentials(&source.id).await.map_err(overdue)?;
+            let Some(fresh) = fresh else { return Ok(Rotation::NotDue) };
             stored = fresh;
         }
-        Ok(false)
+        Ok(Rotation::NotDue)
     }
 
     async fn refresh<S: Slack, K: CredentialStore>(
@@ -190,16 +200,36 @@ async fn note_refusal<K: CredentialStore>(
     Err(refused(source, &trouble.code))
 }
 
+/// A token whose end is not believed is due: otherwise it might never be.
 fn due(credentials: &Credentials, now: Second) -> Due<'_> {
-    let Some(renewal) = credentials.renewal().filter(|renewal| renewal.expires_at.since(now) < EARLY_SECONDS) else {
-        return Due::No;
-    };
-    match (&credentials.rotation, &credentials.app) {
-        (Some(Attempt { until, refused: Some(code) }), _) if *until > now => Due::Refused(code),
-        (Some(Attempt { until, refused: None }), _) if *until > now => Due::Claimed,
+    let is_due = |renewal: &&Renewal| renewal.believed_end(now).is_none_or(|end| end.since(now) < EARLY_SECONDS);
+    let Some(renewal) = credentials.renewal().filter(is_due) else { return Due::No };
+    let attempt = credentials.rotation.as_ref().filter(|attempt| is_believed(attempt, now) && attempt.until > now);
+    match (attempt, &credentials.app) {
+        (Some(Attempt { refused: Some(code), .. }), _) => Due::Refused(code),
+        (Some(Attempt { refused: None, .. }), _) => Due::Claimed,
         (_, Some(app)) => Due::Yes(app, renewal),
         (_, None) => Due::NoApp,
     }
+}
+
+/// Whether somebody may have written the attempt by `now`. Otherwise it would keep everybody from rotating for as long as it says.
+fn is_believed(attempt: &Attempt, now: Second) -> bool {
+    let lasts = if attempt.refused.is_some() { REFUSED_RETRY_SECONDS } else { ATTEMPT_SECONDS };
+    attempt.until.since(now) <= lasts + CLOCK_SKEW_SECONDS
+}
+
+/// The field whose time cannot be true.
+fn not_believed(credentials: &Credentials, now: Second) -> Option<&'static str> {
+    let is_doubtful = credentials.rotation.as_ref().is_some_and(|attempt| !is_believed(attempt, now));
+    match credentials.renewal()?.believed_end(now) {
+        None => Some("expires_at"),
+        Some(_) => is_doubtful.then_some("rotation"),
+    }
+}
+
+fn done(is_done: bool, not_believed: Option<&'static str>) -> Rotation {
+    if is_done { Rotation::Done { not_believed } } else { Rotation::NotDue }
 }
 
 fn refused(source: &Source, code: &str) -> Trouble {
@@ -227,4 +257,49 @@ fn no_app(source: &Source) -> Trouble {
         ),
         format!("connect the source again (`slacktrail connect {}`)", source.id),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Second = Second::MARCH_2018;
+
+    fn word(expires_in: i64, rotation: &str) -> (&'static str, Option<&'static str>) {
+        let expires_at = NOW.get() + expires_in;
+        let secret = format!(
+            r#"{{"client_id":"1.2","client_secret":"hush","token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{expires_at}{rotation}}}"#
+        );
+        let credentials = Credentials::decode(&secret).unwrap();
+        let word = match due(&credentials, NOW) {
+            Due::No => "no",
+            Due::Claimed => "claimed",
+            Due::Refused(_) => "refused",
+            Due::Yes(..) => "yes",
+            Due::NoApp => "no app",
+        };
+        (word, not_believed(&credentials, NOW))
+    }
+
+    #[test]
+    fn attempt_keeps_others_away_only_as_long_as_one_may_last() {
+        let claim = |seconds: i64| word(60, &format!(r#","rotation":{{"until":{}}}"#, NOW.get() + seconds));
+        let refusal =
+            |seconds: i64| word(60, &format!(r#","rotation":{{"until":{},"refused":"x"}}"#, NOW.get() + seconds));
+        assert_eq!(claim(0), ("yes", None));
+        assert_eq!(claim(ATTEMPT_SECONDS + CLOCK_SKEW_SECONDS), ("claimed", None));
+        assert_eq!(claim(ATTEMPT_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("rotation")));
+        assert_eq!(refusal(REFUSED_RETRY_SECONDS + CLOCK_SKEW_SECONDS), ("refused", None));
+        assert_eq!(refusal(REFUSED_RETRY_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("rotation")));
+        for unreadable in [r#"{"until":"soon"}"#, r#"{"until":1e300}"#, "[]", "5"] {
+            assert_eq!(word(60, &format!(r#","rotation":{unreadable}"#)), ("yes", None), "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn token_of_unbelievable_end_is_due() {
+        assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS, ""), ("no", None));
+        assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS + 1, ""), ("yes", Some("expires_at")));
+        assert_eq!(word(-NOW.get(), ""), ("yes", Some("expires_at")));
+    }
 }

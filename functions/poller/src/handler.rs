@@ -132,8 +132,10 @@ fn log_stream(stream: &StreamSummary) {
 /// One line for each token that was rotated, or should have been.
 fn log_rotation(rotation: &RotationSummary) {
     let RotationSummary { source, code, message, remedy, rotated } = rotation;
-    if *rotated {
+    if *rotated && code.is_none() {
         info!(source, "token rotated");
+    } else if *rotated {
+        warn!(source, code, message_text = message, remedy, "token rotated");
     } else {
         warn!(source, code, message_text = message, remedy, "token not rotated");
     }

@@ -36,7 +36,7 @@ pub use store::store;
 pub use ticket::{ConnectionId, SecretHash, Ticket};
 
 use crate::source::Source;
-use crate::time::Second;
+use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
 /// How long a link may wait for its first use, and a state for the way back from Slack.
 pub const LIFE_SECONDS: i64 = 600;
@@ -112,9 +112,10 @@ impl Connection {
         Connection { step, ..self.clone() }
     }
 
-    /// Whether its link or state is good for nothing any more.
+    /// Whether its link or state is good for nothing any more. One that would be good for longer than slacktrail makes any is no good: what is
+    /// stored is believed only within bounds.
     pub fn is_expired(&self, now: Second) -> bool {
-        now >= self.expires_at
+        now >= self.expires_at || self.expires_at.since(now) > LIFE_SECONDS + CLOCK_SKEW_SECONDS
     }
 
     /// The name of the cookie that binds it to a browser.
@@ -132,4 +133,23 @@ impl Connection {
 /// other. The prefix makes browsers insist on HTTPS, this very host, and the path `/` (RFC 6265bis, 4.1.3.2).
 pub fn cookie_name(connection: &ConnectionId) -> String {
     format!("__Host-slacktrail-{connection}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Plan;
+
+    #[test]
+    fn stored_expiry_beyond_what_a_link_may_have_is_expired() {
+        let now = Second::MARCH_2018;
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now);
+        let connection = Connection::grant([1; 16], [2; 32], source, "1.2", now).0;
+        for (seconds, is_expired) in
+            [(0, true), (1, false), (LIFE_SECONDS, false), (1_200, false), (1_201, true), (2_000_000_000, true)]
+        {
+            let stored = Connection { expires_at: now.plus(seconds), ..connection.clone() };
+            assert_eq!(stored.is_expired(now), is_expired, "{seconds}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::reply::Reply;
 use super::request::Request;
-use crate::credentials::{Grant, Renewal};
+use crate::credentials::{Grant, Renewal, TOKEN_LIFE_SECONDS_MAX};
 use crate::secret::Token;
 use crate::source::Tenant;
 use crate::time::Second;
@@ -101,10 +101,10 @@ struct Place<'a> {
     name: Option<&'a RawValue>,
 }
 
-/// A token's life is within these, whatever Slack says: a minute to ten years.
-const LIFE_SECONDS: (i64, i64) = (60, 315_360_000);
-/// A rotating token's life where Slack does not say it: twelve hours (docs.slack.dev, using token rotation).
-const LIFE_DEFAULT_SECONDS: i64 = 43_200;
+/// A rotating token's life is within these, whatever Slack says. A longer one is refreshed sooner than it has to be.
+const LIFE_SECONDS: (i64, i64) = (60, TOKEN_LIFE_SECONDS_MAX);
+/// A rotating token's life where Slack does not say it.
+const LIFE_DEFAULT_SECONDS: i64 = TOKEN_LIFE_SECONDS_MAX;
 /// Slack's tokens have a few hundred bytes. A longer one fits no secret.
 const TOKEN_BYTES_MAX: usize = 4096;
 /// Tokens that are read from a broken response. A whole one has two: the user's and the app's own.
@@ -337,6 +337,7 @@ mod tests {
             (r#""expires_in":"soon","token_type":{}"#, LIFE_DEFAULT_SECONDS),
             (r#""expires_in":[1,2],"scope":1"#, LIFE_DEFAULT_SECONDS),
             (r#""expires_in":-5"#, 60),
+            (r#""expires_in":315360000"#, 43_200),
         ] {
             let installed = with(fields);
             assert_eq!((installed.scopes, installed.user.as_str(), installed.organisation), (None, "", false));

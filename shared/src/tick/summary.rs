@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::collect::Report;
 use crate::health::State;
-use crate::rotation::Overdue;
+use crate::rotation::{Overdue, Rotation};
 use crate::source::{LogType, SourceId, StreamId};
 use crate::trouble::{Remedy, Side, Trouble};
 
@@ -35,7 +35,7 @@ pub struct RotationSummary {
     pub source: String,
     /// Whether there is a new one.
     pub rotated: bool,
-    /// Slack's error code, or ours.
+    /// Slack's error code, or ours; also of a rotation that a stored time forced which cannot be true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What happened.
@@ -48,20 +48,31 @@ pub struct RotationSummary {
 
 impl RotationSummary {
     /// Of a token that was rotated or should have been; `None` of one that was not due.
-    pub(super) fn of(source: &SourceId, outcome: &Result<bool, Overdue>) -> Option<RotationSummary> {
+    pub(super) fn of(source: &SourceId, outcome: &Result<Rotation, Overdue>) -> Option<RotationSummary> {
         let trouble = match outcome {
-            Ok(false) => return None,
-            Ok(true) => None,
-            Err(overdue) => Some(&overdue.trouble),
+            Ok(Rotation::NotDue) => return None,
+            Ok(Rotation::Done { not_believed }) => not_believed.map(|field| corrupt(source, field)),
+            Err(overdue) => Some(overdue.trouble.clone()),
         };
         Some(RotationSummary {
             source: source.to_string(),
-            rotated: trouble.is_none(),
-            code: trouble.map(|trouble| trouble.code.clone()),
-            message: trouble.map(|trouble| trouble.message.clone()),
-            remedy: trouble.map(|trouble| trouble.hint.clone()),
+            rotated: outcome.is_ok(),
+            code: trouble.as_ref().map(|trouble| trouble.code.clone()),
+            message: trouble.as_ref().map(|trouble| trouble.message.clone()),
+            remedy: trouble.map(|trouble| trouble.hint),
         })
     }
+}
+
+fn corrupt(source: &SourceId, field: &str) -> Trouble {
+    Trouble::ours(
+        Remedy::Investigate,
+        "corrupt_secret",
+        format!(
+            "reading the secret of source `{source}`: the time in its `{field}` cannot be true, so the token was refreshed at once"
+        ),
+        "find out who writes to the secret; nothing is lost",
+    )
 }
 
 /// Returns the trouble for which an invocation fails: the first one, if every stream that was due has one on our side.
@@ -257,9 +268,12 @@ mod tests {
 
     #[test]
     fn rotation_is_told_when_it_was_due() {
-        assert!(RotationSummary::of(&acme(), &Ok(false)).is_none());
-        let rotated = RotationSummary::of(&acme(), &Ok(true)).unwrap();
+        assert!(RotationSummary::of(&acme(), &Ok(Rotation::NotDue)).is_none());
+        let rotated = RotationSummary::of(&acme(), &Ok(Rotation::Done { not_believed: None })).unwrap();
         assert_eq!((rotated.rotated, rotated.code), (true, None));
+        let mended = RotationSummary::of(&acme(), &Ok(Rotation::Done { not_believed: Some("expires_at") })).unwrap();
+        assert_eq!((mended.rotated, mended.code.as_deref()), (true, Some("corrupt_secret")));
+        assert!(mended.message.unwrap().contains("`expires_at`") && mended.remedy.is_some());
         let trouble = Trouble::ours(Remedy::Reconfigure, "access_denied", "denied", "allow it");
         let refused = RotationSummary::of(&acme(), &Err(Overdue { trouble, ended: false })).unwrap();
         assert_eq!((refused.rotated, refused.code.as_deref()), (false, Some("access_denied")));

@@ -96,3 +96,19 @@ async fn a_refresh_token_that_is_dead_is_told_while_collecting_goes_on() {
     let lines = poller.kill().await;
     deployment.assert_nowhere("xoxe-1-dead", &lines).await;
 }
+
+#[tokio::test]
+async fn token_that_ends_decades_from_now_by_its_secret_is_refreshed_and_told() {
+    let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
+    let acme = Source { logs: vec![LogType::Audit], ..organisation_source("acme") };
+    deployment.connect_with(&acme, &consent(&deployment, 2_000_000_000)).await;
+
+    let poller = deployment.poller();
+    let summary = deployment.invoke().await;
+    assert_eq!(summary.stream("acme", Log::Audit)["state"], "ok", "{summary:?}");
+    assert_eq!(deployment.slack().refreshes().len(), 1);
+    let lines = poller.kill().await;
+    let told: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let told = told.iter().find(|line| line["fields"]["message"] == "token rotated").unwrap();
+    assert_eq!((&told["level"], &told["fields"]["code"]), (&json!("WARN"), &json!("corrupt_secret")), "{told}");
+}

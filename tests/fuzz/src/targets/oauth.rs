@@ -9,7 +9,7 @@ use super::{now, reply};
 use crate::telling::{assert_hides, assert_tells_nothing};
 
 /// A token's life is within these seconds, whatever Slack says.
-const LIFE_SECONDS: std::ops::RangeInclusive<i64> = 60..=315_360_000;
+const LIFE_SECONDS: std::ops::RangeInclusive<i64> = 60..=43_200;
 
 /// What is granted is shown to nobody; what is refused is told without it.
 pub(super) fn reply(bytes: &[u8]) {

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, missing_docs, reason = "a test says how much it tried")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+use serde_json::{Value, json};
 use slacktrail_shared::health::State;
 use slacktrail_simulation::FaultKind;
 use slacktrail_simulation::rotating::{Grace, Rotating};
@@ -196,4 +197,55 @@ fn slack_out_of_reach_for_the_last_two_hours_is_waited_for_and_no_person_is_call
     rotating.stage.with(|state| state.slack.clear_faults());
     assert_eq!(rotating.minute().unwrap().state, State::Ok);
     must_outlive(rotating, "after an outage");
+}
+
+/// A source whose stored secret was changed so, just after its token was given.
+fn with_secret(edit: impl Fn(&mut Value)) -> Rotating {
+    let mut rotating = Rotating::new(GRACES[0]);
+    rotating.tick();
+    rotating.stage.with(|state| {
+        let (version, secret) = state.credentials.values_mut().next().unwrap();
+        let mut fields: Value = serde_json::from_str(secret.as_ref().unwrap()).unwrap();
+        edit(&mut fields);
+        (*version, *secret) = (*version + 1, Some(fields.to_string()));
+    });
+    rotating.restart();
+    rotating
+}
+
+#[test]
+fn token_whose_stored_end_cannot_be_true_is_refreshed_at_once() {
+    for end in [json!(4_102_444_800_i64), json!(0), json!(-1), json!("soon"), json!(1e300), Value::Null] {
+        let mut rotating = with_secret(|secret| secret["expires_at"] = end.clone());
+        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{end}");
+        assert_eq!(rotating.refreshes(), 1, "{end}");
+        rotating.minute();
+        assert_eq!(rotating.refreshes(), 1, "{end}: its successor's end is known");
+        must_outlive(rotating, &end.to_string());
+    }
+}
+
+#[test]
+fn stored_attempt_of_the_year_2100_keeps_no_token_from_being_refreshed() {
+    for refused in [json!({}), json!({"refused": "invalid_refresh_token"})] {
+        let mut rotating = with_secret(|secret| {
+            secret["rotation"] = refused.clone();
+            secret["rotation"]["until"] = json!(4_102_444_800_i64);
+        });
+        rotating.pass(NOT_YET + DUE);
+        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{refused}");
+        assert_eq!(rotating.refreshes(), 1, "{refused}");
+        must_outlive(rotating, &refused.to_string());
+    }
+}
+
+#[test]
+fn token_of_unknown_end_is_used_while_it_cannot_be_refreshed() {
+    let mut rotating = with_secret(|secret| secret["expires_at"] = json!(0));
+    rotating.stage.with(|state| {
+        let refresh = slacktrail_simulator::Calling::path("oauth.v2.access");
+        state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
+    });
+    let tick = rotating.minute().unwrap();
+    assert_eq!((tick.state, tick.records), (State::Ok, 1));
 }
