@@ -42,10 +42,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         OpenPage::open(request, reply, self.limits.long_rows).await
     }
 
-    /// Confirms that the token is refused: a proxy or a restart at Slack's can answer a single call so, and a person would be told to connect
-    /// the source again for nothing. It is refused if `auth.test` refuses it too, or if the tick before was told the same and this one
-    /// has read nothing. A status that came without a word of Slack's is confirmed by the next tick alone. What was refused before the
-    /// source was connected again was another token.
+    /// Confirms an error of Slack's that calls a person: a proxy or a restart at Slack's can answer a single call so, and the person would
+    /// be called for nothing. It counts if the tick before was told the same and this one has read nothing. A refused token counts at once
+    /// if `auth.test` refuses it too. What was refused before the source was connected again was another token.
     pub(super) async fn confirm(&mut self, trouble: Trouble) -> Trouble {
         let health = &self.cursor.health;
         let is_repeated = self.report.pages == 0
@@ -54,10 +53,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         match (trouble.side, trouble.remedy) {
             _ if is_repeated => return trouble,
             (Side::Slack, Remedy::Reauthorize) => {}
-            (Side::Slack, Remedy::Reconfigure) if trouble.code == "access_denied" => {
-                return trouble.transient().with_hint(
-                    "wait for the next tick: a single refusal may be a proxy's; if it is repeated, connect the source as an admin or owner",
-                );
+            (Side::Slack, Remedy::Reconfigure | Remedy::Investigate) => {
+                let hint =
+                    format!("wait for the next tick: a single refusal may pass; if it is repeated: {}", trouble.hint);
+                return trouble.transient().with_hint(&hint);
             }
             _ => return trouble,
         }

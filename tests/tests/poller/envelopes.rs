@@ -151,12 +151,12 @@ async fn errors_are_told_whatever_stands_around_them() {
         odd(
             Log::Access,
             r#"{"ok":false,"error":"missing_scope","needed":["admin"],"provided":[],"response_metadata":[]}"#,
-            json!({ "state": "reconfigure", "code": "missing_scope" }),
+            json!({ "state": "waiting", "code": "missing_scope" }),
         ),
         odd(
             Log::Audit,
             r#"{"ok":false,"error":"feature_not_enabled","response_metadata":[]}"#,
-            json!({ "state": "reconfigure", "code": "feature_not_enabled" }),
+            json!({ "state": "waiting", "code": "feature_not_enabled" }),
         ),
         odd(Log::Access, r#"{"ok":false,"error":["internal_error"]}"#, json!({ "code": "unknown_error" })),
         odd(Log::Audit, r#"[]"#, json!({ "state": "waiting", "code": "unreadable_reply" })),

@@ -25,12 +25,50 @@ fn single_refusal_of_a_good_token_waits_for_a_minute() {
     }
 }
 
+/// Errors that call a person other than by the token, each as Slack or a proxy gives it.
+fn lasting_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
+    let web = |code: &'static str, state| (LogType::Access, FaultKind::not_ok(code), code, state);
+    vec![
+        web("missing_scope", State::Reconfigure),
+        web("no_permission", State::Reconfigure),
+        web("not_allowed_token_type", State::Reconfigure),
+        web("access_denied", State::Reconfigure),
+        web("team_access_not_granted", State::Reconfigure),
+        web("paid_only", State::Reconfigure),
+        web("invalid_arguments", State::Failing),
+        (LogType::Audit, FaultKind::Status(403, String::new()), "access_denied", State::Reconfigure),
+        (LogType::Audit, FaultKind::Status(404, String::new()), "http_404", State::Failing),
+        (
+            LogType::Audit,
+            FaultKind::AuditError(403, "feature_not_enabled".to_owned()),
+            "feature_not_enabled",
+            State::Reconfigure,
+        ),
+    ]
+}
+
 #[test]
-fn denied_access_is_reported_when_the_next_tick_meets_it_too() {
-    let mut tenancy = with_two_new_rows(LogType::Access, Settings::organisation());
-    tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::not_ok("access_denied")));
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Reconfigure);
+fn single_error_that_would_call_a_person_waits_for_a_minute() {
+    for (log, kind, code, _) in lasting_errors() {
+        let mut tenancy = with_two_new_rows(log, Settings::organisation());
+        tenancy.fault(Fault::next(Calling::log(simulated(log)), kind));
+        let summary = tick_and_pass(&mut tenancy);
+        assert_eq!((summary.state, summary.code.as_deref()), (State::Waiting, Some(code)), "{code}");
+        assert!(summary.remedy.is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
+        let summary = tick_and_pass(&mut tenancy);
+        assert_eq!((summary.polled, summary.state, tenancy.missing()), (true, State::Ok, None), "{code}");
+    }
+}
+
+#[test]
+fn error_that_the_next_tick_meets_too_calls_a_person() {
+    for (log, kind, code, state) in lasting_errors() {
+        let mut tenancy = with_two_new_rows(log, Settings::organisation());
+        tenancy.fault(Fault::every(Calling::log(simulated(log)), kind));
+        assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting, "{code}");
+        let summary = tick_and_pass(&mut tenancy);
+        assert_eq!((summary.state, summary.code.as_deref()), (state, Some(code)), "{code}");
+    }
 }
 
 #[test]

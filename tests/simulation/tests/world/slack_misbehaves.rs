@@ -23,8 +23,11 @@ fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
 fn an_error_under_200_is_no_end_and_becomes_the_streams_health() {
     let mut tenancy = Tenancy::new(organisation(), &AUDIT);
     tenancy.rows(Log::Audit, 5, 30);
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
+    tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
+    assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("feature_not_enabled")));
+    tenancy.pass(60);
     assert_eq!(state(&tenancy.tick()), (State::Reconfigure, Some("feature_not_enabled")));
+    tenancy.stage().with(|state| state.slack.clear_faults());
     tenancy.pass(1_000);
     assert_eq!(state(&tenancy.tick()), (State::Ok, None));
     tenancy.assert_complete();
