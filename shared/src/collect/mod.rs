@@ -435,7 +435,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.report.gaps = self.cursor.gaps.len();
         self.report.lag_seconds = self.cursor.lag_seconds(self.now);
         self.report.workspaces_in_trouble =
-            self.cursor.workspaces.values().filter(|workspace| workspace.code.is_some()).count();
+            self.cursor.workspaces.values().filter(|workspace| workspace.code.is_some()).count()
+                + self.memory.workspaces.without_id;
         let saved = self.save_if_dirty().await;
         if self.cursor.gaps.is_empty() {
             self.memory.day_logs.forget_before(self.kept_open_from());

@@ -10,7 +10,7 @@ use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Refusal, Request};
 use crate::source::LogType;
 use crate::time::Second;
-use crate::trouble::{Remedy, Trouble, place};
+use crate::trouble::{Remedy, Trouble};
 use crate::walk::{Sight, WorkspaceState};
 
 /// The list of workspaces is read anew this often.
@@ -30,6 +30,8 @@ const ID_BYTES_MAX: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Workspaces {
     ids: Vec<String>,
+    /// Entries of the list that have no ID, so that their logs cannot be asked for.
+    pub(super) without_id: usize,
     listed_at: Option<Second>,
 }
 
@@ -76,9 +78,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             }
         }
         if self.memory.workspaces.listed_at.is_none_or(|at| self.now.since(at) >= LISTED_SECONDS) {
-            let ids = self.list_workspaces().await?;
+            let (ids, without_id) = self.list_workspaces().await?;
             self.note_listed(&ids);
-            self.memory.workspaces = Workspaces { ids, listed_at: Some(self.now) };
+            self.memory.workspaces = Workspaces { ids, without_id, listed_at: Some(self.now) };
         }
         let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
         let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
@@ -88,15 +90,19 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         Ok(!under_way && self.now.since(self.cursor.top) >= (ticks * 60 - 30).max(0))
     }
 
-    async fn list_workspaces(&mut self) -> Result<Vec<String>, Trouble> {
-        let mut ids = Vec::new();
+    /// Returns the IDs of the workspaces, and how many entries of the list have none.
+    async fn list_workspaces(&mut self) -> Result<(Vec<String>, usize), Trouble> {
+        let (mut ids, mut without_id) = (Vec::new(), 0);
         let mut page_cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
             let request = Request::workspaces(page_cursor.as_deref());
             let mut page = self.call(&request).await?;
             while page.advance().await? {
-                ids.push(workspace_id(&page.row().json)?);
-                if ids.len() > LISTED_MAX {
+                match workspace_id(&page.row().json) {
+                    Some(id) => ids.push(id),
+                    None => without_id += 1,
+                }
+                if ids.len() + without_id > LISTED_MAX {
                     return Err(cut_off("it has more than 10,000 workspaces"));
                 }
             }
@@ -109,9 +115,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             }
             page_cursor = end.next;
             if page_cursor.is_none() {
+                if ids.is_empty() && without_id > 0 {
+                    return Err(cut_off("no workspace in it has an ID"));
+                }
                 ids.sort_unstable();
                 ids.dedup();
-                return Ok(ids);
+                return Ok((ids, without_id));
             }
         }
         Err(cut_off("it goes on beyond 10 pages"))
@@ -228,16 +237,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 }
 
-/// The id of a workspace on a page of `auth.teams.list`.
-///
-/// # Errors
-/// [`Remedy::TryLater`] when it has none.
-pub(crate) fn workspace_id(json: &str) -> Result<String, Trouble> {
-    match serde_json::from_str::<Workspace>(json) {
-        Ok(workspace) if workspace.id.len() <= ID_BYTES_MAX => Ok(workspace.id),
-        Ok(_) => Err(cut_off("a workspace has an id of more than 100 bytes")),
-        Err(error) => Err(cut_off("a workspace has no id").because(place(&error))),
-    }
+/// Returns the ID of a workspace on a page of `auth.teams.list`, or `None` if it has none that could be one.
+pub(crate) fn workspace_id(json: &str) -> Option<String> {
+    let workspace: Workspace = serde_json::from_str(json).ok()?;
+    Some(workspace.id).filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()))
 }
 
 pub(crate) fn cut_off(what: &str) -> Trouble {
@@ -253,12 +256,11 @@ mod tests {
     fn id_of_a_workspace_has_at_most_a_hundred_bytes() {
         let read = |bytes: usize| {
             let id = "T".repeat(bytes);
-            workspace_id(&format!(r#"{{"id":"{id}","name":"x"}}"#))
-                .map(|read| read == id)
-                .map_err(|trouble| trouble.code)
+            workspace_id(&format!(r#"{{"id":"{id}","name":7}}"#)).map(|read| read == id)
         };
-        assert_eq!(read(100), Ok(true));
-        assert_eq!(read(101).err().as_deref(), Some("workspaces_unlisted"));
-        assert_eq!(workspace_id(r#"{"name":"x"}"#).unwrap_err().code, "workspaces_unlisted");
+        assert_eq!((read(0), read(1), read(100), read(101)), (None, Some(true), Some(true), None));
+        for odd in [r#"{"name":"x"}"#, r#"{"id":7}"#, "null", "[]", "\"T1\""] {
+            assert_eq!(workspace_id(odd), None, "{odd}");
+        }
     }
 }

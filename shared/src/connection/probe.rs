@@ -1,11 +1,12 @@
 //! Whether a log can be read, and what it shows first.
 
 use super::{Probed, Refusal};
+use crate::collect::workspace_id;
 use crate::ports::{Caller, Slack};
 use crate::record::Record;
 use crate::secret::Token;
 use crate::slack::{Refusal as SlackRefusal, Request};
-use crate::source::{LogType, Source, Tenant};
+use crate::source::{LogType, Source};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
 
@@ -21,18 +22,20 @@ pub async fn probe<S: Slack>(
     token: &Token,
     now: Second,
 ) -> Result<Probed, Refusal> {
-    let by_workspace = source.organisation && log == LogType::Integration;
-    let newest = match by_workspace {
+    let mut by_workspace = source.organisation && log == LogType::Integration;
+    let mut shown = match by_workspace {
         true => newest_of_a_workspace(slack, source, log, token, now).await,
-        false => match newest(slack, source, log, token, None, now).await {
-            // Slack gives this organization's access logs one workspace at a time.
-            Err(trouble) if source.organisation && log == LogType::Access && trouble.code == "missing_argument" => {
-                newest_of_a_workspace(slack, source, log, token, now).await
-            }
-            newest => newest,
-        },
+        false => newest(slack, source, log, token, None, now).await,
     };
-    match newest {
+    // Slack gives this organization's access logs one workspace at a time.
+    if source.organisation
+        && log == LogType::Access
+        && matches!(&shown, Err(trouble) if trouble.code == "missing_argument")
+    {
+        by_workspace = true;
+        shown = newest_of_a_workspace(slack, source, log, token, now).await;
+    }
+    match shown {
         Ok(newest) => Ok(Probed { log, newest, note: None }),
         Err(trouble) if by_workspace || trouble.remedy == Remedy::TryLater => Ok(Probed::not_yet(log, trouble.message)),
         Err(trouble) => Err(Refusal::of_probe(log, &trouble)),
@@ -46,22 +49,22 @@ async fn newest_of_a_workspace<S: Slack>(
     token: &Token,
     now: Second,
 ) -> Result<Option<Second>, Trouble> {
-    #[derive(serde::Deserialize)]
-    struct Workspaces {
-        teams: Vec<Tenant>,
-    }
     let request = Request::workspaces(None);
     let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
-    let workspaces: Workspaces = reply.json(&request, now)?;
-    let Some(first) = workspaces.teams.first() else {
+    let workspaces = match reply.page(&request, now) {
+        Ok(page) => page.rows,
+        Err(SlackRefusal::Trouble(trouble)) => return Err(trouble),
+        Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Vec::new(), // we asked for neither
+    };
+    let Some(first) = workspaces.iter().find_map(|workspace| workspace_id(workspace)) else {
         return Err(Trouble::slack(
             Remedy::Reconfigure,
             "no_workspace",
-            "the app is on no workspace of the organisation yet: add it to those whose integration logs you want",
+            format!("the app is on no workspace of the organisation yet: add it to those whose {log} logs you want"),
             "add it in the organisation's app management page",
         ));
     };
-    newest(slack, source, log, token, Some(&first.id), now).await
+    newest(slack, source, log, token, Some(&first), now).await
 }
 
 /// The time of the record that a log shows first.

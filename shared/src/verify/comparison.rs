@@ -23,6 +23,9 @@ pub(super) struct Shown {
     forms: HashMap<RowId, Vec<u64>>,
     /// Where an organisation is read workspace by workspace.
     workspaces: HashMap<RowId, String>,
+    /// By the identity of an access row in the whole organization, its identities in workspaces: it may have been stored under the former
+    /// before Slack gave access logs one workspace at a time.
+    in_workspaces: HashMap<RowId, Vec<RowId>>,
 }
 
 /// What is remembered of a record.
@@ -48,6 +51,20 @@ impl Shown {
         if let Some(workspace) = record.workspace {
             self.workspaces.insert(id, workspace.to_owned());
         }
+        if let Some(alias) = record.alias {
+            let ids = self.in_workspaces.entry(alias).or_default();
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+
+    /// The identities of the records that a line of this identity may hold.
+    fn ids_of_line(&self, id: RowId) -> Vec<RowId> {
+        if self.rows.contains_key(&id) {
+            return vec![id];
+        }
+        self.in_workspaces.get(&id).cloned().unwrap_or_default()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -148,11 +165,18 @@ impl Comparison {
         if line.time.day() != self.day {
             return self.differ(Kind::Misplaced, record, Some(place));
         }
-        let kind = match self.shown.rows.get_mut(&line.id) {
-            Some(row) if row.object != 0 => Some(Kind::Doubled),
-            Some(row) => {
+        let ids = self.shown.ids_of_line(line.id);
+        let is_stored = |id: &RowId| self.shown.rows.get(id).is_some_and(|row| row.object != 0);
+        let new = ids.iter().copied().find(|id| !is_stored(id));
+        for id in &ids {
+            if let Some(row) = self.shown.rows.get_mut(id).filter(|row| row.object == 0) {
                 row.object = place.object;
                 self.found += 1;
+            }
+        }
+        let kind = match new.and_then(|id| self.shown.rows.get(&id)) {
+            None if !ids.is_empty() => Some(Kind::Doubled),
+            Some(row) => {
                 let digest = digest([line.slacks_part]);
                 let is_same_time = self.day.start().plus(i64::from(row.second)) == line.time;
                 let is_same = row.digest == digest || self.shown.has_form(line.id, digest);

@@ -274,19 +274,27 @@ impl<'a> Reading<'a> {
     }
 
     fn take_list(&mut self, page: &Page) -> Result<(), Trouble> {
-        let listed = page.rows.iter().map(|row| workspace_id(row)).collect::<Result<Vec<_>, _>>()?;
+        let listed: Vec<Option<String>> = page.rows.iter().map(|row| workspace_id(row)).collect();
         let Stage::Listing { page_cursor, pages, ids } = &mut self.stage else { return Ok(()) };
         if *pages >= LIST_PAGES_MAX {
             return Err(cut_off("it goes on beyond 10 pages"));
         }
+        let without_id = listed.iter().filter(|id| id.is_none()).count();
+        let is_last = page.end.next.is_none();
+        if is_last && ids.is_empty() && listed.len() == without_id && without_id + self.unread.len() > 0 {
+            return Err(cut_off("no workspace in it has an ID"));
+        }
         *pages += 1;
-        ids.extend(listed);
+        // Nobody can ask for their rows. The others are compared all the same.
+        let unread = UnreadWorkspace { id: "(no ID)".to_owned(), code: "workspaces_unlisted".to_owned() };
+        self.unread.extend(std::iter::repeat_n(unread, without_id));
+        ids.extend(listed.into_iter().flatten());
         page_cursor.clone_from(&page.end.next);
-        if page.end.next.is_none() {
+        if is_last {
             let mut left = std::mem::take(ids);
             left.sort_unstable_by(|a, b| b.cmp(a));
             left.dedup();
-            self.workspaces = left.len();
+            self.workspaces = left.len() + self.unread.len();
             self.stage = Stage::Walking { left };
             self.next_workspace();
         }

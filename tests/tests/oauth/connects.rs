@@ -5,6 +5,7 @@ use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, Source, StreamId, Tenant};
 use slacktrail_simulation::StoredCursor;
 use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::settings::AccessTeam;
 use slacktrail_simulator::{Calling, Fault, FaultKind};
 use tracing::Level;
 
@@ -178,6 +179,57 @@ fn a_log_that_slack_cannot_show_just_now_is_noted_and_holds_nothing_up() {
     let notes = answer.body.matches("not verified yet").count();
     assert_eq!(notes, 2, "{}", answer.body);
     assert!(site.source("acme").is_some());
+}
+
+/// What the page says of each log, where Slack gives access logs one workspace at a time.
+fn told_by_workspace(change: impl Fn(&Site)) -> (u64, String) {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    site.settings(|settings| settings.access_team = AccessTeam::Required);
+    change(&site);
+    let answer = browser.callback(&site, &query);
+    (answer.status, answer.body)
+}
+
+fn workspaces_listed(site: &Site, teams: &str) {
+    let body = format!(r#"{{"ok":true,"teams":{teams},"response_metadata":{{"next_cursor":""}}}}"#);
+    site.slack(|slack| {
+        slack.fault(Fault::every(Calling::path("auth.teams.list"), FaultKind::Status(200, body.clone())));
+    });
+}
+
+#[test]
+fn access_logs_that_need_team_id_are_probed_in_one_workspace() {
+    let (status, body) = told_by_workspace(|_| ());
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("<dt>access</dt><dd>readable, no record yet</dd>"), "{body}");
+}
+
+#[test]
+fn workspace_that_refuses_access_logs_is_noted_and_holds_nothing_up() {
+    let (status, body) = told_by_workspace(|site| {
+        let of_one = Calling::path("team.accessLogs").team("T1");
+        site.slack(|slack| slack.fault(Fault::every(of_one, FaultKind::not_ok("invalid_auth"))));
+    });
+    assert_eq!((status, body.matches("not verified yet").count()), (200, 1), "{body}");
+}
+
+#[test]
+fn organization_without_workspace_is_connected_and_told() {
+    for teams in ["[]", r#"[{"name":"x"},null]"#] {
+        let (status, body) = told_by_workspace(|site| workspaces_listed(site, teams));
+        assert_eq!((status, body.matches("on no workspace").count()), (200, 2), "{teams}: {body}");
+        assert!(body.contains("whose access logs you want"), "{teams}: {body}");
+    }
+}
+
+#[test]
+fn listed_workspace_of_odd_shape_is_skipped_by_probe() {
+    let (status, body) = told_by_workspace(|site| {
+        workspaces_listed(site, r#"[null,{"name":"x"},{"id":7},{"id":""},{"id":"T2","name":[]}]"#);
+    });
+    assert_eq!((status, body.matches("readable, no record yet").count()), (200, 2), "{body}");
 }
 
 #[test]

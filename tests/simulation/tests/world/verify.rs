@@ -5,13 +5,14 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use jiff::SignedDuration;
 use slacktrail_shared::ports::Edges;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::{Day, Second};
 use slacktrail_shared::verify::{self, Findings, Kind, Step, Verdict, Verification, Why};
 use slacktrail_simulation::SimulatedEdges;
 use slacktrail_simulation::tenant::Tenancy;
-use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Layout, Limits, Paging};
+use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
 
@@ -296,4 +297,74 @@ fn a_day_is_read_with_the_token_that_replaced_the_one_at_hand() {
     while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
     let findings = run(verification.conclude(|_, _| ())).unwrap();
     assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
+}
+
+/// An organization whose access logs Slack gives one workspace at a time.
+fn by_workspace() -> Settings {
+    Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..organisation() }
+}
+
+/// Nine access rows, a minute apart, of two workspaces in turn.
+fn nine_access_rows(tenancy: &mut Tenancy, first: i64) {
+    for (number, workspace) in (first..first + 9).zip(["T1", "T2"].into_iter().cycle()) {
+        let time = tenancy.now().saturating_sub(SignedDuration::from_secs((number - first) * 60)).unwrap();
+        let row = Row::small_access(time, time, &format!("u{number}"), "203.0.113.7", "SlackWeb/0 x");
+        tenancy.add(row.in_workspace(workspace));
+    }
+}
+
+#[test]
+fn access_logs_that_need_team_id_are_compared_workspace_by_workspace() {
+    let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
+    for first in [0, 9, 18] {
+        nine_access_rows(&mut tenancy, first);
+        tenancy.settle_within(10);
+        tenancy.pass(DAY);
+    }
+    tenancy.settle_within(40);
+    let mut shown = 0;
+    for days in 0..5 {
+        let day = day_ago(&tenancy, days);
+        let findings = verify_day(&mut tenancy, LogType::Access, day);
+        assert_eq!((findings.verdict(), &findings.differences[..]), (Verdict::Complete, &[][..]), "{day}");
+        shown += findings.shown;
+    }
+    assert_eq!(shown, 27);
+}
+
+#[test]
+fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
+    let settings = Settings { access_team: AccessTeam::Narrows, ..by_workspace() };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    nine_access_rows(&mut tenancy, 0);
+    tenancy.settle();
+    tenancy.pass(600);
+    let day = day_ago(&tenancy, 0);
+    tenancy.settings(|settings| settings.access_team = AccessTeam::Required);
+    let findings = verify_day(&mut tenancy, LogType::Access, day);
+    assert_eq!((findings.verdict(), findings.shown, findings.lines), (Verdict::Complete, 9, 9), "{findings:?}");
+}
+
+#[test]
+fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
+    tenancy.rows(Log::Integration, 8, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    let day = day_ago(&tenancy, 0);
+    let list = |teams: &str| FaultKind::Status(200, format!(r#"{{"ok":true,"teams":[{teams}]}}"#));
+    tenancy.fault(Fault::every(Calling::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
+    let findings = verify_day(&mut tenancy, LogType::Integration, day);
+    let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
+    assert_eq!(unread, [("(no ID)", "workspaces_unlisted")]);
+    assert_eq!((findings.shown, findings.verdict()), (8, Verdict::Undecided), "{findings:?}");
+
+    tenancy.stage().with(|state| state.slack.clear_faults());
+    tenancy.fault(Fault::every(Calling::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
+    let (edges, source) = (edges(&tenancy), source(&tenancy));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Integration, range)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(run(verification.step(now(&tenancy))).unwrap_err().code, "workspaces_unlisted");
+    }
 }

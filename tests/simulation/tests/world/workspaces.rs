@@ -205,6 +205,32 @@ fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up
 }
 
 #[test]
+fn listed_workspace_without_id_is_counted_and_holds_up_no_other() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    let list = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"},null,{"id":"T2","name":[]}]}"#.to_owned();
+    tenancy.fault(SlackFault::every(Calling::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
+    for n in 0..3 {
+        row(&mut tenancy, "T1", 5, &format!("one{n}"));
+        row(&mut tenancy, "T2", 5, &format!("two{n}"));
+        let stream = tenancy.tick().remove(0);
+        assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (None, 2), "{stream:?}");
+        tenancy.pass(60);
+    }
+    assert_eq!(tenancy.stored_lines(), 6);
+    tenancy.stage().with(|state| state.slack.clear_faults());
+    tenancy.pass(3_600);
+    assert_eq!(tenancy.tick()[0].workspaces_in_trouble, 0);
+}
+
+#[test]
+fn list_in_which_no_workspace_has_an_id_is_told() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
+    tenancy.fault(SlackFault::next(Calling::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
+    assert_eq!(tenancy.tick()[0].code.as_deref(), Some("workspaces_unlisted"));
+}
+
+#[test]
 fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     tenancy.tick();
