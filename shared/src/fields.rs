@@ -195,7 +195,7 @@ impl Key {
             // In `details` each of them may be an id, a user itself, or an object with a user in it.
             b"user" | b"inviter" | b"kicker" | b"target_user" => Key::Person,
             b"new_value" | b"previous_value" => Key::Setting,
-            other if other.ends_with(b"_email") => Key::Email, // as `external_user_email`
+            other if other.ends_with(b"_email") || other.ends_with(b"_emails") => Key::Email, // as `external_user_email`
             _ => Key::Other,
         }
     }
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn emails_are_found_under_every_key_for_one_and_in_settings() {
         let json = r#"{"actor":{"user":{"email":"ann@example.com"}},
-            "details":{"external_user_email":"zoe@supplier.example","emails":["kim@example.com"],"note":"not@noted.example",
+            "details":{"external_user_email":"zoe@supplier.example","emails":["kim@example.com"],"invited_emails":["lee@example.com"],"note":"not@noted.example",
                 "target_user":{"id":"W2","name":"Ben","email":"ben@example.com"},"inviter":"eve@example.com",
                 "new_value":["Old <old@example.com>, mailto:o'neil+x@mail.example.com; @here","{\"to\":\"in@text.example\"}"],
                 "previous_value":{"who":{"list":[{"any":"deep@example.com"}]},"user":["W1"]}},
@@ -369,6 +369,7 @@ mod tests {
             "eve@example.com",
             "in@text.example",
             "kim@example.com",
+            "lee@example.com",
             "o'neil+x@mail.example.com",
             "old@example.com",
             "zoe@supplier.example",

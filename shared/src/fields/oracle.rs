@@ -11,7 +11,7 @@ use crate::fields::tests::raw;
 
 const TOP: [&str; 8] = ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
 /// Keys of random rows; the last but one is `id` and the last `email`, written with escapes.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 27] = [
     "id",
     "inviter",
     "date_create",
@@ -32,6 +32,7 @@ const KEYS: [&str; 26] = [
     "target_user",
     "external_user_email",
     "emails",
+    "invited_emails",
     "new_value",
     "previous_value",
     "",
@@ -152,8 +153,10 @@ impl Found {
                     "ip" | "ip_address" | "previous_ip_address" => {
                         text.parse::<IpAddr>().is_ok().then_some(Kind::IpAddress)
                     }
-                    "emails" => text.contains('@').then_some(Kind::Email),
-                    mail if mail == "email" || mail.ends_with("_email") => text.contains('@').then_some(Kind::Email),
+                    "email" | "emails" => text.contains('@').then_some(Kind::Email),
+                    mail if mail.ends_with("_email") || mail.ends_with("_emails") => {
+                        text.contains('@').then_some(Kind::Email)
+                    }
                     "username" | "user_name" => (!text.is_empty()).then_some(Kind::Username),
                     "name" => (PERSONS.contains(parent) && !text.is_empty()).then_some(Kind::Username),
                     _ => None,
