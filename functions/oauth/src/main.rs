@@ -9,7 +9,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use slacktrail_oauth::{Oauth, handle};
 use slacktrail_shared::aws::{connect_table_and_secrets_within, sdk_config};
-use slacktrail_shared::connection::CallbackEdges;
+use slacktrail_shared::connection::{CallbackEdges, WORK_MAX};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::log;
 use slacktrail_shared::ports::Timer;
@@ -21,6 +21,9 @@ use slacktrail_shared::time::Second;
 const SLACK_CALL_MAX: Duration = Duration::from_secs(8);
 /// One attempt of a call to AWS, and the call with its retries.
 const AWS_MAX: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(7));
+/// The app's credentials are read and the code is exchanged within [`WORK_MAX`], however long each call takes. So a message about the exchange
+/// names the limit of that call, not of all the work.
+const _: () = assert!(AWS_MAX.1.as_secs() + SLACK_CALL_MAX.as_secs() < WORK_MAX.as_secs());
 
 /// Lambda's own clock.
 #[derive(Debug)]
