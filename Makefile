@@ -18,10 +18,11 @@ ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 CHEAPLY = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
 
 WITH_TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
-REPRODUCIBLY = $(VENV)/bin/python release/reproducible.py
+# A copy of the source, to build and deploy from as from a clone.
+SOURCE = $(DEPLOYMENT)/source
 # The archive that was built into a folder.
 ARCHIVE = $(DEPLOYMENT)/$(1)/slacktrail-$(shell sed -n 's,^version = "\(.*\)",\1,p' Cargo.toml)-$(ARCHITECTURE).tar.gz
-ARCHIVE_TEST = $(VENV)/bin/python -m unittest discover --start-directory checks/deploy --pattern test_archive.py
+ARCHIVE_TEST = $(VENV)/bin/python -m unittest discover --start-directory checks/deploy --pattern test_deployment.py
 # What `make dist` builds, and where.
 ARCHITECTURES ?= arm64 x86_64
 DIST ?= dist
@@ -127,15 +128,16 @@ validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, an
 	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
 	$(VENV)/bin/python -m unittest discover --start-directory checks/deploy
 
-deployed: $(VENV)/stamp $(VENV)/ministack/stamp ## build both functions as `sam build` does, and run them on what the template makes in an emulated account
+deployed: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## deploy from source and from an archive to an emulated account, and run the functions on it
 	@mkdir -p $(DEPLOYMENT)
-	sed 's/Architecture=arm64/Architecture=$(ARCHITECTURE)/' samconfig.toml > $(DEPLOYMENT)/deploy.toml
-	$(AWS_TOOLS) $(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(REPRODUCIBLY) \
-		$(VENV)/bin/sam build --config-file $(DEPLOYMENT)/deploy.toml --build-dir $(DEPLOYMENT)/build
-	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
-		$(VENV)/bin/python release/dist.py --output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --without-command
-	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_BUILD=$(DEPLOYMENT)/build $(ARCHIVE_TEST)
-	$(E2E) SLACKTRAIL_POLLER=$(DEPLOYMENT)/build/Poller/bootstrap SLACKTRAIL_OAUTH=$(DEPLOYMENT)/build/OAuth/bootstrap \
+	$(VENV)/bin/python release/copy_source.py $(SOURCE)
+	sed 's/"Architecture=arm64"/"Architecture=$(ARCHITECTURE)", "AlarmEmail=you@example.com"/' samconfig.toml > $(SOURCE)/deploy.toml
+	cd $(SOURCE) && $(AWS_TOOLS) $(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
+		$(abspath $(VENV))/bin/python release/reproducible.py $(abspath $(VENV))/bin/sam build --config-file deploy.toml
+	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(VENV)/bin/python $(SOURCE)/release/dist.py \
+		--output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --command $(abspath $(TARGET))/debug/slacktrail
+	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_SOURCE=$(SOURCE) $(ARCHIVE_TEST)
+	$(E2E) SLACKTRAIL_POLLER=$(SOURCE)/.aws-sam/build/Poller/bootstrap SLACKTRAIL_OAUTH=$(SOURCE)/.aws-sam/build/OAuth/bootstrap \
 		cargo test --workspace --locked --test deployed
 
 reproducible: $(VENV)/stamp ## build an archive from two folders, and compare the bytes: two builds from nothing, so no part of `make test`

@@ -26,7 +26,7 @@ def zip_bootstrap(binary: bytes) -> bytes:
 def tar(folder: str, files: dict[str, bytes], executable: frozenset[str] = frozenset()) -> bytes:
     """Returns a .tar.gz file that unpacks into one folder."""
     written = io.BytesIO()
-    with gzip.GzipFile(fileobj=written, mode="wb", filename="", mtime=0) as compressed:
+    with gzip.GzipFile(fileobj=written, mode="wb", compresslevel=6, filename="", mtime=0) as compressed:
         with tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
             for name, content in sorted(files.items()):
                 entry = tarfile.TarInfo(f"{folder}/{name}")

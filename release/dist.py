@@ -1,39 +1,47 @@
 """Builds the release archives: the functions for each architecture, with a template to deploy, and the command for this machine.
 
-dist.py --output DIR [--architectures [arm64] [x86_64]] [--without-command]
+dist.py --output DIR [--architectures [arm64] [x86_64]] [--functions DIR] [--command FILE | --without-command]
+
+Builds nothing that is given as built: the functions of one architecture in a folder as cargo-lambda writes it, or the command.
 """
 
 import argparse
 import hashlib
-import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import archive
+import check
 import components
 from package import FUNCTIONS, packaged
 from reproducible import ROOT, environment, target, version
 
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 CARGO_LAMBDA = {"arm64": "--arm64", "x86_64": "--x86-64"}
-DOCUMENTS = ["CHANGELOG.md", "LICENSE", "README.md"]
+DOCUMENTS = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs/*.md", "athena/*/*.sql"]
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--output", type=Path, required=True)
     arguments.add_argument("--architectures", nargs="*", choices=TARGETS, default=list(TARGETS))
-    arguments.add_argument("--without-command", action="store_true")
+    arguments.add_argument("--functions", type=Path)
+    command = arguments.add_mutually_exclusive_group()
+    command.add_argument("--command", type=Path)
+    command.add_argument("--without-command", action="store_true")
     asked = arguments.parse_args()
-    for architecture in asked.architectures:
-        require_standard_library(architecture)
+    if asked.functions and len(asked.architectures) != 1:
+        arguments.error("--functions needs one architecture")
+    if not asked.functions:
+        for architecture in asked.architectures:
+            require_standard_library(architecture)
     files = {}
     for architecture in asked.architectures:
-        files |= functions(architecture)
+        files |= package_functions(architecture, asked.functions or build_functions(architecture))
     if not asked.without_command:
-        files |= command()
+        files |= package_command(asked.command or build_command())
     write(asked.output, files)
 
 
@@ -50,11 +58,16 @@ def require_standard_library(architecture: str) -> None:
     )
 
 
-def functions(architecture: str) -> dict[str, bytes]:
-    """Builds both functions and returns their archive by its name."""
+def build_functions(architecture: str) -> Path:
+    """Builds both functions and returns their folder."""
     folder = target() / f"dist-{architecture}"
     shutil.rmtree(folder, ignore_errors=True)
     build("cargo", "lambda", "build", "--release", CARGO_LAMBDA[architecture], "--lambda-dir", str(folder))
+    return folder
+
+
+def package_functions(architecture: str, folder: Path) -> dict[str, bytes]:
+    """Returns the archive of the functions in a folder, by its name."""
     name = f"slacktrail-{version()}-{architecture}"
     packages = [f"slacktrail-{binary}" for binary in FUNCTIONS.values()]
     files = documents() | notices(name, packages, TARGETS[architecture])
@@ -65,20 +78,24 @@ def functions(architecture: str) -> dict[str, bytes]:
     return {f"{name}.tar.gz": archive.tar(name, files)}
 
 
-def command() -> dict[str, bytes]:
-    """Builds the command for this machine and returns its archive by its name."""
+def build_command() -> Path:
+    """Builds the command for this machine and returns its file."""
     build("cargo", "build", "--release", "--locked", "--package", "slacktrail-cli")
-    system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
-    machine = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-    name = f"slacktrail-{version()}-command-{system}-{machine}"
+    return target() / "release/slacktrail"
+
+
+def package_command(binary: Path) -> dict[str, bytes]:
+    """Returns the archive of the command, which is for this machine, by its name."""
+    name = "-".join(["slacktrail", version(), "command", *check.this_machine()])
     (triple,) = [line.split()[1] for line in run("rustc", "-vV").splitlines() if line.startswith("host: ")]
     files = documents() | notices(name, ["slacktrail-cli"], triple)
-    files["slacktrail"] = (target() / "release/slacktrail").read_bytes()
+    files["slacktrail"] = binary.read_bytes()
     return {f"{name}.tar.gz": archive.tar(name, files, frozenset(["slacktrail"]))}
 
 
 def documents() -> dict[str, bytes]:
-    paths = [*(ROOT / name for name in DOCUMENTS), *sorted((ROOT / "docs").glob("*.md"))]
+    """Returns the documents, and what they link to."""
+    paths = sorted(path for pattern in DOCUMENTS for path in ROOT.glob(pattern))
     return {str(path.relative_to(ROOT)): path.read_bytes() for path in paths}
 
 
@@ -92,7 +109,7 @@ def notices(name: str, packages: list[str], triple: str) -> dict[str, bytes]:
 
 
 def write(output: Path, files: dict[str, bytes]) -> None:
-    """Writes the archives, and SHA256SUMS of all that are there, which `sha256sum --check` reads."""
+    """Writes the archives, and SHA256SUMS of all that are there, which `sha256sum --check` reads. Then checks what it wrote."""
     output.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (output / name).write_bytes(content)
@@ -101,6 +118,8 @@ def write(output: Path, files: dict[str, bytes]) -> None:
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in archives]
     (output / "SHA256SUMS").write_text("".join(sums))
     print(output / "SHA256SUMS")
+    for name in files:
+        check.check(output / name)
 
 
 def build(*arguments: str) -> None:

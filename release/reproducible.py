@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,12 +20,12 @@ def target() -> Path:
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 
 
-def environment(root: Path = ROOT) -> dict[str, str]:
-    """Returns the variables of this process and those that make a build of the source at `root` reproducible."""
-    cargo_home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
+def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Returns these variables and those that make a build of the source at `root` reproducible."""
+    cargo_home = Path(variables.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
     paths = {root: "/slacktrail", cargo_home: "/cargo", target(): "/target"}
     # Set where the standard library is built from source, as for a processor without a prebuilt one.
-    library = os.environ.get("__CARGO_TESTS_ONLY_SRC_ROOT")
+    library = variables.get("__CARGO_TESTS_ONLY_SRC_ROOT")
     if library:
         paths[Path(library).resolve()] = "/rust/library"
     # The compilers use the last prefix that matches, so the longest path comes last.
@@ -34,7 +35,7 @@ def environment(root: Path = ROOT) -> dict[str, str]:
     # Cargo joins this variable with the flags that cargo-lambda passes for the processor. RUSTFLAGS would replace them.
     rust = " ".join(f"--remap-path-prefix={path}={name}" for path, name in remapped)
     c = " ".join(f"-ffile-prefix-map={path}={name}" for path, name in remapped)
-    return os.environ | {"CARGO_BUILD_RUSTFLAGS": rust, "CFLAGS": c, "CARGO_INCREMENTAL": "0"}
+    return dict(variables) | {"CARGO_BUILD_RUSTFLAGS": rust, "CFLAGS": c, "CARGO_INCREMENTAL": "0"}
 
 
 def version() -> str:

@@ -1,13 +1,10 @@
-"""The release archives: their template, their bytes, and a deployment from one to an emulated account.
+"""The release archives: their template, their bytes and their contents. test_deployment.py deploys from one."""
 
-`make deployed` builds an archive, and names it in SLACKTRAIL_ARCHIVE. Without it, only the tests that need no build run.
-"""
-
+import contextlib
 import gzip
-import hashlib
 import io
+import json
 import os
-import re
 import subprocess
 import sys
 import tarfile
@@ -17,22 +14,15 @@ import zipfile
 from pathlib import Path
 
 import template
-from deploy import REGION, Account
 from samtranslator.yaml_helper import yaml_parse
-from test_stack import running_account
 
 sys.path.insert(0, str(template.ROOT / "release"))
 import archive  # noqa: E402
+import check  # noqa: E402
 import components  # noqa: E402
 import dist  # noqa: E402
 from package import FUNCTIONS, packaged, replaced  # noqa: E402
 from reproducible import environment  # noqa: E402
-
-ARCHIVE = os.environ.get("SLACKTRAIL_ARCHIVE")
-# The same archive, built from a copy of the source in another folder.
-AGAIN = os.environ.get("SLACKTRAIL_ARCHIVE_AGAIN")
-# What `sam build` has built.
-BUILD = os.environ.get("SLACKTRAIL_BUILD")
 
 
 class Template(unittest.TestCase):
@@ -133,85 +123,67 @@ class Contents(unittest.TestCase):
         self.assertIn("`make dist ARCHITECTURES=x86_64`", done.stderr)
 
 
-@unittest.skipUnless(ARCHIVE, "SLACKTRAIL_ARCHIVE names no archive; `make deployed` builds one")
-class Deployment(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.account = cls.enterClassContext(running_account())
-        cls.folder = archive.unpack(Path(ARCHIVE), Path(cls.enterClassContext(tempfile.TemporaryDirectory())))
-        cls.printed = sam_deploy(cls.account, cls.folder)
-
-    def test_guided_deployment_creates_every_resource(self):
-        architecture = self.folder.name.rpartition("-")[2]
-        self.account.require(template.resolved(AlarmEmail="a@example.com")["Resources"])
-        for name in FUNCTIONS:
-            made = self.account.client("lambda").get_function(FunctionName=self.account.resources()[name])
-            self.assertEqual(made["Configuration"]["Architectures"], [architecture])
-        self.assertIn("Successfully created/updated stack - slacktrail", self.printed)
-
-    def test_uploaded_code_is_the_archives(self):
-        s3 = self.account.client("s3")
-        (bucket,) = [it["Name"] for it in s3.list_buckets()["Buckets"] if "samclisourcebucket" in it["Name"]]
-        uploaded = {it["Key"] for it in s3.list_objects_v2(Bucket=bucket)["Contents"]}
-        sums = {hashlib.sha256(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest() for key in uploaded}
-        for binary in FUNCTIONS.values():
-            self.assertIn(hashlib.sha256((self.folder / f"{binary}.zip").read_bytes()).hexdigest(), sums)
-
-    @unittest.skipUnless(BUILD, "SLACKTRAIL_BUILD names no folder of `sam build`")
-    def test_sam_build_builds_the_same_functions(self):
-        for name, binary in FUNCTIONS.items():
-            with zipfile.ZipFile(self.folder / f"{binary}.zip") as opened:
-                built = (Path(BUILD) / name / "bootstrap").read_bytes()
-                self.assertEqual(hashlib.sha256(opened.read("bootstrap")).digest(), hashlib.sha256(built).digest(), name)
-
-    def test_answers_are_kept_for_the_next_deployment(self):
-        self.assertIn('AlarmEmail=\\"a@example.com\\"', (self.folder / "samconfig.toml").read_text())
-
-    def test_questions_are_those_of_the_readme(self):
-        readme = (template.ROOT / "README.md").read_text()
-        self.assertEqual(self.printed.count("OAuth has no authentication. Is this okay?"), 3)
-        self.assertIn("`OAuth has no authentication. Is this okay?`", readme)
-        asked = re.findall(r"Parameter (\w+) \[", self.printed)
-        self.assertEqual(asked, list(template.written()["Parameters"]))
-
-    def test_sums_are_those_of_the_archives(self):
-        lines = (Path(ARCHIVE).parent / "SHA256SUMS").read_text().splitlines()
-        self.assertIn(f"{hashlib.sha256(Path(ARCHIVE).read_bytes()).hexdigest()}  {Path(ARCHIVE).name}", lines)
-
-    @unittest.skipUnless(AGAIN, "SLACKTRAIL_ARCHIVE_AGAIN names no second archive")
-    def test_second_build_has_the_same_bytes(self):
-        one, other = Path(ARCHIVE).read_bytes(), Path(AGAIN).read_bytes()
-        self.assertEqual(contents(one), contents(other), "the file whose sum differs depends on the folder or the time of the build")
-        self.assertEqual(one, other)
+PROGRAM = b"\x7fELF" + bytes(14) + b"\xb7\0" + b"\0GLIBC_2.34\0GLIBC_2.9\0"
 
 
-def contents(data: bytes) -> dict[str, str]:
-    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
-        return {it.name: hashlib.sha256(opened.extractfile(it).read()).hexdigest() for it in opened}
-
-
-def sam_deploy(account: Account, folder: Path) -> str:
-    """Deploys an unpacked archive as README says, and returns what SAM printed. Enter for all but the address and the three routes."""
-    parameters = template.written()["Parameters"]
-    answers = ["", "", *("a@example.com" if name == "AlarmEmail" else "" for name in parameters)]
-    answers += ["", "", "", "y", "y", "y", "", "", "", "y"]  # confirm, roles, rollback; routes; save, file, environment; deploy
-    environment = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ENDPOINT_URL": account.endpoint,
-        "HOME": str(folder),
-        "PATH": "/usr/bin:/bin",  # neither Rust nor zig
-        "SAM_CLI_TELEMETRY": "0",
+def small_archive(**changed: bytes) -> dict[str, bytes]:
+    """Returns the files of a small archive of functions for arm64, with some of them changed."""
+    crates = [{"name": f"crate{number}", "version": "1.0.0"} for number in range(60)]
+    bill = {"metadata": {"component": {"name": "slacktrail-0.1.0-arm64"}}, "components": crates}
+    files = {
+        "README.md": b"# Title\n[there](docs/other.md#a-heading)\n",
+        "docs/other.md": b"## A heading\n",
+        "sbom.cdx.json": json.dumps(bill).encode(),
+        "THIRD_PARTY_LICENSES.txt": "".join(f"{crate['name']} 1.0.0 (MIT)\n" for crate in crates).encode(),
+        "template.yaml": b"CodeUri: poller.zip\nCodeUri: oauth.zip\n",
+        "samconfig.toml": b"",
+        "poller.zip": archive.zip_bootstrap(PROGRAM),
+        "oauth.zip": archive.zip_bootstrap(PROGRAM),
     }
-    sam = Path(sys.executable).with_name("sam")
-    command = [sam, "deploy", "--guided", "--template-file", "template.yaml"]
-    text = "".join(f"{answer}\n" for answer in answers)
-    done = subprocess.run(command, cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise AssertionError(f"`sam deploy` failed:\n{done.stdout}\n{done.stderr}")
-    return done.stdout
+    return files | changed
+
+
+class Check(unittest.TestCase):
+    def checked(self, files: dict[str, bytes]) -> str:
+        """Writes an archive, which checks it, and returns what the check prints or ends with."""
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as printed:
+            try:
+                dist.write(Path(folder), {"slacktrail-0.1.0-arm64.tar.gz": archive.tar("slacktrail-0.1.0-arm64", files)})
+            except SystemExit as ended:
+                return str(ended.code)
+        return printed.getvalue()
+
+    def test_complete_archive_passes(self):
+        self.assertIn("checked: poller 42 bytes", self.checked(small_archive()))
+
+    def test_broken_archives_are_errors(self):
+        cases = {
+            "poller is not built for arm64": {"poller.zip": archive.zip_bootstrap(PROGRAM.replace(b"\xb7", b"\x3e"))},
+            "oauth needs a newer glibc": {"oauth.zip": archive.zip_bootstrap(PROGRAM.replace(b"2.9", b"2.35"))},
+            "README.md links to a.md#, which is not in the archive": {"README.md": b"[a](a.md)"},
+            "README.md links to ../a.md#, which is not in the archive": {"README.md": b"[a](../a.md)"},
+            "README.md links to #no, which is no heading": {"README.md": b"[a](#no)"},
+            "template.yaml does not refer to poller.zip": {"template.yaml": b"CodeUri: .\n"},
+            "does not name crate0": {"THIRD_PARTY_LICENSES.txt": b""},
+        }
+        for said, changed in cases.items():
+            with self.subTest(said):
+                self.assertIn(said, self.checked(small_archive(**changed)))
+
+    def test_archive_that_sums_do_not_list_is_an_error(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "slacktrail-0.1.0-arm64.tar.gz"
+            path.write_bytes(archive.tar("slacktrail-0.1.0-arm64", small_archive()))
+            path.with_name("SHA256SUMS").write_text(f"{'0' * 64}  {path.name}\n")
+            with self.assertRaisesRegex(SystemExit, "SHA256SUMS does not list it"):
+                check.check(path)
+
+    def test_documents_of_an_archive_link_to_its_files_only(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in dist.documents().items():
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / name).write_bytes(content)
+            check.check_links(Path(folder))
 
 
 if __name__ == "__main__":

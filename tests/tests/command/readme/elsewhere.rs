@@ -60,12 +60,12 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 22] = [
     (
         "sam build --config-file deploy.toml",
         PythonReads,
-        "it makes a release build; `make deployed` runs it without optimizations",
+        "it makes a release build; `make deployed` types it in a copy of the source, without optimizations",
     ),
     (
         "sam deploy --config-file deploy.toml",
         PythonReads,
-        "it needs an AWS account; `deployed` deploys the template to an emulated one",
+        "it needs an AWS account; `make deployed` types it in a copy of the source, with an emulated account",
     ),
     ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build"),
     ("slacktrail doctor", TestsRun(include_str!("../doctor/mod.rs")), "it needs a whole stack; `doctor` deploys one"),

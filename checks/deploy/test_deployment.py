@@ -1,0 +1,146 @@
+"""Deployments to an emulated account as README shows them: from a release archive, and from source.
+
+`make deployed` builds both, and names them in SLACKTRAIL_ARCHIVE and SLACKTRAIL_SOURCE. Without them the tests are skipped.
+"""
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+import zipfile
+from pathlib import Path
+
+import template
+from deploy import REGION, Account
+from test_stack import running_account
+
+sys.path.insert(0, str(template.ROOT / "release"))
+import archive  # noqa: E402
+import check  # noqa: E402
+from package import FUNCTIONS  # noqa: E402
+
+ARCHIVE = os.environ.get("SLACKTRAIL_ARCHIVE")
+# The same archive, built from a copy of the source in another folder.
+AGAIN = os.environ.get("SLACKTRAIL_ARCHIVE_AGAIN")
+# A copy of the source in which `sam build` has built.
+SOURCE = os.environ.get("SLACKTRAIL_SOURCE")
+ADDRESS = "you@example.com"
+
+
+@unittest.skipUnless(ARCHIVE, "SLACKTRAIL_ARCHIVE names no archive; `make deployed` builds one")
+class FromArchive(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.account = cls.enterClassContext(running_account())
+        cls.folder = archive.unpack(Path(ARCHIVE), Path(cls.enterClassContext(tempfile.TemporaryDirectory())))
+        # Enter for all but the address and the three routes.
+        answers = ["", "", *(ADDRESS if name == "AlarmEmail" else "" for name in template.written()["Parameters"])]
+        answers += ["", "", "", "y", "y", "y", "", "", "", "y"]  # confirm, roles, rollback; routes; save, file, environment; deploy
+        cls.printed = sam(cls.account, cls.folder, answers, "deploy", "--guided", "--template-file", "template.yaml")
+
+    def test_guided_deployment_creates_every_resource(self):
+        self.account.require(template.resolved(AlarmEmail=ADDRESS)["Resources"])
+        for name in FUNCTIONS:
+            made = self.account.client("lambda").get_function(FunctionName=self.account.resources()[name])
+            self.assertEqual(made["Configuration"]["Architectures"], [self.folder.name.rpartition("-")[2]])
+        self.assertIn("Successfully created/updated stack - slacktrail", self.printed)
+
+    def test_uploaded_code_is_the_archives(self):
+        s3 = self.account.client("s3")
+        (bucket,) = [it["Name"] for it in s3.list_buckets()["Buckets"] if "samclisourcebucket" in it["Name"]]
+        uploaded = {it["Key"] for it in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+        sums = {hashlib.sha256(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest() for key in uploaded}
+        for binary in FUNCTIONS.values():
+            self.assertIn(hashlib.sha256((self.folder / f"{binary}.zip").read_bytes()).hexdigest(), sums)
+
+    @unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE names no folder in which `sam build` has built")
+    def test_sam_build_builds_the_same_functions(self):
+        for name, binary in FUNCTIONS.items():
+            with zipfile.ZipFile(self.folder / f"{binary}.zip") as opened:
+                built = (Path(SOURCE) / ".aws-sam/build" / name / "bootstrap").read_bytes()
+                self.assertEqual(hashlib.sha256(opened.read("bootstrap")).digest(), hashlib.sha256(built).digest(), name)
+
+    def test_answers_are_kept_for_the_next_deployment(self):
+        self.assertIn(f'AlarmEmail=\\"{ADDRESS}\\"', (self.folder / "samconfig.toml").read_text())
+
+    def test_questions_are_those_of_the_readme(self):
+        readme = (template.ROOT / "README.md").read_text()
+        self.assertEqual(self.printed.count("OAuth has no authentication. Is this okay?"), 3)
+        self.assertIn("`OAuth has no authentication. Is this okay?`", readme)
+        asked = re.findall(r"Parameter (\w+) \[", self.printed)
+        self.assertEqual(asked, list(template.written()["Parameters"]))
+
+    def test_sums_are_those_of_the_archives(self):
+        lines = (Path(ARCHIVE).parent / "SHA256SUMS").read_text().splitlines()
+        self.assertIn(f"{hashlib.sha256(Path(ARCHIVE).read_bytes()).hexdigest()}  {Path(ARCHIVE).name}", lines)
+
+    @unittest.skipUnless(AGAIN, "SLACKTRAIL_ARCHIVE_AGAIN names no second archive")
+    def test_second_build_has_the_same_bytes(self):
+        one, other = Path(ARCHIVE).read_bytes(), Path(AGAIN).read_bytes()
+        self.assertEqual(contents(one), contents(other), "the file whose sum differs depends on the folder or the time of the build")
+        self.assertEqual(one, other)
+
+
+@unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE names no folder in which `sam build` has built")
+class FromSource(unittest.TestCase):
+    """The clone's way: the settings are changed as README says, `sam build` has built, and `sam deploy` reads both."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.account = cls.enterClassContext(running_account())
+        cls.printed = sam(cls.account, Path(SOURCE), ["y"], "deploy", "--config-file", "deploy.toml")
+
+    def test_deployment_creates_every_resource(self):
+        self.account.require(template.resolved(AlarmEmail=ADDRESS)["Resources"])
+        self.assertIn("Successfully created/updated stack - slacktrail", self.printed)
+
+    def test_settings_are_changed_as_readme_says_and_reach_the_stack(self):
+        built = check.processor((Path(SOURCE) / ".aws-sam/build/Poller/bootstrap").read_bytes())
+        (shown,) = re.findall(r'`(\["Architecture=arm64", .*\])`', (template.ROOT / "README.md").read_text())
+        settings = (Path(SOURCE) / "deploy.toml").read_text()
+        self.assertIn(f"\nparameter_overrides = {shown.replace('arm64', built)}\n", settings)
+        for name in FUNCTIONS:
+            made = self.account.client("lambda").get_function(FunctionName=self.account.resources()[name])
+            self.assertEqual(made["Configuration"]["Architectures"], [built])
+        (subscription,) = self.account.client("sns").list_subscriptions()["Subscriptions"]
+        self.assertEqual(subscription["Endpoint"], ADDRESS)
+
+    def test_only_question_is_whether_to_deploy(self):
+        self.assertEqual(re.findall(r"(\S[^\n]*)\? \[y/N\]", self.printed), ["Deploy this changeset"])
+
+
+def contents(data: bytes) -> dict[str, str]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
+        return {it.name: hashlib.sha256(opened.extractfile(it).read()).hexdigest() for it in opened}
+
+
+def sam(account: Account, folder: Path, answers: list[str], *arguments: str) -> str:
+    """Runs a SAM command in a folder with these answers, without Rust and zig, and returns what it printed."""
+    program = Path(sys.executable).with_name("sam")
+    text = "".join(f"{answer}\n" for answer in answers)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": account.endpoint,
+            "HOME": home,
+            "PATH": "/usr/bin:/bin",
+            "SAM_CLI_TELEMETRY": "0",
+        }
+        done = subprocess.run(
+            [program, *arguments], cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise AssertionError(f"`sam {' '.join(arguments)}` failed:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,162 @@
+"""Checks release archives, and runs the command if it is for this machine.
+
+check.py ARCHIVE ... [--glibc VERSION]
+
+dist.py does this with the archives that it writes. With --glibc, the command for Linux may need no newer version of glibc.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import archive
+from package import FUNCTIONS
+
+# The numbers that ELF files have for the processors.
+PROCESSORS = {0x3E: "x86_64", 0xB7: "arm64"}
+# Amazon Linux 2023's, which runs the functions.
+FUNCTIONS_GLIBC = (2, 34)
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
+
+Version = tuple[int, int]
+
+
+class Broken(Exception):
+    """What is wrong with an archive."""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("archives", type=Path, nargs="+")
+    arguments.add_argument("--glibc")
+    asked = arguments.parse_args()
+    for path in asked.archives:
+        check(path, version(asked.glibc) if asked.glibc else None)
+
+
+def check(path: Path, command_glibc: Version | None = None) -> None:
+    """Checks an archive and prints what it found, or ends the program with an error."""
+    try:
+        with tempfile.TemporaryDirectory() as into:
+            folder = archive.unpack(path, Path(into))
+            require(f"{folder.name}.tar.gz" == path.name, f"it unpacks into {folder.name}")
+            check_sum(path)
+            check_bill_of_materials(folder)
+            check_links(folder)
+            found = check_command(folder, command_glibc) if is_command(folder) else check_functions(folder)
+    except Broken as broken:
+        sys.exit(f"error: {path} is broken: {broken}")
+    print(f"{path}  checked: {found}")
+
+
+def require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Broken(otherwise)
+
+
+def check_sum(path: Path) -> None:
+    listed = (path.parent / "SHA256SUMS").read_text().splitlines()
+    require(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" in listed, "SHA256SUMS does not list it")
+
+
+def check_bill_of_materials(folder: Path) -> None:
+    """Checks that both lists of crates have the same ones."""
+    document = json.loads((folder / "sbom.cdx.json").read_text())
+    require(document["metadata"]["component"]["name"] == folder.name, "sbom.cdx.json is for another archive")
+    require(len(document["components"]) > 50, "sbom.cdx.json lists too few crates")
+    licenses = (folder / "THIRD_PARTY_LICENSES.txt").read_text()
+    for crate in document["components"]:
+        named = f"{crate['name']} {crate['version']} ("
+        require(named in licenses, f"THIRD_PARTY_LICENSES.txt does not name {crate['name']}")
+
+
+def check_links(folder: Path) -> None:
+    """Checks that each link in the documents leads to a file, and to a heading if it names one."""
+    for document in folder.rglob("*.md"):
+        for file, anchor in LINK.findall(document.read_text()):
+            target = document.parent / file if file else document
+            where = f"{document.relative_to(folder)} links to {file}#{anchor}"
+            require(target.resolve().is_relative_to(folder.resolve()) and target.exists(), f"{where}, which is not in the archive")
+            require(not anchor or anchor in anchors(target), f"{where}, which is no heading")
+
+
+def anchors(document: Path) -> set[str]:
+    """Returns the anchors of a document's headings, as GitHub names them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def is_command(folder: Path) -> bool:
+    return (folder / "slacktrail").is_file()
+
+
+def check_functions(folder: Path) -> str:
+    """Checks that each function is a program for the archive's architecture that Amazon Linux can run."""
+    architecture = folder.name.rpartition("-")[2]
+    template = (folder / "template.yaml").read_text()
+    require((folder / "samconfig.toml").is_file(), "it has no samconfig.toml")
+    found = []
+    for binary in FUNCTIONS.values():
+        require(f"CodeUri: {binary}.zip\n" in template, f"template.yaml does not refer to {binary}.zip")
+        data = (folder / f"{binary}.zip").read_bytes()
+        with zipfile.ZipFile(io.BytesIO(data)) as opened:
+            program = opened.read("bootstrap")
+        require(processor(program) == architecture, f"{binary} is not built for {architecture}")
+        require(needed_glibc(program) <= FUNCTIONS_GLIBC, f"{binary} needs a newer glibc than Amazon Linux 2023 has")
+        found.append(f"{binary} {len(program):,} bytes, {len(data):,} in the zip file")
+    return "; ".join(found)
+
+
+def check_command(folder: Path, glibc: Version | None) -> str:
+    """Checks what the command needs, and runs it where that is possible."""
+    program = folder / "slacktrail"
+    system, machine = folder.name.split("-")[-2:]
+    found = [f"slacktrail {program.stat().st_size:,} bytes"]
+    if system == "linux":
+        needed = needed_glibc(program.read_bytes())
+        require(processor(program.read_bytes()) == machine, f"the command is not built for {machine}")
+        require(glibc is None or needed <= glibc, f"the command needs glibc {needed[0]}.{needed[1]}")
+        found.append(f"needs glibc {needed[0]}.{needed[1]}")
+    if (system, machine) == this_machine():
+        # Without a variable, so that nothing of this machine's settings helps.
+        done = subprocess.run([program, "--version"], env={}, capture_output=True, text=True, check=False)
+        require(done.stdout.split() == ["slacktrail", folder.name.split("-")[1]], f"`slacktrail --version` says {done.stdout!r}")
+        shown = subprocess.run([program, "--help"], env={}, capture_output=True, text=True, check=False)
+        require("Usage: slacktrail" in shown.stdout, "`slacktrail --help` shows no usage")
+        found.append("runs")
+    return ", ".join(found)
+
+
+def this_machine() -> tuple[str, str]:
+    """Returns the system and the processor as the names of archives have them."""
+    system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
+    return system, {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+
+
+def processor(program: bytes) -> str | None:
+    """Returns the processor that an ELF file is for."""
+    if not program.startswith(b"\x7fELF"):
+        return None
+    return PROCESSORS.get(int.from_bytes(program[18:20], "little"))
+
+
+def needed_glibc(program: bytes) -> Version:
+    """Returns the newest version of glibc whose symbols an ELF file uses."""
+    return max((version(found.decode()) for found in re.findall(rb"\0GLIBC_(\d+\.\d+)", program)), default=(0, 0))
+
+
+def version(text: str) -> Version:
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+if __name__ == "__main__":
+    main()
