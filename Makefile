@@ -82,8 +82,8 @@ footprint: $(VENV)/stamp ## build the functions as they are deployed, and measur
 	@$(E2E) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/release/oauth \
 		$(TARGET)/debug/footprint
 
-arm64: $(VENV)/stamp binaries ## build both functions for arm64, run them (under qemu on another processor), and measure them: minutes
-	@$(E2E) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(VENV)/bin/python checks/arm64.py --target $(abspath $(TARGET))
+arm64: $(VENV)/stamp binaries ## build both functions for arm64, run them (on another processor under qemu), measure and deploy them: minutes
+	@$(E2E) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(VENV)/bin/python checks/arm64.py --target $(abspath $(TARGET)) $(ARM64_OPTIONS)
 
 # In which of its targets `make fuzz` searches: all, or `TARGETS="page tick"`.
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))

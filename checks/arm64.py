@@ -1,8 +1,8 @@
-"""Builds both functions for arm64, runs them, and measures their size and their first call.
+"""Builds both functions for arm64, runs them, measures their size and their first call, and deploys their release archive.
 
-arm64.py --target DIR [--runner COMMAND]
+arm64.py --target DIR [--required]
 
-Says which tool is missing and ends without an error where arm64 cannot be built or run.
+If a tool is missing, prints its name and ends without an error; with --required, with an error.
 
 Rust builds for arm64 with its prebuilt standard library (`rustup target add aarch64-unknown-linux-gnu`). Where that is not installed, the
 library is compiled from its source: rustup's component `rust-src`, or Debian's package of the same version. On another processor qemu
@@ -12,23 +12,31 @@ runs the functions.
 import argparse
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "release"))
+import check  # noqa: E402
+import reproducible  # noqa: E402
+
 TRIPLE = "aarch64-unknown-linux-gnu"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Debian's suites that carry current versions of Rust.
 SUITES = ["trixie-backports", "sid"]
 # Where Debian's `libc6-arm64-cross` puts the C library for arm64.
 LIBRARIES = Path("/usr/aarch64-linux-gnu")
-# Tests of the compiled functions: ticks that store, and the way through OAuth.
+# Tests of the compiled functions: ticks that store records, and the OAuth flow.
 TESTS = [
-    ["--test", "poller", "collects"],
-    ["--test", "oauth", "compiled"],
+    ["--test", "poller", "collects::"],
+    ["--test", "oauth", "compiled::"],
 ]
+# What Cargo prints after each test binary, and what a test prints that cannot run.
+RESULT = re.compile(r"(?m)^test result: ok\. (\d+) passed")
+SKIPPED = re.compile(r"skipped: .*")
 
 
 class Missing(Exception):
@@ -38,23 +46,55 @@ class Missing(Exception):
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--target", type=Path, required=True)
-    target = arguments.parse_args().target.resolve()
+    arguments.add_argument("--required", action="store_true")
+    asked = arguments.parse_args()
+    target = asked.target.resolve()
     try:
         build = standard_library(target)
         runner = emulator()
     except Missing as missing:
+        if asked.required:
+            sys.exit(f"error: arm64 cannot be checked: {missing}")
         print(f"arm64: skipped, {missing}")
         return
     lambdas = target / "arm64"
-    run("cargo", "lambda", "build", "--release", "--arm64", "--lambda-dir", str(lambdas), environment=build)
-    functions = {
-        "SLACKTRAIL_POLLER": str(lambdas / "poller/bootstrap"),
-        "SLACKTRAIL_OAUTH": str(lambdas / "oauth/bootstrap"),
-        "SLACKTRAIL_RUNNER": runner,
-    }
+    # As for a release: its archive has the same bytes, unless the caller has turned optimizations off.
+    variables = reproducible.environment(variables=os.environ | build)
+    run("cargo", "lambda", "build", "--release", "--arm64", "--lambda-dir", str(lambdas), environment=variables)
+    test_functions(lambdas, runner)
+    deploy_archive(lambdas, target / "arm64-dist")
+
+
+def test_functions(lambdas: Path, runner: str) -> None:
+    """Runs the functions in tests, and measures them."""
+    functions = {"SLACKTRAIL_RUNNER": runner}
+    for name in ["poller", "oauth"]:
+        program = lambdas / name / "bootstrap"
+        if check.processor(program.read_bytes()) != "arm64":
+            sys.exit(f"error: {program} is not built for arm64")
+        functions[f"SLACKTRAIL_{name.upper()}"] = str(program)
     for test in TESTS:
-        run("cargo", "test", "--workspace", "--locked", *test, environment=functions)
+        require_tests(run("cargo", "test", "--workspace", "--locked", *test, "--", "--nocapture", environment=functions))
     run("cargo", "run", "--quiet", "--locked", "--package", "slacktrail-tests", "--bin", "footprint", environment=functions)
+
+
+def require_tests(printed: str) -> None:
+    """Fails if no test ran, or if one was skipped: the filter may match nothing, or an emulator may be missing."""
+    skipped = SKIPPED.findall(printed)
+    if skipped:
+        sys.exit(f"error: a test did not run: {skipped[0]}")
+    if not any(int(passed) for passed in RESULT.findall(printed)):
+        sys.exit("error: no test ran\nhint: change TESTS in checks/arm64.py")
+
+
+def deploy_archive(lambdas: Path, output: Path) -> None:
+    """Packages the functions as a release does, and deploys the archive to an emulated account."""
+    shutil.rmtree(output, ignore_errors=True)
+    dist = [sys.executable, str(ROOT / "release/dist.py"), "--output", str(output)]
+    run(*dist, "--architectures", "arm64", "--functions", str(lambdas), "--without-command")
+    (archive,) = output.glob("*.tar.gz")
+    tests = ["-m", "unittest", "discover", "--start-directory", "checks/deploy", "--pattern", "test_deployment.py"]
+    run(sys.executable, *tests, environment={"SLACKTRAIL_ARCHIVE": str(archive)})
 
 
 def standard_library(target: Path) -> dict[str, str]:
@@ -113,10 +153,16 @@ def emulator() -> str:
     return f"{qemu} -L {LIBRARIES}"
 
 
-def run(*command: str, environment: dict[str, str] | None = None, folder: Path = ROOT) -> None:
-    done = subprocess.run(command, cwd=folder, env=os.environ | (environment or {}), check=False)
-    if done.returncode:
+def run(*command: str, environment: dict[str, str] | None = None, folder: Path = ROOT) -> str:
+    """Runs a command, passes on what it prints, and returns its standard output."""
+    done = subprocess.Popen(command, cwd=folder, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True)
+    printed = ""
+    for line in done.stdout:
+        print(line, end="", flush=True)
+        printed += line
+    if done.wait():
         sys.exit(f"error: `{' '.join(command)}` failed")
+    return printed
 
 
 def output(*command: str) -> str:
