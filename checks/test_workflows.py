@@ -1,5 +1,4 @@
-"""The workflows of .github: pinned actions, least permissions, and commands that exist. `make workflows` runs actionlint where it is
-installed."""
+"""The workflows of .github: pinned actions, least permissions, limited time, and commands that exist. `make workflows` runs actionlint."""
 
 import pathlib
 import re
@@ -24,6 +23,19 @@ class Workflows(unittest.TestCase):
                         self.assertRegex(action, r"@[0-9a-f]{40}$")
                         self.assertRegex(comment, r"^ # v\d+\.\d+\.\d+$")
 
+    def test_each_job_ends_after_an_hour_at_most(self):
+        for path in WORKFLOWS:
+            for name, job in read(path)["jobs"].items():
+                with self.subTest(f"{path.name}: {name}"):
+                    self.assertTrue("uses" in job or job["timeout-minutes"] <= 60)
+
+    def test_no_job_leaves_the_token_in_the_clone(self):
+        for path in WORKFLOWS:
+            for job in read(path)["jobs"].values():
+                for step in job.get("steps", []):
+                    if step.get("uses", "").startswith("actions/checkout@"):
+                        self.assertIs(step["with"]["persist-credentials"], False, path.name)
+
     def test_only_publishing_may_write(self):
         for path in WORKFLOWS:
             workflow = read(path)
@@ -33,8 +45,8 @@ class Workflows(unittest.TestCase):
 
     def test_each_make_target_exists(self):
         targets = set(re.findall(r"(?m)^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text()))
-        asked = {name for path in WORKFLOWS for name in re.findall(r"run: make ([a-z-]+)", path.read_text())}
-        self.assertEqual(asked, {"advisories", "dist", "test"})
+        asked = {name for path in WORKFLOWS for name in re.findall(r"run: make ([a-z0-9-]+)", path.read_text())}
+        self.assertEqual(asked, {"advisories", "arm64", "dist", "reproducible", "test"})
         self.assertLessEqual(asked, targets)
 
     def test_release_has_functions_for_each_architecture_and_a_command_for_each_system(self):
@@ -44,7 +56,17 @@ class Workflows(unittest.TestCase):
         self.assertCountEqual(built, ["arm64", "x86_64"])
         names = ["linux-arm64", "linux-x86_64", "macos-arm64", "macos-x86_64"]
         self.assertCountEqual([row["name"] for row in rows], names)
-        self.assertEqual(set(jobs["publish"]["needs"]), {"test", "archives"})
+        self.assertEqual(set(jobs["publish"]["needs"]), {"test", "reproducible", "archives"})
+        self.assertEqual(len(built) + len(names), 6, "the number of archives that the job `publish` expects")
+
+    def test_command_is_installed_from_a_clone_as_readme_says(self):
+        steps = read(ROOT / ".github/workflows/test.yml")["jobs"]["command"]["steps"]
+        (shown,) = re.findall(r"(?m)^    (cargo install .+)$", (ROOT / "README.md").read_text())
+        self.assertIn(shown, [step.get("run") for step in steps])
+
+    def test_command_for_linux_needs_no_newer_glibc_than_readme_says(self):
+        (required,) = re.findall(r"release/check\.py .* --glibc (\S+)", (ROOT / ".github/workflows/release.yml").read_text())
+        self.assertIn(f"needs glibc {required} or newer", (ROOT / "README.md").read_text())
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 22] = [
         PythonReads,
         "it needs an AWS account; `make deployed` types it in a copy of the source, with an emulated account",
     ),
-    ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build"),
+    ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build; the test workflow types it"),
     ("slacktrail doctor", TestsRun(include_str!("../doctor/mod.rs")), "it needs a whole stack; `doctor` deploys one"),
     ("make test", MakeRuns("cargo test --workspace --locked"), "it would run this test"),
     (
