@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use slacktrail_shared::aws::{AwsEdges, Names, sdk_config};
 use slacktrail_shared::settings::SECRET_PREFIX;
 
 use crate::environment::variable;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 
 /// The variable with the name of the CloudFormation stack.
 const STACK: &str = "SLACKTRAIL_STACK";
@@ -123,13 +123,19 @@ where
             format!("allow `cloudformation:DescribeStacks` on it, or set `{}` and `{}` instead", BUCKET.0, TABLE.0)
         }
         Some(_) => "see what AWS says".to_owned(),
-        None => "see whether AWS can be reached; where the credentials come from a session, run `aws login` or `aws sso login`".to_owned(),
+        None if has_no_credentials(&error) => {
+            "sign in again (`aws login` or `aws sso login`), or set `AWS_PROFILE` to a profile with credentials"
+                .to_owned()
+        }
+        None => "see whether AWS can be reached".to_owned(),
     };
-    let cause = match error.message() {
-        Some(message) => message.to_owned(),
-        None => DisplayErrorContext(&error).to_string(),
-    };
+    let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
     Failure::new(format!("reading the stack `{stack}` that `{STACK}` names failed")).because(cause).hint(hint)
+}
+
+/// Returns `true` if the SDK called nobody because it could not load credentials. A failure of the network is of another kind.
+fn has_no_credentials<E>(error: &SdkError<E>) -> bool {
+    matches!(error, SdkError::DispatchFailure(failure) if failure.is_other() && failure.as_other().is_none())
 }
 
 #[cfg(test)]

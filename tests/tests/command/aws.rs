@@ -1,11 +1,8 @@
 //! `connect`, `sources` and `status` against an emulated AWS. Where that is missing the tests say so and pass.
 
-use std::path::{Path, PathBuf};
-
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use tokio::net::TcpListener;
 
@@ -154,47 +151,4 @@ fn described(outputs: &[(&str, &str)]) -> String {
          <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>\
          <Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
     )
-}
-
-/// A profile of a console session, as `aws login` leaves it, in a folder of its own; and where its token lies.
-fn login_profile(slacktrail: Slacktrail, folder: &Path) -> (Slacktrail, PathBuf) {
-    const SESSION: &str = "arn:aws:iam::123456789012:user/ann";
-    let config = folder.join("config");
-    std::fs::write(&config, format!("[profile ann]\nlogin_session = {SESSION}\nregion = us-east-1\n")).unwrap();
-    let token: String = Sha256::digest(SESSION).iter().map(|byte| format!("{byte:02x}")).collect();
-    let unset = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].into_iter();
-    let slacktrail = unset.fold(slacktrail, |slacktrail, name| slacktrail.without(name));
-    let slacktrail = slacktrail.with("AWS_CONFIG_FILE", config.to_str().unwrap()).with("AWS_PROFILE", "ann");
-    let slacktrail = slacktrail.with("AWS_LOGIN_CACHE_DIRECTORY", folder.to_str().unwrap());
-    (slacktrail, folder.join(token).with_extension("json"))
-}
-
-#[tokio::test]
-async fn profile_of_a_login_session_is_used_and_a_missing_token_is_named() {
-    let Some(moto) = EmulatedAws::start() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let slack = Slack::organisation().await;
-    let (slacktrail, token) = login_profile(deployed(&moto, &slack).await, folder.path());
-    let ran = slacktrail.run(&["sources"]).await.exits(1);
-    let words = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains(&format!("failed to read `{}`", token.display())), "{}", ran.stderr);
-    assert!(words.contains("run `aws login`"), "{}", ran.stderr);
-
-    let session = json!({
-        "accessToken": {
-            "accessKeyId": "ASIATEST",
-            "secretAccessKey": "test",
-            "sessionToken": "test",
-            "accountId": "123456789012",
-            "expiresAt": (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string(),
-        },
-        "tokenType": "urn:aws:params:oauth:token-type:access_token_sigv4",
-        "refreshToken": "refresh",
-        "idToken": "id",
-        "clientId": "arn:aws:signin:::devtools/same-device",
-        "dpopKey": "none",
-    });
-    std::fs::write(&token, session.to_string()).unwrap();
-    let ran = slacktrail.run(&["sources"]).await.exits(0);
-    assert!(ran.stderr.starts_with("no source is connected yet"), "{}", ran.stderr);
 }

@@ -13,6 +13,7 @@ mod pull;
 #[cfg(target_os = "linux")] // as `terminal`
 mod readme;
 mod refusals;
+mod sign_in;
 mod slack;
 mod status;
 #[cfg(target_os = "linux")] // whose terminals it knows

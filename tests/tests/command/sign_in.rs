@@ -1,0 +1,252 @@
+//! The usual ways to sign in to AWS. A server on loopback stands for AWS: it issues credentials, and notes whose credentials sign the
+//! call that reads the stack.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::binary::Slacktrail;
+
+/// The secret that a container or an instance presents to get its role's credentials.
+const TOKEN: &str = "metadata-token";
+
+/// The stack, without the outputs that a command needs: reading it is all that these tests want.
+const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>slacktrail</StackName>\
+    <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>\
+    </member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
+
+/// A server that stands for AWS, and the home directory of the user.
+struct Aws {
+    endpoint: String,
+    /// The access key of each call that reads the stack.
+    callers: Arc<Mutex<Vec<String>>>,
+    home: TempDir,
+}
+
+impl Aws {
+    async fn start() -> Aws {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let callers = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&callers);
+        let routes = Router::new().fallback(move |request| answer(request, Arc::clone(&noted)));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Aws { endpoint, callers, home: tempfile::tempdir().unwrap() }
+    }
+
+    /// The command of a user who has no other settings than `~/.aws/config`.
+    fn slacktrail(&self, config: &str) -> Slacktrail {
+        self.write(".aws/config", config);
+        let environment = [
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("HOME", self.home.path().to_str().unwrap()),
+            ("PATH", "/usr/bin:/bin"), // for the shell that runs a credential process
+            ("SLACKTRAIL_STACK", "slacktrail"),
+        ];
+        environment.into_iter().fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value))
+    }
+
+    /// Writes a file below the home directory.
+    fn write(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+        let path = self.home.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Runs a command that reads the stack, and returns whose credentials it used.
+    async fn caller(&self, slacktrail: Slacktrail) -> String {
+        let ran = slacktrail.run(&["sources"]).await.exits(1);
+        assert!(ran.stderr.contains("has no output `BucketName`"), "{}", ran.stderr);
+        let callers = self.callers.lock().unwrap();
+        assert_eq!(callers.len(), 1, "{callers:?}");
+        callers[0].clone()
+    }
+
+    /// Runs it without usable credentials, and returns what it prints, on one line.
+    async fn refusal(&self, slacktrail: Slacktrail) -> String {
+        let ran = slacktrail.run(&["sources"]).await.exits(1);
+        assert_eq!(*self.callers.lock().unwrap(), [""; 0], "{}", ran.stderr);
+        let refusal = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(refusal.contains("hint: sign in again (`aws login` or `aws sso login`)"), "{refusal}");
+        assert!(!refusal.contains("ProviderError"), "a dump of the SDK's types explains nothing: {refusal}");
+        refusal
+    }
+}
+
+/// Answers as CloudFormation, STS, IAM Identity Center, a container's agent and an instance's metadata service.
+async fn answer(request: Request, callers: Arc<Mutex<Vec<String>>>) -> Response {
+    let (head, body) = request.into_parts();
+    let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap_or(Bytes::new()).to_vec()).unwrap();
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let may_have_role = [header("x-aws-ec2-metadata-token"), header("authorization")].contains(&TOKEN);
+    match (head.method.as_str(), head.uri.path()) {
+        ("POST", "/") if body.contains("Action=DescribeStacks") => {
+            let signed = header(AUTHORIZATION.as_str()).split_once("Credential=").unwrap().1;
+            callers.lock().unwrap().push(signed.split('/').next().unwrap().to_owned());
+            STACK.into_response()
+        }
+        ("POST", "/") if body.contains("Action=AssumeRole") => format!(
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASSUMED</AccessKeyId><SecretAccessKey>test\
+             </SecretAccessKey><SessionToken>test</SessionToken><Expiration>{}</Expiration></Credentials><AssumedRoleUser>\
+             <Arn>arn:aws:sts::123456789012:assumed-role/reader/a</Arn><AssumedRoleId>A:a</AssumedRoleId></AssumedRoleUser>\
+             </AssumeRoleResult></AssumeRoleResponse>",
+            in_an_hour()
+        )
+        .into_response(),
+        ("GET", "/federation/credentials") if header("x-amz-sso_bearer_token") == "sso-token" => {
+            let expiration = Timestamp::now().as_millisecond() + 3_600_000;
+            let role = json!({ "accessKeyId": "SSO", "secretAccessKey": "test", "sessionToken": "test", "expiration": expiration });
+            json!({ "roleCredentials": role }).to_string().into_response()
+        }
+        ("GET", "/container") if may_have_role => role_credentials("CONTAINER").to_string().into_response(),
+        ("PUT", "/latest/api/token") => ([("x-aws-ec2-metadata-token-ttl-seconds", "60")], TOKEN).into_response(),
+        ("GET", "/latest/meta-data/placement/region") if may_have_role => "us-east-1".into_response(),
+        ("GET", "/latest/meta-data/iam/security-credentials/") if may_have_role => "reader".into_response(),
+        ("GET", "/latest/meta-data/iam/security-credentials/reader") if may_have_role => {
+            role_credentials("INSTANCE").to_string().into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn in_an_hour() -> String {
+    (Timestamp::now() + SignedDuration::from_hours(1)).to_string()
+}
+
+/// A role's credentials, as a container and an instance get them.
+fn role_credentials(key: &str) -> Value {
+    json!({
+        "Code": "Success",
+        "LastUpdated": "2026-01-01T00:00:00Z",
+        "Type": "AWS-HMAC",
+        "AccessKeyId": key,
+        "SecretAccessKey": "test",
+        "Token": "test",
+        "Expiration": in_an_hour(),
+    })
+}
+
+#[tokio::test]
+async fn profile_with_access_key_signs_in() {
+    let aws = Aws::start().await;
+    let slacktrail = aws.slacktrail("[profile ann]\nregion = us-east-1\n").with("AWS_PROFILE", "ann");
+    aws.write(".aws/credentials", "[ann]\naws_access_key_id = PROFILE\naws_secret_access_key = test\n");
+    assert_eq!(aws.caller(slacktrail).await, "PROFILE");
+}
+
+#[tokio::test]
+async fn profile_that_assumes_a_role_signs_in() {
+    let aws = Aws::start().await;
+    let config = "[default]\nregion = us-east-1\nrole_arn = arn:aws:iam::123456789012:role/reader\nsource_profile = ann\n\n\
+        [profile ann]\naws_access_key_id = PROFILE\naws_secret_access_key = test\n";
+    assert_eq!(aws.caller(aws.slacktrail(config)).await, "ASSUMED");
+}
+
+#[tokio::test]
+async fn credential_process_signs_in_and_its_failure_is_named() {
+    let printed = json!({
+        "Version": 1, "AccessKeyId": "PROCESS", "SecretAccessKey": "test", "SessionToken": "test", "Expiration": in_an_hour(),
+    });
+    let aws = Aws::start().await;
+    aws.write("printed.json", printed.to_string());
+    let process = format!("cat {}", aws.home.path().join("printed.json").display());
+    let config = format!("[default]\nregion = us-east-1\ncredential_process = {process}\n");
+    assert_eq!(aws.caller(aws.slacktrail(&config)).await, "PROCESS");
+
+    let aws = Aws::start().await;
+    let refusal =
+        aws.refusal(aws.slacktrail("[default]\nregion = us-east-1\ncredential_process = /no/such/program\n")).await;
+    assert!(refusal.contains("/no/such/program: not found"), "{refusal}");
+}
+
+#[tokio::test]
+async fn role_of_a_container_signs_in() {
+    let aws = Aws::start().await;
+    let slacktrail =
+        aws.slacktrail("").with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/container", aws.endpoint));
+    let slacktrail = slacktrail.with("AWS_CONTAINER_AUTHORIZATION_TOKEN", TOKEN).with("AWS_REGION", "us-east-1");
+    assert_eq!(aws.caller(slacktrail).await, "CONTAINER");
+}
+
+#[tokio::test]
+async fn role_of_an_instance_signs_in_and_its_region_is_used() {
+    let aws = Aws::start().await;
+    let slacktrail = aws.slacktrail("").without("AWS_EC2_METADATA_DISABLED");
+    let slacktrail = slacktrail.with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &aws.endpoint);
+    assert_eq!(aws.caller(slacktrail).await, "INSTANCE");
+}
+
+/// A profile of IAM Identity Center, as `aws configure sso` writes it.
+const SSO: &str = "[default]\nregion = us-east-1\nsso_session = work\nsso_account_id = 123456789012\nsso_role_name = reader\n\n\
+    [sso-session work]\nsso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start\n";
+
+/// The file in which `aws sso login` keeps the token of the session `work`: its name is the SHA-1 of the session's name.
+const SSO_TOKEN: &str = ".aws/sso/cache/e274eeff768c6396088ec6eb091f4bf4d47ab1e0.json";
+
+fn sso_token(expires_at: &str) -> String {
+    json!({ "accessToken": "sso-token", "expiresAt": expires_at, "region": "us-east-1" }).to_string()
+}
+
+#[tokio::test]
+async fn session_of_identity_center_signs_in() {
+    let aws = Aws::start().await;
+    aws.write(SSO_TOKEN, sso_token(&in_an_hour()));
+    assert_eq!(aws.caller(aws.slacktrail(SSO)).await, "SSO");
+}
+
+#[tokio::test]
+async fn missing_or_expired_token_of_identity_center_is_named() {
+    let aws = Aws::start().await;
+    let missing = aws.refusal(aws.slacktrail(SSO)).await;
+    aws.write(SSO_TOKEN, sso_token("2026-01-01T00:00:00Z"));
+    let expired = aws.refusal(aws.slacktrail(SSO)).await;
+    assert!(missing.contains("failed to load the cached SSO token"), "{missing}");
+    assert!(expired.contains("the SSO token has expired"), "{expired}");
+    assert!(!expired.contains("sso-token"), "{expired}");
+}
+
+#[tokio::test]
+async fn session_of_aws_login_signs_in_and_a_missing_token_is_named() {
+    const SESSION: &str = "arn:aws:iam::123456789012:user/ann";
+    let aws = Aws::start().await;
+    let name: String = Sha256::digest(SESSION).iter().map(|byte| format!("{byte:02x}")).collect();
+    let slacktrail = aws.slacktrail(&format!("[profile ann]\nlogin_session = {SESSION}\nregion = us-east-1\n"));
+    let slacktrail = slacktrail.with("AWS_PROFILE", "ann");
+    let refusal = aws.refusal(slacktrail.clone()).await;
+    assert!(refusal.contains(&format!("{name}.json`")), "{refusal}");
+
+    let session = json!({
+        "accessToken": {
+            "accessKeyId": "LOGIN",
+            "secretAccessKey": "test",
+            "sessionToken": "test",
+            "accountId": "123456789012",
+            "expiresAt": in_an_hour(),
+        },
+        "tokenType": "urn:aws:params:oauth:token-type:access_token_sigv4",
+        "refreshToken": "refresh",
+        "idToken": "id",
+        "clientId": "arn:aws:signin:::devtools/same-device",
+        "dpopKey": "none",
+    });
+    aws.write(format!(".aws/login/cache/{name}.json"), session.to_string());
+    assert_eq!(aws.caller(slacktrail).await, "LOGIN");
+}
+
+#[tokio::test]
+async fn no_sign_in_at_all_is_an_error_with_a_hint() {
+    let aws = Aws::start().await;
+    let refusal = aws.refusal(aws.slacktrail("[default]\nregion = us-east-1\n")).await;
+    assert!(refusal.contains("no credentials found"), "{refusal}");
+}
