@@ -1,7 +1,7 @@
 //! `bucket_versioning`, `bucket_encryption`, `bucket_public_access`: the log bucket's settings.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::types::{BucketVersioningStatus, ServerSideEncryption};
+use aws_sdk_s3::types::BucketVersioningStatus;
 
 use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::Facts;
@@ -27,16 +27,25 @@ pub(super) async fn encryption(facts: &Facts) -> Verdict {
     let told = told.map_err(problem("s3:GetEncryptionConfiguration"))?;
     let rules = told.server_side_encryption_configuration().map(|configuration| configuration.rules());
     let default = rules.unwrap_or_default().iter().find_map(|rule| rule.apply_server_side_encryption_by_default());
-    let algorithm = default.map(|default| default.sse_algorithm());
-    let key = facts.parameter("KmsKeyArn")?;
-    let is_as_deployed = if key.is_empty() {
-        algorithm.is_some()
+    let algorithm = default.map(|default| default.sse_algorithm().as_str());
+    let key = default.and_then(|default| default.kms_master_key_id());
+    judge_encryption(bucket, algorithm, key, facts.parameter("KmsKeyArn")?)
+}
+
+/// Compares the bucket's default encryption with the template's: S3's own keys, or the stack's KMS key if it has one.
+fn judge_encryption(bucket: &str, algorithm: Option<&str>, key: Option<&str>, wanted_key: &str) -> Verdict {
+    let (wanted, is_as_deployed) = if wanted_key.is_empty() {
+        ("AES256".to_owned(), algorithm == Some("AES256"))
     } else {
-        algorithm == Some(&ServerSideEncryption::AwsKms)
-            && default.and_then(|default| default.kms_master_key_id()) == Some(key)
+        (format!("aws:kms` with the key `{wanted_key}"), algorithm == Some("aws:kms") && key == Some(wanted_key))
     };
-    ensure(is_as_deployed, format!("bucket `{bucket}` is not encrypted as the stack says"), DEPLOY_AGAIN)?;
-    Ok(format!("bucket `{bucket}` is encrypted with {}", if key.is_empty() { "S3's own keys" } else { key }))
+    let found = match (algorithm, key) {
+        (None, _) => "has no default encryption".to_owned(),
+        (Some(algorithm), Some(key)) => format!("is encrypted with `{algorithm}` and the key `{key}`"),
+        (Some(algorithm), None) => format!("is encrypted with `{algorithm}`"),
+    };
+    ensure(is_as_deployed, format!("bucket `{bucket}` {found}; the stack sets `{wanted}`"), DEPLOY_AGAIN)?;
+    Ok(format!("bucket `{bucket}` {found}"))
 }
 
 pub(super) async fn public_access(facts: &Facts) -> Verdict {
@@ -52,4 +61,28 @@ pub(super) async fn public_access(facts: &Facts) -> Verdict {
             == [Some(true); 4]
     });
     if blocks { Ok(format!("bucket `{bucket}` blocks all public access")) } else { Err(open()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encryption_is_s3_keys_or_kms_key_of_stack() {
+        const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1";
+        for (algorithm, key, wanted_key, passes) in [
+            (Some("AES256"), None, "", true),
+            (Some("aws:kms"), Some(KEY), "", false),
+            (Some("aws:kms"), None, "", false),
+            (None, None, "", false),
+            (Some("aws:kms"), Some(KEY), KEY, true),
+            (Some("aws:kms"), Some("arn:aws:kms:eu-west-1:123456789012:key/2"), KEY, false),
+            (Some("aws:kms"), None, KEY, false),
+            (Some("aws:kms:dsse"), Some(KEY), KEY, false),
+            (Some("AES256"), None, KEY, false),
+        ] {
+            let verdict = judge_encryption("logs", algorithm, key, wanted_key);
+            assert_eq!(verdict.is_ok(), passes, "{algorithm:?} {key:?} {wanted_key}: {verdict:?}");
+        }
+    }
 }

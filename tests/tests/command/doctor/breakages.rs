@@ -17,6 +17,13 @@ use super::account::{Account, EditAlarm, function_error, reject_checksum};
 const LONG_AGO: &str = "Sun, 22 Nov 2015 07:33:41 GMT";
 const DEPLOY: &str = "deploy the stack again";
 
+const ENCRYPTED_WITH_KMS: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+    <SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>arn:aws:kms:us-east-1:123456789012:key/1</KMSMasterKeyID>\
+    </ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+const NO_KMS_KEY: &str = "<ParameterKey>KmsKeyArn</ParameterKey><ParameterValue/>";
+const KMS_KEY: &str = "<ParameterKey>KmsKeyArn</ParameterKey>\
+    <ParameterValue>arn:aws:kms:us-east-1:123456789012:key/1</ParameterValue>";
+
 /// One thing that is wrong.
 pub(super) struct Breakage {
     /// What is wrong.
@@ -185,6 +192,18 @@ fn of_storage() -> Vec<Breakage> {
             "bucket_encryption",
             DEPLOY,
             s3_settings("encryption", 200, "<ServerSideEncryptionConfiguration/>"),
+        ),
+        broken(
+            "a bucket with a KMS key that the stack does not set",
+            "bucket_encryption",
+            DEPLOY,
+            s3_settings("encryption", 200, ENCRYPTED_WITH_KMS),
+        ),
+        broken(
+            "a bucket without the KMS key of its stack",
+            "bucket_encryption",
+            DEPLOY,
+            edit("DescribeStacks", "", NO_KMS_KEY, KMS_KEY),
         ),
         broken(
             "a bucket without a public access block",
