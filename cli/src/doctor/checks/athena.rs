@@ -72,25 +72,37 @@ async fn today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
 pub(super) async fn rows(facts: &Facts) -> Verdict {
     facts.workgroup()?;
     let now = Timestamp::now();
-    let (mut compared, mut reasons) = (Vec::new(), Vec::new());
+    let (mut compared, mut others) = (Vec::new(), Vec::new());
     for log in TABLES {
-        let mut found = None;
-        for hours_ago in DAYS {
-            let day = day_of(now - SignedDuration::from_hours(hours_ago));
-            match compare(facts, log, &day).await? {
-                Comparison::Equal(lines) => {
-                    found = Some(format!("{log} {day}: {lines}"));
-                    break;
-                }
-                Comparison::Impossible(reason) => reasons.push(format!("{log} {day} {reason}")),
-            }
+        match compare_newest(facts, log, now).await? {
+            Ok(found) => compared.push(found),
+            Err(reasons) => others.push(format!("{log} ({reasons})")),
         }
-        compared.extend(found);
     }
+    judge_rows(&compared, &others)
+}
+
+/// Compares the first day of a log that can be compared, or returns why none can.
+async fn compare_newest(facts: &Facts, log: &str, now: Timestamp) -> Result<Result<String, String>, Problem> {
+    let mut reasons = Vec::new();
+    for hours_ago in DAYS {
+        let day = day_of(now - SignedDuration::from_hours(hours_ago));
+        match compare(facts, log, &day).await? {
+            Comparison::Equal(lines) => return Ok(Ok(format!("{log} {day}: {lines}"))),
+            Comparison::Impossible(reason) => reasons.push(format!("{day} {reason}")),
+        }
+    }
+    Ok(Err(reasons.join(", ")))
+}
+
+/// Passes for the logs that were compared, and names those that were not.
+fn judge_rows(compared: &[String], others: &[String]) -> Verdict {
+    let not_compared = format!("not compared: {}", others.join(", "));
     if compared.is_empty() {
-        return Err(Problem::skipped(reasons.join("; ")));
+        return Err(Problem::skipped(not_compared));
     }
-    Ok(format!("Athena counts as many rows as the objects have lines ({})", compared.join(", ")))
+    let equal = format!("Athena counts as many rows as the objects have lines ({})", compared.join(", "));
+    Ok(if others.is_empty() { equal } else { format!("{equal}; {not_compared}") })
 }
 
 /// What became of a comparison that found no difference.
@@ -191,6 +203,19 @@ mod tests {
             assert!(matches!(failed("audit", reason), Problem::Skipped { .. }), "{reason}");
         }
         assert!(matches!(failed("audit", "TABLE_NOT_FOUND: line 1:15"), Problem::Failed { .. }));
+    }
+
+    #[test]
+    fn logs_that_were_not_compared_are_named_and_pass_nothing() {
+        let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let told = judge_rows(&texts(&["audit 2026/11/22: 3"]), &texts(&["access (2026/11/22 has no object yet)"]));
+        assert_eq!(
+            told.unwrap(),
+            "Athena counts as many rows as the objects have lines (audit 2026/11/22: 3); \
+             not compared: access (2026/11/22 has no object yet)"
+        );
+        assert!(!judge_rows(&texts(&["audit 2026/11/22: 3"]), &[]).unwrap().contains("not compared"));
+        assert!(matches!(judge_rows(&[], &texts(&["access (x)"])), Err(Problem::Skipped { .. })));
     }
 
     #[test]
