@@ -66,6 +66,8 @@ pub(super) struct Deployed {
 pub(super) struct FunctionFacts {
     pub(super) arn: String,
     pub(super) log_group: String,
+    /// `JSON` or `Text`, if Lambda says so.
+    pub(super) log_format: Option<String>,
 }
 
 impl Facts {

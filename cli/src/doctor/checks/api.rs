@@ -3,6 +3,7 @@
 use slacktrail_shared::connection::{ConnectionId, Refusal, Ticket};
 use slacktrail_shared::random;
 
+use super::functions::SET_ARCHITECTURE;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Verdict, ensure};
 use crate::doctor::web;
@@ -19,10 +20,16 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     .await?;
     let refusal = Refusal::unknown().message;
     let phrase = &refusal[1..]; // the page begins the sentence with a capital letter
+    let logs = "see `sam logs --stack-name $SLACKTRAIL_STACK --name OAuth` for why the function failed";
+    let hint = if answer.status >= 500 {
+        format!("{logs}; if that names `Runtime.InvalidEntrypoint`, the architecture is wrong: {SET_ARCHITECTURE}")
+    } else {
+        format!("{logs}, or deploy the stack again")
+    };
     ensure(
         answer.status == 404 && answer.body.contains(phrase),
         format!("`{address}` answers an unknown link with HTTP status {} and another page", answer.status),
-        "see `sam logs --stack-name $SLACKTRAIL_STACK --name OAuth` for why the function failed, or deploy the stack again",
+        hint,
     )?;
     Ok(format!("`{address}` answers an unknown link with its page"))
 }

@@ -9,7 +9,16 @@ use crate::doctor::facts::{Facts, FunctionFacts};
 use crate::doctor::verdict::{Verdict, ensure};
 
 const RUNTIME: &str = "provided.al2023";
-const DEPLOY_AGAIN: &str = "build and deploy the stack again, with one value of `Architecture` for both";
+const DEPLOY_AGAIN: &str = "build and deploy the stack again";
+/// The next action if a function has another architecture than its binary or its stack.
+pub(super) const SET_ARCHITECTURE: &str = "from source, set `Architecture` in `deploy.toml` and nowhere else, then run \
+    `sam build --config-file deploy.toml && sam deploy --config-file deploy.toml`; from an archive, deploy the archive for that \
+    architecture";
+
+/// Returns `true` if Lambda says that it cannot start the binary. It says so of a binary for another architecture.
+pub(super) fn cannot_start(text: &str) -> bool {
+    text.contains("exec format error") || text.contains("Runtime.InvalidEntrypoint")
+}
 
 pub(super) async fn poller(facts: &Facts) -> Verdict {
     check(facts, &facts.deployed()?.poller, &facts.poller).await
@@ -22,10 +31,12 @@ pub(super) async fn oauth(facts: &Facts) -> Verdict {
 async fn check(facts: &Facts, name: &str, found: &OnceCell<FunctionFacts>) -> Verdict {
     let told = Client::new(&facts.config).get_function_configuration().function_name(name).send().await;
     let told = told.map_err(problem("lambda:GetFunctionConfiguration"))?;
-    let log_group = told.logging_config().and_then(|logging| logging.log_group());
+    let logging = told.logging_config();
+    let log_group = logging.and_then(|logging| logging.log_group());
     let _ = found.set(FunctionFacts {
         arn: told.function_arn().unwrap_or_default().to_owned(),
         log_group: log_group.map_or_else(|| format!("/aws/lambda/{name}"), str::to_owned),
+        log_format: logging.and_then(|logging| logging.log_format()).map(|format| format.as_str().to_owned()),
     });
     let architecture = told.architectures().first().map_or("", |one| one.as_str());
     let wanted = facts.parameter("Architecture")?;
@@ -35,7 +46,7 @@ async fn check(facts: &Facts, name: &str, found: &OnceCell<FunctionFacts>) -> Ve
     ensure(
         architecture == wanted,
         format!("`{name}` runs on `{architecture}`, and the parameter `Architecture` is `{wanted}`"),
-        DEPLOY_AGAIN,
+        SET_ARCHITECTURE,
     )?;
     ensure(runtime == RUNTIME, format!("`{name}` has the runtime `{runtime}`, not `{RUNTIME}`"), DEPLOY_AGAIN)?;
     let reason = told.state_reason().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -51,4 +62,27 @@ async fn check(facts: &Facts, name: &str, found: &OnceCell<FunctionFacts>) -> Ve
         "wait a minute if it is `InProgress`; otherwise deploy the stack again",
     )?;
     Ok(format!("`{name}` is active on `{architecture}` with the runtime `{runtime}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binary_of_other_architecture_cannot_start() {
+        for (text, expected) in [
+            ("RequestId: 1 Error: fork/exec /var/task/bootstrap: exec format error", true),
+            ("Runtime.InvalidEntrypoint", true),
+            ("Runtime.ExitError", false),
+        ] {
+            assert_eq!(cannot_start(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn architecture_hint_names_the_commands_of_readme() {
+        let readme = include_str!("../../../../README.md");
+        let command = "sam build --config-file deploy.toml && sam deploy --config-file deploy.toml";
+        assert!(readme.contains(command) && SET_ARCHITECTURE.contains(command));
+    }
 }

@@ -1,9 +1,11 @@
 //! `function_errors` and `log_format`: what the functions have logged, and whether CloudWatch has each line's level and time.
 
 use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::functions::{SET_ARCHITECTURE, cannot_start};
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
@@ -16,6 +18,23 @@ const LINES_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 const PAGES_MAX: usize = 20;
 /// Selects lines of level ERROR, and Lambda's own reports of invocations that did not succeed.
 const ERRORS: &str = r#"{ $.level = "ERROR" || $.record.status = "error" || $.record.status = "failure" || $.record.status = "timeout" }"#;
+/// How the detail of an error begins that Lambda reported.
+const REPORTED: &str = "Lambda reported";
+/// The time within which the lines of one invocation are written. The next one is a minute later.
+const ONE_INVOCATION: SignedDuration = SignedDuration::from_secs(59);
+const LOG_FORMAT: &str = "set the function's log format to JSON, and remove layers and extensions that rewrite its lines: deploy the \
+    stack again";
+/// How lines of Lambda begin where they are text.
+const LAMBDAS_TEXTS: [&str; 8] = [
+    "START RequestId: ",
+    "END RequestId: ",
+    "REPORT RequestId: ",
+    "INIT_START ",
+    "INIT_REPORT ",
+    "EXTENSION\t",
+    "LOGS\t",
+    "XRAY TraceId: ",
+];
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
 /// One line of a log group.
@@ -24,20 +43,23 @@ pub(super) struct Event {
     pub(super) text: String,
 }
 
-/// Returns the lines that a log group got since `since`, oldest first.
+/// Returns the lines that a log group got since `since`, oldest first, or `None` if there is no such group.
 pub(super) async fn read(
     facts: &Facts,
     group: &str,
     since: Timestamp,
     pattern: Option<&str>,
-) -> Result<Vec<Event>, Problem> {
+) -> Result<Option<Vec<Event>>, Problem> {
     let client = Client::new(&facts.config);
     let mut events = Vec::new();
     let mut next = None;
     for _ in 0..PAGES_MAX {
         let call = client.filter_log_events().log_group_name(group).start_time(since.as_millisecond());
         let page = call.set_filter_pattern(pattern.map(str::to_owned)).set_next_token(next).send().await;
-        let page = page.map_err(problem("logs:FilterLogEvents"))?;
+        let page = match page {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
+            page => page.map_err(problem("logs:FilterLogEvents"))?,
+        };
         events.extend(page.events().iter().filter_map(|event| {
             let written_at = Timestamp::from_millisecond(event.timestamp()?).ok()?;
             Some(Event { written_at, text: event.message()?.to_owned() })
@@ -48,26 +70,51 @@ pub(super) async fn read(
         }
     }
     events.sort_by_key(|event| event.written_at);
-    Ok(events)
+    Ok(Some(events))
+}
+
+/// Returns what to do about a log group that does not exist. A deployment without a change does not create it again.
+pub(super) fn create(group: &str) -> String {
+    format!(
+        "create it, because the functions' roles may not: `aws logs create-log-group --log-group-name {group}`; \
+         then run the command again in two minutes"
+    )
 }
 
 pub(super) async fn errors(facts: &Facts) -> Verdict {
     let now = Timestamp::now();
+    let mut missing = None;
     for function in [facts.poller()?, facts.oauth()?] {
         let group = &function.log_group;
-        let events = read(facts, group, now - ERRORS_WITHIN, Some(ERRORS)).await?;
-        let mut errors = events.iter().rev().filter_map(|event| Some((event, error_of(&event.text)?)));
-        if let Some((event, error)) = errors.next() {
-            return Err(Problem::failed(
-                format!(
-                    "the newest error in `{group}` is of {}: {error}",
-                    event.written_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-                ),
-                "run `slacktrail status`, and look the code up in docs/operations.md",
-            ));
+        let Some(events) = read(facts, group, now - ERRORS_WITHIN, Some(ERRORS)).await? else {
+            missing = missing.or(Some(group));
+            continue;
+        };
+        if let Some((written_at, error)) = newest_error(&events) {
+            let detail =
+                format!("the newest error in `{group}` is of {}: {error}", written_at.strftime("%Y-%m-%dT%H:%M:%SZ"));
+            let look_up = "run `slacktrail status`, and look the code up in docs/operations.md";
+            return Err(Problem::failed(detail, if cannot_start(&error) { SET_ARCHITECTURE } else { look_up }));
         }
     }
-    Ok("no error line of either function in the last 15 minutes".to_owned())
+    match missing {
+        Some(group) => Err(Problem::skipped_until(
+            format!("the log group `{group}` does not exist, so it cannot show errors; the other function has none"),
+            create(group),
+        )),
+        None => Ok("no error line of either function in the last 15 minutes".to_owned()),
+    }
+}
+
+/// Returns the newest error and its time.
+///
+/// Lambda reports one failed invocation in several lines, and only some say why. So the reason is looked for in the others as well.
+fn newest_error(events: &[Event]) -> Option<(Timestamp, String)> {
+    let errors = || events.iter().rev().filter_map(|event| Some((event.written_at, error_of(&event.text)?)));
+    let (newest_at, newest) = errors().next()?;
+    let of_invocation = errors().take_while(|(at, _)| newest_at.duration_since(*at) <= ONE_INVOCATION);
+    let reason = of_invocation.map(|(_, error)| error).find(|error| cannot_start(error));
+    Some((newest_at, reason.filter(|_| newest.starts_with(REPORTED)).unwrap_or(newest)))
 }
 
 /// Returns what a line tells if it tells of an error.
@@ -75,48 +122,102 @@ fn error_of(text: &str) -> Option<String> {
     let line: Value = serde_json::from_str(text).ok()?;
     if line["level"] == "ERROR" {
         let fields = &line["fields"];
-        let texts = [&fields["message"], &fields["code"], &fields["message_text"], &line["message"]];
+        let texts = [
+            &fields["message"],
+            &fields["code"],
+            &fields["message_text"],
+            &line["message"],
+            &line["errorType"],
+            &line["errorMessage"],
+        ];
         return Some(texts.iter().filter_map(|text| text.as_str()).collect::<Vec<_>>().join("; "));
     }
-    let status = line["record"]["status"].as_str().filter(|status| ["error", "failure", "timeout"].contains(status))?;
-    Some(format!("Lambda reported an invocation with the status `{status}`"))
+    let record = &line["record"];
+    let status = record["status"].as_str().filter(|status| ["error", "failure", "timeout"].contains(status))?;
+    let kind = record["errorType"].as_str().map(|kind| format!(" and the error `{kind}`")).unwrap_or_default();
+    Some(format!("{REPORTED} an invocation with the status `{status}`{kind}"))
 }
 
 pub(super) async fn format(facts: &Facts) -> Verdict {
-    let group = &facts.poller()?.log_group;
-    let events = read(facts, group, Timestamp::now() - LINES_WITHIN, None).await?;
-    let lines: Vec<&str> = events.iter().map(|event| event.text.as_str()).filter(|text| is_own(text)).collect();
-    if lines.is_empty() {
-        return Err(Problem::skipped_until(
-            "the poller itself wrote no line in the last 5 minutes: it writes one for each stream",
-            "connect a source (`slacktrail connect`), and run the command again",
-        ));
+    let poller = facts.poller()?;
+    let mut own_lines = 0;
+    for function in [Some(poller), facts.oauth.get()].into_iter().flatten() {
+        let group = &function.log_group;
+        let name = function.arn.rsplit(':').next().unwrap_or_default();
+        let format = function.log_format.as_deref().unwrap_or("JSON");
+        ensure(format == "JSON", format!("the log format of `{name}` is `{format}`"), LOG_FORMAT)?;
+        let events = read(facts, group, Timestamp::now() - LINES_WITHIN, None).await?.unwrap_or_default();
+        let kinds: Vec<Line> = events.iter().map(|event| classify(&event.text)).collect();
+        let faults: Vec<&str> = kinds.iter().filter_map(Line::fault).collect();
+        let own = kinds.iter().filter(|kind| !matches!(kind, Line::Lambda)).count();
+        if let Some(fault) = faults.first() {
+            let detail =
+                format!("{} of {own} lines in `{group}` are not as `{name}` writes them: {fault}", faults.len());
+            return Err(Problem::failed(detail, LOG_FORMAT));
+        }
+        if own == 0 && function.arn == poller.arn {
+            return Err(Problem::skipped_until(
+                "the poller itself wrote no line in the last 5 minutes: it writes one for each stream",
+                "connect a source (`slacktrail connect`), and run the command again",
+            ));
+        }
+        own_lines += own;
     }
-    let without = lines.iter().filter(|text| !has_level_and_time(text)).count();
-    ensure(
-        without == 0,
-        format!("{without} of {} lines of the poller in `{group}` have no `level` and `timestamp`", lines.len()),
-        "set the function's log format to JSON: deploy the stack again",
-    )?;
-    Ok(format!("{} lines of the poller have their level and timestamp", lines.len()))
+    Ok(format!("{own_lines} lines of the functions have their level and timestamp"))
 }
 
-/// Returns `true` if the poller wrote the line: not Lambda's platform, and not a line of metrics, which has no level.
-fn is_own(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).map_or(true, |line| {
-        let is_platform = line["type"].as_str().is_some_and(|kind| kind.starts_with("platform."));
-        !is_platform && line.get("_aws").is_none()
-    })
+/// What one log line is.
+#[derive(Debug, Eq, PartialEq)]
+enum Line {
+    /// Of Lambda itself: its reports in JSON or as text, metrics, what the runtime says.
+    Lambda,
+    /// Of the function, and as it writes it.
+    Own,
+    /// Of the function, and not as it writes it, for this reason.
+    Changed(&'static str),
 }
 
-fn has_level_and_time(text: &str) -> bool {
-    let Ok(line) = serde_json::from_str::<Value>(text) else { return false };
-    let has_level = line["level"].as_str().is_some_and(|level| LEVELS.contains(&level));
-    has_level && line["timestamp"].as_str().is_some_and(|time| time.parse::<Timestamp>().is_ok())
+impl Line {
+    fn fault(&self) -> Option<&'static str> {
+        match self {
+            Line::Changed(fault) => Some(fault),
+            Line::Lambda | Line::Own => None,
+        }
+    }
+}
+
+/// Classifies a line. The function writes objects with `level`, `timestamp` and `fields`.
+fn classify(text: &str) -> Line {
+    let Ok(Value::Object(line)) = serde_json::from_str::<Value>(text) else {
+        let is_lambdas = LAMBDAS_TEXTS.iter().any(|start| text.starts_with(start));
+        return if is_lambdas { Line::Lambda } else { Line::Changed("a line is not JSON") };
+    };
+    let text_of = |name: &str| line.get(name).and_then(Value::as_str);
+    let is_report = text_of("type").is_some_and(|kind| kind.starts_with("platform."));
+    if is_report || line.contains_key("_aws") {
+        return Line::Lambda;
+    }
+    // Lambda wraps a line that it does not know in one of its own, whose level is not the function's.
+    let wrapped = line.get("message").is_some_and(|message| match message {
+        Value::String(message) => serde_json::from_str(message).is_ok_and(|inner: Value| inner.is_object()),
+        other => other.is_object(),
+    });
+    if wrapped {
+        return Line::Changed("a line is inside another one's `message`, which hides its level");
+    }
+    if !text_of("level").is_some_and(|level| LEVELS.contains(&level)) {
+        return Line::Changed("a line has no `level`");
+    }
+    if text_of("timestamp").is_none_or(|time| time.parse::<Timestamp>().is_err()) {
+        return Line::Changed("a line has no `timestamp`");
+    }
+    if line.contains_key("fields") { Line::Own } else { Line::Lambda }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const OWN: &str =
@@ -125,23 +226,52 @@ mod tests {
         r#"{"time":"2026-11-22T07:33:41.123Z","type":"platform.report","record":{"status":"success"}}"#;
 
     #[test]
-    fn platform_and_metric_lines_are_not_the_pollers() {
-        for (line, own) in [(OWN, true), (PLATFORM, false), (r#"{"_aws":{}}"#, false), ("plain text", true)] {
-            assert_eq!(is_own(line), own, "{line}");
+    fn lines_of_lambda_are_not_the_functions() {
+        for line in [
+            PLATFORM,
+            r#"{"_aws":{}}"#,
+            "START RequestId: 1 Version: $LATEST\n",
+            "END RequestId: 1\n",
+            "REPORT RequestId: 1\tDuration: 2.00 ms\n",
+            r#"{"timestamp":"2026-11-22T07:33:41Z","level":"INFO","message":"a plain text"}"#,
+        ] {
+            assert_eq!(classify(line), Line::Lambda, "{line}");
         }
     }
 
     #[test]
-    fn line_needs_level_and_rfc_3339_timestamp() {
-        assert!(has_level_and_time(OWN));
-        for line in [
-            "plain",
-            r#"{"level":"INFO"}"#,
-            r#"{"level":"LOUD","timestamp":"2026-11-22T07:33:41Z"}"#,
-            r#"{"level":"INFO","timestamp":"now"}"#,
+    fn own_line_needs_its_own_level_and_rfc_3339_timestamp() {
+        assert_eq!(classify(OWN), Line::Own);
+        let wrapped = json!({"timestamp": "2026-11-22T07:33:41Z", "level": "INFO", "message": OWN}).to_string();
+        let nested = json!({"timestamp": "2026-11-22T07:33:41Z", "level": "INFO", "message": {"level": "ERROR"}});
+        for (line, fault) in [
+            ("plain", "is not JSON"),
+            ("[]", "is not JSON"),
+            (&wrapped, "inside another one's `message`"),
+            (&nested.to_string(), "inside another one's `message`"),
+            (r#"{"fields":{"level":"INFO"},"timestamp":"2026-11-22T07:33:41Z"}"#, "has no `level`"),
+            (r#"{"level":"LOUD","timestamp":"2026-11-22T07:33:41Z"}"#, "has no `level`"),
+            (r#"{"level":"INFO"}"#, "has no `timestamp`"),
+            (r#"{"level":"INFO","timestamp":"now"}"#, "has no `timestamp`"),
         ] {
-            assert!(!has_level_and_time(line), "{line}");
+            let kind = classify(line);
+            assert!(kind.fault().is_some_and(|told| told.contains(fault)), "{line}: {kind:?}");
         }
+    }
+
+    #[test]
+    fn reason_of_failed_start_is_found_beside_newest_report() {
+        let event =
+            |second, text: &str| Event { written_at: Timestamp::from_second(second).unwrap(), text: text.to_owned() };
+        let start =
+            r#"{"type":"platform.initReport","record":{"status":"error","errorType":"Runtime.InvalidEntrypoint"}}"#;
+        let report = PLATFORM.replace("success", "error");
+        let (at, error) = newest_error(&[event(10, start), event(11, &report)]).unwrap();
+        assert_eq!(at.as_second(), 11);
+        assert!(cannot_start(&error), "{error}");
+        let (_, error) = newest_error(&[event(10, start), event(900, &report)]).unwrap();
+        assert!(!cannot_start(&error), "an older failure is not the reason: {error}");
+        assert_eq!(newest_error(&[event(10, OWN)]), None);
     }
 
     #[test]

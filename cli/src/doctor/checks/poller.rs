@@ -7,6 +7,7 @@ use aws_sdk_lambda::primitives::Blob;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::functions::{SET_ARCHITECTURE, cannot_start};
 use super::log_lines;
 use crate::doctor::aws::{patient, problem};
 use crate::doctor::facts::Facts;
@@ -42,7 +43,9 @@ pub(super) async fn schedule(facts: &Facts) -> Verdict {
 pub(super) async fn runs(facts: &Facts) -> Verdict {
     let group = &facts.poller()?.log_group;
     let now = Timestamp::now();
-    let events = log_lines::read(facts, group, now - RAN_WITHIN, None).await?;
+    let Some(events) = log_lines::read(facts, group, now - RAN_WITHIN, None).await? else {
+        return Err(Problem::failed(format!("the log group `{group}` does not exist"), log_lines::create(group)));
+    };
     let newest = events.iter().map(|event| event.written_at).max();
     match newest {
         Some(newest) => Ok(format!("its newest log line is {} s old", now.duration_since(newest).as_secs().max(0))),
@@ -72,6 +75,11 @@ fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
     let answer: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
     if let Some(error) = error {
         let message = answer["errorMessage"].as_str().unwrap_or(error);
+        if [&answer["errorType"], &answer["errorMessage"]].iter().any(|text| text.as_str().is_some_and(cannot_start)) {
+            let detail =
+                format!("Lambda cannot start the poller, most likely built for another architecture: {message}");
+            return Err(Problem::failed(detail, SET_ARCHITECTURE));
+        }
         return Err(Problem::failed(
             format!("the poller failed: {message}"),
             "see \"Errors\" in docs/operations.md, and `sam logs --stack-name $SLACKTRAIL_STACK --name Poller`",
@@ -100,6 +108,11 @@ mod tests {
         for (error, payload, expected) in [
             (Some("Unhandled"), r#"{"errorType":"x","errorMessage":"no bucket"}"#, "the poller failed: no bucket"),
             (Some("Unhandled"), "", "the poller failed: Unhandled"),
+            (
+                Some("Unhandled"),
+                r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: 1 Error: exec format error"}"#,
+                "Lambda cannot start the poller, most likely built for another architecture: RequestId: 1 Error: exec format error",
+            ),
             (None, "null", "the poller's answer is not a summary"),
         ] {
             let problem = summarize(error, payload).unwrap_err();

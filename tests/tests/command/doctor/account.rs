@@ -75,6 +75,7 @@ impl Account {
             .with("SSL_CERT_FILE", certificate.path().to_str().unwrap());
 
         aws.script(age_stack);
+        aws.script(|call| log_json(call).boxed());
         let lambda = Arc::clone(&local);
         aws.script(move |call| invoke(Arc::clone(&lambda), call).boxed());
         aws.script(|call| std::future::ready(enforce_policy(&call)).boxed());
@@ -183,6 +184,24 @@ fn age_stack(call: AwsCall) -> futures_util::future::BoxFuture<'static, Option<R
         Some(Reply { body: body.into(), ..reply })
     }
     .boxed()
+}
+
+/// Answers with each function's log settings as the template sets them, which moto leaves out.
+async fn log_json(call: AwsCall) -> Option<Reply> {
+    if call.action != "GetFunctionConfiguration" {
+        return None;
+    }
+    let function = call.path.split('/').find(|part| part.starts_with("slacktrail-")).unwrap().to_owned();
+    let logging =
+        json!({"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "LogGroup": format!("/aws/lambda/{function}")});
+    Some(with_logging(call.pass_on().await, &logging))
+}
+
+/// Returns the description of a function with these log settings.
+pub(super) fn with_logging(reply: Reply, logging: &Value) -> Reply {
+    let mut described: Value = serde_json::from_slice(&reply.body).unwrap();
+    described["LoggingConfig"] = logging.clone();
+    Reply { body: described.to_string().into(), ..reply }
 }
 
 /// Runs the compiled poller: moto accepts an invocation, and runs nothing without Docker.

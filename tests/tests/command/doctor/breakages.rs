@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::http::header::DATE;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,7 +12,7 @@ use serde_json::json;
 use slacktrail_tests::scripted_aws::{AwsCall, Reply};
 use tokio::net::TcpListener;
 
-use super::account::{Account, EditAlarm, function_error, reject_checksum};
+use super::account::{EditAlarm, function_error, reject_checksum, with_logging};
 
 /// A date long ago, as HTTP writes it.
 const LONG_AGO: &str = "Sun, 22 Nov 2015 07:33:41 GMT";
@@ -48,9 +49,9 @@ pub(super) enum How {
 type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync>;
 
 /// Every breakage.
-pub(super) async fn all(account: &Account) -> Vec<Breakage> {
+pub(super) async fn all(api_url: &str) -> Vec<Breakage> {
     let parts =
-        [of_stack(), of_functions(), of_storage(), of_slack().await, of_queries(), of_alarms(), vec![of_api(account)]];
+        [of_stack(), of_functions(), of_storage(), of_slack().await, of_queries(), of_alarms(), of_api(api_url).await];
     parts.into_iter().flatten().collect()
 }
 
@@ -94,9 +95,9 @@ fn of_stack() -> Vec<Breakage> {
 fn of_functions() -> Vec<Breakage> {
     vec![
         broken(
-            "a binary for another processor",
+            "a function of another architecture than its stack",
             "poller_function",
-            "one value of `Architecture`",
+            "set `Architecture` in `deploy.toml` and nowhere else",
             edit("GetFunctionConfiguration", "slacktrail-poller", "x86_64", "arm64"),
         ),
         broken(
@@ -133,13 +134,22 @@ fn of_functions() -> Vec<Breakage> {
             "a poller that is not invoked",
             "poller_runs",
             "\"No ticks\" in docs/operations.md",
-            reply("FilterLogEvents", "", || Reply::json(200, r#"{"events":[]}"#)),
+            reply("FilterLogEvents", "", no_events),
         ),
         broken(
             "a poller that fails",
             "poller_answers",
             "\"Errors\" in docs/operations.md",
             reply("Invoke", "", || function_error(&json!({"errorType": "investigate", "errorMessage": "no bucket"}))),
+        ),
+        broken(
+            "a binary for another architecture",
+            "poller_answers",
+            "deploy the archive for that architecture",
+            reply("Invoke", "", || {
+                let message = "RequestId: 1 Error: fork/exec /var/task/bootstrap: exec format error";
+                function_error(&json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message}))
+            }),
         ),
         broken(
             "another function",
@@ -161,6 +171,43 @@ fn of_functions() -> Vec<Breakage> {
             "function_errors",
             "slacktrail status",
             log_line("filterPattern", r#"{"type":"platform.report","record":{"status":"timeout"}}"#),
+        ),
+        broken(
+            "a function that did not start for its architecture",
+            "function_errors",
+            "set `Architecture` in `deploy.toml` and nowhere else",
+            log_line(
+                "filterPattern",
+                r#"{"type":"platform.initReport","record":{"status":"error","errorType":"Runtime.InvalidEntrypoint"}}"#,
+            ),
+        ),
+        broken("a poller without its log group", "poller_runs", "aws logs create-log-group", no_log_group("poller")),
+        broken(
+            "a function that logs text",
+            "log_format",
+            "log format to JSON",
+            set_logging(json!({"LogFormat": "Text", "LogGroup": "/aws/lambda/slacktrail-poller"})),
+        ),
+        broken(
+            "lines that are not JSON",
+            "log_format",
+            "log format to JSON",
+            log_line("slacktrail-poller", "2026-11-22T07:33:41Z INFO stream collected"),
+        ),
+        broken(
+            "lines inside lines of Lambda",
+            "log_format",
+            "log format to JSON",
+            log_line(
+                "slacktrail-poller",
+                r#"{"timestamp":"2026-11-22T07:33:41Z","level":"INFO","message":"{\"level\":\"ERROR\",\"fields\":{}}"}"#,
+            ),
+        ),
+        broken(
+            "lines whose level is not at the top",
+            "log_format",
+            "log format to JSON",
+            log_line("slacktrail-poller", r#"{"timestamp":"2026-11-22T07:33:41Z","fields":{"level":"INFO"}}"#),
         ),
         broken(
             "lines without a timestamp",
@@ -358,13 +405,22 @@ async fn of_slack() -> Vec<Breakage> {
     ]
 }
 
-fn of_api(account: &Account) -> Breakage {
-    broken(
-        "an API without its function",
-        "api",
-        "--name OAuth",
-        How::Variable("SLACKTRAIL_URL", format!("{}/other", account.api_url)),
-    )
+async fn of_api(api_url: &str) -> Vec<Breakage> {
+    let failing = serve(Router::new().fallback(|| async { (StatusCode::INTERNAL_SERVER_ERROR, "{}") })).await;
+    vec![
+        broken(
+            "an API without its function",
+            "api",
+            "--name OAuth",
+            How::Variable("SLACKTRAIL_URL", format!("{api_url}/other")),
+        ),
+        broken(
+            "an API whose function cannot start",
+            "api",
+            "the architecture is wrong",
+            How::Variable("SLACKTRAIL_URL", failing),
+        ),
+    ]
 }
 
 /// What a check cannot decide: as [`all`], with a part of the reason in place of the hint.
@@ -389,7 +445,7 @@ pub(super) fn undecided() -> Vec<Breakage> {
                 async move {
                     match call.action.as_str() {
                         "DescribeStacks" => Some(call.pass_on().await), // with its true age
-                        "FilterLogEvents" => Some(Reply::json(200, r#"{"events":[]}"#)),
+                        "FilterLogEvents" => Some(no_events()),
                         _ => None,
                     }
                 }
@@ -401,6 +457,18 @@ pub(super) fn undecided() -> Vec<Breakage> {
             "log_format",
             "wrote no line",
             log_line("slacktrail-poller", r#"{"type":"platform.report","record":{"status":"success"}}"#),
+        ),
+        broken(
+            "a poller that logs text by itself and no line of its own",
+            "log_format",
+            "wrote no line",
+            log_line("slacktrail-poller", "REPORT RequestId: 1\tDuration: 2.00 ms\tBilled Duration: 3 ms"),
+        ),
+        broken(
+            "an OAuth function without its log group",
+            "function_errors",
+            "the log group `/aws/lambda/slacktrail-oauth` does not exist",
+            no_log_group("oauth"),
         ),
         broken(
             "alarms that were made just now",
@@ -419,6 +487,41 @@ pub(super) fn undecided() -> Vec<Breakage> {
             "athena_rows",
             "got further objects during each comparison",
             add_objects(),
+        ),
+    ]
+}
+
+/// What is as it should be, although it is not usual: as [`all`], with a part of the detail in place of the hint.
+pub(super) fn sound() -> Vec<Breakage> {
+    vec![
+        broken(
+            "an OAuth function that was never invoked",
+            "function_errors",
+            "no error line of either function",
+            aws(|call| std::future::ready(is_of(&call, "FilterLogEvents", "slacktrail-oauth").then(no_events)).boxed()),
+        ),
+        broken("lines of the poller alone", "log_format", "lines of the functions", no_log_group("oauth")),
+        broken(
+            "a bucket with the KMS key of its stack",
+            "bucket_encryption",
+            "is encrypted with `aws:kms` and the key `arn:aws:kms:us-east-1:123456789012:key/1`",
+            aws(|call| {
+                async move {
+                    let is_asked = call.action == "GET" && call.query().starts_with("encryption");
+                    match call.action.as_str() {
+                        "DescribeStacks" => Some(call.pass_on().await.replace(NO_KMS_KEY, KMS_KEY)),
+                        _ if is_asked => Some(Reply::new(200, "application/xml", ENCRYPTED_WITH_KMS)),
+                        _ => None,
+                    }
+                }
+                .boxed()
+            }),
+        ),
+        broken(
+            "a log that nothing was stored of",
+            "athena_rows",
+            "; not compared: access (",
+            without_objects("access"),
         ),
     ]
 }
@@ -573,6 +676,42 @@ fn add_objects() -> How {
             Some(Reply { body: added.into(), ..reply })
         }
         .boxed()
+    })
+}
+
+/// Lets a function have no log group.
+fn no_log_group(function: &'static str) -> How {
+    aws(move |call| {
+        let is_asked = is_of(&call, "FilterLogEvents", &format!("/aws/lambda/slacktrail-{function}"));
+        let error = || Reply::json(400, r#"{"__type":"ResourceNotFoundException","message":"no such log group"}"#);
+        std::future::ready(is_asked.then(error)).boxed()
+    })
+}
+
+fn no_events() -> Reply {
+    Reply::json(200, r#"{"events":[]}"#)
+}
+
+/// Lets the poller have these settings of its log.
+fn set_logging(logging: serde_json::Value) -> How {
+    aws(move |call| {
+        let logging = logging.clone();
+        async move {
+            if !is_of(&call, "GetFunctionConfiguration", "slacktrail-poller") {
+                return None;
+            }
+            Some(with_logging(call.pass_on().await, &logging))
+        }
+        .boxed()
+    })
+}
+
+/// Lets a bucket have no object of a log.
+fn without_objects(log: &'static str) -> How {
+    const NONE: &str = "<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>";
+    aws(move |call| {
+        let is_asked = call.action == "GET" && call.query().contains(&format!("prefix={log}%2F"));
+        std::future::ready(is_asked.then(|| Reply::new(200, "application/xml", NONE))).boxed()
     })
 }
 

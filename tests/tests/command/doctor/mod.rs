@@ -8,6 +8,8 @@ mod account;
 mod breakages;
 mod cbor;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use slacktrail_tests::scripted_aws::Reply;
 #[cfg(target_os = "linux")]
@@ -20,6 +22,17 @@ use crate::binary::{Ran, Slacktrail};
 /// The names of the checks with this outcome.
 fn of_outcome(findings: &Value, outcome: &str) -> Vec<String> {
     let findings = findings.as_array().unwrap().iter().filter(|finding| finding["outcome"] == outcome);
+    findings.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The names of all checks.
+fn names(findings: &Value) -> BTreeSet<String> {
+    in_order(findings).into_iter().collect()
+}
+
+/// The names of all checks, in their order.
+fn in_order(findings: &Value) -> Vec<String> {
+    let findings = findings.as_array().unwrap().iter();
     findings.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -80,7 +93,8 @@ async fn each_thing_that_is_broken_fails_one_check_with_its_hint() {
     let Some(account) = Account::deploy().await else { return };
     account.collect().await;
     let before = account.contents().await;
-    for Breakage { what, check, hint, how } in breakages::all(&account).await {
+    let mut seen_failing = BTreeSet::new();
+    for Breakage { what, check, hint, how } in breakages::all(&account.api_url).await {
         account.log_tick().await;
         let slacktrail = arrange(&account, how);
         let findings = doctor(&slacktrail).await.exits(1).json();
@@ -88,6 +102,31 @@ async fn each_thing_that_is_broken_fails_one_check_with_its_hint() {
         let told = finding(&findings, check)["hint"].as_str().unwrap().to_owned();
         assert!(told.contains(hint), "{what}: {told}");
         assert_eq!(account.contents().await, before, "{what}: nothing is left behind");
+        account.restore();
+        seen_failing.insert(check.to_owned());
+    }
+    let findings = doctor(&account.slacktrail).await.json();
+    assert_eq!(names(&findings), seen_failing, "each check was seen to fail");
+}
+
+#[tokio::test]
+async fn every_check_has_a_failing_form() {
+    let findings = doctor(&Slacktrail::alone().with("SLACKTRAIL_STACK", "slacktrail")).await.exits(1).json();
+    let failing = breakages::all("http://127.0.0.1:9").await;
+    let failing: BTreeSet<String> = failing.iter().map(|breakage| breakage.check.to_owned()).collect();
+    assert_eq!(names(&findings), failing);
+}
+
+#[tokio::test]
+async fn unusual_deployment_that_is_sound_passes() {
+    let Some(account) = Account::deploy().await else { return };
+    account.collect().await;
+    for Breakage { what, check, hint: detail, how } in breakages::sound() {
+        account.log_tick().await;
+        let findings = doctor(&arrange(&account, how)).await.exits(0).json();
+        let finding = finding(&findings, check);
+        assert_eq!(finding["outcome"], "passed", "{what}: {finding}");
+        assert!(finding["detail"].as_str().unwrap().contains(detail), "{what}: {finding}");
         account.restore();
     }
 }
