@@ -21,6 +21,7 @@ from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
 from moto.core.config import default_user_config
+from moto.iam.models import Role
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 from samtranslator.yaml_helper import yaml_parse
@@ -225,7 +226,13 @@ def uploaded_template(response: CloudFormationResponse, url: str) -> str:
     return s3_backends[response.current_account][response.partition].get_object(bucket, key).value.decode()
 
 
+def put_policy(role: Role, name: str, document: object) -> None:
+    """Keeps a policy as JSON. moto itself keeps what CloudFormation gives as a Python object."""
+    put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
+
+
 CloudFormationResponse._get_stack_from_s3_url = uploaded_template
+put_role_policy, Role.put_policy = Role.put_policy, put_policy
 clean_json, parsing.clean_json = parsing.clean_json, without_no_value
 # moto finds them among the subclasses of its model, as long as something holds them.
 RESOURCES = [resource(kind) for kind in KINDS]

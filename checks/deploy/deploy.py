@@ -3,7 +3,6 @@
 deploy.py ENDPOINT [PARAMETER=VALUE ...]
 """
 
-import ast
 import json
 import sys
 
@@ -78,10 +77,7 @@ class Account:
         iam = self.client("iam")
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         policies = [iam.get_role_policy(RoleName=role, PolicyName=name) for name in names]
-        documents = [policy["PolicyDocument"] for policy in policies]
-        # A document is JSON in IAM; moto keeps what CloudFormation gave as the text of a Python value.
-        documents = [ast.literal_eval(document) if isinstance(document, str) else document for document in documents]
-        return [statement for document in documents for statement in document["Statement"]]
+        return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
     def tell(self) -> None:
         """Prints what there is."""

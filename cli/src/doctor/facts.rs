@@ -65,6 +65,8 @@ pub(super) struct Deployed {
 #[derive(Clone, Debug)]
 pub(super) struct FunctionFacts {
     pub(super) arn: String,
+    /// The ARN of its role.
+    pub(super) role: String,
     pub(super) log_group: String,
     /// `JSON` or `Text`, if Lambda says so.
     pub(super) log_format: Option<String>,

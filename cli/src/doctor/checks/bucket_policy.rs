@@ -1,18 +1,22 @@
-//! `bucket_policy`: the log bucket refuses an upload that could overwrite an object, whoever makes it.
+//! `bucket_policy` and `bucket_grants`: the log bucket refuses an upload that could overwrite an object, whoever makes it, and lets nobody
+//! in by its own policy.
 //!
-//! The policy denies `s3:PutObject` below the log prefixes if the request has no `If-None-Match`. It does not say who may upload: an
-//! administrator may still create new objects. So the check compares two uploads of one caller to one key that differ in that header alone.
-//! Both have a wrong checksum. S3 decides on permissions by the headers, before it reads the body, and stores nothing whose checksum is
-//! wrong. A key such as `audit/slacktrail-doctor/...` belongs to no day, so neither the poller nor Athena sees it.
+//! The policy denies `s3:PutObject` below the log prefixes if the request has no `If-None-Match`. It does not say who may upload: IAM
+//! policies do, and of the template's roles only the poller's allows it. An administrator may still create new objects, which is how a
+//! deleted object is put back. So `bucket_policy` compares two uploads of one caller to one key that differ in that header alone. Both have a
+//! wrong checksum. S3 decides on permissions by the headers, before it reads the body, and stores nothing whose checksum is wrong. A key such
+//! as `audit/slacktrail-doctor/...` belongs to no day, so neither the poller nor Athena sees it. `bucket_grants` reads the policy: what it
+//! allows, it allows to principals whose IAM policies need not, those of other accounts included.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 
+use super::policy::{self, reaches_below};
 use super::upload::{probe_key, remove};
 use crate::doctor::aws::{problem, s3};
-use crate::doctor::facts::Facts;
-use crate::doctor::verdict::{Problem, Verdict};
+use crate::doctor::facts::{Deployed, Facts};
+use crate::doctor::verdict::{Problem, Verdict, ensure};
 
 /// The prefixes that the template's policy protects.
 const PREFIXES: [&str; 3] = ["audit", "access", "integration"];
@@ -42,7 +46,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     }
     if overwritable.is_empty() {
         return Ok(
-            "uploads without `If-None-Match` are refused; new objects may be created by whoever has `s3:PutObject`"
+            "uploads without `If-None-Match` are refused; with it your own IAM policies let you create objects, which replaces none"
                 .to_owned(),
         );
     }
@@ -50,6 +54,49 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         format!("bucket `{bucket}` accepts uploads that could overwrite objects below {}", overwritable.join(", ")),
         "deploy the stack again to restore the bucket policy",
     ))
+}
+
+pub(super) async fn grants(facts: &Facts) -> Verdict {
+    let deployed = facts.deployed()?;
+    let bucket = &deployed.bucket;
+    let told = s3(&facts.config).get_bucket_policy().bucket(bucket).send().await;
+    let told = match told {
+        Err(error) if error.code() == Some("NoSuchBucketPolicy") => {
+            return Ok(format!("bucket `{bucket}` has no policy"));
+        }
+        told => told.map_err(problem("s3:GetBucketPolicy"))?,
+    };
+    let poller = facts.poller.get().map(|poller| poller.role.as_str());
+    judge_grants(bucket, told.policy().unwrap_or_default(), &log_prefixes(deployed), poller)
+}
+
+/// Fails if the policy allows uploads below the log prefixes to anybody but the poller's role.
+fn judge_grants(bucket: &str, policy: &str, log_prefixes: &[String], poller: Option<&str>) -> Verdict {
+    let statements = policy::allowing(policy).ok_or_else(|| {
+        Problem::failed(format!("the policy of bucket `{bucket}` cannot be read"), "look at it in the S3 console")
+    })?;
+    for statement in statements.iter().filter(|statement| statement.covers("s3:PutObject")) {
+        let reaches = |resource: &&str| log_prefixes.iter().any(|prefix| reaches_below(resource, prefix));
+        let is_pollers = poller.is_some_and(|poller| statement.is_only_for(poller));
+        ensure(
+            is_pollers || !statement.resources().iter().any(reaches),
+            format!(
+                "statement `{}` of the policy of bucket `{bucket}` lets others create objects of logs",
+                statement.id()
+            ),
+            "remove the statement, or deploy the stack again to restore the bucket policy",
+        )?;
+    }
+    Ok(format!(
+        "the policy of bucket `{bucket}` lets nobody create objects of logs: IAM policies decide, and the template's allow it to the \
+         poller's role alone"
+    ))
+}
+
+/// Returns how the ARNs of the objects of logs begin.
+pub(super) fn log_prefixes(deployed: &Deployed) -> Vec<String> {
+    let partition = deployed.topic.split(':').nth(1).unwrap_or("aws");
+    PREFIXES.map(|prefix| format!("arn:{partition}:s3:::{}/{prefix}/", deployed.bucket)).to_vec()
 }
 
 /// Skips if the caller may not upload at all, because the refusal then says nothing about the policy.
@@ -83,5 +130,38 @@ async fn upload(client: &Client, bucket: &str, key: &str, if_none_match: Option<
             }
         }
         Err(error) => Err(problem("s3:PutObject")(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const POLLER: &str = "arn:aws:iam::123456789012:role/poller";
+
+    fn judge(statement: Value) -> Verdict {
+        let policy =
+            json!({ "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*"}, statement] }).to_string();
+        judge_grants("logs", &policy, &["arn:aws:s3:::logs/audit/".to_owned()], Some(POLLER))
+    }
+
+    #[test]
+    fn bucket_policy_lets_nobody_but_poller_upload() {
+        let allow = |principal: Value, action: &str, resource: &str| {
+            judge(json!({"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource}))
+        };
+        let other = || json!({"AWS": "arn:aws:iam::210987654321:root"});
+        for (action, resource) in
+            [("s3:PutObject", "arn:aws:s3:::logs/*"), ("s3:*", "*"), ("*", "arn:aws:s3:::logs/audit/*")]
+        {
+            assert!(allow(other(), action, resource).is_err(), "{action} {resource}");
+            assert!(allow(json!("*"), action, resource).is_err(), "{action} {resource}");
+            assert!(allow(json!({"AWS": POLLER}), action, resource).is_ok(), "{action} {resource}");
+        }
+        assert!(allow(other(), "s3:GetObject", "arn:aws:s3:::logs/*").is_ok(), "reading is not asked here");
+        assert!(allow(json!({"Service": "s3.amazonaws.com"}), "s3:PutObject", "arn:aws:s3:::logs/inventory/*").is_ok());
+        assert!(judge_grants("logs", "no policy", &[], None).is_err());
     }
 }

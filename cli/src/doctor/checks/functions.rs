@@ -35,6 +35,7 @@ async fn check(facts: &Facts, name: &str, found: &OnceCell<FunctionFacts>) -> Ve
     let log_group = logging.and_then(|logging| logging.log_group());
     let _ = found.set(FunctionFacts {
         arn: told.function_arn().unwrap_or_default().to_owned(),
+        role: told.role().unwrap_or_default().to_owned(),
         log_group: log_group.map_or_else(|| format!("/aws/lambda/{name}"), str::to_owned),
         log_format: logging.and_then(|logging| logging.log_format()).map(|format| format.as_str().to_owned()),
     });

@@ -11,7 +11,9 @@ mod day_objects;
 mod functions;
 mod log_lines;
 mod outputs;
+mod policy;
 mod poller;
+mod roles;
 mod secrets;
 mod slack;
 mod stack;
@@ -47,7 +49,7 @@ macro_rules! check {
 }
 
 /// Every check. `poller_runs` comes before `poller_answers`, whose own invocation would otherwise be its evidence.
-pub(super) const CHECKS: [Check; 29] = [
+pub(super) const CHECKS: [Check; 31] = [
     check!("credentials", credentials::check),
     check!("aws_clock", clocks::aws),
     check!("stack", stack::check),
@@ -60,6 +62,7 @@ pub(super) const CHECKS: [Check; 29] = [
     check!("function_errors", log_lines::errors),
     check!("log_format", log_lines::format),
     check!("bucket_policy", bucket_policy::check, creates),
+    check!("bucket_grants", bucket_policy::grants),
     check!("upload_once", upload::check, creates),
     check!("bucket_versioning", bucket::versioning),
     check!("bucket_encryption", bucket::encryption),
@@ -67,6 +70,7 @@ pub(super) const CHECKS: [Check; 29] = [
     check!("table_conditions", table::check, creates),
     check!("secrets", secrets::exist),
     check!("secret_policies", secrets::policies),
+    check!("role_policies", roles::check),
     check!("slack", slack::check),
     check!("slack_clock", clocks::slack),
     check!("athena_workgroup", athena::workgroup),

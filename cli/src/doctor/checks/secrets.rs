@@ -2,10 +2,10 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use serde_json::Value;
 use slacktrail_shared::aws::connect_table_and_secrets;
 use slacktrail_shared::ports::DeploymentStore;
 
+use super::policy;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
@@ -76,13 +76,7 @@ async fn read_sources(facts: &Facts) -> Result<&Vec<String>, Problem> {
 
 /// Returns `true` if a statement of the policy allows anything: slacktrail's functions need none, because their roles allow it.
 fn lets_others_in(policy: &str) -> bool {
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return true };
-    let statements = match &policy["Statement"] {
-        Value::Array(statements) => statements.clone(),
-        Value::Null => Vec::new(),
-        single => vec![single.clone()],
-    };
-    statements.iter().any(|statement| statement["Effect"] != "Deny")
+    policy::allowing(policy).is_none_or(|statements| !statements.is_empty())
 }
 
 #[cfg(test)]

@@ -80,6 +80,8 @@ impl Account {
         aws.script(move |call| invoke(Arc::clone(&lambda), call).boxed());
         aws.script(|call| std::future::ready(enforce_policy(&call)).boxed());
         aws.script(|call| rename_versioning(call).boxed());
+        let policy = policy_of(&bucket);
+        aws.script(move |call| std::future::ready(tell_policy(&call, &policy)).boxed());
         let edit_alarm = Arc::new(Mutex::new(None));
         let (with_alarms, edit) = (Arc::clone(&local), Arc::clone(&edit_alarm));
         aws.script(move |call| {
@@ -269,6 +271,22 @@ fn enforce_policy(call: &AwsCall) -> Option<Reply> {
         return Some(Reply::s3_error(403, "AccessDenied", "explicit deny in a resource-based policy"));
     }
     reject_checksum(call)
+}
+
+/// Returns the bucket policy of the template, of which moto has no part because it would ignore the conditions.
+fn policy_of(bucket: &str) -> String {
+    let objects = ["audit", "access", "integration"].map(|log| format!("arn:aws:s3:::{bucket}/{log}/*"));
+    let deny = |action: &str, resource: Value, condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, "Condition": condition});
+    let statements = [
+        deny("s3:*", json!(format!("arn:aws:s3:::{bucket}/*")), json!({"Bool": {"aws:SecureTransport": "false"}})),
+        deny("s3:PutObject", json!(objects), json!({"Null": {"s3:if-none-match": "true"}})),
+    ];
+    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+}
+
+fn tell_policy(call: &AwsCall, policy: &str) -> Option<Reply> {
+    let is_asked = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
+    is_asked.then(|| Reply::new(200, "application/json", policy.to_owned()))
 }
 
 /// Names the settings of a bucket's versions as S3 does, and not as moto.

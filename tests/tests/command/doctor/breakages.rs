@@ -223,6 +223,14 @@ fn of_storage() -> Vec<Breakage> {
     vec![
         broken("a bucket without its policy", "bucket_policy", "restore the bucket policy", accept_uploads()),
         broken("a bucket that stores wrong checksums", "bucket_policy", "restore the bucket policy", store_uploads()),
+        broken(
+            "a bucket that others may write to",
+            "bucket_grants",
+            "remove the statement",
+            bucket_policy(|| {
+                json!({"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"}).to_string()
+            }),
+        ),
         broken("uploads that ignore the condition", "upload_once", "endpoint settings", ignore_condition()),
         broken(
             "a bucket without versions",
@@ -290,6 +298,20 @@ fn of_storage() -> Vec<Breakage> {
                 Reply::json(200, json!({"ResourcePolicy": policy}).to_string())
             }),
         ),
+        broken(
+            "a role that reads every secret",
+            "role_policies",
+            "remove the statement",
+            widen_role("secretsmanager:*"),
+        ),
+        broken(
+            "a role that the template's policy was taken from",
+            "role_policies",
+            DEPLOY,
+            edit("ListRolePolicies", "PollerRole", "<member>poller</member>", ""),
+        ),
+        broken("a role that may create objects", "role_policies", "remove the statement", widen_role("s3:Put*")),
+        broken("a role with a policy of AWS", "role_policies", "detach the policy", attach_policy()),
     ]
 }
 
@@ -636,6 +658,65 @@ fn ignore_table_condition() -> How {
         }
         .boxed()
     })
+}
+
+/// Lets the bucket have a policy with this statement.
+fn bucket_policy(statement: fn() -> String) -> How {
+    aws(move |call| {
+        let is_asked = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
+        let policy = || Reply::new(200, "application/json", format!(r#"{{"Statement":[{}]}}"#, statement()));
+        std::future::ready(is_asked.then(policy)).boxed()
+    })
+}
+
+/// Lets the OAuth function's role do `action` on everything, beside what it does with its secrets.
+fn widen_role(action: &'static str) -> How {
+    aws(move |call| {
+        let is_asked = call.action == "GetRolePolicy" && call.text().contains("PolicyName=oauth");
+        let policy = || {
+            let secrets = json!({
+                "Effect": "Allow",
+                "Action": ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+                "Resource": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slacktrail/*",
+            });
+            let everything = json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+            let document = encoded(&json!({"Statement": [secrets, everything]}));
+            iam("GetRolePolicy", &format!("<PolicyName>oauth</PolicyName><PolicyDocument>{document}</PolicyDocument>"))
+        };
+        std::future::ready(is_asked.then(policy)).boxed()
+    })
+}
+
+/// Attaches a policy of AWS's own to each role.
+fn attach_policy() -> How {
+    const ARN: &str = "arn:aws:iam::aws:policy/ReadAllSecrets";
+    aws(|call| {
+        let reply = match call.action.as_str() {
+            "ListAttachedRolePolicies" => Some(format!(
+                "<AttachedPolicies><member><PolicyName>ReadAllSecrets</PolicyName><PolicyArn>{ARN}</PolicyArn></member></AttachedPolicies>"
+            )),
+            "GetPolicy" => Some(format!("<Policy><Arn>{ARN}</Arn><DefaultVersionId>v2</DefaultVersionId></Policy>")),
+            "GetPolicyVersion" => {
+                assert!(call.text().contains("VersionId=v2"));
+                let statement = json!({"Effect": "Allow", "Action": "secretsmanager:Get*", "Resource": "*"});
+                let document = encoded(&json!({ "Statement": statement }));
+                Some(format!("<PolicyVersion><Document>{document}</Document></PolicyVersion>"))
+            }
+            _ => None,
+        };
+        std::future::ready(reply.map(|result| iam(&call.action, &result))).boxed()
+    })
+}
+
+/// Writes a policy as IAM does.
+fn encoded(policy: &serde_json::Value) -> String {
+    form_urlencoded::byte_serialize(policy.to_string().as_bytes()).collect()
+}
+
+/// Answers as IAM.
+fn iam(action: &str, result: &str) -> Reply {
+    let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+    Reply::new(200, "text/xml", body)
 }
 
 /// Lets queries that contain `part` fail.

@@ -61,7 +61,7 @@ async fn deployment_that_is_as_it_should_be_passes_every_check() {
     account.log_tick().await;
     let before = account.contents().await;
     let findings = doctor(&account.slacktrail).await.exits(0).json();
-    assert_eq!(of_outcome(&findings, "passed").len(), 29, "{findings:#}");
+    assert_eq!(of_outcome(&findings, "passed").len(), 31, "{findings:#}");
     for finding in findings.as_array().unwrap() {
         let mut keys: Vec<&str> = finding.as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
@@ -72,8 +72,8 @@ async fn deployment_that_is_as_it_should_be_passes_every_check() {
 
     let text = account.slacktrail.run(&["doctor", "--stack", "slacktrail"]).await.exits(0).stdout;
     assert!(text.starts_with("passed  credentials           arn:aws:sts::"), "{text}");
-    assert!(text.ends_with("\n29 checks: 29 passed, 0 failed, 0 skipped\n"), "{text}");
-    assert_eq!(text.lines().count(), 30, "{text}");
+    assert!(text.ends_with("\n31 checks: 31 passed, 0 failed, 0 skipped\n"), "{text}");
+    assert_eq!(text.lines().count(), 32, "{text}");
 }
 
 /// Brings something about, and returns the command that meets it.
@@ -146,7 +146,7 @@ async fn check_that_cannot_tell_is_skipped_with_its_reason() {
 }
 
 /// A call that the caller has no permission for, the permission, and the check that cannot tell then.
-const DENIALS: [(&str, &str, &str); 22] = [
+const DENIALS: [(&str, &str, &str); 26] = [
     ("GetCallerIdentity", "sts:GetCallerIdentity", "credentials"),
     ("DescribeStacks", "cloudformation:DescribeStacks", "stack"),
     ("ListStackResources", "cloudformation:ListStackResources", "outputs"),
@@ -156,6 +156,7 @@ const DENIALS: [(&str, &str, &str); 22] = [
     ("FilterLogEvents", "logs:FilterLogEvents", "poller_runs"),
     ("Invoke", "lambda:InvokeFunction", "poller_answers"),
     ("PUT", "s3:PutObject", "bucket_policy"),
+    ("GET policy", "s3:GetBucketPolicy", "bucket_grants"),
     ("DELETE", "s3:DeleteObjectVersion", "upload_once"),
     ("GET versioning", "s3:GetBucketVersioning", "bucket_versioning"),
     ("GET encryption", "s3:GetEncryptionConfiguration", "bucket_encryption"),
@@ -164,6 +165,9 @@ const DENIALS: [(&str, &str, &str); 22] = [
     ("PutItem", "dynamodb:PutItem", "table_conditions"),
     ("DescribeSecret", "secretsmanager:DescribeSecret", "secrets"),
     ("GetResourcePolicy", "secretsmanager:GetResourcePolicy", "secret_policies"),
+    ("ListRolePolicies", "iam:ListRolePolicies", "role_policies"),
+    ("GetRolePolicy", "iam:GetRolePolicy", "role_policies"),
+    ("ListAttachedRolePolicies", "iam:ListAttachedRolePolicies", "role_policies"),
     ("GetWorkGroup", "athena:GetWorkGroup", "athena_workgroup"),
     ("StartQueryExecution", "athena:StartQueryExecution", "athena_tables"),
     ("DescribeAlarms", "cloudwatch:DescribeAlarms", "alarms"),
@@ -182,7 +186,13 @@ async fn missing_permission_skips_its_check_and_is_named() {
             let (action, query) = denied.split_once(' ').unwrap_or((denied, ""));
             let is_denied = call.action == action && call.query().contains(query);
             let reply = match call.action.as_str() {
-                "GetCallerIdentity" | "DescribeStacks" | "ListStackResources" | "ListSubscriptionsByTopic" => {
+                "GetCallerIdentity"
+                | "DescribeStacks"
+                | "ListStackResources"
+                | "ListSubscriptionsByTopic"
+                | "ListRolePolicies"
+                | "GetRolePolicy"
+                | "ListAttachedRolePolicies" => {
                     let error =
                         "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
                     Reply::new(403, "text/xml", error)

@@ -1,0 +1,242 @@
+//! `role_policies`: the functions' roles reach the secrets below the prefix and no others, and only the poller's may create objects.
+//!
+//! It reads the text of the roles' own and attached policies. A permissions boundary and denials can only take away from that.
+
+use aws_sdk_iam::Client;
+use aws_sdk_iam::error::ProvideErrorMetadata;
+
+use super::bucket_policy::log_prefixes;
+use super::policy::{self, Statement, is_match, reaches_below};
+use crate::doctor::aws::problem;
+use crate::doctor::facts::Facts;
+use crate::doctor::verdict::{Problem, Verdict, ensure};
+
+/// What the functions do with a secret.
+const SECRET_ACTIONS: [&str; 2] = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"];
+/// The name of a secret that the roles must reach, after the prefix. AWS appends six characters to it.
+const SOME_SECRET: &str = "a-AbCdEf";
+/// A role has 20 attached policies at most, and a page 100.
+const PAGES_MAX: usize = 3;
+
+/// A policy of a role, and its statements that allow something.
+struct Policy {
+    name: String,
+    statements: Vec<Statement>,
+}
+
+pub(super) async fn check(facts: &Facts) -> Verdict {
+    let (poller, oauth, deployed) = (facts.poller()?, facts.oauth()?, facts.deployed()?);
+    let client = Client::new(&facts.config);
+    for function in [poller, oauth] {
+        let role = function.role.rsplit('/').next().unwrap_or_default();
+        let policies = read(&client, role).await?;
+        judge_secrets(role, &policies, &secrets_below(&function.arn, &deployed.secret_prefix))?;
+        if function.arn == oauth.arn {
+            judge_uploads(role, &policies, &log_prefixes(deployed))?;
+        }
+    }
+    let prefix = &deployed.secret_prefix;
+    Ok(format!("both roles reach the secrets below `{prefix}` and no others; only the poller's may create objects"))
+}
+
+/// Returns how the ARN of each secret begins whose name begins with `prefix`.
+fn secrets_below(function_arn: &str, prefix: &str) -> String {
+    let parts: Vec<&str> = function_arn.splitn(6, ':').collect(); // arn:aws:lambda:<region>:<account>:function:<name>
+    let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+    format!("arn:{}:secretsmanager:{}:{}:secret:{prefix}", part(1), part(3), part(4))
+}
+
+/// Fails unless the policies allow what the functions do with secrets below a prefix, and with no others.
+fn judge_secrets(role: &str, policies: &[Policy], below: &str) -> Result<(), Problem> {
+    for action in SECRET_ACTIONS {
+        let mut is_allowed = false;
+        for (policy, statement) in covering(policies, action) {
+            for resource in statement.resources() {
+                ensure(
+                    resource.starts_with(below),
+                    format!(
+                        "the role `{role}` may reach secrets of others: statement `{}` of its policy `{}` allows `{action}` on \
+                         `{resource}`",
+                        statement.id(),
+                        policy.name
+                    ),
+                    restore(policy),
+                )?;
+                is_allowed |= is_match(resource, &format!("{below}{SOME_SECRET}"));
+            }
+        }
+        ensure(
+            is_allowed,
+            format!("no policy of the role `{role}` allows `{action}` on `{below}*`"),
+            "deploy the stack again, or restore the role's policy from the template",
+        )?;
+    }
+    Ok(())
+}
+
+/// Fails if the policies allow to create objects of logs.
+fn judge_uploads(role: &str, policies: &[Policy], log_prefixes: &[String]) -> Result<(), Problem> {
+    for (policy, statement) in covering(policies, "s3:PutObject") {
+        let reaches = |resource: &&str| log_prefixes.iter().any(|prefix| reaches_below(resource, prefix));
+        ensure(
+            !statement.resources().iter().any(reaches),
+            format!(
+                "the role `{role}` may create objects of logs: statement `{}` of its policy `{}` allows `s3:PutObject`",
+                statement.id(),
+                policy.name
+            ),
+            restore(policy),
+        )?;
+    }
+    Ok(())
+}
+
+fn covering<'a>(policies: &'a [Policy], action: &'a str) -> impl Iterator<Item = (&'a Policy, &'a Statement)> {
+    let all = policies.iter().flat_map(|policy| policy.statements.iter().map(move |statement| (policy, statement)));
+    all.filter(move |(_, statement)| statement.covers(action))
+}
+
+fn restore(policy: &Policy) -> String {
+    format!("remove the statement, or detach the policy `{}`: the template does not make it", policy.name)
+}
+
+/// Reads a role's own and attached policies.
+async fn read(client: &Client, role: &str) -> Result<Vec<Policy>, Problem> {
+    let mut policies = Vec::new();
+    for name in own_names(client, role).await? {
+        let told = client.get_role_policy().role_name(role).policy_name(&name).send().await;
+        let told = told.map_err(problem("iam:GetRolePolicy"))?;
+        policies.push(Policy::of(name, told.policy_document())?);
+    }
+    for arn in attached_arns(client, role).await? {
+        let told = client.get_policy().policy_arn(&arn).send().await.map_err(problem("iam:GetPolicy"))?;
+        let version = told.policy().and_then(|policy| policy.default_version_id()).unwrap_or_default();
+        let told = client.get_policy_version().policy_arn(&arn).version_id(version).send().await;
+        let told = told.map_err(problem("iam:GetPolicyVersion"))?;
+        let document = told.policy_version().and_then(|version| version.document()).unwrap_or_default();
+        policies.push(Policy::of(arn, document)?);
+    }
+    Ok(policies)
+}
+
+impl Policy {
+    /// Reads a document as IAM returns it: JSON with its special characters as `%` and two digits.
+    fn of(name: String, document: &str) -> Result<Policy, Problem> {
+        let statements = policy::allowing(&decode(document)).ok_or_else(|| {
+            Problem::failed(format!("the policy `{name}` cannot be read"), "look at it in the IAM console")
+        })?;
+        Ok(Policy { name, statements })
+    }
+}
+
+async fn own_names(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
+    let (mut names, mut marker) = (Vec::new(), None);
+    for _ in 0..PAGES_MAX {
+        let page = client.list_role_policies().role_name(role).set_marker(marker).send().await;
+        let page = page.map_err(|error| match error.code() {
+            Some("NoSuchEntity") => missing(role),
+            _ => problem("iam:ListRolePolicies")(error),
+        })?;
+        names.extend_from_slice(page.policy_names());
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            break;
+        }
+    }
+    Ok(names)
+}
+
+async fn attached_arns(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
+    let (mut arns, mut marker) = (Vec::new(), None);
+    for _ in 0..PAGES_MAX {
+        let page = client.list_attached_role_policies().role_name(role).set_marker(marker).send().await;
+        let page = page.map_err(problem("iam:ListAttachedRolePolicies"))?;
+        arns.extend(page.attached_policies().iter().filter_map(|one| one.policy_arn().map(str::to_owned)));
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            break;
+        }
+    }
+    Ok(arns)
+}
+
+fn missing(role: &str) -> Problem {
+    Problem::failed(format!("there is no role `{role}`"), "deploy the stack again: its template makes the role")
+}
+
+/// Replaces each `%` with two hexadecimal digits by the byte that it stands for.
+fn decode(text: &str) -> String {
+    let (bytes, mut decoded) = (text.as_bytes(), Vec::with_capacity(text.len()));
+    let digit = |index: usize| bytes.get(index).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut index = 0;
+    while index < bytes.len() {
+        match (bytes[index], digit(index + 1), digit(index + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.extend(u8::try_from(high * 16 + low));
+                index += 3;
+            }
+            (byte, ..) => {
+                decoded.push(byte);
+                index += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const BELOW: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:slacktrail/";
+
+    fn policies(statements: Value) -> Vec<Policy> {
+        vec![Policy::of("p".to_owned(), &json!({ "Statement": statements }).to_string()).unwrap()]
+    }
+
+    fn reading(resource: &str) -> Vec<Policy> {
+        policies(json!([{"Effect": "Allow", "Action": SECRET_ACTIONS, "Resource": resource}]))
+    }
+
+    #[test]
+    fn arn_of_secrets_is_of_the_functions_account_and_region() {
+        assert_eq!(
+            secrets_below("arn:aws:lambda:eu-west-1:123456789012:function:slacktrail-poller", "slacktrail/"),
+            BELOW
+        );
+    }
+
+    #[test]
+    fn role_reaches_secrets_below_its_prefix_and_no_others() {
+        let judge = |policies: &[Policy]| judge_secrets("r", policies, BELOW);
+        assert_eq!(judge(&reading(&format!("{BELOW}*"))), Ok(()));
+        for wide in ["*", "arn:aws:secretsmanager:*:123456789012:secret:slacktrail/*", &BELOW.replace("trail/", "*")] {
+            assert!(judge(&reading(wide)).is_err(), "{wide}");
+        }
+        assert!(judge(&reading(&format!("{BELOW}acme-??????"))).is_err(), "not every secret below the prefix");
+        assert!(judge(&policies(json!([]))).is_err());
+        let mut attached = reading(&format!("{BELOW}*"));
+        attached.extend(policies(json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})));
+        assert!(judge(&attached).is_err());
+    }
+
+    #[test]
+    fn uploads_below_log_prefixes_are_found() {
+        let judge = |resource: &str| {
+            let statements =
+                json!([{"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::other/*", resource]}]);
+            judge_uploads("r", &policies(statements), &["arn:aws:s3:::logs/audit/".to_owned()])
+        };
+        assert!(judge("arn:aws:s3:::logs/audit/*").is_err());
+        assert!(judge("*").is_err());
+        assert!(judge("arn:aws:s3:::logs/inventory/*").is_ok());
+    }
+
+    #[test]
+    fn documents_are_decoded() {
+        assert_eq!(decode("%7B%22a%22%3A%20%22%C3%A9+%22%7D"), r#"{"a": "é+"}"#);
+        assert_eq!(decode(r#"{"a": "100%"}"#), r#"{"a": "100%"}"#);
+    }
+}
