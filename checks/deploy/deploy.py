@@ -4,6 +4,7 @@ deploy.py ENDPOINT [PARAMETER=VALUE ...]
 """
 
 import json
+import os
 import sys
 
 import boto3
@@ -11,7 +12,7 @@ import template
 from botocore.config import Config
 
 STACK = "slacktrail"
-REGION = "us-east-1"
+REGION = os.environ.get("EMULATED_REGION", "us-east-1")  # not the developer's own `AWS_REGION`
 
 
 class Account:
@@ -50,7 +51,8 @@ class Account:
     def upload_code(self) -> None:
         """What `sam deploy` does before: Lambda wants to see the code. Here it is never run from there."""
         s3 = self.client("s3")
-        s3.create_bucket(Bucket=template.CODE_BUCKET)
+        place = {} if REGION == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+        s3.create_bucket(Bucket=template.CODE_BUCKET, **place)
         s3.put_object(Bucket=template.CODE_BUCKET, Key=template.CODE_KEY, Body=b"")
 
     def resources(self) -> dict[str, str]:

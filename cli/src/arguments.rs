@@ -32,7 +32,8 @@ const AFTER_HELP: &str = "\
 Environment:
   SLACKTRAIL_STACK    the CloudFormation stack to work on; or instead of it:
   SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE, SECRET_PREFIX, and for `connect` SLACKTRAIL_URL
-  AWS_REGION, AWS_PROFILE, ...                      as for every AWS tool
+  AWS_REGION, or else AWS_DEFAULT_REGION            the region; `sam deploy` reads the second only
+  AWS_PROFILE, ...                                  as for every AWS tool
   SLACK_TOKEN         the token that `pull` uses, and `verify --to`
   SLACK_CLIENT_ID, SLACK_CLIENT_SECRET              the app's credentials that `connect` uses
   SLACK_API_URL, SLACK_AUDIT_URL                    instead of Slack's own

@@ -12,6 +12,7 @@ use slacktrail_shared::settings::SECRET_PREFIX;
 
 use crate::environment::variable;
 use crate::failure::{Failure, chain};
+use crate::region;
 
 /// The variable with the name of the CloudFormation stack.
 const STACK: &str = "SLACKTRAIL_STACK";
@@ -48,13 +49,12 @@ pub(crate) async fn edges_and_url() -> Result<(AwsEdges, String), Failure> {
 /// The settings of AWS, and the stack's outputs where one of these names is not a variable.
 async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>), Failure> {
     let config = sdk_config().await;
-    if config.region().is_none() {
-        return Err(Failure::new("no AWS region is set")
-            .hint("set `AWS_REGION`, or a region in the profile that `AWS_PROFILE` names"));
-    }
+    let Some(region) = region::of(&config) else {
+        return Err(Failure::new("no AWS region is set").hint(region::SET_REGION));
+    };
     let is_complete = needed.iter().all(|(name, _)| variable(name).is_some());
     let outputs = match variable(STACK) {
-        Some(stack) if !is_complete => Some(outputs(&config, &stack).await?),
+        Some(stack) if !is_complete => Some(outputs(&config, region, &stack).await?),
         _ => None,
     };
     Ok((config, outputs))
@@ -102,23 +102,23 @@ fn nameless(missing: Vec<(&str, &str)>, stack_was_read: bool) -> Failure {
 }
 
 /// The outputs of a stack.
-async fn outputs(config: &SdkConfig, stack: &str) -> Result<Outputs, Failure> {
+async fn outputs(config: &SdkConfig, region: &str, stack: &str) -> Result<Outputs, Failure> {
     let timeouts = TimeoutConfig::builder().operation_timeout(STACK_READ_MAX).build();
     let client = Client::new(&config.clone().into_builder().timeout_config(timeouts).build());
     let described =
-        client.describe_stacks().stack_name(stack).send().await.map_err(|error| unreadable(stack, error))?;
+        client.describe_stacks().stack_name(stack).send().await.map_err(|error| unreadable(stack, region, error))?;
     let outputs = described.stacks().iter().flat_map(|stack| stack.outputs());
     Ok(outputs
         .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
         .collect())
 }
 
-fn unreadable<E>(stack: &str, error: SdkError<E>) -> Failure
+fn unreadable<E>(stack: &str, region: &str, error: SdkError<E>) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let hint = match error.code() {
-        Some("ValidationError") => "see whether the name and the region are right".to_owned(),
+        Some("ValidationError") => format!("check the stack's name, and {}", region::hint(region)),
         Some("AccessDenied" | "AccessDeniedException") => {
             format!("allow `cloudformation:DescribeStacks` on it, or set `{}` and `{}` instead", BUCKET.0, TABLE.0)
         }
@@ -130,7 +130,10 @@ where
         None => "see whether AWS can be reached".to_owned(),
     };
     let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
-    Failure::new(format!("reading the stack `{stack}` that `{STACK}` names failed")).because(cause).hint(hint)
+    let place = region::describe(region);
+    Failure::new(format!("reading the stack `{stack}` that `{STACK}` names failed in region {place}"))
+        .because(cause)
+        .hint(hint)
 }
 
 /// Returns `true` if the SDK called nobody because it could not load credentials. A failure of the network is of another kind.

@@ -23,6 +23,7 @@ mod logs;
 mod pause;
 mod prompt;
 mod pull;
+mod region;
 mod run;
 mod since;
 mod sources;

@@ -29,7 +29,7 @@ const MINISTACK_VARIABLE: &str = "SLACKTRAIL_MINISTACK";
 /// Time from start to the first answer. Usually one second; a machine that is busy with other tests needs more.
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// The region of every endpoint.
+/// The region of an account, unless a test names another.
 pub(crate) const REGION: &str = "us-east-1";
 /// Of any caller, unless it takes a role.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
@@ -40,6 +40,7 @@ const SECRET_ACCESS_KEY: &str = "test";
 pub struct EmulatedAws {
     server: Child,
     endpoint: String,
+    region: &'static str,
 }
 
 impl EmulatedAws {
@@ -87,7 +88,7 @@ impl EmulatedAws {
             .stderr(output())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display()));
-        let mut aws = EmulatedAws { server, endpoint: String::new() };
+        let mut aws = EmulatedAws { server, endpoint: String::new(), region: REGION };
         let started = Instant::now();
         while aws.endpoint.is_empty() {
             let text = fs::read(printed.path()).expect("a temporary file can be read");
@@ -98,6 +99,19 @@ impl EmulatedAws {
             thread::sleep(Duration::from_millis(20));
         }
         aws
+    }
+
+    /// Returns the same account, used in another region. Each account has all regions.
+    #[must_use]
+    pub fn in_region(self, region: &'static str) -> EmulatedAws {
+        let mut aws = self;
+        aws.region = region;
+        aws
+    }
+
+    /// Returns the region in which the account is used.
+    pub fn region(&self) -> &'static str {
+        self.region
     }
 
     /// The address of every service, such as `http://127.0.0.1:40123`.
@@ -117,7 +131,7 @@ impl EmulatedAws {
                 "emulator",
             )))
             .endpoint_url(&self.endpoint)
-            .region(Region::new(REGION))
+            .region(Region::new(self.region))
             .build()
     }
 
@@ -127,7 +141,7 @@ impl EmulatedAws {
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
             ("AWS_ENDPOINT_URL", &self.endpoint),
-            ("AWS_REGION", REGION),
+            ("AWS_REGION", self.region),
             ("AWS_EC2_METADATA_DISABLED", "true"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -156,7 +170,8 @@ impl EmulatedAws {
     pub async fn call(&self, service: &str, target: &str, body: Value) -> Value {
         // moto tells services apart by what was signed, and looks at no signature.
         let signed = format!(
-            "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+            "AWS4-HMAC-SHA256 Credential=test/20260101/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
+            self.region
         );
         let client = Client::builder().no_proxy().build().expect("a client for loopback can be made");
         let call = client.post(&self.endpoint).header("authorization", signed).header("x-amz-target", target);

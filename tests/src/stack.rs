@@ -61,7 +61,12 @@ impl Stack {
     }
 
     fn make(program: &str, aws: &EmulatedAws, arguments: &[&str]) -> Stack {
-        let done = Command::new(python()).arg(checks(program)).arg(aws.endpoint()).args(arguments).output();
+        let done = Command::new(python())
+            .arg(checks(program))
+            .arg(aws.endpoint())
+            .args(arguments)
+            .env("EMULATED_REGION", aws.region())
+            .output();
         let done = done.expect("Python can be run");
         assert!(done.status.success(), "the template was not deployed:\n{}", String::from_utf8_lossy(&done.stderr));
         serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("`{program}` prints a stack: {error}"))

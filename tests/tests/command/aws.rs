@@ -126,9 +126,9 @@ async fn a_stack_without_the_outputs_and_one_that_is_not_there_are_told_apart() 
         <Message>Stack with id slacktrail does not exist</Message></Error></ErrorResponse>";
     let none = with_stack(alone, StatusCode::BAD_REQUEST, refusal.to_owned()).await;
     insta::assert_snapshot!(none.run(&["status"]).await.exits(1).stderr, @r"
-    error: reading the stack `slacktrail` that `SLACKTRAIL_STACK` names failed
+    error: reading the stack `slacktrail` that `SLACKTRAIL_STACK` names failed in region `us-east-1` (from `AWS_REGION`)
       caused by: Stack with id slacktrail does not exist
-    hint: see whether the name and the region are right
+    hint: check the stack's name, and check that `sam deploy`, which does not read `AWS_REGION`, used the region `us-east-1`; otherwise set `AWS_REGION` to the other one
     ");
 }
 

@@ -12,13 +12,11 @@ use slacktrail_shared::time::parse_http_date;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict};
+use crate::region;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let Some(region) = facts.config.region() else {
-        return Err(Problem::failed(
-            "no AWS region is set",
-            "set `AWS_REGION`, or a region in the profile that `AWS_PROFILE` names",
-        ));
+    let Some(region) = region::of(&facts.config) else {
+        return Err(Problem::failed("no AWS region is set", region::SET_REGION));
     };
     let clock = ServerClock::default();
     let settings = Builder::from(&facts.config).interceptor(clock.clone()).build();
@@ -28,7 +26,9 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     }
     let identity = told.map_err(problem("sts:GetCallerIdentity"))?;
     let _ = facts.caller_known.set(()); // likewise
-    Ok(format!("{} in region `{region}`", identity.arn().unwrap_or("an identity without a name")))
+    let difference = region::difference().map(|difference| format!("; {difference}")).unwrap_or_default();
+    let (arn, place) = (identity.arn().unwrap_or("an identity without a name"), region::describe(region));
+    Ok(format!("{arn} in region {place}{difference}"))
 }
 
 /// Notes the difference between this machine's clock and the `Date` of each response.

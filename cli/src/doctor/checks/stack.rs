@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::{DescribedStack, Facts};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::region;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
     facts.caller()?;
     let name = &facts.stack_name;
     let described = Client::new(&facts.config).describe_stacks().stack_name(name).send().await;
-    let described = described.map_err(|error| unreadable(name, error))?;
-    let Some(stack) = described.stacks().first() else { return Err(missing(name)) };
+    let described = described.map_err(|error| unreadable(facts, error))?;
+    let Some(stack) = described.stacks().first() else { return Err(missing(facts)) };
     let parameters = stack.parameters().iter();
     let outputs = stack.outputs().iter();
     let _ = facts.described.set(DescribedStack {
@@ -48,17 +49,21 @@ fn hint(status: &str) -> &'static str {
     }
 }
 
-fn unreadable(name: &str, error: SdkError<DescribeStacksError>) -> Problem {
+fn unreadable(facts: &Facts, error: SdkError<DescribeStacksError>) -> Problem {
     match error.code() {
-        Some("ValidationError") => missing(name),
+        Some("ValidationError") => missing(facts),
         _ => problem("cloudformation:DescribeStacks")(error),
     }
 }
 
-fn missing(name: &str) -> Problem {
+fn missing(facts: &Facts) -> Problem {
+    let (name, region) = (&facts.stack_name, region::of(&facts.config).unwrap_or_default());
     Problem::failed(
-        format!("there is no stack `{name}` in this account and region"),
-        "check the stack's name (`--stack` or `SLACKTRAIL_STACK`), the region and the AWS profile",
+        format!("there is no stack `{name}` in this account in region {}", region::describe(region)),
+        format!(
+            "check the stack's name (`--stack` or `SLACKTRAIL_STACK`) and the AWS profile, and {}",
+            region::hint(region)
+        ),
     )
 }
 

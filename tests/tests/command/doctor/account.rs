@@ -49,7 +49,15 @@ pub(super) struct Account {
 impl Account {
     /// Deploys the stack, and connects no source; `None` where there is no moto.
     pub(super) async fn deploy() -> Option<Account> {
-        let moto = EmulatedAws::start_with_cloudformation()?;
+        Some(Account::deploy_on(EmulatedAws::start_with_cloudformation()?).await)
+    }
+
+    /// Deploys it in another region.
+    pub(super) async fn deploy_in(region: &'static str) -> Option<Account> {
+        Some(Account::deploy_on(EmulatedAws::start_with_cloudformation()?.in_region(region)).await)
+    }
+
+    async fn deploy_on(moto: EmulatedAws) -> Account {
         // moto makes every function for x86_64.
         let stack = Stack::deploy_with(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
         let bucket = stack.names().bucket;
@@ -104,7 +112,7 @@ impl Account {
             _certificate: certificate,
         };
         account.local.aws.call("logs", "Logs_20140328.CreateLogStream", log_stream()).await;
-        Some(account)
+        account
     }
 
     /// Connects a source and collects what its Slack has shown since yesterday.

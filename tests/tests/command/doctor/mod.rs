@@ -230,7 +230,7 @@ async fn without_aws_nothing_but_the_credentials_and_slack_is_looked_at() {
     let ran = slacktrail.run(&["doctor"]).await.exits(1);
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines[0], "failed  credentials           no AWS region is set", "{}", ran.stdout);
-    assert!(lines[1].starts_with("hint: set `AWS_REGION`"), "{}", ran.stdout);
+    assert!(lines[1].starts_with("hint: set `AWS_DEFAULT_REGION`"), "{}", ran.stdout);
     let findings = |slacktrail: Slacktrail| async move { doctor(&slacktrail).await.exits(1).json() };
 
     let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
@@ -243,6 +243,29 @@ async fn without_aws_nothing_but_the_credentials_and_slack_is_looked_at() {
 
     let without_credentials = findings(slacktrail.with("AWS_REGION", "us-east-1")).await;
     assert_eq!(of_outcome(&without_credentials, "failed"), ["credentials", "slack"], "{without_credentials:#}");
+}
+
+#[tokio::test]
+async fn deployment_in_another_region_passes_and_wrong_region_is_named() {
+    let Some(account) = Account::deploy_in("eu-west-1").await else { return };
+    account.collect().await;
+    account.log_tick().await;
+    let slacktrail = account.slacktrail.clone().without("AWS_REGION").with("AWS_DEFAULT_REGION", "eu-west-1");
+    let findings = doctor(&slacktrail).await.exits(0).json();
+    assert_eq!(of_outcome(&findings, "passed"), in_order(&findings), "{findings:#}");
+    let told = finding(&findings, "credentials")["detail"].as_str().unwrap();
+    assert!(told.ends_with(" in region `eu-west-1` (from `AWS_DEFAULT_REGION`)"), "{told}");
+
+    let elsewhere = slacktrail.with("AWS_REGION", "us-east-1");
+    let findings = doctor(&elsewhere).await.exits(1).json();
+    assert_eq!(of_outcome(&findings, "failed"), ["stack"], "{findings:#}");
+    let difference = "`sam deploy` reads `AWS_DEFAULT_REGION`, which is `eu-west-1`";
+    let told = finding(&findings, "credentials")["detail"].as_str().unwrap();
+    assert!(told.ends_with(&format!(" in region `us-east-1` (from `AWS_REGION`); {difference}")), "{told}");
+    let hint = finding(&findings, "stack")["hint"].as_str().unwrap();
+    assert!(hint.contains("unset `AWS_REGION`") && hint.ends_with(difference), "{hint}");
+    let told = elsewhere.run(&["status"]).await.exits(1).stderr;
+    assert!(told.contains("failed in region `us-east-1` (from `AWS_REGION`)") && told.contains(difference), "{told}");
 }
 
 #[tokio::test]
