@@ -400,7 +400,7 @@ impl Known {
             return;
         }
         let mut times: Vec<Second> = self.seen.values().copied().collect();
-        let keep = max.div_ceil(2).min(times.len() - 1);
+        let keep = max.div_ceil(2);
         let index = times.len() - 1 - keep;
         let kept_from = times.select_nth_unstable(index).1.plus(1);
         self.seen.retain(|_, time| *time >= kept_from);
@@ -463,7 +463,8 @@ mod tests {
             }
             self.reads_until_failure.set(self.reads_until_failure.get().map(|reads| reads - 1));
             let bytes = self.objects.borrow()[key.number as usize - 1].clone();
-            Ok(Some(StoredObject { bytes, last_modified: jiff::Timestamp::UNIX_EPOCH }))
+            let last_modified = at(i64::from(key.number) * 1_000).instant();
+            Ok(Some(StoredObject { bytes, last_modified }))
         }
 
         async fn list(&self, _: &DayLogId) -> Result<Vec<u32>, Trouble> {
@@ -513,5 +514,148 @@ mod tests {
         bucket.reads_until_failure.set(None);
         assert_eq!(append(&mut ours, &bucket, &mut wanted), Some(1), "the new one");
         assert_eq!(append(&mut ours, &bucket, &mut wanted), Some(0));
+    }
+
+    /// Seconds of 2 January 1970: on the first are the records without a time.
+    fn at(second: i64) -> Second {
+        Second::EPOCH.plus(86_400 + second)
+    }
+
+    /// Day logs without a record in memory, over 20 objects: the nth holds one record of second n * 1,000 and was created then.
+    fn twenty_objects() -> (DayLogs, Bucket) {
+        let (mut logs, bucket) = (DayLogs::new(stream()), Bucket::default());
+        for n in 1..=20 {
+            assert_eq!(append(&mut logs, &bucket, &mut batch(&[(&n.to_string(), at(n * 1_000).get())])), Some(1));
+        }
+        logs.forget_seen();
+        (logs, bucket)
+    }
+
+    fn row_id(n: i64) -> RowId {
+        Record::read(LogType::Audit, None, &format!(r#"{{"id":"{n}","date_create":{}}}"#, at(n * 1_000).get())).id
+    }
+
+    fn limits<'a>(seen_max: usize, long_rows: &'a Mutex<()>) -> Limits<'a> {
+        Limits {
+            batch_bytes: 1 << 20,
+            gzip_level: 0,
+            seen_max,
+            seen_kept_max: seen_max,
+            calls_max: None,
+            out_of_time: &|| false,
+            long_rows,
+        }
+    }
+
+    #[test]
+    fn day_log_is_read_back_eight_at_once_to_an_object_before_the_range() {
+        let ((mut logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
+        let day = at(0).day();
+        let reads = |logs: &mut DayLogs, from: i64| {
+            bucket.reads_until_failure.set(Some(20));
+            let (heads, limits) = (BTreeMap::new(), limits(99, &long_rows));
+            let opened = logs.open(&bucket, &heads, day, at(from)..=at(20_000), &limits).now_or_never();
+            assert_eq!(opened.unwrap().unwrap(), at(from));
+            20 - bucket.reads_until_failure.get().unwrap()
+        };
+        assert_eq!(reads(&mut logs, 15_000), 8);
+        let held = |logs: &DayLogs| (1..=20).filter(|n| logs.holds(day, &row_id(*n))).collect::<Vec<_>>();
+        assert_eq!(held(&logs), (13..=20).collect::<Vec<_>>());
+        assert_eq!(reads(&mut logs, 15_000), 0, "it is known");
+        assert_eq!(reads(&mut logs, 1), 12, "the rest");
+        assert_eq!(reads(&mut logs, 1), 0);
+        assert_eq!(held(&logs).len(), 20);
+    }
+
+    #[test]
+    fn records_beyond_memory_are_found_by_reading_the_whole_day_log() {
+        let ((logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
+        bucket.reads_until_failure.set(Some(20));
+        let wanted = [1, 9, 20, 99].map(row_id).into();
+        let found = logs.stored_among(&bucket, at(0).day(), &wanted, &limits(2, &long_rows)).now_or_never();
+        assert_eq!(found.unwrap().unwrap(), [1, 9, 20].map(row_id).into());
+        assert_eq!(bucket.reads_until_failure.get(), Some(0), "each object once");
+    }
+
+    #[test]
+    fn closed_day_logs_are_forgotten() {
+        let (mut logs, _) = twenty_objects();
+        let day = at(0).day();
+        logs.forget_before(day.end());
+        assert_eq!(logs.heads().collect::<Vec<_>>(), [(day, 20)]);
+        let mut closed = logs.clone();
+        closed.close(day);
+        logs.forget_before(day.end().plus(1));
+        assert_eq!((closed.heads().count(), logs.heads().count()), (0, 0));
+    }
+
+    /// What is known: unread objects, from when and until when it is kept, and the seconds of the records.
+    fn shown(known: &Known) -> (u32, Option<i64>, Option<i64>, Vec<i64>) {
+        let mut seconds: Vec<i64> = known.seen.values().map(|time| time.since(at(0))).collect();
+        seconds.sort_unstable();
+        let second = |time: Option<Second>| time.map(|time| time.since(at(0)));
+        (known.unread, second(known.kept_from), second(known.kept_until), seconds)
+    }
+
+    fn records(seconds: impl Iterator<Item = u8> + Clone) -> impl Iterator<Item = (RowId, Second)> + Clone {
+        seconds.map(|second| (RowId([second; 16]), at(second.into())))
+    }
+
+    /// A day log of one object that holds records of seconds 1 to 10.
+    fn ten_records() -> OpenDay {
+        let mut open = OpenDay::unread(0);
+        open.learn_next(records(1..=10));
+        open
+    }
+
+    #[test]
+    fn memory_keeps_what_a_backlog_needs_beside_live_records() {
+        let mut open = ten_records();
+        open.make_room(at(6), 10);
+        assert_eq!(shown(&open.near), (0, None, None, (1..=10).collect()), "there is room");
+        open.make_room(at(6), 4);
+        assert_eq!(shown(open.behind.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
+        assert_eq!(shown(&open.near), (1, Some(7), None, vec![]));
+
+        open.learn_next(records([5, 6, 7, 8, 9, 10].into_iter()));
+        assert_eq!((open.head, open.seen_count()), (2, 5), "second 5 is kept by neither");
+        assert!(open.holds(&RowId([6; 16])) && open.holds(&RowId([7; 16])) && !open.holds(&RowId([5; 16])));
+        let mut later = open.clone();
+        open.make_room(at(6), 4);
+        assert_eq!(shown(open.behind.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
+        assert_eq!(shown(&open.near), (1, Some(9), None, vec![9, 10]));
+
+        later.make_room(at(8), 4);
+        assert_eq!(
+            shown(later.behind.as_ref().unwrap()),
+            (1, Some(7), Some(8), vec![7, 8]),
+            "the backlog is there now"
+        );
+        assert_eq!(shown(&later.near), (2, Some(9), None, vec![]));
+
+        let mut live = ten_records();
+        live.make_room(at(10), 4);
+        assert!(live.behind.is_none(), "no record is later than what is read");
+        assert_eq!(shown(&live.near), (0, Some(9), None, vec![9, 10]));
+    }
+
+    #[test]
+    fn dropped_records_are_read_again_once_they_are_needed() {
+        let mut open = ten_records();
+        open.make_room(at(6), 4);
+        open.learn_next(records(7..=10));
+        open.make_room(at(6), 4);
+        let (behind, near) = ((0, Some(6), Some(6), vec![6]), (1, Some(9), None, vec![9, 10]));
+        let (behind_anew, near_anew) = ((2, None, Some(6), vec![]), (2, None, None, vec![]));
+        for (from, until, expected) in [
+            (6, 6, (behind.clone(), near.clone())),
+            (9, 10, (behind.clone(), near.clone())),
+            (3, 6, (behind_anew, near)),
+            (7, 8, (behind, near_anew)),
+        ] {
+            let mut open = open.clone();
+            open.look_back(at(from), at(until));
+            assert_eq!((shown(open.behind.as_ref().unwrap()), shown(&open.near)), expected, "{from} to {until}");
+        }
     }
 }
