@@ -89,3 +89,24 @@ impl Counts {
         self.late_oldest = self.late_oldest.into_iter().chain(other.late_oldest).min();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batch_adds_up_counts_and_keeps_only_memory_once_cleared() {
+        let at = |seconds| Second::MARCH_2018.plus(seconds);
+        let counts = |oldest| Counts { unreadable: 1, repaired: 2, late: 3, late_oldest: Some(at(oldest)) };
+        let mut batch = Batch::default();
+        for (id, oldest, added) in [(1, 20, true), (2, 10, true), (2, 5, false)] {
+            assert_eq!(batch.add(RowId([id; 16]), at(0), &[b'0'; 40], 4, counts(oldest)), added);
+        }
+        let sum = Counts { unreadable: 2, repaired: 4, late: 6, late_oldest: Some(at(10)) };
+        assert_eq!((batch.bytes(), batch.counts), (80, sum));
+        batch.clear(40);
+        assert_eq!((batch.bytes(), batch.counts, batch.take_day().is_none()), (0, Counts::default(), true));
+        assert!((40..80).contains(&batch.bytes.capacity()));
+        assert!(batch.add(RowId([1; 16]), at(0), &[b'0'; 40], 4, Counts::default()));
+    }
+}

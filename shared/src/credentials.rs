@@ -284,6 +284,12 @@ mod tests {
     }
 
     #[test]
+    fn attempt_to_rotate_replaces_the_one_before_and_nothing_else() {
+        let noted = Credentials::decode(WHOLE).unwrap().with_attempt(Second::EPOCH.plus(7), Some("gone".to_owned()));
+        assert_eq!(noted.encode(), WHOLE.replace(r#"{"until":5}"#, r#"{"until":7,"refused":"gone"}"#));
+    }
+
+    #[test]
     fn what_is_not_a_secret_of_ours_holds_no_token() {
         for text in ["", "xoxp-1", "[]", "{}", r#"{"token":1}"#, r#"{"token":""}"#, r#"{"token":"a b"}"#] {
             assert!(Credentials::decode(text).and_then(|credentials| credentials.grant).is_none(), "{text}");

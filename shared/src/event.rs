@@ -73,9 +73,15 @@ mod tests {
         }
         let share = Share { after: Some("acme".parse().unwrap()), through: None };
         assert_eq!(Work::of(&serde_json::json!({ SHARE: share })).unwrap(), Work::Share(share));
-        for event in
-            [r#"{"Records":[]}"#, "null", "[]", r#""x""#, r#"{"source":"aws.s3","detail-type":"Object Created"}"#]
-        {
+        for event in [
+            r#"{"Records":[]}"#,
+            "null",
+            "[]",
+            r#""x""#,
+            r#"{"source":"aws.s3","detail-type":"Object Created"}"#,
+            r#"{"source":"aws.s3","detail-type":"Scheduled Event"}"#,
+            r#"{"source":"aws.events"}"#,
+        ] {
             assert_eq!(work(event).unwrap_err().code, "unknown_event");
         }
         let trouble = work(r#"{"Records":[]}"#).unwrap_err();

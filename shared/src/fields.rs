@@ -434,4 +434,16 @@ mod tests {
             assert!(Fields::read(&raw(json)).is_none(), "{json}");
         }
     }
+
+    #[test]
+    fn values_below_a_depth_of_128_are_passed_over() {
+        for (depth, kept) in [(128, true), (129, false)] {
+            // The record itself is the first level.
+            let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+            let json = format!(r#"{{"date":{open}5{close},"email":{open}"ann@example.com"{close}}}"#);
+            let fields = Fields::of_json(&json).unwrap();
+            assert_eq!(fields.scalar(Top::Date).is_some(), kept, "{depth}");
+            assert_eq!(texts(&fields, Kind::Email).len(), usize::from(kept), "{depth}");
+        }
+    }
 }

@@ -379,3 +379,50 @@ pub struct Edges<S, D, T, K> {
     /// Where credentials are kept.
     pub credentials: K,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{LogType, Plan};
+    use crate::time::Second;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn body_is_read_whole_up_to_its_limit() {
+        let read = |body: Body, bytes_max| {
+            let reply = Reply { status: 200, retry_after: None, date: None, scopes: None, body };
+            let whole = reply.whole(&Request::auth_test(), bytes_max).now_or_never().unwrap();
+            whole.map(|reply| (reply.status, reply.body)).map_err(|trouble| trouble.code)
+        };
+        let chunks = || Body::chunks(futures_util::stream::iter([b"ab".to_vec(), b"cde".to_vec()].map(Ok)));
+        assert_eq!(read(chunks(), 5), Ok((200, b"abcde".to_vec())));
+        assert_eq!(read(chunks(), 4), Err("response_too_large".to_owned()));
+        assert_eq!(read(Body::whole(b"abc".to_vec()), 3), Ok((200, b"abc".to_vec())));
+        assert_eq!(read(Body::whole(Vec::new()), 3), Ok((200, Vec::new())));
+    }
+
+    #[test]
+    fn what_is_stored_under_another_id_or_without_a_version_cannot_be_read() {
+        let id: SourceId = "acme".parse().unwrap();
+        let source = Source::new(id.clone(), "Acme", Plan::Enterprise, Second::EPOCH);
+        let json = serde_json::to_string(&source).unwrap();
+        let mut deployment = Deployment::default();
+        for stored_under in ["acme", "other"] {
+            deployment.take_source(stored_under.parse().unwrap(), &json);
+        }
+        let stream = |log| StreamId { source: id.clone(), log };
+        let text = Cursor::first(&source, LogType::Audit, Second::MARCH_2018).encode();
+        deployment.take_cursor(stream(LogType::Audit), Some(Version(7)), &text);
+        deployment.take_cursor(stream(LogType::Access), None, &text);
+        let read =
+            |id: &str| deployment.sources[&id.parse().unwrap()].as_ref().map_err(|trouble| trouble.code.as_str());
+        assert_eq!(read("acme").map(|source| &source.id), Ok(&id));
+        assert_eq!(read("other").err(), Some("unreadable_source"));
+        let cursor = |log| {
+            let (version, cursor) = &deployment.cursors[&stream(log)];
+            (*version, cursor.as_ref().err().map(|trouble| trouble.code.as_str()))
+        };
+        assert_eq!(cursor(LogType::Audit), (Version(7), None));
+        assert_eq!(cursor(LogType::Access), (Version(0), Some("unreadable_cursor")));
+    }
+}

@@ -348,6 +348,36 @@ mod tests {
     }
 
     #[test]
+    fn name_without_its_id_identifies_an_integration_row() {
+        let row = |name: &str| id(LogType::Integration, &format!(r#"{{"date":5,"user_name":"{name}"}}"#));
+        assert_ne!(row("ann"), row("anna"));
+    }
+
+    #[test]
+    fn values_are_canonical_down_to_a_depth_of_64_and_bytes_below() {
+        let nested = |arrays: usize, value: &str| {
+            let (open, close) = ("[".repeat(arrays), "]".repeat(arrays));
+            id(LogType::Integration, &format!(r#"{{"date":5,"x":{open}{value}{close}}}"#))
+        };
+        assert_eq!(nested(2, r#"{"a":1,"b":[2, 3]}"#), nested(2, r#"{ "b":["2",3],"a":"1"}"#));
+        assert_eq!(nested(63, "1"), nested(63, r#""1""#));
+        assert_ne!(nested(64, "1"), nested(64, r#""1""#));
+        assert_ne!(nested(100, "1"), nested(100, " 1"));
+        let objects = |value: &str| {
+            let (open, close) = (r#"{"a":"#.repeat(100), "}".repeat(100));
+            id(LogType::Integration, &format!(r#"{{"date":5,"x":{open}{value}{close}}}"#))
+        };
+        assert_ne!(objects("1"), objects(" 1"));
+    }
+
+    #[test]
+    fn digests_of_similar_contents_rarely_coincide() {
+        let digests: std::collections::HashSet<u64> =
+            (0..10_000).map(|n| digest(digest(0, b"key"), format!("value {n}").as_bytes())).collect();
+        assert!(digests.len() > 9_000);
+    }
+
+    #[test]
     fn a_row_that_is_nested_without_end_is_a_record_all_the_same() {
         let nested =
             |value: &str| format!(r#"{{"date":5,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000));

@@ -302,4 +302,42 @@ mod tests {
         assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS + 1, ""), ("yes", Some("expires_at")));
         assert_eq!(word(-NOW.get(), ""), ("yes", Some("expires_at")));
     }
+
+    #[test]
+    fn token_is_due_two_hours_before_its_end_and_for_one_writer_at_a_time() {
+        let now = Second::MARCH_2018;
+        let due = |ends: i64, rest: &str| {
+            let ends = now.plus(ends).get();
+            let text = format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{ends}{rest}}}"#);
+            match due(&Credentials::decode(&text).unwrap(), now) {
+                Due::No => "no".to_owned(),
+                Due::Yes(..) => "yes".to_owned(),
+                Due::Refused(code) => code.to_owned(),
+                Due::Claimed => "claimed".to_owned(),
+                Due::NoApp => "no app".to_owned(),
+            }
+        };
+        let app = r#","client_id":"1.2","client_secret":"0123456789abcdef""#;
+        let attempt =
+            |until: i64, refused: &str| format!(r#"{app},"rotation":{{"until":{}{refused}}}"#, now.plus(until).get());
+        let refused = r#","refused":"invalid_refresh_token""#;
+        for (ends, rest, expected) in [
+            (EARLY_SECONDS, app.to_owned(), "no"),
+            (EARLY_SECONDS - 1, app.to_owned(), "yes"),
+            (-1, app.to_owned(), "yes"),
+            (0, String::new(), "no app"),
+            (0, attempt(1, ""), "claimed"),
+            (0, attempt(0, ""), "yes"),
+            (0, attempt(1, refused), "invalid_refresh_token"),
+            (0, attempt(0, refused), "yes"),
+        ] {
+            assert_eq!(due(ends, &rest), expected, "{ends} {rest}");
+        }
+        let ended = |ends: i64| {
+            let text =
+                format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{}}}"#, now.plus(ends).get());
+            Credentials::decode(&text).unwrap().ends_by(now)
+        };
+        assert_eq!([-1, 0, 1].map(ended), [true, true, false]);
+    }
 }

@@ -223,4 +223,13 @@ mod tests {
             assert!(page_fault(wrong).is_some(), "{wrong}");
         }
     }
+
+    #[test]
+    fn prefix_leaves_room_for_a_source_and_url_names_a_host_and_ends_with_a_slash() {
+        assert_eq!(prefix_fault(&"x".repeat(448)), None);
+        assert!(prefix_fault(&"x".repeat(449)).is_some());
+        for (url, right) in [("https://a/", true), ("https:///", false), ("https://a", false), ("https://", false)] {
+            assert_eq!(url_fault(url).is_none(), right, "{url}");
+        }
+    }
 }

@@ -286,4 +286,34 @@ mod tests {
             assert!(wrong.parse::<SourceId>().unwrap_err().contains("lower case"), "{wrong}");
         }
     }
+
+    #[test]
+    fn times_of_the_future_are_not_believed_beyond_what_clocks_may_differ() {
+        let now = Second::MARCH_2018;
+        let believed = |ahead: i64| {
+            let time = now.plus(ahead);
+            let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, time).believed(now);
+            (source.since, source.connected_at)
+        };
+        for ahead in [-1, 0, CLOCK_SKEW_SECONDS] {
+            assert_eq!(believed(ahead), (now.plus(ahead), now.plus(ahead)), "{ahead}");
+        }
+        assert_eq!(believed(CLOCK_SKEW_SECONDS + 1), (now, Second::EPOCH));
+    }
+
+    #[test]
+    fn stream_is_named_by_source_and_log_and_a_source_is_silent_after_a_day() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
+        let stream = StreamId { source: source.id.clone(), log: "audit".parse().unwrap() };
+        assert_eq!((stream.to_string().as_str(), source.id.as_str()), ("acme/audit", "acme"));
+        assert!("audits".parse::<LogType>().is_err());
+        let mut stored = serde_json::to_value(&source).unwrap();
+        stored.as_object_mut().unwrap().remove("silence_seconds");
+        assert_eq!(serde_json::from_value::<Source>(stored).unwrap().silence_seconds, Some(86_400));
+    }
+
+    #[test]
+    fn tick_may_make_half_of_the_calls_that_slack_allows_a_minute() {
+        assert_eq!(LogType::ALL.map(LogType::calls_per_tick_max), [25, 10, 10]);
+    }
 }

@@ -182,6 +182,7 @@ mod tests {
         let second = Second::new(1_795_332_821).unwrap();
         assert_eq!(second.day().to_string(), "2026/11/22");
         assert_eq!("2026/11/22".parse::<Day>().unwrap(), second.day());
+        assert_eq!(serde_json::to_string(&second.day()).unwrap(), r#""2026/11/22""#);
         for wrong in ["2026/11/2", "2026-11-22", "2026/13/01", "2026/02/30", "0000/01/01", "9999/12/31", "a/b/c", ""] {
             assert!(wrong.parse::<Day>().is_err(), "{wrong}");
         }

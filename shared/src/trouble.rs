@@ -136,3 +136,20 @@ impl Error for Trouble {
         self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_its_message_and_changes_only_in_what_is_said() {
+        let names = [Remedy::TryLater, Remedy::Reauthorize, Remedy::Reconfigure, Remedy::Investigate].map(Remedy::name);
+        assert_eq!(names, ["try_later", "reauthorize", "reconfigure", "investigate"]);
+        let trouble = Trouble::ours(Remedy::Investigate, "code", "a sentence", "look").transient().with_hint("wait");
+        let Trouble { remedy, side, code, hint, .. } = &trouble;
+        assert_eq!((*remedy, *side, code.as_str(), hint.as_str()), (Remedy::TryLater, Side::Ours, "code", "wait"));
+        assert_eq!(trouble.to_string(), "a sentence");
+        let error = serde_json::from_str::<u8>("\n \"secret\"").unwrap_err();
+        assert_eq!(place(&error), "its JSON is of another form at line 2, column 9");
+    }
+}

@@ -142,7 +142,8 @@ mod tests {
                 r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":5,"date_last":{count},"count":{count},"country":"{country}"}}"#
             )
         };
-        assert_eq!(conflicts(LogType::Access, None, [&access("DE", 6), &access("DE", 7), &access("FR", 6)]), 1);
+        assert_eq!(conflicts(LogType::Access, None, [&access("DE", 6), &access("DE", 7), &access("DE", 8)]), 0);
+        assert_eq!(conflicts(LogType::Access, None, [&access("DE", 6), &access("FR", 6), &access("US", 6)]), 2);
         let other = audit("x").replace(r#""a""#, r#""b""#);
         assert_eq!(conflicts(LogType::Audit, None, [&audit("x"), &other, &audit("x")]), 0);
     }
@@ -176,5 +177,15 @@ mod tests {
         let two = Record::read(LogType::Access, Some("T2"), json);
         assert_eq!((one.alias, two.alias, whole.alias), (Some(whole.id), Some(whole.id), None));
         assert!(one.id != two.id && one.id != whole.id);
+    }
+
+    #[test]
+    fn rows_beyond_the_first_5000_are_not_compared() {
+        let mut conflicts = Conflicts::default();
+        let ids = (0..=COMPARED_MAX as u128).map(|n| RowId(n.to_be_bytes()));
+        for content in [0, 1] {
+            ids.clone().for_each(|id| conflicts.note(id, content));
+        }
+        assert_eq!((conflicts.contents.len(), conflicts.count), (COMPARED_MAX, COMPARED_MAX as u64));
     }
 }

@@ -95,6 +95,7 @@ mod tests {
         for (pages, others_wait) in [(1, true), (2, true), (12, true), (25, false)] {
             assert_eq!(after(&mut Overlap::new(), pages, 360, others_wait), 300, "{pages} {others_wait}");
         }
+        assert_eq!(after(&mut Overlap::new(), 1, 1, true), 300, "a page is all that there is");
         assert_eq!(after(&mut Overlap::new(), 24, 360, true), 120);
         assert_eq!(after(&mut Overlap::new(), 50, 360, false), 120);
     }

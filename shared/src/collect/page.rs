@@ -132,6 +132,8 @@ pub(super) fn may_be_smaller(trouble: &Trouble) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -158,5 +160,27 @@ mod tests {
         };
         assert!(["response_too_large", "reply_cut_off", "page_unfinished"].into_iter().all(may_be));
         assert!(!["ratelimited", "internal_error", "unreadable_reply"].into_iter().any(may_be));
+    }
+
+    #[test]
+    fn long_row_waits_for_another_streams_and_short_rows_do_not() {
+        let open = |bytes: usize, long_rows: &Mutex<()>| {
+            let row = format!(r#"{{"entries":["{}"#, "x".repeat(bytes)).into_bytes();
+            let chunks = [row, br#""]}"#.to_vec()].map(Ok);
+            let body = Body::chunks(futures_util::stream::iter(chunks));
+            let reply = Reply { status: 200, retry_after: None, date: None, scopes: None, body };
+            let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
+            let opened = OpenPage::open(&request, reply, long_rows);
+            let mut page = opened.now_or_never()?.unwrap();
+            let is_held = long_rows.try_lock().is_none();
+            page.release();
+            Some((is_held, long_rows.try_lock().is_none()))
+        };
+        let (free, held) = (Mutex::new(()), Mutex::new(()));
+        let _held = held.try_lock().unwrap();
+        assert_eq!(open(LONG_ROW_BYTES, &free), Some((true, false)));
+        assert_eq!(open(LONG_ROW_BYTES, &held), None);
+        assert_eq!(open(LONG_ROW_BYTES / 2, &free), Some((false, false)));
+        assert_eq!(open(LONG_ROW_BYTES / 2, &held), Some((true, true)), "the lock is the other one's");
     }
 }
