@@ -203,9 +203,12 @@ mod tests {
         }
         let broken = r#"{"entries":[],"response_metadata":{"next_cursor":"a",}}"#;
         assert!(envelope(broken).next_cursor().is_err());
-        let long =
-            format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"{}"}}}}"#, "x".repeat(MEMBER_BYTES_MAX));
-        assert!(envelope(&long).next_cursor().is_err());
+        let metadata = |bytes: usize| {
+            let cursor = "x".repeat(bytes - r#"{"next_cursor":""}"#.len());
+            envelope(&format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"{cursor}"}}}}"#)).next_cursor()
+        };
+        assert!(metadata(MEMBER_BYTES_MAX).is_ok_and(|cursor| cursor.is_some()));
+        assert!(metadata(MEMBER_BYTES_MAX + 1).is_err());
     }
 
     #[test]
@@ -215,6 +218,7 @@ mod tests {
         assert_eq!(paging(r#"{"pages":3,"total":5,"count":2,"page":1}"#), all);
         assert_eq!(paging(r#"{"pages":"3","total":"5","count":2.0}"#), all);
         assert_eq!(paging(r#"{"total":5,"count":2}"#), all);
+        assert_eq!(paging(r#"{"total":4,"count":2}"#), Some(Paging { pages: 2, total: Some(4), count: 2 }));
         assert_eq!(paging(r#"{"pages":3,"total":-1,"count":[]}"#), Some(Paging { pages: 3, total: None, count: 0 }));
         for none in ["[]", "null", "{}", r#"{"pages":-1}"#, r#"{"pages":[]}"#, r#"{"total":5,"count":0}"#] {
             assert_eq!(paging(none), None, "{none}");
@@ -228,6 +232,37 @@ mod tests {
         }
         assert_eq!(envelope(r#"{"error":"invalid_auth","response_metadata":[]}"#).error(), Some("invalid_auth"));
         assert_eq!(envelope(r#"{"error":{"code":1}}"#).error(), Some("unknown_error"));
+        assert_eq!(envelope(r#"{"error":["x"]}"#).error(), Some("unknown_error"));
+        assert_eq!(envelope(r#"{"needed":"admin"}"#).needed().as_deref(), Some("admin"));
         assert_eq!(envelope(r#"{"needed":["a:read","b"]}"#).needed().as_deref(), Some("a:read,b"));
+    }
+
+    #[test]
+    fn page_may_have_the_rows_that_its_numbers_say_or_any_if_they_conflict() {
+        // Pages, total, rows of a full page; the page's number, its rows, whether it may have so many.
+        for (pages, total, count, page, rows, admitted) in [
+            (3, Some(5), 2, 1, 2, true),
+            (3, Some(5), 2, 1, 1, false),
+            (3, Some(5), 2, 3, 1, true),
+            (3, Some(5), 2, 3, 2, false),
+            (3, Some(5), 2, 4, 0, true),
+            // Its numbers conflict.
+            (3, Some(9), 2, 1, 1, true),
+            (3, Some(9), 2, 1, 0, false),
+            (3, Some(9), 2, 3, 0, false),
+            (3, Some(9), 2, 4, 0, true),
+            (3, Some(5), 0, 1, 1, true),
+            (2, Some(0), 2, 1, 0, true),
+            // It does not say how many rows there are in all.
+            (3, None, 2, 1, 2, true),
+            (3, None, 2, 1, 1, false),
+            (3, None, 2, 3, 1, true),
+            (3, None, 2, 3, 0, false),
+            (3, None, 2, 4, 0, true),
+            (3, None, 0, 1, 5, true),
+        ] {
+            let paging = Paging { pages, total, count };
+            assert_eq!(paging.admits(page, rows), admitted, "page {page} with {rows} rows of {paging:?}");
+        }
     }
 }

@@ -429,6 +429,8 @@ mod tests {
         let nested =
             r#"{"ok":true,"access_token":"xoxb-1","token_type":"bot","authed_user":{TOKENS,"token_type":"user"}}"#;
         assert_eq!(refresh(&nested.replace("TOKENS", tokens)).unwrap().token.reveal(), "xoxe.xoxp-1-b");
+        let both = r#"{"ok":true,TOKENS,"token_type":"user","authed_user":{"id":"U1","access_token":"xoxp-other"}}"#;
+        assert_eq!(refresh(&both.replace("TOKENS", tokens)).unwrap().token.reveal(), "xoxe.xoxp-1-b");
         for body in [
             r#"{"ok":true,"access_token":"xoxb-1","token_type":"bot"}"#.to_owned(),
             r#"{"ok":true,"access_token":"xoxp-1","token_type":"user"}"#.to_owned(),
@@ -437,5 +439,16 @@ mod tests {
             assert_eq!(refresh(&body).unwrap_err().code, "unreadable_reply", "{body}");
         }
         assert_eq!(refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().remedy, Remedy::Reauthorize);
+    }
+
+    #[test]
+    fn installation_with_a_team_is_the_teams_where_slack_does_not_say() {
+        for (fields, organisation, id) in [
+            (r#""team":{"id":"T1"},"enterprise":{"id":"E1"}"#, false, "T1"),
+            (r#""enterprise":{"id":"E1"}"#, true, "E1"),
+        ] {
+            let installed = installed(&format!(r#"{{"ok":true,"authed_user":null,{fields}}}"#));
+            assert_eq!((installed.organisation, installed.tenant.unwrap().id.as_str()), (organisation, id));
+        }
     }
 }

@@ -433,6 +433,8 @@ mod tests {
     #[test]
     fn rows_of_a_php_list_with_gaps_are_read() {
         assert_eq!(rows(br#"{"entries":{"0":{"a":1},"2" : {"b":2}},"ok":true}"#), [r#"{"a":1}"#, r#"{"b":2}"#]);
+        assert_eq!(rows(br#"{"entries":{5"0":{"a":1}},"ok":true}"#), [r#"{"a":1}"#]);
+        assert_eq!(reader(r#"{"entries":{"0":{"a":1}},"ok":true}"#).envelope().ok(), Some(true));
         assert!(reader(r#"{"entries":{}}"#).has_rows());
         assert!(!reader(r#"{"entries":null}"#).has_rows());
     }
@@ -476,7 +478,7 @@ mod tests {
         for _ in 0..200 {
             assert_eq!(reader.advance(), Ok(Advance::More));
             reader.push(&chunk).unwrap();
-            assert!(reader.held_bytes() <= chunk.len() + 16);
+            assert!(reader.input.len() <= chunk.len() + 16);
         }
         let mut deep = PageReader::new("logs");
         deep.push(b"{\"entries\":[").unwrap();
@@ -506,10 +508,57 @@ mod tests {
                 })
                 .err()
         });
-        assert_eq!(outcome, Some(TooLarge::Rows));
+        assert_eq!((outcome, reader.rows), (Some(TooLarge::Rows), ROWS_MAX + 1));
         let mut endless = PageReader::new("logs");
         let space = vec![b' '; 1 << 20];
         let outcome = (0..300).find_map(|_| endless.push(&space).and_then(|()| endless.advance()).err());
-        assert_eq!(outcome, Some(TooLarge::Bytes));
+        assert_eq!((outcome, endless.bytes()), (Some(TooLarge::Bytes), REPLY_BYTES_MAX + space.len()));
+    }
+
+    #[test]
+    fn rows_and_keys_may_be_exactly_as_long_as_their_limits() {
+        let row = |bytes: usize| {
+            let body = format!(r#"{{"entries":["{}"]}}"#, "x".repeat(bytes - 2));
+            [usize::MAX, 1 << 20].map(|size| read("logs", body.as_bytes(), size).map(|(rows, _)| rows[0].0.len()))
+        };
+        assert_eq!(row(ROW_BYTES_MAX), [Ok(ROW_BYTES_MAX); 2]);
+        assert_eq!(row(ROW_BYTES_MAX + 1), [Err(TooLarge::Row); 2]);
+        // A key of so many bytes, with its quotes and its colon.
+        let key = |bytes: usize| {
+            let body = format!(r#"{{"{}":1}}"#, "x".repeat(bytes - 3));
+            [usize::MAX, 100].map(|size| read("logs", body.as_bytes(), size).map(|(rows, _)| rows.len()))
+        };
+        assert_eq!(key(KEY_BYTES_MAX), [Ok(0); 2]);
+        assert_eq!(key(KEY_BYTES_MAX + 1), [Err(TooLarge::Row); 2]);
+    }
+
+    #[test]
+    fn row_or_key_without_end_is_refused_as_soon_as_it_exceeds_its_limit() {
+        for (before, first, more, limit) in [
+            (r#"{"entries":["#, r#"""#, "x", ROW_BYTES_MAX),
+            (r#"{"entries":["#, "tru[", "[", ROW_BYTES_MAX),
+            ("{", r#"""#, "x", KEY_BYTES_MAX),
+        ] {
+            let mut reader = PageReader::new("logs");
+            reader.push(before.as_bytes()).unwrap();
+            reader.push(first.as_bytes()).unwrap();
+            assert_eq!(reader.advance(), Ok(Advance::More));
+            assert_eq!(reader.held_bytes(), first.len(), "{before}{first}");
+            reader.push(more.repeat(limit - first.len()).as_bytes()).unwrap();
+            assert_eq!(reader.advance(), Ok(Advance::More), "{before}{first}");
+            let whole = before.len() + limit;
+            assert!((limit..=whole).contains(&reader.held_bytes()) && reader.bytes() == whole, "{before}{first}");
+            reader.push(more.as_bytes()).unwrap();
+            assert_eq!(reader.advance(), Err(TooLarge::Row), "{before}{first}");
+        }
+    }
+
+    #[test]
+    fn memory_of_a_long_row_is_released() {
+        let mut reader = PageReader::new("logs");
+        reader.push(format!(r#"{{"entries":["{}""#, "x".repeat(2 << 20)).as_bytes()).unwrap();
+        assert_eq!(reader.advance(), Ok(Advance::Row));
+        reader.push(b",").unwrap();
+        assert!(reader.held_bytes() == 1 && reader.input.capacity() < 1 << 10);
     }
 }

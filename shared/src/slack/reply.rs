@@ -356,4 +356,31 @@ mod tests {
         assert_eq!(wait(Some("-5")), Some(1));
         assert_eq!(wait(Some("99999999999999999999")), Some(3600));
     }
+
+    #[test]
+    fn page_is_dated_by_slacks_clock_or_else_long_before_ours() {
+        let now = Second::MARCH_2018;
+        let made_after = |date: Option<Timestamp>| {
+            let page = Reply { date, ..reply(200, r#"{"entries":[]}"#) };
+            page.page(&audit(None), now).unwrap().end.made_after.since(now)
+        };
+        assert_eq!(made_after(Some(now.plus(7).instant())), 6);
+        assert_eq!(made_after(None), -CLOCK_SKEW_SECONDS - 1);
+    }
+
+    #[test]
+    fn only_integration_pages_end_at_the_pagination_limit() {
+        let limit = reply(200, r#"{"ok":false,"error":"over_pagination_limit"}"#);
+        let integration = Request::integration_logs(1000, 101, None);
+        assert!(matches!(limit.page(&integration, NOW), Err(Refusal::NoSuchPage)));
+        assert_eq!(trouble(&limit, &Request::access_logs_page(999, 101, None)).code, "over_pagination_limit");
+    }
+
+    #[test]
+    fn audit_reply_with_an_error_is_no_page_and_only_a_limit_asks_to_wait() {
+        let refused = |body: &str| trouble(&reply(200, body), &audit(None));
+        let invalid = refused(r#"{"entries":[],"error":"invalid_auth"}"#);
+        assert_eq!((invalid.code.as_str(), invalid.retry_after_seconds), ("invalid_auth", None));
+        assert_eq!(refused(r#"{"ok":false,"error":"ratelimited"}"#).retry_after_seconds, Some(60));
+    }
 }

@@ -168,4 +168,21 @@ mod tests {
             "oauth.v2.access code=(hidden) redirect_uri=https://x/ oauth.v2.access grant_type=refresh_token refresh_token=(hidden)"
         );
     }
+
+    #[test]
+    fn logs_are_read_with_get_and_everything_else_is_a_post() {
+        let refresh_token = Token::new("xoxe-1-r").unwrap();
+        for (request, post, log) in [
+            (Request::probe(LogType::Audit, Second::EPOCH, None), false, Some(LogType::Audit)),
+            (Request::probe(LogType::Access, Second::EPOCH, None), false, Some(LogType::Access)),
+            (Request::probe(LogType::Integration, Second::EPOCH, None), false, Some(LogType::Integration)),
+            (Request::auth_test(), true, None),
+            (Request::workspaces(None), true, None),
+            (Request::exchange("c0de", "https://x/"), true, None),
+            (Request::refresh(&refresh_token), true, None),
+            (Request::revoke(), true, None),
+        ] {
+            assert_eq!((request.post, request.log()), (post, log), "{request:?}");
+        }
+    }
 }

@@ -81,6 +81,9 @@ mod tests {
             ("[[[]]]", ""),
             (r#"{"a":tru}"#, "}"),
             ("\u{e9}\u{1}x", ","),
+            ("12", r#""x""#),
+            (" \n12", " ,"),
+            (r#" { "a" : [ 1 ] }"#, ","),
         ] {
             let text = format!("{value}{rest}");
             for cut in 0..=text.len() {
