@@ -16,6 +16,7 @@ from urllib.parse import urlparse
 import boto3
 from botocore import xform_name
 from botocore.model import Shape
+from moto.awslambda.models import LambdaFunction
 from moto.cloudformation import parsing
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.responses import CloudFormationResponse
@@ -231,6 +232,15 @@ def put_policy(role: Role, name: str, document: object) -> None:
     put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
 
 
+def function_for_architecture(resource_name: str, cloudformation_json: dict, *others: object, **named: object) -> LambdaFunction:
+    """Creates a function for the architecture that the template gives. moto itself always takes x86_64."""
+    function = create_function(resource_name, cloudformation_json, *others, **named)
+    function.architectures = cloudformation_json["Properties"]["Architectures"]
+    return function
+
+
+create_function = LambdaFunction.create_from_cloudformation_json
+LambdaFunction.create_from_cloudformation_json = staticmethod(function_for_architecture)
 CloudFormationResponse._get_stack_from_s3_url = uploaded_template
 put_role_policy, Role.put_policy = Role.put_policy, put_policy
 clean_json, parsing.clean_json = parsing.clean_json, without_no_value
