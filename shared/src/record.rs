@@ -155,7 +155,10 @@ fn digest(sum: u64, bytes: &[u8]) -> u64 {
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
-    words.fold(sum ^ bytes.len() as u64, |sum, word| (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95))
+    words.fold(sum ^ bytes.len() as u64, |sum, word| {
+        let product = (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+        product ^ (product >> 32) // a product's low bits depend on the low bits of its factors alone
+    })
 }
 
 fn identity(
@@ -383,6 +386,13 @@ mod tests {
             |value: &str| format!(r#"{{"date":5,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000));
         assert_eq!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("1")));
         assert_ne!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("2")));
+    }
+
+    #[test]
+    fn similar_texts_have_different_digests() {
+        let digests =
+            (0..10_000).map(|n| digest(0, format!(r#"{{"id":"a","date_create":5,"n":"{n:08}"}}"#).as_bytes()));
+        assert_eq!(digests.collect::<std::collections::HashSet<u64>>().len(), 10_000);
     }
 
     #[test]

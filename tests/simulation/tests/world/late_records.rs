@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "a test may end in a panic")]
 
 use jiff::SignedDuration;
+use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::Tenancy;
 use slacktrail_simulator::settings::Limits;
@@ -74,4 +75,37 @@ fn records_in_time_are_not_late_after_a_tick_that_failed() {
     tenancy.pass(60);
     let summary = tenancy.tick().into_iter().next().expect("a stream");
     assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 0, 0));
+}
+
+/// A tick, and in the next minute three pages of new records.
+fn tick_of_a_busy_minute(tenancy: &mut Tenancy) -> State {
+    let state = tenancy.tick()[0].state;
+    tenancy.pass(60);
+    tenancy.rows(Log::Audit, 9, 6);
+    state
+}
+
+fn pages_of_three() -> Tenancy {
+    let mut tenancy = Tenancy::new(Settings { audit_limit_max: 3, ..settings() }, &[LogType::Audit]);
+    tenancy.production_calls();
+    tenancy
+}
+
+#[test]
+fn backlog_gets_half_of_the_calls_beside_live_records_under_load() {
+    let mut tenancy = pages_of_three();
+    tenancy.rows(Log::Audit, 900, 120);
+    let behind = (0..40).take_while(|_| tick_of_a_busy_minute(&mut tenancy) == State::CatchingUp).count();
+    assert!((15..25).contains(&behind), "{behind} ticks");
+}
+
+#[test]
+fn record_five_minutes_late_is_stored_by_the_next_tick_while_its_calls_suffice() {
+    let mut tenancy = pages_of_three();
+    for _ in 0..10 {
+        tick_of_a_busy_minute(&mut tenancy);
+    }
+    tenancy.late_row(Log::Audit, 290);
+    tenancy.tick();
+    assert_eq!(tenancy.missing(), None);
 }
