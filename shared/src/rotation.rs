@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn token_is_due_two_hours_before_its_end_and_for_one_writer_at_a_time() {
-        let now = Second::MARCH_2018;
+        let now = Second::MARCH_2018.plus(1_000);
         let due = |ends: i64, rest: &str| {
             let ends = now.plus(ends).get();
             let text = format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{ends}{rest}}}"#);

@@ -118,6 +118,14 @@ enum Ended {
     Left,
 }
 
+/// When a smaller page is asked for.
+enum Less {
+    Now,
+    NextTick,
+    /// There is none, or it would not help.
+    No,
+}
+
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
     pub(crate) fn new(
         edges: &'a Edges<S, D, T, K>,
@@ -245,7 +253,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                     let goes_on = if closed { Ok(()) } else { self.expect_progress(gap, sight, &request) };
                     goes_on.map(|()| closed)
                 }
-                Err(trouble) => self.ask_for_less(gap, sight, page_rows, trouble).map(|()| false),
+                Err(trouble) => match self.ask_for_less(gap, sight, page_rows, &trouble) {
+                    Less::Now => Ok(false),
+                    Less::NextTick => return Err(trouble), // a smaller page may do: no workspace is to blame
+                    Less::No => Err(trouble),
+                },
             };
             let closed = match read {
                 Err(trouble) if is_of_a_page(&trouble) => self.leave_workspace(gap, trouble)?,
@@ -306,18 +318,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// After a page that was too large, or broke off: the next one is asked for fewer rows, in this tick or, where it broke off, in the next.
-    fn ask_for_less(
-        &mut self,
-        gap: &mut Gap,
-        sight: &mut Sight,
-        page_rows: u32,
-        trouble: Trouble,
-    ) -> Result<(), Trouble> {
-        if !may_be_smaller(&trouble) || !self.memory.page_size.shrink(page_rows) {
-            return Err(trouble);
+    fn ask_for_less(&mut self, gap: &mut Gap, sight: &mut Sight, page_rows: u32, trouble: &Trouble) -> Less {
+        if !may_be_smaller(trouble) || !self.memory.page_size.shrink(page_rows) {
+            return Less::No;
         }
         gap.change_page_size(sight);
-        if trouble.code == "response_too_large" { Ok(()) } else { Err(trouble) }
+        if trouble.code == "response_too_large" { Less::Now } else { Less::NextTick }
     }
 
     /// After a page that is not the walk's last.

@@ -38,11 +38,14 @@ pub struct IntegrationWalk {
     pub one_second: Option<OneSecond>,
 }
 
-/// A page of rows that are all of one second, and not all equal.
+/// A page of rows that are all of one second.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct OneSecond {
     /// A digest of its rows.
     rows: RowId,
+    /// How many rows Slack said that there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
     /// How many rows equal to some of its rows came before it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     before: BTreeMap<RowId, u32>,
@@ -86,6 +89,14 @@ pub(super) struct Carry {
 /// Rows that are kept with their counts, so that a cursor stays small: a second of a whole page has not been seen.
 const BEFORE_MAX: usize = 100;
 
+impl OneSecond {
+    /// Whether these are the same rows of the log. Equal rows look the same where they have moved, unless the log has not grown.
+    fn is_unmoved(&self, rows: &[Row], fingerprint: Fingerprint, total: Option<u64>) -> bool {
+        let are_equal = rows.iter().all(|row| row.id == rows[0].id);
+        self.rows == fingerprint && (!are_equal || (total.is_some() && total == self.total))
+    }
+}
+
 impl Carry {
     pub(super) fn ask(&self, walk: &IntegrationWalk) -> u32 {
         self.ask.unwrap_or(walk.page.max(1))
@@ -113,8 +124,9 @@ impl IntegrationWalk {
             return Step::nothing_yet();
         }
         let fingerprint = fingerprint(rows);
-        let unmoved = self.one_second.as_ref().filter(|page| page.rows == fingerprint && self.goes_on(carry));
-        if let Some(page) = unmoved.filter(|_| carry.back.is_none()) {
+        let total = paging.and_then(|paging| paging.total);
+        let unmoved = self.one_second.as_ref().filter(|page| page.is_unmoved(rows, fingerprint, total));
+        if let Some(page) = unmoved.filter(|_| self.goes_on(carry) && carry.back.is_none()) {
             carry.edge = page.before.iter().map(|(id, count)| (*id, *count)).collect();
         } else if let Some(back) = self.steps_back(number, carry, rows, paging) {
             self.page = if self.oldest_first { number.saturating_add(1) } else { number.saturating_sub(1) };
@@ -157,13 +169,13 @@ impl IntegrationWalk {
         let through = tells && !rows.is_empty() && rows.iter().all(|(_, row)| before(row));
         let last_page = if self.oldest_first { number <= 1 } else { number >= pages };
         self.edge = rows.last().map(|(_, row)| row.id).or(self.edge);
-        self.one_second = carry.one_second(fingerprint, &rows);
+        self.one_second = carry.one_second(fingerprint, total, &rows);
         let numbered = carry.number(number, fingerprint, rows).into_iter();
         let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
         let wanted: Vec<Wanted> =
             numbered.filter(|(_, _, row)| is_wanted(row)).map(|(index, id, _)| (index, id)).collect();
         self.page = number;
-        carry.total = paging.and_then(|paging| paging.total);
+        carry.total = total;
         carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         Step::of(wanted, through || last_page)
     }
@@ -254,14 +266,13 @@ impl Carry {
         self.page.is_some_and(|(last, of_last)| number != last && fingerprint == of_last)
     }
 
-    /// What is kept of a page that is about to be numbered. A page of equal rows would look the same if it had moved.
-    fn one_second(&self, fingerprint: Fingerprint, rows: &[(usize, Row)]) -> Option<OneSecond> {
+    /// What is kept of a page that is about to be numbered.
+    fn one_second(&self, fingerprint: Fingerprint, total: Option<u64>, rows: &[(usize, Row)]) -> Option<OneSecond> {
         let (_, first) = rows.first()?;
-        let is_of_one_second = rows.iter().all(|(_, row)| row.time == first.time);
-        (is_of_one_second && rows.iter().any(|(_, row)| row.id != first.id)).then(|| {
+        rows.iter().all(|(_, row)| row.time == first.time).then(|| {
             let before = rows.iter().filter_map(|(_, row)| self.edge.get_key_value(&row.id));
             let before = before.map(|(id, count)| (*id, *count)).take(BEFORE_MAX).collect();
-            OneSecond { rows: fingerprint, before }
+            OneSecond { rows: fingerprint, total, before }
         })
     }
 
