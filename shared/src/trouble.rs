@@ -101,6 +101,7 @@ impl Trouble {
     }
 
     /// The same of a call that Slack certainly did not receive.
+    #[cfg(feature = "http")]
     #[must_use]
     pub(crate) fn unsent(self) -> Trouble {
         Trouble { is_unsent: true, ..self }

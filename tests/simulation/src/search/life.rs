@@ -161,15 +161,14 @@ pub fn lives() -> Vec<Life> {
             ..few(
                 "moved-second",
                 &[
-                    Rows(2, 40),
-                    Tick,
-                    Pass(60),
                     Rows(31, 0),
+                    Pass(180),
                     Tick,
                     LateRow(12_000),
                     LateRow(12_100),
                     LateRow(12_200),
                     Pass(60),
+                    Rows(1, 0),
                 ],
                 4,
             )
