@@ -272,8 +272,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 return Ok(Ended::Closed);
             }
         }
-        let covered = if let Walk::Audit(_) = gap.walk { gap.latest } else { gap.oldest };
-        self.adapt_overlap(gap, pages + 1, latest.since(covered)); // there is at least one more
+        if self.is_spent() {
+            let covered = if let Walk::Audit(_) = gap.walk { gap.latest } else { gap.oldest };
+            self.adapt_overlap(gap, pages + 1, latest.since(covered)); // there is at least one more
+        }
         Ok(Ended::Left)
     }
 
