@@ -314,4 +314,25 @@ mod tests {
         walk.restart();
         assert_eq!(walk, begun);
     }
+
+    #[test]
+    fn next_numbered_page_has_the_size_that_slack_says_or_else_that_of_the_first() {
+        let next = |count: u32| {
+            let walk = AccessWalk { pages: 1, ..AccessWalk::begin(second(0)) };
+            let paging = Some(Paging { pages: 2, total: None, count });
+            walk.next_number(&page(&[(3, 3), (2, 2)]), &PageEnd { paging, ..end(None, None) })
+        };
+        assert_eq!((next(100), next(0)), (Some((2, 100)), Some((2, 2))));
+    }
+
+    #[test]
+    fn head_is_read_again_from_where_the_pass_began_however_many_pages_it_had() {
+        let mut walk = AccessWalk::begin(second(0));
+        let mut carry = NumberedPages::default();
+        for (next, made_after) in [(Some("c1"), 100), (Some("c2"), 200), (None, 300)] {
+            let end = PageEnd { made_after: second(made_after), ..end(next, None) };
+            assert!(!walk.end_page(&mut None, &mut carry, &page(&[(50, 50)]), &end));
+        }
+        assert_eq!((walk.stop, walk.pages), (second(100), 0));
+    }
 }

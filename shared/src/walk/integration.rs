@@ -514,4 +514,31 @@ mod tests {
             "a page that was not there before is the end"
         );
     }
+
+    #[test]
+    fn second_in_which_a_gap_begins_is_read_to_its_end() {
+        let range = Second::EPOCH.plus(5)..=Second::EPOCH.plus(100);
+        let done = |times: &[i64]| {
+            IntegrationWalk::default().take_page(&range, &mut Carry::default(), &rows(times), &end(3, 30), 10).done
+        };
+        assert!(!done(&[5; 10]), "further rows of the second may follow");
+        assert!(!done(&[5, 5, 5, 5, 5, 5, 5, 5, 5, 4]), "rows out of order may follow");
+        assert!(done(&[4; 10]));
+    }
+
+    #[test]
+    fn log_of_one_page_that_shows_old_rows_first_is_read_once() {
+        let range = Second::EPOCH..=Second::EPOCH.plus(100);
+        let step = IntegrationWalk::default().take_page(&range, &mut Carry::default(), &rows(&[1, 2]), &end(1, 2), 10);
+        assert_eq!((step.wanted.len(), step.done), (2, true));
+    }
+
+    #[test]
+    fn restarted_walk_stays_in_its_workspace() {
+        let (workspace, missing_from) = (Some("T1".to_owned()), Some(Second::EPOCH.plus(7)));
+        let begun = IntegrationWalk { workspace, missing_from, ..IntegrationWalk::default() };
+        let mut walk = IntegrationWalk { page: 3, oldest_first: true, ..begun.clone() };
+        walk.restart();
+        assert_eq!(walk, begun);
+    }
 }

@@ -4,7 +4,7 @@
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
-use slacktrail_simulator::{Log, Settings};
+use slacktrail_simulator::{Log, Row, Settings};
 
 use crate::minutes::unlimited;
 
@@ -46,6 +46,27 @@ fn a_busy_minute_creates_one_object_and_replaces_one_cursor_for_each_stream() {
             "{operations:#?}"
         );
     }
+}
+
+#[test]
+fn page_of_thousands_of_rows_makes_one_object() {
+    let settings = unlimited(Settings { audit_limit_max: 9_999, ..Settings::organisation() });
+    let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 3_000, 0); // of one second, which Slack does not split
+    let operations = tenancy.operations_of_tick();
+    assert_eq!(operations.iter().filter(|what| what.starts_with("create")).count(), 1, "{operations:#?}");
+}
+
+#[test]
+fn integration_page_of_more_lines_than_fit_into_memory_is_asked_for_smaller() {
+    let mut tenancy = Tenancy::new(unlimited(Settings::workspace()), &[LogType::Integration]);
+    let now = tenancy.now();
+    for n in 0..12 {
+        tenancy.add(Row::small_integration(now, &format!("{n}{}", "x".repeat(1_000_000))));
+    }
+    drop(tenancy.try_tick()); // the oracle does not know of pages that are asked for again
+    assert!(tenancy.calls() > 2, "{}", tenancy.calls());
+    assert_eq!(tenancy.missing(), None);
 }
 
 #[test]

@@ -69,30 +69,40 @@ fn the_number_of_an_object_that_somebody_deleted_is_not_given_to_another() {
     }
 }
 
+/// Runs a tick of `calls_max` calls whose token is replaced once it has made `calls` of them.
+fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Tenancy {
+    let mut settings = Settings { audit_limit_max: 3, ..organisation() };
+    let old = settings.tokens[0].clone();
+    settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
+    let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 30, 60);
+    let process = Process::start(7, tenancy.stage());
+    let mut tick = process.begin(Some(calls_max), Bounds::default());
+    let mut end = None;
+    while end.is_none() {
+        if tenancy.calls() >= calls {
+            tenancy.stage().with(|state| {
+                state.slack.revoke(&old.text);
+                let source = state.sources.keys().next().unwrap().clone();
+                state.credentials.insert(source, (2, Some(r#"{"token":"xoxp-another"}"#.to_owned())));
+            });
+        }
+        end = tick.step();
+    }
+    tenancy
+}
+
 #[test]
 fn a_token_that_is_replaced_during_a_tick_costs_no_call_beyond_the_ticks() {
     for calls_max in 1..5 {
-        let mut settings = Settings { audit_limit_max: 3, ..organisation() };
-        let old = settings.tokens[0].clone();
-        settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
-        let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
-        tenancy.rows(Log::Audit, 30, 60);
-        let process = Process::start(7, tenancy.stage());
-        let mut tick = process.begin(Some(calls_max), Bounds::default());
-        let is_last = |calls: u32| calls + 1 >= calls_max;
-        let mut end = None;
-        while end.is_none() {
-            if is_last(tenancy.calls()) {
-                tenancy.stage().with(|state| {
-                    state.slack.revoke(&old.text);
-                    let source = state.sources.keys().next().unwrap().clone();
-                    state.credentials.insert(source, (2, Some(r#"{"token":"xoxp-another"}"#.to_owned())));
-                });
-            }
-            end = tick.step();
-        }
+        let mut tenancy = tick_whose_token_is_replaced_after(calls_max - 1, calls_max);
         assert_eq!(tenancy.stage().with(|state| state.broken.clone()), None);
         tenancy.settle();
         tenancy.assert_complete();
     }
+}
+
+#[test]
+fn token_that_is_replaced_during_a_tick_is_used_in_the_same_tick() {
+    assert_eq!(tick_whose_token_is_replaced_after(2, 25).missing(), None);
 }

@@ -115,3 +115,42 @@ fn refusal_before_a_page_was_read_confirms_no_later_one() {
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Ok);
 }
+
+#[test]
+fn wait_that_slack_asks_for_again_and_again_is_heeded_each_time() {
+    let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
+    tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::throttled("300")));
+    let polled = (0..16).filter(|_| tick_and_pass(&mut tenancy).polled).count();
+    assert_eq!(polled, 4, "every five minutes");
+}
+
+#[test]
+fn stream_that_reads_pages_again_after_an_outage_is_catching_up() {
+    let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
+    let mut tenancy = with_two_new_rows(LogType::Audit, base);
+    tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::Hangup));
+    for _ in 0..20 {
+        tick_and_pass(&mut tenancy);
+    }
+    tenancy.heal();
+    tenancy.rows(Log::Audit, 20, 50);
+    tenancy.calls_max = 3;
+    let summary = tick_and_pass(&mut tenancy);
+    assert_eq!((summary.pages, summary.state, summary.code), (3, State::CatchingUp, None));
+}
+
+#[test]
+fn refusal_while_our_clock_is_ahead_is_told_after_one_call() {
+    for (code, status) in [("missing_scope", 403), ("invalid_range", 400)] {
+        for ahead in [0, 60] {
+            let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
+            let calls = tenancy.calls();
+            tenancy.clock_ahead(ahead);
+            tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::AuditError(status, code.to_owned())));
+            let summary = tick_and_pass(&mut tenancy);
+            // A range that ends in Slack's future is asked for once more, up to Slack's now.
+            let asked = if code == "invalid_range" && ahead > 0 { 2 } else { 1 };
+            assert_eq!((tenancy.calls() - calls, summary.code.as_deref()), (asked, Some(code)), "{ahead}");
+        }
+    }
+}

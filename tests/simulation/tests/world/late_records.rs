@@ -109,3 +109,42 @@ fn record_five_minutes_late_is_stored_by_the_next_tick_while_its_calls_suffice()
     tenancy.tick();
     assert_eq!(tenancy.missing(), None);
 }
+
+#[test]
+fn record_of_the_second_of_the_last_tick_is_not_late() {
+    let mut tenancy = Tenancy::new(settings(), &[LogType::Audit]);
+    tenancy.tick();
+    tenancy.row_shown_after(LogType::Audit, 0, 1);
+    tenancy.pass(60);
+    let summary = tenancy.tick().remove(0);
+    assert_eq!((summary.records, summary.late), (1, 0));
+}
+
+/// The overlap, in seconds, after an hour of 18 records a minute beside a backlog, of which each comes so many seconds late.
+fn overlap_beside_a_backlog(late: i64) -> i64 {
+    let mut tenancy = pages_of_three();
+    tenancy.rows(Log::Audit, 9_000, 60);
+    for minute in 0..60 {
+        for n in 0..18 {
+            tenancy.row_shown_after(LogType::Audit, minute * 60 + n * 60 / 18, late);
+        }
+    }
+    for _ in 0..50 {
+        assert_eq!(tenancy.tick()[0].state, State::CatchingUp);
+        tenancy.pass(60);
+    }
+    let operations = tenancy.operations_of_tick();
+    let call = operations.iter().find(|operation| operation.starts_with("slack logs")).expect("a call");
+    let field = |name: &str| -> i64 {
+        let value = call.split(' ').find_map(|field| field.strip_prefix(name)).expect("a field");
+        value.parse().expect("a number")
+    };
+    field("latest=") - field("oldest=") - 60
+}
+
+#[test]
+fn overlap_beside_a_backlog_is_as_long_as_records_have_been_late() {
+    // A record is measured when a tick finds it: up to a minute after Slack shows it.
+    let (in_time, late) = (overlap_beside_a_backlog(0), overlap_beside_a_backlog(100));
+    assert!((40..80).contains(&in_time) && (190..215).contains(&late), "{in_time} {late}");
+}

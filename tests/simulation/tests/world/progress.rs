@@ -3,10 +3,11 @@
 
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
+use slacktrail_simulation::End;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Settings};
 
-use crate::minutes::{tick_and_pass, unlimited};
+use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
 const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows];
 
@@ -150,4 +151,49 @@ fn silence_is_reported_while_a_backlog_is_open() {
     assert_eq!(*states.last().unwrap(), (State::Silent, Some("silence".to_owned())));
     tenancy.rows(Log::Audit, 1, 1);
     assert_eq!(tick_and_pass(&mut tenancy).state, State::CatchingUp);
+}
+
+#[test]
+fn page_cursor_that_leads_to_itself_is_not_asked_with_by_the_next_tick() {
+    let mut tenancy = up_to_date(LogType::Audit);
+    tenancy.fault(Fault::next(Calling::log(Log::Audit).first_pages(), FaultKind::Endless(Endless::SameCursor)));
+    tenancy.fault(Fault::every(Calling::log(Log::Audit).later_pages(), FaultKind::Endless(Endless::SameCursor)));
+    assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
+    tenancy.rows(Log::Audit, 2, 1);
+    tick_and_pass(&mut tenancy);
+    assert_eq!(tenancy.missing(), None);
+}
+
+#[test]
+fn walk_goes_on_after_more_empty_pages_than_a_tick_reads() {
+    let mut tenancy = up_to_date(LogType::Audit);
+    let page = |rows: &str, next: &str| {
+        let body = format!(r#"{{"entries":[{rows}],"response_metadata":{{"next_cursor":"{next}"}}}}"#);
+        FaultKind::Status(200, body)
+    };
+    let row = format!(r#"{{"id":"r","date_create":{},"action":"user_login"}}"#, tenancy.now().as_second());
+    tenancy.fault(Fault::next(Calling::log(Log::Audit), page("", "c1")));
+    let later = Calling::log(Log::Audit).later_pages();
+    (1..12).for_each(|n| tenancy.fault(Fault::nth(n, later.clone(), page("", &format!("c{}", n + 1)))));
+    tenancy.fault(Fault::nth(12, later, page(&row, ""))); // no other page shows this row
+    let mut records = 0;
+    for _ in 0..3 {
+        // Not `tick`: the oracle takes no page for Slack's that a test has made up.
+        let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
+        records += answer.unwrap().streams[0].records;
+        tenancy.pass(60);
+    }
+    assert_eq!(records, 1);
+}
+
+#[test]
+fn single_empty_page_after_an_outage_is_no_success() {
+    let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
+    tenancy.fault(Fault::every(Calling::any(), FaultKind::Hangup));
+    (0..20).for_each(|_| drop(tick_and_pass(&mut tenancy)));
+    tenancy.heal();
+    tenancy.fault(Fault::every(Calling::any(), FaultKind::Endless(Endless::FreshCursor)));
+    tenancy.calls_max = 1;
+    let summary = tenancy.tick().remove(0);
+    assert_eq!((summary.pages, summary.state), (1, State::Failing));
 }

@@ -165,6 +165,14 @@ fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
 }
 
 #[test]
+fn deployment_of_which_no_share_can_be_handed_out_is_an_error() {
+    let stage = deployment(1_000, &[LogType::Audit]);
+    let refused = |operation| Fault { process: ROOT, operation, kind: FaultKind::Refused };
+    stage.with(|state| state.faults = (2..20).map(refused).collect());
+    assert!(share_out(&stage).is_err());
+}
+
+#[test]
 fn disconnected_source_is_neither_polled_nor_told() {
     let stage = deployment(2, &[LogType::Audit]);
     let process = Process::start(0, &stage);

@@ -5,7 +5,7 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::tick::StreamSummary;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
-use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Fill, Layout, Limits, Paging};
+use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
 
@@ -379,4 +379,34 @@ fn walk_that_an_error_breaks_off_goes_on_from_where_it_was() {
     assert_eq!((tenancy.tick()[0].lag_seconds, tenancy.missing()), (0, None));
     let calls = tenancy.calls() - calls;
     assert!((10..20).contains(&calls), "ten pages are left, and the overlap: {calls}");
+}
+
+#[test]
+fn workspace_of_its_own_is_told_that_its_access_logs_miss_an_argument() {
+    let mut tenancy = Tenancy::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
+    tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::not_ok("missing_argument")));
+    let summary = tenancy.tick().remove(0);
+    assert_eq!((summary.calls, summary.code.as_deref()), (1, Some("missing_argument")));
+}
+
+/// A log of seven pages of integration logs, of which Slack shows only the first three.
+fn beyond_the_page_limit(order: Direction) -> Tenancy {
+    let limited = Settings { integration_count_max: 3, integration_page_max: Some(3), ..Settings::workspace() };
+    let settings = Settings { limits: Limits::OFF, integration_order: order, ..limited };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Integration]);
+    tenancy.rows(Log::Integration, 20, 30);
+    tenancy
+}
+
+#[test]
+fn integration_log_ends_for_us_where_slack_shows_no_older_page() {
+    let mut tenancy = beyond_the_page_limit(Direction::NewestFirst);
+    assert_eq!((state(&tenancy.tick()), tenancy.stored_lines()), ((State::Ok, None), 9));
+}
+
+#[test]
+fn integration_log_whose_newest_page_slack_does_not_show_is_not_collected() {
+    let mut tenancy = beyond_the_page_limit(Direction::OldestFirst);
+    assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("no_progress")));
+    assert_eq!(tenancy.gaps(LogType::Integration).len(), 1);
 }

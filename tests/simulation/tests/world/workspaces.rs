@@ -264,3 +264,120 @@ fn pages_that_lead_nowhere_in_one_workspace_do_not_hold_up_the_next_for_ever() {
     }
     tenancy.assert_newest_stored_in(Log::Integration, "T2");
 }
+
+/// An organisation of which `id` has answered with an error since a minute ago.
+fn with_one_in_trouble(id: &str) -> Tenancy {
+    let settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]), ..organisation() };
+    let mut tenancy = Tenancy::new(settings, &INTEGRATION);
+    tenancy.tick();
+    tenancy.pass(60);
+    let on = Calling::log(Log::Integration).team(id);
+    tenancy.fault(SlackFault::every(on, SlackFaultKind::not_ok("invalid_auth")));
+    assert_eq!(tenancy.tick()[0].workspaces_in_trouble, 1);
+    tenancy
+}
+
+#[test]
+fn backfill_reaches_a_workspace_that_could_not_be_read_meanwhile() {
+    for id in ["T1", "T2", "T3"] {
+        let mut tenancy = with_one_in_trouble(id);
+        row(&mut tenancy, id, 10 * DAY, "old");
+        tenancy.pass(60);
+        tenancy.backfill(LogType::Integration, 11 * DAY, 9 * DAY);
+        tenancy.settle_within(5);
+        assert!(tenancy.gaps(LogType::Integration).is_empty());
+        tenancy.heal();
+        tenancy.settle();
+        assert_eq!(tenancy.stored_lines(), 1, "{id}");
+    }
+}
+
+#[test]
+fn rows_of_a_workspace_in_trouble_are_collected_from_its_first_trouble() {
+    for id in ["T1", "T2", "T3"] {
+        let mut tenancy = with_one_in_trouble(id);
+        row(&mut tenancy, id, 1, "first");
+        for _ in 0..4 * 24 * 6 {
+            tenancy.pass(600); // it is tried at every second of these ticks
+            tenancy.tick();
+        }
+        tenancy.heal();
+        tenancy.settle();
+        assert_eq!(tenancy.stored_lines(), 1, "{id}");
+        assert_eq!(tenancy.tick()[0].workspaces_in_trouble, 0, "{id}");
+    }
+}
+
+#[test]
+fn workspace_in_trouble_is_tried_as_soon_as_the_source_is_connected_again() {
+    let mut tenancy = with_one_in_trouble("T2");
+    row(&mut tenancy, "T2", 1, "two");
+    tenancy.heal();
+    tenancy.pass(120);
+    tenancy.tick();
+    assert_eq!(tenancy.stored_lines(), 0, "it is left alone for a quarter of an hour");
+    tenancy.connect_again();
+    tenancy.pass(60);
+    tenancy.tick();
+    assert_eq!(tenancy.stored_lines(), 1);
+}
+
+#[test]
+fn workspace_is_tried_in_spite_of_a_stored_time_in_the_far_future() {
+    let mut tenancy = with_one_in_trouble("T2");
+    row(&mut tenancy, "T2", 1, "two");
+    tenancy.heal();
+    tenancy.edit_cursors(|cursor| cursor["workspaces"]["T2"]["not_before"] = json!(4_102_444_800_i64));
+    tenancy.pass(60);
+    tenancy.tick();
+    assert_eq!(tenancy.stored_lines(), 1);
+}
+
+#[test]
+fn error_of_every_workspace_is_the_streams_and_none_is_left_alone_for_it() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.tick();
+    tenancy.pass(60);
+    tenancy.fault(SlackFault::every(Calling::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
+    let stream = tenancy.tick().remove(0);
+    assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (Some("no_permission"), 0));
+    tenancy.heal();
+    for id in ["T1", "T2"] {
+        row(&mut tenancy, id, 5, id);
+    }
+    tenancy.pass(60);
+    tenancy.tick();
+    assert_eq!(tenancy.stored_lines(), 2);
+}
+
+#[test]
+fn workspace_that_was_gone_for_days_is_collected_when_it_is_back() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    tenancy.tick();
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
+    for hour in 0..5 * 24 {
+        tenancy.pass(3_600);
+        if hour == 12 {
+            row(&mut tenancy, "T2", 5, "two"); // the daily re-read does not go back as far once it is back
+        }
+        tenancy.tick();
+    }
+    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
+    tenancy.pass(3_600);
+    tenancy.settle();
+    assert_eq!(tenancy.stored_lines(), 1);
+}
+
+#[test]
+fn list_of_workspaces_is_read_over_several_pages() {
+    let ids: Vec<String> = (0..1_200).map(|number| format!("T{number:04}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut tenancy =
+        Tenancy::new(Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() }, &INTEGRATION);
+    tenancy.calls_max = 2_000;
+    for id in ["T0000", "T1199"] {
+        row(&mut tenancy, id, 5, id);
+    }
+    assert_eq!(tenancy.tick()[0].code, None);
+    assert_eq!(tenancy.stored_lines(), 2);
+}
