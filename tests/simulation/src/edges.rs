@@ -341,7 +341,7 @@ impl DeploymentStore for SimulatedEdges {
                 replaced
             })
             .await;
-        self.id.note(|facts| facts.logs[stream.log as usize].saved = Some(matches!(replaced, Ok(Replaced::Yes(_)))));
+        self.id.note(|facts| facts.note_saved(stream.log, matches!(replaced, Ok(Replaced::Yes(_)))));
         self.stage.told(|| format!("{replaced:?}"));
         // A wrong collector that saves its cursor first writes its objects only now.
         while let Some((key, bytes)) = self.stage.with(|state| state.owed.pop()) {

@@ -142,6 +142,14 @@ impl Facts {
         self.logs[log_of(key) as usize].met_others = true;
     }
 
+    /// Takes in that the cursor was saved, or that somebody else had been faster. The next page is another walk's, though its page cursor may
+    /// be the same text.
+    pub(super) fn note_saved(&mut self, log: LogType, saved: bool) {
+        let facts = &mut self.logs[log as usize];
+        facts.saved = Some(saved);
+        facts.follower = None;
+    }
+
     /// Takes in that the collector was told so.
     pub(super) fn note_told(&mut self, key: &str) {
         let facts = &mut self.logs[log_of(key) as usize];
