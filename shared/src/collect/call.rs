@@ -55,7 +55,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             (Side::Slack, Remedy::Reauthorize) => {}
             (Side::Slack, Remedy::Reconfigure | Remedy::Investigate) => {
                 let hint =
-                    format!("wait for the next tick: a single refusal may pass; if it is repeated: {}", trouble.hint);
+                    format!("wait for the next tick, which asks again; if Slack refuses again: {}", trouble.hint);
                 return trouble.transient().with_hint(&hint);
             }
             _ => return trouble,

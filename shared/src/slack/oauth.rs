@@ -66,12 +66,6 @@ struct Exchanged<'a> {
     #[serde(borrow, default, deserialize_with = "unless_empty")]
     authed_user: Option<Tokens<'a>>,
     #[serde(borrow)]
-    team: Option<&'a RawValue>,
-    #[serde(borrow)]
-    enterprise: Option<&'a RawValue>,
-    #[serde(borrow)]
-    is_enterprise_install: Option<&'a RawValue>,
-    #[serde(borrow)]
     access_token: Option<&'a RawValue>,
 }
 
@@ -186,8 +180,7 @@ fn plain(text: &str) -> String {
 /// Returns an error if the reply tells one or is not JSON, or if a token in it is not text.
 pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Installation, Trouble> {
     let exchanged: Exchanged<'_> = reply.json(request, now)?;
-    let Exchanged { team, enterprise, is_enterprise_install, .. } = exchanged;
-    let (tenant, organisation) = Installed { team, enterprise, is_enterprise_install }.tenant();
+    let (tenant, organisation) = reply.json::<Installed<'_>>(request, now)?.tenant();
     let user = exchanged.authed_user.as_ref();
     let grant = user.and_then(|user| user.grant(now));
     let bot = read::<String>(exchanged.access_token).as_deref().and_then(token);
