@@ -358,6 +358,9 @@ mod tests {
             assert_eq!(taken.grant, Some(grant("xoxp-2")));
         }
         assert!(granted.with_grant_of("3.4", grant("xoxp-2")).is_none());
+
+        let grantless = Credentials { pending_app: Some(second.clone()), ..Credentials::default() };
+        assert_eq!(grantless.with_app(first.clone()), Credentials::default().with_app(first));
     }
 
     #[test]

@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn object_may_unpack_to_exactly_64_mebibytes() {
+        let mebibyte = [&[b' '; (1 << 20) - 1][..], b"\n"].concat();
+        let is_read = |more: &[u8]| {
+            let object = encode(std::iter::repeat_n(&mebibyte[..], 64).chain([more]), 1);
+            let mut lines = Lines::of(&object);
+            std::iter::from_fn(|| lines.next_line().map(|line| line.map(|_| ())).transpose()).all(|line| line.is_ok())
+        };
+        assert_eq!([is_read(b""), is_read(b"\n")], [true, false]);
+    }
+
+    #[test]
     fn object_of_more_lines_than_slacktrail_writes_is_rejected() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
         let record = Record::read(LogType::Audit, None, r#"{"id":"a","date_create":1795305600}"#);

@@ -381,6 +381,12 @@ mod tests {
     }
 
     #[test]
+    fn digest_depends_on_length_and_start_value() {
+        let digests = [(0, &b"a"[..]), (1, b"a"), (0, b"a\0"), (1, b"a\0")].map(|(sum, bytes)| digest(sum, bytes));
+        assert_eq!(std::collections::HashSet::from(digests).len(), 4, "{digests:?}");
+    }
+
+    #[test]
     fn a_row_that_is_nested_without_end_is_a_record_all_the_same() {
         let nested =
             |value: &str| format!(r#"{{"date":5,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000));

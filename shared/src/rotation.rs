@@ -261,9 +261,85 @@ fn no_app(source: &Source) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::ports::Body;
+    use crate::slack::Reply;
+    use crate::source::Plan;
 
     const NOW: Second = Second::MARCH_2018;
+
+    /// A secret whose first look gives what was stored before. Nothing is to be written, and Slack is not to be asked.
+    struct ReplacedSecret {
+        before: Credentials,
+        after: Credentials,
+    }
+
+    fn stored(credentials: &Credentials) -> Result<Option<StoredCredentials>, Trouble> {
+        Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials: Some(credentials.clone()) }))
+    }
+
+    impl CredentialStore for ReplacedSecret {
+        async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+            stored(&self.before)
+        }
+
+        async fn fresh_credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+            stored(&self.after)
+        }
+
+        async fn replace_credentials(
+            &self,
+            _: &SourceId,
+            _: Option<&SecretVersion>,
+            _: &Credentials,
+        ) -> Result<Replaced<SecretVersion>, Trouble> {
+            unreachable!()
+        }
+
+        async fn delete_credentials(&self, _: &SourceId) -> Result<(), Trouble> {
+            unreachable!()
+        }
+    }
+
+    impl Slack for ReplacedSecret {
+        async fn call(&self, _: &Source, _: &Request, _: Caller<'_>) -> Result<Reply<Body>, Trouble> {
+            unreachable!()
+        }
+    }
+
+    #[test]
+    fn token_that_cannot_be_refreshed_now_is_judged_by_what_is_stored_now() {
+        let now = NOW.plus(1_000);
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now);
+        let read = |expires_in: i64, app: &str, rotation: &str| {
+            let (expires_at, until) = (now.plus(expires_in).get(), now.plus(ATTEMPT_SECONDS).get());
+            let rotation = rotation.replace("UNTIL", &until.to_string());
+            let grant = format!(r#""token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{expires_at}"#);
+            Credentials::decode(&format!("{{{grant}{app}{rotation}}}")).unwrap()
+        };
+        let app = r#","client_id":"1.2","client_secret":"hush""#;
+        let (claim, refusal) =
+            (r#","rotation":{"until":UNTIL}"#, r#","rotation":{"until":UNTIL,"refused":"invalid_refresh_token"}"#);
+        let rotate = |before: Credentials, after: Credentials| {
+            let store = ReplacedSecret { before, after };
+            let rotated = Rotations::default().rotate((&store, &store), &source, now).now_or_never().unwrap();
+            rotated.map_err(|overdue| (overdue.trouble.code, overdue.ended))
+        };
+        for (expires_in, app, rotation, expected) in [
+            (60, app, claim, None),
+            (-60, app, claim, Some(("token_expired", true))),
+            (60, app, refusal, Some(("invalid_refresh_token", false))),
+            (60, "", "", Some(("no_client_secret", false))),
+        ] {
+            let credentials = read(expires_in, app, rotation);
+            let expected = expected.map_or(Ok(Rotation::NotDue), |(code, ended)| Err((code.to_owned(), ended)));
+            assert_eq!(rotate(credentials.clone(), credentials.clone()), expected, "{expires_in} {rotation}");
+            let connected_again = read(43_200, app, "");
+            assert_eq!(rotate(credentials, connected_again), Ok(Rotation::NotDue), "{expires_in} {rotation}");
+        }
+    }
 
     fn word(expires_in: i64, rotation: &str) -> (&'static str, Option<&'static str>) {
         let expires_at = NOW.get() + expires_in;

@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn the_link_carries_the_manifest_and_the_name_fits() {
-        let manifest = manifest(&"Große & Söhne ".repeat(9), &LogType::ALL, "https://x/oauth/callback", false);
-        assert!(manifest["display_information"]["name"].as_str().unwrap().chars().count() <= NAME_CHARS_MAX);
+        let manifest = manifest(&"Große\t & \nSöhne ".repeat(9), &LogType::ALL, "https://x/oauth/callback", false);
+        assert_eq!(manifest["display_information"]["name"], json!("slacktrail Große & Söhne Große & Sö"));
         assert!(manifest["display_information"]["description"].as_str().unwrap().len() <= 140);
         let url = new_app_url(&manifest);
         assert!(!url.contains('+') && !url.contains(' ') && !url.contains('"'), "{url}");

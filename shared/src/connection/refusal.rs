@@ -350,6 +350,29 @@ mod tests {
     }
 
     #[test]
+    fn unknown_error_from_slacks_page_says_to_change_the_apps_settings() {
+        for (error, of_slack) in [("never_heard_of", false), ("internal_error", false), ("bad_redirect_uri", true)] {
+            let hint = Refusal::sent_back(&source(), error).hint;
+            let expected = trouble("oauth/v2/authorize", error, None).hint;
+            assert_eq!((hint == expected, hint.contains("in the app's settings")), (of_slack, !of_slack), "{hint}");
+        }
+    }
+
+    #[test]
+    fn error_of_a_probe_says_what_the_app_or_the_person_lacks() {
+        for (code, kind) in [
+            ("feature_not_enabled", RefusalKind::NotOnPlan),
+            ("no_permission", RefusalKind::NotOwner),
+            ("missing_scope", RefusalKind::MissingScope),
+            ("team_not_authorized", RefusalKind::NotOrganisation),
+            ("invalid_auth", RefusalKind::SlackRefused),
+        ] {
+            let refusal = Refusal::of_probe(LogType::Audit, &trouble("logs", code, None));
+            assert_eq!(refusal.kind, kind, "{code}");
+        }
+    }
+
+    #[test]
     fn an_error_of_the_exchange_says_whose_it_is() {
         for (code, kind) in [
             ("bad_client_secret", RefusalKind::WrongApp),

@@ -53,7 +53,7 @@ enum State {
     Rows { keyed: bool },
     /// In a row that is not valid JSON.
     BrokenRow { keyed: bool, scanner: Scanner, scanned: usize },
-    /// After the closing brace: whatever follows is ignored.
+    /// At the closing brace: whatever follows is ignored.
     Done,
     /// This is no JSON object.
     Foreign,
@@ -125,10 +125,8 @@ impl PageReader {
         if self.bytes > REPLY_BYTES_MAX {
             return Err(TooLarge::Bytes);
         }
-        if self.start > 0 {
-            self.input.drain(..self.start);
-            self.start = 0;
-        }
+        self.input.drain(..self.start);
+        self.start = 0;
         if self.input.is_empty() && self.input.capacity() > (1 << 20) {
             self.input = Vec::new(); // after a long row
         }
@@ -247,7 +245,6 @@ impl PageReader {
         match self.skip_to(|byte| matches!(byte, b'"' | b'}')) {
             None => Ok(false),
             Some(b'}') => {
-                self.start += 1;
                 self.state = State::Done;
                 Ok(true)
             }
@@ -554,11 +551,36 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_a_long_row_is_released() {
-        let mut reader = PageReader::new("logs");
-        reader.push(format!(r#"{{"entries":["{}""#, "x".repeat(2 << 20)).as_bytes()).unwrap();
+    fn buffer_is_kept_unless_a_row_made_it_longer_than_a_mebibyte() {
+        let capacity_after = |bytes: usize| {
+            let mut reader = PageReader::new("logs");
+            let before = r#"{"entries":[""#;
+            reader.push(format!(r#"{before}{}""#, "x".repeat(bytes - before.len() - 1)).as_bytes()).unwrap();
+            assert_eq!(reader.advance(), Ok(Advance::Row));
+            reader.push(b",").unwrap();
+            assert_eq!(reader.held_bytes(), 1);
+            reader.input.capacity()
+        };
+        assert!(capacity_after(2 << 20) < 1 << 10);
+        assert_eq!(capacity_after(1 << 20), 1 << 20);
+    }
+
+    #[test]
+    fn incomplete_row_is_read_once_it_is_twice_as_long_or_nothing_follows() {
+        let begun = || {
+            let mut reader = PageReader::new("logs");
+            reader.push(br#"{"entries":[{"a""#).unwrap();
+            assert_eq!(reader.advance(), Ok(Advance::More));
+            reader
+        };
+        for (rest, outcome) in [(":1}", Advance::More), (":12}", Advance::Row), (":12},", Advance::Row)] {
+            let mut reader = begun();
+            reader.push(rest.as_bytes()).unwrap();
+            assert_eq!(reader.advance(), Ok(outcome), "{rest}");
+        }
+        let mut reader = begun();
+        reader.push(b":1}").unwrap();
+        reader.end();
         assert_eq!(reader.advance(), Ok(Advance::Row));
-        reader.push(b",").unwrap();
-        assert!(reader.held_bytes() == 1 && reader.input.capacity() < 1 << 10);
     }
 }

@@ -67,8 +67,10 @@ mod tests {
         unread.workspaces.insert("T1".to_owned(), state);
         for (cursor, hours, expected) in [
             (&settled(), -299, None),
+            (&settled(), -300, None),
             (&settled(), -301, Some(Why::BeforeSince)),
             (&settled(), 1, Some(Why::SinceLastTick)),
+            (&settled(), 0, Some(Why::BeforeReread)),
             (&settled(), -26, Some(Why::BeforeReread)),
             (&settled(), -27, None),
             (&gapped, -200, Some(Why::InGap)),

@@ -51,7 +51,6 @@ pub(super) struct Reading<'a> {
     source: &'a Source,
     log: LogType,
     day: Day,
-    range: RangeInclusive<Second>,
     gap: Gap,
     sorted_by: Option<Column>,
     sight: Sight,
@@ -89,7 +88,7 @@ impl<'a> Reading<'a> {
         range: RangeInclusive<Second>,
         is_to_be_asked: bool,
     ) -> Reading<'a> {
-        let (oldest, latest) = range.clone().into_inner();
+        let (oldest, latest) = range.into_inner();
         // A backfill's gap takes what lies in it and nothing else.
         let gap = Gap::unwalked(log, GapKind::Backfill, oldest, latest);
         let fans_out = source.organisation && log == LogType::Integration;
@@ -102,7 +101,6 @@ impl<'a> Reading<'a> {
             source,
             log,
             day: oldest.day(),
-            range,
             gap,
             sorted_by: None,
             sight: Sight::default(),
@@ -246,15 +244,14 @@ impl<'a> Reading<'a> {
             Walk::Access(_) | Walk::Integration(_) => oldest_of(&records).or(self.oldest),
         };
         for (record, id) in step.wanted.iter().map(|(index, id)| (&records[*index], id)) {
-            let Some(time) = record.time else {
+            if record.time.is_none() {
                 self.undated.insert(*id);
                 continue;
-            };
+            }
             match &self.wanted {
                 Some(wanted) if wanted.contains(id) => drop(self.kept.insert(*id, record.json.clone().into_owned())),
                 Some(_) => {}
-                None if self.range.contains(&time) => self.shown.add(*id, record, self.day),
-                None => {}
+                None => self.shown.add(*id, record, self.day),
             }
         }
         self.records = self.shown.len();

@@ -5,10 +5,11 @@ use serde_json::value::RawValue;
 
 use super::comparison::{Comparison, Known, Place, Shown};
 use super::coverage::Coverage;
-use super::findings::{Findings, Kind, Obstacle, UnreadWorkspace, Verdict, Why};
+use super::findings::{Difference, Findings, Kind, Obstacle, UnreadWorkspace, Verdict, Why};
+use super::{MARGIN_SECONDS, until};
 use crate::cursor::Cursor;
 use crate::line::LineWriter;
-use crate::record::Record;
+use crate::record::{Record, RowId};
 use crate::source::{LogType, Plan, Source, StreamId};
 use crate::time::{Day, Second};
 
@@ -157,6 +158,85 @@ fn a_line_whose_bytes_were_altered_is_changed_and_what_moves_by_itself_is_not() 
 }
 
 #[test]
+fn line_that_slack_does_not_show_is_changed_if_it_contradicts_its_own_id() {
+    for (log, from, to, kind) in [
+        (LogType::Access, r#""count":1"#, r#""count":9"#, Kind::Extra),
+        (LogType::Access, "203.0.113.7", "203.0.113.8", Kind::Changed),
+        (LogType::Integration, r#""change_type":"added""#, r#""change_type":"removed""#, Kind::Changed),
+        (LogType::Audit, r#""id":"b""#, r#""id":"c""#, Kind::Extra), // only Slack's bytes tell
+    ] {
+        let mut case = Case::new(log, &["a"], &[&["a", "b"]]);
+        let altered = case.objects[0][1].replacen(from, to, 1);
+        assert_ne!(altered, case.objects[0][1], "{from}");
+        case.objects[0][1] = altered;
+        assert_eq!(found(&case).0, [kind], "{log}: {from} to {to}");
+    }
+}
+
+#[test]
+fn each_difference_names_record_time_and_place() {
+    let record = |name: &str, second: i64| {
+        let json = row(LogType::Audit, name, second);
+        let id: RowId = Record::read(LogType::Audit, None, &json).id;
+        (Some(id), Some(day().start().plus(second)))
+    };
+    // `a` is stored twice and `b` not at all; Slack does not show `c`, and two objects were read.
+    let case = Case::new(LogType::Audit, &["a", "b"], &[&["a", "a"], &["c"]]);
+    let findings = case.compare();
+    let ((missing, missing_at), (doubled, doubled_at), (extra, extra_at)) =
+        (record("b", 2), record("a", 1), record("c", 99));
+    assert_eq!(
+        findings.differences,
+        [
+            Difference { kind: Kind::Missing, id: missing, time: missing_at, object: None, line: None, why: None },
+            Difference { kind: Kind::Extra, id: extra, time: extra_at, object: Some(2), line: Some(1), why: None },
+            Difference {
+                kind: Kind::Doubled,
+                id: doubled,
+                time: doubled_at,
+                object: Some(1),
+                line: Some(2),
+                why: None
+            },
+        ]
+    );
+    assert_eq!((findings.shown, findings.objects, findings.lines), (2, 2, 3));
+}
+
+#[test]
+fn comparison_is_whole_once_each_shown_record_has_a_line() {
+    let lines = ["a", "a", "b"].map(|name| (name, if name == "a" { 1 } else { 2 }));
+    let mut shown = Shown::default();
+    for (name, second) in &lines[1..] {
+        let json = row(LogType::Audit, name, *second);
+        let record = Record::read(LogType::Audit, None, &json);
+        shown.add(record.id, &record, day());
+    }
+    let mut comparison = Comparison::new(LogType::Audit, day(), shown);
+    let is_whole = lines.map(|(name, second)| {
+        let line = line(LogType::Audit, &row(LogType::Audit, name, second));
+        comparison.take_line(Place { object: 1, line: 1 }, Some(line.as_bytes()));
+        comparison.is_whole()
+    });
+    assert_eq!(is_whole, [false, false, true], "a duplicate line stands for no other record");
+    assert!(Comparison::new(LogType::Audit, day(), Shown::default()).is_whole());
+}
+
+#[test]
+fn day_is_compared_up_to_five_minutes_ago_and_not_before_that_is_in_it() {
+    let (start, end) = (day().start(), day().end());
+    for (now, expected) in [
+        (start.plus(MARGIN_SECONDS - 1), None),
+        (start.plus(MARGIN_SECONDS), Some(start)),
+        (start.plus(43_200), Some(start.plus(43_200 - MARGIN_SECONDS))),
+        (end.plus(MARGIN_SECONDS), Some(end)),
+        (end.plus(86_400), Some(end)),
+    ] {
+        assert_eq!(until(day(), now), expected, "{now}");
+    }
+}
+
+#[test]
 fn a_rename_is_told_without_being_a_difference() {
     let mut case = Case::new(LogType::Integration, &["a"], &[&["a"]]);
     case.shown[0] = case.shown[0].replace("ann", "anna");
@@ -190,10 +270,11 @@ fn a_line_of_another_day_is_misplaced_and_one_that_we_did_not_write_is_unreadabl
 }
 
 #[test]
-fn numbers_that_no_object_has_are_holes() {
+fn numbers_that_no_object_has_are_holes_and_damage_is_told_by_object() {
     let mut comparison = Comparison::new(LogType::Audit, day(), Shown::default());
     comparison.take_numbers(&[2, 3, 6]);
     comparison.lose_object(6);
+    comparison.take_damage(3);
     let known = Known {
         coverage: Coverage { since: source().since, cursor: None },
         until: day().end(),
@@ -205,6 +286,8 @@ fn numbers_that_no_object_has_are_holes() {
     let findings = comparison.finish(&StreamId { source: source().id, log: LogType::Audit }, known);
     let holes: Vec<_> = findings.of_kind(Kind::Hole).map(|hole| hole.object.unwrap()).collect();
     assert_eq!((holes.as_slice(), findings.verdict()), (&[1, 4, 5, 6][..], Verdict::Different));
+    let damaged: Vec<_> = findings.of_kind(Kind::Unreadable).map(|damaged| (damaged.object, damaged.line)).collect();
+    assert_eq!(damaged, [(Some(3), None)]);
 }
 
 #[test]
@@ -220,6 +303,8 @@ fn what_need_not_be_stored_yet_leaves_it_undecided() {
 #[test]
 fn lines_that_slack_was_not_asked_for_or_that_came_meanwhile_are_not_compared() {
     let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
+    let of_last_second = Case { until: day().start().plus(99), ..case() };
+    assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Different));
     let stored_meanwhile = Case { head: 1, ..case() };
     let of_later = Case { until: day().start().plus(98), ..case() };
     for case in [stored_meanwhile, of_later] {
