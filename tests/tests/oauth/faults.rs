@@ -207,3 +207,14 @@ fn slow_step_before_or_after_the_work_is_told_too() {
     assert_eq!(browser.callback(&site, &query).status, 200, "the page tells what is true");
     assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "out_of_time"));
 }
+
+#[test]
+fn refusal_that_the_command_is_not_told_of_is_logged_with_the_reason() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    site.stage.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
+    site.patience.let_be_late(TELL_MAX, 0);
+    browser.callback(&site, &query).assert_refused(&site, 409, "superseded");
+    assert_eq!(site.line().field("code"), "out_of_time");
+}

@@ -73,6 +73,8 @@ fn a_workspace_is_refused_where_the_organisation_is_needed() {
     let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
     let answer = refused(&site, &browser, &query, 409, "not_organisation");
     assert_eq!(answer.heading(), "Audit logs need the whole organisation");
+    assert_eq!(site.line().field("source"), "acme");
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
     assert!(answer.body.contains("<code>Workspace T2</code> (T2)"), "{}", answer.body);
 }
 
@@ -375,6 +377,44 @@ fn token_that_slack_does_not_revoke_is_told() {
     let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
     assert!(refusal.hint.ends_with("its token may still be valid"), "{}", refusal.hint);
     assert_eq!(site.line().field("token"), "may_be_valid");
+}
+
+#[test]
+fn refused_installations_token_counts_as_revoked_only_if_slack_says_so() {
+    let answer = |body: &str| FaultKind::Status(200, body.to_owned());
+    for (kind, end) in [
+        (answer(r#"{"ok":true,"revoked":false}"#), "may_be_valid"),
+        (answer(r#"{"ok":true,"revoked":true}"#), "revoked"),
+        (FaultKind::not_ok("token_revoked"), "revoked"),
+        (FaultKind::not_ok("account_inactive"), "revoked"),
+        (FaultKind::not_ok("invalid_auth"), "may_be_valid"),
+    ] {
+        let site = Site::new();
+        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+        site.slack(|slack| slack.fault(Fault::every(Calling::path("auth.revoke"), kind.clone())));
+        refused(&site, &browser, &query, 409, "not_organisation");
+        assert_eq!(site.line().field("token"), end, "{kind:?}");
+    }
+}
+
+#[test]
+fn only_access_logs_of_an_organization_are_probed_by_workspace_instead() {
+    for (app, path, code, status, kind) in [
+        (0, "logs", "missing_argument", 502, "slack_refused"),
+        (0, "team.accessLogs", "no_permission", 409, "not_owner"),
+        (1, "team.accessLogs", "missing_argument", 502, "slack_refused"),
+    ] {
+        let site = Site::new();
+        let (asked, consent) = match app {
+            0 => (source("acme", site.now()), Consent::organisation()),
+            _ => (workspace_source("team", site.now()), Consent::workspace("T1")),
+        };
+        let browser = Browser::new();
+        let query = browser.consent(&site, &site.grant(&asked, app), &consent);
+        site.slack(|slack| slack.fault(Fault::every(Calling::path(path), FaultKind::not_ok(code))));
+        refused(&site, &browser, &query, status, kind);
+    }
 }
 
 #[test]

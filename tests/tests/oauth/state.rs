@@ -88,6 +88,17 @@ fn a_state_lives_ten_minutes_to_the_second() {
 }
 
 #[test]
+fn state_lives_ten_minutes_from_the_use_of_its_link() {
+    let site = Site::new();
+    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    site.stage.pass(LIFE_SECONDS - 1);
+    let started = browser.start(&site, &ticket);
+    site.stage.pass(LIFE_SECONDS - 1);
+    let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
+    assert_eq!(browser.callback(&site, &query).status, 200);
+}
+
+#[test]
 fn of_two_callbacks_at_once_exactly_one_connects() {
     let site = Site::new();
     let (browser, query) = consented(&site);

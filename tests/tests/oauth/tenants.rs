@@ -5,13 +5,14 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use slacktrail_shared::collect::token_of;
+use slacktrail_shared::connection::store;
 use slacktrail_shared::ports::{SecretVersion, StoredCredentials};
 use slacktrail_shared::source::{Source, Tenant};
 use slacktrail_shared::trouble::Remedy;
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser};
-use crate::site::{Site, source, workspace_source};
+use crate::site::{Site, run, source, workspace_source};
 
 /// Every schedule in which two callbacks change places at most twice: one goes so many steps, then the other, then again the first.
 const STEPS_MAX: usize = 40;
@@ -91,4 +92,28 @@ fn token_of_another_tenant_is_not_used() {
     assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Reconfigure, "tenant_mismatch"));
     assert!(trouble.message.contains("`T1`") && trouble.message.contains("`Nine` (T9)"), "{trouble}");
     assert!(token_of(&elsewhere(None), stored()).is_ok(), "a source that was written by hand names none");
+}
+
+#[test]
+fn source_is_bound_to_its_tenant_before_its_token_is_stored() {
+    let named = |name: &str| Tenant { id: "E1".to_owned(), name: name.to_owned() };
+    let new = Source { disconnected: true, ..source("acme", Site::new().now()) };
+    let unbound = Source { label: "Before".to_owned(), disconnected: false, ..new.clone() };
+    let bound = Source { tenant: Some(named("Before")), ..unbound.clone() };
+    for (present, expected) in [
+        (None, Source { tenant: Some(named("Now")), ..new.clone() }),
+        (Some(unbound.clone()), Source { tenant: Some(named("Now")), ..unbound }),
+        (Some(bound.clone()), bound),
+    ] {
+        let site = Site::new();
+        site.stage.with(|state| state.sources.extend(present.map(|present| (present.id.clone(), present))));
+        let edges = site.edges();
+        let no_token = run(store((&edges, &edges), &new, &named("Now"), |_| None)).unwrap();
+        assert_eq!(no_token.unwrap_err().refusal.kind.name(), "superseded");
+        assert_eq!(site.source("acme"), Some(expected));
+
+        let stored = run(store((&edges, &edges), &new, &named("Now"), Some)).unwrap().unwrap();
+        let collected = Source { tenant: Some(named("Now")), disconnected: false, ..new.clone() };
+        assert_eq!((stored, site.source("acme")), (collected.clone(), Some(collected)));
+    }
 }

@@ -2,19 +2,22 @@
 //! that the poller stores while it looks.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 use slacktrail_shared::ports::Edges;
+use slacktrail_shared::record::RowId;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::{Day, Second};
-use slacktrail_shared::verify::{self, Findings, Kind, Step, Verdict, Verification, Why};
+use slacktrail_shared::trouble::Trouble;
+use slacktrail_shared::verify::{self, Findings, Kind, Obstacle, Step, Verdict, Verification, Why};
 use slacktrail_simulation::SimulatedEdges;
 use slacktrail_simulation::tenant::Tenancy;
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Row, Settings};
 
 const DAY: i64 = 86_400;
 /// The process whose operations are those of the command.
@@ -69,6 +72,14 @@ fn verify_while(tenancy: &mut Tenancy, log: LogType, day: Day, meanwhile: impl F
 
 fn verify_day(tenancy: &mut Tenancy, log: LogType, day: Day) -> Findings {
     verify_while(tenancy, log, day, |_| ())
+}
+
+/// The error that ends the reading of today.
+fn error_of_reading(tenancy: &Tenancy, log: LogType) -> Trouble {
+    let (edges, source, day) = (edges(tenancy), source(tenancy), day_ago(tenancy, 0));
+    let until = verify::until(day, now(tenancy)).unwrap();
+    let mut verification = run(Verification::begin(&edges, &source, log, (day, until))).unwrap();
+    (0..STEPS_MAX).find_map(|_| run(verification.step(now(tenancy))).err()).expect("it ends")
 }
 
 #[test]
@@ -208,11 +219,17 @@ fn page_cursors_that_are_always_refused_end_the_reading() {
         "each restart begins where the last one came to"
     );
 
-    let (edges, source) = (edges(&tenancy), source(&tenancy));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
-    let trouble = (0..STEPS_MAX).find_map(|_| run(verification.step(now(&tenancy))).err()).unwrap();
-    assert_eq!(trouble.code, "endless_walk");
+    assert_eq!(error_of_reading(&tenancy, LogType::Access).code, "endless_walk");
+}
+
+#[test]
+fn page_cursors_refused_a_hundred_times_end_a_reading_that_advances() {
+    let mut tenancy = Tenancy::new(Settings { audit_limit_max: 2, ..organisation() }, &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 110, 60);
+    tenancy.pass(600);
+    tenancy.fault(Fault::every(Calling::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
+    let error = error_of_reading(&tenancy, LogType::Audit);
+    assert!(error.message.ends_with("Slack refused its own page cursor 101 times"), "{error}");
 }
 
 #[test]
@@ -236,11 +253,7 @@ fn one_workspace_that_cannot_be_read_leaves_it_undecided_and_if_none_can_it_is_t
     assert_eq!((findings.shown, findings.not_compared, findings.verdict()), (4, 4, Verdict::Undecided));
 
     refuse(&mut tenancy, 0);
-    let (edges, source) = (edges(&tenancy), source(&tenancy));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Integration, range)).unwrap();
-    let trouble = (0..STEPS_MAX).find_map(|_| run(verification.step(now(&tenancy))).err()).unwrap();
-    assert_eq!(trouble.code, "invalid_auth");
+    assert_eq!(error_of_reading(&tenancy, LogType::Integration).code, "invalid_auth");
 }
 
 #[test]
@@ -367,4 +380,136 @@ fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared()
     for _ in 0..2 {
         assert_eq!(run(verification.step(now(&tenancy))).unwrap_err().code, "workspaces_unlisted");
     }
+}
+
+#[test]
+fn only_access_logs_of_a_whole_organization_are_read_by_workspace_instead() {
+    for (settings, log, code) in [
+        (Settings { limits: Limits::OFF, ..Settings::workspace() }, LogType::Access, "missing_argument"),
+        (organisation(), LogType::Audit, "missing_argument"),
+        (organisation(), LogType::Access, "invalid_arguments"),
+    ] {
+        let mut tenancy = Tenancy::new(settings, &[log]);
+        let calling = if log == LogType::Audit { Calling::log(Log::Audit) } else { Calling::log(Log::Access) };
+        tenancy.fault(Fault::every(calling, FaultKind::not_ok(code)));
+        assert_eq!(error_of_reading(&tenancy, log).code, code, "{log}");
+        assert_eq!(tenancy.calls(), 1, "{log}: no workspace is asked for");
+    }
+    let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
+    tenancy.fault(Fault::every(Calling::log(Log::Access).team("T2"), FaultKind::not_ok("missing_argument")));
+    assert_eq!(error_of_reading(&tenancy, LogType::Access).code, "missing_argument", "it is read by workspace already");
+}
+
+#[test]
+fn list_of_workspaces_that_cannot_be_read_ends_the_step() {
+    let page = FaultKind::Status(
+        200,
+        r#"{"ok":true,"teams":[{"id":"T1"}],"response_metadata":{"next_cursor":"more"}}"#.to_owned(),
+    );
+    let list = || Calling::path("auth.teams.list");
+    for (faults, code) in [
+        (vec![Fault::every(list(), FaultKind::not_ok("missing_argument"))], "missing_argument"),
+        (
+            vec![
+                Fault::every(list().first_pages(), page.clone()),
+                Fault::every(list().later_pages(), FaultKind::StaleCursor),
+            ],
+            "workspaces_unlisted",
+        ),
+        (vec![Fault::every(list(), page.clone())], "workspaces_unlisted"),
+    ] {
+        let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
+        faults.into_iter().for_each(|fault| tenancy.fault(fault));
+        assert_eq!(error_of_reading(&tenancy, LogType::Access).code, code);
+    }
+}
+
+#[test]
+fn pages_that_show_nothing_new_end_the_reading() {
+    for kind in [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows] {
+        let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+        tenancy.rows(Log::Audit, 9, 60);
+        tenancy.pass(600);
+        tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::Endless(kind)));
+        assert_eq!(error_of_reading(&tenancy, LogType::Audit).code, "endless_walk", "{kind:?}");
+    }
+}
+
+#[test]
+fn pages_that_slack_does_not_give_leave_verify_undecided() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
+    tenancy.rows(Log::Integration, 8, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    let day = day_ago(&tenancy, 0);
+    tenancy.settings(|settings| settings.integration_page_max = Some(1));
+    let findings = verify_day(&mut tenancy, LogType::Integration, day);
+    assert_eq!((findings.shown, findings.verdict()), (6, Verdict::Undecided));
+    assert_eq!(findings.obstacles, [Obstacle::PagesEnd]);
+}
+
+#[test]
+fn position_tells_pages_and_how_far_back_they_go() {
+    let mut tenancy = Tenancy::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[LogType::Access]);
+    let newest = now(&tenancy);
+    nine_access_rows(&mut tenancy, 0);
+    tenancy.settle();
+    tenancy.pass(600);
+    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
+    for pages in 1..=3 {
+        run(verification.step(now(&tenancy))).unwrap();
+        let position = verification.position();
+        assert_eq!((position.pages, position.records), (pages, 3 * pages as usize));
+        assert_eq!(position.oldest, Some(newest.plus(60 - 180 * i64::from(pages))));
+    }
+    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+    let pages = verification.position().pages;
+    assert_eq!(run(verification.conclude(|_, _| ())).unwrap().pages, pages);
+}
+
+#[test]
+fn complete_day_costs_one_look_at_the_token_and_two_lists_of_the_day() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 9, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    let (day, before) = (day_ago(&tenancy, 0), tenancy.stage().with(|state| state.trace.len()));
+    let findings = verify_day(&mut tenancy, LogType::Audit, day);
+    assert_eq!((findings.verdict(), findings.pages), (Verdict::Complete, 3));
+    let operations = |what: &str| {
+        tenancy.stage().with(|state| state.trace[before..].iter().filter(|line| line.contains(what)).count())
+    };
+    assert_eq!((operations("credentials"), operations("list audit/")), (1, 2));
+}
+
+#[test]
+fn stored_line_and_slacks_json_of_chosen_records_can_be_shown() {
+    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 4, 60);
+    tenancy.settle();
+    tenancy.pass(600);
+    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, range)).unwrap();
+    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+
+    let stored = |object, line| run(verification.stored_line(object, line)).unwrap();
+    let lines = [1, 2, 3, 4].map(|line| stored(1, line).unwrap());
+    assert_eq!((stored(1, 5), stored(2, 1)), (None, None));
+    let id_of = |line: &str| -> (RowId, String) {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        (line["p_row_id"].as_str().unwrap().parse().unwrap(), line["id"].as_str().unwrap().to_owned())
+    };
+    let [first, second, ..] = lines.map(|line| id_of(&line));
+
+    verification.read_again(HashSet::from([first.0, second.0]), day.start()..=day.end());
+    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+    let slack = tenancy.stage().with(|state| state.slack.rows(Log::Audit).to_vec());
+    let json_of = |id: &str| slack.iter().find(|row| row.id().as_deref() == Some(id)).unwrap().json.clone();
+    let kept: Vec<_> = verification.kept().iter().map(|(id, json)| (*id, json.clone())).collect();
+    let mut expected = [first, second].map(|(id, of_slack)| (id, json_of(&of_slack).to_string()));
+    expected.sort_unstable();
+    assert_eq!(kept, expected);
 }
