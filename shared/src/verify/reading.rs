@@ -153,7 +153,7 @@ impl<'a> Reading<'a> {
     /// Reads a page.
     ///
     /// # Errors
-    /// By remedy; then nothing has changed, and the step can be made again.
+    /// By remedy; then no page was read, and the step can be made again.
     pub(super) async fn step<S: Slack, K: CredentialStore>(
         &mut self,
         slack: &S,
@@ -171,7 +171,10 @@ impl<'a> Reading<'a> {
             Ok(page) if is_listing => self.take_list(&page)?,
             Ok(page) => self.take(&page, page_rows)?,
             Err(Refusal::Trouble(trouble)) if is_listing => return Err(trouble),
-            Err(_) if is_listing => return Err(cut_off("its page cursor was refused")),
+            Err(_) if is_listing => {
+                self.begin_list(); // asked for with that cursor again, it would be refused again
+                return Err(cut_off("its page cursor was refused"));
+            }
             Err(Refusal::NoSuchPage) => {
                 self.was_cut_short = true;
                 self.next_workspace();
@@ -179,7 +182,7 @@ impl<'a> Reading<'a> {
             Err(Refusal::StalePageCursor) => self.restart()?,
             // Slack gives this organization's access logs one workspace at a time.
             Err(Refusal::Trouble(trouble)) if self.may_read_by_workspace(&trouble) => {
-                self.stage = Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() };
+                self.begin_list();
             }
             Err(Refusal::Trouble(trouble)) => self.leave_workspace(trouble)?,
         }
@@ -268,6 +271,11 @@ impl<'a> Reading<'a> {
         self.restarts += 1;
         self.gap.restart(&mut self.sight);
         Ok(())
+    }
+
+    fn begin_list(&mut self) {
+        self.stage = Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() };
+        self.unread.clear();
     }
 
     fn take_list(&mut self, page: &Page) -> Result<(), Trouble> {

@@ -425,6 +425,29 @@ fn list_of_workspaces_that_cannot_be_read_ends_the_step() {
 }
 
 #[test]
+fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
+    let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
+    nine_access_rows(&mut tenancy, 0);
+    tenancy.settle_within(10);
+    tenancy.pass(600);
+    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+    let first = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"}],"response_metadata":{"next_cursor":"more"}}"#;
+    let list = || Calling::path("auth.teams.list");
+    tenancy.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
+    tenancy.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
+    let steps: Vec<_> = (0..STEPS_MAX)
+        .map(|_| run(verification.step(now(&tenancy))))
+        .take_while(|step| !matches!(step, Ok(Step::Done)))
+        .collect();
+    let errors: Vec<_> = steps.iter().filter_map(|step| step.as_ref().err()).map(|error| error.code.as_str()).collect();
+    assert_eq!(errors, ["workspaces_unlisted"]);
+    let findings = run(verification.conclude(|_, _| ())).unwrap();
+    assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9), "{findings:?}");
+}
+
+#[test]
 fn pages_that_show_nothing_new_end_the_reading() {
     for kind in [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows] {
         let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
