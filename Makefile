@@ -33,7 +33,7 @@ PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bi
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test dist reproducible proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows arm64 clean binaries
+.PHONY: help demo stand-in test tests dist reproducible proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,11 +45,15 @@ stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated
 	@$(E2E) $(TARGET)/debug/stand-in
 
 test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## everything CI checks, but for the run on arm64
+	@$(MAKE) --no-print-directory --jobs=2 tests proof
+	@$(MAKE) --no-print-directory bugs-apply validate deployed licences workflows
+
+# Many of them wait: for a function, an emulator, a browser. The search takes the time that they leave.
+tests:
 	$(E2E) cargo test --workspace --locked
-	@$(MAKE) --no-print-directory proof bugs-apply validate deployed licences workflows
 
 proof: ## search for a way to lose or double a record: a million schedules
-	@$(PROOF) search
+	@nice $(PROOF) search
 
 proof-whole: ## the same from every place there is: hours
 	@$(PROOF) whole
