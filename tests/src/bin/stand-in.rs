@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a command talks to the person who started it")]
 
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,8 +31,13 @@ async fn main() {
     let connecting = Connecting::start(&deployment).await;
     let _poller = deployment.poller();
     introduce(&deployment, &connecting, &app);
+    // Also where the shell has it ignored, as for a command in the background. What was started ends with `deployment` and `connecting`.
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
-        tokio::time::sleep(TICK).await;
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            _ = &mut interrupt => return,
+        }
         let now = Timestamp::now();
         generator.advance(&mut deployment.slack(), lived_until, now);
         lived_until = now;
