@@ -16,7 +16,7 @@ use slacktrail_shared::verify::{self, Findings, Kind, Obstacle, Step, Verdict, V
 use slacktrail_simulation::SimulatedEdges;
 use slacktrail_simulation::tenant::Tenancy;
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
-use slacktrail_simulator::tenant::Tenant;
+use slacktrail_simulator::tenant::{Tenant, Token};
 use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Row, Settings};
 
 const DAY: i64 = 86_400;
@@ -505,6 +505,28 @@ fn complete_day_costs_one_look_at_the_token_and_two_lists_of_the_day() {
         tenancy.stage().with(|state| state.trace[before..].iter().filter(|line| line.contains(what)).count())
     };
     assert_eq!((operations("credentials"), operations("list audit/")), (1, 2));
+}
+
+#[test]
+fn token_that_is_replaced_while_a_day_is_read_is_read_anew() {
+    let mut settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+    let old = settings.tokens[0].clone();
+    settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
+    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    nine_access_rows(&mut tenancy, 0);
+    tenancy.settle();
+    tenancy.pass(600);
+    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
+    run(verification.step(now(&tenancy))).unwrap();
+    tenancy.stage().with(|state| {
+        state.slack.revoke(&old.text);
+        state.credentials.insert(source.id.clone(), (2, Some(r#"{"token":"xoxp-another"}"#.to_owned())));
+    });
+    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+    let findings = run(verification.conclude(|_, _| ())).unwrap();
+    assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
 }
 
 #[test]
