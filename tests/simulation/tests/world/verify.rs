@@ -14,9 +14,9 @@ use slacktrail_shared::time::{Day, Second};
 use slacktrail_shared::trouble::Trouble;
 use slacktrail_shared::verify::{self, Findings, Kind, Obstacle, Step, Verdict, Verification, Why};
 use slacktrail_simulation::SimulatedEdges;
-use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
-use slacktrail_simulator::tenant::{Tenant, Token};
+use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Row, Settings};
 
 const DAY: i64 = 86_400;
@@ -296,20 +296,23 @@ fn rows_without_a_time_are_counted_and_their_own_day_is_only_looked_at() {
 
 #[test]
 fn a_day_is_read_with_the_token_that_replaced_the_one_at_hand() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 9, 60);
-    tenancy.settle();
-    tenancy.pass(600);
-    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, range)).unwrap();
-    assert_eq!(run(verification.step(now(&tenancy))).unwrap(), Step::More);
-    tenancy.revoke();
-    let other = slacktrail_simulator::tenant::Token::organisation("xoxp-simulated-other");
-    tenancy.settings(|settings| settings.tokens.insert(0, other));
-    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
-    let findings = run(verification.conclude(|_, _| ())).unwrap();
-    assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
+    // Slack refuses a token with an empty body in audit logs, and with an error in the others.
+    for log in [LogType::Audit, LogType::Access] {
+        let mut tenancy = Tenancy::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[log]);
+        tenancy.rows(simulated(log), 9, 60);
+        tenancy.settle();
+        tenancy.pass(600);
+        let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+        let range = (day, verify::until(day, now(&tenancy)).unwrap());
+        let mut verification = run(Verification::begin(&edges, &source, log, range)).unwrap();
+        assert_eq!(run(verification.step(now(&tenancy))).unwrap(), Step::More);
+        tenancy.revoke();
+        let other = slacktrail_simulator::tenant::Token::organisation("xoxp-simulated-other");
+        tenancy.settings(|settings| settings.tokens.insert(0, other));
+        while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+        let findings = run(verification.conclude(|_, _| ())).unwrap();
+        assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
+    }
 }
 
 /// An organization whose access logs Slack gives one workspace at a time.
@@ -505,28 +508,6 @@ fn complete_day_costs_one_look_at_the_token_and_two_lists_of_the_day() {
         tenancy.stage().with(|state| state.trace[before..].iter().filter(|line| line.contains(what)).count())
     };
     assert_eq!((operations("credentials"), operations("list audit/")), (1, 2));
-}
-
-#[test]
-fn token_that_is_replaced_while_a_day_is_read_is_read_anew() {
-    let mut settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
-    let old = settings.tokens[0].clone();
-    settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
-    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-    nine_access_rows(&mut tenancy, 0);
-    tenancy.settle();
-    tenancy.pass(600);
-    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
-    run(verification.step(now(&tenancy))).unwrap();
-    tenancy.stage().with(|state| {
-        state.slack.revoke(&old.text);
-        state.credentials.insert(source.id.clone(), (2, Some(r#"{"token":"xoxp-another"}"#.to_owned())));
-    });
-    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
-    let findings = run(verification.conclude(|_, _| ())).unwrap();
-    assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
 }
 
 #[test]
