@@ -82,8 +82,8 @@ struct Installed<'a> {
 
 #[derive(Deserialize)]
 struct Refreshed<'a> {
-    #[serde(borrow, default, deserialize_with = "unless_empty")]
-    authed_user: Option<Tokens<'a>>,
+    #[serde(borrow)]
+    authed_user: Option<&'a RawValue>,
 }
 
 /// A workspace or an organization in a reply.
@@ -111,8 +111,11 @@ const WORD_CHARS_MAX: usize = 80;
 const NAME_CHARS_MAX: usize = 250;
 
 impl Tokens<'_> {
-    fn is_of_user(&self) -> bool {
-        self.access_token.is_some() && read::<String>(self.token_type).as_deref() == Some("user")
+    /// Returns `true` if this is evidently the app's own token. A `token_type` that is missing or odd says nothing.
+    fn is_of_bot(&self) -> bool {
+        let has_bot_prefix = |token: &String| token.starts_with("xoxb-") || token.starts_with("xoxe.xoxb-");
+        self.access_token.as_ref().is_some_and(has_bot_prefix)
+            || read::<String>(self.token_type).is_some_and(|kind| kind.eq_ignore_ascii_case("bot"))
     }
 
     /// `None` when there is no access token that could be one.
@@ -230,18 +233,19 @@ pub fn remains(body: &[u8]) -> Remains {
     Remains { tenant, may_be_more: may_be_more || tokens.is_empty(), tokens }
 }
 
-/// Reads the reply to a refresh: of a user's token it comes at the top level, unlike when a code is exchanged.
+/// Reads the reply to a refresh: of a user's token it comes at the top level, unlike when a code is exchanged. Only a token that is
+/// evidently a bot's is refused, because Slack has used the refresh token up: a pair that is not returned here is lost.
 ///
 /// # Errors
 /// Returns an error under the same conditions as [`installation`], and [`Remedy::TryLater`] if the reply holds no user token that can be
 /// refreshed in its turn.
 pub fn refreshed(reply: &Reply, request: &Request, now: Second) -> Result<Grant, Trouble> {
     let top: Tokens<'_> = reply.json(request, now)?;
-    let tokens = match reply.json::<Refreshed<'_>>(request, now)?.authed_user {
-        Some(user) if !top.is_of_user() => user,
-        _ => top,
-    };
-    tokens.grant(now).filter(|grant| tokens.is_of_user() && grant.renewal.is_some()).ok_or_else(|| {
+    let user = reply.json::<Refreshed<'_>>(request, now)?.authed_user;
+    let user = user.and_then(|user| serde_json::from_str::<Tokens<'_>>(user.get()).ok());
+    let of_user = [Some(top), user].into_iter().flatten().filter(|tokens| !tokens.is_of_bot());
+    let mut renewable = of_user.filter_map(|tokens| tokens.grant(now)).filter(|grant| grant.renewal.is_some());
+    renewable.next().ok_or_else(|| {
         Trouble::slack(
             Remedy::TryLater,
             "unreadable_reply",
@@ -426,12 +430,38 @@ mod tests {
         assert_eq!(refresh(&both.replace("TOKENS", tokens)).unwrap().token.reveal(), "xoxe.xoxp-1-b");
         for body in [
             r#"{"ok":true,"access_token":"xoxb-1","token_type":"bot"}"#.to_owned(),
+            format!(r#"{{"ok":true,{tokens},"token_type":"bot"}}"#),
+            format!(r#"{{"ok":true,{}}}"#, tokens.replace("xoxp", "xoxb")),
+            format!(r#"{{"ok":true,{},"token_type":"user"}}"#, tokens.replace("xoxe.xoxp", "xoxb")),
             r#"{"ok":true,"access_token":"xoxp-1","token_type":"user"}"#.to_owned(),
             r#"{"ok":true}"#.to_owned(),
         ] {
             assert_eq!(refresh(&body).unwrap_err().code, "unreadable_reply", "{body}");
         }
         assert_eq!(refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().remedy, Remedy::Reauthorize);
+    }
+
+    #[test]
+    fn refreshed_pair_is_kept_whatever_else_the_reply_says() {
+        let request = Request::refresh(&Token::new("xoxe-1-r").unwrap());
+        let tokens = r#""access_token":"xoxe.xoxp-2","refresh_token":"xoxe-2","expires_in":43200"#;
+        for others in [
+            "",
+            r#","token_type":null"#,
+            r#","token_type":[]"#,
+            r#","token_type":{"a":1}"#,
+            r#","token_type":"User""#,
+            r#","token_type":"oauth""#,
+            r#","authed_user":"U1""#,
+            r#","authed_user":[1]"#,
+            r#","authed_user":{"id":[],"access_token":{"a":1}}"#,
+            r#","authed_user":{"access_token":"xoxp-other","token_type":"user"}"#,
+            r#","team":7,"enterprise":"","scope":7,"is_enterprise_install":"no""#,
+        ] {
+            let grant = refreshed(&reply(&format!(r#"{{"ok":true,{tokens}{others}}}"#)), &request, NOW).unwrap();
+            let renewal = grant.renewal.unwrap();
+            assert_eq!((grant.token.reveal(), renewal.refresh_token.reveal()), ("xoxe.xoxp-2", "xoxe-2"), "{others}");
+        }
     }
 
     #[test]

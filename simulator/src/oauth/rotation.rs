@@ -78,6 +78,10 @@ impl World {
             TokenKind::Bot => body.insert("bot_user_id".to_owned(), bot_user(app).into()),
         };
         body.extend(place_fields(&self.settings, app, &grant.install));
+        if let Some(json) = self.settings.oauth.refreshed_token_type {
+            body.remove("token_type");
+            body.extend(serde_json::from_str(json).ok().map(|value: Value| ("token_type".to_owned(), value)));
+        }
         Reply::json(200, Value::Object(body).to_string())
     }
 

@@ -13,6 +13,8 @@ pub struct Rules {
     pub refresh_grace: SignedDuration,
     /// What a used refresh token gives during its grace period.
     pub grace_reuse: GraceReuse,
+    /// The JSON of `token_type` in a reply to a refresh, empty to leave it out; `None`: as documented.
+    pub refreshed_token_type: Option<&'static str>,
     /// Whether `team=E...` preselects the organisation on the consent page (section 6.1: unconfirmed).
     pub team_preselects_organisation: bool,
 }
@@ -33,6 +35,7 @@ impl Default for Rules {
             reinstall_same_token: true,
             refresh_grace: SignedDuration::from_secs(120),
             grace_reuse: GraceReuse::SamePair,
+            refreshed_token_type: None,
             team_preselects_organisation: false,
         }
     }
