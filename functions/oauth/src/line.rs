@@ -48,6 +48,9 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
             RefusalKind::Malformed | RefusalKind::Unknown | RefusalKind::WithoutState => line!(info, "request refused"),
             _ => match failure.token {
                 Some(TokenEnd::MayBeValid) => line!(warn, "connection refused, its token may still be valid"),
+                Some(TokenEnd::RefreshTokenMayBeValid) => {
+                    line!(warn, "connection refused, its refresh token may still be valid")
+                }
                 Some(TokenEnd::MayExist) => {
                     line!(warn, "connection refused, Slack may have issued a token that was not received")
                 }

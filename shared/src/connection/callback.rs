@@ -337,6 +337,7 @@ mod tests {
             grant: Some(Grant { token: Token::new("xoxp-1").unwrap(), renewal: None, tenant: None }),
             bot: None,
             has_unreadable_token: false,
+            has_refresh_token: false,
         }
     }
 

@@ -18,6 +18,8 @@ use crate::trouble::{Remedy, Trouble};
 pub enum TokenEnd {
     /// Slack has revoked it.
     Revoked,
+    /// Slack has revoked it, but not the refresh token that came with it: a rotating app's authorization goes on.
+    RefreshTokenMayBeValid,
     /// It may be the token that the source collects with: the source belongs to the same tenant.
     MayBeInUse,
     /// It may still be valid: Slack did not confirm the revocation.
@@ -31,6 +33,7 @@ impl TokenEnd {
     pub fn name(self) -> &'static str {
         match self {
             TokenEnd::Revoked => "revoked",
+            TokenEnd::RefreshTokenMayBeValid => "refresh_token_may_be_valid",
             TokenEnd::MayBeInUse => "may_be_in_use",
             TokenEnd::MayBeValid => "may_be_valid",
             TokenEnd::MayExist => "may_exist",
@@ -58,6 +61,8 @@ pub(super) struct Unstored {
     tokens: Vec<Token>,
     /// Whether Slack may have granted another one that is not among them.
     may_be_more: bool,
+    /// Whether a refresh token came with them.
+    has_refresh_token: bool,
 }
 
 impl Granted {
@@ -83,6 +88,7 @@ impl Granted {
             tenant: installed.tenant.clone(),
             tokens: user.chain(installed.bot.clone()).collect(),
             may_be_more: installed.has_unreadable_token,
+            has_refresh_token: installed.has_refresh_token,
         })
     }
 
@@ -99,8 +105,8 @@ impl Granted {
         if may_be_issued {
             return Granted::Unread(body);
         }
-        let Remains { tenant, tokens, .. } = remains(&body);
-        Granted::Read(Unstored { tenant, tokens, may_be_more: false })
+        let Remains { tenant, tokens, has_refresh_token, .. } = remains(&body);
+        Granted::Read(Unstored { tenant, tokens, may_be_more: false, has_refresh_token })
     }
 
     /// The tokens to end; `None` if there is none.
@@ -108,8 +114,8 @@ impl Granted {
         let unstored = match self {
             Granted::Nothing => return None,
             Granted::Unread(body) => {
-                let Remains { tenant, tokens, may_be_more } = remains(&body);
-                Unstored { tenant, tokens, may_be_more }
+                let Remains { tenant, tokens, may_be_more, has_refresh_token } = remains(&body);
+                Unstored { tenant, tokens, may_be_more, has_refresh_token }
             }
             Granted::Read(unstored) => unstored,
         };
@@ -159,7 +165,12 @@ pub(super) async fn end<S: Slack, C: DeploymentStore, K, W: Timer>(
     if may_be_in_use(&edges.table, source, unstored).await {
         return TokenEnd::MayBeInUse;
     }
-    let mut end = if unstored.may_be_more { TokenEnd::MayExist } else { TokenEnd::Revoked };
+    let mut end = match unstored {
+        Unstored { may_be_more: true, .. } => TokenEnd::MayExist,
+        // With rotation, `auth.revoke` ends only the token that calls, and Slack has no method that ends a refresh token.
+        Unstored { has_refresh_token: true, .. } => TokenEnd::RefreshTokenMayBeValid,
+        _ => TokenEnd::Revoked,
+    };
     for token in &unstored.tokens {
         match revoke(&edges.slack, source, token, now).await {
             Ok(()) => {}
@@ -188,6 +199,9 @@ impl Failure {
     pub(super) fn with_token(mut self, end: TokenEnd) -> Failure {
         self.refusal.hint.push_str(match end {
             TokenEnd::Revoked | TokenEnd::MayBeInUse => "",
+            TokenEnd::RefreshTokenMayBeValid => {
+                "; Slack revoked the access token, but its refresh token may still be valid: unless you connect the same workspace or organization again, remove the app from it in Slack, which ends the authorization"
+            }
             TokenEnd::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
             TokenEnd::MayExist => {
                 "; Slack may have issued a token that slacktrail did not receive: if you do not connect again, remove the app in Slack, which revokes its tokens"

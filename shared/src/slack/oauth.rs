@@ -30,6 +30,8 @@ pub struct Installation {
     pub bot: Option<Token>,
     /// Whether Slack granted a token that cannot be read, beside those here.
     pub has_unreadable_token: bool,
+    /// Whether a refresh token came with any of the tokens.
+    pub has_refresh_token: bool,
 }
 
 /// What can still be read of an exchange whose response is broken: cut off, or of another shape. `Debug` would show a token that stands in a
@@ -41,6 +43,8 @@ pub struct Remains {
     pub tokens: Vec<Token>,
     /// Whether Slack may have granted a token that is not among them.
     pub may_be_more: bool,
+    /// Whether a refresh token is in it, or an access token that comes with one.
+    pub has_refresh_token: bool,
 }
 
 /// Tokens as Slack gives them, in either place of a reply. Only the tokens themselves decide. Every other field is read if it has the
@@ -67,6 +71,8 @@ struct Exchanged<'a> {
     authed_user: Option<Tokens<'a>>,
     #[serde(borrow)]
     access_token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refresh_token: Option<&'a RawValue>,
 }
 
 /// The fields that say where an app was installed.
@@ -188,7 +194,9 @@ pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Ins
     let grant = user.and_then(|user| user.grant(now));
     let bot = read::<String>(exchanged.access_token).as_deref().and_then(token);
     let is_user_unreadable = grant.is_none() && user.is_some_and(|user| user.access_token.is_some());
-    let is_bot_unreadable = bot.is_none() && exchanged.access_token.is_some_and(|field| !is_empty(field.get()));
+    let is_there = |field: Option<&RawValue>| field.is_some_and(|field| !is_empty(field.get()));
+    let is_bot_unreadable = bot.is_none() && is_there(exchanged.access_token);
+    let has_refresh_token = user.is_some_and(|user| user.refresh_token.is_some()) || is_there(exchanged.refresh_token);
     Ok(Installation {
         tenant,
         organisation,
@@ -197,6 +205,7 @@ pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Ins
         user: user.and_then(|user| read::<String>(user.id)).map(|id| plain(&id)).unwrap_or_default(),
         bot,
         has_unreadable_token: is_user_unreadable || is_bot_unreadable,
+        has_refresh_token,
     })
 }
 
@@ -216,11 +225,12 @@ pub fn remains(body: &[u8]) -> Remains {
     // Where the body ends within a word, the word may be longer.
     let is_of_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let end = body.iter().rposition(|byte| !is_of_token(byte)).unwrap_or(0);
-    let words = body[..end].split(|byte| !is_of_token(byte)).filter_map(|word| std::str::from_utf8(word).ok());
+    let words = || body[..end].split(|byte| !is_of_token(byte)).filter_map(|word| std::str::from_utf8(word).ok());
+    let has_refresh_token = words().any(|word| word.starts_with("xoxe-") || word.starts_with("xoxe.xox"));
     let is_access_token = |word: &&str| ["xoxp-", "xoxb-", "xoxe.xox"].iter().any(|prefix| word.starts_with(prefix));
     let mut tokens: Vec<Token> = Vec::new();
     let mut may_be_more = !is_whole;
-    for token in words.filter(is_access_token).filter_map(token) {
+    for token in words().filter(is_access_token).filter_map(token) {
         if tokens.contains(&token) {
             continue;
         }
@@ -230,7 +240,7 @@ pub fn remains(body: &[u8]) -> Remains {
         }
         tokens.push(token);
     }
-    Remains { tenant, may_be_more: may_be_more || tokens.is_empty(), tokens }
+    Remains { tenant, may_be_more: may_be_more || tokens.is_empty(), tokens, has_refresh_token }
 }
 
 /// Reads the reply to a refresh: of a user's token it comes at the top level, unlike when a code is exchanged. Only a token that is
@@ -399,6 +409,27 @@ mod tests {
             let found: Vec<&str> = remains.tokens.iter().map(Token::reveal).collect();
             let found_tenant = remains.tenant.as_ref().map(|tenant| tenant.id.as_str());
             assert_eq!((found, found_tenant, remains.may_be_more), (tokens, tenant, may_be_more), "{body}");
+        }
+    }
+
+    #[test]
+    fn refresh_token_in_exchange_is_noticed_in_any_place() {
+        for (fields, is_there) in [
+            (r#""authed_user":{"access_token":"xoxp-1"},"access_token":"xoxb-1""#, false),
+            (r#""authed_user":{"access_token":"xoxp-1","refresh_token":""},"refresh_token":[]"#, false),
+            (r#""authed_user":{"access_token":"xoxe.xoxp-1","refresh_token":"xoxe-1-r"}"#, true),
+            (r#""authed_user":{"access_token":"xoxe.xoxp-1","refresh_token":"not one"}"#, true),
+            (r#""authed_user":{"id":"U1"},"access_token":"xoxe.xoxb-1","refresh_token":"xoxe-1-r""#, true),
+            (r#""authed_user":{"id":"U1"},"access_token":"xoxe.xoxb-1","refresh_token":{"a":1}"#, true),
+        ] {
+            assert_eq!(installed(&format!(r#"{{"ok":true,{fields}}}"#)).has_refresh_token, is_there, "{fields}");
+        }
+        for (body, is_there) in [
+            (r#"{"access_token":"xoxp-1","refresh_token":["x"]}"#, false),
+            (r#"{"access_token":"xoxp-1","refresh_token":["xoxe-1-r"]}"#, true),
+            (r#"{"access_token":"xoxe.xoxp-1","refr"#, true),
+        ] {
+            assert_eq!(remains(body.as_bytes()).has_refresh_token, is_there, "{body}");
         }
     }
 

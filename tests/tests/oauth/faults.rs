@@ -133,7 +133,7 @@ fn failed_write_after_exchange_is_told_and_leaves_no_live_token() {
         answer.assert_refused(&site, 503, "ours");
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
         assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: nothing is collected");
-        assert_eq!((live(&site), site.line().field("token")), (vec![], "revoked"), "{what}");
+        assert_eq!((live(&site), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
         assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_reply"), "{what}");
         let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
         assert_eq!(refusal.kind.name(), "ours");
@@ -188,7 +188,7 @@ fn function_that_runs_out_of_time_tells_person_and_command() {
         assert!(is_active || is_told || live(&site).is_empty(), "after {polls} polls: {:?}", site.line());
         told.insert(site.line().field("token").to_owned());
     }
-    for end in ["", "may_exist", "revoked"] {
+    for end in ["", "may_exist", "refresh_token_may_be_valid"] {
         assert!(told.contains(end), "{end:?}: {told:?}");
     }
 }

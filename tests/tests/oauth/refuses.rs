@@ -330,12 +330,12 @@ fn refused_installation_leaves_no_live_token() {
         (App::organisation(REDIRECT_URL), Consent::workspace("T2"), "not_organisation"),
         (optional, Consent::organisation().without("admin"), "missing_scope"),
     ] {
-        for app in [app.clone(), app.rotating()] {
+        for (app, end) in [(app.clone(), "revoked"), (app.rotating(), "refresh_token_may_be_valid")] {
             let site = Site::with(vec![app]);
             let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
             let query = browser.consent(&site, &ticket, &consent);
             refused(&site, &browser, &query, 409, kind);
-            assert_eq!((live(&site), site.line().field("token")), (0, "revoked"), "{kind}");
+            assert_eq!((live(&site), site.line().field("token")), (0, end), "{kind}");
         }
     }
     // A log that cannot be read is found out later, and ends the same.
@@ -344,6 +344,27 @@ fn refused_installation_leaves_no_live_token() {
     site.settings(|settings| settings.plan = Plan::Paid);
     refused(&site, &browser, &query, 409, "not_on_plan");
     assert_eq!((live(&site), site.line().field("token")), (0, "revoked"));
+}
+
+#[test]
+fn refused_installation_of_rotating_app_tells_of_its_refresh_token() {
+    const REFRESH_TOKEN: &str = "refresh token may still be valid";
+    for (app, is_told) in [(App::organisation(REDIRECT_URL), false), (App::organisation(REDIRECT_URL).rotating(), true)]
+    {
+        let site = Site::with(vec![app]);
+        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+        let answer = refused(&site, &browser, &query, 409, "not_organisation");
+        let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
+        let line = site.line();
+        for text in [&answer.body, &refusal.hint, line.field("message")] {
+            assert_eq!(text.contains(REFRESH_TOKEN), is_told, "{text}");
+        }
+        for text in [&answer.body, &refusal.hint] {
+            assert_eq!(text.contains("remove the app from it in Slack"), is_told, "{text}");
+        }
+        assert_eq!(line.level, Level::WARN);
+    }
 }
 
 #[test]
