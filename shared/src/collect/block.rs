@@ -2,7 +2,7 @@
 //! block after the other, so that memory is bounded by what a block holds.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::mem;
 use std::ops::Range;
 
 use crate::batch::Counts;
@@ -17,8 +17,9 @@ use crate::walk::Row;
 const BLOCK_BYTES_MAX: usize = 256 << 10;
 /// A block ends after so many rows.
 const BLOCK_ROWS_MAX: usize = 1_000;
-/// Rows of a page that are compared with those of the same identity.
-const COMPARED_MAX: usize = 5_000;
+/// A row is compared with at least so many identities before it, of its page. Twice as many are kept: 0.4 MB a stream, because a hash table
+/// of 8,192 places is full with so many, at 25 bytes a place.
+const COMPARED_MIN: usize = 7_168;
 
 /// Rows of a page on their way to a batch.
 #[derive(Debug, Default)]
@@ -97,6 +98,8 @@ impl Block {
 #[derive(Debug, Default)]
 pub(super) struct Conflicts {
     contents: HashMap<RowId, u64>,
+    /// The contents before those, so that a page of any length is compared in bounded memory.
+    older: HashMap<RowId, u64>,
     /// How many there were.
     pub(super) count: u64,
 }
@@ -104,12 +107,14 @@ pub(super) struct Conflicts {
 impl Conflicts {
     /// Takes in a row of the reply.
     pub(super) fn note(&mut self, id: RowId, content: u64) {
-        let has_room = self.contents.len() < COMPARED_MAX;
-        match self.contents.entry(id) {
-            Entry::Occupied(first) => self.count += u64::from(*first.get() != content),
-            Entry::Vacant(free) if has_room => drop(free.insert(content)),
-            Entry::Vacant(_) => {}
+        if let Some(first) = self.contents.get(&id).or_else(|| self.older.get(&id)) {
+            self.count += u64::from(*first != content);
+            return;
         }
+        if self.contents.len() == COMPARED_MIN {
+            self.older = mem::take(&mut self.contents);
+        }
+        self.contents.insert(id, content);
     }
 }
 
@@ -180,12 +185,18 @@ mod tests {
     }
 
     #[test]
-    fn rows_beyond_the_first_5000_are_not_compared() {
+    fn row_is_compared_with_7168_identities_before_it_in_bounded_memory() {
         let mut conflicts = Conflicts::default();
-        let ids = (0..=COMPARED_MAX as u128).map(|n| RowId(n.to_be_bytes()));
-        for content in [0, 1] {
-            ids.clone().for_each(|id| conflicts.note(id, content));
+        let min = COMPARED_MIN as u128;
+        for n in 0..20 * min {
+            conflicts.note(RowId(n.to_be_bytes()), 0);
+            if let Some(before) = n.checked_sub(min) {
+                conflicts.note(RowId(before.to_be_bytes()), 1);
+            }
         }
-        assert_eq!((conflicts.contents.len(), conflicts.count), (COMPARED_MAX, COMPARED_MAX as u64));
+        assert_eq!(conflicts.count, 19 * COMPARED_MIN as u64);
+        for kept in [&conflicts.contents, &conflicts.older] {
+            assert_eq!((kept.len(), kept.capacity()), (COMPARED_MIN, COMPARED_MIN));
+        }
     }
 }
