@@ -150,15 +150,19 @@ impl IntegrationWalk {
         if self.oldest_first {
             rows.reverse();
         }
-        if paging.is_none() && (rows.is_empty() || carry.repeats(number, fingerprint)) {
+        // Slack may answer a page beyond the end with the last one. A full page says nothing about an end.
+        let is_full = rows.len() as u64 >= u64::from(page_rows);
+        if paging.is_none() && (rows.is_empty() || !is_full && carry.repeats(number, fingerprint)) {
             return Step::of(Vec::new(), true);
         }
         if let Some(ask) = carry.doubt(number, fingerprint, &rows, self.oldest_first) {
             carry.ask = Some(ask);
             return Step::nothing_yet();
         }
-        if carry.repeats(number, fingerprint) && rows.iter().any(|(_, row)| row.id != rows[0].1.id) {
-            // Twice in place of its own, so Slack takes no heed of page numbers. Rows that are all equal may fill more than a page.
+        let are_equal = rows.iter().all(|(_, row)| row.id == rows[0].1.id);
+        if carry.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
+            // Twice in place of its own, so Slack takes no heed of page numbers. Rows that are all equal may fill more than a page; but where
+            // Slack does not say how many pages there are, counting them on might never end.
             self.restart();
             *carry = Carry::default();
             return Step::nothing_yet();
@@ -373,6 +377,25 @@ mod tests {
         // A later tick reads the stored page again, which is that page and no further one.
         let step = walk.take_page(&range, &mut Carry::default(), &rows(&[7, 6]), &unnumbered, 10);
         assert_eq!((step.wanted.len(), step.done), (2, false));
+    }
+
+    #[test]
+    fn full_page_that_comes_again_without_page_counts_is_no_end() {
+        let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
+        let range = Second::EPOCH..=Second::EPOCH.plus(100);
+        for times in [[9, 8], [9, 9]] {
+            let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
+            let mut asked = |expected: u32| {
+                assert_eq!(carry.ask(&walk), expected, "{times:?}");
+                let step = walk.take_page(&range, &mut carry, &rows(&times), &unnumbered, 2);
+                (step.wanted.len(), step.done, walk.page)
+            };
+            assert_eq!(asked(1), (2, false, 1), "{times:?}");
+            assert_eq!(asked(2), (0, false, 1), "{times:?}: rows may have moved, so page 1 is read again");
+            assert_eq!(asked(1), (0, false, 1), "{times:?}");
+            assert_eq!(asked(2), (0, false, 0), "{times:?}: the walk begins again");
+            assert_eq!(carry.ask(&walk), 1, "{times:?}");
+        }
     }
 
     #[test]

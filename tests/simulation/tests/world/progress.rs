@@ -80,6 +80,25 @@ fn integration_log_that_ignores_page_numbers_has_a_code_and_no_row_twice() {
 }
 
 #[test]
+fn full_integration_page_under_every_number_has_a_code_without_paging() {
+    let mut tenancy = Tenancy::new(unlimited(Settings::workspace()), &[LogType::Integration]);
+    tenancy.production_calls();
+    let newest = tenancy.now().as_second() - 60;
+    let rows: Vec<String> = (0..1_000)
+        .map(|n| format!(r#"{{"app_id":"A{n}","user_id":"U1","date":"{}","change_type":"added"}}"#, newest - n))
+        .collect();
+    let body = format!(r#"{{"ok":true,"logs":[{}]}}"#, rows.join(","));
+    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Status(200, body)));
+    for records in [1_000, 0, 0] {
+        // Not `tick`: the oracle takes no page for Slack's that a test has made up.
+        let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
+        let summary = answer.unwrap().streams.remove(0);
+        assert_eq!((summary.records, summary.code.as_deref()), (records, Some("no_progress")), "{summary:?}");
+        tenancy.pass(60);
+    }
+}
+
+#[test]
 fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
     for log in LogType::ALL {
         let mut tenancy = up_to_date(log);
