@@ -34,6 +34,15 @@ const CONNECTIONS: &str = "connection";
 /// A connection is kept so much longer than its link or state is good, for whoever asks what became of it.
 const KEPT_SECONDS: i64 = 86_400;
 
+/// Bytes of memory that an invocation spends on the sources that it polls, at most 100, and on their cursors, at most 300. A source takes
+/// about 2 kB, a cursor 6 kB, and 0.4 kB more for each workspace that it waits for.
+const SOURCES_BYTES_MAX: usize = 4 << 20;
+const CURSORS_BYTES_MAX: usize = 28 << 20;
+/// Bytes that an item takes beside its text.
+const ITEM_BYTES: usize = 1 << 10;
+/// Bytes that an object takes beside its text once it is parsed: an entry of a cursor's workspaces, or a part of a gap.
+const OBJECT_BYTES: usize = 192;
+
 type Item = HashMap<String, AttributeValue>;
 
 /// Sources and cursors in a table.
@@ -117,40 +126,83 @@ impl DynamoDeployment {
     }
 
     /// Every item of a partition that lies in a share. Stops with `None` once it has more than `items_max`.
-    async fn items(&self, partition: &str, share: &Share, items_max: usize) -> Result<Option<Vec<Item>>, Trouble> {
-        let (mut items, mut from) = (Vec::new(), None);
+    ///
+    /// # Errors
+    /// Returns an error if the items take more than `bytes_max` of memory: anybody who may write to the table can put more there than the
+    /// function has.
+    async fn items(
+        &self,
+        partition: &str,
+        share: &Share,
+        items_max: usize,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<Item>>, Trouble> {
+        let (mut items, mut from, mut bytes) = (Vec::new(), None, 0);
         // Bounded by the table: 1 MB a page, and each page starts after the one before.
         loop {
             let page = self.query(partition, share, false, from).await?;
-            items.extend(page.items.unwrap_or_default());
+            for mut item in page.items.unwrap_or_default() {
+                item.retain(|_, value| value.is_s() || value.is_n());
+                bytes += bytes_of(&item);
+                items.push(item);
+            }
             from = page.last_evaluated_key;
             if items.len() > items_max {
                 return Ok(None);
+            }
+            if bytes > bytes_max {
+                return Err(self.too_large(partition, bytes_max));
             }
             if from.is_none() {
                 return Ok(Some(items));
             }
         }
     }
+
+    fn too_large(&self, partition: &str, bytes_max: usize) -> Trouble {
+        let table = &self.table;
+        Trouble::ours(
+            Remedy::Investigate,
+            "table_too_large",
+            format!(
+                "reading {partition}s of table `{table}`: those of one invocation take more than {} MiB of memory, which is more than slacktrail writes",
+                bytes_max >> 20
+            ),
+            format!(
+                "find out who writes to the table, delete the items of partition `{partition}` in `{table}` that slacktrail did not write, or restore the table from its backup"
+            ),
+        )
+    }
+
+    /// Reads the sources and the cursors of a share at once, each within its bytes.
+    async fn read(
+        &self,
+        share: &Share,
+        (sources_bytes_max, cursors_bytes_max): (usize, usize),
+    ) -> Result<Deployment, Trouble> {
+        let all = |partition, bytes_max| self.items(partition, share, usize::MAX, bytes_max);
+        let (sources, cursors) = try_join(all(SOURCES, sources_bytes_max), all(CURSORS, cursors_bytes_max)).await?;
+        Ok(deployment(sources.unwrap_or_default().iter().chain(&cursors.unwrap_or_default())))
+    }
 }
 
 impl DeploymentStore for DynamoDeployment {
     async fn load(&self) -> Result<Deployment, Trouble> {
-        self.load_share(&Share::default()).await
+        // For commands: a deployment may have thousands of sources, and a person's machine has the memory for them.
+        self.read(&Share::default(), (usize::MAX, usize::MAX)).await
     }
 
     async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Trouble> {
         // Sources first: of a deployment that is too large the cursors are not read.
         let share = Share::default();
-        let Some(sources) = self.items(SOURCES, &share, sources_max).await? else { return Ok(None) };
-        let cursors = self.items(CURSORS, &share, usize::MAX).await?;
+        let sources = self.items(SOURCES, &share, sources_max, SOURCES_BYTES_MAX).await?;
+        let Some(sources) = sources else { return Ok(None) };
+        let cursors = self.items(CURSORS, &share, usize::MAX, CURSORS_BYTES_MAX).await?;
         Ok(Some(deployment(sources.iter().chain(&cursors.unwrap_or_default()))))
     }
 
     async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
-        let all = |partition| self.items(partition, share, usize::MAX);
-        let (sources, cursors) = try_join(all(SOURCES), all(CURSORS)).await?;
-        Ok(deployment(sources.unwrap_or_default().iter().chain(&cursors.unwrap_or_default())))
+        self.read(share, (SOURCES_BYTES_MAX, CURSORS_BYTES_MAX)).await
     }
 
     async fn source_ids(&self) -> Result<Vec<SourceId>, Trouble> {
@@ -252,6 +304,13 @@ fn text(text: impl Into<String>) -> AttributeValue {
 
 fn number(version: Version) -> AttributeValue {
     AttributeValue::N(version.0.to_string())
+}
+
+/// Bytes of memory that an item takes with what is parsed of it, which may hold its text once more. Roughly, and rather too many.
+fn bytes_of(item: &Item) -> usize {
+    let texts = item.values().filter_map(|value| value.as_s().or_else(|_| value.as_n()).ok());
+    let bytes = texts.map(|text| 2 * text.len() + OBJECT_BYTES * text.bytes().filter(|byte| *byte == b'{').count());
+    ITEM_BYTES + item.keys().map(String::len).sum::<usize>() + bytes.sum::<usize>()
 }
 
 fn source_key(id: &SourceId) -> String {

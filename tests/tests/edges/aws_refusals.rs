@@ -2,10 +2,15 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 use slacktrail_shared::aws::{AwsEdges, Names};
 use slacktrail_shared::ports::{Created, CredentialStore, DayLogStore, DeploymentStore};
+use slacktrail_shared::share::Share;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use tokio::net::TcpListener;
@@ -85,6 +90,52 @@ async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
         "access_denied",
         "`secretsmanager:GetSecretValue` on `slacktrail/acme`",
     );
+}
+
+/// An AWS whose table has a source, and in the partition of cursors page after page of items with this text, until the test ends. Counts
+/// those pages.
+async fn with_endless_cursors(text: String) -> (AwsEdges, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let pages = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pages);
+    let answer = move |asked: String| {
+        let is_of_cursors = asked.contains(r#"{"S":"cursor"}"#);
+        let number = if is_of_cursors { counted.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let items: Vec<Value> = (0..if is_of_cursors { 10 } else { 0 })
+            .map(|n| json!({"pk": {"S": "cursor"}, "sk": {"S": format!("s{number}-{n}/cursor/audit")}, "cursor": {"S": text}}))
+            .collect();
+        let mut page = json!({"Items": items, "Count": items.len()});
+        // The test fails instead of hanging if nothing stops the reader.
+        if is_of_cursors && number < 100 {
+            page["LastEvaluatedKey"] = json!({"pk": {"S": "cursor"}, "sk": {"S": format!("s{number}")}});
+        }
+        async move { page.to_string() }
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    (connect(&endpoint), pages)
+}
+
+#[tokio::test]
+async fn poller_stops_reading_cursors_that_exceed_its_memory() {
+    let entries: Vec<String> = (0..10_000).map(|n| format!(r#""{n}":{{}}"#)).collect();
+    let small = format!(r#"{{"workspaces":{{{}}}}}"#, entries.join(","));
+    for (text, pages_max) in [("x".repeat(100_000), 15), (small, 2), (String::new(), 100)] {
+        let (edges, pages) = with_endless_cursors(text.clone()).await;
+        let share = Share::default();
+        let loads =
+            [edges.deployment.load_at_most(100).await.map(drop), edges.deployment.load_share(&share).await.map(drop)];
+        if text.is_empty() {
+            assert!(loads.iter().all(Result::is_ok), "1,010 empty items are few: {loads:?}");
+            continue;
+        }
+        for trouble in loads.map(Result::unwrap_err) {
+            assert_trouble(&trouble, Remedy::Investigate, "table_too_large", "partition `cursor` in `streams`");
+            assert!(trouble.message.contains("table `streams`"), "{trouble}");
+        }
+        let pages = pages.load(Ordering::Relaxed);
+        assert!(pages <= 2 * pages_max, "{pages} pages were read");
+    }
 }
 
 #[tokio::test]
