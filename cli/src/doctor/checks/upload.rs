@@ -59,18 +59,24 @@ async fn require_removal(client: &Client, bucket: &str, key: &str) -> Result<(),
 }
 
 /// Removes every version of a probe.
+///
+/// # Errors
+/// Fails if a version is still there afterwards, and names it.
 pub(super) async fn remove(client: &Client, bucket: &str, key: &str) -> Result<(), Problem> {
+    let mut refusal = String::new();
     for version in versions(client, bucket, key).await? {
-        let delete = client.delete_object().bucket(bucket).key(key).version_id(&version);
-        delete.send().await.map_err(|error| {
-            Problem::failed(
-                format!("the probe `{key}` could not be removed: {}", error.message().unwrap_or("no answer")),
-                format!("delete it: `aws s3api delete-object --bucket {bucket} --key {key} --version-id {version}`"),
-            )
-        })?;
+        let deleted = client.delete_object().bucket(bucket).key(key).version_id(&version).send().await;
+        if let Err(error) = deleted {
+            refusal = format!(": {}", error.message().unwrap_or("S3 did not answer"));
+        }
     }
-    let left = versions(client, bucket, key).await?.len();
-    ensure(left == 0, format!("the probe `{key}` is still there"), "delete all of its versions in the S3 console")
+    let left = versions(client, bucket, key).await?;
+    let delete = |version| format!("`aws s3api delete-object --bucket {bucket} --key {key} --version-id {version}`");
+    ensure(
+        left.is_empty(),
+        format!("the probe `{key}` is still there in version `{}`{refusal}", left.join("`, `")),
+        format!("delete it: {}", left.iter().map(delete).collect::<Vec<_>>().join(", ")),
+    )
 }
 
 async fn versions(client: &Client, bucket: &str, key: &str) -> Result<Vec<String>, Problem> {

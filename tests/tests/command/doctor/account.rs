@@ -150,6 +150,14 @@ impl Account {
         *self.edit_alarm.lock().unwrap() = None;
     }
 
+    /// The key and the version of each probe that is in the bucket.
+    pub(super) async fn probes(&self) -> Vec<(String, String)> {
+        let listed = self.local.aws.s3().list_object_versions().bucket(&self.bucket).prefix("slacktrail-doctor/");
+        let listed = listed.send().await.unwrap();
+        let versions = listed.versions().iter();
+        versions.map(|one| (one.key().unwrap().to_owned(), one.version_id().unwrap().to_owned())).collect()
+    }
+
     /// Every version of every object, and the keys of every item.
     pub(super) async fn contents(&self) -> Vec<String> {
         let listed = self.local.aws.s3().list_object_versions().bucket(&self.bucket).send().await.unwrap();

@@ -11,7 +11,7 @@ mod cbor;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use slacktrail_tests::scripted_aws::Reply;
+use slacktrail_tests::scripted_aws::{AwsCall, Reply};
 #[cfg(target_os = "linux")]
 use tokio::sync::watch;
 
@@ -107,6 +107,35 @@ async fn each_thing_that_is_broken_fails_one_check_with_its_hint() {
     }
     let findings = doctor(&account.slacktrail).await.json();
     assert_eq!(names(&findings), seen_failing, "each check was seen to fail");
+}
+
+/// Returns `true` for a deletion of a version of a probe. The check first deletes one that does not exist.
+fn is_removal(call: &AwsCall) -> bool {
+    call.action == "DELETE" && call.key().starts_with("slacktrail-doctor/") && !call.query().contains("versionId=null")
+}
+
+#[tokio::test]
+async fn probe_that_stays_is_named_with_version_and_command() {
+    let Some(account) = Account::deploy().await else { return };
+    let before = account.contents().await;
+    for (reply, reason) in
+        [(Reply::s3_error(403, "AccessDenied", "not you"), ": not you"), (Reply::new(204, "", ""), "")]
+    {
+        account.log_tick().await;
+        account.aws.script(move |call| Box::pin(std::future::ready(is_removal(&call).then(|| reply.clone()))));
+        let findings = doctor(&account.slacktrail).await.exits(1).json();
+        assert_eq!(of_outcome(&findings, "failed"), ["upload_once"], "{findings:#}");
+        let [(key, version)] = &account.probes().await[..] else { panic!("one probe is there") };
+        let told = finding(&findings, "upload_once");
+        assert_eq!(told["detail"], format!("the probe `{key}` is still there in version `{version}`{reason}"));
+        let bucket = &account.bucket;
+        let command = format!("aws s3api delete-object --bucket {bucket} --key {key} --version-id {version}");
+        assert_eq!(told["hint"], format!("delete it: `{command}`"));
+        account.restore();
+        let delete = account.local.aws.s3().delete_object().bucket(bucket).key(key).version_id(version);
+        delete.send().await.unwrap();
+        assert_eq!(account.contents().await, before);
+    }
 }
 
 #[tokio::test]
