@@ -1,4 +1,4 @@
-//! `alarms` and `alarm_states`: every alarm exists and notifies, has data, and is not raised.
+//! `alarms` and `alarm_states`: every alarm exists, notifies, and is not raised. `metrics` looks for the data.
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{MetricAlarm, StateValue};
@@ -11,7 +11,8 @@ use crate::doctor::verdict::{Problem, Verdict, ensure};
 /// An alarm has been evaluated once by then: three periods of 5 minutes.
 const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
-async fn read(facts: &Facts) -> Result<Vec<MetricAlarm>, Problem> {
+/// Returns the alarms of the stack.
+pub(super) async fn read(facts: &Facts) -> Result<Vec<MetricAlarm>, Problem> {
     let client = Client::new(&facts.config);
     let described = client.describe_alarms().set_alarm_names(Some(facts.deployed()?.alarms.clone())).send().await;
     Ok(described.map_err(problem("cloudwatch:DescribeAlarms"))?.metric_alarms().to_vec())
@@ -46,7 +47,8 @@ fn notifies(alarm: &MetricAlarm, topic: &str) -> bool {
     among(alarm.alarm_actions()) && (!data_may_end || among(alarm.insufficient_data_actions()))
 }
 
-/// An alarm lacks data until it is first evaluated. After that, only a poller that is not invoked leaves one without data.
+/// An alarm lacks data until it is first evaluated. After that, only a poller that is not invoked leaves one without data. An alarm that
+/// counts missing data as good is not seen here to lack them.
 pub(super) async fn states(facts: &Facts) -> Verdict {
     let found = read(facts).await?;
     let now = Timestamp::now();
@@ -76,7 +78,7 @@ pub(super) async fn states(facts: &Facts) -> Verdict {
             "run the command again in 15 minutes",
         ));
     }
-    Ok(format!("{} alarms have data, and none is raised", found.len()))
+    Ok(format!("none of {} alarms is raised", found.len()))
 }
 
 fn is_new(alarm: &MetricAlarm, now: Timestamp) -> bool {

@@ -10,6 +10,7 @@ mod credentials;
 mod day_objects;
 mod functions;
 mod log_lines;
+mod metrics;
 mod outputs;
 mod policy;
 mod poller;
@@ -49,7 +50,7 @@ macro_rules! check {
 }
 
 /// Every check. `poller_runs` comes before `poller_answers`, whose own invocation would otherwise be its evidence.
-pub(super) const CHECKS: [Check; 31] = [
+pub(super) const CHECKS: [Check; 32] = [
     check!("credentials", credentials::check),
     check!("aws_clock", clocks::aws),
     check!("stack", stack::check),
@@ -78,6 +79,7 @@ pub(super) const CHECKS: [Check; 31] = [
     check!("athena_views", athena::views),
     check!("athena_rows", athena::rows),
     check!("alarms", alarms::check),
+    check!("metrics", metrics::check),
     check!("alarm_states", alarms::states),
     check!("alarm_recipients", topic::check),
     check!("api", api::check),

@@ -23,7 +23,8 @@ use tempfile::NamedTempFile;
 use super::cbor;
 use crate::binary::Slacktrail;
 
-/// The log group of the poller, as the template names it.
+/// The poller and its log group, as the template names them.
+const POLLER: &str = "slacktrail-poller";
 const LOG_GROUP: &str = "/aws/lambda/slacktrail-poller";
 /// The time for an invocation, as in the template.
 const INVOCATION_MAX: Duration = Duration::from_secs(55);
@@ -96,9 +97,11 @@ impl Account {
             let edit = *edit.lock().unwrap();
             describe_alarms(Arc::clone(&with_alarms), edit, call).boxed()
         });
+        let with_metrics = Arc::clone(&local);
+        aws.script(move |call| get_metric_data(Arc::clone(&with_metrics), call).boxed());
         let (s3, logs) = (local.aws.s3(), bucket.clone());
         let scripts = 1 + aws.script(move |call| query(s3.clone(), logs.clone(), call).boxed());
-        let poller = local.poller();
+        let poller = local.poller_with(&[("AWS_LAMBDA_FUNCTION_NAME", Some(POLLER))]);
         let account = Account {
             local,
             aws,
@@ -112,6 +115,7 @@ impl Account {
             _certificate: certificate,
         };
         account.local.aws.call("logs", "Logs_20140328.CreateLogStream", log_stream()).await;
+        account.local.invoke().await;
         account
     }
 
@@ -135,11 +139,34 @@ impl Account {
         self.local.aws.call("logs", "Logs_20140328.PutLogEvents", body).await;
     }
 
-    /// Lets the poller's log have what the compiled poller has written up to now, between the lines of Lambda's platform.
+    /// Lets CloudWatch have the metrics of the newest tick: what it extracts from the poller's line, and what Lambda counts.
+    async fn publish(&self, lines: &[Value]) {
+        let line = lines.iter().rfind(|line| line["_aws"].is_object()).unwrap();
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let minute = line["_aws"]["Timestamp"].as_i64().unwrap() / 60_000;
+        let dimensions = directive["Dimensions"][0].as_array().unwrap().iter();
+        let dimensions: Vec<Value> =
+            dimensions.map(|name| json!({"Name": name, "Value": line[name.as_str().unwrap()]})).collect();
+        let names = directive["Metrics"].as_array().unwrap().iter().map(|metric| metric["Name"].as_str().unwrap());
+        let embedded: Vec<(&str, Value)> = names.map(|name| (name, line[name].clone())).collect();
+        let counted = vec![("Invocations", json!(1)), ("Errors", json!(0))];
+        for (namespace, values) in [(&directive["Namespace"], embedded), (&json!("AWS/Lambda"), counted)] {
+            let data = values.into_iter().map(|(name, value)| {
+                json!({"MetricName": name, "Dimensions": dimensions, "Timestamp": minute * 60, "Value": value})
+            });
+            let body = json!({"Namespace": namespace, "MetricData": data.collect::<Vec<_>>()});
+            self.local.aws.call("monitoring", "GraniteServiceVersion20100801.PutMetricData", body).await;
+        }
+    }
+
+    /// Lets CloudWatch have what the compiled poller has written up to now, between the lines of Lambda's platform.
     pub(super) async fn log_tick(&self) {
+        self.poller.wrote("_aws").await;
+        let written: Vec<Value> = self.poller.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        self.publish(&written).await;
         let now = Timestamp::now().to_string();
         let mut lines = vec![json!({"time": now, "type": "platform.start", "record": {"requestId": "1"}})];
-        lines.extend(self.poller.lines().iter().map(|line| serde_json::from_str(line).unwrap()));
+        lines.extend(written);
         lines.push(json!({"time": now, "type": "platform.report", "record": {"requestId": "1", "status": "success"}}));
         self.log(&lines).await;
     }
@@ -245,12 +272,16 @@ pub(super) fn function_error(error: &Value) -> Reply {
 
 /// Answers with the account's alarms in CBOR.
 async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, call: AwsCall) -> Option<Reply> {
-    const FIELDS: [&str; 7] = [
+    const FIELDS: [&str; 11] = [
         "ActionsEnabled",
         "AlarmActions",
         "AlarmConfigurationUpdatedTimestamp",
         "AlarmName",
+        "Dimensions",
         "InsufficientDataActions",
+        "MetricName",
+        "Metrics",
+        "Namespace",
         "StateValue",
         "TreatMissingData",
     ];
@@ -268,6 +299,17 @@ async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, c
         alarms.push(alarm.take());
     }
     Some(cbor_reply(200, &json!({ "MetricAlarms": alarms })))
+}
+
+/// Answers with the account's metrics in CBOR.
+async fn get_metric_data(local: Arc<LocalDeployment>, call: AwsCall) -> Option<Reply> {
+    if call.action != "GetMetricData" {
+        return None;
+    }
+    let asked = cbor::decode(&call.body);
+    assert_eq!(asked["EndTime"].as_f64().unwrap() - asked["StartTime"].as_f64().unwrap(), 900.0, "{asked}");
+    let told = local.aws.call("monitoring", "GraniteServiceVersion20100801.GetMetricData", asked).await;
+    Some(cbor_reply(200, &told))
 }
 
 /// An answer of CloudWatch.

@@ -8,11 +8,12 @@ use axum::http::StatusCode;
 use axum::http::header::DATE;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 use slacktrail_tests::scripted_aws::{AwsCall, Reply};
 use tokio::net::TcpListener;
 
-use super::account::{EditAlarm, function_error, reject_checksum, with_logging};
+use super::account::{EditAlarm, cbor_reply, function_error, reject_checksum, with_logging};
+use super::cbor;
 
 /// A date long ago, as HTTP writes it.
 const LONG_AGO: &str = "Sun, 22 Nov 2015 07:33:41 GMT";
@@ -369,6 +370,44 @@ fn of_alarms() -> Vec<Breakage> {
         ),
         broken("an alarm that is missing", "alarms", DEPLOY, How::Alarm(|alarm| alarm["AlarmName"] = json!("other"))),
         broken(
+            "log lines that no metrics are extracted from",
+            "metrics",
+            "the log group `/aws/lambda/slacktrail-poller` exists and has the class `STANDARD`",
+            without_data(|metric| metric["Namespace"] == "slacktrail"),
+        ),
+        broken(
+            "a metric that only metric math names and that has no data",
+            "metrics",
+            DEPLOY,
+            without_data(|metric| metric["MetricName"] == "LagSeconds"),
+        ),
+        broken(
+            "a poller without invocations",
+            "metrics",
+            "\"No ticks\" in docs/operations.md",
+            without_data(|metric| metric["MetricName"] == "Invocations"),
+        ),
+        broken(
+            "alarms of another function's metrics",
+            "metrics",
+            DEPLOY,
+            How::Alarm(|alarm| {
+                if alarm["Namespace"] == "slacktrail" {
+                    alarm["Dimensions"][0]["Value"] = json!("other");
+                }
+            }),
+        ),
+        broken(
+            "alarms of no metric of the poller",
+            "metrics",
+            DEPLOY,
+            How::Alarm(|alarm| {
+                alarm["Namespace"] = json!("AWS/S3");
+                alarm["Dimensions"] = json!([]);
+                alarm["Metrics"] = json!([]);
+            }),
+        ),
+        broken(
             "an alarm that is raised",
             "alarm_states",
             "slacktrail status",
@@ -493,6 +532,21 @@ pub(super) fn undecided() -> Vec<Breakage> {
             no_log_group("oauth"),
         ),
         broken(
+            "a stack that was made just now and has no data",
+            "metrics",
+            "the deployment began less than 15 minutes ago: CloudWatch has no data of the last 15 minutes for `",
+            aws(|call| {
+                async move {
+                    match call.action.as_str() {
+                        "DescribeStacks" => Some(call.pass_on().await), // with its true age
+                        "GetMetricData" => Some(cbor_reply(200, &json!({"MetricDataResults": []}))),
+                        _ => None,
+                    }
+                }
+                .boxed()
+            }),
+        ),
+        broken(
             "alarms that were made just now",
             "alarm_states",
             "are not evaluated yet",
@@ -535,6 +589,20 @@ pub(super) fn sound() -> Vec<Breakage> {
                         _ if is_asked => Some(Reply::new(200, "application/xml", ENCRYPTED_WITH_KMS)),
                         _ => None,
                     }
+                }
+                .boxed()
+            }),
+        ),
+        broken(
+            "a stack that was made just now and has data",
+            "metrics",
+            "`LagSeconds`",
+            aws(|call| {
+                async move {
+                    if call.action != "DescribeStacks" {
+                        return None;
+                    }
+                    Some(call.pass_on().await) // with its true age
                 }
                 .boxed()
             }),
@@ -784,6 +852,22 @@ fn set_logging(logging: serde_json::Value) -> How {
             Some(with_logging(call.pass_on().await, &logging))
         }
         .boxed()
+    })
+}
+
+/// Lets CloudWatch have data of now, but none of the metrics that `is_missing` selects.
+fn without_data(is_missing: fn(&Value) -> bool) -> How {
+    aws(move |call| {
+        let reply = (call.action == "GetMetricData").then(|| {
+            let asked = cbor::decode(&call.body);
+            let results = asked["MetricDataQueries"].as_array().unwrap().iter().map(|query| {
+                let is_missing = is_missing(&query["MetricStat"]["Metric"]);
+                let timestamps = if is_missing { json!([]) } else { json!([asked["EndTime"]]) };
+                json!({"Id": query["Id"], "StatusCode": "Complete", "Timestamps": timestamps})
+            });
+            cbor_reply(200, &json!({"MetricDataResults": results.collect::<Vec<_>>()}))
+        });
+        std::future::ready(reply).boxed()
     })
 }
 

@@ -1,57 +1,72 @@
 //! JSON as CBOR (RFC 8949), which CloudWatch's client speaks and moto does not.
 
+use minicbor::data::{IanaTag, Type};
+use minicbor::decode::Error;
+use minicbor::{Decode, Decoder, Encoder};
 use serde_json::Value;
 
-/// The major types that JSON has.
-const TEXT: u8 = 3 << 5;
-const ARRAY: u8 = 4 << 5;
-const MAP: u8 = 5 << 5;
-const TRUE: u8 = 0xf5;
-const FALSE: u8 = 0xf4;
-const NULL: u8 = 0xf6;
-const DOUBLE: u8 = 0xfb;
-/// A time in seconds since 1970 follows.
-const EPOCH_TAG: u8 = 0xc1;
-
-/// Returns `value` in CBOR. Each number is a time: the others are not asked for.
+/// Returns `value` in CBOR. A number is a time if the name of its field ends in `Timestamp` or `Timestamps`.
 pub(super) fn encode(value: &Value) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write(value, &mut bytes);
-    bytes
+    let mut encoder = Encoder::new(Vec::new());
+    write(value, false, &mut encoder);
+    encoder.into_writer()
 }
 
-fn write(value: &Value, bytes: &mut Vec<u8>) {
-    match value {
-        Value::Null => bytes.push(NULL),
-        Value::Bool(true) => bytes.push(TRUE),
-        Value::Bool(false) => bytes.push(FALSE),
-        Value::Number(number) => {
-            bytes.extend([EPOCH_TAG, DOUBLE]);
-            bytes.extend(number.as_f64().unwrap().to_be_bytes());
-        }
-        Value::String(text) => write_text(text, bytes),
+/// Writes `value`. Writing into memory cannot fail.
+fn write(value: &Value, is_time: bool, to: &mut Encoder<Vec<u8>>) {
+    let written = match value {
+        Value::Null => to.null(),
+        Value::Bool(truth) => to.bool(*truth),
+        Value::Number(number) if is_time => to.tag(IanaTag::Timestamp).unwrap().f64(number.as_f64().unwrap()),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => to.i64(number),
+            None => to.f64(number.as_f64().unwrap()),
+        },
+        Value::String(text) => to.str(text),
         Value::Array(items) => {
-            write_head(ARRAY, items.len(), bytes);
-            items.iter().for_each(|item| write(item, bytes));
+            to.array(items.len() as u64).unwrap();
+            items.iter().for_each(|item| write(item, is_time, to));
+            Ok(to)
         }
         Value::Object(members) => {
-            write_head(MAP, members.len(), bytes);
+            to.map(members.len() as u64).unwrap();
             for (name, member) in members {
-                write_text(name, bytes);
-                write(member, bytes);
+                to.str(name).unwrap();
+                write(member, name.ends_with("Timestamp") || name.ends_with("Timestamps"), to);
             }
+            Ok(to)
         }
-    }
+    };
+    written.unwrap();
 }
 
-fn write_text(text: &str, bytes: &mut Vec<u8>) {
-    write_head(TEXT, text.len(), bytes);
-    bytes.extend(text.as_bytes());
+/// Returns CBOR as JSON. A time becomes the number of its seconds.
+pub(super) fn decode(bytes: &[u8]) -> Value {
+    minicbor::decode::<Json>(bytes).expect("the client speaks CBOR").0
 }
 
-fn write_head(major: u8, length: usize, bytes: &mut Vec<u8>) {
-    match u8::try_from(length).unwrap() {
-        small @ 0..24 => bytes.push(major | small),
-        length => bytes.extend([major | 24, length]),
+struct Json(Value);
+
+impl<'bytes> Decode<'bytes, ()> for Json {
+    fn decode(from: &mut Decoder<'bytes>, (): &mut ()) -> Result<Json, Error> {
+        Ok(Json(match from.datatype()? {
+            Type::Bool => from.bool()?.into(),
+            Type::String => from.str()?.into(),
+            Type::F16 | Type::F32 | Type::F64 => from.f64()?.into(),
+            Type::Tag => {
+                from.tag()?;
+                from.decode::<Json>()?.0
+            }
+            Type::Array | Type::ArrayIndef => {
+                from.array_iter::<Json>()?.map(|item| Ok(item?.0)).collect::<Result<_, Error>>()?
+            }
+            Type::Map | Type::MapIndef => {
+                let members = from.map_iter::<String, Json>()?;
+                Value::Object(
+                    members.map(|member| member.map(|(name, Json(value))| (name, value))).collect::<Result<_, _>>()?,
+                )
+            }
+            _ => from.i64()?.into(),
+        }))
     }
 }

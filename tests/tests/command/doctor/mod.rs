@@ -61,7 +61,8 @@ async fn deployment_that_is_as_it_should_be_passes_every_check() {
     account.log_tick().await;
     let before = account.contents().await;
     let findings = doctor(&account.slacktrail).await.exits(0).json();
-    assert_eq!(of_outcome(&findings, "passed").len(), 31, "{findings:#}");
+    assert_eq!(of_outcome(&findings, "passed").len(), 32, "{findings:#}");
+    assert_eq!(finding(&findings, "alarm_states")["detail"], "none of 6 alarms is raised");
     for finding in findings.as_array().unwrap() {
         let mut keys: Vec<&str> = finding.as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
@@ -72,8 +73,8 @@ async fn deployment_that_is_as_it_should_be_passes_every_check() {
 
     let text = account.slacktrail.run(&["doctor", "--stack", "slacktrail"]).await.exits(0).stdout;
     assert!(text.starts_with("passed  credentials           arn:aws:sts::"), "{text}");
-    assert!(text.ends_with("\n31 checks: 31 passed, 0 failed, 0 skipped\n"), "{text}");
-    assert_eq!(text.lines().count(), 32, "{text}");
+    assert!(text.ends_with("\n32 checks: 32 passed, 0 failed, 0 skipped\n"), "{text}");
+    assert_eq!(text.lines().count(), 33, "{text}");
 }
 
 /// Brings something about, and returns the command that meets it.
@@ -175,7 +176,7 @@ async fn check_that_cannot_tell_is_skipped_with_its_reason() {
 }
 
 /// A call that the caller has no permission for, the permission, and the check that cannot tell then.
-const DENIALS: [(&str, &str, &str); 26] = [
+const DENIALS: [(&str, &str, &str); 27] = [
     ("GetCallerIdentity", "sts:GetCallerIdentity", "credentials"),
     ("DescribeStacks", "cloudformation:DescribeStacks", "stack"),
     ("ListStackResources", "cloudformation:ListStackResources", "outputs"),
@@ -200,6 +201,7 @@ const DENIALS: [(&str, &str, &str); 26] = [
     ("GetWorkGroup", "athena:GetWorkGroup", "athena_workgroup"),
     ("StartQueryExecution", "athena:StartQueryExecution", "athena_tables"),
     ("DescribeAlarms", "cloudwatch:DescribeAlarms", "alarms"),
+    ("GetMetricData", "cloudwatch:GetMetricData", "metrics"),
     ("ListSubscriptionsByTopic", "sns:ListSubscriptionsByTopic", "alarm_recipients"),
     ("Query", "dynamodb:Query", "secrets"),
 ];
@@ -226,7 +228,7 @@ async fn missing_permission_skips_its_check_and_is_named() {
                         "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
                     Reply::new(403, "text/xml", error)
                 }
-                "DescribeAlarms" => denied_cbor(),
+                "DescribeAlarms" | "GetMetricData" => denied_cbor(),
                 "GET" | "PUT" | "DELETE" => Reply::s3_error(403, "AccessDenied", "no"),
                 _ => denied_json(),
             };
