@@ -17,6 +17,11 @@ DEPLOYMENT = $(abspath $(TARGET))/deployment
 ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 CHEAPLY = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
 
+# Creates a virtual environment. With an older Python, pip would fail later with an error that does not name Python.
+CREATE_VENV = @$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	"error: `$(PYTHON)` is Python %d.%d, older than 3.11\nhint: install Python 3.11 and run `PYTHON=python3.11 make $(MAKECMDGOALS)`" \
+	% sys.version_info[:2])' && $(PYTHON) -m venv
+
 WITH_TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
 # A copy of the source, to build and deploy from as from a clone.
 SOURCE = $(DEPLOYMENT)/source
@@ -181,22 +186,22 @@ binaries:
 	@cargo build --workspace --bins --locked
 
 $(VENV)/stamp: requirements.txt release/requirements.txt
-	$(PYTHON) -m venv $(VENV)
+	$(CREATE_VENV) $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
 $(VENV)/release/stamp: release/requirements.txt
-	$(PYTHON) -m venv $(VENV)/release
+	$(CREATE_VENV) $(VENV)/release
 	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check --requirement release/requirements.txt
 	@touch $@
 
 # actionlint has no package for some machines. Then there is no stamp, and `make workflows` says so.
 $(VENV)/actionlint/stamp: checks/actionlint-requirements.txt
-	$(PYTHON) -m venv $(VENV)/actionlint
+	$(CREATE_VENV) $(VENV)/actionlint
 	-$(VENV)/actionlint/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@
 
 # These hold back libraries that the other tools need newer.
 $(VENV)/checkov/stamp $(VENV)/ministack/stamp: $(VENV)/%/stamp: checks/%-requirements.txt $(VENV)/stamp
-	$(PYTHON) -m venv $(VENV)/$*
+	$(CREATE_VENV) $(VENV)/$*
 	$(VENV)/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
