@@ -20,6 +20,8 @@ from reproducible import ROOT, environment, target, version
 
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 CARGO_LAMBDA = {"arm64": "--arm64", "x86_64": "--x86-64"}
+# The version that the command needs on Linux: Amazon Linux 2023's and RHEL 9's.
+GLIBC = "2.34"
 DOCUMENTS = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs/*.md", "athena/*/*.sql"]
 
 
@@ -79,18 +81,25 @@ def package_functions(architecture: str, folder: Path) -> dict[str, bytes]:
 
 
 def build_command() -> Path:
-    """Builds the command for this machine and returns its file."""
-    build("cargo", "build", "--release", "--locked", "--package", "slacktrail-cli")
-    return target() / "release/slacktrail"
+    """Builds the command for this machine and returns its file. On Linux, zig links it for `GLIBC`, whatever this machine's is."""
+    triple = host()
+    command, wanted = ("zigbuild", f"{triple}.{GLIBC}") if triple.endswith("-linux-gnu") else ("build", triple)
+    build("cargo", command, "--release", "--locked", "--package", "slacktrail-cli", "--target", wanted)
+    return target() / triple / "release/slacktrail"
 
 
 def package_command(binary: Path) -> dict[str, bytes]:
     """Returns the archive of the command, which is for this machine, by its name."""
     name = "-".join(["slacktrail", version(), "command", *check.this_machine()])
-    (triple,) = [line.split()[1] for line in run("rustc", "-vV").splitlines() if line.startswith("host: ")]
-    files = documents() | notices(name, ["slacktrail-cli"], triple)
+    files = documents() | notices(name, ["slacktrail-cli"], host())
     files["slacktrail"] = binary.read_bytes()
     return {f"{name}.tar.gz": archive.tar(name, files, frozenset(["slacktrail"]))}
+
+
+def host() -> str:
+    """Returns the target that Rust builds for by default."""
+    (triple,) = [line.split()[1] for line in run("rustc", "-vV").splitlines() if line.startswith("host: ")]
+    return triple
 
 
 def documents() -> dict[str, bytes]:

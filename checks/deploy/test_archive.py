@@ -12,6 +12,7 @@ import tempfile
 import unittest
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 import template
 from samtranslator.yaml_helper import yaml_parse
@@ -22,7 +23,7 @@ import check  # noqa: E402
 import components  # noqa: E402
 import dist  # noqa: E402
 from package import FUNCTIONS, packaged, replaced  # noqa: E402
-from reproducible import environment  # noqa: E402
+from reproducible import environment, target  # noqa: E402
 
 
 class Template(unittest.TestCase):
@@ -84,6 +85,47 @@ class Flags(unittest.TestCase):
         flags = environment(Path("/a"))["CARGO_BUILD_RUSTFLAGS"].split()
         lengths = [len(flag.split("=")[1]) for flag in flags]
         self.assertEqual(lengths, sorted(lengths))
+
+
+class Command(unittest.TestCase):
+    def built(self, host: str) -> tuple[list[str], Path]:
+        """Returns Cargo's arguments on a machine of this target, and the file that is packaged."""
+        with mock.patch.object(dist, "host", return_value=host), mock.patch.object(dist, "build") as build:
+            binary = dist.build_command()
+        return list(build.call_args.args), binary
+
+    def test_command_for_linux_is_linked_for_the_glibc_that_releases_may_need(self):
+        workflow = (template.ROOT / ".github/workflows/release.yml").read_text()
+        self.assertIn(f"release/check.py dist/*.tar.gz --glibc {dist.GLIBC} ", workflow)
+        arguments, binary = self.built("aarch64-unknown-linux-gnu")
+        self.assertEqual((arguments[1], arguments[-2:]), ("zigbuild", ["--target", f"aarch64-unknown-linux-gnu.{dist.GLIBC}"]))
+        self.assertEqual(binary, target() / "aarch64-unknown-linux-gnu/release/slacktrail")
+
+    def test_command_for_macos_is_linked_by_the_system(self):
+        arguments, binary = self.built("aarch64-apple-darwin")
+        self.assertEqual((arguments[1], arguments[-2:]), ("build", ["--target", "aarch64-apple-darwin"]))
+        self.assertEqual(binary, target() / "aarch64-apple-darwin/release/slacktrail")
+
+    def test_link_for_an_older_glibc_refuses_newer_symbols(self):
+        """Builds a program that calls a function of glibc 2.36, and one that does not."""
+        triple = dist.host()
+        if not triple.endswith("-linux-gnu"):
+            self.skipTest("only Linux has glibc")
+        call = 'unsafe extern "C" {\n    fn arc4random() -> u32;\n}\nfn main() { println!("{}", unsafe { arc4random() }); }\n'
+        for source, works in [("fn main() {}\n", True), (call, False)]:
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name).resolve()
+                (folder / "src").mkdir()
+                (folder / "src/main.rs").write_text(source)
+                (folder / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2024"\n')
+                path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+                variables = os.environ | {"CARGO_TARGET_DIR": str(folder / "target"), "PATH": path}
+                command = ["cargo", "zigbuild", "--offline", "--target", f"{triple}.{dist.GLIBC}"]
+                done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode == 0, works, done.stderr)
+                if works:
+                    needed = check.needed_glibc((folder / "target" / triple / "debug/small").read_bytes())
+                    self.assertLessEqual(needed, check.version(dist.GLIBC))
 
 
 class Contents(unittest.TestCase):
