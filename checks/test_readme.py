@@ -8,11 +8,15 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from samcli.lib.config.samconfig import SamConfig
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "release"))
+import dist  # noqa: E402
+
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 # What shared/src/settings.rs accepts, and what it says of all else.
@@ -46,6 +50,12 @@ def anchors(path):
     """The anchors of a document's headings, as GitHub names them."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def version():
+    """The version in Cargo.toml."""
+    (found,) = re.findall(r'(?m)^version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
+    return found
 
 
 def is_function(name):
@@ -103,10 +113,37 @@ class Documents(unittest.TestCase):
         (least,) = re.findall(r'(?m)^rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
         self.assertRegex(rows["Rust"], rf"^[\d.]+, at least {re.escape(least)}$")
 
+    def test_tools_are_installed_into_the_active_environment(self):
+        lines = re.findall(r"(?m)^    (python3 -m venv .+|source .+)$", (ROOT / "README.md").read_text())
+        self.assertEqual(len(lines), 2)
+        with tempfile.TemporaryDirectory() as home:
+            python = pathlib.Path(sys.executable).parent
+            environment = {"HOME": home, "PATH": f"{python}:/usr/bin:/bin"}
+            command = ["bash", "-ec", "\n".join([*lines, "pip --version"])]
+            done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=True)
+        self.assertIn(f" from {home}/slacktrail-tools/", done.stdout)
+
     def test_readme_names_the_archive_of_this_version(self):
-        (version,) = re.findall(r'(?m)^version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
         named = set(re.findall(r"slacktrail-([\d.]+\d)-", (ROOT / "README.md").read_text()))
-        self.assertEqual(named, {version})
+        self.assertEqual(named, {version()})
+
+    def test_tag_of_a_fork_starts_the_release_of_this_version(self):
+        tags = re.findall(r"(?m)^    git (?:tag|push origin) (.+)$", (ROOT / "README.md").read_text())
+        self.assertEqual(tags, [f"v{version()}"] * 2)
+        release = (ROOT / ".github/workflows/release.yml").read_text()
+        self.assertIn('  push:\n    tags: ["v*"]\n', release)
+        self.assertIn('grep -Fx "version = \\"${GITHUB_REF_NAME#v}\\"" Cargo.toml', release)
+
+    def test_rust_target_is_the_one_that_the_archive_needs(self):
+        readme = (ROOT / "README.md").read_text()
+        (target,) = re.findall(r"(?m)^    rustup target add (.+)$", readme)
+        (architecture,) = re.findall(r"(?m)^    make dist ARCHITECTURES=(.+)$", readme)
+        self.assertEqual(target, dist.TARGETS[architecture])
+        self.assertIn(f"    cd slacktrail-{version()}-{architecture}\n", readme)
+
+    def test_archives_are_in_the_folder_that_readme_enters(self):
+        (folder,) = re.findall(r"(?m)^DIST \?= (.+)$", (ROOT / "Makefile").read_text())
+        self.assertIn(f"    make dist ARCHITECTURES=arm64\n    cd {folder}\n", (ROOT / "README.md").read_text())
 
     def test_settings_of_the_user_are_a_copy_that_git_ignores(self):
         self.assertIn("    cp samconfig.toml deploy.toml\n", (ROOT / "README.md").read_text())

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -20,7 +21,6 @@ from deploy import REGION, Account
 from test_stack import running_account
 
 sys.path.insert(0, str(template.ROOT / "release"))
-import archive  # noqa: E402
 import check  # noqa: E402
 from package import FUNCTIONS  # noqa: E402
 
@@ -29,6 +29,7 @@ ARCHIVE = os.environ.get("SLACKTRAIL_ARCHIVE")
 AGAIN = os.environ.get("SLACKTRAIL_ARCHIVE_AGAIN")
 # A copy of the source in which `sam build` has built.
 SOURCE = os.environ.get("SLACKTRAIL_SOURCE")
+README = (template.ROOT / "README.md").read_text()
 ADDRESS = "you@example.com"
 
 
@@ -37,11 +38,19 @@ class FromArchive(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.account = cls.enterClassContext(running_account())
-        cls.folder = archive.unpack(Path(ARCHIVE), Path(cls.enterClassContext(tempfile.TemporaryDirectory())))
+        cls.home = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        *uses, deploys = from_archive()
+        cls.folder = use_archives(cls.home, uses)
         # Enter for all but the address and the three routes.
         answers = ["", "", *(ADDRESS if name == "AlarmEmail" else "" for name in template.written()["Parameters"])]
         answers += ["", "", "", "y", "y", "y", "", "", "", "y"]  # confirm, roles, rollback; routes; save, file, environment; deploy
-        cls.printed = sam(cls.account, cls.folder, answers, "deploy", "--guided", "--template-file", "template.yaml")
+        cls.printed = sam(cls.account, cls.folder, answers, deploys)
+
+    @unittest.skipUnless(SOURCE, "only `make deployed` packages the command, too")
+    def test_installed_command_runs(self):
+        command, environment = ["slacktrail", "--version"], {"PATH": f"{self.home}/.local/bin"}
+        shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        self.assertEqual(shown, f"slacktrail {Path(ARCHIVE).name.split('-')[1]}\n")
 
     def test_guided_deployment_creates_every_resource(self):
         self.account.require(template.resolved(AlarmEmail=ADDRESS)["Resources"])
@@ -69,9 +78,8 @@ class FromArchive(unittest.TestCase):
         self.assertIn(f'AlarmEmail=\\"{ADDRESS}\\"', (self.folder / "samconfig.toml").read_text())
 
     def test_questions_are_those_of_the_readme(self):
-        readme = (template.ROOT / "README.md").read_text()
         self.assertEqual(self.printed.count("OAuth has no authentication. Is this okay?"), 3)
-        self.assertIn("`OAuth has no authentication. Is this okay?`", readme)
+        self.assertIn("`OAuth has no authentication. Is this okay?`", README)
         asked = re.findall(r"Parameter (\w+) \[", self.printed)
         self.assertEqual(asked, list(template.written()["Parameters"]))
 
@@ -93,7 +101,8 @@ class FromSource(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.account = cls.enterClassContext(running_account())
-        cls.printed = sam(cls.account, Path(SOURCE), ["y"], "deploy", "--config-file", "deploy.toml")
+        (deploys,) = re.findall(r"(?m)^    sam build .+ && (sam deploy .+)$", README)
+        cls.printed = sam(cls.account, Path(SOURCE), ["y"], deploys)
 
     def test_deployment_creates_every_resource(self):
         self.account.require(template.resolved(AlarmEmail=ADDRESS)["Resources"])
@@ -101,7 +110,7 @@ class FromSource(unittest.TestCase):
 
     def test_settings_are_changed_as_readme_says_and_reach_the_stack(self):
         built = check.processor((Path(SOURCE) / ".aws-sam/build/Poller/bootstrap").read_bytes())
-        (shown,) = re.findall(r'`(\["Architecture=arm64", .*\])`', (template.ROOT / "README.md").read_text())
+        (shown,) = re.findall(r'`(\["Architecture=arm64", .*\])`', README)
         settings = (Path(SOURCE) / "deploy.toml").read_text()
         self.assertIn(f"\nparameter_overrides = {shown.replace('arm64', built)}\n", settings)
         for name in FUNCTIONS:
@@ -114,14 +123,44 @@ class FromSource(unittest.TestCase):
         self.assertEqual(re.findall(r"(\S[^\n]*)\? \[y/N\]", self.printed), ["Deploy this changeset"])
 
 
+def from_archive() -> list[str]:
+    """Returns the commands that README shows for the archives, from the check of their sums to `sam deploy`."""
+    (block,) = re.findall(r"(?m)^    sha256sum .+\n(?:    .+\n)+", README)
+    return [line.strip() for line in block.splitlines()]
+
+
+def use_archives(home: Path, lines: list[str]) -> Path:
+    """Types README's commands to a shell in a folder with the archives that were built, and returns the folder that it ends in.
+
+    Without `SOURCE` the command was not packaged.
+    """
+    downloads = home / "downloads"
+    downloads.mkdir()
+    for file in Path(ARCHIVE).parent.iterdir():
+        (downloads / file.name).symlink_to(file.resolve())
+    script = "\n".join([*(line for line in lines if SOURCE or "-command-" not in line), "pwd -P"])
+    # README names an archive for arm64, and the command for Linux on x86_64.
+    system, machine = check.this_machine()
+    architecture = re.search(r"-(arm64|x86_64)\.tar\.gz$", ARCHIVE)[1]
+    script = re.sub(r"(slacktrail-[\d.]+)-arm64", rf"\1-{architecture}", script).replace("-linux-x86_64", f"-{system}-{machine}")
+    if system == "macos":
+        script = script.replace("sha256sum", "shasum -a 256")
+    environment = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-ec", script], cwd=downloads, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"a command of README failed:\n{script}\n{done.stdout}\n{done.stderr}")
+    return Path(done.stdout.splitlines()[-1])
+
+
 def contents(data: bytes) -> dict[str, str]:
     with tarfile.open(fileobj=io.BytesIO(data)) as opened:
         return {it.name: hashlib.sha256(opened.extractfile(it).read()).hexdigest() for it in opened}
 
 
-def sam(account: Account, folder: Path, answers: list[str], *arguments: str) -> str:
+def sam(account: Account, folder: Path, answers: list[str], command: str) -> str:
     """Runs a SAM command in a folder with these answers, without Rust and zig, and returns what it printed."""
     program = Path(sys.executable).with_name("sam")
+    arguments = shlex.split(command)[1:]
     text = "".join(f"{answer}\n" for answer in answers)
     with tempfile.TemporaryDirectory() as home:
         environment = {
@@ -138,7 +177,7 @@ def sam(account: Account, folder: Path, answers: list[str], *arguments: str) -> 
             [program, *arguments], cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False
         )
     if done.returncode:
-        raise AssertionError(f"`sam {' '.join(arguments)}` failed:\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(f"`{command}` failed:\n{done.stdout}\n{done.stderr}")
     return done.stdout
 
 

@@ -3,7 +3,7 @@
 const README: &str = include_str!("../../../../README.md");
 
 /// What a line begins with that is typed.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 16] = [
     "make",
     "slacktrail",
     "sam",
@@ -11,11 +11,13 @@ const PROGRAMS: [&str; 14] = [
     "cd",
     "cp",
     "export",
-    "install",
+    "git",
+    "mkdir",
     "pip",
     "python3",
     "read",
     "rustup",
+    "sha256sum",
     "source",
     "tar",
 ];

@@ -14,75 +14,91 @@ pub(super) enum How {
     MakeRuns(&'static str),
     /// Cargo says that the package in this folder has the command.
     CargoKnows(&'static str),
-    /// checks/test_readme.py compares its words with what SAM takes, with template.yaml and with the files that there are.
-    PythonReads,
+    /// A test of this name in checks/test_readme.py runs it, or compares its words with what there is.
+    PythonTests(&'static str),
+    /// A test of this name in checks/deploy/test_deployment.py runs it, in `make deployed`.
+    DeploymentRuns(&'static str),
     /// The tests with this text run it.
     TestsRun(&'static str),
 }
-use How::{CargoKnows, MakeEndsIn, MakeRuns, PythonReads, TestsRun};
+use How::{CargoKnows, DeploymentRuns, MakeEndsIn, MakeRuns, PythonTests, TestsRun};
+
+const README_TESTS: &str = include_str!("../../../../checks/test_readme.py");
+const DEPLOYMENT_TESTS: &str = include_str!("../../../../checks/deploy/test_deployment.py");
+
+/// The tests by which rows are checked together.
+const ARCHIVES_ARE_USED: How = DeploymentRuns("test_installed_command_runs");
+const SAM_TAKES_IT: How = PythonTests("test_sam_has_every_command_and_option_that_it_is_told");
+const TAG_IS_THE_VERSIONS: How = PythonTests("test_tag_of_a_fork_starts_the_release_of_this_version");
+const TOOLS_ARE_ACTIVATED: How = PythonTests("test_tools_are_installed_into_the_active_environment");
 
 /// Each command, how it is checked, and why it is not run.
-pub(super) const ELSEWHERE: [(&str, How, &str); 22] = [
+pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
     ("make proof", MakeEndsIn("--bin proof -- search"), "it takes minutes; `make test` runs it"),
     ("make stand-in", MakeEndsIn("target/debug/stand-in"), "it installs and builds first; `stand_in` runs the rest"),
-    ("rustup target add aarch64-unknown-linux-gnu", PythonReads, "it needs a network"),
+    ("git tag v0.1.0", TAG_IS_THE_VERSIONS, "it would write to the repository"),
+    ("git push origin v0.1.0", TAG_IS_THE_VERSIONS, "it needs a fork"),
+    (
+        "rustup target add aarch64-unknown-linux-gnu",
+        PythonTests("test_rust_target_is_the_one_that_the_archive_needs"),
+        "it needs a network",
+    ),
     (
         "make dist ARCHITECTURES=arm64",
         MakeRuns("release/dist.py --output dist --architectures arm64"),
         "it makes a release build; `make deployed` builds an archive without optimizations",
     ),
-    ("tar -xzf dist/slacktrail-0.1.0-command-linux-x86_64.tar.gz", PythonReads, "it needs that archive"),
-    (
-        "install -D slacktrail-0.1.0-command-linux-x86_64/slacktrail ~/.local/bin/slacktrail",
-        PythonReads,
-        "it would write to the home directory",
-    ),
-    ("tar -xzf dist/slacktrail-0.1.0-arm64.tar.gz", PythonReads, "it needs that archive"),
-    ("cd slacktrail-0.1.0-arm64", PythonReads, "it needs that archive"),
+    ("cd dist", PythonTests("test_archives_are_in_the_folder_that_readme_enters"), "it needs that folder"),
+    ("sha256sum --check --ignore-missing SHA256SUMS", ARCHIVES_ARE_USED, "it needs the archives"),
+    ("tar -xzf slacktrail-0.1.0-command-linux-x86_64.tar.gz", ARCHIVES_ARE_USED, "it needs that archive"),
+    ("mkdir -p ~/.local/bin", ARCHIVES_ARE_USED, "it would write to the home directory"),
+    ("cp slacktrail-0.1.0-command-linux-x86_64/slacktrail ~/.local/bin/", ARCHIVES_ARE_USED, "it needs that archive"),
+    ("tar -xzf slacktrail-0.1.0-arm64.tar.gz", ARCHIVES_ARE_USED, "it needs that archive"),
+    ("cd slacktrail-0.1.0-arm64", ARCHIVES_ARE_USED, "it needs that archive"),
     (
         "sam deploy --guided --template-file template.yaml",
-        PythonReads,
-        "it needs an AWS account; `make deployed` types it, with an archive and an emulated account",
+        DeploymentRuns("test_guided_deployment_creates_every_resource"),
+        "it needs an archive and an AWS account, which `make deployed` emulates",
     ),
-    (
-        "python3 -m venv ~/slacktrail-tools",
-        PythonReads,
-        "it would write to the home directory; the Makefile makes such an environment",
-    ),
-    ("source ~/slacktrail-tools/bin/activate", PythonReads, "it would need that environment"),
+    ("python3 -m venv ~/slacktrail-tools", TOOLS_ARE_ACTIVATED, "it would write to the home directory"),
+    ("source ~/slacktrail-tools/bin/activate", TOOLS_ARE_ACTIVATED, "it needs that environment"),
     (
         "pip install aws-sam-cli==1.170.0 cargo-lambda==1.9.2 ziglang==0.17.1",
-        PythonReads,
+        PythonTests("test_readme_installs_the_tools_that_the_checks_use"),
         "it needs a network; requirements.txt has the same versions",
     ),
-    ("cp samconfig.toml deploy.toml", PythonReads, "it would write to the repository"),
+    (
+        "cp samconfig.toml deploy.toml",
+        PythonTests("test_settings_of_the_user_are_a_copy_that_git_ignores"),
+        "it would write to the repository",
+    ),
     (
         "sam build --config-file deploy.toml",
-        PythonReads,
+        SAM_TAKES_IT,
         "it makes a release build; `make deployed` types it in a copy of the source, without optimizations",
     ),
     (
         "sam deploy --config-file deploy.toml",
-        PythonReads,
-        "it needs an AWS account; `make deployed` types it in a copy of the source, with an emulated account",
+        DeploymentRuns("test_deployment_creates_every_resource"),
+        "it needs an AWS account, which `make deployed` emulates",
     ),
     ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build; the test workflow types it"),
     ("slacktrail doctor", TestsRun(include_str!("../doctor/mod.rs")), "it needs a whole stack; `doctor` deploys one"),
     ("make test", MakeRuns("cargo test --workspace --locked"), "it would run this test"),
     (
         "sam local invoke Poller --event events/rule.json --env-vars events/env.json",
-        PythonReads,
+        SAM_TAKES_IT,
         "it needs a container engine; `poller`'s `collects` and others invoke the compiled function",
     ),
     (
         "sam local invoke OAuth --event events/oauth-start.json --env-vars events/env.json",
-        PythonReads,
+        SAM_TAKES_IT,
         "it needs a container engine; `oauth`'s `events` gives the sample to the function",
     ),
     (
         "sam local start-api --env-vars events/env.json",
-        PythonReads,
+        SAM_TAKES_IT,
         "it needs a container engine; `oauth` and others invoke the compiled function",
     ),
 ];
@@ -94,12 +110,9 @@ fn what_readme_shows_and_nobody_types_here_is_known_to_make_to_cargo_and_to_the_
             MakeEndsIn(last) => assert!(dry_run(command).trim_end().ends_with(last), "{command}: {}", dry_run(command)),
             MakeRuns(part) => assert!(dry_run(command).contains(part), "{command}: {}", dry_run(command)),
             CargoKnows(folder) => assert!(command.ends_with(folder) && has_the_command(folder), "{command}"),
-            PythonReads => {
-                let program = command.split(' ').next().unwrap();
-                assert!(
-                    ["cd", "cp", "install", "pip", "python3", "rustup", "sam", "source", "tar"].contains(&program),
-                    "no check reads `{command}`"
-                );
+            PythonTests(name) => assert!(README_TESTS.contains(&format!("def {name}(")), "no test reads `{command}`"),
+            DeploymentRuns(name) => {
+                assert!(DEPLOYMENT_TESTS.contains(&format!("def {name}(")), "no test runs `{command}`")
             }
             TestsRun(tests) => {
                 let argument = command.strip_prefix("slacktrail ").unwrap();
