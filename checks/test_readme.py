@@ -113,6 +113,9 @@ class Documents(unittest.TestCase):
         (least,) = re.findall(r'(?m)^rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
         self.assertRegex(rows["Rust"], rf"^[\d.]+, at least {re.escape(least)}$")
 
+        (python,) = re.findall(r"sys\.version_info >= \((\d+), (\d+)\)", (ROOT / "Makefile").read_text())
+        self.assertEqual(rows["Python with `venv`"], f"{'.'.join(python)}, not older")
+
     def test_tools_are_installed_into_the_active_environment(self):
         lines = re.findall(r"(?m)^    (python3 -m venv .+|source .+)$", (ROOT / "README.md").read_text())
         self.assertEqual(len(lines), 2)
