@@ -46,7 +46,7 @@ class Workflows(unittest.TestCase):
     def test_each_make_target_exists(self):
         targets = set(re.findall(r"(?m)^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text()))
         asked = {name for path in WORKFLOWS for name in re.findall(r"run: make ([a-z0-9-]+)", path.read_text())}
-        self.assertEqual(asked, {"advisories", "arm64", "dist", "reproducible", "test"})
+        self.assertEqual(asked, {"advisories", "arm64", "demo", "dist", "reproducible", "test"})
         self.assertLessEqual(asked, targets)
 
     def test_release_has_functions_for_each_architecture_and_a_command_for_each_system(self):
@@ -59,10 +59,12 @@ class Workflows(unittest.TestCase):
         self.assertEqual(set(jobs["publish"]["needs"]), {"test", "reproducible", "archives"})
         self.assertEqual(len(built) + len(names), 6, "the number of archives that the job `publish` expects")
 
-    def test_command_is_installed_from_a_clone_as_readme_says(self):
-        steps = read(ROOT / ".github/workflows/test.yml")["jobs"]["command"]["steps"]
-        (shown,) = re.findall(r"(?m)^    (cargo install .+)$", (ROOT / "README.md").read_text())
-        self.assertIn(shown, [step.get("run") for step in steps])
+    def test_demo_and_installation_of_readme_run_on_macos(self):
+        job = read(ROOT / ".github/workflows/test.yml")["jobs"]["command"]
+        self.assertIn("macos-15", job["strategy"]["matrix"]["runner"])
+        shown = re.findall(r"(?m)^    (make demo|cargo install .+)$", (ROOT / "README.md").read_text())
+        self.assertEqual(len(shown), 2)
+        self.assertLessEqual(set(shown), {step.get("run") for step in job["steps"]})
 
     def test_command_for_linux_needs_no_newer_glibc_than_readme_says(self):
         (required,) = re.findall(r"release/check\.py .* --glibc (\S+)", (ROOT / ".github/workflows/release.yml").read_text())
