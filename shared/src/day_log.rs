@@ -476,12 +476,18 @@ mod tests {
         StreamId { source: "acme".parse().unwrap(), log: LogType::Audit }
     }
 
+    /// A second of a day without records that have no time.
+    fn at(second: i64) -> Second {
+        Second::MARCH_2018.plus(second)
+    }
+
+    /// A record each of these ids and seconds of that day.
     fn batch(rows: &[(&str, i64)]) -> Batch {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
         let writer = LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH);
         let mut batch = Batch::default();
         for (id, time) in rows {
-            let row = format!(r#"{{"id":"{id}","date_create":{time}}}"#);
+            let row = format!(r#"{{"id":"{id}","date_create":{}}}"#, at(*time).get());
             let record = Record::read(LogType::Audit, None, &row);
             let mut line = Vec::new();
             let id_at = writer.write(&record, record.id, &mut line);
@@ -506,8 +512,8 @@ mod tests {
 
         // Of records from before second 400 it keeps none in memory.
         let mut ours = DayLogs::new(stream());
-        let near = Known { kept_from: Second::new(400), ..Known::default() };
-        ours.days.insert(Second::EPOCH.day(), OpenDay { near, ..OpenDay::default() });
+        let near = Known { kept_from: Some(at(400)), ..Known::default() };
+        ours.days.insert(at(0).day(), OpenDay { near, ..OpenDay::default() });
         let mut wanted = batch(&[("old", 10), ("new", 20)]);
         bucket.reads_until_failure.set(Some(1));
         assert_eq!(append(&mut ours, &bucket, &mut wanted), None, "it has met the first object only");
@@ -516,16 +522,11 @@ mod tests {
         assert_eq!(append(&mut ours, &bucket, &mut wanted), Some(0));
     }
 
-    /// Seconds of 2 January 1970: on the first are the records without a time.
-    fn at(second: i64) -> Second {
-        Second::EPOCH.plus(86_400 + second)
-    }
-
     /// Day logs without a record in memory, over 20 objects: the nth holds one record of second n * 1,000 and was created then.
     fn twenty_objects() -> (DayLogs, Bucket) {
         let (mut logs, bucket) = (DayLogs::new(stream()), Bucket::default());
         for n in 1..=20 {
-            assert_eq!(append(&mut logs, &bucket, &mut batch(&[(&n.to_string(), at(n * 1_000).get())])), Some(1));
+            assert_eq!(append(&mut logs, &bucket, &mut batch(&[(&n.to_string(), n * 1_000)])), Some(1));
         }
         logs.forget_seen();
         (logs, bucket)

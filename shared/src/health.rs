@@ -165,6 +165,13 @@ impl Health {
         }
     }
 
+    /// Whether it has failed with this code for so long that waiting is over.
+    pub(crate) fn fails_with(&self, code: &str, now: Second) -> bool {
+        self.state == State::Failing
+            && self.code.as_deref() == Some(code)
+            && self.since.is_some_and(|since| now.since(since) > WAITING_MAX_SECONDS)
+    }
+
     /// How long to leave Slack alone after this trouble, beyond what Slack asks for.
     pub(crate) fn pause_seconds(trouble: &Trouble) -> Option<i64> {
         let slow = trouble.side == crate::trouble::Side::Slack

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
@@ -301,9 +302,14 @@ fn without_line_breaks(json: &str) -> Cow<'_, str> {
     Cow::Owned(json.chars().filter(|c| !matches!(c, '\n' | '\r')).collect())
 }
 
+/// Times that a row of Slack's can have: from 2009, when the company that makes Slack was founded, until 2100. A row of any other time would
+/// lie outside every range that is collected, and be dropped. Fixed, for the time is a part of a record's identity.
+const TIMES: Range<i64> = 1_230_768_000..4_102_444_800;
+
 /// Seconds as Slack writes them: a number or a string of digits. A fraction is no time of Slack's.
 fn whole_seconds(text: &str) -> Option<Second> {
-    Second::new(text.parse().ok()?)
+    let seconds = text.parse().ok().filter(|seconds| TIMES.contains(seconds))?;
+    Second::new(seconds)
 }
 
 #[cfg(test)]
@@ -320,29 +326,35 @@ mod tests {
 
     #[test]
     fn an_audit_record_is_its_id_at_its_second_whatever_else_changes() {
-        let first = id(LogType::Audit, r#"{"id":"a","date_create":5,"actor":{"user":{"name":"Ann"}}}"#);
-        assert_eq!(first, id(LogType::Audit, r#"{"date_create":5,"actor":{"user":{"name":"Anna"}},"id":"a"}"#));
-        assert_ne!(first, id(LogType::Audit, r#"{"id":"a","date_create":6}"#));
-        assert_ne!(first, id(LogType::Audit, r#"{"id":"b","date_create":5}"#));
+        let first = id(LogType::Audit, r#"{"id":"a","date_create":1800000005,"actor":{"user":{"name":"Ann"}}}"#);
+        assert_eq!(
+            first,
+            id(LogType::Audit, r#"{"date_create":1800000005,"actor":{"user":{"name":"Anna"}},"id":"a"}"#)
+        );
+        assert_ne!(first, id(LogType::Audit, r#"{"id":"a","date_create":1800000006}"#));
+        assert_ne!(first, id(LogType::Audit, r#"{"id":"b","date_create":1800000005}"#));
     }
 
     #[test]
     fn an_access_row_stays_itself_while_it_moves() {
         let row = |last: u32, count: u32| {
             format!(
-                r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":5,"date_last":{last},"count":{count},"isp":null}}"#
+                r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":1800000005,"date_last":{last},"count":{count},"isp":null}}"#
             )
         };
-        assert_eq!(id(LogType::Access, &row(6, 1)), id(LogType::Access, &row(900, 14)));
-        assert_ne!(id(LogType::Access, &row(6, 1)), id(LogType::Access, &row(6, 1).replace("\"x\"", "\"y\"")));
-        let record = raw(&row(6, 1));
-        assert_eq!(Record::read(LogType::Access, None, record.get()).last_active, Second::new(6));
+        assert_eq!(id(LogType::Access, &row(1_800_000_006, 1)), id(LogType::Access, &row(1_800_000_900, 14)));
+        assert_ne!(
+            id(LogType::Access, &row(1_800_000_006, 1)),
+            id(LogType::Access, &row(1_800_000_006, 1).replace("\"x\"", "\"y\""))
+        );
+        let record = raw(&row(1_800_000_006, 1));
+        assert_eq!(Record::read(LogType::Access, None, record.get()).last_active, Second::new(1_800_000_006));
     }
 
     #[test]
     fn an_integration_row_is_its_canonical_form_and_a_rename_is_no_new_row() {
-        let row = r#"{"user_id":"U1","user_name":"ann","date":"5","change_type":"added","service_id":12,"service_type":"RSS"}"#;
-        let same = r#"{ "service_id":"12", "change_type":"added","date":5,"user_id":"U1","user_name":"anna","service_type":"RSS feed"}"#;
+        let row = r#"{"user_id":"U1","user_name":"ann","date":"1800000005","change_type":"added","service_id":12,"service_type":"RSS"}"#;
+        let same = r#"{ "service_id":"12", "change_type":"added","date":1800000005,"user_id":"U1","user_name":"anna","service_type":"RSS feed"}"#;
         assert_eq!(id(LogType::Integration, row), id(LogType::Integration, same));
         assert_ne!(id(LogType::Integration, row), id(LogType::Integration, &row.replace("added", "removed")));
         let text = raw(row);
@@ -352,7 +364,7 @@ mod tests {
 
     #[test]
     fn name_without_its_id_identifies_an_integration_row() {
-        let row = |name: &str| id(LogType::Integration, &format!(r#"{{"date":5,"user_name":"{name}"}}"#));
+        let row = |name: &str| id(LogType::Integration, &format!(r#"{{"date":1800000005,"user_name":"{name}"}}"#));
         assert_ne!(row("ann"), row("anna"));
     }
 
@@ -360,7 +372,7 @@ mod tests {
     fn values_are_canonical_down_to_a_depth_of_64_and_bytes_below() {
         let nested = |arrays: usize, value: &str| {
             let (open, close) = ("[".repeat(arrays), "]".repeat(arrays));
-            id(LogType::Integration, &format!(r#"{{"date":5,"x":{open}{value}{close}}}"#))
+            id(LogType::Integration, &format!(r#"{{"date":1800000005,"x":{open}{value}{close}}}"#))
         };
         assert_eq!(nested(2, r#"{"a":1,"b":[2, 3]}"#), nested(2, r#"{ "b":["2",3],"a":"1"}"#));
         assert_eq!(nested(63, "1"), nested(63, r#""1""#));
@@ -368,7 +380,7 @@ mod tests {
         assert_ne!(nested(100, "1"), nested(100, " 1"));
         let objects = |value: &str| {
             let (open, close) = (r#"{"a":"#.repeat(100), "}".repeat(100));
-            id(LogType::Integration, &format!(r#"{{"date":5,"x":{open}{value}{close}}}"#))
+            id(LogType::Integration, &format!(r#"{{"date":1800000005,"x":{open}{value}{close}}}"#))
         };
         assert_ne!(objects("1"), objects(" 1"));
     }
@@ -388,8 +400,9 @@ mod tests {
 
     #[test]
     fn a_row_that_is_nested_without_end_is_a_record_all_the_same() {
-        let nested =
-            |value: &str| format!(r#"{{"date":5,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000));
+        let nested = |value: &str| {
+            format!(r#"{{"date":1800000005,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000))
+        };
         assert_eq!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("1")));
         assert_ne!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("2")));
     }
@@ -397,7 +410,7 @@ mod tests {
     #[test]
     fn similar_texts_have_different_digests() {
         let digests =
-            (0..10_000).map(|n| digest(0, format!(r#"{{"id":"a","date_create":5,"n":"{n:08}"}}"#).as_bytes()));
+            (0..10_000).map(|n| digest(0, format!(r#"{{"id":"a","date_create":1800000005,"n":"{n:08}"}}"#).as_bytes()));
         assert_eq!(digests.collect::<std::collections::HashSet<u64>>().len(), 10_000);
     }
 
@@ -405,11 +418,11 @@ mod tests {
     fn row_of_more_parts_than_can_be_sorted_is_a_record_of_its_bytes() {
         let row = |members: usize| {
             let members: Vec<String> = (1..members).map(|n| format!(r#""k{n}":0"#)).collect();
-            format!(r#"{{"date":5,{}}}"#, members.join(","))
+            format!(r#"{{"date":1800000005,{}}}"#, members.join(","))
         };
         let is_unreadable = |json: &str| Record::read(LogType::Integration, None, json).unreadable;
         assert_eq!([PARTS_MAX, PARTS_MAX + 1].map(|members| is_unreadable(&row(members))), [false, true]);
-        let nested = |elements: usize| format!(r#"{{"date":5,"x":[{}0]}}"#, "0, ".repeat(elements - 1));
+        let nested = |elements: usize| format!(r#"{{"date":1800000005,"x":[{}0]}}"#, "0, ".repeat(elements - 1));
         let is_same = |elements| {
             let row = nested(elements);
             id(LogType::Integration, &row) == id(LogType::Integration, &row.replace(' ', ""))
@@ -420,8 +433,12 @@ mod tests {
     #[test]
     fn a_row_without_identity_or_time_is_still_a_record_of_its_bytes() {
         for (json, time) in [
-            (r#"{"date_create":5}"#, Second::new(5)),
+            (r#"{"date_create":1800000005}"#, Second::new(1_800_000_005)),
             (r#"{"id":"a"}"#, None),
+            (r#"{"id":"a","date_create":0}"#, None),
+            (r#"{"id":"a","date_create":-1}"#, None),
+            (r#"{"id":"a","date_create":1230767999}"#, None),
+            (r#"{"id":"a","date_create":"4102444800"}"#, None),
             ("null", None),
             (r#"{"id":"a","date_create":1.5}"#, None),
         ] {

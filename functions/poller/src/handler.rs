@@ -118,7 +118,9 @@ fn log_stream(stream: &StreamSummary) {
     }
     match stream.state {
         State::Ok | State::CatchingUp | State::Paused
-            if stream.unreadable + stream.repaired + stream.conflicting == 0 && stream.clock_skew_seconds.is_none() =>
+            if stream.unreadable + stream.repaired + stream.conflicting == 0
+                && stream.workspaces_in_trouble == 0
+                && stream.clock_skew_seconds.is_none() =>
         {
             line!(info, "stream collected");
         }

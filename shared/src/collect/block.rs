@@ -140,11 +140,11 @@ mod tests {
 
     #[test]
     fn rows_of_one_identity_conflict_only_if_they_say_different_things() {
-        let audit = |action: &str| format!(r#"{{"id":"a","date_create":5,"action":"{action}"}}"#);
+        let audit = |action: &str| format!(r#"{{"id":"a","date_create":1800000005,"action":"{action}"}}"#);
         assert_eq!(conflicts(LogType::Audit, None, [&audit("x"), &audit("x"), &audit("y")]), 1);
         let access = |country: &str, count: u32| {
             format!(
-                r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":5,"date_last":{count},"count":{count},"country":"{country}"}}"#
+                r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":1800000005,"date_last":{count},"count":{count},"country":"{country}"}}"#
             )
         };
         assert_eq!(conflicts(LogType::Access, None, [&access("DE", 6), &access("DE", 7), &access("DE", 8)]), 0);
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn access_row_of_a_workspace_is_also_known_by_its_identity_in_the_organization() {
-        let json = r#"{"user_id":"U1","ip":"","user_agent":"x","date_first":5}"#;
+        let json = r#"{"user_id":"U1","ip":"","user_agent":"x","date_first":1800000005}"#;
         let whole = Record::read(LogType::Access, None, json);
         let one = Record::read(LogType::Access, Some("T1"), json);
         let two = Record::read(LogType::Access, Some("T2"), json);

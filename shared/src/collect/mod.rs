@@ -295,16 +295,18 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.memory.page_size.grow();
                 Ok(closed)
             }
-            // Of a log that shows old rows first, the newest ones would be there: how many pages there are is asked again. A page that was there
-            // before, in an earlier tick, came from page counts that were not true.
-            Some(Refusal::NoSuchPage) if gap.walk.is_oldest_first() || gap.walk.asks_again(sight) => {
-                self.report.refused = Some(no_page("there is no such page"));
-                gap.restart(sight);
-                Ok(false)
-            }
             Some(Refusal::NoSuchPage) => {
                 self.report.refused = Some(no_page("there is no such page"));
-                Ok(true)
+                // Slack shows so many pages of a log, and as many larger ones reach further back. Of a log that shows old rows first, the newest
+                // ones would be there: how many pages there are is asked again. A page that was there before, in an earlier tick, came from page
+                // counts that were not true.
+                let is_end = !self.memory.page_size.enlarge(page_rows)
+                    && !gap.walk.is_oldest_first()
+                    && !gap.walk.asks_again(sight);
+                if !is_end {
+                    gap.restart(sight);
+                }
+                Ok(is_end)
             }
             Some(Refusal::StalePageCursor) => {
                 self.report.refused = Some(no_page("it refused its own page cursor"));
@@ -423,6 +425,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let method = gap.request(&Sight::default(), 1).0.method;
             self.report.trouble.get_or_insert_with(|| no_progress(method));
         }
+        self.report.trouble = self.report.trouble.take().or_else(|| self.unreadable_workspaces());
         let pause = self.report.trouble.as_ref().and_then(Health::pause_seconds);
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();

@@ -118,6 +118,12 @@ impl PageSize {
         }
     }
 
+    /// After the last page of so many rows that Slack shows. Returns whether there are larger ones.
+    pub(super) fn enlarge(&mut self, asked: u32) -> bool {
+        (self.rows, self.good_pages) = (self.rows.max(asked.saturating_mul(2)).min(self.rows_max), 0);
+        asked < self.rows_max
+    }
+
     /// After a page of so many rows that was too large. Returns whether there are smaller ones.
     pub(super) fn shrink(&mut self, asked: u32) -> bool {
         (self.rows, self.good_pages) = ((asked / 4).max(1), 0);
@@ -150,6 +156,14 @@ mod tests {
         assert_eq!(size.rows(), 2);
         (0..10 * GOOD_PAGES).for_each(|_| size.grow());
         assert_eq!(size.rows(), 1000);
+    }
+
+    #[test]
+    fn pages_that_do_not_reach_far_enough_become_larger_up_to_the_most() {
+        let mut size = PageSize::of(LogType::Integration);
+        size.shrink(1000);
+        let enlarged = [250, 500, 1000].map(|asked| (size.enlarge(asked), size.rows()));
+        assert_eq!(enlarged, [(true, 500), (true, 1000), (false, 1000)]);
     }
 
     #[test]

@@ -5,10 +5,9 @@
 
 use super::Collector;
 use crate::cursor::{Gap, GapKind};
-use crate::health::State;
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Refusal, Request};
-use crate::source::LogType;
+use crate::source::{LogType, shown_name};
 use crate::time::Second;
 use crate::trouble::{Remedy, Trouble};
 use crate::walk::{Sight, WorkspaceState};
@@ -23,6 +22,8 @@ const WAIT_MAX_SECONDS: i64 = 3_600 + crate::time::CLOCK_SKEW_SECONDS;
 pub(crate) const LIST_PAGES_MAX: u32 = 10;
 /// Workspaces on a page of the list at most: ten times what is asked for.
 const LISTED_MAX: usize = 10_000;
+/// Workspaces that an error names at most.
+const NAMED_MAX: usize = 10;
 /// An id is far shorter.
 const ID_BYTES_MAX: usize = 100;
 
@@ -141,7 +142,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let open = self.cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
         let top = open.fold(self.cursor.top.plus(-crate::cursor::REREADS[1].1), Second::min);
         for (_, gone) in self.cursor.workspaces.iter_mut().filter(|(id, _)| ids.binary_search(id).is_err()) {
-            gone.missing_from = Some(gone.missing_from.map_or(top, |from| from.min(top)));
+            let missing_from = Some(gone.missing_from.map_or(top, |from| from.min(top)));
+            *gone = WorkspaceState { missing_from, ..WorkspaceState::default() };
         }
         self.dirty |= before != self.cursor.workspaces;
     }
@@ -199,13 +201,16 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &trouble)).map(str::to_owned);
         let Some(id) = id else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
+        let is_retry = state.code.is_some() && state.not_before.is_some_and(|not_before| not_before <= self.now);
+        state.lasting |= is_retry || self.cursor.health.fails_with(&trouble.code, self.now);
+        let is_told = state.lasting;
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
         state.not_before = Some(self.now.plus(trouble.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
         state.code = Some(trouble.code.clone());
         self.dirty = true;
         let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
         if !self.memory.workspaces.ids.iter().all(unreadable) {
-            if trouble.remedy == Remedy::TryLater {
+            if trouble.remedy == Remedy::TryLater && !is_told {
                 // It may be more than the workspace's: so this tick tells it. What Slack asks to be waited for holds up this workspace alone.
                 self.report.trouble.get_or_insert(trouble.after(None));
             }
@@ -214,10 +219,33 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         // Where no workspace can be read any more, it is the token: that is the stream's trouble, and the round begins anew.
         let code = trouble.code.as_str();
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
-            (state.code, state.not_before) = (None, None);
+            (state.code, state.not_before, state.lasting) = (None, None, false);
         }
         gap.begin(self.stream.log);
         Err(trouble)
+    }
+
+    /// Returns what to say of workspaces that could not be read for a quarter of an hour, or `None` if there is no such workspace. The others
+    /// are collected, and without this the stream would be well for ever.
+    pub(super) fn unreadable_workspaces(&self) -> Option<Trouble> {
+        let lasting = || self.cursor.workspaces.iter().filter(|(_, state)| state.lasting);
+        let name = |(id, state): (&String, &WorkspaceState)| {
+            let code = state.code.as_deref().unwrap_or_default();
+            format!("`{}` ({})", shown_name(id), shown_name(code))
+        };
+        let named: Vec<String> = lasting().take(NAMED_MAX).map(name).collect();
+        let further = match lasting().count() {
+            0 => return None,
+            count if count > NAMED_MAX => format!(" and {} more", count - NAMED_MAX),
+            _ => String::new(),
+        };
+        Some(Trouble::slack(
+            Remedy::Investigate,
+            "workspaces_unreadable",
+            format!("these workspaces of the organisation cannot be read: {}{further}", named.join(", ")),
+            "see what their codes mean; let the app's owner join a workspace that refuses the app, or remove the app from it; what is missing \
+             is collected as soon as Slack shows it",
+        ))
     }
 
     /// Whether an error is this workspace's own. A passing one is taken for Slack's, until it has stayed so long that the stream is failing.
@@ -230,7 +258,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             "token_revoked" | "token_expired" | "not_authed" | "ratelimited" | "rate_limited" => false,
             code if trouble.remedy == Remedy::TryLater => {
                 let was_in_trouble = self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
-                was_in_trouble || (health.state == State::Failing && health.code.as_deref() == Some(code))
+                was_in_trouble || health.fails_with(code, self.now)
             }
             _ => true,
         }

@@ -63,6 +63,9 @@ pub struct WorkspaceState {
     /// When it is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Second>,
+    /// Whether it could not be read for a quarter of an hour, so that the stream says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lasting: bool,
 }
 
 /// What is carried from page to page within a tick.

@@ -275,7 +275,7 @@ impl Gap {
     pub(crate) fn change_page_size(&mut self, sight: &mut Sight) {
         if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
             self.restart(sight);
-            self.depth = Depth::default(); // by smaller pages it is longer on the way
+            sight.progress.change_page_size();
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Progress {
     /// How far back the rows go since the walk last started again in this tick, if it did.
     reach: Reach,
     has_restarted: bool,
+    /// Whether it started again by smaller pages, by which it is longer on the way.
+    has_changed_page_size: bool,
 }
 
 /// How far back rows go, by both columns that a log may be sorted by.
@@ -81,7 +83,7 @@ impl Depth {
         if progress.has_restarted {
             self.present = Reach::default();
         }
-        let goes_on = self.present.extend(progress.reach) && !progress.has_restarted;
+        let goes_on = self.present.extend(progress.reach) && !progress.has_restarted || progress.has_changed_page_size;
         if self.deepest.extend(progress.reach) || progress.has_new_record {
             self.idle_ticks = 0;
         } else if !goes_on {
@@ -134,6 +136,11 @@ impl Progress {
     pub(super) fn restart(&mut self) {
         self.reach = Reach::default();
         self.has_restarted = true;
+    }
+
+    /// Takes in that it starts again by pages of another size.
+    pub(super) fn change_page_size(&mut self) {
+        self.has_changed_page_size = true;
     }
 
     /// Whether any page advanced the walk.
@@ -231,6 +238,24 @@ mod tests {
         tick(&mut depth, 10, false);
         let stuck = (0..10).map(|n| tick(&mut depth, 100 - n, n % 2 == 0));
         assert_eq!(stuck.filter(|stuck| *stuck).count(), 2, "every other tick starts it again");
+    }
+
+    #[test]
+    fn smaller_pages_are_no_idle_tick_and_a_circle_that_has_them_is_stuck() {
+        let smaller = |depth: &mut Depth| {
+            let mut progress = Progress::default();
+            progress.restart();
+            progress.change_page_size();
+            depth.end_tick(&progress);
+            depth.is_stuck()
+        };
+        let mut depth = Depth::default();
+        assert!((0..20).all(|_| !smaller(&mut depth)));
+        let circles = (0..6).map(|_| {
+            let stuck = [smaller(&mut depth), tick(&mut depth, 90, false), tick(&mut depth, 80, true)];
+            stuck.contains(&true)
+        });
+        assert_eq!(circles.collect::<Vec<_>>(), [false, false, false, false, false, true]);
     }
 
     #[test]

@@ -321,6 +321,7 @@ fn read_line(key: &str, line: &str) -> Result<Line, String> {
         Log::Integration => "date",
     };
     let time = row.get(column).and_then(|time| time.as_i64().or_else(|| time.as_str()?.parse().ok()));
+    let time = time.filter(|time| POSSIBLE_TIMES.contains(time));
     let name = name(log, workspace, &row, &compact);
     let readable = time.is_some() && (log != Log::Audit || row.get("id").is_some());
     Ok(Line { key: key.to_owned(), log, name, compact, slack: slack.into(), time, readable })
@@ -332,6 +333,9 @@ fn value(json: &str) -> Value {
     let read = |(name, raw): (String, &RawValue)| Some((name, serde_json::from_str(raw.get()).ok()?));
     Value::Object(fields.into_iter().filter_map(read).collect())
 }
+
+/// From 2009 until 2100: of any other time is no row of Slack's.
+const POSSIBLE_TIMES: std::ops::Range<i64> = 1_230_768_000..4_102_444_800;
 
 /// What tells a stored or shown record from every other, by the oracle's own reading.
 fn name(log: Log, workspace: &str, row: &Value, json: &str) -> Name {

@@ -11,7 +11,7 @@ use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFault
 
 use super::life::Act;
 use super::place::Place;
-use super::rows::{damaged, row, twin};
+use super::rows::{damaged, of_no_time, row, twin};
 use crate::process::{End, Operations, Process, Tick};
 use crate::stage::{Fault, FaultKind, Stage, StoredCursor};
 use crate::tenant::simulated;
@@ -199,9 +199,11 @@ impl Course {
 
     /// A row with bytes that are no UTF-8.
     fn add_damaged(&mut self) {
-        let row = row(&self.place, self.rows, USERS, self.stage.now());
-        self.rows += 1;
-        self.stage.with(|state| state.slack.add(damaged(row)));
+        for damage in [damaged, of_no_time] {
+            let row = row(&self.place, self.rows, USERS, self.stage.now());
+            self.rows += 1;
+            self.stage.with(|state| state.slack.add(damage(row)));
+        }
     }
 
     /// Two rows of one identity and different content. Integration rows have no identity but their content.

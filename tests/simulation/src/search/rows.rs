@@ -18,6 +18,12 @@ pub(super) fn damaged(row: Row) -> Row {
     Row { json: json.into(), ..row }.damaged()
 }
 
+/// The same row with the time 0, at which no row of Slack's can be.
+pub(super) fn of_no_time(row: Row) -> Row {
+    let json = row.json.replace(&row.time.as_second().to_string(), "0");
+    Row { json: json.into(), ..row }
+}
+
 /// A text of the same identity and another content.
 pub(super) fn twin(json: &str) -> String {
     json.replacen("user_login", "user_logout", 1).replacen("\"isp\":null", "\"isp\":\"twin\"", 1).replacen(

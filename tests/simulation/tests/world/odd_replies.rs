@@ -212,3 +212,45 @@ fn second_row_of_one_identity_is_counted_as_conflicting() {
     assert_eq!((summary.records, summary.conflicting), (1, 1));
     tenancy.assert_stored_bytes(&[&first]);
 }
+
+/// A row that Slack shows now, and that has this time.
+fn row_of_time(log: LogType, now: jiff::Timestamp, time: i64) -> Row {
+    let json = match log {
+        LogType::Audit => format!(r#"{{"id":"odd","date_create":{time},"action":"x"}}"#),
+        LogType::Access => {
+            format!(r#"{{"user_id":"UODD","ip":"","user_agent":"x","date_first":{time},"date_last":{time}}}"#)
+        }
+        LogType::Integration => format!(r#"{{"user_id":"UODD","date":"{time}","change_type":"added"}}"#),
+    };
+    match log {
+        LogType::Audit => Row::audit(now, json),
+        LogType::Access => Row::access(now, now, json),
+        LogType::Integration => Row::integration(now, json),
+    }
+}
+
+#[test]
+fn row_of_a_time_that_cannot_be_is_stored_and_counted() {
+    for log in LogType::ALL {
+        for time in [0, -1, 5, 4_102_444_800, 9_999_999_999] {
+            let mut tenancy = Tenancy::new(settings(log), &[log]);
+            tenancy.rows(simulated(log), 7, 4);
+            let row = row_of_time(log, tenancy.now(), time);
+            tenancy.add(row);
+            let summary = tenancy.tick().remove(0);
+            assert_eq!((summary.records, summary.unreadable), (8, 1), "{log} {time}");
+            assert_eq!(tenancy.missing(), None, "{log} {time}");
+        }
+    }
+}
+
+#[test]
+fn row_of_an_old_time_moves_no_walk_past_others() {
+    let mut tenancy = Tenancy::new(settings(LogType::Audit), &[LogType::Audit]);
+    tenancy.rows(Log::Audit, 9, 4 * 3_600);
+    let row = row_of_time(LogType::Audit, tenancy.now(), 1_500_000_000);
+    tenancy.add(row);
+    tenancy.fault(Fault::nth(2, Calling::log(Log::Audit), FaultKind::StaleCursor));
+    tenancy.tick();
+    assert_eq!((tenancy.gaps(LogType::Audit).len(), tenancy.stored_lines()), (0, 9));
+}

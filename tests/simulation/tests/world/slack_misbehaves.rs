@@ -168,11 +168,11 @@ fn one_workspaces_invalid_auth_is_its_own_and_what_it_missed_is_collected_when_i
     tenancy.rows(Log::Integration, 6, 60);
     tenancy.tick();
     tenancy.settings(|settings| workspace(settings, "T1").owner_belongs = false);
-    for _ in 0..40 {
+    for minute in 0..40 {
         tenancy.pass(60);
         tenancy.rows(Log::Integration, 2, 1);
         let streams = tenancy.tick();
-        assert_eq!(streams[0].state, State::Ok, "{streams:?}");
+        assert_eq!(streams[0].state, if minute < 15 { State::Ok } else { State::Failing }, "{streams:?}");
         assert_eq!(streams[0].workspaces_in_trouble, 1);
     }
     tenancy.assert_newest_stored_in(Log::Integration, "T2");
@@ -409,4 +409,44 @@ fn integration_log_whose_newest_page_slack_does_not_show_is_not_collected() {
     let mut tenancy = beyond_the_page_limit(Direction::OldestFirst);
     assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("no_progress")));
     assert_eq!(tenancy.gaps(LogType::Integration).len(), 1);
+}
+
+/// A log of 700 rows of integration logs, of which Slack shows three pages of at most 1,000 rows.
+fn three_pages_of_any_size() -> Tenancy {
+    let limited = Settings { integration_page_max: Some(3), ..Settings::workspace() };
+    let mut tenancy = Tenancy::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);
+    tenancy.rows(Log::Integration, 700, 30);
+    tenancy
+}
+
+#[test]
+fn page_that_broke_off_once_hides_no_row_beyond_the_last_small_page() {
+    for asked in 1..4 {
+        let mut tenancy = three_pages_of_any_size();
+        for _ in 0..asked {
+            tenancy.fault(Fault::next(Calling::log(Log::Integration), FaultKind::Truncated));
+            assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("reply_cut_off")));
+            tenancy.pass(60);
+        }
+        tenancy.settle_within(40);
+        tenancy.assert_complete();
+    }
+}
+
+#[test]
+fn log_whose_older_rows_are_on_no_page_that_arrives_is_told() {
+    let mut tenancy = three_pages_of_any_size();
+    tenancy.settings(|settings| settings.reply_bytes_max = Some(20_000));
+    let codes: Vec<_> = (0..60)
+        .map(|_| {
+            let code = tenancy.tick()[0].code.clone();
+            tenancy.pass(60);
+            code
+        })
+        .collect();
+    assert!(codes.iter().skip(30).all(Option::is_some), "{codes:?}");
+    assert_eq!(tenancy.gaps(LogType::Integration).len(), 1);
+    tenancy.settings(|settings| settings.reply_bytes_max = None);
+    tenancy.settle_within(40);
+    tenancy.assert_complete();
 }

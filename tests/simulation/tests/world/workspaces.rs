@@ -3,6 +3,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
+use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::Tenancy;
 use slacktrail_simulation::{Fault, FaultKind};
@@ -160,12 +161,11 @@ fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_ot
     for n in 18..60 {
         let stream = tick(&mut tenancy, n);
         assert_eq!(stream.workspaces_in_trouble, 1);
-        if let Some(code) = stream.code {
-            told.push((n, code)); // it is tried every quarter of an hour, and holds up nobody then either
-        }
+        told.push((n, stream.state, stream.code));
         tenancy.assert_newest_stored_in(Log::Integration, "T2");
     }
-    assert_eq!(told, [32, 47].map(|n| (n, "http_500".to_owned())));
+    let lasts = |n| (n, State::Failing, Some("workspaces_unreadable".to_owned()));
+    assert_eq!(told, (18..60).map(lasts).collect::<Vec<_>>(), "it is tried every quarter of an hour");
     tenancy.stage().with(|state| state.slack.clear_faults());
     tenancy.settle();
     tenancy.assert_complete();
@@ -255,12 +255,12 @@ fn pages_that_lead_nowhere_in_one_workspace_do_not_hold_up_the_next_for_ever() {
     tenancy.tick();
     let of_t1 = Calling::log(Log::Integration).team("T1");
     tenancy.fault(SlackFault::every(of_t1, SlackFaultKind::Claims(1_000_000)));
-    for minute in 0..30 {
+    for minute in 0..60 {
         tenancy.pass(60);
         row(&mut tenancy, "T2", 10, &format!("two{minute}"));
         let summary = tenancy.tick().remove(0);
-        let is_told = summary.code.as_deref() == Some("no_progress") || summary.workspaces_in_trouble == 1;
-        assert!(is_told, "{minute}: {summary:?}");
+        assert!(summary.code.is_some(), "{minute}: {summary:?}");
+        assert_eq!(summary.state == State::Failing, minute > 15, "{minute}: {summary:?}");
     }
     tenancy.assert_newest_stored_in(Log::Integration, "T2");
 }
@@ -383,4 +383,50 @@ fn list_of_workspaces_is_read_over_several_pages() {
     }
     assert_eq!(tenancy.tick()[0].code, None);
     assert_eq!(tenancy.stored_lines(), 2);
+}
+
+#[test]
+fn workspace_that_cannot_be_read_for_15_minutes_is_told_until_it_can() {
+    for leaves in [false, true] {
+        let mut tenancy = with_one_in_trouble("T2");
+        for minute in 1..40 {
+            tenancy.pass(60);
+            row(&mut tenancy, "T1", 5, &format!("one{minute}"));
+            let stream = tenancy.tick().remove(0);
+            let code = (minute >= 15).then_some("workspaces_unreadable");
+            assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (code, 1), "{minute}");
+            assert_eq!(stream.state, if minute < 15 { State::Ok } else { State::Failing }, "{minute}");
+            tenancy.assert_newest_stored_in(Log::Integration, "T1");
+        }
+        if leaves {
+            tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
+            tenancy.pass(3_600);
+        } else {
+            tenancy.heal();
+            tenancy.pass(900);
+        }
+        let stream = tenancy.tick().remove(0);
+        assert_eq!((stream.state, stream.code, stream.workspaces_in_trouble), (State::Ok, None, 0), "{leaves}");
+    }
+}
+
+#[test]
+fn error_that_names_unreadable_workspaces_names_ten_of_them() {
+    let ids: Vec<String> = (1..=14).map(|number| format!("T{number:02}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let settings = Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() };
+    let mut tenancy = Tenancy::new(settings, &INTEGRATION);
+    tenancy.calls_max = 100;
+    tenancy.tick();
+    for id in &ids[..12] {
+        let on = Calling::log(Log::Integration).team(id);
+        tenancy.fault(SlackFault::every(on, SlackFaultKind::not_ok("no_permission")));
+    }
+    for _ in 0..2 {
+        tenancy.pass(901);
+        tenancy.tick();
+    }
+    let message = tenancy.tick()[0].message.clone().unwrap();
+    assert!(message.contains("`T01` (no_permission), `T02` (no_permission)"), "{message}");
+    assert!(message.ends_with("`T10` (no_permission) and 2 more"), "{message}");
 }
