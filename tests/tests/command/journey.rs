@@ -112,7 +112,9 @@ async fn a_new_user_connects_in_a_browser_and_loses_nothing_when_the_token_is_re
     deployment.slack().revoke(&token);
     life.go_on(&mut deployment.slack(), 30);
     deployment.invoke().await;
-    assert_eq!(states(&slacktrail.run(&["status", "--json"]).await), ["reauthorize"; 3]);
+    deployment.invoke().await; // confirms it where `auth.test` did not, for Slack limits calls
+    let status = slacktrail.run(&["status", "--json"]).await;
+    assert_eq!(states(&status), ["reauthorize"; 3], "{}", status.stdout);
     let table = slacktrail.run(&["status"]).await.stdout;
     let words: Vec<&str> = table.split_whitespace().collect();
     assert!(words.join(" ").contains("connect the source again"), "{table}");
