@@ -195,7 +195,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let (was_under_way, pages) = (gap.is_under_way(), self.report.pages);
             let mut sight = Sight::default();
             let walked = self.walk(&mut gap, &mut sight, &mut batch).await; // pages, until they make an object
-            gap.depth.end_tick(&sight.progress);
+            if gap.depth.end_tick(&sight.progress)
+                && let Some(page_rows) = gap.page_rows()
+                && self.memory.page_size.enlarge(page_rows)
+            {
+                gap.change_page_size(&mut sight);
+            }
 
             let stored = self.store(&walked, &mut batch).await; // records first ...
             if stored.is_err() {

@@ -118,7 +118,8 @@ impl PageSize {
         }
     }
 
-    /// After the last page of so many rows that Slack shows. Returns whether there are larger ones.
+    /// After pages of so many rows that did not reach far enough: the last that Slack shows, or those of a walk that is stuck. Returns whether
+    /// there are larger ones.
     pub(super) fn enlarge(&mut self, asked: u32) -> bool {
         (self.rows, self.good_pages) = (self.rows.max(asked.saturating_mul(2)).min(self.rows_max), 0);
         asked < self.rows_max

@@ -156,6 +156,15 @@ impl Gap {
         }
     }
 
+    /// How many rows each of its pages has, if they have numbers and one has been read.
+    pub(crate) fn page_rows(&self) -> Option<u32> {
+        match &self.walk {
+            Walk::Audit(_) => None,
+            Walk::Access(walk) => walk.numbered.map(|(_, rows)| rows),
+            Walk::Integration(walk) => walk.page_rows,
+        }
+    }
+
     /// The page to ask for next, and how many rows it is asked for: `page_rows`, unless page numbers hold it to an earlier size.
     pub(crate) fn request(&self, sight: &Sight, page_rows: u32) -> (Request, u32) {
         match &self.walk {

@@ -75,10 +75,10 @@ pub struct Depth {
 }
 
 impl Depth {
-    /// Takes in a tick's pages.
-    pub(crate) fn end_tick(&mut self, progress: &Progress) {
+    /// Takes in a tick's pages. Returns whether the walk has been stuck for another [`IDLE_TICKS_MAX`] ticks.
+    pub(crate) fn end_tick(&mut self, progress: &Progress) -> bool {
         if progress.pages == 0 && !progress.has_restarted {
-            return;
+            return false;
         }
         if progress.has_restarted {
             self.present = Reach::default();
@@ -88,7 +88,9 @@ impl Depth {
             self.idle_ticks = 0;
         } else if !goes_on {
             self.idle_ticks = self.idle_ticks.saturating_add(1);
+            return self.idle_ticks.is_multiple_of(IDLE_TICKS_MAX);
         }
+        false
     }
 
     /// Whether the walk leads nowhere.
@@ -230,6 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn every_fifth_idle_tick_is_told() {
+        let mut depth = Depth::default();
+        let mut told = || {
+            let mut progress = Progress::default();
+            page(&mut progress, &[row(1, 200)]);
+            depth.end_tick(&progress)
+        };
+        let told: Vec<usize> = (0..12).filter(|_| told()).collect();
+        assert_eq!(told, [5, 10], "the first tick comes further back than ever");
+    }
+
+    #[test]
     fn walk_that_starts_again_in_every_tick_is_stuck_and_after_one_restart_is_not() {
         let mut depth = Depth::default();
         assert!(!tick(&mut depth, 10, false));
@@ -262,7 +276,7 @@ mod tests {
     fn new_record_ends_the_count_of_idle_ticks_and_an_empty_tick_is_none() {
         let mut depth = Depth::default();
         (0..4).for_each(|_| assert!(!tick(&mut depth, 90, false)));
-        (0..9).for_each(|_| depth.end_tick(&Progress::default()));
+        assert!((0..9).all(|_| !depth.end_tick(&Progress::default())));
         assert!(!tick(&mut depth, 90, false) && tick(&mut depth, 90, false));
         let mut progress = Progress::default();
         progress.record_is_new();

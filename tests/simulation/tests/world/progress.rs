@@ -5,6 +5,7 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::End;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulator::settings::Envelope;
 use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
@@ -215,4 +216,20 @@ fn single_empty_page_after_an_outage_is_no_success() {
     tenancy.calls_max = 1;
     let summary = tenancy.tick().remove(0);
     assert_eq!((summary.pages, summary.state), (1, State::Failing));
+}
+
+#[test]
+fn second_that_is_too_long_for_small_pages_is_read_with_larger_ones() {
+    let settings = Settings { envelope: Envelope::Php, ..unlimited(Settings::workspace()) };
+    let mut tenancy = Tenancy::new(settings, &[LogType::Integration]);
+    tenancy.production_calls();
+    tenancy.rows(Log::Integration, 10, 30);
+    tenancy.pass(60);
+    (0..9).for_each(|_| tenancy.equal_row());
+    for _ in 0..5 {
+        tenancy.fault(Fault::next(Calling::log(Log::Integration), FaultKind::Truncated));
+        assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("reply_cut_off"));
+    }
+    tenancy.settle_within(40);
+    tenancy.assert_complete();
 }
