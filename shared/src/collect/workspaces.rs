@@ -8,7 +8,7 @@ use crate::cursor::{Gap, GapKind};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Refusal, Request};
 use crate::source::{LogType, shown_name};
-use crate::time::Second;
+use crate::time::{CLOCK_SKEW_SECONDS, Second};
 use crate::trouble::{Remedy, Trouble};
 use crate::walk::{Sight, WorkspaceState};
 
@@ -16,8 +16,10 @@ use crate::walk::{Sight, WorkspaceState};
 const LISTED_SECONDS: i64 = 3600;
 /// A workspace in trouble is tried again this often.
 const RETRY_SECONDS: i64 = 900;
+/// A workspace that cannot be read for so long makes its stream fail.
+const TOLD_AFTER_SECONDS: i64 = 900;
 /// Slack is asked again after an hour, whatever it says; clocks may differ by ten minutes.
-const WAIT_MAX_SECONDS: i64 = 3_600 + crate::time::CLOCK_SKEW_SECONDS;
+const WAIT_MAX_SECONDS: i64 = 3_600 + CLOCK_SKEW_SECONDS;
 /// Pages of the list that are read at most: 10,000 workspaces.
 pub(crate) const LIST_PAGES_MAX: u32 = 10;
 /// Workspaces on a page of the list at most: ten times what is asked for.
@@ -66,10 +68,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// where a round takes more than half a tick's calls, so seldom that the backlog gets the other half.
     pub(super) async fn prepare_workspaces(&mut self) -> Result<bool, Trouble> {
         let connected_at = self.source.connected_at;
-        let wait_max = self.now.plus(WAIT_MAX_SECONDS);
+        // A stored time is believed only within bounds.
+        let (now_at_most, wait_max) = (self.now.plus(CLOCK_SKEW_SECONDS), self.now.plus(WAIT_MAX_SECONDS));
         for state in self.cursor.workspaces.values_mut() {
+            if state.since.is_some_and(|since| since > now_at_most) {
+                state.since = Some(self.now);
+                self.dirty = true;
+            }
             if state.not_before.is_some_and(|not_before| not_before > wait_max) {
-                state.not_before = None; // nobody asked for that: a stored time is believed only within bounds
+                state.not_before = None; // nobody asked for that
                 self.dirty = true;
             }
             // The source was connected again after this trouble began: the workspace is tried at once.
@@ -201,9 +208,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &trouble)).map(str::to_owned);
         let Some(id) = id else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
-        let is_retry = state.code.is_some() && state.not_before.is_some_and(|not_before| not_before <= self.now);
-        state.lasting |= is_retry || self.cursor.health.fails_with(&trouble.code, self.now);
-        let is_told = state.lasting;
+        let is_older = self.cursor.health.fails_with(&trouble.code, self.now);
+        let begun = if is_older { self.now.plus(-TOLD_AFTER_SECONDS) } else { self.now };
+        state.since = Some(state.since.map_or(begun, |since| since.min(begun)));
+        let is_told = is_told(state, self.now);
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
         state.not_before = Some(self.now.plus(trouble.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
         state.code = Some(trouble.code.clone());
@@ -219,7 +227,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         // Where no workspace can be read any more, it is the token: that is the stream's trouble, and the round begins anew.
         let code = trouble.code.as_str();
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
-            (state.code, state.not_before, state.lasting) = (None, None, false);
+            (state.code, state.since, state.not_before) = (None, None, None);
         }
         gap.begin(self.stream.log);
         Err(trouble)
@@ -228,13 +236,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// Returns what to say of workspaces that could not be read for a quarter of an hour, or `None` if there is no such workspace. The others
     /// are collected, and without this the stream would be well for ever.
     pub(super) fn unreadable_workspaces(&self) -> Option<Trouble> {
-        let lasting = || self.cursor.workspaces.iter().filter(|(_, state)| state.lasting);
+        let unreadable = || self.cursor.workspaces.iter().filter(|(_, state)| is_told(state, self.now));
         let name = |(id, state): (&String, &WorkspaceState)| {
             let code = state.code.as_deref().unwrap_or_default();
             format!("`{}` ({})", shown_name(id), shown_name(code))
         };
-        let named: Vec<String> = lasting().take(NAMED_MAX).map(name).collect();
-        let further = match lasting().count() {
+        let named: Vec<String> = unreadable().take(NAMED_MAX).map(name).collect();
+        let further = match unreadable().count() {
             0 => return None,
             count if count > NAMED_MAX => format!(" and {} more", count - NAMED_MAX),
             _ => String::new(),
@@ -263,6 +271,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             _ => true,
         }
     }
+}
+
+/// Whether this workspace cannot be read for so long that the stream says so.
+fn is_told(state: &WorkspaceState, now: Second) -> bool {
+    state.since.is_some_and(|since| now.since(since) >= TOLD_AFTER_SECONDS)
 }
 
 /// Returns the ID of a workspace on a page of `auth.teams.list`, or `None` if it has none that could be one.

@@ -60,12 +60,12 @@ pub struct WorkspaceState {
     /// All its time from here on is not yet collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_from: Option<Second>,
+    /// Since when it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Second>,
     /// When it is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Second>,
-    /// Whether it could not be read for a quarter of an hour, so that the stream says so.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub lasting: bool,
 }
 
 /// What is carried from page to page within a tick.

@@ -185,7 +185,7 @@ fn a_workspace_for_which_slack_asks_to_wait_an_hour_is_left_alone_for_it_and_hol
         row(&mut tenancy, "T2", 5, &format!("two{n}"));
         told += u32::from(tenancy.tick()[0].code.is_some());
     }
-    assert_eq!((tenancy.stored_lines(), told), (50, 1));
+    assert_eq!((tenancy.stored_lines(), told), (50, 36), "at once, and after a quarter of an hour");
 }
 
 #[test]
@@ -334,6 +334,18 @@ fn workspace_is_tried_in_spite_of_a_stored_time_beyond_an_hour() {
         tenancy.tick();
         assert_eq!(tenancy.stored_lines(), 1, "{wait}");
     }
+}
+
+#[test]
+fn unread_workspace_is_told_in_spite_of_a_stored_time_of_the_future() {
+    let mut tenancy = with_one_in_trouble("T2");
+    let far = tenancy.now().as_second() + 100 * 365 * DAY;
+    tenancy.edit_cursors(|cursor| cursor["workspaces"]["T2"]["since"] = json!(far));
+    let mut codes = (0..17).map(|_| {
+        tenancy.pass(60);
+        tenancy.tick().remove(0).code
+    });
+    assert!(codes.any(|code| code.as_deref() == Some("workspaces_unreadable")));
 }
 
 #[test]
