@@ -252,10 +252,10 @@ impl State {
         }
     }
 
-    /// Up to where live records are collected, by the stored cursor.
-    fn top(&self, stream: &StreamId) -> Option<i64> {
+    /// A time of the stored cursor: `top`, up to where live records are collected, or `saved_at`.
+    fn cursor_time(&self, stream: &StreamId, field: &str) -> Option<i64> {
         let cursor: Value = serde_json::from_str(&self.cursors.get(stream)?.text).ok()?;
-        cursor["top"].as_i64()
+        cursor[field].as_i64()
     }
 
     fn replace(&mut self, stream: &StreamId, expected: Option<Version>, text: &str) -> Replaced {
@@ -326,11 +326,14 @@ impl DeploymentStore for SimulatedEdges {
         let what = || format!("replace {stream} {text}");
         let replaced = self
             .operate(Part::Table, what, |state| {
-                let (before, held_up) =
-                    (state.top(stream), self.id.note(|facts| state.now.duration_since(facts.begun)));
+                let [top, saved_at] = ["top", "saved_at"].map(|field| state.cursor_time(stream, field));
+                let (held_up, clock) =
+                    self.id.note(|facts| (state.now.duration_since(facts.begun), facts.clock.as_second()));
                 let replaced = state.replace(stream, expected, &text);
                 // With a clock of long ago, a good cursor is of the future: live collection begins with that clock.
-                let goes_back = held_up.as_secs() >= CLOCK_SKEW_SECONDS && state.top(stream) < before;
+                let is_future = saved_at.is_some_and(|at| at > clock + CLOCK_SKEW_SECONDS);
+                let goes_back =
+                    held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || state.cursor_time(stream, "top") < top);
                 let begins = matches!(
                     replaced,
                     Replaced::Yes(Version(number)) if number == 1 || goes_back || state.tampered.contains(&stream.log)

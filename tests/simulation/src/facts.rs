@@ -1,6 +1,6 @@
 //! The facts of a tick: what its process asked, was shown, created and saved. The ports note them, and the oracle judges by them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::parse_http_date;
 use slacktrail_simulator::{Reply, Row, Shown};
 
-use super::oracle::{Line, log_of_key as log_of};
+use super::oracle::{Line, Unread, log_of_key as log_of};
 
 /// Without a `Date` in a reply the collector may take Slack's clock to be so far behind its own.
 pub(super) const CLOCK_SKEW_SECONDS: i64 = 600;
@@ -68,6 +68,8 @@ pub(super) struct LogFacts {
     follower: Option<String>,
     /// Whether an object was there before: what it holds may have been stored by an operation that had no reply.
     pub(super) met_others: bool,
+    /// Whether Slack showed a page when a workspace was last asked for, by its ID.
+    pub(super) workspaces: BTreeMap<String, bool>,
     /// Rows on whole pages that share their identity with a row before them and differ from it.
     pub(super) conflicting: u64,
     /// What was created, in truth.
@@ -235,8 +237,11 @@ pub(super) struct Watch {
     /// Polled ticks in a row that showed no other row than the one before, and during which nothing was stored, though Slack could show
     /// something that is missing.
     pub(super) dry_ticks: u32,
-    /// The same of ticks that showed no other row than was shown since something was stored last, though something is missing or in a gap.
+    /// The same of ticks that showed no other row than was shown since something was stored last, and left as many gaps as before, though
+    /// something is missing or in a gap.
     pub(super) stale_ticks: u32,
+    /// The fewest gaps that one of them left.
+    gaps_least: usize,
     /// The rows that were shown since the last of them ended, without what moves in them, and those of the one before.
     rows: HashSet<u64>,
     rows_before: HashSet<u64>,
@@ -244,6 +249,8 @@ pub(super) struct Watch {
     rows_since_stored: HashSet<u64>,
     /// Replies that refused the token.
     refusals: Vec<Refusal>,
+    /// Workspaces that cannot be read.
+    pub(super) unread: Unread,
     /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
     pub(super) through_at: Option<(u64, Timestamp)>,
 }
@@ -292,14 +299,15 @@ impl Watch {
         self.rows.insert(hash(steady));
     }
 
-    /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored. `has_gaps`: whether the tick
-    /// left something to collect.
-    pub(super) fn end_tick(&mut self, is_missing: bool, has_gaps: bool) {
+    /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored. `gaps`: how many the tick left.
+    pub(super) fn end_tick(&mut self, is_missing: bool, gaps: usize) {
         let stored_nothing = self.stored == self.stored_before;
         let is_dry = is_missing && stored_nothing && self.rows.is_subset(&self.rows_before);
         self.dry_ticks = if is_dry { self.dry_ticks + 1 } else { 0 };
-        let is_stale = (is_missing || has_gaps) && stored_nothing && self.rows.is_subset(&self.rows_since_stored);
+        let shows_nothing = stored_nothing && self.rows.is_subset(&self.rows_since_stored);
+        let is_stale = (is_missing || gaps > 0) && shows_nothing && gaps >= self.gaps_least;
         self.stale_ticks = if is_stale { self.stale_ticks + 1 } else { 0 };
+        self.gaps_least = if is_stale { self.gaps_least.min(gaps) } else { gaps };
         if !stored_nothing {
             self.rows_since_stored.clear();
         }
@@ -329,6 +337,7 @@ impl Watch {
 
     /// What was refused until now was another token. Where the collector's clock was ahead, it cannot know that.
     pub(super) fn note_connection(&mut self, now: i64) {
+        self.unread = Unread::default();
         self.refusals.retain(|refusal| refusal.clock >= now);
     }
 

@@ -4,6 +4,7 @@
 //! What it knows grows with the world: an object is read when it is created, and never again, for none may change.
 
 mod ticks;
+mod workspaces;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,6 +26,7 @@ use super::facts::Watch;
 use super::stage::State;
 
 pub(super) use ticks::{begin_stream, judge_tick, log_of_key, note_reply};
+pub(super) use workspaces::Unread;
 
 /// A stored line: where it is, what Slack's part of it is, and what tells it from every other.
 #[derive(Debug)]

@@ -19,8 +19,8 @@ use crate::tenant::simulated;
 
 /// Polled ticks in a row that may store nothing and show no other row than the one before, without a code, though Slack could show something that is missing.
 const DRY_TICKS_MAX: u32 = 15;
-/// The same, where they show only rows that were shown since something was stored last, and something is missing or in a gap. Pages of three
-/// rows and ten calls a tick make the most of what sixteen gaps leave to read.
+/// The same, where they show only rows that were shown since something was stored last and close no gap, and something is missing or in a gap.
+/// Pages of three rows and ten calls a tick make the most of what one gap leaves to read.
 const STALE_TICKS_MAX: u32 = 300;
 /// The lag that raises an alarm, by the template's default.
 const LAG_ALARM_SECONDS: i64 = 30 * 60;
@@ -46,6 +46,13 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
         watch.sure = watch.sure.min(facts.of(log).reached.unwrap_or(i64::MAX));
     }
     let team = request.arguments.iter().find(|(name, _)| *name == "team_id").map(|(_, id)| id.as_str());
+    if let Some(log) = log_of_call(source, request.method) {
+        match team {
+            Some(team) => drop(facts.logs[log as usize].workspaces.insert(team.to_owned(), reply.shown.is_some())),
+            None if request.method == "auth.teams.list" => state.book.watches[log as usize].unread.note_list(reply),
+            None => {}
+        }
+    }
     let Some(shown) = &reply.shown else {
         if let Some(team) = team.filter(|team| !state.book.troubled.contains(*team)) {
             state.book.troubled.insert(team.to_owned());
@@ -136,6 +143,8 @@ impl Judge<'_> {
         let mut watch = self.watch().clone();
         let unstored = self.unstored();
         let went_well = self.summary.polled && self.summary.code.is_none();
+        let workspaces = self.state.slack.settings().tenant.workspaces().len();
+        let unread = watch.unread.end_tick(self.own, self.summary, self.facts.clock.as_second(), workspaces);
         if went_well && self.own.saved == Some(true) {
             if self.summary.gaps == 0 && self.calm && !self.is_by_workspace() {
                 watch.sure = watch.sure.max(self.reached());
@@ -146,11 +155,12 @@ impl Judge<'_> {
             watch.ahead = watch.ahead.max(self.facts.clock.duration_since(self.facts.begun).as_secs());
         }
         if self.summary.polled {
-            watch.end_tick(!unstored.is_empty(), self.summary.gaps > 0);
+            watch.end_tick(!unstored.is_empty(), self.summary.gaps);
         }
         let law = self
             .tampering()
             .or_else(|| self.refusals())
+            .or(unread)
             .or_else(|| self.gaps(&unstored))
             .or_else(|| self.lag(&watch, &unstored))
             .or_else(|| self.silence(&watch))

@@ -129,6 +129,10 @@ impl Course {
                 let fault = SlackFault::every(Calling::log(simulated(self.place.log)), kind.clone());
                 self.stage.with(|state| state.slack.fault(fault));
             }
+            Act::FewPages(pages) => self.stage.with(|state| {
+                let settings = state.slack.settings_mut();
+                (settings.integration_count_max, settings.integration_page_max) = (1_000, Some(*pages));
+            }),
             Act::Tamper(all) => self.stage.tamper(*all),
             Act::TouchAt(n, row) if self.place.log == LogType::Access => self.slack(*n, SlackFaultKind::Touch(*row)),
             Act::TouchAt(..) => {}

@@ -23,8 +23,8 @@ use crate::wrong::Wrong;
 /// Ticks in which things go wrong.
 const TICKS: u32 = 120;
 /// Ticks, a minute apart, within which all that was shown in time is stored once nothing fails any more. Pages of three rows and ten calls
-/// a tick make the most of what sixteen gaps leave to read.
-const CALM_TICKS: u32 = 300;
+/// a tick make the most of what sixteen gaps leave to read: of 130 pages of equal rows, which are read three times, each takes 40 ticks.
+const CALM_TICKS: u32 = 700;
 /// Hourly ticks after which what was shown late, up to 26 hours, is stored too: the daily re-reads have come round.
 const LATE_HOURS: u32 = 52;
 /// The latest that a record is shown, as promised.

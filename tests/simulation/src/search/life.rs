@@ -32,6 +32,8 @@ pub enum Act {
     Slack(u32, SlackFaultKind),
     /// Slack misbehaves so at every call, until nothing fails any more.
     SlackAlways(SlackFaultKind),
+    /// Integration logs have pages of up to 1,000 rows, and Slack shows but so many of them.
+    FewPages(usize),
     /// Somebody writes times of the year 2100 into the cursors: all of their times, or only how far they have come.
     Tamper(bool),
     /// A row comes into being just before Slack answers the n-th call from now on: pages shift while they are read.
@@ -79,7 +81,7 @@ const PAGED: [LogType; 2] = [LogType::Audit, LogType::Access];
 /// Every life.
 pub fn lives() -> Vec<Life> {
     use Act::{
-        Admit, Backfill, Bar, ClockAhead, Connect, DamagedRow, Hours, Insert, LateRow, LateShare, LongOutage,
+        Admit, Backfill, Bar, ClockAhead, Connect, DamagedRow, FewPages, Hours, Insert, LateRow, LateShare, LongOutage,
         LoseCursors, ManyRows, Outage, Pass, Revoke, Rows, Slack, SlackAlways, Tamper, Tick, Touch, TouchAt, Twins,
     };
     let life = |name, before: &[Act]| Life {
@@ -100,6 +102,13 @@ pub fn lives() -> Vec<Life> {
         let before: Vec<Act> = [ManyRows(300), SlackAlways(kind)].into_iter().chain(minutes).collect();
         Life { is_odd: true, logs: &PAGED, ..few("", &before, 2) }
     };
+    // For so long that it must have been told.
+    let minutes = (0..25).flat_map(|_| [Pass(60), Tick]);
+    let barred = [Rows(4, 40), Bar("T1"), Tick, Pass(60), Rows(4, 3), Tick].into_iter().chain(minutes);
+    let admitted: Vec<Act> = barred.chain([Admit("T1"), Pass(3_600)]).collect();
+    // Pages broke off until they had three rows, and most rows are beyond the last of these.
+    let broken_off = (0..4).flat_map(|_| [Slack(1, SlackFaultKind::Truncated), Tick, Pass(60)]);
+    let last_page: Vec<Act> = [Rows(24, 4), FewPages(2)].into_iter().chain(broken_off).chain([Rows(2, 3)]).collect();
     let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
     vec![
         // Its first row is of the very second from which the source is collected.
@@ -217,6 +226,7 @@ pub fn lives() -> Vec<Life> {
         life("stale-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::StaleCursor)]),
         life("empty-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::EmptyPage)]),
         life("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
+        odd(&[LogType::Integration], "last-page", &last_page),
         odd(&[LogType::Access], "odd-only-page", &[Rows(3, 60), Slack(1, SlackFaultKind::Oversize(1))]),
         life("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
         life("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
@@ -282,9 +292,6 @@ pub fn lives() -> Vec<Life> {
         Life { name: "endless-circle", ..slowly(SlackFaultKind::Endless(Endless::Circle)) },
         Life { name: "cursors-refused", ..slowly(SlackFaultKind::StaleCursor) },
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
-        of_workspaces(
-            "admitted",
-            &[Rows(4, 40), Bar("T1"), Tick, Pass(60), Rows(4, 3), Tick, Admit("T1"), Pass(3_600)],
-        ),
+        of_workspaces("admitted", &admitted),
     ]
 }

@@ -142,7 +142,7 @@ pub fn drawn(log: LogType, dice: &mut Dice) -> Slack {
     let columns = [AccessColumn::First, AccessColumn::Last];
     let integration_count_max = dice.pick(&[3, 8, 1_000]);
     let access_classic = dice.one_in(6);
-    let settings = Settings {
+    let mut settings = Settings {
         seed: dice.below(1 << 32),
         limits: dice.pick(&[Limits::OFF, Limits::SLACK, Limits { audit_used_by_others: 20, ..Limits::SLACK }]),
         layout: dice.pick(&[Layout::Compact, Layout::Compact, Layout::Pretty]),
@@ -181,5 +181,8 @@ pub fn drawn(log: LogType, dice: &mut Dice) -> Slack {
         reply_bytes_max: (!access_classic && dice.one_in(6)).then_some(4_000),
         ..base
     };
+    if integration_count_max == 1_000 && settings.reply_bytes_max.is_none() && settings.seed.is_multiple_of(3) {
+        settings.integration_page_max = Some(2); // with small pages, after one broke off, most rows are beyond the last
+    }
     Slack { name: "drawn", settings, organisation }
 }
