@@ -10,7 +10,7 @@ use crate::time::Second;
 
 /// Pages in a row that may bring nothing. Slack shows single empty pages in the middle of a log; five cost a fifth of a tick's calls.
 const IDLE_PAGES_MAX: u32 = 5;
-/// Rows that are remembered to tell new ones from repeated ones. Beyond that, a row counts as repeated.
+/// Rows that are remembered to tell new ones from repeated ones. Beyond that, a row counts as repeated until the walk comes further back.
 const SEEN_MAX: usize = 5_000;
 /// Ticks that may bring a walk nothing since it last came further back. A page cursor that Slack refuses may cost a tick now and then.
 const IDLE_TICKS_MAX: u32 = 5;
@@ -21,7 +21,7 @@ const IDLE_TICKS_MAX: u32 = 5;
 pub struct Progress {
     /// The oldest time that a row had so far.
     oldest: Option<Second>,
-    /// Rows seen since the walk came to `oldest`. A row that moved to the head of access logs is another one.
+    /// Rows seen so far. A row that moved to the head of access logs is another one.
     seen: HashSet<(RowId, Option<Second>)>,
     idle_pages: u32,
     page_advances: bool,
@@ -115,7 +115,9 @@ impl Progress {
         let time = row.last_active.or(row.time).map(|time| time.max(begin));
         if time.is_some() && self.oldest.is_none_or(|oldest| time < Some(oldest)) {
             self.oldest = time;
-            self.seen.clear();
+            if self.seen.len() >= SEEN_MAX {
+                self.seen.clear();
+            }
             self.page_advances = true;
         }
         if self.seen.len() < SEEN_MAX && self.seen.insert((row.id, row.last_active)) {
@@ -184,6 +186,27 @@ mod tests {
         assert!(!page(&mut progress, &[row(1, 9)]));
         assert!(page(&mut progress, &[row(2, 9)]), "a row that the walk has not seen");
         assert_eq!((0..5).filter(|_| page(&mut progress, &[])).count(), 4);
+    }
+
+    #[test]
+    fn row_that_was_seen_stays_so_when_the_walk_comes_further_back() {
+        let mut progress = Progress::default();
+        assert!(page(&mut progress, &[row(1, 9), row(2, 8)]));
+        assert!(page(&mut progress, &[row(1, 9), row(2, 8), row(3, 7)]), "an older time");
+        let repeats = [&[row(1, 9)][..], &[row(2, 8)], &[row(3, 7)], &[row(1, 9), row(2, 8)], &[row(2, 8)]];
+        assert_eq!(repeats.map(|rows| page(&mut progress, rows)), [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn walk_that_has_shown_thousands_of_rows_goes_on() {
+        let mut progress = Progress::default();
+        for n in 0..3 * SEEN_MAX as u64 {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            let time = Second::new(1_000_000 - n as i64 / 100);
+            progress.row(&Row { id: RowId(id), time, last_active: None }, Second::EPOCH);
+            assert!(!n.is_multiple_of(1_000) || progress.end_page(), "{n}");
+        }
     }
 
     #[test]
