@@ -25,6 +25,8 @@ pub struct Progress {
     seen: HashSet<(RowId, Option<Second>)>,
     idle_pages: u32,
     page_advances: bool,
+    /// Whether the page's rows count for the walk, rather than only telling it which page to ask for.
+    page_is_taken: bool,
     has_advanced: bool,
     pages: u32,
     /// Whether a record was not stored before.
@@ -125,8 +127,9 @@ impl Progress {
         }
     }
 
-    /// Takes in how far back the rows of a page of the walk go.
+    /// Takes in how far back the rows go of a page that counts for the walk.
     pub(super) fn come_to(&mut self, reach: Reach) {
+        self.page_is_taken = true;
         self.reach.extend(reach);
     }
 
@@ -147,7 +150,7 @@ impl Progress {
         self.has_changed_page_size = true;
     }
 
-    /// Whether any page advanced the walk.
+    /// Whether any page advanced the walk that is not only one by which it finds the page to go on with.
     pub fn has_advanced(&self) -> bool {
         self.has_advanced
     }
@@ -155,7 +158,7 @@ impl Progress {
     /// Ends a page, or an attempt that brought none. Returns `true` while the walk advances.
     pub fn end_page(&mut self) -> bool {
         self.pages += 1;
-        self.has_advanced |= self.page_advances;
+        self.has_advanced |= std::mem::take(&mut self.page_is_taken) && self.page_advances;
         self.idle_pages = if std::mem::take(&mut self.page_advances) { 0 } else { self.idle_pages + 1 };
         self.idle_pages < IDLE_PAGES_MAX
     }
@@ -195,6 +198,15 @@ mod tests {
         assert!(page(&mut progress, &[row(1, 9), row(2, 8), row(3, 7)]), "an older time");
         let repeats = [&[row(1, 9)][..], &[row(2, 8)], &[row(3, 7)], &[row(1, 9), row(2, 8)], &[row(2, 8)]];
         assert_eq!(repeats.map(|rows| page(&mut progress, rows)), [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn page_that_only_tells_which_one_comes_next_proves_nothing() {
+        let mut progress = Progress::default();
+        progress.row(&row(1, 9), Second::EPOCH);
+        assert!(progress.end_page());
+        assert!(!progress.has_advanced());
+        assert!(page(&mut progress, &[row(2, 9)]) && progress.has_advanced());
     }
 
     #[test]
