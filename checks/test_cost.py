@@ -175,7 +175,7 @@ class TheDocument(unittest.TestCase):
         self.assertIn(f"{cost.PARTITION_READS_A_SECOND:,} read units", operations)
 
     def test_security_says_what_requests_without_a_link_cost(self):
-        (told,) = found("docs/security.md", r"for a whole month costs about (\d+) USD")
+        (told,) = found("docs/security.md", r"At this rate, others cannot connect, and a month costs about \$(\d+)")
         self.assertEqual(int(told), round(cost.refusals_usd()))
 
     def test_it_says_when_the_prices_were_read(self):

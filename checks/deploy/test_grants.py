@@ -101,7 +101,7 @@ class Roles(unittest.TestCase):
 def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
     """Role and statement for each row of docs/security.md that there is where these parameters are given."""
     text = (template.ROOT / "docs/security.md").read_text()
-    section = text.split("\n## What each function may do\n")[1].split("\n**The rule** ")[0]
+    section = text.split("\n## Function permissions\n")[1].split("\n**The rule** ")[0]
     for function, table in re.findall(r"(?m)^\*\*(\w+).*\*\*\n\n((?:\|.*\n)+)", section):
         for row in table.splitlines()[2:]:
             statement, actions, resource = (cell.strip() for cell in row.strip("|").split(" | "))
@@ -110,7 +110,7 @@ def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
                 continue
             service, *_ = re.findall(r"`(\w+:)", actions)  # the document says it once for several
             actions = [name if ":" in name else service + name for name in re.findall(r"`([^`]+)`", actions)]
-            resource, _, kinds = resource.partition(": items of ")
+            resource, _, kinds = resource.partition(": partition key")
             resource, through_s3, _ = resource.partition(", through S3 only")
             resources = sorted(called(function)[resource])
             granted = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}
@@ -131,7 +131,7 @@ def called(function: str) -> dict[str, list[str]]:
         "secrets below `SecretPrefix`": [f"arn:${{AWS::Partition}}:secretsmanager:{ACCOUNT}:secret:${{SecretPrefix}}*"],
         "itself": [f"arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{function.lower()}"],
         "its log group": [f"${{{function}LogGroup.Arn}}"],
-        "the queue of dead letters": ["${DeadLetters.Arn}"],
+        "the dead-letter queue": ["${DeadLetters.Arn}"],
         "that key": [KEY],
     }
 
