@@ -1,10 +1,10 @@
-"""What a month costs: counted calls times unit prices, as the tables of docs/cost.md.
+"""Computes the monthly cost as counted calls times unit prices, for the tables of docs/cost.md.
 
 cost.py           prints the tables
-cost.py --check   fails, with the difference, when docs/cost.md has others
-cost.py --write   puts them there
+cost.py --check   fails and prints the difference if docs/cost.md contains other tables
+cost.py --write   writes the tables into docs/cost.md
 
-Amounts are of a month of 30.4 days in us-east-1, in USD.
+Amounts are in US dollars, for a month of 30.4 days in us-east-1.
 """
 
 import argparse
@@ -35,38 +35,38 @@ class Price:
 
 
 PRICES_AS_OF = "2026-11-22"
-FREE_BY_AWS = "third-party page; AWS's page for the free ones"
+FREE_BY_AWS = "third-party page; AWS's page for the free tier"
 PRICES = {
     "lambda_gb_seconds": Price(
-        "Lambda, arm64, GB-second", 0.0000133334, "0.0000133334", 400_000, "400,000", "third-party page, free ones too"
+        "Lambda, arm64, GB-second", 0.0000133334, "0.0000133334", 400_000, "400,000", "third-party page, also for the free tier"
     ),
     "lambda_requests": Price(
-        "Lambda request", 0.20e-6, "0.20 a million", 1e6, "1,000,000", "third-party page, free ones too"
+        "Lambda request", 0.20e-6, "0.20 per million", 1e6, "1,000,000", "third-party page, also for the free tier"
     ),
-    "table_writes": Price("DynamoDB write request unit, on demand", 0.625e-6, "0.625 a million"),
-    "table_reads": Price("DynamoDB read request unit, on demand", 0.125e-6, "0.125 a million"),
-    "puts": Price("S3 PUT or LIST request", 0.005e-3, "0.005 a thousand"),
-    "gets": Price("S3 GET request", 0.0004e-3, "0.0004 a thousand"),
+    "table_writes": Price("DynamoDB write request unit, on demand", 0.625e-6, "0.625 per million"),
+    "table_reads": Price("DynamoDB read request unit, on demand", 0.125e-6, "0.125 per million"),
+    "puts": Price("S3 PUT or LIST request", 0.005e-3, "0.005 per 1,000"),
+    "gets": Price("S3 GET request", 0.0004e-3, "0.0004 per 1,000"),
     "stored_gb": Price("S3 Standard, GB-month", 0.023, "0.023"),
     "secrets": Price("Secrets Manager, secret-month", 0.40, "0.40"),
-    "secret_calls": Price("Secrets Manager call", 0.05e-4, "0.05 a ten thousand"),
-    "log_gb": Price("CloudWatch Logs, GB taken in", 0.50, "0.50", 5, "5", FREE_BY_AWS),
+    "secret_calls": Price("Secrets Manager call", 0.05e-4, "0.05 per 10,000"),
+    "log_gb": Price("CloudWatch Logs, GB ingested", 0.50, "0.50", 5, "5", FREE_BY_AWS),
     "metrics": Price("CloudWatch custom metric", 0.30, "0.30", 10, "10", FREE_BY_AWS),
     "alarms": Price("CloudWatch alarm", 0.10, "0.10", 10, "10", FREE_BY_AWS),
 }
 API_REQUEST_USD = 1e-6
-# Not part of the default deployment, or too little to count; listed so that nobody has to look them up.
+# Not part of the default deployment, or too small to count; listed for reference.
 OTHER_PRICES = [
     ("CloudWatch dashboard (`Dashboard`)", "3.00", "3", FREE_BY_AWS),
-    ("KMS key-month (`KmsKeyArn`, if the key is a new one)", "1.00", "-", "AWS's page"),
-    ("KMS request", "0.03 a ten thousand", "20,000", "AWS's page for the free ones"),
+    ("KMS key-month (`KmsKeyArn`, for a new key)", "1.00", "-", "AWS's page"),
+    ("KMS request", "0.03 per 10,000", "20,000", "AWS's page, for the free tier only"),
     ("S3 Glacier Instant Retrieval, GB-month (`ArchiveAfterDays`)", "0.004", "-", "not found"),
-    ("the same, moving an object there", "0.02 a thousand", "-", "third-party page"),
-    ("the same, GB read", "0.03", "-", "third-party page"),
-    ("HTTP API request (connecting makes three)", "1.00 a million", "-", "not found"),
-    ("SQS request (dead letters)", "0.40 a million", "1,000,000", "third-party page"),
-    ("SNS e-mail (alarms)", "2.00 a hundred thousand", "1,000", "third-party page; the free ones not found"),
-    ("EventBridge rule on a schedule", "0", "-", "AWS's page says that rules cost nothing"),
+    ("S3 Glacier Instant Retrieval, object moved there", "0.02 per 1,000", "-", "third-party page"),
+    ("S3 Glacier Instant Retrieval, GB read", "0.03", "-", "third-party page"),
+    ("HTTP API request (three to connect a source)", "1.00 per million", "-", "not found"),
+    ("SQS request (dead-letter queue)", "0.40 per million", "1,000,000", "third-party page"),
+    ("SNS email (alarms)", "2.00 per 100,000", "1,000", "third-party page; free tier not found"),
+    ("EventBridge scheduled rule", "0", "-", "AWS's page: rules are free"),
     ("Athena, TB scanned", "5.00", "-", "not found"),
 ]
 
@@ -153,11 +153,11 @@ class Scenario:
 
 WEEK = [(WORK_SHARE_OF_TIME, WORK_SHARE_OF_RECORDS), (1 - WORK_SHARE_OF_TIME, 1 - WORK_SHARE_OF_RECORDS)]
 
-IDLE = Scenario("idle: one source, no records", 1, 0)
-BUSY = Scenario("one source, 100,000 a day", 1, 100_000)
-HUGE = Scenario("one source, 10,000,000 a day", 1, 10_000_000, round_the_clock=True, memory_mb=1024)
-MANY = Scenario("100 sources, 10,000 a day each", 100, 10_000, memory_mb=512)
-MOST = Scenario("10,000 sources, 10,000 a day each", 10_000, 10_000, memory_mb=512)
+IDLE = Scenario("one idle source, no records", 1, 0)
+BUSY = Scenario("one source, 100,000 records per day", 1, 100_000)
+HUGE = Scenario("one source, 10,000,000 records per day", 1, 10_000_000, round_the_clock=True, memory_mb=1024)
+MANY = Scenario("100 sources, 10,000 records per day each", 100, 10_000, memory_mb=512)
+MOST = Scenario("10,000 sources, 10,000 records per day each", 10_000, 10_000, memory_mb=512)
 SCENARIOS = [IDLE, BUSY, HUGE, MANY, MOST]
 
 # ---- The arithmetic ------------------------------------------------------------------------------------------------
@@ -311,39 +311,39 @@ def usd(number: float) -> str:
 def prices() -> str:
     rows = [[price.what, price.shown, price.shown_free, price.found] for price in PRICES.values()]
     rows += [list(row) for row in OTHER_PRICES]
-    lines = [["what", "USD", "always free a month", "found in"], ["---", "---:", "---:", "---"], *rows]
+    lines = [["item", "USD", "always free per month", "found in"], ["---", "---:", "---:", "---"], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def amounts() -> str:
     used = [usage(each) for each in SCENARIOS]
     rows = [[PRICES[key].what, *(amount(each[key]) for each in used)] for key in used[0]]
-    rows.append(["poller's memory, MB", *(amount(each.memory_mb) for each in SCENARIOS)])
-    rows.append(["seconds until all are polled", *(f"{seconds_until_polled(each):.1f}" for each in SCENARIOS)])
-    return table(["a month takes", *(each.name for each in SCENARIOS)], rows)
+    rows.append(["poller memory, MB", *(amount(each.memory_mb) for each in SCENARIOS)])
+    rows.append(["seconds until all sources are polled", *(f"{seconds_until_polled(each):.1f}" for each in SCENARIOS)])
+    return table(["usage per month", *(each.name for each in SCENARIOS)], rows)
 
 
 def bills() -> str:
     billed = [bill(usage(each)) for each in SCENARIOS]
     rows = [[PRICES[key].what, *(usd(each[key]) for each in billed)] for key in billed[0]]
-    rows.append(["**the first month**", *(f"**{usd(sum(each.values()))}**" for each in billed)])
-    rows.append(["each further month that is kept adds", *(usd(each["stored_gb"]) for each in billed)])
+    rows.append(["**first month**", *(f"**{usd(sum(each.values()))}**" for each in billed)])
+    rows.append(["added by each further month of stored records", *(usd(each["stored_gb"]) for each in billed)])
     unfree = [sum(bill(usage(each), free=False).values()) for each in SCENARIOS]
-    rows.append(["the first month without free tiers", *(usd(total) for total in unfree)])
-    return table(["USD", *(each.name for each in SCENARIOS)], rows)
+    rows.append(["first month without free tiers", *(usd(total) for total in unfree)])
+    return table(["USD per month", *(each.name for each in SCENARIOS)], rows)
 
 
 def besides() -> str:
     free = PRICES["lambda_gb_seconds"].shown_free
     day = stored_bytes(BUSY) / 1e6
     rows = [
-        ["one source at 128 MB where every tick runs into its timeout: GB-seconds, of " + free, f"{timeout_gb_seconds():,.0f}"],
-        ["an Athena query over a day of 100,000 records: MB scanned, of which at least 10 are billed", f"{day:.0f}"],
-        ["an Athena query that is stopped at `QueryScanBytesMax`: USD", f"{QUERY_SCAN_BYTES_MAX / 1e12 * 5:.2f}"],
-        ["records of an object below 128 KB, which S3's lifecycle rules do not move", f"{records_of_a_small_object():.0f}"],
-        ["a month of requests to the API by somebody without a link, as many as it lets through: USD", f"{refusals_usd():.0f}"],
+        [f"GB-seconds of one source at 128 MB if every tick times out ({free} are free)", f"{timeout_gb_seconds():,.0f}"],
+        ["MB that an Athena query scans for a day of 100,000 records (at least 10 are billed)", f"{day:.0f}"],
+        ["USD for an Athena query that reaches `QueryScanBytesMax`", f"{QUERY_SCAN_BYTES_MAX / 1e12 * 5:.2f}"],
+        ["records in the largest object below 128 KB, which S3 lifecycle rules do not move", f"{records_of_a_small_object():.0f}"],
+        ["USD for a month of API requests without a link, at the API's rate limit", f"{refusals_usd():.0f}"],
     ]
-    return table(["besides", ""], rows)
+    return table(["other costs", "amount"], rows)
 
 
 TABLES = {"prices": prices, "amounts": amounts, "bills": bills, "besides": besides}
@@ -355,7 +355,7 @@ def filled(document: str) -> str:
         begin, end = f"<!-- {name}: made by checks/cost.py -->\n", "<!-- end -->"
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if len(pattern.findall(document)) != 1:
-            raise ValueError(f"docs/cost.md needs these two marks once:\n{begin}{end}")
+            raise ValueError(f"docs/cost.md must contain these two marks exactly once:\n{begin}{end}")
         document = pattern.sub(lambda _, text=begin + render() + "\n" + end: text, document)
     return document
 
@@ -379,7 +379,7 @@ def main() -> int:
         DOCUMENT.write_text(after)
         return 0
     lines = "".join(difference(before, after))
-    sys.stderr.write(lines and f"{lines}hint: checks/cost.py --write puts the tables into docs/cost.md\n")
+    sys.stderr.write(lines and f"{lines}hint: run `checks/cost.py --write` to write the tables into docs/cost.md\n")
     return 1 if lines else 0
 
 
