@@ -77,7 +77,7 @@ class Docs(unittest.TestCase):
         opened = {name: keys for name, keys in opened.items() if keys}
         listed = {
             name: set(re.findall(r"`?(\w+)`?", re.sub(r"\(.*?\)", "", keys))) - {"else", "and"}
-            for name, keys, *_ in first_table(DOCS.split("\nOf `details`")[1])[1:]
+            for name, keys, *_ in table_under("Columns from `details`")[1:]
         }
         self.assertEqual(listed, opened)
 
