@@ -1,6 +1,6 @@
 -- An actor's timeline
--- All that one person or app did in the last 7 days, across the three logs, in order.
--- Change: ann@example.com (an e-mail address, name or id) and 7 (days).
+-- Activity of one person or app in the last 7 days, across the three log types, in order.
+-- Change: ann@example.com (an email address, name or ID) and 7 (days).
 with ids as (
   select 'ann@example.com' as id
   union

@@ -1,6 +1,6 @@
 -- Admin and owner changes
--- Who made whom an admin or owner, or gave or took a role or a permission, in the last 30 days.
--- Change: 30 (days). target_user is the user in details, else the user in entity.
+-- Who granted or removed admin, owner and other roles or permissions, and for which user, in the last 30 days.
+-- Change: 30 (days). The target_user columns describe the user in details, or else the user in entity.
 with changes as (
   select
     *,
@@ -15,7 +15,7 @@ with changes as (
       'permissions_assigned', 'permissions_removed'
     )
 ),
-users as ( -- where a record holds only the id of target_user, their last record has the name
+users as ( -- if a record has only the ID of target_user, the name comes from that user's last record
   select actor_id as id, max_by(actor_name, event_time) as name, max_by(actor_email, event_time) as email
   from audit_events
   where day >= date_format(current_date - interval '30' day, '%Y/%m/%d') and actor_type = 'user'

@@ -1,6 +1,6 @@
 -- Anomalies
--- What Slack itself found unusual in the last 30 days and why, and who changed how it responds to that.
--- Change: 30 (days). Slack writes the record up to a minute after the act.
+-- Activity that Slack reported as unusual in the last 30 days, the reason, and changes to Slack's response to anomalies.
+-- Change: 30 (days). Slack writes the record up to a minute after the action.
 select
   event_time,
   action,
@@ -16,6 +16,6 @@ select
   details
 from audit_events
 where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')
-  and action like '%anomaly%' -- also what Slack adds, or misspells
+  and action like '%anomaly%' -- also matches actions that Slack adds or misspells
 order by event_time desc, actor
 limit 1000

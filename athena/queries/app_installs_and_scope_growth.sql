@@ -1,6 +1,6 @@
 -- App installs and scope growth
--- Apps that were installed, approved or allowed more in the last 30 days, by whom, and with which new scopes.
--- Change: 30 (days). is_powerful is empty where the record names no scopes.
+-- Apps that were installed, approved or granted more access in the last 30 days, by whom, and with which new scopes.
+-- Change: 30 (days). is_powerful is NULL if the record names no scopes.
 select
   event_time,
   action,

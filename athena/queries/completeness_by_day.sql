@@ -1,6 +1,6 @@
 -- Completeness by day
--- Whether each record that was stored in the last 30 days is there once: rows are distinct p_row_id, no object is gone.
--- Change: 30 (days). Whether all that Slack has was collected, slacktrail status says.
+-- Whether each record of the last 30 days is stored exactly once: no duplicate p_row_id, no missing object.
+-- Change: 30 (days). slacktrail status shows whether every record was collected from Slack.
 with objects as (
   select 'audit' as log, day, "$path" as path, p_row_id from audit
   where day >= date_format(current_date - interval '30' day, '%Y/%m/%d')

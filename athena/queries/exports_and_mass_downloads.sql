@@ -1,6 +1,6 @@
 -- Exports and mass downloads
--- Exports of the last 30 days, and whoever downloaded 100 files or more within an hour of the clock.
--- Change: 30 (days) and 100 (files in an hour).
+-- Exports of the last 30 days, and actors with 100 or more downloads in one clock hour.
+-- Change: 30 (days) and 100 (downloads in one hour).
 with events as (
   select event_time, action, actor_email, actor_name, actor_id, entity_id, entity_name, ip, user_agent, details
   from audit_events

@@ -1,6 +1,6 @@
 -- Findings
--- What public detections for Slack audit logs look for, in the last 30 days, with a severity, the most severe first.
--- Change: 30 (days), and in the list the severities and the least number of records within an hour of the clock.
+-- Events of the last 30 days that public detections for Slack audit logs look for, with a severity, most severe first.
+-- Change: 30 (days), and in the list the severities and the minimum number of records in one clock hour.
 with rules (severity, category, finding, at_least, actions) as (
   values
     ('critical', 'encryption keys', 'key management ends for a workspace: Slack holds its keys', 1, array[

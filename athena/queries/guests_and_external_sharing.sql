@@ -1,5 +1,5 @@
 -- Guests and external sharing
--- Guests, channels and messages shared with other organisations, and public links that changed in the last 30 days.
+-- Changes to guests, to channels and messages shared with other organizations, and to public links in the last 30 days.
 -- Change: 30 (days).
 select
   event_time,

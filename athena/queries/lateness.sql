@@ -1,5 +1,5 @@
 -- Lateness
--- How long after their time the records of the last 7 days were collected, history and outages included.
+-- Delay between the time of a record and its collection in the last 7 days, including history and outages.
 -- Change: 7 (days).
 with records as (
   select 'audit' as log, day, p_source_id, date_diff('second', p_event_time, p_parse_time) as seconds_late from audit

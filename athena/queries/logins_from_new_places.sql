@@ -1,9 +1,9 @@
 -- Logins from a new country or network
--- Users who in the last 7 days were in a country or network in which they were not before, by access and audit logs.
--- Change: 7 (new days), 180 and 30 (days to look at). A network is a /24 of IPv4 addresses or a /64 of IPv6 addresses.
+-- Users whose country or network was new in the last 7 days, from access and audit logs.
+-- Change: 7 (new days), 180 and 30 (days of history). A network is an IPv4 /24 or an IPv6 /64.
 with seen as (
   select user_id, username as user_name, event_time, ip, network, country, user_agent
-  from access_events -- a place is stored when it is first seen, so look far back: these are few
+  from access_events -- only first sightings are stored, so a long history has few rows
   where day >= date_format(current_date - interval '180' day, '%Y/%m/%d')
   union all
   select actor_id, actor_name, event_time, ip, network, null, user_agent

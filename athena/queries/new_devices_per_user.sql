@@ -1,9 +1,9 @@
 -- New devices per user
--- Devices with which users were seen in the last 7 days and not before: user agents without the versions of programs.
--- Change: 7 (new days), 180 and 30 (days to look at).
+-- Devices that a user used in the last 7 days and not before. A device is a user agent without program versions.
+-- Change: 7 (new days), 180 and 30 (days of history).
 with seen as (
   select user_id, username as user_name, event_time, ip, country, user_agent
-  from access_events -- a device is stored when it is first seen, so look far back: these are few
+  from access_events -- only first sightings are stored, so a long history has few rows
   where day >= date_format(current_date - interval '180' day, '%Y/%m/%d')
   union all
   select actor_id, actor_name, event_time, ip, null, user_agent
@@ -16,14 +16,14 @@ devices as (
     regexp_replace(
       regexp_replace(
         regexp_replace(
-          regexp_replace(user_agent, '^SlackWeb(/0)? ', ''), -- the access logs put it before what the audit logs have
-          '(OS X|OS|iOS|iPadOS|macOS|Android|Linux|CrOS [a-z0-9_]+) ([0-9]+)[^ ;,)]*', -- the major version stays
+          regexp_replace(user_agent, '^SlackWeb(/0)? ', ''), -- a prefix that only the access logs have
+          '(OS X|OS|iOS|iPadOS|macOS|Android|Linux|CrOS [a-z0-9_]+) ([0-9]+)[^ ;,)]*', -- keeps the major version
           '$1 $2'
         ),
         '(Windows NT [0-9]+[.][0-9]+)[0-9.]*|; rv:[0-9.]+',
         '$1'
       ),
-      '(Scale/[0-9.]+)|/[vV]?[0-9][^ ;,)]*| Build/[^ ;,)]+', -- a display's scale stays, a program's version does not
+      '(Scale/[0-9.]+)|/[vV]?[0-9][^ ;,)]*| Build/[^ ;,)]+', -- keeps the display scale, removes program versions
       '$1'
     ) as device
   from seen

@@ -1,5 +1,5 @@
 -- Who did what today
--- Every actor and action of today (UTC) in the audit logs, the busiest first, with where it was done from.
+-- Actors and actions of today (UTC) in the audit logs, most frequent first, with the numbers of entities and IP addresses.
 -- Change: the day.
 select
   coalesce(actor_email, actor_name, actor_id) as actor,

@@ -1,4 +1,4 @@
--- Access records in types that compare: a user, an address and a device when they were first seen together. Name a day.
+-- Access records in typed columns: a user, an IP address and a device when first seen together. Filter by day.
 create or replace view access_events as
 select
   day,

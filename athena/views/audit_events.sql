@@ -1,4 +1,4 @@
--- Audit records with actor, entity, context and some of details opened, in types that compare. Name a day: it prunes.
+-- Audit records in typed columns, with the contents of actor, entity and context and some of details. Filter by day.
 create or replace view audit_events as
 select
   day,

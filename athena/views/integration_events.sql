@@ -1,4 +1,4 @@
--- Integration records in types that compare: what changed about which app or service, and by whom. Name a day.
+-- Integration records in typed columns: who changed which app, service or feed, and how. Filter by day.
 create or replace view integration_events as
 select
   day,
