@@ -1,12 +1,12 @@
-"""Builds both functions for arm64, runs them, measures their size and their first call, and deploys their release archive.
+"""Builds both functions for arm64, runs them, measures their size and first call, and deploys their release archive.
 
 arm64.py --target DIR [--required]
 
-If a tool is missing, prints its name and ends without an error; with --required, with an error.
+If a tool is missing, the script prints its name and exits without an error. With --required, it exits with an error.
 
-Rust builds for arm64 with its prebuilt standard library (`rustup target add aarch64-unknown-linux-gnu`). Where that is not installed, the
-library is compiled from its source: rustup's component `rust-src`, or Debian's package of the same version. On another processor qemu
-runs the functions.
+Rust builds for arm64 with its prebuilt standard library (`rustup target add aarch64-unknown-linux-gnu`). If the library is not installed,
+Cargo compiles it from the rustup component `rust-src` or from Debian's package of the same version. On other processors, qemu runs the
+functions.
 """
 
 import argparse
@@ -25,22 +25,22 @@ import reproducible  # noqa: E402
 
 TRIPLE = "aarch64-unknown-linux-gnu"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# Debian's suites that carry current versions of Rust.
+# Debian suites with current versions of Rust.
 SUITES = ["trixie-backports", "sid"]
-# Where Debian's `libc6-arm64-cross` puts the C library for arm64.
+# The C library for arm64 from Debian's `libc6-arm64-cross`.
 LIBRARIES = Path("/usr/aarch64-linux-gnu")
 # Tests of the compiled functions: ticks that store records, and the OAuth flow.
 TESTS = [
     ["--test", "poller", "collects::"],
     ["--test", "oauth", "compiled::"],
 ]
-# What Cargo prints after each test binary, and what a test prints that cannot run.
+# Cargo's output after each test binary, and the output of a test that cannot run.
 RESULT = re.compile(r"(?m)^test result: ok\. (\d+) passed")
 SKIPPED = re.compile(r"skipped: .*")
 
 
 class Missing(Exception):
-    """A tool that this machine does not have."""
+    """A tool is not installed."""
 
 
 def main() -> None:
@@ -54,11 +54,11 @@ def main() -> None:
         runner = emulator()
     except Missing as missing:
         if asked.required:
-            sys.exit(f"error: arm64 cannot be checked: {missing}")
+            sys.exit(f"error: cannot check arm64: {missing}")
         print(f"arm64: skipped, {missing}")
         return
     lambdas = target / "arm64"
-    # As for a release: its archive has the same bytes, unless the caller has turned optimizations off.
+    # As for a release. The archive has the same bytes, unless the caller turned optimizations off.
     variables = reproducible.environment(variables=os.environ | build)
     run("cargo", "lambda", "build", "--release", "--arm64", "--lambda-dir", str(lambdas), environment=variables)
     test_functions(lambdas, runner)
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def test_functions(lambdas: Path, runner: str) -> None:
-    """Runs the functions in tests, and measures them."""
+    """Runs the tests with the functions, and measures the functions."""
     functions = {"SLACKTRAIL_RUNNER": runner}
     for name in ["poller", "oauth"]:
         program = lambdas / name / "bootstrap"
@@ -79,7 +79,7 @@ def test_functions(lambdas: Path, runner: str) -> None:
 
 
 def require_tests(printed: str) -> None:
-    """Fails if no test ran, or if one was skipped: the filter may match nothing, or an emulator may be missing."""
+    """Fails if no test ran or a test was skipped, because a filter matches nothing or an emulator is missing."""
     skipped = SKIPPED.findall(printed)
     if skipped:
         sys.exit(f"error: a test did not run: {skipped[0]}")
@@ -88,7 +88,7 @@ def require_tests(printed: str) -> None:
 
 
 def deploy_archive(lambdas: Path, output: Path) -> None:
-    """Packages the functions as a release does, and deploys the archive to an emulated account."""
+    """Packages the functions as in a release, and deploys the archive to an emulated account."""
     shutil.rmtree(output, ignore_errors=True)
     dist = [sys.executable, str(ROOT / "release/dist.py"), "--output", str(output)]
     run(*dist, "--architectures", "arm64", "--functions", str(lambdas), "--without-command")
@@ -98,11 +98,11 @@ def deploy_archive(lambdas: Path, output: Path) -> None:
 
 
 def standard_library(target: Path) -> dict[str, str]:
-    """Returns the variables with which Cargo has a standard library for arm64."""
+    """Returns the environment variables that give Cargo a standard library for arm64."""
     sysroot = Path(output("rustc", "--print", "sysroot"))
     if (sysroot / "lib/rustlib" / TRIPLE / "lib").is_dir():
         return {}
-    # Cargo compiles the library itself. That is not stable yet, so the compiler is told to allow it.
+    # Cargo compiles the library. This feature is unstable, so RUSTC_BOOTSTRAP enables it.
     from_source = {"RUSTC_BOOTSTRAP": "1", "CARGO_UNSTABLE_BUILD_STD": "std,panic_abort"}
     if (sysroot / "lib/rustlib/src/rust/library").is_dir():
         return from_source
@@ -110,7 +110,7 @@ def standard_library(target: Path) -> dict[str, str]:
 
 
 def debian_source(target: Path) -> Path:
-    """Returns the standard library of this compiler's version from Debian's package `rust-src`."""
+    """Returns the standard library for this compiler version from Debian's package `rust-src`."""
     version = output("rustc", "--version").split()[1]
     folder = target / "rust-src" / version
     if not folder.is_dir():
@@ -127,14 +127,14 @@ def debian_source(target: Path) -> Path:
 
 
 def download_source(folder: Path, version: str) -> Path:
-    """Downloads `rust-src` of this version with package lists of its own: the machine's stay as they are."""
+    """Downloads `rust-src` of this version. Uses separate package lists, so that the machine's lists do not change."""
     (folder / "lists/partial").mkdir(parents=True, exist_ok=True)
     sources = folder / "sources.list"
     sources.write_text("".join(f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {suite} main\n" for suite in SUITES))
     options = [f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=-", f"Dir::State::Lists={folder}/lists"]
     apart = [word for option in [*options, "Dir::Cache::PkgCache=", "Dir::Cache::SrcPkgCache="] for word in ("-o", option)]
     if subprocess.run(["apt-get", *apart, "--quiet", "--quiet", "update"], check=False).returncode:
-        raise Missing("Debian's package lists cannot be downloaded")
+        raise Missing("cannot download Debian's package lists")
     listed = output("apt-cache", *apart, "madison", "rust-src").splitlines()
     found = [line.split("|")[1].strip() for line in listed if line.split("|")[1].strip().startswith(f"{version}+")]
     if not found:
@@ -144,7 +144,7 @@ def download_source(folder: Path, version: str) -> Path:
 
 
 def emulator() -> str:
-    """Returns the command that runs arm64 programs; nothing on an arm64 machine."""
+    """Returns the command that runs arm64 programs, or an empty string on an arm64 machine."""
     if platform.machine() in ("aarch64", "arm64"):
         return ""
     qemu = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
@@ -154,7 +154,7 @@ def emulator() -> str:
 
 
 def run(*command: str, environment: dict[str, str] | None = None, folder: Path = ROOT) -> str:
-    """Runs a command, passes on what it prints, and returns its standard output."""
+    """Runs a command, prints its standard output and returns it."""
     done = subprocess.Popen(command, cwd=folder, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True)
     printed = ""
     for line in done.stdout:

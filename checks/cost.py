@@ -24,7 +24,7 @@ TICKS_A_DAY = 1440
 
 @dataclass(frozen=True)
 class Price:
-    """What one unit costs, and how many of them are always free each month."""
+    """The price of a unit, and the number of units per month in the always-free tier."""
 
     what: str
     usd: float
@@ -70,7 +70,7 @@ OTHER_PRICES = [
     ("Athena, TB scanned", "5.00", "-", "not found"),
 ]
 
-# ---- Counted: the test beside this file holds these against the code and the template ------------------------------
+# ---- Counted: test_cost.py compares these numbers with the code and the template ------------------------------------
 
 POLLER_MEMORY_MB = 128
 TIMEOUT_SECONDS = 55
@@ -85,44 +85,44 @@ ROWS_PER_PAGE = 1000
 HEARTBEATS_AN_HOUR = 4
 REREAD_HOURS = {"hourly": 2, "daily": 50}
 READS_AT_ONCE = 8
-PARTITION_READS_A_SECOND = 3000  # AWS documents read units, strongly consistent or two that are not
-LIFECYCLE_BYTES_MIN = 128 << 10  # AWS documents that smaller objects are not moved unless a rule says so
-TABLE_PAGE_BYTES = 1 << 20  # AWS documents that a query returns as much at most
+PARTITION_READS_A_SECOND = 3000  # documented by AWS: a unit is one strongly consistent or two eventually consistent reads
+LIFECYCLE_BYTES_MIN = 128 << 10  # documented by AWS: by default, S3 does not move smaller objects
+TABLE_PAGE_BYTES = 1 << 20  # documented by AWS: the maximum result of a query
 CLOCK_SKEW_HOURS = 1 / 6
 OVERLAP_MINUTES = 5
 SEEN_OF_THREE_STREAMS = 200_000
-STORED_BYTES_A_RECORD = 137  # docs/design.md, level 5: 13.7 MB for 100,000
+STORED_BYTES_A_RECORD = 137  # docs/design.md, level 5: 13.7 MB for 100,000 records
 
-# ---- Measured here, and not by a test ------------------------------------------------------------------------------
+# ---- Measured here, but not by a test ------------------------------------------------------------------------------
 
-# `make bench`: 2.80 CPU seconds for 200,000 records that are read, compared, compressed and stored.
+# `make bench`: 2.80 CPU seconds to read, compare, compress and store 200,000 records.
 CPU_SECONDS_A_RECORD_STORED = 2.80 / 200_000
-# gzip learns anew in each object, which takes the bytes of so many more records (docs/design.md).
+# gzip starts without context in each object. This costs as many bytes as this many records (docs/design.md).
 RECORDS_MORE_AN_OBJECT = 9
-# The lines of one tick, as the compiled poller writes them, with CloudWatch's own 26 bytes for each.
+# The lines that the compiled poller writes per tick, with 26 bytes of CloudWatch overhead per line.
 LOG_BYTES_A_STREAM = 700
 LOG_BYTES_A_TICK = 410
 
-# ---- Assumed: nobody has measured these on AWS ---------------------------------------------------------------------
+# ---- Assumed: not measured on AWS ----------------------------------------------------------------------------------
 
 SLACK_SECONDS_A_CALL = 0.3
-AWS_SECONDS_A_CALL = 0.05  # where one waits for another: a page of the table, an invocation
+AWS_SECONDS_A_CALL = 0.05  # for sequential calls: a page of the table, an invocation
 CPU_SECONDS_A_CALL = 0.001
-CPU_SECONDS_A_RECORD_SEEN_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a page of Slack's, or in an object
-MEMORY_MB_A_CPU = 1769  # AWS documents that so much memory brings a whole CPU
+CPU_SECONDS_A_RECORD_SEEN_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a Slack page or in an object
+MEMORY_MB_A_CPU = 1769  # documented by AWS: this much memory gives one full CPU
 LOG_BYTES_A_TICK_BY_LAMBDA = 700
-LOG_BYTES_A_REFUSAL = 1000  # the API's line, the function's, and Lambda's own
-SOURCE_BYTES = 512  # the source in the table
+LOG_BYTES_A_REFUSAL = 1000  # the lines of the API, the function and Lambda
+SOURCE_BYTES = 512  # one source in the table
 CURSOR_BYTES = 1536  # its three cursors
-RESTARTS_A_DAY = 12  # Lambda ends a process "every few hours"; somebody measured two
-MIX = {"audit": 0.9065, "access": 0.0911, "integration": 0.0024}  # of the simulated organisation
+RESTARTS_A_DAY = 12  # AWS says that Lambda ends a process "every few hours"; a third party measured two hours
+MIX = {"audit": 0.9065, "access": 0.0911, "integration": 0.0024}  # from the simulated organization
 WORK_SHARE_OF_RECORDS = 0.9
 WORK_SHARE_OF_TIME = 50 / 168
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A deployment: its sources, each with all three logs, and how many records each has in a day."""
+    """A deployment: the number of sources with all three log types, and the records per source and day."""
 
     name: str
     sources: int
@@ -132,7 +132,7 @@ class Scenario:
 
     @property
     def shares(self) -> int:
-        """Invocations that poll, where the one that the schedule makes does not."""
+        """Invocations that poll shards, or 0 if the scheduled invocation polls all sources itself."""
         return math.ceil(self.sources / SOURCES_MAX) if self.sources > SOURCES_MAX else 0
 
     @property
@@ -141,11 +141,11 @@ class Scenario:
         return min(self.sources, SOURCES_MAX)
 
     def records(self, log: str) -> float:
-        """Records a day in one stream."""
+        """Returns the records per day in one stream."""
         return self.records_a_day * MIX[log]
 
     def busy_minutes(self, log: str) -> float:
-        """Minutes of a day in which a stream has a record, where records come independently of each other."""
+        """Returns the minutes of a day in which a stream has a record, if records are independent of each other."""
         hours = [(1.0, 1.0)] if self.round_the_clock else WEEK
         minutes = ((share_of_time * TICKS_A_DAY, share_of_records) for share_of_time, share_of_records in hours)
         return sum(each * (1 - math.exp(-self.records(log) * share / each)) for each, share in minutes)
@@ -164,7 +164,7 @@ SCENARIOS = [IDLE, BUSY, HUGE, MANY, MOST]
 
 
 def usage(scenario: Scenario) -> dict[str, float]:
-    """What a month takes, by the keys of the prices. What is stored is the first month's alone."""
+    """Returns the usage of a month by the keys of the prices. Storage covers only the first month."""
     days = scenario.sources * DAYS
     ticks = TICKS_A_DAY * DAYS
     streams = scenario.sources * len(MIX)
@@ -189,45 +189,48 @@ def usage(scenario: Scenario) -> dict[str, float]:
 
 
 def stored_bytes(scenario: Scenario) -> float:
-    """Bytes that a source stores in a day."""
+    """Returns the bytes that a source stores per day."""
     objects = sum(scenario.busy_minutes(log) for log in MIX)
     return (scenario.records_a_day + RECORDS_MORE_AN_OBJECT * objects) * STORED_BYTES_A_RECORD
 
 
 def table_reads(scenario: Scenario) -> float:
-    """Read units of a tick: sources and cursors once, as they are now. Dispatching reads a page of sources, and all names at half the price."""
+    """Returns the read units of a tick.
+
+    A tick reads sources and cursors once, strongly consistent. Dispatching also reads one page of sources, and all names at half the price.
+    """
     shares = max(1, scenario.shares)
     sources, cursors = (math.ceil(scenario.polled_at_once * each / 4096) * shares for each in (SOURCE_BYTES, CURSOR_BYTES))
     return sources + cursors + (TABLE_PAGE_BYTES / 4096 + sources / 2 if scenario.shares else 0)
 
 
 def table_writes(scenario: Scenario, log: str) -> float:
-    """Writes of a stream's cursor in a day: one for each busy minute, and an hour's heartbeats and re-read besides."""
-    heartbeats = HEARTBEATS_AN_HOUR - 1  # the fourth is the re-read's
-    reread = 2  # it is opened, and it is closed
+    """Returns the cursor writes of a stream per day: one per busy minute, plus heartbeats and re-read every hour."""
+    heartbeats = HEARTBEATS_AN_HOUR - 1  # the re-read replaces the fourth
+    reread = 2  # one when the re-read opens, one when it closes
     return scenario.busy_minutes(log) + 24 * (heartbeats + reread)
 
 
 def reads_back(scenario: Scenario, log: str) -> float:
-    """Objects of a stream read back in a day: by new processes, by the daily re-read, and for want of memory."""
+    """Returns the objects of a stream that are read back per day: by new processes, by the daily re-read, and due to memory limits."""
     objects_an_hour = scenario.busy_minutes(log) / 24
     live = READS_AT_ONCE if scenario.records_a_day else 0
     by_new_processes = RESTARTS_A_DAY * (live + objects_an_hour * (REREAD_HOURS["hourly"] + CLOCK_SKEW_HOURS))
-    # A process is seldom old enough to know them.
+    # Few processes are old enough to have these objects in memory.
     by_the_daily_reread = objects_an_hour * (REREAD_HOURS["daily"] + CLOCK_SKEW_HOURS)
     return by_new_processes + by_the_daily_reread + TICKS_A_DAY * rereads_beyond_memory(scenario, log)
 
 
 def rereads_beyond_memory(scenario: Scenario, log: str) -> float:
-    """Objects that each tick of an hourly re-read reads back because its two hours do not fit into memory."""
+    """Returns the objects that each tick of an hourly re-read reads back because its two hours exceed the memory."""
     hours = REREAD_HOURS["hourly"]
     if scenario.records(log) / 24 * hours <= SEEN_OF_THREE_STREAMS:
         return 0
-    return scenario.busy_minutes(log) / 24 * hours / 2  # half way, on average
+    return scenario.busy_minutes(log) / 24 * hours / 2  # on average, half of the range
 
 
 def pages(scenario: Scenario, log: str) -> float:
-    """Pages of a log that a tick asks for on average: live, and of the re-reads, within its calls."""
+    """Returns the average pages of a log type that a tick requests for live collection and re-reads, within the call budget."""
     records_a_minute = scenario.records(log) / TICKS_A_DAY
     in_one_page = records_a_minute * (1 + OVERLAP_MINUTES) <= ROWS_PER_PAGE
     overlap = OVERLAP_MINUTES if in_one_page else 1 / 6
@@ -238,7 +241,7 @@ def pages(scenario: Scenario, log: str) -> float:
 
 
 def tick_seconds(scenario: Scenario) -> float:
-    """How long an invocation that polls takes on average: it waits for Slack, and computes with the CPU that its memory brings."""
+    """Returns the average duration of a polling invocation: waiting for Slack, plus computing with the CPU of its memory size."""
     of_each = [pages(scenario, log) for log in MIX]
     waited = max(*of_each, scenario.polled_at_once * sum(of_each) / STREAMS_AT_ONCE) * SLACK_SECONDS_A_CALL
     cpu = (CPU_SECONDS_A_CALL + scenario.polled_at_once * source_cpu_seconds(scenario, sum(of_each))) * MEMORY_MB_A_CPU
@@ -246,19 +249,19 @@ def tick_seconds(scenario: Scenario) -> float:
 
 
 def root_seconds(scenario: Scenario) -> float:
-    """How long it takes to share a deployment out: a page of the table after another, and an invocation after another."""
+    """Returns the duration of dispatching shards: sequential reads of table pages, then sequential invocations."""
     table_pages = 1 + math.ceil(scenario.sources * SOURCE_BYTES / TABLE_PAGE_BYTES)
     cpu = CPU_SECONDS_A_CALL * (table_pages + scenario.shares) * MEMORY_MB_A_CPU / scenario.memory_mb
     return (table_pages + scenario.shares) * AWS_SECONDS_A_CALL + cpu
 
 
 def seconds_until_polled(scenario: Scenario) -> float:
-    """How long after the schedule the last source is polled, where every share takes as long as the average one."""
+    """Returns the delay until the last source is polled, if every shard takes the average time."""
     return tick_seconds(scenario) + (root_seconds(scenario) if scenario.shares else 0)
 
 
 def source_cpu_seconds(scenario: Scenario, page_count: float) -> float:
-    """CPU seconds of a tick for one source, with full pages as soon as there are any records."""
+    """Returns the CPU seconds of a tick for one source. Assumes full pages if the source has any records."""
     objects = sum(scenario.busy_minutes(log) for log in MIX) / TICKS_A_DAY
     objects_back = sum(reads_back(scenario, log) for log in MIX) / TICKS_A_DAY
     records = scenario.records_a_day / TICKS_A_DAY
@@ -269,24 +272,24 @@ def source_cpu_seconds(scenario: Scenario, page_count: float) -> float:
 
 
 def bill(used: dict[str, float], free: bool = True) -> dict[str, float]:
-    """What that costs, by the same keys; after the free tiers, unless others have used them up."""
+    """Returns the cost of the usage by the same keys, after the free tiers unless `free` is false."""
     return {
         key: max(0, amount - (PRICES[key].free if free else 0)) * PRICES[key].usd for key, amount in used.items()
     }
 
 
 def timeout_gb_seconds() -> float:
-    """What one source takes of Lambda where every tick runs into its timeout."""
+    """Returns Lambda's GB-seconds for one source if every tick times out."""
     return TIMEOUT_SECONDS * TICKS_A_DAY * DAYS * POLLER_MEMORY_MB / 1024
 
 
 def records_of_a_small_object() -> float:
-    """Records of the largest object that S3's lifecycle rules leave where it is."""
+    """Returns the records of the largest object that S3's lifecycle rules do not move."""
     return LIFECYCLE_BYTES_MIN / STORED_BYTES_A_RECORD - RECORDS_MORE_AN_OBJECT
 
 
 def refusals_usd() -> float:
-    """What it costs when somebody without a link asks the API as often as it lets anybody, for a month."""
+    """Returns the cost of a month of API requests without a valid link, at the throttling limit."""
     requests = API_REQUESTS_A_SECOND * 86_400 * DAYS
     used = {"lambda_requests": requests, "table_reads": requests, "log_gb": requests * LOG_BYTES_A_REFUSAL / 1e9}
     return requests * API_REQUEST_USD + sum(bill(used, free=False).values())
@@ -350,12 +353,12 @@ TABLES = {"prices": prices, "amounts": amounts, "bills": bills, "besides": besid
 
 
 def filled(document: str) -> str:
-    """The document with the tables between its marks replaced."""
+    """Returns the document with the tables between its markers replaced."""
     for name, render in TABLES.items():
         begin, end = f"<!-- {name}: made by checks/cost.py -->\n", "<!-- end -->"
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if len(pattern.findall(document)) != 1:
-            raise ValueError(f"docs/cost.md must contain these two marks exactly once:\n{begin}{end}")
+            raise ValueError(f"each of these two markers must occur once in docs/cost.md:\n{begin}{end}")
         document = pattern.sub(lambda _, text=begin + render() + "\n" + end: text, document)
     return document
 
@@ -379,7 +382,7 @@ def main() -> int:
         DOCUMENT.write_text(after)
         return 0
     lines = "".join(difference(before, after))
-    sys.stderr.write(lines and f"{lines}hint: run `checks/cost.py --write` to write the tables into docs/cost.md\n")
+    sys.stderr.write(lines and f"{lines}hint: run `checks/cost.py --write` to update docs/cost.md\n")
     return 1 if lines else 0
 
 

@@ -1,7 +1,7 @@
-"""Writes the table of template.yaml's parameters into docs/operations.md.
+"""Generates the parameter table of docs/operations.md from template.yaml.
 
-parameters.py --check   fails, with the difference, if docs/operations.md has another table
-parameters.py --write   writes the table
+parameters.py --check   fails with a diff if the table is out of date
+parameters.py --write   updates the table
 """
 
 import argparse
@@ -18,7 +18,7 @@ MARKED = re.compile(r"(?s)(?<=<!-- parameters: made by checks/parameters.py -->\
 
 
 def table() -> str:
-    """Returns the parameters in the order in which CloudFormation's console shows them."""
+    """Returns the table of parameters, in the order of the CloudFormation console."""
     template = yaml_parse((ROOT / "template.yaml").read_text())
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     lines = ["| parameter | default | meaning |", "|---|---|---|"]
@@ -37,14 +37,15 @@ def main() -> None:
     asked = arguments.parse_args()
     written = DOCUMENT.read_text()
     if not MARKED.search(written):
-        sys.exit(f"{DOCUMENT} has no place for the table; hint: add the two comments that {Path(__file__).name} looks for")
+        hint = f"hint: add the comments that MARKED in {Path(__file__).name} matches"
+        sys.exit(f"error: {DOCUMENT} has no marker comments for the table\n{hint}")
     wanted = MARKED.sub(lambda _: table(), written)
     if asked.write:
         DOCUMENT.write_text(wanted)
     elif wanted != written:
         names = ["docs/operations.md", "checks/parameters.py"]
         sys.stdout.writelines(difflib.unified_diff(written.splitlines(True), wanted.splitlines(True), *names))
-        sys.exit("hint: checks/parameters.py --write writes the table")
+        sys.exit("hint: run `checks/parameters.py --write` to update the table")
 
 
 if __name__ == "__main__":

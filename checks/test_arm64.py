@@ -1,4 +1,4 @@
-"""`make arm64` fails if it checks nothing."""
+"""Tests that `make arm64` fails if it runs no tests."""
 
 import unittest
 

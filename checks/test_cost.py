@@ -1,4 +1,4 @@
-"""checks/cost.py against the code and the template that it counts, and against itself."""
+"""Compares the numbers of checks/cost.py with the code, the template and the documents, and tests its arithmetic."""
 
 import math
 import re
@@ -15,7 +15,7 @@ def found(path: str, pattern: str) -> list[str]:
 
 
 def number(path: str, pattern: str) -> float:
-    """The one number that a pattern finds in a file, where `a * b` is a product."""
+    """Returns the only number that a pattern matches in a file. `a * b` is a product."""
     (text,) = found(path, pattern)
     return math.prod(float(factor.replace("_", "")) for factor in text.split("*"))
 
@@ -121,12 +121,12 @@ class TheArithmetic(unittest.TestCase):
             self.assertAlmostEqual(most[key] / (times * hundreds[key]), 1)
         for key in ("lambda_requests", "lambda_gb_seconds", "log_gb"):
             self.assertTrue(1 <= most[key] / (times * hundreds[key]) < 1.02, key)
-        # Read once by the shares; to share out, the names of the sources once more for half of the price, and their first page.
+        # The shards read the table once. Dispatching reads the names again at half the price, and one page of sources.
         self.assertTrue(1.1 <= most["table_reads"] / (times * hundreds["table_reads"]) < 1.2)
 
     def test_all_of_ten_thousand_sources_are_polled_within_their_minute(self):
         self.assertLess(cost.seconds_until_polled(cost.MOST), 60)
-        # What an invocation that shares out has; and what one partition of the table takes a second while it does.
+        # The time budget of the dispatching invocation, and the read rate of one table partition during this time.
         self.assertLess(cost.root_seconds(cost.MOST), 50)
         self.assertLess(cost.table_reads(cost.MOST) / cost.root_seconds(cost.MOST), cost.PARTITION_READS_A_SECOND)
 
@@ -156,7 +156,7 @@ class TheDocument(unittest.TestCase):
         self.assertIn("-", "".join(cost.difference(document, cost.filled(document))))
 
     def test_a_document_without_its_marks_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "marks"):
+        with self.assertRaisesRegex(ValueError, "markers"):
             cost.filled("# Cost\n")
 
     def test_the_templates_parameters_tell_the_same_prices(self):

@@ -1,4 +1,4 @@
-"""The Makefile's rules that install Python's tools."""
+"""Tests the Makefile rules that install Python tools."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Runs the code after `-c` as an older Python would.
+# Runs the code after `-c` with the version number of an older Python.
 OLD_PYTHON = f"""#!{sys.executable}
 import sys
 
@@ -28,7 +28,7 @@ class Makefile(unittest.TestCase):
             python.write_text(OLD_PYTHON)
             python.chmod(0o755)
             for stamp in stamps:
-                # Without its own variables: this test may run below another make.
+                # Without the variables of an outer make, because `make` may run this test.
                 command = ["make", f"VENV={venv}", f"PYTHON={python}", f"{venv}/{stamp}"]
                 environment = {"PATH": os.environ["PATH"]}
                 done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -36,7 +36,7 @@ class Makefile(unittest.TestCase):
                     self.assertNotEqual(done.returncode, 0)
                     self.assertIn(f"error: `{python}` is Python 3.9, older than 3.11\n", done.stderr)
                     self.assertIn(f"hint: install Python 3.11 and run `PYTHON=python3.11 make {venv}/{stamp}`\n", done.stderr)
-                # The next ones need it.
+                # The next stamps need this one.
                 venv.mkdir(exist_ok=True)
                 (venv / "stamp").touch()
 

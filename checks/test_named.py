@@ -1,4 +1,4 @@
-"""What the documents name exists: tests, error codes, actions."""
+"""Checks that the names in the documents exist: tests, error codes, actions."""
 
 import re
 import unittest

@@ -1,4 +1,4 @@
-"""docs/operations.md has every state and error code there is, so that nobody looks one up in vain, and its numbers."""
+"""Checks that docs/operations.md lists every state and error code, and that its numbers are those of the code."""
 
 import pathlib
 import re
@@ -6,17 +6,17 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# How the code names one: after the remedy, or as what is said of a missing thing.
+# Matches an error code in the sources: after the remedy, or as the code for a missing resource.
 PATTERNS = [
     re.compile(r'Remedy::\w+,\s*(?://[^\n]*\n\s*)?"([a-z][a-z0-9_]+)"'),
     re.compile(r'missing_code: "([a-z][a-z0-9_]+)"'),
 ]
-# Slack's own codes of the one table that says what each means.
+# Matches Slack's error codes in the table of their meanings.
 SLACK_CODE = re.compile(r'"([a-z][a-z0-9_]+)"')
 
 
 def codes_of_ours():
-    """Every code of our own in the sources, without their tests."""
+    """Returns slacktrail's error codes from the sources, without the tests."""
     codes = set()
     for path in [*ROOT.glob("shared/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]:
         text = path.read_text().split("#[cfg(test)]")[0]
@@ -25,13 +25,13 @@ def codes_of_ours():
 
 
 def codes_of_slack():
-    """Every code that `slack/error.rs` knows."""
+    """Returns Slack's error codes from `slack/error.rs`."""
     text = (ROOT / "shared/src/slack/error.rs").read_text()
     return set(SLACK_CODE.findall(text.split("match code {")[1].split("_ => return None")[0]))
 
 
 def section_of(document, heading):
-    """What stands below a heading of a document, up to the next one of its level or above."""
+    """Returns a section of a document, up to the next heading of the same or a higher level."""
     level, section = re.split(rf"^(#+) {re.escape(heading)}$", (ROOT / document).read_text(), flags=re.MULTILINE)[1:]
     return re.split(rf"^#{{1,{len(level)}}} ", section, flags=re.MULTILINE)[0]
 
@@ -39,13 +39,13 @@ def section_of(document, heading):
 class Operations(unittest.TestCase):
     def test_every_code_has_its_row(self):
         named = set(re.findall(r"`([a-z][a-z0-9_]+)`", (ROOT / "docs/operations.md").read_text()))
-        self.assertGreater(len(codes_of_ours()), 30, "the patterns find the codes")
-        self.assertGreater(len(codes_of_slack()), 50, "the pattern finds Slack's codes")
+        self.assertGreater(len(codes_of_ours()), 30, "the patterns must match the codes")
+        self.assertGreater(len(codes_of_slack()), 50, "the pattern must match Slack's codes")
         self.assertEqual(sorted((codes_of_ours() | codes_of_slack()) - named), [])
 
     def test_every_state_has_its_row_and_its_heading(self):
         states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/src/health.rs").read_text())
-        self.assertEqual(states[0], "ok", "the pattern finds the states")
+        self.assertEqual(states[0], "ok", "the pattern must match the states")
         section = section_of("docs/operations.md", "States")
         self.assertEqual(re.findall(r"^### (.+)$", section, re.MULTILINE), states)
         self.assertEqual(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE), states)

@@ -1,4 +1,4 @@
-"""What the documents tell people to type is there: make's targets, SAM's commands and options, files and folders."""
+"""Checks that what the documents tell readers to type exists: make targets, SAM commands and options, files and folders."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ import dist  # noqa: E402
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# What shared/src/settings.rs accepts, and what it says of all else.
+# The format that shared/src/settings.rs accepts, and a part of its error message for other values.
 FORMS = {
     "BUCKET_NAME": (r"[a-z0-9.-]{3,63}", "3 to 63 lower case letters, digits, `-` and `.`"),
     "TABLE_NAME": (r"[A-Za-z0-9._-]{3,255}", "3 to 255 letters, digits, `-`, `_` and `.`"),
@@ -28,38 +28,38 @@ FORMS = {
 
 
 def text_of_all():
-    """All documents in one text."""
+    """Returns the text of all documents."""
     return "\n".join(path.read_text() for path in DOCUMENTS)
 
 
 def told_to_sam():
-    """The words of each `sam ...` that a document shows on a line of its own, without the first."""
+    """Returns the arguments of each `sam` command in an indented block of the documents."""
     lines = re.findall(r"^    (sam .+)$", text_of_all(), re.MULTILINE)
     return [shlex.split(command, comments=True)[1:] for line in lines for command in line.split("&&")]
 
 
 @functools.cache
 def help_of_sam(*command):
-    """What SAM says of a command; an unknown one is an error."""
+    """Returns the help of a SAM command. An unknown command is an error."""
     sam = pathlib.Path(sys.executable).with_name("sam")
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
     return subprocess.run([sam, *command, "--help"], env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def anchors(path):
-    """The anchors of a document's headings, as GitHub names them."""
+    """Returns the anchors that GitHub generates for a document's headings."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def version():
-    """The version in Cargo.toml."""
+    """Returns the version in Cargo.toml."""
     (found,) = re.findall(r'(?m)^version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
     return found
 
 
 def is_function(name):
-    """Whether the template has a function of this name."""
+    """Returns `True` if the template has a function with this name."""
     return f"\n  {name}:\n    Type: AWS::Serverless::Function" in (ROOT / "template.yaml").read_text()
 
 
@@ -74,7 +74,7 @@ class Documents(unittest.TestCase):
         for words in told_to_sam():
             options = [word for word in words if word.startswith("--")]
             command = words[: words.index(options[0])] if options else words
-            command = [word for word in command if word.islower()]  # others are functions
+            command = [word for word in command if word.islower()]  # capitalized words are function names
             with self.subTest(" ".join(words)):
                 offered = help_of_sam(*command)
                 self.assertEqual([option for option in options if not re.search(rf"{option}\b", offered)], [])

@@ -1,4 +1,4 @@
-"""The workflows of .github: pinned actions, least permissions, limited time, and commands that exist. `make workflows` runs actionlint."""
+"""Checks the workflows in .github: pinned actions, least privilege, timeouts, and existing commands. `make workflows` runs actionlint."""
 
 import pathlib
 import re
@@ -57,7 +57,7 @@ class Workflows(unittest.TestCase):
         names = ["linux-arm64", "linux-x86_64", "macos-arm64", "macos-x86_64"]
         self.assertCountEqual([row["name"] for row in rows], names)
         self.assertEqual(set(jobs["publish"]["needs"]), {"test", "reproducible", "archives"})
-        self.assertEqual(len(built) + len(names), 6, "the number of archives that the job `publish` expects")
+        self.assertEqual(len(built) + len(names), 6, "the job `publish` expects this number of archives")
 
     def test_demo_and_installation_of_readme_run_on_macos(self):
         job = read(ROOT / ".github/workflows/test.yml")["jobs"]["command"]

@@ -1,4 +1,4 @@
-"""Archives whose bytes depend on their content only: fixed times, owners, modes and order."""
+"""Creates reproducible archives with fixed times, owners, modes and file order."""
 
 import gzip
 import io
@@ -6,15 +6,15 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-# The earliest time that a zip file can hold. A time of the build would make each archive different.
+# The earliest time that a zip file can store. The build time would make each archive different.
 TIME = (1980, 1, 1, 0, 0, 0)
 TIME_SECONDS = 315532800
 
 
 def zip_bootstrap(binary: bytes) -> bytes:
-    """Returns a function's zip file: its binary, under the name that Lambda starts."""
+    """Returns a function's zip file, with the binary under the name that Lambda starts."""
     entry = zipfile.ZipInfo("bootstrap", TIME)
-    entry.create_system = 3  # Unix, whose modes Lambda reads
+    entry.create_system = 3  # Unix, because Lambda reads its file modes
     entry.external_attr = 0o100755 << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
     written = io.BytesIO()
@@ -38,7 +38,7 @@ def tar(folder: str, files: dict[str, bytes], executable: frozenset[str] = froze
 
 
 def unpack(archive: Path, into: Path) -> Path:
-    """Unpacks a .tar.gz file and returns the folder in it."""
+    """Unpacks a .tar.gz file and returns its top-level folder."""
     with tarfile.open(archive) as opened:
         opened.extractall(into, filter="data")
     (folder,) = into.iterdir()

@@ -2,7 +2,7 @@
 
 check.py ARCHIVE ... [--glibc VERSION]
 
-dist.py does this with the archives that it writes. With --glibc, the command for Linux may need no newer version of glibc.
+dist.py runs these checks on the archives that it writes. With --glibc, a command for Linux that needs a newer glibc is an error.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from pathlib import Path
 import archive
 from package import FUNCTIONS
 
-# The numbers that ELF files have for the processors.
+# The processor numbers in ELF files.
 PROCESSORS = {0x3E: "x86_64", 0xB7: "arm64"}
-# Amazon Linux 2023's, which runs the functions.
+# The glibc of Amazon Linux 2023, which runs the functions.
 FUNCTIONS_GLIBC = (2, 34)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 
@@ -30,7 +30,7 @@ Version = tuple[int, int]
 
 
 class Broken(Exception):
-    """What is wrong with an archive."""
+    """An archive is invalid."""
 
 
 def main() -> None:
@@ -43,11 +43,11 @@ def main() -> None:
 
 
 def check(path: Path, command_glibc: Version | None = None) -> None:
-    """Checks an archive and prints what it found, or ends the program with an error."""
+    """Checks an archive and prints the result, or exits with an error."""
     try:
         with tempfile.TemporaryDirectory() as into:
             folder = archive.unpack(path, Path(into))
-            require(f"{folder.name}.tar.gz" == path.name, f"it unpacks into {folder.name}")
+            require(f"{folder.name}.tar.gz" == path.name, f"its top-level folder is {folder.name}")
             check_sum(path)
             check_bill_of_materials(folder)
             check_links(folder)
@@ -68,7 +68,7 @@ def check_sum(path: Path) -> None:
 
 
 def check_bill_of_materials(folder: Path) -> None:
-    """Checks that both lists of crates have the same ones."""
+    """Checks that the bill of materials and the licenses list the same crates."""
     document = json.loads((folder / "sbom.cdx.json").read_text())
     require(document["metadata"]["component"]["name"] == folder.name, "sbom.cdx.json is for another archive")
     require(len(document["components"]) > 50, "sbom.cdx.json lists too few crates")
@@ -79,17 +79,17 @@ def check_bill_of_materials(folder: Path) -> None:
 
 
 def check_links(folder: Path) -> None:
-    """Checks that each link in the documents leads to a file, and to a heading if it names one."""
+    """Checks that the target of each link in the documents exists: the file, and the heading if the link has an anchor."""
     for document in folder.rglob("*.md"):
         for file, anchor in LINK.findall(document.read_text()):
             target = document.parent / file if file else document
             where = f"{document.relative_to(folder)} links to {file}#{anchor}"
             require(target.resolve().is_relative_to(folder.resolve()) and target.exists(), f"{where}, which is not in the archive")
-            require(not anchor or anchor in anchors(target), f"{where}, which is no heading")
+            require(not anchor or anchor in anchors(target), f"{where}, but that heading does not exist")
 
 
 def anchors(document: Path) -> set[str]:
-    """Returns the anchors of a document's headings, as GitHub names them."""
+    """Returns the anchors that GitHub generates for a document's headings."""
     headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -99,7 +99,7 @@ def is_command(folder: Path) -> bool:
 
 
 def check_functions(folder: Path) -> str:
-    """Checks that each function is a program for the archive's architecture that Amazon Linux can run."""
+    """Checks that each function is built for the archive's architecture and that Amazon Linux can run it."""
     architecture = folder.name.rpartition("-")[2]
     template = (folder / "template.yaml").read_text()
     require((folder / "samconfig.toml").is_file(), "it has no samconfig.toml")
@@ -116,7 +116,7 @@ def check_functions(folder: Path) -> str:
 
 
 def check_command(folder: Path, glibc: Version | None) -> str:
-    """Checks what the command needs, and runs it where that is possible."""
+    """Checks the command's requirements, and runs the command if this machine can."""
     program = folder / "slacktrail"
     system, machine = folder.name.split("-")[-2:]
     found = [f"slacktrail {program.stat().st_size:,} bytes"]
@@ -126,9 +126,9 @@ def check_command(folder: Path, glibc: Version | None) -> str:
         require(glibc is None or needed <= glibc, f"the command needs glibc {needed[0]}.{needed[1]}")
         found.append(f"needs glibc {needed[0]}.{needed[1]}")
     if (system, machine) == this_machine():
-        # Without a variable, so that nothing of this machine's settings helps.
+        # Without environment variables, so that the command does not depend on this machine's settings.
         done = subprocess.run([program, "--version"], env={}, capture_output=True, text=True, check=False)
-        require(done.stdout.split() == ["slacktrail", folder.name.split("-")[1]], f"`slacktrail --version` says {done.stdout!r}")
+        require(done.stdout.split() == ["slacktrail", folder.name.split("-")[1]], f"`slacktrail --version` prints {done.stdout!r}")
         shown = subprocess.run([program, "--help"], env={}, capture_output=True, text=True, check=False)
         require("Usage: slacktrail" in shown.stdout, "`slacktrail --help` shows no usage")
         found.append("runs")
@@ -136,20 +136,20 @@ def check_command(folder: Path, glibc: Version | None) -> str:
 
 
 def this_machine() -> tuple[str, str]:
-    """Returns the system and the processor as the names of archives have them."""
+    """Returns the system and the processor, as in archive names."""
     system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
     return system, {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 
 
 def processor(program: bytes) -> str | None:
-    """Returns the processor that an ELF file is for."""
+    """Returns the processor of an ELF file, or None for other files."""
     if not program.startswith(b"\x7fELF"):
         return None
     return PROCESSORS.get(int.from_bytes(program[18:20], "little"))
 
 
 def needed_glibc(program: bytes) -> Version:
-    """Returns the newest version of glibc whose symbols an ELF file uses."""
+    """Returns the newest glibc version whose symbols an ELF file uses."""
     return max((version(found.decode()) for found in re.findall(rb"\0GLIBC_(\d+\.\d+)", program)), default=(0, 0))
 
 

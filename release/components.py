@@ -1,4 +1,4 @@
-"""The crates in a binary: a CycloneDX bill of materials, and their licenses."""
+"""Lists the crates in a binary as a CycloneDX bill of materials, and their licenses."""
 
 import json
 import re
@@ -33,7 +33,7 @@ class Crate:
 
 
 def crates(packages: list[str], target: str) -> list[Crate]:
-    """Returns the crates that are compiled into these packages of the workspace for a target."""
+    """Returns the crates from crates.io that these workspace packages contain for a target."""
     tree = ["tree", "--locked", "--target", target, "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]
     for package in packages:
         tree += ["--package", package]
@@ -53,7 +53,7 @@ def cargo(*arguments: str) -> str:
 
 
 def bill_of_materials(name: str, version: str, found: list[Crate]) -> bytes:
-    """Returns a CycloneDX document. The same crates give the same bytes: it has no time, and its number is a hash of the rest."""
+    """Returns a CycloneDX document. It is reproducible, because it has no time and its serial number is a hash of the rest."""
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -90,10 +90,10 @@ def expression(license: str) -> str:
 
 
 def licenses(found: list[Crate]) -> bytes:
-    """Returns the licenses of all crates, each text once, under the names of the crates that have it."""
+    """Returns the licenses of all crates. Each text occurs once, below the names of its crates."""
     texts: dict[str, list[str]] = {}
     for crate in found:
-        # Some crates have no such file. Their license is a text that others have, and its name stands for it.
+        # Some crates have no license file. The text of the same license occurs below other crates, so its name is enough.
         for text in crate.license_texts() or [f"(The crate has no license file. Its license: {expression(crate.license)})"]:
             texts.setdefault(text, []).append(f"{crate.name} {crate.version} ({expression(crate.license)})")
     head = "slacktrail contains the crates below and the Rust standard library (MIT OR Apache-2.0).\n"

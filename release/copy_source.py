@@ -1,4 +1,4 @@
-"""Copies the source to another folder, to build it there and compare the result.
+"""Copies the source to another folder, so that a build there can be compared with the original build.
 
 copy_source.py FOLDER
 """
@@ -13,11 +13,11 @@ BUILT = shutil.ignore_patterns(".git", ".venv", ".aws-sam", "dist", "logs", "tar
 
 
 def ignored(folder: str, names: list[str]) -> set[str]:
-    """Returns what is not source, the target folder of another name included."""
+    """Returns the names that are not source, including a target folder with another name."""
     return BUILT(folder, names) | {name for name in names if Path(folder, name).resolve() == target()}
 
 
 if __name__ == "__main__":
-    # A file keeps its time, so that Cargo builds only what has changed since the last copy.
+    # Files keep their times, so that Cargo builds only what changed since the last copy.
     shutil.rmtree(sys.argv[1], ignore_errors=True)
     shutil.copytree(ROOT, sys.argv[1], ignore=ignored)

@@ -1,8 +1,9 @@
-"""Builds the release archives: the functions for each architecture, with a template to deploy, and the command for this machine.
+"""Builds the release archives: the functions for each architecture with a template, and the command for this machine.
 
 dist.py --output DIR [--architectures [arm64] [x86_64]] [--functions DIR] [--command FILE | --without-command]
 
-Builds nothing that is given as built: the functions of one architecture in a folder as cargo-lambda writes it, or the command.
+--functions and --command name existing builds, which the script packages without building them again: the functions of one architecture
+in a folder that cargo-lambda wrote, or the command.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from reproducible import ROOT, environment, target, version
 
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 CARGO_LAMBDA = {"arm64": "--arm64", "x86_64": "--x86-64"}
-# The version that the command needs on Linux: Amazon Linux 2023's and RHEL 9's.
+# The version that the command requires on Linux. Amazon Linux 2023 and RHEL 9 have it.
 GLIBC = "2.34"
 DOCUMENTS = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs/*.md", "athena/*/*.sql"]
 
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def require_standard_library(architecture: str) -> None:
-    """Fails if Rust cannot build for an architecture. Cargo would report a missing crate `core` after minutes."""
+    """Fails if Rust cannot build for an architecture. Cargo would report a missing crate `core` only after minutes."""
     triple = TARGETS[architecture]
     sysroot = Path(run("rustc", "--print", "sysroot"))
     if "CARGO_UNSTABLE_BUILD_STD" in environment() or (sysroot / "lib/rustlib" / triple / "lib").is_dir():
@@ -56,7 +57,7 @@ def require_standard_library(architecture: str) -> None:
     others = [name for name in TARGETS if name != architecture]
     sys.exit(
         f"error: Rust's standard library for {architecture} is not installed\n"
-        f"hint: run `rustup target add {triple}`, or build the others only: `make dist ARCHITECTURES={' '.join(others)}`"
+        f"hint: run `rustup target add {triple}`, or build only the others: `make dist ARCHITECTURES={' '.join(others)}`"
     )
 
 
@@ -69,7 +70,7 @@ def build_functions(architecture: str) -> Path:
 
 
 def package_functions(architecture: str, folder: Path) -> dict[str, bytes]:
-    """Returns the archive of the functions in a folder, by its name."""
+    """Returns the name and the bytes of an archive with the functions in a folder."""
     name = f"slacktrail-{version()}-{architecture}"
     packages = [f"slacktrail-{binary}" for binary in FUNCTIONS.values()]
     files = documents() | notices(name, packages, TARGETS[architecture])
@@ -81,7 +82,7 @@ def package_functions(architecture: str, folder: Path) -> dict[str, bytes]:
 
 
 def build_command() -> Path:
-    """Builds the command for this machine and returns its file. On Linux, zig links it for `GLIBC`, whatever this machine's is."""
+    """Builds the command for this machine and returns its file. On Linux, zig links it for `GLIBC`, not for this machine's version."""
     triple = host()
     command, wanted = ("zigbuild", f"{triple}.{GLIBC}") if triple.endswith("-linux-gnu") else ("build", triple)
     build("cargo", command, "--release", "--locked", "--package", "slacktrail-cli", "--target", wanted)
@@ -89,7 +90,7 @@ def build_command() -> Path:
 
 
 def package_command(binary: Path) -> dict[str, bytes]:
-    """Returns the archive of the command, which is for this machine, by its name."""
+    """Returns the name and the bytes of an archive with the command for this machine."""
     name = "-".join(["slacktrail", version(), "command", *check.this_machine()])
     files = documents() | notices(name, ["slacktrail-cli"], host())
     files["slacktrail"] = binary.read_bytes()
@@ -97,19 +98,19 @@ def package_command(binary: Path) -> dict[str, bytes]:
 
 
 def host() -> str:
-    """Returns the target that Rust builds for by default."""
+    """Returns Rust's default target."""
     (triple,) = [line.split()[1] for line in run("rustc", "-vV").splitlines() if line.startswith("host: ")]
     return triple
 
 
 def documents() -> dict[str, bytes]:
-    """Returns the documents, and what they link to."""
+    """Returns the documents and the files that they link to."""
     paths = sorted(path for pattern in DOCUMENTS for path in ROOT.glob(pattern))
     return {str(path.relative_to(ROOT)): path.read_bytes() for path in paths}
 
 
 def notices(name: str, packages: list[str], triple: str) -> dict[str, bytes]:
-    """Returns the bill of materials and the licenses of what is compiled into these packages."""
+    """Returns the bill of materials and the licenses of the crates in these packages."""
     found = components.crates(packages, triple)
     return {
         "sbom.cdx.json": components.bill_of_materials(name, version(), found),
@@ -118,7 +119,7 @@ def notices(name: str, packages: list[str], triple: str) -> dict[str, bytes]:
 
 
 def write(output: Path, files: dict[str, bytes]) -> None:
-    """Writes the archives, and SHA256SUMS of all that are there, which `sha256sum --check` reads. Then checks what it wrote."""
+    """Writes the archives, and SHA256SUMS for all archives in the folder. Then checks the archives that it wrote."""
     output.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (output / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""The template of a release archive: template.yaml with the built code in place of the source, for one architecture."""
+"""Creates the template of a release archive: template.yaml with built code instead of source, for one architecture."""
 
 import re
 
@@ -6,9 +6,9 @@ FUNCTIONS = {"Poller": "poller", "OAuth": "oauth"}
 
 
 def packaged(template: str, architecture: str) -> str:
-    """Returns template.yaml as text, so that its comments stay.
+    """Returns template.yaml as text, which keeps its comments.
 
-    Each function's code is the zip file beside the template. The parameter `Architecture` has one value, because the code has one.
+    The code of each function is the zip file next to the template. The parameter `Architecture` accepts only the architecture of the code.
     """
     template = replaced(template, r"    CodeUri: \.\n", "")
     for name, binary in FUNCTIONS.items():
@@ -21,12 +21,12 @@ def packaged(template: str, architecture: str) -> str:
 
 
 def replaced(text: str, pattern: str, new: str) -> str:
-    """Returns the text with the only match replaced.
+    """Returns the text with the only match of a pattern replaced.
 
     # Errors
     Raises `ValueError` if the pattern does not match exactly once.
     """
     result, count = re.subn(pattern, lambda _: new, text)
     if count != 1:
-        raise ValueError(f"template.yaml has {count} places that match {pattern!r}, not 1; hint: change release/package.py")
+        raise ValueError(f"template.yaml has {count} places that match {pattern!r} instead of 1\nhint: update release/package.py")
     return result

@@ -1,8 +1,8 @@
-"""Runs a build so that its result does not depend on where it runs.
+"""Runs a build whose result does not depend on its location.
 
 reproducible.py COMMAND [ARGUMENT ...]
 
-Rust and C compilers write the paths of source files into a binary. This replaces the paths of this machine with fixed ones.
+Rust and C compilers write source paths into binaries. This script replaces the paths of this machine with fixed paths.
 """
 
 import json
@@ -16,23 +16,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def target() -> Path:
-    """Returns the folder in which Cargo builds."""
+    """Returns Cargo's target folder."""
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 
 
 def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Returns these variables and those that make a build of the source at `root` reproducible."""
+    """Returns `variables`, plus those that make a build of the source at `root` reproducible."""
     cargo_home = Path(variables.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
     paths = {root: "/slacktrail", cargo_home: "/cargo", target(): "/target"}
-    # Set where the standard library is built from source, as for a processor without a prebuilt one.
+    # Set if Cargo builds the standard library from source, because no prebuilt library is installed.
     library = variables.get("__CARGO_TESTS_ONLY_SRC_ROOT")
     if library:
         paths[Path(library).resolve()] = "/rust/library"
-    # The compilers use the last prefix that matches, so the longest path comes last.
+    # The compilers use the last matching prefix, so the longest path comes last.
     remapped = sorted(paths.items(), key=lambda path: len(str(path[0])))
     if any(" " in str(path) for path in paths):
-        sys.exit("error: a path of the source, of Cargo or of the build contains a space\nhint: build in another folder")
-    # Cargo joins this variable with the flags that cargo-lambda passes for the processor. RUSTFLAGS would replace them.
+        sys.exit("error: the path of the source, of Cargo or of the target folder contains a space\nhint: build in another folder")
+    # Cargo appends this variable to the processor flags from cargo-lambda. RUSTFLAGS would replace those flags.
     rust = " ".join(f"--remap-path-prefix={path}={name}" for path, name in remapped)
     c = " ".join(f"-ffile-prefix-map={path}={name}" for path, name in remapped)
     return dict(variables) | {"CARGO_BUILD_RUSTFLAGS": rust, "CFLAGS": c, "CARGO_INCREMENTAL": "0"}

@@ -1,4 +1,4 @@
-"""Directories of objects that the compiled collector wrote, from the samples and from the simulated Slack."""
+"""Collects objects into a directory with the compiled collector, from the samples or from the simulated Slack."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 import samples
 import slack
 
-# What docs promise about an object's key.
+# The format of an object key, as documented.
 KEY = re.compile(r"(?P<log>[a-z]+)/(?P<day>\d{4}/\d{2}/\d{2})/(?P<source>[a-z0-9-]+)-(?P<number>\d{6,})\.json\.gz")
 SECONDS_MAX = 120
 
@@ -26,7 +26,7 @@ class Object:
     def lines(self) -> list[str]:
         *lines, after_the_last = (
             gzip.decompress(self.path.read_bytes()).decode().split("\n")
-        )  # not splitlines: U+2028 ends none
+        )  # not splitlines(), because U+2028 does not end a line
         assert after_the_last == "", self.key
         return lines
 
@@ -35,7 +35,7 @@ class Object:
 
 
 def objects(directory: Path, log: str = "*") -> list[Object]:
-    """The objects of a directory of logs. What the collector keeps for itself lies under a name with a dot."""
+    """Returns the objects in a directory of logs, without the collector's own dot directories."""
     paths = (
         path for path in directory.glob(f"{log}/*/*/*/*") if not path.relative_to(directory).parts[0].startswith(".")
     )
@@ -43,7 +43,7 @@ def objects(directory: Path, log: str = "*") -> list[Object]:
 
 
 def collect_samples(directory: Path) -> None:
-    """Runs `slacktrail pull` against a Slack that shows the samples."""
+    """Runs `slacktrail pull` against a server that returns the samples."""
     with slack.running() as url:
         pull(directory, f"{url}/api/", f"{url}/audit/v1/", "xoxp-sample", "--since", samples.SINCE)
 
@@ -71,7 +71,7 @@ def simulator() -> Iterator[dict[str, str]]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         settings = {}
-        for line in process.stdout:  # ends with an example; before it come NAME=value lines
+        for line in process.stdout:  # NAME=value lines, followed by an example with curl
             if line.startswith("curl"):
                 break
             name, _, value = line.strip().partition("=")
@@ -84,8 +84,8 @@ def simulator() -> Iterator[dict[str, str]]:
 
 
 def binary(name: str) -> Path:
-    """A binary of this workspace, where cargo puts it."""
+    """Returns the path of a binary that cargo built in this workspace."""
     path = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).resolve().parents[2] / "target")) / "debug" / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not built\nhint: cargo build --workspace --bins")
+        raise FileNotFoundError(f"{path} is not built\nhint: run `cargo build --workspace --bins`")
     return path

@@ -1,7 +1,7 @@
-"""The tables, views and queries of athena/ in DuckDB, over a directory of objects.
+"""Runs the tables, views and queries of athena/ in DuckDB, over a directory of objects.
 
-DuckDB stands in for Athena's engine and for the OpenX SerDe: a string column takes any JSON value, as text if it is no
-string; a line that cannot be read is a row of NULLs. What the two may do otherwise is listed in docs/athena.md.
+DuckDB replaces Athena's engine and the OpenX SerDe. A string column accepts any JSON value, and a value that is not a
+string becomes JSON text. A line that cannot be parsed becomes a row of NULLs. docs/athena.md lists the known differences.
 """
 
 import re
@@ -19,7 +19,7 @@ TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP", "array<string>": "VARCHA
 
 
 def database(directory: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """A database with the tables over a directory, empty without one, and the views."""
+    """Returns a database with the views and the tables. The tables are empty if there is no directory."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for table in sources.tables():
@@ -44,7 +44,7 @@ def create(connection: duckdb.DuckDBPyConnection, table: sources.Table, objects:
 
 
 def day_of(table: sources.Table, key: str) -> str | None:
-    """The partition that an object belongs to by the table's own properties, or None: Athena would not find it."""
+    """Returns an object's partition according to the table's properties, or None if Athena would not find the object."""
     assert table.properties["projection.day.format"] == "yyyy/MM/dd"
     before, after = table.properties["storage.location.template"].split("${day}")
     prefix = before.removeprefix(f"s3://{sources.BUCKET}/")
@@ -54,14 +54,14 @@ def day_of(table: sources.Table, key: str) -> str | None:
 
 
 def run(connection: duckdb.DuckDBPyConnection, text: str, today: datetime) -> list[dict]:
-    """The rows of a query on a certain day."""
+    """Returns the rows of a query, with `today` as the current date."""
     cursor = connection.execute(in_duckdb(text, today))
     names = [description[0] for description in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def in_duckdb(text: str, today: datetime | None = None) -> str:
-    """A statement of Athena's in DuckDB's words; what has no equal there is an error."""
+    """Translates a statement from Athena's dialect to DuckDB's, or raises an error if there is no equivalent."""
     statement = sources.parse(text)
     answer_null_for_what_is_no_json(statement)
     answer_null_for_what_is_no_scalar(statement)
@@ -73,13 +73,13 @@ def in_duckdb(text: str, today: datetime | None = None) -> str:
 
 
 def answer_null_for_what_is_no_json(statement: exp.Expression) -> None:
-    """Athena's JSON functions answer NULL for text that is no JSON, where DuckDB's fail."""
-    for node in reversed(list(statement.find_all(exp.JSONExtract, exp.JSONExtractScalar))):  # the innermost first
+    """Makes JSON functions return NULL for text that is not JSON, as in Athena. DuckDB's functions fail."""
+    for node in reversed(list(statement.find_all(exp.JSONExtract, exp.JSONExtractScalar))):  # innermost first
         node.replace(exp.Try(this=node.copy()))
 
 
 def answer_null_for_what_is_no_scalar(statement: exp.Expression) -> None:
-    """Athena's json_extract_scalar answers NULL for an object or a list, where DuckDB's answers its text."""
+    """Makes json_extract_scalar return NULL for an object or a list, as in Athena. DuckDB's function returns the text."""
     for node in reversed(list(statement.find_all(exp.JSONExtractScalar))):
         value = exp.Try(this=exp.JSONExtract(this=node.this.copy(), expression=node.expression.copy()))
         kind = exp.Anonymous(this="json_type", expressions=[value])
@@ -88,7 +88,7 @@ def answer_null_for_what_is_no_scalar(statement: exp.Expression) -> None:
 
 
 def number_groups_with_backslashes(statement: exp.Expression) -> None:
-    """What a group of a pattern matched is `$1` in a replacement of Athena's and `\\1` in one of DuckDB's."""
+    """Replaces the group reference `$1` of Athena's regexp_replace with DuckDB's `\\1`."""
     for node in statement.find_all(exp.RegexpReplace):
         literal = node.args.get("replacement")
         if literal is not None:

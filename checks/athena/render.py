@@ -1,7 +1,7 @@
-"""Puts the tables, views and queries of athena/ into template.yaml, between two marks.
+"""Copies the tables, views and queries of athena/ into template.yaml, between two markers.
 
-render.py --check   fails, with the difference, when the template says otherwise
-render.py --write   makes it say so
+render.py --check   fails with a diff if template.yaml differs from athena/
+render.py --write   updates template.yaml
 """
 
 import argparse
@@ -14,10 +14,10 @@ from pathlib import Path
 import duck
 import sources
 
-BEGIN = "  # From here on made from athena/ by `checks/athena/render.py --write`: change it there.\n"
-END = "  # Up to here made from athena/.\n"
+BEGIN = "  # Generated from athena/ by `checks/athena/render.py --write`. Edit athena/, not this part.\n"
+END = "  # End of the part that is generated from athena/.\n"
 
-# How DuckDB names the type of a view's column, how Athena does and how the catalogue does.
+# DuckDB's column types, each with Athena's type and the Glue catalog's type.
 VIEW_TYPES = {
     "VARCHAR": ("varchar", "string"),
     "TIMESTAMP": ("timestamp(3)", "timestamp"),
@@ -49,16 +49,16 @@ def main() -> int:
 
 
 def compare(before: str, after: str, name: str) -> str:
-    """What to change, as a unified diff, and how; empty when there is nothing."""
-    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name} as athena/ has it")
+    """Returns the difference as a unified diff with a hint, or an empty string if there is none."""
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name} from athena/")
     difference = "".join(lines)
-    return difference and f"{difference}hint: checks/athena/render.py --write puts athena/ into {name}\n"
+    return difference and f"{difference}hint: run `checks/athena/render.py --write` to update {name}\n"
 
 
 def filled(template: str) -> str:
-    """The template with what is between the marks replaced."""
+    """Returns the template with the part between the markers replaced."""
     if template.count(BEGIN) != 1 or template.count(END) != 1:
-        raise ValueError(f"two lines are missing under Resources, between which athena/ goes:\n{BEGIN}{END}")
+        raise ValueError(f"each of these two marker lines must occur once under Resources:\n{BEGIN}{END}")
     before, rest = template.split(BEGIN)
     _, after = rest.split(END)
     return before + BEGIN + resources() + END + after
@@ -72,7 +72,7 @@ def resources() -> str:
 
 
 def view_columns() -> list[list[tuple[str, str]]]:
-    """The columns of each view: only an engine knows of what type an expression is."""
+    """Returns the columns of each view. Only an engine can determine the types of expressions, so DuckDB does."""
     database = duck.database()
     names = [each.name for each in sources.views()]
     return [[row[:2] for row in database.execute(f"DESCRIBE {name}").fetchall()] for name in names]
@@ -120,14 +120,14 @@ def settings(each: dict[str, str], indent: int) -> str:
 
 
 def in_bucket(value: str) -> str:
-    """A value in which the bucket's name is the stack's, and everything else in `${}` is Athena's own."""
+    """Returns a YAML value with the stack's bucket in place of `<bucket>`. Escapes every other `${}`, which belongs to Athena."""
     if sources.BUCKET not in value:
         return scalar(value)
     return "!Sub " + scalar(value.replace("${", "${!").replace(sources.BUCKET, "${LogBucket}"))
 
 
 def view(each: sources.View, typed: list[tuple[str, str]]) -> str:
-    """A view as Athena itself stores one: base64 of JSON in a comment. The folded lines make one line of SQL."""
+    """Returns a view as Athena stores it: base64-encoded JSON in a comment. YAML folds the lines into one line of SQL."""
     columns_json = json.dumps(
         [{"name": name, "type": VIEW_TYPES[type][0]} for name, type in typed], separators=(",", ":")
     )
@@ -179,7 +179,7 @@ def logical_id(name: str) -> str:
 
 
 def scalar(text: str) -> str:
-    """A YAML scalar on one line, quoted where YAML would read it as something else."""
+    """Returns a YAML scalar on one line, quoted if YAML would interpret it differently."""
     plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ;./()'-]*", text) and text.lower() not in (
         "true",
         "false",

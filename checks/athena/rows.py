@@ -1,4 +1,4 @@
-"""Rows as Slack writes them, as JSON text."""
+"""Builds rows as JSON text, as Slack writes them."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ MAC = (
 
 
 def seconds(day: int, time: str) -> int:
-    """Seconds since 1970 of a time in May 2026; a day before the first counts back into April."""
+    """Returns the Unix time of a time in May 2026. Days below 1 count back into April."""
     hour, minute, second = (int(part) for part in time.split(":"))
     return int(datetime(2026, 5, 1, hour, minute, second, tzinfo=UTC).timestamp()) + (day - 1) * 86_400
 
@@ -36,7 +36,7 @@ def channel(id: str, name: str, **more) -> dict:
 def audit(
     day: int, time: str, action: str, actor: dict, entity: dict | None = None, details=None, context=None, **more
 ) -> str:
-    """An audit row. Its id follows from when and what, so that no two are equal by accident."""
+    """Returns an audit row. Its ID contains the time and the action, so that two rows are never equal by accident."""
     record = {
         "id": f"{day:03}-{time.replace(':', '')}-{action}",
         "date_create": seconds(day, time),

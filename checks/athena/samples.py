@@ -1,6 +1,6 @@
-"""Some weeks of Example Inc. as Slack tells them, shaped on rows that Slack and its SDKs publish, oddities included.
+"""Sample rows: several weeks of Example Inc., modeled on rows that Slack and its SDKs publish, including unusual ones.
 
-The rows are JSON text, not values: that a key comes twice is part of what has to be read. They end on TODAY.
+The rows are JSON text, not values, because some contain duplicate keys. The last day is TODAY.
 """
 
 import json
@@ -39,7 +39,7 @@ TRIAGE = {
     },
 }
 
-# As the API describes an app today: its scopes in two lists, of which one may be empty.
+# An app in the current format of the API: two lists of scopes, either of which can be empty.
 SCRIBE = {
     "type": "app",
     "app": {
@@ -54,7 +54,7 @@ SCRIBE = {
 }
 
 AUDIT = [
-    # Ann has been at the same desk for weeks, and logs in from elsewhere today.
+    # Ann logs in from the same place for weeks, and from a new place today.
     audit(-10, "09:00:00", "user_login", ANN, ANN),
     audit(19, "08:00:00", "user_login", ANN, ANN, context={"ua": MAC_LATER, "session_id": "847288190092"}),
     audit(
@@ -68,11 +68,11 @@ AUDIT = [
         BEN,
         context={"ip_address": "2001:db8:7::9", "ua": LINUX.removeprefix("SlackWeb/0 ")},
     ),
-    # The same network once more, in upper case; the next one; and IPv4 within IPv6, from the command line.
+    # The same network in uppercase, the next network, and an IPv4-mapped IPv6 address from the command line.
     audit(19, "09:10:00", "user_login", BEN, BEN, context={"ip_address": "2001:DB8:7:0:0:0:0:A", "ua": LINUX}),
     audit(19, "09:20:00", "user_login", BEN, BEN, context={"ip_address": "2001:db8:7:1::9", "ua": LINUX}),
     audit(19, "09:30:00", "cli_login", BEN, BEN, context={"ip_address": "::ffff:203.0.113.200", "ua": CLI}),
-    # An address that is none, as Slack writes some.
+    # An invalid address. Slack sends such addresses, too.
     audit(20, "06:31:00", "user_login_failed", BEN, BEN, context={"ip_address": "1.23.45.678", "ua": ""}),
     audit(
         20, "06:32:00", "user_logout", BEN, None, context={"ip_address": "redacted"}, new_attribute={"since": "2026-05"}
@@ -98,7 +98,7 @@ AUDIT = [
         BEN,
         {"previous_value": "ben@example.com", "new_value": {"email_address": "ben.b@example.com"}},
     ),
-    # An app is installed, grows, and acts.
+    # An app is installed, gets more scopes, and acts.
     audit(
         14,
         "11:00:00",
@@ -151,7 +151,7 @@ AUDIT = [
         None,
         {"app": TRIAGE["app"], "ua": ""},
     ),
-    # Exports, and a hundred files within one hour.
+    # Exports, and 100 files within one hour.
     audit(
         16,
         "13:00:00",
@@ -176,7 +176,7 @@ AUDIT = [
         for n in range(100)
     ],
     *[audit(17, f"17:{n:02}:00", "file_downloaded", GUS, file(n)) for n in range(3)],
-    # What Slack finds unusual: reasons as a list and as one, times in micro- and in milliseconds.
+    # Anomalies: a list of reasons and a single reason, times in microseconds and in milliseconds.
     audit(
         18,
         "04:00:51",
@@ -219,7 +219,7 @@ AUDIT = [
         {"new_value": ["W2"], "previous_value": []},
     ),
     audit(18, "08:00:00", "audit_logs_records_searched_anomaly", ANN, WORKSPACE),
-    # What detections look for.
+    # Events that detections look for.
     audit(5, "09:00:00", "ekm_unenrolled", ANN, WORKSPACE),
     audit(5, "10:00:00", "file_malicious_content_detected", GUS, file(902), {"md5_hash": "7e2b2819a67bb11b"}),
     audit(6, "09:00:00", "pref.sso_setting_changed", ANN, WORKSPACE, {"new_value": "optional", "previous_value": ""}),
@@ -235,7 +235,7 @@ AUDIT = [
         for n in range(10)
     ],
     *[audit(7, f"04:00:{n:02}", "user_login_failed", GUS, GUS) for n in range(9)],
-    # Guests and other organisations.
+    # Guests and other organizations.
     audit(8, "09:00:00", "guest_created", ANN, GUS),
     audit(
         9,
@@ -262,7 +262,7 @@ AUDIT = [
         WORKSPACE,
         {"new_value": {"type": ["ADMIN"]}, "previous_value": {}},
     ),
-    # Entities of other kinds, and an agent that acted for somebody.
+    # Other entity types, and an agent that acted on behalf of a user.
     audit(
         20,
         "07:00:00",
@@ -282,7 +282,7 @@ AUDIT = [
             "agent_message": {"channel_id": "D1", "message_ts": "1779000000.000200", "thread_ts": ""},
         },
     ),
-    # Before the days that a query looks at: other shapes of what a view opens.
+    # Other structures of the fields that a view extracts, before the days that the queries read.
     audit(
         -15,
         "09:00:00",
@@ -298,7 +298,7 @@ AUDIT = [
         {"type": "app", "app": {"app_id": "A2", "distribution_type": "org", "user_ids": ["W1"]}},
         {"scopes": ["chat:write", "files:read"], "old_scopes": ["chat:write"]},
     ),
-    # Details as a list of objects, scopes as a text, and a list as JSON within a text.
+    # Details as a list of objects, scopes as a string, and a list as JSON in a string.
     audit(
         -15,
         "11:00:00",
@@ -330,7 +330,7 @@ AUDIT = [
         {"reason": ["unexpected_client"], "action_timestamp": 10**30, "previous_ua": PHONE},
     ),
     audit(-13, "10:00:00", "pref.allow_calls", ANN, WORKSPACE, {"new_value": "true", "previous_value": "false"}),
-    # Keys that come twice, in a row and in its details; and rows without an id, without a time, and that are no object.
+    # Duplicate keys in a row and in its details; rows without an ID, without a time, and that are not an object.
     '{"id":"twice","id":"twice","date_create":%d,"action":"app_uninstalled","actor":%s,'
     '"details":{"is_workflow":false,"is_workflow":true}}' % (seconds(20, "07:02:00"), json.dumps(ANN)),
     '{"action":"app_uninstalled","actor":null,"entity":"A1","context":[],"details":"text"}',
@@ -347,7 +347,7 @@ ACCESS = [
     access(18, "09:20:00", "W2", "ben", "2001:db8:7::1", PIXEL_LATER),
     access(18, "09:30:00", "W2", "ben", "2001:db8:7::1", OTHER_PIXEL, ""),
     access(17, "16:59:00", "W3", "gus", "192.0.2.44", "ApiApp/A1 python-requests/2.32.4", "FR"),
-    access(17, "17:30:00", "W3", "gus", None, "", later=9 * 10**18),  # last seen when no calendar knows
+    access(17, "17:30:00", "W3", "gus", None, "", later=9 * 10**18),  # last seen at a time that no calendar has
     '"no object"',
 ]
 

@@ -1,4 +1,4 @@
-"""A Slack that shows the samples and nothing else: as much of its API as a collector needs to read them once."""
+"""Serves the samples through the part of Slack's API that a collector needs to read them once."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ import samples
 
 @contextmanager
 def running():
-    """Yields the URL of a Slack on a free port of loopback."""
+    """Runs the server on a free loopback port and yields its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -63,7 +63,7 @@ def teams(_) -> str:
 
 def audit(arguments) -> str:
     oldest, latest = int(arguments["oldest"]), int(arguments["latest"])
-    # A row without a time belongs to no range, and is shown in each.
+    # A row without a time belongs to no range, so every range contains it.
     return page("entries", samples.AUDIT, "date_create", lambda time: time is None or oldest <= time <= latest)
 
 
@@ -76,7 +76,7 @@ def integration(arguments) -> str:
 
 
 def page(key: str, rows: list[str], time_key: str, belongs) -> str:
-    """One page with all rows that belong there, newest first, each row's text as it is."""
+    """Returns one page with all rows of the range, newest first. Each row keeps its text."""
 
     def time(row: str):
         value = json.loads(row)

@@ -1,4 +1,4 @@
-"""The SQL of athena/: tables, views and queries, read from the files that are the one place where they are written."""
+"""Reads the SQL of athena/, which is the only source of the tables, views and queries."""
 
 import logging
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from sqlglot import exp
 ROOT = Path(__file__).resolve().parents[2]
 ATHENA = ROOT / "athena"
 DIALECT = "athena"
-BUCKET = "<bucket>"  # in a table's statement, for the name of the bucket
+BUCKET = "<bucket>"  # placeholder for the bucket name in the table statements
 
-logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what `parse` makes an error
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # `parse` turns its warnings into errors
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, its type as Hive names it."""
+    """A column of a table, with its Hive type."""
 
     name: str
     type: str
@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, by what its statement says."""
+    """A table, as defined in its statement."""
 
     name: str
     comment: str
@@ -42,7 +42,7 @@ class Table:
 
 @dataclass(frozen=True)
 class View:
-    """A view: the query that it stands for."""
+    """A view and its query."""
 
     name: str
     comment: str
@@ -51,7 +51,7 @@ class View:
 
 @dataclass(frozen=True)
 class Query:
-    """A query to keep in the console. `text` is the whole file."""
+    """A saved query. `text` is the whole file."""
 
     name: str
     title: str
@@ -79,10 +79,10 @@ def files(folder: str) -> list[Path]:
 
 
 def parse(text: str) -> exp.Expression:
-    """Parses one statement as Athena would, or raises sqlglot's error."""
+    """Parses one statement in Athena's dialect, or raises sqlglot's error."""
     statement = sqlglot.parse_one(text, read=DIALECT)
-    if isinstance(statement, exp.Command):  # what sqlglot keeps as text because it does not know it
-        raise sqlglot.ParseError(f"not understood: {text[:80]}")
+    if isinstance(statement, exp.Command):  # sqlglot keeps an unknown statement as text
+        raise sqlglot.ParseError(f"unknown statement: {text[:80]}")
     return statement
 
 
@@ -124,10 +124,10 @@ def read_view(text: str) -> View:
 
 
 def read_query(name: str, text: str) -> Query:
-    """Reads a query's header: its title, one sentence that says what it shows, and what to change in it."""
+    """Reads a query's header: title, description, and the values to change."""
     title, description, change, *_ = text.split("\n")
     if not change.startswith("-- Change: "):
         raise ValueError(
-            f"athena/queries/{name}.sql: the third line is to say what may be changed, as in `-- Change: 30 (days).`"
+            f"athena/queries/{name}.sql: the third line must name the values to change, such as `-- Change: 30 (days).`"
         )
     return Query(name, title.removeprefix("-- "), description.removeprefix("-- "), text)

@@ -1,4 +1,4 @@
-"""docs/athena.md and what README says of queries, against athena/."""
+"""Compares docs/athena.md and the queries in README.md with athena/."""
 
 import json
 import re
@@ -22,12 +22,12 @@ def cells(line: str) -> list[str]:
 
 
 def query_under(heading: str, document: str) -> str:
-    """The first indented block under a heading."""
+    """Returns the first indented block under a heading."""
     return re.search(r"(?:^    .+\n)+", document.split(f"## {heading}\n")[1], re.MULTILINE)[0]
 
 
 def table_under(heading: str, document: str = DOCS) -> list[list[str]]:
-    """The rows of the first table under a heading, its own heading first."""
+    """Returns the rows of the first table under a heading, starting with the header row."""
     return first_table(document.split(f"## {heading}\n")[1])
 
 
@@ -39,12 +39,12 @@ def first_table(document: str) -> list[list[str]]:
 
 
 def as_text(rows: list[dict], names: list[str]) -> list[list[str]]:
-    """Rows as a table of a document has them."""
+    """Returns rows in the form of a table in a document."""
     return [[str(row[name] or "") for name in names] for row in rows]
 
 
 def keys_of_details(column: exp.Expression, inner: dict[str, exp.Expression]) -> set[str]:
-    """The keys of details that a column of a view is read from, also by way of the columns of its subqueries."""
+    """Returns the keys of details that a view's column reads, directly or through a column of a subquery."""
     keys = set(re.findall(r"\b(?:opened|part), '\$\.(\w+)", column.sql(sources.DIALECT)))
     names = {part.name for part in column.find_all(exp.Column)}
     return keys.union(*(keys_of_details(inner[name], inner) for name in names & set(inner)))
@@ -67,7 +67,7 @@ class Docs(unittest.TestCase):
         self.assertEqual(rows, as_text(expected, names))
 
     def test_the_query_of_ones_own_is_the_one_that_readme_shows(self):
-        self.assertEqual(query_under("The first query", DOCS), query_under("Ask", README))  # which is run, below
+        self.assertEqual(query_under("The first query", DOCS), query_under("Ask", README))  # the class Readme runs it
 
     def test_what_is_opened_of_details_is_listed_with_the_keys_that_it_is_read_from(self):
         view = next(view for view in sources.views() if view.name == "audit_events")

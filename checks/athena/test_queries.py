@@ -1,4 +1,4 @@
-"""The views and queries, run by DuckDB over objects that the compiled collector wrote."""
+"""Runs the views and queries in DuckDB over objects that the compiled collector wrote."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ GOLDEN_DAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def rows(name: str, database, today: datetime) -> list[dict]:
-    """What a query answers, as JSON has it."""
+    """Returns the rows of a query as JSON values."""
     query = next(query for query in sources.queries() if query.name == name)
     return [
         {key: value if isinstance(value, bool | int | None) else str(value) for key, value in row.items()}
@@ -32,7 +32,7 @@ def expected(name: str) -> list[dict]:
 
 
 class OverTheSamples(unittest.TestCase):
-    """Rows that are known one by one."""
+    """Each row is known."""
 
     maxDiff = None
 
@@ -47,7 +47,7 @@ class OverTheSamples(unittest.TestCase):
 
     def test_each_query_gives_the_rows_that_are_written_down(self):
         for query in sources.queries():
-            if query.name != "lateness":  # these were collected when the test ran
+            if query.name != "lateness":  # its rows depend on when the test collected the records
                 with self.subTest(query.name):
                     self.assertEqual(rows(query.name, self.database, samples.TODAY), expected(query.name))
 
@@ -107,7 +107,7 @@ class OverTheSamples(unittest.TestCase):
             from audit_events where day = '1970/01/01' order by action nulls last"""
         ).fetchall()
         self.assertEqual(undated, [("app_uninstalled", None, "A1", None, "[]", None, "text"), (None,) * 7])
-        self.assertEqual(self.one("select p_row from audit where action is null"), (None,), "null is what Slack sent")
+        self.assertEqual(self.one("select p_row from audit where action is null"), (None,), "Slack sent null")
         self.assertEqual(self.one("select p_row from access where user_id is null"), ("no object",))
 
     def test_a_time_that_no_calendar_has_is_null_and_breaks_no_query(self):
@@ -121,7 +121,7 @@ class OverTheSamples(unittest.TestCase):
 
 
 class OverTheGoldenFiles(unittest.TestCase):
-    """Objects whose bytes are a contract, collected at a known moment."""
+    """The bytes of these objects are a contract, and their collection time is fixed."""
 
     def test_lateness_is_what_the_golden_lines_say(self):
         with tempfile.TemporaryDirectory() as name:
@@ -134,7 +134,7 @@ class OverTheGoldenFiles(unittest.TestCase):
 
 
 class OverDamage(unittest.TestCase):
-    """What completeness is there to notice."""
+    """Damage that the query must detect."""
 
     def complaint(self, damage) -> list[dict]:
         with tempfile.TemporaryDirectory() as name:
@@ -167,7 +167,7 @@ class OverDamage(unittest.TestCase):
 
 
 class OverTheSimulatedSlack(unittest.TestCase):
-    """Thousands of records with every oddity that the simulated Slack knows: laws instead of rows."""
+    """Thousands of records with everything unusual that the simulated Slack generates. The tests check invariants, not rows."""
 
     @classmethod
     def setUpClass(cls):
@@ -187,7 +187,7 @@ class OverTheSimulatedSlack(unittest.TestCase):
         for query in sources.queries():
             found = self.rows(query.name)
             with self.subTest(query.name):
-                # Nobody there is called ann@example.com, and nobody shares a thing with other organisations.
+                # The simulated Slack has no ann@example.com and no sharing with other organizations.
                 self.assertEqual(bool(found), query.name not in ("actor_timeline", "guests_and_external_sharing"))
 
     def test_every_day_is_complete_and_counts_every_line(self):

@@ -1,4 +1,4 @@
-"""What the views and queries make of values whose shape differs from record to record."""
+"""Tests the views and queries with values whose structure differs between records."""
 
 import json
 import unittest
@@ -40,7 +40,7 @@ class OverRows(unittest.TestCase):
         )
 
     def opened(self, *columns: str, **values) -> tuple:
-        """The columns of the view over one record."""
+        """Returns these columns of the view for a single record."""
         self.database.execute("DELETE FROM audit")
         self.insert("audit", **values)
         return self.database.execute(f"SELECT {', '.join(columns)} FROM audit_events").fetchone()

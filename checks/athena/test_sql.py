@@ -1,4 +1,4 @@
-"""What can be said of the SQL without running it."""
+"""Checks the SQL without running it."""
 
 import re
 import unittest
@@ -11,7 +11,7 @@ from sqlglot import exp
 import sources
 
 SCANNED = {table.name for table in sources.tables()} | {view.name for view in sources.views()}
-# A pattern over the names of actions, the only regular expressions that the queries match against them.
+# Matches the regular expressions that the queries apply to action names.
 ACTION_PATTERN = re.compile(r"regexp_like\(action, '([^']+)'\)")
 
 
@@ -53,11 +53,11 @@ class Sql(unittest.TestCase):
             with self.subTest(query.name):
                 self.assertRegex(query.title, r"^[A-Z][^.]{3,60}$")
                 self.assertRegex(query.description, r"^[A-Z].{20,}\.$")
-                self.assertLessEqual(len(query.description), 1024, "Athena's bound")
+                self.assertLessEqual(len(query.description), 1024, "Athena's limit")
                 self.assertRegex(query.text, r"\nlimit \d+\n$")
                 change = query.text.split("\n")[2]
                 for days in re.findall(r"interval '(\d+)' day", query.text):
-                    self.assertIn(days, re.findall(r"\d+", change), "the header names every number of days")
+                    self.assertIn(days, re.findall(r"\d+", change), "the header must name every number of days")
 
     def test_every_scan_in_a_query_is_bounded_by_day(self):
         for query in sources.queries():
@@ -77,8 +77,8 @@ class Sql(unittest.TestCase):
         for view in sources.views():
             with self.subTest(view.name):
                 select = sources.parse(view.query)
-                self.assertIsNone(select.args.get("where"), "a view that left records out would hide them")
-                self.assertEqual(select.expressions[0].sql(), "day", "an expression over day would not prune")
+                self.assertIsNone(select.args.get("where"), "a view must not filter records out")
+                self.assertEqual(select.expressions[0].sql(), "day", "an expression over day would prevent partition pruning")
 
     def test_every_action_that_a_query_names_is_known(self):
         known = known_actions()
@@ -95,7 +95,7 @@ class Sql(unittest.TestCase):
         rules = [rule.expressions for rule in sources.parse(query.text).find(exp.Values).expressions]
         named = [action.name for *_, actions in rules for action in actions.expressions]
         self.assertEqual(set(named) - known_actions(), set())
-        self.assertEqual(len(named), len(set(named)), "a record would be two findings")
+        self.assertEqual(len(named), len(set(named)), "one record would become two findings")
         self.assertEqual({rule[0].name for rule in rules}, {"critical", "high", "medium", "low"})
         self.assertGreater(len(rules), 40)
 

@@ -1,4 +1,4 @@
-"""The tables against what the collector writes, against README and against the code that names the logs."""
+"""Compares the tables with the collector's output, with README.md, and with the log types in the code."""
 
 import re
 import tempfile
@@ -9,7 +9,7 @@ import archive
 import duck
 import sources
 
-# Of our fields the one that README does not list: it takes the place of a record that is no object.
+# slacktrail's only field that README.md does not list. It holds a row that is not an object.
 IN_PLACE_OF_A_RECORD = "p_row"
 
 
@@ -26,12 +26,12 @@ class Columns(unittest.TestCase):
         archive.collect_simulated(cls.simulated)
 
     def keys(self, log: str) -> set[str]:
-        """Every key at the top of a record that was collected."""
+        """Returns every top-level key of the collected records."""
         objects = archive.objects(self.collected, log) + archive.objects(self.simulated, log)
         return {key for object in objects for record in object.records() for key in record}
 
     def test_every_column_is_a_key_of_records(self):
-        # Ours are the same in every table, so that one condition fits all; no access record holds an e-mail so far.
+        # slacktrail's fields are the same in every table, so that one condition works for all. No sample access record has an email.
         shared = set().union(*(ours(self.keys(table.name)) for table in sources.tables()))
         for table in sources.tables():
             with self.subTest(table.name):
@@ -57,7 +57,7 @@ class Columns(unittest.TestCase):
                         parts = archive.KEY.fullmatch(object.key)
                         self.assertEqual(duck.day_of(table, object.key), parts["day"])
                         days = {record["p_event_time"][:10].replace("-", "/") for record in object.records()}
-                        self.assertEqual(days, {parts["day"]}, "a query for a day is to find every record of it")
+                        self.assertEqual(days, {parts["day"]}, "a query for a day must find all of its records")
 
     def test_undated_records_are_within_the_range_of_days(self):
         undated = [object.key for object in archive.objects(self.collected) if "/1970/01/01/" in object.key]
@@ -121,7 +121,7 @@ class Shape(unittest.TestCase):
 
 
 def fields_of_readme() -> dict[str, str]:
-    """README's table of what is appended to a record: each field with what is said of it."""
+    """Returns the appended fields from README.md, each with its description."""
     fields = {}
     for names, meaning in re.findall(
         r"^\| (`p_[^|]*) \| (.*) \|$", (sources.ROOT / "README.md").read_text(), re.MULTILINE
@@ -132,7 +132,7 @@ def fields_of_readme() -> dict[str, str]:
 
 
 def logs_of_code() -> dict[str, str]:
-    """The names of the logs in `LogType`, each with the value of its `p_log_type`."""
+    """Returns the names of the log types in `LogType`, each with its `p_log_type`."""
     code = (sources.ROOT / "shared" / "src" / "source.rs").read_text()
     names = dict(re.findall(r'LogType::(\w+) => "([a-z]+)",', code))
     customary = dict(re.findall(r'LogType::(\w+) => "(Slack\.\w+)",', code))

@@ -1,4 +1,4 @@
-"""The template against athena/, and the renderer against itself."""
+"""Compares the template with athena/, and tests the renderer."""
 
 import json
 import re
@@ -22,7 +22,7 @@ class Template(unittest.TestCase):
         difference = render.compare(wrong, render.filled(wrong), "template.yaml")
         self.assertIn("-            - { Name: agent,", difference)
         self.assertIn("+            - { Name: user_agent,", difference)
-        self.assertIn("hint: checks/athena/render.py --write", difference)
+        self.assertIn("hint: run `checks/athena/render.py --write`", difference)
         self.assertEqual(render.filled(wrong), right)
 
     def test_a_template_without_the_marks_says_which_lines_it_needs(self):
@@ -41,20 +41,20 @@ class Template(unittest.TestCase):
             with self.subTest(view.name):
                 stored = json.loads(folded(render.view(view, typed)))
                 self.assertEqual(stored["originalSql"].split(), view.query.split())
-                self.assertNotIn("--", stored["originalSql"], "on one line, a comment would swallow the rest")
+                self.assertNotIn("--", stored["originalSql"], "a comment would hide the rest of the line")
                 names = [column["name"] for column in stored["columns"]]
                 self.assertEqual(names, [row[0] for row in database.execute(f"DESCRIBE {view.name}").fetchall()])
 
 
 def substituted(resources: str) -> str:
-    """What CloudFormation looks for `${}` in: all but the queries, which it takes as they are."""
+    """Returns the lines in which CloudFormation replaces `${}`. It does not do so in the queries."""
     return "\n".join(
         line for line in resources.split("\n") if "!Sub" in line or '"schema"' in line or "Presto View: " in line
     )
 
 
 def folded(view: str) -> str:
-    """What YAML makes of the lines after `>-`."""
+    """Returns the lines after `>-` as YAML folds them."""
     return " ".join(line.strip() for line in view.split("Fn::Base64: !Sub >-\n")[1].strip().split("\n"))
 
 

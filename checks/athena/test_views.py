@@ -1,4 +1,4 @@
-"""The columns of the views, which people's own queries name: a contract, held by values that the samples give them."""
+"""Compares the columns of the views with expected values. They are a contract, because users' queries name them."""
 
 import json
 import tempfile
@@ -13,17 +13,17 @@ import duck
 import sources
 
 EXPECTED = Path(__file__).parent / "expected" / "views"
-# In the place of the one value that is another at each run.
+# Replaces the only value that differs in each run.
 WHEN_COLLECTED = "when it was collected"
 
 
 def expected(view: str) -> dict:
-    """The columns of a view in their order, and of some of its rows every value that is not NULL."""
+    """Returns the columns of a view in order, and the non-NULL values of some of its rows."""
     return json.loads((EXPECTED / f"{view}.json").read_text())
 
 
 def as_json(value):
-    """A value as JSON has it. No text that SQL makes of a time has this form, so that the two are told apart."""
+    """Returns a value for JSON. SQL never formats a time like this, so a string is not mistaken for a timestamp."""
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -43,7 +43,7 @@ class Columns(unittest.TestCase):
         return [row[0] for row in self.database.execute(f"DESCRIBE {view}").fetchall()]
 
     def row(self, view: str, id: str) -> dict:
-        """The values of a row that are not NULL."""
+        """Returns the non-NULL values of a row."""
         cursor = self.database.execute(f"SELECT * FROM {view} WHERE p_row_id = ?", [id])
         names = [description[0] for description in cursor.description]
         [values] = cursor.fetchall()
@@ -71,7 +71,7 @@ class Columns(unittest.TestCase):
             with self.subTest(view.name):
                 rows = expected(view.name)["rows"]
                 filled = set().union(*rows)
-                self.assertEqual(filled, set(self.columns(view.name)), "a column that is always NULL may read anything")
+                self.assertEqual(filled, set(self.columns(view.name)), "a column that is always NULL is not tested")
 
     def test_a_query_looks_into_no_json_because_the_views_have_opened_it(self):
         for query in sources.queries():

@@ -1,9 +1,10 @@
-"""An AWS account on loopback: moto, with the CloudFormation types that it would leave out without a word.
+"""Runs an emulated AWS account on loopback: moto, plus the CloudFormation types that moto silently skips.
 
-It listens on a free port of loopback, and prints its address.
+The server listens on a free loopback port and prints its address.
 
-A resource is made by calls of the service's own API. CloudFormation's properties are their arguments, but for what is
-said here, and boto3 refuses unknown names and wrong types. Stacks are made; they are not updated or deleted.
+The functions below create a resource through the API of its service. They pass the CloudFormation properties as arguments,
+except where they change them. boto3 rejects unknown names and wrong types. The account creates stacks, but does not update
+or delete them.
 """
 
 import json
@@ -33,7 +34,7 @@ Properties = dict[str, object]
 
 @dataclass(frozen=True)
 class Call:
-    """Calls one service of this account, in one region."""
+    """Calls a service of this account in a region."""
 
     service: str
     region: str
@@ -48,8 +49,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of resource. `make` takes its properties and a name that CloudFormation makes up, and returns what
-    `!Ref` gives."""
+    """A resource type. `make` takes the properties and a generated name, and returns the value of `!Ref`."""
 
     name: str
     service: str
@@ -57,7 +57,7 @@ class Kind:
 
 
 def typed(value: object, shape: Shape) -> object:
-    """CloudFormation takes numbers and booleans as text as well, as which a parameter always comes; an API does not."""
+    """Converts a value to the type of an API. CloudFormation also accepts numbers and booleans as strings."""
     match shape.type_name, value:
         case "structure", dict():
             return {
@@ -79,7 +79,7 @@ def typed(value: object, shape: Shape) -> object:
 
 
 def bucket_policy(call: Call, properties: Properties, _name: str) -> str:
-    """Without the denials on a condition: moto would apply them as if there were none. test_bucket.py reads those."""
+    """Creates a bucket policy without conditional denials, because moto ignores the conditions. test_bucket.py checks those."""
     document = properties["PolicyDocument"]
     kept = [statement for statement in document["Statement"] if "Condition" not in statement]
     if kept:
@@ -153,10 +153,10 @@ KINDS = [
 
 
 def resource(kind: Kind) -> type[CloudFormationModel]:
-    """The class by which moto knows a type."""
+    """Returns the class that represents a resource type in moto."""
 
     class Resource(CloudFormationModel):
-        __module__ = f"moto.{kind.service}"  # moto takes the service's name from there
+        __module__ = f"moto.{kind.service}"  # moto reads the service name from the module
 
         def __init__(self, physical_resource_id: str):
             self.id = physical_resource_id
@@ -185,13 +185,13 @@ def resource(kind: Kind) -> type[CloudFormationModel]:
 
 
 def without_no_value(value: object, resources: parsing.ResourceMap) -> object:
-    """moto leaves `AWS::NoValue` out of objects, and as `None` in lists."""
+    """Removes `AWS::NoValue` from lists. moto removes it from objects, but leaves `None` in lists."""
     result = clean_json(value, resources)
     return [inner for inner in result if inner is not None] if isinstance(result, list) else result
 
 
 def transformed_change_set(backend, *, template: str, **arguments):
-    """Creates a change set. moto itself ignores the Serverless transform, and leaves functions and API out."""
+    """Creates a change set. moto ignores the Serverless transform, so it would omit the functions and the API."""
     read = yaml_parse(template)
     if "Transform" in read:
         template = json.dumps(transformed(read))
@@ -199,7 +199,7 @@ def transformed_change_set(backend, *, template: str, **arguments):
 
 
 def execute_creation(backend, change_set_name: str, stack_name: str | None = None) -> None:
-    """Executes a change set that creates a stack. moto itself leaves the stack without outputs and tags."""
+    """Executes a change set that creates a stack. moto would create the stack without outputs and tags."""
     change_set = backend.describe_change_set(change_set_name)
     if change_set.change_set_type != "CREATE":
         raise NotImplementedError("this account does not update stacks")
@@ -213,7 +213,7 @@ def execute_creation(backend, change_set_name: str, stack_name: str | None = Non
         role_arn=change_set.role_arn,
     )
     backend.stacks[change_set.stack_id] = backend.stacks.pop(stack.stack_id)
-    stack.stack_id = change_set.stack_id  # who waits for the stack knows it by this
+    stack.stack_id = change_set.stack_id  # a caller that waits for the stack uses this ID
     change_set.execution_status = "EXECUTE_COMPLETE"
 
 
@@ -222,18 +222,18 @@ CloudFormationBackend.execute_change_set = execute_creation
 
 
 def uploaded_template(response: CloudFormationResponse, url: str) -> str:
-    """Returns the text of a template in this account's S3. moto itself reads only addresses of AWS."""
+    """Returns a template from this account's S3. moto reads only AWS URLs."""
     bucket, key = urlparse(url).path.lstrip("/").split("/", 1)
     return s3_backends[response.current_account][response.partition].get_object(bucket, key).value.decode()
 
 
 def put_policy(role: Role, name: str, document: object) -> None:
-    """Keeps a policy as JSON. moto itself keeps what CloudFormation gives as a Python object."""
+    """Stores a policy as JSON. moto would store the Python object from CloudFormation."""
     put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
 
 
 def function_for_architecture(resource_name: str, cloudformation_json: dict, *others: object, **named: object) -> LambdaFunction:
-    """Creates a function for the architecture that the template gives. moto itself always takes x86_64."""
+    """Creates a function for the architecture in the template. moto always uses x86_64."""
     function = create_function(resource_name, cloudformation_json, *others, **named)
     function.architectures = cloudformation_json["Properties"]["Architectures"]
     return function
@@ -244,13 +244,13 @@ LambdaFunction.create_from_cloudformation_json = staticmethod(function_for_archi
 CloudFormationResponse._get_stack_from_s3_url = uploaded_template
 put_role_policy, Role.put_policy = Role.put_policy, put_policy
 clean_json, parsing.clean_json = parsing.clean_json, without_no_value
-# moto finds them among the subclasses of its model, as long as something holds them.
+# moto finds these classes as subclasses of its model while this list references them.
 RESOURCES = [resource(kind) for kind in KINDS]
 
 if __name__ == "__main__":
-    default_user_config["lambda"]["use_docker"] = False  # an invocation is accepted, and nothing runs
+    default_user_config["lambda"]["use_docker"] = False  # accepts invocations, but runs nothing
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
-    os.environ["MOTO_PORT"] = str(server.get_host_and_port()[1])  # for the calls to itself
+    os.environ["MOTO_PORT"] = str(server.get_host_and_port()[1])  # for the account's calls to itself
     print(f" * Running on http://127.0.0.1:{os.environ['MOTO_PORT']}", flush=True)
     threading.Event().wait()

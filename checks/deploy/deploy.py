@@ -1,4 +1,4 @@
-"""Makes the stack of template.yaml in an account of account.py, and prints what there is then, as JSON.
+"""Creates the stack of template.yaml in an account of account.py, and prints its outputs and functions as JSON.
 
 deploy.py ENDPOINT [PARAMETER=VALUE ...]
 """
@@ -12,7 +12,7 @@ import template
 from botocore.config import Config
 
 STACK = "slacktrail"
-REGION = os.environ.get("EMULATED_REGION", "us-east-1")  # not the developer's own `AWS_REGION`
+REGION = os.environ.get("EMULATED_REGION", "us-east-1")  # not `AWS_REGION`, which the developer may have set
 
 
 class Account:
@@ -22,13 +22,13 @@ class Account:
         self.endpoint = endpoint
 
     def client(self, service: str):
-        # Making a stack takes its time, and to ask twice would be to make two.
+        # Creating a stack is slow, and a retry would create a second stack.
         patience = Config(read_timeout=300, retries={"total_max_attempts": 1})
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, config=patience, **keys)
 
     def deploy(self, parameters: dict[str, str]) -> None:
-        """Makes the stack, with these parameters and the defaults of the others."""
+        """Creates the stack with these parameters. Other parameters have their defaults."""
         self.upload_code()
         self.client("cloudformation").create_stack(
             StackName=STACK,
@@ -39,26 +39,26 @@ class Account:
         self.require(template.resolved(**parameters)["Resources"])
 
     def require(self, resources: dict[str, dict]) -> None:
-        """Fails when one was not made: moto passes over a type that it does not know."""
+        """Fails if a resource is missing, because moto skips types that it does not know."""
         made = self.resources()
         missing = {resource["Type"] for name, resource in resources.items() if name not in made}
         if missing:
             raise SystemExit(
-                f"the emulated account made no resource of {', '.join(sorted(missing))}; "
-                "hint: say in checks/deploy/account.py how to make one"
+                f"error: the emulated account created no resource of {', '.join(sorted(missing))}\n"
+                "hint: add the type to KINDS in checks/deploy/account.py"
             )
 
     def upload_code(self) -> None:
-        """What `sam deploy` does before: Lambda wants to see the code. Here it is never run from there."""
+        """Uploads an object as code, as `sam deploy` does. Lambda requires it, but nothing runs it here."""
         s3 = self.client("s3")
         place = {} if REGION == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
         s3.create_bucket(Bucket=template.CODE_BUCKET, **place)
         s3.put_object(Bucket=template.CODE_BUCKET, Key=template.CODE_KEY, Body=b"")
 
     def resources(self) -> dict[str, str]:
-        """The physical id of each resource, by its name in the template."""
+        """Returns the physical ID of each resource by its name in the template."""
         found = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        # moto lists what a condition left out as well, and without a name.
+        # moto also lists resources that a condition excludes, but without a name.
         made = (resource for resource in found if "LogicalResourceId" in resource)
         return {resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "") for resource in made}
 
@@ -67,7 +67,7 @@ class Account:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def function(self, name: str) -> dict:
-        """What Lambda gives a function: its variables, and what its role grants."""
+        """Returns a function's environment variables and the statements of its role."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=name)
         return {
             "name": configuration["FunctionName"],
@@ -82,7 +82,7 @@ class Account:
         return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
     def tell(self) -> None:
-        """Prints what there is."""
+        """Prints the outputs and the functions as JSON."""
         resources = self.resources()
         functions = {"poller": self.function(resources["Poller"]), "oauth": self.function(resources["OAuth"])}
         print(json.dumps({"outputs": self.outputs()} | functions))

@@ -1,8 +1,8 @@
-"""Makes what it can of the stack in an account of ministack, which checks permissions, and prints what there is then, as JSON.
+"""Creates a part of the stack in an account of ministack, which checks permissions, and prints the result as JSON.
 
 deploy_with_permissions.py ENDPOINT [SID ...]
 
-The roles' policies lack the statements of these ids.
+Each SID is a statement that the script removes from the roles' policies.
 """
 
 import json
@@ -12,16 +12,16 @@ import time
 import template
 from deploy import STACK, Account
 
-# What ministack cannot make, by type or name, each with the reason.
+# Resources that ministack cannot create, by type or name, each with the reason.
 LEFT_OUT = {
     "AWS::Athena::NamedQuery": "ministack does not know the type",
     "LagAlarm": "ministack does not know metric math",
-    "LogBucketPolicy": "ministack does not know `s3:if-none-match`, so it would deny every upload; and loopback is plain HTTP",
+    "LogBucketPolicy": "ministack does not know `s3:if-none-match` and would deny every upload; loopback uses plain HTTP",
 }
 
 
 class AccountWithPermissions(Account):
-    """An account that refuses what a caller's role does not grant."""
+    """An account that denies calls that the caller's role does not allow."""
 
     def deploy(self, without: list[str]) -> None:
         self.upload_code()
@@ -32,7 +32,7 @@ class AccountWithPermissions(Account):
             if name not in LEFT_OUT and resource["Type"] not in LEFT_OUT
         }
         remove_statements(made, without)
-        # The template is longer than what a call may carry.
+        # The template exceeds the size limit of a call.
         self.client("s3").put_object(Bucket=template.CODE_BUCKET, Key="template.json", Body=json.dumps(made).encode())
         cloudformation = self.client("cloudformation")
         url = f"{self.endpoint}/{template.CODE_BUCKET}/template.json"
@@ -45,7 +45,7 @@ class AccountWithPermissions(Account):
             raise SystemExit("\n".join([status, *reasons]))
 
     def function(self, name: str) -> dict:
-        """What Lambda gives a function, its role's own credentials included."""
+        """Returns a function's configuration, including credentials of its role."""
         role = self.client("lambda").get_function_configuration(FunctionName=name)["Role"]
         keys = self.client("sts").assume_role(RoleArn=role, RoleSessionName=name)["Credentials"]
         credentials = {
@@ -57,17 +57,17 @@ class AccountWithPermissions(Account):
 
 
 def remove_statements(made: dict, without: list[str]) -> None:
-    """Removes the statements of these ids from the roles' policies."""
+    """Removes the statements with these SIDs from the roles' policies."""
     left = set(without)
     for role in template.of_type(made, "AWS::IAM::Role").values():
         for policy in role["Policies"]:
             if "PolicyDocument" not in policy:
-                continue  # a policy under a condition, which the defaults leave out
+                continue  # a conditional policy, which the default parameters exclude
             document = policy["PolicyDocument"]
             left -= {statement["Sid"] for statement in document["Statement"]}
             document["Statement"] = [statement for statement in document["Statement"] if statement["Sid"] not in without]
     if left:
-        raise SystemExit(f"no role has the statement {', '.join(sorted(left))}")
+        raise SystemExit(f"error: no role has the statement {', '.join(sorted(left))}")
 
 
 if __name__ == "__main__":

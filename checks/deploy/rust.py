@@ -1,4 +1,4 @@
-"""What the Rust code says once and the template has to say again."""
+"""Reads the values from the Rust code that the template must repeat."""
 
 import re
 
@@ -6,7 +6,7 @@ from template import ROOT
 
 
 def logs() -> list[str]:
-    """The names of the logs, which their objects' keys begin with."""
+    """Returns the names of the log types, which are the prefixes of the object keys."""
     code = (ROOT / "shared/src/source.rs").read_text()
     names = dict(re.findall(r'LogType::(\w+) => "([a-z]+)",', code))
     (all_of_them,) = re.findall(r"ALL: \[LogType; \d+\] = \[([^\]]*)\]", code)
@@ -14,7 +14,7 @@ def logs() -> list[str]:
 
 
 def metrics() -> tuple[str, str, set[str]]:
-    """The namespace of the poller's metrics, their dimension, and their names."""
+    """Returns the namespace, the dimension and the names of the poller's metrics."""
     code = (ROOT / "functions/poller/src/metrics.rs").read_text()
     (namespace,) = re.findall(r'NAMESPACE: &str = "(\w+)";', code)
     (dimension,) = re.findall(r'"Dimensions": \[\["(\w+)"\]\]', code)
@@ -22,13 +22,13 @@ def metrics() -> tuple[str, str, set[str]]:
 
 
 def attribute_of_the_end() -> str:
-    """The attribute of an item in the table that says when DynamoDB may delete it."""
+    """Returns the table's TTL attribute."""
     code = (ROOT / "shared/src/aws/dynamodb.rs").read_text()
     (found,) = re.findall(r'\.item\("(\w+)", AttributeValue::N\(delete_at\)\)', code)
     return found
 
 
 def version() -> str:
-    """The version of everything here."""
+    """Returns the version of the workspace."""
     (found,) = re.findall(r'(?m)^version = "([\d.]+)"$', (ROOT / "Cargo.toml").read_text())
     return found

@@ -1,6 +1,6 @@
-"""template.yaml as CloudFormation would read it: the Serverless transform applied, which SAM leaves to AWS.
+"""Reads template.yaml as CloudFormation does, with the Serverless transform applied. SAM leaves the transform to AWS.
 
-template.py FILE   writes it there as JSON, for the linters
+template.py FILE   writes the transformed template to FILE as JSON, for the linters
 """
 
 import functools
@@ -15,21 +15,21 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
-logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)  # it warns that nobody collects its own
+logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)  # suppresses the warning that its metrics are not collected
 
 NO_VALUE = {"Ref": "AWS::NoValue"}
-# `sam deploy` uploads what was built and writes such an address in place of the folder.
+# `sam deploy` uploads the build and replaces the folder with an S3 URI like this.
 CODE_BUCKET, CODE_KEY = "slacktrail-code", "functions.zip"
 
 
 def written() -> dict:
-    """The template as it is written."""
+    """Returns the template without any changes."""
     return yaml_parse((ROOT / "template.yaml").read_text())
 
 
 @functools.cache
 def translated() -> dict:
-    """The template after the transform, with its parameters and conditions still open."""
+    """Returns the transformed template, with unresolved parameters and conditions."""
     template = written()
     for function in of_type(template, "AWS::Serverless::Function").values():
         function["CodeUri"] = f"s3://{CODE_BUCKET}/{CODE_KEY}"
@@ -37,7 +37,7 @@ def translated() -> dict:
 
 
 def transformed(template: dict) -> dict:
-    """Applies the Serverless transform to a template whose code has been uploaded."""
+    """Applies the Serverless transform to a template with uploaded code."""
     parameters = template.get("Parameters", {})
     defaults = {name: parameter["Default"] for name, parameter in parameters.items()}
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
@@ -45,10 +45,9 @@ def transformed(template: dict) -> dict:
 
 
 def resolved(**parameters: str) -> dict:
-    """The template after the transform as it is with these parameters, and its defaults for the others.
+    """Returns the transformed template with these parameters. Other parameters have their defaults.
 
-    Conditions are decided and parameters put in; what is known only once there are resources (`Fn::GetAtt`, `Fn::Sub`)
-    stays.
+    Resolves conditions and parameters. Functions that depend on resources (`Fn::GetAtt`, `Fn::Sub`) stay.
     """
     template = translated()
     values = {name: parameter["Default"] for name, parameter in template["Parameters"].items()} | parameters
@@ -59,19 +58,19 @@ def resolved(**parameters: str) -> dict:
 
 
 def holds(condition: dict, values: dict[str, str]) -> bool:
-    """Whether a condition holds; it knows the two functions that the template's conditions use."""
+    """Returns `True` if a condition holds. Supports only the two functions that the template uses."""
     match condition:
         case {"Fn::Not": [inner]}:
             return not holds(inner, values)
         case {"Fn::Equals": [{"Ref": name}, value]}:
             return str(values[name]) == str(value)
     raise ValueError(
-        f"the condition {condition} is not understood; hint: teach it to `holds` in checks/deploy/template.py"
+        f"unsupported condition {condition}\nhint: extend `holds` in checks/deploy/template.py"
     )
 
 
 def decided(value: object, values: dict[str, str], conditions: dict[str, bool]) -> object:
-    """A part of the template with every `Fn::If` decided and every parameter put in."""
+    """Returns a part of the template with every `Fn::If` and every parameter resolved."""
     match value:
         case {"Fn::If": [name, then, otherwise]}:
             return decided(then if conditions[name] else otherwise, values, conditions)
@@ -86,12 +85,12 @@ def decided(value: object, values: dict[str, str], conditions: dict[str, bool]) 
 
 
 def properties(template: dict, name: str) -> dict:
-    """The properties of the resource of that name."""
+    """Returns the properties of a resource."""
     return template["Resources"][name]["Properties"]
 
 
 def of_type(template: dict, kind: str) -> dict[str, dict]:
-    """The properties of every resource of a type, by name."""
+    """Returns the properties of every resource of a type by name."""
     resources = template["Resources"].items()
     return {name: resource.get("Properties", {}) for name, resource in resources if resource["Type"] == kind}
 

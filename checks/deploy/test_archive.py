@@ -1,4 +1,4 @@
-"""The release archives: their template, their bytes and their contents. test_deployment.py deploys from one."""
+"""Tests the release archives: template, bytes and contents. test_deployment.py deploys an archive."""
 
 import contextlib
 import gzip
@@ -58,7 +58,7 @@ class Bytes(unittest.TestCase):
         with tarfile.open(fileobj=io.BytesIO(one)) as opened:
             self.assertEqual([(it.name, it.mtime, it.uid) for it in opened], [("folder/a", 315532800, 0), ("folder/b", 315532800, 0)])
         self.assertEqual(gzip.decompress(one)[:8], b"folder/a")
-        self.assertEqual(one[4:8], bytes(4), "gzip's own time")
+        self.assertEqual(one[4:8], bytes(4), "the time in the gzip header")
 
     def test_function_is_an_executable_bootstrap(self):
         with zipfile.ZipFile(io.BytesIO(archive.zip_bootstrap(b"binary"))) as opened:
@@ -74,7 +74,7 @@ class Flags(unittest.TestCase):
             (folder / "src").mkdir()
             (folder / "src/main.rs").write_text('fn main() { println!("{}", file!()); }\n')
             (folder / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2024"\n')
-            # As cargo-lambda passes them.
+            # cargo-lambda passes flags like this.
             command = ["cargo", "build", "--offline", "--verbose", "--config", 'build.rustflags=["--cfg", "processor"]']
             variables = environment(folder) | {"CARGO_TARGET_DIR": str(folder / "target")}
             built = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=True)
@@ -89,7 +89,7 @@ class Flags(unittest.TestCase):
 
 class Command(unittest.TestCase):
     def built(self, host: str) -> tuple[list[str], Path]:
-        """Returns Cargo's arguments on a machine of this target, and the file that is packaged."""
+        """Returns Cargo's arguments on a host with this target, and the packaged file."""
         with mock.patch.object(dist, "host", return_value=host), mock.patch.object(dist, "build") as build:
             binary = dist.build_command()
         return list(build.call_args.args), binary
@@ -107,7 +107,7 @@ class Command(unittest.TestCase):
         self.assertEqual(binary, target() / "aarch64-apple-darwin/release/slacktrail")
 
     def test_link_for_an_older_glibc_refuses_newer_symbols(self):
-        """Builds a program that calls a function of glibc 2.36, and one that does not."""
+        """Builds a program with a function of glibc 2.36, and a program without it."""
         triple = dist.host()
         if not triple.endswith("-linux-gnu"):
             self.skipTest("only Linux has glibc")
@@ -137,7 +137,7 @@ class Contents(unittest.TestCase):
     def test_bill_of_materials_has_shipped_crates_and_no_others(self):
         names = {crate.name for crate in self.crates}
         self.assertLessEqual({"aws-sdk-s3", "lambda_runtime", "serde_json", "tokio"}, names)
-        self.assertFalse({"serde_derive", "insta", "clap", "slacktrail-poller"} & names, "build, test, command, workspace")
+        self.assertFalse({"serde_derive", "insta", "clap", "slacktrail-poller"} & names, "build, test, CLI or workspace crates")
 
     def test_bill_of_materials_is_valid_cyclonedx(self):
         from cyclonedx.schema import SchemaVersion
@@ -169,7 +169,7 @@ PROGRAM = b"\x7fELF" + bytes(14) + b"\xb7\0" + b"\0GLIBC_2.34\0GLIBC_2.9\0"
 
 
 def small_archive(**changed: bytes) -> dict[str, bytes]:
-    """Returns the files of a small archive of functions for arm64, with some of them changed."""
+    """Returns the files of a small archive with functions for arm64. `changed` replaces files."""
     crates = [{"name": f"crate{number}", "version": "1.0.0"} for number in range(60)]
     bill = {"metadata": {"component": {"name": "slacktrail-0.1.0-arm64"}}, "components": crates}
     files = {
@@ -187,7 +187,7 @@ def small_archive(**changed: bytes) -> dict[str, bytes]:
 
 class Check(unittest.TestCase):
     def checked(self, files: dict[str, bytes]) -> str:
-        """Writes an archive, which checks it, and returns what the check prints or ends with."""
+        """Writes and checks an archive, and returns the output or the error of the check."""
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as printed:
             try:
                 dist.write(Path(folder), {"slacktrail-0.1.0-arm64.tar.gz": archive.tar("slacktrail-0.1.0-arm64", files)})
@@ -204,7 +204,7 @@ class Check(unittest.TestCase):
             "oauth needs a newer glibc": {"oauth.zip": archive.zip_bootstrap(PROGRAM.replace(b"2.9", b"2.35"))},
             "README.md links to a.md#, which is not in the archive": {"README.md": b"[a](a.md)"},
             "README.md links to ../a.md#, which is not in the archive": {"README.md": b"[a](../a.md)"},
-            "README.md links to #no, which is no heading": {"README.md": b"[a](#no)"},
+            "README.md links to #no, but that heading does not exist": {"README.md": b"[a](#no)"},
             "template.yaml does not refer to poller.zip": {"template.yaml": b"CodeUri: .\n"},
             "does not name crate0": {"THIRD_PARTY_LICENSES.txt": b""},
         }

@@ -1,6 +1,6 @@
-"""What the log bucket is, with its defaults and with each parameter.
+"""Tests the log bucket in the template, with the defaults and with each parameter.
 
-moto leaves most of it out, and applies a denial as if it had no condition; so it is read here.
+These tests read the template, because moto ignores most of the bucket's properties and the conditions of denials.
 """
 
 import unittest

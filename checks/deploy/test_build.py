@@ -1,4 +1,4 @@
-"""What `sam build` builds: the versions of Cargo.lock, and the two functions without what only the command needs."""
+"""Tests that `sam build` uses Cargo.lock, and builds the functions without features that only the command needs."""
 
 import os
 import pathlib
@@ -22,12 +22,12 @@ path = "main.rs"
 """
 
 
-# What aws-config needs for `aws login` sessions, for profiles with a credential process, and for IAM Identity Center.
+# The aws-config features for `aws login` sessions, profiles with a credential process, and IAM Identity Center.
 SIGN_INS = ["credentials-login", "credentials-process", "sso"]
 
 
 def features(*packages: str) -> str:
-    """Returns the features with which Cargo builds these packages alone."""
+    """Returns the features with which Cargo builds only these packages."""
     command = ["cargo", "tree", "--offline", "--locked", "--edges", "normal,features", "--prefix", "none"]
     for package in packages:
         command += ["--package", package]
@@ -43,7 +43,7 @@ def build() -> dict:
 
 
 def functions() -> dict[str, str]:
-    """The binary of each function of the template that SAM builds with cargo-lambda, and the package that has it."""
+    """Returns the binary and the package of each function that SAM builds with cargo-lambda."""
     resources = template.written()["Resources"].values()
     metadata = [resource["Metadata"] for resource in resources if resource["Type"] == "AWS::Serverless::Function"]
     binaries = [data["BuildProperties"]["Binary"] for data in metadata if data["BuildMethod"] == "rust-cargolambda"]
@@ -51,7 +51,7 @@ def functions() -> dict[str, str]:
 
 
 def cargo_lambda(folder: pathlib.Path, binary: str) -> subprocess.CompletedProcess:
-    """Builds a binary as SAM does, for this machine and without optimizations."""
+    """Builds a binary as SAM does, but for this machine and without optimizations."""
     beside = pathlib.Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
     environment["CARGO_TARGET_DIR"] = str(folder / "target")
@@ -61,7 +61,7 @@ def cargo_lambda(folder: pathlib.Path, binary: str) -> subprocess.CompletedProce
 
 class Build(unittest.TestCase):
     def workspace(self, folder: pathlib.Path) -> None:
-        """A workspace of small crates of the functions' and the command's names, with the settings of this repository."""
+        """Creates a workspace of small crates with the names of the functions and the command, and this repository's settings."""
         binaries = functions() | {"slacktrail": "slacktrail-cli"}
         for binary, name in binaries.items():
             (folder / name).mkdir()
@@ -99,7 +99,7 @@ class Build(unittest.TestCase):
             self.assertNotIn(f'aws-config feature "{feature}"', features(*build()["packages"]))
 
     def test_command_supports_sign_ins_of_people(self):
-        """Container and instance roles are no feature: aws-config always has them."""
+        """Container and instance roles need no feature, because aws-config always supports them."""
         for feature in SIGN_INS:
             self.assertIn(f'aws-config feature "{feature}"', features("slacktrail-cli"))
 

@@ -1,6 +1,6 @@
-"""Deployments to an emulated account as README shows them: from a release archive, and from source.
+"""Tests deployments to an emulated account with the commands from README.md: from a release archive, and from source.
 
-`make deployed` builds both, and names them in SLACKTRAIL_ARCHIVE and SLACKTRAIL_SOURCE. Without them the tests are skipped.
+`make deployed` builds both and sets SLACKTRAIL_ARCHIVE and SLACKTRAIL_SOURCE. Without these variables, the tests are skipped.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ from package import FUNCTIONS  # noqa: E402
 ARCHIVE = os.environ.get("SLACKTRAIL_ARCHIVE")
 # The same archive, built from a copy of the source in another folder.
 AGAIN = os.environ.get("SLACKTRAIL_ARCHIVE_AGAIN")
-# A copy of the source in which `sam build` has built.
+# A copy of the source that contains the output of `sam build`.
 SOURCE = os.environ.get("SLACKTRAIL_SOURCE")
 README = (template.ROOT / "README.md").read_text()
 ADDRESS = "you@example.com"
 
 
-@unittest.skipUnless(ARCHIVE, "SLACKTRAIL_ARCHIVE names no archive; `make deployed` builds one")
+@unittest.skipUnless(ARCHIVE, "SLACKTRAIL_ARCHIVE is not set; run `make deployed`")
 class FromArchive(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -41,12 +41,12 @@ class FromArchive(unittest.TestCase):
         cls.home = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         *uses, deploys = from_archive()
         cls.folder = use_archives(cls.home, uses)
-        # Enter for all but the address and the three routes.
+        # Press Enter for all questions except the address, the three routes and the deployment.
         answers = ["", "", *(ADDRESS if name == "AlarmEmail" else "" for name in template.written()["Parameters"])]
         answers += ["", "", "", "y", "y", "y", "", "", "", "y"]  # confirm, roles, rollback; routes; save, file, environment; deploy
         cls.printed = sam(cls.account, cls.folder, answers, deploys)
 
-    @unittest.skipUnless(SOURCE, "only `make deployed` packages the command, too")
+    @unittest.skipUnless(SOURCE, "only `make deployed` also packages the command")
     def test_installed_command_runs(self):
         command, environment = ["slacktrail", "--version"], {"PATH": f"{self.home}/.local/bin"}
         shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
@@ -67,7 +67,7 @@ class FromArchive(unittest.TestCase):
         for binary in FUNCTIONS.values():
             self.assertIn(hashlib.sha256((self.folder / f"{binary}.zip").read_bytes()).hexdigest(), sums)
 
-    @unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE names no folder in which `sam build` has built")
+    @unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE is not set; run `make deployed`")
     def test_sam_build_builds_the_same_functions(self):
         for name, binary in FUNCTIONS.items():
             with zipfile.ZipFile(self.folder / f"{binary}.zip") as opened:
@@ -87,16 +87,16 @@ class FromArchive(unittest.TestCase):
         lines = (Path(ARCHIVE).parent / "SHA256SUMS").read_text().splitlines()
         self.assertIn(f"{hashlib.sha256(Path(ARCHIVE).read_bytes()).hexdigest()}  {Path(ARCHIVE).name}", lines)
 
-    @unittest.skipUnless(AGAIN, "SLACKTRAIL_ARCHIVE_AGAIN names no second archive")
+    @unittest.skipUnless(AGAIN, "SLACKTRAIL_ARCHIVE_AGAIN is not set; run `make reproducible`")
     def test_second_build_has_the_same_bytes(self):
         one, other = Path(ARCHIVE).read_bytes(), Path(AGAIN).read_bytes()
-        self.assertEqual(contents(one), contents(other), "the file whose sum differs depends on the folder or the time of the build")
+        self.assertEqual(contents(one), contents(other), "a file with a different hash depends on the folder or the time of the build")
         self.assertEqual(one, other)
 
 
-@unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE names no folder in which `sam build` has built")
+@unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE is not set; run `make deployed`")
 class FromSource(unittest.TestCase):
-    """The clone's way: the settings are changed as README says, `sam build` has built, and `sam deploy` reads both."""
+    """Deployment from a clone: the settings are changed as in README.md, and `sam deploy` uses them and the output of `sam build`."""
 
     @classmethod
     def setUpClass(cls):
@@ -124,22 +124,22 @@ class FromSource(unittest.TestCase):
 
 
 def from_archive() -> list[str]:
-    """Returns the commands that README shows for the archives, from the check of their sums to `sam deploy`."""
+    """Returns the commands for the archives in README.md, from the checksum check to `sam deploy`."""
     (block,) = re.findall(r"(?m)^    sha256sum .+\n(?:    .+\n)+", README)
     return [line.strip() for line in block.splitlines()]
 
 
 def use_archives(home: Path, lines: list[str]) -> Path:
-    """Types README's commands to a shell in a folder with the archives that were built, and returns the folder that it ends in.
+    """Runs the commands from README.md in a folder with the built archives, and returns the final working folder.
 
-    Without `SOURCE` the command was not packaged.
+    Without `SOURCE`, the command was not packaged, so its lines are left out.
     """
     downloads = home / "downloads"
     downloads.mkdir()
     for file in Path(ARCHIVE).parent.iterdir():
         (downloads / file.name).symlink_to(file.resolve())
     script = "\n".join([*(line for line in lines if SOURCE or "-command-" not in line), "pwd -P"])
-    # README names an archive for arm64, and the command for Linux on x86_64.
+    # README.md uses the archive for arm64, and the command for Linux on x86_64.
     system, machine = check.this_machine()
     architecture = re.search(r"-(arm64|x86_64)\.tar\.gz$", ARCHIVE)[1]
     script = re.sub(r"(slacktrail-[\d.]+)-arm64", rf"\1-{architecture}", script).replace("-linux-x86_64", f"-{system}-{machine}")
@@ -148,7 +148,7 @@ def use_archives(home: Path, lines: list[str]) -> Path:
     environment = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(["sh", "-ec", script], cwd=downloads, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise AssertionError(f"a command of README failed:\n{script}\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(f"a command from README.md failed:\n{script}\n{done.stdout}\n{done.stderr}")
     return Path(done.stdout.splitlines()[-1])
 
 
@@ -158,7 +158,7 @@ def contents(data: bytes) -> dict[str, str]:
 
 
 def sam(account: Account, folder: Path, answers: list[str], command: str) -> str:
-    """Runs a SAM command in a folder with these answers, without Rust and zig, and returns what it printed."""
+    """Runs a SAM command in a folder with these answers, without Rust and zig, and returns its output."""
     program = Path(sys.executable).with_name("sam")
     arguments = shlex.split(command)[1:]
     text = "".join(f"{answer}\n" for answer in answers)

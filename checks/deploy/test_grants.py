@@ -1,6 +1,6 @@
-"""Who may do what: the functions' roles as docs/security.md says it, and others as the stack's resources let them.
+"""Compares the permissions of the functions' roles with docs/security.md, and those of other principals with a list.
 
-Both are compared whole, so that a grant too few, one too many and a wider one each show.
+The tests compare complete statements, so that they detect missing, additional and broader permissions.
 """
 
 import re
@@ -15,7 +15,7 @@ ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 LAMBDA = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": ["sts:AssumeRole"], "Effect": "Allow"}
 S3 = "s3.${AWS::Region}.${AWS::URLSuffix}"
 ROUTES = f"arn:${{AWS::Partition}}:execute-api:{ACCOUNT}:${{Api}}/*/"
-# What others may do, by the resource that says so.
+# Permissions of other principals, by the resource that grants them.
 INVITATIONS = {
     "PollerRole": LAMBDA,
     "OAuthRole": LAMBDA,
@@ -82,7 +82,7 @@ class Roles(unittest.TestCase):
         functions = template.of_type(resources, "AWS::Lambda::Function")
         taken = {name: function["Role"] for name, function in functions.items()}
         self.assertEqual(taken, {name: {"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in ["Poller", "OAuth"]})
-        self.assertEqual(set(roles), {f"{name}Role" for name in functions}, "no role is made by the transform")
+        self.assertEqual(set(roles), {f"{name}Role" for name in functions}, "the transform must not create a role")
         for name, role in roles.items():
             with self.subTest(name):
                 self.assertEqual(role["PermissionsBoundary"], boundary)
@@ -95,11 +95,11 @@ class Roles(unittest.TestCase):
         for action, reason in actions:
             with self.subTest(action):
                 self.assertNotIn("*", action)
-                self.assertTrue(reason, "say in a comment on its line what it is for")
+                self.assertTrue(reason, "state the reason in a comment on the same line")
 
 
 def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
-    """Role and statement for each row of docs/security.md that there is where these parameters are given."""
+    """Yields role and statement for each row of docs/security.md that applies with these parameters."""
     text = (template.ROOT / "docs/security.md").read_text()
     section = text.split("\n## Function permissions\n")[1].split("\n**The rule** ")[0]
     for function, table in re.findall(r"(?m)^\*\*(\w+).*\*\*\n\n((?:\|.*\n)+)", section):
@@ -108,7 +108,7 @@ def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
             sid, parameter = re.fullmatch(r"`(\w+)`(?:, with `(\w+)`)?", statement).groups()
             if parameter and parameter not in given:
                 continue
-            service, *_ = re.findall(r"`(\w+:)", actions)  # the document says it once for several
+            service, *_ = re.findall(r"`(\w+:)", actions)  # the document names the service once for several actions
             actions = [name if ":" in name else service + name for name in re.findall(r"`([^`]+)`", actions)]
             resource, _, kinds = resource.partition(": partition key")
             resource, through_s3, _ = resource.partition(", through S3 only")
@@ -122,7 +122,7 @@ def documented(given: dict[str, str]) -> Iterator[tuple[str, dict]]:
 
 
 def called(function: str) -> dict[str, list[str]]:
-    """What docs/security.md calls a resource where it speaks of a function, and how a policy names it."""
+    """Returns the ARNs in the policies by the resource's name in docs/security.md, for a function."""
     prefixes = ", ".join(f"`{log}/*`" for log in rust.logs())
     return {
         "the bucket": ["${LogBucket.Arn}"],
@@ -137,14 +137,14 @@ def called(function: str) -> dict[str, list[str]]:
 
 
 def statements(**parameters: str) -> Iterator[tuple[str, dict]]:
-    """Everything in the stack that allows or denies something, and the name of the resource that does."""
+    """Yields every statement in the stack that allows or denies something, with the name of its resource."""
     for name, resource in template.resolved(**parameters)["Resources"].items():
         found = [resource["Properties"]] if resource["Type"] == "AWS::Lambda::Permission" else within(resource)
         yield from ((name, told(it)) for it in found)
 
 
 def within(value: object) -> Iterator[dict]:
-    """The statements in a part of the template, however deep."""
+    """Yields the statements in a part of the template, at any depth."""
     if isinstance(value, dict) and "Effect" in value:
         yield value
     elif isinstance(value, dict | list):
@@ -153,7 +153,7 @@ def within(value: object) -> Iterator[dict]:
 
 
 def told(value: object) -> object:
-    """A part of a policy with what CloudFormation puts in as `${Name}`, and actions and resources as lists in order."""
+    """Normalizes a part of a policy: intrinsic functions become `${Name}`, actions and resources become sorted lists."""
     match value:
         case {"Ref": name}:
             return f"${{{name}}}"
@@ -170,7 +170,7 @@ def told(value: object) -> object:
         case list():
             return sorted(told(inner) for inner in value)
         case str():
-            return value.replace("${", "$ {")  # a text that should have been a !Sub
+            return value.replace("${", "$ {")  # a literal `${` without !Sub is an error, so it must not match
     return value
 
 

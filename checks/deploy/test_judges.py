@@ -1,6 +1,6 @@
-"""Independent validators of the template: AWS's own schema checks, and a linter of IAM policies.
+"""Runs independent validators on the template: AWS's schema checks, and a linter for IAM policies.
 
-cfn-lint and checkov have files of settings and run from the Makefile. These two are libraries.
+These two are libraries. cfn-lint and checkov have configuration files, and the Makefile runs them.
 """
 
 import json
@@ -12,7 +12,7 @@ import template
 from cloudformation_validate import CompositeEngine, Severity, TemplateContent
 from test_grants import told
 
-# What a policy names with an intrinsic function, as an ARN that a linter reads.
+# Values for the intrinsic functions in policies, so that the linter can parse them.
 VALUES = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
@@ -27,19 +27,19 @@ VALUES = {
     "SecretPrefix": "slacktrail/",
     "Table.Arn": "arn:aws:dynamodb:us-east-1:123456789012:table/slacktrail",
 }
-# Warnings that do not apply, each with the reason.
+# False positives, each with the reason.
 FALSE_ALARMS = {
-    "AllowedValues entry 'off'": "the condition HasObjectLock leaves the property out",
-    "default '' has length 0": "the condition HasPermissionsBoundary leaves the property out",
-    "'SecretPrefix' appears to be a password": "it is the prefix of names",
+    "AllowedValues entry 'off'": "the condition HasObjectLock removes the property",
+    "default '' has length 0": "the condition HasPermissionsBoundary removes the property",
+    "'SecretPrefix' appears to be a password": "it is a prefix of secret names",
 }
 KEY = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
 
 
 def documents(value: object) -> list[dict]:
-    """Returns the policy documents in a part of the template, however deep.
+    """Returns the policy documents in a part of the template, at any depth.
 
-    The linter does not know trust policies, which have no resource. test_grants.py compares those whole.
+    The linter does not support trust policies, because they have no resource. test_grants.py checks them.
     """
     if isinstance(value, dict) and "Statement" in value:
         return [value] if all("Resource" in it for it in value["Statement"]) else []
@@ -64,7 +64,7 @@ class Judges(unittest.TestCase):
         said = [f"{it.rule_id}: {it.message}" for it in found if not any(part in it.message for part in FALSE_ALARMS)]
         self.assertEqual(said, [])
         for part in FALSE_ALARMS:
-            self.assertTrue([it for it in found if part in it.message], f"nothing says {part}: remove it")
+            self.assertTrue([it for it in found if part in it.message], f"no warning contains {part}: remove it from FALSE_ALARMS")
 
     def test_schemas_refuse_a_wrong_property(self):
         wrong = json.loads(json.dumps(template.translated()))

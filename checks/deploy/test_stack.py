@@ -1,4 +1,4 @@
-"""The template deployed with every option to an emulated account: each resource is made and refers to what is there."""
+"""Deploys the template with every option to an emulated account, and checks the resources and their references."""
 
 import re
 import subprocess
@@ -29,13 +29,13 @@ OPTIONS = {
 
 @contextmanager
 def running_account() -> Iterator[Account]:
-    """An account of account.py, which says where it listens once it does."""
+    """Runs account.py and yields its account when the server listens."""
     program = Path(__file__).with_name("account.py")
     with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             running = re.match(r" \* Running on (\S+)$", server.stdout.readline())
             if running is None:
-                raise RuntimeError("the emulated account did not start; hint: run checks/deploy/account.py by hand to see why")
+                raise RuntimeError("the emulated account did not start\nhint: run checks/deploy/account.py to see the error")
             yield Account(running[1])
         finally:
             server.kill()
@@ -97,7 +97,7 @@ class EveryOption(unittest.TestCase):
             )
 
     def test_a_type_that_the_account_does_not_know_is_named(self):
-        with self.assertRaisesRegex(SystemExit, "no resource of AWS::Unknown::Thing; hint: "):
+        with self.assertRaisesRegex(SystemExit, "no resource of AWS::Unknown::Thing\nhint: "):
             self.account.require(template.resolved()["Resources"] | {"Thing": {"Type": "AWS::Unknown::Thing"}})
 
     def test_there_is_one_stack_and_its_outputs_are_all_there(self):

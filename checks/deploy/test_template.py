@@ -1,4 +1,4 @@
-"""What the template says of functions, rule, API, table, alarms and parameters, against the code and the promises."""
+"""Tests functions, rule, API, table, alarms and parameters of the template against the code and the documents."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import rust
 import template
 
 
-# Of each alarm: metric, statistic over 5 minutes, periods, comparison, threshold, and the meaning of missing data.
+# For each alarm: metric, statistic over 5 minutes, periods, comparison, threshold, and treatment of missing data.
 ALARMS = {
     "NoTicksAlarm": ("Invocations", "Sum", 1, "LessThanThreshold", 1, "missing"),
     "ErrorsAlarm": ("Errors", "Sum", 3, "GreaterThanThreshold", 0, "notBreaching"),
@@ -18,7 +18,7 @@ ALARMS = {
     "LagAlarm": ("LagSeconds", "Maximum", 2, "GreaterThanThreshold", "${LagAlarmMinutes}", "notBreaching"),
     "SilenceAlarm": ("StreamsSilent", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
 }
-# What the dashboard shows per minute: function, metric, statistic.
+# The lines of the dashboard, with a period of one minute: function, metric, statistic.
 DASHBOARD = [
     ("Poller", "Records", "Sum"),
     ("Poller", "LagSeconds", "Maximum"),
@@ -29,9 +29,9 @@ DASHBOARD = [
     ("OAuth", "Invocations", "Sum"),
     ("OAuth", "Errors", "Sum"),
 ]
-# CloudFormation may write a number of this size as 1.0E7, because Java does.
+# CloudFormation may write numbers from this size on as 1.0E7, as Java does.
 SCIENTIFIC_FROM = 10**7
-# Lambda's limit for the name of a function.
+# Lambda's limit for the length of a function name.
 FUNCTION_NAME_MAX = 64
 
 
@@ -40,7 +40,7 @@ def function(name: str, **parameters: str) -> dict:
 
 
 def kept_under(metric: str) -> tuple[str, str]:
-    """The namespace and dimension of a metric of the poller's: of its own, or that Lambda counts of every function."""
+    """Returns the namespace and the dimension of a metric, which the poller or Lambda writes."""
     namespace, dimension, written = rust.metrics()
     return (namespace, dimension) if metric in written else ("AWS/Lambda", "FunctionName")
 
@@ -115,7 +115,7 @@ class Metrics(unittest.TestCase):
                     minutes = {"Id": "minutes", "Expression": "lag / 60", "Label": "Minutes"}
                     watched = {"Metrics": [{"Id": "lag", "ReturnData": False, "MetricStat": lag}, minutes]}
                 actions = ["AlarmActions", "OKActions"]
-                if missing == "missing":  # no data raises no alarm, so the change to that state has to notify
+                if missing == "missing":  # missing data raises no alarm, so the change to INSUFFICIENT_DATA must notify
                     actions.append("InsufficientDataActions")
                 told = {it: [{"Ref": "AlarmTopic"}] for it in actions}
                 counted = {"EvaluationPeriods": periods, "ComparisonOperator": comparison, "Threshold": threshold}
@@ -183,7 +183,7 @@ class Kept(unittest.TestCase):
             (table["BillingMode"], table["PointInTimeRecoverySpecification"]),
             ("PAY_PER_REQUEST", {"PointInTimeRecoveryEnabled": True}),
         )
-        self.assertNotIn("SSESpecification", table, "without it DynamoDB encrypts with a key that AWS owns, at no charge")
+        self.assertNotIn("SSESpecification", table, "without this property, DynamoDB uses a key that AWS owns, at no charge")
         forgotten = {"AttributeName": rust.attribute_of_the_end(), "Enabled": True}
         self.assertEqual(table["TimeToLiveSpecification"], forgotten)
 
@@ -204,7 +204,7 @@ class Furniture(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn("Description", parameter)
                 bounds = {"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter)
-                self.assertTrue(bounds, "a wrong value is to be refused before anything is made")
+                self.assertTrue(bounds, "CloudFormation must reject a wrong value before it creates resources")
 
     def test_patterns_decide_about_the_whole_value(self):
         for name, parameter in template.written()["Parameters"].items():
@@ -213,7 +213,7 @@ class Furniture(unittest.TestCase):
                 depth = 0
                 for c in re.sub(r"\[[^\]]*\]", "", pattern):
                     depth += {"(": 1, ")": -1}.get(c, 0)
-                    self.assertFalse(c == "|" and depth == 0, "an anchor would bind to one side of | only")
+                    self.assertFalse(c == "|" and depth == 0, "an anchor would apply to only one side of |")
 
     def test_kms_key_is_single_region_or_multi_region(self):
         pattern = template.written()["Parameters"]["KmsKeyArn"]["AllowedPattern"]

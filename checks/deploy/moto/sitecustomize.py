@@ -1,7 +1,7 @@
-"""Makes moto's conditional writes atomic, as AWS's are: Python loads this file by its name at start.
+"""Makes moto's conditional writes atomic, as in AWS. Python loads this file at start because of its name.
 
-moto looks at a condition and then writes, and serves each request in a thread. Python may switch threads in between, so that two writers
-meet the same condition. Here threads change places only where one waits for its socket.
+moto serves each request in a thread, checks a condition and then writes. If Python switches threads in between, two writers can pass the same
+check. With this interval, Python switches threads only while a thread waits for its socket.
 """
 
 import sys
