@@ -70,7 +70,7 @@ OTHER_PRICES = [
     ("Athena, TB scanned", "5.00", "-", "not found"),
 ]
 
-# ---- Counted: test_cost.py compares these numbers with the code and the template ------------------------------------
+# ---- Counted: test_cost.py compares these numbers with the code and the template -----------------------------------
 
 POLLER_MEMORY_MB = 128
 TIMEOUT_SECONDS = 55
@@ -382,7 +382,7 @@ def main() -> int:
         DOCUMENT.write_text(after)
         return 0
     lines = "".join(difference(before, after))
-    sys.stderr.write(lines and f"{lines}hint: run `checks/cost.py --write` to update docs/cost.md\n")
+    sys.stderr.write(lines and f"{lines}hint: run `.venv/bin/python checks/cost.py --write` to update docs/cost.md\n")
     return 1 if lines else 0
 
 

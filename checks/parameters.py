@@ -45,7 +45,7 @@ def main() -> None:
     elif wanted != written:
         names = ["docs/operations.md", "checks/parameters.py"]
         sys.stdout.writelines(difflib.unified_diff(written.splitlines(True), wanted.splitlines(True), *names))
-        sys.exit("hint: run `checks/parameters.py --write` to update the table")
+        sys.exit("hint: run `.venv/bin/python checks/parameters.py --write` to update the table")
 
 
 if __name__ == "__main__":

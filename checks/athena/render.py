@@ -52,7 +52,7 @@ def compare(before: str, after: str, name: str) -> str:
     """Returns the difference as a unified diff with a hint, or an empty string if there is none."""
     lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name} from athena/")
     difference = "".join(lines)
-    return difference and f"{difference}hint: run `checks/athena/render.py --write` to update {name}\n"
+    return difference and f"{difference}hint: run `.venv/bin/python checks/athena/render.py --write` to update {name}\n"
 
 
 def filled(template: str) -> str:

@@ -22,7 +22,7 @@ class Template(unittest.TestCase):
         difference = render.compare(wrong, render.filled(wrong), "template.yaml")
         self.assertIn("-            - { Name: agent,", difference)
         self.assertIn("+            - { Name: user_agent,", difference)
-        self.assertIn("hint: run `checks/athena/render.py --write`", difference)
+        self.assertIn("hint: run `.venv/bin/python checks/athena/render.py --write`", difference)
         self.assertEqual(render.filled(wrong), right)
 
     def test_a_template_without_the_marks_says_which_lines_it_needs(self):
