@@ -17,6 +17,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS access (
   `p_parse_time` timestamp COMMENT 'Collection time in UTC',
   `p_source_id` string COMMENT 'Source ID, as in the object keys',
   `p_source_label` string COMMENT 'Source name',
+  `p_workspace_id` string COMMENT 'Workspace from which the row was read, if Slack requires a team_id for access logs',
   `p_any_ip_addresses` array<string> COMMENT 'All IP addresses in the record',
   `p_any_emails` array<string> COMMENT 'All email addresses in the record',
   `p_any_usernames` array<string> COMMENT 'All user names in the record',
