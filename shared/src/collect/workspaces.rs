@@ -224,10 +224,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             }
             return Ok(true);
         }
-        // Where no workspace can be read any more, it is the token: that is the stream's trouble, and the round begins anew.
+        // Where no workspace can be read any more, it is the token: that is the stream's trouble, and the round begins anew. Since when each cannot
+        // be read stays, because the token may be refused once only.
         let code = trouble.code.as_str();
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
-            (state.code, state.since, state.not_before) = (None, None, None);
+            (state.code, state.not_before) = (None, None);
         }
         gap.begin(self.stream.log);
         Err(trouble)
@@ -275,7 +276,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
 /// Whether this workspace cannot be read for so long that the stream says so.
 fn is_told(state: &WorkspaceState, now: Second) -> bool {
-    state.since.is_some_and(|since| now.since(since) >= TOLD_AFTER_SECONDS)
+    state.code.is_some() && state.since.is_some_and(|since| now.since(since) >= TOLD_AFTER_SECONDS)
 }
 
 /// Returns the ID of a workspace on a page of `auth.teams.list`, or `None` if it has none that could be one.

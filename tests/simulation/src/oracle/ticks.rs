@@ -59,6 +59,11 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
         }
         return;
     };
+    // It is passed over for that.
+    let leads_nowhere = |log: LogType| facts.of(log).idle_run >= IDLE_PAGES_MAX;
+    if let Some(team) = team.filter(|_| log_of_call(source, request.method).is_some_and(leads_nowhere)) {
+        state.book.troubled.insert(team.to_owned());
+    }
     let now = state.now;
     let (log, span) = match request.method {
         "logs" => (LogType::Audit, Some(state.book.watches[0].audit_page(request, shown, now))),

@@ -349,6 +349,23 @@ fn unread_workspace_is_told_in_spite_of_a_stored_time_of_the_future() {
 }
 
 #[test]
+fn single_refusal_of_another_workspace_does_not_hide_one_that_stays_unread() {
+    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    let of = |team: &str| Calling::log(Log::Integration).team(team);
+    tenancy.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
+    let told: Vec<bool> = (0..20)
+        .map(|minute| {
+            if minute == 10 {
+                tenancy.fault(SlackFault::next(of("T1"), SlackFaultKind::not_ok("invalid_auth")));
+            }
+            tenancy.pass(60);
+            tenancy.tick().remove(0).code.as_deref() == Some("workspaces_unreadable")
+        })
+        .collect();
+    assert!(told[16..].iter().all(|told| *told), "{told:?}");
+}
+
+#[test]
 fn error_of_every_workspace_is_the_streams_and_none_is_left_alone_for_it() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     tenancy.tick();
