@@ -15,7 +15,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     let answer = web::get(
         &facts.http,
         &format!("{address}?grant={}", link.reveal()),
-        "check the network and the URL; see \"Errors\" in docs/operations.md for the function",
+        "check the network and the URL; see \"OAuth errors\" in docs/operations.md for the function",
     )
     .await?;
     let refusal = Refusal::unknown().message;
