@@ -60,7 +60,7 @@ pub(super) struct LogFacts {
     pub(super) newest: Option<i64>,
     pub(super) newest_use: Option<i64>,
     /// Pages in a row of one walk that showed nothing new, and the most of them.
-    pub(super) idle_run: u32,
+    idle_run: u32,
     pub(super) idle_max: u32,
     /// Rows that the walk was shown, by their texts.
     rows_shown: HashSet<Arc<str>>,

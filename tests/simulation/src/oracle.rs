@@ -65,7 +65,7 @@ pub(super) struct Book {
     shown: HashSet<Arc<str>>,
     /// What Slack has shown of each log: audit, access, integration.
     pub(super) watches: [Watch; 3],
-    /// Workspaces that were once refused, or whose pages led nowhere.
+    /// Workspaces that were once refused.
     pub(super) troubled: HashSet<String>,
     read: Rc<RefCell<Once>>,
 }

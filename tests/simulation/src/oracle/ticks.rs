@@ -59,11 +59,6 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
         }
         return;
     };
-    // It is passed over for that.
-    let leads_nowhere = |log: LogType| facts.of(log).idle_run >= IDLE_PAGES_MAX;
-    if let Some(team) = team.filter(|_| log_of_call(source, request.method).is_some_and(leads_nowhere)) {
-        state.book.troubled.insert(team.to_owned());
-    }
     let now = state.now;
     let (log, span) = match request.method {
         "logs" => (LogType::Audit, Some(state.book.watches[0].audit_page(request, shown, now))),
@@ -218,6 +213,9 @@ impl Judge<'_> {
     /// Times of the rows that are wanted, were shown in time, before this tick began, and are not stored: a row that Slack showed late may
     /// wait for a re-read, and a workspace in trouble is no matter of the whole stream.
     fn unstored(&self) -> Vec<i64> {
+        if self.summary.code.as_deref() == Some("workspaces_unreadable") {
+            return Vec::new(); // some are passed over, also for pages that lead nowhere, and the stream says so
+        }
         let (state, by_workspace) = (self.state, self.is_by_workspace());
         let since = self.source.since.instant();
         let in_time = |row: &&Row| row.visible_at == row.time && row.time >= since && row.time < self.facts.begun;
