@@ -76,7 +76,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.dirty = true;
             }
             if state.not_before.is_some_and(|not_before| not_before > wait_max) {
-                state.not_before = None; // nobody asked for that
+                state.not_before = None; // Slack never asks to wait that long
                 self.dirty = true;
             }
             // The source was connected again after this trouble began: the workspace is tried at once.
@@ -208,8 +208,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &trouble)).map(str::to_owned);
         let Some(id) = id else { return Err(trouble) };
         let state = self.cursor.workspaces.entry(id).or_default();
-        let is_older = self.cursor.health.fails_with(&trouble.code, self.now);
-        let begun = if is_older { self.now.plus(-TOLD_AFTER_SECONDS) } else { self.now };
+        // The stream has failed with this error for that long.
+        let has_failed_before = self.cursor.health.fails_with(&trouble.code, self.now);
+        let begun = if has_failed_before { self.now.plus(-TOLD_AFTER_SECONDS) } else { self.now };
         state.since = Some(state.since.map_or(begun, |since| since.min(begun)));
         let is_told = is_told(state, self.now);
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
@@ -224,8 +225,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             }
             return Ok(true);
         }
-        // Where no workspace can be read any more, it is the token: that is the stream's trouble, and the round begins anew. Since when each cannot
-        // be read stays, because the token may be refused once only.
+        // If no workspace can be read, the cause is the token. The error is the stream's, and the round starts again. `since` stays, because
+        // the token may have been refused only once.
         let code = trouble.code.as_str();
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
             (state.code, state.not_before) = (None, None);

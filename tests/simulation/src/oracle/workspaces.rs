@@ -46,7 +46,7 @@ impl Unread {
             return None;
         }
         let code = summary.code.as_deref();
-        // Without the cursor, what it was told is forgotten.
+        // A tick that does not save the cursor does not remember what it was told.
         for (id, is_shown) in facts.workspaces.iter().filter(|_| facts.saved == Some(true)) {
             if *is_shown {
                 self.0.remove(id);
