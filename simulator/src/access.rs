@@ -6,10 +6,10 @@ use std::ops::Bound;
 use jiff::Timestamp;
 use rand::{RngExt, rngs::StdRng};
 
-use crate::page::{Form, Tail, Twist};
-use crate::reach::Reach;
+use crate::page::{Form, PageFault, Tail};
 use crate::refusal::Refusal;
 use crate::settings::{AccessColumn, Fill, Paging, Settings};
+use crate::visibility::VisibleRows;
 use crate::{Endless, Reply, Request, Row, cursor};
 
 /// Classic paging ends here.
@@ -76,8 +76,8 @@ impl AccessLog {
         settings: &Settings,
         now: Timestamp,
         request: &Request,
-        reach: &Reach<'_>,
-        (twist, form): (Twist, Form),
+        visible_rows: &VisibleRows<'_>,
+        (page_fault, form): (PageFault, Form),
         dice: &mut StdRng,
     ) -> Result<Reply, Refusal> {
         self.sort_by(settings.access_order);
@@ -85,23 +85,23 @@ impl AccessLog {
             None | Some("now") => i64::MAX,
             Some(text) => text.parse().map_err(|_| Refusal::new("invalid_arguments"))?,
         };
-        let view = View { log: self, settings, now, reach, before, form };
+        let view = View { log: self, settings, now, visible_rows, before, form };
         if settings.access_classic {
-            return view.classic_page(request, twist);
+            return view.classic_page(request, page_fault);
         }
         let limit = request.integer("limit").map_err(|_| Refusal::new("invalid_limit"))?.unwrap_or(0);
         let limit = usize::try_from(limit).ok().filter(|limit| *limit <= settings.access_limit_max);
         let limit = limit.ok_or_else(|| Refusal::new("invalid_limit"))?;
         if limit == 0 && request.parameter("cursor").is_none() {
-            return view.classic_page(request, twist);
+            return view.classic_page(request, page_fault);
         }
         let asked = if limit == 0 { ROWS_DEFAULT } else { limit };
-        let rows_max = twist.rows(asked, settings.access_fill, |most| dice.random_range(0..=most));
-        match twist.endless {
+        let rows_max = page_fault.rows(asked, settings.access_fill, |most| dice.random_range(0..=most));
+        match page_fault.endless {
             Some(endless) if endless != Endless::Circle => {
                 view.endless_page(request, rows_max, endless, dice.random_range(0..1 << 40))
             }
-            _ => view.cursor_page(request, rows_max, twist),
+            _ => view.cursor_page(request, rows_max, page_fault),
         }
     }
 }
@@ -111,13 +111,13 @@ struct View<'a> {
     log: &'a AccessLog,
     settings: &'a Settings,
     now: Timestamp,
-    reach: &'a Reach<'a>,
+    visible_rows: &'a VisibleRows<'a>,
     before: i64,
     form: Form,
 }
 
 impl<'a> View<'a> {
-    fn classic_page(&self, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
+    fn classic_page(&self, request: &Request, page_fault: PageFault) -> Result<Reply, Refusal> {
         let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
         if count > COUNT_MAX || page > PAGE_MAX {
             return Err(Refusal::new("over_pagination_limit"));
@@ -128,25 +128,25 @@ impl<'a> View<'a> {
         };
         let rows: Vec<&Row> = self.rows(Bound::Unbounded).map(|(_, row)| row).collect();
         // Without a cursor an empty page is the end, whatever a fault would have it say.
-        let twist = Twist { empty: false, ..twist };
-        let shown = twist.rows_of_numbered(self.settings, count, page * count >= rows.len());
-        let of_page = if twist.page_ignored { 1 } else { page };
+        let page_fault = PageFault { empty: false, ..page_fault };
+        let shown = page_fault.rows_of_numbered(self.settings, count, page * count >= rows.len());
+        let of_page = if page_fault.page_ignored { 1 } else { page };
         let shown = rows.iter().skip((of_page - 1) * count).take(shown);
         let shown: Vec<&Row> = shown.copied().collect();
-        let total = twist.claims.unwrap_or(rows.len());
+        let total = page_fault.claims.unwrap_or(rows.len());
         Ok(self.form.page(LIST, &shown, Tail::Paging { count, total, page }))
     }
 
-    fn cursor_page(&self, request: &Request, rows_max: usize, twist: Twist) -> Result<Reply, Refusal> {
+    fn cursor_page(&self, request: &Request, rows_max: usize, page_fault: PageFault) -> Result<Reply, Refusal> {
         let cursor = request.parameter("cursor");
-        if twist.stale_cursor && cursor.is_some() {
+        if page_fault.stale_cursor && cursor.is_some() {
             return Err(Refusal::new("invalid_cursor"));
         }
         let (page, next) = match self.settings.access_paging {
-            Paging::Keyset => self.keyset_page(cursor, rows_max, twist.empty)?,
-            Paging::Offset => self.offset_page(cursor, rows_max, twist.empty)?,
+            Paging::Keyset => self.keyset_page(cursor, rows_max, page_fault.empty)?,
+            Paging::Offset => self.offset_page(cursor, rows_max, page_fault.empty)?,
         };
-        let leads_on = twist.endless == Some(Endless::Circle) && cursor.is_some();
+        let leads_on = page_fault.endless == Some(Endless::Circle) && cursor.is_some();
         let next = next.or_else(|| leads_on.then(|| self.start()));
         Ok(self.form.page(LIST, &page, Tail::Cursor(next.as_deref(), self.settings.access_end)))
     }
@@ -154,8 +154,8 @@ impl<'a> View<'a> {
     /// The cursor of the first page.
     fn start(&self) -> String {
         match self.settings.access_paging {
-            Paging::Keyset => cursor::seal(KEYSET, [i64::MAX, i64::MAX], self.now),
-            Paging::Offset => cursor::seal(OFFSET, [0], self.now),
+            Paging::Keyset => cursor::encode(KEYSET, [i64::MAX, i64::MAX], self.now),
+            Paging::Offset => cursor::encode(OFFSET, [0], self.now),
         }
     }
 
@@ -170,7 +170,7 @@ impl<'a> View<'a> {
     }
 
     fn keyset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, Refusal> {
-        let start = cursor.map(|text| self.open::<2>(KEYSET, text)).transpose()?;
+        let start = cursor.map(|text| self.decode::<2>(KEYSET, text)).transpose()?;
         // A first page begins above every key; numbers stay far below i64::MAX.
         let [second, number] = start.unwrap_or([i64::MAX, i64::MAX]);
         let mut last = (second, usize::try_from(number).unwrap_or(usize::MAX));
@@ -186,30 +186,31 @@ impl<'a> View<'a> {
         }
         more |= emptied || self.trailing(&page, rows_max);
         let place = [last.0, i64::try_from(last.1).unwrap_or(i64::MAX)];
-        Ok((page, more.then(|| cursor::seal(KEYSET, place, self.now))))
+        Ok((page, more.then(|| cursor::encode(KEYSET, place, self.now))))
     }
 
     fn offset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, Refusal> {
-        let start = cursor.map(|text| self.open::<1>(OFFSET, text)).transpose()?;
+        let start = cursor.map(|text| self.decode::<1>(OFFSET, text)).transpose()?;
         let skip = usize::try_from(start.unwrap_or([0])[0]).unwrap_or(0);
         let mut rows = self.rows(Bound::Unbounded).map(|(_, row)| row).skip(skip);
         let page: Vec<&Row> = rows.by_ref().take(rows_max).collect();
         let more = rows.next().is_some() || emptied || self.trailing(&page, rows_max);
         let place = [i64::try_from(skip + page.len()).unwrap_or(i64::MAX)];
-        Ok((page, more.then(|| cursor::seal(OFFSET, place, self.now))))
+        Ok((page, more.then(|| cursor::encode(OFFSET, place, self.now))))
     }
 
     fn trailing(&self, page: &[&Row], rows_max: usize) -> bool {
         self.settings.trailing_empty_page && !page.is_empty() && page.len() >= rows_max
     }
 
-    fn open<const N: usize>(&self, list: &str, text: &str) -> Result<[i64; N], Refusal> {
-        cursor::open(list, text, self.now, self.settings.cursor_life).ok_or_else(|| Refusal::new("invalid_cursor"))
+    fn decode<const N: usize>(&self, list: &str, text: &str) -> Result<[i64; N], Refusal> {
+        cursor::decode(list, text, self.now, self.settings.cursor_ttl).ok_or_else(|| Refusal::new("invalid_cursor"))
     }
 
     /// What may be seen below `end`, newest first.
     fn rows(&self, end: Bound<Key>) -> impl Iterator<Item = (Key, &'a Row)> {
-        let (log, settings, now, reach, before) = (self.log, self.settings, self.now, self.reach, self.before);
+        let (log, settings, now, visible_rows, before) =
+            (self.log, self.settings, self.now, self.visible_rows, self.before);
         // Where `before` compares the sort column it is a place in the order, not something to look for row by row.
         let end = match end {
             Bound::Excluded(key) if key.0 <= before => end,
@@ -220,7 +221,7 @@ impl<'a> View<'a> {
             .range((Bound::Unbounded, end))
             .rev()
             .map(|key| (*key, &log.rows[key.1]))
-            .filter(move |(_, row)| row.is_visible(now) && reach.covers(row))
+            .filter(move |(_, row)| row.is_visible(now) && visible_rows.covers(row))
             .filter(move |(_, row)| value(row, settings.before_column) <= before)
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::door::Caller;
+use crate::auth::Caller;
 use crate::oauth::{Issued, TokenKind, seconds_until};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -70,15 +70,15 @@ pub(crate) fn teams(
     let limit = request.integer("limit").ok().map(|limit| limit.unwrap_or(TEAMS_DEFAULT));
     let limit = limit.filter(|limit| (1..=TEAMS_MAX).contains(limit)).ok_or_else(|| Refusal::new("invalid_limit"))?;
     let start = request.parameter("cursor").map(|text| {
-        let open = cursor::open::<1>(CURSOR, text, now, settings.cursor_life).filter(|_| !stale_cursor);
-        open.ok_or_else(|| Refusal::new("invalid_cursor"))
+        let decoded = cursor::decode::<1>(CURSOR, text, now, settings.cursor_ttl).filter(|_| !stale_cursor);
+        decoded.ok_or_else(|| Refusal::new("invalid_cursor"))
     });
     let start = start.transpose()?.map_or(0, |[start]| start);
     let skip = usize::try_from(start).unwrap_or(usize::MAX);
     let mut reached = settings.tenant.workspaces().iter().filter(|team| reaches(token, team)).skip(skip);
     let page = reached.by_ref().take(usize::try_from(limit).unwrap_or(1));
     let page: Vec<Value> = page.map(|team| json!({"id": team.id, "name": team.name})).collect();
-    let next = reached.next().map(|_| cursor::seal(CURSOR, [start + limit], now)).unwrap_or_default();
+    let next = reached.next().map(|_| cursor::encode(CURSOR, [start + limit], now)).unwrap_or_default();
     let body = json!({"ok": true, "teams": page, "response_metadata": {"next_cursor": next}});
     Ok(Reply::json(200, body.to_string()))
 }

@@ -6,9 +6,9 @@ use rand::{RngExt, rngs::StdRng};
 use serde_json::Value;
 
 use crate::generate::KNOWN_ACTIONS;
-use crate::ledger::Ledger;
-use crate::page::{Form, Tail, Twist};
+use crate::page::{Form, PageFault, Tail};
 use crate::refusal::Refusal;
+use crate::row_store::RowStore;
 use crate::settings::{SecondOrder, Seconds, Settings};
 use crate::{Endless, Reply, Request, Row, cursor};
 
@@ -38,35 +38,35 @@ struct Filter<'a> {
 
 /// Answers `logs`.
 pub(crate) fn answer(
-    ledger: &Ledger,
+    store: &RowStore,
     settings: &Settings,
     now: Timestamp,
     request: &Request,
-    twist: Twist,
+    page_fault: PageFault,
     form: Form,
     dice: &mut StdRng,
 ) -> Result<Reply, Refusal> {
-    if let Some(endless) = twist.endless.filter(|endless| *endless != Endless::Circle) {
-        return Ok(endless_page(ledger, settings, now, request, endless, form, dice));
+    if let Some(endless) = page_fault.endless.filter(|endless| *endless != Endless::Circle) {
+        return Ok(endless_page(store, settings, now, request, endless, form, dice));
     }
-    let ask = Ask::read(settings, now, request, twist, dice)?;
-    let (mut rows, next) = ask.page(ledger, settings, now);
+    let ask = Ask::read(settings, now, request, page_fault, dice)?;
+    let (mut rows, next) = ask.page(store, settings, now);
     if settings.audit_second_order == SecondOrder::Shuffled {
         for second in rows.chunk_by_mut(|a, b| a.second() == b.second()) {
             second.shuffle(dice);
         }
     }
     let kept = if settings.audit_cursor_forgets { (i64::MIN, i64::MAX) } else { (ask.oldest, ask.latest) };
-    let leads_on = twist.endless == Some(Endless::Circle) && request.parameter("cursor").is_some();
+    let leads_on = page_fault.endless == Some(Endless::Circle) && request.parameter("cursor").is_some();
     let next = next.or(leads_on.then_some((ask.latest, 0))).map(|(second, skip)| {
-        cursor::seal(CURSOR, [second, i64::try_from(skip).unwrap_or(i64::MAX), kept.0, kept.1], now)
+        cursor::encode(CURSOR, [second, i64::try_from(skip).unwrap_or(i64::MAX), kept.0, kept.1], now)
     });
     Ok(form.page("entries", &rows, Tail::Cursor(next.as_deref(), settings.audit_end)))
 }
 
 /// A page whose cursor leads nowhere.
 fn endless_page(
-    ledger: &Ledger,
+    store: &RowStore,
     settings: &Settings,
     now: Timestamp,
     request: &Request,
@@ -78,9 +78,9 @@ fn endless_page(
         query: request.query.iter().filter(|(name, _)| name != "cursor").cloned().collect(),
         ..request.clone()
     };
-    let ask = Ask::read(settings, now, &first, Twist::default(), dice);
+    let ask = Ask::read(settings, now, &first, PageFault::default(), dice);
     let rows = match (endless, ask) {
-        (Endless::OldRows, Ok(ask)) => ask.page(ledger, settings, now).0,
+        (Endless::OldRows, Ok(ask)) => ask.page(store, settings, now).0,
         _ => Vec::new(),
     };
     let next = endless.next(request.parameter("cursor"), now, dice.random_range(0..1 << 40));
@@ -92,7 +92,7 @@ impl<'a> Ask<'a> {
         settings: &Settings,
         now: Timestamp,
         request: &'a Request,
-        twist: Twist,
+        page_fault: PageFault,
         dice: &mut StdRng,
     ) -> Result<Ask<'a>, Refusal> {
         let bound = |name| request.integer(name).map_err(|_| Refusal::new("invalid_range"));
@@ -104,8 +104,9 @@ impl<'a> Ask<'a> {
 
         let mut place = (latest.unwrap_or(i64::MAX), 0);
         if let Some(text) = request.parameter("cursor") {
-            let open = cursor::open::<4>(CURSOR, text, now, settings.cursor_life).filter(|_| !twist.stale_cursor);
-            let [second, skip, kept_oldest, kept_latest] = open.ok_or_else(|| Refusal::new("invalid_cursor"))?;
+            let decoded =
+                cursor::decode::<4>(CURSOR, text, now, settings.cursor_ttl).filter(|_| !page_fault.stale_cursor);
+            let [second, skip, kept_oldest, kept_latest] = decoded.ok_or_else(|| Refusal::new("invalid_cursor"))?;
             oldest = oldest.max(Some(kept_oldest));
             latest = Some(latest.unwrap_or(i64::MAX).min(kept_latest));
             place = (second, usize::try_from(skip).unwrap_or(0));
@@ -114,8 +115,8 @@ impl<'a> Ask<'a> {
             oldest: oldest.unwrap_or(i64::MIN),
             latest: latest.unwrap_or(i64::MAX),
             place,
-            rows_max: twist.rows(limit, settings.audit_fill, |most| dice.random_range(0..=most)),
-            emptied: twist.empty,
+            rows_max: page_fault.rows(limit, settings.audit_fill, |most| dice.random_range(0..=most)),
+            emptied: page_fault.empty,
             filter: Filter::read(request, settings.audit_action_strict)?,
         })
     }
@@ -123,14 +124,14 @@ impl<'a> Ask<'a> {
     /// The rows of the page, and the place where the next one begins.
     fn page<'l>(
         &self,
-        ledger: &'l Ledger,
+        store: &'l RowStore,
         settings: &Settings,
         now: Timestamp,
     ) -> (Vec<&'l Row>, Option<(i64, usize)>) {
         let whole = settings.audit_seconds == Seconds::Whole;
         let (top, mut skip) = self.place;
-        let mut page: Vec<&Row> = Vec::with_capacity(self.rows_max.min(ledger.rows().len()));
-        for row in ledger.between(self.oldest, self.latest.min(top)).iter().rev() {
+        let mut page: Vec<&Row> = Vec::with_capacity(self.rows_max.min(store.rows().len()));
+        for row in store.between(self.oldest, self.latest.min(top)).iter().rev() {
             if !row.is_visible(now) || !self.filter.admits(row) {
                 continue;
             }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
 /// Writes a cursor. Padding makes many of them end in `=`, which callers must percent-encode.
-pub(crate) fn seal<const N: usize>(list: &str, place: [i64; N], now: Timestamp) -> String {
+pub(crate) fn encode<const N: usize>(list: &str, place: [i64; N], now: Timestamp) -> String {
     let mut text = list.to_owned();
     for number in place.iter().chain([&now.as_second()]) {
         text.push(':');
@@ -16,7 +16,7 @@ pub(crate) fn seal<const N: usize>(list: &str, place: [i64; N], now: Timestamp) 
 }
 
 /// Reads a cursor back. `None` if it is not of this list, was tampered with, or is older than `life`.
-pub(crate) fn open<const N: usize>(
+pub(crate) fn decode<const N: usize>(
     list: &str,
     cursor: &str,
     now: Timestamp,

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use crate::access::count_and_page;
-use crate::ledger::Ledger;
-use crate::page::{Form, Tail, Twist};
-use crate::reach::Reach;
+use crate::page::{Form, PageFault, Tail};
 use crate::refusal::Refusal;
+use crate::row_store::RowStore;
 use crate::settings::{Direction, Settings};
+use crate::visibility::VisibleRows;
 use crate::{Reply, Request, Row};
 
 const ROWS_DEFAULT: usize = 100;
@@ -17,12 +17,12 @@ const FILTERS: [(&str, &str); 4] =
 
 /// Answers `team.integrationLogs`.
 pub(crate) fn answer(
-    ledger: &Ledger,
+    store: &RowStore,
     settings: &Settings,
     now: Timestamp,
     request: &Request,
-    reach: &Reach<'_>,
-    twist: Twist,
+    visible_rows: &VisibleRows<'_>,
+    page_fault: PageFault,
     form: Form,
 ) -> Result<Reply, Refusal> {
     let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
@@ -30,16 +30,17 @@ pub(crate) fn answer(
         return Err(Refusal::new("over_pagination_limit"));
     }
     let count = count.min(settings.integration_count_max);
-    let visible = ledger.rows().iter().filter(|row| row.is_visible(now) && reach.covers(row) && admits(request, row));
+    let visible =
+        store.rows().iter().filter(|row| row.is_visible(now) && visible_rows.covers(row) && admits(request, row));
     let mut rows: Vec<&Row> = visible.collect();
     if settings.integration_order == Direction::NewestFirst {
         rows.reverse();
     }
-    let of_page = if twist.page_ignored { 1 } else { page };
-    let shown = twist.rows_of_numbered(settings, count, of_page * count >= rows.len());
+    let of_page = if page_fault.page_ignored { 1 } else { page };
+    let shown = page_fault.rows_of_numbered(settings, count, of_page * count >= rows.len());
     let shown = rows.iter().skip((of_page - 1) * count).take(shown);
     let shown: Vec<&Row> = shown.copied().collect();
-    let total = twist.claims.unwrap_or(rows.len());
+    let total = page_fault.claims.unwrap_or(rows.len());
     Ok(form.page("logs", &shown, Tail::Paging { count, total, page }))
 }
 

@@ -38,8 +38,8 @@ pub use settings::Settings;
 
 pub mod tenant;
 
-mod fault;
-pub use fault::{Calling, Endless, Fault, FaultKind, When};
+mod faults;
+pub use faults::{CallMatcher, Endless, Fault, FaultKind, When};
 
 mod calls;
 pub use calls::Calls;
@@ -62,11 +62,10 @@ mod integration;
 pub use audit::AUDIT_BEGINNING;
 
 // What they share: who may ask, what they see, and how a page is put together.
+mod auth;
 mod cursor;
-mod door;
 mod layout;
-mod ledger;
-mod mischief;
-mod reach;
 mod refusal;
+mod row_store;
 mod throttle;
+mod visibility;

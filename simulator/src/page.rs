@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::fault::Endless;
+use crate::faults::Endless;
 use crate::settings::{End, Envelope, Fill, Settings};
 use crate::{Reply, Row};
 
 /// What a scripted fault does to one page.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Twist {
+pub(crate) struct PageFault {
     pub(crate) empty: bool,
     pub(crate) oversize: Option<usize>,
     pub(crate) stale_cursor: bool,
@@ -18,12 +18,12 @@ pub(crate) struct Twist {
     pub(crate) page_ignored: bool,
 }
 
-impl Twist {
+impl PageFault {
     /// How many rows this page should have when `asked` were asked for. `chance` decides where the fill varies.
     pub(crate) fn rows(self, asked: usize, fill: Fill, chance: impl FnOnce(usize) -> usize) -> usize {
         match (self, fill) {
-            (Twist { empty: true, .. }, _) => 0,
-            (Twist { oversize: Some(rows), .. }, _) => rows,
+            (PageFault { empty: true, .. }, _) => 0,
+            (PageFault { oversize: Some(rows), .. }, _) => rows,
             (_, Fill::Full) => asked,
             (_, Fill::UpTo(rows)) => asked.min(rows),
             (_, Fill::Varying) => chance(asked),

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use crate::oauth::{App, Rules, Visitor};
-use crate::tenant::{Plan, Rights, Tenant, Token, Workspace};
+use crate::oauth::{App, Rules, User};
+use crate::tenant::{Plan, Role, Tenant, Token, Workspace};
 
 /// The token of the default organisation.
 pub const ORGANISATION_TOKEN: &str = "xoxp-simulated-organisation";
@@ -32,7 +32,7 @@ pub struct Settings {
     /// The connection breaks off after so many bytes of a longer body, as when a proxy has had enough. `None`: never.
     pub reply_bytes_max: Option<usize>,
     /// After this long Slack refuses a page cursor. `None`: never.
-    pub cursor_life: Option<SignedDuration>,
+    pub cursor_ttl: Option<SignedDuration>,
     /// Whether the last full page still names a cursor, to an empty page.
     pub trailing_empty_page: bool,
     /// What the Web API says to a token whose user is no admin.
@@ -86,7 +86,7 @@ pub struct Settings {
     /// The apps that can be installed. None of them by default: nobody comes to the consent page then.
     pub apps: Vec<App>,
     /// The people who can be in front of the consent page. The first is, unless another is named.
-    pub visitors: Vec<Visitor>,
+    pub users: Vec<User>,
     /// How OAuth behaves where the documentation is silent.
     pub oauth: Rules,
 }
@@ -244,7 +244,7 @@ impl Settings {
             layout: Layout::Compact,
             envelope: Envelope::Documented,
             reply_bytes_max: None,
-            cursor_life: None,
+            cursor_ttl: None,
             trailing_empty_page: false,
             member_error: "no_permission",
             audit_limit_default: 100,
@@ -269,7 +269,7 @@ impl Settings {
             integration_page_max: Some(100),
             integration_on_free: false,
             apps: Vec::new(),
-            visitors: vec![Visitor::new("W0OWNER", "Olga Owner", Rights::Owner)],
+            users: vec![User::new("W0OWNER", "Olga Owner", Role::Owner)],
             oauth: Rules::default(),
         }
     }

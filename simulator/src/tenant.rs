@@ -48,7 +48,7 @@ pub struct Token {
     /// Where the app was installed.
     pub install: Install,
     /// What the installing user is.
-    pub rights: Rights,
+    pub rights: Role,
     /// The granted user scopes.
     pub scopes: Vec<String>,
 }
@@ -64,7 +64,7 @@ pub enum Install {
 
 /// What the installing user is in the tenant, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rights {
+pub enum Role {
     /// Neither owner nor admin.
     Member,
     /// An admin: enough for access and integration logs.
@@ -122,12 +122,12 @@ impl Token {
     /// A token of the organisation's owner with both scopes, installed on the organisation.
     pub fn organisation(text: &str) -> Token {
         let scopes = ["auditlogs:read", "admin"].map(str::to_owned).to_vec();
-        Token { text: text.to_owned(), install: Install::Organisation, rights: Rights::Owner, scopes }
+        Token { text: text.to_owned(), install: Install::Organisation, rights: Role::Owner, scopes }
     }
 
     /// A token of a workspace's admin with the scope `admin`.
     pub fn workspace(text: &str, workspace: &str) -> Token {
         let install = Install::Workspace(workspace.to_owned());
-        Token { text: text.to_owned(), install, rights: Rights::Admin, scopes: vec!["admin".to_owned()] }
+        Token { text: text.to_owned(), install, rights: Role::Admin, scopes: vec!["admin".to_owned()] }
     }
 }

@@ -8,29 +8,29 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::access::AccessLog;
+use crate::auth::{Caller, Invalidated, Keys};
 use crate::calls::Calls;
-use crate::door::{Caller, Keys, Withdrawn};
-use crate::fault::{Fault, FaultKind, Script};
-use crate::ledger::Ledger;
+use crate::faults::{Fault, FaultKind, FaultScript};
 use crate::oauth::Oauth;
-use crate::page::{Form, Twist};
-use crate::reach::Reach;
+use crate::page::{Form, PageFault};
 use crate::refusal::Refusal;
+use crate::row_store::RowStore;
 use crate::settings::{Layout, Settings};
 use crate::tenant::Install;
 use crate::throttle::Throttle;
-use crate::{Family, Log, Outcome, Reply, Request, Row, account, audit, door, integration, layout, mischief};
+use crate::visibility::VisibleRows;
+use crate::{Family, Log, Outcome, Reply, Request, Row, account, audit, auth, faults, integration, layout};
 
 /// A Slack: its rows, the faults in store for its callers, and what was asked of it. A clone goes its own way.
 #[derive(Clone, Debug)]
 pub struct World {
     pub(crate) settings: Arc<Settings>,
     pub(crate) oauth: Oauth,
-    pub(crate) withdrawn: Withdrawn,
-    audit: Ledger,
+    pub(crate) invalidated: Invalidated,
+    audit: RowStore,
     access: AccessLog,
-    integration: Ledger,
-    script: Script,
+    integration: RowStore,
+    script: FaultScript,
     throttle: Throttle,
     calls: Calls,
     /// What the last call asked for, if its page was cut short.
@@ -45,11 +45,11 @@ impl World {
         World {
             settings: Arc::new(settings),
             oauth: Oauth::default(),
-            withdrawn: Withdrawn::default(),
-            audit: Ledger::default(),
+            invalidated: Invalidated::default(),
+            audit: RowStore::default(),
             access: AccessLog::default(),
-            integration: Ledger::default(),
-            script: Script::default(),
+            integration: RowStore::default(),
+            script: FaultScript::default(),
             throttle: Throttle::default(),
             calls: Calls::default(),
             cut_short: None,
@@ -61,22 +61,22 @@ impl World {
     pub fn answer(&mut self, now: Timestamp, request: &Request) -> Outcome {
         self.calls.note(&request.path, now);
         self.answered += 1;
-        let faults = self.script.strike(now, request);
-        let twist = self.apply(&faults, now, request);
+        let faults = self.script.next_faults(now, request);
+        let page_fault = self.apply(&faults, now, request);
         if faults.contains(&FaultKind::Hangup) {
             return Outcome::Hangup;
         }
-        let scripted = faults.iter().find_map(|fault| mischief::instead(fault, request.family));
-        let mut reply = scripted.unwrap_or_else(|| self.true_reply(now, request, twist));
+        let scripted = faults.iter().find_map(|fault| faults::replacement(fault, request.family));
+        let mut reply = scripted.unwrap_or_else(|| self.true_reply(now, request, page_fault));
         if faults.contains(&FaultKind::HangupAfter) {
             return Outcome::Hangup;
         }
         reply.push("Date", self.date(now));
         for fault in &faults {
-            mischief::bend(&mut reply, fault);
+            faults::apply(&mut reply, fault);
         }
         if let Some(bytes) = self.settings.reply_bytes_max.filter(|max| reply.body.len() > *max) {
-            mischief::cut_off(&mut reply, bytes);
+            faults::cut_off(&mut reply, bytes);
             reply.breaks_off = true;
         }
         Outcome::Reply(reply)
@@ -84,13 +84,13 @@ impl World {
 
     /// Adds a row to its log and says its number: the n-th of that log, from 0. [`World::touch_access`] takes an access row's.
     pub fn add(&mut self, row: Row) -> usize {
-        let ledger = match row.log {
+        let store = match row.log {
             Log::Audit => &mut self.audit,
             Log::Integration => &mut self.integration,
             Log::Access => return self.access.add(row),
         };
-        ledger.add(row);
-        ledger.rows().len() - 1
+        store.add(row);
+        store.rows().len() - 1
     }
 
     /// The user of the access row `number` comes back: `date_last` and `count` move on, and the row with them if the log is sorted
@@ -100,7 +100,7 @@ impl World {
     }
 
     /// Every row that Slack has been able to show by `now`. Audit and integration rows come oldest first, access rows as added.
-    pub fn truth(&self, log: Log, now: Timestamp) -> impl Iterator<Item = &Row> {
+    pub fn visible_rows(&self, log: Log, now: Timestamp) -> impl Iterator<Item = &Row> {
         self.rows(log).iter().filter(move |row| row.is_visible(now))
     }
 
@@ -118,7 +118,7 @@ impl World {
         self.script.add(fault);
     }
 
-    /// Forgets faults that strike more than once.
+    /// Forgets faults that occur more than once.
     pub fn end_lasting_faults(&mut self) {
         self.script.end_lasting();
     }
@@ -140,22 +140,22 @@ impl World {
 
     /// Revokes a token: an empty 401 from the audit API, `token_revoked` from the Web API.
     pub fn revoke(&mut self, token: &str) {
-        self.withdraw(token, "token_revoked");
+        self.invalidate(token, "token_revoked");
     }
 
-    /// Withdraws a token under another code of the Web API, such as `account_inactive` or `token_expired`.
-    pub fn withdraw(&mut self, token: &str, code: &str) {
-        self.withdrawn.insert(token.to_owned(), code.to_owned());
+    /// Invalidates a token under another code of the Web API, such as `account_inactive` or `token_expired`.
+    pub fn invalidate(&mut self, token: &str, code: &str) {
+        self.invalidated.insert(token.to_owned(), code.to_owned());
     }
 
-    /// Whether a token is revoked or withdrawn.
+    /// Whether a token is revoked or invalidated.
     pub fn refuses(&self, token: &str) -> bool {
-        self.withdrawn.contains_key(token)
+        self.invalidated.contains_key(token)
     }
 
-    /// Honours a revoked or withdrawn token again.
+    /// Honours a revoked or invalidated token again.
     pub fn restore(&mut self, token: &str) {
-        self.withdrawn.remove(token);
+        self.invalidated.remove(token);
     }
 
     /// How this Slack behaves.
@@ -169,8 +169,8 @@ impl World {
     }
 
     /// Lets the faults that change the world do so, and gathers what they do to the page.
-    fn apply(&mut self, faults: &[FaultKind], now: Timestamp, request: &Request) -> Twist {
-        let mut twist = Twist::default();
+    fn apply(&mut self, faults: &[FaultKind], now: Timestamp, request: &Request) -> PageFault {
+        let mut page_fault = PageFault::default();
         for fault in faults {
             match fault {
                 FaultKind::Insert(rows) => rows.iter().for_each(|row| {
@@ -178,28 +178,28 @@ impl World {
                     self.add(row.clone().visible_from(shown));
                 }),
                 FaultKind::Touch(number) => self.touch_access(*number, now),
-                FaultKind::EmptyPage => twist.empty = true,
-                FaultKind::Oversize(rows) => twist.oversize = Some(*rows),
-                FaultKind::StaleCursor => twist.stale_cursor = true,
-                FaultKind::Endless(endless) => twist.endless = Some(*endless),
-                FaultKind::Claims(rows) => twist.claims = Some(*rows),
-                FaultKind::PageIgnored => twist.page_ignored = true,
+                FaultKind::EmptyPage => page_fault.empty = true,
+                FaultKind::Oversize(rows) => page_fault.oversize = Some(*rows),
+                FaultKind::StaleCursor => page_fault.stale_cursor = true,
+                FaultKind::Endless(endless) => page_fault.endless = Some(*endless),
+                FaultKind::Claims(rows) => page_fault.claims = Some(*rows),
+                FaultKind::PageIgnored => page_fault.page_ignored = true,
                 _ => {}
             }
         }
-        let cut_short = twist.cuts_short().then(|| request.query.clone());
+        let cut_short = page_fault.cuts_short().then(|| request.query.clone());
         if cut_short.is_some() && cut_short == self.cut_short {
-            twist = Twist { empty: false, oversize: None, ..twist };
+            page_fault = PageFault { empty: false, oversize: None, ..page_fault };
         }
         self.cut_short = cut_short;
-        twist
+        page_fault
     }
 
-    fn true_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Reply {
+    fn true_reply(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Reply {
         let answer = match request.family {
-            Family::Audit => self.audit_reply(now, request, twist),
+            Family::Audit => self.audit_reply(now, request, page_fault),
             Family::Web if request.path == "oauth.v2.access" => self.access_reply(now, request),
-            Family::Web => self.web_reply(now, request, twist),
+            Family::Web => self.web_reply(now, request, page_fault),
             Family::Browser => self.browser_reply(now, request),
         };
         let mut reply = answer.unwrap_or_else(|refusal| refusal.into_reply(request.family));
@@ -209,21 +209,21 @@ impl World {
         reply
     }
 
-    fn audit_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
+    fn audit_reply(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Reply, Refusal> {
         let settings = self.settings.clone();
-        door::audit(self.keys(&settings), now, request)?;
+        auth::audit(self.keys(&settings), now, request)?;
         let limits = settings.limits;
         let allowed = limits.audit.map(|calls| calls.saturating_sub(limits.audit_used_by_others));
         self.admit(request, "audit", allowed, now)?;
-        audit::answer(&self.audit, &settings, now, request, twist, self.form(), &mut self.dice())
+        audit::answer(&self.audit, &settings, now, request, page_fault, self.form(), &mut self.dice())
     }
 
-    fn web_reply(&mut self, now: Timestamp, request: &Request, twist: Twist) -> Result<Reply, Refusal> {
+    fn web_reply(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Reply, Refusal> {
         let settings = self.settings.clone();
         if !WEB_METHODS.contains(&request.path.as_str()) {
             return Err(Refusal::new("unknown_method"));
         }
-        let caller = door::web(self.keys(&settings), now, request)?;
+        let caller = auth::web(self.keys(&settings), now, request)?;
         let allowed = match request.path.as_str() {
             "auth.test" => settings.limits.auth_test,
             "auth.revoke" => settings.limits.tier_three,
@@ -236,24 +236,24 @@ impl World {
             "auth.test" => account::identity(&settings, now, &caller),
             "auth.revoke" => self.revoke_reply(now, request, &caller),
             "apps.uninstall" => self.uninstall_reply(now, request, &caller)?,
-            "auth.teams.list" => account::teams(&settings, now, request, token, twist.stale_cursor)?,
+            "auth.teams.list" => account::teams(&settings, now, request, token, page_fault.stale_cursor)?,
             "team.accessLogs" => {
-                door::web_log(&settings, &caller, false)?;
-                let reach = Reach::of(&settings, token, request)?;
+                auth::web_log(&settings, &caller, false)?;
+                let visible_rows = VisibleRows::of(&settings, token, request)?;
                 let mut dice = self.dice();
                 self.access.answer(
                     &settings,
                     now,
                     request,
-                    &reach,
-                    (twist, Form::of(&settings, self.answered)),
+                    &visible_rows,
+                    (page_fault, Form::of(&settings, self.answered)),
                     &mut dice,
                 )?
             }
             _ => {
-                door::web_log(&settings, &caller, settings.integration_on_free)?;
-                let reach = Reach::of(&settings, token, request)?;
-                integration::answer(&self.integration, &settings, now, request, &reach, twist, self.form())?
+                auth::web_log(&settings, &caller, settings.integration_on_free)?;
+                let visible_rows = VisibleRows::of(&settings, token, request)?;
+                integration::answer(&self.integration, &settings, now, request, &visible_rows, page_fault, self.form())?
             }
         };
         reply.push("x-oauth-scopes", token.scopes.join(","));
@@ -261,7 +261,7 @@ impl World {
     }
 
     fn keys<'a>(&'a self, settings: &'a Settings) -> Keys<'a> {
-        Keys { settings, oauth: &self.oauth, withdrawn: &self.withdrawn }
+        Keys { settings, oauth: &self.oauth, invalidated: &self.invalidated }
     }
 
     pub(crate) fn admit(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::settings::{self, Settings};
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{Activity, Calling, Fault, FaultKind, Generator, Log, Row, Server, World};
+use slacktrail_simulator::{Activity, CallMatcher, Fault, FaultKind, Generator, Log, Row, Server, World};
 
 use super::time::{LATE_MAX, SimulatedTime};
 use crate::failure::Failure;
@@ -77,7 +77,7 @@ impl Organisation {
     /// Every record that Slack has been able to show by `now`.
     pub(crate) fn truth(&self, now: Timestamp) -> Vec<Row> {
         let world = lock(&self.world);
-        Log::ALL.into_iter().flat_map(|log| world.truth(log, now).cloned().collect::<Vec<_>>()).collect()
+        Log::ALL.into_iter().flat_map(|log| world.visible_rows(log, now).cloned().collect::<Vec<_>>()).collect()
     }
 
     pub(crate) fn api_url(&self) -> String {
@@ -125,7 +125,7 @@ fn activity() -> Activity {
 
 /// What goes wrong, by the number of the call. The numbers are such that all of it happens within the first seconds.
 fn faults() -> Vec<Fault> {
-    let on = |number, log, kind| Fault::nth(number, Calling::log(log), kind);
+    let on = |number, log, kind| Fault::nth(number, CallMatcher::log(log), kind);
     vec![
         on(9, Log::Audit, FaultKind::Status(500, String::new())),
         on(20, Log::Audit, FaultKind::StaleCursor),

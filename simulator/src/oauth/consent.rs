@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 
 use super::authorize::Asked;
-use super::{App, Distribution, TokenKind, Visitor, page, redirect};
+use super::{App, Distribution, TokenKind, User, page, redirect};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
-use crate::tenant::{Install, Rights};
+use crate::tenant::{Install, Role};
 use crate::{Family, Method, Reply, Request, World};
 
 /// What somebody answers on the consent page, for tests without a browser.
 #[derive(Clone, Debug)]
 pub struct Consent {
-    /// The id of one of [`Settings::visitors`]; `None` is the first of them.
+    /// The id of one of [`Settings::users`]; `None` is the first of them.
     pub user: Option<String>,
     /// Where to install.
     pub install: Install,
@@ -25,7 +25,7 @@ pub struct Consent {
 pub(crate) struct Code {
     pub(crate) client_id: String,
     pub(crate) user: String,
-    pub(crate) rights: Rights,
+    pub(crate) rights: Role,
     pub(crate) install: Install,
     pub(crate) user_scopes: Vec<String>,
     pub(crate) bot_scopes: Vec<String>,
@@ -101,12 +101,12 @@ impl World {
         match (request.path.as_str(), request.method) {
             ("authorize", Method::Get) => {
                 let asked = Asked::read(&settings, request).map_err(Refusal::new)?;
-                let visitor = visitor(&settings, request.parameter(page::VISITOR)).map_err(Refusal::new)?;
-                let targets = targets(&settings, asked.app, visitor);
+                let user = user(&settings, request.parameter(page::VISITOR)).map_err(Refusal::new)?;
+                let targets = targets(&settings, asked.app, user);
                 if targets.is_empty() {
                     return Err(Refusal::new(nowhere(asked.app)));
                 }
-                Ok(page::consent(&settings, request, &asked, visitor, &targets))
+                Ok(page::consent(&settings, request, &asked, user, &targets))
             }
             ("consent", Method::Post) => self.decide(now, &settings, request).map_err(Refusal::new),
             _ => Err(Refusal::new("not_found")),
@@ -119,15 +119,15 @@ impl World {
         let to = match request.parameter("decision") {
             Some("deny") => declined(&asked),
             Some("allow") => {
-                let visitor = visitor(settings, request.parameter(page::VISITOR))?;
-                let targets = targets(settings, asked.app, visitor);
+                let user = user(settings, request.parameter(page::VISITOR))?;
+                let targets = targets(settings, asked.app, user);
                 let chosen = request.parameter("install");
                 let install = targets.iter().find(|target| id_of(settings, target) == chosen).ok_or("not_offered")?;
                 let is_checked = |kind: TokenKind, scope: &str| {
                     let value = page::optional_value(kind, scope);
                     request.query.iter().any(|(name, checked)| name == "optional" && *checked == value)
                 };
-                self.allow(now, &asked, visitor, install, is_checked)
+                self.allow(now, &asked, user, install, is_checked)
             }
             _ => return Err("invalid_arguments"),
         };
@@ -136,11 +136,11 @@ impl World {
 
     fn consent_to(&mut self, now: Timestamp, asked: &Asked<'_>, consent: &Consent) -> Result<String, &'static str> {
         let settings = self.settings.clone();
-        let visitor = visitor(&settings, consent.user.as_deref())?;
-        if consent.user.as_ref().is_some_and(|user| *user != visitor.id) {
+        let user = user(&settings, consent.user.as_deref())?;
+        if consent.user.as_ref().is_some_and(|asked| *asked != user.id) {
             return Err("not_offered");
         }
-        if !targets(&settings, asked.app, visitor).contains(&consent.install) {
+        if !targets(&settings, asked.app, user).contains(&consent.install) {
             return Err(nowhere_at(asked.app, &consent.install));
         }
         let is_deselected = |scope: &str| consent.deselected.iter().any(|name| name == scope);
@@ -150,7 +150,7 @@ impl World {
         if !consent.deselected.iter().all(|name| kinds.iter().any(|kind| is_offered(*kind, name))) {
             return Err("not_offered");
         }
-        Ok(self.allow(now, asked, visitor, &consent.install, |_, scope| !is_deselected(scope)))
+        Ok(self.allow(now, asked, user, &consent.install, |_, scope| !is_deselected(scope)))
     }
 
     /// Makes the code. Of the optional scopes only those that are still checked go with it.
@@ -158,7 +158,7 @@ impl World {
         &mut self,
         now: Timestamp,
         asked: &Asked<'_>,
-        visitor: &Visitor,
+        user: &User,
         install: &Install,
         is_checked: impl Fn(TokenKind, &str) -> bool,
     ) -> String {
@@ -168,8 +168,8 @@ impl World {
         };
         let code = Code {
             client_id: asked.app.client_id.clone(),
-            user: visitor.id.clone(),
-            rights: visitor.rights,
+            user: user.id.clone(),
+            rights: user.rights,
             install: install.clone(),
             user_scopes: granted(TokenKind::User),
             bot_scopes: granted(TokenKind::Bot),
@@ -178,7 +178,7 @@ impl World {
             issued: now,
             used: false,
         };
-        let text = self.oauth.mint.code(self.settings.seed);
+        let text = self.oauth.token_generator.code(self.settings.seed);
         let to = answer_to(asked, ("code", &text));
         self.oauth.codes.insert(text, code);
         to
@@ -186,14 +186,14 @@ impl World {
 }
 
 /// Where this person can install this app: the organisation first, which takes its owner and an org-ready app, then workspaces.
-pub(crate) fn targets(settings: &Settings, app: &App, visitor: &Visitor) -> Vec<Install> {
+pub(crate) fn targets(settings: &Settings, app: &App, user: &User) -> Vec<Install> {
     let organisation = settings.tenant.as_organisation().is_some()
         && app.is_org_ready()
         && app.distribution == Distribution::Distributed
-        && visitor.rights == Rights::Owner;
+        && user.rights == Role::Owner;
     let workspaces = settings.tenant.workspaces().iter().filter(|workspace| {
         let elsewhere = matches!(&app.distribution, Distribution::Home(home) if *home != workspace.id);
-        !elsewhere && visitor.belongs_to(&workspace.id)
+        !elsewhere && user.belongs_to(&workspace.id)
     });
     let workspaces = workspaces.map(|workspace| Install::Workspace(workspace.id.clone()));
     organisation.then_some(Install::Organisation).into_iter().chain(workspaces).collect()
@@ -208,9 +208,9 @@ pub(crate) fn id_of<'a>(settings: &'a Settings, install: &'a Install) -> Option<
 }
 
 /// The person of this id, else the first there is.
-fn visitor<'a>(settings: &'a Settings, id: Option<&str>) -> Result<&'a Visitor, &'static str> {
-    let named = settings.visitors.iter().find(|visitor| Some(visitor.id.as_str()) == id);
-    named.or(settings.visitors.first()).ok_or("not_offered")
+fn user<'a>(settings: &'a Settings, id: Option<&str>) -> Result<&'a User, &'static str> {
+    let named = settings.users.iter().find(|user| Some(user.id.as_str()) == id);
+    named.or(settings.users.first()).ok_or("not_offered")
 }
 
 fn declined(asked: &Asked<'_>) -> String {

@@ -9,7 +9,7 @@ use super::grants::Pair;
 use super::{App, Grant, TokenKind};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
-use crate::tenant::{Install, Rights};
+use crate::tenant::{Install, Role};
 use crate::{Method, Reply, Request, World};
 
 /// How long a code lives (section 6.2).
@@ -106,7 +106,7 @@ impl World {
                 scopes: Vec::new(),
                 tokens: Vec::new(),
                 ended: None,
-                rights: Rights::Member,
+                rights: Role::Member,
                 refresh_tokens: Vec::new(),
             });
             self.oauth.grants.len() - 1

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::consent::Code;
-use super::mint::Mint;
+use super::token_generator::TokenGenerator;
 use super::{App, Refresh};
 use crate::World;
 use crate::settings::Settings;
-use crate::tenant::{Install, Rights, Token};
+use crate::tenant::{Install, Role, Token};
 
 /// How long an access token of an app with rotation lives (section 7).
 pub(crate) const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(43_200);
@@ -42,8 +42,8 @@ pub struct Grant {
     pub tokens: Vec<AccessToken>,
     /// When it was revoked, or the app removed.
     pub ended: Option<Timestamp>,
-    /// What the person was at the last consent; counts only if [`Settings::visitors`] no longer says what the person is.
-    pub rights: Rights,
+    /// What the person was at the last consent; counts only if [`Settings::users`] no longer says what the person is.
+    pub rights: Role,
     /// Every refresh token so far, oldest first.
     pub(crate) refresh_tokens: Vec<RefreshToken>,
 }
@@ -107,7 +107,7 @@ pub(crate) struct Oauth {
     pub(crate) codes: BTreeMap<String, Code>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) refreshes: Vec<Refresh>,
-    pub(crate) mint: Mint,
+    pub(crate) token_generator: TokenGenerator,
 }
 
 impl TokenKind {
@@ -129,8 +129,8 @@ impl AccessToken {
 
 impl Grant {
     /// What its person is now.
-    pub(crate) fn rights_now(&self, settings: &Settings) -> Rights {
-        settings.visitors.iter().find(|visitor| visitor.id == self.user).map_or(self.rights, |visitor| visitor.rights)
+    pub(crate) fn rights_now(&self, settings: &Settings) -> Role {
+        settings.users.iter().find(|user| user.id == self.user).map_or(self.rights, |user| user.rights)
     }
 
     fn token(&self, settings: &Settings, access: &AccessToken) -> Token {
@@ -149,7 +149,7 @@ impl Oauth {
         let mut tokens = self.grants.iter().flat_map(|grant| grant.tokens.iter().map(move |token| (grant, token)));
         let (grant, access) = tokens.find(|(_, token)| token.text == text)?;
         let app = settings.apps.iter().find(|app| app.client_id == grant.client_id);
-        let person = settings.visitors.iter().find(|visitor| visitor.id == grant.user);
+        let person = settings.users.iter().find(|user| user.id == grant.user);
         let issued = Issued {
             client_id: grant.client_id.clone(),
             app_id: app.map(|app| app.app_id.clone()).unwrap_or_default(),
@@ -180,7 +180,7 @@ impl World {
         &self.oauth.grants
     }
 
-    /// Every access token from OAuth that is honoured at `now`: neither expired, nor revoked, nor withdrawn. Never more than two for
+    /// Every access token from OAuth that is honoured at `now`: neither expired, nor revoked, nor invalidated. Never more than two for
     /// each app, person and place with rotation.
     pub fn live_tokens(&self, now: Timestamp) -> Vec<LiveToken> {
         let live = |grant: &Grant, access: &AccessToken| LiveToken {
@@ -195,15 +195,15 @@ impl World {
     }
 
     pub(crate) fn is_live(&self, token: &AccessToken, now: Timestamp) -> bool {
-        !token.is_expired(now) && !self.withdrawn.contains_key(&token.text)
+        !token.is_expired(now) && !self.invalidated.contains_key(&token.text)
     }
 
     /// Makes a new pair for the grant at `place`. With rotation, and two access tokens alive, the oldest of them ends.
     pub(crate) fn new_pair(&mut self, now: Timestamp, place: usize, app: &App) -> Pair {
         let (seed, rotating) = (self.settings.seed, app.token_rotation);
         let expires = rotating.then(|| now.saturating_add(ACCESS_TOKEN_LIFE).unwrap_or(Timestamp::MAX));
-        let text = self.oauth.mint.access_token(seed, self.oauth.grants[place].kind, rotating);
-        let refresh = rotating.then(|| self.oauth.mint.refresh_token(seed));
+        let text = self.oauth.token_generator.access_token(seed, self.oauth.grants[place].kind, rotating);
+        let refresh = rotating.then(|| self.oauth.token_generator.refresh_token(seed));
         let access = AccessToken { text, issued: now, expires };
         let grant = &mut self.oauth.grants[place];
         grant.tokens.push(access.clone());

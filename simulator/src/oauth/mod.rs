@@ -22,8 +22,8 @@
 mod app;
 pub use app::{App, Distribution, Redirects};
 
-mod visitor;
-pub use visitor::{Membership, Visitor};
+mod user;
+pub use user::{Membership, User};
 
 mod rules;
 pub use rules::{GraceReuse, Rules};
@@ -44,7 +44,7 @@ pub(crate) use page::error as error_page;
 // From a code to tokens, to newer tokens, to none.
 mod exchange;
 pub(crate) use exchange::seconds_until;
-mod mint;
 mod revoke;
 mod rotation;
+mod token_generator;
 pub use rotation::Refresh;

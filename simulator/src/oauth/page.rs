@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::authorize::Asked;
 use super::consent::id_of;
-use super::{TokenKind, Visitor};
+use super::{TokenKind, User};
 use crate::settings::Settings;
 use crate::tenant::Install;
 use crate::{Reply, Request};
@@ -21,16 +21,16 @@ pub(crate) fn consent(
     settings: &Settings,
     request: &Request,
     asked: &Asked<'_>,
-    visitor: &Visitor,
+    user: &User,
     targets: &[Install],
 ) -> Reply {
     let app = escape(&asked.app.name);
     let mut body = format!("<h1>Install {app}?</h1>\n");
-    let _ = writeln!(body, "<p>Signed in as <b id=\"visitor\">{}</b>.</p>", escape(&visitor.name));
-    others(&mut body, settings, request, visitor);
+    let _ = writeln!(body, "<p>Signed in as <b id=\"user\">{}</b>.</p>", escape(&user.name));
+    others(&mut body, settings, request, user);
     body.push_str("<form method=\"post\" action=\"/oauth/v2/consent\">\n");
     let carried = CARRIED.iter().filter_map(|name| Some((*name, request.parameter(name)?)));
-    for (name, value) in carried.chain([(VISITOR, visitor.id.as_str())]) {
+    for (name, value) in carried.chain([(VISITOR, user.id.as_str())]) {
         let _ = writeln!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value));
     }
     body.push_str("<p><label>Install on <select name=\"install\">\n");
@@ -61,8 +61,8 @@ pub(crate) fn optional_value(kind: TokenKind, scope: &str) -> String {
 }
 
 /// Links to the same page for the other people.
-fn others(body: &mut String, settings: &Settings, request: &Request, visitor: &Visitor) {
-    for other in settings.visitors.iter().filter(|other| other.id != visitor.id) {
+fn others(body: &mut String, settings: &Settings, request: &Request, user: &User) {
+    for other in settings.users.iter().filter(|other| other.id != user.id) {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(request.query.iter().filter(|(name, _)| name != VISITOR));
         let query = query.append_pair(VISITOR, &other.id).finish();

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::TokenKind;
 use super::exchange::client;
-use crate::door::Caller;
+use crate::auth::Caller;
 use crate::refusal::Refusal;
-use crate::tenant::{Install, Rights};
+use crate::tenant::{Install, Role};
 use crate::{Reply, Request, World};
 
 impl World {
@@ -52,7 +52,7 @@ impl World {
         let issued = caller.issued.as_ref().filter(|issued| issued.client_id == app.client_id);
         let issued = issued.ok_or_else(|| Refusal::new("client_id_token_mismatch"))?;
         // Who lacks the permission is not documented: here a person who is no administrator.
-        if issued.kind == TokenKind::User && caller.token.rights < Rights::Admin {
+        if issued.kind == TokenKind::User && caller.token.rights < Role::Admin {
             return Err(Refusal::new("no_permission"));
         }
         self.uninstall(now, &app.client_id, &caller.token.install);
@@ -68,7 +68,7 @@ impl World {
             TokenKind::Bot => "account_inactive",
         };
         for token in &grant.tokens {
-            self.withdrawn.entry(token.text.clone()).or_insert_with(|| code.to_owned());
+            self.invalidated.entry(token.text.clone()).or_insert_with(|| code.to_owned());
         }
     }
 }

@@ -1,5 +1,5 @@
 use slacktrail_simulator::settings::{ORGANISATION_TOKEN, WORKSPACE_TOKEN};
-use slacktrail_simulator::tenant::{Install, Plan, Rights, Tenant, Token};
+use slacktrail_simulator::tenant::{Install, Plan, Role, Tenant, Token};
 use slacktrail_simulator::{Family, Log, Method, Request, Settings, World};
 
 use crate::walk::{asking, error, json, next, reply};
@@ -59,7 +59,7 @@ fn tokens_fail_by_the_codes_of_the_web_api() {
     assert_eq!(error(&mut world, 0, &asking_web("auth.test", "other")).1, "invalid_auth");
     world.revoke(ORGANISATION_TOKEN);
     assert_eq!(error(&mut world, 0, &asking_web("auth.test", ORGANISATION_TOKEN)).1, "token_revoked");
-    world.withdraw(ORGANISATION_TOKEN, "account_inactive");
+    world.invalidate(ORGANISATION_TOKEN, "account_inactive");
     assert_eq!(error(&mut world, 0, &asking(Log::Access)).1, "account_inactive");
     assert_eq!(error(&mut world, 0, &asking_web("no.such", ORGANISATION_TOKEN)).1, "unknown_method");
 }
@@ -82,9 +82,9 @@ fn audit_needs_the_plan_the_organisation_the_owner_and_the_scope() {
     world.settings_mut().tokens[0].install = Install::Workspace("T1".to_owned());
     assert_eq!(error(&mut world, 0, &asking(Log::Audit)), (403, "team_not_authorized".to_owned()));
     world.settings_mut().tokens[0].install = Install::Organisation;
-    world.settings_mut().tokens[0].rights = Rights::Admin;
+    world.settings_mut().tokens[0].rights = Role::Admin;
     assert_eq!(error(&mut world, 0, &asking(Log::Audit)), (403, "user_not_authorized".to_owned()));
-    world.settings_mut().tokens[0].rights = Rights::Owner;
+    world.settings_mut().tokens[0].rights = Role::Owner;
     world.settings_mut().tokens[0].scopes.remove(0);
     assert_eq!(reply(&mut world, 0, &asking(Log::Audit)).status, 401);
 }

@@ -74,7 +74,7 @@ fn pages_of_any_length_still_show_every_row_once() {
 #[test]
 fn a_cursor_is_refused_when_it_is_old_or_not_ours() {
     let life = jiff::SignedDuration::from_secs(60);
-    let mut world = audit_world(Settings { cursor_life: Some(life), ..Settings::default() }, &ROWS);
+    let mut world = audit_world(Settings { cursor_ttl: Some(life), ..Settings::default() }, &ROWS);
     let first = asking(Log::Audit).with("limit", 1);
     let cursor = next(&json(&mut world, 100, &first)).expect("a second page");
     let second = first.clone().with("cursor", &cursor);
@@ -89,9 +89,9 @@ fn a_late_row_is_not_shown_before_its_time_and_then_in_its_place() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.add(Row::small_audit(at(25), "late").visible_from(at(500)));
     assert!(!column(&json(&mut world, 499, &asking(Log::Audit)), "id").contains(&"late".to_owned()));
-    assert_eq!(world.truth(Log::Audit, at(499)).count(), 6);
+    assert_eq!(world.visible_rows(Log::Audit, at(499)).count(), 6);
     assert_eq!(column(&json(&mut world, 500, &asking(Log::Audit)), "id")[2], "late");
-    assert_eq!(world.truth(Log::Audit, at(500)).count(), 7);
+    assert_eq!(world.visible_rows(Log::Audit, at(500)).count(), 7);
 }
 
 #[test]

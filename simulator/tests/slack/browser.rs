@@ -2,9 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use slacktrail_simulator::oauth::{App, Visitor};
-use slacktrail_simulator::tenant::{Rights, Tenant};
-use slacktrail_simulator::{Calling, Family, Fault, FaultKind, Method, Request, Server, World};
+use slacktrail_simulator::oauth::{App, User};
+use slacktrail_simulator::tenant::{Role, Tenant};
+use slacktrail_simulator::{CallMatcher, Family, Fault, FaultKind, Method, Request, Server, World};
 
 use crate::install::{BACK, asking_for, code_of, organisation, parameter, world_of};
 use crate::walk::{at, reply};
@@ -38,7 +38,7 @@ fn the_page_says_that_it_is_simulated_and_what_is_asked_for() {
     for part in [
         "<title>Simulated Slack: install slacktrail?</title>",
         "Simulated Slack: nothing here is real",
-        "<b id=\"visitor\">Olga Owner</b>",
+        "<b id=\"user\">Olga Owner</b>",
         "<form method=\"post\" action=\"/oauth/v2/consent\">",
         "<select name=\"install\">",
         "<option value=\"E1\">Organisation E1 (the whole organisation)</option>",
@@ -58,8 +58,8 @@ fn the_page_says_that_it_is_simulated_and_what_is_asked_for() {
 fn names_and_parameters_are_text_and_never_markup() {
     let app = App { name: SCRIPT.to_owned(), ..App::organisation(BACK) };
     let mut world = world_of(&app);
-    world.settings_mut().visitors[0].name = "\"><b onclick='x'>&".to_owned();
-    world.settings_mut().visitors.push(Visitor::new("W2", SCRIPT, Rights::Admin));
+    world.settings_mut().users[0].name = "\"><b onclick='x'>&".to_owned();
+    world.settings_mut().users.push(User::new("W2", SCRIPT, Role::Admin));
     if let Tenant::Organisation { name, workspaces, .. } = &mut world.settings_mut().tenant {
         *name = SCRIPT.to_owned();
         workspaces[0].name = SCRIPT.to_owned();
@@ -68,7 +68,7 @@ fn names_and_parameters_are_text_and_never_markup() {
     let (_, html) = page(&mut world, &asking_for(&app, "admin").replace("s%201", "\"'><i>"));
     assert!(!html.contains("<script") && !html.contains("<i>") && !html.contains("<b onclick"), "{html}");
     assert_eq!(html.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count(), 5, "{html}");
-    assert!(html.contains("<b id=\"visitor\">&quot;&gt;&lt;b onclick=&#39;x&#39;&gt;&amp;</b>"), "{html}");
+    assert!(html.contains("<b id=\"user\">&quot;&gt;&lt;b onclick=&#39;x&#39;&gt;&amp;</b>"), "{html}");
     let (status, html) = page(&mut world, "client_id=<script>");
     assert_eq!((status, html.contains("<script")), (400, false));
 }
@@ -86,7 +86,7 @@ fn a_workspace_named_in_the_query_is_preselected_and_an_organisation_only_by_a_s
 #[test]
 fn somebody_else_sees_other_targets() {
     let (app, mut world) = organisation();
-    world.settings_mut().visitors.push(Visitor::new("W2", "Ada", Rights::Admin).of(&["T2"]));
+    world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
     let asked = asking_for(&app, "admin");
     let (_, html) = page(&mut world, &asked);
     assert!(html.contains("simulated_user=W2\">Go on as Ada (Admin)</a>"), "{html}");
@@ -130,7 +130,7 @@ fn optional_scopes_are_checkboxes_and_the_others_are_not() {
 #[test]
 fn pages_meet_faults_too() {
     let (app, mut world) = organisation();
-    world.fault(Fault::next(Calling::path("authorize"), FaultKind::Html(502)));
+    world.fault(Fault::next(CallMatcher::path("authorize"), FaultKind::Html(502)));
     let asked = asking_for(&app, "admin");
     assert_eq!((page(&mut world, &asked).0, page(&mut world, &asked).0), (502, 200));
     assert_eq!(world.calls().of("authorize"), 2);

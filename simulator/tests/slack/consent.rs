@@ -1,5 +1,5 @@
-use slacktrail_simulator::oauth::{App, Consent, Distribution, Redirects, Visitor};
-use slacktrail_simulator::tenant::Rights;
+use slacktrail_simulator::oauth::{App, Consent, Distribution, Redirects, User};
+use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Request, World};
 
 use crate::install::{
@@ -68,9 +68,9 @@ fn the_organisation_is_offered_only_to_its_owner_and_only_for_an_org_ready_app()
     let asked = asking_for(&app, "admin");
     let to_organisation = |world: &mut World| world.consent(at(0), &asked, &Consent::organisation()).map(|_| ());
     assert_eq!(to_organisation(&mut world), Ok(()));
-    owner_becomes(&mut world, Rights::Admin);
+    owner_becomes(&mut world, Role::Admin);
     assert_eq!(to_organisation(&mut world), Err("not_offered"));
-    owner_becomes(&mut world, Rights::Owner);
+    owner_becomes(&mut world, Role::Owner);
     world.settings_mut().apps[0].bot_scopes.clear();
     assert_eq!(to_organisation(&mut world), Err("not_offered"));
     world.settings_mut().apps[0] = App { org_deploy_enabled: false, ..app.clone() };
@@ -80,7 +80,7 @@ fn the_organisation_is_offered_only_to_its_owner_and_only_for_an_org_ready_app()
 #[test]
 fn people_install_on_the_workspaces_that_they_belong_to() {
     let (app, mut world) = organisation();
-    world.settings_mut().visitors.push(Visitor::new("W2", "Ada", Rights::Admin).of(&["T2"]));
+    world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
     let asked = asking_for(&app, "admin");
     let mut by = |consent: Consent| world.consent(at(0), &asked, &consent).map(|_| ());
     assert_eq!(by(Consent::workspace("T2").by("W2")), Ok(()));

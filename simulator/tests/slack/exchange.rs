@@ -1,6 +1,6 @@
-use slacktrail_simulator::oauth::{App, Consent, TokenKind, Visitor};
-use slacktrail_simulator::tenant::{Install, Rights};
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Method, Outcome, Request, Settings, World};
+use slacktrail_simulator::oauth::{App, Consent, TokenKind, User};
+use slacktrail_simulator::tenant::{Install, Role};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Method, Outcome, Request, Settings, World};
 
 use crate::install::{
     BACK, access, asking_for, calling, code_of, exchanging, install, organisation, owner_becomes, parameter, text,
@@ -190,7 +190,7 @@ fn scopes_add_up_over_repeated_installs_and_the_token_stays() {
 #[test]
 fn scopes_of_one_person_or_place_are_not_anothers() {
     let (app, mut world) = organisation();
-    world.settings_mut().visitors.push(Visitor::new("W2", "Ada", Rights::Admin));
+    world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin));
     let scope = |given: &serde_json::Value| given["authed_user"]["scope"].as_str().expect("scopes").to_owned();
     install(&mut world, 0, &app, "auditlogs:read", &Consent::workspace("T1"));
     assert_eq!(scope(&install(&mut world, 0, &app, "admin", &Consent::workspace("T2"))), "admin");
@@ -209,11 +209,11 @@ fn a_token_is_worth_what_its_person_is_now() {
     let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organisation());
     let token = text(&given, "/authed_user/access_token");
     let audit = Request::for_log(Log::Audit).bearer(token);
-    owner_becomes(&mut world, Rights::Admin);
+    owner_becomes(&mut world, Role::Admin);
     assert_eq!(error(&mut world, 0, &audit), (403, "user_not_authorized".to_owned()));
-    owner_becomes(&mut world, Rights::Member);
+    owner_becomes(&mut world, Role::Member);
     assert_eq!(refused(&mut world, 0, &Request::for_log(Log::Access).bearer(token)), "no_permission");
-    owner_becomes(&mut world, Rights::Owner);
+    owner_becomes(&mut world, Role::Owner);
     assert_eq!(reply(&mut world, 0, &audit).status, 200);
 }
 
@@ -243,7 +243,7 @@ fn a_lost_reply_has_used_the_code_up_and_a_refused_call_has_not() {
     let (app, mut world) = organisation();
     let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
     let request = exchanging(&app, &code_of(&back));
-    let on = || Calling::path("oauth.v2.access");
+    let on = || CallMatcher::path("oauth.v2.access");
     world.fault(Fault::next(on(), FaultKind::Hangup));
     world.fault(Fault::nth(2, on(), FaultKind::Status(500, String::new())));
     world.fault(Fault::nth(3, on(), FaultKind::throttled("7")));

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use slacktrail_simulator::settings::Paging;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Outcome, Row, Settings, World};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Outcome, Row, Settings, World};
 
 use crate::walk::{asking, at, audit_world, column, error, json, next, reply, walk};
 
@@ -12,14 +12,14 @@ fn faulty(log: Log, kind: FaultKind) -> World {
     for user in ["a", "b", "c"] {
         world.add(Row::small_access(at(10), at(10), user, "203.0.113.7", "x"));
     }
-    world.fault(Fault::next(Calling::log(log), kind));
+    world.fault(Fault::next(CallMatcher::log(log), kind));
     world
 }
 
 #[test]
 fn a_fault_strikes_the_nth_matching_call_and_no_other() {
     let mut world = audit_world(Settings::default(), &ROWS);
-    world.fault(Fault::nth(2, Calling::log(Log::Audit), FaultKind::Status(500, String::new())));
+    world.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::Status(500, String::new())));
     let mut status = |log| reply(&mut world, 100, &asking(log)).status;
     assert_eq!([status(Log::Audit), status(Log::Access), status(Log::Audit), status(Log::Audit)], [200, 200, 500, 200]);
 }
@@ -27,11 +27,11 @@ fn a_fault_strikes_the_nth_matching_call_and_no_other() {
 #[test]
 fn a_fault_can_last_for_a_time_or_until_it_is_cleared() {
     let mut world = audit_world(Settings::default(), &ROWS);
-    world.fault(Fault::during(at(10), at(20), Calling::any(), FaultKind::Status(503, String::new())));
+    world.fault(Fault::during(at(10), at(20), CallMatcher::any(), FaultKind::Status(503, String::new())));
     let status = |world: &mut World, now| reply(world, now, &asking(Log::Audit)).status;
     let seen = [9, 10, 20, 21].map(|now| status(&mut world, now));
     assert_eq!(seen, [200, 503, 503, 200]);
-    world.fault(Fault::every(Calling::any(), FaultKind::Html(502)));
+    world.fault(Fault::every(CallMatcher::any(), FaultKind::Html(502)));
     assert_eq!([status(&mut world, 30), status(&mut world, 31)], [502, 502]);
     world.clear_faults();
     assert_eq!(status(&mut world, 32), 200);
@@ -40,8 +40,8 @@ fn a_fault_can_last_for_a_time_or_until_it_is_cleared() {
 #[test]
 fn a_fault_can_be_meant_for_one_workspace_or_for_later_pages() {
     let mut world = audit_world(Settings::default(), &ROWS);
-    world.fault(Fault::every(Calling::any().team("T1"), FaultKind::not_ok("invalid_auth")));
-    world.fault(Fault::every(Calling::log(Log::Audit).later_pages(), FaultKind::Status(500, String::new())));
+    world.fault(Fault::every(CallMatcher::any().team("T1"), FaultKind::not_ok("invalid_auth")));
+    world.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::Status(500, String::new())));
     assert_eq!(error(&mut world, 100, &asking(Log::Integration).with("team_id", "T1")).1, "invalid_auth");
     assert_eq!(json(&mut world, 100, &asking(Log::Integration).with("team_id", "T2"))["ok"], true);
     let page = json(&mut world, 100, &asking(Log::Audit).with("limit", 1));
@@ -104,14 +104,14 @@ fn an_empty_page_goes_on_where_it_should_have_begun() {
         let field = if log == Log::Audit { "id" } else { "user_id" };
         for nth in [1, 2] {
             let mut world = faulty(log, FaultKind::Delay(Duration::ZERO));
-            world.fault(Fault::nth(nth, Calling::log(log), FaultKind::EmptyPage));
+            world.fault(Fault::nth(nth, CallMatcher::log(log), FaultKind::EmptyPage));
             let pages = walk(&mut world, 100, &asking(log).with("limit", 1), field);
             assert_eq!(pages[nth as usize - 1].len(), 0);
             assert_eq!(pages.concat().len(), if log == Log::Audit { 4 } else { 3 });
         }
     }
     let mut empty = World::new(Settings::default());
-    empty.fault(Fault::next(Calling::any(), FaultKind::EmptyPage));
+    empty.fault(Fault::next(CallMatcher::any(), FaultKind::EmptyPage));
     assert!(next(&json(&mut empty, 100, &asking(Log::Audit))).is_some(), "even where there is nothing");
 }
 
@@ -132,7 +132,7 @@ fn a_page_cut_short_is_whole_for_the_next_call() {
             world.add(Row::small_integration(at(10), app).in_workspace("T1"));
         }
         for nth in [1, 2] {
-            world.fault(Fault::nth(nth, Calling::log(Log::Integration), kind.clone()));
+            world.fault(Fault::nth(nth, CallMatcher::log(Log::Integration), kind.clone()));
         }
         let rows = |world: &mut World| {
             column(&json(world, 100, &asking(Log::Integration).with("team_id", "T1")), "app_id").len()
@@ -158,17 +158,17 @@ fn a_row_comes_in_at_the_head_between_two_pages() {
     let mut world = faulty(Log::Access, FaultKind::Delay(Duration::ZERO));
     world.settings_mut().access_paging = Paging::Offset;
     let row = Row::small_access(at(50), at(50), "new", "203.0.113.7", "x");
-    world.fault(Fault::next(Calling::log(Log::Access).later_pages(), FaultKind::Insert(vec![row])));
+    world.fault(Fault::next(CallMatcher::log(Log::Access).later_pages(), FaultKind::Insert(vec![row])));
     let pages = walk(&mut world, 100, &asking(Log::Access).with("limit", 2), "user_id");
     assert_eq!(pages, [vec!["c", "b"], vec!["b", "a"]]);
-    assert_eq!(world.truth(Log::Access, at(100)).count(), 4);
+    assert_eq!(world.visible_rows(Log::Access, at(100)).count(), 4);
 }
 
 #[test]
 fn a_row_moves_to_the_head_between_two_pages() {
     let mut world = faulty(Log::Access, FaultKind::Delay(Duration::ZERO));
     world.settings_mut().access_order = slacktrail_simulator::settings::AccessColumn::Last;
-    world.fault(Fault::next(Calling::log(Log::Access).later_pages(), FaultKind::Touch(0)));
+    world.fault(Fault::next(CallMatcher::log(Log::Access).later_pages(), FaultKind::Touch(0)));
     let pages = walk(&mut world, 100, &asking(Log::Access).with("limit", 2), "user_id");
     assert_eq!(pages, [vec!["c", "b"], vec![]]);
 }

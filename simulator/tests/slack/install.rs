@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use slacktrail_simulator::oauth::{App, Consent};
-use slacktrail_simulator::tenant::Rights;
+use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Family, Method, Request, Settings, World};
 
 use crate::walk::{at, json};
@@ -67,9 +67,9 @@ pub(crate) fn install(world: &mut World, now: i64, app: &App, user_scope: &str, 
     json(world, now, &exchanging(app, &code_of(&back)))
 }
 
-/// Makes the first visitor a person with these rights.
-pub(crate) fn owner_becomes(world: &mut World, rights: Rights) {
-    world.settings_mut().visitors[0].rights = rights;
+/// Makes the first user a person with these rights.
+pub(crate) fn owner_becomes(world: &mut World, rights: Role) {
+    world.settings_mut().users[0].rights = rights;
 }
 
 /// A text of a reply.

@@ -1,5 +1,5 @@
 use slacktrail_simulator::settings::Direction;
-use slacktrail_simulator::tenant::{Plan, Rights, Tenant, Token};
+use slacktrail_simulator::tenant::{Plan, Role, Tenant, Token};
 use slacktrail_simulator::{Log, Request, Row, Settings, World};
 
 use crate::walk::{asking, at, column, error, json};
@@ -68,9 +68,9 @@ fn scope_rights_and_plan_are_checked() {
     assert_eq!((&refused["error"], &refused["needed"]), (&"missing_scope".into(), &"admin".into()));
     assert_eq!(refused["provided"], "auditlogs:read");
     world.settings_mut().tokens[0].scopes.push("admin".to_owned());
-    world.settings_mut().tokens[0].rights = Rights::Member;
+    world.settings_mut().tokens[0].rights = Role::Member;
     assert_eq!(error(&mut world, 100, &asking_t1()).1, "no_permission");
-    world.settings_mut().tokens[0].rights = Rights::Owner;
+    world.settings_mut().tokens[0].rights = Role::Owner;
     world.settings_mut().plan = Plan::Free;
     assert_eq!(error(&mut world, 100, &asking_t1()).1, "paid_only");
     world.settings_mut().integration_on_free = true;

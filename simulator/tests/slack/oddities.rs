@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Limits, ORGANISATION_TOKEN, WORKSPACE_TOKEN};
-use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Request, Row, Settings, World};
+use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Request, Row, Settings, World};
 
 use crate::walk::{asking, at, audit_world, column, error, json, next, reply};
 
@@ -33,7 +33,7 @@ fn endless_cursor_comes_with_empty_pages_or_old_rows() {
             } else {
                 access_world(Settings::default())
             };
-            world.fault(Fault::every(Calling::log(log), FaultKind::Endless(endless)));
+            world.fault(Fault::every(CallMatcher::log(log), FaultKind::Endless(endless)));
             let mut cursors = Vec::new();
             for _ in 0..4 {
                 let asked = asking(log).with("limit", 2);
@@ -52,7 +52,7 @@ fn endless_cursor_comes_with_empty_pages_or_old_rows() {
 fn numbered_pages_claim_rows_that_do_not_exist() {
     let mut world = World::new(Settings { integration_page_max: None, ..Settings::default() });
     world.add(Row::small_integration(at(10), "A1").in_workspace("T1"));
-    world.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Claims(1_000_000)));
+    world.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Claims(1_000_000)));
     let ask = |page: u32| asking(Log::Integration).with("team_id", "T1").with("count", 1_000).with("page", page);
     for (page, rows) in [(1, 1), (2, 0), (1_000, 0)] {
         let page = json(&mut world, 100, &ask(page));
@@ -150,7 +150,7 @@ fn long_replies_are_broken_off_and_short_ones_are_not() {
 fn auth_test_tells_an_empty_401_from_a_revoked_token() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let identity = Request::post("auth.test").bearer(ORGANISATION_TOKEN);
-    world.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    world.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(reply(&mut world, 100, &asking(Log::Audit)).status, 401);
     assert_eq!(json(&mut world, 100, &identity)["ok"], true);
     world.revoke(ORGANISATION_TOKEN);
@@ -165,6 +165,6 @@ fn reply_says_which_rows_it_shows() {
     let shown = reply(&mut world, 100, &request).shown.expect("a page");
     assert_eq!(shown.rows.iter().filter_map(Row::id).collect::<Vec<_>>(), ["d", "c"]);
     assert!(shown.next.is_some() && shown.whole);
-    world.fault(Fault::next(Calling::any(), FaultKind::Html(200)));
+    world.fault(Fault::next(CallMatcher::any(), FaultKind::Html(200)));
     assert_eq!(reply(&mut world, 100, &request).shown, None);
 }

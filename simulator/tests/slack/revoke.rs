@@ -1,6 +1,6 @@
-use slacktrail_simulator::oauth::{App, Consent, Visitor};
+use slacktrail_simulator::oauth::{App, Consent, User};
 use slacktrail_simulator::settings::ORGANISATION_TOKEN;
-use slacktrail_simulator::tenant::{Install, Rights};
+use slacktrail_simulator::tenant::{Install, Role};
 use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
 use crate::install::{
@@ -89,7 +89,7 @@ fn an_issued_token_can_be_withdrawn_like_any_other() {
     let (app, mut world) = organisation();
     let (token, bot) = install_both(&mut world, &app);
     world.revoke(&token);
-    world.withdraw(&bot, "account_inactive");
+    world.invalidate(&bot, "account_inactive");
     assert_eq!(
         (state(&mut world, 0, &token), state(&mut world, 0, &bot)),
         ("token_revoked".into(), "account_inactive".into())
@@ -102,7 +102,7 @@ fn an_issued_token_can_be_withdrawn_like_any_other() {
 #[test]
 fn uninstalling_ends_every_token_of_the_app_at_that_place() {
     let (app, mut world) = organisation();
-    world.settings_mut().visitors.push(Visitor::new("W2", "Ada", Rights::Owner));
+    world.settings_mut().users.push(User::new("W2", "Ada", Role::Owner));
     let (token, bot) = install_both(&mut world, &app);
     let other = install(&mut world, 0, &app, "admin", &Consent::organisation().by("W2"));
     assert_eq!(json(&mut world, 1, &uninstalling(&app, &token)), serde_json::json!({"ok": true}));
@@ -124,7 +124,7 @@ fn uninstalling_takes_the_apps_own_secret_and_an_admin() {
     let guessed = App { client_secret: "x".to_owned(), ..app.clone() };
     assert_eq!(refused(&mut world, uninstalling(&guessed, &token)), "bad_client_secret");
     assert_eq!(refused(&mut world, calling("apps.uninstall", &token)), "invalid_client_id");
-    owner_becomes(&mut world, Rights::Member);
+    owner_becomes(&mut world, Role::Member);
     assert_eq!(refused(&mut world, uninstalling(&app, &token)), "no_permission");
     assert_eq!(state(&mut world, 0, &token), "ok");
 }

@@ -1,6 +1,6 @@
 use serde_json::Value;
 use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Outcome, Request, World};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Outcome, Request, World};
 
 use crate::install::{
     access, asking_for, calling, code_of, exchanging, install, organisation, refreshing, rotating, text,
@@ -163,7 +163,7 @@ fn a_late_refresh_is_fine() {
 #[test]
 fn a_refresh_whose_reply_is_lost_can_be_repeated_only_in_its_grace_period() {
     let (app, mut world, _, refresh_token) = installed();
-    world.fault(Fault::next(Calling::path("oauth.v2.access"), FaultKind::HangupAfter));
+    world.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::HangupAfter));
     assert_eq!(world.answer(at(1_000), &refreshing(&app, &refresh_token)), Outcome::Hangup);
     assert_eq!(world.refreshes().len(), 1);
     let mut late = world.clone();
@@ -175,7 +175,7 @@ fn a_refresh_whose_reply_is_lost_can_be_repeated_only_in_its_grace_period() {
 #[test]
 fn a_refresh_that_fails_before_it_takes_effect_leaves_the_token_as_it_was() {
     let (app, mut world, _, refresh_token) = installed();
-    let on = || Calling::path("oauth.v2.access");
+    let on = || CallMatcher::path("oauth.v2.access");
     world.fault(Fault::next(on(), FaultKind::Hangup));
     world.fault(Fault::nth(2, on(), FaultKind::Status(503, String::new())));
     assert_eq!(world.answer(at(1_000), &refreshing(&app, &refresh_token)), Outcome::Hangup);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use reqwest::{Client, Response};
 use serde_json::Value;
 use slacktrail_simulator::settings::ORGANISATION_TOKEN;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Server, Settings, World};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Server, Settings, World};
 
 use crate::walk::{at, column, epoch};
 
@@ -76,7 +76,7 @@ async fn parameters_are_decoded() {
 #[tokio::test]
 async fn a_hangup_is_a_transport_error_and_the_next_call_succeeds() {
     let (server, world) = served().await;
-    world.lock().expect("the world").fault(Fault::next(Calling::any(), FaultKind::Hangup));
+    world.lock().expect("the world").fault(Fault::next(CallMatcher::any(), FaultKind::Hangup));
     let url = format!("{}logs", server.audit_url());
     let client = Client::new();
     let request = || client.get(&url).bearer_auth(ORGANISATION_TOKEN).send();
@@ -88,7 +88,7 @@ async fn a_hangup_is_a_transport_error_and_the_next_call_succeeds() {
 #[tokio::test]
 async fn a_reply_can_lack_its_date() {
     let (server, world) = served().await;
-    world.lock().expect("the world").fault(Fault::next(Calling::log(Log::Audit), FaultKind::Date(None)));
+    world.lock().expect("the world").fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
     let reply = get(format!("{}logs", server.audit_url())).await;
     assert!(!reply.headers().contains_key("date"));
     server.stop().await;
@@ -98,7 +98,7 @@ async fn a_reply_can_lack_its_date() {
 async fn a_delayed_reply_outlasts_a_callers_patience_and_stopping_does_not_wait_for_it() {
     let (server, world) = served().await;
     let hour = Duration::from_secs(3_600);
-    world.lock().expect("the world").fault(Fault::every(Calling::any(), FaultKind::Delay(hour)));
+    world.lock().expect("the world").fault(Fault::every(CallMatcher::any(), FaultKind::Delay(hour)));
     let client = Client::builder().timeout(Duration::from_millis(50)).build().expect("a client");
     let error = client.get(format!("{}logs", server.audit_url())).send().await.expect_err("no answer in time");
     assert!(error.is_timeout());

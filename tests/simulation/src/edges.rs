@@ -89,7 +89,7 @@ impl Slack for SimulatedEdges {
                     Wrong::bend_request(state.wrong, &mut asked);
                     let outcome = state.slack.answer(state.now, &asked);
                     if request.method == simulator::Log::Access.path() {
-                        state.book.note_shown(state.slack.truth(simulator::Log::Access, state.now));
+                        state.book.note_shown(state.slack.visible_rows(simulator::Log::Access, state.now));
                     }
                     outcome
                 },

@@ -148,7 +148,7 @@ pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result
 fn shown_names(state: &State, log: Log) -> HashMap<Name, u32> {
     let by_workspace = by_workspace(state, log);
     let mut names = HashMap::new();
-    for row in state.slack.truth(log, state.now) {
+    for row in state.slack.visible_rows(log, state.now) {
         let times = names.entry(state.book.name(row, by_workspace)).or_insert(0);
         *times = if log == Log::Integration { *times + 1 } else { 1 };
     }
@@ -227,7 +227,7 @@ pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
         let by_workspace = by_workspace(state, log);
         let is_wanted =
             |row: &&Row| (from..=to).contains(&row.time) && must(row) && !(by_workspace && is_barred(state, row));
-        let wanted = state.slack.truth(log, state.now).filter(is_wanted);
+        let wanted = state.slack.visible_rows(log, state.now).filter(is_wanted);
         if let Some(row) = not_stored(state, wanted, by_workspace).next() {
             let shown = row.visible_at;
             return Some(format!("lost: {} of {}, shown from {shown}, is not stored", row.json, row.time));

@@ -321,7 +321,7 @@ impl Tenancy {
     /// When one is not.
     pub fn assert_newest_stored(&self, log: Log, count: usize) {
         self.stage.with(|state| {
-            let mut rows: Vec<&Row> = state.slack.truth(log, state.now).collect();
+            let mut rows: Vec<&Row> = state.slack.visible_rows(log, state.now).collect();
             rows.sort_by_key(|row| row.time);
             for row in rows.iter().rev().take(count) {
                 assert!(state.book.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
@@ -335,7 +335,9 @@ impl Tenancy {
     /// When one is not.
     pub fn assert_newest_stored_in(&self, log: Log, workspace: &str) {
         self.stage.with(|state| {
-            for row in state.slack.truth(log, state.now).filter(|row| row.workspace.as_deref() == Some(workspace)) {
+            for row in
+                state.slack.visible_rows(log, state.now).filter(|row| row.workspace.as_deref() == Some(workspace))
+            {
                 assert!(state.book.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
             }
         });

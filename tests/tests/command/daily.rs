@@ -9,7 +9,7 @@ use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::sources;
 use slacktrail_shared::tick::{Bounds, Poller, TickLimits};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
 use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::emulated_aws::EmulatedAws;
@@ -209,7 +209,7 @@ async fn a_token_that_was_dead_already_is_no_hindrance() {
 #[tokio::test]
 async fn a_slack_that_cannot_be_told_keeps_the_secret_until_it_can_or_is_not_to_matter() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
-    deployed.slack.world().fault(Fault::every(Calling::path("auth.revoke"), FaultKind::Html(502)));
+    deployed.slack.world().fault(Fault::every(CallMatcher::path("auth.revoke"), FaultKind::Html(502)));
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(1).stderr, @r"
     error: the token of source `acme` could not be revoked
       caused by: Slack answered `auth.revoke` with HTTP status 502 and no error code
@@ -220,7 +220,7 @@ async fn a_slack_that_cannot_be_told_keeps_the_secret_until_it_can_or_is_not_to_
 
     deployed.slack.world().clear_faults();
     let fault = FaultKind::not_ok("invalid_auth"); // also what a caller from a forbidden address is told
-    deployed.slack.world().fault(Fault::next(Calling::path("auth.revoke"), fault));
+    deployed.slack.world().fault(Fault::next(CallMatcher::path("auth.revoke"), fault));
     deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(1);
     assert!(deployed.has_secret().await);
 
@@ -232,7 +232,7 @@ async fn a_slack_that_cannot_be_told_keeps_the_secret_until_it_can_or_is_not_to_
 #[tokio::test]
 async fn with_force_the_secret_goes_though_slack_cannot_be_told() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
-    deployed.slack.world().fault(Fault::every(Calling::path("auth.revoke"), FaultKind::Hangup));
+    deployed.slack.world().fault(Fault::every(CallMatcher::path("auth.revoke"), FaultKind::Hangup));
     let ran = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--force"]).await.exits(0);
     assert!(ran.stderr.contains("warning: the token of source `acme` could not be revoked"), "{}", ran.stderr);
     assert!(ran.stdout.contains("its token may live on: remove the app in Slack"), "{}", ran.stdout);

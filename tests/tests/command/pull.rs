@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 
 use crate::archive::{files, records};
 use crate::binary::Slacktrail;
@@ -14,7 +14,7 @@ const LOGS: [(Log, &str); 3] = [(Log::Audit, "audit"), (Log::Access, "access"), 
 
 fn assert_exact(slack: &Slack, directory: &Path) {
     for (log, name) in LOGS {
-        assert_eq!(records(directory, name), slack.truth(log), "{name}");
+        assert_eq!(records(directory, name), slack.visible_rows(log), "{name}");
     }
 }
 
@@ -93,7 +93,7 @@ async fn a_source_does_not_turn_from_a_workspace_into_an_organisation() {
 #[tokio::test]
 async fn a_log_that_is_refused_fails_the_run_and_the_others_are_stored() {
     let slack = Slack::organisation().await;
-    slack.world().fault(Fault::every(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
     let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
@@ -120,7 +120,7 @@ async fn following_ends_in_order_when_it_is_interrupted() {
     let child = slacktrail.start(&["pull", "--follow", "--to", to]);
 
     let stored = async {
-        while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.truth(*log)) {
+        while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.visible_rows(*log)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -1,6 +1,6 @@
 //! What the command refuses, and how it says so.
 
-use slacktrail_simulator::{Calling, Fault, FaultKind};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANISATION, Slack};
@@ -40,7 +40,7 @@ async fn a_revoked_token_is_told_with_the_remedy() {
 #[tokio::test]
 async fn a_slack_that_fails_is_told_with_the_remedy() {
     let slack = Slack::organisation().await;
-    slack.world().fault(Fault::every(Calling::any(), FaultKind::Html(502)));
+    slack.world().fault(Fault::every(CallMatcher::any(), FaultKind::Html(502)));
     let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", "logs"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: Slack answered `auth.test` with HTTP status 502 and no error code

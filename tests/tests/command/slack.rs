@@ -67,7 +67,7 @@ impl Slack {
     /// Slack's bytes of every record that it shows now, by log, sorted.
     pub(crate) fn truth(&self, log: Log) -> Vec<String> {
         let world = self.world();
-        let mut rows: Vec<String> = world.truth(log, Timestamp::now()).map(|row| row.json.to_string()).collect();
+        let mut rows: Vec<String> = world.visible_rows(log, Timestamp::now()).map(|row| row.json.to_string()).collect();
         rows.sort();
         rows
     }

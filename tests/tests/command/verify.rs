@@ -12,7 +12,7 @@ use serde_json::json;
 use slacktrail_shared::source::Source;
 use slacktrail_simulator::settings::ORGANISATION_TOKEN;
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 use slacktrail_tests::deployment::{BUCKET, LocalDeployment, organisation_source};
 
 use crate::binary::{Ran, Slacktrail};
@@ -269,8 +269,8 @@ async fn a_day_that_is_not_collected_yet_is_undecided_with_the_reason() {
     assert!(ran.stdout.contains("note: 5 are from before the time from which `acme` is collected"), "{}", ran.stdout);
 
     let refused = Pulled::empty().await;
-    refused.slack.world().fault(Fault::every(Calling::log(Log::Audit), FaultKind::not_ok("internal_error")));
-    refused.slack.world().fault(Fault::every(Calling::log(Log::Access), FaultKind::not_ok("no_permission")));
+    refused.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("internal_error")));
+    refused.slack.world().fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("no_permission")));
     refused.pull(&["--source", "acme", "--log", "access"]).await.exits(1);
     refused.slack.world().clear_faults();
     let json = refused.verify("access", &["--json"]).await.exits(UNDECIDED).json();
@@ -295,7 +295,7 @@ async fn today_is_compared_up_to_a_few_minutes_ago() {
 async fn faults_of_slack_are_waited_out_and_stale_cursors_begin_again() {
     let pulled = Pulled::new().await;
     pulled.slack.world().settings_mut().audit_limit_max = 2;
-    let audit = || Calling::log(Log::Audit);
+    let audit = || CallMatcher::log(Log::Audit);
     pulled.slack.world().fault(Fault::nth(1, audit(), FaultKind::throttled("1")));
     pulled.slack.world().fault(Fault::nth(3, audit(), FaultKind::StaleCursor));
     pulled.slack.world().fault(Fault::nth(4, audit(), FaultKind::EmptyPage));
@@ -336,7 +336,7 @@ async fn a_revoked_token_and_other_failures_decide_nothing_and_say_what_to_do() 
 async fn in_a_terminal_progress_is_shown_and_taken_away_again() {
     let pulled = Pulled::new().await;
     pulled.slack.world().settings_mut().audit_limit_max = 2;
-    pulled.slack.world().fault(Fault::nth(2, Calling::log(Log::Audit), FaultKind::throttled("1")));
+    pulled.slack.world().fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::throttled("1")));
     let slacktrail = Slacktrail::of(&pulled.slack).token(ORGANISATION);
     let day = day_of(at(0));
     let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--to", pulled.to()];

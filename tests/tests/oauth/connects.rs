@@ -6,7 +6,7 @@ use slacktrail_shared::source::{LogType, Source, StreamId, Tenant};
 use slacktrail_simulation::StoredCursor;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::settings::AccessTeam;
-use slacktrail_simulator::{Calling, Fault, FaultKind};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 use tracing::Level;
 
 use crate::browser::Browser;
@@ -171,8 +171,8 @@ fn a_log_that_slack_cannot_show_just_now_is_noted_and_holds_nothing_up() {
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::organisation());
     site.slack(|slack| {
-        slack.fault(Fault::next(Calling::path("logs"), FaultKind::Html(502)));
-        slack.fault(Fault::next(Calling::path("auth.teams.list"), FaultKind::Hangup));
+        slack.fault(Fault::next(CallMatcher::path("logs"), FaultKind::Html(502)));
+        slack.fault(Fault::next(CallMatcher::path("auth.teams.list"), FaultKind::Hangup));
     });
     let answer = browser.callback(&site, &query);
     assert_eq!(answer.status, 200);
@@ -195,7 +195,7 @@ fn told_by_workspace(change: impl Fn(&Site)) -> (u64, String) {
 fn workspaces_listed(site: &Site, teams: &str) {
     let body = format!(r#"{{"ok":true,"teams":{teams},"response_metadata":{{"next_cursor":""}}}}"#);
     site.slack(|slack| {
-        slack.fault(Fault::every(Calling::path("auth.teams.list"), FaultKind::Status(200, body.clone())));
+        slack.fault(Fault::every(CallMatcher::path("auth.teams.list"), FaultKind::Status(200, body.clone())));
     });
 }
 
@@ -209,7 +209,7 @@ fn access_logs_that_need_team_id_are_probed_in_one_workspace() {
 #[test]
 fn workspace_that_refuses_access_logs_is_noted_and_holds_nothing_up() {
     let (status, body) = told_by_workspace(|site| {
-        let of_one = Calling::path("team.accessLogs").team("T1");
+        let of_one = CallMatcher::path("team.accessLogs").team("T1");
         site.slack(|slack| slack.fault(Fault::every(of_one, FaultKind::not_ok("invalid_auth"))));
     });
     assert_eq!((status, body.matches("not verified yet").count()), (200, 1), "{body}");

@@ -5,8 +5,8 @@ use slacktrail_shared::credentials::{App as StoredApp, Credentials};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::source::{Source, Tenant};
 use slacktrail_simulator::oauth::{App, Consent};
-use slacktrail_simulator::tenant::{Plan, Rights};
-use slacktrail_simulator::{Calling, Fault, FaultKind, Outcome, Request};
+use slacktrail_simulator::tenant::{Plan, Role};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Outcome, Request};
 use tracing::Level;
 
 use crate::browser::{Answer, Browser, query_of};
@@ -134,7 +134,7 @@ fn a_plan_without_access_logs_is_told() {
 fn somebody_who_is_not_the_org_owner_is_told() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    site.settings(|settings| settings.visitors[0].rights = Rights::Admin);
+    site.settings(|settings| settings.users[0].rights = Role::Admin);
     let answer = refused(&site, &browser, &query, 409, "not_owner");
     assert!(answer.body.contains("Owner"), "{}", answer.body);
 }
@@ -166,7 +166,7 @@ fn slack_that_does_not_answer_the_exchange_is_not_our_error() {
     for kind in [FaultKind::Hangup, FaultKind::HangupAfter, FaultKind::throttled("30"), FaultKind::Html(503)] {
         let site = Site::new();
         let (browser, query) = consented(&site);
-        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), kind.clone())));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), kind.clone())));
         let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
         assert_eq!(answer.heading(), "Slack could not answer just now", "{kind:?}");
         let line = site.line();
@@ -188,7 +188,7 @@ fn garbage_in_place_of_tokens_is_told_without_being_repeated() {
         let site = Site::new();
         let (browser, query) = consented(&site);
         let garbage = FaultKind::Status(200, body.to_owned());
-        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), garbage)));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), garbage)));
         let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
         assert!(!answer.body.contains("leaked") && !format!("{:?}", site.line()).contains("leaked"), "{body}");
         assert!(!format!("{:?}", site.connection(&ticket_id(&query))).contains("leaked"), "{body}");
@@ -220,7 +220,7 @@ fn tokens_without_a_user_or_without_a_place_are_refused() {
         let site = Site::new();
         let (browser, query) = consented(&site);
         let reply = FaultKind::Status(200, body.to_owned());
-        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), reply)));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), reply)));
         refused(&site, &browser, &query, status, kind);
         assert_eq!(site.line().field("token"), token, "{body}");
     }
@@ -244,7 +244,7 @@ fn lost_response_to_exchange_is_told_as_possible_token() {
     ] {
         let site = Site::new();
         let (browser, query) = consented(&site);
-        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), kind.clone())));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), kind.clone())));
         let answer = browser.callback(&site, &query);
         assert_eq!((answer.status, site.line().field("token")), (502, token), "{kind:?}");
         let Step::Refused(refusal) = site.connection(&ticket_id(&query)).step else { panic!("the command is told") };
@@ -280,7 +280,7 @@ fn token_in_broken_response_to_exchange_is_revoked() {
         let issued = issued_token(&site);
         assert_eq!(live(&site), 1);
         let broken = FaultKind::Status(200, body.replace("TOKEN", &issued));
-        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), broken)));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), broken)));
         let answer = browser.callback(&site, &query);
         assert_eq!((answer.status, site.line().field("token"), live(&site)), (502, token, 0), "{body}");
         assert_eq!(answer.body.contains(MAY_EXIST), token == "may_exist", "{body}");
@@ -292,7 +292,7 @@ fn token_in_broken_response_to_exchange_is_revoked() {
 fn exchange_that_breaks_off_ends_tokens_that_arrived() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), FaultKind::Truncated)));
+    site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::Truncated)));
     refused(&site, &browser, &query, 502, "slack_unreachable");
     assert_eq!(site.line().field("token"), "may_exist");
     assert!(site.slack(|slack| slack.calls().of("auth.revoke")) > 0, "half of the response holds a token");
@@ -311,7 +311,7 @@ fn broken_exchange_of_connected_source_revokes_other_tenants_token_only() {
         let body = r#"{"ok":true,"enterprise":{"id":"TENANT"},"is_enterprise_install":true,
             "authed_user":{"id":"U1","access_token":"TOKEN","refresh_token":["x"]}}"#;
         let broken = FaultKind::Status(200, body.replace("TENANT", tenant).replace("TOKEN", &issued));
-        site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), broken)));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), broken)));
         refused(&site, &browser, &query, 502, "slack_unreachable");
         assert_eq!((site.line().field("token"), before - live(&site)), (token, 1 - kept), "{tenant}");
     }
@@ -391,7 +391,7 @@ fn token_that_slack_does_not_revoke_is_told() {
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
     for _ in 0..2 {
-        site.slack(|slack| slack.fault(Fault::next(Calling::path("auth.revoke"), FaultKind::Html(503))));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("auth.revoke"), FaultKind::Html(503))));
     }
     let answer = refused(&site, &browser, &query, 409, "not_organisation");
     assert!(answer.body.contains("its token may still be valid"), "{}", answer.body);
@@ -413,7 +413,7 @@ fn refused_installations_token_counts_as_revoked_only_if_slack_says_so() {
         let site = Site::new();
         let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
-        site.slack(|slack| slack.fault(Fault::every(Calling::path("auth.revoke"), kind.clone())));
+        site.slack(|slack| slack.fault(Fault::every(CallMatcher::path("auth.revoke"), kind.clone())));
         refused(&site, &browser, &query, 409, "not_organisation");
         assert_eq!(site.line().field("token"), end, "{kind:?}");
     }
@@ -433,7 +433,7 @@ fn only_access_logs_of_an_organization_are_probed_by_workspace_instead() {
         };
         let browser = Browser::new();
         let query = browser.consent(&site, &site.grant(&asked, app), &consent);
-        site.slack(|slack| slack.fault(Fault::every(Calling::path(path), FaultKind::not_ok(code))));
+        site.slack(|slack| slack.fault(Fault::every(CallMatcher::path(path), FaultKind::not_ok(code))));
         refused(&site, &browser, &query, status, kind);
     }
 }
@@ -444,7 +444,7 @@ fn error_of_probe_is_shown_only_if_known() {
     let (browser, query) = consented(&site);
     let body = r#"{"ok":false,"error":"0123456789abcdef","needed":"concealed:read"}"#;
     for path in ["logs", "team.accessLogs"] {
-        site.slack(|slack| slack.fault(Fault::next(Calling::path(path), FaultKind::Status(200, body.to_owned()))));
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path(path), FaultKind::Status(200, body.to_owned()))));
     }
     let answer = browser.callback(&site, &query);
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -459,7 +459,7 @@ fn exchange_with_odd_fields_is_read() {
     let body = r#"{"ok":true,"team":"x","scope":[],"access_token":{},"enterprise":{"id":"E1","name":7},
         "is_enterprise_install":true,"authed_user":{"id":{},"scope":["admin"],"access_token":"TOKEN","expires_in":"43200"}}"#;
     let body = body.replace("TOKEN", "xoxp-1-unknown");
-    site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), FaultKind::Status(200, body))));
+    site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::Status(200, body))));
     // Slack does not know the token, so the probes are refused: the exchange itself was read.
     let answer = refused(&site, &browser, &query, 502, "slack_refused");
     assert!(answer.body.contains("log cannot be read"), "{}", answer.body);

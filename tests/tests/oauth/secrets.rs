@@ -7,7 +7,7 @@ use slacktrail_shared::connection::{Connection, Ticket};
 use slacktrail_shared::source::Source;
 use slacktrail_simulation::{Fault as StageFault, FaultKind as StageFaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
-use slacktrail_simulator::{Calling, Fault, FaultKind};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 
 use crate::browser::{Answer, Browser, query_of};
 use crate::site::{REDIRECT_URL, Site, run, source};
@@ -145,7 +145,7 @@ fn no_secret_is_anywhere_but_where_it_belongs() {
         FaultKind::Truncated,
     ] {
         let (browser, query) = tour.go(&connected, Some(&organisation));
-        tour.site.slack(|slack| slack.fault(Fault::next(Calling::path("oauth.v2.access"), garbage)));
+        tour.site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), garbage)));
         assert_eq!(tour.back(&browser, &query), 502);
     }
 

@@ -16,9 +16,9 @@ use slacktrail_shared::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::time::Second;
 use slacktrail_simulation::{Fault, SimulatedEdges, Stage, State};
-use slacktrail_simulator::oauth::{App, Visitor};
+use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
-use slacktrail_simulator::tenant::Rights;
+use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Row, Settings, World};
 use slacktrail_tests::patience::Patience;
 
@@ -61,7 +61,7 @@ impl Site {
     pub(crate) fn with(apps: Vec<App>) -> Site {
         let now = Timestamp::constant(1_795_356_000, 0);
         let mut settings = Settings { apps, tokens: Vec::new(), limits: Limits::OFF, ..Settings::organisation() };
-        settings.visitors.push(Visitor::new(ADMIN, "Ada Admin", Rights::Admin));
+        settings.users.push(User::new(ADMIN, "Ada Admin", Role::Admin));
         let mut slack = World::new(settings);
         slack.add(Row::small_audit(now, "one"));
         Site {

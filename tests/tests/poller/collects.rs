@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 use slacktrail_tests::archive;
 use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, organisation_source, until};
 
@@ -82,7 +82,7 @@ async fn two_pollers_at_once_store_each_record_once() {
     deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
     let pollers = [deployment.poller(), deployment.poller()];
     // Slow enough that both are always at work when either stores.
-    deployment.slack().fault(Fault::every(Calling::any(), FaultKind::Delay(Duration::from_millis(25))));
+    deployment.slack().fault(Fault::every(CallMatcher::any(), FaultKind::Delay(Duration::from_millis(25))));
 
     for _ in 0..8 {
         let calls = deployment.slack().calls().total();

@@ -17,7 +17,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use slacktrail_simulator::settings::{Fill, Limits, ORGANISATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings, When};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings, When};
 use slacktrail_tests::chaos_proxy::{ChaosProxy, Mishaps};
 use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, TABLE, organisation_source};
 use slacktrail_tests::emulated_aws;
@@ -65,7 +65,7 @@ fn settings() -> Settings {
 
 /// What goes wrong at Slack meanwhile.
 fn slacks_faults() -> [Fault; 6] {
-    let every = |calls, kind| Fault { when: When::EveryNth(calls), on: Calling::any(), kind };
+    let every = |calls, kind| Fault { when: When::EveryNth(calls), on: CallMatcher::any(), kind };
     [
         every(17, FaultKind::Hangup),
         every(23, FaultKind::HangupAfter),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::settings::{Fill, Limits, ORGANISATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 use slacktrail_tests::counting_proxy::Moment;
 use slacktrail_tests::counting_proxy::Moment::{Unanswered, Unsent};
 use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source, until};
@@ -55,7 +55,7 @@ async fn kill(deployment: &LocalDeployment, at: At) {
         match at {
             At::Page(log, page) => {
                 let before = asked(log);
-                deployment.slack().fault(Fault::nth(page, Calling::log(log), FaultKind::Delay(NEVER)));
+                deployment.slack().fault(Fault::nth(page, CallMatcher::log(log), FaultKind::Delay(NEVER)));
                 until("the page is asked for", || asked(log) >= before + page).await;
             }
             At::Aws(moment, call, nth) => {

@@ -222,7 +222,7 @@ impl Judge<'_> {
         let untroubled = |row: &&Row| {
             !by_workspace || row.workspace.as_ref().is_some_and(|workspace| !state.book.troubled.contains(workspace))
         };
-        let rows = state.slack.truth(simulated(self.log), state.now).filter(in_time).filter(untroubled);
+        let rows = state.slack.visible_rows(simulated(self.log), state.now).filter(in_time).filter(untroubled);
         super::not_stored(state, rows, by_workspace).map(|row| row.time.as_second()).collect()
     }
 

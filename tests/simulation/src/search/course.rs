@@ -7,7 +7,7 @@ use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
+use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
 use super::life::Act;
 use super::place::Place;
@@ -126,7 +126,7 @@ impl Course {
             Act::LoseCursors => self.stage.lose_cursors(),
             Act::Slack(n, kind) => self.slack(*n, kind.clone()),
             Act::SlackAlways(kind) => {
-                let fault = SlackFault::every(Calling::log(simulated(self.place.log)), kind.clone());
+                let fault = SlackFault::every(CallMatcher::log(simulated(self.place.log)), kind.clone());
                 self.stage.with(|state| state.slack.fault(fault));
             }
             Act::FewPages(pages) => self.stage.with(|state| {
@@ -163,7 +163,7 @@ impl Course {
 
     /// Slack meets something at the n-th call from now on.
     fn slack(&self, n: u32, kind: SlackFaultKind) {
-        let fault = SlackFault::nth(n, Calling::log(simulated(self.place.log)), kind);
+        let fault = SlackFault::nth(n, CallMatcher::log(simulated(self.place.log)), kind);
         self.stage.with(|state| state.slack.fault(fault));
     }
 

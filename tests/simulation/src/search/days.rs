@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::{Calling, Fault, Row, World};
+use slacktrail_simulator::{CallMatcher, Fault, Row, World};
 
 use super::life::Life;
 use super::place::Place;
@@ -64,7 +64,7 @@ impl Days {
         let slack = drawn(log, &mut dice);
         // Some sources have two logs, whose streams are side by side and share a memory. (Where page cursors do not live, a long access
         // log cannot be walked to its end.)
-        let cursors_live = slack.settings.cursor_life.is_none_or(|life| life > SignedDuration::from_mins(1));
+        let cursors_live = slack.settings.cursor_ttl.is_none_or(|life| life > SignedDuration::from_mins(1));
         let has_two = log != LogType::Integration && cursors_live && dice.one_in(3);
         let logs = if has_two { vec![LogType::Audit, LogType::Access] } else { vec![log] };
         let now = jiff::Timestamp::constant(1_795_356_000, 0);
@@ -302,7 +302,7 @@ impl Days {
             let kind = slack_fault(&mut self.dice, &self.place, self.rows);
             let nth = u32::try_from(1 + self.dice.below(5)).unwrap_or(1);
             self.stage.note(|| format!("Slack, at call {nth} from now: {kind:?}"));
-            let fault = Fault::nth(nth, Calling::log(simulated(self.place.log)), kind);
+            let fault = Fault::nth(nth, CallMatcher::log(simulated(self.place.log)), kind);
             self.stage.with(|state| state.slack.fault(fault));
         }
         if self.dice.one_in(40) {

@@ -147,7 +147,7 @@ pub fn drawn(log: LogType, dice: &mut Dice) -> Slack {
         limits: dice.pick(&[Limits::OFF, Limits::SLACK, Limits { audit_used_by_others: 20, ..Limits::SLACK }]),
         layout: dice.pick(&[Layout::Compact, Layout::Compact, Layout::Pretty]),
         // Access walks cannot go on without their page cursor: it must live to the next tick. Audit walks can.
-        cursor_life: match dice.below(4) {
+        cursor_ttl: match dice.below(4) {
             0 => Some(SignedDuration::from_secs(150)),
             1 if log == LogType::Audit => Some(SignedDuration::ZERO),
             _ => None,

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use slacktrail_shared::cursor::{Backfill, Cursor};
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::{Calling, Endless, Fault, FaultKind};
+use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind};
 
 use super::days::Days;
 use super::place::Place;
@@ -71,7 +71,7 @@ impl Days {
         let (from, minutes) = (self.stage.now(), self.dice.pick(&[2, 10, 40]));
         let until = from.saturating_add(SignedDuration::from_mins(minutes)).expect("in range");
         self.stage.note(|| format!("Slack, for {minutes} minutes: {kind:?}"));
-        let fault = Fault::during(from, until, Calling::log(simulated(self.place.log)), kind);
+        let fault = Fault::during(from, until, CallMatcher::log(simulated(self.place.log)), kind);
         self.stage.with(|state| state.slack.fault(fault));
     }
 

@@ -6,7 +6,7 @@ use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
@@ -80,7 +80,7 @@ fn an_access_row_that_moves_to_the_head_past_a_backfill_is_collected_by_it() {
         tenancy.backfill(LogType::Access, 25 * DAY, 15 * DAY);
         // The oldest days were added last: rows 80 to 120 are of days 20 to 25, which the walk comes to at its end.
         for (call, row) in [(6, 100), (12, 110), (20, 119)] {
-            tenancy.fault(Fault::nth(call, Calling::log(Log::Access), FaultKind::Touch(row)));
+            tenancy.fault(Fault::nth(call, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
         }
         drain(&mut tenancy, LogType::Access);
         assert_eq!(tenancy.stored_lines(), 20 + 80, "{access_order:?}");

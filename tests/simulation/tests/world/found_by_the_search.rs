@@ -5,7 +5,7 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::Tenancy;
 use slacktrail_simulator::settings::{AccessColumn, Direction, Fill};
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
@@ -34,7 +34,7 @@ fn next_minutes_are_collected(mut tenancy: Tenancy) {
 #[test]
 fn a_tick_without_a_reply_skips_no_time_though_our_clock_is_ahead() {
     let mut tenancy = ahead();
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::Hangup));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Hangup));
     tenancy.tick();
     next_minutes_are_collected(tenancy);
 }
@@ -42,7 +42,7 @@ fn a_tick_without_a_reply_skips_no_time_though_our_clock_is_ahead() {
 #[test]
 fn a_reply_without_a_date_skips_no_time_though_our_clock_is_ahead() {
     let mut tenancy = ahead();
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::Date(None)));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
     tenancy.tick();
     next_minutes_are_collected(tenancy);
 }
@@ -54,7 +54,7 @@ fn an_integration_page_of_another_number_of_rows_than_it_says_itself_is_asked_fo
             let settings = Settings { integration_order, integration_count_max, ..unlimited(Settings::workspace()) };
             let mut tenancy = Tenancy::new(settings, &[LogType::Integration]);
             (0..10).for_each(|_| tenancy.equal_row());
-            tenancy.fault(Fault::next(Calling::log(Log::Integration), FaultKind::Oversize(7)));
+            tenancy.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Oversize(7)));
             tenancy.settle();
             tenancy.assert_complete();
         }
@@ -74,7 +74,7 @@ fn rows_that_moved_between_two_passes_of_a_walk_say_nothing_about_the_order_of_a
     }
     // Together with the page before them they descend by `date_first`, and not by `date_last`.
     for row in 0..3 {
-        tenancy.fault(Fault::nth(2, Calling::log(Log::Access), FaultKind::Touch(row)));
+        tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
     }
     tenancy.tick();
     for _ in 0..3 {
@@ -108,7 +108,7 @@ fn a_record_26_hours_late_is_found_though_our_clock_was_ahead_when_the_last_re_r
 fn tick_whose_only_reply_is_a_refused_range_is_no_success() {
     let mut tenancy =
         with_two_new_rows(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organisation() });
-    tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::Status(404, String::new())));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(404, String::new())));
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Failing);
     tenancy.stage().with(|state| state.slack.clear_faults());
@@ -129,7 +129,7 @@ fn round_in_which_every_workspace_refused_is_no_success() {
     tenancy.calls_max = 1;
     tick_and_pass(&mut tenancy);
     tenancy.calls_max = 50;
-    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Status(404, String::new())));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(404, String::new())));
     let summary = tick_and_pass(&mut tenancy);
     assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     tenancy.heal();

@@ -4,7 +4,7 @@
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::tenant::simulated;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, with_two_new_rows};
 
@@ -17,7 +17,7 @@ fn single_refusal_of_a_good_token_waits_for_a_minute() {
     ];
     for (log, base, kind, code) in refusals {
         let mut tenancy = with_two_new_rows(log, base);
-        tenancy.fault(Fault::next(Calling::log(simulated(log)), kind));
+        tenancy.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
         let summary = tick_and_pass(&mut tenancy);
         assert_eq!((summary.state, summary.code.as_deref()), (State::Waiting, Some(code)), "{log}");
         let summary = tick_and_pass(&mut tenancy);
@@ -51,7 +51,7 @@ fn lasting_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
 fn single_error_that_would_call_a_person_waits_for_a_minute() {
     for (log, kind, code, _) in lasting_errors() {
         let mut tenancy = with_two_new_rows(log, Settings::organisation());
-        tenancy.fault(Fault::next(Calling::log(simulated(log)), kind));
+        tenancy.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
         let summary = tick_and_pass(&mut tenancy);
         assert_eq!((summary.state, summary.code.as_deref()), (State::Waiting, Some(code)), "{code}");
         assert!(summary.remedy.is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
@@ -64,7 +64,7 @@ fn single_error_that_would_call_a_person_waits_for_a_minute() {
 fn error_that_the_next_tick_meets_too_calls_a_person() {
     for (log, kind, code, state) in lasting_errors() {
         let mut tenancy = with_two_new_rows(log, Settings::organisation());
-        tenancy.fault(Fault::every(Calling::log(simulated(log)), kind));
+        tenancy.fault(Fault::every(CallMatcher::log(simulated(log)), kind));
         assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting, "{code}");
         let summary = tick_and_pass(&mut tenancy);
         assert_eq!((summary.state, summary.code.as_deref()), (state, Some(code)), "{code}");
@@ -87,7 +87,7 @@ fn revoked_token_is_reported_in_the_tick_that_meets_it() {
 #[test]
 fn refused_token_is_confirmed_by_the_next_tick_where_slack_cannot_say() {
     let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::every(Calling::path("auth.test"), FaultKind::Hangup));
+    tenancy.fault(Fault::every(CallMatcher::path("auth.test"), FaultKind::Hangup));
     tenancy.revoke();
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize);
@@ -96,12 +96,12 @@ fn refused_token_is_confirmed_by_the_next_tick_where_slack_cannot_say() {
 #[test]
 fn refusal_of_the_token_before_a_reconnect_confirms_no_later_one() {
     let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
     tenancy.connect_again();
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting, "the first refusal of this token");
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize, "the second");
 }
 
@@ -109,9 +109,9 @@ fn refusal_of_the_token_before_a_reconnect_confirms_no_later_one() {
 fn refusal_before_a_page_was_read_confirms_no_later_one() {
     let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
     let mut tenancy = with_two_new_rows(LogType::Audit, base);
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
-    tenancy.fault(Fault::next(Calling::log(Log::Audit).later_pages(), FaultKind::EmptyUnauthorized));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit).later_pages(), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut tenancy).state, State::Ok);
 }
@@ -119,7 +119,7 @@ fn refusal_before_a_page_was_read_confirms_no_later_one() {
 #[test]
 fn wait_that_slack_asks_for_again_and_again_is_heeded_each_time() {
     let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::throttled("300")));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::throttled("300")));
     let polled = (0..16).filter(|_| tick_and_pass(&mut tenancy).polled).count();
     assert_eq!(polled, 4, "every five minutes");
 }
@@ -128,7 +128,7 @@ fn wait_that_slack_asks_for_again_and_again_is_heeded_each_time() {
 fn stream_that_reads_pages_again_after_an_outage_is_catching_up() {
     let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
     let mut tenancy = with_two_new_rows(LogType::Audit, base);
-    tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::Hangup));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Hangup));
     for _ in 0..20 {
         tick_and_pass(&mut tenancy);
     }
@@ -146,7 +146,7 @@ fn refusal_while_our_clock_is_ahead_is_told_after_one_call() {
             let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
             let calls = tenancy.calls();
             tenancy.clock_ahead(ahead);
-            tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::AuditError(status, code.to_owned())));
+            tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::AuditError(status, code.to_owned())));
             let summary = tick_and_pass(&mut tenancy);
             // A range that ends in Slack's future is asked for once more, up to Slack's now.
             let asked = if code == "invalid_range" && ahead > 0 { 2 } else { 1 };

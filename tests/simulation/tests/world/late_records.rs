@@ -66,7 +66,7 @@ fn records_in_time_are_not_late_after_a_tick_that_failed() {
     let mut tenancy = Tenancy::new(settings(), &[LogType::Audit]);
     tenancy.tick();
     tenancy.fault(slacktrail_simulator::Fault::next(
-        slacktrail_simulator::Calling::any(),
+        slacktrail_simulator::CallMatcher::any(),
         slacktrail_simulator::FaultKind::Hangup,
     ));
     tenancy.pass(60);

@@ -6,7 +6,7 @@ use slacktrail_shared::source::LogType;
 use slacktrail_simulation::End;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Layout, Limits};
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 fn settings(log: LogType) -> Settings {
     let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
@@ -39,7 +39,7 @@ fn errors_are_read_whatever_stands_beside_them() {
     ];
     for (body, code) in bodies {
         let mut tenancy = Tenancy::new(settings(LogType::Access), &[LogType::Access]);
-        tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::Status(200, body.to_owned())));
+        tenancy.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
         assert_eq!(tenancy.tick()[0].code.as_deref(), Some(code), "{body}");
     }
 }
@@ -51,7 +51,7 @@ fn rows_of_a_page_that_says_nothing_of_use_are_stored() {
         tenancy.rows(Log::Audit, 1, 0);
         let row = tenancy.stage().with(|state| state.slack.rows(Log::Audit)[0].json.clone());
         let body = format!(r#"{{"entries":[{row}{end}"#);
-        tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::Status(200, body)));
+        tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
         let summary = tenancy.tick().remove(0);
         assert_eq!((summary.state, summary.records, tenancy.missing()), (State::Waiting, 1, None), "{end}");
     }
@@ -61,7 +61,7 @@ fn rows_of_a_page_that_says_nothing_of_use_are_stored() {
 fn revoked_token_is_seen_beside_an_empty_list() {
     let mut tenancy = Tenancy::new(settings(LogType::Access), &[LogType::Access]);
     let body = r#"{"ok":false,"error":"token_revoked","response_metadata":[]}"#;
-    tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::Status(200, body.to_owned())));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
     tenancy.revoke();
     let summary = tenancy.tick().into_iter().next().unwrap();
     assert_eq!((summary.state, summary.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
@@ -141,7 +141,7 @@ fn access_page_shorter_than_it_says_is_read_again() {
         let base = Settings { access_classic: true, ..settings(LogType::Access) };
         let mut tenancy = Tenancy::new(base, &[LogType::Access]);
         tenancy.rows(Log::Access, rows, 5);
-        tenancy.fault(Fault::nth(nth, Calling::log(Log::Access), FaultKind::Oversize(1)));
+        tenancy.fault(Fault::nth(nth, CallMatcher::log(Log::Access), FaultKind::Oversize(1)));
         let summary = tenancy.tick().into_iter().next().unwrap();
         assert_eq!((summary.state, tenancy.missing()), (State::Ok, None), "{rows} rows, page {nth}");
     }
@@ -193,7 +193,7 @@ fn conflict_far_into_a_long_page_is_counted() {
     };
     let rows: Vec<String> = (0..10_000).map(row).collect();
     let body = format!(r#"{{"entries":[{}]}}"#, rows.join(","));
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::Status(200, body)));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
     // Not `tick`: the oracle takes no page for Slack's that a test has made up.
     let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
     let summary = answer.unwrap().streams.remove(0);
@@ -250,7 +250,7 @@ fn row_of_an_old_time_moves_no_walk_past_others() {
     tenancy.rows(Log::Audit, 9, 4 * 3_600);
     let row = row_of_time(LogType::Audit, tenancy.now(), 1_500_000_000);
     tenancy.add(row);
-    tenancy.fault(Fault::nth(2, Calling::log(Log::Audit), FaultKind::StaleCursor));
+    tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::StaleCursor));
     tenancy.tick();
     assert_eq!((tenancy.gaps(LogType::Audit).len(), tenancy.stored_lines()), (0, 9));
 }

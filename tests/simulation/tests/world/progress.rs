@@ -6,7 +6,7 @@ use slacktrail_shared::source::LogType;
 use slacktrail_simulation::End;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::Envelope;
-use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Settings};
+use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
@@ -28,7 +28,7 @@ fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
     for log in [LogType::Audit, LogType::Access] {
         for kind in KINDS {
             let mut tenancy = up_to_date(log);
-            tenancy.fault(Fault::every(Calling::log(simulated(log)), FaultKind::Endless(kind)));
+            tenancy.fault(Fault::every(CallMatcher::log(simulated(log)), FaultKind::Endless(kind)));
             let (mut lag, mut state) = (0, State::Ok);
             for minute in 0..18 {
                 tenancy.rows(simulated(log), 1, 1);
@@ -54,7 +54,7 @@ fn integration_log_that_claims_a_million_rows_has_a_code() {
         &[LogType::Integration],
     );
     tenancy.production_calls();
-    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Claims(1_000_000)));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Claims(1_000_000)));
     tenancy.rows(Log::Integration, 5, 30);
     for _ in 0..3 {
         assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
@@ -69,7 +69,7 @@ fn integration_log_that_ignores_page_numbers_has_a_code_and_no_row_twice() {
     let settings = Settings { integration_count_max: 3, ..Settings::workspace() };
     let mut tenancy = Tenancy::new(unlimited(settings), &[LogType::Integration]);
     tenancy.production_calls();
-    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::PageIgnored));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::PageIgnored));
     tenancy.rows(Log::Integration, 8, 30);
     for _ in 0..3 {
         assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
@@ -89,7 +89,7 @@ fn full_integration_page_under_every_number_has_a_code_without_paging() {
         .map(|n| format!(r#"{{"app_id":"A{n}","user_id":"U1","date":"{}","change_type":"added"}}"#, newest - n))
         .collect();
     let body = format!(r#"{{"ok":true,"logs":[{}]}}"#, rows.join(","));
-    tenancy.fault(Fault::every(Calling::log(Log::Integration), FaultKind::Status(200, body)));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(200, body)));
     for records in [1_000, 0, 0] {
         // Not `tick`: the oracle takes no page for Slack's that a test has made up.
         let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
@@ -114,7 +114,7 @@ fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
 fn lag_grows_with_every_minute_of_which_nothing_was_read() {
     for log in LogType::ALL {
         let mut tenancy = up_to_date(log);
-        tenancy.fault(Fault::every(Calling::any(), FaultKind::Hangup));
+        tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
         for minute in 1..20 {
             assert_eq!(tick_and_pass(&mut tenancy).lag_seconds, 60 * minute, "{log}");
         }
@@ -176,8 +176,8 @@ fn silence_is_reported_while_a_backlog_is_open() {
 #[test]
 fn page_cursor_that_leads_to_itself_is_not_asked_with_by_the_next_tick() {
     let mut tenancy = up_to_date(LogType::Audit);
-    tenancy.fault(Fault::next(Calling::log(Log::Audit).first_pages(), FaultKind::Endless(Endless::SameCursor)));
-    tenancy.fault(Fault::every(Calling::log(Log::Audit).later_pages(), FaultKind::Endless(Endless::SameCursor)));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit).first_pages(), FaultKind::Endless(Endless::SameCursor)));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::Endless(Endless::SameCursor)));
     assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
     tenancy.rows(Log::Audit, 2, 1);
     tick_and_pass(&mut tenancy);
@@ -192,8 +192,8 @@ fn walk_goes_on_after_more_empty_pages_than_a_tick_reads() {
         FaultKind::Status(200, body)
     };
     let row = format!(r#"{{"id":"r","date_create":{},"action":"user_login"}}"#, tenancy.now().as_second());
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), page("", "c1")));
-    let later = Calling::log(Log::Audit).later_pages();
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), page("", "c1")));
+    let later = CallMatcher::log(Log::Audit).later_pages();
     (1..12).for_each(|n| tenancy.fault(Fault::nth(n, later.clone(), page("", &format!("c{}", n + 1)))));
     tenancy.fault(Fault::nth(12, later, page(&row, ""))); // no other page shows this row
     let mut records = 0;
@@ -209,10 +209,10 @@ fn walk_goes_on_after_more_empty_pages_than_a_tick_reads() {
 #[test]
 fn single_empty_page_after_an_outage_is_no_success() {
     let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::every(Calling::any(), FaultKind::Hangup));
+    tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
     (0..20).for_each(|_| drop(tick_and_pass(&mut tenancy)));
     tenancy.heal();
-    tenancy.fault(Fault::every(Calling::any(), FaultKind::Endless(Endless::FreshCursor)));
+    tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Endless(Endless::FreshCursor)));
     tenancy.calls_max = 1;
     let summary = tenancy.tick().remove(0);
     assert_eq!((summary.pages, summary.state), (1, State::Failing));
@@ -227,7 +227,7 @@ fn second_that_is_too_long_for_small_pages_is_read_with_larger_ones() {
     tenancy.pass(60);
     (0..9).for_each(|_| tenancy.equal_row());
     for _ in 0..5 {
-        tenancy.fault(Fault::next(Calling::log(Log::Integration), FaultKind::Truncated));
+        tenancy.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
         assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("reply_cut_off"));
     }
     tenancy.settle_within(40);

@@ -198,7 +198,7 @@ fn a_token_that_ended_while_nobody_polled_is_refreshed_before_it_is_used() {
 fn slack_out_of_reach_for_the_last_two_hours_is_waited_for_and_no_person_is_called() {
     let mut rotating = due(GRACES[0]);
     rotating.stage.with(|state| {
-        let refresh = slacktrail_simulator::Calling::path("oauth.v2.access");
+        let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
         state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
     });
     assert_eq!(rotating.minute().unwrap().state, State::Ok, "while the token lives nothing is amiss");
@@ -254,7 +254,7 @@ fn stored_attempt_of_the_year_2100_keeps_no_token_from_being_refreshed() {
 fn token_of_unknown_end_is_used_while_it_cannot_be_refreshed() {
     let mut rotating = with_secret(|secret| secret["expires_at"] = json!(0));
     rotating.stage.with(|state| {
-        let refresh = slacktrail_simulator::Calling::path("oauth.v2.access");
+        let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
         state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
     });
     let tick = rotating.minute().unwrap();

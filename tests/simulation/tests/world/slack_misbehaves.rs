@@ -7,7 +7,7 @@ use slacktrail_shared::tick::StreamSummary;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Row, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 const AUDIT: [LogType; 1] = [LogType::Audit];
 
@@ -23,7 +23,7 @@ fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
 fn an_error_under_200_is_no_end_and_becomes_the_streams_health() {
     let mut tenancy = Tenancy::new(organisation(), &AUDIT);
     tenancy.rows(Log::Audit, 5, 30);
-    tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
     assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("feature_not_enabled")));
     tenancy.pass(60);
     assert_eq!(state(&tenancy.tick()), (State::Reconfigure, Some("feature_not_enabled")));
@@ -139,7 +139,7 @@ fn an_access_log_that_is_refused_beyond_a_page_is_not_taken_for_collected() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
     let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
     tenancy.rows(Log::Access, 9, 600);
-    tenancy.fault(Fault::nth(2, Calling::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
+    tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
     assert_eq!(tenancy.tick()[0].code.as_deref(), Some("over_pagination_limit"));
     tenancy.pass(1_000);
     tenancy.settle();
@@ -229,7 +229,7 @@ fn an_access_row_that_moves_to_the_head_while_its_log_is_walked_is_not_lost() {
             tenancy.pass(60);
             tenancy.rows(Log::Access, 12, 4);
             for (page, row) in [(2, 0), (3, 1), (4, 2)] {
-                tenancy.fault(Fault::nth(page, Calling::log(Log::Access), FaultKind::Touch(row)));
+                tenancy.fault(Fault::nth(page, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
             }
             tenancy.settle();
             tenancy.assert_complete();
@@ -263,7 +263,7 @@ fn equal_integration_rows_over_the_edge_of_a_page_are_each_stored_once() {
         }
         if insert_between {
             let row = tenancy.integration_row();
-            tenancy.fault(Fault::nth(2, Calling::log(Log::Integration), FaultKind::Insert(vec![row])));
+            tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Integration), FaultKind::Insert(vec![row])));
         }
         tenancy.settle();
         tenancy.assert_complete();
@@ -345,7 +345,7 @@ fn throttling_puts_a_stream_off_for_as_long_as_slack_says_and_not_the_others() {
     let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit, LogType::Access]);
     tenancy.rows(Log::Audit, 5, 30);
     tenancy.rows(Log::Access, 5, 30);
-    tenancy.fault(Fault::next(Calling::log(Log::Audit), FaultKind::throttled("150")));
+    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::throttled("150")));
     let first = tenancy.tick();
     assert_eq!((first[0].state, first[1].state), (State::Waiting, State::Ok));
     for expected in [false, false, true] {
@@ -372,7 +372,7 @@ fn walk_that_an_error_breaks_off_goes_on_from_where_it_was() {
     tenancy.tick();
     tenancy.pass(3_000);
     tenancy.rows(Log::Audit, 60, 50);
-    tenancy.fault(Fault::nth(11, Calling::log(Log::Audit), FaultKind::Html(502)));
+    tenancy.fault(Fault::nth(11, CallMatcher::log(Log::Audit), FaultKind::Html(502)));
     assert_eq!(tenancy.tick()[0].pages, 10);
     tenancy.pass(60);
     let calls = tenancy.calls();
@@ -384,7 +384,7 @@ fn walk_that_an_error_breaks_off_goes_on_from_where_it_was() {
 #[test]
 fn workspace_of_its_own_is_told_that_its_access_logs_miss_an_argument() {
     let mut tenancy = Tenancy::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
-    tenancy.fault(Fault::every(Calling::log(Log::Access), FaultKind::not_ok("missing_argument")));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
     let summary = tenancy.tick().remove(0);
     assert_eq!((summary.calls, summary.code.as_deref()), (1, Some("missing_argument")));
 }
@@ -424,7 +424,7 @@ fn page_that_broke_off_once_hides_no_row_beyond_the_last_small_page() {
     for asked in 1..4 {
         let mut tenancy = three_pages_of_any_size();
         for _ in 0..asked {
-            tenancy.fault(Fault::next(Calling::log(Log::Integration), FaultKind::Truncated));
+            tenancy.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
             assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("reply_cut_off")));
             tenancy.pass(60);
         }

@@ -7,7 +7,7 @@ use slacktrail_shared::source::LogType;
 use slacktrail_shared::time::Second;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::Limits;
-use slacktrail_simulator::{Calling, Fault, FaultKind, Log, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 const YEAR_2100: i64 = 4_102_444_800;
 
@@ -60,7 +60,7 @@ fn corrupt_cursor_is_told_though_slack_then_fails() {
     for log in LogType::ALL {
         let mut tenancy = tenancy(log);
         tenancy.tamper_with_cursors(|cursor| cursor["top"] = YEAR_2100.into());
-        tenancy.fault(Fault::every(Calling::any(), FaultKind::Hangup));
+        tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
         assert_eq!(tenancy.tick()[0].code.as_deref(), Some("corrupt_cursor"), "{log}");
     }
 }

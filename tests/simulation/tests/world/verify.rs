@@ -17,7 +17,7 @@ use slacktrail_simulation::SimulatedEdges;
 use slacktrail_simulation::tenant::{Tenancy, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{Calling, Endless, Fault, FaultKind, Log, Row, Settings};
+use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Row, Settings};
 
 const DAY: i64 = 86_400;
 /// The process whose operations are those of the command.
@@ -187,7 +187,7 @@ fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
     tenancy.settle();
     tenancy.pass(600);
     for kind in [FaultKind::EmptyPage, FaultKind::Oversize(7), FaultKind::StaleCursor, FaultKind::Html(502)] {
-        tenancy.fault(Fault::nth(2, Calling::log(Log::Audit), kind.clone()));
+        tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
         let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
         let until = verify::until(day, now(&tenancy)).unwrap();
         let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, (day, until))).unwrap();
@@ -210,7 +210,7 @@ fn page_cursors_that_are_always_refused_end_the_reading() {
     tenancy.pass(600);
     let day = day_ago(&tenancy, 0);
     for log in [Log::Audit, Log::Access] {
-        tenancy.fault(Fault::every(Calling::log(log).later_pages(), FaultKind::StaleCursor));
+        tenancy.fault(Fault::every(CallMatcher::log(log).later_pages(), FaultKind::StaleCursor));
     }
     let audit = verify_day(&mut tenancy, LogType::Audit, day);
     assert_eq!(
@@ -227,7 +227,7 @@ fn page_cursors_refused_a_hundred_times_end_a_reading_that_advances() {
     let mut tenancy = Tenancy::new(Settings { audit_limit_max: 2, ..organisation() }, &[LogType::Audit]);
     tenancy.rows(Log::Audit, 110, 60);
     tenancy.pass(600);
-    tenancy.fault(Fault::every(Calling::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
     let error = error_of_reading(&tenancy, LogType::Audit);
     assert!(error.message.ends_with("Slack refused its own page cursor 101 times"), "{error}");
 }
@@ -369,14 +369,14 @@ fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared()
     tenancy.pass(600);
     let day = day_ago(&tenancy, 0);
     let list = |teams: &str| FaultKind::Status(200, format!(r#"{{"ok":true,"teams":[{teams}]}}"#));
-    tenancy.fault(Fault::every(Calling::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
+    tenancy.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
     let findings = verify_day(&mut tenancy, LogType::Integration, day);
     let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
     assert_eq!(unread, [("(no ID)", "workspaces_unlisted")]);
     assert_eq!((findings.shown, findings.verdict()), (8, Verdict::Undecided), "{findings:?}");
 
     tenancy.stage().with(|state| state.slack.clear_faults());
-    tenancy.fault(Fault::every(Calling::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
+    tenancy.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
     let (edges, source) = (edges(&tenancy), source(&tenancy));
     let range = (day, verify::until(day, now(&tenancy)).unwrap());
     let mut verification = run(Verification::begin(&edges, &source, LogType::Integration, range)).unwrap();
@@ -393,13 +393,13 @@ fn only_access_logs_of_a_whole_organization_are_read_by_workspace_instead() {
         (organisation(), LogType::Access, "invalid_arguments"),
     ] {
         let mut tenancy = Tenancy::new(settings, &[log]);
-        let calling = if log == LogType::Audit { Calling::log(Log::Audit) } else { Calling::log(Log::Access) };
+        let calling = if log == LogType::Audit { CallMatcher::log(Log::Audit) } else { CallMatcher::log(Log::Access) };
         tenancy.fault(Fault::every(calling, FaultKind::not_ok(code)));
         assert_eq!(error_of_reading(&tenancy, log).code, code, "{log}");
         assert_eq!(tenancy.calls(), 1, "{log}: no workspace is asked for");
     }
     let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
-    tenancy.fault(Fault::every(Calling::log(Log::Access).team("T2"), FaultKind::not_ok("missing_argument")));
+    tenancy.fault(Fault::every(CallMatcher::log(Log::Access).team("T2"), FaultKind::not_ok("missing_argument")));
     assert_eq!(error_of_reading(&tenancy, LogType::Access).code, "missing_argument", "it is read by workspace already");
 }
 
@@ -409,7 +409,7 @@ fn list_of_workspaces_that_cannot_be_read_ends_the_step() {
         200,
         r#"{"ok":true,"teams":[{"id":"T1"}],"response_metadata":{"next_cursor":"more"}}"#.to_owned(),
     );
-    let list = || Calling::path("auth.teams.list");
+    let list = || CallMatcher::path("auth.teams.list");
     for (faults, code) in [
         (vec![Fault::every(list(), FaultKind::not_ok("missing_argument"))], "missing_argument"),
         (
@@ -435,7 +435,7 @@ fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
     tenancy.pass(600);
     let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
     let first = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"}],"response_metadata":{"next_cursor":"more"}}"#;
-    let list = || Calling::path("auth.teams.list");
+    let list = || CallMatcher::path("auth.teams.list");
     tenancy.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
     tenancy.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
     let range = (day, verify::until(day, now(&tenancy)).unwrap());
@@ -456,7 +456,7 @@ fn pages_that_show_nothing_new_end_the_reading() {
         let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
         tenancy.rows(Log::Audit, 9, 60);
         tenancy.pass(600);
-        tenancy.fault(Fault::every(Calling::log(Log::Audit), FaultKind::Endless(kind)));
+        tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Endless(kind)));
         assert_eq!(error_of_reading(&tenancy, LogType::Audit).code, "endless_walk", "{kind:?}");
     }
 }

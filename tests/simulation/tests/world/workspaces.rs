@@ -9,7 +9,7 @@ use slacktrail_simulation::tenant::Tenancy;
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::{Tenant, Workspace};
-use slacktrail_simulator::{Calling, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, Settings, When};
+use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, Settings, When};
 
 const INTEGRATION: [LogType; 1] = [LogType::Integration];
 const DAY: i64 = 86_400;
@@ -114,7 +114,7 @@ fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     tenancy.tick();
     tenancy.pass(60);
-    let on = Calling::log(Log::Integration).team("T2");
+    let on = CallMatcher::log(Log::Integration).team("T2");
     tenancy.fault(SlackFault::next(on, SlackFaultKind::not_ok("token_revoked")));
     let streams = tenancy.tick();
     assert_eq!(streams[0].code.as_deref(), Some("token_revoked"));
@@ -129,7 +129,7 @@ fn a_round_of_which_nothing_could_be_read_reaches_up_to_now_in_the_next_tick() {
         let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
         tenancy.tick();
         tenancy.pass(60);
-        tenancy.fault(SlackFault::next(Calling::log(Log::Integration), kind));
+        tenancy.fault(SlackFault::next(CallMatcher::log(Log::Integration), kind));
         assert!(tenancy.tick()[0].code.is_some());
         tenancy.pass(60);
         tenancy.connect_again(); // so that a refused token is tried at once
@@ -145,7 +145,7 @@ fn a_round_of_which_nothing_could_be_read_reaches_up_to_now_in_the_next_tick() {
 fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_others_no_longer() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     tenancy.tick();
-    let on = Calling::log(Log::Integration).team("T1");
+    let on = CallMatcher::log(Log::Integration).team("T1");
     tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::Status(500, String::new()) });
     let tick = |tenancy: &mut Tenancy, n: u32| {
         tenancy.pass(60);
@@ -175,7 +175,7 @@ fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_ot
 fn a_workspace_for_which_slack_asks_to_wait_an_hour_is_left_alone_for_it_and_holds_up_no_other() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     tenancy.tick();
-    let on = Calling::log(Log::Integration).team("T1");
+    let on = CallMatcher::log(Log::Integration).team("T1");
     let body = r#"{"ok":false,"error":"team_added_to_org"}"#.to_owned();
     let kind = SlackFaultKind::Throttled { retry_after: Some("3600".to_owned()), body: Some(body) };
     tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind });
@@ -193,7 +193,7 @@ fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up
     for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
         let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
         tenancy.tick();
-        let on = Calling::log(Log::Integration).team("T1");
+        let on = CallMatcher::log(Log::Integration).team("T1");
         tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::not_ok(code) });
         for n in 0..3 {
             tenancy.pass(60);
@@ -208,7 +208,7 @@ fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up
 fn listed_workspace_without_id_is_counted_and_holds_up_no_other() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"},null,{"id":"T2","name":[]}]}"#.to_owned();
-    tenancy.fault(SlackFault::every(Calling::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
+    tenancy.fault(SlackFault::every(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
     for n in 0..3 {
         row(&mut tenancy, "T1", 5, &format!("one{n}"));
         row(&mut tenancy, "T2", 5, &format!("two{n}"));
@@ -226,7 +226,7 @@ fn listed_workspace_without_id_is_counted_and_holds_up_no_other() {
 fn list_in_which_no_workspace_has_an_id_is_told() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
-    tenancy.fault(SlackFault::next(Calling::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
+    tenancy.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
     assert_eq!(tenancy.tick()[0].code.as_deref(), Some("workspaces_unlisted"));
 }
 
@@ -253,7 +253,7 @@ fn pages_that_lead_nowhere_in_one_workspace_do_not_hold_up_the_next_for_ever() {
     tenancy.production_calls();
     tenancy.settings(|settings| settings.integration_page_max = None);
     tenancy.tick();
-    let of_t1 = Calling::log(Log::Integration).team("T1");
+    let of_t1 = CallMatcher::log(Log::Integration).team("T1");
     tenancy.fault(SlackFault::every(of_t1, SlackFaultKind::Claims(1_000_000)));
     for minute in 0..60 {
         tenancy.pass(60);
@@ -271,7 +271,7 @@ fn with_one_in_trouble(id: &str) -> Tenancy {
     let mut tenancy = Tenancy::new(settings, &INTEGRATION);
     tenancy.tick();
     tenancy.pass(60);
-    let on = Calling::log(Log::Integration).team(id);
+    let on = CallMatcher::log(Log::Integration).team(id);
     tenancy.fault(SlackFault::every(on, SlackFaultKind::not_ok("invalid_auth")));
     assert_eq!(tenancy.tick()[0].workspaces_in_trouble, 1);
     tenancy
@@ -351,7 +351,7 @@ fn unread_workspace_is_told_in_spite_of_a_stored_time_of_the_future() {
 #[test]
 fn single_refusal_of_another_workspace_does_not_hide_one_that_stays_unread() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    let of = |team: &str| Calling::log(Log::Integration).team(team);
+    let of = |team: &str| CallMatcher::log(Log::Integration).team(team);
     tenancy.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
     let told: Vec<bool> = (0..20)
         .map(|minute| {
@@ -370,7 +370,7 @@ fn error_of_every_workspace_is_the_streams_and_none_is_left_alone_for_it() {
     let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
     tenancy.tick();
     tenancy.pass(60);
-    tenancy.fault(SlackFault::every(Calling::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
+    tenancy.fault(SlackFault::every(CallMatcher::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
     let stream = tenancy.tick().remove(0);
     assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (Some("no_permission"), 0));
     tenancy.heal();
@@ -448,7 +448,7 @@ fn error_that_names_unreadable_workspaces_names_ten_of_them() {
     tenancy.calls_max = 100;
     tenancy.tick();
     for id in &ids[..12] {
-        let on = Calling::log(Log::Integration).team(id);
+        let on = CallMatcher::log(Log::Integration).team(id);
         tenancy.fault(SlackFault::every(on, SlackFaultKind::not_ok("no_permission")));
     }
     for _ in 0..2 {

@@ -7,18 +7,18 @@ use jiff::Timestamp;
 use crate::oauth::{Issued, Oauth, TokenKind};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
-use crate::tenant::{Install, Plan, Rights, Token};
+use crate::tenant::{Install, Plan, Role, Token};
 use crate::{Family, Method, Request};
 
-/// Tokens that were withdrawn, each with the code that the Web API gives for it.
-pub(crate) type Withdrawn = BTreeMap<String, String>;
+/// Tokens that were invalidated, each with the code that the Web API gives for it.
+pub(crate) type Invalidated = BTreeMap<String, String>;
 
 /// Every token that there is or was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) oauth: &'a Oauth,
-    pub(crate) withdrawn: &'a Withdrawn,
+    pub(crate) invalidated: &'a Invalidated,
 }
 
 /// Somebody who came in.
@@ -39,7 +39,7 @@ pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result
     }
     let text = request.bearer.as_deref().ok_or_else(|| Refusal::new("missing_authentication"))?;
     let token = match keys.find(text) {
-        Some(caller) if !keys.withdrawn.contains_key(text) && !caller.is_expired(now) && !caller.is_bot() => {
+        Some(caller) if !keys.invalidated.contains_key(text) && !caller.is_expired(now) && !caller.is_bot() => {
             caller.token
         }
         _ => return Err(Refusal::new("invalid_authentication")),
@@ -47,7 +47,7 @@ pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result
     let refused = match token {
         _ if keys.settings.plan != Plan::Enterprise => "feature_not_enabled",
         _ if token.install != Install::Organisation => "team_not_authorized",
-        _ if token.rights != Rights::Owner => "user_not_authorized",
+        _ if token.rights != Role::Owner => "user_not_authorized",
         _ if !has_scope(&token, "auditlogs:read") => "invalid_authentication",
         _ => return Ok(()),
     };
@@ -59,7 +59,7 @@ pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<C
     debug_assert_eq!(request.family, Family::Web);
     let text = request.bearer.as_deref().or_else(|| request.parameter("token"));
     let text = text.ok_or_else(|| Refusal::new("not_authed"))?;
-    if let Some(code) = keys.withdrawn.get(text) {
+    if let Some(code) = keys.invalidated.get(text) {
         return Err(Refusal::new(code));
     }
     let caller = keys.find(text).ok_or_else(|| Refusal::new("invalid_auth"))?;
@@ -79,7 +79,7 @@ pub(crate) fn web_log(settings: &Settings, caller: &Caller, on_free: bool) -> Re
         let (needed, provided) = (Some("admin".to_owned()), Some(token.scopes.join(",")));
         return Err(Refusal { needed, provided, ..Refusal::new("missing_scope") });
     }
-    if token.rights < Rights::Admin {
+    if token.rights < Role::Admin {
         return Err(Refusal::new(settings.member_error));
     }
     if settings.plan == Plan::Free && !on_free {

@@ -11,11 +11,11 @@ const BODY_LENGTH: usize = 48;
 
 /// Counts what was made.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Mint {
+pub(crate) struct TokenGenerator {
     made: u64,
 }
 
-impl Mint {
+impl TokenGenerator {
     /// A code, as in `4724469134.4644010092847.232b...`.
     pub(crate) fn code(&mut self, seed: u64) -> String {
         let mut dice = self.dice(seed);

@@ -4,11 +4,11 @@ use crate::Row;
 
 /// Rows, oldest first; within one second in the order in which they were added.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct RowStore {
     rows: Vec<Row>,
 }
 
-impl Ledger {
+impl RowStore {
     /// Adds a row. Fast for one that is newer than all others, as nearly all are.
     pub(crate) fn add(&mut self, row: Row) {
         let index = self.rows.partition_point(|other| other.second() <= row.second());

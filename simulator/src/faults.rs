@@ -1,10 +1,11 @@
-//! Scripted faults: what goes wrong, on which call. Nothing here is random; a test that wants chance draws it itself.
+//! Scripted faults: what goes wrong, on which call, and what a fault does to a reply. Nothing here is random; a test that wants chance draws it itself.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{Log, Request, Row};
+use crate::refusal::{not_ok, throttled_code};
+use crate::{Family, Log, Reply, Request, Row};
 
 /// One scripted fault.
 #[derive(Clone, Debug)]
@@ -12,7 +13,7 @@ pub struct Fault {
     /// On which of the calls that match.
     pub when: When,
     /// Which calls match.
-    pub on: Calling,
+    pub on: CallMatcher,
     /// What goes wrong.
     pub kind: FaultKind,
 }
@@ -32,7 +33,7 @@ pub enum When {
 
 /// Which calls a fault is meant for. Everything that is set must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Calling {
+pub struct CallMatcher {
     /// Only this path, such as `auth.test`.
     pub path: Option<String>,
     /// Only with this `team_id`.
@@ -114,43 +115,43 @@ impl Endless {
     /// The next page's cursor, after a page that was asked for with this one.
     pub(crate) fn next(self, asked: Option<&str>, now: Timestamp, call: u64) -> String {
         match (self, asked) {
-            (Endless::FreshCursor, _) => crate::cursor::seal("endless", [i64::try_from(call).unwrap_or(0)], now),
+            (Endless::FreshCursor, _) => crate::cursor::encode("endless", [i64::try_from(call).unwrap_or(0)], now),
             (_, Some(cursor)) => cursor.to_owned(),
             (_, None) => "same=".to_owned(),
         }
     }
 }
 
-impl Calling {
+impl CallMatcher {
     /// Every call.
-    pub fn any() -> Calling {
-        Calling::default()
+    pub fn any() -> CallMatcher {
+        CallMatcher::default()
     }
 
     /// Calls of this path.
-    pub fn path(path: &str) -> Calling {
-        Calling { path: Some(path.to_owned()), ..Calling::default() }
+    pub fn path(path: &str) -> CallMatcher {
+        CallMatcher { path: Some(path.to_owned()), ..CallMatcher::default() }
     }
 
     /// Calls for a log.
-    pub fn log(log: Log) -> Calling {
-        Calling::path(log.path())
+    pub fn log(log: Log) -> CallMatcher {
+        CallMatcher::path(log.path())
     }
 
     /// Of these, only the ones with this `team_id`.
-    pub fn team(mut self, team: &str) -> Calling {
+    pub fn team(mut self, team: &str) -> CallMatcher {
         self.team = Some(team.to_owned());
         self
     }
 
     /// Of these, only pages asked for by cursor.
-    pub fn later_pages(mut self) -> Calling {
+    pub fn later_pages(mut self) -> CallMatcher {
         self.cursor = Some(true);
         self
     }
 
     /// Of these, only pages asked for without a cursor.
-    pub fn first_pages(mut self) -> Calling {
+    pub fn first_pages(mut self) -> CallMatcher {
         self.cursor = Some(false);
         self
     }
@@ -164,22 +165,22 @@ impl Calling {
 
 impl Fault {
     /// A fault on the next matching call only.
-    pub fn next(on: Calling, kind: FaultKind) -> Fault {
+    pub fn next(on: CallMatcher, kind: FaultKind) -> Fault {
         Fault::nth(1, on, kind)
     }
 
     /// A fault on the n-th matching call only, counting from 1.
-    pub fn nth(n: u32, on: Calling, kind: FaultKind) -> Fault {
+    pub fn nth(n: u32, on: CallMatcher, kind: FaultKind) -> Fault {
         Fault { when: When::Nth(n), on, kind }
     }
 
     /// A fault on every matching call.
-    pub fn every(on: Calling, kind: FaultKind) -> Fault {
+    pub fn every(on: CallMatcher, kind: FaultKind) -> Fault {
         Fault { when: When::Every, on, kind }
     }
 
     /// A fault on every matching call from `from` to `until`.
-    pub fn during(from: Timestamp, until: Timestamp, on: Calling, kind: FaultKind) -> Fault {
+    pub fn during(from: Timestamp, until: Timestamp, on: CallMatcher, kind: FaultKind) -> Fault {
         Fault { when: When::During(from, until), on, kind }
     }
 }
@@ -198,12 +199,12 @@ impl FaultKind {
 
 /// The faults still to come.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Script {
+pub(crate) struct FaultScript {
     /// Each with the number of calls that matched it so far.
     faults: Vec<(Fault, u32)>,
 }
 
-impl Script {
+impl FaultScript {
     pub(crate) fn add(&mut self, fault: Fault) {
         self.faults.push((fault, 0));
     }
@@ -216,9 +217,9 @@ impl Script {
         self.faults.clear();
     }
 
-    /// What hits this call, in the order of scripting. A fault that cannot strike again is forgotten.
-    pub(crate) fn strike(&mut self, now: Timestamp, request: &Request) -> Vec<FaultKind> {
-        let mut struck = Vec::new();
+    /// What hits this call, in the order of scripting. A fault that cannot occur again is forgotten.
+    pub(crate) fn next_faults(&mut self, now: Timestamp, request: &Request) -> Vec<FaultKind> {
+        let mut met = Vec::new();
         self.faults.retain_mut(|(fault, matched)| {
             // A refused cursor needs a cursor: other calls neither meet the fault nor count.
             let without_cursor = fault.kind == FaultKind::StaleCursor && request.parameter("cursor").is_none();
@@ -226,17 +227,64 @@ impl Script {
                 return true;
             }
             *matched += 1;
-            let (strikes, spent) = match fault.when {
+            let (is_met, is_spent) = match fault.when {
                 When::Nth(n) => (*matched == n, *matched >= n),
                 When::EveryNth(n) => (n > 0 && *matched % n == 0, false),
                 When::Every => (true, false),
                 When::During(from, until) => (from <= now && now <= until, now > until),
             };
-            if strikes {
-                struck.push(fault.kind.clone());
+            if is_met {
+                met.push(fault.kind.clone());
             }
-            !spent
+            !is_spent
         });
-        struck
+        met
     }
 }
+
+/// The reply that a fault puts in the place of the true one.
+pub(crate) fn replacement(fault: &FaultKind, family: Family) -> Option<Reply> {
+    Some(match fault {
+        FaultKind::Status(status, text) if text.is_empty() => Reply::empty(*status),
+        FaultKind::Status(status, text) => Reply::text(*status, text.as_str()),
+        FaultKind::Html(status) => Reply::html(*status, HTML),
+        FaultKind::EmptyUnauthorized => Reply::empty(401),
+        FaultKind::NotOk { code, needed, provided } => Reply::json(200, not_ok(code, needed.clone(), provided.clone())),
+        FaultKind::AuditError(status, code) => Reply::json(*status, not_ok(code, None, None)),
+        FaultKind::Throttled { retry_after, body } => {
+            let usual = || not_ok(throttled_code(family), None, None);
+            let mut reply = Reply::json(429, body.clone().unwrap_or_else(usual));
+            if let Some(text) = retry_after {
+                reply.push("Retry-After", text.as_str());
+            }
+            reply
+        }
+        _ => return None,
+    })
+}
+
+/// What a fault does to a reply, true or scripted.
+pub(crate) fn apply(reply: &mut Reply, fault: &FaultKind) {
+    match fault {
+        FaultKind::Truncated => cut_off(reply, reply.body.len() / 2),
+        FaultKind::Date(text) => {
+            reply.headers.retain(|(name, _)| name != "Date");
+            if let Some(text) = text {
+                reply.push("Date", text.as_str());
+            }
+        }
+        FaultKind::Delay(delay) => reply.delay += *delay,
+        _ => {}
+    }
+}
+
+/// Breaks a reply off after so many bytes.
+pub(crate) fn cut_off(reply: &mut Reply, bytes: usize) {
+    reply.body.truncate(bytes);
+    if let Some(shown) = &mut reply.shown {
+        shown.whole = false;
+    }
+}
+
+const HTML: &str =
+    "<!DOCTYPE html>\n<html><head><title>Slack</title></head><body><h1>Something went wrong</h1></body></html>\n";

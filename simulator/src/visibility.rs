@@ -11,7 +11,7 @@ const SITE_AGENT: &str = r#""user_agent":"SlackWeb "#;
 
 /// The rows of access and integration logs that one call can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach<'a> {
+pub(crate) enum VisibleRows<'a> {
     /// All there are.
     Everything,
     /// Those of one workspace.
@@ -20,17 +20,17 @@ pub(crate) enum Reach<'a> {
     SiteAndApps(&'a str),
 }
 
-impl<'a> Reach<'a> {
+impl<'a> VisibleRows<'a> {
     /// Applies the rules of `team_id`, which count only for an organisation's token.
-    pub(crate) fn of(settings: &Settings, token: &'a Token, request: &'a Request) -> Result<Reach<'a>, Refusal> {
+    pub(crate) fn of(settings: &Settings, token: &'a Token, request: &'a Request) -> Result<VisibleRows<'a>, Refusal> {
         if let Install::Workspace(own) = &token.install {
             let alone = settings.tenant.as_organisation().is_none();
-            return Ok(if alone { Reach::Everything } else { Reach::Workspace(own) });
+            return Ok(if alone { VisibleRows::Everything } else { VisibleRows::Workspace(own) });
         }
         let access = request.path == Log::Access.path();
         let Some(team) = request.parameter("team_id") else {
             let whole = access && settings.access_team == AccessTeam::Narrows;
-            return if whole { Ok(Reach::Everything) } else { Err(Refusal::new("missing_argument")) };
+            return if whole { Ok(VisibleRows::Everything) } else { Err(Refusal::new("missing_argument")) };
         };
         if access && !team.starts_with('T') {
             return Err(Refusal::new("invalid_team_id"));
@@ -38,17 +38,17 @@ impl<'a> Reach<'a> {
         match settings.tenant.workspace(team) {
             Some(workspace) if !workspace.owner_belongs => Err(Refusal::new("invalid_auth")),
             Some(workspace) if !workspace.app_added => Err(Refusal::new("team_access_not_granted")),
-            Some(_) if access && settings.access_team == AccessTeam::Narrows => Ok(Reach::SiteAndApps(team)),
-            Some(_) => Ok(Reach::Workspace(team)),
+            Some(_) if access && settings.access_team == AccessTeam::Narrows => Ok(VisibleRows::SiteAndApps(team)),
+            Some(_) => Ok(VisibleRows::Workspace(team)),
             None => Err(Refusal::new("invalid_auth")),
         }
     }
 
     pub(crate) fn covers(&self, row: &Row) -> bool {
         match self {
-            Reach::Everything => true,
-            Reach::Workspace(team) => row.workspace.as_deref() == Some(team),
-            Reach::SiteAndApps(team) => {
+            VisibleRows::Everything => true,
+            VisibleRows::Workspace(team) => row.workspace.as_deref() == Some(team),
+            VisibleRows::SiteAndApps(team) => {
                 row.workspace.as_deref() == Some(team)
                     && (row.json.contains(APP_AGENT) || row.json.contains(SITE_AGENT))
             }
