@@ -33,12 +33,12 @@ ARCHITECTURES ?= arm64 x86_64
 DIST ?= dist
 
 # The search, in a profile of its own: fast code from a quick build.
-PROOF = cargo run --quiet --locked --profile proof -p slacktrail-simulation --bin proof --
+SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulation --bin simulate --
 # How long `make soak` and `make fuzz` search.
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stand-in test tests dist reproducible proof proof-whole soak replay bugs bugs-apply bench memory footprint fuzz chaos fmt lint unit e2e validate deployed licences advisories workflows arm64 clean binaries
+.PHONY: help demo local test tests dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint fuzz chaos fmt lint unit e2e validate test-deployed licenses advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,34 +46,34 @@ help:
 demo: binaries ## watch it collect from a simulated Slack, with every kind of failure: needs no account and no network
 	@$(TARGET)/debug/slacktrail demo
 
-stand-in: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated AWS, simulated Slack, the real functions
-	@$(E2E) $(TARGET)/debug/stand-in
+local: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated AWS, simulated Slack, the real functions
+	@$(E2E) $(TARGET)/debug/local-deployment
 
 test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## everything CI checks, but for the run on arm64
-	@$(MAKE) --no-print-directory --jobs=2 tests proof
-	@$(MAKE) --no-print-directory bugs-apply validate deployed licences workflows
+	@$(MAKE) --no-print-directory --jobs=2 tests simulate
+	@$(MAKE) --no-print-directory mutants-check validate test-deployed licenses workflows
 
 # Many of them wait: for a function, an emulator, a browser. The search takes the time that they leave.
 tests:
 	$(E2E) cargo test --workspace --locked
 
-proof: ## search for a way to lose or double a record: a million schedules
-	@nice $(PROOF) search
+simulate: ## search a million fault schedules for one that loses or duplicates a record
+	@nice $(SIMULATE) search
 
-proof-whole: ## the same from every place there is: hours
-	@$(PROOF) whole
+simulate-all: ## the same from every place there is: hours
+	@$(SIMULATE) whole
 
-soak: ## search days at random from fresh seeds: make soak SECONDS=3600
-	@$(PROOF) soak $(SECONDS)
+soak: ## search randomized runs from fresh seeds: make soak SECONDS=3600
+	@$(SIMULATE) soak $(SECONDS)
 
 replay: ## repeat a schedule with its trace: SEED=7 make replay, SCHEDULE='...' make replay
-	@$(PROOF) replay '$(or $(SCHEDULE),$(SEED))'
+	@$(SIMULATE) replay '$(or $(SCHEDULE),$(SEED))'
 
-bugs: ## plant each bug in a copy of the source and search until a law catches it: BUGS="name ..." for some
-	@tests/simulation/bugs/run.sh $(BUGS)
+mutants: ## plant each mutant in a copy of the source and search until an invariant catches it: MUTANTS="name ..." for some
+	@tests/simulation/mutants/run.sh $(MUTANTS)
 
-bugs-apply: ## whether the bugs still fit the source
-	@tests/simulation/bugs/run.sh --check
+mutants-check: ## check that the mutants still apply to the source
+	@tests/simulation/mutants/run.sh --check
 
 bench: $(VENV)/stamp ## measure speed and memory, also with hostile replies of Slack: builds the functions as they are deployed
 	cargo bench --locked -p slacktrail-bench
@@ -137,7 +137,7 @@ validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, an
 	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
 	$(VENV)/bin/python -m unittest discover --start-directory checks/deploy
 
-deployed: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## deploy from source and from an archive to an emulated account, and run the functions on it
+test-deployed: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## deploy from source and from an archive to an emulated account, and run the functions on it
 	@mkdir -p $(DEPLOYMENT)
 	$(VENV)/bin/python release/copy_source.py $(SOURCE)
 	sed 's/"Architecture=arm64"/"Architecture=$(ARCHITECTURE)", "AlarmEmail=you@example.com"/' samconfig.toml > $(SOURCE)/deploy.toml
@@ -161,10 +161,10 @@ reproducible: $(VENV)/stamp ## build an archive from two folders, and compare th
 dist: $(VENV)/release/stamp ## build the release archives: make dist ARCHITECTURES=x86_64 for one architecture (10 minutes or more)
 	PATH="$(abspath $(VENV))/release/bin:$$PATH" $(VENV)/release/bin/python release/dist.py --output $(DIST) --architectures $(ARCHITECTURES)
 
-licences: ## check that every dependency's licence and source is one of deny.toml
+licenses: ## check the license and source of every dependency against deny.toml
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo deny --locked check --hide-inclusion-graph licenses bans sources; \
-	else echo "licences: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+	else echo "licenses: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
 
 advisories: ## check the dependencies against RustSec's advisories: needs a network, so it is no part of `make test`
 	@cargo deny --version >/dev/null 2>&1 || \

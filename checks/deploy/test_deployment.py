@@ -1,6 +1,6 @@
 """Tests deployments to an emulated account with the commands from README.md: from a release archive, and from source.
 
-`make deployed` builds both and sets SLACKTRAIL_ARCHIVE and SLACKTRAIL_SOURCE. Without these variables, the tests are skipped.
+`make test-deployed` builds both and sets SLACKTRAIL_ARCHIVE and SLACKTRAIL_SOURCE. Without these variables, the tests are skipped.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ README = (template.ROOT / "README.md").read_text()
 ADDRESS = "you@example.com"
 
 
-@unittest.skipUnless(ARCHIVE, "SLACKTRAIL_ARCHIVE is not set; run `make deployed`")
+@unittest.skipUnless(ARCHIVE, "SLACKTRAIL_ARCHIVE is not set; run `make test-deployed`")
 class FromArchive(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -46,7 +46,7 @@ class FromArchive(unittest.TestCase):
         answers += ["", "", "", "y", "y", "y", "", "", "", "y"]  # confirm, roles, rollback; routes; save, file, environment; deploy
         cls.printed = sam(cls.account, cls.folder, answers, deploys)
 
-    @unittest.skipUnless(SOURCE, "only `make deployed` also packages the command")
+    @unittest.skipUnless(SOURCE, "only `make test-deployed` also packages the command")
     def test_installed_command_runs(self):
         command, environment = ["slacktrail", "--version"], {"PATH": f"{self.home}/.local/bin"}
         shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
@@ -67,7 +67,7 @@ class FromArchive(unittest.TestCase):
         for binary in FUNCTIONS.values():
             self.assertIn(hashlib.sha256((self.folder / f"{binary}.zip").read_bytes()).hexdigest(), sums)
 
-    @unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE is not set; run `make deployed`")
+    @unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE is not set; run `make test-deployed`")
     def test_sam_build_builds_the_same_functions(self):
         for name, binary in FUNCTIONS.items():
             with zipfile.ZipFile(self.folder / f"{binary}.zip") as opened:
@@ -94,7 +94,7 @@ class FromArchive(unittest.TestCase):
         self.assertEqual(one, other)
 
 
-@unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE is not set; run `make deployed`")
+@unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE is not set; run `make test-deployed`")
 class FromSource(unittest.TestCase):
     """Deployment from a clone: the settings are changed as in README.md, and `sam deploy` uses them and the output of `sam build`."""
 

@@ -1,4 +1,4 @@
-//! The laws of the ports, asked of any adapter: the core relies on them, so the directory, AWS and whatever stands in for
+//! The conformance suite of the ports, for any adapter: the core relies on them, so the directory, AWS and whatever stands in for
 //! either in other tests must keep the same ones.
 
 use futures_util::future::join_all;
@@ -49,11 +49,11 @@ pub fn day_log(id: &str, day: &str) -> DayLogId {
     DayLogId { stream: stream(id, LogType::Audit), day: day.parse().expect("a day") }
 }
 
-/// Every law of [`DayLogStore`], on an empty store. `plant` puts a file where an object of that key would be; a long day
+/// Every requirement of [`DayLogStore`], on an empty store. `plant` puts a file where an object of that key would be; a long day
 /// log has `objects` objects, which should be more than the store lists at once.
 ///
 /// # Panics
-/// When the adapter breaks a law.
+/// When the adapter breaks a requirement.
 pub async fn day_log_store<S: DayLogStore>(store: &S, plant: impl AsyncFn(&str), objects: u32) {
     an_object_is_created_once_and_never_changes(store).await;
     of_concurrent_creators_exactly_one_wins(store).await;
@@ -136,11 +136,11 @@ async fn a_foreign_file_is_named<S: DayLogStore>(store: &S, plant: impl AsyncFn(
     assert!(trouble.message.contains("audit/2026/11/06/acme-notes.txt"), "{trouble}");
 }
 
-/// Every law of [`DeploymentStore`], on an empty store. `garble` makes what is stored about a source, and about its audit
+/// Every requirement of [`DeploymentStore`], on an empty store. `garble` makes what is stored about a source, and about its audit
 /// cursor, unreadable.
 ///
 /// # Panics
-/// When the adapter breaks a law.
+/// When the adapter breaks a requirement.
 pub async fn deployment_store<S: DeploymentStore>(store: &S, garble: impl AsyncFn(&SourceId)) {
     a_cursor_is_replaced_only_if_its_version_is_unchanged(store).await;
     of_concurrent_replacers_exactly_one_wins(store).await;
@@ -294,10 +294,10 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
     assert_eq!(ok(store.replace_source(Some(alone.0), &broken).await), Replaced::Changed);
 }
 
-/// Every law of [`CredentialStore`], with `another` of the same store that keeps what it read by itself.
+/// Every requirement of [`CredentialStore`], with `another` of the same store that keeps what it read by itself.
 ///
 /// # Panics
-/// When the adapter breaks a law.
+/// When the adapter breaks a requirement.
 pub async fn credential_store<S: CredentialStore>(store: &S, another: &S) {
     let [acme, other] = ["acme", "other"].map(|id| source(id).id);
     assert!(ok(store.credentials(&other).await).is_none(), "credentials that were never stored are not there");
@@ -361,10 +361,10 @@ pub fn token(stored: Option<StoredCredentials>) -> String {
     grant.expect("there is a token").token.reveal().to_owned()
 }
 
-/// Every law of [`ConnectionStore`].
+/// Every requirement of [`ConnectionStore`].
 ///
 /// # Panics
-/// When the adapter breaks a law.
+/// When the adapter breaks a requirement.
 pub async fn connection_store<S: ConnectionStore>(store: &S) {
     let (connection, _) = Connection::grant([1; 16], [2; 32], source("acme"), "1.2", Second::MARCH_2018);
     let (other, _) = Connection::grant([3; 16], [2; 32], source("other"), "1.2", Second::MARCH_2018);

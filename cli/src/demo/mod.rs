@@ -51,7 +51,7 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     let tally = collect(&organisation, &time, &directory, asked.seconds).await?;
 
     let archive = Archive::read(&directory)?;
-    let verdict = check::compare(&archive, &organisation.visible_rows(time.now()));
+    let verdict = check::compare(&archive, &organisation.truth(time.now()));
     report(&tally, &archive, &verdict, &directory);
     organisation.close().await;
     if verdict.is_exact() && tally.is_ok() { Ok(ExitCode::SUCCESS) } else { Err(inexact(&tally)) }

@@ -8,8 +8,8 @@
 //! - `guided/`: libFuzzer, which is led by the code that an input reaches (`make fuzz`, where cargo-fuzz is installed).
 
 pub mod corpus;
+mod error_text;
 pub mod mutate;
 mod targets;
-mod telling;
 
 pub use targets::{TARGETS, Target};

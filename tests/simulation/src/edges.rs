@@ -21,27 +21,30 @@ use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_simulator as simulator;
 
 use super::facts::CLOCK_SKEW_SECONDS;
+use super::mutant::Mutant;
 use super::oracle;
 use super::process::Id;
-use super::stage::{NoReply, Part, Stage, State, StoredCursor};
-use super::wrong::Wrong;
+use super::simulated_world::{NoReply, Part, SimulatedWorld, State, StoredCursor};
 
 /// All four ports of one process.
 #[derive(Clone, Debug)]
 pub struct SimulatedEdges {
-    stage: Stage,
+    world: SimulatedWorld,
     id: Id,
 }
 
-pub(super) fn edges(stage: &Stage, id: &Id) -> Edges<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges> {
-    let edge = SimulatedEdges { stage: stage.clone(), id: id.clone() };
+pub(super) fn edges(
+    world: &SimulatedWorld,
+    id: &Id,
+) -> Edges<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges> {
+    let edge = SimulatedEdges { world: world.clone(), id: id.clone() };
     Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
 }
 
 impl SimulatedEdges {
     /// The ports of a process of this number that no poller is behind.
-    pub fn of(stage: &Stage, process: u32) -> SimulatedEdges {
-        SimulatedEdges { stage: stage.clone(), id: Id::of(process) }
+    pub fn of(world: &SimulatedWorld, process: u32) -> SimulatedEdges {
+        SimulatedEdges { world: world.clone(), id: Id::of(process) }
     }
 
     async fn operate<R>(
@@ -50,12 +53,12 @@ impl SimulatedEdges {
         what: impl Fn() -> String,
         effect: impl FnMut(&mut State) -> R,
     ) -> Result<R, Trouble> {
-        self.stage.operate(&self.id, part, false, &what, effect).await.map_err(|NoReply| no_reply(&what()))
+        self.world.operate(&self.id, part, false, &what, effect).await.map_err(|NoReply| no_reply(&what()))
     }
 
     /// A body that arrives as it does here.
     fn body(&self, bytes: Vec<u8>, breaks_off: bool) -> Body {
-        let length = self.stage.with(|state| state.chunk_bytes);
+        let length = self.world.with(|state| state.chunk_bytes);
         if length.is_none() && !breaks_off {
             return Body::whole(bytes);
         }
@@ -68,7 +71,7 @@ impl SimulatedEdges {
     }
 
     async fn look<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Trouble> {
-        self.stage.operate(&self.id, part, true, &what, |state| view(state)).await.map_err(|NoReply| no_reply(&what()))
+        self.world.operate(&self.id, part, true, &what, |state| view(state)).await.map_err(|NoReply| no_reply(&what()))
     }
 }
 
@@ -78,7 +81,7 @@ fn no_reply(what: &str) -> Trouble {
 
 impl Slack for SimulatedEdges {
     async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
-        self.id.count_call(&self.stage, request.method);
+        self.id.count_call(&self.world, request.method);
         self.id.note(|facts| facts.of_call(source, request.method).calls += 1);
         let outcome = self
             .operate(
@@ -86,7 +89,7 @@ impl Slack for SimulatedEdges {
                 || format!("slack {request:?}"),
                 |state| {
                     let mut asked = as_asked(request, caller);
-                    Wrong::bend_request(state.wrong, &mut asked);
+                    Mutant::alter_request(state.mutant, &mut asked);
                     let outcome = state.slack.answer(state.now, &asked);
                     if request.method == simulator::Log::Access.path() {
                         state.book.note_shown(state.slack.visible_rows(simulator::Log::Access, state.now));
@@ -97,9 +100,9 @@ impl Slack for SimulatedEdges {
             .await;
         match outcome {
             Ok(simulator::Outcome::Reply(reply)) => {
-                self.stage.told(|| tell(&reply));
+                self.world.told(|| tell(&reply));
                 let breaks_off = reply.breaks_off;
-                self.stage.with(|state| {
+                self.world.with(|state| {
                     self.id.note(|facts| oracle::note_reply(state, facts, source, request, &reply));
                 });
                 let mut reply = Reply {
@@ -109,8 +112,8 @@ impl Slack for SimulatedEdges {
                     scopes: reply.header("x-oauth-scopes").map(str::to_owned),
                     body: reply.body,
                 };
-                if let Some(wrong) = self.stage.with(|state| state.wrong) {
-                    Wrong::bend_reply(Some(wrong), &mut reply);
+                if let Some(mutant) = self.world.with(|state| state.mutant) {
+                    Mutant::alter_reply(Some(mutant), &mut reply);
                 }
                 let Reply { status, retry_after, date, scopes, body } = reply;
                 Ok(Reply { status, retry_after, date, scopes, body: self.body(body, breaks_off) })
@@ -176,7 +179,7 @@ impl DayLogStore for SimulatedEdges {
             Ok(Created::Exists) => self.id.note(|facts| facts.note_exists(&key)),
             _ => {}
         }
-        self.stage.told(|| format!("{created:?}"));
+        self.world.told(|| format!("{created:?}"));
         created
     }
 
@@ -187,7 +190,10 @@ impl DayLogStore for SimulatedEdges {
             || format!("read {key}"),
             |state| {
                 let (bytes, created) = state.objects.get(&key)?.clone();
-                Some(StoredObject { bytes: bytes.to_vec(), last_modified: Wrong::last_modified(state.wrong, created) })
+                Some(StoredObject {
+                    bytes: bytes.to_vec(),
+                    last_modified: Mutant::last_modified(state.mutant, created),
+                })
             },
         )
         .await
@@ -226,12 +232,12 @@ impl State {
         if self.is_busy() {
             return Created::Busy;
         }
-        match self.wrong {
-            Some(Wrong::CursorBeforeObject) => {
+        match self.mutant {
+            Some(Mutant::CursorBeforeObject) => {
                 self.owed.push((key.to_owned(), bytes.to_vec()));
                 return Created::Yes;
             }
-            Some(Wrong::OverwritesObjects) => {}
+            Some(Mutant::OverwritesObjects) => {}
             _ if self.objects.contains_key(key) => return Created::Exists,
             _ => {}
         }
@@ -244,11 +250,11 @@ impl State {
         let before = self.objects.insert(key.to_owned(), (bytes.into(), created));
         let checked = match before {
             Some((before, _)) if *before == *bytes => Ok(()),
-            Some(_) => Err(format!("changed: object `{key}`")),
+            Some(_) => Err(format!("overwritten: object `{key}`")),
             None => oracle::check_object(self, key, bytes),
         };
-        if let Err(law) = checked {
-            self.broken.get_or_insert(law);
+        if let Err(invariant) = checked {
+            self.broken.get_or_insert(invariant);
         }
     }
 
@@ -265,8 +271,8 @@ impl State {
         }
         let next = version.map_or(1, |version| version.0 + 1);
         self.cursors.insert(stream.clone(), StoredCursor { version: next, text: text.to_owned() });
-        if let Err(law) = oracle::check_cursor(self, stream.log == LogType::Audit, text) {
-            self.broken.get_or_insert(law);
+        if let Err(invariant) = oracle::check_cursor(self, stream.log == LogType::Audit, text) {
+            self.broken.get_or_insert(invariant);
         }
         Replaced::Yes(Version(next))
     }
@@ -312,7 +318,7 @@ impl DeploymentStore for SimulatedEdges {
             },
         );
         let deployment = deployment.await;
-        self.id.note(|facts| facts.tampered = self.stage.with(|state| state.tampered.clone()));
+        self.id.note(|facts| facts.tampered = self.world.with(|state| state.tampered.clone()));
         deployment
     }
 
@@ -345,9 +351,9 @@ impl DeploymentStore for SimulatedEdges {
             })
             .await;
         self.id.note(|facts| facts.note_saved(stream.log, matches!(replaced, Ok(Replaced::Yes(_)))));
-        self.stage.told(|| format!("{replaced:?}"));
+        self.world.told(|| format!("{replaced:?}"));
         // A wrong collector that saves its cursor first writes its objects only now.
-        while let Some((key, bytes)) = self.stage.with(|state| state.owed.pop()) {
+        while let Some((key, bytes)) = self.world.with(|state| state.owed.pop()) {
             self.operate(Part::Bucket, || format!("late create {key}"), |state| state.put(&key, &bytes)).await?;
         }
         replaced
@@ -484,8 +490,8 @@ impl State {
     }
 }
 
-impl Wrong {
-    fn last_modified(wrong: Option<Wrong>, created: Timestamp) -> Timestamp {
-        if wrong == Some(Wrong::ReadsBackTooLittle) { Timestamp::UNIX_EPOCH } else { created }
+impl Mutant {
+    fn last_modified(mutant: Option<Mutant>, created: Timestamp) -> Timestamp {
+        if mutant == Some(Mutant::ReadsBackTooLittle) { Timestamp::UNIX_EPOCH } else { created }
     }
 }

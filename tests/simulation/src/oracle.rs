@@ -1,4 +1,4 @@
-//! The oracle: checks the laws from what Slack has shown and what lies in the bucket. It shares no code with the collector:
+//! The oracle: checks the invariants from what Slack has shown and what lies in the bucket. It shares no code with the collector:
 //! it has its own way to read an object, and takes a record's day from Slack's own time.
 //!
 //! What it knows grows with the world: an object is read when it is created, and never again, for none may change.
@@ -23,7 +23,7 @@ use slacktrail_simulator::settings::{AccessTeam, Layout};
 use slacktrail_simulator::{Log, Row};
 
 use super::facts::Watch;
-use super::stage::State;
+use super::simulated_world::State;
 
 pub(super) use ticks::{begin_stream, judge_tick, log_of_key, note_reply};
 pub(super) use workspaces::Unread;
@@ -124,7 +124,7 @@ impl Book {
 /// Checks an object that was created a moment ago, and learns what it holds.
 ///
 /// # Errors
-/// The law that is broken, with the record or the key.
+/// The invariant that is broken, with the record or the key.
 pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result<(), String> {
     check_number(&mut state.book.heads, key)?;
     let lines = state.book.object_lines(key, bytes)?;
@@ -136,7 +136,7 @@ pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result
         *times += 1;
         if *times > may.get(&line.name).copied().unwrap_or(0) {
             let first = state.book.lines.iter().find(|before| before.name == line.name).map(|before| &before.key);
-            return Err(format!("twice: {} in `{key}`, and in {first:?}", line.slack));
+            return Err(format!("duplicate: {} in `{key}`, and in {first:?}", line.slack));
         }
     }
     state.book.watches[log_of_key(key) as usize].stored += lines.len() as u64;
@@ -186,7 +186,7 @@ fn check_line(state: &State, line: &Line) -> Result<(), String> {
     let day = Timestamp::from_second(line.time.unwrap_or(0)).map_err(|error| error.to_string())?;
     let day = day.to_zoned(TimeZone::UTC).strftime("/%Y/%m/%d/").to_string();
     if !line.key.contains(&day) {
-        return Err(format!("misplaced: a record of {day} lies in `{}`", line.key));
+        return Err(format!("wrong-day: a record of {day} lies in `{}`", line.key));
     }
     Ok(())
 }
@@ -208,10 +208,10 @@ fn check_number(heads: &mut BTreeMap<Rc<str>, u32>, key: &str) -> Result<(), Str
 /// Checks what must hold once nothing fails any more and the collector has had its ticks.
 ///
 /// # Errors
-/// The law that is broken, with the record or the key.
+/// The invariant that is broken, with the record or the key.
 pub fn check_end(state: &mut State) -> Result<(), String> {
-    if let Some(law) = &state.broken {
-        return Err(law.clone());
+    if let Some(invariant) = &state.broken {
+        return Err(invariant.clone());
     }
     let mut heads = BTreeMap::new();
     state.objects.keys().try_for_each(|key| check_number(&mut heads, key))?;
@@ -230,7 +230,7 @@ pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
         let wanted = state.slack.visible_rows(log, state.now).filter(is_wanted);
         if let Some(row) = not_stored(state, wanted, by_workspace).next() {
             let shown = row.visible_at;
-            return Some(format!("lost: {} of {}, shown from {shown}, is not stored", row.json, row.time));
+            return Some(format!("missing: {} of {}, shown from {shown}, is not stored", row.json, row.time));
         }
     }
     None
@@ -267,7 +267,7 @@ pub fn late(state: &mut State) -> Option<String> {
     let ago = |seconds| state.now.saturating_sub(SignedDuration::from_secs(seconds)).unwrap_or(state.now);
     let minute = ago(60)..=ago(1);
     missing(state, |row| minute.contains(&row.time) && row.visible_at == row.time)
-        .map(|law| law.replacen("lost:", "late: a tick has gone well, and", 1))
+        .map(|invariant| invariant.replacen("missing:", "stale: a tick has gone well, and", 1))
 }
 
 /// The logs that are collected, and their times: what the source asks for, and the backfills.
@@ -372,7 +372,7 @@ pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(),
         return Ok(());
     }
     let claim: Claim =
-        serde_json::from_str(text).map_err(|error| format!("claims: a cursor cannot be read: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("cursor-ahead: a cursor cannot be read: {error}"))?;
     let since = state.sources.values().map(|source| source.since.get()).min().unwrap_or_default();
     for row in state.slack.rows(Log::Audit).iter().filter(|row| row.visible_at == row.time) {
         let second = row.time.as_second();
@@ -380,7 +380,7 @@ pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(),
             && second < claim.top - 10
             && !claim.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&second));
         if claimed && !state.book.stored.contains_key(&state.book.name(row, false)) {
-            return Err(format!("claims: the cursor claims {} of {}, which is not stored", row.json, row.time));
+            return Err(format!("cursor-ahead: the cursor claims {} of {}, which is not stored", row.json, row.time));
         }
     }
     Ok(())
@@ -390,12 +390,12 @@ pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(),
 ///
 /// # Errors
 /// Where it is.
-pub fn check_no_secret(state: &State, place: &str, text: &str) -> Result<(), String> {
+pub fn check_no_secret(state: &State, start: &str, text: &str) -> Result<(), String> {
     let settings = state.slack.settings();
     let tokens = settings.tokens.iter().map(|token| token.text.as_str());
     let secrets = tokens.chain(settings.apps.iter().map(|app| app.client_secret.as_str()));
     match secrets.into_iter().any(|secret| text.contains(secret)) {
         false => Ok(()),
-        true => Err(format!("secret: {place} holds one")),
+        true => Err(format!("secret-leak: {start} holds one")),
     }
 }

@@ -14,7 +14,7 @@ use slacktrail_shared::trouble::Trouble;
 use super::edges::{SimulatedEdges, edges};
 use super::facts::Facts;
 use super::oracle;
-use super::stage::Stage;
+use super::simulated_world::SimulatedWorld;
 
 /// Polls after which a tick is taken to go round in circles.
 const POLLS_MAX: u32 = 100_000;
@@ -54,8 +54,8 @@ impl Id {
         note(&mut self.facts.borrow_mut())
     }
 
-    fn begin_tick(&self, calls_max: Option<u32>, stage: &Stage) {
-        *self.facts.borrow_mut() = stage.with(|state| Facts {
+    fn begin_tick(&self, calls_max: Option<u32>, world: &SimulatedWorld) {
+        *self.facts.borrow_mut() = world.with(|state| Facts {
             begun: state.now,
             clock: state.now.saturating_add(state.clock_ahead).unwrap_or(state.now),
             calls_max,
@@ -69,15 +69,15 @@ impl Id {
     }
 
     /// Counts a call to Slack, which may be one too many.
-    pub(super) fn count_call(&self, stage: &Stage, method: &str) {
+    pub(super) fn count_call(&self, world: &SimulatedWorld, method: &str) {
         let Some((log, promised)) = budget(method) else { return };
         let mut calls = self.calls.get();
         calls[log] += 1;
         self.calls.set(calls);
         let max = self.calls_max.get().unwrap_or(promised);
         if calls[log] > max {
-            let law = || format!("budget: call {} of `{method}` in a tick that may make {max}", calls[log]);
-            stage.with(|state| state.broken = state.broken.take().or_else(|| Some(law())));
+            let invariant = || format!("budget: call {} of `{method}` in a tick that may make {max}", calls[log]);
+            world.with(|state| state.broken = state.broken.take().or_else(|| Some(invariant())));
         }
     }
 
@@ -102,7 +102,7 @@ fn budget(method: &str) -> Option<(usize, u32)> {
 #[derive(Debug)]
 pub struct Process {
     id: Id,
-    stage: Stage,
+    world: SimulatedWorld,
     poller: Rc<SimulatedPoller>,
 }
 
@@ -129,24 +129,24 @@ pub enum End {
 /// A tick under way.
 pub struct Tick {
     id: Id,
-    stage: Stage,
+    world: SimulatedWorld,
     future: Pin<Box<dyn Future<Output = Result<Summary, Trouble>>>>,
 }
 
 impl Process {
     /// A process that remembers nothing.
-    pub fn start(number: u32, stage: &Stage) -> Process {
+    pub fn start(number: u32, world: &SimulatedWorld) -> Process {
         let id = Id::of(number);
-        let poller = Rc::new(Poller::new(edges(stage, &id)));
-        Process { id, stage: stage.clone(), poller }
+        let poller = Rc::new(Poller::new(edges(world, &id)));
+        Process { id, world: world.clone(), poller }
     }
 
     /// The same process with the same memory in a world that goes its own way.
-    pub fn fork(&self, stage: &Stage) -> Process {
+    pub fn fork(&self, world: &SimulatedWorld) -> Process {
         let id = Id::of(self.id.number);
         id.operations.set(self.id.operations.get());
-        let poller = Rc::new(Poller::remembering(edges(stage, &id), &self.poller));
-        Process { id, stage: stage.clone(), poller }
+        let poller = Rc::new(Poller::remembering(edges(world, &id), &self.poller));
+        Process { id, world: world.clone(), poller }
     }
 
     /// Its number.
@@ -168,27 +168,27 @@ impl Process {
     /// Begins a tick.
     pub fn begin(&self, calls_max: Option<u32>, bounds: Bounds) -> Tick {
         let poller = self.poller.clone();
-        self.id.begin_tick(calls_max, &self.stage);
-        let now = self.stage.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
+        self.id.begin_tick(calls_max, &self.world);
+        let now = self.world.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
         let operations = self.id.operations.clone();
-        let last = self.stage.with(|state| state.operations_max).map(|max| operations.get() + max);
+        let last = self.world.with(|state| state.operations_max).map(|max| operations.get() + max);
         let future = async move {
             let out_of_time = || last.is_some_and(|last| operations.get() >= last);
             poller.tick(now, &TickLimits { calls_max, bounds, out_of_time: &out_of_time }).await
         };
-        Tick { id: self.id.clone(), stage: self.stage.clone(), future: Box::pin(future) }
+        Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }
     }
 
     /// Runs a tick of a share to its end.
     pub fn tick_share(&self, share: &Share) -> End {
         let (poller, share) = (self.poller.clone(), share.clone());
-        let now = self.stage.now();
+        let now = self.world.now();
         let future = async move {
             let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
             let deployment = poller.edges().deployment.load_share(&share).await?;
             poller.tick_of(deployment, now, &limits).await
         };
-        Tick { id: self.id.clone(), stage: self.stage.clone(), future: Box::pin(future) }.run()
+        Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }.run()
     }
 
     /// Runs a tick to its end.
@@ -232,7 +232,7 @@ impl Tick {
             Poll::Ready(answer) => {
                 if let Ok(summary) = &answer {
                     let facts = self.id.facts.borrow();
-                    self.stage.with(|state| oracle::judge_tick(state, &facts, &summary.streams));
+                    self.world.with(|state| oracle::judge_tick(state, &facts, &summary.streams));
                 }
                 Some(End::Answered(Box::new(answer)))
             }
@@ -248,7 +248,7 @@ impl Tick {
     pub fn run(mut self) -> End {
         let end = (0..POLLS_MAX).find_map(|_| self.step());
         end.unwrap_or_else(|| {
-            panic!("a tick ends\n{}", self.stage.with(|state| state.trace[..60.min(state.trace.len())].join("\n")))
+            panic!("a tick ends\n{}", self.world.with(|state| state.trace[..60.min(state.trace.len())].join("\n")))
         })
     }
 }

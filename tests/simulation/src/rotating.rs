@@ -11,10 +11,10 @@ use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process, Tick};
-use super::stage::{Fault, FaultKind, Stage, asked};
+use super::simulated_world::{Fault, FaultKind, SimulatedWorld, asked};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
-/// A token lives twelve hours.
+/// A token is valid for twelve hours.
 const LIFE_SECONDS: i64 = 43_200;
 /// Ticks that are run, at most, until a source must be well again: claims and grace periods are over by then.
 const SETTLING_TICKS: u32 = 4;
@@ -31,7 +31,7 @@ pub struct Grace {
 /// A source whose app rotates its tokens.
 pub struct Rotating {
     /// The simulated world.
-    pub stage: Stage,
+    pub world: SimulatedWorld,
     process: Process,
     processes: u32,
     rows: u32,
@@ -51,16 +51,16 @@ impl Rotating {
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now))
         };
-        let stage = Stage::new(now, World::new(settings), [source]);
-        let process = Process::start(0, &stage);
-        let mut rotating = Rotating { stage, process, processes: 1, rows: 0 };
+        let world = SimulatedWorld::new(now, World::new(settings), [source]);
+        let process = Process::start(0, &world);
+        let mut rotating = Rotating { world, process, processes: 1, rows: 0 };
         rotating.connect();
         rotating
     }
 
     /// Connects the source anew: consent, exchange, and what the callback stores.
     pub fn connect(&mut self) {
-        self.stage.with(|state| {
+        self.world.with(|state| {
             let (now, app) = (state.now, state.slack.settings().apps[0].clone());
             let asked = format!(
                 "client_id={}&user_scope=auditlogs:read&scope=team:read&redirect_uri={REDIRECT_URL}",
@@ -89,10 +89,10 @@ impl Rotating {
 
     /// Lets time pass, with a record at its end.
     pub fn pass(&mut self, seconds: i64) {
-        self.stage.pass(seconds);
-        let row = Row::small_audit(self.stage.now(), &format!("r{}", self.rows));
+        self.world.pass(seconds);
+        let row = Row::small_audit(self.world.now(), &format!("r{}", self.rows));
         self.rows += 1;
-        self.stage.with(|state| state.slack.add(row));
+        self.world.with(|state| state.slack.add(row));
     }
 
     /// A minute passes, and a tick comes.
@@ -112,7 +112,7 @@ impl Rotating {
 
     /// Another process goes on.
     pub fn restart(&mut self) {
-        self.process = Process::start(self.processes, &self.stage);
+        self.process = Process::start(self.processes, &self.world);
         self.processes += 1;
     }
 
@@ -124,25 +124,25 @@ impl Rotating {
     /// The next tick meets this fault at its operation of this number.
     pub fn fault(&self, operation: u32, kind: FaultKind) {
         let fault = Fault { process: self.processes - 1, operation: self.process.operations() + operation, kind };
-        self.stage.with(|state| state.faults = vec![fault]);
+        self.world.with(|state| state.faults = vec![fault]);
     }
 
     /// What a tick that rotates does, operation by operation.
     pub fn operations_of_tick(&mut self) -> Vec<String> {
-        let before = self.stage.with(|state| state.trace.len());
+        let before = self.world.with(|state| state.trace.len());
         self.tick();
-        self.stage.with(|state| state.trace[before..].iter().filter_map(|line| asked(line)).collect())
+        self.world.with(|state| state.trace[before..].iter().filter_map(|line| asked(line)).collect())
     }
 
     /// How often Slack has given tokens for a refresh token.
     pub fn refreshes(&self) -> usize {
-        self.stage.with(|state| state.slack.refreshes().len())
+        self.world.with(|state| state.slack.refreshes().len())
     }
 
-    /// Ticks until all must be well, then beyond the life of the first token and of the one after it.
+    /// Ticks until all must be well, then beyond the lifetime of the first token and of the next one.
     ///
     /// # Errors
-    /// The law that was broken, or the state in which the source ended.
+    /// The invariant that was broken, or the state in which the source ended.
     pub fn outlive_two_tokens(&mut self) -> Result<(), String> {
         for _ in 0..SETTLING_TICKS {
             self.minute();
@@ -157,11 +157,11 @@ impl Rotating {
         if !matches!(last.state, Health::Ok | Health::CatchingUp) {
             return Err(format!("the source ended as {:?}: {:?} {:?}", last.state, last.code, last.message));
         }
-        self.stage.with(oracle::check_end)
+        self.world.with(oracle::check_end)
     }
 
     /// What happened, for a person to read.
     pub fn trace(&self) -> String {
-        self.stage.with(|state| state.trace[state.trace.len().saturating_sub(80)..].join("\n"))
+        self.world.with(|state| state.trace[state.trace.len().saturating_sub(80)..].join("\n"))
     }
 }

@@ -1,4 +1,4 @@
-//! S3, DynamoDB and Secrets Manager, as moto has them, keep the laws of the ports; what is missing is named.
+//! S3, DynamoDB and Secrets Manager, as moto has them, conform to the ports; what is missing is named.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
@@ -37,7 +37,7 @@ fn assert_named(trouble: &Trouble, remedy: Remedy, code: &str, in_message: &str,
 }
 
 #[tokio::test]
-async fn s3_keeps_the_laws_of_day_logs() {
+async fn s3_conforms_to_day_logs() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_bucket("logs").await;
     let s3 = moto.s3();
@@ -52,7 +52,7 @@ async fn s3_keeps_the_laws_of_day_logs() {
 }
 
 #[tokio::test]
-async fn dynamodb_keeps_the_laws_of_sources_and_cursors() {
+async fn dynamodb_conforms_to_sources_and_cursors() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     let garble = async |id: &SourceId| {
@@ -63,13 +63,13 @@ async fn dynamodb_keeps_the_laws_of_sources_and_cursors() {
 }
 
 #[tokio::test]
-async fn secrets_manager_keeps_the_laws_of_credentials() {
+async fn secrets_manager_conforms_to_credentials() {
     let Some(moto) = EmulatedAws::start() else { return };
     conformance::credential_store(&connect(&moto).credentials, &connect(&moto).credentials).await;
 }
 
 #[tokio::test]
-async fn dynamodb_keeps_the_laws_of_connections() {
+async fn dynamodb_conforms_to_connections() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     conformance::connection_store(&connect(&moto).deployment).await;

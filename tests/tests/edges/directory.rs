@@ -1,4 +1,4 @@
-//! A directory keeps the laws of the ports, and says what is wrong with it.
+//! A directory conforms to the ports, and says what is wrong with it.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn a_directory_keeps_the_laws_of_day_logs() {
+async fn a_directory_conforms_to_day_logs() {
     let root = tempfile::tempdir().unwrap();
     // A root that is not there yet is made.
     let under = root.path().join("a/b");
@@ -48,7 +48,7 @@ async fn a_directory_keeps_the_laws_of_day_logs() {
 }
 
 #[tokio::test]
-async fn a_directory_keeps_the_laws_of_sources_and_cursors() {
+async fn a_directory_conforms_to_sources_and_cursors() {
     let root = tempfile::tempdir().unwrap();
     let state = root.path().join(".slacktrail");
     let garble = async |id: &slacktrail_shared::source::SourceId| {
@@ -61,7 +61,7 @@ async fn a_directory_keeps_the_laws_of_sources_and_cursors() {
 }
 
 #[tokio::test]
-async fn credentials_in_memory_keep_the_laws_of_credentials_and_a_given_token_is_everybodys() {
+async fn credentials_in_memory_conform_to_credentials_and_a_given_token_is_everybodys() {
     let empty = DirectoryCredentials::empty();
     conformance::credential_store(&empty, &empty).await;
     let given = DirectoryCredentials::new(Token::new("xoxp-given").unwrap());

@@ -115,7 +115,7 @@ pub(crate) fn grant(ticket: &Ticket) -> String {
 
 /// The query that Slack sends a browser back with when somebody consents.
 pub(crate) fn consented(site: &Site, location: &str, consent: &Consent) -> String {
-    let now = site.stage.now();
+    let now = site.world.now();
     let back = site.slack(|slack| slack.consent(now, location, consent)).expect("Slack offers that");
     query_of(&back)
 }

@@ -64,7 +64,7 @@ fn an_organisations_app_connects_all_three_logs() {
     let credentials = site.credentials("acme");
     assert_eq!(credentials.app.unwrap().client_id, site.app(0).client_id);
     let grant = credentials.grant.unwrap();
-    let now = site.stage.now();
+    let now = site.world.now();
     let live = site.slack(|slack| slack.live_tokens(now));
     assert!(grant.token.reveal().starts_with("xoxp-") && grant.renewal.is_none());
     assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "the token is one that Slack honours");
@@ -115,12 +115,12 @@ fn a_source_that_is_connected_again_keeps_its_cursors_its_app_and_whether_it_is_
     let paused = Source { paused: true, ..site.source("acme").unwrap() };
     let stream = StreamId { source: paused.id.clone(), log: LogType::Audit };
     let cursor = StoredCursor { version: 7, text: Cursor::first(&paused, LogType::Audit, site.now()).encode() };
-    site.stage.with(|state| {
+    site.world.with(|state| {
         state.sources.insert(paused.id.clone(), paused.clone());
         state.cursors.insert(stream.clone(), cursor.clone());
     });
 
-    site.stage.pass(3600);
+    site.world.pass(3600);
     let ticket = site.grant(&paused, 0);
     let started = browser.start(&site, &ticket);
     assert!(started.location().ends_with("&team=E1"), "Slack offers the same organisation: {}", started.location());
@@ -133,7 +133,7 @@ fn a_source_that_is_connected_again_keeps_its_cursors_its_app_and_whether_it_is_
     assert_ne!(after.grant, before.grant, "the token is the new one");
     let stored = site.source("acme").unwrap();
     assert_eq!(stored, Source { connected_at: site.now(), ..paused });
-    site.stage.with(|state| {
+    site.world.with(|state| {
         let kept = &state.cursors[&stream];
         assert_eq!((kept.version, &kept.text), (cursor.version, &cursor.text));
     });
@@ -147,7 +147,7 @@ fn a_source_that_somebody_pauses_while_it_is_connected_stays_paused() {
     let running = site.source("acme").unwrap();
     let query = browser.consent(&site, &site.grant(&running, 0), &Consent::organisation());
     let paused = Source { paused: true, ..running };
-    site.stage.with(|state| state.sources.insert(paused.id.clone(), paused.clone()));
+    site.world.with(|state| state.sources.insert(paused.id.clone(), paused.clone()));
     assert_eq!(browser.callback(&site, &query).status, 200);
     assert!(site.source("acme").unwrap().paused);
 }
@@ -238,7 +238,7 @@ fn a_source_whose_stored_form_cannot_be_read_is_mended_by_connecting_it() {
     let browser = Browser::new();
     browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
     let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
-    site.stage.with(|state| state.garbled_sources.insert("acme".parse().unwrap(), "{".to_owned()));
+    site.world.with(|state| state.garbled_sources.insert("acme".parse().unwrap(), "{".to_owned()));
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
 
@@ -251,10 +251,10 @@ fn a_connection_that_is_cancelled_while_it_is_verified_stores_nothing() {
     // The request is let go on until it has asked Slack for the tokens; then somebody presses Ctrl-C elsewhere.
     let id = ticket.id.clone();
     let cancelled = async {
-        while !site.stage.with(|state| state.slack.calls().of("oauth.v2.access") > 0) {
+        while !site.world.with(|state| state.slack.calls().of("oauth.v2.access") > 0) {
             give_way().await;
         }
-        site.stage.with(|state| set_step(state, &id, Step::Cancelled));
+        site.world.with(|state| set_step(state, &id, Step::Cancelled));
     };
     let (answer, ()) =
         crate::site::run(futures_util::future::join(browser.getting(&site, "/oauth/callback", &query), cancelled))

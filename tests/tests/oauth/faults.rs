@@ -26,8 +26,8 @@ fn rotating() -> Site {
 fn struck(site: &Site, browser: &Browser, query: &str, fault: Fault) -> Option<Option<Answer>> {
     site.strike_next(fault);
     let answer = run(browser.getting(site, "/oauth/callback", query));
-    let struck = site.stage.with(|state| std::mem::take(&mut state.struck));
-    site.stage.with(|state| state.faults.clear());
+    let struck = site.world.with(|state| std::mem::take(&mut state.struck));
+    site.world.with(|state| state.faults.clear());
     struck.then_some(answer)
 }
 
@@ -77,7 +77,7 @@ fn whatever_fails_in_a_callback_nothing_is_half_made_and_connecting_again_works(
             let anew = browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
             assert_eq!(anew.status, 200, "{what}: {}", anew.body);
             let grant = site.credentials("acme").grant.unwrap();
-            let now = site.stage.now();
+            let now = site.world.now();
             let live = site.slack(|slack| slack.live_tokens(now));
             assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "{what}: the token is dead");
         }
@@ -93,11 +93,11 @@ fn whatever_fails_in_a_link_it_is_used_once_at_most() {
             let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
             site.strike_next(fault(operation, kind));
             let first = run(browser.pressing(&site, &grant(&ticket)));
-            if !site.stage.with(|state| std::mem::take(&mut state.struck)) {
+            if !site.world.with(|state| std::mem::take(&mut state.struck)) {
                 assert_eq!(operation, 2, "a link is read and used up");
                 break;
             }
-            site.stage.with(|state| state.faults.clear());
+            site.world.with(|state| state.faults.clear());
             let second = Browser::new().start(&site, &ticket);
             let started = [first.as_ref(), Some(&second)].into_iter().flatten().filter(|answer| answer.status == 303);
             assert!(started.count() <= 1, "{kind:?} at operation {operation}");
@@ -110,15 +110,15 @@ fn operation_of(what: &str) -> u32 {
     let site = rotating();
     let browser = Browser::new();
     let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
-    let before = site.stage.with(|state| state.trace.len());
+    let before = site.world.with(|state| state.trace.len());
     assert_eq!(browser.callback(&site, &query).status, 200);
-    let at = site.stage.with(|state| state.trace[before..].iter().position(|line| line.contains(what)));
+    let at = site.world.with(|state| state.trace[before..].iter().position(|line| line.contains(what)));
     u32::try_from(at.expect("it is done")).unwrap()
 }
 
 /// The tokens that Slack honours.
 fn live(site: &Site) -> Vec<String> {
-    let now = site.stage.now();
+    let now = site.world.now();
     site.slack(|slack| slack.live_tokens(now).into_iter().map(|live| live.token.text).collect())
 }
 
@@ -149,10 +149,10 @@ fn failed_reconnect_leaves_token_in_use_alone() {
             browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
             let connected = site.source("acme").unwrap();
             let query = browser.consent(&site, &site.grant(&connected, 0), &Consent::organisation());
-            let before = site.stage.with(|state| state.trace.len());
-            let fork = site.stage.fork();
+            let before = site.world.with(|state| state.trace.len());
+            let fork = site.world.fork();
             assert_eq!(browser.clone().callback(&site, &query).status, 200);
-            let trace = site.stage.with(|state| state.trace[before..].to_vec());
+            let trace = site.world.with(|state| state.trace[before..].to_vec());
             let operation = u32::try_from(trace.iter().position(|line| line.contains(what)).unwrap()).unwrap();
             let site = site.on(fork);
             let answer = struck(&site, &browser, &query, fault(operation, kind)).unwrap().unwrap();
@@ -213,7 +213,7 @@ fn refusal_that_the_command_is_not_told_of_is_logged_with_the_reason() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::organisation());
-    site.stage.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
+    site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
     site.patience.let_be_late(TELL_MAX, 0);
     browser.callback(&site, &query).assert_refused(&site, 409, "superseded");
     assert_eq!(site.line().field("code"), "out_of_time");

@@ -29,7 +29,7 @@ fn refused(site: &Site, query: &str, status: u64, kind: &str) -> Answer {
 }
 
 fn connections(site: &Site) -> BTreeMap<ConnectionId, (u64, String)> {
-    site.stage.with(|state| state.connections.clone())
+    site.world.with(|state| state.connections.clone())
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn unknown_name_and_wrong_secret_get_same_answer_at_every_step() {
     assert_same("connected");
     site.set_step(&ticket.id, Step::Cancelled);
     assert_same("cancelled");
-    site.stage.pass(LIFE_SECONDS);
+    site.world.pass(LIFE_SECONDS);
     assert_same("expired");
 }
 
@@ -118,7 +118,7 @@ fn unknown_name_and_wrong_secret_get_same_answer_at_every_step() {
 fn made_up_address_reaches_no_error_line() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
-    site.stage.with(|state| state.down = vec![Part::Table]);
+    site.world.with(|state| state.down = vec![Part::Table]);
     for path in ["/oauth/start", "/oauth/callback"] {
         let query = format!("grant={0}&state={0}&code=concealed&error=concealed", ticket.reveal());
         let answer = Browser::new().get(&site, path, &query);
@@ -156,9 +156,9 @@ fn of_two_who_use_a_link_at_once_exactly_one_goes_on() {
 fn a_link_lives_ten_minutes_to_the_second() {
     let site = Site::new();
     let [late, last] = [0, 1].map(|_| site.grant(&source("acme", site.now()), 0));
-    site.stage.pass(LIFE_SECONDS - 1);
+    site.world.pass(LIFE_SECONDS - 1);
     assert_eq!(Browser::new().start(&site, &last).status, 303);
-    site.stage.pass(1);
+    site.world.pass(1);
     refused(&site, &format!("grant={}", late.reveal()), 410, "expired");
 }
 
@@ -262,7 +262,7 @@ fn a_stage_is_part_of_the_redirect_url() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     let mut asked = event("POST", "/dev/oauth/start", &grant(&ticket), &[], &[]);
-    asked["requestContext"]["stage"] = json!("dev");
+    asked["requestContext"]["world"] = json!("dev");
     let answer = run(site.request(asked)).unwrap();
     assert!(answer.location().contains("amazonaws.com%2Fdev%2Foauth%2Fcallback&"), "{}", answer.location());
 }

@@ -152,7 +152,7 @@ fn an_app_whose_secret_was_changed_is_told() {
 fn a_code_of_another_app_is_refused_by_slack() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    let now = site.stage.now();
+    let now = site.world.now();
     let other = site.app(1).client_id;
     let back = site.slack(|slack| slack.install_from_slack(now, &other, &Consent::workspace("T1"))).unwrap();
     let code = query_of(&back);
@@ -257,7 +257,7 @@ fn lost_response_to_exchange_is_told_as_possible_token() {
 
 /// A token that Slack has issued to somebody on a workspace.
 fn issued_token(site: &Site) -> String {
-    let (now, app) = (site.stage.now(), site.app(1));
+    let (now, app) = (site.world.now(), site.app(1));
     let back = site.slack(|slack| slack.install_from_slack(now, &app.client_id, &Consent::workspace("T1"))).unwrap();
     let code = back.split_once("code=").unwrap().1.split('&').next().unwrap();
     let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret).with("code", code);
@@ -319,7 +319,7 @@ fn broken_exchange_of_connected_source_revokes_other_tenants_token_only() {
 
 /// How many tokens Slack honours.
 fn live(site: &Site) -> usize {
-    let now = site.stage.now();
+    let now = site.world.now();
     site.slack(|slack| slack.live_tokens(now).len())
 }
 
@@ -380,7 +380,7 @@ fn token_that_may_be_in_use_is_not_revoked() {
     site.settings(|settings| settings.plan = Plan::Paid);
     refused(&site, &browser, &query, 409, "not_on_plan");
     assert_eq!(site.line().field("token"), "may_be_in_use");
-    let now = site.stage.now();
+    let now = site.world.now();
     let live = site.slack(|slack| slack.live_tokens(now));
     assert!(live.iter().any(|live| live.token.text == token.reveal()), "Slack gives the same token again");
 }
@@ -490,12 +490,12 @@ fn somebody_who_was_faster_is_not_undone() {
     let (browser, query) = consented(&site);
     let another = StoredApp { client_id: "9.9".to_owned(), client_secret: ClientSecret::new("else").unwrap() };
     let theirs = Credentials::default().with_app(another).encode();
-    site.stage.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, Some(theirs))));
+    site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, Some(theirs))));
     refused(&site, &browser, &query, 409, "superseded");
 
     let site = Site::new();
     let (browser, query) = consented(&site);
-    site.stage.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
+    site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
     refused(&site, &browser, &query, 409, "superseded");
 }
 

@@ -44,11 +44,11 @@ impl Tour {
             let value = cookie.split(';').next().unwrap().split_once('=').unwrap().1;
             self.secrets.extend((!value.is_empty()).then(|| value.to_owned()));
         }
-        let now = self.site.stage.now();
+        let now = self.site.world.now();
         let live = self.site.slack(|slack| slack.live_tokens(now));
         self.secrets.extend(live.into_iter().map(|live| live.token.text));
         if let Some((_, Some(text))) =
-            self.site.stage.with(|state| state.credentials.get(&"acme".parse().unwrap()).cloned())
+            self.site.world.with(|state| state.credentials.get(&"acme".parse().unwrap()).cloned())
         {
             let secret: Value = serde_json::from_str(&text).unwrap();
             let fields =
@@ -66,7 +66,7 @@ impl Tour {
         self.note(&started);
         let (_, state) = started.location().split_once("&state=").unwrap();
         self.secrets.insert(state.split('&').next().unwrap().split_once('.').unwrap().1.to_owned());
-        let now = self.site.stage.now();
+        let now = self.site.world.now();
         let back = match consent {
             Some(consent) => self.site.slack(|slack| slack.consent(now, started.location(), consent)),
             None => self.site.slack(|slack| slack.decline(started.location())),
@@ -97,7 +97,7 @@ impl Tour {
             }
             texts.push(answer.to_string());
         }
-        self.site.stage.with(|state| {
+        self.site.world.with(|state| {
             texts.extend(state.connections.values().map(|(_, text)| text.clone()));
             let connections = state.connections.values().map(|(_, text)| serde_json::from_str::<Connection>(text));
             texts.extend(connections.map(|connection| format!("{:?}", connection.unwrap())));
@@ -154,14 +154,14 @@ fn no_secret_is_anywhere_but_where_it_belongs() {
         let (browser, query) = tour.go(&connected, Some(&organisation));
         tour.site.strike_next(StageFault { process: 0, operation, kind: StageFaultKind::Refused });
         let answer = run(browser.getting(&tour.site, "/oauth/callback", &query)).unwrap();
-        tour.site.stage.with(|state| state.faults.clear());
+        tour.site.world.with(|state| state.faults.clear());
         tour.note(&answer);
     }
 
     // What comes late.
     let (browser, query) = tour.go(&connected, Some(&organisation));
     let unused = tour.grant(&connected);
-    tour.site.stage.pass(600);
+    tour.site.world.pass(600);
     assert_eq!(tour.back(&browser, &query), 410);
     let late = browser.start(&tour.site, &unused);
     tour.note(&late);

@@ -15,7 +15,7 @@ use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::time::Second;
-use slacktrail_simulation::{Fault, SimulatedEdges, Stage, State};
+use slacktrail_simulation::{Fault, SimulatedEdges, SimulatedWorld, State};
 use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Role;
@@ -34,7 +34,7 @@ pub(crate) const ADMIN: &str = "W0ADMIN";
 
 /// The function and all around it.
 pub(crate) struct Site {
-    pub(crate) stage: Stage,
+    pub(crate) world: SimulatedWorld,
     pub(crate) spy: Spy,
     granted: Cell<u8>,
     processes: Cell<u32>,
@@ -65,7 +65,7 @@ impl Site {
         let mut slack = World::new(settings);
         slack.add(Row::small_audit(now, "one"));
         Site {
-            stage: Stage::new(now, slack, []),
+            world: SimulatedWorld::new(now, slack, []),
             spy: Spy::new(),
             granted: Cell::new(0),
             processes: Cell::new(0),
@@ -75,12 +75,12 @@ impl Site {
     }
 
     /// The same in a world that goes its own way.
-    pub(crate) fn on(self, stage: Stage) -> Site {
-        Site { stage, ..self }
+    pub(crate) fn on(self, world: SimulatedWorld) -> Site {
+        Site { world, ..self }
     }
 
     pub(crate) fn slack<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
-        self.stage.with(|state| f(&mut state.slack))
+        self.world.with(|state| f(&mut state.slack))
     }
 
     pub(crate) fn settings<R>(&self, f: impl FnOnce(&mut Settings) -> R) -> R {
@@ -88,7 +88,7 @@ impl Site {
     }
 
     pub(crate) fn now(&self) -> Second {
-        Second::of(self.stage.now())
+        Second::of(self.world.now())
     }
 
     /// The app of this index.
@@ -120,13 +120,13 @@ impl Site {
     /// Ports of a process of their own.
     pub(crate) fn edges(&self) -> SimulatedEdges {
         self.processes.set(self.processes.get() + 1);
-        SimulatedEdges::of(&self.stage, self.processes.get())
+        SimulatedEdges::of(&self.world, self.processes.get())
     }
 
     /// Strikes the next request, at its operation of the fault's number.
     pub(crate) fn strike_next(&self, fault: Fault) {
         let process = self.processes.get() + 1;
-        self.stage.with(|state| state.faults = vec![Fault { process, ..fault }]);
+        self.world.with(|state| state.faults = vec![Fault { process, ..fault }]);
     }
 
     pub(crate) fn oauth(&self) -> SimulatedOauth {
@@ -151,28 +151,28 @@ impl Site {
     }
 
     pub(crate) fn stored(&self) -> Stored {
-        self.stage.with(|state| Stored {
+        self.world.with(|state| Stored {
             credentials: state.credentials.iter().map(|(id, (_, text))| (id.to_string(), text.clone())).collect(),
             sources: state.sources.values().cloned().collect(),
         })
     }
 
     pub(crate) fn source(&self, id: &str) -> Option<Source> {
-        self.stage.with(|state| state.sources.get(&id.parse().unwrap()).cloned())
+        self.world.with(|state| state.sources.get(&id.parse().unwrap()).cloned())
     }
 
     pub(crate) fn credentials(&self, id: &str) -> Credentials {
-        let text = self.stage.with(|state| state.credentials.get(&id.parse().unwrap()).cloned());
+        let text = self.world.with(|state| state.credentials.get(&id.parse().unwrap()).cloned());
         Credentials::decode(&text.and_then(|(_, text)| text).unwrap()).unwrap()
     }
 
     pub(crate) fn connection(&self, id: &ConnectionId) -> Connection {
-        self.stage.with(|state| connection(state, id))
+        self.world.with(|state| connection(state, id))
     }
 
     /// Puts another connection in the place of this one.
     pub(crate) fn change(&self, id: &ConnectionId, change: impl Fn(&Connection) -> Connection) {
-        self.stage.with(|state| {
+        self.world.with(|state| {
             let text = change(&connection(state, id)).encode();
             let stored = state.connections.get_mut(id).unwrap();
             *stored = (stored.0 + 1, text);
@@ -181,7 +181,7 @@ impl Site {
 
     /// Changes how far a connection is, as the command may from outside.
     pub(crate) fn set_step(&self, id: &ConnectionId, step: Step) {
-        self.stage.with(|state| set_step(state, id, step));
+        self.world.with(|state| set_step(state, id, step));
     }
 }
 

@@ -9,12 +9,12 @@ use crate::site::{Site, run, source};
 
 /// Comes with this query, is refused, and nothing was changed or asked of Slack.
 fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
-    let (before, connections) = (site.stored(), site.stage.with(|state| state.connections.clone()));
+    let (before, connections) = (site.stored(), site.world.with(|state| state.connections.clone()));
     let exchanges = exchanges(site);
     let answer = browser.callback(site, query);
     answer.assert_refused(site, status, kind);
     assert_eq!(site.stored(), before, "nothing is stored");
-    assert_eq!(site.stage.with(|state| state.connections.clone()), connections, "no connection is touched");
+    assert_eq!(site.world.with(|state| state.connections.clone()), connections, "no connection is touched");
     assert_eq!(self::exchanges(site), exchanges, "Slack is not asked");
     answer
 }
@@ -75,14 +75,14 @@ fn the_cookie_of_one_connection_is_no_good_for_another() {
 fn a_state_lives_ten_minutes_to_the_second() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    site.stage.pass(LIFE_SECONDS);
+    site.world.pass(LIFE_SECONDS);
     refused(&site, &browser, &query, 410, "expired");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
 
     let site = Site::new();
     let browser = Browser::new();
     let started = browser.start(&site, &site.grant(&source("acme", site.now()), 0));
-    site.stage.pass(LIFE_SECONDS - 1);
+    site.world.pass(LIFE_SECONDS - 1);
     let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -91,9 +91,9 @@ fn a_state_lives_ten_minutes_to_the_second() {
 fn state_lives_ten_minutes_from_the_use_of_its_link() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    site.stage.pass(LIFE_SECONDS - 1);
+    site.world.pass(LIFE_SECONDS - 1);
     let started = browser.start(&site, &ticket);
-    site.stage.pass(LIFE_SECONDS - 1);
+    site.world.pass(LIFE_SECONDS - 1);
     let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -135,7 +135,7 @@ fn a_state_with_any_letter_changed_is_unknown() {
 fn a_callback_without_a_state_is_refused_however_good_its_code() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    let now = site.stage.now();
+    let now = site.world.now();
     let back = site.slack(|slack| {
         slack.install_from_slack(now, &slack.settings().apps[0].client_id.clone(), &Consent::organisation())
     });

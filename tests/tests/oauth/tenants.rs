@@ -68,7 +68,7 @@ fn two_connections_of_one_new_source_never_mix_tenants() {
             let grant = credentials.grant.clone().unwrap();
             assert_eq!(grant.tenant.as_deref(), Some(tenant.as_str()), "{first} {second}");
             assert!(!source.disconnected);
-            let now = site.stage.now();
+            let now = site.world.now();
             let live = site.slack(|slack| slack.live_tokens(now));
             let user: Vec<&str> = live.iter().map(|live| live.token.text.as_str()).collect();
             assert_eq!(user, [grant.token.reveal()], "{first} {second}: the other's token is revoked");
@@ -106,7 +106,7 @@ fn source_is_bound_to_its_tenant_before_its_token_is_stored() {
         (Some(bound.clone()), bound),
     ] {
         let site = Site::new();
-        site.stage.with(|state| state.sources.extend(present.map(|present| (present.id.clone(), present))));
+        site.world.with(|state| state.sources.extend(present.map(|present| (present.id.clone(), present))));
         let edges = site.edges();
         let no_token = run(store((&edges, &edges), &new, &named("Now"), |_| None)).unwrap();
         assert_eq!(no_token.unwrap_err().refusal.kind.name(), "superseded");

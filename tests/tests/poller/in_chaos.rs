@@ -21,9 +21,9 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings, When};
 use slacktrail_tests::chaos_proxy::{ChaosProxy, Mishaps};
 use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, TABLE, organisation_source};
 use slacktrail_tests::emulated_aws;
+use slacktrail_tests::fake_clock::{MovableClock, run_again};
 use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
-use slacktrail_tests::movable_clock::{MovableClock, run_again};
 use tokio::time::{sleep, timeout};
 
 /// Kills, unless `KILLS` says otherwise.

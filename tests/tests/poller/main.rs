@@ -4,10 +4,10 @@
 mod collects;
 mod costs;
 mod envelopes;
+mod errors;
 mod hostile;
 mod in_chaos;
 mod killed;
 mod progress;
 mod rotates;
 mod shares;
-mod troubles;

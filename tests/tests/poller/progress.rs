@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_simulator::Log;
 use slacktrail_tests::emulated_aws;
+use slacktrail_tests::fake_clock::{MovableClock, run_again};
 use slacktrail_tests::hostile_slack::{Asked, Reply, Siege};
-use slacktrail_tests::movable_clock::{MovableClock, run_again};
 
 const ENDLESS: &str = "progress::endless_pages_end_a_walk_and_lag_grows_until_records_are_stored";
 const MINUTE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use slacktrail_shared::connection::{Connection, Ticket};
 
 use super::{now, text};
-use crate::telling::assert_hides;
+use crate::error_text::assert_hides;
 
 /// A connection comes back as it was.
 pub(super) fn stored(bytes: &[u8]) {

@@ -3,7 +3,7 @@
 use slacktrail_shared::credentials::Credentials;
 
 use super::text;
-use crate::telling::assert_hides;
+use crate::error_text::assert_hides;
 
 /// Credentials come back as they were, with all that is not ours, and show nothing of themselves.
 pub(super) fn secret(bytes: &[u8]) {

@@ -4,7 +4,7 @@ use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::LogType;
 
 use super::{now, text};
-use crate::telling::assert_tells_nothing;
+use crate::error_text::assert_tells_nothing;
 
 /// A cursor is refused in words that a log may hold, or comes back as it was and can be worked with.
 pub(super) fn stored(bytes: &[u8]) {

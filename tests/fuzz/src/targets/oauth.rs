@@ -6,7 +6,7 @@ use slacktrail_shared::slack::Request;
 use slacktrail_shared::slack::oauth::{installation, refreshed, remains};
 
 use super::{now, reply};
-use crate::telling::{assert_hides, assert_tells_nothing};
+use crate::error_text::{assert_hides, assert_tells_nothing};
 
 /// A token's life is within these seconds, whatever Slack says.
 const LIFE_SECONDS: std::ops::RangeInclusive<i64> = 60..=43_200;

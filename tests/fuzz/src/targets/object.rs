@@ -9,7 +9,7 @@ use slacktrail_shared::source::{LogType, StreamId};
 use slacktrail_shared::time::{Day, Second};
 
 use super::{row, text};
-use crate::telling::assert_tells_nothing;
+use crate::error_text::assert_tells_nothing;
 
 /// Where damage is done: as many places as this, spread by the input's own bytes.
 const DAMAGES: usize = 12;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use slacktrail_shared::slack::{Advance, Page, PageReader, Refusal, Reply, Request};
 
 use super::{now, reply};
-use crate::telling::assert_tells_nothing;
+use crate::error_text::assert_tells_nothing;
 
 /// A reply is a page, or refused in words that a log may hold; and a page is all of it that is there.
 pub(super) fn reply(bytes: &[u8]) {

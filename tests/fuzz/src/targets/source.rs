@@ -4,7 +4,7 @@ use slacktrail_shared::ports::Deployment;
 use slacktrail_shared::source::{Source, SourceId};
 
 use super::text;
-use crate::telling::assert_tells_nothing;
+use crate::error_text::assert_tells_nothing;
 
 /// A source is refused in words that a log may hold, or comes back as it was; and it is the one whose place it has.
 pub(super) fn stored(bytes: &[u8]) {

@@ -25,7 +25,7 @@ use slacktrail_shared::time::Day;
 use slacktrail_shared::trouble::Trouble;
 
 use super::{now, reply, row, text};
-use crate::telling::{assert_fit_for_a_log, assert_tells_nothing};
+use crate::error_text::{assert_fit_for_a_log, assert_tells_nothing};
 
 /// The secret that no answer may tell.
 const TOKEN: &str = "xoxp-1-hush0123456789";

@@ -14,8 +14,8 @@ use slacktrail_simulator::{Log, Reply, Row};
 
 use super::{Book, Name};
 use crate::facts::{Facts, LogFacts, Watch, log_of_call};
-use crate::stage::State;
-use crate::tenant::simulated;
+use crate::harness::simulated;
+use crate::simulated_world::State;
 
 /// Polled ticks in a row that may store nothing and show no other row than the one before, without a code, though Slack could show something that is missing.
 const DRY_TICKS_MAX: u32 = 15;
@@ -103,9 +103,16 @@ pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSumm
     let Some(source) = state.sources.values().next().cloned() else { return };
     for summary in streams {
         let Some(log) = summary.log else { continue };
-        let judge =
-            Judge { state, source: &source, summary, log, facts, own: facts.of(log), calm: alone && !facts.disturbed };
-        let (law, watch) = judge.judge();
+        let judge = Judge {
+            state,
+            source: &source,
+            summary,
+            log,
+            facts,
+            own: facts.of(log),
+            quiescent: alone && !facts.disturbed,
+        };
+        let (invariant, watch) = judge.judge();
         let restarted = judge.is_restarted() && judge.own.saved == Some(true);
         // Else this is known since the cursor was saved, and another tick may have begun the stream again after that.
         let is_news = watch.first_operation <= facts.operations_before;
@@ -113,8 +120,8 @@ pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSumm
         if restarted && is_news {
             begin_stream(state, log, facts);
         }
-        if let Some(law) = law {
-            state.broken.get_or_insert(format!("{law}; the tick says: {}", said(summary)));
+        if let Some(invariant) = invariant {
+            state.broken.get_or_insert(format!("{invariant}; the tick says: {}", said(summary)));
         }
     }
 }
@@ -135,7 +142,7 @@ struct Judge<'a> {
     facts: &'a Facts,
     own: &'a LogFacts,
     /// Nothing failed, time was not short, and nobody else did anything meanwhile.
-    calm: bool,
+    quiescent: bool,
 }
 
 impl Judge<'_> {
@@ -146,7 +153,7 @@ impl Judge<'_> {
         let workspaces = self.state.slack.settings().tenant.workspaces().len();
         let unread = watch.unread.end_tick(self.own, self.summary, self.facts.clock.as_second(), workspaces);
         if went_well && self.own.saved == Some(true) {
-            if self.summary.gaps == 0 && self.calm && !self.is_by_workspace() {
+            if self.summary.gaps == 0 && self.quiescent && !self.is_by_workspace() {
                 watch.sure = watch.sure.max(self.reached());
             }
             watch.newest_sure = watch.newest_sure.max(self.own.newest);
@@ -157,7 +164,7 @@ impl Judge<'_> {
         if self.summary.polled {
             watch.end_tick(!unstored.is_empty(), self.summary.gaps);
         }
-        let law = self
+        let invariant = self
             .tampering()
             .or_else(|| self.refusals())
             .or(unread)
@@ -175,10 +182,10 @@ impl Judge<'_> {
             if refusals == 0 && self.own.saved == Some(true) {
                 watch.note_honored(self.facts.operations_before, self.state.operations);
             }
-            let through = self.calm && went_well && self.summary.gaps == 0 && self.is_at_leisure();
+            let through = self.quiescent && went_well && self.summary.gaps == 0 && self.is_at_leisure();
             watch.through_at = through.then_some((self.state.operations, self.facts.begun));
         }
-        (law, watch)
+        (invariant, watch)
     }
 
     fn watch(&self) -> &Watch {
@@ -258,7 +265,7 @@ impl Judge<'_> {
         let told_revoked = own.told_revoked || (shared.told_revoked && self.source.logs.len() == 1);
         if told_revoked && summary.code.is_none() {
             return Some(format!(
-                "silent: {:?} is well, says a tick that was told that its token is revoked",
+                "unreported-error: {:?} is well, says a tick that was told that its token is revoked",
                 self.log
             ));
         }
@@ -292,7 +299,7 @@ impl Judge<'_> {
             ));
         }
         let spare = self.own.calls + facts.shared.calls < self.calls_max();
-        (self.calm && summary.code.is_none() && spare && summary.gaps > 0)
+        (self.quiescent && summary.code.is_none() && spare && summary.gaps > 0)
             .then(|| format!("gaps: a tick of {:?} logs with calls to spare left {}", self.log, summary.gaps))
     }
 
@@ -302,7 +309,7 @@ impl Judge<'_> {
         if self.state.tampered.contains(&self.log) {
             return None; // until the stream's cursor is its own again
         }
-        let is_overtaken = !self.calm && watch.first_operation > facts.operations_before;
+        let is_overtaken = !self.quiescent && watch.first_operation > facts.operations_before;
         if self.is_restarted() || is_overtaken {
             return None; // live collection begins with this tick, or began during it
         }
@@ -317,7 +324,7 @@ impl Judge<'_> {
         if summary.lag_seconds < least {
             return Some(format!("lag: {} of {:?}, and at the least it is {least}", summary.lag_seconds, self.log));
         }
-        if !self.calm || !summary.polled || summary.code.is_some() {
+        if !self.quiescent || !summary.polled || summary.code.is_some() {
             return None;
         }
         let reached = self.reached();
@@ -345,7 +352,7 @@ impl Judge<'_> {
             ));
         }
         let known = [self.own.newest, watch.newest_sure].into_iter().flatten().max().unwrap_or(i64::MIN).max(connected);
-        (summary.state == Health::Silent && self.calm && clock - known <= may_last)
+        (summary.state == Health::Silent && self.quiescent && clock - known <= may_last)
             .then(|| format!("silence: of {:?}, and Slack has shown a row of {}", self.log, at(known)))
     }
 
@@ -372,7 +379,7 @@ impl Judge<'_> {
         let well = summary.polled && summary.code.is_none();
         let pages = if well { own.pages } else { 0 }..=own.pages + own.broken_pages;
         let created = |of: fn(&crate::facts::Stored) -> u64| of(&own.told)..=of(&own.truly);
-        let exact = well && self.calm;
+        let exact = well && self.quiescent;
         let unreadable = own.created.iter().filter(|line| !line.readable).count() as u64;
         let repaired = self.repaired();
         // What an operation without a reply has stored is counted when it is found.
@@ -419,7 +426,7 @@ impl Judge<'_> {
         let passed = |time: &&i64| {
             self.log == LogType::Audit && watch.first.is_some_and(|first| first < **time) && **time < watch.sure
         };
-        let exact = self.calm && summary.code.is_none() && self.was_through() && self.state.backfilled.is_empty();
+        let exact = self.quiescent && summary.code.is_none() && self.was_through() && self.state.backfilled.is_empty();
         let least = if exact { late.iter().filter(passed).count() as u64 } else { 0 };
         if summary.late > late.len() as u64 || summary.late < least {
             return Some(format!(
@@ -459,7 +466,7 @@ impl Judge<'_> {
         let (_, last_tick) = self.watch().through_at.filter(|_| self.was_through())?;
         let by_workspace = self.is_by_workspace();
         let well = self.summary.polled && self.summary.code.is_none();
-        if !self.calm || !well || self.summary.gaps > 0 || !self.is_at_leisure() || by_workspace {
+        if !self.quiescent || !well || self.summary.gaps > 0 || !self.is_at_leisure() || by_workspace {
             return None;
         }
         let begun = self.facts.begun;
@@ -480,14 +487,14 @@ impl Judge<'_> {
     /// Rows decide: a page whose rows can be told is read, whatever stands around them.
     fn rows(&self) -> Option<String> {
         let own = self.own;
-        let whole = self.calm && own.pages == own.calls && own.broken_pages == 0;
+        let whole = self.quiescent && own.pages == own.calls && own.broken_pages == 0;
         (whole && self.summary.polled && self.summary.code.as_deref() == Some("unreadable_reply"))
             .then(|| format!("rows: {:?} pages that came whole could not be read", self.log))
     }
 
     /// A stream that stores nothing for long, though there is something, says so.
     fn progress(&self, watch: &Watch, unstored: &[i64]) -> Option<String> {
-        if self.calm && self.own.idle_max > IDLE_PAGES_MAX && self.summary.code.is_none() {
+        if self.quiescent && self.own.idle_max > IDLE_PAGES_MAX && self.summary.code.is_none() {
             let idle = self.own.idle_max;
             return Some(format!(
                 "no-progress: {idle} pages of {:?} followed on each other and showed nothing new",
@@ -495,7 +502,7 @@ impl Judge<'_> {
             ));
         }
         // With a local clock that is behind, the newest records are out of reach: then the difference is what is reported. A walk through
-        // many small pages of known rows advances without a new one: then the lag, which another law checks, raises its alarm.
+        // many small pages of known rows advances without a new one: then the lag, which another invariant checks, raises its alarm.
         let lags = self.summary.lag_seconds > LAG_ALARM_SECONDS;
         let is_reported = self.summary.code.is_some() || self.summary.clock_skew_seconds.is_some() || lags;
         let is_idle = watch.dry_ticks >= DRY_TICKS_MAX || watch.stale_ticks >= STALE_TICKS_MAX;

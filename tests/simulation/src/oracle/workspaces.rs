@@ -33,7 +33,7 @@ impl Unread {
         }
     }
 
-    /// Takes in what a tick was told of each of so many workspaces. Returns the law that it broke: it says that all is well though one could not
+    /// Takes in what a tick was told of each of so many workspaces. Returns the invariant that it broke: it says that all is well though one could not
     /// be read for long.
     pub(super) fn end_tick(
         &mut self,

@@ -1,13 +1,13 @@
-//! The exhaustive search of one place: every plan of a kind, one after the other.
+//! The exhaustive search of one starting point: every plan of a kind, one after the other.
 
 use std::ops::ControlFlow;
 
 use slacktrail_shared::source::LogType;
 
-use super::course::Course;
+use super::run::Run;
 use super::schedule::{Moment, Plan, Ran};
 use crate::process::Operations;
-use crate::stage::FaultKind;
+use crate::simulated_world::FaultKind;
 
 /// What is searched.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -23,14 +23,14 @@ pub enum Kind {
     /// every fourth length of the first turn.
     Three,
     /// A process that is held at every operation and goes on one to three ticks later; where it is one, every fault in that tick.
-    Held,
-    /// Days at random.
-    Days,
+    Suspended,
+    /// Randomized runs.
+    Randomized,
 }
 
 impl Kind {
     /// All that are searched exhaustively.
-    pub const EXHAUSTIVE: [Kind; 5] = [Kind::Single, Kind::Held, Kind::Two, Kind::Three, Kind::Pair];
+    pub const EXHAUSTIVE: [Kind; 5] = [Kind::Single, Kind::Suspended, Kind::Two, Kind::Three, Kind::Pair];
 
     /// What it is called in the report.
     pub fn name(self) -> &'static str {
@@ -39,8 +39,8 @@ impl Kind {
             Kind::Pair => "pairs of faults",
             Kind::Two => "two at once",
             Kind::Three => "three at once",
-            Kind::Held => "held back",
-            Kind::Days => "days at random",
+            Kind::Suspended => "suspended",
+            Kind::Randomized => "randomized runs",
         }
     }
 }
@@ -48,9 +48,9 @@ impl Kind {
 /// What is told of each plan; it says whether to go on.
 pub type Told<'a> = dyn FnMut(Plan, &Result<Ran, String>) -> ControlFlow<()> + 'a;
 
-/// Runs every plan of a kind from where this course is. Told is each that is not the same as another one by another name, and each that
-/// broke a law.
-pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()> {
+/// Runs every plan of a kind from where this run is. Told is each that is not the same as another one by another name, and each that
+/// broke an invariant.
+pub fn explore(kind: Kind, from: Run, told: &mut Told<'_>) -> ControlFlow<()> {
     let (orders, stride) = if from.log() == LogType::Audit { (&ORDERS[..], 1) } else { (&ORDERS[..1], 2) };
     let from = Moment::beginning(from);
     let mut run = |moment: &Moment, plan: Plan, is_new: bool| -> ControlFlow<(), Option<Ran>> {
@@ -61,33 +61,33 @@ pub fn explore(kind: Kind, from: Course, told: &mut Told<'_>) -> ControlFlow<()>
         ControlFlow::Continue(outcome.ok())
     };
     match kind {
-        Kind::Single => strikes(&from, &mut run, false),
-        Kind::Pair => strikes(&from, &mut run, true),
+        Kind::Single => with_faults(&from, &mut run, false),
+        Kind::Pair => with_faults(&from, &mut run, true),
         Kind::Two => two(stride, &mut |plan| run(&from, plan, true)),
         Kind::Three => three(orders, stride * stride, &mut |plan| run(&from, plan, true)),
-        Kind::Held => held(&mut |plan| run(&from, plan, true)),
-        Kind::Days => ControlFlow::Continue(()),
+        Kind::Suspended => held(&mut |plan| run(&from, plan, true)),
+        Kind::Randomized => ControlFlow::Continue(()),
     }
 }
 
-type Run<'a> = dyn FnMut(Plan) -> ControlFlow<(), Option<Ran>> + 'a;
-type RunFrom<'a> = dyn FnMut(&Moment, Plan, bool) -> ControlFlow<(), Option<Ran>> + 'a;
+type RunPlan<'a> = dyn FnMut(Plan) -> ControlFlow<(), Option<Ran>> + 'a;
+type RunPlanFrom<'a> = dyn FnMut(&Moment, Plan, bool) -> ControlFlow<(), Option<Ran>> + 'a;
 
 /// A second fault is aimed at what the ticks do after the first: that is another course of events for each first.
-fn strikes(from: &Moment, run: &mut RunFrom<'_>, pairs: bool) -> ControlFlow<()> {
-    let Some(calm) = run(from, Plan::Strikes(Vec::new()), !pairs)? else { return ControlFlow::Continue(()) };
+fn with_faults(from: &Moment, run: &mut RunPlanFrom<'_>, pairs: bool) -> ControlFlow<()> {
+    let Some(fault_free) = run(from, Plan::Faults(Vec::new()), !pairs)? else { return ControlFlow::Continue(()) };
     let calm_tick = from.after_a_tick(&[]);
     for (tick, moment) in [from, &calm_tick].into_iter().enumerate() {
-        for (operation, kind) in faults(0, &calm.operations[tick]) {
+        for (operation, kind) in faults(0, &fault_free.operations[tick]) {
             let first = (tick, operation, kind);
-            let Some(ran) = run(moment, Plan::Strikes(vec![first]), !pairs)?.filter(|_| pairs) else { continue };
+            let Some(ran) = run(moment, Plan::Faults(vec![first]), !pairs)?.filter(|_| pairs) else { continue };
             for (operation, kind) in faults(operation + 1, &ran.operations[tick]) {
-                run(moment, Plan::Strikes(vec![first, (tick, operation, kind)]), true)?;
+                run(moment, Plan::Faults(vec![first, (tick, operation, kind)]), true)?;
             }
             if tick == 0 {
                 let struck = from.after_a_tick(&[first]);
                 for (operation, kind) in faults(0, &ran.operations[1]) {
-                    run(&struck, Plan::Strikes(vec![first, (1, operation, kind)]), true)?;
+                    run(&struck, Plan::Faults(vec![first, (1, operation, kind)]), true)?;
                 }
             }
         }
@@ -104,13 +104,13 @@ fn faults(from: u32, of: &Operations) -> impl Iterator<Item = (u32, FaultKind)> 
 
 /// One has a turn, the other one, the first another, and then the rests. Once a process has come to its end in a turn, a longer turn is
 /// the same.
-fn two(stride: usize, run: &mut Run<'_>) -> ControlFlow<()> {
-    let Some(calm) = run(Plan::Weave(2, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
+fn two(stride: usize, run: &mut RunPlan<'_>) -> ControlFlow<()> {
+    let Some(fault_free) = run(Plan::Interleave(2, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for (a, b) in [(0, 1), (1, 0)] {
-        for first in (1..calm.steps[a]).step_by(stride) {
+        for first in (1..fault_free.steps[a]).step_by(stride) {
             'second: for second in 1.. {
                 for third in 1.. {
-                    let Some(ran) = run(Plan::Weave(2, vec![(a, first), (b, second), (a, third)]))? else { break };
+                    let Some(ran) = run(Plan::Interleave(2, vec![(a, first), (b, second), (a, third)]))? else { break };
                     match ran.ended[..] {
                         [_, true, _] => break 'second, // the first goes on alone, however it is cut
                         [_, _, true] => break,
@@ -123,18 +123,18 @@ fn two(stride: usize, run: &mut Run<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Who of three comes first: process 0 knows what the place's own has learnt, the others know nothing.
+/// Who of three comes first: process 0 knows what the starting point's own has learnt, the others know nothing.
 const ORDERS: [[usize; 3]; 3] = [[0, 1, 2], [1, 0, 2], [1, 2, 0]];
 
 /// Each has a turn, and then the rests.
-fn three(orders: &[[usize; 3]], stride: usize, run: &mut Run<'_>) -> ControlFlow<()> {
-    let Some(calm) = run(Plan::Weave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
+fn three(orders: &[[usize; 3]], stride: usize, run: &mut RunPlan<'_>) -> ControlFlow<()> {
+    let Some(fault_free) = run(Plan::Interleave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for &[a, b, c] in orders {
-        for first in (1..=calm.steps[a]).step_by(stride) {
+        for first in (1..=fault_free.steps[a]).step_by(stride) {
             for second in 1.. {
                 let mut ended = false;
                 for third in 1.. {
-                    let Some(ran) = run(Plan::Weave(3, vec![(a, first), (b, second), (c, third)]))? else { break };
+                    let Some(ran) = run(Plan::Interleave(3, vec![(a, first), (b, second), (c, third)]))? else { break };
                     ended = ran.ended[1];
                     if ran.ended[2] {
                         break;
@@ -149,16 +149,16 @@ fn three(orders: &[[usize; 3]], stride: usize, run: &mut Run<'_>) -> ControlFlow
     ControlFlow::Continue(())
 }
 
-fn held(run: &mut Run<'_>) -> ControlFlow<()> {
+fn held(run: &mut RunPlan<'_>) -> ControlFlow<()> {
     for later in 1..=3 {
         for steps in 1.. {
-            let Some(ran) = run(Plan::Hold(steps, later, Vec::new()))? else { break };
+            let Some(ran) = run(Plan::Suspend(steps, later, Vec::new()))? else { break };
             if ran.ended[0] {
                 break;
             }
             // It is the first tick in between that may go wrong; with more of them after it there is little new to see.
             for (operation, kind) in faults(0, &ran.operations[0]).take_while(|_| later == 1) {
-                run(Plan::Hold(steps, later, vec![(0, operation, kind)]))?;
+                run(Plan::Suspend(steps, later, vec![(0, operation, kind)]))?;
             }
         }
     }

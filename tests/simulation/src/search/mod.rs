@@ -1,84 +1,84 @@
-//! The search for a schedule that breaks a law: exhaustive from many places, and at random for days. `make proof` runs it.
+//! The search for a schedule that breaks an invariant: exhaustive from many starting points, and at random for days. `make simulate` runs it.
 
-pub mod course;
-pub mod crew;
-pub mod days;
+mod disruptions;
 pub mod explore;
-pub mod life;
-mod once_broken;
-pub mod place;
+pub mod randomized;
+mod regressions;
 mod rows;
+pub mod run;
+pub mod scenario;
 pub mod schedule;
 pub mod slacks;
+pub mod starting_point;
 pub mod tally;
-mod upheavals;
+pub mod workers;
 
-pub use course::{Course, SETTLING_TICKS};
 pub use explore::Kind;
-pub use once_broken::ONCE_BROKEN;
-pub use place::Place;
+pub use regressions::REGRESSIONS;
+pub use run::{Run, SETTLING_TICKS};
 pub use schedule::Schedule;
+pub use starting_point::StartingPoint;
 
 use slacktrail_shared::source::LogType;
 use slacktrail_simulator::settings::Envelope;
 
-/// Every place of a log: each life under each Slack of the covering set, with the process that has lived it and with a new one.
-pub fn places(log: LogType) -> Vec<Place> {
-    let mut places = Vec::new();
-    for life in life::lives() {
-        for slack in slacks_of(log, &life) {
+/// Every starting point of a log: each scenario under each Slack of the covering set, with the process that has lived it and with a new one.
+pub fn starting_points(log: LogType) -> Vec<StartingPoint> {
+    let mut starting_points = Vec::new();
+    for scenario in scenario::scenarios() {
+        for slack in slacks_of(log, &scenario) {
             for warm in [true, false] {
-                places.push(Place { log, life: life.clone(), slack: slack.clone(), warm });
+                starting_points.push(StartingPoint { log, scenario: scenario.clone(), slack: slack.clone(), warm });
             }
         }
     }
-    places
+    starting_points
 }
 
-/// The covering set's Slacks under which a life can be lived.
-fn slacks_of(log: LogType, life: &life::Life) -> Vec<slacks::Slack> {
-    if !life.logs.contains(&log) {
+/// The covering set's Slacks under which a scenario can be lived.
+fn slacks_of(log: LogType, scenario: &scenario::Scenario) -> Vec<slacks::Slack> {
+    if !scenario.logs.contains(&log) {
         return Vec::new();
     }
-    slacks::covering(log).into_iter().filter(|slack| slack.organisation || !life.of_workspaces).collect()
+    slacks::covering(log).into_iter().filter(|slack| slack.organisation || !scenario.of_workspaces).collect()
 }
 
-/// Returns the jobs of the bounded search. Every single fault is injected at every place. The other kinds run in every life under one Slack,
-/// which changes from life to life. In the lives of audit logs that end in no odd response they run at every place, three at once in the
+/// Returns the jobs of the bounded search. Every single fault is injected at every starting point. The other kinds run in every scenario under one Slack,
+/// which changes from scenario to scenario. In the scenarios of audit logs that end in no odd response they run at every starting point, three at once in the
 /// process that has lived it, because these ticks are the shortest.
-pub fn bounded() -> Vec<(Kind, Place)> {
+pub fn bounded() -> Vec<(Kind, StartingPoint)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
-        jobs.extend(places(log).into_iter().map(|place| (Kind::Single, place)));
-        for (number, life) in life::lives().into_iter().enumerate() {
-            let slacks = slacks_of(log, &life);
+        jobs.extend(starting_points(log).into_iter().map(|start| (Kind::Single, start)));
+        for (number, scenario) in scenario::scenarios().into_iter().enumerate() {
+            let slacks = slacks_of(log, &scenario);
             if slacks.is_empty() {
                 continue;
             }
             let slack = slacks[number % slacks.len()].clone();
-            let place = Place { log, life, slack, warm: true };
-            jobs.push((Kind::Held, place.clone()));
-            if !has_every_kind_everywhere(&place) {
-                jobs.extend([Kind::Two, Kind::Three, Kind::Pair].map(|kind| (kind, place.clone())));
+            let start = StartingPoint { log, scenario, slack, warm: true };
+            jobs.push((Kind::Suspended, start.clone()));
+            if !has_every_kind_everywhere(&start) {
+                jobs.extend([Kind::Two, Kind::Three, Kind::Pair].map(|kind| (kind, start.clone())));
             }
         }
     }
-    for place in places(LogType::Audit).into_iter().filter(has_every_kind_everywhere) {
-        jobs.extend(place.warm.then(|| (Kind::Three, place.clone())));
-        jobs.extend([Kind::Two, Kind::Pair].map(|kind| (kind, place.clone())));
+    for start in starting_points(LogType::Audit).into_iter().filter(has_every_kind_everywhere) {
+        jobs.extend(start.warm.then(|| (Kind::Three, start.clone())));
+        jobs.extend([Kind::Two, Kind::Pair].map(|kind| (kind, start.clone())));
     }
     jobs
 }
 
-/// Returns `true` if pairs of faults and several pollers at once are searched at every place like this one.
-fn has_every_kind_everywhere(place: &Place) -> bool {
+/// Returns `true` if pairs of faults and several pollers at once are searched at every starting point like this one.
+fn has_every_kind_everywhere(start: &StartingPoint) -> bool {
     // Fields around the rows concern a reader that knows nothing of other processes.
-    let is_plain = place.slack.settings.envelope == Envelope::Documented;
-    place.log == LogType::Audit && !place.life.is_odd && is_plain
+    let is_plain = start.slack.settings.envelope == Envelope::Documented;
+    start.log == LogType::Audit && !start.scenario.is_odd && is_plain
 }
 
-/// The whole search: everything at every place.
-pub fn whole() -> Vec<(Kind, Place)> {
-    let places = LogType::ALL.into_iter().flat_map(places);
-    places.flat_map(|place| Kind::EXHAUSTIVE.map(|kind| (kind, place.clone()))).collect()
+/// The whole search: everything at every starting point.
+pub fn whole() -> Vec<(Kind, StartingPoint)> {
+    let starting_points = LogType::ALL.into_iter().flat_map(starting_points);
+    starting_points.flat_map(|start| Kind::EXHAUSTIVE.map(|kind| (kind, start.clone()))).collect()
 }

@@ -1,10 +1,10 @@
-//! The rows of a place's log.
+//! The rows of a starting point's log.
 
 use jiff::Timestamp;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulator::Row;
 
-use super::place::Place;
+use super::starting_point::StartingPoint;
 
 /// The same row with bytes that are no UTF-8 in one of its texts.
 pub(super) fn damaged(row: Row) -> Row {
@@ -33,12 +33,12 @@ pub(super) fn twin(json: &str) -> String {
     )
 }
 
-/// A row of a place's log. Every fifth has text that is awkward in JSON; of access logs, users come back with another `date_first`; every
+/// A row of a starting point's log. Every fifth has text that is awkward in JSON; of access logs, users come back with another `date_first`; every
 /// third integration row equals the one before it, where both are of one second.
-pub(super) fn row(place: &Place, number: u32, users: u32, time: Timestamp) -> Row {
+pub(super) fn row(start: &StartingPoint, number: u32, users: u32, time: Timestamp) -> Row {
     let awkward = if number.is_multiple_of(5) { r#" \"\u00e9\\é"# } else { "" };
     let name = format!("r{number}{awkward}");
-    let row = match place.log {
+    let row = match start.log {
         LogType::Audit => Row::small_audit(time, &name),
         LogType::Access => {
             let user = format!("r{}{awkward}", number % users);
@@ -46,7 +46,7 @@ pub(super) fn row(place: &Place, number: u32, users: u32, time: Timestamp) -> Ro
         }
         LogType::Integration => Row::small_integration(time, &format!("A{}", number / 3)),
     };
-    match (place.slack.organisation, number % 2) {
+    match (start.slack.organisation, number % 2) {
         (false, _) => row,
         (true, 0) => row.in_workspace("T1"),
         (true, _) => row.in_workspace("T2"),

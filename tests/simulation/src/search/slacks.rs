@@ -8,7 +8,7 @@ use slacktrail_simulator::settings::{
     AccessColumn, AccessTeam, Direction, End, Envelope, Fill, Layout, Limits, Paging, SecondOrder, Seconds,
 };
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// A Slack, by the name that it has in a schedule's.
 #[derive(Clone, Debug)]
@@ -133,56 +133,52 @@ fn access(base: Settings, access_order: AccessColumn, access_paging: Paging) -> 
 }
 
 /// Any mixture.
-pub fn drawn(log: LogType, dice: &mut Dice) -> Slack {
-    let by_workspace = log == LogType::Access && dice.one_in(5);
-    let organisation = by_workspace || log == LogType::Integration && dice.one_in(2);
+pub fn sampled(log: LogType, rng: &mut Rng) -> Slack {
+    let by_workspace = log == LogType::Access && rng.one_in(5);
+    let organisation = by_workspace || log == LogType::Integration && rng.one_in(2);
     let single = log == LogType::Integration && !organisation;
     let base = if single { Settings::workspace() } else { Settings::organisation() };
     let ends = [End::EmptyString, End::EmptyObject, End::MissingKey];
     let columns = [AccessColumn::First, AccessColumn::Last];
-    let integration_count_max = dice.pick(&[3, 8, 1_000]);
-    let access_classic = dice.one_in(6);
+    let integration_count_max = rng.pick(&[3, 8, 1_000]);
+    let access_classic = rng.one_in(6);
     let mut settings = Settings {
-        seed: dice.below(1 << 32),
-        limits: dice.pick(&[Limits::OFF, Limits::SLACK, Limits { audit_used_by_others: 20, ..Limits::SLACK }]),
-        layout: dice.pick(&[Layout::Compact, Layout::Compact, Layout::Pretty]),
+        seed: rng.below(1 << 32),
+        limits: rng.pick(&[Limits::OFF, Limits::SLACK, Limits { audit_used_by_others: 20, ..Limits::SLACK }]),
+        layout: rng.pick(&[Layout::Compact, Layout::Compact, Layout::Pretty]),
         // Access walks cannot go on without their page cursor: it must live to the next tick. Audit walks can.
-        cursor_ttl: match dice.below(4) {
+        cursor_ttl: match rng.below(4) {
             0 => Some(SignedDuration::from_secs(150)),
             1 if log == LogType::Audit => Some(SignedDuration::ZERO),
             _ => None,
         },
-        trailing_empty_page: dice.one_in(3),
-        audit_limit_max: dice.pick(&[3, 7, 100]),
-        audit_fill: dice.pick(&[Fill::Full, Fill::Full, Fill::Varying]),
-        audit_seconds: dice.pick(&[Seconds::Whole, Seconds::Split]),
-        audit_second_order: dice.pick(&[SecondOrder::Stable, SecondOrder::Shuffled]),
-        audit_end: dice.pick(&ends),
-        audit_cursor_forgets: dice.one_in(2),
-        audit_range_strict: dice.one_in(2),
-        access_order: dice.pick(&columns),
-        before_column: dice.pick(&columns),
-        access_paging: dice.pick(&[Paging::Keyset, Paging::Offset]),
+        trailing_empty_page: rng.one_in(3),
+        audit_limit_max: rng.pick(&[3, 7, 100]),
+        audit_fill: rng.pick(&[Fill::Full, Fill::Full, Fill::Varying]),
+        audit_seconds: rng.pick(&[Seconds::Whole, Seconds::Split]),
+        audit_second_order: rng.pick(&[SecondOrder::Stable, SecondOrder::Shuffled]),
+        audit_end: rng.pick(&ends),
+        audit_cursor_forgets: rng.one_in(2),
+        audit_range_strict: rng.one_in(2),
+        access_order: rng.pick(&columns),
+        before_column: rng.pick(&columns),
+        access_paging: rng.pick(&[Paging::Keyset, Paging::Offset]),
         // What is beyond a hundred numbered pages Slack never shows.
-        access_fill: dice.pick(if access_classic {
-            &[Fill::Full]
-        } else {
-            &[Fill::UpTo(3), Fill::UpTo(9), Fill::Full]
-        }),
-        access_end: dice.pick(&ends),
+        access_fill: rng.pick(if access_classic { &[Fill::Full] } else { &[Fill::UpTo(3), Fill::UpTo(9), Fill::Full] }),
+        access_end: rng.pick(&ends),
         integration_count_max,
         // A hundred pages of three rows do not hold the days that are lived here, and what is beyond them Slack never shows.
         integration_page_max: (integration_count_max > 3).then_some(100),
-        integration_order: dice.pick(&[Direction::NewestFirst, Direction::OldestFirst]),
-        envelope: dice.pick(&[Envelope::Documented, Envelope::Documented, Envelope::Php]),
+        integration_order: rng.pick(&[Direction::NewestFirst, Direction::OldestFirst]),
+        envelope: rng.pick(&[Envelope::Documented, Envelope::Documented, Envelope::Php]),
         access_team: if by_workspace { AccessTeam::Required } else { AccessTeam::Narrows },
         access_classic,
         // Where a page's length cannot be chosen, a page that is too long is too long for ever.
-        reply_bytes_max: (!access_classic && dice.one_in(6)).then_some(4_000),
+        reply_bytes_max: (!access_classic && rng.one_in(6)).then_some(4_000),
         ..base
     };
     if integration_count_max == 1_000 && settings.reply_bytes_max.is_none() && settings.seed.is_multiple_of(3) {
         settings.integration_page_max = Some(2); // with small pages, after one broke off, most rows are beyond the last
     }
-    Slack { name: "drawn", settings, organisation }
+    Slack { name: "sampled", settings, organisation }
 }

@@ -41,7 +41,7 @@ impl Tally {
     pub fn table(&self, wall: Duration, cpu: Duration) -> String {
         let mut text =
             format!("{:<16}{:>12}{:>12}{:>12}{:>12}\n", "schedules", "audit", "access", "integration", "all");
-        let kinds = Kind::EXHAUSTIVE.into_iter().chain([Kind::Days]);
+        let kinds = Kind::EXHAUSTIVE.into_iter().chain([Kind::Randomized]);
         let count = |kind: Option<Kind>, log: Option<LogType>| -> u64 {
             let counts = self.counts.iter();
             counts
@@ -58,7 +58,7 @@ impl Tally {
         }
         let rate = |seconds: f64| thousands((self.total() as f64 / seconds.max(0.001)) as u64);
         if let Some((first, count)) = self.seeds.filter(|(_, count)| *count > 0) {
-            text += &format!("Days from seeds {first} to {}, each log.\n", first + count - 1);
+            text += &format!("Randomized from seeds {first} to {}, each log.\n", first + count - 1);
         }
         text += &format!(
             "{:.0} s, {:.0} CPU s: {} schedules a second, {} a CPU second. Settled within {} ticks.",

@@ -3,7 +3,7 @@
 
 use slacktrail_shared::cursor::{Backfill, GapKind};
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
@@ -22,102 +22,102 @@ fn organisation() -> Settings {
 }
 
 /// A source that has collected its week, with so many rows from each of the days before it.
-fn settled(log: LogType, calls_max: u32, rows_a_day: i64, days: std::ops::Range<i64>) -> Tenancy {
-    let mut tenancy = Tenancy::new(organisation(), &[log]);
-    tenancy.calls_max = calls_max;
+fn settled(log: LogType, calls_max: u32, rows_a_day: i64, days: std::ops::Range<i64>) -> Harness {
+    let mut harness = Harness::new(organisation(), &[log]);
+    harness.calls_max = calls_max;
     for row in days.flat_map(|day| (0..rows_a_day).map(move |n| day * DAY + n * 600 + 60)) {
-        tenancy.late_row(simulated(log), row);
+        harness.late_row(simulated(log), row);
     }
-    tenancy.rows(simulated(log), 20, 300);
-    tenancy.settle_within(40);
-    tenancy
+    harness.rows(simulated(log), 20, 300);
+    harness.settle_within(40);
+    harness
 }
 
-fn drain(tenancy: &mut Tenancy, log: LogType) {
+fn drain(harness: &mut Harness, log: LogType) {
     for _ in 0..200 {
-        if !tenancy.gaps(log).contains(&GapKind::Backfill) {
+        if !harness.gaps(log).contains(&GapKind::Backfill) {
             return;
         }
-        tenancy.pass(60);
-        tenancy.tick();
+        harness.pass(60);
+        harness.tick();
     }
-    panic!("the backfill is not through: {:?}", tenancy.gaps(log));
+    panic!("the backfill is not through: {:?}", harness.gaps(log));
 }
 
 #[test]
 fn live_records_arrive_at_the_next_tick_beside_a_backfill_and_each_of_both_is_stored_once() {
     for log in LogType::ALL {
         let calls_max = if log == LogType::Integration { 10 } else { 5 };
-        let mut tenancy = settled(log, calls_max, 8, 10..30);
-        let stored_before = tenancy.stored_lines();
+        let mut harness = settled(log, calls_max, 8, 10..30);
+        let stored_before = harness.stored_lines();
         assert_eq!(stored_before, 20, "what lies before the source's time is not collected by itself");
-        assert_eq!(tenancy.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
+        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
 
         let mut beside = 0;
         for _ in 0..12 {
-            tenancy.pass(60);
-            tenancy.rows(simulated(log), 2, 1);
-            tenancy.tick();
-            tenancy.assert_newest_stored(simulated(log), 2);
-            beside += u32::from(tenancy.gaps(log).contains(&GapKind::Backfill));
+            harness.pass(60);
+            harness.rows(simulated(log), 2, 1);
+            harness.tick();
+            harness.assert_newest_stored(simulated(log), 2);
+            beside += u32::from(harness.gaps(log).contains(&GapKind::Backfill));
         }
         assert!(beside >= 5, "{log}: the backfill was too short for the test: {beside}");
-        drain(&mut tenancy, log);
-        assert_eq!(tenancy.stored_lines(), 20 + 24 + 80, "{log}: the ten days that were asked for, and no other");
-        tenancy.assert_complete();
+        drain(&mut harness, log);
+        assert_eq!(harness.stored_lines(), 20 + 24 + 80, "{log}: the ten days that were asked for, and no other");
+        harness.assert_complete();
 
-        assert_eq!(tenancy.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
-        drain(&mut tenancy, log);
-        assert_eq!(tenancy.stored_lines(), 20 + 24 + 80, "{log}: a repeated backfill adds nothing");
+        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
+        drain(&mut harness, log);
+        assert_eq!(harness.stored_lines(), 20 + 24 + 80, "{log}: a repeated backfill adds nothing");
     }
 }
 
 #[test]
 fn an_access_row_that_moves_to_the_head_past_a_backfill_is_collected_by_it() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
-        let mut tenancy = settled(LogType::Access, 5, 8, 10..30);
-        tenancy.settings(|settings| settings.access_order = access_order);
-        tenancy.backfill(LogType::Access, 25 * DAY, 15 * DAY);
+        let mut harness = settled(LogType::Access, 5, 8, 10..30);
+        harness.settings(|settings| settings.access_order = access_order);
+        harness.backfill(LogType::Access, 25 * DAY, 15 * DAY);
         // The oldest days were added last: rows 80 to 120 are of days 20 to 25, which the walk comes to at its end.
         for (call, row) in [(6, 100), (12, 110), (20, 119)] {
-            tenancy.fault(Fault::nth(call, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
+            harness.fault(Fault::nth(call, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
         }
-        drain(&mut tenancy, LogType::Access);
-        assert_eq!(tenancy.stored_lines(), 20 + 80, "{access_order:?}");
+        drain(&mut harness, LogType::Access);
+        assert_eq!(harness.stored_lines(), 20 + 80, "{access_order:?}");
     }
 }
 
 #[test]
 fn asking_again_while_it_is_under_way_changes_nothing() {
     for log in LogType::ALL {
-        let mut tenancy = settled(log, 6, 8, 10..30);
+        let mut harness = settled(log, 6, 8, 10..30);
         // The ages are of one moment: a minute later the same time is a minute older.
-        assert_eq!(tenancy.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
+        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
         for minutes in 1..4 {
-            tenancy.pass(60);
-            tenancy.tick();
+            harness.pass(60);
+            harness.tick();
             let age = minutes * 60;
-            assert_eq!(tenancy.backfill(log, 25 * DAY + age, 15 * DAY + age), Backfill::UnderWay, "{log}");
+            assert_eq!(harness.backfill(log, 25 * DAY + age, 15 * DAY + age), Backfill::UnderWay, "{log}");
         }
-        assert_eq!(tenancy.gaps(log).iter().filter(|kind| **kind == GapKind::Backfill).count(), 1);
+        assert_eq!(harness.gaps(log).iter().filter(|kind| **kind == GapKind::Backfill).count(), 1);
     }
 }
 
 #[test]
 fn re_reads_find_late_records_while_a_backfill_goes_on() {
     for log in [LogType::Audit, LogType::Access] {
-        let mut tenancy = settled(log, 4, 100, 10..30);
-        assert_eq!(tenancy.backfill(log, 30 * DAY, 10 * DAY), Backfill::Begun);
+        let mut harness = settled(log, 4, 100, 10..30);
+        assert_eq!(harness.backfill(log, 30 * DAY, 10 * DAY), Backfill::Begun);
         let mut late_seconds_max = 0;
         for minute in 0..130 {
-            tenancy.pass(60);
+            harness.pass(60);
             if minute == 30 {
-                tenancy.late_row(simulated(log), 40 * 60);
+                harness.late_row(simulated(log), 40 * 60);
             }
-            late_seconds_max = late_seconds_max.max(tenancy.tick()[0].late_seconds_max);
+            late_seconds_max = late_seconds_max.max(harness.tick()[0].late_seconds_max);
         }
         assert!(late_seconds_max >= 40 * 60, "{log}: {late_seconds_max}");
-        let gaps = tenancy.gaps(log);
+        let gaps = harness.gaps(log);
         assert_eq!(gaps, [GapKind::Backfill], "{log}: the backfill still goes on, and the re-reads are through");
     }
 }
@@ -125,65 +125,65 @@ fn re_reads_find_late_records_while_a_backfill_goes_on() {
 #[test]
 fn kills_in_the_middle_of_a_backfill_lose_and_double_nothing() {
     for log in LogType::ALL {
-        let mut tenancy = settled(log, 8, 4, 10..30);
-        tenancy.backfill(log, 25 * DAY, 15 * DAY);
+        let mut harness = settled(log, 8, 4, 10..30);
+        harness.backfill(log, 25 * DAY, 15 * DAY);
         for steps in 1..25 {
-            tenancy.pass(60);
-            tenancy.kill_a_tick_after(steps);
+            harness.pass(60);
+            harness.kill_a_tick_after(steps);
         }
-        drain(&mut tenancy, log);
-        assert_eq!(tenancy.stored_lines(), 20 + 40, "{log}");
-        tenancy.assert_complete();
+        drain(&mut harness, log);
+        assert_eq!(harness.stored_lines(), 20 + 40, "{log}");
+        harness.assert_complete();
     }
 }
 
 #[test]
 fn many_backlogs_beside_a_backfill_do_not_collect_the_time_between_them() {
     let log = LogType::Audit;
-    let mut tenancy = settled(log, 1, 4, 10..30);
-    assert_eq!(tenancy.backfill(log, 30 * DAY, 29 * DAY), Backfill::Begun);
+    let mut harness = settled(log, 1, 4, 10..30);
+    assert_eq!(harness.backfill(log, 30 * DAY, 29 * DAY), Backfill::Begun);
     // Each tick leaves its live gap half walked, so that the cursor has more gaps than it may.
     for _ in 0..40 {
-        tenancy.pass(60);
-        tenancy.rows(Log::Audit, 12, 2);
-        tenancy.tick();
+        harness.pass(60);
+        harness.rows(Log::Audit, 12, 2);
+        harness.tick();
     }
-    assert!(tenancy.gaps(log).len() >= 10, "{:?}", tenancy.gaps(log));
-    tenancy.calls_max = 50;
-    drain(&mut tenancy, log);
-    tenancy.settle();
-    assert_eq!(tenancy.stored_lines(), 20 + 40 * 12 + 4);
-    tenancy.assert_complete();
+    assert!(harness.gaps(log).len() >= 10, "{:?}", harness.gaps(log));
+    harness.calls_max = 50;
+    drain(&mut harness, log);
+    harness.settle();
+    assert_eq!(harness.stored_lines(), 20 + 40 * 12 + 4);
+    harness.assert_complete();
 }
 
 #[test]
 fn a_backfill_that_comes_by_a_workspace_that_was_in_trouble_does_not_pass_for_what_it_missed() {
     let log = LogType::Integration;
-    let mut tenancy = settled(log, 10, 1, 10..12);
-    tenancy.settings(|settings| settings.integration_count_max = 1_000);
-    tenancy.calls_max = 2; // now there is a live round each other tick only, and a backfill in between
-    tenancy.settings(|settings| workspace(settings, "T1").owner_belongs = false);
+    let mut harness = settled(log, 10, 1, 10..12);
+    harness.settings(|settings| settings.integration_count_max = 1_000);
+    harness.calls_max = 2; // now there is a live round each other tick only, and a backfill in between
+    harness.settings(|settings| workspace(settings, "T1").owner_belongs = false);
     // Longer than the re-reads reach back.
     for _ in 0..(4 * DAY / HOUR) {
-        tenancy.pass(HOUR);
-        tenancy.rows(Log::Integration, 2, 1);
-        tenancy.tick();
+        harness.pass(HOUR);
+        harness.rows(Log::Integration, 2, 1);
+        harness.tick();
     }
     for _ in 0..40 {
-        tenancy.pass(60);
-        tenancy.tick();
+        harness.pass(60);
+        harness.tick();
     }
-    tenancy.settings(|settings| workspace(settings, "T1").owner_belongs = true);
+    harness.settings(|settings| workspace(settings, "T1").owner_belongs = true);
     for _ in 0..40 {
-        tenancy.pass(60);
-        if !tenancy.gaps(log).contains(&GapKind::Backfill) {
-            tenancy.backfill(log, 12 * DAY, 10 * DAY);
+        harness.pass(60);
+        if !harness.gaps(log).contains(&GapKind::Backfill) {
+            harness.backfill(log, 12 * DAY, 10 * DAY);
         }
-        tenancy.tick();
+        harness.tick();
     }
-    tenancy.calls_max = 20;
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.calls_max = 20;
+    harness.settle();
+    harness.assert_complete();
 }
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {

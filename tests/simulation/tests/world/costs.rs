@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::{Log, Row, Settings};
 
@@ -10,15 +10,15 @@ use crate::minutes::unlimited;
 
 #[test]
 fn a_quiet_tick_calls_slack_once_for_each_log_and_writes_nothing() {
-    let mut tenancy =
-        Tenancy::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
-    tenancy.rows(Log::Audit, 5, 30);
-    tenancy.rows(Log::Access, 5, 30);
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy.tick();
-    tenancy.pass(60);
-    let operations = tenancy.operations_of_tick();
+    let mut harness =
+        Harness::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
+    harness.rows(Log::Audit, 5, 30);
+    harness.rows(Log::Access, 5, 30);
+    harness.tick();
+    harness.pass(60);
+    harness.tick();
+    harness.pass(60);
+    let operations = harness.operations_of_tick();
     assert_eq!(operations.iter().filter(|what| what.starts_with("slack")).count(), 2, "{operations:#?}");
     assert_eq!(operations.iter().filter(|what| *what == "load").count(), 1, "{operations:#?}");
     assert!(
@@ -29,16 +29,16 @@ fn a_quiet_tick_calls_slack_once_for_each_log_and_writes_nothing() {
 
 #[test]
 fn a_busy_minute_creates_one_object_and_replaces_one_cursor_for_each_stream() {
-    let mut tenancy =
-        Tenancy::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
-    tenancy.rows(Log::Audit, 5, 30);
-    tenancy.rows(Log::Access, 5, 30);
-    tenancy.tick();
+    let mut harness =
+        Harness::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
+    harness.rows(Log::Audit, 5, 30);
+    harness.rows(Log::Access, 5, 30);
+    harness.tick();
     for _ in 0..3 {
-        tenancy.pass(60);
-        tenancy.rows(Log::Audit, 150, 0);
-        tenancy.rows(Log::Access, 50, 0);
-        let operations = tenancy.operations_of_tick();
+        harness.pass(60);
+        harness.rows(Log::Audit, 150, 0);
+        harness.rows(Log::Access, 50, 0);
+        let operations = harness.operations_of_tick();
         let count = |verb: &str| operations.iter().filter(|what| what.starts_with(verb)).count();
         assert_eq!(
             (count("slack"), count("create"), count("replace"), count("read"), count("list")),
@@ -51,39 +51,39 @@ fn a_busy_minute_creates_one_object_and_replaces_one_cursor_for_each_stream() {
 #[test]
 fn page_of_thousands_of_rows_makes_one_object() {
     let settings = unlimited(Settings { audit_limit_max: 9_999, ..Settings::organisation() });
-    let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 3_000, 0); // of one second, which Slack does not split
-    let operations = tenancy.operations_of_tick();
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    harness.rows(Log::Audit, 3_000, 0); // of one second, which Slack does not split
+    let operations = harness.operations_of_tick();
     assert_eq!(operations.iter().filter(|what| what.starts_with("create")).count(), 1, "{operations:#?}");
 }
 
 #[test]
 fn integration_page_of_more_lines_than_fit_into_memory_is_asked_for_smaller() {
-    let mut tenancy = Tenancy::new(unlimited(Settings::workspace()), &[LogType::Integration]);
-    let now = tenancy.now();
+    let mut harness = Harness::new(unlimited(Settings::workspace()), &[LogType::Integration]);
+    let now = harness.now();
     for n in 0..12 {
-        tenancy.add(Row::small_integration(now, &format!("{n}{}", "x".repeat(1_000_000))));
+        harness.add(Row::small_integration(now, &format!("{n}{}", "x".repeat(1_000_000))));
     }
-    drop(tenancy.try_tick()); // the oracle does not know of pages that are asked for again
-    assert!(tenancy.calls() > 2, "{}", tenancy.calls());
-    assert_eq!(tenancy.missing(), None);
+    drop(harness.try_tick()); // the oracle does not know of pages that are asked for again
+    assert!(harness.calls() > 2, "{}", harness.calls());
+    assert_eq!(harness.missing(), None);
 }
 
 #[test]
 fn a_backlog_keeps_within_the_calls_that_a_minute_allows() {
-    let mut tenancy =
-        Tenancy::new(Settings { limits: Limits::SLACK, audit_limit_max: 3, ..Settings::organisation() }, &LogType::ALL);
-    tenancy.rows(Log::Audit, 300, 100);
-    tenancy.rows(Log::Integration, 20, 100);
-    tenancy.production_calls();
+    let mut harness =
+        Harness::new(Settings { limits: Limits::SLACK, audit_limit_max: 3, ..Settings::organisation() }, &LogType::ALL);
+    harness.rows(Log::Audit, 300, 100);
+    harness.rows(Log::Integration, 20, 100);
+    harness.production_calls();
     for _ in 0..8 {
-        tenancy.tick();
-        tenancy.pass(60);
+        harness.tick();
+        harness.pass(60);
     }
-    assert_eq!(tenancy.throttled(), 0);
-    assert!(tenancy.busiest_minute("logs") <= 25);
-    tenancy.settle();
-    tenancy.assert_complete();
+    assert_eq!(harness.throttled(), 0);
+    assert!(harness.busiest_minute("logs") <= 25);
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
@@ -92,35 +92,35 @@ fn a_log_of_more_identities_than_memory_holds_is_read_again_without_loss_or_doub
         for spread in [2, 4_000] {
             let pages_of_three = Settings { audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() };
             let settings = Settings { limits: Limits::OFF, access_fill: Fill::UpTo(3), ..pages_of_three };
-            let mut tenancy = Tenancy::new(settings, &[log]);
-            tenancy.seen_max(20);
-            tenancy.rows(simulated(log), 120, spread);
-            tenancy.settle_within(60);
-            (0..40).for_each(|n| tenancy.late_row(simulated(log), n * 3 * spread));
-            tenancy.lose_cursors(); // all of it is read again: what is stored must be known, what came late be added
-            tenancy.restart();
-            tenancy.settle_within(90);
-            tenancy.assert_complete();
+            let mut harness = Harness::new(settings, &[log]);
+            harness.seen_max(20);
+            harness.rows(simulated(log), 120, spread);
+            harness.settle_within(60);
+            (0..40).for_each(|n| harness.late_row(simulated(log), n * 3 * spread));
+            harness.lose_cursors(); // all of it is read again: what is stored must be known, what came late be added
+            harness.restart();
+            harness.settle_within(90);
+            harness.assert_complete();
         }
     }
 }
 
 /// Objects that a stream reads back at a tick.
-fn objects_read(tenancy: &mut Tenancy) -> usize {
-    tenancy.operations_of_tick().iter().filter(|operation| operation.starts_with("read ")).count()
+fn objects_read(harness: &mut Harness) -> usize {
+    harness.operations_of_tick().iter().filter(|operation| operation.starts_with("read ")).count()
 }
 
 #[test]
 fn streams_that_together_know_too_much_forget_and_read_back() {
     let reads = |seen| {
-        let mut tenancy = Tenancy::new(unlimited(Settings::organisation()), &LogType::ALL);
-        tenancy.share(1, seen);
+        let mut harness = Harness::new(unlimited(Settings::organisation()), &LogType::ALL);
+        harness.share(1, seen);
         for _ in 0..2 {
-            LogType::ALL.into_iter().for_each(|log| tenancy.rows(simulated(log), 10, 30));
-            tenancy.tick();
-            tenancy.pass(60);
+            LogType::ALL.into_iter().for_each(|log| harness.rows(simulated(log), 10, 30));
+            harness.tick();
+            harness.pass(60);
         }
-        objects_read(&mut tenancy)
+        objects_read(&mut harness)
     };
     assert_eq!(reads(8_000), 0, "what a process remembers it does not read back");
     assert!(reads(80) > 0, "one that must forget does");
@@ -130,20 +130,20 @@ fn streams_that_together_know_too_much_forget_and_read_back() {
 fn a_new_process_reads_back_the_last_minutes_and_then_two_hours_for_the_hourly_re_read() {
     for log in LogType::ALL {
         let settings = Settings { limits: Limits::OFF, access_order: AccessColumn::Last, ..Settings::organisation() };
-        let mut tenancy = Tenancy::new(settings, &[log]);
-        tenancy.production_calls();
+        let mut harness = Harness::new(settings, &[log]);
+        harness.production_calls();
         for minute in 0..5 * 60 + 30 {
-            tenancy.rows(simulated(log), 1, 1);
-            tenancy.touch(minute / 2);
-            tenancy.tick();
-            tenancy.pass(60);
+            harness.rows(simulated(log), 1, 1);
+            harness.touch(minute / 2);
+            harness.tick();
+            harness.pass(60);
         }
-        tenancy.restart();
-        let first = objects_read(&mut tenancy);
+        harness.restart();
+        let first = objects_read(&mut harness);
         let hour: usize = (0..60)
             .map(|_| {
-                tenancy.pass(60);
-                objects_read(&mut tenancy)
+                harness.pass(60);
+                objects_read(&mut harness)
             })
             .sum();
         // Eight at once; ten minutes because clocks may differ; two hours for the hourly re-read. checks/cost.py counts with this.

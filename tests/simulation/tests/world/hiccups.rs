@@ -3,7 +3,7 @@
 
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::simulated;
+use slacktrail_simulation::harness::simulated;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, with_two_new_rows};
@@ -16,12 +16,12 @@ fn single_refusal_of_a_good_token_waits_for_a_minute() {
         (LogType::Integration, Settings::workspace(), FaultKind::not_ok("token_revoked"), "token_revoked"),
     ];
     for (log, base, kind, code) in refusals {
-        let mut tenancy = with_two_new_rows(log, base);
-        tenancy.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
-        let summary = tick_and_pass(&mut tenancy);
+        let mut harness = with_two_new_rows(log, base);
+        harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
+        let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.state, summary.code.as_deref()), (State::Waiting, Some(code)), "{log}");
-        let summary = tick_and_pass(&mut tenancy);
-        assert_eq!((summary.polled, summary.state, tenancy.missing()), (true, State::Ok, None), "{log}");
+        let summary = tick_and_pass(&mut harness);
+        assert_eq!((summary.polled, summary.state, harness.missing()), (true, State::Ok, None), "{log}");
     }
 }
 
@@ -50,23 +50,23 @@ fn lasting_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
 #[test]
 fn single_error_that_would_call_a_person_waits_for_a_minute() {
     for (log, kind, code, _) in lasting_errors() {
-        let mut tenancy = with_two_new_rows(log, Settings::organisation());
-        tenancy.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
-        let summary = tick_and_pass(&mut tenancy);
+        let mut harness = with_two_new_rows(log, Settings::organisation());
+        harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
+        let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.state, summary.code.as_deref()), (State::Waiting, Some(code)), "{code}");
         assert!(summary.remedy.is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
-        let summary = tick_and_pass(&mut tenancy);
-        assert_eq!((summary.polled, summary.state, tenancy.missing()), (true, State::Ok, None), "{code}");
+        let summary = tick_and_pass(&mut harness);
+        assert_eq!((summary.polled, summary.state, harness.missing()), (true, State::Ok, None), "{code}");
     }
 }
 
 #[test]
 fn error_that_the_next_tick_meets_too_calls_a_person() {
     for (log, kind, code, state) in lasting_errors() {
-        let mut tenancy = with_two_new_rows(log, Settings::organisation());
-        tenancy.fault(Fault::every(CallMatcher::log(simulated(log)), kind));
-        assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting, "{code}");
-        let summary = tick_and_pass(&mut tenancy);
+        let mut harness = with_two_new_rows(log, Settings::organisation());
+        harness.fault(Fault::every(CallMatcher::log(simulated(log)), kind));
+        assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "{code}");
+        let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.state, summary.code.as_deref()), (state, Some(code)), "{code}");
     }
 }
@@ -78,64 +78,64 @@ fn revoked_token_is_reported_in_the_tick_that_meets_it() {
         (LogType::Access, Settings::organisation()),
         (LogType::Integration, Settings::workspace()),
     ] {
-        let mut tenancy = with_two_new_rows(log, base);
-        tenancy.revoke();
-        assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize, "{log}");
+        let mut harness = with_two_new_rows(log, base);
+        harness.revoke();
+        assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize, "{log}");
     }
 }
 
 #[test]
 fn refused_token_is_confirmed_by_the_next_tick_where_slack_cannot_say() {
-    let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::every(CallMatcher::path("auth.test"), FaultKind::Hangup));
-    tenancy.revoke();
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize);
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    harness.fault(Fault::every(CallMatcher::path("auth.test"), FaultKind::Hangup));
+    harness.revoke();
+    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
+    assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize);
 }
 
 #[test]
 fn refusal_of_the_token_before_a_reconnect_confirms_no_later_one() {
-    let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
-    tenancy.connect_again();
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting, "the first refusal of this token");
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Reauthorize, "the second");
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
+    harness.connect_again();
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "the first refusal of this token");
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize, "the second");
 }
 
 #[test]
 fn refusal_before_a_page_was_read_confirms_no_later_one() {
     let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
-    let mut tenancy = with_two_new_rows(LogType::Audit, base);
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit).later_pages(), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Waiting);
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::Ok);
+    let mut harness = with_two_new_rows(LogType::Audit, base);
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit).later_pages(), FaultKind::EmptyUnauthorized));
+    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
+    assert_eq!(tick_and_pass(&mut harness).state, State::Ok);
 }
 
 #[test]
 fn wait_that_slack_asks_for_again_and_again_is_heeded_each_time() {
-    let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::throttled("300")));
-    let polled = (0..16).filter(|_| tick_and_pass(&mut tenancy).polled).count();
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::throttled("300")));
+    let polled = (0..16).filter(|_| tick_and_pass(&mut harness).polled).count();
     assert_eq!(polled, 4, "every five minutes");
 }
 
 #[test]
 fn stream_that_reads_pages_again_after_an_outage_is_catching_up() {
     let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
-    let mut tenancy = with_two_new_rows(LogType::Audit, base);
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Hangup));
+    let mut harness = with_two_new_rows(LogType::Audit, base);
+    harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Hangup));
     for _ in 0..20 {
-        tick_and_pass(&mut tenancy);
+        tick_and_pass(&mut harness);
     }
-    tenancy.heal();
-    tenancy.rows(Log::Audit, 20, 50);
-    tenancy.calls_max = 3;
-    let summary = tick_and_pass(&mut tenancy);
+    harness.heal();
+    harness.rows(Log::Audit, 20, 50);
+    harness.calls_max = 3;
+    let summary = tick_and_pass(&mut harness);
     assert_eq!((summary.pages, summary.state, summary.code), (3, State::CatchingUp, None));
 }
 
@@ -143,14 +143,14 @@ fn stream_that_reads_pages_again_after_an_outage_is_catching_up() {
 fn refusal_while_our_clock_is_ahead_is_told_after_one_call() {
     for (code, status) in [("missing_scope", 403), ("invalid_range", 400)] {
         for ahead in [0, 60] {
-            let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-            let calls = tenancy.calls();
-            tenancy.clock_ahead(ahead);
-            tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::AuditError(status, code.to_owned())));
-            let summary = tick_and_pass(&mut tenancy);
+            let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+            let calls = harness.calls();
+            harness.clock_ahead(ahead);
+            harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::AuditError(status, code.to_owned())));
+            let summary = tick_and_pass(&mut harness);
             // A range that ends in Slack's future is asked for once more, up to Slack's now.
             let asked = if code == "invalid_range" && ahead > 0 { 2 } else { 1 };
-            assert_eq!((tenancy.calls() - calls, summary.code.as_deref()), (asked, Some(code)), "{ahead}");
+            assert_eq!((harness.calls() - calls, summary.code.as_deref()), (asked, Some(code)), "{ahead}");
         }
     }
 }

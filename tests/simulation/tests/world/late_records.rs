@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::harness::Harness;
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Row, Settings};
 
@@ -12,26 +12,26 @@ const MINUTES: i64 = 10;
 const A_MINUTE: i64 = 300;
 
 /// 300 records a minute for ten minutes, each shown so many seconds after its time.
-fn busy(settings: Settings, late: impl Fn(i64) -> i64) -> Tenancy {
-    let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
-    tenancy.production_calls();
-    let begin = tenancy.now();
+fn busy(settings: Settings, late: impl Fn(i64) -> i64) -> Harness {
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    harness.production_calls();
+    let begin = harness.now();
     for n in 0..MINUTES * A_MINUTE {
         let time = begin + SignedDuration::from_secs(n * 60 / A_MINUTE);
         let shown = time + SignedDuration::from_secs(late(n));
-        tenancy.add(Row::small_audit(time, &format!("b{n}")).visible_from(shown));
+        harness.add(Row::small_audit(time, &format!("b{n}")).visible_from(shown));
     }
-    tenancy
+    harness
 }
 
 /// After each tick everything is stored that Slack shows.
-fn is_stored_by_the_next_tick(mut tenancy: Tenancy, minutes: i64) {
+fn is_stored_by_the_next_tick(mut harness: Harness, minutes: i64) {
     for minute in 0..minutes {
-        tenancy.tick();
-        assert_eq!(tenancy.missing(), None, "minute {minute}");
-        tenancy.pass(60);
+        harness.tick();
+        assert_eq!(harness.missing(), None, "minute {minute}");
+        harness.pass(60);
     }
-    assert_eq!(tenancy.stored_lines() as i64, MINUTES * A_MINUTE);
+    assert_eq!(harness.stored_lines() as i64, MINUTES * A_MINUTE);
 }
 
 fn settings() -> Settings {
@@ -51,89 +51,89 @@ fn records_up_to_five_minutes_late_are_stored_by_the_next_tick_under_load() {
 
 #[test]
 fn lateness_of_records_is_measured() {
-    let mut tenancy = Tenancy::new(settings(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 3, 9);
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy.late_row(Log::Audit, 200);
-    tenancy.rows(Log::Audit, 1, 1);
-    let summary = tenancy.tick().into_iter().next().expect("a stream");
+    let mut harness = Harness::new(settings(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 3, 9);
+    harness.tick();
+    harness.pass(60);
+    harness.late_row(Log::Audit, 200);
+    harness.rows(Log::Audit, 1, 1);
+    let summary = harness.tick().into_iter().next().expect("a stream");
     assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 1, 200));
 }
 
 #[test]
 fn records_in_time_are_not_late_after_a_tick_that_failed() {
-    let mut tenancy = Tenancy::new(settings(), &[LogType::Audit]);
-    tenancy.tick();
-    tenancy.fault(slacktrail_simulator::Fault::next(
+    let mut harness = Harness::new(settings(), &[LogType::Audit]);
+    harness.tick();
+    harness.fault(slacktrail_simulator::Fault::next(
         slacktrail_simulator::CallMatcher::any(),
         slacktrail_simulator::FaultKind::Hangup,
     ));
-    tenancy.pass(60);
-    tenancy.rows(Log::Audit, 2, 20);
-    tenancy.tick();
-    tenancy.pass(60);
-    let summary = tenancy.tick().into_iter().next().expect("a stream");
+    harness.pass(60);
+    harness.rows(Log::Audit, 2, 20);
+    harness.tick();
+    harness.pass(60);
+    let summary = harness.tick().into_iter().next().expect("a stream");
     assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 0, 0));
 }
 
 /// A tick, and in the next minute three pages of new records.
-fn tick_of_a_busy_minute(tenancy: &mut Tenancy) -> State {
-    let state = tenancy.tick()[0].state;
-    tenancy.pass(60);
-    tenancy.rows(Log::Audit, 9, 6);
+fn tick_of_a_busy_minute(harness: &mut Harness) -> State {
+    let state = harness.tick()[0].state;
+    harness.pass(60);
+    harness.rows(Log::Audit, 9, 6);
     state
 }
 
-fn pages_of_three() -> Tenancy {
-    let mut tenancy = Tenancy::new(Settings { audit_limit_max: 3, ..settings() }, &[LogType::Audit]);
-    tenancy.production_calls();
-    tenancy
+fn pages_of_three() -> Harness {
+    let mut harness = Harness::new(Settings { audit_limit_max: 3, ..settings() }, &[LogType::Audit]);
+    harness.production_calls();
+    harness
 }
 
 #[test]
 fn backlog_gets_half_of_the_calls_beside_live_records_under_load() {
-    let mut tenancy = pages_of_three();
-    tenancy.rows(Log::Audit, 900, 120);
-    let behind = (0..40).take_while(|_| tick_of_a_busy_minute(&mut tenancy) == State::CatchingUp).count();
+    let mut harness = pages_of_three();
+    harness.rows(Log::Audit, 900, 120);
+    let behind = (0..40).take_while(|_| tick_of_a_busy_minute(&mut harness) == State::CatchingUp).count();
     assert!((15..25).contains(&behind), "{behind} ticks");
 }
 
 #[test]
 fn record_five_minutes_late_is_stored_by_the_next_tick_while_its_calls_suffice() {
-    let mut tenancy = pages_of_three();
+    let mut harness = pages_of_three();
     for _ in 0..10 {
-        tick_of_a_busy_minute(&mut tenancy);
+        tick_of_a_busy_minute(&mut harness);
     }
-    tenancy.late_row(Log::Audit, 290);
-    tenancy.tick();
-    assert_eq!(tenancy.missing(), None);
+    harness.late_row(Log::Audit, 290);
+    harness.tick();
+    assert_eq!(harness.missing(), None);
 }
 
 #[test]
 fn record_of_the_second_of_the_last_tick_is_not_late() {
-    let mut tenancy = Tenancy::new(settings(), &[LogType::Audit]);
-    tenancy.tick();
-    tenancy.row_shown_after(LogType::Audit, 0, 1);
-    tenancy.pass(60);
-    let summary = tenancy.tick().remove(0);
+    let mut harness = Harness::new(settings(), &[LogType::Audit]);
+    harness.tick();
+    harness.row_shown_after(LogType::Audit, 0, 1);
+    harness.pass(60);
+    let summary = harness.tick().remove(0);
     assert_eq!((summary.records, summary.late), (1, 0));
 }
 
 /// The overlap, in seconds, after an hour of 18 records a minute beside a backlog, of which each comes so many seconds late.
 fn overlap_beside_a_backlog(late: i64) -> i64 {
-    let mut tenancy = pages_of_three();
-    tenancy.rows(Log::Audit, 9_000, 60);
+    let mut harness = pages_of_three();
+    harness.rows(Log::Audit, 9_000, 60);
     for minute in 0..60 {
         for n in 0..18 {
-            tenancy.row_shown_after(LogType::Audit, minute * 60 + n * 60 / 18, late);
+            harness.row_shown_after(LogType::Audit, minute * 60 + n * 60 / 18, late);
         }
     }
     for _ in 0..50 {
-        assert_eq!(tenancy.tick()[0].state, State::CatchingUp);
-        tenancy.pass(60);
+        assert_eq!(harness.tick()[0].state, State::CatchingUp);
+        harness.pass(60);
     }
-    let operations = tenancy.operations_of_tick();
+    let operations = harness.operations_of_tick();
     let call = operations.iter().find(|operation| operation.starts_with("slack logs")).expect("a call");
     let field = |name: &str| -> i64 {
         let value = call.split(' ').find_map(|field| field.strip_prefix(name)).expect("a field");

@@ -2,53 +2,53 @@
 #![allow(missing_docs, reason = "a test fails where it stands")]
 
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::harness::Harness;
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Settings};
 
 /// One object a tick, `apart` seconds after the other.
-fn store(tenancy: &mut Tenancy, log: Log, objects: u32, apart: i64) {
+fn store(harness: &mut Harness, log: Log, objects: u32, apart: i64) {
     for _ in 0..objects {
-        tenancy.rows(log, 1, 1);
-        tenancy.try_tick(); // its time may be up
-        tenancy.pass(apart);
+        harness.rows(log, 1, 1);
+        harness.try_tick(); // its time may be up
+        harness.pass(apart);
     }
 }
 
 /// From here on a tick's time is up after so many operations.
-fn hurry(tenancy: &Tenancy, operations: u32) {
-    tenancy.stage().with(|state| state.operations_max = Some(operations));
+fn hurry(harness: &Harness, operations: u32) {
+    harness.world().with(|state| state.operations_max = Some(operations));
 }
 
 #[test]
 fn a_backlog_reads_on_from_tick_to_tick_beside_live_records_of_its_own_day() {
     let settings = Settings { audit_limit_max: 3, limits: Limits::OFF, ..Settings::organisation() };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
-    store(&mut tenancy, Log::Audit, 160, 60);
-    (0..40).for_each(|n| tenancy.late_row(Log::Audit, n * 240));
-    tenancy.lose_cursors();
-    tenancy.restart();
-    tenancy.seen_max(60);
-    hurry(&tenancy, 30);
-    store(&mut tenancy, Log::Audit, 120, 60);
-    tenancy.assert_complete();
-    assert_eq!(tenancy.gaps(LogType::Audit), []);
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    store(&mut harness, Log::Audit, 160, 60);
+    (0..40).for_each(|n| harness.late_row(Log::Audit, n * 240));
+    harness.lose_cursors();
+    harness.restart();
+    harness.seen_max(60);
+    hurry(&harness, 30);
+    store(&mut harness, Log::Audit, 120, 60);
+    harness.assert_complete();
+    assert_eq!(harness.gaps(LogType::Audit), []);
 }
 
 #[test]
 fn a_page_of_rows_of_many_days_is_decided_over_several_ticks() {
     let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-    store(&mut tenancy, Log::Access, 60, 8_640);
-    tenancy.lose_cursors();
-    tenancy.restart();
-    tenancy.seen_max(12);
-    hurry(&tenancy, 24);
-    (0..6).for_each(|n| tenancy.late_row(Log::Access, n * 80_000));
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    store(&mut harness, Log::Access, 60, 8_640);
+    harness.lose_cursors();
+    harness.restart();
+    harness.seen_max(12);
+    hurry(&harness, 24);
+    (0..6).for_each(|n| harness.late_row(Log::Access, n * 80_000));
     for _ in 0..30 {
-        tenancy.try_tick();
-        tenancy.pass(60);
+        harness.try_tick();
+        harness.pass(60);
     }
-    tenancy.assert_complete();
-    assert_eq!(tenancy.gaps(LogType::Access), []);
+    harness.assert_complete();
+    assert_eq!(harness.gaps(LogType::Access), []);
 }

@@ -3,14 +3,15 @@
 
 mod backfill;
 mod costs;
-mod found_by_reading;
-mod found_by_the_search;
 mod hiccups;
 mod late_records;
 mod long_day_logs;
 mod minutes;
+mod mutants;
 mod odd_replies;
 mod progress;
+mod regression_review;
+mod regression_simulation;
 mod rotation;
 mod search;
 mod shares;
@@ -18,4 +19,3 @@ mod slack_misbehaves;
 mod stored_state;
 mod verify;
 mod workspaces;
-mod wrong_collectors;

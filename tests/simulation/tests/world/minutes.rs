@@ -3,7 +3,7 @@
 
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::tick::StreamSummary;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::Limits;
 
@@ -12,18 +12,18 @@ pub(crate) fn unlimited(base: Settings) -> Settings {
 }
 
 /// Returns a source that was collected a minute ago, with two further rows to collect.
-pub(crate) fn with_two_new_rows(log: LogType, base: Settings) -> Tenancy {
-    let mut tenancy = Tenancy::new(unlimited(base), &[log]);
-    tenancy.rows(simulated(log), 4, 9);
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy.rows(simulated(log), 2, 9);
-    tenancy
+pub(crate) fn with_two_new_rows(log: LogType, base: Settings) -> Harness {
+    let mut harness = Harness::new(unlimited(base), &[log]);
+    harness.rows(simulated(log), 4, 9);
+    harness.tick();
+    harness.pass(60);
+    harness.rows(simulated(log), 2, 9);
+    harness
 }
 
 /// Ticks, and lets a minute pass.
-pub(crate) fn tick_and_pass(tenancy: &mut Tenancy) -> StreamSummary {
-    let summary = tenancy.tick().into_iter().next().unwrap();
-    tenancy.pass(60);
+pub(crate) fn tick_and_pass(harness: &mut Harness) -> StreamSummary {
+    let summary = harness.tick().into_iter().next().unwrap();
+    harness.pass(60);
     summary
 }

@@ -4,7 +4,7 @@
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::End;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Layout, Limits};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
@@ -17,13 +17,13 @@ fn settings(log: LogType) -> Settings {
 fn php_envelopes_lose_no_record() {
     for log in LogType::ALL {
         for seed in 0..24 {
-            let mut tenancy = Tenancy::new(Settings { envelope: Envelope::Php, seed, ..settings(log) }, &[log]);
+            let mut harness = Harness::new(Settings { envelope: Envelope::Php, seed, ..settings(log) }, &[log]);
             for _ in 0..4 {
-                tenancy.rows(simulated(log), 7, 4);
-                let summary = tenancy.tick().into_iter().next().unwrap();
+                harness.rows(simulated(log), 7, 4);
+                let summary = harness.tick().into_iter().next().unwrap();
                 assert_eq!((summary.state, summary.code), (State::Ok, None), "{log} {seed}");
-                assert_eq!(tenancy.missing(), None, "{log} {seed}");
-                tenancy.pass(60);
+                assert_eq!(harness.missing(), None, "{log} {seed}");
+                harness.pass(60);
             }
         }
     }
@@ -38,42 +38,42 @@ fn errors_are_read_whatever_stands_beside_them() {
         (r#"{"ok":false,"error":"internal_error","logins":{},"paging":{"total":"x"}}"#, "internal_error"),
     ];
     for (body, code) in bodies {
-        let mut tenancy = Tenancy::new(settings(LogType::Access), &[LogType::Access]);
-        tenancy.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
-        assert_eq!(tenancy.tick()[0].code.as_deref(), Some(code), "{body}");
+        let mut harness = Harness::new(settings(LogType::Access), &[LogType::Access]);
+        harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
+        assert_eq!(harness.tick()[0].code.as_deref(), Some(code), "{body}");
     }
 }
 
 #[test]
 fn rows_of_a_page_that_says_nothing_of_use_are_stored() {
     for end in [r#"],"response_metadata":{"next_cursor":true}}"#, "],\"response_metadata\":{\"next_", "]"] {
-        let mut tenancy = Tenancy::new(settings(LogType::Audit), &[LogType::Audit]);
-        tenancy.rows(Log::Audit, 1, 0);
-        let row = tenancy.stage().with(|state| state.slack.rows(Log::Audit)[0].json.clone());
+        let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
+        harness.rows(Log::Audit, 1, 0);
+        let row = harness.world().with(|state| state.slack.rows(Log::Audit)[0].json.clone());
         let body = format!(r#"{{"entries":[{row}{end}"#);
-        tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
-        let summary = tenancy.tick().remove(0);
-        assert_eq!((summary.state, summary.records, tenancy.missing()), (State::Waiting, 1, None), "{end}");
+        harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
+        let summary = harness.tick().remove(0);
+        assert_eq!((summary.state, summary.records, harness.missing()), (State::Waiting, 1, None), "{end}");
     }
 }
 
 #[test]
 fn revoked_token_is_seen_beside_an_empty_list() {
-    let mut tenancy = Tenancy::new(settings(LogType::Access), &[LogType::Access]);
+    let mut harness = Harness::new(settings(LogType::Access), &[LogType::Access]);
     let body = r#"{"ok":false,"error":"token_revoked","response_metadata":[]}"#;
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
-    tenancy.revoke();
-    let summary = tenancy.tick().into_iter().next().unwrap();
+    harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
+    harness.revoke();
+    let summary = harness.tick().into_iter().next().unwrap();
     assert_eq!((summary.state, summary.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
 }
 
 #[test]
 fn row_with_invalid_utf8_is_stored_with_replacement_and_counted() {
     for log in LogType::ALL {
-        let mut tenancy = Tenancy::new(settings(log), &[log]);
-        tenancy.rows(simulated(log), 2, 4);
-        let now = tenancy.now();
-        tenancy.add(
+        let mut harness = Harness::new(settings(log), &[log]);
+        harness.rows(simulated(log), 2, 4);
+        let now = harness.now();
+        harness.add(
             match log {
                 LogType::Audit => Row::audit(
                     now,
@@ -84,11 +84,11 @@ fn row_with_invalid_utf8_is_stored_with_replacement_and_counted() {
             }
             .damaged(),
         );
-        let summary = tenancy.tick().into_iter().next().unwrap();
+        let summary = harness.tick().into_iter().next().unwrap();
         assert_eq!((summary.state, summary.records, summary.repaired), (State::Ok, 3, 1), "{log}");
-        tenancy.assert_complete();
-        tenancy.pass(60);
-        assert_eq!(tenancy.tick()[0].repaired, 0, "it is stored once");
+        harness.assert_complete();
+        harness.pass(60);
+        assert_eq!(harness.tick()[0].repaired, 0, "it is stored once");
     }
 }
 
@@ -97,23 +97,23 @@ fn replies_in_small_pieces_lose_and_double_nothing() {
     for log in LogType::ALL {
         for (layout, bytes) in [(Layout::Compact, 1), (Layout::Compact, 97), (Layout::Pretty, 1), (Layout::Pretty, 97)]
         {
-            let mut tenancy = Tenancy::new(Settings { layout, ..settings(log) }, &[log]);
-            tenancy.chunks(bytes);
+            let mut harness = Harness::new(Settings { layout, ..settings(log) }, &[log]);
+            harness.chunks(bytes);
             for n in 0..12 {
-                tenancy.rows(simulated(log), 2, 4);
-                let now = tenancy.now();
+                harness.rows(simulated(log), 2, 4);
+                let now = harness.now();
                 let name = format!("caf\u{fffd}{n}");
-                tenancy.add(match log {
+                harness.add(match log {
                     LogType::Audit => Row::small_audit(now, &name).damaged(),
                     LogType::Access => Row::small_access(now, now, "bad", "203.0.113.7", &name).damaged(),
                     LogType::Integration => Row::small_integration(now, &name).damaged(),
                 });
-                tenancy.tick();
-                tenancy.restart();
-                tenancy.pass(60);
+                harness.tick();
+                harness.restart();
+                harness.pass(60);
             }
-            tenancy.settle();
-            tenancy.assert_complete();
+            harness.settle();
+            harness.assert_complete();
         }
     }
 }
@@ -122,16 +122,16 @@ fn replies_in_small_pieces_lose_and_double_nothing() {
 fn classic_access_pages_are_read_to_the_end() {
     for envelope in [Envelope::Documented, Envelope::Php] {
         let settings = Settings { access_classic: true, envelope, ..settings(LogType::Access) };
-        let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+        let mut harness = Harness::new(settings, &[LogType::Access]);
         for _ in 0..4 {
-            tenancy.rows(Log::Access, 8, 5);
-            let summary = tenancy.tick().into_iter().next().unwrap();
-            assert_eq!((summary.state, tenancy.missing()), (State::Ok, None));
-            tenancy.pass(60);
+            harness.rows(Log::Access, 8, 5);
+            let summary = harness.tick().into_iter().next().unwrap();
+            assert_eq!((summary.state, harness.missing()), (State::Ok, None));
+            harness.pass(60);
         }
-        tenancy.touch(2);
-        tenancy.tick();
-        tenancy.assert_complete();
+        harness.touch(2);
+        harness.tick();
+        harness.assert_complete();
     }
 }
 
@@ -139,11 +139,11 @@ fn classic_access_pages_are_read_to_the_end() {
 fn access_page_shorter_than_it_says_is_read_again() {
     for (rows, nth) in [(3, 1), (30, 1), (30, 3)] {
         let base = Settings { access_classic: true, ..settings(LogType::Access) };
-        let mut tenancy = Tenancy::new(base, &[LogType::Access]);
-        tenancy.rows(Log::Access, rows, 5);
-        tenancy.fault(Fault::nth(nth, CallMatcher::log(Log::Access), FaultKind::Oversize(1)));
-        let summary = tenancy.tick().into_iter().next().unwrap();
-        assert_eq!((summary.state, tenancy.missing()), (State::Ok, None), "{rows} rows, page {nth}");
+        let mut harness = Harness::new(base, &[LogType::Access]);
+        harness.rows(Log::Access, rows, 5);
+        harness.fault(Fault::nth(nth, CallMatcher::log(Log::Access), FaultKind::Oversize(1)));
+        let summary = harness.tick().into_iter().next().unwrap();
+        assert_eq!((summary.state, harness.missing()), (State::Ok, None), "{rows} rows, page {nth}");
     }
 }
 
@@ -151,66 +151,66 @@ fn access_page_shorter_than_it_says_is_read_again() {
 fn long_pages_shrink_until_they_come_whole() {
     for log in [LogType::Audit, LogType::Access] {
         let base = Settings { limits: Limits::OFF, reply_bytes_max: Some(2_000), ..Settings::organisation() };
-        let mut tenancy = Tenancy::new(base, &[log]);
-        tenancy.rows(simulated(log), 60, 7);
-        tenancy.settle();
-        tenancy.assert_complete();
+        let mut harness = Harness::new(base, &[log]);
+        harness.rows(simulated(log), 60, 7);
+        harness.settle();
+        harness.assert_complete();
     }
 }
 
 #[test]
 fn access_logs_are_read_by_workspace_where_slack_requires_it() {
     let settings = Settings { access_team: AccessTeam::Required, ..settings(LogType::Access) };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-    let row = |tenancy: &mut Tenancy, user: &str, team: &str| {
-        let now = tenancy.now();
-        tenancy.add(Row::small_access(now, now, user, "203.0.113.7", "x").in_workspace(team));
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    let row = |harness: &mut Harness, user: &str, team: &str| {
+        let now = harness.now();
+        harness.add(Row::small_access(now, now, user, "203.0.113.7", "x").in_workspace(team));
     };
     for n in 0..5 {
-        row(&mut tenancy, &format!("u{n}"), ["T1", "T2"][n % 2]);
+        row(&mut harness, &format!("u{n}"), ["T1", "T2"][n % 2]);
     }
-    tenancy.tick();
-    tenancy.assert_complete();
-    tenancy.pass(60);
+    harness.tick();
+    harness.assert_complete();
+    harness.pass(60);
     // One workspace's trouble is its own.
-    tenancy.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
-    row(&mut tenancy, "late1", "T1");
-    row(&mut tenancy, "late2", "T2");
-    let summary = tenancy.tick().into_iter().next().unwrap();
+    harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
+    row(&mut harness, "late1", "T1");
+    row(&mut harness, "late2", "T2");
+    let summary = harness.tick().into_iter().next().unwrap();
     assert_eq!((summary.records, summary.workspaces_in_trouble), (1, 1), "{summary:?}");
-    tenancy.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn conflict_far_into_a_long_page_is_counted() {
-    let mut tenancy = Tenancy::new(settings(LogType::Audit), &[LogType::Audit]);
-    let time = tenancy.now().as_second();
+    let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
+    let time = harness.now().as_second();
     let row = |n: u32| {
         let id = if n == 6_001 { 6_000 } else { n };
         format!(r#"{{"id":"r{id}","date_create":{time},"action":"a{n}"}}"#)
     };
     let rows: Vec<String> = (0..10_000).map(row).collect();
     let body = format!(r#"{{"entries":[{}]}}"#, rows.join(","));
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
     // Not `tick`: the oracle takes no page for Slack's that a test has made up.
-    let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
+    let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
     let summary = answer.unwrap().streams.remove(0);
     assert_eq!((summary.records, summary.conflicting), (9_999, 1));
 }
 
 #[test]
 fn second_row_of_one_identity_is_counted_as_conflicting() {
-    let mut tenancy = Tenancy::new(settings(LogType::Audit), &[LogType::Audit]);
-    let now = tenancy.now();
+    let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
+    let now = harness.now();
     let [first, second] = ["user_login", "user_logout"]
         .map(|action| format!(r#"{{"id":"twin","date_create":{},"action":"{action}"}}"#, now.as_second()));
-    tenancy.add(Row::audit(now, second));
-    tenancy.add(Row::audit(now, first.clone())); // added last, shown first
-    let summary = tenancy.tick().into_iter().next().unwrap();
+    harness.add(Row::audit(now, second));
+    harness.add(Row::audit(now, first.clone())); // added last, shown first
+    let summary = harness.tick().into_iter().next().unwrap();
     assert_eq!((summary.records, summary.conflicting), (1, 1));
-    tenancy.assert_stored_bytes(&[&first]);
+    harness.assert_stored_bytes(&[&first]);
 }
 
 /// A row that Slack shows now, and that has this time.
@@ -233,24 +233,24 @@ fn row_of_time(log: LogType, now: jiff::Timestamp, time: i64) -> Row {
 fn row_of_a_time_that_cannot_be_is_stored_and_counted() {
     for log in LogType::ALL {
         for time in [0, -1, 5, 4_102_444_800, 9_999_999_999] {
-            let mut tenancy = Tenancy::new(settings(log), &[log]);
-            tenancy.rows(simulated(log), 7, 4);
-            let row = row_of_time(log, tenancy.now(), time);
-            tenancy.add(row);
-            let summary = tenancy.tick().remove(0);
+            let mut harness = Harness::new(settings(log), &[log]);
+            harness.rows(simulated(log), 7, 4);
+            let row = row_of_time(log, harness.now(), time);
+            harness.add(row);
+            let summary = harness.tick().remove(0);
             assert_eq!((summary.records, summary.unreadable), (8, 1), "{log} {time}");
-            assert_eq!(tenancy.missing(), None, "{log} {time}");
+            assert_eq!(harness.missing(), None, "{log} {time}");
         }
     }
 }
 
 #[test]
 fn row_of_an_old_time_moves_no_walk_past_others() {
-    let mut tenancy = Tenancy::new(settings(LogType::Audit), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 9, 4 * 3_600);
-    let row = row_of_time(LogType::Audit, tenancy.now(), 1_500_000_000);
-    tenancy.add(row);
-    tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::StaleCursor));
-    tenancy.tick();
-    assert_eq!((tenancy.gaps(LogType::Audit).len(), tenancy.stored_lines()), (0, 9));
+    let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 4 * 3_600);
+    let row = row_of_time(LogType::Audit, harness.now(), 1_500_000_000);
+    harness.add(row);
+    harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::StaleCursor));
+    harness.tick();
+    assert_eq!((harness.gaps(LogType::Audit).len(), harness.stored_lines()), (0, 9));
 }

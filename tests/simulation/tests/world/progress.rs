@@ -4,7 +4,7 @@
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_simulation::End;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::Envelope;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Settings};
 
@@ -13,26 +13,26 @@ use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows];
 
 /// A source that is up to date, a minute later.
-fn up_to_date(log: LogType) -> Tenancy {
+fn up_to_date(log: LogType) -> Harness {
     let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
-    let mut tenancy = Tenancy::new(unlimited(base), &[log]);
-    tenancy.production_calls();
-    tenancy.rows(simulated(log), 5, 30);
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy
+    let mut harness = Harness::new(unlimited(base), &[log]);
+    harness.production_calls();
+    harness.rows(simulated(log), 5, 30);
+    harness.tick();
+    harness.pass(60);
+    harness
 }
 
 #[test]
 fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
     for log in [LogType::Audit, LogType::Access] {
         for kind in KINDS {
-            let mut tenancy = up_to_date(log);
-            tenancy.fault(Fault::every(CallMatcher::log(simulated(log)), FaultKind::Endless(kind)));
+            let mut harness = up_to_date(log);
+            harness.fault(Fault::every(CallMatcher::log(simulated(log)), FaultKind::Endless(kind)));
             let (mut lag, mut state) = (0, State::Ok);
             for minute in 0..18 {
-                tenancy.rows(simulated(log), 1, 1);
-                let summary = tick_and_pass(&mut tenancy);
+                harness.rows(simulated(log), 1, 1);
+                let summary = tick_and_pass(&mut harness);
                 assert_eq!(summary.code.as_deref(), Some("no_progress"), "{log} {kind:?} {minute}: {summary:?}");
                 assert!(summary.lag_seconds >= 60 * (minute + 1), "{log} {kind:?} {minute}: {summary:?}");
                 assert!(summary.lag_seconds > lag);
@@ -40,71 +40,71 @@ fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
                 assert!(minute > 0 || state == State::Waiting);
             }
             assert_eq!(state, State::Failing);
-            tenancy.heal();
-            tenancy.settle_within(80);
-            tenancy.assert_complete();
+            harness.heal();
+            harness.settle_within(80);
+            harness.assert_complete();
         }
     }
 }
 
 #[test]
 fn integration_log_that_claims_a_million_rows_has_a_code() {
-    let mut tenancy = Tenancy::new(
+    let mut harness = Harness::new(
         unlimited(Settings { integration_page_max: None, ..Settings::workspace() }),
         &[LogType::Integration],
     );
-    tenancy.production_calls();
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Claims(1_000_000)));
-    tenancy.rows(Log::Integration, 5, 30);
+    harness.production_calls();
+    harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Claims(1_000_000)));
+    harness.rows(Log::Integration, 5, 30);
     for _ in 0..3 {
-        assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
+        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("no_progress"));
     }
-    tenancy.heal();
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.heal();
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn integration_log_that_ignores_page_numbers_has_a_code_and_no_row_twice() {
     let settings = Settings { integration_count_max: 3, ..Settings::workspace() };
-    let mut tenancy = Tenancy::new(unlimited(settings), &[LogType::Integration]);
-    tenancy.production_calls();
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::PageIgnored));
-    tenancy.rows(Log::Integration, 8, 30);
+    let mut harness = Harness::new(unlimited(settings), &[LogType::Integration]);
+    harness.production_calls();
+    harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::PageIgnored));
+    harness.rows(Log::Integration, 8, 30);
     for _ in 0..3 {
-        assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
-        assert_eq!(tenancy.stored_lines(), 3);
+        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("no_progress"));
+        assert_eq!(harness.stored_lines(), 3);
     }
-    tenancy.heal();
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.heal();
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn full_integration_page_under_every_number_has_a_code_without_paging() {
-    let mut tenancy = Tenancy::new(unlimited(Settings::workspace()), &[LogType::Integration]);
-    tenancy.production_calls();
-    let newest = tenancy.now().as_second() - 60;
+    let mut harness = Harness::new(unlimited(Settings::workspace()), &[LogType::Integration]);
+    harness.production_calls();
+    let newest = harness.now().as_second() - 60;
     let rows: Vec<String> = (0..1_000)
         .map(|n| format!(r#"{{"app_id":"A{n}","user_id":"U1","date":"{}","change_type":"added"}}"#, newest - n))
         .collect();
     let body = format!(r#"{{"ok":true,"logs":[{}]}}"#, rows.join(","));
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(200, body)));
+    harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(200, body)));
     for records in [1_000, 0, 0] {
         // Not `tick`: the oracle takes no page for Slack's that a test has made up.
-        let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
+        let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
         let summary = answer.unwrap().streams.remove(0);
         assert_eq!((summary.records, summary.code.as_deref()), (records, Some("no_progress")), "{summary:?}");
-        tenancy.pass(60);
+        harness.pass(60);
     }
 }
 
 #[test]
 fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
     for log in LogType::ALL {
-        let mut tenancy = up_to_date(log);
+        let mut harness = up_to_date(log);
         for _ in 0..30 {
-            let summary = tick_and_pass(&mut tenancy);
+            let summary = tick_and_pass(&mut harness);
             assert_eq!((summary.state, summary.code), (State::Ok, None));
         }
     }
@@ -113,123 +113,123 @@ fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
 #[test]
 fn lag_grows_with_every_minute_of_which_nothing_was_read() {
     for log in LogType::ALL {
-        let mut tenancy = up_to_date(log);
-        tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
+        let mut harness = up_to_date(log);
+        harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
         for minute in 1..20 {
-            assert_eq!(tick_and_pass(&mut tenancy).lag_seconds, 60 * minute, "{log}");
+            assert_eq!(tick_and_pass(&mut harness).lag_seconds, 60 * minute, "{log}");
         }
-        tenancy.heal();
-        assert_eq!(tick_and_pass(&mut tenancy).lag_seconds, 0, "{log}");
+        harness.heal();
+        assert_eq!(tick_and_pass(&mut harness).lag_seconds, 0, "{log}");
     }
 }
 
 #[test]
 fn lag_of_a_half_read_minute_is_counted_from_its_beginning() {
-    let mut tenancy = up_to_date(LogType::Audit);
-    tenancy.settings(|settings| settings.audit_limit_max = 3);
-    tenancy.pass(240); // the live gap is five minutes long
-    tenancy.rows(Log::Audit, 200, 1);
-    let summary = tick_and_pass(&mut tenancy);
+    let mut harness = up_to_date(LogType::Audit);
+    harness.settings(|settings| settings.audit_limit_max = 3);
+    harness.pass(240); // the live gap is five minutes long
+    harness.rows(Log::Audit, 200, 1);
+    let summary = tick_and_pass(&mut harness);
     assert_eq!((summary.calls, summary.lag_seconds), (25, 300), "75 of 200 records were read: {summary:?}");
-    let summary = tick_and_pass(&mut tenancy);
+    let summary = tick_and_pass(&mut harness);
     assert!(summary.lag_seconds >= 360 || summary.gaps == 0, "{summary:?}");
-    tenancy.settle();
-    assert_eq!(tick_and_pass(&mut tenancy).lag_seconds, 0);
-    tenancy.assert_complete();
+    harness.settle();
+    assert_eq!(tick_and_pass(&mut harness).lag_seconds, 0);
+    harness.assert_complete();
 }
 
 #[test]
 fn history_from_before_the_first_tick_is_no_lag() {
-    let mut tenancy =
-        Tenancy::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
-    tenancy.production_calls();
+    let mut harness =
+        Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
+    harness.production_calls();
     for age in 0..600 {
-        tenancy.late_row(Log::Audit, 600 - age + 3_600);
+        harness.late_row(Log::Audit, 600 - age + 3_600);
     }
     for _ in 0..4 {
-        let summary = tick_and_pass(&mut tenancy);
+        let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.state, summary.lag_seconds), (State::CatchingUp, 0), "{summary:?}");
     }
 }
 
 #[test]
 fn silence_is_reported_while_a_backlog_is_open() {
-    let mut tenancy =
-        Tenancy::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
-    tenancy.calls_max = 2;
+    let mut harness =
+        Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
+    harness.calls_max = 2;
     for n in 0..2_400 {
-        tenancy.late_row(Log::Audit, 5 * 86_400 + n * 20);
+        harness.late_row(Log::Audit, 5 * 86_400 + n * 20);
     }
     let mut states = Vec::new();
     for _ in 0..110 {
-        let summary = tenancy.tick().into_iter().next().unwrap();
+        let summary = harness.tick().into_iter().next().unwrap();
         states.push((summary.state, summary.code.clone()));
         assert!(summary.gaps > 0, "{summary:?}");
-        tenancy.pass(900);
+        harness.pass(900);
     }
     assert_eq!(states[1], (State::CatchingUp, None), "connected a moment ago");
     assert_eq!(*states.last().unwrap(), (State::Silent, Some("silence".to_owned())));
-    tenancy.rows(Log::Audit, 1, 1);
-    assert_eq!(tick_and_pass(&mut tenancy).state, State::CatchingUp);
+    harness.rows(Log::Audit, 1, 1);
+    assert_eq!(tick_and_pass(&mut harness).state, State::CatchingUp);
 }
 
 #[test]
 fn page_cursor_that_leads_to_itself_is_not_asked_with_by_the_next_tick() {
-    let mut tenancy = up_to_date(LogType::Audit);
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit).first_pages(), FaultKind::Endless(Endless::SameCursor)));
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::Endless(Endless::SameCursor)));
-    assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("no_progress"));
-    tenancy.rows(Log::Audit, 2, 1);
-    tick_and_pass(&mut tenancy);
-    assert_eq!(tenancy.missing(), None);
+    let mut harness = up_to_date(LogType::Audit);
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit).first_pages(), FaultKind::Endless(Endless::SameCursor)));
+    harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::Endless(Endless::SameCursor)));
+    assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("no_progress"));
+    harness.rows(Log::Audit, 2, 1);
+    tick_and_pass(&mut harness);
+    assert_eq!(harness.missing(), None);
 }
 
 #[test]
 fn walk_goes_on_after_more_empty_pages_than_a_tick_reads() {
-    let mut tenancy = up_to_date(LogType::Audit);
+    let mut harness = up_to_date(LogType::Audit);
     let page = |rows: &str, next: &str| {
         let body = format!(r#"{{"entries":[{rows}],"response_metadata":{{"next_cursor":"{next}"}}}}"#);
         FaultKind::Status(200, body)
     };
-    let row = format!(r#"{{"id":"r","date_create":{},"action":"user_login"}}"#, tenancy.now().as_second());
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), page("", "c1")));
+    let row = format!(r#"{{"id":"r","date_create":{},"action":"user_login"}}"#, harness.now().as_second());
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), page("", "c1")));
     let later = CallMatcher::log(Log::Audit).later_pages();
-    (1..12).for_each(|n| tenancy.fault(Fault::nth(n, later.clone(), page("", &format!("c{}", n + 1)))));
-    tenancy.fault(Fault::nth(12, later, page(&row, ""))); // no other page shows this row
+    (1..12).for_each(|n| harness.fault(Fault::nth(n, later.clone(), page("", &format!("c{}", n + 1)))));
+    harness.fault(Fault::nth(12, later, page(&row, ""))); // no other page shows this row
     let mut records = 0;
     for _ in 0..3 {
         // Not `tick`: the oracle takes no page for Slack's that a test has made up.
-        let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
+        let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
         records += answer.unwrap().streams[0].records;
-        tenancy.pass(60);
+        harness.pass(60);
     }
     assert_eq!(records, 1);
 }
 
 #[test]
 fn single_empty_page_after_an_outage_is_no_success() {
-    let mut tenancy = with_two_new_rows(LogType::Audit, Settings::organisation());
-    tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
-    (0..20).for_each(|_| drop(tick_and_pass(&mut tenancy)));
-    tenancy.heal();
-    tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Endless(Endless::FreshCursor)));
-    tenancy.calls_max = 1;
-    let summary = tenancy.tick().remove(0);
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
+    (0..20).for_each(|_| drop(tick_and_pass(&mut harness)));
+    harness.heal();
+    harness.fault(Fault::every(CallMatcher::any(), FaultKind::Endless(Endless::FreshCursor)));
+    harness.calls_max = 1;
+    let summary = harness.tick().remove(0);
     assert_eq!((summary.pages, summary.state), (1, State::Failing));
 }
 
 #[test]
 fn second_that_is_too_long_for_small_pages_is_read_with_larger_ones() {
     let settings = Settings { envelope: Envelope::Php, ..unlimited(Settings::workspace()) };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Integration]);
-    tenancy.production_calls();
-    tenancy.rows(Log::Integration, 10, 30);
-    tenancy.pass(60);
-    (0..9).for_each(|_| tenancy.equal_row());
+    let mut harness = Harness::new(settings, &[LogType::Integration]);
+    harness.production_calls();
+    harness.rows(Log::Integration, 10, 30);
+    harness.pass(60);
+    (0..9).for_each(|_| harness.equal_row());
     for _ in 0..5 {
-        tenancy.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
-        assert_eq!(tick_and_pass(&mut tenancy).code.as_deref(), Some("reply_cut_off"));
+        harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
+        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("reply_cut_off"));
     }
-    tenancy.settle_within(40);
-    tenancy.assert_complete();
+    harness.settle_within(40);
+    harness.assert_complete();
 }

@@ -30,8 +30,8 @@ fn due(grace: Grace) -> Rotating {
 }
 
 fn must_outlive(mut rotating: Rotating, what: &str) -> Rotating {
-    if let Err(law) = rotating.outlive_two_tokens() {
-        panic!("{what}: {law}\n{}", rotating.trace());
+    if let Err(invariant) = rotating.outlive_two_tokens() {
+        panic!("{what}: {invariant}\n{}", rotating.trace());
     }
     rotating
 }
@@ -58,7 +58,7 @@ fn a_token_is_refreshed_once_in_time_and_stored_before_it_is_used() {
 fn refreshed_pair_with_odd_or_missing_token_type_is_kept() {
     for json in ["", "null", "[]", "{}", "7", r#""User""#] {
         let mut rotating = due(NO_GRACE);
-        rotating.stage.with(|state| state.slack.settings_mut().oauth.refreshed_token_type = Some(json));
+        rotating.world.with(|state| state.slack.settings_mut().oauth.refreshed_token_type = Some(json));
         assert_eq!(rotating.minute().unwrap().state, State::Ok, "{json}");
         assert_eq!(rotating.refreshes(), 1, "{json}");
         must_outlive(rotating, json);
@@ -156,7 +156,7 @@ fn a_poller_that_wakes_up_ticks_later_does_not_undo_what_another_has_stored() {
 #[test]
 fn a_dead_refresh_token_is_told_while_the_token_lives_and_collecting_goes_on_until_it_ends() {
     let mut rotating = due(GRACES[0]);
-    rotating.stage.with(|state| {
+    rotating.world.with(|state| {
         let (_, secret) = state.credentials.values_mut().next().unwrap();
         *secret = secret.as_ref().map(|text| text.replace("xoxe-1-", "xoxe-1-dead-"));
     });
@@ -181,7 +181,7 @@ fn a_dead_refresh_token_is_told_while_the_token_lives_and_collecting_goes_on_unt
 }
 
 fn rotating_calls(rotating: &Rotating) -> usize {
-    rotating.stage.with(|state| state.trace.iter().filter(|line| line.contains("slack oauth.v2.access")).count())
+    rotating.world.with(|state| state.trace.iter().filter(|line| line.contains("slack oauth.v2.access")).count())
 }
 
 #[test]
@@ -197,15 +197,15 @@ fn a_token_that_ended_while_nobody_polled_is_refreshed_before_it_is_used() {
 #[test]
 fn slack_out_of_reach_for_the_last_two_hours_is_waited_for_and_no_person_is_called() {
     let mut rotating = due(GRACES[0]);
-    rotating.stage.with(|state| {
+    rotating.world.with(|state| {
         let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
         state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
     });
-    assert_eq!(rotating.minute().unwrap().state, State::Ok, "while the token lives nothing is amiss");
+    assert_eq!(rotating.minute().unwrap().state, State::Ok, "while the token scenarios nothing is amiss");
     rotating.pass(2 * 3_600);
     let ended = rotating.tick().unwrap();
     assert_eq!((ended.state, ended.code.as_deref()), (State::Waiting, Some("http_502")));
-    rotating.stage.with(|state| state.slack.clear_faults());
+    rotating.world.with(|state| state.slack.clear_faults());
     assert_eq!(rotating.minute().unwrap().state, State::Ok);
     must_outlive(rotating, "after an outage");
 }
@@ -214,7 +214,7 @@ fn slack_out_of_reach_for_the_last_two_hours_is_waited_for_and_no_person_is_call
 fn with_secret(edit: impl Fn(&mut Value)) -> Rotating {
     let mut rotating = Rotating::new(GRACES[0]);
     rotating.tick();
-    rotating.stage.with(|state| {
+    rotating.world.with(|state| {
         let (version, secret) = state.credentials.values_mut().next().unwrap();
         let mut fields: Value = serde_json::from_str(secret.as_ref().unwrap()).unwrap();
         edit(&mut fields);
@@ -253,7 +253,7 @@ fn stored_attempt_of_the_year_2100_keeps_no_token_from_being_refreshed() {
 #[test]
 fn token_of_unknown_end_is_used_while_it_cannot_be_refreshed() {
     let mut rotating = with_secret(|secret| secret["expires_at"] = json!(0));
-    rotating.stage.with(|state| {
+    rotating.world.with(|state| {
         let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
         state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
     });

@@ -1,19 +1,19 @@
-//! The search itself: a schedule's name repeats it, and a small search in plain `cargo test`. `make proof` searches a million.
+//! The search itself: a schedule's name repeats it, and a small search in plain `cargo test`. `make simulate` searches a million.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::search::crew::{Work, search};
-use slacktrail_simulation::search::{Course, Kind, ONCE_BROKEN, Place, Schedule, bounded, places};
+use slacktrail_simulation::search::workers::{Work, search};
+use slacktrail_simulation::search::{Kind, REGRESSIONS, Run, Schedule, StartingPoint, bounded, starting_points};
 
 #[test]
 fn a_schedules_name_repeats_it() {
     for name in [
         "audit/live/plain/warm@none",
         "access/backlog/last-offset/cold@0.3=ReplyLost,1.2=KilledAfter",
-        "integration/daily/org-oldest/warm@weave2:A3.B2.A1",
-        "audit/cursor-lost/split/cold@hold:5+2,0.4=Twice",
-        "days/access/17",
+        "integration/daily/org-oldest/warm@interleave2:A3.B2.A1",
+        "audit/cursor-lost/split/cold@suspend:5+2,0.4=Twice",
+        "randomized/access/17",
     ] {
         let schedule = Schedule::parse(name).unwrap();
         assert_eq!(schedule.to_string(), name);
@@ -27,7 +27,7 @@ fn a_schedules_name_repeats_it() {
 
 #[test]
 fn days_on_which_a_law_was_once_broken_break_none() {
-    for name in ONCE_BROKEN {
+    for name in REGRESSIONS {
         let (outcome, trace) = Schedule::parse(name).unwrap().repeat(None);
         assert_eq!(outcome, Ok(()), "{}", trace.join("\n"));
     }
@@ -35,30 +35,34 @@ fn days_on_which_a_law_was_once_broken_break_none() {
 
 #[test]
 fn no_single_fault_in_a_live_tick_loses_or_doubles_a_record() {
-    let live = LogType::ALL.into_iter().flat_map(places).filter(|place| place.life.name == "live");
-    let jobs = live.map(|place| (Kind::Single, place)).collect();
+    let live = LogType::ALL.into_iter().flat_map(starting_points).filter(|start| start.scenario.name == "live");
+    let jobs = live.map(|start| (Kind::Single, start)).collect();
     let (tally, found) =
-        search(&Work { jobs, seeds: (1, 10), logs: LogType::ALL.to_vec(), until: None, wrong: None }, 2, &|_, _| {});
+        search(&Work { jobs, seeds: (1, 10), logs: LogType::ALL.to_vec(), until: None, mutant: None }, 2, &|_, _| {});
     assert!(found.is_none(), "{found:?}");
     assert!(tally.total() > 1_000, "{tally:?}");
 }
 
 #[test]
 fn a_life_with_a_backlog_has_one_when_the_search_begins() {
-    for place in LogType::ALL.into_iter().flat_map(places).filter(|place| place.life.name.starts_with("backlog")) {
-        let cursors = Course::new(&place, None, false).stage().with(|state| state.cursors.clone());
+    for start in
+        LogType::ALL.into_iter().flat_map(starting_points).filter(|start| start.scenario.name.starts_with("backlog"))
+    {
+        let cursors = Run::new(&start, None, false).world().with(|state| state.cursors.clone());
         let gaps = |text: &str| Cursor::decode(text).unwrap().gaps.len();
-        assert!(cursors.values().any(|stored| gaps(&stored.text) > 0), "{}", place.name());
+        assert!(cursors.values().any(|stored| gaps(&stored.text) > 0), "{}", start.name());
     }
 }
 
 #[test]
 fn every_life_of_every_log_is_searched_for_every_kind() {
     let jobs = bounded();
-    for place in LogType::ALL.into_iter().flat_map(places) {
+    for start in LogType::ALL.into_iter().flat_map(starting_points) {
         for kind in Kind::EXHAUSTIVE {
-            let same = |job: &(Kind, Place)| (job.0, job.1.log, job.1.life.name) == (kind, place.log, place.life.name);
-            assert!(jobs.iter().any(same), "{kind:?} {}", place.name());
+            let same = |job: &(Kind, StartingPoint)| {
+                (job.0, job.1.log, job.1.scenario.name) == (kind, start.log, start.scenario.name)
+            };
+            assert!(jobs.iter().any(same), "{kind:?} {}", start.name());
         }
     }
 }

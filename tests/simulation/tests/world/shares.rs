@@ -13,7 +13,7 @@ use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::Summary;
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::Trouble;
-use slacktrail_simulation::{End, Fault, FaultKind, Process, SimulatedEdges, Stage};
+use slacktrail_simulation::{End, Fault, FaultKind, Process, SimulatedEdges, SimulatedWorld};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings, World};
 
@@ -21,7 +21,7 @@ use slacktrail_simulator::{Row, Settings, World};
 const ROOT: u32 = 1_000_000;
 
 /// So many sources with these logs, each of which shows one record.
-fn deployment(sources: usize, logs: &[LogType]) -> Stage {
+fn deployment(sources: usize, logs: &[LogType]) -> SimulatedWorld {
     let now = Timestamp::constant(1_795_356_000, 0);
     let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organisation() });
     let source = |number: usize| Source {
@@ -30,16 +30,16 @@ fn deployment(sources: usize, logs: &[LogType]) -> Stage {
         connected_at: Second::of(now),
         ..Source::new(format!("acme-{number}").parse().unwrap(), "Acme", Plan::Enterprise, Second::of(now).plus(-3_600))
     };
-    let stage = Stage::new(now, slack, (0..sources).map(source));
-    stage.with(|state| state.traced = false);
-    show(&stage, "a");
-    stage
+    let world = SimulatedWorld::new(now, slack, (0..sources).map(source));
+    world.with(|state| state.traced = false);
+    show(&world, "a");
+    world
 }
 
 /// Slack shows a record more in each log.
-fn show(stage: &Stage, name: &str) {
-    let time = stage.now() - SignedDuration::from_secs(30);
-    stage.with(|state| {
+fn show(world: &SimulatedWorld, name: &str) {
+    let time = world.now() - SignedDuration::from_secs(30);
+    world.with(|state| {
         state.slack.add(Row::small_audit(time, name));
         state.slack.add(Row::small_access(time, time, "U1", "192.0.2.1", name));
         state.slack.add(Row::small_integration(time, name).in_workspace("T1"));
@@ -56,16 +56,16 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// What the scheduled invocation does with a deployment that is too large for it.
-fn share_out(stage: &Stage) -> Result<HandedOut, Trouble> {
-    let edges = SimulatedEdges::of(stage, ROOT);
+fn share_out(world: &SimulatedWorld) -> Result<HandedOut, Trouble> {
+    let edges = SimulatedEdges::of(world, ROOT);
     assert!(run(edges.load_at_most(SOURCES_MAX))?.is_none(), "one invocation cannot poll all");
     run(hand_out(&edges, &edges))
 }
 
 /// Every share that was handed out, polled by a process of its own.
-fn poll_shares(stage: &Stage) -> Vec<Option<Summary>> {
-    let shares = stage.with(|state| std::mem::take(&mut state.invoked));
-    (0..).zip(&shares).map(|(number, share)| poll(&Process::start(number, stage), share)).collect()
+fn poll_shares(world: &SimulatedWorld) -> Vec<Option<Summary>> {
+    let shares = world.with(|state| std::mem::take(&mut state.invoked));
+    (0..).zip(&shares).map(|(number, share)| poll(&Process::start(number, world), share)).collect()
 }
 
 fn poll(process: &Process, share: &Share) -> Option<Summary> {
@@ -76,12 +76,12 @@ fn poll(process: &Process, share: &Share) -> Option<Summary> {
 }
 
 /// How often each kind of operation was made meanwhile: by the first word of its name.
-fn counted(stage: &Stage, work: impl FnOnce()) -> BTreeMap<String, usize> {
-    stage.with(|state| state.traced = true);
+fn counted(world: &SimulatedWorld, work: impl FnOnce()) -> BTreeMap<String, usize> {
+    world.with(|state| state.traced = true);
     work();
-    stage.with(|state| state.traced = false);
+    world.with(|state| state.traced = false);
     let mut counts = BTreeMap::new();
-    for line in stage.with(|state| std::mem::take(&mut state.trace)) {
+    for line in world.with(|state| std::mem::take(&mut state.trace)) {
         let operation = line.split_once(" #").expect("only operations are traced").1;
         let word = operation.split_whitespace().nth(1).expect("its name");
         *counts.entry(word.to_owned()).or_default() += 1;
@@ -93,7 +93,7 @@ fn operations(counts: &[(&str, usize)]) -> BTreeMap<String, usize> {
     counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
-/// Operations of a share of 100 idle sources, each an organisation of two workspaces. (A secret is read once in a process's life; the
+/// Operations of a share of 100 idle sources, each an organisation of two workspaces. (A secret is read once in a process's scenario; the
 /// adapter remembers it, which is not simulated here.)
 const IDLE: [(&str, usize); 3] = [("load", 1), ("credentials", 400), ("slack", 400)];
 /// What a record in each of their streams adds.
@@ -112,18 +112,18 @@ fn polls(summaries: &[Option<Summary>]) -> BTreeMap<String, usize> {
 fn each_of_ten_thousand_sources_is_polled_once_a_tick_and_what_a_share_costs_does_not_grow() {
     for sources in [1_000, 10_000] {
         let shares = sources / SOURCES_MAX;
-        let stage = deployment(sources, &LogType::ALL);
-        let processes: Vec<Process> = (0..).take(shares).map(|number| Process::start(number, &stage)).collect();
+        let world = deployment(sources, &LogType::ALL);
+        let processes: Vec<Process> = (0..).take(shares).map(|number| Process::start(number, &world)).collect();
         for minute in ["first", "busy", "idle"] {
             if minute == "busy" {
-                show(&stage, "b");
+                show(&world, "b");
             }
-            let of_root = counted(&stage, || assert_eq!(share_out(&stage).unwrap().invoked, shares));
+            let of_root = counted(&world, || assert_eq!(share_out(&world).unwrap().invoked, shares));
             assert_eq!(of_root, operations(&[("load", 2), ("invoke", shares)]));
-            let handed_out = stage.with(|state| std::mem::take(&mut state.invoked));
+            let handed_out = world.with(|state| std::mem::take(&mut state.invoked));
             let mut summaries = Vec::new();
             for (process, share) in processes.iter().zip(&handed_out) {
-                let counts = counted(&stage, || summaries.push(poll(process, share)));
+                let counts = counted(&world, || summaries.push(poll(process, share)));
                 match minute {
                     "busy" => assert_eq!(counts, operations(&[&IDLE[..], &BUSY].concat())),
                     "idle" => assert_eq!(counts, operations(&IDLE)),
@@ -136,49 +136,49 @@ fn each_of_ten_thousand_sources_is_polled_once_a_tick_and_what_a_share_costs_doe
             let mut streams = summaries.iter().flatten().flat_map(|summary| &summary.streams);
             let records = u64::from(minute != "idle");
             assert!(streams.all(|stream| stream.records == records), "each stream's record is stored once");
-            stage.pass(60);
+            world.pass(60);
         }
     }
 }
 
 #[test]
 fn a_share_that_fails_touches_no_other_and_the_next_tick_polls_it() {
-    let stage = deployment(1_000, &[LogType::Audit]);
-    share_out(&stage).unwrap();
-    stage.with(|state| state.faults = vec![Fault { process: 3, operation: 0, kind: FaultKind::KilledBefore }]);
-    let summaries = poll_shares(&stage);
+    let world = deployment(1_000, &[LogType::Audit]);
+    share_out(&world).unwrap();
+    world.with(|state| state.faults = vec![Fault { process: 3, operation: 0, kind: FaultKind::KilledBefore }]);
+    let summaries = poll_shares(&world);
     assert_eq!(summaries.iter().filter(|summary| summary.is_none()).count(), 1);
     assert_eq!(polls(&summaries).len(), 900);
-    stage.with(|state| state.faults.clear());
-    share_out(&stage).unwrap();
-    assert_eq!(polls(&poll_shares(&stage)).len(), 1_000);
+    world.with(|state| state.faults.clear());
+    share_out(&world).unwrap();
+    assert_eq!(polls(&poll_shares(&world)).len(), 1_000);
 }
 
 #[test]
 fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
-    let stage = deployment(1_000, &[LogType::Audit]);
+    let world = deployment(1_000, &[LogType::Audit]);
     // Two operations read the deployment; the fifth hands the third share out.
-    stage.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
-    let handed_out = share_out(&stage).unwrap();
+    world.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
+    let handed_out = share_out(&world).unwrap();
     assert_eq!((handed_out.invoked, handed_out.troubles.len()), (9, 1));
-    assert_eq!(polls(&poll_shares(&stage)).len(), 900);
+    assert_eq!(polls(&poll_shares(&world)).len(), 900);
 }
 
 #[test]
 fn deployment_of_which_no_share_can_be_handed_out_is_an_error() {
-    let stage = deployment(1_000, &[LogType::Audit]);
+    let world = deployment(1_000, &[LogType::Audit]);
     let refused = |operation| Fault { process: ROOT, operation, kind: FaultKind::Refused };
-    stage.with(|state| state.faults = (2..20).map(refused).collect());
-    assert!(share_out(&stage).is_err());
+    world.with(|state| state.faults = (2..20).map(refused).collect());
+    assert!(share_out(&world).is_err());
 }
 
 #[test]
 fn disconnected_source_is_neither_polled_nor_told() {
-    let stage = deployment(2, &[LogType::Audit]);
-    let process = Process::start(0, &stage);
+    let world = deployment(2, &[LogType::Audit]);
+    let process = Process::start(0, &world);
     let streams = |polled: Option<Summary>| polled.unwrap().streams.len();
     assert_eq!(streams(poll(&process, &Share::default())), 2);
-    stage.with(|state| {
+    world.with(|state| {
         state.sources.values_mut().for_each(|source| source.disconnected = source.id.as_str() == "acme-0")
     });
     assert_eq!(streams(poll(&process, &Share::default())), 1);

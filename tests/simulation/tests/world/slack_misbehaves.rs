@@ -4,7 +4,7 @@
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::tick::StreamSummary;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
@@ -21,182 +21,182 @@ fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
 
 #[test]
 fn an_error_under_200_is_no_end_and_becomes_the_streams_health() {
-    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
-    tenancy.rows(Log::Audit, 5, 30);
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
-    assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("feature_not_enabled")));
-    tenancy.pass(60);
-    assert_eq!(state(&tenancy.tick()), (State::Reconfigure, Some("feature_not_enabled")));
-    tenancy.stage().with(|state| state.slack.clear_faults());
-    tenancy.pass(1_000);
-    assert_eq!(state(&tenancy.tick()), (State::Ok, None));
-    tenancy.assert_complete();
+    let mut harness = Harness::new(organisation(), &AUDIT);
+    harness.rows(Log::Audit, 5, 30);
+    harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
+    assert_eq!(state(&harness.tick()), (State::Waiting, Some("feature_not_enabled")));
+    harness.pass(60);
+    assert_eq!(state(&harness.tick()), (State::Reconfigure, Some("feature_not_enabled")));
+    harness.world().with(|state| state.slack.clear_faults());
+    harness.pass(1_000);
+    assert_eq!(state(&harness.tick()), (State::Ok, None));
+    harness.assert_complete();
 }
 
 #[test]
 fn a_revoked_token_is_reported_and_tried_again_seldom_until_the_source_is_connected_again() {
-    let mut tenancy = Tenancy::new(organisation(), &LogType::ALL);
-    tenancy.rows(Log::Audit, 3, 30);
-    tenancy.tick();
-    tenancy.revoke();
-    tenancy.pass(60);
-    for stream in tenancy.tick() {
+    let mut harness = Harness::new(organisation(), &LogType::ALL);
+    harness.rows(Log::Audit, 3, 30);
+    harness.tick();
+    harness.revoke();
+    harness.pass(60);
+    for stream in harness.tick() {
         assert_eq!(stream.state, State::Reauthorize, "{stream:?}");
         assert!(
             stream.remedy.as_deref().is_some_and(|remedy| remedy.contains("connect the source again")),
             "{stream:?}"
         );
     }
-    let calls = tenancy.calls();
+    let calls = harness.calls();
     for _ in 0..10 {
-        tenancy.pass(60);
-        tenancy.rows(Log::Audit, 1, 0);
-        assert!(tenancy.tick().iter().all(|stream| !stream.polled && stream.state == State::Reauthorize));
+        harness.pass(60);
+        harness.rows(Log::Audit, 1, 0);
+        assert!(harness.tick().iter().all(|stream| !stream.polled && stream.state == State::Reauthorize));
     }
-    assert_eq!(tenancy.calls(), calls, "a refused token is not tried each minute");
-    tenancy.connect_again();
-    tenancy.pass(60);
-    assert!(tenancy.tick().iter().all(|stream| stream.polled));
-    tenancy.settle();
-    tenancy.assert_complete();
+    assert_eq!(harness.calls(), calls, "a refused token is not tried each minute");
+    harness.connect_again();
+    harness.pass(60);
+    assert!(harness.tick().iter().all(|stream| stream.polled));
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn a_record_shown_25_hours_late_is_collected_and_its_lateness_is_measured() {
-    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
-    tenancy.rows(Log::Audit, 3, 30);
-    tenancy.tick();
-    tenancy.late_row(Log::Audit, 25 * 3600);
-    tenancy.pass(60);
-    tenancy.tick();
+    let mut harness = Harness::new(organisation(), &AUDIT);
+    harness.rows(Log::Audit, 3, 30);
+    harness.tick();
+    harness.late_row(Log::Audit, 25 * 3600);
+    harness.pass(60);
+    harness.tick();
     let mut late_seconds_max = 0;
     for _ in 0..60 {
-        tenancy.pass(3_600);
-        late_seconds_max = late_seconds_max.max(tenancy.tick()[0].late_seconds_max);
+        harness.pass(3_600);
+        late_seconds_max = late_seconds_max.max(harness.tick()[0].late_seconds_max);
     }
     assert!((25 * 3600..52 * 3600).contains(&late_seconds_max), "{late_seconds_max}");
-    tenancy.assert_complete();
+    harness.assert_complete();
 }
 
 #[test]
 fn a_record_shown_up_to_26_hours_late_is_collected_whenever_it_appears_between_two_re_reads() {
     for log in LogType::ALL {
         for hour in 0..25 {
-            let mut tenancy = Tenancy::new(organisation(), &[log]);
-            tenancy.row_shown_after(log, 26 * 3600 + hour * 3600, hour * 3600);
+            let mut harness = Harness::new(organisation(), &[log]);
+            harness.row_shown_after(log, 26 * 3600 + hour * 3600, hour * 3600);
             for _ in 0..110 {
-                tenancy.tick();
-                tenancy.pass(3_600);
+                harness.tick();
+                harness.pass(3_600);
             }
-            tenancy.assert_complete();
+            harness.assert_complete();
         }
     }
 }
 
 #[test]
 fn after_days_without_a_tick_late_records_from_before_them_are_still_found() {
-    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
-    tenancy.rows(Log::Audit, 3, 30);
-    tenancy.tick();
-    tenancy.row_shown_after(LogType::Audit, -1, 20 * 3600); // just before the outage, seen in the middle of it
-    tenancy.pass(5 * 86_400);
-    tenancy.settle();
-    tenancy.assert_complete();
+    let mut harness = Harness::new(organisation(), &AUDIT);
+    harness.rows(Log::Audit, 3, 30);
+    harness.tick();
+    harness.row_shown_after(LogType::Audit, -1, 20 * 3600); // just before the outage, seen in the middle of it
+    harness.pass(5 * 86_400);
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn live_records_arrive_at_the_next_tick_while_a_backlog_drains() {
     for log in [LogType::Audit, LogType::Access] {
         let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
-        let mut tenancy = Tenancy::new(settings, &[log]);
-        tenancy.calls_max = 6;
-        tenancy.rows(simulated(log), 400, 300);
-        tenancy.tick();
+        let mut harness = Harness::new(settings, &[log]);
+        harness.calls_max = 6;
+        harness.rows(simulated(log), 400, 300);
+        harness.tick();
         let mut behind = 0;
         for _ in 0..12 {
-            tenancy.pass(60);
-            tenancy.rows(simulated(log), 2, 1);
-            behind += u32::from(tenancy.tick()[0].state == State::CatchingUp);
-            tenancy.assert_newest_stored(simulated(log), 2);
+            harness.pass(60);
+            harness.rows(simulated(log), 2, 1);
+            behind += u32::from(harness.tick()[0].state == State::CatchingUp);
+            harness.assert_newest_stored(simulated(log), 2);
         }
         assert!(behind >= 10, "the backlog was too small for the test: {behind}");
-        tenancy.settle_within(400);
-        tenancy.assert_complete();
+        harness.settle_within(400);
+        harness.assert_complete();
     }
 }
 
 #[test]
 fn access_logs_go_on_beyond_100_pages() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-    tenancy.rows(Log::Access, 330, 200);
-    tenancy.settle_within(60);
-    tenancy.assert_complete();
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    harness.rows(Log::Access, 330, 200);
+    harness.settle_within(60);
+    harness.assert_complete();
 }
 
 #[test]
 fn an_access_log_that_is_refused_beyond_a_page_is_not_taken_for_collected() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-    tenancy.rows(Log::Access, 9, 600);
-    tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
-    assert_eq!(tenancy.tick()[0].code.as_deref(), Some("over_pagination_limit"));
-    tenancy.pass(1_000);
-    tenancy.settle();
-    tenancy.assert_complete();
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    harness.rows(Log::Access, 9, 600);
+    harness.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
+    assert_eq!(harness.tick()[0].code.as_deref(), Some("over_pagination_limit"));
+    harness.pass(1_000);
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn access_logs_that_want_a_workspace_are_read_workspace_by_workspace() {
     let settings = Settings { access_team: AccessTeam::Required, ..organisation() };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
+    let mut harness = Harness::new(settings, &[LogType::Access]);
     for (n, workspace) in (0..4).zip(["T1", "T2"].into_iter().cycle()) {
-        let time = tenancy.now().saturating_sub(jiff::SignedDuration::from_secs(n * 60)).unwrap();
+        let time = harness.now().saturating_sub(jiff::SignedDuration::from_secs(n * 60)).unwrap();
         let row = Row::small_access(time, time, &format!("u{n}"), "203.0.113.7", "SlackWeb/0 x");
-        tenancy.add(row.in_workspace(workspace));
+        harness.add(row.in_workspace(workspace));
     }
-    assert_eq!(tenancy.tick()[0].code, None);
-    assert_eq!(tenancy.stored_lines(), 4);
-    tenancy.pass(60);
-    tenancy.settle();
-    assert_eq!(tenancy.stored_lines(), 4);
+    assert_eq!(harness.tick()[0].code, None);
+    assert_eq!(harness.stored_lines(), 4);
+    harness.pass(60);
+    harness.settle();
+    assert_eq!(harness.stored_lines(), 4);
 }
 
 #[test]
 fn one_workspaces_invalid_auth_is_its_own_and_what_it_missed_is_collected_when_it_can_be_read_again() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
-    tenancy.rows(Log::Integration, 6, 60);
-    tenancy.tick();
-    tenancy.settings(|settings| workspace(settings, "T1").owner_belongs = false);
+    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    harness.rows(Log::Integration, 6, 60);
+    harness.tick();
+    harness.settings(|settings| workspace(settings, "T1").owner_belongs = false);
     for minute in 0..40 {
-        tenancy.pass(60);
-        tenancy.rows(Log::Integration, 2, 1);
-        let streams = tenancy.tick();
+        harness.pass(60);
+        harness.rows(Log::Integration, 2, 1);
+        let streams = harness.tick();
         assert_eq!(streams[0].state, if minute < 15 { State::Ok } else { State::Failing }, "{streams:?}");
         assert_eq!(streams[0].workspaces_in_trouble, 1);
     }
-    tenancy.assert_newest_stored_in(Log::Integration, "T2");
-    tenancy.settings(|settings| workspace(settings, "T1").owner_belongs = true);
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.assert_newest_stored_in(Log::Integration, "T2");
+    harness.settings(|settings| workspace(settings, "T1").owner_belongs = true);
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn a_workspace_that_joins_is_collected_from_the_beginning() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
-    tenancy.rows(Log::Integration, 8, 3_000);
-    tenancy.tick();
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
-    tenancy.settle_within(200);
-    tenancy.assert_complete();
+    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    harness.settings(|settings| workspace(settings, "T2").app_added = false);
+    harness.rows(Log::Integration, 8, 3_000);
+    harness.tick();
+    harness.settings(|settings| workspace(settings, "T2").app_added = true);
+    harness.settle_within(200);
+    harness.assert_complete();
 }
 
 #[test]
 fn every_page_of_an_audit_walk_carries_the_same_range_and_no_action_filter() {
-    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
-    tenancy.rows(Log::Audit, 12, 30);
-    let operations = tenancy.operations_of_tick();
+    let mut harness = Harness::new(organisation(), &AUDIT);
+    harness.rows(Log::Audit, 12, 30);
+    let operations = harness.operations_of_tick();
     let asked: Vec<&str> = operations.iter().filter_map(|what| what.strip_prefix("slack logs ")).collect();
     assert!(asked.len() >= 4, "{asked:#?}");
     let range = asked[0].split(" limit=").next().unwrap();
@@ -206,17 +206,17 @@ fn every_page_of_an_audit_walk_carries_the_same_range_and_no_action_filter() {
 
 #[test]
 fn a_killed_invocation_leaves_nothing_behind_that_holds_up_the_next() {
-    let mut tenancy = Tenancy::new(organisation(), &LogType::ALL);
+    let mut harness = Harness::new(organisation(), &LogType::ALL);
     for log in Log::ALL {
-        tenancy.rows(log, 5, 30);
+        harness.rows(log, 5, 30);
     }
     for steps in 1..25 {
-        tenancy.kill_a_tick_after(steps);
-        tenancy.rows(Log::Audit, 1, 0);
-        tenancy.pass(60);
+        harness.kill_a_tick_after(steps);
+        harness.rows(Log::Audit, 1, 0);
+        harness.pass(60);
     }
-    tenancy.tick();
-    tenancy.assert_complete();
+    harness.tick();
+    harness.assert_complete();
 }
 
 #[test]
@@ -224,15 +224,15 @@ fn an_access_row_that_moves_to_the_head_while_its_log_is_walked_is_not_lost() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
         for access_paging in [Paging::Keyset, Paging::Offset] {
             let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..organisation() };
-            let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-            tenancy.tick();
-            tenancy.pass(60);
-            tenancy.rows(Log::Access, 12, 4);
+            let mut harness = Harness::new(settings, &[LogType::Access]);
+            harness.tick();
+            harness.pass(60);
+            harness.rows(Log::Access, 12, 4);
             for (page, row) in [(2, 0), (3, 1), (4, 2)] {
-                tenancy.fault(Fault::nth(page, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
+                harness.fault(Fault::nth(page, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
             }
-            tenancy.settle();
-            tenancy.assert_complete();
+            harness.settle();
+            harness.assert_complete();
         }
     }
 }
@@ -240,33 +240,33 @@ fn an_access_row_that_moves_to_the_head_while_its_log_is_walked_is_not_lost() {
 #[test]
 fn an_access_row_is_stored_once_however_often_its_user_comes_back() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
-        let mut tenancy = Tenancy::new(Settings { access_order, ..organisation() }, &[LogType::Access]);
-        tenancy.rows(Log::Access, 3, 30);
+        let mut harness = Harness::new(Settings { access_order, ..organisation() }, &[LogType::Access]);
+        harness.rows(Log::Access, 3, 30);
         for _ in 0..30 {
-            tenancy.tick();
-            tenancy.pass(7_200);
-            tenancy.touch(1);
+            harness.tick();
+            harness.pass(7_200);
+            harness.touch(1);
         }
-        assert_eq!(tenancy.stored_lines(), 3);
+        assert_eq!(harness.stored_lines(), 3);
     }
 }
 
 #[test]
 fn equal_integration_rows_over_the_edge_of_a_page_are_each_stored_once() {
     for insert_between in [false, true] {
-        let mut tenancy = Tenancy::new(
+        let mut harness = Harness::new(
             Settings { integration_count_max: 3, limits: Limits::OFF, ..Settings::workspace() },
             &[LogType::Integration],
         );
         for _ in 0..7 {
-            tenancy.equal_row();
+            harness.equal_row();
         }
         if insert_between {
-            let row = tenancy.integration_row();
-            tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Integration), FaultKind::Insert(vec![row])));
+            let row = harness.integration_row();
+            harness.fault(Fault::nth(2, CallMatcher::log(Log::Integration), FaultKind::Insert(vec![row])));
         }
-        tenancy.settle();
-        tenancy.assert_complete();
+        harness.settle();
+        harness.assert_complete();
     }
 }
 
@@ -274,42 +274,42 @@ fn equal_integration_rows_over_the_edge_of_a_page_are_each_stored_once() {
 fn our_clock_ahead_or_behind_is_reported_and_never_skips_time() {
     for ahead in [-3_600, -600, 600, 3_600] {
         let settings = Settings { audit_range_strict: true, ..organisation() };
-        let mut tenancy = Tenancy::new(settings, &AUDIT);
-        tenancy.clock_ahead(ahead);
+        let mut harness = Harness::new(settings, &AUDIT);
+        harness.clock_ahead(ahead);
         for _ in 0..20 {
-            tenancy.pass(60);
-            tenancy.rows(Log::Audit, 1, 0);
-            let streams = tenancy.tick();
+            harness.pass(60);
+            harness.rows(Log::Audit, 1, 0);
+            let streams = harness.tick();
             let skew = streams[0].clock_skew_seconds.unwrap_or_default();
             assert!((skew - ahead).abs() <= 1, "{ahead}: {streams:?}");
         }
-        tenancy.clock_ahead(0);
-        tenancy.pass(ahead.abs());
-        tenancy.settle();
-        tenancy.assert_complete();
+        harness.clock_ahead(0);
+        harness.pass(ahead.abs());
+        harness.settle();
+        harness.assert_complete();
     }
 }
 
 #[test]
 fn a_clock_that_steps_back_costs_nothing() {
-    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
+    let mut harness = Harness::new(organisation(), &AUDIT);
     for step in [60, 60, 60, 60] {
-        tenancy.pass(step);
-        tenancy.rows(Log::Audit, 2, 1);
-        tenancy.tick();
+        harness.pass(step);
+        harness.rows(Log::Audit, 2, 1);
+        harness.tick();
     }
-    tenancy.clock_ahead(-150);
-    tenancy.rows(Log::Audit, 2, 1);
-    tenancy.tick();
-    tenancy.clock_ahead(0);
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.clock_ahead(-150);
+    harness.rows(Log::Audit, 2, 1);
+    harness.tick();
+    harness.clock_ahead(0);
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn rows_that_cannot_be_read_as_records_are_stored_counted_and_reported() {
-    let mut tenancy = Tenancy::new(organisation(), &AUDIT);
-    let now = tenancy.now();
+    let mut harness = Harness::new(organisation(), &AUDIT);
+    let now = harness.now();
     let odd = [
         r#"{"date_create":1795356000,"action":"no id"}"#,
         r#"{"id":"no-time","action":"x"}"#,
@@ -319,42 +319,42 @@ fn rows_that_cannot_be_read_as_records_are_stored_counted_and_reported() {
         r#"{"id":"half","date_create":1795356000,"text":"\ud800"}"#,
     ];
     for json in odd {
-        tenancy.add(Row::audit(now, json));
+        harness.add(Row::audit(now, json));
     }
     let unreadable: u64 = (0..10)
         .map(|_| {
-            tenancy.pass(60);
-            tenancy.tick()[0].unreadable
+            harness.pass(60);
+            harness.tick()[0].unreadable
         })
         .sum();
     assert_eq!(unreadable, 3);
-    tenancy.assert_stored_bytes(&odd);
+    harness.assert_stored_bytes(&odd);
 }
 
 #[test]
 fn pretty_printed_replies_are_stored_one_record_a_line() {
     let settings = Settings { layout: Layout::Pretty, ..organisation() };
-    let mut tenancy = Tenancy::new(settings, &AUDIT);
-    tenancy.rows(Log::Audit, 7, 30);
-    tenancy.settle();
-    assert_eq!(tenancy.stored_lines(), 7);
+    let mut harness = Harness::new(settings, &AUDIT);
+    harness.rows(Log::Audit, 7, 30);
+    harness.settle();
+    assert_eq!(harness.stored_lines(), 7);
 }
 
 #[test]
 fn throttling_puts_a_stream_off_for_as_long_as_slack_says_and_not_the_others() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit, LogType::Access]);
-    tenancy.rows(Log::Audit, 5, 30);
-    tenancy.rows(Log::Access, 5, 30);
-    tenancy.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::throttled("150")));
-    let first = tenancy.tick();
+    let mut harness = Harness::new(organisation(), &[LogType::Audit, LogType::Access]);
+    harness.rows(Log::Audit, 5, 30);
+    harness.rows(Log::Access, 5, 30);
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::throttled("150")));
+    let first = harness.tick();
     assert_eq!((first[0].state, first[1].state), (State::Waiting, State::Ok));
     for expected in [false, false, true] {
-        tenancy.pass(60);
-        let streams = tenancy.tick();
+        harness.pass(60);
+        let streams = harness.tick();
         assert_eq!((streams[0].polled, streams[1].polled), (expected, true));
     }
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.settle();
+    harness.assert_complete();
 }
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
@@ -367,86 +367,86 @@ fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
 #[test]
 fn walk_that_an_error_breaks_off_goes_on_from_where_it_was() {
     let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organisation() };
-    let mut tenancy = Tenancy::new(base, &[LogType::Audit]);
-    tenancy.production_calls();
-    tenancy.tick();
-    tenancy.pass(3_000);
-    tenancy.rows(Log::Audit, 60, 50);
-    tenancy.fault(Fault::nth(11, CallMatcher::log(Log::Audit), FaultKind::Html(502)));
-    assert_eq!(tenancy.tick()[0].pages, 10);
-    tenancy.pass(60);
-    let calls = tenancy.calls();
-    assert_eq!((tenancy.tick()[0].lag_seconds, tenancy.missing()), (0, None));
-    let calls = tenancy.calls() - calls;
+    let mut harness = Harness::new(base, &[LogType::Audit]);
+    harness.production_calls();
+    harness.tick();
+    harness.pass(3_000);
+    harness.rows(Log::Audit, 60, 50);
+    harness.fault(Fault::nth(11, CallMatcher::log(Log::Audit), FaultKind::Html(502)));
+    assert_eq!(harness.tick()[0].pages, 10);
+    harness.pass(60);
+    let calls = harness.calls();
+    assert_eq!((harness.tick()[0].lag_seconds, harness.missing()), (0, None));
+    let calls = harness.calls() - calls;
     assert!((10..20).contains(&calls), "ten pages are left, and the overlap: {calls}");
 }
 
 #[test]
 fn workspace_of_its_own_is_told_that_its_access_logs_miss_an_argument() {
-    let mut tenancy = Tenancy::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
-    let summary = tenancy.tick().remove(0);
+    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
+    harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
+    let summary = harness.tick().remove(0);
     assert_eq!((summary.calls, summary.code.as_deref()), (1, Some("missing_argument")));
 }
 
 /// A log of seven pages of integration logs, of which Slack shows only the first three.
-fn beyond_the_page_limit(order: Direction) -> Tenancy {
+fn beyond_the_page_limit(order: Direction) -> Harness {
     let limited = Settings { integration_count_max: 3, integration_page_max: Some(3), ..Settings::workspace() };
     let settings = Settings { limits: Limits::OFF, integration_order: order, ..limited };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Integration]);
-    tenancy.rows(Log::Integration, 20, 30);
-    tenancy
+    let mut harness = Harness::new(settings, &[LogType::Integration]);
+    harness.rows(Log::Integration, 20, 30);
+    harness
 }
 
 #[test]
 fn integration_log_ends_for_us_where_slack_shows_no_older_page() {
-    let mut tenancy = beyond_the_page_limit(Direction::NewestFirst);
-    assert_eq!((state(&tenancy.tick()), tenancy.stored_lines()), ((State::Ok, None), 9));
+    let mut harness = beyond_the_page_limit(Direction::NewestFirst);
+    assert_eq!((state(&harness.tick()), harness.stored_lines()), ((State::Ok, None), 9));
 }
 
 #[test]
 fn integration_log_whose_newest_page_slack_does_not_show_is_not_collected() {
-    let mut tenancy = beyond_the_page_limit(Direction::OldestFirst);
-    assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("no_progress")));
-    assert_eq!(tenancy.gaps(LogType::Integration).len(), 1);
+    let mut harness = beyond_the_page_limit(Direction::OldestFirst);
+    assert_eq!(state(&harness.tick()), (State::Waiting, Some("no_progress")));
+    assert_eq!(harness.gaps(LogType::Integration).len(), 1);
 }
 
 /// A log of 700 rows of integration logs, of which Slack shows three pages of at most 1,000 rows.
-fn three_pages_of_any_size() -> Tenancy {
+fn three_pages_of_any_size() -> Harness {
     let limited = Settings { integration_page_max: Some(3), ..Settings::workspace() };
-    let mut tenancy = Tenancy::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);
-    tenancy.rows(Log::Integration, 700, 30);
-    tenancy
+    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);
+    harness.rows(Log::Integration, 700, 30);
+    harness
 }
 
 #[test]
 fn page_that_broke_off_once_hides_no_row_beyond_the_last_small_page() {
     for asked in 1..4 {
-        let mut tenancy = three_pages_of_any_size();
+        let mut harness = three_pages_of_any_size();
         for _ in 0..asked {
-            tenancy.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
-            assert_eq!(state(&tenancy.tick()), (State::Waiting, Some("reply_cut_off")));
-            tenancy.pass(60);
+            harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
+            assert_eq!(state(&harness.tick()), (State::Waiting, Some("reply_cut_off")));
+            harness.pass(60);
         }
-        tenancy.settle_within(40);
-        tenancy.assert_complete();
+        harness.settle_within(40);
+        harness.assert_complete();
     }
 }
 
 #[test]
 fn log_whose_older_rows_are_on_no_page_that_arrives_is_told() {
-    let mut tenancy = three_pages_of_any_size();
-    tenancy.settings(|settings| settings.reply_bytes_max = Some(20_000));
+    let mut harness = three_pages_of_any_size();
+    harness.settings(|settings| settings.reply_bytes_max = Some(20_000));
     let codes: Vec<_> = (0..60)
         .map(|_| {
-            let code = tenancy.tick()[0].code.clone();
-            tenancy.pass(60);
+            let code = harness.tick()[0].code.clone();
+            harness.pass(60);
             code
         })
         .collect();
     assert!(codes.iter().skip(30).all(Option::is_some), "{codes:?}");
-    assert_eq!(tenancy.gaps(LogType::Integration).len(), 1);
-    tenancy.settings(|settings| settings.reply_bytes_max = None);
-    tenancy.settle_within(40);
-    tenancy.assert_complete();
+    assert_eq!(harness.gaps(LogType::Integration).len(), 1);
+    harness.settings(|settings| settings.reply_bytes_max = None);
+    harness.settle_within(40);
+    harness.assert_complete();
 }

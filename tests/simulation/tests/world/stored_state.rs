@@ -5,20 +5,20 @@ use serde_json::Value;
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
 use slacktrail_shared::time::Second;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 const YEAR_2100: i64 = 4_102_444_800;
 
-fn tenancy(log: LogType) -> Tenancy {
+fn harness(log: LogType) -> Harness {
     let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
-    let mut tenancy = Tenancy::new(Settings { limits: Limits::OFF, ..base }, &[log]);
-    tenancy.rows(simulated(log), 6, 70);
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy.rows(simulated(log), 3, 15);
-    tenancy
+    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..base }, &[log]);
+    harness.rows(simulated(log), 6, 70);
+    harness.tick();
+    harness.pass(60);
+    harness.rows(simulated(log), 3, 15);
+    harness
 }
 
 #[test]
@@ -37,19 +37,19 @@ fn cursor_of_the_year_2100_is_reported_and_hides_nothing() {
     for log in LogType::ALL {
         for (number, edit) in edits.iter().enumerate() {
             for is_new in [false, true] {
-                let mut tenancy = tenancy(log);
+                let mut harness = harness(log);
                 if is_new {
-                    tenancy.restart();
+                    harness.restart();
                 }
-                tenancy.tamper_with_cursors(edit);
-                let summary = tenancy.tick().into_iter().next().unwrap();
+                harness.tamper_with_cursors(edit);
+                let summary = harness.tick().into_iter().next().unwrap();
                 let told = (summary.state, summary.code.as_deref());
                 assert_eq!(told, (State::Failing, Some("corrupt_cursor")), "{log}, edit {number}");
-                tenancy.pass(60);
-                tenancy.rows(simulated(log), 2, 20);
-                let summary = tenancy.tick().into_iter().next().unwrap();
-                assert_eq!((summary.state, tenancy.missing()), (State::Ok, None), "{log}, edit {number}");
-                tenancy.assert_complete();
+                harness.pass(60);
+                harness.rows(simulated(log), 2, 20);
+                let summary = harness.tick().into_iter().next().unwrap();
+                assert_eq!((summary.state, harness.missing()), (State::Ok, None), "{log}, edit {number}");
+                harness.assert_complete();
             }
         }
     }
@@ -58,39 +58,39 @@ fn cursor_of_the_year_2100_is_reported_and_hides_nothing() {
 #[test]
 fn corrupt_cursor_is_told_though_slack_then_fails() {
     for log in LogType::ALL {
-        let mut tenancy = tenancy(log);
-        tenancy.tamper_with_cursors(|cursor| cursor["top"] = YEAR_2100.into());
-        tenancy.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
-        assert_eq!(tenancy.tick()[0].code.as_deref(), Some("corrupt_cursor"), "{log}");
+        let mut harness = harness(log);
+        harness.tamper_with_cursors(|cursor| cursor["top"] = YEAR_2100.into());
+        harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
+        assert_eq!(harness.tick()[0].code.as_deref(), Some("corrupt_cursor"), "{log}");
     }
 }
 
 #[test]
 fn wait_until_the_year_2100_is_not_heeded() {
     for log in LogType::ALL {
-        let mut tenancy = tenancy(log);
-        tenancy.edit_cursors(|cursor| cursor["not_before"] = YEAR_2100.into());
-        assert!(tenancy.tick()[0].polled, "{log}");
-        tenancy.assert_complete();
+        let mut harness = harness(log);
+        harness.edit_cursors(|cursor| cursor["not_before"] = YEAR_2100.into());
+        assert!(harness.tick()[0].polled, "{log}");
+        harness.assert_complete();
     }
 }
 
 #[test]
 fn source_connected_in_the_year_2100_is_collected() {
-    let mut tenancy = tenancy(LogType::Audit);
-    tenancy.edit_source(|source| source.connected_at = Second::new(YEAR_2100).unwrap());
-    tenancy.tick();
-    assert_eq!(tenancy.missing(), None);
-    tenancy.pass(60);
-    tenancy.rows(Log::Audit, 2, 9);
-    assert_eq!(tenancy.tick()[0].state, State::Ok);
-    tenancy.assert_complete();
+    let mut harness = harness(LogType::Audit);
+    harness.edit_source(|source| source.connected_at = Second::new(YEAR_2100).unwrap());
+    harness.tick();
+    assert_eq!(harness.missing(), None);
+    harness.pass(60);
+    harness.rows(Log::Audit, 2, 9);
+    assert_eq!(harness.tick()[0].state, State::Ok);
+    harness.assert_complete();
 }
 
 #[test]
 fn disconnected_source_is_neither_collected_nor_reported() {
-    let mut tenancy = tenancy(LogType::Audit);
-    tenancy.edit_source(|source| source.disconnected = true);
-    let calls = tenancy.calls();
-    assert_eq!((tenancy.tick().len(), tenancy.calls()), (0, calls));
+    let mut harness = harness(LogType::Audit);
+    harness.edit_source(|source| source.disconnected = true);
+    let calls = harness.calls();
+    assert_eq!((harness.tick().len(), harness.calls()), (0, calls));
 }

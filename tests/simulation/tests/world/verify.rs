@@ -14,7 +14,7 @@ use slacktrail_shared::time::{Day, Second};
 use slacktrail_shared::trouble::Trouble;
 use slacktrail_shared::verify::{self, Findings, Kind, Obstacle, Step, Verdict, Verification, Why};
 use slacktrail_simulation::SimulatedEdges;
-use slacktrail_simulation::tenant::{Tenancy, simulated};
+use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Row, Settings};
@@ -42,44 +42,44 @@ fn run<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn edges(tenancy: &Tenancy) -> Simulated {
-    let edge = SimulatedEdges::of(tenancy.stage(), COMMAND);
+fn edges(harness: &Harness) -> Simulated {
+    let edge = SimulatedEdges::of(harness.world(), COMMAND);
     Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
 }
 
-fn source(tenancy: &Tenancy) -> Source {
-    tenancy.stage().with(|state| state.sources.values().next().unwrap().clone())
+fn source(harness: &Harness) -> Source {
+    harness.world().with(|state| state.sources.values().next().unwrap().clone())
 }
 
-fn now(tenancy: &Tenancy) -> Second {
-    Second::of(tenancy.now())
+fn now(harness: &Harness) -> Second {
+    Second::of(harness.now())
 }
 
-fn day_ago(tenancy: &Tenancy, days: i64) -> Day {
-    now(tenancy).plus(-days * DAY).day()
+fn day_ago(harness: &Harness, days: i64) -> Day {
+    now(harness).plus(-days * DAY).day()
 }
 
 /// Verifies a day; `meanwhile` happens when Slack is read and before the archive is.
-fn verify_while(tenancy: &mut Tenancy, log: LogType, day: Day, meanwhile: impl FnOnce(&mut Tenancy)) -> Findings {
-    let (edges, source) = (edges(tenancy), source(tenancy));
-    let until = verify::until(day, now(tenancy)).unwrap();
+fn verify_while(harness: &mut Harness, log: LogType, day: Day, meanwhile: impl FnOnce(&mut Harness)) -> Findings {
+    let (edges, source) = (edges(harness), source(harness));
+    let until = verify::until(day, now(harness)).unwrap();
     let mut verification = run(Verification::begin(&edges, &source, log, (day, until))).unwrap();
-    let read = (0..STEPS_MAX).find(|_| run(verification.step(now(tenancy))).unwrap() == Step::Done);
+    let read = (0..STEPS_MAX).find(|_| run(verification.step(now(harness))).unwrap() == Step::Done);
     assert!(read.is_some(), "{:?}", verification.position());
-    meanwhile(tenancy);
+    meanwhile(harness);
     run(verification.conclude(|_, _| ())).unwrap()
 }
 
-fn verify_day(tenancy: &mut Tenancy, log: LogType, day: Day) -> Findings {
-    verify_while(tenancy, log, day, |_| ())
+fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
+    verify_while(harness, log, day, |_| ())
 }
 
 /// The error that ends the reading of today.
-fn error_of_reading(tenancy: &Tenancy, log: LogType) -> Trouble {
-    let (edges, source, day) = (edges(tenancy), source(tenancy), day_ago(tenancy, 0));
-    let until = verify::until(day, now(tenancy)).unwrap();
+fn error_of_reading(harness: &Harness, log: LogType) -> Trouble {
+    let (edges, source, day) = (edges(harness), source(harness), day_ago(harness, 0));
+    let until = verify::until(day, now(harness)).unwrap();
     let mut verification = run(Verification::begin(&edges, &source, log, (day, until))).unwrap();
-    (0..STEPS_MAX).find_map(|_| run(verification.step(now(tenancy))).err()).expect("it ends")
+    (0..STEPS_MAX).find_map(|_| run(verification.step(now(harness))).err()).expect("it ends")
 }
 
 #[test]
@@ -96,13 +96,13 @@ fn every_day_that_was_collected_is_complete_whatever_slack_is_like() {
         (ascending, &LogType::ALL),
         (pretty, without_integration),
     ] {
-        let mut tenancy = Tenancy::new(settings, logs);
-        four_days(&mut tenancy);
+        let mut harness = Harness::new(settings, logs);
+        four_days(&mut harness);
         for log in logs {
             let mut shown = 0;
             for days in 0..6 {
-                let day = day_ago(&tenancy, days);
-                let findings = verify_day(&mut tenancy, *log, day);
+                let day = day_ago(&harness, days);
+                let findings = verify_day(&mut harness, *log, day);
                 assert_eq!(
                     (findings.verdict(), &findings.differences[..]),
                     (Verdict::Complete, &[][..]),
@@ -118,33 +118,33 @@ fn every_day_that_was_collected_is_complete_whatever_slack_is_like() {
 }
 
 /// Four days with nine rows in each log, and two integration rows that are equal.
-fn four_days(tenancy: &mut Tenancy) {
+fn four_days(harness: &mut Harness) {
     for _ in 0..4 {
         for log in Log::ALL {
-            tenancy.rows(log, 9, 1_000);
+            harness.rows(log, 9, 1_000);
         }
         for _ in 0..2 {
-            let equal = Row::small_integration(tenancy.now(), "Equal").in_workspace("T1");
-            tenancy.add(equal);
+            let equal = Row::small_integration(harness.now(), "Equal").in_workspace("T1");
+            harness.add(equal);
         }
-        tenancy.settle_within(10);
-        tenancy.pass(DAY - 600);
+        harness.settle_within(10);
+        harness.pass(DAY - 600);
     }
-    tenancy.settle_within(40);
+    harness.settle_within(40);
 }
 
 #[test]
 fn what_the_poller_stores_while_slack_is_read_is_neither_missing_nor_extra() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 9, 60);
-    tenancy.settle();
-    tenancy.pass(3_600);
-    tenancy.late_row(Log::Audit, 4_000);
-    let day = day_ago(&tenancy, 0);
-    let findings = verify_while(&mut tenancy, LogType::Audit, day, |tenancy| {
-        tenancy.late_row(Log::Audit, 4_001); // which this reading has passed
-        tenancy.settle_within(2);
-        tenancy.assert_complete();
+    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 60);
+    harness.settle();
+    harness.pass(3_600);
+    harness.late_row(Log::Audit, 4_000);
+    let day = day_ago(&harness, 0);
+    let findings = verify_while(&mut harness, LogType::Audit, day, |harness| {
+        harness.late_row(Log::Audit, 4_001); // which this reading has passed
+        harness.settle_within(2);
+        harness.assert_complete();
     });
     assert_eq!((findings.verdict(), findings.shown, findings.lines), (Verdict::Complete, 10, 11), "{findings:?}");
     assert_eq!(findings.not_compared, 1);
@@ -152,48 +152,48 @@ fn what_the_poller_stores_while_slack_is_read_is_neither_missing_nor_extra() {
 
 #[test]
 fn a_late_record_is_awaited_while_a_re_read_can_find_it_and_missing_afterwards() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 9, 60);
-    tenancy.settle();
-    tenancy.pass(3 * 3_600);
-    tenancy.settle_within(2);
-    tenancy.late_row(Log::Audit, 2 * 3_600 + 1_800);
-    let day = day_ago(&tenancy, 0);
-    let findings = verify_day(&mut tenancy, LogType::Audit, day);
+    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 60);
+    harness.settle();
+    harness.pass(3 * 3_600);
+    harness.settle_within(2);
+    harness.late_row(Log::Audit, 2 * 3_600 + 1_800);
+    let day = day_ago(&harness, 0);
+    let findings = verify_day(&mut harness, LogType::Audit, day);
     let whys: Vec<_> = findings.differences.iter().map(|it| (it.kind, it.why)).collect();
     assert_eq!(whys, [(Kind::NotCollectedYet, Some(Why::BeforeReread))]);
     assert_eq!(findings.verdict(), Verdict::Undecided);
 
     for _ in 0..26 {
-        tenancy.pass(3_600);
-        tenancy.settle_within(1);
+        harness.pass(3_600);
+        harness.settle_within(1);
     }
     assert_eq!(
-        verify_day(&mut tenancy, LogType::Audit, day).verdict(),
+        verify_day(&mut harness, LogType::Audit, day).verdict(),
         Verdict::Complete,
         "the daily re-read found it"
     );
 
-    tenancy.late_row(Log::Audit, 60 * 3_600);
-    let day = now(&tenancy).plus(-60 * 3_600).day();
-    let findings = verify_day(&mut tenancy, LogType::Audit, day);
+    harness.late_row(Log::Audit, 60 * 3_600);
+    let day = now(&harness).plus(-60 * 3_600).day();
+    let findings = verify_day(&mut harness, LogType::Audit, day);
     assert_eq!((findings.count(Kind::Missing), findings.verdict()), (1, Verdict::Different), "later than we promise");
 }
 
 #[test]
 fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 9, 60);
-    tenancy.settle();
-    tenancy.pass(600);
+    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 60);
+    harness.settle();
+    harness.pass(600);
     for kind in [FaultKind::EmptyPage, FaultKind::Oversize(7), FaultKind::StaleCursor, FaultKind::Html(502)] {
-        tenancy.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
-        let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
-        let until = verify::until(day, now(&tenancy)).unwrap();
+        harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
+        let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+        let until = verify::until(day, now(&harness)).unwrap();
         let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, (day, until))).unwrap();
         let mut failures = 0;
         let is_done = |step| matches!(step, Ok(Step::Done));
-        while !is_done(run(verification.step(now(&tenancy))).inspect_err(|_| failures += 1)) {}
+        while !is_done(run(verification.step(now(&harness))).inspect_err(|_| failures += 1)) {}
         let findings = run(verification.conclude(|_, _| ())).unwrap();
         assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9), "{kind:?}");
         assert_eq!(failures, u32::from(kind == FaultKind::Html(502)));
@@ -203,71 +203,71 @@ fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
 #[test]
 fn page_cursors_that_are_always_refused_end_the_reading() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Audit, LogType::Access]);
-    tenancy.rows(Log::Audit, 9, 60);
-    tenancy.rows(Log::Access, 9, 60);
-    tenancy.settle();
-    tenancy.pass(600);
-    let day = day_ago(&tenancy, 0);
+    let mut harness = Harness::new(settings, &[LogType::Audit, LogType::Access]);
+    harness.rows(Log::Audit, 9, 60);
+    harness.rows(Log::Access, 9, 60);
+    harness.settle();
+    harness.pass(600);
+    let day = day_ago(&harness, 0);
     for log in [Log::Audit, Log::Access] {
-        tenancy.fault(Fault::every(CallMatcher::log(log).later_pages(), FaultKind::StaleCursor));
+        harness.fault(Fault::every(CallMatcher::log(log).later_pages(), FaultKind::StaleCursor));
     }
-    let audit = verify_day(&mut tenancy, LogType::Audit, day);
+    let audit = verify_day(&mut harness, LogType::Audit, day);
     assert_eq!(
         (audit.verdict(), audit.shown),
         (Verdict::Complete, 9),
         "each restart begins where the last one came to"
     );
 
-    assert_eq!(error_of_reading(&tenancy, LogType::Access).code, "endless_walk");
+    assert_eq!(error_of_reading(&harness, LogType::Access).code, "endless_walk");
 }
 
 #[test]
 fn page_cursors_refused_a_hundred_times_end_a_reading_that_advances() {
-    let mut tenancy = Tenancy::new(Settings { audit_limit_max: 2, ..organisation() }, &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 110, 60);
-    tenancy.pass(600);
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
-    let error = error_of_reading(&tenancy, LogType::Audit);
+    let mut harness = Harness::new(Settings { audit_limit_max: 2, ..organisation() }, &[LogType::Audit]);
+    harness.rows(Log::Audit, 110, 60);
+    harness.pass(600);
+    harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
+    let error = error_of_reading(&harness, LogType::Audit);
     assert!(error.message.ends_with("Slack refused its own page cursor 101 times"), "{error}");
 }
 
 #[test]
 fn one_workspace_that_cannot_be_read_leaves_it_undecided_and_if_none_can_it_is_the_token() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
-    tenancy.rows(Log::Integration, 8, 60);
-    tenancy.settle();
-    tenancy.pass(600);
-    let day = day_ago(&tenancy, 0);
-    let refuse = |tenancy: &mut Tenancy, number: usize| {
-        tenancy.settings(|settings| {
+    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    harness.rows(Log::Integration, 8, 60);
+    harness.settle();
+    harness.pass(600);
+    let day = day_ago(&harness, 0);
+    let refuse = |harness: &mut Harness, number: usize| {
+        harness.settings(|settings| {
             if let Tenant::Organisation { workspaces, .. } = &mut settings.tenant {
                 workspaces[number].owner_belongs = false;
             }
         });
     };
-    refuse(&mut tenancy, 1);
-    let findings = verify_day(&mut tenancy, LogType::Integration, day);
+    refuse(&mut harness, 1);
+    let findings = verify_day(&mut harness, LogType::Integration, day);
     let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
     assert_eq!(unread, [("T2", "invalid_auth")]);
     assert_eq!((findings.shown, findings.not_compared, findings.verdict()), (4, 4, Verdict::Undecided));
 
-    refuse(&mut tenancy, 0);
-    assert_eq!(error_of_reading(&tenancy, LogType::Integration).code, "invalid_auth");
+    refuse(&mut harness, 0);
+    assert_eq!(error_of_reading(&harness, LogType::Integration).code, "invalid_auth");
 }
 
 #[test]
 fn an_access_row_that_is_used_again_after_it_was_stored_is_no_difference() {
     for order in [AccessColumn::First, AccessColumn::Last] {
         let settings = Settings { access_order: order, access_limit_max: 1_000, ..organisation() };
-        let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-        tenancy.rows(Log::Access, 9, 60);
-        let day = day_ago(&tenancy, 0);
-        tenancy.settle();
-        tenancy.pass(2 * DAY);
-        tenancy.touch(4);
-        tenancy.settle_within(2);
-        let findings = verify_day(&mut tenancy, LogType::Access, day);
+        let mut harness = Harness::new(settings, &[LogType::Access]);
+        harness.rows(Log::Access, 9, 60);
+        let day = day_ago(&harness, 0);
+        harness.settle();
+        harness.pass(2 * DAY);
+        harness.touch(4);
+        harness.settle_within(2);
+        let findings = verify_day(&mut harness, LogType::Access, day);
         assert_eq!(
             (findings.verdict(), findings.shown, findings.lines),
             (Verdict::Complete, 9, 9),
@@ -278,38 +278,38 @@ fn an_access_row_that_is_used_again_after_it_was_stored_is_no_difference() {
 
 #[test]
 fn rows_without_a_time_are_counted_and_their_own_day_is_only_looked_at() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 2, 60);
-    let odd = Row::audit(tenancy.now(), r#"{"id":"odd","date_create":"soon"}"#);
-    tenancy.add(odd);
-    tenancy.settle();
-    tenancy.pass(600);
-    let today = day_ago(&tenancy, 0);
-    let findings = verify_day(&mut tenancy, LogType::Audit, today);
+    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 2, 60);
+    let odd = Row::audit(harness.now(), r#"{"id":"odd","date_create":"soon"}"#);
+    harness.add(odd);
+    harness.settle();
+    harness.pass(600);
+    let today = day_ago(&harness, 0);
+    let findings = verify_day(&mut harness, LogType::Audit, today);
     assert_eq!((findings.verdict(), findings.shown, findings.undated), (Verdict::Complete, 2, 1));
 
-    let calls = tenancy.calls();
-    let findings = verify_day(&mut tenancy, LogType::Audit, Second::EPOCH.day());
+    let calls = harness.calls();
+    let findings = verify_day(&mut harness, LogType::Audit, Second::EPOCH.day());
     assert_eq!((findings.verdict(), findings.lines), (Verdict::Undecided, 1));
-    assert_eq!(tenancy.calls(), calls, "Slack cannot be asked for them");
+    assert_eq!(harness.calls(), calls, "Slack cannot be asked for them");
 }
 
 #[test]
 fn a_day_is_read_with_the_token_that_replaced_the_one_at_hand() {
     // Slack refuses a token with an empty body in audit logs, and with an error in the others.
     for log in [LogType::Audit, LogType::Access] {
-        let mut tenancy = Tenancy::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[log]);
-        tenancy.rows(simulated(log), 9, 60);
-        tenancy.settle();
-        tenancy.pass(600);
-        let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
-        let range = (day, verify::until(day, now(&tenancy)).unwrap());
+        let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[log]);
+        harness.rows(simulated(log), 9, 60);
+        harness.settle();
+        harness.pass(600);
+        let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+        let range = (day, verify::until(day, now(&harness)).unwrap());
         let mut verification = run(Verification::begin(&edges, &source, log, range)).unwrap();
-        assert_eq!(run(verification.step(now(&tenancy))).unwrap(), Step::More);
-        tenancy.revoke();
+        assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
+        harness.revoke();
         let other = slacktrail_simulator::tenant::Token::organisation("xoxp-simulated-other");
-        tenancy.settings(|settings| settings.tokens.insert(0, other));
-        while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+        harness.settings(|settings| settings.tokens.insert(0, other));
+        while run(verification.step(now(&harness))).unwrap() == Step::More {}
         let findings = run(verification.conclude(|_, _| ())).unwrap();
         assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
     }
@@ -321,27 +321,27 @@ fn by_workspace() -> Settings {
 }
 
 /// Nine access rows, a minute apart, of two workspaces in turn.
-fn nine_access_rows(tenancy: &mut Tenancy, first: i64) {
+fn nine_access_rows(harness: &mut Harness, first: i64) {
     for (number, workspace) in (first..first + 9).zip(["T1", "T2"].into_iter().cycle()) {
-        let time = tenancy.now().saturating_sub(SignedDuration::from_secs((number - first) * 60)).unwrap();
+        let time = harness.now().saturating_sub(SignedDuration::from_secs((number - first) * 60)).unwrap();
         let row = Row::small_access(time, time, &format!("u{number}"), "203.0.113.7", "SlackWeb/0 x");
-        tenancy.add(row.in_workspace(workspace));
+        harness.add(row.in_workspace(workspace));
     }
 }
 
 #[test]
 fn access_logs_that_need_team_id_are_compared_workspace_by_workspace() {
-    let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
+    let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
     for first in [0, 9, 18] {
-        nine_access_rows(&mut tenancy, first);
-        tenancy.settle_within(10);
-        tenancy.pass(DAY);
+        nine_access_rows(&mut harness, first);
+        harness.settle_within(10);
+        harness.pass(DAY);
     }
-    tenancy.settle_within(40);
+    harness.settle_within(40);
     let mut shown = 0;
     for days in 0..5 {
-        let day = day_ago(&tenancy, days);
-        let findings = verify_day(&mut tenancy, LogType::Access, day);
+        let day = day_ago(&harness, days);
+        let findings = verify_day(&mut harness, LogType::Access, day);
         assert_eq!((findings.verdict(), &findings.differences[..]), (Verdict::Complete, &[][..]), "{day}");
         shown += findings.shown;
     }
@@ -351,37 +351,37 @@ fn access_logs_that_need_team_id_are_compared_workspace_by_workspace() {
 #[test]
 fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
     let settings = Settings { access_team: AccessTeam::Narrows, ..by_workspace() };
-    let mut tenancy = Tenancy::new(settings, &[LogType::Access]);
-    nine_access_rows(&mut tenancy, 0);
-    tenancy.settle();
-    tenancy.pass(600);
-    let day = day_ago(&tenancy, 0);
-    tenancy.settings(|settings| settings.access_team = AccessTeam::Required);
-    let findings = verify_day(&mut tenancy, LogType::Access, day);
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    nine_access_rows(&mut harness, 0);
+    harness.settle();
+    harness.pass(600);
+    let day = day_ago(&harness, 0);
+    harness.settings(|settings| settings.access_team = AccessTeam::Required);
+    let findings = verify_day(&mut harness, LogType::Access, day);
     assert_eq!((findings.verdict(), findings.shown, findings.lines), (Verdict::Complete, 9, 9), "{findings:?}");
 }
 
 #[test]
 fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
-    tenancy.rows(Log::Integration, 8, 60);
-    tenancy.settle();
-    tenancy.pass(600);
-    let day = day_ago(&tenancy, 0);
+    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    harness.rows(Log::Integration, 8, 60);
+    harness.settle();
+    harness.pass(600);
+    let day = day_ago(&harness, 0);
     let list = |teams: &str| FaultKind::Status(200, format!(r#"{{"ok":true,"teams":[{teams}]}}"#));
-    tenancy.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
-    let findings = verify_day(&mut tenancy, LogType::Integration, day);
+    harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
+    let findings = verify_day(&mut harness, LogType::Integration, day);
     let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
     assert_eq!(unread, [("(no ID)", "workspaces_unlisted")]);
     assert_eq!((findings.shown, findings.verdict()), (8, Verdict::Undecided), "{findings:?}");
 
-    tenancy.stage().with(|state| state.slack.clear_faults());
-    tenancy.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
-    let (edges, source) = (edges(&tenancy), source(&tenancy));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    harness.world().with(|state| state.slack.clear_faults());
+    harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
+    let (edges, source) = (edges(&harness), source(&harness));
+    let range = (day, verify::until(day, now(&harness)).unwrap());
     let mut verification = run(Verification::begin(&edges, &source, LogType::Integration, range)).unwrap();
     for _ in 0..2 {
-        assert_eq!(run(verification.step(now(&tenancy))).unwrap_err().code, "workspaces_unlisted");
+        assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspaces_unlisted");
     }
 }
 
@@ -392,15 +392,15 @@ fn only_access_logs_of_a_whole_organization_are_read_by_workspace_instead() {
         (organisation(), LogType::Audit, "missing_argument"),
         (organisation(), LogType::Access, "invalid_arguments"),
     ] {
-        let mut tenancy = Tenancy::new(settings, &[log]);
+        let mut harness = Harness::new(settings, &[log]);
         let calling = if log == LogType::Audit { CallMatcher::log(Log::Audit) } else { CallMatcher::log(Log::Access) };
-        tenancy.fault(Fault::every(calling, FaultKind::not_ok(code)));
-        assert_eq!(error_of_reading(&tenancy, log).code, code, "{log}");
-        assert_eq!(tenancy.calls(), 1, "{log}: no workspace is asked for");
+        harness.fault(Fault::every(calling, FaultKind::not_ok(code)));
+        assert_eq!(error_of_reading(&harness, log).code, code, "{log}");
+        assert_eq!(harness.calls(), 1, "{log}: no workspace is asked for");
     }
-    let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
-    tenancy.fault(Fault::every(CallMatcher::log(Log::Access).team("T2"), FaultKind::not_ok("missing_argument")));
-    assert_eq!(error_of_reading(&tenancy, LogType::Access).code, "missing_argument", "it is read by workspace already");
+    let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
+    harness.fault(Fault::every(CallMatcher::log(Log::Access).team("T2"), FaultKind::not_ok("missing_argument")));
+    assert_eq!(error_of_reading(&harness, LogType::Access).code, "missing_argument", "it is read by workspace already");
 }
 
 #[test]
@@ -421,27 +421,27 @@ fn list_of_workspaces_that_cannot_be_read_ends_the_step() {
         ),
         (vec![Fault::every(list(), page.clone())], "workspaces_unlisted"),
     ] {
-        let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
-        faults.into_iter().for_each(|fault| tenancy.fault(fault));
-        assert_eq!(error_of_reading(&tenancy, LogType::Access).code, code);
+        let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
+        faults.into_iter().for_each(|fault| harness.fault(fault));
+        assert_eq!(error_of_reading(&harness, LogType::Access).code, code);
     }
 }
 
 #[test]
 fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
-    let mut tenancy = Tenancy::new(by_workspace(), &[LogType::Access]);
-    nine_access_rows(&mut tenancy, 0);
-    tenancy.settle_within(10);
-    tenancy.pass(600);
-    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
+    let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
+    nine_access_rows(&mut harness, 0);
+    harness.settle_within(10);
+    harness.pass(600);
+    let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
     let first = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"}],"response_metadata":{"next_cursor":"more"}}"#;
     let list = || CallMatcher::path("auth.teams.list");
-    tenancy.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
-    tenancy.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    harness.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
+    harness.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
+    let range = (day, verify::until(day, now(&harness)).unwrap());
     let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
     let steps: Vec<_> = (0..STEPS_MAX)
-        .map(|_| run(verification.step(now(&tenancy))))
+        .map(|_| run(verification.step(now(&harness))))
         .take_while(|step| !matches!(step, Ok(Step::Done)))
         .collect();
     let errors: Vec<_> = steps.iter().filter_map(|step| step.as_ref().err()).map(|error| error.code.as_str()).collect();
@@ -453,73 +453,73 @@ fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
 #[test]
 fn pages_that_show_nothing_new_end_the_reading() {
     for kind in [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows] {
-        let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-        tenancy.rows(Log::Audit, 9, 60);
-        tenancy.pass(600);
-        tenancy.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Endless(kind)));
-        assert_eq!(error_of_reading(&tenancy, LogType::Audit).code, "endless_walk", "{kind:?}");
+        let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+        harness.rows(Log::Audit, 9, 60);
+        harness.pass(600);
+        harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Endless(kind)));
+        assert_eq!(error_of_reading(&harness, LogType::Audit).code, "endless_walk", "{kind:?}");
     }
 }
 
 #[test]
 fn pages_that_slack_does_not_give_leave_verify_undecided() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Integration]);
-    tenancy.rows(Log::Integration, 8, 60);
-    tenancy.settle();
-    tenancy.pass(600);
-    let day = day_ago(&tenancy, 0);
-    tenancy.settings(|settings| settings.integration_page_max = Some(1));
-    let findings = verify_day(&mut tenancy, LogType::Integration, day);
+    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    harness.rows(Log::Integration, 8, 60);
+    harness.settle();
+    harness.pass(600);
+    let day = day_ago(&harness, 0);
+    harness.settings(|settings| settings.integration_page_max = Some(1));
+    let findings = verify_day(&mut harness, LogType::Integration, day);
     assert_eq!((findings.shown, findings.verdict()), (6, Verdict::Undecided));
     assert_eq!(findings.obstacles, [Obstacle::PagesEnd]);
 }
 
 #[test]
 fn position_tells_pages_and_how_far_back_they_go() {
-    let mut tenancy = Tenancy::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[LogType::Access]);
-    let newest = now(&tenancy);
-    nine_access_rows(&mut tenancy, 0);
-    tenancy.settle();
-    tenancy.pass(600);
-    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[LogType::Access]);
+    let newest = now(&harness);
+    nine_access_rows(&mut harness, 0);
+    harness.settle();
+    harness.pass(600);
+    let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+    let range = (day, verify::until(day, now(&harness)).unwrap());
     let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
     for pages in 1..=3 {
-        run(verification.step(now(&tenancy))).unwrap();
+        run(verification.step(now(&harness))).unwrap();
         let position = verification.position();
         assert_eq!((position.pages, position.records), (pages, 3 * pages as usize));
         assert_eq!(position.oldest, Some(newest.plus(60 - 180 * i64::from(pages))));
     }
-    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+    while run(verification.step(now(&harness))).unwrap() == Step::More {}
     let pages = verification.position().pages;
     assert_eq!(run(verification.conclude(|_, _| ())).unwrap().pages, pages);
 }
 
 #[test]
 fn complete_day_costs_one_look_at_the_token_and_two_lists_of_the_day() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 9, 60);
-    tenancy.settle();
-    tenancy.pass(600);
-    let (day, before) = (day_ago(&tenancy, 0), tenancy.stage().with(|state| state.trace.len()));
-    let findings = verify_day(&mut tenancy, LogType::Audit, day);
+    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 60);
+    harness.settle();
+    harness.pass(600);
+    let (day, before) = (day_ago(&harness, 0), harness.world().with(|state| state.trace.len()));
+    let findings = verify_day(&mut harness, LogType::Audit, day);
     assert_eq!((findings.verdict(), findings.pages), (Verdict::Complete, 3));
     let operations = |what: &str| {
-        tenancy.stage().with(|state| state.trace[before..].iter().filter(|line| line.contains(what)).count())
+        harness.world().with(|state| state.trace[before..].iter().filter(|line| line.contains(what)).count())
     };
     assert_eq!((operations("credentials"), operations("list audit/")), (1, 2));
 }
 
 #[test]
 fn stored_line_and_slacks_json_of_chosen_records_can_be_shown() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 4, 60);
-    tenancy.settle();
-    tenancy.pass(600);
-    let (edges, source, day) = (edges(&tenancy), source(&tenancy), day_ago(&tenancy, 0));
-    let range = (day, verify::until(day, now(&tenancy)).unwrap());
+    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 4, 60);
+    harness.settle();
+    harness.pass(600);
+    let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+    let range = (day, verify::until(day, now(&harness)).unwrap());
     let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, range)).unwrap();
-    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
+    while run(verification.step(now(&harness))).unwrap() == Step::More {}
 
     let stored = |object, line| run(verification.stored_line(object, line)).unwrap();
     let lines = [1, 2, 3, 4].map(|line| stored(1, line).unwrap());
@@ -531,8 +531,8 @@ fn stored_line_and_slacks_json_of_chosen_records_can_be_shown() {
     let [first, second, ..] = lines.map(|line| id_of(&line));
 
     verification.read_again(HashSet::from([first.0, second.0]), day.start()..=day.end());
-    while run(verification.step(now(&tenancy))).unwrap() == Step::More {}
-    let slack = tenancy.stage().with(|state| state.slack.rows(Log::Audit).to_vec());
+    while run(verification.step(now(&harness))).unwrap() == Step::More {}
+    let slack = harness.world().with(|state| state.slack.rows(Log::Audit).to_vec());
     let json_of = |id: &str| slack.iter().find(|row| row.id().as_deref() == Some(id)).unwrap().json.clone();
     let kept: Vec<_> = verification.kept().iter().map(|(id, json)| (*id, json.clone())).collect();
     let mut expected = [first, second].map(|(id, of_slack)| (id, json_of(&of_slack).to_string()));

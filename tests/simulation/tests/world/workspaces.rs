@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use slacktrail_shared::health::State;
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::{Tenant, Workspace};
@@ -23,26 +23,26 @@ fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
 }
 
 /// A row of a workspace, `age` seconds old, that Slack shows from now on.
-fn row(tenancy: &mut Tenancy, id: &str, age: i64, name: &str) {
-    let now = tenancy.now();
+fn row(harness: &mut Harness, id: &str, age: i64, name: &str) {
+    let now = harness.now();
     let time = now.saturating_sub(SignedDuration::from_secs(age)).unwrap();
-    tenancy.add(Row::small_integration(time, name).in_workspace(id).visible_from(now));
+    harness.add(Row::small_integration(time, name).in_workspace(id).visible_from(now));
 }
 
 /// An organisation whose workspace T2 joins with days-old rows, at the moment before the tick that finds it.
-fn with_one_that_joins() -> Tenancy {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
+fn with_one_that_joins() -> Harness {
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.settings(|settings| workspace(settings, "T2").app_added = false);
     for n in 0..5 {
-        row(&mut tenancy, "T1", 600 + n * 60, &format!("one{n}"));
-        row(&mut tenancy, "T2", 5 * DAY + n * 60, &format!("two{n}"));
+        row(&mut harness, "T1", 600 + n * 60, &format!("one{n}"));
+        row(&mut harness, "T2", 5 * DAY + n * 60, &format!("two{n}"));
     }
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy.tick();
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
-    tenancy.pass(3_600); // the list of workspaces is due
-    tenancy
+    harness.tick();
+    harness.pass(60);
+    harness.tick();
+    harness.settings(|settings| workspace(settings, "T2").app_added = true);
+    harness.pass(3_600); // the list of workspaces is due
+    harness
 }
 
 #[test]
@@ -50,20 +50,20 @@ fn what_a_workspace_is_missing_is_not_forgotten_when_the_bucket_refuses_its_rows
     for kind in [FaultKind::Refused, FaultKind::ReplyLost] {
         let mut struck = 0;
         for operation in 0.. {
-            let mut tenancy = with_one_that_joins();
-            let operation = tenancy.operations() + operation;
-            tenancy.stage().with(|state| state.faults = vec![Fault { process: 0, operation, kind }]);
-            drop(tenancy.try_tick());
-            if !tenancy.stage().with(|state| std::mem::take(&mut state.struck)) {
+            let mut harness = with_one_that_joins();
+            let operation = harness.operations() + operation;
+            harness.world().with(|state| state.faults = vec![Fault { process: 0, operation, kind }]);
+            drop(harness.try_tick());
+            if !harness.world().with(|state| std::mem::take(&mut state.struck)) {
                 break;
             }
             struck += 1;
-            tenancy.stage().with(|state| state.faults.clear());
+            harness.world().with(|state| state.faults.clear());
             for _ in 0..40 {
-                tenancy.pass(1_800);
-                tenancy.tick();
+                harness.pass(1_800);
+                harness.tick();
             }
-            tenancy.assert_complete();
+            harness.assert_complete();
         }
         assert!(struck > 10, "{struck} operations are too few for a tick that finds a workspace");
     }
@@ -71,22 +71,22 @@ fn what_a_workspace_is_missing_is_not_forgotten_when_the_bucket_refuses_its_rows
 
 #[test]
 fn a_workspace_that_leaves_before_a_backlog_has_come_to_it_is_collected_when_it_is_back() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.calls_max = 4;
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.calls_max = 4;
     for n in 0..15 {
-        row(&mut tenancy, "T1", 4 * DAY + n * 60, &format!("one{n}"));
-        row(&mut tenancy, "T2", 5 * DAY + n * 60, &format!("two{n}"));
+        row(&mut harness, "T1", 4 * DAY + n * 60, &format!("one{n}"));
+        row(&mut harness, "T2", 5 * DAY + n * 60, &format!("two{n}"));
     }
-    tenancy.tick();
-    assert_eq!(tenancy.gaps(LogType::Integration).len(), 1);
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
-    tenancy.restart();
-    tenancy.settle_within(30);
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
-    tenancy.calls_max = 10;
-    tenancy.restart();
-    tenancy.settle_within(30);
-    tenancy.assert_complete();
+    harness.tick();
+    assert_eq!(harness.gaps(LogType::Integration).len(), 1);
+    harness.settings(|settings| workspace(settings, "T2").app_added = false);
+    harness.restart();
+    harness.settle_within(30);
+    harness.settings(|settings| workspace(settings, "T2").app_added = true);
+    harness.calls_max = 10;
+    harness.restart();
+    harness.settle_within(30);
+    harness.assert_complete();
 }
 
 #[test]
@@ -95,28 +95,28 @@ fn the_backlog_of_an_organisation_of_any_number_of_workspaces_drains_beside_live
         let ids: Vec<String> = (1..=count).map(|number| format!("T{number:02}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let settings = Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() };
-        let mut tenancy = Tenancy::new(settings, &INTEGRATION);
-        tenancy.production_calls();
+        let mut harness = Harness::new(settings, &INTEGRATION);
+        harness.production_calls();
         for n in 0..60 {
-            row(&mut tenancy, "T01", 4 * DAY + n * 60, &format!("one{n}"));
-            row(&mut tenancy, "T02", 5 * DAY + n / 4 * 60, "two"); // equal rows at every edge of a page
+            row(&mut harness, "T01", 4 * DAY + n * 60, &format!("one{n}"));
+            row(&mut harness, "T02", 5 * DAY + n / 4 * 60, "two"); // equal rows at every edge of a page
         }
         for _ in 0..4 * 60 {
-            tenancy.tick();
-            tenancy.pass(60);
+            harness.tick();
+            harness.pass(60);
         }
-        tenancy.assert_complete();
+        harness.assert_complete();
     }
 }
 
 #[test]
 fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.tick();
-    tenancy.pass(60);
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.tick();
+    harness.pass(60);
     let on = CallMatcher::log(Log::Integration).team("T2");
-    tenancy.fault(SlackFault::next(on, SlackFaultKind::not_ok("token_revoked")));
-    let streams = tenancy.tick();
+    harness.fault(SlackFault::next(on, SlackFaultKind::not_ok("token_revoked")));
+    let streams = harness.tick();
     assert_eq!(streams[0].code.as_deref(), Some("token_revoked"));
     assert_eq!(streams[0].workspaces_in_trouble, 0);
 }
@@ -126,240 +126,240 @@ fn a_round_of_which_nothing_could_be_read_reaches_up_to_now_in_the_next_tick() {
     for kind in
         [SlackFaultKind::Hangup, SlackFaultKind::Status(500, String::new()), SlackFaultKind::not_ok("token_revoked")]
     {
-        let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-        tenancy.tick();
-        tenancy.pass(60);
-        tenancy.fault(SlackFault::next(CallMatcher::log(Log::Integration), kind));
-        assert!(tenancy.tick()[0].code.is_some());
-        tenancy.pass(60);
-        tenancy.connect_again(); // so that a refused token is tried at once
+        let mut harness = Harness::new(organisation(), &INTEGRATION);
+        harness.tick();
+        harness.pass(60);
+        harness.fault(SlackFault::next(CallMatcher::log(Log::Integration), kind));
+        assert!(harness.tick()[0].code.is_some());
+        harness.pass(60);
+        harness.connect_again(); // so that a refused token is tried at once
         for id in ["T1", "T2"] {
-            row(&mut tenancy, id, 5, id);
+            row(&mut harness, id, 5, id);
         }
-        tenancy.tick();
-        assert_eq!(tenancy.stored_lines(), 2);
+        harness.tick();
+        assert_eq!(harness.stored_lines(), 2);
     }
 }
 
 #[test]
 fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_others_no_longer() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.tick();
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
-    tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::Status(500, String::new()) });
-    let tick = |tenancy: &mut Tenancy, n: u32| {
-        tenancy.pass(60);
-        row(tenancy, "T1", 7, &format!("one{n}"));
-        row(tenancy, "T2", 5, &format!("two{n}"));
-        tenancy.tick().remove(0)
+    harness.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::Status(500, String::new()) });
+    let tick = |harness: &mut Harness, n: u32| {
+        harness.pass(60);
+        row(harness, "T1", 7, &format!("one{n}"));
+        row(harness, "T2", 5, &format!("two{n}"));
+        harness.tick().remove(0)
     };
     for n in 0..17 {
-        assert_eq!(tick(&mut tenancy, n).code.as_deref(), Some("http_500"));
+        assert_eq!(tick(&mut harness, n).code.as_deref(), Some("http_500"));
     }
-    tick(&mut tenancy, 17); // finishes the round that was broken off
+    tick(&mut harness, 17); // finishes the round that was broken off
     let mut told = Vec::new();
     for n in 18..60 {
-        let stream = tick(&mut tenancy, n);
+        let stream = tick(&mut harness, n);
         assert_eq!(stream.workspaces_in_trouble, 1);
         told.push((n, stream.state, stream.code));
-        tenancy.assert_newest_stored_in(Log::Integration, "T2");
+        harness.assert_newest_stored_in(Log::Integration, "T2");
     }
     let lasts = |n| (n, State::Failing, Some("workspaces_unreadable".to_owned()));
     assert_eq!(told, (18..60).map(lasts).collect::<Vec<_>>(), "it is tried every quarter of an hour");
-    tenancy.stage().with(|state| state.slack.clear_faults());
-    tenancy.settle();
-    tenancy.assert_complete();
+    harness.world().with(|state| state.slack.clear_faults());
+    harness.settle();
+    harness.assert_complete();
 }
 
 #[test]
 fn a_workspace_for_which_slack_asks_to_wait_an_hour_is_left_alone_for_it_and_holds_up_no_other() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.tick();
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
     let body = r#"{"ok":false,"error":"team_added_to_org"}"#.to_owned();
     let kind = SlackFaultKind::Throttled { retry_after: Some("3600".to_owned()), body: Some(body) };
-    tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind });
+    harness.fault(SlackFault { when: When::EveryNth(1), on, kind });
     let mut told = 0;
     for n in 0..50 {
-        tenancy.pass(60);
-        row(&mut tenancy, "T2", 5, &format!("two{n}"));
-        told += u32::from(tenancy.tick()[0].code.is_some());
+        harness.pass(60);
+        row(&mut harness, "T2", 5, &format!("two{n}"));
+        told += u32::from(harness.tick()[0].code.is_some());
     }
-    assert_eq!((tenancy.stored_lines(), told), (50, 36), "at once, and after a quarter of an hour");
+    assert_eq!((harness.stored_lines(), told), (50, 36), "at once, and after a quarter of an hour");
 }
 
 #[test]
 fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up_no_other() {
     for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
-        let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-        tenancy.tick();
+        let mut harness = Harness::new(organisation(), &INTEGRATION);
+        harness.tick();
         let on = CallMatcher::log(Log::Integration).team("T1");
-        tenancy.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::not_ok(code) });
+        harness.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::not_ok(code) });
         for n in 0..3 {
-            tenancy.pass(60);
-            row(&mut tenancy, "T2", 5, &format!("two{n}"));
-            tenancy.tick();
+            harness.pass(60);
+            row(&mut harness, "T2", 5, &format!("two{n}"));
+            harness.tick();
         }
-        assert_eq!(tenancy.stored_lines(), 3, "{code}");
+        assert_eq!(harness.stored_lines(), 3, "{code}");
     }
 }
 
 #[test]
 fn listed_workspace_without_id_is_counted_and_holds_up_no_other() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"},null,{"id":"T2","name":[]}]}"#.to_owned();
-    tenancy.fault(SlackFault::every(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
+    harness.fault(SlackFault::every(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
     for n in 0..3 {
-        row(&mut tenancy, "T1", 5, &format!("one{n}"));
-        row(&mut tenancy, "T2", 5, &format!("two{n}"));
-        let stream = tenancy.tick().remove(0);
+        row(&mut harness, "T1", 5, &format!("one{n}"));
+        row(&mut harness, "T2", 5, &format!("two{n}"));
+        let stream = harness.tick().remove(0);
         assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (None, 2), "{stream:?}");
-        tenancy.pass(60);
+        harness.pass(60);
     }
-    assert_eq!(tenancy.stored_lines(), 6);
-    tenancy.stage().with(|state| state.slack.clear_faults());
-    tenancy.pass(3_600);
-    assert_eq!(tenancy.tick()[0].workspaces_in_trouble, 0);
+    assert_eq!(harness.stored_lines(), 6);
+    harness.world().with(|state| state.slack.clear_faults());
+    harness.pass(3_600);
+    assert_eq!(harness.tick()[0].workspaces_in_trouble, 0);
 }
 
 #[test]
 fn list_in_which_no_workspace_has_an_id_is_told() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
-    tenancy.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
-    assert_eq!(tenancy.tick()[0].code.as_deref(), Some("workspaces_unlisted"));
+    harness.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
+    assert_eq!(harness.tick()[0].code.as_deref(), Some("workspaces_unlisted"));
 }
 
 #[test]
 fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.tick();
-    row(&mut tenancy, "T2", 30, "two");
-    tenancy.pass(60);
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.tick();
+    row(&mut harness, "T2", 30, "two");
+    harness.pass(60);
     // T2 came into trouble a minute ago, while a re-read stood in it: that goes on there, though no live round enters it yet.
-    tenancy.edit_cursors(|cursor| {
+    harness.edit_cursors(|cursor| {
         let top = cursor["top"].as_i64().unwrap();
         let walk = json!({"integration": {"workspace": "T2"}});
         cursor["gaps"] = json!([{"kind": "reread", "oldest": top - 3_600, "latest": top, "walk": walk}]);
         cursor["workspaces"]["T2"] = json!({"code": "x", "missing_from": top - 60, "not_before": top + 1_200});
     });
-    let summary = tenancy.tick().remove(0);
+    let summary = harness.tick().remove(0);
     assert_eq!((summary.records, summary.late), (1, 0));
 }
 
 #[test]
 fn pages_that_lead_nowhere_in_one_workspace_do_not_hold_up_the_next_for_ever() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.production_calls();
-    tenancy.settings(|settings| settings.integration_page_max = None);
-    tenancy.tick();
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.production_calls();
+    harness.settings(|settings| settings.integration_page_max = None);
+    harness.tick();
     let of_t1 = CallMatcher::log(Log::Integration).team("T1");
-    tenancy.fault(SlackFault::every(of_t1, SlackFaultKind::Claims(1_000_000)));
+    harness.fault(SlackFault::every(of_t1, SlackFaultKind::Claims(1_000_000)));
     for minute in 0..60 {
-        tenancy.pass(60);
-        row(&mut tenancy, "T2", 10, &format!("two{minute}"));
-        let summary = tenancy.tick().remove(0);
+        harness.pass(60);
+        row(&mut harness, "T2", 10, &format!("two{minute}"));
+        let summary = harness.tick().remove(0);
         assert!(summary.code.is_some(), "{minute}: {summary:?}");
         assert_eq!(summary.state == State::Failing, minute > 15, "{minute}: {summary:?}");
     }
-    tenancy.assert_newest_stored_in(Log::Integration, "T2");
+    harness.assert_newest_stored_in(Log::Integration, "T2");
 }
 
 /// An organisation of which `id` has answered with an error since a minute ago.
-fn with_one_in_trouble(id: &str) -> Tenancy {
+fn with_one_in_trouble(id: &str) -> Harness {
     let settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]), ..organisation() };
-    let mut tenancy = Tenancy::new(settings, &INTEGRATION);
-    tenancy.tick();
-    tenancy.pass(60);
+    let mut harness = Harness::new(settings, &INTEGRATION);
+    harness.tick();
+    harness.pass(60);
     let on = CallMatcher::log(Log::Integration).team(id);
-    tenancy.fault(SlackFault::every(on, SlackFaultKind::not_ok("invalid_auth")));
-    assert_eq!(tenancy.tick()[0].workspaces_in_trouble, 1);
-    tenancy
+    harness.fault(SlackFault::every(on, SlackFaultKind::not_ok("invalid_auth")));
+    assert_eq!(harness.tick()[0].workspaces_in_trouble, 1);
+    harness
 }
 
 #[test]
 fn backfill_reaches_a_workspace_that_could_not_be_read_meanwhile() {
     for id in ["T1", "T2", "T3"] {
-        let mut tenancy = with_one_in_trouble(id);
-        row(&mut tenancy, id, 10 * DAY, "old");
-        tenancy.pass(60);
-        tenancy.backfill(LogType::Integration, 11 * DAY, 9 * DAY);
-        tenancy.settle_within(5);
-        assert!(tenancy.gaps(LogType::Integration).is_empty());
-        tenancy.heal();
-        tenancy.settle();
-        assert_eq!(tenancy.stored_lines(), 1, "{id}");
+        let mut harness = with_one_in_trouble(id);
+        row(&mut harness, id, 10 * DAY, "old");
+        harness.pass(60);
+        harness.backfill(LogType::Integration, 11 * DAY, 9 * DAY);
+        harness.settle_within(5);
+        assert!(harness.gaps(LogType::Integration).is_empty());
+        harness.heal();
+        harness.settle();
+        assert_eq!(harness.stored_lines(), 1, "{id}");
     }
 }
 
 #[test]
 fn rows_of_a_workspace_in_trouble_are_collected_from_its_first_trouble() {
     for id in ["T1", "T2", "T3"] {
-        let mut tenancy = with_one_in_trouble(id);
-        row(&mut tenancy, id, 1, "first");
+        let mut harness = with_one_in_trouble(id);
+        row(&mut harness, id, 1, "first");
         for _ in 0..4 * 24 * 6 {
-            tenancy.pass(600); // it is tried at every second of these ticks
-            tenancy.tick();
+            harness.pass(600); // it is tried at every second of these ticks
+            harness.tick();
         }
-        tenancy.heal();
-        tenancy.settle();
-        assert_eq!(tenancy.stored_lines(), 1, "{id}");
-        assert_eq!(tenancy.tick()[0].workspaces_in_trouble, 0, "{id}");
+        harness.heal();
+        harness.settle();
+        assert_eq!(harness.stored_lines(), 1, "{id}");
+        assert_eq!(harness.tick()[0].workspaces_in_trouble, 0, "{id}");
     }
 }
 
 #[test]
 fn workspace_in_trouble_is_tried_as_soon_as_the_source_is_connected_again() {
-    let mut tenancy = with_one_in_trouble("T2");
-    row(&mut tenancy, "T2", 1, "two");
-    tenancy.heal();
-    tenancy.pass(120);
-    tenancy.tick();
-    assert_eq!(tenancy.stored_lines(), 0, "it is left alone for a quarter of an hour");
-    tenancy.connect_again();
-    tenancy.pass(60);
-    tenancy.tick();
-    assert_eq!(tenancy.stored_lines(), 1);
+    let mut harness = with_one_in_trouble("T2");
+    row(&mut harness, "T2", 1, "two");
+    harness.heal();
+    harness.pass(120);
+    harness.tick();
+    assert_eq!(harness.stored_lines(), 0, "it is left alone for a quarter of an hour");
+    harness.connect_again();
+    harness.pass(60);
+    harness.tick();
+    assert_eq!(harness.stored_lines(), 1);
 }
 
 #[test]
 fn workspace_is_tried_in_spite_of_a_stored_time_beyond_an_hour() {
     for wait in [2 * 3_600, 100 * 365 * DAY] {
-        let mut tenancy = with_one_in_trouble("T2");
-        row(&mut tenancy, "T2", 1, "two");
-        tenancy.heal();
-        let not_before = tenancy.now().as_second() + wait;
-        tenancy.edit_cursors(|cursor| cursor["workspaces"]["T2"]["not_before"] = json!(not_before));
-        tenancy.pass(60);
-        tenancy.tick();
-        assert_eq!(tenancy.stored_lines(), 1, "{wait}");
+        let mut harness = with_one_in_trouble("T2");
+        row(&mut harness, "T2", 1, "two");
+        harness.heal();
+        let not_before = harness.now().as_second() + wait;
+        harness.edit_cursors(|cursor| cursor["workspaces"]["T2"]["not_before"] = json!(not_before));
+        harness.pass(60);
+        harness.tick();
+        assert_eq!(harness.stored_lines(), 1, "{wait}");
     }
 }
 
 #[test]
 fn unread_workspace_is_told_in_spite_of_a_stored_time_of_the_future() {
-    let mut tenancy = with_one_in_trouble("T2");
-    let far = tenancy.now().as_second() + 100 * 365 * DAY;
-    tenancy.edit_cursors(|cursor| cursor["workspaces"]["T2"]["since"] = json!(far));
+    let mut harness = with_one_in_trouble("T2");
+    let far = harness.now().as_second() + 100 * 365 * DAY;
+    harness.edit_cursors(|cursor| cursor["workspaces"]["T2"]["since"] = json!(far));
     let mut codes = (0..17).map(|_| {
-        tenancy.pass(60);
-        tenancy.tick().remove(0).code
+        harness.pass(60);
+        harness.tick().remove(0).code
     });
     assert!(codes.any(|code| code.as_deref() == Some("workspaces_unreadable")));
 }
 
 #[test]
 fn single_refusal_of_another_workspace_does_not_hide_one_that_stays_unread() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
     let of = |team: &str| CallMatcher::log(Log::Integration).team(team);
-    tenancy.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
+    harness.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
     let told: Vec<bool> = (0..20)
         .map(|minute| {
             if minute == 10 {
-                tenancy.fault(SlackFault::next(of("T1"), SlackFaultKind::not_ok("invalid_auth")));
+                harness.fault(SlackFault::next(of("T1"), SlackFaultKind::not_ok("invalid_auth")));
             }
-            tenancy.pass(60);
-            tenancy.tick().remove(0).code.as_deref() == Some("workspaces_unreadable")
+            harness.pass(60);
+            harness.tick().remove(0).code.as_deref() == Some("workspaces_unreadable")
         })
         .collect();
     assert!(told[16..].iter().all(|told| *told), "{told:?}");
@@ -367,74 +367,74 @@ fn single_refusal_of_another_workspace_does_not_hide_one_that_stays_unread() {
 
 #[test]
 fn error_of_every_workspace_is_the_streams_and_none_is_left_alone_for_it() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.tick();
-    tenancy.pass(60);
-    tenancy.fault(SlackFault::every(CallMatcher::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
-    let stream = tenancy.tick().remove(0);
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.tick();
+    harness.pass(60);
+    harness.fault(SlackFault::every(CallMatcher::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
+    let stream = harness.tick().remove(0);
     assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (Some("no_permission"), 0));
-    tenancy.heal();
+    harness.heal();
     for id in ["T1", "T2"] {
-        row(&mut tenancy, id, 5, id);
+        row(&mut harness, id, 5, id);
     }
-    tenancy.pass(60);
-    tenancy.tick();
-    assert_eq!(tenancy.stored_lines(), 2);
+    harness.pass(60);
+    harness.tick();
+    assert_eq!(harness.stored_lines(), 2);
 }
 
 #[test]
 fn workspace_that_was_gone_for_days_is_collected_when_it_is_back() {
-    let mut tenancy = Tenancy::new(organisation(), &INTEGRATION);
-    tenancy.tick();
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
+    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    harness.tick();
+    harness.settings(|settings| workspace(settings, "T2").app_added = false);
     for hour in 0..5 * 24 {
-        tenancy.pass(3_600);
+        harness.pass(3_600);
         if hour == 12 {
-            row(&mut tenancy, "T2", 5, "two"); // the daily re-read does not go back as far once it is back
+            row(&mut harness, "T2", 5, "two"); // the daily re-read does not go back as far once it is back
         }
-        tenancy.tick();
+        harness.tick();
     }
-    tenancy.settings(|settings| workspace(settings, "T2").app_added = true);
-    tenancy.pass(3_600);
-    tenancy.settle();
-    assert_eq!(tenancy.stored_lines(), 1);
+    harness.settings(|settings| workspace(settings, "T2").app_added = true);
+    harness.pass(3_600);
+    harness.settle();
+    assert_eq!(harness.stored_lines(), 1);
 }
 
 #[test]
 fn list_of_workspaces_is_read_over_several_pages() {
     let ids: Vec<String> = (0..1_200).map(|number| format!("T{number:04}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut tenancy =
-        Tenancy::new(Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() }, &INTEGRATION);
-    tenancy.calls_max = 2_000;
+    let mut harness =
+        Harness::new(Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() }, &INTEGRATION);
+    harness.calls_max = 2_000;
     for id in ["T0000", "T1199"] {
-        row(&mut tenancy, id, 5, id);
+        row(&mut harness, id, 5, id);
     }
-    assert_eq!(tenancy.tick()[0].code, None);
-    assert_eq!(tenancy.stored_lines(), 2);
+    assert_eq!(harness.tick()[0].code, None);
+    assert_eq!(harness.stored_lines(), 2);
 }
 
 #[test]
 fn workspace_that_cannot_be_read_for_15_minutes_is_told_until_it_can() {
     for leaves in [false, true] {
-        let mut tenancy = with_one_in_trouble("T2");
+        let mut harness = with_one_in_trouble("T2");
         for minute in 1..40 {
-            tenancy.pass(60);
-            row(&mut tenancy, "T1", 5, &format!("one{minute}"));
-            let stream = tenancy.tick().remove(0);
+            harness.pass(60);
+            row(&mut harness, "T1", 5, &format!("one{minute}"));
+            let stream = harness.tick().remove(0);
             let code = (minute >= 15).then_some("workspaces_unreadable");
             assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (code, 1), "{minute}");
             assert_eq!(stream.state, if minute < 15 { State::Ok } else { State::Failing }, "{minute}");
-            tenancy.assert_newest_stored_in(Log::Integration, "T1");
+            harness.assert_newest_stored_in(Log::Integration, "T1");
         }
         if leaves {
-            tenancy.settings(|settings| workspace(settings, "T2").app_added = false);
-            tenancy.pass(3_600);
+            harness.settings(|settings| workspace(settings, "T2").app_added = false);
+            harness.pass(3_600);
         } else {
-            tenancy.heal();
-            tenancy.pass(900);
+            harness.heal();
+            harness.pass(900);
         }
-        let stream = tenancy.tick().remove(0);
+        let stream = harness.tick().remove(0);
         assert_eq!((stream.state, stream.code, stream.workspaces_in_trouble), (State::Ok, None, 0), "{leaves}");
     }
 }
@@ -444,18 +444,18 @@ fn error_that_names_unreadable_workspaces_names_ten_of_them() {
     let ids: Vec<String> = (1..=14).map(|number| format!("T{number:02}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let settings = Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() };
-    let mut tenancy = Tenancy::new(settings, &INTEGRATION);
-    tenancy.calls_max = 100;
-    tenancy.tick();
+    let mut harness = Harness::new(settings, &INTEGRATION);
+    harness.calls_max = 100;
+    harness.tick();
     for id in &ids[..12] {
         let on = CallMatcher::log(Log::Integration).team(id);
-        tenancy.fault(SlackFault::every(on, SlackFaultKind::not_ok("no_permission")));
+        harness.fault(SlackFault::every(on, SlackFaultKind::not_ok("no_permission")));
     }
     for _ in 0..2 {
-        tenancy.pass(901);
-        tenancy.tick();
+        harness.pass(901);
+        harness.tick();
     }
-    let message = tenancy.tick()[0].message.clone().unwrap();
+    let message = harness.tick()[0].message.clone().unwrap();
     assert!(message.contains("`T01` (no_permission), `T02` (no_permission)"), "{message}");
     assert!(message.ends_with("`T10` (no_permission) and 2 more"), "{message}");
 }

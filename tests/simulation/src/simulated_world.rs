@@ -14,12 +14,12 @@ use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::World;
 
-use super::dice::Dice;
 use super::oracle;
+use super::rng::Rng;
 
 /// The simulated world, shared by its processes.
 #[derive(Clone, Debug)]
-pub struct Stage(Rc<RefCell<State>>);
+pub struct SimulatedWorld(Rc<RefCell<State>>);
 
 /// Everything in the simulated world. A clone goes its own way.
 #[derive(Clone, Debug)]
@@ -62,10 +62,10 @@ pub struct State {
     pub traced: bool,
     /// One line for each operation: when, who, what, what came of it.
     pub trace: Vec<String>,
-    /// The first law that was broken.
+    /// The first invariant that was broken.
     pub broken: Option<String>,
-    /// How a deliberately wrong collector differs.
-    pub wrong: Option<super::wrong::Wrong>,
+    /// How a mutant differs.
+    pub mutant: Option<super::mutant::Mutant>,
     /// Times that somebody asked to have collected besides what the source asks for.
     pub backfilled: Vec<(slacktrail_simulator::Log, Timestamp, Timestamp)>,
     /// What the oracle knows.
@@ -109,7 +109,7 @@ pub enum Part {
 #[derive(Clone, Debug)]
 pub struct Chance {
     /// Where they come from.
-    pub dice: Dice,
+    pub rng: Rng,
     /// Of so many operations one meets a fault.
     pub one_in: u64,
 }
@@ -151,12 +151,12 @@ impl FaultKind {
 impl State {
     /// Whether by chance a create meets another one of the same key under way.
     pub(super) fn is_busy(&mut self) -> bool {
-        self.chance.as_mut().is_some_and(|chance| chance.dice.below(chance.one_in) == 0)
+        self.chance.as_mut().is_some_and(|chance| chance.rng.below(chance.one_in) == 0)
     }
 
     /// Whether the oracle judges each tick: of one source, and of a collector that is not wrong on purpose.
     pub(super) fn is_judged(&self) -> bool {
-        self.sources.len() == 1 && self.wrong.is_none() && self.garbled_sources.is_empty()
+        self.sources.len() == 1 && self.mutant.is_none() && self.garbled_sources.is_empty()
     }
 
     /// What goes wrong with a process's operation of this number.
@@ -170,7 +170,7 @@ impl State {
             return Some(FaultKind::Refused);
         }
         let chance = self.chance.as_mut()?;
-        (chance.dice.below(chance.one_in) == 0).then(|| chance.dice.pick(&FaultKind::ALL))
+        (chance.rng.below(chance.one_in) == 0).then(|| chance.rng.pick(&FaultKind::ALL))
     }
 }
 
@@ -190,10 +190,10 @@ fn clock(now: Timestamp) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoReply;
 
-impl Stage {
+impl SimulatedWorld {
     /// A world at `now` with this Slack and these sources.
-    pub fn new(now: Timestamp, slack: World, sources: impl IntoIterator<Item = Source>) -> Stage {
-        Stage(Rc::new(RefCell::new(State {
+    pub fn new(now: Timestamp, slack: World, sources: impl IntoIterator<Item = Source>) -> SimulatedWorld {
+        SimulatedWorld(Rc::new(RefCell::new(State {
             now,
             clock_ahead: SignedDuration::ZERO,
             bucket_ahead: SignedDuration::ZERO,
@@ -214,7 +214,7 @@ impl Stage {
             traced: true,
             trace: Vec::new(),
             broken: None,
-            wrong: None,
+            mutant: None,
             backfilled: Vec::new(),
             book: oracle::Book::default(),
             tampered: Vec::new(),
@@ -225,8 +225,8 @@ impl Stage {
     }
 
     /// The same world, which goes its own way from here.
-    pub fn fork(&self) -> Stage {
-        Stage(Rc::new(RefCell::new(self.0.borrow().clone())))
+    pub fn fork(&self) -> SimulatedWorld {
+        SimulatedWorld(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
 
     /// Looks at the world or changes it.

@@ -14,7 +14,7 @@ const LOGS: [(Log, &str); 3] = [(Log::Audit, "audit"), (Log::Access, "access"), 
 
 fn assert_exact(slack: &Slack, directory: &Path) {
     for (log, name) in LOGS {
-        assert_eq!(records(directory, name), slack.visible_rows(log), "{name}");
+        assert_eq!(records(directory, name), slack.truth(log), "{name}");
     }
 }
 
@@ -120,7 +120,7 @@ async fn following_ends_in_order_when_it_is_interrupted() {
     let child = slacktrail.start(&["pull", "--follow", "--to", to]);
 
     let stored = async {
-        while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.visible_rows(*log)) {
+        while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.truth(*log)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

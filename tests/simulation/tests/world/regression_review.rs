@@ -5,7 +5,7 @@ use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, StreamId};
 use slacktrail_shared::tick::Bounds;
 use slacktrail_shared::time::Second;
-use slacktrail_simulation::tenant::Tenancy;
+use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{End, Process, StoredCursor};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Token;
@@ -17,71 +17,71 @@ fn organisation() -> Settings {
 
 #[test]
 fn a_later_since_of_a_source_that_was_paused_cuts_out_nothing() {
-    let mut tenancy = Tenancy::new(organisation(), &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 3, 10);
-    tenancy.tick();
-    tenancy.stage().with(|state| state.sources.values_mut().for_each(|source| source.paused = true));
+    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 3, 10);
+    harness.tick();
+    harness.world().with(|state| state.sources.values_mut().for_each(|source| source.paused = true));
     for _ in 0..5 {
-        tenancy.pass(86_400);
-        tenancy.rows(Log::Audit, 1, 0);
-        tenancy.tick();
+        harness.pass(86_400);
+        harness.rows(Log::Audit, 1, 0);
+        harness.tick();
     }
-    tenancy.pass(60);
-    tenancy.stage().with(|state| {
+    harness.pass(60);
+    harness.world().with(|state| {
         let now = Second::of(state.now);
         for source in state.sources.values_mut() {
             (source.since, source.connected_at, source.paused) = (now, now, false);
         }
     });
-    tenancy.settle();
-    assert_eq!(tenancy.stored_lines(), 8);
+    harness.settle();
+    assert_eq!(harness.stored_lines(), 8);
 }
 
 #[test]
 fn the_number_of_an_object_that_somebody_deleted_is_not_given_to_another() {
-    let mut tenancy = Tenancy::new(Settings { audit_limit_max: 3, ..organisation() }, &[LogType::Audit]);
+    let mut harness = Harness::new(Settings { audit_limit_max: 3, ..organisation() }, &[LogType::Audit]);
     for _ in 0..30 {
-        tenancy.rows(Log::Audit, 1, 0);
-        tenancy.tick();
-        tenancy.pass(60);
+        harness.rows(Log::Audit, 1, 0);
+        harness.tick();
+        harness.pass(60);
     }
-    let deleted = tenancy.stage().with(|state| {
+    let deleted = harness.world().with(|state| {
         let key = state.objects.keys().find(|key| key.ends_with("-000002.json.gz")).unwrap().clone();
         state.objects.remove(&key);
         key
     });
     // All is read again: a page has what Slack shows late, and a later one comes to what is missing.
-    tenancy.lose_cursors();
-    tenancy.restart();
-    tenancy.stage().with(|state| {
+    harness.lose_cursors();
+    harness.restart();
+    harness.world().with(|state| {
         let stream = StreamId { source: "acme".parse().unwrap(), log: LogType::Audit };
         let source = state.sources.values().next().unwrap();
         let mut cursor = Cursor::first(source, LogType::Audit, Second::of(state.now));
         cursor.heads.insert(Second::of(state.now).day(), 30);
         state.cursors.insert(stream, StoredCursor { version: 1, text: cursor.encode() });
     });
-    tenancy.late_row(Log::Audit, 600);
+    harness.late_row(Log::Audit, 600);
     for _ in 0..3 {
-        let End::Answered(answer) = tenancy.try_tick() else { panic!("nobody kills it") };
+        let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
         assert_eq!(answer.unwrap_err().code, "missing_object");
-        assert!(tenancy.stage().with(|state| !state.objects.contains_key(&deleted)), "{deleted}");
-        tenancy.pass(60);
+        assert!(harness.world().with(|state| !state.objects.contains_key(&deleted)), "{deleted}");
+        harness.pass(60);
     }
 }
 
 /// Runs a tick of `calls_max` calls whose token is replaced once it has made `calls` of them.
-fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Tenancy {
+fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Harness {
     let mut settings = Settings { audit_limit_max: 3, ..organisation() };
     let old = settings.tokens[0].clone();
     settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
-    let mut tenancy = Tenancy::new(settings, &[LogType::Audit]);
-    tenancy.rows(Log::Audit, 30, 60);
-    let process = Process::start(7, tenancy.stage());
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    harness.rows(Log::Audit, 30, 60);
+    let process = Process::start(7, harness.world());
     let mut tick = process.begin(Some(calls_max), Bounds::default());
     let mut end = None;
     while end.is_none() {
-        if tenancy.calls() >= calls {
-            tenancy.stage().with(|state| {
+        if harness.calls() >= calls {
+            harness.world().with(|state| {
                 state.slack.revoke(&old.text);
                 let source = state.sources.keys().next().unwrap().clone();
                 state.credentials.insert(source, (2, Some(r#"{"token":"xoxp-another"}"#.to_owned())));
@@ -89,16 +89,16 @@ fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Tenancy {
         }
         end = tick.step();
     }
-    tenancy
+    harness
 }
 
 #[test]
 fn a_token_that_is_replaced_during_a_tick_costs_no_call_beyond_the_ticks() {
     for calls_max in 1..5 {
-        let mut tenancy = tick_whose_token_is_replaced_after(calls_max - 1, calls_max);
-        assert_eq!(tenancy.stage().with(|state| state.broken.clone()), None);
-        tenancy.settle();
-        tenancy.assert_complete();
+        let mut harness = tick_whose_token_is_replaced_after(calls_max - 1, calls_max);
+        assert_eq!(harness.world().with(|state| state.broken.clone()), None);
+        harness.settle();
+        harness.assert_complete();
     }
 }
 

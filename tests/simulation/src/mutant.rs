@@ -6,7 +6,7 @@ use slacktrail_simulator::Request;
 
 /// A mistake that others have made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Wrong {
+pub enum Mutant {
     /// Saves the cursor before the objects that it speaks of.
     CursorBeforeObject,
     /// Writes objects whether or not their key is taken.
@@ -21,9 +21,9 @@ pub enum Wrong {
     EndsAtAnEmptyPage,
 }
 
-impl Wrong {
-    pub(super) fn bend_request(wrong: Option<Wrong>, request: &mut Request) {
-        if wrong == Some(Wrong::LosesTheBoundarySecond) {
+impl Mutant {
+    pub(super) fn alter_request(mutant: Option<Mutant>, request: &mut Request) {
+        if mutant == Some(Mutant::LosesTheBoundarySecond) {
             for (_, value) in request.query.iter_mut().filter(|(name, _)| name == "oldest") {
                 *value = value.parse::<i64>().map_or(value.clone(), |oldest| (oldest + 1).to_string());
             }
@@ -31,10 +31,11 @@ impl Wrong {
     }
 
     /// Bends the reply's text, so that the rows in it stay what Slack sent.
-    pub(super) fn bend_reply(wrong: Option<Wrong>, reply: &mut Reply) {
+    pub(super) fn alter_reply(mutant: Option<Mutant>, reply: &mut Reply) {
         let Ok(text) = String::from_utf8(reply.body.clone()) else { return };
         let empty = ["\"entries\":[]", "\"logins\":[]", "\"logs\":[]"].iter().any(|rows| text.contains(rows));
-        let ends = wrong == Some(Wrong::MovesTheMarkOnPageOne) || (wrong == Some(Wrong::EndsAtAnEmptyPage) && empty);
+        let ends =
+            mutant == Some(Mutant::MovesTheMarkOnPageOne) || (mutant == Some(Mutant::EndsAtAnEmptyPage) && empty);
         if ends {
             let text = text.replace("\"next_cursor\"", "\"no_cursor\"");
             let text = text.replace("\"pages\":", "\"pages\":1,\"pages_that_are\":");

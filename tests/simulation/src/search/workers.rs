@@ -1,5 +1,5 @@
 //! The crew: one thread for each core, each with worlds of its own, which take work from one list until it is done, time is
-//! up, or one of them has seen a law broken.
+//! up, or one of them has seen an invariant broken.
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -8,41 +8,41 @@ use std::time::Instant;
 
 use slacktrail_shared::source::LogType;
 
-use super::course::Course;
-use super::days;
 use super::explore::{Kind, explore};
-use super::place::Place;
+use super::randomized;
+use super::run::Run;
 use super::schedule::{Plan, Schedule};
+use super::starting_point::StartingPoint;
 use super::tally::Tally;
-use crate::wrong::Wrong;
+use crate::mutant::Mutant;
 
 /// What to search.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// The exhaustive part: these kinds from these places.
-    pub jobs: Vec<(Kind, Place)>,
-    /// Seeds of days at random: the first and how many, for each of `logs`.
+    /// The exhaustive part: these kinds from these starting points.
+    pub jobs: Vec<(Kind, StartingPoint)>,
+    /// Seeds of randomized runs: the first and how many, for each of `logs`.
     pub seeds: (u64, u64),
-    /// The logs that have days at random.
+    /// The logs that have randomized runs.
     pub logs: Vec<LogType>,
     /// When to stop, whatever is left.
     pub until: Option<Instant>,
-    /// How a deliberately wrong collector differs.
-    pub wrong: Option<Wrong>,
+    /// How a mutant differs.
+    pub mutant: Option<Mutant>,
 }
 
-/// A law that was broken.
+/// An invariant that was broken.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Violation {
     /// Which.
-    pub law: String,
+    pub invariant: String,
     /// By what.
     pub schedule: Schedule,
     /// How many schedules had been run by then.
     pub after: u64,
 }
 
-/// Is told now and then how many schedules have been run, and from which place the last ones.
+/// Is told now and then how many schedules have been run, and from which starting point the last ones.
 pub type Watch<'a> = dyn Fn(u64, &str) + Sync + 'a;
 
 struct Board<'a> {
@@ -52,11 +52,11 @@ struct Board<'a> {
     ran: AtomicU64,
     stop: AtomicBool,
     tally: Mutex<Tally>,
-    found: Mutex<Option<Found>>,
+    found: Mutex<Option<Violation>>,
 }
 
-/// Searches on so many threads. Returns how much was searched, and the law that was broken, if any.
-pub fn search(work: &Work, threads: usize, watch: &Watch<'_>) -> (Tally, Option<Found>) {
+/// Searches on so many threads. Returns how much was searched, and the invariant that was broken, if any.
+pub fn search(work: &Work, threads: usize, watch: &Watch<'_>) -> (Tally, Option<Violation>) {
     let board = Board {
         work,
         watch,
@@ -83,9 +83,9 @@ impl Board<'_> {
         let logs = self.work.logs.len().max(1) as u64;
         while !self.is_over() {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
-            if let Some((kind, place)) = self.work.jobs.get(index) {
-                self.explore(*kind, place, &mut tally);
-                (self.watch)(self.ran.load(Ordering::Relaxed), &format!("{}, {}", kind.name(), place.name()));
+            if let Some((kind, start)) = self.work.jobs.get(index) {
+                self.explore(*kind, start, &mut tally);
+                (self.watch)(self.ran.load(Ordering::Relaxed), &format!("{}, {}", kind.name(), start.name()));
                 continue;
             }
             let day = (index - self.work.jobs.len()) as u64;
@@ -95,38 +95,38 @@ impl Board<'_> {
             }
             let (log, seed) = (self.work.logs[(day % logs) as usize], self.work.seeds.0 + day / logs);
             self.ran.fetch_add(1, Ordering::Relaxed);
-            tally.count(Kind::Days, log, 0);
-            if let (Err(law), _) = days::run(log, seed, self.work.wrong, false) {
-                self.note(law, Schedule::Days(log, seed));
+            tally.count(Kind::Randomized, log, 0);
+            if let (Err(invariant), _) = randomized::run(log, seed, self.work.mutant, false) {
+                self.note(invariant, Schedule::Randomized(log, seed));
             }
-            (self.watch)(self.ran.load(Ordering::Relaxed), &format!("days at random, {log} from seed {seed}"));
+            (self.watch)(self.ran.load(Ordering::Relaxed), &format!("randomized runs, {log} from seed {seed}"));
         }
         if let Ok(mut all) = self.tally.lock() {
             all.add(&tally);
         }
     }
 
-    fn explore(&self, kind: Kind, place: &Place, tally: &mut Tally) {
-        let course = Course::new(place, self.work.wrong, false);
-        let schedule = |plan: Plan| Schedule::From(Box::new(place.clone()), plan);
-        if let Some(law) = course.broken() {
+    fn explore(&self, kind: Kind, start: &StartingPoint, tally: &mut Tally) {
+        let run = Run::new(start, self.work.mutant, false);
+        let schedule = |plan: Plan| Schedule::From(Box::new(start.clone()), plan);
+        if let Some(invariant) = run.broken() {
             self.ran.fetch_add(1, Ordering::Relaxed);
-            return self.note(law, schedule(Plan::Strikes(Vec::new())));
+            return self.note(invariant, schedule(Plan::Faults(Vec::new())));
         }
-        let _: ControlFlow<()> = explore(kind, course, &mut |plan, outcome| {
+        let _: ControlFlow<()> = explore(kind, run, &mut |plan, outcome| {
             self.ran.fetch_add(1, Ordering::Relaxed);
             match outcome {
-                Ok(ran) => tally.count(kind, place.log, ran.settled_after),
-                Err(law) => self.note(law.clone(), schedule(plan)),
+                Ok(ran) => tally.count(kind, start.log, ran.settled_after),
+                Err(invariant) => self.note(invariant.clone(), schedule(plan)),
             }
             if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
     }
 
-    fn note(&self, law: String, schedule: Schedule) {
+    fn note(&self, invariant: String, schedule: Schedule) {
         self.stop.store(true, Ordering::Relaxed);
         if let Ok(mut found) = self.found.lock() {
-            found.get_or_insert(Found { law, schedule, after: self.ran.load(Ordering::Relaxed) });
+            found.get_or_insert(Violation { invariant, schedule, after: self.ran.load(Ordering::Relaxed) });
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) enum How {
     CargoKnows(&'static str),
     /// A test of this name in checks/test_readme.py runs it, or compares its words with what there is.
     PythonTests(&'static str),
-    /// A test of this name in checks/deploy/test_deployment.py runs it, in `make deployed`.
+    /// A test of this name in checks/deploy/test_deployment.py runs it, in `make test-deployed`.
     DeploymentRuns(&'static str),
     /// The tests with this text run it.
     TestsRun(&'static str),
@@ -35,8 +35,8 @@ const TOOLS_ARE_ACTIVATED: How = PythonTests("test_tools_are_installed_into_the_
 /// Each command, how it is checked, and why it is not run.
 pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
-    ("make proof", MakeEndsIn("--bin proof -- search"), "it takes minutes; `make test` runs it"),
-    ("make stand-in", MakeEndsIn("target/debug/stand-in"), "it installs and builds first; `stand_in` runs the rest"),
+    ("make simulate", MakeEndsIn("--bin simulate -- search"), "it takes minutes; `make test` runs it"),
+    ("make local", MakeEndsIn("target/debug/local-deployment"), "it installs and builds first; `local` runs the rest"),
     ("git tag v0.1.0", TAG_IS_THE_VERSIONS, "it would write to the repository"),
     ("git push origin v0.1.0", TAG_IS_THE_VERSIONS, "it needs a fork"),
     (
@@ -47,7 +47,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     (
         "make dist ARCHITECTURES=arm64",
         MakeRuns("release/dist.py --output dist --architectures arm64"),
-        "it makes a release build; `make deployed` builds an archive without optimizations",
+        "it makes a release build; `make test-deployed` builds an archive without optimizations",
     ),
     ("cd dist", PythonTests("test_archives_are_in_the_folder_that_readme_enters"), "it needs that folder"),
     ("sha256sum --check --ignore-missing SHA256SUMS", ARCHIVES_ARE_USED, "it needs the archives"),
@@ -59,7 +59,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     (
         "sam deploy --guided --template-file template.yaml",
         DeploymentRuns("test_guided_deployment_creates_every_resource"),
-        "it needs an archive and an AWS account, which `make deployed` emulates",
+        "it needs an archive and an AWS account, which `make test-deployed` emulates",
     ),
     ("python3 -m venv ~/slacktrail-tools", TOOLS_ARE_ACTIVATED, "it would write to the home directory"),
     ("source ~/slacktrail-tools/bin/activate", TOOLS_ARE_ACTIVATED, "it needs that environment"),
@@ -76,12 +76,12 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     (
         "sam build --config-file deploy.toml",
         SAM_TAKES_IT,
-        "it makes a release build; `make deployed` types it in a copy of the source, without optimizations",
+        "it makes a release build; `make test-deployed` types it in a copy of the source, without optimizations",
     ),
     (
         "sam deploy --config-file deploy.toml",
         DeploymentRuns("test_deployment_creates_every_resource"),
-        "it needs an AWS account, which `make deployed` emulates",
+        "it needs an AWS account, which `make test-deployed` emulates",
     ),
     ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build; the test workflow types it"),
     ("slacktrail doctor", TestsRun(include_str!("../doctor/mod.rs")), "it needs a whole stack; `doctor` deploys one"),

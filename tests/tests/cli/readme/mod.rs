@@ -2,8 +2,8 @@
 
 mod commands;
 mod elsewhere;
+mod local;
 mod reader;
-mod stand_in;
 
 use elsewhere::ELSEWHERE;
 use reader::Reader;

@@ -1,4 +1,4 @@
-//! A tenancy: a source of the simulated Slack and one process that collects it, told what to do step by step.
+//! A harness: a source of the simulated Slack and one process that collects it, told what to do step by step.
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_shared::cursor::{Backfill, Cursor, GapKind};
@@ -10,12 +10,12 @@ use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process};
-use super::stage::{Stage, StoredCursor, asked};
+use super::simulated_world::{SimulatedWorld, StoredCursor, asked};
 
 /// A source and a process that collects it.
 #[derive(Debug)]
-pub struct Tenancy {
-    stage: Stage,
+pub struct Harness {
+    world: SimulatedWorld,
     process: Process,
     processes: u32,
     rows: u32,
@@ -25,9 +25,9 @@ pub struct Tenancy {
     production_calls: bool,
 }
 
-impl Tenancy {
+impl Harness {
     /// A source with these logs, connected at 14:00 UTC, that collects the last seven days.
-    pub fn new(settings: Settings, logs: &[LogType]) -> Tenancy {
+    pub fn new(settings: Settings, logs: &[LogType]) -> Harness {
         let now = Timestamp::constant(1_795_356_000, 0);
         let source = Source {
             logs: logs.to_vec(),
@@ -35,10 +35,10 @@ impl Tenancy {
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
-        let stage = Stage::new(now, World::new(settings), [source]);
-        let process = Process::start(0, &stage);
-        Tenancy {
-            stage,
+        let world = SimulatedWorld::new(now, World::new(settings), [source]);
+        let process = Process::start(0, &world);
+        Harness {
+            world,
             process,
             processes: 1,
             rows: 0,
@@ -64,24 +64,24 @@ impl Tenancy {
         self.bounds.seen.all = seen;
     }
 
-    /// The world that it lives in.
-    pub fn stage(&self) -> &Stage {
-        &self.stage
+    /// The simulated world that it runs in.
+    pub fn world(&self) -> &SimulatedWorld {
+        &self.world
     }
 
     /// The time, by Slack's clock.
     pub fn now(&self) -> Timestamp {
-        self.stage.now()
+        self.world.now()
     }
 
     /// Lets time pass.
     pub fn pass(&mut self, seconds: i64) {
-        self.stage.pass(seconds);
+        self.world.pass(seconds);
     }
 
     /// Sets the collector's clock so many seconds ahead of Slack's. Slack's own time stays what it is.
     pub fn clock_ahead(&mut self, seconds: i64) {
-        self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(seconds));
+        self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(seconds));
     }
 
     /// Rows come into being, `spread` seconds apart back from now. Slack shows none of them before now.
@@ -124,7 +124,7 @@ impl Tenancy {
 
     /// Adds a row.
     pub fn add(&mut self, row: Row) {
-        self.stage.with(|state| state.slack.add(row));
+        self.world.with(|state| state.slack.add(row));
     }
 
     fn ago(&self, seconds: i64) -> Timestamp {
@@ -143,22 +143,22 @@ impl Tenancy {
 
     /// Scripts a fault of Slack's.
     pub fn fault(&mut self, fault: Fault) {
-        self.stage.with(|state| state.slack.fault(fault));
+        self.world.with(|state| state.slack.fault(fault));
     }
 
     /// Changes how Slack behaves.
     pub fn settings(&mut self, change: impl FnOnce(&mut Settings)) {
-        self.stage.with(|state| change(state.slack.settings_mut()));
+        self.world.with(|state| change(state.slack.settings_mut()));
     }
 
     /// Slack revokes the token.
     pub fn revoke(&mut self) {
-        self.stage.revoke();
+        self.world.revoke();
     }
 
     /// Somebody connects the source again.
     pub fn connect_again(&mut self) {
-        self.stage.connect();
+        self.world.connect();
     }
 
     /// Somebody asks for a backfill of the time between two ages, in seconds before now, as the command does.
@@ -166,7 +166,7 @@ impl Tenancy {
     /// # Panics
     /// When the stream has no cursor yet.
     pub fn backfill(&mut self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Backfill {
-        self.stage.with(|state| {
+        self.world.with(|state| {
             let now = Second::of(state.now);
             let cursors = state.cursors.iter_mut().find(|(stream, _)| stream.log == log);
             let (_, stored) = cursors.expect("the stream was collected before");
@@ -179,7 +179,7 @@ impl Tenancy {
 
     /// The kinds of what a log's stream has still to collect.
     pub fn gaps(&self, log: LogType) -> Vec<GapKind> {
-        self.stage.with(|state| {
+        self.world.with(|state| {
             let stored = state.cursors.iter().find(|(stream, _)| stream.log == log).map(|(_, stored)| &stored.text);
             let cursor = stored.map(|text| Cursor::decode(text).expect("a cursor"));
             cursor.iter().flat_map(|cursor| &cursor.gaps).map(|gap| gap.kind).collect()
@@ -188,7 +188,7 @@ impl Tenancy {
 
     /// The table forgets its cursors.
     pub fn lose_cursors(&mut self) {
-        self.stage.lose_cursors();
+        self.world.lose_cursors();
     }
 
     /// Somebody changes every stored cursor behind the collector's back.
@@ -196,44 +196,44 @@ impl Tenancy {
     /// # Panics
     /// When a cursor is no JSON.
     pub fn edit_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
-        self.stage.edit_cursors(edit);
+        self.world.edit_cursors(edit);
     }
 
     /// Changes every stored cursor so that it cannot be true, and tells the oracle.
     pub fn tamper_with_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
-        self.stage.edit_cursors(edit);
-        self.stage.mark_tampered();
+        self.world.edit_cursors(edit);
+        self.world.mark_tampered();
     }
 
     /// Somebody changes the stored source.
     pub fn edit_source(&mut self, edit: impl Fn(&mut Source)) {
-        self.stage.with(|state| state.sources.values_mut().for_each(edit));
+        self.world.with(|state| state.sources.values_mut().for_each(edit));
     }
 
     /// Slack's replies arrive in pieces of so many bytes.
     pub fn chunks(&mut self, bytes: usize) {
-        self.stage.with(|state| state.chunk_bytes = Some(bytes));
+        self.world.with(|state| state.chunk_bytes = Some(bytes));
     }
 
     /// Every fault of Slack's is over.
     pub fn heal(&mut self) {
-        self.stage.with(|state| state.slack.clear_faults());
+        self.world.with(|state| state.slack.clear_faults());
     }
 
     /// The first record that Slack has shown and that is not stored.
     pub fn missing(&self) -> Option<String> {
-        self.stage.with(|state| oracle::missing(state, |_| true))
+        self.world.with(|state| oracle::missing(state, |_| true))
     }
 
     /// The process starts anew and remembers nothing.
     pub fn restart(&mut self) {
-        self.process = Process::start(self.processes, &self.stage);
+        self.process = Process::start(self.processes, &self.world);
         self.processes += 1;
     }
 
     /// The user of an access row comes back.
     pub fn touch(&mut self, row: usize) {
-        self.stage.with(|state| state.slack.touch_access(row, state.now));
+        self.world.with(|state| state.slack.touch_access(row, state.now));
     }
 
     /// Begins a tick, and kills its process after so many operations.
@@ -247,11 +247,11 @@ impl Tenancy {
     /// Ticks once. Returns how each stream's tick went.
     ///
     /// # Panics
-    /// When the tick is an error, or a law is broken.
+    /// When the tick is an error, or an invariant is broken.
     pub fn tick(&mut self) -> Vec<StreamSummary> {
         let End::Answered(answer) = self.try_tick() else { panic!("nobody kills it") };
-        let broken = self.stage.with(|state| state.broken.clone());
-        assert_eq!(broken, None, "\n{}", self.stage.with(|state| state.trace.join("\n")));
+        let broken = self.world.with(|state| state.broken.clone());
+        assert_eq!(broken, None, "\n{}", self.world.with(|state| state.trace.join("\n")));
         answer.expect("the tick answers").streams
     }
 
@@ -267,9 +267,9 @@ impl Tenancy {
 
     /// Ticks once. Returns what it did, in order.
     pub fn operations_of_tick(&mut self) -> Vec<String> {
-        self.stage.with(|state| state.trace.clear());
+        self.world.with(|state| state.trace.clear());
         self.tick();
-        self.stage.with(|state| state.trace.iter().filter_map(|line| asked(line)).collect())
+        self.world.with(|state| state.trace.iter().filter_map(|line| asked(line)).collect())
     }
 
     /// Ticks for half an hour.
@@ -287,23 +287,23 @@ impl Tenancy {
 
     /// Calls to Slack so far.
     pub fn calls(&self) -> u32 {
-        self.stage.with(|state| state.slack.calls().total())
+        self.world.with(|state| state.slack.calls().total())
     }
 
     /// The most calls of a method in one minute.
     pub fn busiest_minute(&self, method: &str) -> u32 {
-        self.stage.with(|state| state.slack.calls().busiest_minute(method))
+        self.world.with(|state| state.slack.calls().busiest_minute(method))
     }
 
     /// Calls that Slack refused because there were too many.
     pub fn throttled(&self) -> u32 {
         let methods = Log::ALL.map(Log::path);
-        self.stage.with(|state| methods.iter().map(|method| state.slack.calls().throttled(method)).sum())
+        self.world.with(|state| methods.iter().map(|method| state.slack.calls().throttled(method)).sum())
     }
 
     /// Lines in the bucket.
     pub fn stored_lines(&self) -> usize {
-        self.stage.with(|state| state.book.lines.len())
+        self.world.with(|state| state.book.lines.len())
     }
 
     /// Every record that Slack has shown is stored once.
@@ -311,8 +311,8 @@ impl Tenancy {
     /// # Panics
     /// When one is not.
     pub fn assert_complete(&self) {
-        let outcome = self.stage.with(oracle::check_end);
-        assert_eq!(outcome, Ok(()), "\n{}", self.stage.with(|state| state.trace.join("\n")));
+        let outcome = self.world.with(oracle::check_end);
+        assert_eq!(outcome, Ok(()), "\n{}", self.world.with(|state| state.trace.join("\n")));
     }
 
     /// Slack's newest rows of a log are stored.
@@ -320,7 +320,7 @@ impl Tenancy {
     /// # Panics
     /// When one is not.
     pub fn assert_newest_stored(&self, log: Log, count: usize) {
-        self.stage.with(|state| {
+        self.world.with(|state| {
             let mut rows: Vec<&Row> = state.slack.visible_rows(log, state.now).collect();
             rows.sort_by_key(|row| row.time);
             for row in rows.iter().rev().take(count) {
@@ -334,7 +334,7 @@ impl Tenancy {
     /// # Panics
     /// When one is not.
     pub fn assert_newest_stored_in(&self, log: Log, workspace: &str) {
-        self.stage.with(|state| {
+        self.world.with(|state| {
             for row in
                 state.slack.visible_rows(log, state.now).filter(|row| row.workspace.as_deref() == Some(workspace))
             {
@@ -348,7 +348,7 @@ impl Tenancy {
     /// # Panics
     /// When they are not.
     pub fn assert_stored_bytes(&self, rows: &[&str]) {
-        self.stage.with(|state| {
+        self.world.with(|state| {
             let mut stored: Vec<&str> = state.book.lines.iter().map(|line| line.slack()).collect();
             let mut expected = rows.to_vec();
             stored.sort_unstable();

@@ -1,29 +1,29 @@
-//! The places where the search begins.
+//! The starting points where the search begins.
 
 use slacktrail_shared::source::LogType;
 use slacktrail_simulator::settings::Fill;
 
-use super::life::Life;
+use super::scenario::Scenario;
 use super::slacks::Slack;
 
-/// Where the search begins: a log, a life, a Slack.
+/// Where the search begins: a log, a scenario, a Slack.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct StartingPoint {
     /// Which log is collected.
     pub log: LogType,
     /// What has happened.
-    pub life: Life,
+    pub scenario: Scenario,
     /// How Slack behaves.
     pub slack: Slack,
     /// Whether the process that has lived it is still there, with its memory.
     pub warm: bool,
 }
 
-impl Place {
+impl StartingPoint {
     /// The name, as in `audit/live/plain/warm`.
     pub fn name(&self) -> String {
         let memory = if self.warm { "warm" } else { "cold" };
-        format!("{}/{}/{}/{memory}", self.log, self.life.name, self.slack.name)
+        format!("{}/{}/{}/{memory}", self.log, self.scenario.name, self.slack.name)
     }
 
     pub(super) fn calls_max(&self) -> Option<u32> {
@@ -34,7 +34,7 @@ impl Place {
             LogType::Access => 4,
             LogType::Integration => 8,
         };
-        self.life.calls_max.map(|calls| calls.max(least))
+        self.scenario.calls_max.map(|calls| calls.max(least))
     }
 
     /// Rows that are more than a tick's few calls can collect, in pages of three.
@@ -49,6 +49,6 @@ impl Place {
 
     /// Whether live records come with the next tick: not where Slack may answer all of its few calls with empty pages.
     pub(super) fn is_prompt(&self) -> bool {
-        self.life.calls_max.is_none() || self.slack.settings.audit_fill != Fill::Varying
+        self.scenario.calls_max.is_none() || self.slack.settings.audit_fill != Fill::Varying
     }
 }

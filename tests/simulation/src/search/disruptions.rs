@@ -1,4 +1,4 @@
-//! What is rare in days at random: services go away, clocks are off, cursors are lost, processes restart, and people pause a source,
+//! What is rare in randomized runs: services go away, clocks are off, cursors are lost, processes restart, and people pause a source,
 //! revoke its token, connect it again, take a workspace away and ask for a backfill.
 
 use jiff::SignedDuration;
@@ -7,29 +7,29 @@ use slacktrail_shared::source::LogType;
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind};
 
-use super::days::Days;
-use super::place::Place;
-use crate::dice::Dice;
-use crate::stage::{Part, StoredCursor};
-use crate::tenant::simulated;
+use super::randomized::RandomizedRun;
+use super::starting_point::StartingPoint;
+use crate::harness::simulated;
+use crate::rng::Rng;
+use crate::simulated_world::{Part, StoredCursor};
 
-impl Days {
+impl RandomizedRun {
     /// What comes over the minute that begins.
-    pub(super) fn upheavals(&mut self) {
+    pub(super) fn disruptions(&mut self) {
         self.outages();
         self.clocks();
-        if self.dice.one_in(60) {
-            self.stage.note(|| "the table forgets the cursors".to_owned());
+        if self.rng.one_in(60) {
+            self.world.note(|| "the table forgets the cursors".to_owned());
             // And what was asked for with them: whoever wants the backfill asks again.
-            self.stage.lose_cursors();
-            self.stage.with(|state| state.backfilled.clear());
+            self.world.lose_cursors();
+            self.world.with(|state| state.backfilled.clear());
         }
-        if self.dice.one_in(200) {
-            let all = self.dice.one_in(2);
-            self.stage.note(|| format!("somebody writes the year 2100 into the cursors, everywhere: {all}"));
-            self.stage.tamper(all);
+        if self.rng.one_in(200) {
+            let all = self.rng.one_in(2);
+            self.world.note(|| format!("somebody writes the year 2100 into the cursors, everywhere: {all}"));
+            self.world.tamper(all);
         }
-        if self.dice.one_in(20) {
+        if self.rng.one_in(20) {
             let process = self.start();
             self.processes[0] = process;
         }
@@ -37,49 +37,49 @@ impl Days {
     }
 
     fn outages(&mut self) {
-        if self.dice.one_in(25) {
-            let down = self.dice.pick(&[
+        if self.rng.one_in(25) {
+            let down = self.rng.pick(&[
                 vec![Part::Table],
                 vec![Part::Bucket],
                 vec![Part::Slack],
                 vec![Part::Secrets],
                 vec![Part::Table, Part::Bucket],
             ]);
-            self.stage.note(|| format!("cannot be reached from now on: {down:?}"));
-            self.stage.with(|state| state.down = down);
-        } else if self.dice.one_in(4) {
-            self.stage.with(|state| state.down.clear());
+            self.world.note(|| format!("cannot be reached from now on: {down:?}"));
+            self.world.with(|state| state.down = down);
+        } else if self.rng.one_in(4) {
+            self.world.with(|state| state.down.clear());
         }
     }
 
     fn clocks(&mut self) {
-        if self.dice.one_in(20) {
-            let ahead = self.dice.pick(&[-90, -60, -30, 0, 0, 30, 60, 90]);
-            self.stage.note(|| format!("our clock is {ahead} s ahead"));
-            self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
+        if self.rng.one_in(20) {
+            let ahead = self.rng.pick(&[-90, -60, -30, 0, 0, 30, 60, 90]);
+            self.world.note(|| format!("our clock is {ahead} s ahead"));
+            self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
         }
-        let operations_max = self.dice.one_in(12).then(|| u32::try_from(1 + self.dice.below(30)).unwrap_or(1));
-        self.stage.with(|state| state.operations_max = operations_max);
+        let operations_max = self.rng.one_in(12).then(|| u32::try_from(1 + self.rng.below(30)).unwrap_or(1));
+        self.world.with(|state| state.operations_max = operations_max);
     }
 
     /// For minutes a log has no end.
     pub(super) fn endless(&mut self) {
-        let kind = match self.place.log {
+        let kind = match self.start.log {
             LogType::Integration => FaultKind::Claims(1_000_000),
-            _ => FaultKind::Endless(self.dice.pick(&[Endless::SameCursor, Endless::FreshCursor, Endless::OldRows])),
+            _ => FaultKind::Endless(self.rng.pick(&[Endless::SameCursor, Endless::FreshCursor, Endless::OldRows])),
         };
-        let (from, minutes) = (self.stage.now(), self.dice.pick(&[2, 10, 40]));
+        let (from, minutes) = (self.world.now(), self.rng.pick(&[2, 10, 40]));
         let until = from.saturating_add(SignedDuration::from_mins(minutes)).expect("in range");
-        self.stage.note(|| format!("Slack, for {minutes} minutes: {kind:?}"));
-        let fault = Fault::during(from, until, CallMatcher::log(simulated(self.place.log)), kind);
-        self.stage.with(|state| state.slack.fault(fault));
+        self.world.note(|| format!("Slack, for {minutes} minutes: {kind:?}"));
+        let fault = Fault::during(from, until, CallMatcher::log(simulated(self.start.log)), kind);
+        self.world.with(|state| state.slack.fault(fault));
     }
 
     fn people(&mut self) {
-        match self.dice.below(150) {
+        match self.rng.below(150) {
             0 => {
-                self.stage.note(|| "the token is revoked".to_owned());
-                self.stage.revoke();
+                self.world.note(|| "the token is revoked".to_owned());
+                self.world.revoke();
             }
             1..12 => self.connect(),
             12..14 => self.pause(true),
@@ -93,31 +93,31 @@ impl Days {
 
     /// Slack refuses to let the source read one of an organisation's workspaces, or lets it read all of them again.
     pub(super) fn bar(&mut self, barred: bool) {
-        if !self.place.slack.organisation {
+        if !self.start.slack.organisation {
             return;
         }
-        let ids: &[&str] = if barred { &[self.dice.pick(&["T1", "T2"])] } else { &["T1", "T2"] };
-        self.stage.note(|| format!("workspaces {ids:?} may not be read: {barred}"));
-        ids.iter().for_each(|id| self.stage.bar(id, barred));
+        let ids: &[&str] = if barred { &[self.rng.pick(&["T1", "T2"])] } else { &["T1", "T2"] };
+        self.world.note(|| format!("workspaces {ids:?} may not be read: {barred}"));
+        ids.iter().for_each(|id| self.world.bar(id, barred));
     }
 
     /// The token is good again, and the source says since when.
     pub(super) fn connect(&mut self) {
-        self.stage.note(|| "the source is connected again".to_owned());
-        self.stage.connect();
+        self.world.note(|| "the source is connected again".to_owned());
+        self.world.connect();
     }
 
     pub(super) fn pause(&mut self, paused: bool) {
-        self.stage.note(|| format!("the source is paused: {paused}"));
-        self.stage.with(|state| state.sources.values_mut().for_each(|source| source.paused = paused));
+        self.world.note(|| format!("the source is paused: {paused}"));
+        self.world.with(|state| state.sources.values_mut().for_each(|source| source.paused = paused));
     }
 
     /// Days, or a few minutes, that somebody wants collected; of what may be collected already, or may be asked for already.
     fn backfill(&mut self) {
-        let oldest_ago = self.dice.seconds(21 * 86_400);
-        let length = self.dice.pick(&[300, 86_400, 21 * 86_400]);
-        let log = self.place.log;
-        self.stage.with(|state| {
+        let oldest_ago = self.rng.seconds(21 * 86_400);
+        let length = self.rng.pick(&[300, 86_400, 21 * 86_400]);
+        let log = self.start.log;
+        self.world.with(|state| {
             let now = Second::of(state.now);
             let (oldest, latest) = (now.plus(-oldest_ago), now.plus((length - oldest_ago).min(0)));
             let Some((_, stored)) = state.cursors.iter_mut().find(|(stream, _)| stream.log == log) else { return };
@@ -128,15 +128,15 @@ impl Days {
                 state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
             }
         });
-        self.stage.note(|| format!("a backfill from {oldest_ago} s ago on, of {length} s"));
+        self.world.note(|| format!("a backfill from {oldest_ago} s ago on, of {length} s"));
     }
 }
 
 /// One of the ways in which Slack misbehaves.
-pub(super) fn slack_fault(dice: &mut Dice, place: &Place, rows: u32) -> FaultKind {
-    let token = place.slack.settings.tokens[0].text.clone();
-    let row_number = usize::try_from(dice.below(u64::from(rows).max(1))).unwrap_or(0);
-    dice.pick(&[
+pub(super) fn slack_fault(rng: &mut Rng, start: &StartingPoint, rows: u32) -> FaultKind {
+    let token = start.slack.settings.tokens[0].text.clone();
+    let row_number = usize::try_from(rng.below(u64::from(rows).max(1))).unwrap_or(0);
+    rng.pick(&[
         FaultKind::StaleCursor,
         FaultKind::Endless(Endless::SameCursor),
         FaultKind::Endless(Endless::OldRows),

@@ -1,4 +1,4 @@
-//! What `make stand-in` runs: a whole deployment that prints what the command needs in another terminal.
+//! What `make local` runs: a whole deployment that prints what the command needs in another terminal.
 
 use std::path::Path;
 
@@ -9,27 +9,27 @@ use crate::binary::Slacktrail;
 use crate::terminal::Terminal;
 
 #[tokio::test]
-async fn the_stand_in_prints_the_variables_that_every_command_needs() {
+async fn local_deployment_prints_variables_that_commands_need() {
     let Some(moto) = emulated_aws::executable() else { return };
     let [poller, oauth] = [poller_binary(), oauth_binary()].map(Result::unwrap);
     let environment = Slacktrail::alone().with(MOTO_VARIABLE, moto.to_str().unwrap());
     let environment = environment.with("SLACKTRAIL_POLLER", poller.to_str().unwrap());
     let environment = environment.with("SLACKTRAIL_OAUTH", oauth.to_str().unwrap());
-    let mut stand_in = Terminal::run(&environment, Path::new(env!("CARGO_BIN_EXE_stand-in")), &[]);
-    stand_in.shows("Ctrl-C ends it all").await;
+    let mut local = Terminal::run(&environment, Path::new(env!("CARGO_BIN_EXE_local-deployment")), &[]);
+    local.shows("Ctrl-C ends it all").await;
 
-    let printed = stand_in.screen();
+    let printed = local.screen();
     let exports: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("    ")).collect();
     // The last one is what to type then, and asks for a visit to Slack.
     let (connect, exports) = exports.split_last().unwrap();
     assert!(connect.starts_with("slacktrail connect acme --name Acme"), "{printed}");
-    let folder = Path::new(env!("CARGO_BIN_EXE_stand-in")).parent().unwrap();
+    let folder = Path::new(env!("CARGO_BIN_EXE_local-deployment")).parent().unwrap();
     assert_eq!(exports[0], format!("export PATH={}:$PATH", folder.display()));
     let line = format!("{}; slacktrail sources", exports.join("; "));
     let shown = Terminal::typed(&Slacktrail::alone(), &line).end().await;
     assert_eq!(shown.code, 0, "{}", shown.screen);
     assert!(shown.screen.contains("no source is connected yet"), "{}", shown.screen);
 
-    stand_in.interrupts().await;
-    stand_in.end().await;
+    local.interrupts().await;
+    local.end().await;
 }

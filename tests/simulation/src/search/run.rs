@@ -1,4 +1,4 @@
-//! A course: one source's life under way, which can be forked at any moment between two ticks and told to go on otherwise.
+//! A run: one source's scenario under way, which can be forked at any moment between two ticks and told to go on otherwise.
 
 use std::rc::Rc;
 
@@ -9,31 +9,31 @@ use slacktrail_shared::tick::{Bounds, Shared};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
-use super::life::Act;
-use super::place::Place;
 use super::rows::{damaged, of_no_time, row, twin};
+use super::scenario::Event;
+use super::starting_point::StartingPoint;
+use crate::harness::simulated;
 use crate::process::{End, Operations, Process, Tick};
-use crate::stage::{Fault, FaultKind, Stage, StoredCursor};
-use crate::tenant::simulated;
-use crate::{oracle, wrong::Wrong};
+use crate::simulated_world::{Fault, FaultKind, SimulatedWorld, StoredCursor};
+use crate::{mutant::Mutant, oracle};
 
 /// Ticks within which everything visible must be stored once nothing fails any more: the hourly re-read has come round, for what was
 /// shown a minute late.
 pub const SETTLING_TICKS: u32 = 75;
 
 /// A fault in one of the ticks that meet faults: which tick, which of its operations, what.
-pub type Strike = (usize, u32, FaultKind);
+pub type InjectedFault = (usize, u32, FaultKind);
 
-/// People in a life's access log: each has several rows, none of the same second.
+/// People in a scenario's access log: each has several rows, none of the same second.
 const USERS: u32 = 16;
 
-/// When lives begin: on an afternoon, so that midnight is one of its own.
+/// When scenarios begin: on an afternoon, so that midnight is one of its own.
 fn beginning() -> Timestamp {
     Timestamp::constant(1_795_356_000, 0) // 2026-11-22 14:00:00 UTC
 }
 
 /// Small objects and a small memory: every edge of the protocol within a few records. Objects are not compressed, so that
-/// more schedules are searched in the same time; those of the days at random are.
+/// more schedules are searched in the same time; those of the randomized runs are.
 fn small_bounds() -> Bounds {
     Bounds {
         streams_at_once: 4,
@@ -43,11 +43,11 @@ fn small_bounds() -> Bounds {
     }
 }
 
-/// A course under way.
+/// A run under way.
 #[derive(Debug)]
-pub struct Course {
-    place: Rc<Place>,
-    stage: Stage,
+pub struct Run {
+    start: Rc<StartingPoint>,
+    world: SimulatedWorld,
     process: Process,
     processes: u32,
     rows: u32,
@@ -55,37 +55,36 @@ pub struct Course {
     is_through: bool,
 }
 
-impl Course {
-    /// A course that has come to the moment at which the search begins.
-    pub fn new(place: &Place, wrong: Option<Wrong>, traced: bool) -> Course {
+impl Run {
+    /// A run that has come to the moment at which the search begins.
+    pub fn new(start: &StartingPoint, mutant: Option<Mutant>, traced: bool) -> Run {
         let now = beginning();
         let source = Source {
-            logs: vec![place.log],
-            organisation: place.slack.organisation,
+            logs: vec![start.log],
+            organisation: start.slack.organisation,
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
-        let stage = Stage::new(now, World::new(place.slack.settings.clone()), [source]);
-        stage.with(|state| (state.wrong, state.traced) = (wrong, traced));
-        let process = Process::start(0, &stage);
-        let mut course =
-            Course { place: Rc::new(place.clone()), stage, process, processes: 1, rows: 0, is_through: false };
-        for act in &place.life.before {
-            course.act(act);
+        let world = SimulatedWorld::new(now, World::new(start.slack.settings.clone()), [source]);
+        world.with(|state| (state.mutant, state.traced) = (mutant, traced));
+        let process = Process::start(0, &world);
+        let mut run = Run { start: Rc::new(start.clone()), world, process, processes: 1, rows: 0, is_through: false };
+        for event in &start.scenario.before {
+            run.apply(event);
         }
-        if !place.warm {
-            course.restart();
+        if !start.warm {
+            run.restart();
         }
-        course
+        run
     }
 
-    /// The same course, which goes its own way from here.
-    pub fn fork(&self) -> Course {
-        let stage = self.stage.fork();
-        let process = self.process.fork(&stage);
-        Course {
-            place: self.place.clone(),
-            stage,
+    /// The same run, which goes its own way from here.
+    pub fn fork(&self) -> Run {
+        let world = self.world.fork();
+        let process = self.process.fork(&world);
+        Run {
+            start: self.start.clone(),
+            world,
             process,
             processes: self.processes,
             rows: self.rows,
@@ -95,82 +94,82 @@ impl Course {
 
     /// The log that it collects.
     pub fn log(&self) -> LogType {
-        self.place.log
+        self.start.log
     }
 
     /// The world that it is in.
-    pub fn stage(&self) -> &Stage {
-        &self.stage
+    pub fn world(&self) -> &SimulatedWorld {
+        &self.world
     }
 
-    /// The law that was broken.
+    /// The invariant that was broken.
     pub fn broken(&self) -> Option<String> {
-        self.stage.with(|state| state.broken.clone())
+        self.world.with(|state| state.broken.clone())
     }
 
-    fn act(&mut self, act: &Act) {
-        self.stage.note(|| format!("{act:?}"));
-        match act {
-            Act::Pass(seconds) => self.stage.pass(*seconds),
-            Act::Rows(count, spread) => (0..*count).rev().for_each(|n| self.add(i64::from(n) * spread, false)),
-            Act::ManyRows(spread) => self.act(&Act::Rows(self.place.many(), *spread)),
-            Act::LongOutage => self.act(&Act::Outage(self.place.many())),
-            Act::LateRow(age) => self.add(*age, true),
-            Act::LateShare(count) => {
+    fn apply(&mut self, event: &Event) {
+        self.world.note(|| format!("{event:?}"));
+        match event {
+            Event::Pass(seconds) => self.world.pass(*seconds),
+            Event::Rows(count, spread) => (0..*count).rev().for_each(|n| self.add(i64::from(n) * spread, false)),
+            Event::ManyRows(spread) => self.apply(&Event::Rows(self.start.many(), *spread)),
+            Event::LongOutage => self.apply(&Event::Outage(self.start.many())),
+            Event::LateRow(age) => self.add(*age, true),
+            Event::LateShare(count) => {
                 (0..*count).for_each(|n| self.add_late(i64::from(n) * 97 % 600, 20 + i64::from(n) * 37 % 100))
             }
-            Act::DamagedRow => self.add_damaged(),
-            Act::Twins => self.add_twins(),
-            Act::Touch(count) => self.touch(*count),
-            Act::Tick => drop(self.tick()),
-            Act::LoseCursors => self.stage.lose_cursors(),
-            Act::Slack(n, kind) => self.slack(*n, kind.clone()),
-            Act::SlackAlways(kind) => {
-                let fault = SlackFault::every(CallMatcher::log(simulated(self.place.log)), kind.clone());
-                self.stage.with(|state| state.slack.fault(fault));
+            Event::DamagedRow => self.add_damaged(),
+            Event::Twins => self.add_twins(),
+            Event::Touch(count) => self.touch(*count),
+            Event::Tick => drop(self.tick()),
+            Event::LoseCursors => self.world.lose_cursors(),
+            Event::Slack(n, kind) => self.slack(*n, kind.clone()),
+            Event::SlackAlways(kind) => {
+                let fault = SlackFault::every(CallMatcher::log(simulated(self.start.log)), kind.clone());
+                self.world.with(|state| state.slack.fault(fault));
             }
-            Act::FewPages(pages) => self.stage.with(|state| {
+            Event::FewPages(pages) => self.world.with(|state| {
                 let settings = state.slack.settings_mut();
                 (settings.integration_count_max, settings.integration_page_max) = (1_000, Some(*pages));
             }),
-            Act::Tamper(all) => self.stage.tamper(*all),
-            Act::TouchAt(n, row) if self.place.log == LogType::Access => self.slack(*n, SlackFaultKind::Touch(*row)),
-            Act::TouchAt(..) => {}
-            Act::Insert(n) => {
-                let row = row(&self.place, self.rows, USERS, self.stage.now());
+            Event::Tamper(all) => self.world.tamper(*all),
+            Event::TouchAt(n, row) if self.start.log == LogType::Access => self.slack(*n, SlackFaultKind::Touch(*row)),
+            Event::TouchAt(..) => {}
+            Event::Insert(n) => {
+                let row = row(&self.start, self.rows, USERS, self.world.now());
                 self.rows += 1;
                 self.slack(*n, SlackFaultKind::Insert(vec![row]));
             }
-            Act::Outage(ticks) => (0..*ticks).for_each(|_| {
-                self.stage.pass(450);
+            Event::Outage(ticks) => (0..*ticks).for_each(|_| {
+                self.world.pass(450);
                 self.add(7, false);
                 self.touch(1);
             }),
-            Act::Hours(hours) => (0..*hours).for_each(|_| {
-                self.stage.pass(3_600);
+            Event::Hours(hours) => (0..*hours).for_each(|_| {
+                self.world.pass(3_600);
                 self.tick();
             }),
-            Act::Backfill(oldest, latest) => self.backfill(*oldest, *latest),
-            Act::ClockAhead(seconds) => {
-                self.stage.with(|state| state.clock_ahead = SignedDuration::from_secs(*seconds));
+            Event::Backfill(oldest, latest) => self.backfill(*oldest, *latest),
+            Event::ClockAhead(seconds) => {
+                self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(*seconds));
             }
-            Act::Bar(id) => self.stage.bar(id, true),
-            Act::Admit(id) => self.stage.bar(id, false),
-            Act::Revoke => self.stage.revoke(),
-            Act::Connect => self.stage.connect(),
+            Event::Bar(id) => self.world.bar(id, true),
+            Event::Admit(id) => self.world.bar(id, false),
+            Event::Revoke => self.world.revoke(),
+            Event::Connect => self.world.connect(),
         }
     }
 
     /// Slack meets something at the n-th call from now on.
     fn slack(&self, n: u32, kind: SlackFaultKind) {
-        let fault = SlackFault::nth(n, CallMatcher::log(simulated(self.place.log)), kind);
-        self.stage.with(|state| state.slack.fault(fault));
+        let fault = SlackFault::nth(n, CallMatcher::log(simulated(self.start.log)), kind);
+        self.world.with(|state| state.slack.fault(fault));
     }
 
     /// As the command does it.
     fn backfill(&mut self, oldest_ago: i64, latest_ago: i64) {
-        let log = self.place.log;
-        self.stage.with(|state| {
+        let log = self.start.log;
+        self.world.with(|state| {
             let now = Second::of(state.now);
             let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
             for stored in state.cursors.values_mut() {
@@ -184,63 +183,63 @@ impl Course {
 
     /// A row of `age` seconds ago.
     fn add(&mut self, age: i64, late: bool) {
-        let now = self.stage.now();
+        let now = self.world.now();
         let time = now.saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
-        let row = row(&self.place, self.rows, USERS, time);
+        let row = row(&self.start, self.rows, USERS, time);
         self.rows += 1;
-        self.stage.with(|state| state.slack.add(if late { row.visible_from(now) } else { row }));
+        self.world.with(|state| state.slack.add(if late { row.visible_from(now) } else { row }));
     }
 
     /// A row of `age` seconds ago that Slack shows so many seconds after its time.
     fn add_late(&mut self, age: i64, late: i64) {
-        let time = self.stage.now().saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
+        let time = self.world.now().saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
         let shown = time.saturating_add(SignedDuration::from_secs(late)).expect("a year of four digits");
-        let shown = shown.max(self.stage.now()); // a row of the past comes into being now
-        let row = row(&self.place, self.rows, USERS, time).visible_from(shown);
+        let shown = shown.max(self.world.now()); // a row of the past comes into being now
+        let row = row(&self.start, self.rows, USERS, time).visible_from(shown);
         self.rows += 1;
-        self.stage.with(|state| state.slack.add(row));
+        self.world.with(|state| state.slack.add(row));
     }
 
     /// A row with bytes that are no UTF-8.
     fn add_damaged(&mut self) {
         for damage in [damaged, of_no_time] {
-            let row = row(&self.place, self.rows, USERS, self.stage.now());
+            let row = row(&self.start, self.rows, USERS, self.world.now());
             self.rows += 1;
-            self.stage.with(|state| state.slack.add(damage(row)));
+            self.world.with(|state| state.slack.add(damage(row)));
         }
     }
 
     /// Two rows of one identity and different content. Integration rows have no identity but their content.
     fn add_twins(&mut self) {
-        let first = row(&self.place, self.rows, USERS, self.stage.now());
+        let first = row(&self.start, self.rows, USERS, self.world.now());
         self.rows += 1;
         let second = Row { json: twin(&first.json).into(), ..first.clone() };
-        self.stage.with(|state| [first, second].map(|row| state.slack.add(row)));
+        self.world.with(|state| [first, second].map(|row| state.slack.add(row)));
     }
 
     fn touch(&mut self, count: u32) {
-        if self.place.log == LogType::Access {
-            let (rows, now) = (self.rows, self.stage.now());
+        if self.start.log == LogType::Access {
+            let (rows, now) = (self.rows, self.world.now());
             let every = (rows / (count + 1)).max(1);
             (0..rows)
                 .step_by(every as usize)
-                .for_each(|row| self.stage.with(|state| state.slack.touch_access(row as usize, now)));
+                .for_each(|row| self.world.with(|state| state.slack.touch_access(row as usize, now)));
         }
     }
 
     fn restart(&mut self) {
-        self.process = Process::start(self.processes, &self.stage);
+        self.process = Process::start(self.processes, &self.world);
         self.processes += 1;
     }
 
     fn begin(&self) -> Tick {
-        self.process.begin(self.place.calls_max(), small_bounds())
+        self.process.begin(self.start.calls_max(), small_bounds())
     }
 
     /// A whole tick. Returns the operations it had.
     fn tick(&mut self) -> Operations {
         let before = self.process.operations();
-        let struck = self.stage.with(|state| !state.faults.is_empty());
+        let struck = self.world.with(|state| !state.faults.is_empty());
         let end = self.begin().run();
         let operations = self.process.operations_since(before);
         self.after(&end, struck);
@@ -252,61 +251,62 @@ impl Course {
         match end {
             End::Killed => self.restart(),
             End::Answered(answer) if struck => {
-                let law = self.stage.with(|state| oracle::check_no_secret(state, "an answer", &format!("{answer:?}")));
-                self.break_law(law.err());
+                let invariant =
+                    self.world.with(|state| oracle::check_no_secret(state, "an answer", &format!("{answer:?}")));
+                self.record_violation(invariant.err());
             }
             End::Answered(_) => {
                 self.is_through = end.went_well() && end.is_through();
                 // An organisation's round that was broken off is finished before one up to now begins: a tick later.
-                let promised = !self.place.slack.organisation || (was_through && self.is_through);
-                if end.went_well() && promised && self.place.is_prompt() {
-                    self.break_law(self.stage.with(oracle::late));
+                let promised = !self.start.slack.organisation || (was_through && self.is_through);
+                if end.went_well() && promised && self.start.is_prompt() {
+                    self.record_violation(self.world.with(oracle::late));
                 }
             }
         }
     }
 
-    fn break_law(&self, law: Option<String>) {
-        if law.is_some() {
-            self.stage.with(|state| state.broken = state.broken.take().or(law));
+    fn record_violation(&self, invariant: Option<String>) {
+        if invariant.is_some() {
+            self.world.with(|state| state.broken = state.broken.take().or(invariant));
         }
     }
 
     /// One of the ticks that meet faults, and a row after it. Returns the operations it had.
-    pub fn strike_tick(&mut self, tick: usize, strikes: &[Strike]) -> Operations {
-        self.aim(tick, strikes);
+    pub fn faulty_tick(&mut self, tick: usize, injected: &[InjectedFault]) -> Operations {
+        self.aim(tick, injected);
         let operations = self.tick();
         self.minute();
-        self.stage.with(|state| state.faults.clear());
+        self.world.with(|state| state.faults.clear());
         operations
     }
 
     /// Sets up the faults of the next tick.
-    fn aim(&mut self, tick: usize, strikes: &[Strike]) {
+    fn aim(&mut self, tick: usize, injected: &[InjectedFault]) {
         let (process, before) = (self.process.number(), self.process.operations());
-        let of_tick = strikes.iter().filter(|strike| strike.0 == tick);
+        let of_tick = injected.iter().filter(|fault| fault.0 == tick);
         let faults = of_tick.map(|(_, operation, kind)| Fault { process, operation: before + operation, kind: *kind });
         let faults = faults.collect();
-        self.stage.with(|state| state.faults = faults);
+        self.world.with(|state| state.faults = faults);
     }
 
     fn minute(&mut self) {
-        self.stage.pass(60);
+        self.world.pass(60);
         self.add(1, false);
         self.touch(1);
     }
 
     /// Two or three invocations at once: each runs so many steps when it is its turn, and in the end the others before the last
-    /// one that had a turn. Process 0 is the course's own; the others know nothing. Returns the steps that each had, and of each turn
+    /// one that had a turn. Process 0 is the run's own; the others know nothing. Returns the steps that each had, and of each turn
     /// whether its process came to its end in it.
-    pub fn weave(&mut self, processes: usize, turns: &[(usize, u32)]) -> (Vec<u32>, Vec<bool>) {
+    pub fn interleave(&mut self, processes: usize, turns: &[(usize, u32)]) -> (Vec<u32>, Vec<bool>) {
         self.is_through = false;
         let mut ticks = vec![Some(self.begin())];
         for _ in 1..processes {
             let number = self.processes;
             self.processes += 1;
-            let other = Process::start(number, &self.stage);
-            ticks.push(Some(other.begin(self.place.calls_max(), small_bounds())));
+            let other = Process::start(number, &self.world);
+            ticks.push(Some(other.begin(self.start.calls_max(), small_bounds())));
         }
         let mut steps = vec![0; processes];
         let mut run = |who: usize, count: u32| {
@@ -331,7 +331,7 @@ impl Course {
 
     /// An invocation that stops after `steps`, wakes up `later` ticks later, and goes on as if nothing had been. The first tick
     /// in between meets these faults. Returns whether it was through before, and the operations of that tick.
-    pub fn hold(&mut self, steps: u32, later: u32, strikes: &[Strike]) -> (bool, Operations) {
+    pub fn suspend(&mut self, steps: u32, later: u32, injected: &[InjectedFault]) -> (bool, Operations) {
         self.is_through = false;
         let mut held = self.begin();
         let through = (0..steps).any(|_| held.step().is_some());
@@ -339,11 +339,11 @@ impl Course {
         let mut operations = Operations::default();
         for tick in 0..later {
             self.minute();
-            self.aim(tick as usize, strikes);
+            self.aim(tick as usize, injected);
             let of_tick = self.tick();
             operations = if tick == 0 { of_tick } else { operations };
         }
-        self.stage.with(|state| state.faults.clear());
+        self.world.with(|state| state.faults.clear());
         if !through {
             held.run();
             self.is_through = false;
@@ -355,27 +355,27 @@ impl Course {
     /// Ticks until all that is visible is stored, and twice at least: what comes twice comes at the next read.
     ///
     /// # Errors
-    /// The law that is broken. Else how many ticks it took.
+    /// The invariant that is broken. Else how many ticks it took.
     pub fn settle(&mut self) -> Result<u32, String> {
-        self.stage.with(|state| state.slack.end_lasting_faults());
+        self.world.with(|state| state.slack.end_lasting_faults());
         let mut complete_after = None;
         for tick in 1..=SETTLING_TICKS {
             self.tick();
-            if let Some(law) = self.broken() {
-                return Err(law);
+            if let Some(invariant) = self.broken() {
+                return Err(invariant);
             }
-            if complete_after.is_none() && self.stage.with(|state| oracle::missing(state, |_| true).is_none()) {
+            if complete_after.is_none() && self.world.with(|state| oracle::missing(state, |_| true).is_none()) {
                 complete_after = Some(tick);
             }
             match complete_after {
                 Some(after) if tick > after => return Ok(after),
                 _ if tick <= 2 => self.minute(),
-                _ => self.stage.pass(60),
+                _ => self.world.pass(60),
             }
         }
-        match self.stage.with(oracle::check_end) {
+        match self.world.with(oracle::check_end) {
             Ok(()) => Ok(SETTLING_TICKS),
-            Err(law) => Err(law),
+            Err(invariant) => Err(invariant),
         }
     }
 }

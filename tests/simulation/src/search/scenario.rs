@@ -5,7 +5,7 @@ use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub enum Event {
     /// Time passes, in seconds.
     Pass(i64),
     /// Rows come into being now, this many, `spread` seconds apart back from now.
@@ -58,13 +58,13 @@ pub enum Act {
     Admit(&'static str),
 }
 
-/// A life up to the moment at which the search begins.
+/// A scenario up to the moment at which the search begins.
 #[derive(Clone, Debug)]
-pub struct Life {
+pub struct Scenario {
     /// What it is called in a schedule's name.
     pub name: &'static str,
     /// What has happened.
-    pub before: Vec<Act>,
+    pub before: Vec<Event>,
     /// Calls to Slack in a tick, where they are few; none: as many as in production.
     pub calls_max: Option<u32>,
     /// Whether only an organisation that is read workspace by workspace can have it.
@@ -78,13 +78,13 @@ pub struct Life {
 /// The logs that are paged by cursor.
 const PAGED: [LogType; 2] = [LogType::Audit, LogType::Access];
 
-/// Every life.
-pub fn lives() -> Vec<Life> {
-    use Act::{
+/// Every scenario.
+pub fn scenarios() -> Vec<Scenario> {
+    use Event::{
         Admit, Backfill, Bar, ClockAhead, Connect, DamagedRow, FewPages, Hours, Insert, LateRow, LateShare, LongOutage,
         LoseCursors, ManyRows, Outage, Pass, Revoke, Rows, Slack, SlackAlways, Tamper, Tick, Touch, TouchAt, Twins,
     };
-    let life = |name, before: &[Act]| Life {
+    let scenario = |name, before: &[Event]| Scenario {
         name,
         before: before.to_vec(),
         calls_max: None,
@@ -92,32 +92,32 @@ pub fn lives() -> Vec<Life> {
         is_odd: false,
         logs: &LogType::ALL,
     };
-    let odd = |logs, name, before: &[Act]| Life { is_odd: true, logs, ..life(name, before) };
-    let few = |name, before: &[Act], calls| Life { calls_max: Some(calls), ..life(name, before) };
-    let of_workspaces = |name, before: &[Act]| Life { of_workspaces: true, ..life(name, before) };
+    let odd = |logs, name, before: &[Event]| Scenario { is_odd: true, logs, ..scenario(name, before) };
+    let few = |name, before: &[Event], calls| Scenario { calls_max: Some(calls), ..scenario(name, before) };
+    let of_workspaces = |name, before: &[Event]| Scenario { of_workspaces: true, ..scenario(name, before) };
     let endless = |kind| [Rows(2, 40), Tick, Pass(60), Rows(5, 4), SlackAlways(SlackFaultKind::Endless(kind))];
     // Page cursors that lead nowhere, and no tick makes calls enough to see it.
     let slowly = |kind| {
         let minutes = (0..310).flat_map(|_| [Pass(60), Tick]);
-        let before: Vec<Act> = [ManyRows(300), SlackAlways(kind)].into_iter().chain(minutes).collect();
-        Life { is_odd: true, logs: &PAGED, ..few("", &before, 2) }
+        let before: Vec<Event> = [ManyRows(300), SlackAlways(kind)].into_iter().chain(minutes).collect();
+        Scenario { is_odd: true, logs: &PAGED, ..few("", &before, 2) }
     };
     // For so long that it must have been told.
     let minutes = (0..25).flat_map(|_| [Pass(60), Tick]);
     let barred = [Rows(4, 40), Bar("T1"), Tick, Pass(60), Rows(4, 3), Tick].into_iter().chain(minutes);
-    let admitted: Vec<Act> = barred.chain([Admit("T1"), Pass(3_600)]).collect();
+    let admitted: Vec<Event> = barred.chain([Admit("T1"), Pass(3_600)]).collect();
     // Pages broke off until they had three rows, and most rows are beyond the last of these.
     let broken_off = (0..4).flat_map(|_| [Slack(1, SlackFaultKind::Truncated), Tick, Pass(60)]);
-    let last_page: Vec<Act> = [Rows(24, 4), FewPages(2)].into_iter().chain(broken_off).chain([Rows(2, 3)]).collect();
+    let last_page: Vec<Event> = [Rows(24, 4), FewPages(2)].into_iter().chain(broken_off).chain([Rows(2, 3)]).collect();
     let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
     vec![
         // Its first row is of the very second from which the source is collected.
-        life("first", &[LateRow(7 * 86_400), Rows(4, 500)]),
-        life("live", &lively),
-        life("quiet", &[Rows(2, 40), Tick, Pass(60), Tick, Pass(60)]),
-        life("pages", &[Rows(2, 40), Tick, Pass(60), Rows(7, 4), Touch(2)]),
-        life("second", &[Rows(2, 9), Tick, Pass(60), Rows(5, 0)]),
-        life(
+        scenario("first", &[LateRow(7 * 86_400), Rows(4, 500)]),
+        scenario("live", &lively),
+        scenario("quiet", &[Rows(2, 40), Tick, Pass(60), Tick, Pass(60)]),
+        scenario("pages", &[Rows(2, 40), Tick, Pass(60), Rows(7, 4), Touch(2)]),
+        scenario("second", &[Rows(2, 9), Tick, Pass(60), Rows(5, 0)]),
+        scenario(
             "moved",
             &[
                 Rows(8, 43_200),
@@ -136,15 +136,15 @@ pub fn lives() -> Vec<Life> {
                 TouchAt(1, 2),
             ],
         ),
-        life("shifted", &[Rows(2, 9), Tick, Pass(60), Rows(7, 0), Insert(2)]),
+        scenario("shifted", &[Rows(2, 9), Tick, Pass(60), Rows(7, 0), Insert(2)]),
         few("backlog", &[ManyRows(300), Tick, Pass(60), Rows(1, 0)], 2),
         // Nothing has happened for longer than the source allows, and older rows are still to be collected.
         few("silent", &[ManyRows(300), Tick, Pass(90_000)], 2),
-        life("midnight", &[Pass(35_970), Rows(2, 20), Tick, Pass(60), Rows(4, 12), Touch(1)]),
-        life("outage", &[Rows(2, 40), Tick, Revoke, Pass(60), Tick, Outage(5), Connect]),
+        scenario("midnight", &[Pass(35_970), Rows(2, 20), Tick, Pass(60), Rows(4, 12), Touch(1)]),
+        scenario("outage", &[Rows(2, 40), Tick, Revoke, Pass(60), Tick, Outage(5), Connect]),
         few("backlogs", &[Rows(2, 40), Tick, LongOutage, Tick, Pass(60), Rows(5, 2)], 2),
         // Old rows that Slack shows only now move the others to later pages, below which the backlog's walk would go on.
-        Life {
+        Scenario {
             logs: &[LogType::Integration],
             ..few(
                 "moved-backlog",
@@ -165,7 +165,7 @@ pub fn lives() -> Vec<Life> {
             )
         },
         // The same within a second of many rows, equal ones among them: which of them are stored is a matter of counting.
-        Life {
+        Scenario {
             logs: &[LogType::Integration],
             ..few(
                 "moved-second",
@@ -182,8 +182,8 @@ pub fn lives() -> Vec<Life> {
                 4,
             )
         },
-        life("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
-        life(
+        scenario("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
+        scenario(
             "daily",
             &[
                 Rows(2, 40),
@@ -222,14 +222,14 @@ pub fn lives() -> Vec<Life> {
             ],
             3,
         ),
-        life("cursor-lost", &[Rows(4, 40), Tick, Pass(60), Rows(1, 9), Tick, LoseCursors, Pass(60), Rows(2, 4)]),
-        life("stale-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::StaleCursor)]),
-        life("empty-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::EmptyPage)]),
-        life("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
+        scenario("cursor-lost", &[Rows(4, 40), Tick, Pass(60), Rows(1, 9), Tick, LoseCursors, Pass(60), Rows(2, 4)]),
+        scenario("stale-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::StaleCursor)]),
+        scenario("empty-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::EmptyPage)]),
+        scenario("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
         odd(&[LogType::Integration], "last-page", &last_page),
         odd(&[LogType::Access], "odd-only-page", &[Rows(3, 60), Slack(1, SlackFaultKind::Oversize(1))]),
-        life("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
-        life("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
+        scenario("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
+        scenario("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
         odd(&PAGED, "endless-same", &endless(Endless::SameCursor)),
         odd(&PAGED, "endless-fresh", &endless(Endless::FreshCursor)),
         odd(&PAGED, "endless-old", &endless(Endless::OldRows)),
@@ -289,8 +289,8 @@ pub fn lives() -> Vec<Life> {
         ),
         odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
         odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
-        Life { name: "endless-circle", ..slowly(SlackFaultKind::Endless(Endless::Circle)) },
-        Life { name: "cursors-refused", ..slowly(SlackFaultKind::StaleCursor) },
+        Scenario { name: "endless-circle", ..slowly(SlackFaultKind::Endless(Endless::Circle)) },
+        Scenario { name: "cursors-refused", ..slowly(SlackFaultKind::StaleCursor) },
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
         of_workspaces("admitted", &admitted),
     ]

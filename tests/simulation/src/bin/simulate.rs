@@ -1,4 +1,4 @@
-//! The search, as a command: `proof search|whole|soak|probe|replay`. docs/proof.md explains what it prints.
+//! The search, as a command: `simulate search|whole|soak|probe|replay`. docs/simulation.md explains what it prints.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -10,9 +10,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use slacktrail_shared::source::LogType;
-use slacktrail_simulation::search::crew::{Found, Work, search};
 use slacktrail_simulation::search::tally::thousands;
-use slacktrail_simulation::search::{Kind, ONCE_BROKEN, Place, Schedule, bounded, whole};
+use slacktrail_simulation::search::workers::{Violation, Work, search};
+use slacktrail_simulation::search::{Kind, REGRESSIONS, Schedule, StartingPoint, bounded, whole};
 
 /// A search forks and drops worlds all the time, on all cores.
 #[global_allocator]
@@ -20,24 +20,24 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The first seed of the search that is the same every time.
 const FIRST_SEED: u64 = 1;
-/// Days at random of each log in it.
+/// randomized runs of each log in it.
 const SEEDS: u64 = 40;
 
 /// Schedules of the bounded search, at least.
 const PROMISED: u64 = 1_000_000;
 /// What narrows a search down.
-const NARROWING: [&str; 6] = ["LOGS", "KINDS", "LIVES", "SLACKS", "SEEDS", "UNTIL"];
+const NARROWING: [&str; 6] = ["LOGS", "KINDS", "SCENARIOS", "SLACKS", "SEEDS", "UNTIL"];
 
 /// How often a search says how far it has come.
 const TOLD_EVERY: Duration = Duration::from_secs(15);
 
 const HELP: &str = "\
-proof search             the bounded search: every single fault at every place, the rest in every life, and days from seeds 1 on
-proof whole              the whole search: everything at every place (hours)
-proof soak SECONDS       days at random from fresh seeds
-proof probe              the bounded search in the order that finds a planted bug soonest
-proof replay NAME|SEED   one schedule once more, with its trace
-LOGS=audit,access KINDS=single,pair LIVES=live SLACKS=plain THREADS=2 SEED=1 SEEDS=40 UNTIL=300 narrow it down.";
+simulate search             the bounded search: every single fault at every start, the rest in every scenario, and days from seeds 1 on
+simulate whole              the whole search: everything at every start (hours)
+simulate soak SECONDS       randomized runs from fresh seeds
+simulate probe              the bounded search in the order that finds a mutant soonest
+simulate replay NAME|SEED   one schedule once more, with its trace
+LOGS=audit,access KINDS=single,pair SCENARIOS=live SLACKS=plain THREADS=2 SEED=1 SEEDS=40 UNTIL=300 narrow it down.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -63,12 +63,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Looks for a planted bug. Ends with what `make bugs` reads.
+/// Looks for a mutant. Ends with what `make mutants` reads.
 fn probe() -> ExitCode {
     let mut ran = 0;
     match probed(&mut ran) {
-        Some(Found { law, schedule, after }) => {
-            println!("caught|{after}|{law}|{schedule}");
+        Some(Violation { invariant, schedule, after }) => {
+            println!("caught|{after}|{invariant}|{schedule}");
             ExitCode::FAILURE
         }
         None => {
@@ -78,19 +78,19 @@ fn probe() -> ExitCode {
     }
 }
 
-/// The bounded search in the order that finds a planted bug soonest, and the days that once broke a law.
-fn probed(ran: &mut u64) -> Option<Found> {
+/// The bounded search in the order that finds a mutant soonest, and the days that once broke an invariant.
+fn probed(ran: &mut u64) -> Option<Violation> {
     let (quick, rest): (Vec<_>, Vec<_>) = narrowed(bounded()).into_iter().partition(|(kind, _)| *kind == Kind::Single);
-    for (jobs, seeds, days) in [(quick, SEEDS, &ONCE_BROKEN[..]), (rest, 0, &[])] {
+    for (jobs, seeds, days) in [(quick, SEEDS, &REGRESSIONS[..]), (rest, 0, &[])] {
         let (tally, found) = search(&Work { jobs, ..days_of(FIRST_SEED, seeds) }, threads(), &|_, _| {});
         if let Some(found) = found {
-            return Some(Found { after: *ran + found.after, ..found });
+            return Some(Violation { after: *ran + found.after, ..found });
         }
         *ran += tally.total();
         for schedule in days.iter().filter_map(|name| Schedule::parse(name)) {
             *ran += 1;
-            if let Err(law) = schedule.repeat(None).0 {
-                return Some(Found { law, schedule, after: *ran });
+            if let Err(invariant) = schedule.repeat(None).0 {
+                return Some(Violation { invariant, schedule, after: *ran });
             }
         }
     }
@@ -111,7 +111,7 @@ fn days_of(first: u64, count: u64) -> Work {
     let until = std::env::var("UNTIL").ok().and_then(|seconds| seconds.parse().ok());
     let until = until.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let logs = LogType::ALL.into_iter().filter(|log| chosen("LOGS", log.name())).collect();
-    Work { jobs: Vec::new(), seeds: (first, count), logs, until, wrong: None }
+    Work { jobs: Vec::new(), seeds: (first, count), logs, until, mutant: None }
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -132,12 +132,12 @@ fn chosen(list: &str, word: &str) -> bool {
 }
 
 /// Of these, what the environment chooses.
-fn narrowed(jobs: Vec<(Kind, Place)>) -> Vec<(Kind, Place)> {
-    let is_chosen = |(kind, place): &(Kind, Place)| {
+fn narrowed(jobs: Vec<(Kind, StartingPoint)>) -> Vec<(Kind, StartingPoint)> {
+    let is_chosen = |(kind, start): &(Kind, StartingPoint)| {
         chosen("KINDS", kind.name())
-            && chosen("LOGS", place.log.name())
-            && chosen("LIVES", place.life.name)
-            && chosen("SLACKS", place.slack.name)
+            && chosen("LOGS", start.log.name())
+            && chosen("SCENARIOS", start.scenario.name)
+            && chosen("SLACKS", start.slack.name)
     };
     jobs.into_iter().filter(is_chosen).collect()
 }
@@ -158,18 +158,18 @@ fn run(work: Work, least: u64) -> ExitCode {
     match found {
         Some(found) => report(&found),
         None if tally.total() < least => {
-            println!("No law was broken, by fewer schedules than the {} that are promised.", thousands(least));
+            println!("No invariant was broken, by fewer schedules than the {} that are promised.", thousands(least));
             ExitCode::FAILURE
         }
         None => {
-            println!("No law was broken.");
+            println!("No invariant was broken.");
             ExitCode::SUCCESS
         }
     }
 }
 
-fn report(found: &Found) -> ExitCode {
-    println!("BROKEN after {} schedules: {}", found.after, found.law);
+fn report(found: &Violation) -> ExitCode {
+    println!("BROKEN after {} schedules: {}", found.after, found.invariant);
     println!("{}", how_to_repeat(&found.schedule));
     tell(&found.schedule);
     ExitCode::FAILURE
@@ -177,7 +177,7 @@ fn report(found: &Found) -> ExitCode {
 
 fn how_to_repeat(schedule: &Schedule) -> String {
     match schedule {
-        Schedule::Days(log, seed) => format!("SEED={seed} LOG={log} make replay"),
+        Schedule::Randomized(log, seed) => format!("SEED={seed} LOG={log} make replay"),
         schedule => format!("SCHEDULE='{schedule}' make replay"),
     }
 }
@@ -187,7 +187,7 @@ fn replay(name: &str) -> ExitCode {
         Ok(seed) => {
             let log = std::env::var("LOG").unwrap_or_default();
             let logs = LogType::ALL.into_iter().filter(|known| log.is_empty() || known.name() == log);
-            logs.map(|log| Schedule::Days(log, seed)).collect()
+            logs.map(|log| Schedule::Randomized(log, seed)).collect()
         }
         Err(_) => Vec::from_iter(Schedule::parse(name)),
     };
@@ -199,7 +199,7 @@ fn replay(name: &str) -> ExitCode {
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints a schedule's trace. Returns whether it kept the laws.
+/// Prints a schedule's trace. Returns whether it kept the invariants.
 fn tell(schedule: &Schedule) -> bool {
     let (outcome, trace) = schedule.repeat(None);
     println!("\n{schedule}");
@@ -214,8 +214,8 @@ fn tell(schedule: &Schedule) -> bool {
     }
     trace.iter().skip(skipped).for_each(|line| println!("{line}"));
     match &outcome {
-        Ok(()) => println!("\nNo law was broken."),
-        Err(law) => println!("\nBROKEN: {law}"),
+        Ok(()) => println!("\nNo invariant was broken."),
+        Err(invariant) => println!("\nBROKEN: {invariant}"),
     }
     outcome.is_ok()
 }

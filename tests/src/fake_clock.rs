@@ -67,7 +67,7 @@ impl MovableClock {
 /// When the test fails there, or there is no C compiler.
 pub fn run_again(test: &str) {
     let folder = TempDir::new().expect("a temporary folder can be made");
-    let (library, clock) = (folder.path().join("movable_clock.so"), folder.path().join("clock"));
+    let (library, clock) = (folder.path().join("fake_clock.so"), folder.path().join("clock"));
     compile(&library);
     std::fs::write(&clock, 0_i64.to_ne_bytes()).expect("a temporary file can be written");
     let binary = std::env::current_exe().expect("a test knows its own file");
@@ -86,7 +86,7 @@ pub fn run_again(test: &str) {
 }
 
 fn compile(library: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/movable_clock.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fake_clock.c");
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into()); // it is there where Rust can link
     let compiled = Command::new(compiler)
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])

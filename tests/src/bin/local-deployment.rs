@@ -1,4 +1,4 @@
-//! `make stand-in`: a whole deployment on this machine, to try every command of README without an AWS account and without Slack.
+//! `make local`: a whole deployment on this machine, to try every command of README without an AWS account and without Slack.
 //!
 //! An emulated AWS, a simulated Slack with people at work, the compiled functions with an API in front, and a tick every few seconds.
 #![expect(clippy::print_stdout, reason = "a command talks to the person who started it")]

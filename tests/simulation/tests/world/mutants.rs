@@ -1,0 +1,54 @@
+//! The test of the tests: each mutant breaks an invariant, and the simulated world notices. `make mutants` does the
+//! same with bugs in the source itself.
+#![allow(clippy::print_stdout, missing_docs, reason = "a test says how much it tried")]
+
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::mutant::Mutant;
+use slacktrail_simulation::search::workers::{Work, search};
+use slacktrail_simulation::search::{Kind, starting_points};
+
+/// Goes through all schedules of single faults until an invariant breaks, which must be this one.
+fn is_caught(mutant: Mutant, log: LogType, invariant: &str) {
+    let jobs = starting_points(log).into_iter().map(|start| (Kind::Single, start)).collect();
+    let (_, found) =
+        search(&Work { jobs, seeds: (1, 0), logs: Vec::new(), until: None, mutant: Some(mutant) }, 1, &|_, _| {});
+    let found = found.unwrap_or_else(|| panic!("{mutant:?} broke no invariant in any schedule"));
+    println!("{mutant:?}: caught after {} schedules: {}", found.after, found.invariant);
+    assert!(
+        found.invariant.starts_with(invariant),
+        "{mutant:?} was caught by another invariant than expected: {}",
+        found.invariant
+    );
+}
+
+#[test]
+fn a_cursor_saved_before_its_object_is_caught() {
+    is_caught(Mutant::CursorBeforeObject, LogType::Audit, "cursor-ahead:");
+}
+
+#[test]
+fn overwriting_an_object_is_caught() {
+    is_caught(Mutant::OverwritesObjects, LogType::Audit, "overwritten:");
+}
+
+#[test]
+fn reading_back_less_deep_than_the_gap_reaches_is_caught() {
+    is_caught(Mutant::ReadsBackTooLittle, LogType::Audit, "duplicate:");
+}
+
+#[test]
+fn losing_the_boundary_second_is_caught() {
+    is_caught(Mutant::LosesTheBoundarySecond, LogType::Audit, "missing:");
+}
+
+#[test]
+fn moving_the_mark_on_page_one_is_caught_in_every_log() {
+    is_caught(Mutant::MovesTheMarkOnPageOne, LogType::Audit, "cursor-ahead:");
+    is_caught(Mutant::MovesTheMarkOnPageOne, LogType::Access, "missing:");
+    is_caught(Mutant::MovesTheMarkOnPageOne, LogType::Integration, "missing:");
+}
+
+#[test]
+fn taking_an_empty_page_for_the_end_is_caught() {
+    is_caught(Mutant::EndsAtAnEmptyPage, LogType::Audit, "cursor-ahead:");
+}

@@ -1,0 +1,138 @@
+//! What the search has found in the collector, one test each.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+
+use slacktrail_shared::health::State;
+use slacktrail_shared::source::LogType;
+use slacktrail_simulation::harness::Harness;
+use slacktrail_simulator::settings::{AccessColumn, Direction, Fill};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
+
+use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
+
+const AHEAD: i64 = 500;
+
+/// A source that is up to date, whose clock is ahead of Slack's from now on.
+fn ahead() -> Harness {
+    let mut harness = Harness::new(unlimited(Settings::organisation()), &[LogType::Audit]);
+    harness.rows(Log::Audit, 3, 30);
+    harness.tick();
+    harness.clock_ahead(AHEAD);
+    harness.pass(60);
+    harness.rows(Log::Audit, 1, 1); // so that the tick has something to save
+    harness
+}
+
+fn next_minutes_are_collected(mut harness: Harness) {
+    for _ in 0..3 {
+        harness.pass(60);
+        harness.rows(Log::Audit, 2, 20);
+        harness.tick();
+    }
+    harness.assert_complete();
+}
+
+#[test]
+fn a_tick_without_a_reply_skips_no_time_though_our_clock_is_ahead() {
+    let mut harness = ahead();
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Hangup));
+    harness.tick();
+    next_minutes_are_collected(harness);
+}
+
+#[test]
+fn a_reply_without_a_date_skips_no_time_though_our_clock_is_ahead() {
+    let mut harness = ahead();
+    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
+    harness.tick();
+    next_minutes_are_collected(harness);
+}
+
+#[test]
+fn an_integration_page_of_another_number_of_rows_than_it_says_itself_is_asked_for_again() {
+    for integration_order in [Direction::NewestFirst, Direction::OldestFirst] {
+        for integration_count_max in [1_000, 3] {
+            let settings = Settings { integration_order, integration_count_max, ..unlimited(Settings::workspace()) };
+            let mut harness = Harness::new(settings, &[LogType::Integration]);
+            (0..10).for_each(|_| harness.equal_row());
+            harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Oversize(7)));
+            harness.settle();
+            harness.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn rows_that_moved_between_two_passes_of_a_walk_say_nothing_about_the_order_of_access_logs() {
+    let settings = Settings {
+        access_order: AccessColumn::Last,
+        access_fill: Fill::UpTo(3),
+        ..unlimited(Settings::organisation())
+    };
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    for age in (0..6).rev() {
+        harness.late_row(Log::Access, 3 * 86_400 + age * 60);
+    }
+    // Together with the page before them they descend by `date_first`, and not by `date_last`.
+    for row in 0..3 {
+        harness.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
+    }
+    harness.tick();
+    for _ in 0..3 {
+        harness.pass(60);
+        harness.rows(Log::Access, 1, 1);
+        harness.pass(9);
+        (0..3).for_each(|row| harness.touch(row));
+        harness.tick();
+    }
+    harness.assert_complete();
+}
+
+#[test]
+fn a_record_26_hours_late_is_found_though_our_clock_was_ahead_when_the_last_re_read_began() {
+    let mut harness = Harness::new(unlimited(Settings::organisation()), &[LogType::Audit]);
+    harness.rows(Log::Audit, 3, 30);
+    harness.tick();
+    harness.pass(24 * 3_600);
+    harness.clock_ahead(AHEAD);
+    harness.tick(); // the daily re-read begins
+    harness.clock_ahead(0);
+    harness.row_shown_after(LogType::Audit, 60 - 26 * 3_600, 26 * 3_600);
+    for _ in 0..80 {
+        harness.pass(3_600);
+        harness.tick();
+    }
+    harness.assert_complete();
+}
+
+#[test]
+fn tick_whose_only_reply_is_a_refused_range_is_no_success() {
+    let mut harness =
+        with_two_new_rows(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organisation() });
+    harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(404, String::new())));
+    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
+    assert_eq!(tick_and_pass(&mut harness).state, State::Failing);
+    harness.world().with(|state| state.slack.clear_faults());
+    harness.clock_ahead(60);
+    harness.calls_max = 1; // the range ends in Slack's future, and no call is left to ask again
+    let summary = tick_and_pass(&mut harness);
+    assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
+    harness.clock_ahead(0);
+    harness.settle();
+    harness.assert_complete();
+}
+
+#[test]
+fn round_in_which_every_workspace_refused_is_no_success() {
+    let mut harness = with_two_new_rows(LogType::Integration, Settings::organisation());
+    // The first workspace is read, and the tick ends before the second.
+    harness.pass(300);
+    harness.calls_max = 1;
+    tick_and_pass(&mut harness);
+    harness.calls_max = 50;
+    harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(404, String::new())));
+    let summary = tick_and_pass(&mut harness);
+    assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
+    harness.heal();
+    harness.settle();
+    harness.assert_complete();
+}
