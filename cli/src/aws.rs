@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
-use slacktrail_shared::aws::{AwsEdges, Names, sdk_config};
+use slacktrail_shared::aws::{AwsPorts, ResourceNames, sdk_config};
 use slacktrail_shared::settings::SECRET_PREFIX;
 
 use crate::environment::variable;
@@ -31,19 +31,19 @@ type Outputs = BTreeMap<String, String>;
 ///
 /// # Errors
 /// Names every variable that is missing, or says why the stack cannot be read.
-pub(crate) async fn edges() -> Result<AwsEdges, Failure> {
+pub(crate) async fn ports() -> Result<AwsPorts, Failure> {
     let (config, outputs) = look_up(&[BUCKET, TABLE]).await?;
-    Ok(AwsEdges::connect(&config, names(variable, outputs.as_ref())?))
+    Ok(AwsPorts::connect(&config, names(variable, outputs.as_ref())?))
 }
 
 /// The same, and the URL under which browsers reach it.
 ///
 /// # Errors
-/// As [`edges`]; and when there is no such URL.
-pub(crate) async fn edges_and_url() -> Result<(AwsEdges, String), Failure> {
+/// As [`ports`]; and when there is no such URL.
+pub(crate) async fn edges_and_url() -> Result<(AwsPorts, String), Failure> {
     let (config, outputs) = look_up(&[BUCKET, TABLE, URL]).await?;
-    let edges = AwsEdges::connect(&config, names(variable, outputs.as_ref())?);
-    Ok((edges, url(variable, outputs.as_ref())?))
+    let ports = AwsPorts::connect(&config, names(variable, outputs.as_ref())?);
+    Ok((ports, url(variable, outputs.as_ref())?))
 }
 
 /// The settings of AWS, and the stack's outputs where one of these names is not a variable.
@@ -61,11 +61,11 @@ async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>)
 }
 
 /// The names, from variables first and else from the stack's outputs.
-fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<Names, Failure> {
+fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<ResourceNames, Failure> {
     let find = |(name, output): (&str, &str)| variable(name).or_else(|| outputs?.get(output).cloned());
     match (find(BUCKET), find(TABLE)) {
         (Some(bucket), Some(table)) => {
-            Ok(Names { bucket, table, secret_prefix: find(PREFIX).unwrap_or_else(|| SECRET_PREFIX.to_owned()) })
+            Ok(ResourceNames { bucket, table, secret_prefix: find(PREFIX).unwrap_or_else(|| SECRET_PREFIX.to_owned()) })
         }
         (bucket, table) => {
             let missing = [(BUCKET, bucket), (TABLE, table)].into_iter().filter(|(_, found)| found.is_none());

@@ -69,9 +69,9 @@ const TOKENS_MAX: usize = 4;
 /// Runs the command.
 pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     let slack = environment::slack()?;
-    let edges = aws::edges().await?;
-    let source = sources::find(&edges.deployment.load().await?.sources, &asked.id)?;
-    let stored = match edges.credentials.fresh_credentials(&asked.id).await {
+    let ports = aws::ports().await?;
+    let source = sources::find(&ports.deployment.load().await?.sources, &asked.id)?;
+    let stored = match ports.credentials.reload_credentials(&asked.id).await {
         // This command has deleted it a moment ago, and AWS has not completed that.
         Err(trouble) if source.disconnected && is_being_deleted(&trouble) => None,
         stored => stored?,
@@ -84,13 +84,13 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
         return Err(Failure::new(format!("nothing was changed: source `{}` stays connected", asked.id)));
     }
 
-    let disconnected = stored_sources::update(&edges.deployment, &asked.id, |present| {
+    let disconnected = stored_sources::update(&ports.deployment, &asked.id, |present| {
         present.map(|present| Source { disconnected: true, ..present })
     });
     let source = disconnected.await?.unwrap_or(source); // no tick begins with it any more
     let secret_deleted = stored.is_some();
-    let ended = end(&asked, &slack, &edges.credentials, &source, stored).await?;
-    edges.credentials.delete_credentials(&asked.id).await?;
+    let ended = end(&asked, &slack, &ports.credentials, &source, stored).await?;
+    ports.credentials.delete_credentials(&asked.id).await?;
     report(&asked, ended, secret_deleted);
     Ok(ExitCode::SUCCESS)
 }
@@ -136,7 +136,7 @@ async fn end<S: Slack, K: CredentialStore>(
             }
             Err(failure) => return Err(failure),
         }
-        let again = credentials.fresh_credentials(&source.id).await?;
+        let again = credentials.reload_credentials(&source.id).await?;
         if again.as_ref().is_none_or(|again| again.version == present.version) {
             return Ok(ended);
         }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 use slacktrail_shared::connection::manifest::user_scopes;
-use slacktrail_shared::ports::{Caller, Slack};
+use slacktrail_shared::ports::{CallAuth, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::{LogType, Source, Tenant};
@@ -65,7 +65,7 @@ impl Identity {
         now: Second,
     ) -> Result<Identity, Trouble> {
         let request = Request::auth_test();
-        let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
+        let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
         let identity: Identity = reply.json(&request, now)?;
         let scopes = reply.scopes.as_deref().filter(|scopes| !scopes.trim().is_empty());
         let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());

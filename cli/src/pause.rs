@@ -49,7 +49,7 @@ pub(crate) async fn resume(asked: &Resume) -> Result<ExitCode, Failure> {
 }
 
 async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, Failure> {
-    let deployment = aws::edges().await?.deployment;
+    let deployment = aws::ports().await?.deployment;
     let before = sources::find_connected(&deployment.load().await?.sources, id)?;
     let set = |present: Source| Source { paused, ..present };
     let changed = stored_sources::update(&deployment, id, |present| {

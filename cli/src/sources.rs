@@ -88,7 +88,7 @@ const COLUMNS: [Column; 6] = [
 
 /// Runs the command.
 pub(crate) async fn run(asked: &Arguments) -> Result<ExitCode, Failure> {
-    let sources = aws::edges().await?.deployment.load().await?.sources;
+    let sources = aws::ports().await?.deployment.load().await?.sources;
     let listings: Vec<Listing> = sources
         .iter()
         .map(|(id, source)| match source {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::ports::{CredentialStore, Replaced};
+use crate::ports::{CredentialStore, ReplaceOutcome};
 use crate::secret::{ClientSecret, Token};
 use crate::source::SourceId;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
@@ -214,12 +214,12 @@ pub async fn update<K: CredentialStore>(
     change: impl Fn(Credentials) -> Option<Credentials>,
 ) -> Result<bool, Trouble> {
     for _ in 0..ROUNDS_MAX {
-        let (version, present) = match store.fresh_credentials(source).await? {
+        let (version, present) = match store.reload_credentials(source).await? {
             Some(stored) => (Some(stored.version), stored.credentials.unwrap_or_default()),
             None => (None, Credentials::default()),
         };
         let Some(changed) = change(present) else { return Ok(false) };
-        if let Replaced::Yes(_) = store.replace_credentials(source, version.as_ref(), &changed).await? {
+        if let ReplaceOutcome::Replaced(_) = store.replace_credentials(source, version.as_ref(), &changed).await? {
             return Ok(true);
         }
     }

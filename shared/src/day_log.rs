@@ -12,7 +12,7 @@ use futures_util::lock::Mutex;
 
 use crate::batch::{Batch, BatchLine};
 use crate::object::{DayLogId, ObjectKey, decode, encode};
-use crate::ports::{Created, DayLogStore};
+use crate::ports::{CreateOutcome, DayLogStore};
 use crate::record::RowId;
 use crate::source::StreamId;
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
@@ -165,7 +165,7 @@ impl DayLogs {
         store: &D,
         batch: &mut Batch,
         gzip_level: u32,
-        appended: &mut Appended,
+        appended: &mut AppendStats,
     ) -> Result<(), Trouble> {
         while let Some((day, mut lines)) = batch.take_day() {
             lines.sort_unstable_by_key(|line| (line.time, line.id));
@@ -185,7 +185,7 @@ impl DayLogs {
         bytes: &[u8],
         lines: &mut Vec<BatchLine>,
         gzip_level: u32,
-        appended: &mut Appended,
+        appended: &mut AppendStats,
     ) -> Result<(), Trouble> {
         let log = self.log(day);
         let open = self.days.entry(day).or_default();
@@ -198,7 +198,7 @@ impl DayLogs {
             let object = encode(lines.iter().map(|line| &bytes[line.range.clone()]), gzip_level);
             let object_bytes = object.len() as u64;
             match store.create(&key, object).await? {
-                Created::Yes => {
+                CreateOutcome::Created => {
                     open.learn_next(lines.iter().map(|line| (line.id, line.time)));
                     appended.records += lines.len() as u64;
                     appended.objects += 1;
@@ -206,9 +206,9 @@ impl DayLogs {
                     appended.newest = appended.newest.max(lines.last().map(|line| line.time));
                     return Ok(());
                 }
-                Created::Busy => {}
+                CreateOutcome::Conflict => {}
                 // Another invocation wrote it, or we did and the reply was lost: learn what it holds.
-                Created::Exists => {
+                CreateOutcome::AlreadyExists => {
                     let object = read_object(store, key).await?;
                     let held: HashSet<RowId> = object.records.iter().map(|(id, _)| *id).collect();
                     lines.retain(|line| !held.contains(&line.id));
@@ -286,7 +286,7 @@ pub struct Limits<'a> {
 
 /// What an append came to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Appended {
+pub struct AppendStats {
     /// Records stored.
     pub records: u64,
     /// Objects created.
@@ -448,13 +448,13 @@ mod tests {
     }
 
     impl DayLogStore for Bucket {
-        async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+        async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
             let mut objects = self.objects.borrow_mut();
             if key.number as usize <= objects.len() {
-                return Ok(Created::Exists);
+                return Ok(CreateOutcome::AlreadyExists);
             }
             objects.push(bytes);
-            Ok(Created::Yes)
+            Ok(CreateOutcome::Created)
         }
 
         async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
@@ -498,7 +498,7 @@ mod tests {
 
     /// How many records an append stores; `None`: it fails.
     fn append(logs: &mut DayLogs, bucket: &Bucket, batch: &mut Batch) -> Option<u64> {
-        let mut appended = Appended::default();
+        let mut appended = AppendStats::default();
         let outcome = logs.append(bucket, batch, 0, &mut appended).now_or_never().unwrap();
         outcome.is_ok().then_some(appended.records)
     }

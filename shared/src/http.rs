@@ -11,7 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, Url};
 use tokio::time::timeout;
 
-use crate::ports::{Body, Caller, Slack};
+use crate::ports::{Body, CallAuth, Slack};
 use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use crate::slack::{Family, Reply, Request};
 use crate::source::Source;
@@ -49,14 +49,14 @@ impl SlackHttp {
     /// # Errors
     /// [`Remedy::Reconfigure`], naming every variable whose URL is not `https`, or `http` to this machine itself.
     pub fn new(api_url: &str, audit_url: &str) -> Result<SlackHttp, Trouble> {
-        SlackHttp::with_patience(api_url, audit_url, CALL_MAX)
+        SlackHttp::with_timeout(api_url, audit_url, CALL_MAX)
     }
 
     /// As [`SlackHttp::new`], with another bound of the time that a call may take.
     ///
     /// # Errors
     /// As [`SlackHttp::new`].
-    pub fn with_patience(api_url: &str, audit_url: &str, call_max: Duration) -> Result<SlackHttp, Trouble> {
+    pub fn with_timeout(api_url: &str, audit_url: &str, call_max: Duration) -> Result<SlackHttp, Trouble> {
         let (api, audit) = match (base_url(api_url), base_url(audit_url)) {
             (Ok(api), Ok(audit)) => (api, audit),
             (api, audit) => return Err(bad_urls([("SLACK_API_URL", api.err()), ("SLACK_AUDIT_URL", audit.err())])),
@@ -115,7 +115,7 @@ impl SlackHttp {
         }
     }
 
-    fn prepare(&self, mut url: Url, request: &Request, caller: Caller<'_>) -> RequestBuilder {
+    fn prepare(&self, mut url: Url, request: &Request, caller: CallAuth<'_>) -> RequestBuilder {
         // Slack's page cursors end in `=`, which a query must not hold unencoded; a form is encoded in the same way.
         if !request.arguments.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.arguments);
@@ -128,14 +128,14 @@ impl SlackHttp {
             self.client.get(url)
         };
         match caller {
-            Caller::User(token) => call.bearer_auth(token.reveal()),
-            Caller::App(app) => call.basic_auth(&app.client_id, Some(app.client_secret.reveal())),
+            CallAuth::User(token) => call.bearer_auth(token.reveal()),
+            CallAuth::App(app) => call.basic_auth(&app.client_id, Some(app.client_secret.reveal())),
         }
     }
 }
 
 impl Slack for SlackHttp {
-    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
         let began = Instant::now();

@@ -47,30 +47,30 @@ impl DayLogId {
     }
 
     /// Whose a listed key is that begins with our [`prefix`](Self::prefix).
-    pub fn read_key(&self, key: &str) -> Listed {
+    pub fn read_key(&self, key: &str) -> KeyOwner {
         let name = key.strip_prefix(&self.prefix()).and_then(|rest| rest.strip_suffix(".json.gz"));
         let Some((before, digits)) = name.map(|name| name.rsplit_once('-').unwrap_or(("", name))) else {
-            return Listed::Foreign;
+            return KeyOwner::Unknown;
         };
         let number = digits.parse().ok().filter(|number: &u32| *number > 0 && format!("{number:06}") == digits);
         let others = || format!("{}-{before}", self.stream.source).parse::<SourceId>().is_ok();
         match number {
-            Some(number) if name == Some(digits) => Listed::Ours(number),
-            Some(_) if others() => Listed::AnotherSource,
-            _ => Listed::Foreign,
+            Some(number) if name == Some(digits) => KeyOwner::This(number),
+            Some(_) if others() => KeyOwner::OtherSource,
+            _ => KeyOwner::Unknown,
         }
     }
 }
 
 /// Whose a listed key is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Listed {
+pub enum KeyOwner {
     /// The day log's object of this number.
-    Ours(u32),
+    This(u32),
     /// An object of a source whose id begins as ours does.
-    AnotherSource,
+    OtherSource,
     /// Nothing that slacktrail writes.
-    Foreign,
+    Unknown,
 }
 
 /// An object's key, as in `audit/2026/11/22/acme-000042.json.gz`.
@@ -213,10 +213,10 @@ mod tests {
     #[test]
     fn a_listed_key_is_ours_anothers_or_foreign() {
         let day = |name: &str| log("acme").read_key(&format!("audit/2026/11/22/{name}"));
-        assert_eq!(day("acme-000042.json.gz"), Listed::Ours(42));
-        assert_eq!(day("acme-1234567.json.gz"), Listed::Ours(1_234_567));
-        assert_eq!(day("acme-2-000042.json.gz"), Listed::AnotherSource);
-        assert_eq!(day("acme-000042-000001.json.gz"), Listed::AnotherSource);
+        assert_eq!(day("acme-000042.json.gz"), KeyOwner::This(42));
+        assert_eq!(day("acme-1234567.json.gz"), KeyOwner::This(1_234_567));
+        assert_eq!(day("acme-2-000042.json.gz"), KeyOwner::OtherSource);
+        assert_eq!(day("acme-000042-000001.json.gz"), KeyOwner::OtherSource);
         for foreign in [
             "acme-42.json.gz",
             "acme-0000042.json.gz",
@@ -226,7 +226,7 @@ mod tests {
             "acme-A-000001.json.gz",
             "acme-",
         ] {
-            assert_eq!(day(foreign), Listed::Foreign, "{foreign}");
+            assert_eq!(day(foreign), KeyOwner::Unknown, "{foreign}");
         }
     }
 

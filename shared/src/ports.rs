@@ -27,13 +27,13 @@ pub trait Slack {
     ///
     /// # Errors
     /// Only when there is no reply; a reply that tells an error is a [`Reply`].
-    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble>;
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble>;
 
     /// Makes one call and reads its reply whole, if that is no longer than 1 MiB. For everything but pages of a log.
     ///
     /// # Errors
     /// When there is no reply, when it breaks off, and when it is longer.
-    async fn call_whole(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply, Trouble> {
+    async fn call_whole(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply, Trouble> {
         self.call(source, request, caller).await?.whole(request, WHOLE_BYTES_MAX).await
     }
 }
@@ -114,7 +114,7 @@ impl Reply<Body> {
 
 /// As whom a call is made.
 #[derive(Clone, Copy, Debug)]
-pub enum Caller<'a> {
+pub enum CallAuth<'a> {
     /// As the user whose token it is: `Authorization: Bearer`.
     User(&'a Token),
     /// As the app, to exchange a code or refresh a token: `Authorization: Basic`.
@@ -127,7 +127,7 @@ pub trait DayLogStore {
     ///
     /// # Errors
     /// By remedy; then the object may exist or not.
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble>;
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble>;
 
     /// Reads an object whole; `None` when there is none.
     ///
@@ -144,13 +144,13 @@ pub trait DayLogStore {
 
 /// What came of an attempt to create an object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Created {
+pub enum CreateOutcome {
     /// It is there now, with our bytes.
-    Yes,
+    Created,
     /// An object of that key was there before.
-    Exists,
+    AlreadyExists,
     /// Another attempt was under way: try the same key again.
-    Busy,
+    Conflict,
 }
 
 /// An object as it is stored.
@@ -264,7 +264,7 @@ pub trait DeploymentStore {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<Replaced, Trouble>;
+    ) -> Result<ReplaceOutcome, Trouble>;
 
     /// Reads one source with its version; `None` if the ID has no source. A source that cannot be read has a version too, so that it
     /// can be replaced.
@@ -277,16 +277,16 @@ pub trait DeploymentStore {
     ///
     /// # Errors
     /// Returns an error if the store fails. The source may have been replaced even if this method returns an error.
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble>;
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble>;
 }
 
 /// What came of an attempt to replace something whose version must be known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Replaced<V = Version> {
+pub enum ReplaceOutcome<V = Version> {
     /// It is replaced, and this is its version now.
-    Yes(V),
+    Replaced(V),
     /// It had another version: somebody else was first.
-    Changed,
+    Conflict,
 }
 
 /// A secret's version, by its store's own name for it.
@@ -314,7 +314,7 @@ pub trait CredentialStore {
     ///
     /// # Errors
     /// By remedy.
-    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble>;
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble>;
 
     /// Replaces a source's credentials if their version is still `expected` (`None`: it has none). Of several that try at once one
     /// succeeds. They are what [`CredentialStore::credentials`] gives only after they are stored.
@@ -326,7 +326,7 @@ pub trait CredentialStore {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<Replaced<SecretVersion>, Trouble>;
+    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble>;
 
     /// Deletes a source's credentials for good, if it has any.
     ///
@@ -356,8 +356,11 @@ pub trait ConnectionStore {
     ///
     /// # Errors
     /// By remedy; then it may be replaced or not.
-    async fn replace_connection(&self, expected: Option<Version>, connection: &Connection)
-    -> Result<Replaced, Trouble>;
+    async fn replace_connection(
+        &self,
+        expected: Option<Version>,
+        connection: &Connection,
+    ) -> Result<ReplaceOutcome, Trouble>;
 }
 
 /// Bounds how long an operation may take. The core has no clock of its own.
@@ -369,7 +372,7 @@ pub trait Timer {
 
 /// The four ports of the poller together.
 #[derive(Debug)]
-pub struct Edges<S, D, T, K> {
+pub struct Ports<S, D, T, K> {
     /// Slack.
     pub slack: S,
     /// Where day logs are kept.

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::credentials::{App, Attempt, Credentials, Grant, Renewal};
-use crate::ports::{Caller, CredentialStore, Replaced, SecretVersion, Slack, StoredCredentials};
+use crate::ports::{CallAuth, CredentialStore, ReplaceOutcome, SecretVersion, Slack, StoredCredentials};
 use crate::secret::Token;
 use crate::slack::{Request, error, oauth};
 use crate::source::{Source, SourceId};
@@ -103,12 +103,12 @@ impl Rotations {
                     let not_believed = not_believed(credentials, now);
                     let claim = credentials.with_attempt(now.plus(ATTEMPT_SECONDS), None);
                     match store.replace_credentials(&source.id, Some(&stored.version), &claim).await.map_err(overdue)? {
-                        Replaced::Yes(version) => {
+                        ReplaceOutcome::Replaced(version) => {
                             let claimed = StoredCredentials { version, credentials: Some(claim) };
                             let refreshed = self.refresh((slack, store), source, (app, renewal), &claimed, now).await;
                             return refreshed.map(|is_done| done(is_done, not_believed)).map_err(overdue);
                         }
-                        Replaced::Changed => {}
+                        ReplaceOutcome::Conflict => {}
                     }
                 }
                 // What we know may be old: somebody may have connected the source again.
@@ -118,7 +118,7 @@ impl Rotations {
                 Due::Claimed => return Ok(Rotation::NotDue),
                 Due::NoApp => return Err(overdue(no_app(source))),
             }
-            let fresh = store.fresh_credentials(&source.id).await.map_err(overdue)?;
+            let fresh = store.reload_credentials(&source.id).await.map_err(overdue)?;
             let Some(fresh) = fresh else { return Ok(Rotation::NotDue) };
             stored = fresh;
         }
@@ -134,7 +134,7 @@ impl Rotations {
         now: Second,
     ) -> Result<bool, Trouble> {
         let request = Request::refresh(&renewal.refresh_token);
-        let reply = slack.call_whole(source, &request, Caller::App(app)).await?;
+        let reply = slack.call_whole(source, &request, CallAuth::App(app)).await?;
         match oauth::refreshed(&reply, &request, now) {
             Ok(grant) => {
                 let unstored = Unstored { after: renewal.refresh_token.clone(), grant };
@@ -159,14 +159,15 @@ impl Rotations {
         for _ in 0..ROUNDS_MAX {
             let stored = match known.take() {
                 Some(stored) => Some(stored),
-                None => store.fresh_credentials(&source.id).await?,
+                None => store.reload_credentials(&source.id).await?,
             };
             // Somebody has stored another pair or disconnected the source meanwhile: ours is of no use to anybody.
             let Some((version, credentials)) = stored.and_then(|stored| still_after(stored, &unstored.after)) else {
                 break;
             };
             let renewed = credentials.with_refreshed(unstored.grant.clone());
-            if let Replaced::Yes(_) = store.replace_credentials(&source.id, Some(&version), &renewed).await? {
+            if let ReplaceOutcome::Replaced(_) = store.replace_credentials(&source.id, Some(&version), &renewed).await?
+            {
                 self.unstored.borrow_mut().remove(&source.id);
                 return Ok(true);
             }
@@ -191,7 +192,7 @@ async fn note_refusal<K: CredentialStore>(
     trouble: &Trouble,
     now: Second,
 ) -> Result<bool, Trouble> {
-    let stored = store.fresh_credentials(&source.id).await?;
+    let stored = store.reload_credentials(&source.id).await?;
     let Some((version, credentials)) = stored.and_then(|stored| still_after(stored, refresh_token)) else {
         return Ok(false);
     };
@@ -285,7 +286,7 @@ mod tests {
             stored(&self.before)
         }
 
-        async fn fresh_credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        async fn reload_credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
             stored(&self.after)
         }
 
@@ -294,7 +295,7 @@ mod tests {
             _: &SourceId,
             _: Option<&SecretVersion>,
             _: &Credentials,
-        ) -> Result<Replaced<SecretVersion>, Trouble> {
+        ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
             unreachable!()
         }
 
@@ -304,7 +305,7 @@ mod tests {
     }
 
     impl Slack for ReplacedSecret {
-        async fn call(&self, _: &Source, _: &Request, _: Caller<'_>) -> Result<Reply<Body>, Trouble> {
+        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
             unreachable!()
         }
     }

@@ -1,6 +1,6 @@
 //! Changes a stored source while other writers change it too: reads it, applies a change, and replaces it if nobody else has.
 
-use crate::ports::{DeploymentStore, Replaced};
+use crate::ports::{DeploymentStore, ReplaceOutcome};
 use crate::source::{Source, SourceId};
 use crate::trouble::{Remedy, Trouble};
 
@@ -25,7 +25,7 @@ pub async fn update<T: DeploymentStore>(
             None => (None, None),
         };
         let Some(changed) = change(present) else { return Ok(None) };
-        if let Replaced::Yes(_) = store.replace_source(version, &changed).await? {
+        if let ReplaceOutcome::Replaced(_) = store.replace_source(version, &changed).await? {
             return Ok(Some(changed));
         }
     }

@@ -7,7 +7,7 @@ use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, ObjectKey};
 use slacktrail_shared::ports::{
-    ConnectionStore, Created, CredentialStore, DayLogStore, DeploymentStore, Replaced, SecretVersion,
+    ConnectionStore, CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion,
     StoredCredentials, Version,
 };
 use slacktrail_shared::secret::Token;
@@ -68,9 +68,13 @@ async fn an_object_is_created_once_and_never_changes<S: DayLogStore>(store: &S) 
     assert!(ok(store.list(&key.log).await).is_empty(), "a day log that was never written to is empty");
 
     let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
-    assert_eq!(ok(store.create(&key, bytes.clone()).await), Created::Yes);
-    assert_eq!(ok(store.create(&key, b"other".to_vec()).await), Created::Exists);
-    assert_eq!(ok(store.create(&key, bytes.clone()).await), Created::Exists, "equal bytes are no exception");
+    assert_eq!(ok(store.create(&key, bytes.clone()).await), CreateOutcome::Created);
+    assert_eq!(ok(store.create(&key, b"other".to_vec()).await), CreateOutcome::AlreadyExists);
+    assert_eq!(
+        ok(store.create(&key, bytes.clone()).await),
+        CreateOutcome::AlreadyExists,
+        "equal bytes are no exception"
+    );
 
     let stored = ok(store.read(&key).await).expect("what was created is there");
     assert_eq!(stored.bytes, bytes, "the first bytes stay, and come back as they were");
@@ -78,7 +82,7 @@ async fn an_object_is_created_once_and_never_changes<S: DayLogStore>(store: &S) 
     assert!(ok(store.read(&key.log.key(2)).await).is_none(), "the next number is still free");
 
     let empty = key.log.key(3);
-    assert_eq!(ok(store.create(&empty, Vec::new()).await), Created::Yes);
+    assert_eq!(ok(store.create(&empty, Vec::new()).await), CreateOutcome::Created);
     assert_eq!(ok(store.read(&empty).await).expect("what was created is there").bytes, b"");
 }
 
@@ -86,8 +90,8 @@ async fn of_concurrent_creators_exactly_one_wins<S: DayLogStore>(store: &S) {
     let key = day_log("acme", "2026/11/02").key(1);
     let bytes = |writer: usize| format!("bytes of writer {writer}").into_bytes();
     let outcomes = join_all((0..CREATORS).map(|writer| store.create(&key, bytes(writer)))).await;
-    let outcomes: Vec<Created> = outcomes.into_iter().map(ok).collect();
-    let winners: Vec<usize> = (0..CREATORS).filter(|&writer| outcomes[writer] == Created::Yes).collect();
+    let outcomes: Vec<CreateOutcome> = outcomes.into_iter().map(ok).collect();
+    let winners: Vec<usize> = (0..CREATORS).filter(|&writer| outcomes[writer] == CreateOutcome::Created).collect();
     assert_eq!(winners.len(), 1, "{outcomes:?}");
     assert_eq!(ok(store.read(&key).await).expect("what was created is there").bytes, bytes(winners[0]));
 }
@@ -99,7 +103,7 @@ async fn a_listing_is_complete_and_in_order_of_numbers<S: DayLogStore>(store: &S
     for some in numbers.chunks(PUTS_AT_ONCE) {
         let created =
             join_all(some.iter().map(async |&number| store.create(&log.key(number), b"x".to_vec()).await)).await;
-        assert!(created.into_iter().all(|created| ok(created) == Created::Yes));
+        assert!(created.into_iter().all(|created| ok(created) == CreateOutcome::Created));
     }
     let listed = ok(store.list(&log).await);
     let wrong = numbers.iter().zip(&listed).find(|(number, listed)| number != listed);
@@ -116,7 +120,7 @@ async fn a_listing_leaves_other_sources_out<S: DayLogStore>(store: &S) {
         day_log("acme", "2026/11/05").key(4),
     ];
     for key in &keys {
-        assert_eq!(ok(store.create(key, b"x".to_vec()).await), Created::Yes);
+        assert_eq!(ok(store.create(key, b"x".to_vec()).await), CreateOutcome::Created);
     }
     for key in &keys {
         assert_eq!(ok(store.list(&key.log).await), [key.number], "{key}");
@@ -127,7 +131,7 @@ async fn a_listing_leaves_other_sources_out<S: DayLogStore>(store: &S) {
 
 async fn a_foreign_file_is_named<S: DayLogStore>(store: &S, plant: impl AsyncFn(&str)) {
     let log = day_log("acme", "2026/11/06");
-    assert_eq!(ok(store.create(&log.key(1), b"x".to_vec()).await), Created::Yes);
+    assert_eq!(ok(store.create(&log.key(1), b"x".to_vec()).await), CreateOutcome::Created);
     plant("audit/2026/11/06/notes.txt").await;
     assert_eq!(ok(store.list(&log).await), [1], "what does not begin as the day log's keys do is nobody's concern");
     plant("audit/2026/11/06/acme-notes.txt").await;
@@ -188,18 +192,18 @@ async fn a_cursor_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStor
     let [first, second, third] = [1, 2, 3].map(|minute| cursor(&stream, minute));
     assert_eq!(
         ok(store.replace_cursor(&stream, Some(Version(1)), &first).await),
-        Replaced::Changed,
+        ReplaceOutcome::Conflict,
         "there is none yet"
     );
     let version = replaced(store.replace_cursor(&stream, None, &first).await);
-    assert_eq!(ok(store.replace_cursor(&stream, None, &second).await), Replaced::Changed, "there is one by now");
+    assert_eq!(ok(store.replace_cursor(&stream, None, &second).await), ReplaceOutcome::Conflict, "there is one by now");
     assert_eq!(load_cursor(store, &stream).await, (version, first));
 
     let next = replaced(store.replace_cursor(&stream, Some(version), &second).await);
     assert_ne!(next, version);
     // The same call applied twice, and one of somebody who is late.
-    assert_eq!(ok(store.replace_cursor(&stream, Some(version), &second).await), Replaced::Changed);
-    assert_eq!(ok(store.replace_cursor(&stream, Some(version), &third).await), Replaced::Changed);
+    assert_eq!(ok(store.replace_cursor(&stream, Some(version), &second).await), ReplaceOutcome::Conflict);
+    assert_eq!(ok(store.replace_cursor(&stream, Some(version), &third).await), ReplaceOutcome::Conflict);
     assert_eq!(load_cursor(store, &stream).await, (next, second));
 }
 
@@ -209,11 +213,12 @@ async fn of_concurrent_replacers_exactly_one_wins<S: DeploymentStore>(store: &S)
     for round in 0..3 {
         let cursors: Vec<Cursor> = (0..4).map(|writer| cursor(&stream, 10 * round + writer)).collect();
         let outcomes = join_all(cursors.iter().map(|cursor| store.replace_cursor(&stream, expected, cursor))).await;
-        let outcomes: Vec<Replaced> = outcomes.into_iter().map(ok).collect();
-        let winners: Vec<usize> = (0..outcomes.len()).filter(|&writer| outcomes[writer] != Replaced::Changed).collect();
+        let outcomes: Vec<ReplaceOutcome> = outcomes.into_iter().map(ok).collect();
+        let winners: Vec<usize> =
+            (0..outcomes.len()).filter(|&writer| outcomes[writer] != ReplaceOutcome::Conflict).collect();
         assert_eq!(winners.len(), 1, "{outcomes:?}");
         let (version, stored) = load_cursor(store, &stream).await;
-        assert_eq!((Replaced::Yes(version), &stored), (outcomes[winners[0]], &cursors[winners[0]]));
+        assert_eq!((ReplaceOutcome::Replaced(version), &stored), (outcomes[winners[0]], &cursors[winners[0]]));
         expected = Some(version);
     }
 }
@@ -221,14 +226,14 @@ async fn of_concurrent_replacers_exactly_one_wins<S: DeploymentStore>(store: &S)
 async fn a_source_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStore>(store: &S) {
     let first = source("acme");
     let [second, third] = ["second", "third"].map(|label| Source { label: label.to_owned(), ..first.clone() });
-    assert_eq!(ok(store.replace_source(Some(Version(1)), &first).await), Replaced::Changed, "there is none yet");
+    assert_eq!(ok(store.replace_source(Some(Version(1)), &first).await), ReplaceOutcome::Conflict, "there is none yet");
     let version = replaced(store.replace_source(None, &first).await);
-    assert_eq!(ok(store.replace_source(None, &second).await), Replaced::Changed, "there is one by now");
+    assert_eq!(ok(store.replace_source(None, &second).await), ReplaceOutcome::Conflict, "there is one by now");
     let next = replaced(store.replace_source(Some(version), &second).await);
     assert_ne!(next, version);
     // The same call applied twice, and one of a writer that is late.
     for late in [&second, &third] {
-        assert_eq!(ok(store.replace_source(Some(version), late).await), Replaced::Changed);
+        assert_eq!(ok(store.replace_source(Some(version), late).await), ReplaceOutcome::Conflict);
     }
     let (stored, read) = ok(store.load_source(&first.id).await).expect("it is there");
     assert_eq!((stored, ok(read)), (next, second));
@@ -240,7 +245,8 @@ async fn of_concurrent_writers_of_a_source_exactly_one_wins<S: DeploymentStore>(
         let label = |writer: usize| format!("round {round}, writer {writer}");
         let sources: Vec<Source> = (0..4).map(|writer| Source { label: label(writer), ..source("other") }).collect();
         let outcomes = join_all(sources.iter().map(|source| store.replace_source(expected, source))).await;
-        let won: Vec<usize> = (0..4).filter(|&writer| matches!(outcomes[writer], Ok(Replaced::Yes(_)))).collect();
+        let won: Vec<usize> =
+            (0..4).filter(|&writer| matches!(outcomes[writer], Ok(ReplaceOutcome::Replaced(_)))).collect();
         assert_eq!(won.len(), 1, "{outcomes:?}");
         let (version, stored) = ok(store.load_source(&source("other").id).await).expect("it is there");
         assert_eq!(ok(stored), sources[won[0]]);
@@ -291,7 +297,7 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
 
     replaced(store.replace_source(Some(alone.0), &broken).await);
     assert_eq!(ok(ok(store.load_source(&broken.id).await).expect("it is there").1), broken, "connecting mends it");
-    assert_eq!(ok(store.replace_source(Some(alone.0), &broken).await), Replaced::Changed);
+    assert_eq!(ok(store.replace_source(Some(alone.0), &broken).await), ReplaceOutcome::Conflict);
 }
 
 /// Every requirement of [`CredentialStore`], with `another` of the same store that keeps what it read by itself.
@@ -304,15 +310,15 @@ pub async fn credential_store<S: CredentialStore>(store: &S, another: &S) {
 
     let first = stored_as(store, &acme, None, "xoxp-1").await;
     assert_eq!(token(ok(store.credentials(&acme).await)), "xoxp-1");
-    assert_eq!(token(ok(store.fresh_credentials(&acme).await)), "xoxp-1");
-    assert_eq!(ok(store.fresh_credentials(&acme).await).expect("they are there").version, first);
+    assert_eq!(token(ok(store.reload_credentials(&acme).await)), "xoxp-1");
+    assert_eq!(ok(store.reload_credentials(&acme).await).expect("they are there").version, first);
     let again = store.replace_credentials(&acme, None, &credentials("xoxp-1")).await;
-    assert_eq!(ok(again), Replaced::Changed, "there are some, so nobody who expects none replaces them");
+    assert_eq!(ok(again), ReplaceOutcome::Conflict, "there are some, so nobody who expects none replaces them");
 
     let second = stored_as(another, &acme, Some(&first), "xoxp-2").await;
     let late = store.replace_credentials(&acme, Some(&first), &credentials("xoxp-3")).await;
-    assert_eq!(ok(late), Replaced::Changed, "somebody else was first");
-    assert_eq!(token(ok(store.fresh_credentials(&acme).await)), "xoxp-2");
+    assert_eq!(ok(late), ReplaceOutcome::Conflict, "somebody else was first");
+    assert_eq!(token(ok(store.reload_credentials(&acme).await)), "xoxp-2");
     let third = stored_as(store, &acme, Some(&second), "xoxp-3").await;
     assert_eq!(token(ok(store.credentials(&acme).await)), "xoxp-3", "what was kept gives way to what is stored");
 
@@ -320,13 +326,13 @@ pub async fn credential_store<S: CredentialStore>(store: &S, another: &S) {
     let same = credentials("xoxp-4");
     let outcomes =
         join_all([store, another, store, another].map(|store| store.replace_credentials(&acme, Some(&third), &same)));
-    let won = outcomes.await.into_iter().filter(|outcome| matches!(outcome, Ok(Replaced::Yes(_)))).count();
+    let won = outcomes.await.into_iter().filter(|outcome| matches!(outcome, Ok(ReplaceOutcome::Replaced(_)))).count();
     assert_eq!(won, 1, "of several who replace the same version one succeeds");
 
     assert!(ok(store.credentials(&other).await).is_none(), "another source's credentials stay as they were");
     ok(store.delete_credentials(&acme).await);
     ok(store.delete_credentials(&acme).await);
-    assert!(ok(store.fresh_credentials(&acme).await).is_none(), "what was deleted is gone");
+    assert!(ok(store.reload_credentials(&acme).await).is_none(), "what was deleted is gone");
     assert!(ok(store.credentials(&acme).await).is_none(), "and nothing of it is kept");
     stored_as(store, &acme, None, "xoxp-5").await;
 }
@@ -338,8 +344,8 @@ async fn stored_as<S: CredentialStore>(
     token: &str,
 ) -> SecretVersion {
     match ok(store.replace_credentials(source, expected, &credentials(token)).await) {
-        Replaced::Yes(version) => version,
-        Replaced::Changed => panic!("the version was {expected:?}, yet the credentials were not replaced"),
+        ReplaceOutcome::Replaced(version) => version,
+        ReplaceOutcome::Conflict => panic!("the version was {expected:?}, yet the credentials were not replaced"),
     }
 }
 
@@ -371,12 +377,12 @@ pub async fn connection_store<S: ConnectionStore>(store: &S) {
     assert!(ok(store.load_connection(&connection.id).await).is_none(), "one that was never made is not there");
     let first = replaced(store.replace_connection(None, &connection).await);
     replaced(store.replace_connection(None, &other).await);
-    assert_eq!(ok(store.replace_connection(None, &connection).await), Replaced::Changed);
+    assert_eq!(ok(store.replace_connection(None, &connection).await), ReplaceOutcome::Conflict);
     assert_eq!(ok(store.load_connection(&connection.id).await), Some((first, connection.clone())));
 
     let verifying = connection.at(Step::Verifying);
     let outcomes = join_all((0..4).map(|_| store.replace_connection(Some(first), &verifying))).await;
-    let won = outcomes.into_iter().filter(|outcome| matches!(outcome, Ok(Replaced::Yes(_)))).count();
+    let won = outcomes.into_iter().filter(|outcome| matches!(outcome, Ok(ReplaceOutcome::Replaced(_)))).count();
     assert_eq!(won, 1, "a state is used once, however many callbacks come at once");
     assert_eq!(ok(store.load_connection(&connection.id).await).expect("it is there").1, verifying);
     assert_eq!(ok(store.load_connection(&other.id).await).expect("it is there").1, other, "another one stays");
@@ -392,10 +398,10 @@ async fn load_cursor<S: DeploymentStore>(store: &S, stream: &StreamId) -> (Versi
     (version, ok(cursor))
 }
 
-fn replaced(outcome: Result<Replaced, Trouble>) -> Version {
+fn replaced(outcome: Result<ReplaceOutcome, Trouble>) -> Version {
     match ok(outcome) {
-        Replaced::Yes(version) => version,
-        Replaced::Changed => panic!("the version was unchanged, yet nothing was replaced"),
+        ReplaceOutcome::Replaced(version) => version,
+        ReplaceOutcome::Conflict => panic!("the version was unchanged, yet nothing was replaced"),
     }
 }
 

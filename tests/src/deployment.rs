@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_shared::aws::{AwsEdges, Names};
+use slacktrail_shared::aws::{AwsPorts, ResourceNames};
 use slacktrail_shared::credentials::{self, Credentials, Grant};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::settings::SECRET_PREFIX;
@@ -49,7 +49,7 @@ pub struct LocalDeployment {
     slack: Arc<Mutex<World>>,
     server: Server,
     binary: PathBuf,
-    names: Names,
+    names: ResourceNames,
     answers: Mutex<Vec<String>>,
 }
 
@@ -66,7 +66,7 @@ impl LocalDeployment {
         let aws = EmulatedAws::start()?;
         aws.create_bucket(BUCKET).await;
         aws.create_table(TABLE).await;
-        let names = Names { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
+        let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
         Some(LocalDeployment::on(aws, names, settings).await)
     }
 
@@ -74,7 +74,7 @@ impl LocalDeployment {
     ///
     /// # Panics
     /// When something does not start.
-    pub async fn on(aws: EmulatedAws, names: Names, settings: Settings) -> LocalDeployment {
+    pub async fn on(aws: EmulatedAws, names: ResourceNames, settings: Settings) -> LocalDeployment {
         let slack = Arc::new(Mutex::new(World::new(settings)));
         let server =
             Server::start(Arc::clone(&slack), Arc::new(Timestamp::now)).await.expect("loopback has a free port");
@@ -97,12 +97,12 @@ impl LocalDeployment {
 
     /// Stores a source and its token, in place of what was there.
     pub async fn connect(&self, source: &Source, token: &str) {
-        let edges = self.edges();
+        let ports = self.ports();
         let grant = Grant { token: Token::new(token).expect("a token"), renewal: None, tenant: None };
         let granted =
-            credentials::update(&edges.credentials, &source.id, |known| Some(known.with_grant(grant.clone())));
+            credentials::update(&ports.credentials, &source.id, |known| Some(known.with_grant(grant.clone())));
         granted.await.expect("the secret is written");
-        sources::put(&edges.deployment, source).await.expect("the source is written");
+        sources::put(&ports.deployment, source).await.expect("the source is written");
     }
 
     /// The secret of a source, as it is stored.
@@ -118,21 +118,21 @@ impl LocalDeployment {
 
     /// Stores a source and its secret's fields, in place of what was there.
     pub async fn connect_with(&self, source: &Source, secret: &Value) {
-        let edges = self.edges();
+        let ports = self.ports();
         let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
-        let stored = credentials::update(&edges.credentials, &source.id, |_| Some(credentials.clone()));
+        let stored = credentials::update(&ports.credentials, &source.id, |_| Some(credentials.clone()));
         stored.await.expect("the secret is written");
-        sources::put(&edges.deployment, source).await.expect("the source is written");
+        sources::put(&ports.deployment, source).await.expect("the source is written");
     }
 
     /// Stops collecting a source, and leaves all else of it.
     pub async fn pause(&self, source: &Source) {
         let paused = Source { paused: true, ..source.clone() };
-        sources::put(&self.edges().deployment, &paused).await.expect("the source is written");
+        sources::put(&self.ports().deployment, &paused).await.expect("the source is written");
     }
 
-    fn edges(&self) -> AwsEdges {
-        AwsEdges::connect(&self.aws.sdk_config(), self.names.clone())
+    fn ports(&self) -> AwsPorts {
+        AwsPorts::connect(&self.aws.sdk_config(), self.names.clone())
     }
 
     /// The environment of a poller of this deployment.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde::Deserialize;
-use slacktrail_shared::aws::Names;
+use slacktrail_shared::aws::ResourceNames;
 
 use crate::emulated_aws::{EmulatedAws, checks, python};
 use crate::grants::Statement;
@@ -76,8 +76,8 @@ impl Stack {
     ///
     /// # Panics
     /// When an output is missing.
-    pub fn names(&self) -> Names {
-        Names {
+    pub fn names(&self) -> ResourceNames {
+        ResourceNames {
             bucket: self.outputs["BucketName"].clone(),
             table: self.outputs["TableName"].clone(),
             secret_prefix: self.outputs["SecretPrefix"].clone(),

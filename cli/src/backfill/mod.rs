@@ -12,7 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use slacktrail_shared::cursor::{BACKFILLS_MAX, Backfill, Cursor};
-use slacktrail_shared::ports::{DeploymentStore, Replaced, Version};
+use slacktrail_shared::ports::{DeploymentStore, ReplaceOutcome, Version};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
 
@@ -83,7 +83,7 @@ const ROUNDS_MAX: usize = 5;
 pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     let now = Second::of(Timestamp::now());
     let range = Range::resolve(asked.from, asked.to, now)?;
-    let deployment = aws::edges().await?.deployment;
+    let deployment = aws::ports().await?.deployment;
     let source = sources::find_connected(&deployment.load().await?.sources, &asked.id)?;
     check(&asked, &source)?;
     let stream = StreamId { source: source.id.clone(), log: asked.log };
@@ -145,7 +145,7 @@ async fn add<T: DeploymentStore>(
             Backfill::Empty => return Err(Failure::new(format!("there is no time {range}"))),
             Backfill::Begun => {}
         }
-        if let Replaced::Yes(version) = deployment.replace_cursor(stream, version, &cursor).await? {
+        if let ReplaceOutcome::Replaced(version) = deployment.replace_cursor(stream, version, &cursor).await? {
             return Ok((Some(version), Stage::Begun));
         }
     }

@@ -2,7 +2,7 @@
 //! Slack before anything is stored.
 
 use slacktrail_shared::credentials::{App, Credentials, update};
-use slacktrail_shared::ports::{Caller, CredentialStore, Slack};
+use slacktrail_shared::ports::{CallAuth, CredentialStore, Slack};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::Source;
@@ -120,7 +120,7 @@ pub(super) async fn check<S: Slack>(
     now: Second,
 ) -> Result<(), Failure> {
     let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
-    let asked: Result<serde_json::Value, Trouble> = match slack.call_whole(source, &request, Caller::App(app)).await {
+    let asked: Result<serde_json::Value, Trouble> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
         Ok(reply) => reply.json(&request, now),
         Err(trouble) => Err(trouble),
     };

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use jiff::Timestamp;
-use slacktrail_shared::aws::AwsEdges;
+use slacktrail_shared::aws::AwsPorts;
 use slacktrail_shared::connection::{Connection, Facts, LIFE_SECONDS, Refusal, RefusalKind, Ticket};
 use slacktrail_shared::credentials::App;
 use slacktrail_shared::ports::DeploymentStore;
@@ -23,7 +23,7 @@ use crate::terminal;
 /// # Errors
 /// Why it is not connected, or may not be.
 pub(super) async fn install(
-    edges: &AwsEdges,
+    ports: &AwsPorts,
     url: &PublicUrl,
     asked: &Arguments,
     source: &Source,
@@ -33,9 +33,9 @@ pub(super) async fn install(
     let (connection, ticket) = link::make(source, &app.client_id, now)?;
     let app_is_stored = Cell::new(false);
     let followed = async {
-        deletion::wait_out(async || app::store(&edges.credentials, source, app).await).await?;
+        deletion::wait_out(async || app::store(&ports.credentials, source, app).await).await?;
         app_is_stored.set(true);
-        follow(edges, (&connection, &ticket), url, asked).await
+        follow(ports, (&connection, &ticket), url, asked).await
     };
     let ended = tokio::select! {
         ended = followed => ended,
@@ -44,13 +44,13 @@ pub(super) async fn install(
     // What has expired by our clock shall have expired by everybody's.
     let end = match &ended {
         Ok(End::Expired) | Err(_) => tokio::select! {
-            end = waiting::give_up(&edges.deployment, &connection.id) => end,
+            end = waiting::give_up(&ports.deployment, &connection.id) => end,
             () = interrupted() => End::Lost,
         },
         Ok(end) => end.clone(),
     };
     match (end, ended) {
-        (End::Connected(facts), _) => Ok((connected(edges, &connection, &facts).await, facts)),
+        (End::Connected(facts), _) => Ok((connected(ports, &connection, &facts).await, facts)),
         (End::Refused(refusal), _) => Err(refused(refusal, &source.id, url)),
         (End::Lost, _) => Err(lost(&source.id)),
         (_, Err(Stopped::Failed(failure))) => Err(failure),
@@ -60,14 +60,14 @@ pub(super) async fn install(
 }
 
 async fn follow(
-    edges: &AwsEdges,
+    ports: &AwsPorts,
     (connection, ticket): (&Connection, &Ticket),
     url: &PublicUrl,
     asked: &Arguments,
 ) -> Result<End, Stopped> {
     terminal::note("3/4 The installation\n");
-    let _opened = link::show(&edges.deployment, (connection, ticket), url, asked).await?;
-    let end = waiting::wait(&edges.deployment, &connection.id).await.map_err(Failure::from)?;
+    let _opened = link::show(&ports.deployment, (connection, ticket), url, asked).await?;
+    let end = waiting::wait(&ports.deployment, &connection.id).await.map_err(Failure::from)?;
     Ok(end)
 }
 
@@ -79,9 +79,9 @@ async fn interrupted() {
 }
 
 /// The source as it is stored now; if it cannot be read just now, as it was to be.
-async fn connected(edges: &AwsEdges, connection: &Connection, facts: &Facts) -> Source {
+async fn connected(ports: &AwsPorts, connection: &Connection, facts: &Facts) -> Source {
     let meant = &connection.source;
-    let stored = edges.deployment.load_source(&meant.id).await.ok().flatten();
+    let stored = ports.deployment.load_source(&meant.id).await.ok().flatten();
     stored.and_then(|(_, stored)| stored.ok()).unwrap_or_else(|| Source {
         organisation: facts.organisation,
         tenant: Some(facts.tenant.clone()),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use slacktrail_shared::aws::AwsEdges;
+use slacktrail_shared::aws::AwsPorts;
 use slacktrail_shared::connection::{Facts, Failure as StoreFailure, probe, store};
 use slacktrail_shared::credentials::{self, Grant};
 use slacktrail_shared::http::SlackHttp;
@@ -23,15 +23,15 @@ pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
     let now = Second::of(Timestamp::now());
     let slack = environment::slack()?;
     let token = read()?;
-    let edges = aws::edges().await?;
+    let ports = aws::ports().await?;
 
-    let mut stored = edges.deployment.load().await.map_err(Failure::from)?;
+    let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
     let collected = source::collected(&stored, &asked.id);
     // One that cannot be read is connected anew, as its trouble says.
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
     let meant = source::merge(asked, existing.clone(), now)?;
     let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
-    let source = save(&edges, &source, &facts.tenant, token).await?;
+    let source = save(&ports, &source, &facts.tenant, token).await?;
 
     if let Some(warning) = source::since_too_late(asked, &collected) {
         terminal::complain(Level::Warning, &warning);
@@ -72,11 +72,11 @@ async fn verify(
 }
 
 /// Binds the source to its tenant, stores the token, and lets the poller collect.
-async fn save(edges: &AwsEdges, source: &Source, tenant: &Tenant, token: Token) -> Result<Source, Failure> {
+async fn save(ports: &AwsPorts, source: &Source, tenant: &Tenant, token: Token) -> Result<Source, Failure> {
     let grant = Grant { token, renewal: None, tenant: Some(tenant.id.clone()) };
     let stored = deletion::wait_out(async || {
         let with_grant = |known: credentials::Credentials| Some(known.with_grant(grant.clone()));
-        match store((&edges.deployment, &edges.credentials), source, tenant, with_grant).await {
+        match store((&ports.deployment, &ports.credentials), source, tenant, with_grant).await {
             Err(StoreFailure { trouble: Some(trouble), .. }) if deletion::is_being_deleted(&trouble) => Err(trouble),
             stored => Ok(stored),
         }

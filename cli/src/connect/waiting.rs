@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use slacktrail_shared::connection::{Connection, ConnectionId, Facts, Refusal, Step};
-use slacktrail_shared::ports::{ConnectionStore, Replaced};
+use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 
@@ -115,8 +115,8 @@ async fn cancel<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> End {
                 Step::Granted | Step::Started => {
                     let cancelled = connection.at(Step::Cancelled);
                     match connections.replace_connection(Some(version), &cancelled).await {
-                        Ok(Replaced::Yes(_)) => return End::Cancelled,
-                        Ok(Replaced::Changed) => continue,
+                        Ok(ReplaceOutcome::Replaced(_)) => return End::Cancelled,
+                        Ok(ReplaceOutcome::Conflict) => continue,
                         Err(_) => {}
                     }
                 }
@@ -240,10 +240,14 @@ mod tests {
             Ok(Some((Version(1), self.present.borrow().clone())))
         }
 
-        async fn replace_connection(&self, _: Option<Version>, connection: &Connection) -> Result<Replaced, Trouble> {
+        async fn replace_connection(
+            &self,
+            _: Option<Version>,
+            connection: &Connection,
+        ) -> Result<ReplaceOutcome, Trouble> {
             let next = self.next.borrow_mut().pop();
             *self.present.borrow_mut() = connection.at(next.clone().unwrap_or_else(|| connection.step.clone()));
-            Ok(if next.is_none() { Replaced::Yes(Version(2)) } else { Replaced::Changed })
+            Ok(if next.is_none() { ReplaceOutcome::Replaced(Version(2)) } else { ReplaceOutcome::Conflict })
         }
     }
 

@@ -26,14 +26,14 @@ pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
     let now = Second::of(Timestamp::now());
     let slack = environment::slack()?;
     let given = Given::read(&asked)?;
-    let (edges, url) = aws::edges_and_url().await?;
+    let (ports, url) = aws::edges_and_url().await?;
     let url = PublicUrl::new(&url)?;
 
-    let mut stored = edges.deployment.load().await.map_err(Failure::from)?;
+    let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
     let collected = source::collected(&stored, &asked.id);
     // One that cannot be read is connected anew, as its trouble says.
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
-    let secret = deletion::wait_out(async || edges.credentials.fresh_credentials(&asked.id).await).await?;
+    let secret = deletion::wait_out(async || ports.credentials.reload_credentials(&asked.id).await).await?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), asked.new_app);
     let questions = source::missing(&asked, existing.as_ref());
     let asked = complete(asked, existing.as_ref(), &known)?;
@@ -47,7 +47,7 @@ pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
         terminal::complain(Level::Warning, &warning);
     }
     let app = app_steps(&slack, &meant, known, (&url.redirect_url(), asked.rotation), now).await?;
-    let (connected, facts) = install::install(&edges, &url, &asked, &meant, (&app, &again)).await?;
+    let (connected, facts) = install::install(&ports, &url, &asked, &meant, (&app, &again)).await?;
     terminal::note("4/4 What was verified\n");
     report::print(&connected, &facts, existing.is_some(), asked.json);
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_shared::health::State;
 use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::{DeploymentStore, Edges};
+use slacktrail_shared::ports::{DeploymentStore, Ports};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, SourceId, StreamId};
 use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, TickLimits};
@@ -52,13 +52,13 @@ impl Run {
         let streams: Vec<StreamId> = logs.iter().map(|log| StreamId { source: source.clone(), log: *log }).collect();
         let progress = Rc::new(Progress::new(&streams));
         let deployment = DirectoryDeployment::new(directory);
-        let edges = Edges {
+        let ports = Ports {
             slack: WatchedSlack::new(slack, Rc::clone(&progress)),
             day_logs: DirectoryDayLogs::new(directory),
             deployment: WatchedDeployment::new(deployment, Rc::clone(&progress), source.clone(), logs.to_vec()),
             credentials: DirectoryCredentials::new(token),
         };
-        Run { collector: Poller::new(edges), progress, complaints: Complaints::default(), tally: Tally::new(streams) }
+        Run { collector: Poller::new(ports), progress, complaints: Complaints::default(), tally: Tally::new(streams) }
     }
 
     /// Ticks at a pace.
@@ -90,7 +90,7 @@ impl Run {
     /// One tick. Returns whether it left something that a next tick could collect.
     async fn tick(&mut self, pace: &impl Pace) -> Result<bool, Failure> {
         let now = pace.now();
-        let deployment = self.collector.edges().deployment.load().await?;
+        let deployment = self.collector.ports().deployment.load().await?;
         self.progress.begin_tick(&deployment, now);
         let out_of_time = || pace.is_over();
         let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &out_of_time };

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::ports::{Body, Caller, Deployment, DeploymentStore, Replaced, Slack, StoredSource, Version};
+use slacktrail_shared::ports::{
+    Body, CallAuth, Deployment, DeploymentStore, ReplaceOutcome, Slack, StoredSource, Version,
+};
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::trouble::Trouble;
@@ -31,7 +33,7 @@ impl<S> WatchedSlack<S> {
 }
 
 impl<S: Slack> Slack for WatchedSlack<S> {
-    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
         let reply = self.slack.call(source, request, caller).await?;
         if let Some(log) = request.log() {
             self.progress.take_page(&StreamId { source: source.id.clone(), log });
@@ -89,7 +91,7 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<Replaced, Trouble> {
+    ) -> Result<ReplaceOutcome, Trouble> {
         loop {
             match self.deployment.replace_cursor(stream, expected, cursor).await {
                 Err(trouble) if trouble.code == LOCKED && self.lock_tries.get() > 1 => {
@@ -110,7 +112,7 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
         self.deployment.load_source(id).await
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
         self.deployment.replace_source(expected, source).await
     }
 }
@@ -131,9 +133,14 @@ mod tests {
             Ok(Deployment::default())
         }
 
-        async fn replace_cursor(&self, _: &StreamId, _: Option<Version>, _: &Cursor) -> Result<Replaced, Trouble> {
+        async fn replace_cursor(
+            &self,
+            _: &StreamId,
+            _: Option<Version>,
+            _: &Cursor,
+        ) -> Result<ReplaceOutcome, Trouble> {
             match self.0.get() {
-                0 => Ok(Replaced::Yes(Version(1))),
+                0 => Ok(ReplaceOutcome::Replaced(Version(1))),
                 tries => {
                     self.0.set(tries - 1);
                     Err(Trouble::ours(Remedy::TryLater, LOCKED, "locked", "wait"))
@@ -145,8 +152,8 @@ mod tests {
             Ok(None)
         }
 
-        async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<Replaced, Trouble> {
-            Ok(Replaced::Changed)
+        async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<ReplaceOutcome, Trouble> {
+            Ok(ReplaceOutcome::Conflict)
         }
     }
 

@@ -48,7 +48,7 @@ With --json --watch each change is one line of JSON: the list of all streams.";
 pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     let deployed = match &asked.to {
         Some(directory) => Deployed::Directory(directory.clone()),
-        None => Deployed::Aws(aws::edges().await?.deployment),
+        None => Deployed::Aws(aws::ports().await?.deployment),
     };
     if asked.watch {
         watch::watch(&deployed, asked.json).await?;

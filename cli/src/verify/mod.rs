@@ -1,7 +1,7 @@
 //! `slacktrail verify`: reads a day again from Slack and compares it with what is stored, record by record.
 
 mod outcome;
-mod patience;
+mod pacer;
 mod progress;
 mod records;
 mod report;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Edges, Slack};
+use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Source, SourceId};
 use slacktrail_shared::time::{Day, Second};
@@ -24,7 +24,7 @@ use crate::identity::Identity;
 use crate::terminal::{self, Level};
 use crate::{aws, environment, logs, sources};
 use outcome::Outcome;
-use patience::Patience;
+use pacer::Pacer;
 use progress::Progress;
 use records::Records;
 
@@ -123,9 +123,9 @@ fn comparable(day: Day, now: Second) -> Result<Second, Failure> {
 type Compared = Result<(Findings, Records), Failure>;
 
 async fn deployed(asked: &Arguments, until: Second) -> Compared {
-    let edges = aws::edges().await?.with(environment::slack()?);
-    let source = sources::find_connected(&edges.deployment.load().await?.sources, &asked.id)?;
-    compare(asked, &edges, &source, until).await
+    let ports = aws::ports().await?.with(environment::slack()?);
+    let source = sources::find_connected(&ports.deployment.load().await?.sources, &asked.id)?;
+    compare(asked, &ports, &source, until).await
 }
 
 async fn in_directory(asked: &Arguments, directory: &Path, until: Second, now: Second) -> Compared {
@@ -139,8 +139,8 @@ async fn in_directory(asked: &Arguments, directory: &Path, until: Second, now: S
     let source = sources::find(&stored.sources, &asked.id)?;
     check_token(&slack, &source, &token, asked.log, now).await?;
     let day_logs = DirectoryDayLogs::new(directory);
-    let edges = Edges { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
-    compare(asked, &edges, &source, until).await
+    let ports = Ports { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
+    compare(asked, &ports, &source, until).await
 }
 
 /// The token at hand may be another Slack's than what was pulled.
@@ -161,7 +161,7 @@ async fn check_token<S: Slack>(
 
 async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     asked: &Arguments,
-    edges: &Edges<S, D, T, K>,
+    ports: &Ports<S, D, T, K>,
     source: &Source,
     until: Second,
 ) -> Compared {
@@ -170,17 +170,17 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
             .hint(format!("it collects {}", logs::names(&source.logs, ", "))));
     }
     let days = (asked.day, until);
-    let mut verification = Verification::begin(edges, source, asked.log, days).await.map_err(Failure::from)?;
+    let mut verification = Verification::begin(ports, source, asked.log, days).await.map_err(Failure::from)?;
     let progress = Progress::new(asked.log, asked.day, until);
-    let mut patience = Patience::new(asked.log.calls_per_tick_max());
-    read(&mut verification, &mut patience, &progress).await?;
+    let mut pacer = Pacer::new(asked.log.calls_per_tick_max());
+    read(&mut verification, &mut pacer, &progress).await?;
     let findings = verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(Failure::from)?;
     let mut records = Records::default();
     if asked.show {
         records.take_stored(&verification, &findings).await?;
         if let Some((ids, range)) = records::shown_examples(&findings) {
             verification.read_again(ids, range);
-            read(&mut verification, &mut patience, &progress).await?;
+            read(&mut verification, &mut pacer, &progress).await?;
             records.take_shown(verification.kept());
         }
     }
@@ -190,16 +190,16 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
 /// Reads Slack to its end, at a pace that leaves room for collection.
 async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     verification: &mut Verification<'_, S, D, T, K>,
-    patience: &mut Patience,
+    pacer: &mut Pacer,
     progress: &Progress,
 ) -> Result<(), Failure> {
     loop {
         progress.show_position(&verification.position());
-        patience.make_room(progress).await;
+        pacer.make_room(progress).await;
         match verification.step(Second::of(Timestamp::now())).await {
             Ok(Step::Done) => return Ok(()),
-            Ok(Step::More) => patience.restore(),
-            Err(trouble) => patience.wait_out(trouble, progress).await?,
+            Ok(Step::More) => pacer.restore(),
+            Err(trouble) => pacer.wait_out(trouble, progress).await?,
         }
     }
 }

@@ -3,7 +3,7 @@
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::Method;
 use slacktrail_shared::connection::{
-    BEGIN_MAX, Callback, CallbackEdges, Connected, Failure, Offer, Refusal, Started, callback, offer, start,
+    BEGIN_MAX, Callback, CallbackPorts, Connected, Failure, Offer, Refusal, Started, callback, offer, start,
 };
 use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, Slack, Timer};
 use slacktrail_shared::random;
@@ -16,7 +16,7 @@ use crate::{answer, line};
 /// What the function works with.
 #[derive(Debug)]
 pub struct Oauth<S, C, K, W> {
-    edges: CallbackEdges<S, C, K, W>,
+    ports: CallbackPorts<S, C, K, W>,
     /// Slack's page of consent.
     authorize_url: String,
 }
@@ -39,8 +39,8 @@ pub(crate) enum Outcome {
 
 impl<S, C, K, W> Oauth<S, C, K, W> {
     /// The function over these ports, with the address of Slack's page of consent.
-    pub fn new(edges: CallbackEdges<S, C, K, W>, authorize_url: impl Into<String>) -> Oauth<S, C, K, W> {
-        Oauth { edges, authorize_url: authorize_url.into() }
+    pub fn new(ports: CallbackPorts<S, C, K, W>, authorize_url: impl Into<String>) -> Oauth<S, C, K, W> {
+        Oauth { ports, authorize_url: authorize_url.into() }
     }
 }
 
@@ -89,7 +89,7 @@ async fn show<S, C: ConnectionStore, K, W: Timer>(
     now: Second,
 ) -> Result<Offer, Failure> {
     let grant = parameters.grant()?;
-    let table = &oauth.edges.table;
+    let table = &oauth.ports.table;
     let shown = offer(table, grant, &oauth.authorize_url, |name| request.cookie(name), random::bytes()?, now);
     oauth.in_time(shown).await
 }
@@ -105,7 +105,7 @@ async fn begin<S, C: ConnectionStore, K, W: Timer>(
         return Err(Refusal::cross_site().into());
     }
     let grant = parameters.grant()?;
-    let (table, redirect_url) = (&oauth.edges.table, request.redirect_url()?);
+    let (table, redirect_url) = (&oauth.ports.table, request.redirect_url()?);
     let urls = (oauth.authorize_url.as_str(), redirect_url.as_str());
     oauth.in_time(start(table, grant, urls, |name| request.cookie(name), random::bytes()?, now)).await
 }
@@ -121,12 +121,12 @@ async fn finish<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialSto
         code: parameters.code.as_deref(),
         error: parameters.error.as_deref(),
     };
-    callback(&oauth.edges, came, |name| request.cookie(name), now).await
+    callback(&oauth.ports, came, |name| request.cookie(name), now).await
 }
 
 impl<S, C, K, W: Timer> Oauth<S, C, K, W> {
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let done = self.edges.timer.within(BEGIN_MAX, work).await;
+        let done = self.ports.timer.within(BEGIN_MAX, work).await;
         done.ok_or_else(|| Failure::out_of_time(None, BEGIN_MAX))?
     }
 }

@@ -9,7 +9,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use slacktrail_oauth::{Oauth, handle};
 use slacktrail_shared::aws::{connect_table_and_secrets_within, sdk_config};
-use slacktrail_shared::connection::{CallbackEdges, WORK_MAX};
+use slacktrail_shared::connection::{CallbackPorts, WORK_MAX};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::log;
 use slacktrail_shared::ports::Timer;
@@ -41,12 +41,12 @@ async fn main() -> Result<(), Error> {
 
     let settings = OauthSettings::read(|name| env::var(name).ok())?;
 
-    let slack = SlackHttp::with_patience(&settings.slack_api_url, &settings.slack_audit_url, SLACK_CALL_MAX)?;
+    let slack = SlackHttp::with_timeout(&settings.slack_api_url, &settings.slack_audit_url, SLACK_CALL_MAX)?;
     let config = sdk_config().await;
     let (table, credentials) =
         connect_table_and_secrets_within(&config, AWS_MAX, settings.table, settings.secret_prefix);
-    let edges = CallbackEdges { slack, table, credentials, timer: Clock };
-    let oauth = Oauth::new(edges, settings.slack_authorize_url);
+    let ports = CallbackPorts { slack, table, credentials, timer: Clock };
+    let oauth = Oauth::new(ports, settings.slack_authorize_url);
 
     // `lambda_http::run` would first make an `http::Request` of the event, and it panics where a client's Host header or query
     // is not part of a URI.

@@ -61,7 +61,7 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     work: &Work,
     limits: &TickLimits<'_>,
 ) -> Result<Summary, Trouble> {
-    let store = &poller.edges().deployment;
+    let store = &poller.ports().deployment;
     let deployment = match work {
         Work::Share(share) => Some(store.load_share(share).await?),
         Work::All => store.load_at_most(SOURCES_MAX).await?,

@@ -17,10 +17,10 @@ use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join;
 
-use super::attempt::{Attempt, Thing};
+use super::operation::{Operation, Resource};
 use crate::connection::{Connection, ConnectionId};
 use crate::cursor::Cursor;
-use crate::ports::{ConnectionStore, Deployment, DeploymentStore, Replaced, StoredSource, Version};
+use crate::ports::{ConnectionStore, Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
 use crate::share::Share;
 use crate::source::{Source, SourceId, StreamId};
 use crate::trouble::{Remedy, Trouble};
@@ -58,16 +58,16 @@ impl DynamoDeployment {
         DynamoDeployment { client, table: table.into() }
     }
 
-    fn attempt(&self, doing: String, permission: &str) -> Attempt {
+    fn operation(&self, doing: String, permission: &str) -> Operation {
         let table = &self.table;
-        let thing = Thing {
+        let resource = Resource {
             name: format!("table `{table}`"),
             missing_code: "no_such_table",
             missing_hint: format!(
                 "see whether `TABLE_NAME` (`SLACKTRAIL_TABLE` on the command line) says `{table}` by mistake, and the region is right"
             ),
         };
-        Attempt { doing, thing, permissions: format!("`{permission}` on `{table}`") }
+        Operation { doing, resource, permissions: format!("`{permission}` on `{table}`") }
     }
 
     /// Puts an item in place of the one whose version is `expected`. Version 0 is an item without a version, as a person may put there.
@@ -75,7 +75,7 @@ impl DynamoDeployment {
         &self,
         put: PutItemFluentBuilder,
         expected: Option<Version>,
-    ) -> Result<Replaced, SdkError<PutItemError>> {
+    ) -> Result<ReplaceOutcome, SdkError<PutItemError>> {
         let next = Version(expected.map_or(0, |version| version.0) + 1);
         let put = put.table_name(&self.table).item("version", number(next));
         let put = match expected {
@@ -90,11 +90,11 @@ impl DynamoDeployment {
                 .expression_attribute_values(":expected", number(version)),
         };
         match put.send().await {
-            Ok(_) => Ok(Replaced::Yes(next)),
+            Ok(_) => Ok(ReplaceOutcome::Replaced(next)),
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
             {
-                Ok(Replaced::Changed)
+                Ok(ReplaceOutcome::Conflict)
             }
             Err(error) => Err(error),
         }
@@ -121,7 +121,7 @@ impl DynamoDeployment {
         // An older cursor would cost reading again what is stored. Older names cost nothing: the shares cut at them have every source.
         let sent = query.consistent_read(!keys_only).set_exclusive_start_key(from).send().await;
         sent.map_err(|error| {
-            self.attempt(format!("reading {partition}s of table `{}`", self.table), "dynamodb:Query").failed(error)
+            self.operation(format!("reading {partition}s of table `{}`", self.table), "dynamodb:Query").failed(error)
         })
     }
 
@@ -224,7 +224,7 @@ impl DeploymentStore for DynamoDeployment {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<Replaced, Trouble> {
+    ) -> Result<ReplaceOutcome, Trouble> {
         let put = self
             .client
             .put_item()
@@ -236,7 +236,7 @@ impl DeploymentStore for DynamoDeployment {
         // what is there, which is then what we meant.
         replaced.map_err(|error| {
             let doing = format!("replacing the cursor of `{stream}` in table `{}`", self.table);
-            self.attempt(doing, "dynamodb:PutItem").failed(error)
+            self.operation(doing, "dynamodb:PutItem").failed(error)
         })
     }
 
@@ -244,18 +244,18 @@ impl DeploymentStore for DynamoDeployment {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
         let sent = get.key("pk", text(SOURCES)).key("sk", text(source_key(id))).send().await;
         let output = sent.map_err(|error| {
-            self.attempt(format!("reading source `{id}` of table `{}`", self.table), "dynamodb:GetItem").failed(error)
+            self.operation(format!("reading source `{id}` of table `{}`", self.table), "dynamodb:GetItem").failed(error)
         })?;
         let Some(item) = output.item else { return Ok(None) };
         let source = deployment([&item]).sources.remove(id);
         Ok(source.map(|source| (version_of(&item).unwrap_or(Version(0)), source)))
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
         let json = serde_json::to_string(source).expect("a source holds only text and numbers");
         let put = self.client.put_item().item("pk", text(SOURCES)).item("sk", text(source_key(&source.id)));
         self.replace(put.item("source", text(json)), expected).await.map_err(|error| {
-            self.attempt(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
+            self.operation(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
                 .failed(error)
         })
     }
@@ -267,7 +267,7 @@ impl ConnectionStore for DynamoDeployment {
         let sent = get.key("pk", text(CONNECTIONS)).key("sk", text(id.to_string())).send().await;
         let output = sent.map_err(|error| {
             // Not which: the name came with a request, and nobody has shown yet that it is more than made up.
-            self.attempt(format!("reading a connection of table `{}`", self.table), "dynamodb:GetItem").failed(error)
+            self.operation(format!("reading a connection of table `{}`", self.table), "dynamodb:GetItem").failed(error)
         })?;
         let Some(item) = output.item else { return Ok(None) };
         let connection = serde_json::from_str(text_of(&item, "connection").unwrap_or_default());
@@ -286,13 +286,13 @@ impl ConnectionStore for DynamoDeployment {
         &self,
         expected: Option<Version>,
         connection: &Connection,
-    ) -> Result<Replaced, Trouble> {
+    ) -> Result<ReplaceOutcome, Trouble> {
         let id = &connection.id;
         let put = self.client.put_item().item("pk", text(CONNECTIONS)).item("sk", text(id.to_string()));
         let delete_at = connection.expires_at.plus(KEPT_SECONDS).get().to_string();
         let put = put.item("connection", text(connection.encode())).item("expires_at", AttributeValue::N(delete_at));
         self.replace(put, expected).await.map_err(|error| {
-            self.attempt(format!("saving connection `{id}` in table `{}`", self.table), "dynamodb:PutItem")
+            self.operation(format!("saving connection `{id}` in table `{}`", self.table), "dynamodb:PutItem")
                 .failed(error)
         })
     }

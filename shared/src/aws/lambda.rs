@@ -4,7 +4,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 
-use super::attempt::{Attempt, Thing};
+use super::operation::{Operation, Resource};
 use crate::event::SHARE;
 use crate::ports::Invoker;
 use crate::share::Share;
@@ -32,16 +32,16 @@ impl Invoker for LambdaInvoker {
             Ok(_) => Ok(()),
             Err(error) => {
                 let function = &self.function;
-                let attempt = Attempt {
+                let operation = Operation {
                     doing: format!("handing a share of the sources to function `{function}`"),
-                    thing: Thing {
+                    resource: Resource {
                         name: format!("function `{function}`"),
                         missing_code: "no_such_function",
                         missing_hint: "deploy the stack again: the poller invokes itself under its own name".to_owned(),
                     },
                     permissions: format!("`lambda:InvokeFunction` on `{function}`"),
                 };
-                Err(attempt.failed(error))
+                Err(operation.failed(error))
             }
         }
     }

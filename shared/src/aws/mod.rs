@@ -4,9 +4,9 @@
 //! protocol of `day_log` and `collect` is made for that.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
-mod attempt;
 mod dynamodb;
 mod lambda;
+mod operation;
 mod s3;
 mod secrets_manager;
 
@@ -21,7 +21,7 @@ pub use lambda::LambdaInvoker;
 pub use s3::S3DayLogs;
 pub use secrets_manager::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION, SecretsManagerCredentials};
 
-use crate::ports::Edges;
+use crate::ports::Ports;
 
 /// Beyond this there is no connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -34,7 +34,7 @@ const ATTEMPTS_MAX: u32 = 3;
 
 /// What the deployment's things are called.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Names {
+pub struct ResourceNames {
     /// The log bucket: `BUCKET_NAME`.
     pub bucket: String,
     /// The table of sources and cursors: `TABLE_NAME`.
@@ -43,9 +43,9 @@ pub struct Names {
     pub secret_prefix: String,
 }
 
-/// The three ports that AWS serves. Slack is the fourth: see [`AwsEdges::with`].
+/// The three ports that AWS serves. Slack is the fourth: see [`AwsPorts::with`].
 #[derive(Debug)]
-pub struct AwsEdges {
+pub struct AwsPorts {
     /// Day logs in S3.
     pub day_logs: S3DayLogs,
     /// Sources and cursors in DynamoDB.
@@ -54,25 +54,25 @@ pub struct AwsEdges {
     pub credentials: SecretsManagerCredentials,
 }
 
-impl AwsEdges {
+impl AwsPorts {
     /// Makes the clients, with bounded time and three attempts whatever `config` says. Calls nobody: a wrong name shows at
     /// the first use of it.
-    pub fn connect(config: &SdkConfig, names: Names) -> AwsEdges {
+    pub fn connect(config: &SdkConfig, names: ResourceNames) -> AwsPorts {
         let bounded = bounded(config);
         // An endpoint of one's own has one host name, so that the bucket must stand in the path.
         let s3 = aws_sdk_s3::config::Builder::from(&bounded).force_path_style(config.endpoint_url().is_some()).build();
         let (deployment, credentials) = connect_table_and_secrets(config, names.table, names.secret_prefix);
         let day_logs = S3DayLogs::new(aws_sdk_s3::Client::from_conf(s3), names.bucket);
-        AwsEdges { day_logs, deployment, credentials }
+        AwsPorts { day_logs, deployment, credentials }
     }
 
     /// The four ports together.
-    pub fn with<S>(self, slack: S) -> Edges<S, S3DayLogs, DynamoDeployment, SecretsManagerCredentials> {
-        Edges { slack, day_logs: self.day_logs, deployment: self.deployment, credentials: self.credentials }
+    pub fn with<S>(self, slack: S) -> Ports<S, S3DayLogs, DynamoDeployment, SecretsManagerCredentials> {
+        Ports { slack, day_logs: self.day_logs, deployment: self.deployment, credentials: self.credentials }
     }
 }
 
-/// The ports of whoever collects nothing: the table and the secrets, as [`AwsEdges::connect`] makes them.
+/// The ports of whoever collects nothing: the table and the secrets, as [`AwsPorts::connect`] makes them.
 pub fn connect_table_and_secrets(
     config: &SdkConfig,
     table: impl Into<String>,

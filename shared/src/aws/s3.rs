@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::CALL_MAX;
-use super::attempt::{Attempt, Thing};
-use crate::object::{DayLogId, Listed, ObjectKey};
-use crate::ports::{Created, DayLogStore, StoredObject};
+use super::operation::{Operation, Resource};
+use crate::object::{DayLogId, KeyOwner, ObjectKey};
+use crate::ports::{CreateOutcome, DayLogStore, StoredObject};
 use crate::trouble::{Remedy, Trouble};
 
 /// An object that is read back may have so many bytes, 24 MiB. slacktrail's have a few MiB at most. A larger one is refused unread, because it
@@ -42,22 +42,22 @@ impl S3DayLogs {
         S3DayLogs { client, bucket: bucket.into(), reading: Arc::new(Semaphore::new(OBJECT_BYTES_MAX as usize)) }
     }
 
-    fn attempt(&self, doing: String, permissions: String) -> Attempt {
+    fn operation(&self, doing: String, permissions: String) -> Operation {
         let bucket = &self.bucket;
-        let thing = Thing {
+        let resource = Resource {
             name: format!("bucket `{bucket}`"),
             missing_code: "no_such_bucket",
             missing_hint: format!(
                 "see whether `BUCKET_NAME` (`SLACKTRAIL_BUCKET` on the command line) says `{bucket}` by mistake, and the region is right"
             ),
         };
-        Attempt { doing, thing, permissions }
+        Operation { doing, resource, permissions }
     }
 
-    fn read_attempt(&self, key: &ObjectKey) -> Attempt {
+    fn read_operation(&self, key: &ObjectKey) -> Operation {
         let bucket = &self.bucket;
         // To a caller who may not list the bucket S3 answers 403 for an object that is not there.
-        self.attempt(
+        self.operation(
             format!("reading object `{key}` of bucket `{bucket}`"),
             format!("`s3:GetObject` on `{bucket}/*` and `s3:ListBucket` on `{bucket}` (without the latter a missing object looks like a forbidden one)"),
         )
@@ -68,7 +68,7 @@ impl S3DayLogs {
         let sent =
             self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(from).send().await;
         sent.map_err(|error| {
-            self.attempt(
+            self.operation(
                 format!("listing objects `{prefix}...` of bucket `{bucket}`"),
                 format!("`s3:ListBucket` on `{bucket}`"),
             )
@@ -78,22 +78,22 @@ impl S3DayLogs {
 }
 
 impl DayLogStore for S3DayLogs {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
         let bucket = &self.bucket;
         let put =
             self.client.put_object().bucket(bucket).key(key.to_string()).content_type(CONTENT_TYPE).if_none_match("*");
         let error = match put.body(ByteStream::from(bytes)).send().await {
-            Ok(_) => return Ok(Created::Yes),
+            Ok(_) => return Ok(CreateOutcome::Created),
             Err(error) => error,
         };
         match status(&error) {
             // Also when an attempt of ours was applied, its reply got lost, and the SDK tried again: whoever reads the object
             // finds there what it meant to write.
-            Some(412) => Ok(Created::Exists),
+            Some(412) => Ok(CreateOutcome::AlreadyExists),
             // ConditionalRequestConflict: another attempt on this key is under way, and may yet fail.
-            Some(409) => Ok(Created::Busy),
+            Some(409) => Ok(CreateOutcome::Conflict),
             _ => Err(self
-                .attempt(
+                .operation(
                     format!("creating object `{key}` in bucket `{bucket}`"),
                     format!("`s3:PutObject` on `{bucket}/*`"),
                 )
@@ -105,7 +105,7 @@ impl DayLogStore for S3DayLogs {
         let object = match self.client.get_object().bucket(&self.bucket).key(key.to_string()).send().await {
             Ok(object) => object,
             Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
-            Err(error) => return Err(self.read_attempt(key).failed(error)),
+            Err(error) => return Err(self.read_operation(key).failed(error)),
         };
         let length = object.content_length().and_then(|bytes| u32::try_from(bytes).ok());
         let Some(length) = length.filter(|bytes| *bytes <= OBJECT_BYTES_MAX) else {
@@ -114,12 +114,15 @@ impl DayLogStore for S3DayLogs {
         let last_modified =
             last_modified(&object).ok_or_else(|| unusable(key, "S3 does not say when it was created"))?;
         // The client's time limits end with the head of the reply, so that the body needs its own.
-        let _permits =
-            self.reading.acquire_many(length).await.map_err(|error| self.read_attempt(key).cut_off().because(error))?;
+        let _permits = self
+            .reading
+            .acquire_many(length)
+            .await
+            .map_err(|error| self.read_operation(key).cut_off().because(error))?;
         match tokio::time::timeout(CALL_MAX, collect(object.body, length as usize)).await {
             Ok(Ok(bytes)) => Ok(Some(StoredObject { bytes, last_modified })),
-            Ok(Err(error)) => Err(self.read_attempt(key).cut_off().because(error)),
-            Err(elapsed) => Err(self.read_attempt(key).cut_off().because(elapsed)),
+            Ok(Err(error)) => Err(self.read_operation(key).cut_off().because(error)),
+            Err(elapsed) => Err(self.read_operation(key).cut_off().because(elapsed)),
         }
     }
 
@@ -132,9 +135,9 @@ impl DayLogStore for S3DayLogs {
             let page = self.list_page(&prefix, from.clone()).await?;
             for key in page.contents().iter().filter_map(|object| object.key()) {
                 match log.read_key(key) {
-                    Listed::Ours(number) => numbers.push(number),
-                    Listed::AnotherSource => {}
-                    Listed::Foreign => return Err(foreign(key, &self.bucket)),
+                    KeyOwner::This(number) => numbers.push(number),
+                    KeyOwner::OtherSource => {}
+                    KeyOwner::Unknown => return Err(foreign(key, &self.bucket)),
                 }
             }
             match page.next_continuation_token {
@@ -142,7 +145,7 @@ impl DayLogStore for S3DayLogs {
                 Some(next) if Some(&next) != from.as_ref() => from = Some(next),
                 _ => {
                     return Err(self
-                        .attempt(format!("listing objects `{prefix}...` of bucket `{}`", self.bucket), String::new())
+                        .operation(format!("listing objects `{prefix}...` of bucket `{}`", self.bucket), String::new())
                         .cut_off());
                 }
             }

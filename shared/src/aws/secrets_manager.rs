@@ -13,9 +13,9 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use sha2::{Digest, Sha256};
 
-use super::attempt::{Attempt, Thing};
+use super::operation::{Operation, Resource};
 use crate::credentials::Credentials;
-use crate::ports::{CredentialStore, Replaced, SecretVersion, StoredCredentials};
+use crate::ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 use crate::source::SourceId;
 use crate::trouble::{Remedy, Trouble};
 
@@ -47,9 +47,9 @@ impl SecretsManagerCredentials {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner) // credentials are in it whole or not at all
     }
 
-    fn attempt(&self, source: &SourceId, doing: &str, action: &str) -> Attempt {
+    fn operation(&self, source: &SourceId, doing: &str, action: &str) -> Operation {
         let name = self.name(source);
-        let thing = Thing {
+        let resource = Resource {
             name: format!("secret `{name}`"),
             missing_code: "no_such_secret",
             missing_hint: format!(
@@ -57,9 +57,9 @@ impl SecretsManagerCredentials {
                 self.prefix
             ),
         };
-        Attempt {
+        Operation {
             doing: format!("{doing} secret `{name}`"),
-            thing,
+            resource,
             permissions: format!("`secretsmanager:{action}` on `{name}`"),
         }
     }
@@ -72,7 +72,7 @@ impl SecretsManagerCredentials {
         let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
         // AWS says "already scheduled for deletion" and "marked for deletion", and has no code for either.
         let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
-        let mut trouble = self.attempt(source, doing, action).failed(error);
+        let mut trouble = self.operation(source, doing, action).failed(error);
         let name = self.name(source);
         if is_deleted && action == "CreateSecret" {
             // A secret in a recovery window is found when it is read, which comes first. One that is deleted by force is not, and its
@@ -122,11 +122,11 @@ impl CredentialStore for SecretsManagerCredentials {
         let kept = self.cache().get(source).cloned();
         match kept {
             Some(stored) => Ok(Some(stored)),
-            None => self.fresh_credentials(source).await,
+            None => self.reload_credentials(source).await,
         }
     }
 
-    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
         let stored = match self.client.get_secret_value().secret_id(self.name(source)).send().await {
             Ok(value) => StoredCredentials {
                 version: SecretVersion(value.version_id.unwrap_or_default()),
@@ -148,7 +148,7 @@ impl CredentialStore for SecretsManagerCredentials {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<Replaced<SecretVersion>, Trouble> {
+    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
         let version = version_after(expected.map_or("", |version| &version.0));
         // Creating a version again with the same text succeeds: two writers' texts must differ, and a repeated request must not.
         let writer = random_mark()?;
@@ -159,12 +159,12 @@ impl CredentialStore for SecretsManagerCredentials {
         };
         if !written {
             self.cache().remove(source);
-            return Ok(Replaced::Changed);
+            return Ok(ReplaceOutcome::Conflict);
         }
         let version = SecretVersion(version);
         let stored = StoredCredentials { version: version.clone(), credentials: Some(credentials.clone()) };
         self.cache().insert(source.clone(), stored);
-        Ok(Replaced::Yes(version))
+        Ok(ReplaceOutcome::Replaced(version))
     }
 
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {

@@ -4,7 +4,7 @@ use super::Collector;
 use super::page::OpenPage;
 use crate::credentials::Grant;
 use crate::cursor::Gap;
-use crate::ports::{Caller, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
+use crate::ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
 use crate::secret::Token;
 use crate::slack::{Refusal, Reply, Request};
 use crate::source::{LogType, Source, SourceId, shown_name};
@@ -16,14 +16,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     pub(super) async fn call(&mut self, request: &Request) -> Result<OpenPage<'a>, Trouble> {
         let token = match &self.token {
             Some(token) => token.clone(),
-            None => token_of(self.source, self.edges.credentials.credentials(&self.source.id).await?)?,
+            None => token_of(self.source, self.ports.credentials.credentials(&self.source.id).await?)?,
         };
         self.token = Some(token.clone());
         let page = self.call_with(request, &token).await?;
         if self.token_is_fresh || !self.refuses_token(&page) {
             return Ok(page);
         }
-        let fresh = token_of(self.source, self.edges.credentials.fresh_credentials(&self.source.id).await?)?;
+        let fresh = token_of(self.source, self.ports.credentials.reload_credentials(&self.source.id).await?)?;
         self.token_is_fresh = true;
         if token == fresh {
             return Ok(page);
@@ -37,7 +37,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     async fn call_with(&mut self, request: &Request, token: &Token) -> Result<OpenPage<'a>, Trouble> {
         self.report.calls += 1;
-        let reply = self.edges.slack.call(self.source, request, Caller::User(token)).await?;
+        let reply = self.ports.slack.call(self.source, request, CallAuth::User(token)).await?;
         self.heed_clock(&reply);
         OpenPage::open(request, reply, self.limits.long_rows).await
     }
@@ -63,7 +63,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let Some(token) = self.token.clone() else { return trouble };
         let request = Request::auth_test();
         self.report.calls += 1;
-        let reply = self.edges.slack.call_whole(self.source, &request, Caller::User(&token)).await;
+        let reply = self.ports.slack.call_whole(self.source, &request, CallAuth::User(&token)).await;
         let tested = reply.and_then(|reply| reply.json::<serde::de::IgnoredAny>(&request, self.now));
         match tested {
             Err(refused) if refused.remedy == Remedy::Reauthorize => trouble,

@@ -27,7 +27,7 @@ use crate::cursor::{Cursor, Gap, GapKind};
 use crate::day_log::{DayLogs, Limits};
 use crate::health::{Health, TickOutcome};
 use crate::line::LineWriter;
-use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Edges, Replaced, Slack, Version};
+use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, ReplaceOutcome, Slack, Version};
 use crate::record::RowId;
 use crate::rotation::Overdue;
 use crate::secret::Token;
@@ -87,7 +87,7 @@ impl Memory {
 
 /// One tick of one stream.
 pub(crate) struct Collector<'a, S, D, T, K> {
-    edges: &'a Edges<S, D, T, K>,
+    ports: &'a Ports<S, D, T, K>,
     source: &'a Source,
     stream: &'a StreamId,
     now: Second,
@@ -128,7 +128,7 @@ enum Less {
 
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
     pub(crate) fn new(
-        edges: &'a Edges<S, D, T, K>,
+        ports: &'a Ports<S, D, T, K>,
         (source, stream): (&'a Source, &'a StreamId),
         now: Timestamp,
         limits: &'a Limits<'a>,
@@ -145,7 +145,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let cursor = cursor.filter(|_| doubt.is_none());
         let report = Report { trouble: doubt.map(not_believed), recovered: doubt.is_some(), ..Report::default() };
         Collector {
-            edges,
+            ports,
             source,
             stream,
             now: Second::of(now),
@@ -366,7 +366,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// Stores the lines of a batch, and empties it.
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Trouble> {
         let before = self.report.appended.clone();
-        let (day_logs, level) = (&self.edges.day_logs, self.limits.gzip_level);
+        let (day_logs, level) = (&self.ports.day_logs, self.limits.gzip_level);
         let outcome = self.memory.day_logs.append(day_logs, batch, level, &mut self.report.appended).await;
         self.dirty |= self.report.appended != before;
         outcome?;
@@ -409,12 +409,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.heads.retain(|day, _| day.end() >= kept_open);
         self.cursor.saved_at = self.now;
         self.memory.version = None; // until we know what came of it
-        match self.edges.deployment.replace_cursor(self.stream, self.version, &self.cursor).await? {
-            Replaced::Yes(version) => {
+        match self.ports.deployment.replace_cursor(self.stream, self.version, &self.cursor).await? {
+            ReplaceOutcome::Replaced(version) => {
                 (self.version, self.memory.version) = (Some(version), Some(version));
                 self.dirty = false;
             }
-            Replaced::Changed => self.report.overtaken = true, // the other invocation is ahead; the next tick loads anew
+            ReplaceOutcome::Conflict => self.report.overtaken = true, // the other invocation is ahead; the next tick loads anew
         }
         Ok(())
     }

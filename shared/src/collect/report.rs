@@ -1,7 +1,7 @@
 //! How a stream's tick went: what its log line and the answer's summary say.
 
 use crate::batch::Batch;
-use crate::day_log::Appended;
+use crate::day_log::AppendStats;
 use crate::health::State;
 use crate::time::Second;
 use crate::trouble::Trouble;
@@ -14,7 +14,7 @@ pub struct Report {
     /// Pages read.
     pub pages: u32,
     /// What was stored.
-    pub appended: Appended,
+    pub appended: AppendStats,
     /// Records without an identity or a time that could be read, which were stored all the same.
     pub unreadable: u64,
     /// Records of whose rows bytes were replaced that are not UTF-8.

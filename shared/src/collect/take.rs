@@ -136,7 +136,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         }
         let times = || records.iter().map(|(index, _)| block.kept_at(*index));
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
-        let (store, day_logs) = (&self.edges.day_logs, &mut self.memory.day_logs);
+        let (store, day_logs) = (&self.ports.day_logs, &mut self.memory.day_logs);
         let opened = day_logs.open(store, &self.cursor.heads, day, range, self.limits).await;
         if matches!(&opened, Err(trouble) if trouble.remedy == Remedy::Investigate) {
             // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.

@@ -11,7 +11,7 @@ use super::store::{check_tenant, store};
 use super::{Connection, ConnectionId, Facts, Failure, Probed, Refusal, Step, Ticket, Visit, probe};
 use crate::credentials::{App, Grant};
 use crate::ports::{
-    Caller, ConnectionStore, CredentialStore, DeploymentStore, Replaced, Slack, Timer, Version, WHOLE_BYTES_MAX,
+    CallAuth, ConnectionStore, CredentialStore, DeploymentStore, ReplaceOutcome, Slack, Timer, Version, WHOLE_BYTES_MAX,
 };
 use crate::secret::Token;
 use crate::slack::oauth::{Installation, installation};
@@ -33,7 +33,7 @@ pub struct Callback<'a> {
 
 /// The ports of the callback together.
 #[derive(Debug)]
-pub struct CallbackEdges<S, C, K, W> {
+pub struct CallbackPorts<S, C, K, W> {
     /// Slack.
     pub slack: S,
     /// Where connections and sources are kept.
@@ -70,22 +70,22 @@ struct Begun<'a> {
 /// # Errors
 /// Returns why it failed. What Slack has granted by then is revoked, unless it may be in use.
 pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
-    edges: &CallbackEdges<S, C, K, W>,
+    ports: &CallbackPorts<S, C, K, W>,
     came: Callback<'_>,
     cookie: impl Fn(&str) -> Option<String>,
     now: Second,
 ) -> Result<Connected, Failure> {
-    let begun = edges.timer.within(BEGIN_MAX, begin(&edges.table, came, cookie, now)).await;
+    let begun = ports.timer.within(BEGIN_MAX, begin(&ports.table, came, cookie, now)).await;
     let begun = begun.ok_or_else(|| Failure::out_of_time(None, BEGIN_MAX))??;
     let Begun { version, connection, .. } = &begun;
     let granted = RefCell::new(Granted::default());
     // In a box, as the compiler computes the layout of nested futures to a limited depth only.
-    let work = Box::pin(verify(edges, &begun, &granted, now));
-    let worked = edges.timer.within(WORK_MAX, work).await;
+    let work = Box::pin(verify(ports, &begun, &granted, now));
+    let worked = ports.timer.within(WORK_MAX, work).await;
     let id = &connection.source.id;
     let verified = match worked.ok_or_else(|| Failure::out_of_time(Some(id), WORK_MAX)).flatten() {
         Ok(verified) => Ok(verified),
-        Err(failure) => Err(end_token(edges, &connection.source, failure, granted.take(), now).await),
+        Err(failure) => Err(end_token(ports, &connection.source, failure, granted.take(), now).await),
     };
     let step = match &verified {
         Ok((_, facts)) => Step::Connected(Box::new(facts.clone())),
@@ -93,7 +93,7 @@ pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: Credent
     };
     // The command waits for this; if it cannot be written, the page still tells what is true.
     let connection_then = connection.at(step);
-    let told = edges.timer.within(TELL_MAX, edges.table.replace_connection(Some(*version), &connection_then)).await;
+    let told = ports.timer.within(TELL_MAX, ports.table.replace_connection(Some(*version), &connection_then)).await;
     let untold = told.map_or_else(|| Failure::out_of_time(Some(id), TELL_MAX).trouble, Result::err);
     match verified {
         Ok((source, facts)) => Ok(Connected { connection: connection.id.clone(), source, facts, untold }),
@@ -154,28 +154,28 @@ async fn conclude<C: ConnectionStore>(
     step: Step,
 ) -> Result<Version, Failure> {
     match table.replace_connection(Some(version), &connection.at(step)).await? {
-        Replaced::Yes(version) => Ok(version),
-        Replaced::Changed => Err(Failure::over(Refusal::used())),
+        ReplaceOutcome::Replaced(version) => Ok(version),
+        ReplaceOutcome::Conflict => Err(Failure::over(Refusal::used())),
     }
 }
 
 /// Exchanges the code, verifies the installation, and stores it. Leaves in `granted` what Slack has granted.
 async fn verify<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
-    edges: &CallbackEdges<S, C, K, W>,
+    ports: &CallbackPorts<S, C, K, W>,
     begun: &Begun<'_>,
     granted: &RefCell<Granted>,
     now: Second,
 ) -> Result<(Source, Facts), Failure> {
     let connection = &begun.connection;
-    let app = app(edges, connection).await?;
-    let installed = exchange(edges, begun, &app, granted, now).await?;
+    let app = app(ports, connection).await?;
+    let installed = exchange(ports, begun, &app, granted, now).await?;
     let (tenant, grant) = check_installation(&connection.source, &installed)?;
     let source = Source { organisation: installed.organisation, connected_at: now, ..connection.source.clone() };
-    let logs = probe_all(edges, &source, &grant.token, now).await?;
-    if edges.table.load_connection(&connection.id).await?.is_none_or(|(now, _)| now != begun.version) {
+    let logs = probe_all(ports, &source, &grant.token, now).await?;
+    if ports.table.load_connection(&connection.id).await?.is_none_or(|(now, _)| now != begun.version) {
         return Err(Refusal::cancelled().into()); // nothing has been stored up to here
     }
-    let stored = store((&edges.table, &edges.credentials), &source, &tenant, |credentials| {
+    let stored = store((&ports.table, &ports.credentials), &source, &tenant, |credentials| {
         credentials.with_grant_of(&connection.client_id, grant.clone())
     });
     let source = stored.await?;
@@ -186,37 +186,37 @@ async fn verify<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialSto
 
 /// Probes all logs at once: a person waits in front of the browser. A log that Slack does not show in time is noted.
 async fn probe_all<S: Slack, C, K, W: Timer>(
-    edges: &CallbackEdges<S, C, K, W>,
+    ports: &CallbackPorts<S, C, K, W>,
     source: &Source,
     token: &Token,
     now: Second,
 ) -> Result<Vec<Probed>, Refusal> {
     let late = |log| Probed::not_yet(log, format!("Slack did not respond within {} seconds", PROBES_MAX.as_secs()));
     let probes = source.logs.iter().map(|log| async {
-        let probed = edges.timer.within(PROBES_MAX, probe(&edges.slack, source, *log, token, now)).await;
+        let probed = ports.timer.within(PROBES_MAX, probe(&ports.slack, source, *log, token, now)).await;
         probed.unwrap_or_else(|| Ok(late(*log)))
     });
     join_all(probes).await.into_iter().collect()
 }
 
 async fn end_token<S: Slack, C: DeploymentStore, K, W: Timer>(
-    edges: &CallbackEdges<S, C, K, W>,
+    ports: &CallbackPorts<S, C, K, W>,
     source: &Source,
     failure: Failure,
     granted: Granted,
     now: Second,
 ) -> Failure {
     let Some(unstored) = granted.into_unstored() else { return failure };
-    let ended = edges.timer.within(REVOKE_MAX, revoke::end(edges, source, &unstored, now)).await;
+    let ended = ports.timer.within(REVOKE_MAX, revoke::end(ports, source, &unstored, now)).await;
     failure.with_token(ended.unwrap_or(TokenEnd::MayBeValid))
 }
 
 /// The app's credentials, if they are still those that the link was made for.
 async fn app<S, C, K: CredentialStore, W>(
-    edges: &CallbackEdges<S, C, K, W>,
+    ports: &CallbackPorts<S, C, K, W>,
     connection: &Connection,
 ) -> Result<App, Failure> {
-    let stored = edges.credentials.fresh_credentials(&connection.source.id).await?;
+    let stored = ports.credentials.reload_credentials(&connection.source.id).await?;
     let credentials = stored.and_then(|stored| stored.credentials).unwrap_or_default();
     credentials.app_of(&connection.client_id).cloned().ok_or_else(|| Refusal::superseded().into())
 }
@@ -224,7 +224,7 @@ async fn app<S, C, K: CredentialStore, W>(
 /// Exchanges the code. Whatever becomes of the call, `granted` says what Slack may have granted: once the code is sent, a lost or broken
 /// response may have held a token.
 async fn exchange<S: Slack, C, K, W>(
-    edges: &CallbackEdges<S, C, K, W>,
+    ports: &CallbackPorts<S, C, K, W>,
     begun: &Begun<'_>,
     app: &App,
     granted: &RefCell<Granted>,
@@ -233,7 +233,7 @@ async fn exchange<S: Slack, C, K, W>(
     let request = Request::exchange(begun.code, &begun.redirect_url);
     let refused = |trouble: Trouble| Failure { trouble: Some(trouble.clone()), ..Refusal::of_call(&trouble).into() };
     granted.replace(Granted::Unread(Vec::new()));
-    let reply = match edges.slack.call(&begun.connection.source, &request, Caller::App(app)).await {
+    let reply = match ports.slack.call(&begun.connection.source, &request, CallAuth::App(app)).await {
         Ok(reply) => reply,
         Err(trouble) => {
             if trouble.is_unsent {

@@ -25,7 +25,7 @@ mod ticket;
 use serde::{Deserialize, Serialize};
 
 pub use budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
-pub use callback::{Callback, CallbackEdges, Connected, callback};
+pub use callback::{Callback, CallbackPorts, Connected, callback};
 pub use facts::{Facts, Probed};
 pub use failure::Failure;
 pub use probe::probe;

@@ -2,7 +2,7 @@
 
 use super::{Probed, Refusal};
 use crate::collect::workspace_id;
-use crate::ports::{Caller, Slack};
+use crate::ports::{CallAuth, Slack};
 use crate::record::Record;
 use crate::secret::Token;
 use crate::slack::{Refusal as SlackRefusal, Request};
@@ -50,7 +50,7 @@ async fn newest_of_a_workspace<S: Slack>(
     now: Second,
 ) -> Result<Option<Second>, Trouble> {
     let request = Request::workspaces(None);
-    let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
+    let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     let workspaces = match reply.page(&request, now) {
         Ok(page) => page.rows,
         Err(SlackRefusal::Trouble(trouble)) => return Err(trouble),
@@ -77,7 +77,7 @@ async fn newest<S: Slack>(
     now: Second,
 ) -> Result<Option<Second>, Trouble> {
     let request = Request::probe(log, now, workspace);
-    let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
+    let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     match reply.page(&request, now) {
         Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
         Err(SlackRefusal::Trouble(trouble)) => Err(trouble),

@@ -4,8 +4,8 @@ use std::mem;
 
 use serde::Deserialize;
 
-use super::{CallbackEdges, Failure};
-use crate::ports::{Caller, DeploymentStore, Slack, Timer};
+use super::{CallbackPorts, Failure};
+use crate::ports::{CallAuth, DeploymentStore, Slack, Timer};
 use crate::secret::Token;
 use crate::slack::Request;
 use crate::slack::oauth::{Installation, Remains, remains};
@@ -134,7 +134,7 @@ pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Se
         revoked: serde_json::Value,
     }
     let request = Request::revoke();
-    let reply = slack.call_whole(source, &request, Caller::User(token)).await?;
+    let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     match reply.json::<Revoked>(&request, now)?.revoked {
         serde_json::Value::Bool(false) => Err(Trouble::slack(
             Remedy::TryLater,
@@ -154,7 +154,7 @@ pub fn is_ended(trouble: &Trouble) -> bool {
 
 /// Ends the tokens of an installation that came to nothing, unless the source may be collecting with them.
 pub(super) async fn end<S: Slack, C: DeploymentStore, K, W: Timer>(
-    edges: &CallbackEdges<S, C, K, W>,
+    ports: &CallbackPorts<S, C, K, W>,
     source: &Source,
     unstored: &Unstored,
     now: Second,
@@ -162,7 +162,7 @@ pub(super) async fn end<S: Slack, C: DeploymentStore, K, W: Timer>(
     if unstored.tokens.is_empty() {
         return TokenEnd::MayExist;
     }
-    if may_be_in_use(&edges.table, source, unstored).await {
+    if may_be_in_use(&ports.table, source, unstored).await {
         return TokenEnd::MayBeInUse;
     }
     let mut end = match unstored {
@@ -172,7 +172,7 @@ pub(super) async fn end<S: Slack, C: DeploymentStore, K, W: Timer>(
         _ => TokenEnd::Revoked,
     };
     for token in &unstored.tokens {
-        match revoke(&edges.slack, source, token, now).await {
+        match revoke(&ports.slack, source, token, now).await {
             Ok(()) => {}
             Err(trouble) if is_ended(&trouble) => {}
             Err(_) => end = TokenEnd::MayBeValid,

@@ -5,7 +5,7 @@ use form_urlencoded::Serializer;
 use super::manifest::{bot_scopes, user_scopes};
 use super::ticket::{hex, is_hex};
 use super::{Connection, ConnectionId, Failure, LIFE_SECONDS, Refusal, SecretHash, Step, Ticket, Visit};
-use crate::ports::{ConnectionStore, Replaced, Version};
+use crate::ports::{ConnectionStore, ReplaceOutcome, Version};
 use crate::settings::SLACK_AUTHORIZE_URL;
 use crate::source::{Source, SourceId};
 use crate::time::Second;
@@ -100,8 +100,8 @@ pub async fn start<C: ConnectionStore>(
                 let started = connection.at(Step::Started);
                 let started = Connection { expires_at: now.plus(LIFE_SECONDS), visit: Some(visit), ..started };
                 match connections.replace_connection(Some(version), &started).await {
-                    Ok(Replaced::Yes(_)) => started,
-                    Ok(Replaced::Changed) => continue,
+                    Ok(ReplaceOutcome::Replaced(_)) => started,
+                    Ok(ReplaceOutcome::Conflict) => continue,
                     Err(trouble) => return Err(about(trouble.into())),
                 }
             }

@@ -6,7 +6,7 @@
 
 use super::{Failure, Refusal};
 use crate::credentials::{self, Credentials};
-use crate::ports::{CredentialStore, DeploymentStore, Replaced, Version};
+use crate::ports::{CredentialStore, DeploymentStore, ReplaceOutcome, Version};
 use crate::source::{Source, Tenant};
 use crate::sources::contended;
 use crate::trouble::Trouble;
@@ -56,7 +56,7 @@ async fn replace<T: DeploymentStore>(
         let (version, present) = present.map_or((None, None), |(version, present)| (Some(version), present));
         check_tenant(source, present.as_ref())?;
         let Some(changed) = change(present) else { return Ok(None) };
-        if let Replaced::Yes(_) = table.replace_source(version, &changed).await? {
+        if let ReplaceOutcome::Replaced(_) = table.replace_source(version, &changed).await? {
             return Ok(Some(changed));
         }
     }

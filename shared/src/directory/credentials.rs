@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credentials::{Credentials, Grant};
-use crate::ports::{CredentialStore, Replaced, SecretVersion, StoredCredentials};
+use crate::ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 use crate::secret::Token;
 use crate::source::SourceId;
 use crate::trouble::Trouble;
@@ -49,7 +49,7 @@ impl CredentialStore for DirectoryCredentials {
         }))
     }
 
-    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
         self.credentials(source).await
     }
 
@@ -58,13 +58,13 @@ impl CredentialStore for DirectoryCredentials {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<Replaced<SecretVersion>, Trouble> {
+    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
         let (number, present) = self.of(source);
         if present.map(|_| number.to_string()).as_deref() != expected.map(|version| version.0.as_str()) {
-            return Ok(Replaced::Changed);
+            return Ok(ReplaceOutcome::Conflict);
         }
         self.stored().insert(source.clone(), (number + 1, Some(credentials.clone())));
-        Ok(Replaced::Yes(SecretVersion((number + 1).to_string())))
+        Ok(ReplaceOutcome::Replaced(SecretVersion((number + 1).to_string())))
     }
 
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {

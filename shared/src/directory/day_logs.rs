@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::file;
-use crate::object::{DayLogId, Listed, ObjectKey};
-use crate::ports::{Created, DayLogStore, StoredObject};
+use crate::object::{DayLogId, KeyOwner, ObjectKey};
+use crate::ports::{CreateOutcome, DayLogStore, StoredObject};
 use crate::trouble::{Remedy, Trouble};
 
 /// Day logs under a directory.
@@ -27,11 +27,11 @@ impl DirectoryDayLogs {
 }
 
 impl DayLogStore for DirectoryDayLogs {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
         let path = self.path(&key.to_string());
         match file::create(&self.root, &path, &bytes) {
-            Ok(true) => Ok(Created::Yes),
-            Ok(false) => Ok(Created::Exists),
+            Ok(true) => Ok(CreateOutcome::Created),
+            Ok(false) => Ok(CreateOutcome::AlreadyExists),
             Err(error) => Err(file::trouble("creating", &path, error)),
         }
     }
@@ -55,9 +55,9 @@ impl DayLogStore for DirectoryDayLogs {
                 continue;
             }
             match log.read_key(&format!("{day}/{name}")) {
-                Listed::Ours(number) => numbers.push(number),
-                Listed::AnotherSource => {}
-                Listed::Foreign => return Err(foreign(&directory.join(&*name))),
+                KeyOwner::This(number) => numbers.push(number),
+                KeyOwner::OtherSource => {}
+                KeyOwner::Unknown => return Err(foreign(&directory.join(&*name))),
             }
         }
         numbers.sort_unstable();

@@ -17,20 +17,20 @@ use sha2::{Digest, Sha256};
 
 use super::file;
 use crate::cursor::Cursor;
-use crate::ports::{Deployment, DeploymentStore, Replaced, StoredSource, Version};
+use crate::ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
 use crate::source::{Source, SourceId, StreamId};
 use crate::trouble::Trouble;
 
 /// The directory of state. Its name keeps it out of listings and of most tools that read a whole tree.
 const STATE: &str = ".slacktrail";
 /// A lock that is held for longer is a trouble, which the caller may try again.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sources and cursors under a directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryDeployment {
     root: PathBuf,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// A cursor with its version, as a file holds them.
@@ -46,13 +46,13 @@ type Stored = (String, Result<String, Trouble>);
 impl DirectoryDeployment {
     /// Sources and cursors under `root`, beside the day logs.
     pub fn new(root: impl Into<PathBuf>) -> DirectoryDeployment {
-        DirectoryDeployment { root: root.into(), patience: LOCK_PATIENCE }
+        DirectoryDeployment { root: root.into(), timeout: LOCK_TIMEOUT }
     }
 
     /// The same, which waits for a foreign lock for so long.
     #[must_use]
-    pub fn with_patience(self, patience: Duration) -> DirectoryDeployment {
-        DirectoryDeployment { patience, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> DirectoryDeployment {
+        DirectoryDeployment { timeout, ..self }
     }
 
     fn state(&self, kind: &str) -> PathBuf {
@@ -70,7 +70,7 @@ impl DirectoryDeployment {
     /// Waits for other processes that replace a cursor or a source here, which take milliseconds. The operating system lets go of the
     /// lock with the file, also when its holder is killed.
     fn lock(&self) -> io::Result<File> {
-        file::lock(&self.root, &self.root.join(STATE).join("lock"), self.patience)
+        file::lock(&self.root, &self.root.join(STATE).join("lock"), self.timeout)
     }
 
     /// A file's text. One that was removed since it was listed is empty, which no source and no cursor is.
@@ -125,7 +125,7 @@ impl DeploymentStore for DirectoryDeployment {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<Replaced, Trouble> {
+    ) -> Result<ReplaceOutcome, Trouble> {
         let path = self.cursor_path(stream);
         let failed = |error| file::trouble("replacing", &path, error);
         let _lock = self.lock().map_err(failed)?;
@@ -134,14 +134,14 @@ impl DeploymentStore for DirectoryDeployment {
             .map_err(failed)?
             .map(|content| Versioned::parse(&String::from_utf8_lossy(&content.bytes)).map(|it| Version(it.version)));
         if stored != expected.map(Some) {
-            return Ok(Replaced::Changed);
+            return Ok(ReplaceOutcome::Conflict);
         }
         let next = Version(expected.map_or(0, |version| version.0) + 1);
         let cursor = RawValue::from_string(cursor.encode()).expect("a cursor's text is JSON");
         let text =
             serde_json::to_string(&Versioned { version: next.0, cursor }).expect("an object of JSON values is JSON");
         file::replace(&self.root, &path, text.as_bytes()).map_err(failed)?;
-        Ok(Replaced::Yes(next))
+        Ok(ReplaceOutcome::Replaced(next))
     }
 
     async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
@@ -154,16 +154,16 @@ impl DeploymentStore for DirectoryDeployment {
         }))
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
         let path = self.source_path(&source.id);
         let failed = |error| file::trouble("writing", &path, error);
         let _lock = self.lock().map_err(failed)?;
         if file::read(&self.root, &path).map_err(failed)?.map(|content| version_of(&content.bytes)) != expected {
-            return Ok(Replaced::Changed);
+            return Ok(ReplaceOutcome::Conflict);
         }
         let text = serde_json::to_string(source).expect("a source holds only text and numbers");
         file::replace(&self.root, &path, text.as_bytes()).map_err(failed)?;
-        Ok(Replaced::Yes(version_of(text.as_bytes())))
+        Ok(ReplaceOutcome::Replaced(version_of(text.as_bytes())))
     }
 }
 

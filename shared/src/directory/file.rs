@@ -88,15 +88,15 @@ pub(super) fn names(root: &Path, directory: &Path) -> io::Result<Vec<OsString>> 
 /// is killed.
 ///
 /// # Errors
-/// Returns [`Unfit::Locked`] when another process holds it for longer than `patience`.
-pub(super) fn lock(root: &Path, path: &Path, patience: Duration) -> io::Result<File> {
+/// Returns [`Unfit::Locked`] when another process holds it for longer than `timeout`.
+pub(super) fn lock(root: &Path, path: &Path, timeout: Duration) -> io::Result<File> {
     let folder = Folder::make(root, below(root, path.parent()))?;
     let (lock, began) = (folder.create(name(path)?, true)?, Instant::now());
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if began.elapsed() >= patience => return Err(Unfit::Locked.into()),
+            Err(TryLockError::WouldBlock) if began.elapsed() >= timeout => return Err(Unfit::Locked.into()),
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_AGAIN),
         }
     }

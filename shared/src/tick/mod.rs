@@ -20,7 +20,7 @@ use turn::{Turn, first_at, turn};
 use crate::collect::Collector;
 use crate::cursor::Cursor;
 use crate::day_log::Limits;
-use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Slack, Version};
+use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
 use crate::rotation::{Overdue, Rotations};
 use crate::source::{Source, SourceId, StreamId};
 use crate::time::Second;
@@ -29,7 +29,7 @@ use crate::trouble::Trouble;
 /// Collects, tick by tick. What it remembers between ticks only saves reading back.
 #[derive(Debug)]
 pub struct Poller<S, D, T, K> {
-    edges: Edges<S, D, T, K>,
+    ports: Ports<S, D, T, K>,
     memories: Memories,
     rotations: Rotations,
     /// Held by the stream that is reading a long row.
@@ -48,19 +48,19 @@ pub struct TickLimits<'a> {
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
     /// A poller that remembers nothing yet.
-    pub fn new(edges: Edges<S, D, T, K>) -> Self {
-        Poller { edges, memories: Memories::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
+    pub fn new(ports: Ports<S, D, T, K>) -> Self {
+        Poller { ports, memories: Memories::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
     }
 
     /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
-    pub fn remembering(edges: Edges<S, D, T, K>, other: &Self) -> Self {
+    pub fn remembering(ports: Ports<S, D, T, K>, other: &Self) -> Self {
         let (memories, rotations) = (other.memories.clone(), other.rotations.clone());
-        Poller { edges, memories, rotations, long_rows: Mutex::new(()) }
+        Poller { ports, memories, rotations, long_rows: Mutex::new(()) }
     }
 
     /// What it works on.
-    pub fn edges(&self) -> &Edges<S, D, T, K> {
-        &self.edges
+    pub fn ports(&self) -> &Ports<S, D, T, K> {
+        &self.ports
     }
 
     /// Collects every stream that is due.
@@ -68,7 +68,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     /// # Errors
     /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such trouble.
     pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Trouble> {
-        let deployment = self.edges.deployment.load().await?;
+        let deployment = self.ports.deployment.load().await?;
         self.tick_of(deployment, now, limits).await
     }
 
@@ -134,8 +134,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let mut sources: Vec<&Source> = due.iter().map(|(source, ..)| source).collect();
         sources.dedup_by_key(|source| &source.id); // the streams of a source stand together
         let rotations = sources.into_iter().map(async |source| {
-            let edges = (&self.edges.slack, &self.edges.credentials);
-            (source, self.rotations.rotate(edges, source, Second::of(now)).await)
+            let ports = (&self.ports.slack, &self.ports.credentials);
+            (source, self.rotations.rotate(ports, source, Second::of(now)).await)
         });
         let outcomes: Vec<_> = stream::iter(rotations).buffer_unordered(ROTATIONS_AT_ONCE).collect().await;
         let (mut summaries, mut overdue) = (Vec::new(), HashMap::new());
@@ -157,7 +157,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     ) -> StreamSummary {
         let mut memory = self.memories.take(stream);
         let report =
-            Collector::new(&self.edges, (source, stream), now, limits, stored, overdue, &mut memory).collect().await;
+            Collector::new(&self.ports, (source, stream), now, limits, stored, overdue, &mut memory).collect().await;
         self.memories.keep(stream, memory, limits.seen_kept_max);
         StreamSummary::of_report(stream, report)
     }

@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use futures_util::{StreamExt, stream};
 
 use crate::object::{DayLogId, Lines};
-use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Edges, Slack};
+use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 use crate::record::RowId;
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{Day, Second};
@@ -52,7 +52,7 @@ fn can_be_asked(day: Day) -> bool {
 
 /// The comparison of one day of a stream, under way.
 pub struct Verification<'a, S, D, T, K> {
-    edges: &'a Edges<S, D, T, K>,
+    ports: &'a Ports<S, D, T, K>,
     source: &'a Source,
     stream: StreamId,
     day: Day,
@@ -68,15 +68,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     /// # Errors
     /// By remedy, when the day log cannot be listed.
     pub async fn begin(
-        edges: &'a Edges<S, D, T, K>,
+        ports: &'a Ports<S, D, T, K>,
         source: &'a Source,
         log: LogType,
         (day, until): (Day, Second),
     ) -> Result<Self, Trouble> {
         let stream = StreamId { source: source.id.clone(), log };
-        let listed = edges.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
+        let listed = ports.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
         let reading = Reading::new(source, log, day.start()..=until, can_be_asked(day));
-        Ok(Verification { edges, source, stream, day, until, known_head: listed.last().copied().unwrap_or(0), reading })
+        Ok(Verification { ports, source, stream, day, until, known_head: listed.last().copied().unwrap_or(0), reading })
     }
 
     /// Reads a page of Slack's, with one call or, where the token was replaced meanwhile, two.
@@ -84,7 +84,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     /// # Errors
     /// By remedy. Nothing has changed then: the step can be made again.
     pub async fn step(&mut self, now: Second) -> Result<Step, Trouble> {
-        self.reading.step(&self.edges.slack, &self.edges.credentials, now).await
+        self.reading.step(&self.ports.slack, &self.ports.credentials, now).await
     }
 
     /// How far Slack is read.
@@ -97,13 +97,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     /// # Errors
     /// By remedy, when the cursor or an object cannot be had. An object that is had and cannot be read is a finding.
     pub async fn conclude(&mut self, mut progress: impl FnMut(u64, u64)) -> Result<Findings, Trouble> {
-        let cursor = self.edges.deployment.load().await?.cursors.remove(&self.stream);
+        let cursor = self.ports.deployment.load().await?.cursors.remove(&self.stream);
         let cursor = cursor.map(|(_, cursor)| cursor).transpose()?;
         let mut comparison = Comparison::new(self.stream.log, self.day, self.reading.take_shown());
         let mut read: HashSet<u32> = HashSet::new();
         let mut numbers = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            numbers = self.edges.day_logs.list(&self.day_log()).await?;
+            numbers = self.ports.day_logs.list(&self.day_log()).await?;
             let new: Vec<u32> = numbers.iter().copied().filter(|number| !read.contains(number)).collect();
             self.compare(&mut comparison, &new, &mut progress).await?;
             read.extend(&new);
@@ -132,7 +132,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<(), Trouble> {
         let log = self.day_log();
-        let reads = numbers.iter().map(async |number| (*number, self.edges.day_logs.read(&log.key(*number)).await));
+        let reads = numbers.iter().map(async |number| (*number, self.ports.day_logs.read(&log.key(*number)).await));
         let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
         for done in 0.. {
             progress(done, numbers.len() as u64);
@@ -155,7 +155,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     /// By remedy, when the object cannot be had or unpacked.
     pub async fn stored_line(&self, object: u32, line: u64) -> Result<Option<String>, Trouble> {
         let key = self.day_log().key(object);
-        let Some(stored) = self.edges.day_logs.read(&key).await? else { return Ok(None) };
+        let Some(stored) = self.ports.day_logs.read(&key).await? else { return Ok(None) };
         let mut lines = Lines::of(&stored.bytes);
         let damaged = |error| {
             let message = format!("reading back object `{key}`: its gzip is damaged");

@@ -7,7 +7,7 @@ use super::comparison::Shown;
 use super::findings::UnreadWorkspace;
 use crate::collect::{LIST_PAGES_MAX, cut_off, token_of, workspace_id};
 use crate::cursor::{Gap, GapKind};
-use crate::ports::{Caller, CredentialStore, Slack};
+use crate::ports::{CallAuth, CredentialStore, Slack};
 use crate::record::{Record, RowId};
 use crate::secret::Token;
 use crate::slack::page_reader::REPLY_BYTES_MAX;
@@ -202,19 +202,19 @@ impl<'a> Reading<'a> {
             None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
         };
         let reply =
-            slack.call(self.source, request, Caller::User(&token)).await?.whole(request, REPLY_BYTES_MAX).await?;
+            slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, REPLY_BYTES_MAX).await?;
         self.token = Some(token.clone());
         let is_refused = reply.body.len() <= ERROR_BYTES_MAX
             && matches!(reply.page(request, now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize);
         if !is_refused {
             return Ok(reply);
         }
-        let fresh = token_of(self.source, credentials.fresh_credentials(&self.source.id).await?)?;
+        let fresh = token_of(self.source, credentials.reload_credentials(&self.source.id).await?)?;
         if fresh == token {
             return Ok(reply);
         }
         self.token = Some(fresh.clone());
-        slack.call(self.source, request, Caller::User(&fresh)).await?.whole(request, REPLY_BYTES_MAX).await
+        slack.call(self.source, request, CallAuth::User(&fresh)).await?.whole(request, REPLY_BYTES_MAX).await
     }
 
     fn may_read_by_workspace(&self, trouble: &Trouble) -> bool {

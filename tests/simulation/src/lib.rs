@@ -5,17 +5,17 @@
 //! twice, or be the last that its process ever did. The [`oracle`] checks each object when it is created, each cursor when it is
 //! saved, and in the end that nothing is missing; it knows only what Slack has shown and what lies in the bucket.
 
-mod edges;
 mod facts;
 pub mod harness;
 pub mod mutant;
 pub mod oracle;
+mod ports;
 mod process;
 pub mod rng;
 pub mod rotating;
 pub mod search;
 mod simulated_world;
 
-pub use edges::SimulatedEdges;
+pub use ports::SimulatedPorts;
 pub use process::{End, Operations, Process, Tick};
 pub use simulated_world::{Chance, Fault, FaultKind, Part, SimulatedWorld, State, StoredCursor};

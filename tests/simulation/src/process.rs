@@ -11,9 +11,9 @@ use slacktrail_shared::share::Share;
 use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
 use slacktrail_shared::trouble::Trouble;
 
-use super::edges::{SimulatedEdges, edges};
 use super::facts::Facts;
 use super::oracle;
+use super::ports::{SimulatedPorts, ports};
 use super::simulated_world::SimulatedWorld;
 
 /// Polls after which a tick is taken to go round in circles.
@@ -106,7 +106,7 @@ pub struct Process {
     poller: Rc<SimulatedPoller>,
 }
 
-type SimulatedPoller = Poller<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges>;
+type SimulatedPoller = Poller<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>;
 
 /// The operations of a tick.
 #[derive(Clone, Debug, Default)]
@@ -137,7 +137,7 @@ impl Process {
     /// A process that remembers nothing.
     pub fn start(number: u32, world: &SimulatedWorld) -> Process {
         let id = Id::of(number);
-        let poller = Rc::new(Poller::new(edges(world, &id)));
+        let poller = Rc::new(Poller::new(ports(world, &id)));
         Process { id, world: world.clone(), poller }
     }
 
@@ -145,7 +145,7 @@ impl Process {
     pub fn fork(&self, world: &SimulatedWorld) -> Process {
         let id = Id::of(self.id.number);
         id.operations.set(self.id.operations.get());
-        let poller = Rc::new(Poller::remembering(edges(world, &id), &self.poller));
+        let poller = Rc::new(Poller::remembering(ports(world, &id), &self.poller));
         Process { id, world: world.clone(), poller }
     }
 
@@ -185,7 +185,7 @@ impl Process {
         let now = self.world.now();
         let future = async move {
             let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
-            let deployment = poller.edges().deployment.load_share(&share).await?;
+            let deployment = poller.ports().deployment.load_share(&share).await?;
             poller.tick_of(deployment, now, &limits).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }.run()

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_shared::aws::{AwsEdges, DynamoDeployment, Names, S3DayLogs, SecretsManagerCredentials};
+use slacktrail_shared::aws::{AwsPorts, DynamoDeployment, ResourceNames, S3DayLogs, SecretsManagerCredentials};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::source::{LogType, Plan, Source};
@@ -37,8 +37,8 @@ impl Deployed {
         moto.create_table(TABLE).await;
         moto.create_secret(SECRET, &json!({"token": ORGANISATION}).to_string()).await;
         let slack = Slack::organisation().await;
-        let names = Names { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: "slacktrail/".into() };
-        let edges = AwsEdges::connect(&moto.sdk_config(), names);
+        let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: "slacktrail/".into() };
+        let ports = AwsPorts::connect(&moto.sdk_config(), names);
         let now = Second::of(Timestamp::now());
         let source = Source {
             logs: logs.to_vec(),
@@ -46,13 +46,13 @@ impl Deployed {
             connected_at: now.plus(-3_600),
             ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now.plus(-30 * 3_600))
         };
-        sources::put(&edges.deployment, &source).await.unwrap();
+        sources::put(&ports.deployment, &source).await.unwrap();
         let environment = moto.environment().into_iter();
         let slacktrail =
             environment.fold(Slacktrail::of(&slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
         let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", BUCKET).with("SLACKTRAIL_TABLE", TABLE);
         let http = SlackHttp::new(&slack.api_url(), &slack.audit_url()).unwrap();
-        Some(Deployed { poller: Poller::new(edges.with(http)), moto, slack, slacktrail })
+        Some(Deployed { poller: Poller::new(ports.with(http)), moto, slack, slacktrail })
     }
 
     async fn tick(&self) {
@@ -141,8 +141,8 @@ async fn disconnecting_revokes_the_token_deletes_the_secret_and_keeps_the_logs()
     deployed.tick().await;
     let stored = deployed.archive().await.keys().len();
     let cursors = async || {
-        let edges = deployed.poller.edges();
-        edges.deployment.load().await.unwrap().cursors.len()
+        let ports = deployed.poller.ports();
+        ports.deployment.load().await.unwrap().cursors.len()
     };
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme"]).await.exits(1).stderr, @r"
     error: disconnecting `acme` is asked about first, and nobody can be asked here
@@ -327,7 +327,7 @@ async fn a_backfill_of_what_cannot_be_collected_is_refused() {
     error: source `acme` is paused, so that nothing is collected
     hint: resume it (`slacktrail resume acme`), or give `--detach` to have it collected after that
     ");
-    assert!(deployed.poller.edges().deployment.load().await.unwrap().cursors.is_empty());
+    assert!(deployed.poller.ports().deployment.load().await.unwrap().cursors.is_empty());
 }
 
 #[tokio::test]
@@ -339,10 +339,10 @@ async fn a_refused_stream_waits_for_the_next_tick_once_its_source_is_connected_a
     deployed.slacktrail.run(&["status", "--check"]).await.exits(1);
 
     deployed.slack.world().restore(ORGANISATION);
-    let edges = deployed.poller.edges();
-    let source = edges.deployment.load().await.unwrap().sources.remove(&"acme".parse().unwrap()).unwrap().unwrap();
+    let ports = deployed.poller.ports();
+    let source = ports.deployment.load().await.unwrap().sources.remove(&"acme".parse().unwrap()).unwrap().unwrap();
     let again = Source { connected_at: Second::of(Timestamp::now()).plus(1), ..source };
-    sources::put(&edges.deployment, &again).await.unwrap();
+    sources::put(&ports.deployment, &again).await.unwrap();
     let status = deployed.slacktrail.run(&["status", "--check", "--json"]).await.exits(0).json();
     assert_eq!(status[0]["state"], "waiting");
     assert_eq!(status[0]["remedy"], "connected again; the poller tries within a minute");

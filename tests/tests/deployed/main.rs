@@ -12,7 +12,7 @@ use serde_json::json;
 use slacktrail_shared::aws::connect_table_and_secrets;
 use slacktrail_shared::connection::{Connection, Ticket};
 use slacktrail_shared::credentials::{self, App as StoredApp};
-use slacktrail_shared::ports::{ConnectionStore, Replaced};
+use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::settings::{OauthSettings, PollerSettings};
 use slacktrail_shared::share::SOURCES_MAX;
@@ -92,7 +92,7 @@ impl Deployed {
         credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
         let now = Second::of(Timestamp::now());
         let (connection, ticket) = Connection::grant([1; 16], [2; 32], source.clone(), &app.client_id, now);
-        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), Replaced::Changed);
+        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), ReplaceOutcome::Conflict);
         ticket
     }
 

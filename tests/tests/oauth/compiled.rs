@@ -7,7 +7,7 @@ use serde_json::Value;
 use slacktrail_shared::aws::connect_table_and_secrets;
 use slacktrail_shared::connection::{Connection, Ticket};
 use slacktrail_shared::credentials::{self, App as StoredApp};
-use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, Replaced};
+use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
@@ -54,7 +54,7 @@ impl Compiled {
         let now = Second::of(Timestamp::now());
         let (connection, ticket) =
             Connection::grant([number; 16], [0x50 + number; 32], source.clone(), &app.client_id, now);
-        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), Replaced::Changed);
+        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), ReplaceOutcome::Conflict);
         ticket
     }
 
@@ -101,7 +101,7 @@ async fn a_source_is_connected_once_by_two_callbacks_at_once_and_the_next_tick_c
     let (table, secrets) = connect_table_and_secrets(&compiled.deployment.aws.sdk_config(), TABLE, "slacktrail/");
     let stored = table.load_source(&acme.id).await.unwrap().unwrap().1.unwrap();
     assert_eq!(stored.tenant.unwrap().id, "E1");
-    let grant = secrets.fresh_credentials(&acme.id).await.unwrap().unwrap().credentials.unwrap().grant.unwrap();
+    let grant = secrets.reload_credentials(&acme.id).await.unwrap().unwrap().credentials.unwrap().grant.unwrap();
     assert_eq!(grant.tenant.as_deref(), Some("E1"), "the token is stored with its tenant");
 
     let poller = compiled.deployment.poller();

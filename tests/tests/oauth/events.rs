@@ -16,7 +16,7 @@ fn site() -> Site {
     site.grant(&source("acme", site.now()), 0); // stores the app's credentials
     let client_id = site.app(0).client_id;
     let (granted, _) = Connection::grant(NAME, [0x5e; 32], source("acme", site.now()), &client_id, site.now());
-    run(async { site.edges().replace_connection(None, &granted).await.unwrap() });
+    run(async { site.ports().replace_connection(None, &granted).await.unwrap() });
     site
 }
 

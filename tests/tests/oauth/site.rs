@@ -8,14 +8,14 @@ use std::task::{Context, Poll, Waker};
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_oauth::{Oauth, handle};
-use slacktrail_shared::connection::{CallbackEdges, Connection, ConnectionId, Step, Ticket};
+use slacktrail_shared::connection::{CallbackPorts, Connection, ConnectionId, Step, Ticket};
 use slacktrail_shared::credentials::{self, Credentials};
-use slacktrail_shared::ports::{ConnectionStore, Replaced};
+use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::time::Second;
-use slacktrail_simulation::{Fault, SimulatedEdges, SimulatedWorld, State};
+use slacktrail_simulation::{Fault, SimulatedPorts, SimulatedWorld, State};
 use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Role;
@@ -50,7 +50,7 @@ pub(crate) struct Stored {
     sources: Vec<Source>,
 }
 
-type SimulatedOauth = Oauth<SimulatedEdges, SimulatedEdges, SimulatedEdges, Patience>;
+type SimulatedOauth = Oauth<SimulatedPorts, SimulatedPorts, SimulatedPorts, Patience>;
 
 impl Site {
     /// With an organisation's app and a workspace's, and a record in each log.
@@ -103,24 +103,24 @@ impl Site {
             client_id: app.client_id,
             client_secret: ClientSecret::new(&app.client_secret).unwrap(),
         };
-        let edges = self.edges();
+        let ports = self.ports();
         self.granted.set(self.granted.get() + 1);
         let number = self.granted.get();
         let (connection, ticket) =
             Connection::grant([0xa0 ^ number; 16], [0xc0 ^ number; 32], source.clone(), &app.client_id, self.now());
         run(async {
-            credentials::update(&edges, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
-            let made = edges.replace_connection(None, &connection).await.unwrap();
-            assert_ne!(made, Replaced::Changed, "a connection's name is random");
+            credentials::update(&ports, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
+            let made = ports.replace_connection(None, &connection).await.unwrap();
+            assert_ne!(made, ReplaceOutcome::Conflict, "a connection's name is random");
         })
         .unwrap();
         ticket
     }
 
     /// Ports of a process of their own.
-    pub(crate) fn edges(&self) -> SimulatedEdges {
+    pub(crate) fn ports(&self) -> SimulatedPorts {
         self.processes.set(self.processes.get() + 1);
-        SimulatedEdges::of(&self.world, self.processes.get())
+        SimulatedPorts::of(&self.world, self.processes.get())
     }
 
     /// Strikes the next request, at its operation of the fault's number.
@@ -130,10 +130,10 @@ impl Site {
     }
 
     pub(crate) fn oauth(&self) -> SimulatedOauth {
-        let edges = self.edges();
-        let (slack, table, timer) = (edges.clone(), edges.clone(), self.patience.clone());
-        let edges = CallbackEdges { slack, table, credentials: edges, timer };
-        Oauth::new(edges, SLACK_AUTHORIZE_URL)
+        let ports = self.ports();
+        let (slack, table, timer) = (ports.clone(), ports.clone(), self.patience.clone());
+        let ports = CallbackPorts { slack, table, credentials: ports, timer };
+        Oauth::new(ports, SLACK_AUTHORIZE_URL)
     }
 
     /// One request as API Gateway hands it over.

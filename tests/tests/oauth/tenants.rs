@@ -107,12 +107,12 @@ fn source_is_bound_to_its_tenant_before_its_token_is_stored() {
     ] {
         let site = Site::new();
         site.world.with(|state| state.sources.extend(present.map(|present| (present.id.clone(), present))));
-        let edges = site.edges();
-        let no_token = run(store((&edges, &edges), &new, &named("Now"), |_| None)).unwrap();
+        let ports = site.ports();
+        let no_token = run(store((&ports, &ports), &new, &named("Now"), |_| None)).unwrap();
         assert_eq!(no_token.unwrap_err().refusal.kind.name(), "superseded");
         assert_eq!(site.source("acme"), Some(expected));
 
-        let stored = run(store((&edges, &edges), &new, &named("Now"), Some)).unwrap().unwrap();
+        let stored = run(store((&ports, &ports), &new, &named("Now"), Some)).unwrap().unwrap();
         let collected = Source { tenant: Some(named("Now")), disconnected: false, ..new.clone() };
         assert_eq!((stored, site.source("acme")), (collected.clone(), Some(collected)));
     }

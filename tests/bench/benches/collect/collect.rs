@@ -4,7 +4,7 @@ use std::path::Path;
 
 use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::Edges;
+use slacktrail_shared::ports::Ports;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::settings::SLACK_API_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
@@ -23,14 +23,14 @@ const TICKS_MAX: usize = 10;
 /// Collects the backlog into `directory`.
 pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> Outcome<Run> {
     let meter = Meter::start();
-    let edges = Edges {
+    let ports = Ports {
         slack: SlackHttp::new(SLACK_API_URL, audit_url)?,
         day_logs: DirectoryDayLogs::new(directory),
         deployment: DirectoryDeployment::new(directory),
         credentials: DirectoryCredentials::new(Token::new(ORGANISATION_TOKEN)?),
     };
-    slacktrail_shared::sources::put(&edges.deployment, &source(backlog)?).await?;
-    let poller = Poller::new(edges);
+    slacktrail_shared::sources::put(&ports.deployment, &source(backlog)?).await?;
+    let poller = Poller::new(ports);
     let limits = TickLimits { calls_max: Some(u32::MAX), bounds: Bounds::default(), out_of_time: &|| false };
     let mut calls = 0;
     for _ in 0..TICKS_MAX {

@@ -13,8 +13,8 @@ use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
 use slacktrail_shared::ports::{
-    Body, Caller, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Replaced, SecretVersion,
-    Slack, StoredCredentials, StoredObject, StoredSource, Version,
+    Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, ReplaceOutcome,
+    SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
 use slacktrail_shared::record::{Record, RowId};
 use slacktrail_shared::secret::Token;
@@ -38,7 +38,7 @@ const PAUSE_SECONDS: i64 = 60;
 pub(super) fn tick(bytes: &[u8]) {
     let outside = Rc::new(Outside::read(bytes));
     let edge = || Edge(Rc::clone(&outside));
-    let poller = Poller::new(Edges { slack: edge(), day_logs: edge(), deployment: edge(), credentials: edge() });
+    let poller = Poller::new(Ports { slack: edge(), day_logs: edge(), deployment: edge(), credentials: edge() });
     for pause in [0, PAUSE_SECONDS] {
         let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
         match finish(poller.tick(now().plus(pause).instant(), &limits)) {
@@ -172,7 +172,7 @@ fn assert_summary(summary: &Summary) {
 }
 
 impl Slack for Edge {
-    async fn call(&self, _: &Source, request: &Request, _: Caller<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, _: &Source, request: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
         let mut calls = self.0.calls.borrow_mut();
         let calls = calls.entry(request.method.to_owned()).or_default();
         *calls += 1;
@@ -185,14 +185,14 @@ impl Slack for Edge {
 }
 
 impl DayLogStore for Edge {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
         let name = key.to_string();
         if self.0.objects.borrow().contains_key(&name) {
-            return Ok(Created::Exists);
+            return Ok(CreateOutcome::AlreadyExists);
         }
         self.0.created.borrow_mut().insert(name.clone());
         self.0.objects.borrow_mut().insert(name, (key.clone(), bytes));
-        Ok(Created::Yes)
+        Ok(CreateOutcome::Created)
     }
 
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
@@ -225,23 +225,23 @@ impl DeploymentStore for Edge {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<Replaced, Trouble> {
+    ) -> Result<ReplaceOutcome, Trouble> {
         let mut cursors = self.0.cursors.borrow_mut();
         if cursors.get(stream).map(|(version, _)| *version) != expected {
-            return Ok(Replaced::Changed);
+            return Ok(ReplaceOutcome::Conflict);
         }
         let encoded = cursor.encode();
         assert_eq!(Cursor::decode(&encoded).as_ref().ok(), Some(cursor), "a cursor that does not come back: {encoded}");
         let next = Version(expected.map_or(1, |version| version.0 + 1));
         cursors.insert(stream.clone(), (next, encoded));
-        Ok(Replaced::Yes(next))
+        Ok(ReplaceOutcome::Replaced(next))
     }
 
     async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Trouble> {
         unreachable!("a tick loads sources together")
     }
 
-    async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<Replaced, Trouble> {
+    async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<ReplaceOutcome, Trouble> {
         unreachable!("a tick changes no source")
     }
 }
@@ -254,7 +254,7 @@ impl CredentialStore for Edge {
         Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials }))
     }
 
-    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
         self.credentials(source).await
     }
 
@@ -263,8 +263,8 @@ impl CredentialStore for Edge {
         _: &SourceId,
         _: Option<&SecretVersion>,
         _: &Credentials,
-    ) -> Result<Replaced<SecretVersion>, Trouble> {
-        Ok(Replaced::Changed)
+    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
+        Ok(ReplaceOutcome::Conflict)
     }
 
     async fn delete_credentials(&self, _: &SourceId) -> Result<(), Trouble> {

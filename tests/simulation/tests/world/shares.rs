@@ -13,7 +13,7 @@ use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::Summary;
 use slacktrail_shared::time::Second;
 use slacktrail_shared::trouble::Trouble;
-use slacktrail_simulation::{End, Fault, FaultKind, Process, SimulatedEdges, SimulatedWorld};
+use slacktrail_simulation::{End, Fault, FaultKind, Process, SimulatedPorts, SimulatedWorld};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings, World};
 
@@ -57,9 +57,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// What the scheduled invocation does with a deployment that is too large for it.
 fn share_out(world: &SimulatedWorld) -> Result<HandedOut, Trouble> {
-    let edges = SimulatedEdges::of(world, ROOT);
-    assert!(run(edges.load_at_most(SOURCES_MAX))?.is_none(), "one invocation cannot poll all");
-    run(hand_out(&edges, &edges))
+    let ports = SimulatedPorts::of(world, ROOT);
+    assert!(run(ports.load_at_most(SOURCES_MAX))?.is_none(), "one invocation cannot poll all");
+    run(hand_out(&ports, &ports))
 }
 
 /// Every share that was handed out, polled by a process of its own.

@@ -7,13 +7,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
-use slacktrail_shared::ports::Edges;
+use slacktrail_shared::ports::Ports;
 use slacktrail_shared::record::RowId;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::{Day, Second};
 use slacktrail_shared::trouble::Trouble;
 use slacktrail_shared::verify::{self, Findings, Kind, Obstacle, Step, Verdict, Verification, Why};
-use slacktrail_simulation::SimulatedEdges;
+use slacktrail_simulation::SimulatedPorts;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::Tenant;
@@ -25,7 +25,7 @@ const COMMAND: u32 = 1_000;
 /// Beyond this a reading does not end.
 const STEPS_MAX: usize = 10_000;
 
-type Simulated = Edges<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges>;
+type Simulated = Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>;
 
 fn organisation() -> Settings {
     Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() }
@@ -42,9 +42,9 @@ fn run<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn edges(harness: &Harness) -> Simulated {
-    let edge = SimulatedEdges::of(harness.world(), COMMAND);
-    Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
+fn ports(harness: &Harness) -> Simulated {
+    let edge = SimulatedPorts::of(harness.world(), COMMAND);
+    Ports { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
 }
 
 fn source(harness: &Harness) -> Source {
@@ -61,9 +61,9 @@ fn day_ago(harness: &Harness, days: i64) -> Day {
 
 /// Verifies a day; `meanwhile` happens when Slack is read and before the archive is.
 fn verify_while(harness: &mut Harness, log: LogType, day: Day, meanwhile: impl FnOnce(&mut Harness)) -> Findings {
-    let (edges, source) = (edges(harness), source(harness));
+    let (ports, source) = (ports(harness), source(harness));
     let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(Verification::begin(&edges, &source, log, (day, until))).unwrap();
+    let mut verification = run(Verification::begin(&ports, &source, log, (day, until))).unwrap();
     let read = (0..STEPS_MAX).find(|_| run(verification.step(now(harness))).unwrap() == Step::Done);
     assert!(read.is_some(), "{:?}", verification.position());
     meanwhile(harness);
@@ -76,9 +76,9 @@ fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
 
 /// The error that ends the reading of today.
 fn error_of_reading(harness: &Harness, log: LogType) -> Trouble {
-    let (edges, source, day) = (edges(harness), source(harness), day_ago(harness, 0));
+    let (ports, source, day) = (ports(harness), source(harness), day_ago(harness, 0));
     let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(Verification::begin(&edges, &source, log, (day, until))).unwrap();
+    let mut verification = run(Verification::begin(&ports, &source, log, (day, until))).unwrap();
     (0..STEPS_MAX).find_map(|_| run(verification.step(now(harness))).err()).expect("it ends")
 }
 
@@ -188,9 +188,9 @@ fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
     harness.pass(600);
     for kind in [FaultKind::EmptyPage, FaultKind::Oversize(7), FaultKind::StaleCursor, FaultKind::Html(502)] {
         harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
-        let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
         let until = verify::until(day, now(&harness)).unwrap();
-        let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, (day, until))).unwrap();
+        let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, (day, until))).unwrap();
         let mut failures = 0;
         let is_done = |step| matches!(step, Ok(Step::Done));
         while !is_done(run(verification.step(now(&harness))).inspect_err(|_| failures += 1)) {}
@@ -302,9 +302,9 @@ fn a_day_is_read_with_the_token_that_replaced_the_one_at_hand() {
         harness.rows(simulated(log), 9, 60);
         harness.settle();
         harness.pass(600);
-        let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
         let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(Verification::begin(&edges, &source, log, range)).unwrap();
+        let mut verification = run(Verification::begin(&ports, &source, log, range)).unwrap();
         assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
         harness.revoke();
         let other = slacktrail_simulator::tenant::Token::organisation("xoxp-simulated-other");
@@ -377,9 +377,9 @@ fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared()
 
     harness.world().with(|state| state.slack.clear_faults());
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
-    let (edges, source) = (edges(&harness), source(&harness));
+    let (ports, source) = (ports(&harness), source(&harness));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Integration, range)).unwrap();
+    let mut verification = run(Verification::begin(&ports, &source, LogType::Integration, range)).unwrap();
     for _ in 0..2 {
         assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspaces_unlisted");
     }
@@ -433,13 +433,13 @@ fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
     nine_access_rows(&mut harness, 0);
     harness.settle_within(10);
     harness.pass(600);
-    let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
     let first = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"}],"response_metadata":{"next_cursor":"more"}}"#;
     let list = || CallMatcher::path("auth.teams.list");
     harness.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
     harness.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
+    let mut verification = run(Verification::begin(&ports, &source, LogType::Access, range)).unwrap();
     let steps: Vec<_> = (0..STEPS_MAX)
         .map(|_| run(verification.step(now(&harness))))
         .take_while(|step| !matches!(step, Ok(Step::Done)))
@@ -481,9 +481,9 @@ fn position_tells_pages_and_how_far_back_they_go() {
     nine_access_rows(&mut harness, 0);
     harness.settle();
     harness.pass(600);
-    let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Access, range)).unwrap();
+    let mut verification = run(Verification::begin(&ports, &source, LogType::Access, range)).unwrap();
     for pages in 1..=3 {
         run(verification.step(now(&harness))).unwrap();
         let position = verification.position();
@@ -516,9 +516,9 @@ fn stored_line_and_slacks_json_of_chosen_records_can_be_shown() {
     harness.rows(Log::Audit, 4, 60);
     harness.settle();
     harness.pass(600);
-    let (edges, source, day) = (edges(&harness), source(&harness), day_ago(&harness, 0));
+    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&edges, &source, LogType::Audit, range)).unwrap();
+    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, range)).unwrap();
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
 
     let stored = |object, line| run(verification.stored_line(object, line)).unwrap();

@@ -7,8 +7,8 @@ mod in_terminal;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_shared::aws::{AwsEdges, Names};
-use slacktrail_shared::connection::{self, Callback, CallbackEdges, Connection, ConnectionId, Facts, Refusal, Ticket};
+use slacktrail_shared::aws::{AwsPorts, ResourceNames};
+use slacktrail_shared::connection::{self, Callback, CallbackPorts, Connection, ConnectionId, Facts, Refusal, Ticket};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::ConnectionStore;
 use slacktrail_shared::random;
@@ -59,9 +59,10 @@ impl Stage {
         Some(Stage { moto, slack, app, slacktrail: slacktrail.with("SLACKTRAIL_URL", URL) })
     }
 
-    fn edges(&self) -> AwsEdges {
-        let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
-        AwsEdges::connect(&self.moto.sdk_config(), names)
+    fn ports(&self) -> AwsPorts {
+        let names =
+            ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
+        AwsPorts::connect(&self.moto.sdk_config(), names)
     }
 
     /// The source's secret.
@@ -87,10 +88,10 @@ impl Stage {
     /// What somebody does who opens a link, answers Slack, and comes back.
     async fn open(&self, link: &str, consent: &Consent) -> Result<Facts, Refusal> {
         let ticket = link.strip_prefix("https://connect.example/oauth/start?grant=").unwrap();
-        let (edges, now) = (self.edges(), Second::of(Timestamp::now()));
+        let (ports, now) = (self.ports(), Second::of(Timestamp::now()));
         let urls = (self.slack.authorize_url(), REDIRECT_URL);
         let bits = random::bytes().unwrap();
-        let started = connection::start(&edges.deployment, ticket, (&urls.0, urls.1), |_| None, bits, now).await;
+        let started = connection::start(&ports.deployment, ticket, (&urls.0, urls.1), |_| None, bits, now).await;
         let started = started.map_err(|failure| failure.refusal)?;
         let back = self.slack.world().consent(Timestamp::now(), &started.location, consent).unwrap();
         let parameter = |name: &str| {
@@ -100,17 +101,17 @@ impl Stage {
         let (state, code) = (parameter("state"), parameter("code"));
         let came = Callback { state: Some(&state), code: Some(&code), error: None };
         let slack = SlackHttp::new(&self.slack.api_url(), &self.slack.audit_url()).unwrap();
-        let (table, credentials) = (edges.deployment, edges.credentials);
-        let edges = CallbackEdges { slack, table, credentials, timer: Patience::default() };
+        let (table, credentials) = (ports.deployment, ports.credentials);
+        let ports = CallbackPorts { slack, table, credentials, timer: Patience::default() };
         let cookie = |name: &str| (name == started.cookie_name).then(|| started.cookie_value.clone());
-        let done = connection::callback(&edges, came, cookie, now).await;
+        let done = connection::callback(&ports, came, cookie, now).await;
         done.map(|connected| connected.facts).map_err(|failure| failure.refusal)
     }
 
     /// Puts a connection where it would come to by itself after a while.
     async fn force(&self, link: &str, change: impl Fn(Connection) -> Connection) {
         let id: ConnectionId = Ticket::parse(link.split_once("grant=").unwrap().1).unwrap().id;
-        let store = self.edges().deployment;
+        let store = self.ports().deployment;
         let (version, connection) = store.load_connection(&id).await.unwrap().unwrap();
         store.replace_connection(Some(version), &change(connection)).await.unwrap();
     }

@@ -21,16 +21,16 @@ const WAIT_MIN_SECONDS: i64 = 2;
 
 /// The calls of the last minute, and the failures since the last success.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct Pacer {
     calls: VecDeque<Instant>,
     calls_max: usize,
     failures: u32,
 }
 
-impl Patience {
+impl Pacer {
     /// At most so many calls in any minute.
-    pub(super) fn new(calls_max: u32) -> Patience {
-        Patience {
+    pub(super) fn new(calls_max: u32) -> Pacer {
+        Pacer {
             calls: VecDeque::new(),
             calls_max: usize::try_from(calls_max).unwrap_or(usize::MAX).max(1),
             failures: 0,
@@ -94,25 +94,25 @@ mod tests {
 
     #[test]
     fn no_minute_has_more_calls_than_are_allowed() {
-        let mut patience = Patience::new(2);
+        let mut pacer = Pacer::new(2);
         let start = Instant::now();
-        patience.calls = [start, start + Duration::from_secs(10)].into();
-        assert_eq!(patience.left(start + Duration::from_secs(15)), Duration::from_secs(45));
-        assert_eq!(patience.left(start + Duration::from_secs(61)), Duration::ZERO);
-        patience.calls.pop_front();
-        assert_eq!(patience.left(start + Duration::from_secs(15)), Duration::ZERO);
+        pacer.calls = [start, start + Duration::from_secs(10)].into();
+        assert_eq!(pacer.left(start + Duration::from_secs(15)), Duration::from_secs(45));
+        assert_eq!(pacer.left(start + Duration::from_secs(61)), Duration::ZERO);
+        pacer.calls.pop_front();
+        assert_eq!(pacer.left(start + Duration::from_secs(15)), Duration::ZERO);
     }
 
     #[test]
     fn what_passes_is_waited_out_as_slack_says_or_ever_longer_and_not_for_ever() {
-        let mut patience = Patience::new(1);
-        assert_eq!(patience.wait_seconds(&trouble(Remedy::TryLater, Some(30))), Some(30));
-        assert_eq!(patience.wait_seconds(&trouble(Remedy::TryLater, None)), Some(4));
-        assert_eq!(patience.wait_seconds(&trouble(Remedy::TryLater, Some(301))), None);
-        patience.restore();
-        let waits: Vec<_> = (0..7).map(|_| patience.wait_seconds(&trouble(Remedy::TryLater, None))).collect();
+        let mut pacer = Pacer::new(1);
+        assert_eq!(pacer.wait_seconds(&trouble(Remedy::TryLater, Some(30))), Some(30));
+        assert_eq!(pacer.wait_seconds(&trouble(Remedy::TryLater, None)), Some(4));
+        assert_eq!(pacer.wait_seconds(&trouble(Remedy::TryLater, Some(301))), None);
+        pacer.restore();
+        let waits: Vec<_> = (0..7).map(|_| pacer.wait_seconds(&trouble(Remedy::TryLater, None))).collect();
         assert_eq!(waits, [Some(2), Some(4), Some(8), Some(16), Some(32), None, None]);
-        patience.restore();
-        assert_eq!(patience.wait_seconds(&trouble(Remedy::Reauthorize, None)), None);
+        pacer.restore();
+        assert_eq!(pacer.wait_seconds(&trouble(Remedy::Reauthorize, None)), None);
     }
 }

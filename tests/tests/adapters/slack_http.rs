@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::{Caller, Slack};
+use slacktrail_shared::ports::{CallAuth, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::time::Second;
@@ -45,7 +45,7 @@ async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static
 
 async fn call(base: &str, request: &Request) -> Result<Reply, Trouble> {
     let slack = SlackHttp::new(&format!("{base}/api/"), &format!("{base}/audit/v1")).unwrap();
-    slack.call_whole(&source("acme"), request, Caller::User(&Token::new(TOKEN).unwrap())).await
+    slack.call_whole(&source("acme"), request, CallAuth::User(&Token::new(TOKEN).unwrap())).await
 }
 
 /// A server that accepts a connection and then answers nothing.
@@ -64,11 +64,11 @@ async fn silent() -> String {
 #[tokio::test]
 async fn call_ends_when_its_tick_does_however_long_it_may_take() {
     let base = silent().await;
-    let slack = SlackHttp::with_patience(&format!("{base}/api/"), &base, Duration::from_secs(3_600)).unwrap();
+    let slack = SlackHttp::with_timeout(&format!("{base}/api/"), &base, Duration::from_secs(3_600)).unwrap();
     slack.finish_by(Instant::now());
     let token = Token::new(TOKEN).unwrap();
     let (source, request) = (source("acme"), audit_logs());
-    let called = slack.call(&source, &request, Caller::User(&token));
+    let called = slack.call(&source, &request, CallAuth::User(&token));
     let ended =
         tokio::time::timeout(Duration::from_secs(60), called).await.expect("the call does not wait for an hour");
     assert_try_later(&ended.unwrap_err(), "unreachable", &base);
@@ -171,8 +171,8 @@ async fn a_host_that_cannot_be_reached_is_named_and_nothing_secret_is() {
 async fn a_host_that_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let slack = SlackHttp::with_patience(&base, &base, Duration::from_millis(50)).unwrap();
-    let outcome = slack.call(&source("acme"), &audit_logs(), Caller::User(&Token::new(TOKEN).unwrap())).await;
+    let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(50)).unwrap();
+    let outcome = slack.call(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
     let trouble = outcome.unwrap_err();
     assert_try_later(&trouble, "unreachable", &base);
     assert!(trouble.message.ends_with("did not answer within 0.05 seconds"), "{trouble}");
@@ -196,8 +196,8 @@ async fn response_that_trickles_for_ever_is_given_up() {
             text = b"0,".to_vec();
         }
     });
-    let slack = SlackHttp::with_patience(&base, &base, Duration::from_millis(300)).unwrap();
-    let outcome = slack.call_whole(&source("acme"), &audit_logs(), Caller::User(&Token::new(TOKEN).unwrap())).await;
+    let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(300)).unwrap();
+    let outcome = slack.call_whole(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
     assert_try_later(&outcome.unwrap_err(), "reply_cut_off", &base);
 }
 

@@ -8,18 +8,18 @@ use crate::trouble::{Remedy, Trouble};
 
 /// What was attempted, on which named thing, and what it takes.
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
+pub(super) struct Operation {
     /// As in "creating object `audit/...` in bucket `logs`".
     pub(super) doing: String,
     /// The thing that must exist for that.
-    pub(super) thing: Thing,
+    pub(super) resource: Resource,
     /// The permissions that it takes, and on what.
     pub(super) permissions: String,
 }
 
 /// A bucket, a table or a secret.
 #[derive(Clone, Debug)]
-pub(super) struct Thing {
+pub(super) struct Resource {
     /// As in "bucket `logs`".
     pub(super) name: String,
     /// The code of its absence.
@@ -41,7 +41,7 @@ enum Answer<'a> {
     NotCalled,
 }
 
-impl Attempt {
+impl Operation {
     /// The trouble that an error of the SDK is.
     pub(super) fn failed<E>(&self, error: SdkError<E>) -> Trouble
     where
@@ -66,13 +66,13 @@ impl Attempt {
     }
 
     fn meaning(&self, answer: Answer<'_>) -> Trouble {
-        let Attempt { doing, thing, permissions } = self;
+        let Operation { doing, resource, permissions } = self;
         let missing = || {
             (
                 Remedy::Reconfigure,
-                thing.missing_code,
-                format!("{} does not exist", thing.name),
-                thing.missing_hint.clone(),
+                resource.missing_code,
+                format!("{} does not exist", resource.name),
+                resource.missing_hint.clone(),
             )
         };
         let (remedy, code, what, hint) = match answer {
@@ -93,7 +93,7 @@ impl Attempt {
                     format!("AWS answered `{code}`"),
                     format!(
                         "allow {permissions} for whoever runs this; see also the policies of {} and of its key",
-                        thing.name
+                        resource.name
                     ),
                 ),
                 Kind::Unavailable => unavailable(format!("AWS answered `{code}` with HTTP status {status}")),
@@ -204,12 +204,12 @@ mod tests {
     use super::*;
 
     fn trouble(answer: Answer<'_>) -> Trouble {
-        let thing = Thing {
+        let resource = Resource {
             name: "bucket `logs`".to_owned(),
             missing_code: "no_such_bucket",
             missing_hint: "see `BUCKET_NAME`".to_owned(),
         };
-        Attempt { doing: "listing".to_owned(), thing, permissions: "`s3:ListBucket` on `logs`".to_owned() }
+        Operation { doing: "listing".to_owned(), resource, permissions: "`s3:ListBucket` on `logs`".to_owned() }
             .meaning(answer)
     }
 

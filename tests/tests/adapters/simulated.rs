@@ -1,7 +1,7 @@
 //! The simulated world conforms to the ports, as the directory and AWS do: what is proven there holds for them.
 
 use slacktrail_shared::source::{LogType, SourceId, StreamId};
-use slacktrail_simulation::{SimulatedEdges, SimulatedWorld, StoredCursor};
+use slacktrail_simulation::{SimulatedPorts, SimulatedWorld, StoredCursor};
 use slacktrail_simulator::{Settings, World};
 use slacktrail_tests::conformance;
 
@@ -13,7 +13,7 @@ fn world() -> SimulatedWorld {
 async fn the_simulated_bucket_conforms_to_day_logs() {
     let world = world();
     let plant = async |key: &str| world.with(|state| state.foreign.push(key.to_owned()));
-    conformance::day_log_store(&SimulatedEdges::of(&world, 0), plant, 20).await;
+    conformance::day_log_store(&SimulatedPorts::of(&world, 0), plant, 20).await;
 }
 
 #[tokio::test]
@@ -26,12 +26,12 @@ async fn the_simulated_table_conforms_to_sources_and_cursors() {
             state.cursors.insert(stream, StoredCursor { version: 1, text: String::new() });
         });
     };
-    conformance::deployment_store(&SimulatedEdges::of(&world, 0), garble).await;
+    conformance::deployment_store(&SimulatedPorts::of(&world, 0), garble).await;
 }
 
 #[tokio::test]
 async fn the_simulated_table_conforms_to_connections() {
-    conformance::connection_store(&SimulatedEdges::of(&world(), 0)).await;
+    conformance::connection_store(&SimulatedPorts::of(&world(), 0)).await;
 }
 
 #[tokio::test]
@@ -39,5 +39,5 @@ async fn the_simulated_secrets_conform_to_tokens() {
     let world = world();
     // The simulated Slack's own token is everybody's, unless it has none to give.
     world.with(|state| state.slack.settings_mut().tokens.clear());
-    conformance::credential_store(&SimulatedEdges::of(&world, 0), &SimulatedEdges::of(&world, 1)).await;
+    conformance::credential_store(&SimulatedPorts::of(&world, 0), &SimulatedPorts::of(&world, 1)).await;
 }

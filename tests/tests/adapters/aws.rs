@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use slacktrail_shared::aws::{AwsEdges, DELETION_IN_PROGRESS, Names, SCHEDULED_FOR_DELETION};
+use slacktrail_shared::aws::{AwsPorts, DELETION_IN_PROGRESS, ResourceNames, SCHEDULED_FOR_DELETION};
 use slacktrail_shared::collect::token_of;
 use slacktrail_shared::credentials::update;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
@@ -16,9 +16,9 @@ use slacktrail_tests::emulated_aws::EmulatedAws;
 /// More objects than S3 lists in one reply.
 const OBJECTS: u32 = 1005;
 
-fn connect(moto: &EmulatedAws) -> AwsEdges {
-    let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
-    AwsEdges::connect(&moto.sdk_config(), names)
+fn connect(moto: &EmulatedAws) -> AwsPorts {
+    let names = ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
+    AwsPorts::connect(&moto.sdk_config(), names)
 }
 
 /// Puts an item under the partition key of its kind.
@@ -121,7 +121,7 @@ async fn credentials_are_kept_until_they_are_asked_for_afresh_and_other_fields_o
     let grant = conformance::credentials("xoxp-2").grant.unwrap();
     update(&another, &acme, |known| Some(known.with_grant(grant.clone()))).await.unwrap();
     assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-1", "nobody is asked again");
-    assert_eq!(token(ours.fresh_credentials(&acme).await.unwrap()), "xoxp-2");
+    assert_eq!(token(ours.reload_credentials(&acme).await.unwrap()), "xoxp-2");
     assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-2", "the fresh ones are kept");
 
     let value = moto.secrets_manager().get_secret_value().secret_id("slacktrail/acme").send().await.unwrap();
@@ -137,7 +137,7 @@ async fn a_secret_without_a_value_is_given_one() {
     let (store, acme) = (connect(&moto).credentials, source("acme").id);
     assert!(store.credentials(&acme).await.unwrap().is_none());
     update(&store, &acme, |_| Some(conformance::credentials("xoxp-1"))).await.unwrap();
-    assert_eq!(token(store.fresh_credentials(&acme).await.unwrap()), "xoxp-1");
+    assert_eq!(token(store.reload_credentials(&acme).await.unwrap()), "xoxp-1");
 }
 
 #[tokio::test]
@@ -168,8 +168,8 @@ async fn forced_deletion_and_recovery_window_are_told_apart() {
     let Some(moto) = EmulatedAws::start() else { return };
     let proxy = CountingProxy::start(moto.endpoint()).await;
     let config = moto.sdk_config().into_builder().endpoint_url(proxy.endpoint()).build();
-    let names = Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
-    let (store, acme) = (AwsEdges::connect(&config, names).credentials, source("acme").id);
+    let names = ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
+    let (store, acme) = (AwsPorts::connect(&config, names).credentials, source("acme").id);
     let grant = |text: &str| conformance::credentials(text);
 
     // AWS's own words, as its users report them. moto completes a forced deletion at once.
@@ -186,7 +186,7 @@ async fn forced_deletion_and_recovery_window_are_told_apart() {
     let deleted = moto.secrets_manager().delete_secret().secret_id("slacktrail/acme").recovery_window_in_days(7);
     deleted.send().await.unwrap();
     for trouble in [
-        store.fresh_credentials(&acme).await.unwrap_err(),
+        store.reload_credentials(&acme).await.unwrap_err(),
         update(&store, &acme, |_| Some(grant("xoxp-2"))).await.unwrap_err(),
     ] {
         let hint = "restore it: `aws secretsmanager restore-secret --secret-id slacktrail/acme`";
@@ -194,29 +194,29 @@ async fn forced_deletion_and_recovery_window_are_told_apart() {
     }
 
     proxy.refuse("GetSecretValue", 1, "InvalidRequestException", "The secret is managed by another service.");
-    let trouble = store.fresh_credentials(&acme).await.unwrap_err();
+    let trouble = store.reload_credentials(&acme).await.unwrap_err();
     assert!(!trouble.hint.contains("restore") && !trouble.message.contains("deletion"), "{trouble:?}");
 }
 
 #[tokio::test]
 async fn a_missing_bucket_table_or_secret_is_named_with_the_setting_that_names_it() {
     let Some(moto) = EmulatedAws::start() else { return };
-    let edges = connect(&moto);
+    let ports = connect(&moto);
     let key = day_log("acme", "2026/11/22").key(1);
     for trouble in [
-        edges.day_logs.create(&key, b"x".to_vec()).await.unwrap_err(),
-        edges.day_logs.read(&key).await.unwrap_err(),
-        edges.day_logs.list(&key.log).await.unwrap_err(),
+        ports.day_logs.create(&key, b"x".to_vec()).await.unwrap_err(),
+        ports.day_logs.read(&key).await.unwrap_err(),
+        ports.day_logs.list(&key.log).await.unwrap_err(),
     ] {
         assert_named(&trouble, Remedy::Reconfigure, "no_such_bucket", "bucket `logs` does not exist", "`BUCKET_NAME`");
     }
     let acme = source("acme");
     for trouble in
-        [edges.deployment.load().await.unwrap_err(), sources::put(&edges.deployment, &acme).await.unwrap_err()]
+        [ports.deployment.load().await.unwrap_err(), sources::put(&ports.deployment, &acme).await.unwrap_err()]
     {
         assert_named(&trouble, Remedy::Reconfigure, "no_such_table", "table `streams` does not exist", "`TABLE_NAME`");
     }
-    let trouble = token_of(&acme, edges.credentials.credentials(&acme.id).await.unwrap()).unwrap_err();
+    let trouble = token_of(&acme, ports.credentials.credentials(&acme.id).await.unwrap()).unwrap_err();
     let missing = "secret of source `acme`: it does not exist";
     assert_named(&trouble, Remedy::Reconfigure, "no_such_secret", missing, "`slacktrail connect acme`");
 }

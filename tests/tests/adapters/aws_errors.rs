@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use slacktrail_shared::aws::{AwsEdges, Names};
-use slacktrail_shared::ports::{Created, CredentialStore, DayLogStore, DeploymentStore};
+use slacktrail_shared::aws::{AwsPorts, ResourceNames};
+use slacktrail_shared::ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_shared::share::Share;
 use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use tokio::net::TcpListener;
 
-fn connect(endpoint: &str) -> AwsEdges {
+fn connect(endpoint: &str) -> AwsPorts {
     let credentials = Credentials::new("id", "key-hidden", None, None, "test");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -23,15 +23,15 @@ fn connect(endpoint: &str) -> AwsEdges {
         .endpoint_url(endpoint)
         .region(Region::new("us-east-1"))
         .build();
-    AwsEdges::connect(&config, names())
+    AwsPorts::connect(&config, names())
 }
 
-fn names() -> Names {
-    Names { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() }
+fn names() -> ResourceNames {
+    ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() }
 }
 
 /// An AWS that answers every request with this, until the test ends.
-async fn answering(status: u16, body: &'static str) -> AwsEdges {
+async fn answering(status: u16, body: &'static str) -> AwsPorts {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let answer = move || async move { (StatusCode::from_u16(status).unwrap(), body) };
@@ -50,21 +50,27 @@ async fn a_create_that_was_refused_says_whether_the_object_exists_or_another_att
     let key = day_log("acme", "2026/11/22").key(1);
     let conflict = "<Error><Code>ConditionalRequestConflict</Code><Message>m</Message></Error>";
     let exists = "<Error><Code>PreconditionFailed</Code><Message>m</Message></Error>";
-    assert_eq!(answering(409, conflict).await.day_logs.create(&key, Vec::new()).await.unwrap(), Created::Busy);
-    assert_eq!(answering(412, exists).await.day_logs.create(&key, Vec::new()).await.unwrap(), Created::Exists);
+    assert_eq!(
+        answering(409, conflict).await.day_logs.create(&key, Vec::new()).await.unwrap(),
+        CreateOutcome::Conflict
+    );
+    assert_eq!(
+        answering(412, exists).await.day_logs.create(&key, Vec::new()).await.unwrap(),
+        CreateOutcome::AlreadyExists
+    );
 }
 
 #[tokio::test]
 async fn a_missing_permission_is_named_for_s3() {
-    let edges = answering(403, "<Error><Code>AccessDenied</Code><Message>m</Message></Error>").await;
+    let ports = answering(403, "<Error><Code>AccessDenied</Code><Message>m</Message></Error>").await;
     let key = day_log("acme", "2026/11/22").key(1);
-    let create = edges.day_logs.create(&key, Vec::new()).await.unwrap_err();
+    let create = ports.day_logs.create(&key, Vec::new()).await.unwrap_err();
     assert_trouble(&create, Remedy::Reconfigure, "access_denied", "`s3:PutObject` on `logs/*`");
     assert!(create.message.contains("`audit/2026/11/22/acme-000001.json.gz`"), "{create}");
-    let list = edges.day_logs.list(&key.log).await.unwrap_err();
+    let list = ports.day_logs.list(&key.log).await.unwrap_err();
     assert_trouble(&list, Remedy::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
     // Without s3:ListBucket an object that is not there looks like this as well.
-    let read = edges.day_logs.read(&key).await.unwrap_err();
+    let read = ports.day_logs.read(&key).await.unwrap_err();
     assert_trouble(
         &read,
         Remedy::Reconfigure,
@@ -75,15 +81,15 @@ async fn a_missing_permission_is_named_for_s3() {
 
 #[tokio::test]
 async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
-    let edges = answering(400, r#"{"__type":"AccessDeniedException","Message":"m"}"#).await;
+    let ports = answering(400, r#"{"__type":"AccessDeniedException","Message":"m"}"#).await;
     let acme = source("acme");
-    let load = edges.deployment.load().await.unwrap_err();
+    let load = ports.deployment.load().await.unwrap_err();
     assert_trouble(&load, Remedy::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
-    let read = edges.deployment.load_source(&acme.id).await.unwrap_err();
+    let read = ports.deployment.load_source(&acme.id).await.unwrap_err();
     assert_trouble(&read, Remedy::Reconfigure, "access_denied", "`dynamodb:GetItem` on `streams`");
-    let save = edges.deployment.replace_source(None, &acme).await.unwrap_err();
+    let save = ports.deployment.replace_source(None, &acme).await.unwrap_err();
     assert_trouble(&save, Remedy::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
-    let token = edges.credentials.credentials(&acme.id).await.unwrap_err();
+    let token = ports.credentials.credentials(&acme.id).await.unwrap_err();
     assert_trouble(
         &token,
         Remedy::Reconfigure,
@@ -94,7 +100,7 @@ async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
 
 /// An AWS whose table has a source, and in the partition of cursors page after page of items with this text, until the test ends. Counts
 /// those pages.
-async fn with_endless_cursors(text: String) -> (AwsEdges, Arc<AtomicUsize>) {
+async fn with_endless_cursors(text: String) -> (AwsPorts, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let pages = Arc::new(AtomicUsize::new(0));
@@ -121,10 +127,10 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
     let entries: Vec<String> = (0..10_000).map(|n| format!(r#""{n}":{{}}"#)).collect();
     let small = format!(r#"{{"workspaces":{{{}}}}}"#, entries.join(","));
     for (text, pages_max) in [("x".repeat(100_000), 15), (small, 2), (String::new(), 100)] {
-        let (edges, pages) = with_endless_cursors(text.clone()).await;
+        let (ports, pages) = with_endless_cursors(text.clone()).await;
         let share = Share::default();
         let loads =
-            [edges.deployment.load_at_most(100).await.map(drop), edges.deployment.load_share(&share).await.map(drop)];
+            [ports.deployment.load_at_most(100).await.map(drop), ports.deployment.load_share(&share).await.map(drop)];
         if text.is_empty() {
             assert!(loads.iter().all(Result::is_ok), "1,010 empty items are few: {loads:?}");
             continue;
@@ -140,11 +146,11 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
 
 #[tokio::test]
 async fn a_reply_that_cannot_be_read_is_not_repeated_for_it_may_hold_a_secret() {
-    let edges = answering(200, r#"{"SecretString":"{\"token\":\"xoxp-hidden\"}","VersionId":12, hidden"#).await;
-    let trouble = edges.credentials.credentials(&source("acme").id).await.unwrap_err();
+    let ports = answering(200, r#"{"SecretString":"{\"token\":\"xoxp-hidden\"}","VersionId":12, hidden"#).await;
+    let trouble = ports.credentials.credentials(&source("acme").id).await.unwrap_err();
     assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
     let hidden = credentials("xoxp-hidden");
-    let trouble = edges.credentials.replace_credentials(&source("acme").id, None, &hidden).await.unwrap_err();
+    let trouble = ports.credentials.replace_credentials(&source("acme").id, None, &hidden).await.unwrap_err();
     assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
 }
 
@@ -160,12 +166,12 @@ async fn an_aws_that_cannot_be_reached_is_tried_later() {
 async fn without_credentials_or_region_the_settings_are_named() {
     let config =
         SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1")).build();
-    let trouble = AwsEdges::connect(&config, names()).deployment.load().await.unwrap_err();
+    let trouble = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
     assert_trouble(&trouble, Remedy::Reconfigure, "no_aws_credentials", "`AWS_PROFILE`");
 
     let credentials = Credentials::new("id", "key-hidden", None, None, "test");
     let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    let trouble = AwsEdges::connect(&config, names()).deployment.load().await.unwrap_err();
+    let trouble = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
     assert_trouble(&trouble, Remedy::Reconfigure, "no_aws_credentials", "`AWS_REGION`");
 }

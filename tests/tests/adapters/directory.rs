@@ -7,7 +7,7 @@ use std::thread;
 
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_shared::ports::{Created, DayLogStore, DeploymentStore, Replaced};
+use slacktrail_shared::ports::{CreateOutcome, DayLogStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::sources;
@@ -75,7 +75,7 @@ fn of_creators_on_many_threads_exactly_one_wins_and_nobody_sees_less_than_all_it
     let key = day_log("acme", "2026/11/22").key(1);
     let start = Barrier::new(8);
     let bytes = |writer: u8| vec![writer; 300_000];
-    let outcomes: Vec<Created> = thread::scope(|scope| {
+    let outcomes: Vec<CreateOutcome> = thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|writer| {
                 let (store, key, start, bytes) = (DirectoryDayLogs::new(root.path()), &key, &start, &bytes);
@@ -85,14 +85,14 @@ fn of_creators_on_many_threads_exactly_one_wins_and_nobody_sees_less_than_all_it
                     assert!(seen.is_none_or(|seen| (0..8).any(|writer| seen.bytes == bytes(writer))));
                     let created = block_on(store.create(key, bytes(writer))).unwrap();
                     let seen = block_on(store.read(key)).unwrap().unwrap();
-                    assert_eq!(seen.bytes == bytes(writer), created == Created::Yes);
+                    assert_eq!(seen.bytes == bytes(writer), created == CreateOutcome::Created);
                     created
                 })
             })
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Created::Yes).count(), 1, "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == CreateOutcome::Created).count(), 1, "{outcomes:?}");
     assert_eq!(files(root.path()), ["acme-000001.json.gz"], "no unfinished file is left");
 }
 
@@ -111,7 +111,7 @@ fn of_replacers_on_many_threads_exactly_one_wins_each_round() {
                         let version = block_on(store.load()).unwrap().cursors.get(&stream).map(|(version, _)| *version);
                         let cursor = Cursor::first(&acme, stream.log, Second::EPOCH);
                         let replaced = block_on(store.replace_cursor(&stream, version, &cursor)).unwrap();
-                        won += usize::from(replaced != Replaced::Changed);
+                        won += usize::from(replaced != ReplaceOutcome::Conflict);
                     }
                     won
                 })
@@ -154,13 +154,13 @@ async fn a_create_that_fails_and_one_that_was_killed_leave_no_object_behind() {
     // What a kill leaves, and an object's name that is taken by something that is no file.
     put(&day.join(".slacktrail-tmp-Xy12"), "half an obj");
     fs::create_dir(day.join("acme-000001.json.gz")).unwrap();
-    assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), Created::Exists);
+    assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), CreateOutcome::AlreadyExists);
     assert_eq!(store.read(&log.key(1)).await.unwrap_err().remedy, Remedy::Reconfigure);
     assert_eq!(files(root.path()), [".slacktrail-tmp-Xy12"], "the refused one is gone");
 
     fs::remove_dir(day.join("acme-000001.json.gz")).unwrap();
     assert!(store.list(&log).await.unwrap().is_empty());
-    assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), Created::Yes);
+    assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), CreateOutcome::Created);
     assert_eq!(store.list(&log).await.unwrap(), [1]);
 }
 
@@ -215,7 +215,7 @@ async fn directories_below_a_root_open_to_others_are_closed_to_them() {
     );
 }
 
-async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<Replaced, Trouble> {
+async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutcome, Trouble> {
     let acme = source("acme");
     let stream = conformance::stream("acme", LogType::Audit);
     deployment.replace_cursor(&stream, None, &Cursor::first(&acme, stream.log, Second::EPOCH)).await
@@ -318,7 +318,7 @@ async fn root_may_be_a_symbolic_link_and_a_pipe_is_no_object() {
 #[tokio::test]
 async fn foreign_lock_is_told_and_not_waited_for_without_end() {
     let root = tempfile::tempdir().unwrap();
-    let deployment = DirectoryDeployment::new(root.path()).with_patience(std::time::Duration::ZERO);
+    let deployment = DirectoryDeployment::new(root.path()).with_timeout(std::time::Duration::ZERO);
     let path = root.path().join(".slacktrail/lock");
     put(&path, "");
     let foreign = fs::File::options().write(true).open(&path).unwrap();

@@ -8,10 +8,10 @@ use serde_json::Value;
 use slacktrail_shared::connection::{Connection, ConnectionId};
 use slacktrail_shared::credentials::Credentials;
 use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::object::{DayLogId, Listed, ObjectKey};
+use slacktrail_shared::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_shared::ports::{
-    Body, Caller, ConnectionStore, Created, CredentialStore, DayLogStore, Deployment, DeploymentStore, Edges, Invoker,
-    Replaced, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
+    Body, CallAuth, ConnectionStore, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Invoker,
+    Ports, ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
 use slacktrail_shared::share::Share;
 use slacktrail_shared::slack::{Family, Reply, Request};
@@ -28,23 +28,23 @@ use super::simulated_world::{NoReply, Part, SimulatedWorld, State, StoredCursor}
 
 /// All four ports of one process.
 #[derive(Clone, Debug)]
-pub struct SimulatedEdges {
+pub struct SimulatedPorts {
     world: SimulatedWorld,
     id: Id,
 }
 
-pub(super) fn edges(
+pub(super) fn ports(
     world: &SimulatedWorld,
     id: &Id,
-) -> Edges<SimulatedEdges, SimulatedEdges, SimulatedEdges, SimulatedEdges> {
-    let edge = SimulatedEdges { world: world.clone(), id: id.clone() };
-    Edges { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
+) -> Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts> {
+    let edge = SimulatedPorts { world: world.clone(), id: id.clone() };
+    Ports { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
 }
 
-impl SimulatedEdges {
+impl SimulatedPorts {
     /// The ports of a process of this number that no poller is behind.
-    pub fn of(world: &SimulatedWorld, process: u32) -> SimulatedEdges {
-        SimulatedEdges { world: world.clone(), id: Id::of(process) }
+    pub fn of(world: &SimulatedWorld, process: u32) -> SimulatedPorts {
+        SimulatedPorts { world: world.clone(), id: Id::of(process) }
     }
 
     async fn operate<R>(
@@ -79,8 +79,8 @@ fn no_reply(what: &str) -> Trouble {
     Trouble::ours(Remedy::TryLater, "no_reply", format!("`{what}` had no reply"), "the next tick tries again")
 }
 
-impl Slack for SimulatedEdges {
-    async fn call(&self, source: &Source, request: &Request, caller: Caller<'_>) -> Result<Reply<Body>, Trouble> {
+impl Slack for SimulatedPorts {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
         self.id.count_call(&self.world, request.method);
         self.id.note(|facts| facts.of_call(source, request.method).calls += 1);
         let outcome = self
@@ -138,15 +138,15 @@ fn tell(reply: &simulator::Reply) -> String {
     format!("{} {short}", reply.status)
 }
 
-fn as_asked(request: &Request, caller: Caller<'_>) -> simulator::Request {
+fn as_asked(request: &Request, caller: CallAuth<'_>) -> simulator::Request {
     let family = match request.family {
         Family::Audit => simulator::Family::Audit,
         Family::Web => simulator::Family::Web,
     };
     let asked = simulator::Request::get(family, request.method);
     let mut asked = match caller {
-        Caller::User(token) => asked.bearer(token.reveal()),
-        Caller::App(app) => asked.basic(&app.client_id, app.client_secret.reveal()),
+        CallAuth::User(token) => asked.bearer(token.reveal()),
+        CallAuth::App(app) => asked.basic(&app.client_id, app.client_secret.reveal()),
     };
     if request.post {
         asked.method = simulator::Method::Post;
@@ -157,8 +157,8 @@ fn as_asked(request: &Request, caller: Caller<'_>) -> simulator::Request {
     asked
 }
 
-impl DayLogStore for SimulatedEdges {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<Created, Trouble> {
+impl DayLogStore for SimulatedPorts {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
         let key = key.to_string();
         let created = self
             .operate(
@@ -175,8 +175,8 @@ impl DayLogStore for SimulatedEdges {
             )
             .await;
         match created {
-            Ok(Created::Yes) => self.id.note(|facts| facts.note_told(&key)),
-            Ok(Created::Exists) => self.id.note(|facts| facts.note_exists(&key)),
+            Ok(CreateOutcome::Created) => self.id.note(|facts| facts.note_told(&key)),
+            Ok(CreateOutcome::AlreadyExists) => self.id.note(|facts| facts.note_exists(&key)),
             _ => {}
         }
         self.world.told(|| format!("{created:?}"));
@@ -209,9 +209,9 @@ impl DayLogStore for SimulatedEdges {
                 let objects = objects.take_while(|key| key.starts_with(&prefix));
                 for key in objects.chain(state.foreign.iter().filter(|key| key.starts_with(&prefix))) {
                     match log.read_key(key) {
-                        Listed::Ours(number) => numbers.push(number),
-                        Listed::AnotherSource => {}
-                        Listed::Foreign => return Err(foreign(key)),
+                        KeyOwner::This(number) => numbers.push(number),
+                        KeyOwner::OtherSource => {}
+                        KeyOwner::Unknown => return Err(foreign(key)),
                     }
                 }
                 numbers.sort_unstable();
@@ -228,21 +228,21 @@ fn foreign(key: &str) -> Trouble {
 }
 
 impl State {
-    fn create(&mut self, key: &str, bytes: &[u8]) -> Created {
+    fn create(&mut self, key: &str, bytes: &[u8]) -> CreateOutcome {
         if self.is_busy() {
-            return Created::Busy;
+            return CreateOutcome::Conflict;
         }
         match self.mutant {
             Some(Mutant::CursorBeforeObject) => {
                 self.owed.push((key.to_owned(), bytes.to_vec()));
-                return Created::Yes;
+                return CreateOutcome::Created;
             }
             Some(Mutant::OverwritesObjects) => {}
-            _ if self.objects.contains_key(key) => return Created::Exists,
+            _ if self.objects.contains_key(key) => return CreateOutcome::AlreadyExists,
             _ => {}
         }
         self.put(key, bytes);
-        Created::Yes
+        CreateOutcome::Created
     }
 
     fn put(&mut self, key: &str, bytes: &[u8]) {
@@ -264,17 +264,17 @@ impl State {
         cursor[field].as_i64()
     }
 
-    fn replace(&mut self, stream: &StreamId, expected: Option<Version>, text: &str) -> Replaced {
+    fn replace(&mut self, stream: &StreamId, expected: Option<Version>, text: &str) -> ReplaceOutcome {
         let version = self.cursors.get(stream).map(|cursor| Version(cursor.version));
         if version != expected {
-            return Replaced::Changed;
+            return ReplaceOutcome::Conflict;
         }
         let next = version.map_or(1, |version| version.0 + 1);
         self.cursors.insert(stream.clone(), StoredCursor { version: next, text: text.to_owned() });
         if let Err(invariant) = oracle::check_cursor(self, stream.log == LogType::Audit, text) {
             self.broken.get_or_insert(invariant);
         }
-        Replaced::Yes(Version(next))
+        ReplaceOutcome::Replaced(Version(next))
     }
 }
 
@@ -297,7 +297,7 @@ fn version_of(text: &str) -> Version {
     Version(hasher.finish())
 }
 
-impl DeploymentStore for SimulatedEdges {
+impl DeploymentStore for SimulatedPorts {
     async fn load(&self) -> Result<Deployment, Trouble> {
         self.load_share(&Share::default()).await
     }
@@ -327,7 +327,7 @@ impl DeploymentStore for SimulatedEdges {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<Replaced, Trouble> {
+    ) -> Result<ReplaceOutcome, Trouble> {
         let text = cursor.encode();
         let what = || format!("replace {stream} {text}");
         let replaced = self
@@ -342,7 +342,7 @@ impl DeploymentStore for SimulatedEdges {
                     held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || state.cursor_time(stream, "top") < top);
                 let begins = matches!(
                     replaced,
-                    Replaced::Yes(Version(number)) if number == 1 || goes_back || state.tampered.contains(&stream.log)
+                    ReplaceOutcome::Replaced(Version(number)) if number == 1 || goes_back || state.tampered.contains(&stream.log)
                 );
                 if begins {
                     self.id.note(|facts| oracle::begin_stream(state, stream.log, facts));
@@ -350,7 +350,7 @@ impl DeploymentStore for SimulatedEdges {
                 replaced
             })
             .await;
-        self.id.note(|facts| facts.note_saved(stream.log, matches!(replaced, Ok(Replaced::Yes(_)))));
+        self.id.note(|facts| facts.note_saved(stream.log, matches!(replaced, Ok(ReplaceOutcome::Replaced(_)))));
         self.world.told(|| format!("{replaced:?}"));
         // A wrong collector that saves its cursor first writes its objects only now.
         while let Some((key, bytes)) = self.world.with(|state| state.owed.pop()) {
@@ -369,24 +369,24 @@ impl DeploymentStore for SimulatedEdges {
         }))
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<Replaced, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
         self.operate(
             Part::Table,
             || format!("replace source {}", source.id),
             |state| {
                 if state.source_text(&source.id).map(|text| version_of(&text)) != expected {
-                    return Replaced::Changed;
+                    return ReplaceOutcome::Conflict;
                 }
                 state.garbled_sources.remove(&source.id);
                 state.sources.insert(source.id.clone(), source.clone());
-                Replaced::Yes(version_of(&text_of(source)))
+                ReplaceOutcome::Replaced(version_of(&text_of(source)))
             },
         )
         .await
     }
 }
 
-impl ConnectionStore for SimulatedEdges {
+impl ConnectionStore for SimulatedPorts {
     async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
         self.look(
             Part::Table,
@@ -403,7 +403,7 @@ impl ConnectionStore for SimulatedEdges {
         &self,
         expected: Option<Version>,
         connection: &Connection,
-    ) -> Result<Replaced, Trouble> {
+    ) -> Result<ReplaceOutcome, Trouble> {
         let text = connection.encode();
         self.operate(
             Part::Table,
@@ -411,29 +411,29 @@ impl ConnectionStore for SimulatedEdges {
             |state| {
                 let present = state.connections.get(&connection.id).map(|(version, _)| Version(*version));
                 if present != expected {
-                    return Replaced::Changed;
+                    return ReplaceOutcome::Conflict;
                 }
                 let next = present.map_or(1, |version| version.0 + 1);
                 state.connections.insert(connection.id.clone(), (next, text.clone()));
-                Replaced::Yes(Version(next))
+                ReplaceOutcome::Replaced(Version(next))
             },
         )
         .await
     }
 }
 
-impl Invoker for SimulatedEdges {
+impl Invoker for SimulatedPorts {
     async fn invoke(&self, share: &Share) -> Result<(), Trouble> {
         self.operate(Part::Table, || format!("invoke {share:?}"), |state| state.invoked.push(share.clone())).await
     }
 }
 
-impl CredentialStore for SimulatedEdges {
+impl CredentialStore for SimulatedPorts {
     async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
         self.look(Part::Secrets, || "credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
-    async fn fresh_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
         self.look(Part::Secrets, || "fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
@@ -442,7 +442,7 @@ impl CredentialStore for SimulatedEdges {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<Replaced<SecretVersion>, Trouble> {
+    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
         let text = credentials.encode();
         // As in Secrets Manager, repeating the very request that was applied is no second write.
         let mut applied = None;
@@ -452,15 +452,15 @@ impl CredentialStore for SimulatedEdges {
             |state| {
                 let present = state.stored_credentials(source).map(|stored| stored.version);
                 if applied.is_some() && present == applied {
-                    return Replaced::Yes(present.expect("it was written"));
+                    return ReplaceOutcome::Replaced(present.expect("it was written"));
                 }
                 if present.as_ref() != expected {
-                    return Replaced::Changed;
+                    return ReplaceOutcome::Conflict;
                 }
                 let number = state.credentials.get(source).map_or(0, |(number, _)| *number) + 1;
                 state.credentials.insert(source.clone(), (number, Some(text.clone())));
                 applied = Some(SecretVersion(number.to_string()));
-                Replaced::Yes(SecretVersion(number.to_string()))
+                ReplaceOutcome::Replaced(SecretVersion(number.to_string()))
             },
         )
         .await
