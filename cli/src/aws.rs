@@ -132,7 +132,7 @@ where
     let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
     let place = region::describe(region);
     Failure::new(format!("reading the stack `{stack}` that `{STACK}` names failed in region {place}"))
-        .because(cause)
+        .with_source(cause)
         .hint(hint)
 }
 

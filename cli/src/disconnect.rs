@@ -73,7 +73,7 @@ pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
     let source = sources::find(&ports.deployment.load().await?.sources, &asked.id)?;
     let stored = match ports.credentials.reload_credentials(&asked.id).await {
         // This command has deleted it a moment ago, and AWS has not completed that.
-        Err(trouble) if source.disconnected && is_being_deleted(&trouble) => None,
+        Err(error) if source.disconnected && is_being_deleted(&error) => None,
         stored => stored?,
     };
     if source.disconnected && stored.is_none() {
@@ -112,7 +112,7 @@ fn is_meant(source: &Source) -> Result<bool, Failure> {
     match Confirm::new("Disconnect it?").with_default(false).prompt() {
         Ok(answer) => Ok(answer),
         Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
-        Err(error) => Err(Failure::new("asking whether it is meant failed").because(error).hint("give `--yes`")),
+        Err(error) => Err(Failure::new("asking whether it is meant failed").with_source(error).hint("give `--yes`")),
     }
 }
 
@@ -161,9 +161,9 @@ async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredential
             }
             Ok(Ended::Revoked)
         }
-        Err(trouble) if is_ended(&trouble) => Ok(Ended::DeadBefore),
-        Err(trouble) => Err(Failure::new(format!("the token of source `{id}` could not be revoked"))
-            .because(Failure::from(trouble))
+        Err(error) if is_ended(&error) => Ok(Ended::DeadBefore),
+        Err(error) => Err(Failure::new(format!("the token of source `{id}` could not be revoked"))
+            .with_source(Failure::from(error))
             .hint(
                 "it is not collected any more, and its secret is kept: run the command again in a minute; \
                  or with `--force`, and remove the app in Slack yourself",
@@ -203,19 +203,19 @@ mod tests {
 
     #[test]
     fn a_token_that_has_ended_is_as_good_as_revoked_and_one_refused_for_where_we_are_is_not() {
-        let trouble = |code: &str| {
+        let to_error = |code: &str| {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
             let reply = Reply { status: 200, body, ..Reply::default() };
             match reply.page(&Request::revoke(), Second::EPOCH) {
-                Err(Refusal::Trouble(trouble)) => trouble,
+                Err(Refusal::Error(error)) => error,
                 other => panic!("{other:?}"),
             }
         };
         for dead in ["token_revoked", "token_expired", "account_inactive"] {
-            assert!(is_ended(&trouble(dead)), "{dead}");
+            assert!(is_ended(&to_error(dead)), "{dead}");
         }
         for alive in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
-            assert!(!is_ended(&trouble(alive)), "{alive}");
+            assert!(!is_ended(&to_error(alive)), "{alive}");
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn token() -> Result<Token, Failure> {
     // The text is not repeated, whatever it is: it may be a secret all the same.
     Token::new(&text.to_string_lossy()).map_err(|error| {
         Failure::new("`SLACK_TOKEN` is not a Slack token")
-            .because(error)
+            .with_source(error)
             .hint("copy the user token once more, in one piece")
     })
 }

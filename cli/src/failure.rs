@@ -1,9 +1,9 @@
 //! Why a command did not do what was asked: one sentence, what caused it, and the next action.
 
-use std::error::Error;
+use std::error::Error as StdError;
 
 use slacktrail_shared::connection::Refusal;
-use slacktrail_shared::trouble::Trouble;
+use slacktrail_shared::error::Error;
 
 use crate::hints;
 
@@ -14,7 +14,7 @@ pub(crate) struct Failure {
     message: String,
     hint: Option<String>,
     #[source]
-    cause: Option<Box<dyn Error + Send + Sync>>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Failure {
@@ -31,7 +31,7 @@ impl Failure {
 
     /// The same with what caused it.
     #[must_use]
-    pub(crate) fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+    pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Failure {
         Failure { cause: Some(cause.into()), ..self }
     }
 
@@ -46,11 +46,11 @@ impl Failure {
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Failure {
-        let hint = hints::of_command(&trouble);
-        let cause = causes(&trouble).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
-        Failure { message: trouble.message, hint, cause: cause.map(|cause| cause as Box<dyn Error + Send + Sync>) }
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let hint = hints::of_command(&error);
+        let cause = causes(&error).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
+        Failure { message: error.message, hint, cause: cause.map(|cause| cause as Box<dyn StdError + Send + Sync>) }
     }
 }
 
@@ -61,14 +61,14 @@ impl From<Refusal> for Failure {
 }
 
 /// Returns an error and its causes in one line. What a cause repeats of the error above it is left out.
-pub(crate) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut texts = vec![error.to_string()];
     texts.extend(causes(error));
     texts.dedup();
     texts.join(": ")
 }
 
-fn causes(error: &dyn Error) -> Vec<String> {
+fn causes(error: &dyn StdError) -> Vec<String> {
     let mut texts = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -89,16 +89,16 @@ struct Cause {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::trouble::Remedy;
+    use slacktrail_shared::error::ErrorKind;
 
     use super::*;
 
     #[test]
     fn a_trouble_keeps_its_sentence_its_hint_and_its_causes() {
         let io = std::io::Error::other("the disk is on fire");
-        let trouble = Trouble::ours(Remedy::Reconfigure, "x", "writing `a` failed", "wait")
-            .because(Failure::new("b").because(io));
-        let failure = Failure::from(trouble);
+        let error = Error::deployment(ErrorKind::Reconfigure, "x", "writing `a` failed", "wait")
+            .with_source(Failure::new("b").with_source(io));
+        let failure = Failure::from(error);
         assert_eq!(failure.to_string(), "writing `a` failed");
         assert_eq!(failure.next_action(), Some("wait"));
         assert_eq!(failure.causes(), ["b", "the disk is on fire"]);

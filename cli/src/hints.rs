@@ -1,7 +1,7 @@
-//! What the person at the terminal can do about a trouble. The collector's own hints are worded for a log line, where the next tick
+//! What the person at the terminal can do about an error. The collector's own hints are worded for a log line, where the next tick
 //! tries again by itself; here somebody may run a command again, or look on while the poller or `pull` tries.
 
-use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_shared::error::{Error, ErrorKind};
 
 /// Who tries again by itself, while somebody looks on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -12,21 +12,23 @@ pub(crate) enum Collector {
     Pull,
 }
 
-/// Returns the hint of a command that failed with a trouble. Nobody else repeats what it did.
-pub(crate) fn of_command(trouble: &Trouble) -> Option<String> {
-    let hint = match trouble.remedy {
-        Remedy::TryLater if trouble.code == "directory_locked" => trouble.hint.clone(),
-        Remedy::TryLater => {
-            // What the collector's hint says of a trouble that stays is right here too.
+/// Returns the hint of a command that failed with an error. Nobody else repeats what it did.
+pub(crate) fn of_command(error: &Error) -> Option<String> {
+    let hint = match error.remedy {
+        ErrorKind::Retry if error.code == "directory_locked" => error.hint.clone(),
+        ErrorKind::Retry => {
+            // What the collector's hint says of an error that stays is right here too.
             let is_replaced = |part: &str| {
                 part.is_empty()
                     || part.contains("tick")
                     || ["nothing to do", "run "].iter().any(|start| part.starts_with(start))
             };
-            let further = trouble.hint.split("; ").filter(|part| !is_replaced(part));
+            let further = error.hint.split("; ").filter(|part| !is_replaced(part));
             std::iter::once("run the command again in a minute").chain(further).collect::<Vec<_>>().join("; ")
         }
-        Remedy::Reauthorize | Remedy::Reconfigure | Remedy::Investigate => of_stream(&trouble.hint, Collector::Poller),
+        ErrorKind::Reauthorize | ErrorKind::Reconfigure | ErrorKind::Investigate => {
+            of_stream(&error.hint, Collector::Poller)
+        }
     };
     Some(hint).filter(|hint| !hint.is_empty())
 }
@@ -48,8 +50,8 @@ mod tests {
 
     use super::*;
 
-    fn later(hint: &str) -> Trouble {
-        Trouble::ours(Remedy::TryLater, "x", "x", hint)
+    fn later(hint: &str) -> Error {
+        Error::deployment(ErrorKind::Retry, "x", "x", hint)
     }
 
     #[test]
@@ -71,9 +73,9 @@ mod tests {
         ] {
             assert_eq!(of_command(&later(hint)), Some(expected), "{hint}");
         }
-        let other = Trouble::ours(Remedy::Reconfigure, "x", "x", "set `AWS_REGION`");
+        let other = Error::deployment(ErrorKind::Reconfigure, "x", "x", "set `AWS_REGION`");
         assert_eq!(of_command(&other).as_deref(), Some("set `AWS_REGION`"));
-        assert_eq!(of_command(&Trouble::ours(Remedy::Investigate, "x", "x", "")), None);
+        assert_eq!(of_command(&Error::deployment(ErrorKind::Investigate, "x", "x", "")), None);
     }
 
     #[test]
@@ -82,10 +84,8 @@ mod tests {
         {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
             let reply = Reply { status: 200, body, ..Reply::default() };
-            let Err(Refusal::Trouble(trouble)) = reply.page(&Request::revoke(), Second::EPOCH) else {
-                panic!("{code}")
-            };
-            let hint = of_command(&trouble).unwrap();
+            let Err(Refusal::Error(error)) = reply.page(&Request::revoke(), Second::EPOCH) else { panic!("{code}") };
+            let hint = of_command(&error).unwrap();
             assert!(!hint.contains("tick"), "{code}: {hint}");
         }
     }
@@ -101,8 +101,8 @@ mod tests {
     fn a_refused_token_is_to_be_replaced_where_it_came_from() {
         let refused = Reply { status: 401, ..Reply::default() };
         let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
-        let Err(Refusal::Trouble(trouble)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
-        let hint = of_stream(&trouble.hint, Collector::Pull);
+        let Err(Refusal::Error(error)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
+        let hint = of_stream(&error.hint, Collector::Pull);
         assert!(hint.starts_with("set `SLACK_TOKEN` to a new token"), "{hint}");
     }
 }

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 use slacktrail_shared::connection::manifest::user_scopes;
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::{CallAuth, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::{LogType, Source, Tenant};
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::Trouble;
 
 use crate::failure::Failure;
 
@@ -63,7 +63,7 @@ impl Identity {
         source: &Source,
         token: &Token,
         now: Second,
-    ) -> Result<Identity, Trouble> {
+    ) -> Result<Identity, Error> {
         let request = Request::auth_test();
         let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
         let identity: Identity = reply.json(&request, now)?;

@@ -67,7 +67,7 @@ fn unanswered(error: InquireError) -> Stopped {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => Stopped::Interrupted,
         error => Stopped::Failed(
             Failure::new("asking at this terminal failed")
-                .because(error)
+                .with_source(error)
                 .hint("give the answers as flags: see `--help`"),
         ),
     }

@@ -91,9 +91,9 @@ async fn prepare(asked: &Arguments, slack: &SlackHttp, token: &Token) -> Result<
     source.gov |= asked.gov;
     source.since = since.unwrap_or(source.since);
     source.connected_at = now; // what was refused before is tried again at once
-    let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut trouble| {
-        trouble.hint = hints::of_stream(&trouble.hint, Collector::Pull);
-        Failure::from(trouble)
+    let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut error| {
+        error.hint = hints::of_stream(&error.hint, Collector::Pull);
+        Failure::from(error)
     })?;
     identity.check_logs(&asked.logs)?;
     if let Some(existing) = &existing {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, Tenant};
-use slacktrail_shared::trouble::Trouble;
 
 use crate::aws;
 use crate::failure::Failure;
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 /// Every source of a deployment, as it was read.
-pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Trouble>>;
+pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
 
 /// The source of this id.
 ///
@@ -74,7 +74,7 @@ pub(crate) struct Listing {
     silence_seconds: Option<i64>,
     connected_at: Option<String>,
     /// Why it cannot be read.
-    trouble: Option<String>,
+    error: Option<String>,
 }
 
 const COLUMNS: [Column; 6] = [
@@ -93,7 +93,7 @@ pub(crate) async fn run(asked: &Arguments) -> Result<ExitCode, Failure> {
         .iter()
         .map(|(id, source)| match source {
             Ok(source) => Listing::of(source),
-            Err(trouble) => Listing::unreadable(id, trouble),
+            Err(error) => Listing::unreadable(id, error),
         })
         .collect();
     if asked.json {
@@ -103,8 +103,8 @@ pub(crate) async fn run(asked: &Arguments) -> Result<ExitCode, Failure> {
     } else {
         terminal::print(&table(&listings));
     }
-    for trouble in sources.into_values().filter_map(Result::err) {
-        terminal::complain(Level::Error, &trouble.into());
+    for error in sources.into_values().filter_map(Result::err) {
+        terminal::complain(Level::Error, &error.into());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -139,11 +139,11 @@ impl Listing {
             tenant: source.tenant.clone(),
             silence_seconds: source.silence_seconds,
             connected_at: Some(source.connected_at.to_string()),
-            trouble: None,
+            error: None,
         }
     }
 
-    fn unreadable(id: &SourceId, trouble: &Trouble) -> Listing {
+    fn unreadable(id: &SourceId, error: &Error) -> Listing {
         Listing {
             id: id.to_string(),
             label: None,
@@ -157,7 +157,7 @@ impl Listing {
             tenant: None,
             silence_seconds: None,
             connected_at: None,
-            trouble: Some(format!("{trouble}; {}", trouble.hint)),
+            error: Some(format!("{error}; {}", error.hint)),
         }
     }
 
@@ -171,7 +171,7 @@ impl Listing {
             is(self.gov, "GovSlack"),
             is(self.paused, "paused"),
             is(self.disconnected, "disconnected"),
-            is(Some(self.trouble.is_some()), "unreadable"),
+            is(Some(self.error.is_some()), "unreadable"),
         ];
         notes.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }

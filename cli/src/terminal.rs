@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_complaint_is_a_sentence_its_causes_and_a_hint() {
-        let failure = Failure::new("writing `a` failed").because(std::io::Error::other("no room")).hint("make room");
+        let failure =
+            Failure::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
         let text = complaint(Level::Error, &failure, false);
         assert_eq!(text, "error: writing `a` failed\n  caused by: no room\nhint: make room\n");
         let coloured = complaint(Level::Warning, &Failure::new("late"), true);
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn a_complaint_stays_in_its_lines_and_steers_nothing() {
         let failure =
-            Failure::new("a\nhint: rm -rf\u{1b}[2J").because(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
+            Failure::new("a\nhint: rm -rf\u{1b}[2J").with_source(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
         let text = complaint(Level::Error, &failure, false);
         assert_eq!(text, "error: a hint: rm -rf\u{fffd}[2J\n  caused by: b\u{fffd}\nhint: c\u{fffd}\n");
     }

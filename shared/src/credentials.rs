@@ -6,11 +6,11 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CredentialStore, ReplaceOutcome};
 use crate::secret::{ClientSecret, Token};
 use crate::source::SourceId;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
-use crate::trouble::{Remedy, Trouble};
 
 /// A source's secret. Its fields, all of them optional:
 ///
@@ -207,12 +207,12 @@ const ROUNDS_MAX: usize = 4;
 /// somebody was first. What is stored and is nothing of ours gives way. Returns whether `change` had anything to change.
 ///
 /// # Errors
-/// By remedy; [`Remedy::TryLater`] when others were first each time.
+/// By remedy; [`ErrorKind::Retry`] when others were first each time.
 pub async fn update<K: CredentialStore>(
     store: &K,
     source: &SourceId,
     change: impl Fn(Credentials) -> Option<Credentials>,
-) -> Result<bool, Trouble> {
+) -> Result<bool, Error> {
     for _ in 0..ROUNDS_MAX {
         let (version, present) = match store.reload_credentials(source).await? {
             Some(stored) => (Some(stored.version), stored.credentials.unwrap_or_default()),
@@ -223,8 +223,8 @@ pub async fn update<K: CredentialStore>(
             return Ok(true);
         }
     }
-    Err(Trouble::ours(
-        Remedy::TryLater,
+    Err(Error::deployment(
+        ErrorKind::Retry,
         "credentials_contended",
         format!("writing the secret of source `{source}`: somebody else wrote it each time"),
         "try again",

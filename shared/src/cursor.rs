@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, place};
 use crate::health::Health;
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use crate::trouble::{Remedy, Trouble, place};
 use crate::walk::{Depth, Walk, WorkspaceState};
 
 /// The form in which cursors are written. A greater number is of a newer slacktrail, and refused.
@@ -260,8 +260,8 @@ impl Cursor {
     /// Reads a stored cursor.
     ///
     /// # Errors
-    /// [`Remedy::Investigate`] for a cursor of a newer slacktrail and for one that no slacktrail wrote.
-    pub fn decode(text: &str) -> Result<Cursor, Trouble> {
+    /// [`ErrorKind::Investigate`] for a cursor of a newer slacktrail and for one that no slacktrail wrote.
+    pub fn decode(text: &str) -> Result<Cursor, Error> {
         #[derive(Deserialize)]
         struct Format {
             format: u32,
@@ -270,8 +270,8 @@ impl Cursor {
         if format > FORMAT {
             let message =
                 format!("the stored cursor has format {format}, and this slacktrail reads formats up to {FORMAT}");
-            return Err(Trouble::ours(
-                Remedy::Investigate,
+            return Err(Error::deployment(
+                ErrorKind::Investigate,
                 "newer_cursor",
                 message,
                 "deploy the newer slacktrail that wrote it",
@@ -285,14 +285,14 @@ impl Cursor {
     }
 }
 
-fn malformed(cause: String) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn malformed(cause: String) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "malformed_cursor",
         "the stored cursor is not one that slacktrail wrote",
         "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
     )
-    .because(cause)
+    .with_source(cause)
 }
 
 #[cfg(test)]
@@ -498,7 +498,7 @@ mod tests {
     fn gap_of_one_second_is_read_and_one_that_ends_before_it_begins_is_not() {
         let decoded = |oldest, latest| {
             let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(oldest), second(latest));
-            Cursor::decode(&Cursor { gaps: vec![gap], ..settled() }.encode()).map_err(|trouble| trouble.code)
+            Cursor::decode(&Cursor { gaps: vec![gap], ..settled() }.encode()).map_err(|error| error.code)
         };
         assert_eq!(decoded(7, 7).map(|cursor| cursor.gaps.len()), Ok(1));
         assert_eq!(decoded(8, 7).err().as_deref(), Some("malformed_cursor"));

@@ -11,12 +11,12 @@ use futures_util::future::join_all;
 use futures_util::lock::Mutex;
 
 use crate::batch::{Batch, BatchLine};
+use crate::error::{Error, ErrorKind};
 use crate::object::{DayLogId, ObjectKey, decode, encode};
 use crate::ports::{CreateOutcome, DayLogStore};
 use crate::record::RowId;
 use crate::source::StreamId;
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use crate::trouble::{Remedy, Trouble};
 
 /// Objects that are read at the same time.
 const READS_AT_ONCE: u32 = 8;
@@ -89,7 +89,7 @@ impl DayLogs {
         day: Day,
         range: RangeInclusive<Second>,
         limits: &Limits<'_>,
-    ) -> Result<Second, Trouble> {
+    ) -> Result<Second, Error> {
         let from = if day == Second::EPOCH.day() { Second::EPOCH.plus(i64::MIN) } else { *range.start() }; // undated records came at any time
         let head = match (self.days.get(&day), heads.get(&day)) {
             (Some(open), _) => open.head,
@@ -125,7 +125,7 @@ impl DayLogs {
         day: Day,
         ids: &HashSet<RowId>,
         limits: &Limits<'_>,
-    ) -> Result<HashSet<RowId>, Trouble> {
+    ) -> Result<HashSet<RowId>, Error> {
         let mut stored = HashSet::new();
         let Some(open) = self.days.get(&day) else { return Ok(stored) };
         let mut unread = open.head;
@@ -142,7 +142,7 @@ impl DayLogs {
         Ok(stored)
     }
 
-    async fn listed_head<D: DayLogStore>(&self, store: &D, day: Day) -> Result<u32, Trouble> {
+    async fn listed_head<D: DayLogStore>(&self, store: &D, day: Day) -> Result<u32, Error> {
         let numbers = store.list(&self.log(day)).await?;
         match numbers.iter().zip(1..).find(|(number, expected)| **number != *expected) {
             None => Ok(u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
@@ -166,7 +166,7 @@ impl DayLogs {
         batch: &mut Batch,
         gzip_level: u32,
         appended: &mut AppendStats,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         while let Some((day, mut lines)) = batch.take_day() {
             lines.sort_unstable_by_key(|line| (line.time, line.id));
             let outcome = self.append_day(store, day, batch.lines_bytes(), &mut lines, gzip_level, appended).await;
@@ -186,7 +186,7 @@ impl DayLogs {
         lines: &mut Vec<BatchLine>,
         gzip_level: u32,
         appended: &mut AppendStats,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let log = self.log(day);
         let open = self.days.entry(day).or_default();
         lines.retain(|line| !open.holds(&line.id));
@@ -218,8 +218,8 @@ impl DayLogs {
         }
         let message =
             format!("appending to day log `{}`: {ATTEMPTS_MAX} attempts in a row met another writer", log.prefix());
-        Err(Trouble::ours(
-            Remedy::TryLater,
+        Err(Error::deployment(
+            ErrorKind::Retry,
             "busy_day_log",
             message,
             "the next tick tries again; see that only one deployment writes to this bucket",
@@ -304,12 +304,12 @@ struct ReadObject {
 }
 
 /// The objects from `unread` downwards, as many as are read at once.
-async fn read_objects<D: DayLogStore>(store: &D, log: &DayLogId, unread: u32) -> Vec<Result<ReadObject, Trouble>> {
+async fn read_objects<D: DayLogStore>(store: &D, log: &DayLogId, unread: u32) -> Vec<Result<ReadObject, Error>> {
     let lowest = unread.saturating_sub(READS_AT_ONCE - 1).max(1);
     join_all((lowest..=unread).rev().map(|number| read_object(store, log.key(number)))).await
 }
 
-async fn read_object<D: DayLogStore>(store: &D, key: ObjectKey) -> Result<ReadObject, Trouble> {
+async fn read_object<D: DayLogStore>(store: &D, key: ObjectKey) -> Result<ReadObject, Error> {
     let object = store.read(&key).await?.ok_or_else(|| missing_object(&key))?;
     let mut records = Vec::new();
     decode(&key, &object.bytes, |id, time| records.push((id, time)))?;
@@ -409,18 +409,18 @@ impl Known {
     }
 }
 
-fn missing_object(key: &ObjectKey) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn missing_object(key: &ObjectKey) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "missing_object",
         format!("reading back the day log: object `{key}` is missing, though later ones are there"),
         "restore it from its versions or a copy; if the bucket is another one on purpose, delete the stream's cursor, and all is collected again",
     )
 }
 
-fn long_day_log(log: &DayLogId, unread: u32, head: u32) -> Trouble {
-    Trouble::ours(
-        Remedy::TryLater,
+fn long_day_log(log: &DayLogId, unread: u32, head: u32) -> Error {
+    Error::deployment(
+        ErrorKind::Retry,
         "long_day_log",
         format!("reading back day log `{}`: time ran out with {unread} of {head} objects still unread", log.prefix()),
         "the next tick reads on; if it stays, give the poller more memory, which brings more CPU",
@@ -448,7 +448,7 @@ mod tests {
     }
 
     impl DayLogStore for Bucket {
-        async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
+        async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error> {
             let mut objects = self.objects.borrow_mut();
             if key.number as usize <= objects.len() {
                 return Ok(CreateOutcome::AlreadyExists);
@@ -457,9 +457,9 @@ mod tests {
             Ok(CreateOutcome::Created)
         }
 
-        async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+        async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
             if self.reads_until_failure.get() == Some(0) {
-                return Err(Trouble::ours(Remedy::TryLater, "no_reply", "a read had no reply", "wait"));
+                return Err(Error::deployment(ErrorKind::Retry, "no_reply", "a read had no reply", "wait"));
             }
             self.reads_until_failure.set(self.reads_until_failure.get().map(|reads| reads - 1));
             let bytes = self.objects.borrow()[key.number as usize - 1].clone();
@@ -467,7 +467,7 @@ mod tests {
             Ok(Some(StoredObject { bytes, last_modified }))
         }
 
-        async fn list(&self, _: &DayLogId) -> Result<Vec<u32>, Trouble> {
+        async fn list(&self, _: &DayLogId) -> Result<Vec<u32>, Error> {
             Ok((1..).take(self.objects.borrow().len()).collect())
         }
     }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use crate::error::{Error, ErrorKind};
 use crate::share::Share;
 use crate::source::shown_name;
-use crate::trouble::{Remedy, Trouble};
 
 /// The field of an event that holds a share.
 pub const SHARE: &str = "share";
@@ -26,8 +26,8 @@ impl Work {
     /// meant for somebody else.
     ///
     /// # Errors
-    /// [`Remedy::Reconfigure`], naming the keys of what came.
-    pub fn of(event: &Value) -> Result<Work, Trouble> {
+    /// [`ErrorKind::Reconfigure`], naming the keys of what came.
+    pub fn of(event: &Value) -> Result<Work, Error> {
         let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
         let source = event.get("source").and_then(Value::as_str);
         if event.as_object().is_some_and(serde_json::Map::is_empty)
@@ -45,8 +45,8 @@ impl Work {
                 format!("an object with the keys `{}`", keys.join("`, `"))
             }
         };
-        Err(Trouble::ours(
-            Remedy::Reconfigure,
+        Err(Error::deployment(
+            ErrorKind::Reconfigure,
             "unknown_event",
             format!("the poller was invoked with an event that it does not accept: {what}"),
             "invoke it from an EventBridge rule or Scheduler, or with `{}`",
@@ -58,7 +58,7 @@ impl Work {
 mod tests {
     use super::*;
 
-    fn work(event: &str) -> Result<Work, Trouble> {
+    fn work(event: &str) -> Result<Work, Error> {
         Work::of(&serde_json::from_str(event).unwrap())
     }
 
@@ -84,13 +84,13 @@ mod tests {
         ] {
             assert_eq!(work(event).unwrap_err().code, "unknown_event");
         }
-        let trouble = work(r#"{"Records":[]}"#).unwrap_err();
-        assert!(trouble.message.contains("`Records`"), "{trouble}");
+        let error = work(r#"{"Records":[]}"#).unwrap_err();
+        assert!(error.message.contains("`Records`"), "{error}");
     }
 
     #[test]
     fn a_strangers_event_cannot_break_or_flood_a_log_line() {
-        let trouble = work(&format!(r#"{{"a\n`b":1,"{}":2}}"#, "y".repeat(9_000))).unwrap_err();
-        assert!(trouble.message.contains("`ab`") && trouble.message.len() < 300, "{trouble}");
+        let error = work(&format!(r#"{{"a\n`b":1,"{}":2}}"#, "y".repeat(9_000))).unwrap_err();
+        assert!(error.message.contains("`ab`") && error.message.len() < 300, "{error}");
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind};
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
-use crate::trouble::{Remedy, Trouble};
 
 /// What a stream is doing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl State {
 pub struct Health {
     /// What it is doing.
     pub state: State,
-    /// Slack's error code or ours, while there is a trouble.
+    /// Slack's error code or ours, while there is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What happened and what to do, in words.
@@ -71,7 +71,7 @@ pub struct Health {
     /// Since when it has been so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
-    /// When a tick last went without trouble. Saved with the heartbeat, so up to 15 minutes behind on a quiet stream.
+    /// When a tick last went without error. Saved with the heartbeat, so up to 15 minutes behind on a quiet stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<Second>,
     /// The time of the newest record that Slack has shown, all of which are stored.
@@ -79,7 +79,7 @@ pub struct Health {
     pub last_record: Option<Second>,
 }
 
-/// Slack's and the network's troubles pass; one that stays this long needs somebody's eyes.
+/// Slack's and the network's errors pass; one that stays this long needs somebody's eyes.
 const WAITING_MAX_SECONDS: i64 = 900;
 /// A refused token or a wrong setting is tried again this often, not each minute.
 const SLOW_RETRY_SECONDS: i64 = 900;
@@ -88,7 +88,7 @@ const SLOW_RETRY_SECONDS: i64 = 900;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TickOutcome<'a> {
     /// What went wrong.
-    pub(crate) trouble: Option<&'a Trouble>,
+    pub(crate) error: Option<&'a Error>,
     /// Whether there is time that is neither collected nor merely to be read again.
     pub(crate) behind: bool,
     /// Whether pages of the log were read, and a walk advanced by them.
@@ -100,38 +100,38 @@ pub(crate) struct TickOutcome<'a> {
 impl Health {
     /// Takes in how a tick went. Returns whether anything changed that must be recorded.
     pub(crate) fn note(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) -> bool {
-        let &TickOutcome { trouble, behind, was_read, newest_shown } = tick;
+        let &TickOutcome { error, behind, was_read, newest_shown } = tick;
         let believed = now.plus(CLOCK_SKEW_SECONDS);
         self.since = self.since.map(|since| if since > believed { now } else { since });
         self.last_record = self.last_record.filter(|record| *record <= believed).max(newest_shown);
         let is_well = matches!(self.state, State::Ok | State::CatchingUp | State::Silent | State::Paused);
-        if trouble.is_none() && !was_read && !is_well {
+        if error.is_none() && !was_read && !is_well {
             return false; // a tick that read nothing proves nothing
         }
         let silent_since = self.silent_since(source, log, now);
-        let state = match trouble.map(|trouble| trouble.remedy) {
+        let state = match error.map(|error| error.remedy) {
             None if silent_since.is_some() => State::Silent,
             None if behind => State::CatchingUp,
             None => State::Ok,
-            Some(Remedy::TryLater) if self.has_waited_too_long(now) => State::Failing,
-            Some(Remedy::TryLater) => State::Waiting,
-            Some(Remedy::Reauthorize) => State::Reauthorize,
-            Some(Remedy::Reconfigure) => State::Reconfigure,
-            Some(Remedy::Investigate) => State::Failing,
+            Some(ErrorKind::Retry) if self.has_waited_too_long(now) => State::Failing,
+            Some(ErrorKind::Retry) => State::Waiting,
+            Some(ErrorKind::Reauthorize) => State::Reauthorize,
+            Some(ErrorKind::Reconfigure) => State::Reconfigure,
+            Some(ErrorKind::Investigate) => State::Failing,
         };
-        if trouble.is_none() && was_read {
+        if error.is_none() && was_read {
             self.last_success = Some(now);
         }
         let code = match state {
             State::Silent => Some("silence".to_owned()),
-            _ => trouble.map(|trouble| trouble.code.clone()),
+            _ => error.map(|error| error.code.clone()),
         };
         // What is still refused after the source was connected again is refused anew: else it would be tried at once for ever.
-        let anew = trouble.is_some() && (self.is_outdated_by(source) || self.is_before_connection(source));
+        let anew = error.is_some() && (self.is_outdated_by(source) || self.is_before_connection(source));
         let changed = anew || (state, &code) != (self.state, &self.code);
         if changed {
             // What is waited for may have one cause after the other: it lasts since the first.
-            let waits = trouble.is_some_and(|trouble| trouble.remedy == Remedy::TryLater);
+            let waits = error.is_some_and(|error| error.remedy == ErrorKind::Retry);
             let goes_on = self.state == State::Waiting && waits && !anew;
             if !goes_on {
                 self.since = Some(now);
@@ -140,7 +140,7 @@ impl Health {
             self.code = code;
             self.remedy = match silent_since {
                 Some(since) if state == State::Silent => Some(silence(source, since)),
-                _ => trouble.map(|trouble| format!("{}; {}", trouble.message, trouble.hint)),
+                _ => error.map(|error| format!("{}; {}", error.message, error.hint)),
             };
         } else if self.since.is_none() {
             self.since = Some(now); // well from the beginning
@@ -172,14 +172,14 @@ impl Health {
             && self.since.is_some_and(|since| now.since(since) > WAITING_MAX_SECONDS)
     }
 
-    /// How long to leave Slack alone after this trouble, beyond what Slack asks for.
-    pub(crate) fn pause_seconds(trouble: &Trouble) -> Option<i64> {
-        let slow = trouble.side == crate::trouble::Side::Slack
-            && matches!(trouble.remedy, Remedy::Reauthorize | Remedy::Reconfigure);
-        trouble.retry_after_seconds.or(slow.then_some(SLOW_RETRY_SECONDS))
+    /// How long to leave Slack alone after this error, beyond what Slack asks for.
+    pub(crate) fn pause_seconds(error: &Error) -> Option<i64> {
+        let slow = error.side == crate::error::Origin::Slack
+            && matches!(error.remedy, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
+        error.retry_after_seconds.or(slow.then_some(SLOW_RETRY_SECONDS))
     }
 
-    /// Whether the source was connected again after this trouble began.
+    /// Whether the source was connected again after this error began.
     pub fn is_outdated_by(&self, source: &Source) -> bool {
         matches!(self.state, State::Reauthorize | State::Reconfigure)
             && self.since.is_some_and(|since| source.connected_at >= since)
@@ -209,11 +209,11 @@ mod tests {
     }
 
     fn read(behind: bool) -> TickOutcome<'static> {
-        TickOutcome { trouble: None, behind, was_read: true, newest_shown: None }
+        TickOutcome { error: None, behind, was_read: true, newest_shown: None }
     }
 
-    fn met(trouble: &Trouble) -> TickOutcome<'_> {
-        TickOutcome { trouble: Some(trouble), ..read(false) }
+    fn met(error: &Error) -> TickOutcome<'_> {
+        TickOutcome { error: Some(error), ..read(false) }
     }
 
     fn source() -> Source {
@@ -262,39 +262,39 @@ mod tests {
 
     #[test]
     fn what_is_refused_again_after_the_source_was_connected_again_is_refused_anew() {
-        let trouble = Trouble::slack(Remedy::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
+        let error = Error::slack(ErrorKind::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
         let mut health = Health::default();
-        assert!(health.note(&met(&trouble), &source(), LogType::Audit, second(200)));
+        assert!(health.note(&met(&error), &source(), LogType::Audit, second(200)));
         let again = Source { connected_at: second(500), ..source() };
         assert!(health.is_outdated_by(&again));
-        assert!(health.note(&met(&trouble), &again, LogType::Audit, second(520)));
+        assert!(health.note(&met(&error), &again, LogType::Audit, second(520)));
         assert_eq!(health.since, Some(second(520)));
         assert!(!health.is_outdated_by(&again));
-        assert!(!health.note(&met(&trouble), &again, LogType::Audit, second(580)));
+        assert!(!health.note(&met(&error), &again, LogType::Audit, second(580)));
     }
 
     #[test]
     fn a_passing_trouble_that_stays_becomes_failing_and_success_clears_it() {
-        let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
-        let note = |health: &mut Health, trouble: Option<&Trouble>, now| {
-            health.note(&TickOutcome { trouble, ..read(false) }, &source(), LogType::Audit, now)
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let note = |health: &mut Health, error: Option<&Error>, now| {
+            health.note(&TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
         };
         let mut health = Health::default();
-        assert!(note(&mut health, Some(&trouble), second(100)));
+        assert!(note(&mut health, Some(&error), second(100)));
         assert_eq!((health.state, health.since), (State::Waiting, Some(second(100))));
-        assert!(!note(&mut health, Some(&trouble), second(160)));
-        assert!(note(&mut health, Some(&trouble), second(1001)));
+        assert!(!note(&mut health, Some(&error), second(160)));
+        assert!(note(&mut health, Some(&error), second(1001)));
         assert_eq!((health.state, health.since), (State::Failing, Some(second(100))));
-        assert!(!note(&mut health, Some(&trouble), second(1060)));
+        assert!(!note(&mut health, Some(&error), second(1060)));
         assert!(note(&mut health, None, second(1120)));
         assert_eq!((health.state, health.code.as_deref(), health.last_success), (State::Ok, None, Some(second(1120))));
     }
 
     #[test]
     fn tick_that_read_nothing_ends_no_error_and_is_no_success() {
-        let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health::default();
-        health.note(&met(&trouble), &source(), LogType::Audit, second(100));
+        health.note(&met(&error), &source(), LogType::Audit, second(100));
         let nothing = TickOutcome { was_read: false, ..read(true) };
         assert!(!health.note(&nothing, &source(), LogType::Audit, second(160)));
         assert_eq!((health.state, health.code.as_deref()), (State::Waiting, Some("http_500")));
@@ -319,18 +319,18 @@ mod tests {
         let mut health = Health { last_record: future, ..Health::default() };
         health.note(&read(false), &source(), LogType::Audit, second(200 + 86_400));
         assert_eq!(health.state, State::Silent);
-        let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health { state: State::Waiting, code: Some("http_500".to_owned()), since: future, ..health };
-        health.note(&met(&trouble), &source(), LogType::Audit, second(1_000));
-        health.note(&met(&trouble), &source(), LogType::Audit, second(2_000));
+        health.note(&met(&error), &source(), LogType::Audit, second(1_000));
+        health.note(&met(&error), &source(), LogType::Audit, second(2_000));
         assert_eq!(health.state, State::Failing);
     }
 
     #[test]
     fn another_trouble_that_needs_a_person_begins_when_it_is_met() {
         let (passing, lasting) = (
-            Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait"),
-            Trouble::slack(Remedy::Investigate, "missing_time", "a row has no time", "report it"),
+            Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait"),
+            Error::slack(ErrorKind::Investigate, "missing_time", "a row has no time", "report it"),
         );
         let mut health = Health::default();
         health.note(&met(&passing), &source(), LogType::Audit, second(100));
@@ -340,11 +340,11 @@ mod tests {
 
     #[test]
     fn one_passing_trouble_after_the_other_fails_after_a_quarter_of_an_hour() {
-        let trouble = |code: &str| Trouble::slack(Remedy::TryLater, code.to_owned(), "it failed", "wait");
+        let to_error = |code: &str| Error::slack(ErrorKind::Retry, code.to_owned(), "it failed", "wait");
         let mut health = Health::default();
         for minute in 0..=16 {
             let code = if minute % 2 == 0 { "http_500" } else { "unreachable" };
-            health.note(&met(&trouble(code)), &source(), LogType::Audit, second(100 + 60 * minute));
+            health.note(&met(&to_error(code)), &source(), LogType::Audit, second(100 + 60 * minute));
             let expected = if minute <= 15 { State::Waiting } else { State::Failing };
             assert_eq!((health.state, health.since), (expected, Some(second(100))), "{minute}");
         }
@@ -352,11 +352,11 @@ mod tests {
 
     #[test]
     fn trouble_of_a_silent_stream_tells_its_own_remedy() {
-        let trouble = Trouble::slack(Remedy::TryLater, "http_500", "Slack answered 500", "wait");
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
         health.note(&read(false), &source(), LogType::Audit, second(500 + 86_401));
         assert_eq!(health.state, State::Silent);
-        health.note(&met(&trouble), &source(), LogType::Audit, second(560 + 86_401));
+        health.note(&met(&error), &source(), LogType::Audit, second(560 + 86_401));
         assert_eq!((health.state, health.remedy.as_deref()), (State::Waiting, Some("Slack answered 500; wait")));
     }
 

@@ -11,12 +11,12 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, Url};
 use tokio::time::timeout;
 
+use crate::error::{Error, ErrorKind};
 use crate::ports::{Body, CallAuth, Slack};
 use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use crate::slack::{Family, Reply, Request};
 use crate::source::Source;
 use crate::time::parse_http_date;
-use crate::trouble::{Remedy, Trouble};
 
 /// GovSlack's web methods (docs.slack.dev, GovSlack).
 const GOV_API_URL: &str = "https://slack-gov.com/api/";
@@ -47,8 +47,8 @@ impl SlackHttp {
     /// Takes the base URLs of Slack's two families of methods; a missing `/` at their end is added.
     ///
     /// # Errors
-    /// [`Remedy::Reconfigure`], naming every variable whose URL is not `https`, or `http` to this machine itself.
-    pub fn new(api_url: &str, audit_url: &str) -> Result<SlackHttp, Trouble> {
+    /// [`ErrorKind::Reconfigure`], naming every variable whose URL is not `https`, or `http` to this machine itself.
+    pub fn new(api_url: &str, audit_url: &str) -> Result<SlackHttp, Error> {
         SlackHttp::with_timeout(api_url, audit_url, CALL_MAX)
     }
 
@@ -56,7 +56,7 @@ impl SlackHttp {
     ///
     /// # Errors
     /// As [`SlackHttp::new`].
-    pub fn with_timeout(api_url: &str, audit_url: &str, call_max: Duration) -> Result<SlackHttp, Trouble> {
+    pub fn with_timeout(api_url: &str, audit_url: &str, call_max: Duration) -> Result<SlackHttp, Error> {
         let (api, audit) = match (base_url(api_url), base_url(audit_url)) {
             (Ok(api), Ok(audit)) => (api, audit),
             (api, audit) => return Err(bad_urls([("SLACK_API_URL", api.err()), ("SLACK_AUDIT_URL", audit.err())])),
@@ -96,22 +96,22 @@ impl SlackHttp {
 
     /// No reply began. Whether Slack received the call is unknown, unless there was no connection. Almost every call only reads, so that
     /// does no harm; where a code was exchanged, the caller says what may have come of it.
-    fn unreachable(&self, request: &Request, host: &str, error: Result<reqwest::Error, Duration>) -> Trouble {
-        let what = match &error {
+    fn unreachable(&self, request: &Request, host: &str, cause: Result<reqwest::Error, Duration>) -> Error {
+        let what = match &cause {
             Err(waited) => format!("did not answer within {} seconds", (waited.as_secs_f32() * 1e3).round() / 1e3),
-            Ok(error) if error.is_connect() || error.is_timeout() => "cannot be connected to".to_owned(),
+            Ok(cause) if cause.is_connect() || cause.is_timeout() => "cannot be connected to".to_owned(),
             Ok(_) => "broke off the connection".to_owned(),
         };
-        let trouble = Trouble::slack(
-            Remedy::TryLater,
+        let error = Error::slack(
+            ErrorKind::Retry,
             "unreachable",
             format!("calling `{}`: `{host}` {what}", request.method),
             format!("wait for the next tick; if this persists, check whether a firewall or proxy blocks `{host}`"),
         );
-        match error {
-            Ok(error) if error.is_connect() => trouble.unsent().because(error.without_url()),
-            Ok(error) => trouble.because(error.without_url()), // the query holds the page cursor, and nobody needs it in a log line
-            Err(_) => trouble,
+        match cause {
+            Ok(cause) if cause.is_connect() => error.unsent().with_source(cause.without_url()),
+            Ok(cause) => error.with_source(cause.without_url()), // the query holds the page cursor, and nobody needs it in a log line
+            Err(_) => error,
         }
     }
 
@@ -135,7 +135,7 @@ impl SlackHttp {
 }
 
 impl Slack for SlackHttp {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error> {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
         let began = Instant::now();
@@ -177,8 +177,8 @@ fn body(response: Response, left: Duration, finish_by: Option<Instant>, method: 
                 Some((Ok(chunk.into()), Some((response, left, host))))
             }
             Ok(Ok(None)) => None,
-            Ok(Err(error)) => Some((Err(cut_off(method, &host).because(error.without_url())), None)),
-            Err(elapsed) => Some((Err(cut_off(method, &host).because(elapsed)), None)),
+            Ok(Err(error)) => Some((Err(cut_off(method, &host).with_source(error.without_url())), None)),
+            Err(elapsed) => Some((Err(cut_off(method, &host).with_source(elapsed)), None)),
         }
     }))
 }
@@ -207,26 +207,26 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn bad_urls(variables: [(&str, Option<String>); 2]) -> Trouble {
+fn bad_urls(variables: [(&str, Option<String>); 2]) -> Error {
     let wrong: Vec<String> =
         variables.into_iter().filter_map(|(name, wrong)| Some(format!("`{name}` {}", wrong?))).collect();
     let hint = format!("leave it unset for Slack itself, or set a URL such as `{SLACK_API_URL}`");
-    Trouble::ours(Remedy::Reconfigure, "bad_url", wrong.join("; "), hint)
+    Error::deployment(ErrorKind::Reconfigure, "bad_url", wrong.join("; "), hint)
 }
 
-fn no_client(error: reqwest::Error) -> Trouble {
-    Trouble::ours(
-        Remedy::Reconfigure,
+fn no_client(error: reqwest::Error) -> Error {
+    Error::deployment(
+        ErrorKind::Reconfigure,
         "no_tls",
         "preparing to speak TLS failed",
         "install the system's certificates (the package `ca-certificates`), and see what `HTTPS_PROXY` says if it is set",
     )
-    .because(error.without_url())
+    .with_source(error.without_url())
 }
 
-fn cut_off(method: &str, host: &str) -> Trouble {
-    Trouble::slack(
-        Remedy::TryLater,
+fn cut_off(method: &str, host: &str) -> Error {
+    Error::slack(
+        ErrorKind::Retry,
         "reply_cut_off",
         format!("calling `{method}`: the reply of `{host}` broke off"),
         "wait for the next tick, which asks for a smaller page",
@@ -272,13 +272,13 @@ mod tests {
             "https://u:xoxp-1@slack.com/",
             "https://slack.com/?a=xoxp-1",
         ] {
-            let trouble = SlackHttp::new(wrong, wrong).unwrap_err();
+            let error = SlackHttp::new(wrong, wrong).unwrap_err();
             assert!(
-                trouble.message.contains("`SLACK_API_URL`") && trouble.message.contains("`SLACK_AUDIT_URL`"),
-                "{trouble}"
+                error.message.contains("`SLACK_API_URL`") && error.message.contains("`SLACK_AUDIT_URL`"),
+                "{error}"
             );
-            assert_eq!(trouble.remedy, Remedy::Reconfigure);
-            assert!(!format!("{trouble:?}").contains("xoxp-1"), "{trouble:?}");
+            assert_eq!(error.remedy, ErrorKind::Reconfigure);
+            assert!(!format!("{error:?}").contains("xoxp-1"), "{error:?}");
         }
         let one = SlackHttp::new(SLACK_API_URL, "http://slack.com/").unwrap_err();
         assert!(!one.message.contains("SLACK_API_URL"), "{one}");

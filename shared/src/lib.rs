@@ -21,6 +21,7 @@ pub mod connection;
 pub mod credentials;
 pub mod cursor;
 pub mod day_log;
+pub mod error;
 pub mod event;
 pub mod health;
 pub mod line;
@@ -37,7 +38,6 @@ pub mod source;
 pub mod sources;
 pub mod tick;
 pub mod time;
-pub mod trouble;
 pub mod verify;
 pub mod walk;
 

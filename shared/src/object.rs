@@ -7,11 +7,11 @@ use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, Crc, GzBuilder};
 
+use crate::error::{Error, ErrorKind};
 use crate::line::read_line;
 use crate::record::RowId;
 use crate::source::{LogType, SourceId, StreamId};
 use crate::time::{Day, Second};
-use crate::trouble::{Remedy, Trouble};
 
 /// The level of gzip, from 1 to 9: chosen by `make bench`, see docs/design.md.
 pub const GZIP_LEVEL: u32 = 5;
@@ -124,12 +124,12 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 /// Gives the identity and time of each line of a stored object to `take`, one line in memory at a time.
 ///
 /// # Errors
-/// [`Remedy::Investigate`], naming the key, when the bytes are not an object that we wrote.
-pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Trouble> {
+/// [`ErrorKind::Investigate`], naming the key, when the bytes are not an object that we wrote.
+pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Error> {
     let log: LogType = key.log.stream.log;
     let mut lines = Lines::of(bytes);
     while let Some((number, line)) =
-        lines.next_line().map_err(|error| not_ours(key, "its gzip is damaged").because(error))?
+        lines.next_line().map_err(|error| not_ours(key, "its gzip is damaged").with_source(error))?
     {
         if number > LINES_MAX {
             return Err(not_ours(key, "it has more lines than slacktrail writes into an object"));
@@ -183,9 +183,9 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn not_ours(key: &ObjectKey, what: &str) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn not_ours(key: &ObjectKey, what: &str) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "unreadable_object",
         format!("reading back object `{key}`: {what}"),
         "an archive that cannot be read back cannot be added to; restore the object's first version, or move it away if it is not slacktrail's",
@@ -273,7 +273,7 @@ mod tests {
         let mut line = Vec::new();
         LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH).write(&record, record.id, &mut line);
         let object = |lines: u64| encode((0..lines).map(|_| &line[..]), 1);
-        let decoded = |lines| decode(&log("acme").key(7), &object(lines), |_, _| ()).map_err(|trouble| trouble.message);
+        let decoded = |lines| decode(&log("acme").key(7), &object(lines), |_, _| ()).map_err(|error| error.message);
         assert_eq!(decoded(LINES_MAX), Ok(()));
         assert!(decoded(LINES_MAX + 1).unwrap_err().contains("more lines"));
     }
@@ -284,9 +284,9 @@ mod tests {
         assert_eq!(encode(lines, 5), encode(lines, 5));
         let key = log("acme").key(7);
         for bytes in [encode(lines, 5), encode(lines, 0), encode([], 5), b"no gzip".to_vec(), Vec::new()] {
-            let trouble = decode(&key, &bytes, |_, _| ()).unwrap_err();
-            assert!(trouble.message.contains("audit/2026/11/22/acme-000007.json.gz"), "{trouble}");
-            assert_eq!(trouble.remedy, Remedy::Investigate);
+            let error = decode(&key, &bytes, |_, _| ()).unwrap_err();
+            assert!(error.message.contains("audit/2026/11/22/acme-000007.json.gz"), "{error}");
+            assert_eq!(error.remedy, ErrorKind::Investigate);
         }
     }
 }

@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use crate::connection::{Connection, ConnectionId};
 use crate::credentials::{App, Credentials};
 use crate::cursor::Cursor;
+use crate::error::{Error, ErrorKind, place};
 use crate::object::{DayLogId, ObjectKey};
 use crate::secret::Token;
 use crate::share::Share;
 use crate::slack::{Reply, Request, TooLarge, too_large};
 use crate::source::{Source, SourceId, StreamId};
-use crate::trouble::{Remedy, Trouble, place};
 
 /// Slack, over HTTP: bytes out, bytes in.
 pub trait Slack {
@@ -27,13 +27,13 @@ pub trait Slack {
     ///
     /// # Errors
     /// Only when there is no reply; a reply that tells an error is a [`Reply`].
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble>;
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error>;
 
     /// Makes one call and reads its reply whole, if that is no longer than 1 MiB. For everything but pages of a log.
     ///
     /// # Errors
     /// When there is no reply, when it breaks off, and when it is longer.
-    async fn call_whole(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply, Trouble> {
+    async fn call_whole(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply, Error> {
         self.call(source, request, caller).await?.whole(request, WHOLE_BYTES_MAX).await
     }
 }
@@ -46,7 +46,7 @@ pub struct Body(Chunks);
 
 enum Chunks {
     Whole(Option<Vec<u8>>),
-    Stream(LocalBoxStream<'static, Result<Vec<u8>, Trouble>>),
+    Stream(LocalBoxStream<'static, Result<Vec<u8>, Error>>),
 }
 
 impl Body {
@@ -56,7 +56,7 @@ impl Body {
     }
 
     /// A body that arrives in these chunks.
-    pub fn chunks(chunks: impl Stream<Item = Result<Vec<u8>, Trouble>> + 'static) -> Body {
+    pub fn chunks(chunks: impl Stream<Item = Result<Vec<u8>, Error>> + 'static) -> Body {
         Body(Chunks::Stream(Box::pin(chunks)))
     }
 
@@ -64,7 +64,7 @@ impl Body {
     ///
     /// # Errors
     /// When the reply breaks off or takes too long.
-    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Error> {
         match &mut self.0 {
             Chunks::Whole(bytes) => Ok(bytes.take().filter(|bytes| !bytes.is_empty())),
             Chunks::Stream(chunks) => chunks.next().await.transpose(),
@@ -83,7 +83,7 @@ impl Reply<Body> {
     ///
     /// # Errors
     /// When the reply breaks off, takes too long or is longer.
-    pub async fn whole(self, request: &Request, bytes_max: usize) -> Result<Reply, Trouble> {
+    pub async fn whole(self, request: &Request, bytes_max: usize) -> Result<Reply, Error> {
         let mut body = Vec::new();
         let reply = self.arriving(request, bytes_max, |chunk| body.extend_from_slice(chunk)).await?;
         let Reply { status, retry_after, date, scopes, .. } = reply;
@@ -99,7 +99,7 @@ impl Reply<Body> {
         request: &Request,
         bytes_max: usize,
         mut keep: impl FnMut(&[u8]),
-    ) -> Result<Reply<()>, Trouble> {
+    ) -> Result<Reply<()>, Error> {
         let mut bytes = 0;
         while let Some(chunk) = self.body.chunk().await? {
             bytes += chunk.len();
@@ -127,19 +127,19 @@ pub trait DayLogStore {
     ///
     /// # Errors
     /// By remedy; then the object may exist or not.
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble>;
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error>;
 
     /// Reads an object whole; `None` when there is none.
     ///
     /// # Errors
     /// By remedy.
-    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble>;
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error>;
 
     /// The numbers of a day log's objects, ascending. Complete: a listing that ends early is an error.
     ///
     /// # Errors
-    /// By remedy; [`Investigate`](crate::trouble::Remedy::Investigate) for a foreign file under the prefix.
-    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble>;
+    /// By remedy; [`Investigate`](crate::error::ErrorKind::Investigate) for a foreign file under the prefix.
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error>;
 }
 
 /// What came of an attempt to create an object.
@@ -169,18 +169,18 @@ pub struct Version(pub u64);
 /// All that a deployment's table holds about what to collect.
 #[derive(Debug, Default)]
 pub struct Deployment {
-    /// The sources. One that cannot be read is a trouble of that source alone.
-    pub sources: BTreeMap<SourceId, Result<Source, Trouble>>,
-    /// The cursors with their versions. One that cannot be read is a trouble of that stream alone.
-    pub cursors: BTreeMap<StreamId, (Version, Result<Cursor, Trouble>)>,
+    /// The sources. One that cannot be read is an error of that source alone.
+    pub sources: BTreeMap<SourceId, Result<Source, Error>>,
+    /// The cursors with their versions. One that cannot be read is an error of that stream alone.
+    pub cursors: BTreeMap<StreamId, (Version, Result<Cursor, Error>)>,
 }
 
 impl Deployment {
-    /// Adds a source as it is stored under `id`: JSON. What cannot be read is that source's trouble.
+    /// Adds a source as it is stored under `id`: JSON. What cannot be read is that source's error.
     pub fn take_source(&mut self, id: SourceId, json: &str) {
         let unreadable = |what: &str| {
-            Trouble::ours(
-                Remedy::Investigate,
+            Error::deployment(
+                ErrorKind::Investigate,
                 "unreadable_source",
                 format!("reading source `{id}`: {what}"),
                 format!(
@@ -192,17 +192,17 @@ impl Deployment {
             Ok(source) if source.id == id => Ok(source),
             Ok(_) => Err(unreadable("what is stored is another source")),
             Err(error) => {
-                Err(unreadable("what is stored is not a source that this slacktrail knows").because(place(&error)))
+                Err(unreadable("what is stored is not a source that this slacktrail knows").with_source(place(&error)))
             }
         };
         self.sources.insert(id, source);
     }
 
-    /// Adds a cursor as it is stored: text of [`Cursor::encode`]. What cannot be read is that stream's trouble.
+    /// Adds a cursor as it is stored: text of [`Cursor::encode`]. What cannot be read is that stream's error.
     pub fn take_cursor(&mut self, stream: StreamId, version: Option<Version>, text: &str) {
         let unversioned = || {
-            Trouble::ours(
-                Remedy::Investigate,
+            Error::deployment(
+                ErrorKind::Investigate,
                 "unreadable_cursor",
                 format!("reading the cursor of `{stream}`: it has no version"),
                 "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
@@ -216,7 +216,7 @@ impl Deployment {
 }
 
 /// A source as stored, or why it cannot be read, with its version.
-pub type StoredSource = (Version, Result<Source, Trouble>);
+pub type StoredSource = (Version, Result<Source, Error>);
 
 /// Where sources and cursors are kept.
 pub trait DeploymentStore {
@@ -224,13 +224,13 @@ pub trait DeploymentStore {
     ///
     /// # Errors
     /// By remedy, when the store as a whole cannot be read.
-    async fn load(&self) -> Result<Deployment, Trouble>;
+    async fn load(&self) -> Result<Deployment, Error>;
 
     /// Reads everything of a deployment that has at most so many sources; `None` of a larger one.
     ///
     /// # Errors
     /// As [`DeploymentStore::load`].
-    async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Trouble> {
+    async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Error> {
         Ok(Some(self.load().await?).filter(|deployment| deployment.sources.len() <= sources_max))
     }
 
@@ -238,7 +238,7 @@ pub trait DeploymentStore {
     ///
     /// # Errors
     /// As [`DeploymentStore::load`].
-    async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
+    async fn load_share(&self, share: &Share) -> Result<Deployment, Error> {
         let mut deployment = self.load().await?;
         deployment.sources.retain(|id, _| share.has(id));
         deployment.cursors.retain(|stream, _| share.has(&stream.source));
@@ -249,7 +249,7 @@ pub trait DeploymentStore {
     ///
     /// # Errors
     /// As [`DeploymentStore::load`].
-    async fn source_ids(&self) -> Result<Vec<SourceId>, Trouble> {
+    async fn source_ids(&self) -> Result<Vec<SourceId>, Error> {
         let mut ids: Vec<SourceId> = self.load().await?.sources.into_keys().collect();
         ids.sort_by_key(SourceId::place);
         Ok(ids)
@@ -264,20 +264,20 @@ pub trait DeploymentStore {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<ReplaceOutcome, Trouble>;
+    ) -> Result<ReplaceOutcome, Error>;
 
     /// Reads one source with its version; `None` if the ID has no source. A source that cannot be read has a version too, so that it
     /// can be replaced.
     ///
     /// # Errors
     /// Returns an error if the store fails.
-    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble>;
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error>;
 
     /// Replaces a source if its version is still `expected` (`None`: the ID has no source).
     ///
     /// # Errors
     /// Returns an error if the store fails. The source may have been replaced even if this method returns an error.
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble>;
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error>;
 }
 
 /// What came of an attempt to replace something whose version must be known.
@@ -308,13 +308,13 @@ pub trait CredentialStore {
     ///
     /// # Errors
     /// By remedy.
-    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble>;
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error>;
 
     /// A source's credentials as they are stored now.
     ///
     /// # Errors
     /// By remedy.
-    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble>;
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error>;
 
     /// Replaces a source's credentials if their version is still `expected` (`None`: it has none). Of several that try at once one
     /// succeeds. They are what [`CredentialStore::credentials`] gives only after they are stored.
@@ -326,13 +326,13 @@ pub trait CredentialStore {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble>;
+    ) -> Result<ReplaceOutcome<SecretVersion>, Error>;
 
     /// Deletes a source's credentials for good, if it has any.
     ///
     /// # Errors
     /// By remedy; then they may be deleted or not.
-    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble>;
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error>;
 }
 
 /// Who starts further invocations of the poller.
@@ -341,7 +341,7 @@ pub trait Invoker {
     ///
     /// # Errors
     /// By remedy; then it may be polled or not.
-    async fn invoke(&self, share: &Share) -> Result<(), Trouble>;
+    async fn invoke(&self, share: &Share) -> Result<(), Error>;
 }
 
 /// Where connections under way are kept.
@@ -350,7 +350,7 @@ pub trait ConnectionStore {
     ///
     /// # Errors
     /// By remedy.
-    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble>;
+    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Error>;
 
     /// Replaces a connection if its version is still `expected` (`None`: there is none of this id).
     ///
@@ -360,7 +360,7 @@ pub trait ConnectionStore {
         &self,
         expected: Option<Version>,
         connection: &Connection,
-    ) -> Result<ReplaceOutcome, Trouble>;
+    ) -> Result<ReplaceOutcome, Error>;
 }
 
 /// Bounds how long an operation may take. The core has no clock of its own.
@@ -395,7 +395,7 @@ mod tests {
         let read = |body: Body, bytes_max| {
             let reply = Reply { status: 200, retry_after: None, date: None, scopes: None, body };
             let whole = reply.whole(&Request::auth_test(), bytes_max).now_or_never().unwrap();
-            whole.map(|reply| (reply.status, reply.body)).map_err(|trouble| trouble.code)
+            whole.map(|reply| (reply.status, reply.body)).map_err(|error| error.code)
         };
         let chunks = || Body::chunks(futures_util::stream::iter([b"ab".to_vec(), b"cde".to_vec()].map(Ok)));
         assert_eq!(read(chunks(), 5), Ok((200, b"abcde".to_vec())));
@@ -417,13 +417,12 @@ mod tests {
         let text = Cursor::first(&source, LogType::Audit, Second::MARCH_2018).encode();
         deployment.take_cursor(stream(LogType::Audit), Some(Version(7)), &text);
         deployment.take_cursor(stream(LogType::Access), None, &text);
-        let read =
-            |id: &str| deployment.sources[&id.parse().unwrap()].as_ref().map_err(|trouble| trouble.code.as_str());
+        let read = |id: &str| deployment.sources[&id.parse().unwrap()].as_ref().map_err(|error| error.code.as_str());
         assert_eq!(read("acme").map(|source| &source.id), Ok(&id));
         assert_eq!(read("other").err(), Some("unreadable_source"));
         let cursor = |log| {
             let (version, cursor) = &deployment.cursors[&stream(log)];
-            (*version, cursor.as_ref().err().map(|trouble| trouble.code.as_str()))
+            (*version, cursor.as_ref().err().map(|error| error.code.as_str()))
         };
         assert_eq!(cursor(LogType::Audit), (Version(7), None));
         assert_eq!(cursor(LogType::Access), (Version(0), Some("unreadable_cursor")));

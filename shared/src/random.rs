@@ -1,18 +1,18 @@
 //! Random bytes of the operating system, for what nobody may guess.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
-use crate::trouble::{Remedy, Trouble};
+use crate::error::{Error, ErrorKind};
 
 /// Random bytes.
 ///
 /// # Errors
-/// [`Remedy::TryLater`] when the operating system has none to give.
-pub fn bytes<const N: usize>() -> Result<[u8; N], Trouble> {
+/// [`ErrorKind::Retry`] when the operating system has none to give.
+pub fn bytes<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
         let message = format!("the operating system gave no random bytes: {error}");
-        Trouble::ours(
-            Remedy::TryLater,
+        Error::deployment(
+            ErrorKind::Retry,
             "no_random_bytes",
             message,
             "try again; if it stays, something is wrong with this machine",

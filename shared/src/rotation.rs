@@ -9,12 +9,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::credentials::{App, Attempt, Credentials, Grant, Renewal};
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CallAuth, CredentialStore, ReplaceOutcome, SecretVersion, Slack, StoredCredentials};
 use crate::secret::Token;
 use crate::slack::{Request, error, oauth};
 use crate::source::{Source, SourceId};
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
-use crate::trouble::{Remedy, Trouble};
 
 /// A token is refreshed when it has less than this to live, as Slack's own libraries do.
 pub const EARLY_SECONDS: i64 = 2 * 3600;
@@ -55,7 +55,7 @@ pub enum Rotation {
 #[derive(Clone, Debug)]
 pub struct Overdue {
     /// Why.
-    pub trouble: Trouble,
+    pub error: Error,
     /// Whether the token has ended meanwhile, so that there is nothing to collect with.
     pub ended: bool,
 }
@@ -78,7 +78,7 @@ impl Rotations {
     /// Refreshes the token of `source` if that is due.
     ///
     /// # Errors
-    /// Why a token that is due could not be refreshed; [`Remedy::Reauthorize`] when it never can be again.
+    /// Why a token that is due could not be refreshed; [`ErrorKind::Reauthorize`] when it never can be again.
     pub async fn rotate<S: Slack, K: CredentialStore>(
         &self,
         (slack, store): (&S, &K),
@@ -89,14 +89,14 @@ impl Rotations {
         if let Some(unstored) = kept {
             // Whether its token has ended does not matter: the one that could not be stored is good.
             let stored = self.store(store, source, None, unstored).await;
-            return stored.map(|is_done| done(is_done, None)).map_err(|trouble| Overdue { trouble, ended: false });
+            return stored.map(|is_done| done(is_done, None)).map_err(|error| Overdue { error, ended: false });
         }
         // Without credentials there is nothing to rotate; whoever needs them says what is wrong with them.
         let Ok(Some(mut stored)) = store.credentials(&source.id).await else { return Ok(Rotation::NotDue) };
         for round in 0..ROUNDS_MAX {
             let Some(credentials) = &stored.credentials else { return Ok(Rotation::NotDue) };
             let ended = credentials.ends_by(now);
-            let overdue = |trouble| Overdue { trouble, ended };
+            let overdue = |error| Overdue { error, ended };
             match due(credentials, now) {
                 Due::No => return Ok(Rotation::NotDue),
                 Due::Yes(app, renewal) => {
@@ -132,7 +132,7 @@ impl Rotations {
         (app, renewal): (&App, &Renewal),
         claimed: &StoredCredentials,
         now: Second,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, Error> {
         let request = Request::refresh(&renewal.refresh_token);
         let reply = slack.call_whole(source, &request, CallAuth::App(app)).await?;
         match oauth::refreshed(&reply, &request, now) {
@@ -140,8 +140,8 @@ impl Rotations {
                 let unstored = Unstored { after: renewal.refresh_token.clone(), grant };
                 self.store(store, source, Some(claimed.clone()), unstored).await
             }
-            Err(trouble) if trouble.remedy == Remedy::TryLater => Err(trouble),
-            Err(trouble) => note_refusal(store, source, &renewal.refresh_token, &trouble, now).await,
+            Err(error) if error.remedy == ErrorKind::Retry => Err(error),
+            Err(error) => note_refusal(store, source, &renewal.refresh_token, &error, now).await,
         }
     }
 
@@ -152,7 +152,7 @@ impl Rotations {
         source: &Source,
         claimed: Option<StoredCredentials>,
         unstored: Unstored,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, Error> {
         // Kept until it is known to be stored, whatever becomes of this future.
         self.unstored.borrow_mut().insert(source.id.clone(), unstored.clone());
         let mut known = claimed;
@@ -189,16 +189,16 @@ async fn note_refusal<K: CredentialStore>(
     store: &K,
     source: &Source,
     refresh_token: &Token,
-    trouble: &Trouble,
+    error: &Error,
     now: Second,
-) -> Result<bool, Trouble> {
+) -> Result<bool, Error> {
     let stored = store.reload_credentials(&source.id).await?;
     let Some((version, credentials)) = stored.and_then(|stored| still_after(stored, refresh_token)) else {
         return Ok(false);
     };
-    let noted = credentials.with_attempt(now.plus(REFUSED_RETRY_SECONDS), Some(trouble.code.clone()));
+    let noted = credentials.with_attempt(now.plus(REFUSED_RETRY_SECONDS), Some(error.code.clone()));
     store.replace_credentials(&source.id, Some(&version), &noted).await?;
-    Err(refused(source, &trouble.code))
+    Err(refused(source, &error.code))
 }
 
 /// A token whose end is not believed is due: otherwise it might never be.
@@ -233,24 +233,24 @@ fn done(is_done: bool, not_believed: Option<&'static str>) -> Rotation {
     if is_done { Rotation::Done { not_believed } } else { Rotation::NotDue }
 }
 
-fn refused(source: &Source, code: &str) -> Trouble {
-    let mut trouble = error::trouble("oauth.v2.access", code, None);
-    trouble.message = format!("refreshing the token of source `{}`: {}", source.id, trouble.message);
-    trouble
+fn refused(source: &Source, code: &str) -> Error {
+    let mut error = error::to_error("oauth.v2.access", code, None);
+    error.message = format!("refreshing the token of source `{}`: {}", source.id, error.message);
+    error
 }
 
-fn claimed(source: &Source) -> Trouble {
-    Trouble::slack(
-        Remedy::TryLater,
+fn claimed(source: &Source) -> Error {
+    Error::slack(
+        ErrorKind::Retry,
         "token_expired",
         format!("the token of source `{}` has ended, and another invocation is refreshing it", source.id),
         "nothing to do: the next tick has the new one",
     )
 }
 
-fn no_app(source: &Source) -> Trouble {
-    Trouble::slack(
-        Remedy::Reauthorize,
+fn no_app(source: &Source) -> Error {
+    Error::slack(
+        ErrorKind::Reauthorize,
         "no_client_secret",
         format!(
             "the token of source `{}` must be refreshed, and its secret holds no client id and client secret",
@@ -277,16 +277,16 @@ mod tests {
         after: Credentials,
     }
 
-    fn stored(credentials: &Credentials) -> Result<Option<StoredCredentials>, Trouble> {
+    fn stored(credentials: &Credentials) -> Result<Option<StoredCredentials>, Error> {
         Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials: Some(credentials.clone()) }))
     }
 
     impl CredentialStore for ReplacedSecret {
-        async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
             stored(&self.before)
         }
 
-        async fn reload_credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+        async fn reload_credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
             stored(&self.after)
         }
 
@@ -295,17 +295,17 @@ mod tests {
             _: &SourceId,
             _: Option<&SecretVersion>,
             _: &Credentials,
-        ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
+        ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
             unreachable!()
         }
 
-        async fn delete_credentials(&self, _: &SourceId) -> Result<(), Trouble> {
+        async fn delete_credentials(&self, _: &SourceId) -> Result<(), Error> {
             unreachable!()
         }
     }
 
     impl Slack for ReplacedSecret {
-        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
+        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Error> {
             unreachable!()
         }
     }
@@ -326,7 +326,7 @@ mod tests {
         let rotate = |before: Credentials, after: Credentials| {
             let store = ReplacedSecret { before, after };
             let rotated = Rotations::default().rotate((&store, &store), &source, now).now_or_never().unwrap();
-            rotated.map_err(|overdue| (overdue.trouble.code, overdue.ended))
+            rotated.map_err(|overdue| (overdue.error.code, overdue.ended))
         };
         for (expires_in, app, rotation, expected) in [
             (60, app, claim, None),

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::ports::{DeploymentStore, Invoker};
 use crate::source::SourceId;
-use crate::trouble::Trouble;
 
 /// Sources that one invocation polls. Their streams are polled eight at a time; an idle one takes Slack some tenths of a second, so that a
 /// hundred sources of three logs are through in about a third of an invocation's time.
@@ -54,23 +54,23 @@ pub struct HandedOut {
     /// Shares that an invocation polls.
     pub invoked: usize,
     /// Why others have none. Their sources are polled at the next tick.
-    pub troubles: Vec<Trouble>,
+    pub errors: Vec<Error>,
 }
 
 /// Cuts a deployment into shares and has each polled. One that cannot be handed out touches no other.
 ///
 /// # Errors
-/// When the deployment cannot be read, or no share could be handed out: the first such trouble.
-pub async fn hand_out<T: DeploymentStore, I: Invoker>(deployment: &T, invoker: &I) -> Result<HandedOut, Trouble> {
+/// When the deployment cannot be read, or no share could be handed out: the first such error.
+pub async fn hand_out<T: DeploymentStore, I: Invoker>(deployment: &T, invoker: &I) -> Result<HandedOut, Error> {
     let mut handed_out = HandedOut::default();
     for share in Share::cut(&deployment.source_ids().await?, SOURCES_MAX) {
         match invoker.invoke(&share).await {
             Ok(()) => handed_out.invoked += 1,
-            Err(trouble) => handed_out.troubles.push(trouble),
+            Err(error) => handed_out.errors.push(error),
         }
     }
-    match handed_out.troubles.first() {
-        Some(trouble) if handed_out.invoked == 0 => Err(trouble.clone()),
+    match handed_out.errors.first() {
+        Some(error) if handed_out.invoked == 0 => Err(error.clone()),
         _ => Ok(handed_out),
     }
 }

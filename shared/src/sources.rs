@@ -1,8 +1,8 @@
 //! Changes a stored source while other writers change it too: reads it, applies a change, and replaces it if nobody else has.
 
+use crate::error::{Error, ErrorKind};
 use crate::ports::{DeploymentStore, ReplaceOutcome};
 use crate::source::{Source, SourceId};
-use crate::trouble::{Remedy, Trouble};
 
 /// Reads and replaces again after this many conflicts with other writers, and then gives up.
 const ATTEMPTS_MAX: usize = 4;
@@ -18,7 +18,7 @@ pub async fn update<T: DeploymentStore>(
     store: &T,
     id: &SourceId,
     change: impl Fn(Option<Source>) -> Option<Source>,
-) -> Result<Option<Source>, Trouble> {
+) -> Result<Option<Source>, Error> {
     for _ in 0..ATTEMPTS_MAX {
         let (version, present) = match store.load_source(id).await? {
             Some((version, present)) => (Some(version), present.ok()),
@@ -36,14 +36,14 @@ pub async fn update<T: DeploymentStore>(
 ///
 /// # Errors
 /// Returns an error under the same conditions as [`update`].
-pub async fn put<T: DeploymentStore>(store: &T, source: &Source) -> Result<(), Trouble> {
+pub async fn put<T: DeploymentStore>(store: &T, source: &Source) -> Result<(), Error> {
     update(store, &source.id, |_| Some(source.clone())).await.map(drop)
 }
 
 /// The error of a source that other writers replace each time.
-pub(crate) fn contended(id: &SourceId) -> Trouble {
-    Trouble::ours(
-        Remedy::TryLater,
+pub(crate) fn contended(id: &SourceId) -> Error {
+    Error::deployment(
+        ErrorKind::Retry,
         "source_contended",
         format!("writing source `{id}`: another writer replaced it each time"),
         "try again",

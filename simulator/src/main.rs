@@ -1,6 +1,6 @@
 //! `slack-simulator`: an Enterprise organisation with a history and live activity, on loopback, to try things by hand.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ struct Options {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn StdError>> {
     let options = read_options(std::env::args().skip(1))?;
     let app = app(&options);
     let settings = Settings { apps: vec![app.clone()], ..Settings::organisation() };
@@ -70,7 +70,7 @@ fn introduce(server: &Server, world: &World, app: &App) {
     println!("curl -s -H \"Authorization: Bearer {ORGANISATION_TOKEN}\" '{}logs?limit=1'", server.audit_url());
 }
 
-fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
+fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn StdError>> {
     let activity = Activity::default();
     let mut options = Options { port: 0, days: 7, activity, redirect_urls: Vec::new(), rotation: false };
     while let Some(name) = arguments.next() {

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use slacktrail_shared::connection::{Connection, Step};
 use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::object::{DayLogId, ObjectKey};
 use slacktrail_shared::ports::{
     ConnectionStore, CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion,
@@ -15,7 +16,6 @@ use slacktrail_shared::share::Share;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::{Remedy, Trouble};
 
 /// Writers that try to create one object at the same time.
 const CREATORS: usize = 8;
@@ -135,9 +135,9 @@ async fn a_foreign_file_is_named<S: DayLogStore>(store: &S, plant: impl AsyncFn(
     plant("audit/2026/11/06/notes.txt").await;
     assert_eq!(ok(store.list(&log).await), [1], "what does not begin as the day log's keys do is nobody's concern");
     plant("audit/2026/11/06/acme-notes.txt").await;
-    let trouble = store.list(&log).await.expect_err("a foreign file is an error");
-    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Investigate, "foreign_object"));
-    assert!(trouble.message.contains("audit/2026/11/06/acme-notes.txt"), "{trouble}");
+    let error = store.list(&log).await.expect_err("a foreign file is an error");
+    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Investigate, "foreign_object"));
+    assert!(error.message.contains("audit/2026/11/06/acme-notes.txt"), "{error}");
 }
 
 /// Every requirement of [`DeploymentStore`], on an empty store. `garble` makes what is stored about a source, and about its audit
@@ -281,9 +281,9 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
     garble(&broken.id).await;
 
     let loaded = ok(store.load().await);
-    let trouble = loaded.sources[&broken.id].as_ref().expect_err("it cannot be read");
-    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Investigate, "unreadable_source"));
-    assert!(trouble.message.contains("`broken`"), "{trouble}");
+    let error = loaded.sources[&broken.id].as_ref().expect_err("it cannot be read");
+    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Investigate, "unreadable_source"));
+    assert!(error.message.contains("`broken`"), "{error}");
     assert_eq!(loaded.sources[&whole.id].as_ref().expect("it can be read"), &whole);
     let alone = ok(store.load_source(&broken.id).await).expect("it is there");
     assert_eq!(alone.1.expect_err("it cannot be read").code, "unreadable_source");
@@ -398,13 +398,13 @@ async fn load_cursor<S: DeploymentStore>(store: &S, stream: &StreamId) -> (Versi
     (version, ok(cursor))
 }
 
-fn replaced(outcome: Result<ReplaceOutcome, Trouble>) -> Version {
+fn replaced(outcome: Result<ReplaceOutcome, Error>) -> Version {
     match ok(outcome) {
         ReplaceOutcome::Replaced(version) => version,
         ReplaceOutcome::Conflict => panic!("the version was unchanged, yet nothing was replaced"),
     }
 }
 
-fn ok<T>(result: Result<T, Trouble>) -> T {
-    result.unwrap_or_else(|trouble| panic!("{trouble}; hint: {}; {trouble:?}", trouble.hint))
+fn ok<T>(result: Result<T, Error>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}; hint: {}; {error:?}", error.hint))
 }

@@ -74,7 +74,7 @@ async fn look<T: DeploymentStore>(
     let source = sources::find_connected(&stored.sources, &stream.source)?;
     let cursor = match stored.cursors.get(stream) {
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
-        Some((_, Err(trouble))) => return Err(trouble.clone().into()),
+        Some((_, Err(error))) => return Err(error.clone().into()),
         _ => {
             return Err(Failure::new(format!("the cursor of `{stream}` was removed, and the range with it"))
                 .hint("run the command again"));

@@ -2,12 +2,12 @@
 //! Slack before anything is stored.
 
 use slacktrail_shared::credentials::{App, Credentials, update};
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::{CallAuth, CredentialStore, Slack};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::Trouble;
 
 use super::{Arguments, standard_input};
 use crate::environment;
@@ -45,8 +45,9 @@ impl Given {
             false => environment::variable("SLACK_CLIENT_SECRET").map(|text| (text, "`SLACK_CLIENT_SECRET`")),
         };
         let client_secret = client_secret.map(|(text, place)| {
-            ClientSecret::new(&text)
-                .map_err(|error| Failure::new(format!("{place} holds no client secret of a Slack app")).because(error))
+            ClientSecret::new(&text).map_err(|error| {
+                Failure::new(format!("{place} holds no client secret of a Slack app")).with_source(error)
+            })
         });
         Ok(Given { client_id, client_secret: client_secret.transpose()? })
     }
@@ -120,11 +121,11 @@ pub(super) async fn check<S: Slack>(
     now: Second,
 ) -> Result<(), Failure> {
     let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
-    let asked: Result<serde_json::Value, Trouble> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
+    let asked: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
         Ok(reply) => reply.json(&request, now),
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     };
-    let wrong = match asked.as_ref().err().map(|trouble| trouble.code.as_str()) {
+    let wrong = match asked.as_ref().err().map(|error| error.code.as_str()) {
         Some("invalid_client_id") => "Slack knows no app with the client id",
         Some("bad_client_secret") => "Slack finds the client secret wrong for the app with the client id",
         _ => return Ok(()),
@@ -139,7 +140,7 @@ pub(super) async fn check<S: Slack>(
 ///
 /// # Errors
 /// By remedy.
-pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &App) -> Result<(), Trouble> {
+pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &App) -> Result<(), Error> {
     let stored = update(store, &source.id, |credentials| {
         let with_app = credentials.with_app(app.clone());
         (with_app != credentials).then_some(with_app)

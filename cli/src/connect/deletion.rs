@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use slacktrail_shared::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
-use slacktrail_shared::trouble::Trouble;
+use slacktrail_shared::error::Error;
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -16,20 +16,20 @@ const PAUSES_SECONDS: [u64; 9] = [1, 2, 3, 4, 10, 10, 10, 10, 10];
 /// Makes a call until the secret is not being deleted any more, or a minute has passed.
 ///
 /// # Errors
-/// Returns the call's trouble. If the secret is still being deleted, the hint names what its cause leaves to do.
-pub(super) async fn wait_out<T>(call: impl AsyncFn() -> Result<T, Trouble>) -> Result<T, Failure> {
+/// Returns the call's error. If the secret is still being deleted, the hint names what its cause leaves to do.
+pub(super) async fn wait_out<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, Failure> {
     wait_out_with(call, async |pause| tokio::time::sleep(pause).await).await
 }
 
 async fn wait_out_with<T>(
-    call: impl AsyncFn() -> Result<T, Trouble>,
+    call: impl AsyncFn() -> Result<T, Error>,
     pause: impl AsyncFn(Duration),
 ) -> Result<T, Failure> {
     let mut line: Option<ProgressBar> = None;
     let mut seconds_left: u64 = PAUSES_SECONDS.iter().sum();
     for seconds in PAUSES_SECONDS {
         match call().await {
-            Err(trouble) if is_being_deleted(&trouble) => {
+            Err(error) if is_being_deleted(&error) => {
                 show(line.get_or_insert_with(begin), seconds_left);
                 pause(Duration::from_secs(seconds)).await;
                 seconds_left -= seconds;
@@ -45,8 +45,8 @@ async fn wait_out_with<T>(
 }
 
 /// Returns `true` if a secret cannot be used because it is being deleted, now or at the end of a recovery window.
-pub(crate) fn is_being_deleted(trouble: &Trouble) -> bool {
-    [DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION].contains(&trouble.code.as_str())
+pub(crate) fn is_being_deleted(error: &Error) -> bool {
+    [DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION].contains(&error.code.as_str())
 }
 
 fn begin() -> ProgressBar {
@@ -66,25 +66,30 @@ fn show(line: &ProgressBar, seconds_left: u64) {
 }
 
 /// A minute later no forced deletion is under way any more, so a secret that is still there is in a recovery window.
-fn still_being_deleted(trouble: Trouble) -> Failure {
-    let hint = match trouble.code.as_str() {
+fn still_being_deleted(error: Error) -> Failure {
+    let hint = match error.code.as_str() {
         DELETION_IN_PROGRESS => "wait some minutes".to_owned(),
-        SCHEDULED_FOR_DELETION => trouble.hint.split("; ").next().unwrap_or_default().to_owned(),
-        _ => return trouble.into(),
+        SCHEDULED_FOR_DELETION => error.hint.split("; ").next().unwrap_or_default().to_owned(),
+        _ => return error.into(),
     };
-    Failure::from(trouble).hint(format!("{hint}; then run the command again"))
+    Failure::from(error).hint(format!("{hint}; then run the command again"))
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
 
-    use slacktrail_shared::trouble::Remedy;
+    use slacktrail_shared::error::ErrorKind;
 
     use super::*;
 
-    fn trouble(code: &str) -> Trouble {
-        Trouble::ours(Remedy::Reconfigure, code, "creating secret `slacktrail/acme`: no", "restore it; or else wait")
+    fn to_error(code: &str) -> Error {
+        Error::deployment(
+            ErrorKind::Reconfigure,
+            code,
+            "creating secret `slacktrail/acme`: no",
+            "restore it; or else wait",
+        )
     }
 
     /// Tries a call that fails so often with this code, and returns what came of it, how often it was made, and the seconds waited.
@@ -92,7 +97,7 @@ mod tests {
         let (calls, waited) = (Cell::new(0), RefCell::new(0));
         let call = async || {
             calls.set(calls.get() + 1);
-            if calls.get() > failures { Ok(()) } else { Err(trouble(code)) }
+            if calls.get() > failures { Ok(()) } else { Err(to_error(code)) }
         };
         let done = wait_out_with(call, async |pause: Duration| *waited.borrow_mut() += pause.as_secs()).await;
         (done, calls.get(), waited.into_inner())

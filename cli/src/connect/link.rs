@@ -1,11 +1,11 @@
 //! The link that begins a connection: good once, for ten minutes, for whoever opens it.
 
 use slacktrail_shared::connection::{Connection, LIFE_SECONDS, Ticket};
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::ConnectionStore;
 use slacktrail_shared::random;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::Trouble;
 
 use super::browser::{self, Opened};
 use super::public_url::PublicUrl;
@@ -18,7 +18,7 @@ use crate::terminal;
 ///
 /// # Errors
 /// When the operating system has no random bytes.
-pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Connection, Ticket), Trouble> {
+pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Connection, Ticket), Error> {
     Ok(Connection::grant(random::bytes()?, random::bytes()?, source.clone(), client_id, now))
 }
 

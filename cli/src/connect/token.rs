@@ -27,7 +27,7 @@ pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
 
     let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
     let collected = source::collected(&stored, &asked.id);
-    // One that cannot be read is connected anew, as its trouble says.
+    // One that cannot be read is connected anew, as its error says.
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
     let meant = source::merge(asked, existing.clone(), now)?;
     let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
@@ -42,7 +42,7 @@ pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
 
 fn read() -> Result<Token, Failure> {
     Token::new(&standard_input::read("--token-stdin", "token")?).map_err(|error| {
-        Failure::new("standard input holds no Slack token").because(error).hint("give the app's user token alone")
+        Failure::new("standard input holds no Slack token").with_source(error).hint("give the app's user token alone")
     })
 }
 
@@ -77,12 +77,12 @@ async fn save(ports: &AwsPorts, source: &Source, tenant: &Tenant, token: Token) 
     let stored = deletion::wait_out(async || {
         let with_grant = |known: credentials::Credentials| Some(known.with_grant(grant.clone()));
         match store((&ports.deployment, &ports.credentials), source, tenant, with_grant).await {
-            Err(StoreFailure { trouble: Some(trouble), .. }) if deletion::is_being_deleted(&trouble) => Err(trouble),
+            Err(StoreFailure { error: Some(error), .. }) if deletion::is_being_deleted(&error) => Err(error),
             stored => Ok(stored),
         }
     });
-    stored.await?.map_err(|failure| match failure.trouble {
-        Some(trouble) => Failure::from(trouble),
+    stored.await?.map_err(|failure| match failure.error {
+        Some(error) => Failure::from(error),
         None => failure.refusal.into(),
     })
 }

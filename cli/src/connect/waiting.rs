@@ -5,9 +5,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use slacktrail_shared::connection::{Connection, ConnectionId, Facts, Refusal, Step};
+use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::{Remedy, Trouble};
 
 use crate::{span, terminal};
 
@@ -56,7 +56,7 @@ enum Seen {
 ///
 /// # Errors
 /// When it cannot be looked at any more.
-pub(super) async fn wait<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> Result<End, Trouble> {
+pub(super) async fn wait<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> Result<End, Error> {
     let mut display = Display::new();
     let (mut failed_looks, mut verifying_since) = (0, None);
     loop {
@@ -75,8 +75,8 @@ pub(super) async fn wait<C: ConnectionStore>(connections: &C, id: &ConnectionId)
                     }
                 }
             }
-            Err(trouble) if trouble.remedy == Remedy::TryLater && failed_looks < FAILED_LOOKS_MAX => failed_looks += 1,
-            Err(trouble) => return Err(trouble),
+            Err(error) if error.remedy == ErrorKind::Retry && failed_looks < FAILED_LOOKS_MAX => failed_looks += 1,
+            Err(error) => return Err(error),
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -236,7 +236,7 @@ mod tests {
     }
 
     impl ConnectionStore for Moving {
-        async fn load_connection(&self, _: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
+        async fn load_connection(&self, _: &ConnectionId) -> Result<Option<(Version, Connection)>, Error> {
             Ok(Some((Version(1), self.present.borrow().clone())))
         }
 
@@ -244,7 +244,7 @@ mod tests {
             &self,
             _: Option<Version>,
             connection: &Connection,
-        ) -> Result<ReplaceOutcome, Trouble> {
+        ) -> Result<ReplaceOutcome, Error> {
             let next = self.next.borrow_mut().pop();
             *self.present.borrow_mut() = connection.at(next.clone().unwrap_or_else(|| connection.step.clone()));
             Ok(if next.is_none() { ReplaceOutcome::Replaced(Version(2)) } else { ReplaceOutcome::Conflict })

@@ -31,7 +31,7 @@ pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
 
     let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
     let collected = source::collected(&stored, &asked.id);
-    // One that cannot be read is connected anew, as its trouble says.
+    // One that cannot be read is connected anew, as its error says.
     let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
     let secret = deletion::wait_out(async || ports.credentials.reload_credentials(&asked.id).await).await?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), asked.new_app);

@@ -151,7 +151,7 @@ fn find_files(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failure>
 }
 
 fn unread(path: &Path, error: std::io::Error) -> Failure {
-    Failure::new(format!("`{}` cannot be read back", path.display())).because(error)
+    Failure::new(format!("`{}` cannot be read back", path.display())).with_source(error)
 }
 
 fn odd(path: &Path, what: &str) -> Failure {

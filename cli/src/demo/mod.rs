@@ -67,7 +67,8 @@ async fn collect(
     let source = source(time)?;
     sources::put(&DirectoryDeployment::new(directory), &source).await?;
     let slack = SlackHttp::new(&organisation.api_url(), &organisation.audit_url())?;
-    let token = Token::new(organisation::TOKEN).map_err(|error| Failure::new("the simulated token").because(error))?;
+    let token =
+        Token::new(organisation::TOKEN).map_err(|error| Failure::new("the simulated token").with_source(error))?;
     let mut run = Run::new(slack, directory, token, &source.id, &LogType::ALL);
 
     run.go(&Live::new(Arc::clone(time), seconds), Until::Stopped).await?;
@@ -105,7 +106,7 @@ fn fresh_directory(asked: Option<PathBuf>) -> Result<PathBuf, Failure> {
         Ok(false) => Err(Failure::new(format!("`{}` is not empty", directory.display()))
             .hint("the demonstration compares all that it finds there: give it a new directory")),
         Err(error) => Err(Failure::new(format!("`{}` cannot be read", directory.display()))
-            .because(error)
+            .with_source(error)
             .hint("give it a new directory")),
     }
 }
@@ -137,7 +138,7 @@ fn inexact(tally: &Tally) -> Failure {
     let failure = Failure::new("what is stored is not exactly what the simulated Slack showed");
     let failure = failure.hint("this is a fault of slacktrail: please report it with the output above");
     match troubled {
-        Some(remedy) => failure.because(remedy),
+        Some(remedy) => failure.with_source(remedy),
         None => failure,
     }
 }

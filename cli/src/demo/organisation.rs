@@ -53,7 +53,7 @@ impl Organisation {
         let clock = Arc::clone(&time);
         let server = Server::start(Arc::clone(&world), Arc::new(move || clock.now())).await.map_err(|error| {
             Failure::new("the simulated Slack cannot open a port on loopback")
-                .because(error)
+                .with_source(error)
                 .hint("let this process listen on 127.0.0.1")
         })?;
         let resting = Arc::new(AtomicBool::new(false));

@@ -1,6 +1,6 @@
 //! Clients of AWS's services with bounded time, and the meaning of their errors for a check.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -72,7 +72,7 @@ pub(super) fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 /// A missing permission skips the check, because the check then cannot tell. Everything else fails it.
 pub(super) fn problem<E>(action: &'static str) -> impl Fn(SdkError<E>) -> Problem
 where
-    E: ProvideErrorMetadata + Error + 'static,
+    E: ProvideErrorMetadata + StdError + 'static,
 {
     move |error| match error.raw_response() {
         // What cannot be read is not repeated: it may hold a secret, and the SDK would print its data structures.

@@ -33,10 +33,10 @@ impl Problem {
     }
 }
 
-impl From<slacktrail_shared::trouble::Trouble> for Problem {
-    fn from(trouble: slacktrail_shared::trouble::Trouble) -> Problem {
-        let is_denied = trouble.code == "access_denied";
-        let failure = Failure::from(trouble);
+impl From<slacktrail_shared::error::Error> for Problem {
+    fn from(error: slacktrail_shared::error::Error) -> Problem {
+        let is_denied = error.code == "access_denied";
+        let failure = Failure::from(error);
         let hint = failure.next_action().unwrap_or("run the command again in a minute");
         let detail = chain(&failure);
         if is_denied { Problem::skipped_until(detail, hint) } else { Problem::failed(detail, hint) }
@@ -94,15 +94,15 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::trouble::{Remedy, Trouble};
+    use slacktrail_shared::error::{Error, ErrorKind};
 
     use super::*;
 
     #[test]
     fn denied_permission_skips_check_and_other_trouble_fails_it() {
-        let trouble = |code| Trouble::ours(Remedy::Reconfigure, code, "reading table `t` failed", "allow it");
-        let denied = Problem::from(trouble("access_denied"));
+        let to_error = |code| Error::deployment(ErrorKind::Reconfigure, code, "reading table `t` failed", "allow it");
+        let denied = Problem::from(to_error("access_denied"));
         assert_eq!(denied, Problem::skipped_until("reading table `t` failed", "allow it"));
-        assert_eq!(Problem::from(trouble("x")), Problem::failed("reading table `t` failed", "allow it"));
+        assert_eq!(Problem::from(to_error("x")), Problem::failed("reading table `t` failed", "allow it"));
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn client() -> Result<reqwest::Client, Failure> {
         .timeout(REQUEST_MAX)
         .redirect(Policy::none());
     builder.build().map_err(|error| {
-        Failure::new("no HTTPS client can be made").because(error).hint("install the system's certificates")
+        Failure::new("no HTTPS client can be made").with_source(error).hint("install the system's certificates")
     })
 }
 

@@ -1,4 +1,4 @@
-//! Streams' troubles as they come up: each is told once, and again only after it has gone or changed.
+//! Streams' errors as they come up: each is told once, and again only after it has gone or changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::terminal::{self, Level};
 #[derive(Debug, Default)]
 pub(crate) struct Complaints {
     /// By stream: its code and state.
-    troubles: BTreeMap<String, (String, State)>,
+    errors: BTreeMap<String, (String, State)>,
     /// The last failure of a tick as a whole.
     of_run: Option<String>,
     /// Whatever is told but once in a run.
@@ -36,10 +36,10 @@ impl Complaints {
         for stream in &summary.streams {
             let name = name(stream);
             match &stream.code {
-                None => drop(self.troubles.remove(&name)),
+                None => drop(self.errors.remove(&name)),
                 Some(code) => {
-                    let trouble = (code.clone(), stream.state);
-                    if self.troubles.insert(name, trouble.clone()) != Some(trouble) {
+                    let error = (code.clone(), stream.state);
+                    if self.errors.insert(name, error.clone()) != Some(error) {
                         tell(progress, level(stream.state), &failure(stream));
                     }
                 }
@@ -83,7 +83,7 @@ pub(super) fn failure(stream: &StreamSummary) -> Failure {
     };
     let failure = Failure::new(format!("{name}: {message}")).hint(remedy);
     match &stream.cause {
-        Some(cause) => failure.because(cause.clone()),
+        Some(cause) => failure.with_source(cause.clone()),
         None => failure,
     }
 }

@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::{
     Body, CallAuth, Deployment, DeploymentStore, ReplaceOutcome, Slack, StoredSource, Version,
 };
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
-use slacktrail_shared::trouble::Trouble;
 
 use super::progress::Progress;
 use crate::terminal;
@@ -33,7 +33,7 @@ impl<S> WatchedSlack<S> {
 }
 
 impl<S: Slack> Slack for WatchedSlack<S> {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error> {
         let reply = self.slack.call(source, request, caller).await?;
         if let Some(log) = request.log() {
             self.progress.take_page(&StreamId { source: source.id.clone(), log });
@@ -68,16 +68,16 @@ impl<T> WatchedDeployment<T> {
 
 impl<T> WatchedDeployment<T> {
     /// Says once that it waits. Whoever was asked for the lock has waited already.
-    async fn wait_for_lock(&self, trouble: &Trouble) {
+    async fn wait_for_lock(&self, error: &Error) {
         if self.lock_tries.replace(self.lock_tries.get() - 1) == LOCK_TRIES {
-            self.progress.suspend(|| terminal::note(&format!("{trouble}; waiting up to half a minute for it")));
+            self.progress.suspend(|| terminal::note(&format!("{error}; waiting up to half a minute for it")));
         }
         tokio::task::yield_now().await; // so that Ctrl-C is heard
     }
 }
 
 impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
-    async fn load(&self) -> Result<Deployment, Trouble> {
+    async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = self.deployment.load().await?;
         deployment.sources.retain(|id, _| *id == self.source);
         for source in deployment.sources.values_mut().flatten() {
@@ -91,12 +91,10 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<ReplaceOutcome, Trouble> {
+    ) -> Result<ReplaceOutcome, Error> {
         loop {
             match self.deployment.replace_cursor(stream, expected, cursor).await {
-                Err(trouble) if trouble.code == LOCKED && self.lock_tries.get() > 1 => {
-                    self.wait_for_lock(&trouble).await
-                }
+                Err(error) if error.code == LOCKED && self.lock_tries.get() > 1 => self.wait_for_lock(&error).await,
                 replaced => {
                     if replaced.is_ok() {
                         self.lock_tries.set(LOCK_TRIES);
@@ -108,20 +106,20 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
         }
     }
 
-    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
         self.deployment.load_source(id).await
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
         self.deployment.replace_source(expected, source).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_shared::error::ErrorKind;
     use slacktrail_shared::source::Plan;
     use slacktrail_shared::time::Second;
-    use slacktrail_shared::trouble::Remedy;
 
     use super::*;
 
@@ -129,30 +127,25 @@ mod tests {
     struct Locked(Cell<u32>);
 
     impl DeploymentStore for Locked {
-        async fn load(&self) -> Result<Deployment, Trouble> {
+        async fn load(&self) -> Result<Deployment, Error> {
             Ok(Deployment::default())
         }
 
-        async fn replace_cursor(
-            &self,
-            _: &StreamId,
-            _: Option<Version>,
-            _: &Cursor,
-        ) -> Result<ReplaceOutcome, Trouble> {
+        async fn replace_cursor(&self, _: &StreamId, _: Option<Version>, _: &Cursor) -> Result<ReplaceOutcome, Error> {
             match self.0.get() {
                 0 => Ok(ReplaceOutcome::Replaced(Version(1))),
                 tries => {
                     self.0.set(tries - 1);
-                    Err(Trouble::ours(Remedy::TryLater, LOCKED, "locked", "wait"))
+                    Err(Error::deployment(ErrorKind::Retry, LOCKED, "locked", "wait"))
                 }
             }
         }
 
-        async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+        async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Error> {
             Ok(None)
         }
 
-        async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<ReplaceOutcome, Trouble> {
+        async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<ReplaceOutcome, Error> {
             Ok(ReplaceOutcome::Conflict)
         }
     }

@@ -2,11 +2,11 @@
 
 use serde::{Serialize, Serializer};
 use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
+use slacktrail_shared::error::Error;
 use slacktrail_shared::health::State;
 use slacktrail_shared::ports::Deployment;
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::Trouble;
 use slacktrail_shared::walk::Walk;
 
 use crate::hints::{self, Collector};
@@ -64,7 +64,7 @@ pub(crate) fn entries(deployment: &Deployment, place: Place, now: Second) -> Vec
     let mut entries = Vec::new();
     for (id, source) in &deployment.sources {
         match source {
-            Err(trouble) => entries.push(Entry::unreadable(id, None, trouble)),
+            Err(error) => entries.push(Entry::unreadable(id, None, error)),
             Ok(source) if source.disconnected => {}
             Ok(source) => {
                 let logs = LogType::ALL.into_iter().filter(|log| source.logs.contains(log));
@@ -81,7 +81,7 @@ impl Entry {
         let stream = StreamId { source: source.id.clone(), log };
         let entry = match deployment.cursors.get(&stream) {
             None => Entry::without_cursor(source, log, place),
-            Some((_, Err(trouble))) => Entry::unreadable(&source.id, Some(log), trouble),
+            Some((_, Err(error))) => Entry::unreadable(&source.id, Some(log), error),
             Some((_, Ok(cursor))) => Entry::of_cursor(source, log, cursor, now).heed_place(source, cursor, place, now),
         };
         if source.paused {
@@ -118,10 +118,10 @@ impl Entry {
         }
     }
 
-    fn unreadable(source: &SourceId, log: Option<LogType>, trouble: &Trouble) -> Entry {
+    fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error) -> Entry {
         Entry {
-            code: Some(trouble.code.clone()),
-            remedy: Some(format!("{trouble}; {}", trouble.hint)),
+            code: Some(error.code.clone()),
+            remedy: Some(format!("{error}; {}", error.hint)),
             ..Entry::new(source, log, State::Failing)
         }
     }
@@ -222,7 +222,7 @@ impl GapEntry {
     }
 }
 
-/// When a tick last went without trouble. A tick that meets trouble records that, so a cursor that tells of none was itself
+/// When a tick last went without error. A tick that meets error records that, so a cursor that tells of none was itself
 /// written by a tick that went well.
 fn last_success(cursor: &Cursor) -> Option<Second> {
     match cursor.health.state {

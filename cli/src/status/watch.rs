@@ -37,19 +37,19 @@ pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), Failure
 /// Draws the terminal anew each time.
 async fn draw(deployed: &Deployed, first: Glance) {
     let mut glance = first;
-    let mut trouble = String::new();
+    let mut error = String::new();
     let mut is_first = true;
     loop {
         let heading = format!("slacktrail status at {}; Ctrl-C ends", glance.now);
-        let text = format!("{heading}\n\n{}{trouble}", glance.report());
+        let text = format!("{heading}\n\n{}{error}", glance.report());
         if !terminal::draw(&text, report::coloured, is_first) {
             return;
         }
         is_first = false;
         tokio::time::sleep(LOOK_AGAIN).await;
         match deployed.look().await {
-            Ok(next) => (glance, trouble) = (next, String::new()),
-            Err(failure) => trouble = format!("\n\nwarning: {failure}: this is how it was before"),
+            Ok(next) => (glance, error) = (next, String::new()),
+            Err(failure) => error = format!("\n\nwarning: {failure}: this is how it was before"),
         }
     }
 }

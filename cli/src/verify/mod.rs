@@ -151,9 +151,9 @@ async fn check_token<S: Slack>(
     log: LogType,
     now: Second,
 ) -> Result<(), Failure> {
-    let identity = Identity::ask(slack, source, token, now).await.map_err(|mut trouble| {
-        trouble.hint = hints::of_stream(&trouble.hint, Collector::Pull);
-        Failure::from(trouble)
+    let identity = Identity::ask(slack, source, token, now).await.map_err(|mut error| {
+        error.hint = hints::of_stream(&error.hint, Collector::Pull);
+        Failure::from(error)
     })?;
     identity.check_logs(&[log])?;
     identity.check_same_tenant(source)
@@ -199,7 +199,7 @@ async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
         match verification.step(Second::of(Timestamp::now())).await {
             Ok(Step::Done) => return Ok(()),
             Ok(Step::More) => pacer.restore(),
-            Err(trouble) => pacer.wait_out(trouble, progress).await?,
+            Err(error) => pacer.wait_out(error, progress).await?,
         }
     }
 }

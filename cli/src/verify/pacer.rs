@@ -1,9 +1,9 @@
-//! The pace of the calls, and how long a trouble that passes is waited out.
+//! The pace of the calls, and how long an error that passes is waited out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_shared::error::{Error, ErrorKind};
 use tokio::time::Instant;
 
 use super::progress::Progress;
@@ -63,23 +63,23 @@ impl Pacer {
     /// Waits until the call may be made again, and says so.
     ///
     /// # Errors
-    /// The trouble, when it does not pass or not soon enough.
-    pub(super) async fn wait_out(&mut self, trouble: Trouble, progress: &Progress) -> Result<(), Failure> {
-        let Some(seconds) = self.wait_seconds(&trouble) else {
+    /// The error, when it does not pass or not soon enough.
+    pub(super) async fn wait_out(&mut self, error: Error, progress: &Progress) -> Result<(), Failure> {
+        let Some(seconds) = self.wait_seconds(&error) else {
             progress.clear();
-            return Err(Failure::from(trouble));
+            return Err(Failure::from(error));
         };
-        progress.note(&format!("{trouble}: waiting {}", span::words(seconds)));
+        progress.note(&format!("{error}: waiting {}", span::words(seconds)));
         tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;
         Ok(())
     }
 
-    /// How long to wait after a trouble; `None` when that is over.
-    fn wait_seconds(&mut self, trouble: &Trouble) -> Option<i64> {
+    /// How long to wait after an error; `None` when that is over.
+    fn wait_seconds(&mut self, error: &Error) -> Option<i64> {
         self.failures += 1;
         let backoff = WAIT_MIN_SECONDS << (self.failures - 1).min(16);
-        let seconds = trouble.retry_after_seconds.unwrap_or(backoff);
-        let is_patient = trouble.remedy == Remedy::TryLater && self.failures < FAILURES_MAX;
+        let seconds = error.retry_after_seconds.unwrap_or(backoff);
+        let is_patient = error.remedy == ErrorKind::Retry && self.failures < FAILURES_MAX;
         (is_patient && seconds <= WAIT_MAX_SECONDS).then_some(seconds)
     }
 }
@@ -88,8 +88,8 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    fn trouble(remedy: Remedy, retry_after: Option<i64>) -> Trouble {
-        Trouble::slack(remedy, "x", "x", "x").after(retry_after)
+    fn to_error(remedy: ErrorKind, retry_after: Option<i64>) -> Error {
+        Error::slack(remedy, "x", "x", "x").with_retry_after(retry_after)
     }
 
     #[test]
@@ -106,13 +106,13 @@ mod tests {
     #[test]
     fn what_passes_is_waited_out_as_slack_says_or_ever_longer_and_not_for_ever() {
         let mut pacer = Pacer::new(1);
-        assert_eq!(pacer.wait_seconds(&trouble(Remedy::TryLater, Some(30))), Some(30));
-        assert_eq!(pacer.wait_seconds(&trouble(Remedy::TryLater, None)), Some(4));
-        assert_eq!(pacer.wait_seconds(&trouble(Remedy::TryLater, Some(301))), None);
+        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, Some(30))), Some(30));
+        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, None)), Some(4));
+        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, Some(301))), None);
         pacer.restore();
-        let waits: Vec<_> = (0..7).map(|_| pacer.wait_seconds(&trouble(Remedy::TryLater, None))).collect();
+        let waits: Vec<_> = (0..7).map(|_| pacer.wait_seconds(&to_error(ErrorKind::Retry, None))).collect();
         assert_eq!(waits, [Some(2), Some(4), Some(8), Some(16), Some(32), None, None]);
         pacer.restore();
-        assert_eq!(pacer.wait_seconds(&trouble(Remedy::Reauthorize, None)), None);
+        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Reauthorize, None)), None);
     }
 }

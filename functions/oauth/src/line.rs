@@ -1,12 +1,12 @@
 //! The log line of a request: INFO when all is well or a stranger knocked, WARN when somebody was refused and has been told,
 //! ERROR when a person must act.
 
-use std::error::Error;
+use std::error::Error as StdError;
 
 use lambda_http::tracing::{error, info, warn};
 use slacktrail_shared::connection::{ConnectionId, RefusalKind, TokenEnd};
+use slacktrail_shared::error::Error;
 use slacktrail_shared::source::SourceId;
-use slacktrail_shared::trouble::Trouble;
 
 use crate::answer;
 use crate::handler::Outcome;
@@ -16,8 +16,8 @@ use crate::request::Address;
 pub(crate) fn log(address: Address, outcome: &Outcome) {
     let (connection, source) = whose(outcome);
     let (connection, source) = (connection.map(ToString::to_string), source.map(SourceId::as_str));
-    let trouble = trouble(outcome);
-    let cause = trouble.and_then(causes);
+    let error = to_error(outcome);
+    let cause = error.and_then(causes);
     let token = token(outcome);
     macro_rules! line {
         ($level:ident, $text:literal) => {
@@ -27,9 +27,9 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
                 outcome = word(outcome),
                 connection,
                 source,
-                code = trouble.map(|trouble| trouble.code.as_str()),
-                message_text = trouble.map(|trouble| trouble.message.as_str()),
-                remedy = trouble.map(|trouble| trouble.hint.as_str()),
+                code = error.map(|error| error.code.as_str()),
+                message_text = error.map(|error| error.message.as_str()),
+                remedy = error.map(|error| error.hint.as_str()),
                 token,
                 cause,
                 $text
@@ -83,10 +83,10 @@ fn whose(outcome: &Outcome) -> (Option<&ConnectionId>, Option<&SourceId>) {
     }
 }
 
-fn trouble(outcome: &Outcome) -> Option<&Trouble> {
+fn to_error(outcome: &Outcome) -> Option<&Error> {
     match outcome {
         Outcome::Connected(connected) => connected.untold.as_ref(),
-        Outcome::Refused(failure) => failure.trouble.as_ref(),
+        Outcome::Refused(failure) => failure.error.as_ref(),
         Outcome::Offered(_) | Outcome::Started(_) | Outcome::NotFound | Outcome::MethodNotAllowed(_) => None,
     }
 }
@@ -99,8 +99,8 @@ fn token(outcome: &Outcome) -> Option<&'static str> {
     }
 }
 
-fn causes(trouble: &Trouble) -> Option<String> {
-    let chain = std::iter::successors(trouble.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+fn causes(error: &Error) -> Option<String> {
+    let chain = std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| (*cause).source());
     let causes: Vec<String> = chain.map(ToString::to_string).collect();
     (!causes.is_empty()).then(|| causes.join(": "))
 }

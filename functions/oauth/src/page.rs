@@ -303,7 +303,7 @@ mod tests {
         };
         let failure = Failure {
             refusal,
-            trouble: None,
+            error: None,
             connection: Some(ConnectionId::of([7; 16])),
             source: None,
             is_over: true,

@@ -3,7 +3,7 @@
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Method;
-use slacktrail_shared::trouble::{Remedy, Trouble};
+use slacktrail_shared::error::{Error, ErrorKind};
 
 /// Where a browser begins.
 const START: &str = "/oauth/start";
@@ -88,11 +88,11 @@ impl<'a> Request<'a> {
     /// would send Slack's code elsewhere.
     ///
     /// # Errors
-    /// [`Remedy::Reconfigure`] when the event does not come from where it should.
-    pub(crate) fn redirect_url(&self) -> Result<String, Trouble> {
+    /// [`ErrorKind::Reconfigure`] when the event does not come from where it should.
+    pub(crate) fn redirect_url(&self) -> Result<String, Error> {
         let Some(domain) = self.domain else {
-            return Err(Trouble::ours(
-                Remedy::Reconfigure,
+            return Err(Error::deployment(
+                ErrorKind::Reconfigure,
                 "no_domain_name",
                 "the event does not say by which domain name the function was reached",
                 "invoke it from an API Gateway HTTP API with payload format 2.0, as template.yaml does",

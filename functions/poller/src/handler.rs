@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
+use slacktrail_shared::error::Error;
 use slacktrail_shared::event::Work;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
 use slacktrail_shared::share::{SOURCES_MAX, hand_out};
 use slacktrail_shared::tick::{Bounds, Poller, RotationSummary, StreamSummary, Summary, TickLimits};
-use slacktrail_shared::trouble::Trouble;
 
 use crate::metrics;
 
@@ -42,7 +42,7 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
             };
             collect(poller, invoker, &work, &limits).await
         }
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     };
     match outcome {
         Ok(summary) => {
@@ -51,7 +51,7 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
             metrics::write(&event.context.env_config.function_name, &summary, Timestamp::now());
             Ok(summary)
         }
-        Err(trouble) => Err(fail(&trouble)),
+        Err(error) => Err(fail(&error)),
     }
 }
 
@@ -60,7 +60,7 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     invoker: &I,
     work: &Work,
     limits: &TickLimits<'_>,
-) -> Result<Summary, Trouble> {
+) -> Result<Summary, Error> {
     let store = &poller.ports().deployment;
     let deployment = match work {
         Work::Share(share) => Some(store.load_share(share).await?),
@@ -70,13 +70,13 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
         Some(deployment) => poller.tick_of(deployment, Timestamp::now(), limits).await,
         None => {
             let handed_out = hand_out(store, invoker).await?;
-            for trouble in &handed_out.troubles {
-                error!(code = trouble.code, remedy = trouble.hint, message_text = trouble.message, "share not polled");
+            for error in &handed_out.errors {
+                error!(code = error.code, remedy = error.hint, message_text = error.message, "share not polled");
             }
             info!(shares = handed_out.invoked, "sources shared out");
             // The others are polled all the same; that some are not must move a metric, and here it is Lambda's own.
-            match handed_out.troubles.into_iter().next() {
-                Some(trouble) => Err(trouble),
+            match handed_out.errors.into_iter().next() {
+                Some(error) => Err(error),
                 None => Ok(Summary::of_shares(handed_out.invoked)),
             }
         }
@@ -144,12 +144,12 @@ fn log_rotation(rotation: &RotationSummary) {
 }
 
 /// The invocation fails, so that Lambda's own metric of errors moves. Lambda shows only this message, so it stands alone.
-fn fail(trouble: &Trouble) -> Diagnostic {
-    let mut message = format!("{}; hint: {}", trouble.message, trouble.hint);
-    let causes = std::iter::successors(std::error::Error::source(trouble), |cause| cause.source());
+fn fail(error: &Error) -> Diagnostic {
+    let mut message = format!("{}; hint: {}", error.message, error.hint);
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     for cause in causes {
         message.push_str(&format!("; caused by: {cause}"));
     }
-    error!(code = trouble.code, remedy = trouble.hint, message_text = trouble.message, "no stream could be polled");
-    Diagnostic { error_type: trouble.remedy.name().to_owned(), error_message: message }
+    error!(code = error.code, remedy = error.hint, message_text = error.message, "no stream could be polled");
+    Diagnostic { error_type: error.remedy.name().to_owned(), error_message: message }
 }

@@ -20,10 +20,10 @@ use futures_util::future::try_join;
 use super::operation::{Operation, Resource};
 use crate::connection::{Connection, ConnectionId};
 use crate::cursor::Cursor;
+use crate::error::{Error, ErrorKind};
 use crate::ports::{ConnectionStore, Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
 use crate::share::Share;
 use crate::source::{Source, SourceId, StreamId};
-use crate::trouble::{Remedy, Trouble};
 
 /// The partition key of sources.
 const SOURCES: &str = "source";
@@ -107,7 +107,7 @@ impl DynamoDeployment {
         share: &Share,
         keys_only: bool,
         from: Option<Item>,
-    ) -> Result<QueryOutput, Trouble> {
+    ) -> Result<QueryOutput, Error> {
         // Every key of a source begins with its place, and `~` comes after whatever follows there.
         let last_key = |id: &SourceId| text(format!("{}~", id.place()));
         let first = share.after.as_ref().map_or(text(" "), last_key);
@@ -136,7 +136,7 @@ impl DynamoDeployment {
         share: &Share,
         items_max: usize,
         bytes_max: usize,
-    ) -> Result<Option<Vec<Item>>, Trouble> {
+    ) -> Result<Option<Vec<Item>>, Error> {
         let (mut items, mut from, mut bytes) = (Vec::new(), None, 0);
         // Bounded by the table: 1 MB a page, and each page starts after the one before.
         loop {
@@ -159,10 +159,10 @@ impl DynamoDeployment {
         }
     }
 
-    fn too_large(&self, partition: &str, bytes_max: usize) -> Trouble {
+    fn too_large(&self, partition: &str, bytes_max: usize) -> Error {
         let table = &self.table;
-        Trouble::ours(
-            Remedy::Investigate,
+        Error::deployment(
+            ErrorKind::Investigate,
             "table_too_large",
             format!(
                 "reading {partition}s of table `{table}`: those of one invocation take more than {} MiB of memory, which is more than slacktrail writes",
@@ -179,7 +179,7 @@ impl DynamoDeployment {
         &self,
         share: &Share,
         (sources_bytes_max, cursors_bytes_max): (usize, usize),
-    ) -> Result<Deployment, Trouble> {
+    ) -> Result<Deployment, Error> {
         let all = |partition, bytes_max| self.items(partition, share, usize::MAX, bytes_max);
         let (sources, cursors) = try_join(all(SOURCES, sources_bytes_max), all(CURSORS, cursors_bytes_max)).await?;
         Ok(deployment(sources.unwrap_or_default().iter().chain(&cursors.unwrap_or_default())))
@@ -187,12 +187,12 @@ impl DynamoDeployment {
 }
 
 impl DeploymentStore for DynamoDeployment {
-    async fn load(&self) -> Result<Deployment, Trouble> {
+    async fn load(&self) -> Result<Deployment, Error> {
         // For commands: a deployment may have thousands of sources, and a person's machine has the memory for them.
         self.read(&Share::default(), (usize::MAX, usize::MAX)).await
     }
 
-    async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Trouble> {
+    async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Error> {
         // Sources first: of a deployment that is too large the cursors are not read.
         let share = Share::default();
         let sources = self.items(SOURCES, &share, sources_max, SOURCES_BYTES_MAX).await?;
@@ -201,11 +201,11 @@ impl DeploymentStore for DynamoDeployment {
         Ok(Some(deployment(sources.iter().chain(&cursors.unwrap_or_default()))))
     }
 
-    async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
+    async fn load_share(&self, share: &Share) -> Result<Deployment, Error> {
         self.read(share, (SOURCES_BYTES_MAX, CURSORS_BYTES_MAX)).await
     }
 
-    async fn source_ids(&self) -> Result<Vec<SourceId>, Trouble> {
+    async fn source_ids(&self) -> Result<Vec<SourceId>, Error> {
         let mut ids = Vec::new();
         let mut from = None;
         loop {
@@ -224,7 +224,7 @@ impl DeploymentStore for DynamoDeployment {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<ReplaceOutcome, Trouble> {
+    ) -> Result<ReplaceOutcome, Error> {
         let put = self
             .client
             .put_item()
@@ -240,7 +240,7 @@ impl DeploymentStore for DynamoDeployment {
         })
     }
 
-    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
         let sent = get.key("pk", text(SOURCES)).key("sk", text(source_key(id))).send().await;
         let output = sent.map_err(|error| {
@@ -251,7 +251,7 @@ impl DeploymentStore for DynamoDeployment {
         Ok(source.map(|source| (version_of(&item).unwrap_or(Version(0)), source)))
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
         let json = serde_json::to_string(source).expect("a source holds only text and numbers");
         let put = self.client.put_item().item("pk", text(SOURCES)).item("sk", text(source_key(&source.id)));
         self.replace(put.item("source", text(json)), expected).await.map_err(|error| {
@@ -262,7 +262,7 @@ impl DeploymentStore for DynamoDeployment {
 }
 
 impl ConnectionStore for DynamoDeployment {
-    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
+    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Error> {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
         let sent = get.key("pk", text(CONNECTIONS)).key("sk", text(id.to_string())).send().await;
         let output = sent.map_err(|error| {
@@ -273,8 +273,8 @@ impl ConnectionStore for DynamoDeployment {
         let connection = serde_json::from_str(text_of(&item, "connection").unwrap_or_default());
         match (version_of(&item), connection) {
             (Some(version), Ok(connection)) => Ok(Some((version, connection))),
-            _ => Err(Trouble::ours(
-                Remedy::Investigate,
+            _ => Err(Error::deployment(
+                ErrorKind::Investigate,
                 "unreadable_connection",
                 format!("reading a connection of table `{}`: it is not one that this slacktrail wrote", self.table),
                 "run `slacktrail connect` again, of the same version as the deployment",
@@ -286,7 +286,7 @@ impl ConnectionStore for DynamoDeployment {
         &self,
         expected: Option<Version>,
         connection: &Connection,
-    ) -> Result<ReplaceOutcome, Trouble> {
+    ) -> Result<ReplaceOutcome, Error> {
         let id = &connection.id;
         let put = self.client.put_item().item("pk", text(CONNECTIONS)).item("sk", text(id.to_string()));
         let delete_at = connection.expires_at.plus(KEPT_SECONDS).get().to_string();

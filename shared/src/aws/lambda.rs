@@ -5,10 +5,10 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 
 use super::operation::{Operation, Resource};
+use crate::error::Error;
 use crate::event::SHARE;
 use crate::ports::Invoker;
 use crate::share::Share;
-use crate::trouble::Trouble;
 
 /// Invokes a function with `{"share": ...}`, without waiting for its answer.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ impl LambdaInvoker {
 }
 
 impl Invoker for LambdaInvoker {
-    async fn invoke(&self, share: &Share) -> Result<(), Trouble> {
+    async fn invoke(&self, share: &Share) -> Result<(), Error> {
         let event = serde_json::json!({ SHARE: share }).to_string();
         let invoke = self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
         match invoke.payload(Blob::new(event)).send().await {

@@ -1,10 +1,10 @@
 //! What was attempted on AWS, and what its refusal means for us: the one place that reads the SDK's errors.
 
-use std::error::Error;
+use std::error::Error as StdError;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::trouble::{Remedy, Trouble};
+use crate::error::{Error, ErrorKind};
 
 /// What was attempted, on which named thing, and what it takes.
 #[derive(Clone, Debug)]
@@ -42,34 +42,34 @@ enum Answer<'a> {
 }
 
 impl Operation {
-    /// The trouble that an error of the SDK is.
-    pub(super) fn failed<E>(&self, error: SdkError<E>) -> Trouble
+    /// The error that an error of the SDK is.
+    pub(super) fn failed<E>(&self, sdk_error: SdkError<E>) -> Error
     where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let answer = answer(&error);
-        let trouble = self.meaning(answer);
+        let answer = answer(&sdk_error);
+        let error = self.meaning(answer);
         // The SDK's error as a whole holds the raw reply, and one that cannot be read may hold a secret: keep the source
         // of it alone, and nothing of an unreadable reply.
         if matches!(answer, Answer::Unreadable) {
-            return trouble;
+            return error;
         }
-        match error.into_source() {
-            Ok(source) => trouble.because(source),
-            Err(_) => trouble,
+        match sdk_error.into_source() {
+            Ok(source) => error.with_source(source),
+            Err(_) => error,
         }
     }
 
-    /// The trouble that there is when the body of a reply breaks off or takes too long.
-    pub(super) fn cut_off(&self) -> Trouble {
+    /// The error that there is when the body of a reply breaks off or takes too long.
+    pub(super) fn cut_off(&self) -> Error {
         self.meaning(Answer::None)
     }
 
-    fn meaning(&self, answer: Answer<'_>) -> Trouble {
+    fn meaning(&self, answer: Answer<'_>) -> Error {
         let Operation { doing, resource, permissions } = self;
         let missing = || {
             (
-                Remedy::Reconfigure,
+                ErrorKind::Reconfigure,
                 resource.missing_code,
                 format!("{} does not exist", resource.name),
                 resource.missing_hint.clone(),
@@ -77,7 +77,7 @@ impl Operation {
         };
         let (remedy, code, what, hint) = match answer {
             Answer::NotCalled => (
-                Remedy::Reconfigure,
+                ErrorKind::Reconfigure,
                 "no_aws_credentials",
                 "the AWS credentials or the region could not be loaded".to_owned(),
                 "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; where they come from a session, run `aws login` or `aws sso login`"
@@ -88,7 +88,7 @@ impl Operation {
             Answer::Refused(status, code) => match kind(status, code) {
                 Kind::Missing => missing(),
                 Kind::Denied => (
-                    Remedy::Reconfigure,
+                    ErrorKind::Reconfigure,
                     "access_denied",
                     format!("AWS answered `{code}`"),
                     format!(
@@ -102,13 +102,13 @@ impl Operation {
                 }
             },
         };
-        Trouble::ours(remedy, code, format!("{doing}: {what}"), hint)
+        Error::deployment(remedy, code, format!("{doing}: {what}"), hint)
     }
 }
 
-fn unavailable(what: String) -> (Remedy, &'static str, String, String) {
+fn unavailable(what: String) -> (ErrorKind, &'static str, String, String) {
     (
-        Remedy::TryLater,
+        ErrorKind::Retry,
         "aws_unavailable",
         what,
         "nothing to do: the next tick tries again; if it stays, see AWS's health dashboard and the endpoint settings"
@@ -135,7 +135,7 @@ enum Kind {
     Missing,
     Denied,
     Unavailable,
-    Other(Remedy, &'static str, &'static str),
+    Other(ErrorKind, &'static str, &'static str),
 }
 
 /// What a refusal means, by its code and else by its status. Codes of S3, DynamoDB and Secrets Manager alike.
@@ -155,7 +155,7 @@ fn kind(status: u16, code: &str) -> Kind {
         | "UnrecognizedClientException"
         | "MissingAuthenticationToken"
         | "RequestTimeTooSkewed" => Kind::Other(
-            Remedy::Reconfigure,
+            ErrorKind::Reconfigure,
             "credentials_refused",
             "renew the AWS credentials, and see whether this machine's clock is right",
         ),
@@ -163,15 +163,15 @@ fn kind(status: u16, code: &str) -> Kind {
         | "TemporaryRedirect"
         | "AuthorizationHeaderMalformed"
         | "IllegalLocationConstraintException" => {
-            Kind::Other(Remedy::Reconfigure, "wrong_region", "set `AWS_REGION` to the region that the bucket is in")
+            Kind::Other(ErrorKind::Reconfigure, "wrong_region", "set `AWS_REGION` to the region that the bucket is in")
         }
         "InvalidObjectState" => Kind::Other(
-            Remedy::Reconfigure,
+            ErrorKind::Reconfigure,
             "object_archived",
             "restore the object, and let no lifecycle rule archive objects in their first days",
         ),
         "InvalidRequestException" => {
-            Kind::Other(Remedy::Reconfigure, "secret_unusable", "see in Secrets Manager what state the secret is in")
+            Kind::Other(ErrorKind::Reconfigure, "secret_unusable", "see in Secrets Manager what state the secret is in")
         }
         "DecryptionFailure" | "EncryptionFailure" => KEY_REFUSED,
         _ if code.starts_with("KMS") => KEY_REFUSED,
@@ -186,7 +186,7 @@ fn kind(status: u16, code: &str) -> Kind {
         _ if status >= 500 || status == 429 => Kind::Unavailable,
         _ if status == 403 => Kind::Denied,
         _ => Kind::Other(
-            Remedy::Investigate,
+            ErrorKind::Investigate,
             "aws_refused",
             "look the code up in AWS's documentation of the call, or report it with this line",
         ),
@@ -194,7 +194,7 @@ fn kind(status: u16, code: &str) -> Kind {
 }
 
 const KEY_REFUSED: Kind = Kind::Other(
-    Remedy::Reconfigure,
+    ErrorKind::Reconfigure,
     "key_refused",
     "see whether the KMS key is enabled and its policy lets whoever runs this use it",
 );
@@ -203,7 +203,7 @@ const KEY_REFUSED: Kind = Kind::Other(
 mod tests {
     use super::*;
 
-    fn trouble(answer: Answer<'_>) -> Trouble {
+    fn to_error(answer: Answer<'_>) -> Error {
         let resource = Resource {
             name: "bucket `logs`".to_owned(),
             missing_code: "no_such_bucket",
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_named_by_who_must_do_what() {
-        use Remedy::{Investigate, Reconfigure, TryLater};
+        use ErrorKind::{Investigate, Reconfigure, Retry};
         for (status, code, remedy, ours) in [
             (404, "NoSuchBucket", Reconfigure, "no_such_bucket"),
             (400, "ResourceNotFoundException", Reconfigure, "no_such_bucket"),
@@ -227,27 +227,27 @@ mod tests {
             (301, "PermanentRedirect", Reconfigure, "wrong_region"),
             (403, "InvalidObjectState", Reconfigure, "object_archived"),
             (400, "KMS.DisabledException", Reconfigure, "key_refused"),
-            (503, "SlowDown", TryLater, "aws_unavailable"),
-            (400, "ThrottlingException", TryLater, "aws_unavailable"),
-            (400, "ProvisionedThroughputExceededException", TryLater, "aws_unavailable"),
-            (500, "no code", TryLater, "aws_unavailable"),
+            (503, "SlowDown", Retry, "aws_unavailable"),
+            (400, "ThrottlingException", Retry, "aws_unavailable"),
+            (400, "ProvisionedThroughputExceededException", Retry, "aws_unavailable"),
+            (500, "no code", Retry, "aws_unavailable"),
             (400, "ValidationException", Investigate, "aws_refused"),
         ] {
-            let trouble = trouble(Answer::Refused(status, code));
-            assert_eq!((trouble.remedy, trouble.code.as_str()), (remedy, ours), "{code}");
+            let error = to_error(Answer::Refused(status, code));
+            assert_eq!((error.remedy, error.code.as_str()), (remedy, ours), "{code}");
         }
-        assert_eq!(trouble(Answer::None).remedy, TryLater);
-        assert_eq!(trouble(Answer::Unreadable).remedy, TryLater);
-        assert_eq!(trouble(Answer::NotCalled).remedy, Reconfigure);
+        assert_eq!(to_error(Answer::None).remedy, Retry);
+        assert_eq!(to_error(Answer::Unreadable).remedy, Retry);
+        assert_eq!(to_error(Answer::NotCalled).remedy, Reconfigure);
     }
 
     #[test]
     fn a_missing_thing_and_a_missing_permission_are_named() {
-        let missing = trouble(Answer::Refused(404, "NoSuchBucket"));
+        let missing = to_error(Answer::Refused(404, "NoSuchBucket"));
         assert_eq!(
             (missing.message.as_str(), missing.hint.as_str()),
             ("listing: bucket `logs` does not exist", "see `BUCKET_NAME`")
         );
-        assert!(trouble(Answer::Refused(403, "AccessDenied")).hint.contains("`s3:ListBucket` on `logs`"));
+        assert!(to_error(Answer::Refused(403, "AccessDenied")).hint.contains("`s3:ListBucket` on `logs`"));
     }
 }

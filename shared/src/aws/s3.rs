@@ -1,6 +1,6 @@
 //! Day logs in S3. An object is only ever created, never replaced: S3 itself puts all writers of a day log in one order.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
@@ -14,9 +14,9 @@ use tokio::sync::Semaphore;
 
 use super::CALL_MAX;
 use super::operation::{Operation, Resource};
+use crate::error::{Error, ErrorKind};
 use crate::object::{DayLogId, KeyOwner, ObjectKey};
 use crate::ports::{CreateOutcome, DayLogStore, StoredObject};
-use crate::trouble::{Remedy, Trouble};
 
 /// An object that is read back may have so many bytes, 24 MiB. slacktrail's have a few MiB at most. A larger one is refused unread, because it
 /// would not fit the memory of a function.
@@ -63,7 +63,7 @@ impl S3DayLogs {
         )
     }
 
-    async fn list_page(&self, prefix: &str, from: Option<String>) -> Result<ListObjectsV2Output, Trouble> {
+    async fn list_page(&self, prefix: &str, from: Option<String>) -> Result<ListObjectsV2Output, Error> {
         let bucket = &self.bucket;
         let sent =
             self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(from).send().await;
@@ -78,7 +78,7 @@ impl S3DayLogs {
 }
 
 impl DayLogStore for S3DayLogs {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error> {
         let bucket = &self.bucket;
         let put =
             self.client.put_object().bucket(bucket).key(key.to_string()).content_type(CONTENT_TYPE).if_none_match("*");
@@ -101,7 +101,7 @@ impl DayLogStore for S3DayLogs {
         }
     }
 
-    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let object = match self.client.get_object().bucket(&self.bucket).key(key.to_string()).send().await {
             Ok(object) => object,
             Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
@@ -118,15 +118,15 @@ impl DayLogStore for S3DayLogs {
             .reading
             .acquire_many(length)
             .await
-            .map_err(|error| self.read_operation(key).cut_off().because(error))?;
+            .map_err(|error| self.read_operation(key).cut_off().with_source(error))?;
         match tokio::time::timeout(CALL_MAX, collect(object.body, length as usize)).await {
             Ok(Ok(bytes)) => Ok(Some(StoredObject { bytes, last_modified })),
-            Ok(Err(error)) => Err(self.read_operation(key).cut_off().because(error)),
-            Err(elapsed) => Err(self.read_operation(key).cut_off().because(elapsed)),
+            Ok(Err(error)) => Err(self.read_operation(key).cut_off().with_source(error)),
+            Err(elapsed) => Err(self.read_operation(key).cut_off().with_source(elapsed)),
         }
     }
 
-    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error> {
         let prefix = log.prefix();
         let mut numbers = Vec::new();
         let mut from = None;
@@ -166,7 +166,7 @@ async fn collect(mut body: ByteStream, length: usize) -> Result<Vec<u8>, ByteStr
 
 fn status<E>(error: &SdkError<E>) -> Option<u16>
 where
-    E: Error,
+    E: StdError,
 {
     error.raw_response().map(|response| response.status().as_u16())
 }
@@ -176,18 +176,18 @@ fn last_modified(object: &GetObjectOutput) -> Option<Timestamp> {
     Timestamp::new(instant.secs(), i32::try_from(instant.subsec_nanos()).ok()?).ok()
 }
 
-fn unusable(key: &ObjectKey, what: &str) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn unusable(key: &ObjectKey, what: &str) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "unusable_object",
         format!("reading object `{key}`: {what}"),
         "restore the object's first version, or move it away if it is not slacktrail's",
     )
 }
 
-fn foreign(key: &str, bucket: &str) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn foreign(key: &str, bucket: &str) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "foreign_object",
         format!("listing a day log in bucket `{bucket}`: `{key}` is not an object that slacktrail writes"),
         "move it away: a day log is read as a whole, and what does not belong there cannot be read",

@@ -6,7 +6,7 @@
 //! same version one creates the next, and the others learn that it exists. The same idea as that of the day logs in S3.
 
 use std::collections::HashMap;
-use std::error::Error;
+use std::error::Error as StdError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 
 use super::operation::{Operation, Resource};
 use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 use crate::source::SourceId;
-use crate::trouble::{Remedy, Trouble};
 
 /// The code of a secret's name that is not free yet, because AWS completes a forced deletion in the background.
 pub const DELETION_IN_PROGRESS: &str = "secret_deletion_in_progress";
@@ -64,36 +64,36 @@ impl SecretsManagerCredentials {
         }
     }
 
-    /// The trouble that an error of the SDK is, where the secret may be one that is being deleted.
-    fn failed<E>(&self, source: &SourceId, doing: &str, action: &str, error: SdkError<E>) -> Trouble
+    /// The error that an error of the SDK is, where the secret may be one that is being deleted.
+    fn failed<E>(&self, source: &SourceId, doing: &str, action: &str, error: SdkError<E>) -> Error
     where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
         // AWS says "already scheduled for deletion" and "marked for deletion", and has no code for either.
         let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
-        let mut trouble = self.operation(source, doing, action).failed(error);
+        let mut error = self.operation(source, doing, action).failed(error);
         let name = self.name(source);
         if is_deleted && action == "CreateSecret" {
             // A secret in a recovery window is found when it is read, which comes first. One that is deleted by force is not, and its
             // name is free "after a short delay" (API reference of `DeleteSecret`).
-            trouble.remedy = Remedy::TryLater;
-            trouble.code = DELETION_IN_PROGRESS.to_owned();
-            trouble.message = format!("{doing} secret `{name}`: AWS is still deleting the former secret of this name");
-            trouble.hint = format!("run `slacktrail connect {source}` again in a minute");
+            error.remedy = ErrorKind::Retry;
+            error.code = DELETION_IN_PROGRESS.to_owned();
+            error.message = format!("{doing} secret `{name}`: AWS is still deleting the former secret of this name");
+            error.hint = format!("run `slacktrail connect {source}` again in a minute");
         } else if is_deleted {
-            trouble.code = SCHEDULED_FOR_DELETION.to_owned();
-            trouble.message = format!("{doing} secret `{name}`: it is scheduled for deletion");
-            trouble.hint = format!(
+            error.code = SCHEDULED_FOR_DELETION.to_owned();
+            error.message = format!("{doing} secret `{name}`: it is scheduled for deletion");
+            error.hint = format!(
                 "restore it: `aws secretsmanager restore-secret --secret-id {name}`; if `slacktrail disconnect` has just deleted it, \
                  run `slacktrail connect {source}` in a minute"
             );
         }
-        trouble
+        error
     }
 
     /// Creates the secret with its first version; false when there is such a secret.
-    async fn create(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Trouble> {
+    async fn create(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
         let create = self.client.create_secret().name(self.name(source)).client_request_token(version);
         match create.secret_string(text).send().await {
             Ok(_) => Ok(true),
@@ -105,7 +105,7 @@ impl SecretsManagerCredentials {
     }
 
     /// Creates a version of a secret; false when there is one of that name with another text.
-    async fn put(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Trouble> {
+    async fn put(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
         let put = self.client.put_secret_value().secret_id(self.name(source)).client_request_token(version);
         match put.secret_string(text).send().await {
             Ok(_) => Ok(true),
@@ -118,7 +118,7 @@ impl SecretsManagerCredentials {
 }
 
 impl CredentialStore for SecretsManagerCredentials {
-    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         let kept = self.cache().get(source).cloned();
         match kept {
             Some(stored) => Ok(Some(stored)),
@@ -126,7 +126,7 @@ impl CredentialStore for SecretsManagerCredentials {
         }
     }
 
-    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         let stored = match self.client.get_secret_value().secret_id(self.name(source)).send().await {
             Ok(value) => StoredCredentials {
                 version: SecretVersion(value.version_id.unwrap_or_default()),
@@ -148,7 +148,7 @@ impl CredentialStore for SecretsManagerCredentials {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
+    ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
         let version = version_after(expected.map_or("", |version| &version.0));
         // Creating a version again with the same text succeeds: two writers' texts must differ, and a repeated request must not.
         let writer = random_mark()?;
@@ -167,7 +167,7 @@ impl CredentialStore for SecretsManagerCredentials {
         Ok(ReplaceOutcome::Replaced(version))
     }
 
-    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error> {
         self.cache().remove(source);
         // At once: in a recovery window the source could not be connected again.
         let delete = self.client.delete_secret().secret_id(self.name(source)).force_delete_without_recovery(true);
@@ -191,7 +191,7 @@ fn version_after(version: &str) -> String {
     hex
 }
 
-fn random_mark() -> Result<String, Trouble> {
+fn random_mark() -> Result<String, Error> {
     Ok(crate::random::bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

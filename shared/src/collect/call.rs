@@ -1,19 +1,19 @@
-//! One call to Slack: the token, the clocks, and the refusals that are no trouble of the stream.
+//! One call to Slack: the token, the clocks, and the refusals that are no error of the stream.
 
 use super::Collector;
 use super::page::OpenPage;
 use crate::credentials::Grant;
 use crate::cursor::Gap;
+use crate::error::{Error, ErrorKind, Origin};
 use crate::ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
 use crate::secret::Token;
 use crate::slack::{Refusal, Reply, Request};
 use crate::source::{LogType, Source, SourceId, shown_name};
 use crate::time::Second;
-use crate::trouble::{Remedy, Side, Trouble};
 
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
     /// Makes a call. A refused token is read anew from its store once, for somebody may have connected the source again.
-    pub(super) async fn call(&mut self, request: &Request) -> Result<OpenPage<'a>, Trouble> {
+    pub(super) async fn call(&mut self, request: &Request) -> Result<OpenPage<'a>, Error> {
         let token = match &self.token {
             Some(token) => token.clone(),
             None => token_of(self.source, self.ports.credentials.credentials(&self.source.id).await?)?,
@@ -35,7 +35,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.call_with(request, &fresh).await
     }
 
-    async fn call_with(&mut self, request: &Request, token: &Token) -> Result<OpenPage<'a>, Trouble> {
+    async fn call_with(&mut self, request: &Request, token: &Token) -> Result<OpenPage<'a>, Error> {
         self.report.calls += 1;
         let reply = self.ports.slack.call(self.source, request, CallAuth::User(token)).await?;
         self.heed_clock(&reply);
@@ -45,29 +45,28 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// Confirms an error of Slack's that calls a person: a proxy or a restart at Slack's can answer a single call so, and the person would
     /// be called for nothing. It counts if the tick before was told the same and this one has read nothing. A refused token counts at once
     /// if `auth.test` refuses it too. What was refused before the source was connected again was another token.
-    pub(super) async fn confirm(&mut self, trouble: Trouble) -> Trouble {
+    pub(super) async fn confirm(&mut self, error: Error) -> Error {
         let health = &self.cursor.health;
         let is_repeated = self.report.pages == 0
-            && health.code.as_deref() == Some(&trouble.code)
+            && health.code.as_deref() == Some(&error.code)
             && !health.is_before_connection(self.source);
-        match (trouble.side, trouble.remedy) {
-            _ if is_repeated => return trouble,
-            (Side::Slack, Remedy::Reauthorize) => {}
-            (Side::Slack, Remedy::Reconfigure | Remedy::Investigate) => {
-                let hint =
-                    format!("wait for the next tick, which asks again; if Slack refuses again: {}", trouble.hint);
-                return trouble.transient().with_hint(&hint);
+        match (error.side, error.remedy) {
+            _ if is_repeated => return error,
+            (Origin::Slack, ErrorKind::Reauthorize) => {}
+            (Origin::Slack, ErrorKind::Reconfigure | ErrorKind::Investigate) => {
+                let hint = format!("wait for the next tick, which asks again; if Slack refuses again: {}", error.hint);
+                return error.transient().with_hint(&hint);
             }
-            _ => return trouble,
+            _ => return error,
         }
-        let Some(token) = self.token.clone() else { return trouble };
+        let Some(token) = self.token.clone() else { return error };
         let request = Request::auth_test();
         self.report.calls += 1;
         let reply = self.ports.slack.call_whole(self.source, &request, CallAuth::User(&token)).await;
         let tested = reply.and_then(|reply| reply.json::<serde::de::IgnoredAny>(&request, self.now));
         match tested {
-            Err(refused) if refused.remedy == Remedy::Reauthorize => trouble,
-            _ => trouble.transient().with_hint(
+            Err(refused) if refused.remedy == ErrorKind::Reauthorize => error,
+            _ => error.transient().with_hint(
                 "wait for the next tick: Slack did not confirm that it refuses the token; if it does so again, connect the source again",
             ),
         }
@@ -85,40 +84,40 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     fn refuses_token(&self, page: &OpenPage<'_>) -> bool {
-        matches!(page.refusal(self.now), Some(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize)
+        matches!(page.refusal(self.now), Some(Refusal::Error(error)) if error.remedy == ErrorKind::Reauthorize)
     }
 
-    /// Whether a gap, or the workspace that it is at, is through in spite of a trouble.
+    /// Whether a gap, or the workspace that it is at, is through in spite of an error.
     ///
     /// # Errors
-    /// The trouble, when it is one of the stream.
+    /// The error, when it is one of the stream.
     pub(super) async fn is_passed_over<B>(
         &mut self,
         gap: &mut Gap,
-        trouble: Trouble,
+        error: Error,
         reply: &Reply<B>,
-    ) -> Result<bool, Trouble> {
-        self.report.refused = Some(trouble.clone());
+    ) -> Result<bool, Error> {
+        self.report.refused = Some(error.clone());
         // A range that ends in Slack's future, because our clock is ahead: what there is of it is asked for.
         if let Some(date) = reply.date.map(Second::of)
-            && (self.stream.log, trouble.code.as_str()) == (LogType::Audit, "invalid_range")
+            && (self.stream.log, error.code.as_str()) == (LogType::Audit, "invalid_range")
             && date < gap.latest
         {
             gap.latest = date.max(gap.oldest);
             return Ok(date <= gap.oldest);
         }
         // Slack's documentation contradicts itself on whether an organization's token reads access logs without `team_id`.
-        if self.stream.log == LogType::Access && trouble.code == "missing_argument" && self.may_read_by_workspace() {
+        if self.stream.log == LogType::Access && error.code == "missing_argument" && self.may_read_by_workspace() {
             return self.read_by_workspace(gap).await;
         }
-        self.leave_workspace(gap, trouble)
+        self.leave_workspace(gap, error)
     }
 }
 
 /// The tick's last call was made with a token that is no longer the source's: there is none left for the new one.
-fn token_replaced(id: &SourceId) -> Trouble {
-    Trouble::ours(
-        Remedy::TryLater,
+fn token_replaced(id: &SourceId) -> Error {
+    Error::deployment(
+        ErrorKind::Retry,
         "token_replaced",
         format!(
             "reading Slack's logs for source `{id}`: its token was replaced meanwhile, and this tick may make no further call"
@@ -130,9 +129,9 @@ fn token_replaced(id: &SourceId) -> Trouble {
 /// Returns the token among a source's credentials.
 ///
 /// # Errors
-/// Returns [`Remedy::Reconfigure`] if there is no token, or if another tenant than the source's has granted it: the poller would store that
+/// Returns [`ErrorKind::Reconfigure`] if there is no token, or if another tenant than the source's has granted it: the poller would store that
 /// tenant's records under this source.
-pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<Token, Trouble> {
+pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<Token, Error> {
     let id = &source.id;
     let (code, what) = match stored {
         None => ("no_such_secret", "it does not exist".to_owned()),
@@ -148,8 +147,8 @@ pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<To
             (None, _) => ("no_token", "it holds no token: nobody has installed the app yet".to_owned()),
         },
     };
-    Err(Trouble::ours(
-        Remedy::Reconfigure,
+    Err(Error::deployment(
+        ErrorKind::Reconfigure,
         code,
         format!("reading the secret of source `{id}`: {what}"),
         format!(
@@ -176,7 +175,7 @@ mod tests {
         let taken = |source: &Source, secret: &str| {
             let stored =
                 StoredCredentials { version: SecretVersion(String::new()), credentials: Credentials::decode(secret) };
-            token_of(source, Some(stored)).map_err(|trouble| trouble.code).map(drop)
+            token_of(source, Some(stored)).map_err(|error| error.code).map(drop)
         };
         let of = |tenant: &str| format!(r#"{{"token":"xoxp-1","tenant":"{tenant}"}}"#);
         assert_eq!(taken(&source, &of("E1")), Ok(()));
@@ -185,6 +184,6 @@ mod tests {
         assert_eq!(taken(&by_hand, &of("E2")), Ok(()), "a source that was connected with a token");
         assert_eq!(taken(&source, "{}"), Err("no_token".to_owned()));
         assert_eq!(taken(&source, "xoxp-1"), Err("unreadable_secret".to_owned()));
-        assert_eq!(token_of(&source, None).map_err(|trouble| trouble.code).map(drop), Err("no_such_secret".to_owned()));
+        assert_eq!(token_of(&source, None).map_err(|error| error.code).map(drop), Err("no_such_secret".to_owned()));
     }
 }

@@ -25,6 +25,7 @@ use page::{PageSize, may_be_smaller};
 use crate::batch::Batch;
 use crate::cursor::{Cursor, Gap, GapKind};
 use crate::day_log::{DayLogs, Limits};
+use crate::error::{Error, ErrorKind, Origin};
 use crate::health::{Health, TickOutcome};
 use crate::line::LineWriter;
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, ReplaceOutcome, Slack, Version};
@@ -34,7 +35,6 @@ use crate::secret::Token;
 use crate::slack::{Refusal, Request};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::Second;
-use crate::trouble::{Remedy, Side, Trouble};
 use crate::walk::{Sight, Walk};
 
 /// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
@@ -143,7 +143,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
         let doubt = cursor.as_ref().and_then(|cursor| cursor.time_in_future(Second::of(now)));
         let cursor = cursor.filter(|_| doubt.is_none());
-        let report = Report { trouble: doubt.map(not_believed), recovered: doubt.is_some(), ..Report::default() };
+        let report = Report { error: doubt.map(not_believed), recovered: doubt.is_some(), ..Report::default() };
         Collector {
             ports,
             source,
@@ -166,27 +166,27 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Collects what there is, newest first, until nothing is left or the tick's budget is spent.
     pub(crate) async fn collect(mut self) -> Report {
-        self.report.trouble = match self.overdue {
-            Some(overdue) if overdue.ended => Some(overdue.trouble.clone()), // every call would be refused
+        self.report.error = match self.overdue {
+            Some(overdue) if overdue.ended => Some(overdue.error.clone()), // every call would be refused
             _ => match self.collect_gaps().await {
-                Ok(()) => self.report.trouble.take(),
+                Ok(()) => self.report.error.take(),
                 // A cursor that was not believed is told of all the same: the next tick finds a good one.
-                Err(trouble) if self.report.recovered && trouble.remedy == Remedy::TryLater => {
-                    self.report.trouble.take().map(|doubt| doubt.after(trouble.retry_after_seconds))
+                Err(error) if self.report.recovered && error.remedy == ErrorKind::Retry => {
+                    self.report.error.take().map(|doubt| doubt.with_retry_after(error.retry_after_seconds))
                 }
-                Err(trouble) => {
+                Err(error) => {
                     self.report.recovered = false;
-                    Some(self.confirm(trouble).await)
+                    Some(self.confirm(error).await)
                 }
             },
         };
-        if let Err(trouble) = self.finish().await {
-            self.report.trouble.get_or_insert(trouble);
+        if let Err(error) = self.finish().await {
+            self.report.error.get_or_insert(error);
         }
         self.report
     }
 
-    async fn collect_gaps(&mut self) -> Result<(), Trouble> {
+    async fn collect_gaps(&mut self) -> Result<(), Error> {
         self.open_gaps().await?;
         while let Some(index) = self.cursor.next_gap() {
             let mut gap = self.cursor.gaps[index].clone();
@@ -226,7 +226,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         Ok(())
     }
 
-    async fn open_gaps(&mut self) -> Result<(), Trouble> {
+    async fn open_gaps(&mut self) -> Result<(), Error> {
         let live = if self.fans_out() { self.prepare_workspaces().await? } else { true };
         if self.version.is_some() {
             self.dirty |=
@@ -245,7 +245,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Reads pages of a gap into the batch until it is closed, the batch is full, or the budget is spent. On an error, what was
     /// read before it is in the batch, and the gap says so.
-    async fn walk(&mut self, gap: &mut Gap, sight: &mut Sight, batch: &mut Batch) -> Result<Ended, Trouble> {
+    async fn walk(&mut self, gap: &mut Gap, sight: &mut Sight, batch: &mut Batch) -> Result<Ended, Error> {
         let (mut pages, latest) = (0, gap.latest);
         if self.fans_out() && !self.is_in_workspace(gap) {
             return Ok(Ended::Closed);
@@ -258,14 +258,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                     let goes_on = if closed { Ok(()) } else { self.expect_progress(gap, sight, &request) };
                     goes_on.map(|()| closed)
                 }
-                Err(trouble) => match self.ask_for_less(gap, sight, page_rows, &trouble) {
+                Err(error) => match self.ask_for_less(gap, sight, page_rows, &error) {
                     Less::Now => Ok(false),
-                    Less::NextTick => return Err(trouble), // a smaller page may do: no workspace is to blame
-                    Less::No => Err(trouble),
+                    Less::NextTick => return Err(error), // a smaller page may do: no workspace is to blame
+                    Less::No => Err(error),
                 },
             };
             let closed = match read {
-                Err(trouble) if is_of_a_page(&trouble) => self.leave_workspace(gap, trouble)?,
+                Err(error) if is_of_a_page(&error) => self.leave_workspace(gap, error)?,
                 read => read?,
             };
             if !closed {
@@ -292,7 +292,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         page_rows: u32,
         sight: &mut Sight,
         batch: &mut Batch,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, Error> {
         let page = self.call(request).await?;
         match page.refusal(self.now) {
             None => {
@@ -318,28 +318,28 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 gap.restart(sight);
                 Ok(false)
             }
-            Some(Refusal::Trouble(trouble)) => {
+            Some(Refusal::Error(error)) => {
                 let reply = page.reply().without_body();
                 drop(page);
-                self.is_passed_over(gap, trouble, &reply).await
+                self.is_passed_over(gap, error, &reply).await
             }
         }
     }
 
     /// After a page that was too large, or broke off: the next one is asked for fewer rows, in this tick or, where it broke off, in the next.
-    fn ask_for_less(&mut self, gap: &mut Gap, sight: &mut Sight, page_rows: u32, trouble: &Trouble) -> Less {
-        if !may_be_smaller(trouble) || !self.memory.page_size.shrink(page_rows) {
+    fn ask_for_less(&mut self, gap: &mut Gap, sight: &mut Sight, page_rows: u32, error: &Error) -> Less {
+        if !may_be_smaller(error) || !self.memory.page_size.shrink(page_rows) {
             return Less::No;
         }
         gap.change_page_size(sight);
-        if trouble.code == "response_too_large" { Less::Now } else { Less::NextTick }
+        if error.code == "response_too_large" { Less::Now } else { Less::NextTick }
     }
 
     /// After a page that is not the walk's last.
     ///
     /// # Errors
     /// When the walk does not advance any more. What it has read is in the batch, and a later tick goes on from there.
-    fn expect_progress(&mut self, gap: &mut Gap, sight: &mut Sight, request: &Request) -> Result<(), Trouble> {
+    fn expect_progress(&mut self, gap: &mut Gap, sight: &mut Sight, request: &Request) -> Result<(), Error> {
         let goes_on = sight.progress.end_page();
         self.report.advanced |= sight.progress.has_advanced();
         if goes_on {
@@ -356,15 +356,17 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     ///
     /// # Errors
     /// By remedy. Also the walk's own, where a day log is not as we left it: its next number may be a missing object's.
-    async fn store(&mut self, walked: &Result<Ended, Trouble>, batch: &mut Batch) -> Result<(), Trouble> {
+    async fn store(&mut self, walked: &Result<Ended, Error>, batch: &mut Batch) -> Result<(), Error> {
         match walked {
-            Err(trouble) if (trouble.side, trouble.remedy) == (Side::Ours, Remedy::Investigate) => Err(trouble.clone()),
+            Err(error) if (error.side, error.remedy) == (Origin::Deployment, ErrorKind::Investigate) => {
+                Err(error.clone())
+            }
             _ => self.append(batch).await,
         }
     }
 
     /// Stores the lines of a batch, and empties it.
-    async fn append(&mut self, batch: &mut Batch) -> Result<(), Trouble> {
+    async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let before = self.report.appended.clone();
         let (day_logs, level) = (&self.ports.day_logs, self.limits.gzip_level);
         let outcome = self.memory.day_logs.append(day_logs, batch, level, &mut self.report.appended).await;
@@ -397,7 +399,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
     }
 
-    async fn save_if_dirty(&mut self) -> Result<(), Trouble> {
+    async fn save_if_dirty(&mut self) -> Result<(), Error> {
         let last_record = self.cursor.health.last_record.max(self.report.newest_shown);
         self.dirty |= last_record != self.cursor.health.last_record;
         self.cursor.health.last_record = last_record;
@@ -420,25 +422,25 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// Records how the tick went, if that is news or the heartbeat is due.
-    async fn finish(&mut self) -> Result<(), Trouble> {
-        if self.report.pages == 0 && self.report.trouble.is_none() {
+    async fn finish(&mut self) -> Result<(), Error> {
+        if self.report.pages == 0 && self.report.error.is_none() {
             // Slack answered, and nothing that it answered was a page: that is no success, whatever the gaps say.
             let refused = self.report.refused.take();
-            self.report.trouble = refused.map(Trouble::transient);
+            self.report.error = refused.map(Error::transient);
         }
         if let Some(gap) = self.cursor.gaps.iter().find(|gap| gap.depth.is_stuck()) {
             let method = gap.request(&Sight::default(), 1).0.method;
-            self.report.trouble.get_or_insert_with(|| no_progress(method));
+            self.report.error.get_or_insert_with(|| no_progress(method));
         }
-        self.report.trouble = self.report.trouble.take().or_else(|| self.unreadable_workspaces());
-        let pause = self.report.trouble.as_ref().and_then(Health::pause_seconds);
+        self.report.error = self.report.error.take().or_else(|| self.unreadable_workspaces());
+        let pause = self.report.error.as_ref().and_then(Health::pause_seconds);
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();
         // While the old token lives collecting goes on, and a person is told in time that it will end.
-        let person = self.overdue.map(|overdue| &overdue.trouble).filter(|trouble| trouble.remedy != Remedy::TryLater);
-        self.report.trouble = self.report.trouble.take().or_else(|| person.cloned());
+        let person = self.overdue.map(|overdue| &overdue.error).filter(|error| error.remedy != ErrorKind::Retry);
+        self.report.error = self.report.error.take().or_else(|| person.cloned());
         let tick = TickOutcome {
-            trouble: self.report.trouble.as_ref(),
+            error: self.report.error.as_ref(),
             behind: self.cursor.is_behind(),
             was_read: self.report.pages > 0 && self.report.advanced,
             newest_shown: self.report.newest_shown,
@@ -467,10 +469,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 }
 
 /// Why there is no page where Slack's answer is one that a walk expects.
-fn no_page(why: &str) -> Trouble {
+fn no_page(why: &str) -> Error {
     let message = format!("reading a page of Slack's log: Slack answered that {why}");
-    Trouble::slack(
-        Remedy::TryLater,
+    Error::slack(
+        ErrorKind::Retry,
         "no_page",
         message,
         "wait for the next tick, which starts again without a page cursor",
@@ -478,13 +480,13 @@ fn no_page(why: &str) -> Trouble {
 }
 
 /// Whether Slack's pages are at fault, so that another workspace's may be readable. A tick that runs out of time is not Slack's fault.
-fn is_of_a_page(trouble: &Trouble) -> bool {
-    matches!(trouble.code.as_str(), "response_too_large" | "reply_cut_off" | "no_progress" | "unreadable_reply")
+fn is_of_a_page(error: &Error) -> bool {
+    matches!(error.code.as_str(), "response_too_large" | "reply_cut_off" | "no_progress" | "unreadable_reply")
 }
 
-fn no_progress(method: &str) -> Trouble {
-    Trouble::slack(
-        Remedy::TryLater,
+fn no_progress(method: &str) -> Error {
+    Error::slack(
+        ErrorKind::Retry,
         "no_progress",
         format!(
             "reading pages of `{method}`: Slack names further pages, and they bring no new record, no older time and no row that was not seen before"
@@ -493,9 +495,9 @@ fn no_progress(method: &str) -> Trouble {
     )
 }
 
-fn not_believed(field: &'static str) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn not_believed(field: &'static str) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "corrupt_cursor",
         format!("reading the stream's cursor: its `{field}` lies in the future, so it is not believed"),
         "find out who writes to the table; the stream is collected again from its start, and nothing is stored twice",

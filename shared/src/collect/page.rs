@@ -2,11 +2,11 @@
 
 use futures_util::lock::{Mutex, MutexGuard};
 
+use crate::error::Error;
 use crate::ports::Body;
 use crate::slack::{Advance, PageEnd, PageReader, RawRow, Refusal, Reply, Request, too_large};
 use crate::source::LogType;
 use crate::time::Second;
-use crate::trouble::Trouble;
 
 /// A row longer than this is read by one stream at a time: of all that are side by side each might meet the longest there may be.
 const LONG_ROW_BYTES: usize = 256 << 10;
@@ -33,7 +33,7 @@ impl<'a> OpenPage<'a> {
         request: &Request,
         reply: Reply<Body>,
         long_rows: &'a Mutex<()>,
-    ) -> Result<OpenPage<'a>, Trouble> {
+    ) -> Result<OpenPage<'a>, Error> {
         let reader = PageReader::new(request.method);
         let mut page = OpenPage { request: request.clone(), reply, reader, has_row: false, long_rows, long_row: None };
         page.has_row = page.advance().await?;
@@ -49,7 +49,7 @@ impl<'a> OpenPage<'a> {
     ///
     /// # Errors
     /// When the reply breaks off or exceeds a limit.
-    pub(super) async fn advance(&mut self) -> Result<bool, Trouble> {
+    pub(super) async fn advance(&mut self) -> Result<bool, Error> {
         if std::mem::take(&mut self.has_row) {
             return Ok(true);
         }
@@ -133,8 +133,8 @@ impl PageSize {
 }
 
 /// Whether a smaller page may be read where this one could not.
-pub(super) fn may_be_smaller(trouble: &Trouble) -> bool {
-    matches!(trouble.code.as_str(), "response_too_large" | "reply_cut_off" | "page_unfinished")
+pub(super) fn may_be_smaller(error: &Error) -> bool {
+    matches!(error.code.as_str(), "response_too_large" | "reply_cut_off" | "page_unfinished")
 }
 
 #[cfg(test)]
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn fewer_rows_are_asked_for_only_where_that_can_help() {
         let may_be = |code| {
-            let trouble = Trouble::slack(crate::trouble::Remedy::TryLater, code, String::new(), "");
-            may_be_smaller(&trouble)
+            let error = Error::slack(crate::error::ErrorKind::Retry, code, String::new(), "");
+            may_be_smaller(&error)
         };
         assert!(["response_too_large", "reply_cut_off", "page_unfinished"].into_iter().all(may_be));
         assert!(!["ratelimited", "internal_error", "unreadable_reply"].into_iter().any(may_be));

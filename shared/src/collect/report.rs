@@ -2,9 +2,9 @@
 
 use crate::batch::Batch;
 use crate::day_log::AppendStats;
+use crate::error::Error;
 use crate::health::State;
 use crate::time::Second;
-use crate::trouble::Trouble;
 
 /// How a stream's tick went.
 #[derive(Debug, Default)]
@@ -35,18 +35,18 @@ pub struct Report {
     pub workspaces_in_trouble: usize,
     /// The state after the tick.
     pub state: State,
-    /// The recorded code and remedy, where the state is not of this tick's trouble.
+    /// The recorded code and remedy, where the state is not of this tick's error.
     pub standing: Option<(String, Option<String>)>,
-    /// The last refusal of Slack's that was no trouble of the stream: all the same, a tick that read nothing else is not well.
-    pub(crate) refused: Option<Trouble>,
+    /// The last refusal of Slack's that was no error of the stream: all the same, a tick that read nothing else is not well.
+    pub(crate) refused: Option<Error>,
     /// Whether a walk has advanced or come to its end. Without that a tick proves nothing, however many pages it was shown.
     pub(crate) advanced: bool,
     /// The time of the newest record that Slack has shown, stored before or not.
     pub(crate) newest_shown: Option<Second>,
-    /// Whether the trouble is one that this tick has mended: the stream was polled.
+    /// Whether the error is one that this tick has mended: the stream was polled.
     pub(crate) recovered: bool,
     /// What went wrong.
-    pub trouble: Option<Trouble>,
+    pub error: Option<Error>,
     /// Whether another invocation was found to be ahead.
     pub overtaken: bool,
 }

@@ -7,11 +7,11 @@ use super::page::OpenPage;
 use super::{Collector, no_page};
 use crate::batch::{Batch, Counts};
 use crate::cursor::{Gap, GapKind};
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::record::RowId;
 use crate::slack::{Refusal, Request, TooLarge, too_large};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use crate::trouble::{Remedy, Trouble};
 use crate::walk::{PageSoFar, Sight, Wanted};
 
 /// Identities of a page that are remembered where it takes several ticks to decide on it: pages of as many rows as are asked for are shorter.
@@ -29,7 +29,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         (request, page_rows): (&Request, u32),
         sight: &mut Sight,
         batch: &mut Batch,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, Error> {
         let workspace = gap.walk.workspace().map(str::to_owned);
         self.decided.clear();
         let mut ahead = gap.clone();
@@ -83,7 +83,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         wanted: &[Wanted],
         sight: &mut Sight,
         batch: &mut Batch,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let believed = self.now.plus(CLOCK_SKEW_SECONDS);
         let shown = block.rows.iter().filter_map(|row| row.time).filter(|time| *time <= believed).max();
         self.report.newest_shown = self.report.newest_shown.max(shown);
@@ -128,7 +128,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     }
 
     /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.
-    async fn stored_of(&mut self, day: Day, block: &Block, records: &[Wanted]) -> Result<HashSet<RowId>, Trouble> {
+    async fn stored_of(&mut self, day: Day, block: &Block, records: &[Wanted]) -> Result<HashSet<RowId>, Error> {
         let ids = || records.iter().map(|(_, id)| *id);
         if ids().all(|id| self.memory.settled.contains(&id)) {
             self.note_decided(ids());
@@ -138,7 +138,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
         let (store, day_logs) = (&self.ports.day_logs, &mut self.memory.day_logs);
         let opened = day_logs.open(store, &self.cursor.heads, day, range, self.limits).await;
-        if matches!(&opened, Err(trouble) if trouble.remedy == Remedy::Investigate) {
+        if matches!(&opened, Err(error) if error.remedy == ErrorKind::Investigate) {
             // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.
             day_logs.close(day);
             self.cursor.heads.remove(&day);
@@ -171,17 +171,17 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
 }
 
 /// A refusal that came after rows: they are read again by a later tick.
-fn refused(refusal: Refusal) -> Trouble {
+fn refused(refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Trouble(trouble) => trouble,
+        Refusal::Error(error) => error,
         Refusal::NoSuchPage => no_page("there is no such page"),
         Refusal::StalePageCursor => no_page("it refused its own page cursor"),
     }
 }
 
-fn out_of_time(request: &Request) -> Trouble {
-    Trouble::slack(
-        Remedy::TryLater,
+fn out_of_time(request: &Request) -> Error {
+    Error::slack(
+        ErrorKind::Retry,
         "page_unfinished",
         format!("reading a page of `{}`: the tick's time ran out; what was read is stored", request.method),
         "wait for the next tick, which asks for a smaller page; if this persists, increase `PollerMemory` to get more CPU",

@@ -1,20 +1,20 @@
 //! The workspaces of an organisation, whose integration logs are read one after the other with one token.
 //!
-//! One workspace's trouble is its own: it is noted with the time from which its rows are missing, the walk goes on to the
+//! One workspace's error is its own: it is noted with the time from which its rows are missing, the walk goes on to the
 //! next, and when it can be read again its walk goes that far back. A workspace that joins is missing from the source's `since`.
 
 use super::Collector;
 use crate::cursor::{Gap, GapKind};
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Refusal, Request};
 use crate::source::{LogType, shown_name};
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
-use crate::trouble::{Remedy, Trouble};
 use crate::walk::{Sight, WorkspaceState};
 
 /// The list of workspaces is read anew this often.
 const LISTED_SECONDS: i64 = 3600;
-/// A workspace in trouble is tried again this often.
+/// A workspace in error is tried again this often.
 const RETRY_SECONDS: i64 = 900;
 /// A workspace that cannot be read for so long makes its stream fail.
 const TOLD_AFTER_SECONDS: i64 = 900;
@@ -56,7 +56,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// Reads access logs workspace by workspace from now on. Returns whether the gap is through: the organization has no workspace.
-    pub(super) async fn read_by_workspace(&mut self, gap: &mut Gap) -> Result<bool, Trouble> {
+    pub(super) async fn read_by_workspace(&mut self, gap: &mut Gap) -> Result<bool, Error> {
         self.cursor.by_workspace = true;
         self.dirty = true;
         self.prepare_workspaces().await?;
@@ -66,7 +66,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Brings the list of workspaces up to date. Returns whether a new live round may begin: not while one is under way, and
     /// where a round takes more than half a tick's calls, so seldom that the backlog gets the other half.
-    pub(super) async fn prepare_workspaces(&mut self) -> Result<bool, Trouble> {
+    pub(super) async fn prepare_workspaces(&mut self) -> Result<bool, Error> {
         let connected_at = self.source.connected_at;
         // A stored time is believed only within bounds.
         let (now_at_most, wait_max) = (self.now.plus(CLOCK_SKEW_SECONDS), self.now.plus(WAIT_MAX_SECONDS));
@@ -79,7 +79,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 state.not_before = None; // Slack never asks to wait that long
                 self.dirty = true;
             }
-            // The source was connected again after this trouble began: the workspace is tried at once.
+            // The source was connected again after this error began: the workspace is tried at once.
             if state.not_before.is_some_and(|not_before| not_before.plus(-RETRY_SECONDS) <= connected_at) {
                 state.not_before = None;
                 self.dirty = true;
@@ -99,7 +99,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// Returns the IDs of the workspaces, and how many entries of the list have none.
-    async fn list_workspaces(&mut self) -> Result<(Vec<String>, usize), Trouble> {
+    async fn list_workspaces(&mut self) -> Result<(Vec<String>, usize), Error> {
         let (mut ids, mut without_id) = (Vec::new(), 0);
         let mut page_cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
@@ -115,7 +115,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 }
             }
             let end = page.end(self.now).map_err(|refusal| match refusal {
-                Refusal::Trouble(trouble) => trouble,
+                Refusal::Error(error) => error,
                 Refusal::StalePageCursor | Refusal::NoSuchPage => cut_off("its page cursor was refused"),
             })?;
             if end.next.is_some() && end.next == page_cursor {
@@ -166,7 +166,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     pub(super) fn next_workspace(&mut self, gap: &mut Gap, sight: &mut Sight) -> bool {
         let Some(last) = gap.walk.workspace().map(str::to_owned) else { return false };
         *sight = Sight::default();
-        // It may be through in spite of a trouble, which then says from when it is missing. Only a live walk reaches up to now: any
+        // It may be through in spite of an error, which then says from when it is missing. Only a live walk reaches up to now: any
         // other leaves out the time since it was opened.
         if gap.kind == GapKind::Live
             && let Some(state) = self.cursor.workspaces.get_mut(&last)
@@ -186,7 +186,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 let state = self.cursor.workspaces.get(*id);
                 state.is_none_or(|state| state.not_before.is_none_or(|not_before| not_before <= self.now))
             });
-        // Those passed over for their trouble miss this gap's time as well.
+        // Those passed over for their error miss this gap's time as well.
         for (id, state) in &mut self.cursor.workspaces {
             let passed_over = last.is_none_or(|last| id.as_str() > last) && next.is_none_or(|next| id < next);
             if passed_over && state.not_before > Some(self.now) && state.missing_from.is_none_or(|from| from > oldest) {
@@ -200,44 +200,44 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         true
     }
 
-    /// Notes a trouble that is one workspace's own and passes it over.
+    /// Notes an error that is one workspace's own and passes it over.
     ///
     /// # Errors
-    /// The trouble, when it is the stream's.
-    pub(super) fn leave_workspace(&mut self, gap: &mut Gap, trouble: Trouble) -> Result<bool, Trouble> {
-        let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &trouble)).map(str::to_owned);
-        let Some(id) = id else { return Err(trouble) };
+    /// The error, when it is the stream's.
+    pub(super) fn leave_workspace(&mut self, gap: &mut Gap, error: Error) -> Result<bool, Error> {
+        let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &error)).map(str::to_owned);
+        let Some(id) = id else { return Err(error) };
         let state = self.cursor.workspaces.entry(id).or_default();
         // The stream has failed with this error for that long.
-        let has_failed_before = self.cursor.health.fails_with(&trouble.code, self.now);
+        let has_failed_before = self.cursor.health.fails_with(&error.code, self.now);
         let begun = if has_failed_before { self.now.plus(-TOLD_AFTER_SECONDS) } else { self.now };
         state.since = Some(state.since.map_or(begun, |since| since.min(begun)));
         let is_told = is_told(state, self.now);
         state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
-        state.not_before = Some(self.now.plus(trouble.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
-        state.code = Some(trouble.code.clone());
+        state.not_before = Some(self.now.plus(error.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
+        state.code = Some(error.code.clone());
         self.dirty = true;
         let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
         if !self.memory.workspaces.ids.iter().all(unreadable) {
-            if trouble.remedy == Remedy::TryLater && !is_told {
+            if error.remedy == ErrorKind::Retry && !is_told {
                 // It may be more than the workspace's: so this tick tells it. What Slack asks to be waited for holds up this workspace alone.
-                self.report.trouble.get_or_insert(trouble.after(None));
+                self.report.error.get_or_insert(error.with_retry_after(None));
             }
             return Ok(true);
         }
         // If no workspace can be read, the cause is the token. The error is the stream's, and the round starts again. `since` stays, because
         // the token may have been refused only once.
-        let code = trouble.code.as_str();
+        let code = error.code.as_str();
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
             (state.code, state.not_before) = (None, None);
         }
         gap.begin(self.stream.log);
-        Err(trouble)
+        Err(error)
     }
 
     /// Returns what to say of workspaces that could not be read for a quarter of an hour, or `None` if there is no such workspace. The others
     /// are collected, and without this the stream would be well for ever.
-    pub(super) fn unreadable_workspaces(&self) -> Option<Trouble> {
+    pub(super) fn unreadable_workspaces(&self) -> Option<Error> {
         let unreadable = || self.cursor.workspaces.iter().filter(|(_, state)| is_told(state, self.now));
         let name = |(id, state): (&String, &WorkspaceState)| {
             let code = state.code.as_deref().unwrap_or_default();
@@ -249,8 +249,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             count if count > NAMED_MAX => format!(" and {} more", count - NAMED_MAX),
             _ => String::new(),
         };
-        Some(Trouble::slack(
-            Remedy::Investigate,
+        Some(Error::slack(
+            ErrorKind::Investigate,
             "workspaces_unreadable",
             format!("these workspaces of the organisation cannot be read: {}{further}", named.join(", ")),
             "see what their codes mean; let the app's owner join a workspace that refuses the app, or remove the app from it; what is missing \
@@ -259,14 +259,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// Whether an error is this workspace's own. A passing one is taken for Slack's, until it has stayed so long that the stream is failing.
-    fn is_of_the_workspace(&self, id: &str, trouble: &Trouble) -> bool {
+    fn is_of_the_workspace(&self, id: &str, error: &Error) -> bool {
         let health = &self.cursor.health;
-        match trouble.code.as_str() {
+        match error.code.as_str() {
             // Slack is moving the workspace into an organisation, which can take hours.
             "team_added_to_org" | "org_login_required" => true,
             // `invalid_auth` is not among them: Slack answers with it where the owner who installed the app does not belong to the workspace.
             "token_revoked" | "token_expired" | "not_authed" | "ratelimited" | "rate_limited" => false,
-            code if trouble.remedy == Remedy::TryLater => {
+            code if error.remedy == ErrorKind::Retry => {
                 let was_in_trouble = self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
                 was_in_trouble || health.fails_with(code, self.now)
             }
@@ -286,9 +286,9 @@ pub(crate) fn workspace_id(json: &str) -> Option<String> {
     Some(workspace.id).filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()))
 }
 
-pub(crate) fn cut_off(what: &str) -> Trouble {
+pub(crate) fn cut_off(what: &str) -> Error {
     let message = format!("Slack's list of the organisation's workspaces (`auth.teams.list`) cannot be used: {what}");
-    Trouble::slack(Remedy::TryLater, "workspaces_unlisted", message, "wait for the next tick, which asks again")
+    Error::slack(ErrorKind::Retry, "workspaces_unlisted", message, "wait for the next tick, which asks again")
 }
 
 #[cfg(test)]

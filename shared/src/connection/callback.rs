@@ -10,6 +10,7 @@ use super::revoke::{self, Granted, TokenEnd};
 use super::store::{check_tenant, store};
 use super::{Connection, ConnectionId, Facts, Failure, Probed, Refusal, Step, Ticket, Visit, probe};
 use crate::credentials::{App, Grant};
+use crate::error::Error;
 use crate::ports::{
     CallAuth, ConnectionStore, CredentialStore, DeploymentStore, ReplaceOutcome, Slack, Timer, Version, WHOLE_BYTES_MAX,
 };
@@ -18,7 +19,6 @@ use crate::slack::oauth::{Installation, installation};
 use crate::slack::{Reply, Request};
 use crate::source::{LogType, Source, Tenant};
 use crate::time::Second;
-use crate::trouble::Trouble;
 
 /// What came back from Slack by way of the browser. `Debug` would show secrets, so there is none.
 #[derive(Clone, Copy, Default)]
@@ -54,7 +54,7 @@ pub struct Connected {
     /// What was verified.
     pub facts: Facts,
     /// Why the command that waits could not be told.
-    pub untold: Option<Trouble>,
+    pub untold: Option<Error>,
 }
 
 /// A callback whose state is used up.
@@ -94,11 +94,11 @@ pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: Credent
     // The command waits for this; if it cannot be written, the page still tells what is true.
     let connection_then = connection.at(step);
     let told = ports.timer.within(TELL_MAX, ports.table.replace_connection(Some(*version), &connection_then)).await;
-    let untold = told.map_or_else(|| Failure::out_of_time(Some(id), TELL_MAX).trouble, Result::err);
+    let untold = told.map_or_else(|| Failure::out_of_time(Some(id), TELL_MAX).error, Result::err);
     match verified {
         Ok((source, facts)) => Ok(Connected { connection: connection.id.clone(), source, facts, untold }),
         Err(failure) => {
-            Err(Failure { trouble: failure.trouble.clone().or(untold), is_over: true, ..failure.of(connection) })
+            Err(Failure { error: failure.error.clone().or(untold), is_over: true, ..failure.of(connection) })
         }
     }
 }
@@ -231,15 +231,15 @@ async fn exchange<S: Slack, C, K, W>(
     now: Second,
 ) -> Result<Installation, Failure> {
     let request = Request::exchange(begun.code, &begun.redirect_url);
-    let refused = |trouble: Trouble| Failure { trouble: Some(trouble.clone()), ..Refusal::of_call(&trouble).into() };
+    let refused = |error: Error| Failure { error: Some(error.clone()), ..Refusal::of_call(&error).into() };
     granted.replace(Granted::Unread(Vec::new()));
     let reply = match ports.slack.call(&begun.connection.source, &request, CallAuth::App(app)).await {
         Ok(reply) => reply,
-        Err(trouble) => {
-            if trouble.is_unsent {
+        Err(error) => {
+            if error.is_unsent {
                 granted.replace(Granted::Nothing);
             }
-            return Err(refused(trouble));
+            return Err(refused(error));
         }
     };
     let keep = |chunk: &[u8]| granted.borrow_mut().receive(chunk);
@@ -249,7 +249,7 @@ async fn exchange<S: Slack, C, K, W>(
     let installed = installation(&reply, &request, now);
     granted.replace(match &installed {
         Ok(installed) => Granted::of(installed),
-        Err(trouble) => Granted::of_failed(reply.body, trouble),
+        Err(error) => Granted::of_failed(reply.body, error),
     });
     installed.map_err(refused)
 }

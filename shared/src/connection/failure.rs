@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Connection, ConnectionId, Refusal, RefusalKind, TokenEnd};
+use crate::error::{Error, ErrorKind};
 use crate::source::SourceId;
-use crate::trouble::{Remedy, Trouble};
 
 /// A step that came to nothing.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct Failure {
     /// What the browser is shown.
     pub refusal: Refusal,
     /// What the log is told besides.
-    pub trouble: Option<Trouble>,
+    pub error: Option<Error>,
     /// The connection; `None` unless the browser knew its secret. So nothing that a stranger makes up gets into a log or onto a page.
     pub connection: Option<ConnectionId>,
     /// The source of that connection, if there is one.
@@ -37,7 +37,7 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure { refusal, trouble: None, connection: None, source: None, is_over: false, token: None }
+        Failure { refusal, error: None, connection: None, source: None, is_over: false, token: None }
     }
 }
 
@@ -47,8 +47,8 @@ impl Failure {
         let source_words = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
         let message = format!("connecting {source_words}: one step took more than {} seconds", limit.as_secs());
         let hint = "see AWS's and Slack's status pages, then connect again";
-        let trouble = Trouble::ours(Remedy::TryLater, "out_of_time", message, hint);
-        Failure { trouble: Some(trouble), ..Refusal::out_of_time(source).into() }
+        let error = Error::deployment(ErrorKind::Retry, "out_of_time", message, hint);
+        Failure { error: Some(error), ..Refusal::out_of_time(source).into() }
     }
 
     /// The same of a connection whose secret the browser knew.
@@ -58,8 +58,8 @@ impl Failure {
 }
 
 /// A failure on our side.
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Failure {
-        Failure { trouble: Some(trouble.clone()), ..Refusal::ours(&trouble).into() }
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure { error: Some(error.clone()), ..Refusal::deployment(&error).into() }
     }
 }

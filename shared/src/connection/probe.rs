@@ -2,13 +2,13 @@
 
 use super::{Probed, Refusal};
 use crate::collect::workspace_id;
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CallAuth, Slack};
 use crate::record::Record;
 use crate::secret::Token;
 use crate::slack::{Refusal as SlackRefusal, Request};
 use crate::source::{LogType, Source};
 use crate::time::Second;
-use crate::trouble::{Remedy, Trouble};
 
 /// Reads the head of a log with a user's token. What will pass by itself, or is one workspace's matter, is noted and does not stop the
 /// connection.
@@ -28,17 +28,15 @@ pub async fn probe<S: Slack>(
         false => newest(slack, source, log, token, None, now).await,
     };
     // Slack gives this organization's access logs one workspace at a time.
-    if source.organisation
-        && log == LogType::Access
-        && matches!(&shown, Err(trouble) if trouble.code == "missing_argument")
+    if source.organisation && log == LogType::Access && matches!(&shown, Err(error) if error.code == "missing_argument")
     {
         by_workspace = true;
         shown = newest_of_a_workspace(slack, source, log, token, now).await;
     }
     match shown {
         Ok(newest) => Ok(Probed { log, newest, note: None }),
-        Err(trouble) if by_workspace || trouble.remedy == Remedy::TryLater => Ok(Probed::not_yet(log, trouble.message)),
-        Err(trouble) => Err(Refusal::of_probe(log, &trouble)),
+        Err(error) if by_workspace || error.remedy == ErrorKind::Retry => Ok(Probed::not_yet(log, error.message)),
+        Err(error) => Err(Refusal::of_probe(log, &error)),
     }
 }
 
@@ -48,17 +46,17 @@ async fn newest_of_a_workspace<S: Slack>(
     log: LogType,
     token: &Token,
     now: Second,
-) -> Result<Option<Second>, Trouble> {
+) -> Result<Option<Second>, Error> {
     let request = Request::workspaces(None);
     let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     let workspaces = match reply.page(&request, now) {
         Ok(page) => page.rows,
-        Err(SlackRefusal::Trouble(trouble)) => return Err(trouble),
+        Err(SlackRefusal::Error(error)) => return Err(error),
         Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Vec::new(), // we asked for neither
     };
     let Some(first) = workspaces.iter().find_map(|workspace| workspace_id(workspace)) else {
-        return Err(Trouble::slack(
-            Remedy::Reconfigure,
+        return Err(Error::slack(
+            ErrorKind::Reconfigure,
             "no_workspace",
             format!("the app is on no workspace of the organisation yet: add it to those whose {log} logs you want"),
             "add it in the organisation's app management page",
@@ -75,12 +73,12 @@ async fn newest<S: Slack>(
     token: &Token,
     workspace: Option<&str>,
     now: Second,
-) -> Result<Option<Second>, Trouble> {
+) -> Result<Option<Second>, Error> {
     let request = Request::probe(log, now, workspace);
     let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     match reply.page(&request, now) {
         Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
-        Err(SlackRefusal::Trouble(trouble)) => Err(trouble),
+        Err(SlackRefusal::Error(error)) => Err(error),
         Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Ok(None), // we asked for neither
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::slack::error::trouble;
+use crate::error::{Error, ErrorKind};
+use crate::slack::error::to_error;
 use crate::source::{LogType, Source, SourceId, Tenant};
-use crate::trouble::{Remedy, Trouble};
 
 /// Why a connection came to nothing. Fit for a page and a terminal: it holds no secret.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -199,18 +199,18 @@ impl Refusal {
             );
         }
         // It came in the query string, so it may be anything: only a code that Slack documents is repeated.
-        let trouble = trouble("oauth/v2/authorize", error, None);
-        let kind = match kind_of_call(&trouble) {
+        let error = to_error("oauth/v2/authorize", error, None);
+        let kind = match kind_of_call(&error) {
             RefusalKind::SlackUnreachable => RefusalKind::SlackRefused,
             kind => kind,
         };
-        let hint = match trouble.remedy {
-            Remedy::TryLater => format!(
+        let hint = match error.remedy {
+            ErrorKind::Retry => format!(
                 "nothing was stored; see what Slack's page says, mend that in the app's settings, and run `slacktrail connect {id}` again"
             ),
-            _ => trouble.hint,
+            _ => error.hint,
         };
-        Refusal::new(kind, trouble.message, hint)
+        Refusal::new(kind, error.message, hint)
     }
 
     pub(super) fn without_tenant() -> Refusal {
@@ -262,42 +262,42 @@ impl Refusal {
         )
     }
 
-    pub(super) fn of_call(trouble: &Trouble) -> Refusal {
-        let hint = match trouble.remedy {
-            Remedy::TryLater => "nothing was stored; run `slacktrail connect` again in a few minutes",
-            _ => &trouble.hint,
+    pub(super) fn of_call(error: &Error) -> Refusal {
+        let hint = match error.remedy {
+            ErrorKind::Retry => "nothing was stored; run `slacktrail connect` again in a few minutes",
+            _ => &error.hint,
         };
-        Refusal::new(kind_of_call(trouble), trouble.message.clone(), hint)
+        Refusal::new(kind_of_call(error), error.message.clone(), hint)
     }
 
-    pub(super) fn of_probe(log: LogType, trouble: &Trouble) -> Refusal {
-        let kind = match trouble.code.as_str() {
+    pub(super) fn of_probe(log: LogType, error: &Error) -> Refusal {
+        let kind = match error.code.as_str() {
             "feature_not_enabled" | "invalid_workspace" | "paid_only" | "upgrade_required" => RefusalKind::NotOnPlan,
             "user_not_authorized" | "no_permission" | "access_denied" => RefusalKind::NotOwner,
             "missing_scope" => RefusalKind::MissingScope,
             "team_not_authorized" => RefusalKind::NotOrganisation,
             _ => RefusalKind::SlackRefused,
         };
-        Refusal::new(kind, format!("the {log} log cannot be read: {}", trouble.message), trouble.hint.clone())
+        Refusal::new(kind, format!("the {log} log cannot be read: {}", error.message), error.hint.clone())
     }
 
     /// A failure on our side.
-    pub fn ours(trouble: &Trouble) -> Refusal {
+    pub fn deployment(error: &Error) -> Refusal {
         Refusal::new(
             RefusalKind::Ours,
             "something failed on slacktrail's side",
-            format!("the function's log says why (`{}`); then run `slacktrail connect` again", trouble.code),
+            format!("the function's log says why (`{}`); then run `slacktrail connect` again", error.code),
         )
     }
 }
 
-fn kind_of_call(trouble: &Trouble) -> RefusalKind {
-    match trouble.code.as_str() {
+fn kind_of_call(error: &Error) -> RefusalKind {
+    match error.code.as_str() {
         "invalid_client_id" | "bad_client_secret" | "bad_redirect_uri" | "oauth_authorization_url_mismatch" => {
             RefusalKind::WrongApp
         }
         "no_scopes" => RefusalKind::MissingScope,
-        _ if trouble.remedy == Remedy::TryLater => RefusalKind::SlackUnreachable,
+        _ if error.remedy == ErrorKind::Retry => RefusalKind::SlackUnreachable,
         _ => RefusalKind::SlackRefused,
     }
 }
@@ -353,7 +353,7 @@ mod tests {
     fn unknown_error_from_slacks_page_says_to_change_the_apps_settings() {
         for (error, of_slack) in [("never_heard_of", false), ("internal_error", false), ("bad_redirect_uri", true)] {
             let hint = Refusal::sent_back(&source(), error).hint;
-            let expected = trouble("oauth/v2/authorize", error, None).hint;
+            let expected = to_error("oauth/v2/authorize", error, None).hint;
             assert_eq!((hint == expected, hint.contains("in the app's settings")), (of_slack, !of_slack), "{hint}");
         }
     }
@@ -367,7 +367,7 @@ mod tests {
             ("team_not_authorized", RefusalKind::NotOrganisation),
             ("invalid_auth", RefusalKind::SlackRefused),
         ] {
-            let refusal = Refusal::of_probe(LogType::Audit, &trouble("logs", code, None));
+            let refusal = Refusal::of_probe(LogType::Audit, &to_error("logs", code, None));
             assert_eq!(refusal.kind, kind, "{code}");
         }
     }
@@ -381,7 +381,7 @@ mod tests {
             ("ratelimited", RefusalKind::SlackUnreachable),
             ("never_heard_of", RefusalKind::SlackUnreachable),
         ] {
-            let refusal = Refusal::of_call(&trouble("oauth.v2.access", code, None));
+            let refusal = Refusal::of_call(&to_error("oauth.v2.access", code, None));
             assert_eq!(refusal.kind, kind, "{code}");
             assert!(!refusal.hint.contains("next tick"), "nobody tries again by itself: {}", refusal.hint);
         }

@@ -5,13 +5,13 @@ use std::mem;
 use serde::Deserialize;
 
 use super::{CallbackPorts, Failure};
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CallAuth, DeploymentStore, Slack, Timer};
 use crate::secret::Token;
 use crate::slack::Request;
 use crate::slack::oauth::{Installation, Remains, remains};
 use crate::source::{Source, Tenant};
 use crate::time::Second;
-use crate::trouble::{Remedy, Trouble};
 
 /// What became of a token that Slack granted for a connection that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,11 +96,11 @@ impl Granted {
     ///
     /// An error that may pass is no refusal: Slack may have failed after it issued the token (docs.slack.dev, `fatal_error`). A code that Slack
     /// does not accept may have been used: by this very call, if it was delivered twice, or by somebody else.
-    pub(super) fn of_failed(body: Vec<u8>, trouble: &Trouble) -> Granted {
-        let may_be_issued = match trouble.code.as_str() {
+    pub(super) fn of_failed(body: Vec<u8>, error: &Error) -> Granted {
+        let may_be_issued = match error.code.as_str() {
             "ratelimited" | "rate_limited" => false,
             "invalid_code" | "code_already_used" => true,
-            _ => trouble.remedy == Remedy::TryLater,
+            _ => error.remedy == ErrorKind::Retry,
         };
         if may_be_issued {
             return Granted::Unread(body);
@@ -127,7 +127,7 @@ impl Granted {
 ///
 /// # Errors
 /// Returns an error if Slack does not confirm it. The token may have been revoked even then.
-pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Second) -> Result<(), Trouble> {
+pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Second) -> Result<(), Error> {
     #[derive(Deserialize)]
     struct Revoked {
         #[serde(default)]
@@ -136,8 +136,8 @@ pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Se
     let request = Request::revoke();
     let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     match reply.json::<Revoked>(&request, now)?.revoked {
-        serde_json::Value::Bool(false) => Err(Trouble::slack(
-            Remedy::TryLater,
+        serde_json::Value::Bool(false) => Err(Error::slack(
+            ErrorKind::Retry,
             "not_revoked",
             "Slack answered `auth.revoke` without revoking the token",
             "remove the app in Slack",
@@ -148,8 +148,8 @@ pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Se
 
 /// Returns `true` if Slack's refusal says that the token has ended. `invalid_auth` does not: Slack gives it also to a caller from an
 /// address that the app does not allow.
-pub fn is_ended(trouble: &Trouble) -> bool {
-    matches!(trouble.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
+pub fn is_ended(error: &Error) -> bool {
+    matches!(error.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
 }
 
 /// Ends the tokens of an installation that came to nothing, unless the source may be collecting with them.
@@ -174,7 +174,7 @@ pub(super) async fn end<S: Slack, C: DeploymentStore, K, W: Timer>(
     for token in &unstored.tokens {
         match revoke(&ports.slack, source, token, now).await {
             Ok(()) => {}
-            Err(trouble) if is_ended(&trouble) => {}
+            Err(error) if is_ended(&error) => {}
             Err(_) => end = TokenEnd::MayBeValid,
         }
     }

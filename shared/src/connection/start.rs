@@ -102,7 +102,7 @@ pub async fn start<C: ConnectionStore>(
                 match connections.replace_connection(Some(version), &started).await {
                     Ok(ReplaceOutcome::Replaced(_)) => started,
                     Ok(ReplaceOutcome::Conflict) => continue,
-                    Err(trouble) => return Err(about(trouble.into())),
+                    Err(error) => return Err(about(error.into())),
                 }
             }
         };

@@ -6,10 +6,10 @@
 
 use super::{Failure, Refusal};
 use crate::credentials::{self, Credentials};
+use crate::error::Error;
 use crate::ports::{CredentialStore, DeploymentStore, ReplaceOutcome, Version};
 use crate::source::{Source, Tenant};
 use crate::sources::contended;
-use crate::trouble::Trouble;
 
 /// Writes again after this many conflicts with other writers, and then gives up.
 const ATTEMPTS_MAX: usize = 4;
@@ -64,7 +64,7 @@ async fn replace<T: DeploymentStore>(
 }
 
 /// A source that cannot be read gives way: connecting it again is the remedy for that.
-async fn load<T: DeploymentStore>(table: &T, source: &Source) -> Result<Present, Trouble> {
+async fn load<T: DeploymentStore>(table: &T, source: &Source) -> Result<Present, Error> {
     Ok(table.load_source(&source.id).await?.map(|(version, present)| (version, present.ok())))
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credentials::{Credentials, Grant};
+use crate::error::Error;
 use crate::ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 use crate::secret::Token;
 use crate::source::SourceId;
-use crate::trouble::Trouble;
 
 /// The token that the command was given, for every source, and what was stored since for one.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl DirectoryCredentials {
 }
 
 impl CredentialStore for DirectoryCredentials {
-    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         let (number, credentials) = self.of(source);
         Ok(credentials.map(|credentials| StoredCredentials {
             version: SecretVersion(number.to_string()),
@@ -49,7 +49,7 @@ impl CredentialStore for DirectoryCredentials {
         }))
     }
 
-    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         self.credentials(source).await
     }
 
@@ -58,7 +58,7 @@ impl CredentialStore for DirectoryCredentials {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
+    ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
         let (number, present) = self.of(source);
         if present.map(|_| number.to_string()).as_deref() != expected.map(|version| version.0.as_str()) {
             return Ok(ReplaceOutcome::Conflict);
@@ -67,7 +67,7 @@ impl CredentialStore for DirectoryCredentials {
         Ok(ReplaceOutcome::Replaced(SecretVersion((number + 1).to_string())))
     }
 
-    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error> {
         let (number, _) = self.of(source);
         self.stored().insert(source.clone(), (number, None));
         Ok(())

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::file;
+use crate::error::{Error, ErrorKind};
 use crate::object::{DayLogId, KeyOwner, ObjectKey};
 use crate::ports::{CreateOutcome, DayLogStore, StoredObject};
-use crate::trouble::{Remedy, Trouble};
 
 /// Day logs under a directory.
 #[derive(Clone, Debug)]
@@ -27,29 +27,29 @@ impl DirectoryDayLogs {
 }
 
 impl DayLogStore for DirectoryDayLogs {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error> {
         let path = self.path(&key.to_string());
         match file::create(&self.root, &path, &bytes) {
             Ok(true) => Ok(CreateOutcome::Created),
             Ok(false) => Ok(CreateOutcome::AlreadyExists),
-            Err(error) => Err(file::trouble("creating", &path, error)),
+            Err(error) => Err(file::to_error("creating", &path, error)),
         }
     }
 
-    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let path = self.path(&key.to_string());
-        let failed = |error| file::trouble("reading", &path, error);
+        let failed = |error| file::to_error("reading", &path, error);
         let Some(content) = file::read(&self.root, &path).map_err(failed)? else { return Ok(None) };
         let last_modified = Timestamp::try_from(content.modified).unwrap_or(Timestamp::MIN); // before the year -9999 is long ago as well
         Ok(Some(StoredObject { bytes: content.bytes, last_modified }))
     }
 
-    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error> {
         let prefix = log.prefix();
         let (day, name_prefix) = prefix.rsplit_once('/').unwrap_or(("", &prefix));
         let directory = self.path(day);
         let mut numbers = Vec::new();
-        for name in file::names(&self.root, &directory).map_err(|error| file::trouble("listing", &directory, error))? {
+        for name in file::names(&self.root, &directory).map_err(|error| file::to_error("listing", &directory, error))? {
             let name = name.to_string_lossy();
             if !name.starts_with(name_prefix) {
                 continue;
@@ -65,9 +65,9 @@ impl DayLogStore for DirectoryDayLogs {
     }
 }
 
-fn foreign(path: &std::path::Path) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn foreign(path: &std::path::Path) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "foreign_object",
         format!("listing a day log: `{}` is not a file that slacktrail writes", path.display()),
         "move it away: a day log is read as a whole, and what does not belong there cannot be read",

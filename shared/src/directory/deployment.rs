@@ -17,13 +17,13 @@ use sha2::{Digest, Sha256};
 
 use super::file;
 use crate::cursor::Cursor;
+use crate::error::Error;
 use crate::ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
 use crate::source::{Source, SourceId, StreamId};
-use crate::trouble::Trouble;
 
 /// The directory of state. Its name keeps it out of listings and of most tools that read a whole tree.
 const STATE: &str = ".slacktrail";
-/// A lock that is held for longer is a trouble, which the caller may try again.
+/// A lock that is held for longer is an error, which the caller may try again.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sources and cursors under a directory.
@@ -41,7 +41,7 @@ struct Versioned {
 }
 
 /// A file: its name before `.json`, and its text.
-type Stored = (String, Result<String, Trouble>);
+type Stored = (String, Result<String, Error>);
 
 impl DirectoryDeployment {
     /// Sources and cursors under `root`, beside the day logs.
@@ -74,27 +74,28 @@ impl DirectoryDeployment {
     }
 
     /// A file's text. One that was removed since it was listed is empty, which no source and no cursor is.
-    fn read_text(&self, path: &Path) -> Result<String, Trouble> {
-        let read = file::read(&self.root, path).map_err(|error| file::trouble("reading", path, error))?;
+    fn read_text(&self, path: &Path) -> Result<String, Error> {
+        let read = file::read(&self.root, path).map_err(|error| file::to_error("reading", path, error))?;
         Ok(read.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default())
     }
 
-    fn files(&self, kind: &str) -> Result<Vec<Stored>, Trouble> {
+    fn files(&self, kind: &str) -> Result<Vec<Stored>, Error> {
         let directory = self.state(kind);
-        let names = file::names(&self.root, &directory).map_err(|error| file::trouble("listing", &directory, error))?;
+        let names =
+            file::names(&self.root, &directory).map_err(|error| file::to_error("listing", &directory, error))?;
         let stems = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json"));
         Ok(stems.map(|stem| (stem.to_owned(), self.read_text(&directory.join(format!("{stem}.json"))))).collect())
     }
 }
 
 impl DeploymentStore for DirectoryDeployment {
-    async fn load(&self) -> Result<Deployment, Trouble> {
+    async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = Deployment::default();
         for (stem, text) in self.files("sources")? {
             let Ok(id) = stem.parse() else { continue }; // not a file of ours
             match text {
                 Ok(text) => deployment.take_source(id, &text),
-                Err(trouble) => drop(deployment.sources.insert(id, Err(trouble))),
+                Err(error) => drop(deployment.sources.insert(id, Err(error))),
             }
         }
         for (stem, text) in self.files("cursors")? {
@@ -114,7 +115,7 @@ impl DeploymentStore for DirectoryDeployment {
                         versioned.as_ref().map_or("", |versioned| versioned.cursor.get()),
                     );
                 }
-                Err(trouble) => drop(deployment.cursors.insert(stream, (Version(0), Err(trouble)))),
+                Err(error) => drop(deployment.cursors.insert(stream, (Version(0), Err(error)))),
             }
         }
         Ok(deployment)
@@ -125,9 +126,9 @@ impl DeploymentStore for DirectoryDeployment {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<ReplaceOutcome, Trouble> {
+    ) -> Result<ReplaceOutcome, Error> {
         let path = self.cursor_path(stream);
-        let failed = |error| file::trouble("replacing", &path, error);
+        let failed = |error| file::to_error("replacing", &path, error);
         let _lock = self.lock().map_err(failed)?;
         // What has no version that can be read is no version that anybody expects.
         let stored = file::read(&self.root, &path)
@@ -144,9 +145,9 @@ impl DeploymentStore for DirectoryDeployment {
         Ok(ReplaceOutcome::Replaced(next))
     }
 
-    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
         let path = self.source_path(id);
-        let stored = file::read(&self.root, &path).map_err(|error| file::trouble("reading", &path, error))?;
+        let stored = file::read(&self.root, &path).map_err(|error| file::to_error("reading", &path, error))?;
         Ok(stored.map(|content| {
             let mut deployment = Deployment::default();
             deployment.take_source(id.clone(), &String::from_utf8_lossy(&content.bytes));
@@ -154,9 +155,9 @@ impl DeploymentStore for DirectoryDeployment {
         }))
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
         let path = self.source_path(&source.id);
-        let failed = |error| file::trouble("writing", &path, error);
+        let failed = |error| file::to_error("writing", &path, error);
         let _lock = self.lock().map_err(failed)?;
         if file::read(&self.root, &path).map_err(failed)?.map(|content| version_of(&content.bytes)) != expected {
             return Ok(ReplaceOutcome::Conflict);

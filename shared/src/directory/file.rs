@@ -2,13 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::folder::Folder;
+use crate::error::{Error, ErrorKind};
 use crate::random;
-use crate::trouble::{Remedy, Trouble};
 
 /// What the names of unfinished files begin with. A kill leaves one behind; no source id begins with a dot, so no day log
 /// takes it for one of its objects.
@@ -69,7 +69,7 @@ pub(super) fn read(root: &Path, path: &Path) -> io::Result<Option<Content>> {
     let Some(mut file) = folder.read(name)? else { return Ok(None) };
     let metadata = file.metadata()?;
     if metadata.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
+        return Err(io::ErrorKind::IsADirectory.into());
     }
     if !metadata.is_file() {
         return Err(Unfit::NotAFile(name.to_owned()).into());
@@ -108,7 +108,7 @@ fn below<'a>(root: &Path, path: Option<&'a Path>) -> &'a Path {
 }
 
 fn name(path: &Path) -> io::Result<&OsStr> {
-    path.file_name().ok_or_else(|| ErrorKind::InvalidInput.into())
+    path.file_name().ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// Bytes, on the disk already, under a name that nobody reads; dropped, the name is removed.
@@ -135,51 +135,51 @@ impl Drop for Unfinished {
     }
 }
 
-/// The trouble that an error of the file system is.
-pub(super) fn trouble(doing: &str, path: &Path, error: io::Error) -> Trouble {
+/// The error that an error of the file system is.
+pub(super) fn to_error(doing: &str, path: &Path, error: io::Error) -> Error {
     if let Some(unfit) = error.get_ref().and_then(|inner| inner.downcast_ref::<Unfit>()) {
         return unusable(doing, path, unfit);
     }
     let (remedy, code, hint) = match error.kind() {
-        ErrorKind::PermissionDenied => (
-            Remedy::Reconfigure,
+        io::ErrorKind::PermissionDenied => (
+            ErrorKind::Reconfigure,
             "directory_denied",
             "let the user that runs this read and write there, or choose another directory",
         ),
-        ErrorKind::ReadOnlyFilesystem => {
-            (Remedy::Reconfigure, "directory_read_only", "choose a directory that can be written to")
+        io::ErrorKind::ReadOnlyFilesystem => {
+            (ErrorKind::Reconfigure, "directory_read_only", "choose a directory that can be written to")
         }
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => (
-            Remedy::Reconfigure,
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => (
+            ErrorKind::Reconfigure,
             "not_a_directory",
             "a file is where a directory should be, or the other way round: move it away, or choose another directory",
         ),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            (Remedy::Reconfigure, "no_space", "make room, or choose a directory that has some")
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (ErrorKind::Reconfigure, "no_space", "make room, or choose a directory that has some")
         }
-        ErrorKind::Unsupported => (
-            Remedy::Reconfigure,
+        io::ErrorKind::Unsupported => (
+            ErrorKind::Reconfigure,
             "directory_unsuited",
             "choose a directory of a local disk: its file system cannot do this",
         ),
-        _ => (Remedy::TryLater, "directory_unavailable", "run it again; if it stays, look after the disk"),
+        _ => (ErrorKind::Retry, "directory_unavailable", "run it again; if it stays, look after the disk"),
     };
-    Trouble::ours(remedy, code, format!("{doing} `{}`: {error}", path.display()), hint)
+    Error::deployment(remedy, code, format!("{doing} `{}`: {error}", path.display()), hint)
 }
 
-fn unusable(doing: &str, path: &Path, unfit: &Unfit) -> Trouble {
+fn unusable(doing: &str, path: &Path, unfit: &Unfit) -> Error {
     let (remedy, code, hint) = match unfit {
         Unfit::Link(_) => (
-            Remedy::Reconfigure,
+            ErrorKind::Reconfigure,
             "symbolic_link",
             "replace it with a plain directory or file: slacktrail follows no symbolic link below the directory",
         ),
-        Unfit::NotAFile(_) => (Remedy::Reconfigure, "not_a_file", "move it away"),
+        Unfit::NotAFile(_) => (ErrorKind::Reconfigure, "not_a_file", "move it away"),
         Unfit::Locked => (
-            Remedy::TryLater,
+            ErrorKind::Retry,
             "directory_locked",
             "stop the other `slacktrail` that works in this directory, or wait until it ends; then run the command again",
         ),
     };
-    Trouble::ours(remedy, code, format!("{doing} `{}`: {unfit}", path.display()), hint)
+    Error::deployment(remedy, code, format!("{doing} `{}`: {unfit}", path.display()), hint)
 }

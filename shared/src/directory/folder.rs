@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
@@ -29,7 +29,7 @@ pub(super) struct Folder(OwnedFd);
 impl Folder {
     /// Opens `root/below`; `None` if a part of it does not exist.
     pub(super) fn open(root: &Path, below: &Path) -> io::Result<Option<Folder>> {
-        Folder::walk(root, below, |_, _| Err(ErrorKind::NotFound.into())).map(Some).or_else(absent)
+        Folder::walk(root, below, |_, _| Err(io::ErrorKind::NotFound.into())).map(Some).or_else(absent)
     }
 
     /// Opens `root/below`, and makes what does not exist of it, the root included.
@@ -152,11 +152,11 @@ impl Folder {
 
 fn sync(folder: &File) -> io::Result<()> {
     match folder.sync_all() {
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()), // some network file systems
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()), // some network file systems
         synced => synced,
     }
 }
 
 fn absent<T>(error: io::Error) -> io::Result<Option<T>> {
-    if error.kind() == ErrorKind::NotFound { Ok(None) } else { Err(error) }
+    if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::Unfit;
@@ -16,7 +16,7 @@ impl Folder {
         let folder = Folder::walk(root, below)?;
         match fs::metadata(&folder.0) {
             Ok(_) => Ok(Some(folder)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -47,7 +47,7 @@ impl Folder {
     pub(super) fn read(&self, name: &OsStr) -> io::Result<Option<File>> {
         match File::open(self.path(name)?) {
             Ok(file) => Ok(Some(file)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -69,7 +69,7 @@ impl Folder {
                 self.remove(from);
                 Ok(true)
             }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -1,19 +1,19 @@
 //! What each of Slack's error codes means for us: the one table.
 
-use crate::trouble::{Remedy, Trouble};
+use crate::error::{Error, ErrorKind};
 
 /// A known code's remedy and what to do, in words. Codes of both families; the lists are of docs.slack.dev and the SDKs.
-fn meaning(code: &str) -> Option<(Remedy, &'static str)> {
-    use Remedy::{Investigate, Reauthorize, Reconfigure, TryLater};
+fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
+    use ErrorKind::{Investigate, Reauthorize, Reconfigure, Retry};
     Some(match code {
         "ratelimited" | "rate_limited" => {
-            (TryLater, "nothing to do: Slack limits calls, and the next tick asks again when it may")
+            (Retry, "nothing to do: Slack limits calls, and the next tick asks again when it may")
         }
         "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
-            (TryLater, "nothing to do: Slack has a fault, and the next tick asks again")
+            (Retry, "nothing to do: Slack has a fault, and the next tick asks again")
         }
         "team_added_to_org" | "org_login_required" => {
-            (TryLater, "wait: Slack is moving the workspace to an organisation, which can take hours")
+            (Retry, "wait: Slack is moving the workspace to an organisation, which can take hours")
         }
 
         "token_expired" => (Reauthorize, "connect the source again: its token has expired"),
@@ -125,10 +125,10 @@ fn meaning(code: &str) -> Option<(Remedy, &'static str)> {
     })
 }
 
-/// What to do about a code that is not known. Slack says that its lists are never complete. A trouble that stays becomes `failing` by
+/// What to do about a code that is not known. Slack says that its lists are never complete. An error that stays becomes `failing` by
 /// itself (see `health`).
-const UNKNOWN: (Remedy, &str) = (
-    Remedy::TryLater,
+const UNKNOWN: (ErrorKind, &str) = (
+    ErrorKind::Retry,
     "the next tick asks again; if it stays, look the code up in Slack's documentation of the method",
 );
 /// Scopes that a `needed` may name.
@@ -136,9 +136,9 @@ const SCOPES: [&str; 4] = ["admin", "auditlogs:read", "identify", "team:read"];
 /// Slack's longest code has 36.
 const CODE_BYTES_MAX: usize = 48;
 
-/// The trouble that an answer with an error code is. A reply may repeat what was sent, a secret among it. So the message names a code or a
+/// The error that an answer with an error code is. A reply may repeat what was sent, a secret among it. So the message names a code or a
 /// scope only if it is known.
-pub(crate) fn trouble(method: &str, code: &str, needed: Option<&str>) -> Trouble {
+pub(crate) fn to_error(method: &str, code: &str, needed: Option<&str>) -> Error {
     let (remedy, hint) = meaning(code).unwrap_or(UNKNOWN);
     let told = match meaning(code) {
         Some(_) => format!("the error `{code}`"),
@@ -149,7 +149,7 @@ pub(crate) fn trouble(method: &str, code: &str, needed: Option<&str>) -> Trouble
         false => format!(" (needed: unknown scopes of {} characters)", scopes.chars().count()),
     });
     let message = format!("Slack answered `{method}` with {told}{}", needed.unwrap_or_default());
-    Trouble::slack(remedy, shown_code(method, code), message, hint)
+    Error::slack(remedy, shown_code(method, code), message, hint)
 }
 
 /// The code that logs and `status` show. Reads of logs may meet a code that Slack has added, which a person then looks up: one that is
@@ -168,19 +168,19 @@ mod tests {
     fn every_documented_code_has_its_remedy() {
         let table = [
             (
-                Remedy::TryLater,
+                ErrorKind::Retry,
                 "ratelimited rate_limited internal_error fatal_error service_unavailable request_timeout team_added_to_org org_login_required",
             ),
             (
-                Remedy::Reauthorize,
+                ErrorKind::Reauthorize,
                 "token_expired invalid_auth not_authed account_inactive token_revoked invalid_authentication missing_authentication invalid_refresh_token authorization_not_found two_factor_setup_required invalid_code code_already_used",
             ),
             (
-                Remedy::Reconfigure,
+                ErrorKind::Reconfigure,
                 "user_not_authorized team_not_authorized team_access_not_granted no_permission access_denied user_is_bot is_bot enterprise_is_restricted paid_only upgrade_required feature_not_enabled invalid_workspace missing_scope not_allowed_token_type method_not_allowed accesslimited ekm_access_denied invalid_client_id bad_client_secret bad_redirect_uri oauth_authorization_url_mismatch no_scopes cannot_install_an_org_installed_app user_email_unverified pkce_not_allowed invalid_code_verifier preview_feature_not_available invalid_scope invalid_scope_requested unapproved_scope invalid_team_for_non_distributed_app unsupported_response_type",
             ),
             (
-                Remedy::Investigate,
+                ErrorKind::Investigate,
                 "invalid_limit over_pagination_limit invalid_team_id missing_argument invalid_arguments invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object unknown_method method_deprecated deprecated_endpoint bad_endpoint invalid_action invalid_range invalid_cursor invalid_grant_type",
             ),
         ];
@@ -194,32 +194,32 @@ mod tests {
 
     #[test]
     fn a_hostile_code_cannot_break_a_log_line() {
-        let trouble = trouble("logs", &format!("x\n\"{}", "y".repeat(500)), Some("auditlogs:read\n\""));
+        let error = to_error("logs", &format!("x\n\"{}", "y".repeat(500)), Some("auditlogs:read\n\""));
         assert_eq!(
-            trouble.message,
+            error.message,
             "Slack answered `logs` with an unknown error of 503 characters (needed: unknown scopes of 16 characters)"
         );
-        assert_eq!(trouble.code, "unknown_error");
+        assert_eq!(error.code, "unknown_error");
     }
 
     #[test]
     fn only_known_codes_and_scopes_are_repeated() {
-        let known = trouble("logs", "missing_scope", Some("auditlogs:read,admin"));
+        let known = to_error("logs", "missing_scope", Some("auditlogs:read,admin"));
         assert!(known.message.ends_with("the error `missing_scope` (needed: `auditlogs:read,admin`)"), "{known}");
         for code in ["", "\u{202e}", "xoxp-1-secret", "xoxpsecret", "0123456789abcdef0123456789abcdef", "s e c"] {
             for method in ["logs", "oauth.v2.access", "oauth/v2/authorize"] {
-                let trouble = trouble(method, code, Some("xoxe.xoxp-1-secret"));
-                assert_eq!(trouble.code, "unknown_error", "{code:?}");
-                assert!(code.is_empty() || !trouble.message.contains(code), "{trouble}");
-                assert!(!trouble.message.contains("secret"), "{trouble}");
+                let error = to_error(method, code, Some("xoxe.xoxp-1-secret"));
+                assert_eq!(error.code, "unknown_error", "{code:?}");
+                assert!(code.is_empty() || !error.message.contains(code), "{error}");
+                assert!(!error.message.contains("secret"), "{error}");
             }
         }
     }
 
     #[test]
     fn new_code_of_log_is_shown_for_lookup_and_never_one_of_exchange() {
-        assert_eq!(trouble("logs", "never_heard_of", None).code, "never_heard_of");
-        assert_eq!(trouble("oauth.v2.access", "never_heard_of", None).code, "unknown_error");
-        assert_eq!(trouble("logs", "never_heard_of", None).remedy, Remedy::TryLater);
+        assert_eq!(to_error("logs", "never_heard_of", None).code, "never_heard_of");
+        assert_eq!(to_error("oauth.v2.access", "never_heard_of", None).code, "unknown_error");
+        assert_eq!(to_error("logs", "never_heard_of", None).remedy, ErrorKind::Retry);
     }
 }

@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use super::reply::Reply;
 use super::request::Request;
 use crate::credentials::{Grant, Renewal, TOKEN_LIFE_SECONDS_MAX};
+use crate::error::{Error, ErrorKind};
 use crate::secret::Token;
 use crate::source::Tenant;
 use crate::time::Second;
-use crate::trouble::{Remedy, Trouble};
 
 /// What an installation granted.
 #[derive(Clone, Debug)]
@@ -187,7 +187,7 @@ fn plain(text: &str) -> String {
 ///
 /// # Errors
 /// Returns an error if the reply tells one or is not JSON, or if a token in it is not text.
-pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Installation, Trouble> {
+pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Installation, Error> {
     let exchanged: Exchanged<'_> = reply.json(request, now)?;
     let (tenant, organisation) = reply.json::<Installed<'_>>(request, now)?.tenant();
     let user = exchanged.authed_user.as_ref();
@@ -247,17 +247,17 @@ pub fn remains(body: &[u8]) -> Remains {
 /// evidently a bot's is refused, because Slack has used the refresh token up: a pair that is not returned here is lost.
 ///
 /// # Errors
-/// Returns an error under the same conditions as [`installation`], and [`Remedy::TryLater`] if the reply holds no user token that can be
+/// Returns an error under the same conditions as [`installation`], and [`ErrorKind::Retry`] if the reply holds no user token that can be
 /// refreshed in its turn.
-pub fn refreshed(reply: &Reply, request: &Request, now: Second) -> Result<Grant, Trouble> {
+pub fn refreshed(reply: &Reply, request: &Request, now: Second) -> Result<Grant, Error> {
     let top: Tokens<'_> = reply.json(request, now)?;
     let user = reply.json::<Refreshed<'_>>(request, now)?.authed_user;
     let user = user.and_then(|user| serde_json::from_str::<Tokens<'_>>(user.get()).ok());
     let of_user = [Some(top), user].into_iter().flatten().filter(|tokens| !tokens.is_of_bot());
     let mut renewable = of_user.filter_map(|tokens| tokens.grant(now)).filter(|grant| grant.renewal.is_some());
     renewable.next().ok_or_else(|| {
-        Trouble::slack(
-            Remedy::TryLater,
+        Error::slack(
+            ErrorKind::Retry,
             "unreadable_reply",
             format!("Slack answered `{}` without a user token that can be refreshed again", request.method),
             "the next tick asks again; if it stays, connect the source again",
@@ -295,8 +295,8 @@ mod tests {
             assert!(refreshed(&reply(&body), &Request::exchange("c", "r"), NOW).is_ok(), "{nothing}");
         }
         let garbage = reply(r#"{"ok":true,"team":{"id":"T1"},"authed_user":"xoxp-secret"}"#);
-        let trouble = installation(&garbage, &Request::exchange("c", "r"), NOW).unwrap_err();
-        assert!(!format!("{trouble:?}").contains("xoxp-secret"));
+        let error = installation(&garbage, &Request::exchange("c", "r"), NOW).unwrap_err();
+        assert!(!format!("{error:?}").contains("xoxp-secret"));
     }
 
     #[test]
@@ -376,9 +376,9 @@ mod tests {
             r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1","refresh_token":["xoxe-1-secret"]}}"#,
             r#"{"ok":true,"authed_user":{"access_token":"xoxp-1-secret""#,
         ] {
-            let trouble = installation(&reply(body), &Request::exchange("c", "r"), NOW).unwrap_err();
-            assert_eq!(trouble.code, "unreadable_reply", "{body}");
-            assert!(!format!("{trouble:?} {trouble}").contains("secret"), "{trouble:?}");
+            let error = installation(&reply(body), &Request::exchange("c", "r"), NOW).unwrap_err();
+            assert_eq!(error.code, "unreadable_reply", "{body}");
+            assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
         }
     }
 
@@ -469,7 +469,10 @@ mod tests {
         ] {
             assert_eq!(refresh(&body).unwrap_err().code, "unreadable_reply", "{body}");
         }
-        assert_eq!(refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().remedy, Remedy::Reauthorize);
+        assert_eq!(
+            refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().remedy,
+            ErrorKind::Reauthorize
+        );
     }
 
     #[test]

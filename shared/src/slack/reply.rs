@@ -7,8 +7,8 @@ use super::envelope::Paging;
 use super::error;
 use super::page_reader::{Advance, PageReader, TooLarge};
 use super::request::{Family, Request};
+use crate::error::{Error, ErrorKind, place};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
-use crate::trouble::{Remedy, Trouble, place};
 
 /// Seconds that Slack may take from looking at its rows to the `Date` of its reply. A longer time would be safer, and keep a walk from
 /// its end where more rows than fit one page are in use within it.
@@ -59,7 +59,7 @@ pub enum Refusal {
     /// Numbered pages end before this one.
     NoSuchPage,
     /// Anything else.
-    Trouble(Trouble),
+    Error(Error),
 }
 
 /// Seconds to wait when Slack limits us and says nothing that we understand.
@@ -82,18 +82,18 @@ impl Reply {
     ///
     /// # Errors
     /// By remedy, from the status, the error code and the shape of the reply.
-    pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Trouble> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Error> {
         let answered = self.read(request).and_then(|(_, reader)| self.answered(&reader, request, now));
         match answered {
             Ok(()) => serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &place(&error))),
-            Err(Refusal::Trouble(trouble)) => Err(trouble),
+            Err(Refusal::Error(error)) => Err(error),
             Err(_) => Err(self.unreadable(request, "it speaks of pages")),
         }
     }
 
     fn read(&self, request: &Request) -> Result<(Vec<String>, PageReader), Refusal> {
         let rows_max = if request.log().is_some() { usize::MAX } else { LISTED_MAX };
-        let too_large = |limit| Refusal::Trouble(too_large(request, limit));
+        let too_large = |limit| Refusal::Error(too_large(request, limit));
         let mut reader = PageReader::new(request.method);
         let mut rows = Vec::new();
         reader.push(&self.body).map_err(too_large)?;
@@ -121,7 +121,7 @@ impl<B> Reply<B> {
     /// By remedy, from the status, the error code and the shape of the reply.
     pub fn page_end(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageEnd, Refusal> {
         self.answered(reader, request, now)?;
-        let unreadable = |what| Refusal::Trouble(self.unreadable(request, what));
+        let unreadable = |what| Refusal::Error(self.unreadable(request, what));
         if !reader.has_rows() {
             return Err(unreadable("it holds no list of rows"));
         }
@@ -147,14 +147,14 @@ impl<B> Reply<B> {
                 (Some(true), _) => Ok(()),
                 (None, Family::Audit) if code.is_none() => Ok(()),
                 (None, Family::Web) => {
-                    Err(Refusal::Trouble(self.unreadable(request, "it does not say whether it is `ok`")))
+                    Err(Refusal::Error(self.unreadable(request, "it does not say whether it is `ok`")))
                 }
                 _ => Err(self.refusal(request, code.unwrap_or("unknown_error"), needed.as_deref(), now)),
             };
         }
         match (self.status, code) {
-            (200, _) if reader.has_rows() => Err(Refusal::Trouble(Self::cut_off(request))),
-            (200, _) => Err(Refusal::Trouble(self.unreadable(request, "it is not whole JSON"))),
+            (200, _) if reader.has_rows() => Err(Refusal::Error(Self::cut_off(request))),
+            (200, _) => Err(Refusal::Error(self.unreadable(request, "it is not whole JSON"))),
             // Seen in the field: a stale audit cursor answers 400, not always with a code.
             (400, _) if request.family == Family::Audit && request.has_page_cursor() => Err(Refusal::StalePageCursor),
             (_, Some(code)) => Err(self.refusal(request, code, needed.as_deref(), now)),
@@ -164,7 +164,7 @@ impl<B> Reply<B> {
                 Err(self.refusal(request, "invalid_authentication", None, now))
             }
             (403, None) if request.family == Family::Audit => Err(self.refusal(request, "access_denied", None, now)),
-            (status, None) => Err(Refusal::Trouble(self.bare_status(request, status))),
+            (status, None) => Err(Refusal::Error(self.bare_status(request, status))),
         }
     }
 
@@ -175,32 +175,32 @@ impl<B> Reply<B> {
             _ => {
                 let limited = self.status == 429 || matches!(code, "ratelimited" | "rate_limited");
                 let wait = (limited || self.retry_after.is_some()).then(|| self.retry_after_seconds(now));
-                Refusal::Trouble(error::trouble(request.method, code, needed).after(wait))
+                Refusal::Error(error::to_error(request.method, code, needed).with_retry_after(wait))
             }
         }
     }
 
-    fn bare_status(&self, request: &Request, status: u16) -> Trouble {
+    fn bare_status(&self, request: &Request, status: u16) -> Error {
         let (remedy, hint) = match status {
             400 | 404 | 405 | 414 => (
-                Remedy::Investigate,
+                ErrorKind::Investigate,
                 "Slack finds our request wrong: see the URL settings, or report it with this line",
             ),
-            _ => (Remedy::TryLater, "nothing to do: the next tick asks again"),
+            _ => (ErrorKind::Retry, "nothing to do: the next tick asks again"),
         };
         let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(parse_date(self)));
-        Trouble::slack(
+        Error::slack(
             remedy,
             format!("http_{status}"),
             format!("Slack answered `{}` with HTTP status {status} and no error code", request.method),
             hint,
         )
-        .after(wait)
+        .with_retry_after(wait)
     }
 
-    fn unreadable(&self, request: &Request, what: &str) -> Trouble {
-        Trouble::slack(
-            Remedy::TryLater,
+    fn unreadable(&self, request: &Request, what: &str) -> Error {
+        Error::slack(
+            ErrorKind::Retry,
             "unreadable_reply",
             format!(
                 "Slack answered `{}` with HTTP status {} and a body that slacktrail cannot use: {what}",
@@ -211,9 +211,9 @@ impl<B> Reply<B> {
     }
 
     /// A page that ends in its middle, as PHP's do that run out of memory: a smaller one may be whole.
-    fn cut_off(request: &Request) -> Trouble {
-        Trouble::slack(
-            Remedy::TryLater,
+    fn cut_off(request: &Request) -> Error {
+        Error::slack(
+            ErrorKind::Retry,
             "reply_cut_off",
             format!("Slack's reply to `{}` ends in the middle of its JSON", request.method),
             "wait for the next tick, which asks for fewer rows",
@@ -236,14 +236,14 @@ fn parse_date<B>(reply: &Reply<B>) -> Second {
 }
 
 /// The error of a reply that exceeds a limit of [`PageReader`].
-pub(crate) fn too_large(request: &Request, limit: TooLarge) -> Trouble {
+pub(crate) fn too_large(request: &Request, limit: TooLarge) -> Error {
     let what = match limit {
         TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB of a log, 1 MiB of anything else)",
         TooLarge::Rows => "more rows than slacktrail reads in a page",
         TooLarge::Row => "a longer row than slacktrail stores (4 MiB)",
     };
-    Trouble::slack(
-        Remedy::TryLater,
+    Error::slack(
+        ErrorKind::Retry,
         "response_too_large",
         format!("Slack answered `{}` with {what}", request.method),
         "report this: slacktrail asks for smaller pages by itself, down to one row",
@@ -264,9 +264,9 @@ mod tests {
         Request::audit_logs(NOW, NOW, 1000, cursor)
     }
 
-    fn trouble(reply: &Reply, request: &Request) -> Trouble {
+    fn to_error(reply: &Reply, request: &Request) -> Error {
         match reply.page(request, NOW) {
-            Err(Refusal::Trouble(trouble)) => trouble,
+            Err(Refusal::Error(error)) => error,
             other => panic!("{other:?}"),
         }
     }
@@ -287,11 +287,14 @@ mod tests {
     #[test]
     fn not_ok_under_200_is_an_error_and_so_is_every_reply_that_we_cannot_read() {
         let web = Request::access_logs(999, None, None);
-        assert_eq!(trouble(&reply(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).remedy, Remedy::Reauthorize);
-        assert_eq!(trouble(&reply(200, r#"{"ok":false}"#), &web).code, "unknown_error");
         assert_eq!(
-            trouble(&reply(200, r#"{"ok":false,"error":"missing_scope","needed":"admin"}"#), &audit(None)).remedy,
-            Remedy::Reconfigure
+            to_error(&reply(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).remedy,
+            ErrorKind::Reauthorize
+        );
+        assert_eq!(to_error(&reply(200, r#"{"ok":false}"#), &web).code, "unknown_error");
+        assert_eq!(
+            to_error(&reply(200, r#"{"ok":false,"error":"missing_scope","needed":"admin"}"#), &audit(None)).remedy,
+            ErrorKind::Reconfigure
         );
         for (body, request) in [
             ("<html>", &web),
@@ -304,23 +307,23 @@ mod tests {
             (r#"{"ok":1,"logins":[]}"#, &web),
             (r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":true}}"#, &web),
         ] {
-            assert_eq!(trouble(&reply(200, body), request).code, "unreadable_reply", "{body}");
+            assert_eq!(to_error(&reply(200, body), request).code, "unreadable_reply", "{body}");
         }
-        assert_eq!(trouble(&reply(200, r#"{"ok":true,"logins":[{}"#), &web).code, "reply_cut_off");
+        assert_eq!(to_error(&reply(200, r#"{"ok":true,"logins":[{}"#), &web).code, "reply_cut_off");
     }
 
     #[test]
     fn an_empty_401_asks_for_a_new_token_and_a_status_alone_has_its_remedy() {
-        assert_eq!(trouble(&reply(401, ""), &audit(None)).remedy, Remedy::Reauthorize);
-        assert_eq!(trouble(&reply(403, ""), &audit(None)).remedy, Remedy::Reconfigure);
+        assert_eq!(to_error(&reply(401, ""), &audit(None)).remedy, ErrorKind::Reauthorize);
+        assert_eq!(to_error(&reply(403, ""), &audit(None)).remedy, ErrorKind::Reconfigure);
         let web = Request::access_logs(999, None, None);
-        assert_eq!(trouble(&reply(401, ""), &web).code, "http_401");
-        assert_eq!(trouble(&reply(403, "<html>"), &web).remedy, Remedy::TryLater);
-        assert_eq!(trouble(&reply(400, ""), &audit(None)).remedy, Remedy::Investigate);
-        assert_eq!(trouble(&reply(502, "<html>"), &audit(None)).remedy, Remedy::TryLater);
+        assert_eq!(to_error(&reply(401, ""), &web).code, "http_401");
+        assert_eq!(to_error(&reply(403, "<html>"), &web).remedy, ErrorKind::Retry);
+        assert_eq!(to_error(&reply(400, ""), &audit(None)).remedy, ErrorKind::Investigate);
+        assert_eq!(to_error(&reply(502, "<html>"), &audit(None)).remedy, ErrorKind::Retry);
         assert_eq!(
-            trouble(&reply(401, r#"{"error":"user_not_authorized"}"#), &audit(None)).remedy,
-            Remedy::Reconfigure
+            to_error(&reply(401, r#"{"error":"user_not_authorized"}"#), &audit(None)).remedy,
+            ErrorKind::Reconfigure
         );
     }
 
@@ -346,7 +349,7 @@ mod tests {
                 date: parse_http_date("Sun, 22 Nov 2026 07:33:41 GMT"),
                 ..Reply::default()
             };
-            trouble(&limited, &audit(None)).retry_after_seconds
+            to_error(&limited, &audit(None)).retry_after_seconds
         };
         assert_eq!(wait(Some("30")), Some(30));
         assert_eq!(wait(Some(" 1.5 ")), Some(2));
@@ -373,12 +376,12 @@ mod tests {
         let limit = reply(200, r#"{"ok":false,"error":"over_pagination_limit"}"#);
         let integration = Request::integration_logs(1000, 101, None);
         assert!(matches!(limit.page(&integration, NOW), Err(Refusal::NoSuchPage)));
-        assert_eq!(trouble(&limit, &Request::access_logs_page(999, 101, None)).code, "over_pagination_limit");
+        assert_eq!(to_error(&limit, &Request::access_logs_page(999, 101, None)).code, "over_pagination_limit");
     }
 
     #[test]
     fn audit_reply_with_an_error_is_no_page_and_only_a_limit_asks_to_wait() {
-        let refused = |body: &str| trouble(&reply(200, body), &audit(None));
+        let refused = |body: &str| to_error(&reply(200, body), &audit(None));
         let invalid = refused(r#"{"entries":[],"error":"invalid_auth"}"#);
         assert_eq!((invalid.code.as_str(), invalid.retry_after_seconds), ("invalid_auth", None));
         assert_eq!(refused(r#"{"ok":false,"error":"ratelimited"}"#).retry_after_seconds, Some(60));

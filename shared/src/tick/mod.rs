@@ -1,4 +1,4 @@
-//! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's trouble is its own.
+//! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's error is its own.
 
 mod bounds;
 mod memories;
@@ -20,11 +20,11 @@ use turn::{Turn, first_at, turn};
 use crate::collect::Collector;
 use crate::cursor::Cursor;
 use crate::day_log::Limits;
+use crate::error::Error;
 use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
 use crate::rotation::{Overdue, Rotations};
 use crate::source::{Source, SourceId, StreamId};
 use crate::time::Second;
-use crate::trouble::Trouble;
 
 /// Collects, tick by tick. What it remembers between ticks only saves reading back.
 #[derive(Debug)]
@@ -66,8 +66,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     /// Collects every stream that is due.
     ///
     /// # Errors
-    /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such trouble.
-    pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Trouble> {
+    /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such error.
+    pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Error> {
         let deployment = self.ports.deployment.load().await?;
         self.tick_of(deployment, now, limits).await
     }
@@ -75,20 +75,20 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     /// Collects every stream of `deployment`, as it was loaded a moment ago, that is due.
     ///
     /// # Errors
-    /// When no stream could be polled for a reason on our side: the first such trouble.
+    /// When no stream could be polled for a reason on our side: the first such error.
     pub async fn tick_of(
         &self,
         deployment: Deployment,
         now: Timestamp,
         limits: &TickLimits<'_>,
-    ) -> Result<Summary, Trouble> {
+    ) -> Result<Summary, Error> {
         let Deployment { sources, cursors } = deployment;
         let mut cursors: HashMap<_, _> = cursors.into_iter().collect();
         let mut streams = Vec::new();
         let mut due = Vec::new();
         for (id, source) in sources {
             match source {
-                Err(trouble) => streams.push(StreamSummary::of_trouble(&id, None, &trouble)),
+                Err(error) => streams.push(StreamSummary::of_trouble(&id, None, &error)),
                 Ok(source) if source.disconnected => {}
                 Ok(source) => {
                     let source = source.believed(Second::of(now));
@@ -124,7 +124,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
         match summary::failure(&streams) {
-            Some(trouble) => Err(trouble),
+            Some(error) => Err(error),
             None => Ok(Summary { streams, shares: None, rotations }),
         }
     }

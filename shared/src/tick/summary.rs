@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::collect::Report;
+use crate::error::{Error, ErrorKind, Origin};
 use crate::health::State;
 use crate::rotation::{Overdue, Rotation};
 use crate::source::{LogType, SourceId, StreamId};
-use crate::trouble::{Remedy, Side, Trouble};
 
 /// How a tick went: the poller's answer.
 #[derive(Debug, Serialize)]
@@ -49,24 +49,24 @@ pub struct RotationSummary {
 impl RotationSummary {
     /// Of a token that was rotated or should have been; `None` of one that was not due.
     pub(super) fn of(source: &SourceId, outcome: &Result<Rotation, Overdue>) -> Option<RotationSummary> {
-        let trouble = match outcome {
+        let error = match outcome {
             Ok(Rotation::NotDue) => return None,
             Ok(Rotation::Done { not_believed }) => not_believed.map(|field| corrupt(source, field)),
-            Err(overdue) => Some(overdue.trouble.clone()),
+            Err(overdue) => Some(overdue.error.clone()),
         };
         Some(RotationSummary {
             source: source.to_string(),
             rotated: outcome.is_ok(),
-            code: trouble.as_ref().map(|trouble| trouble.code.clone()),
-            message: trouble.as_ref().map(|trouble| trouble.message.clone()),
-            remedy: trouble.map(|trouble| trouble.hint),
+            code: error.as_ref().map(|error| error.code.clone()),
+            message: error.as_ref().map(|error| error.message.clone()),
+            remedy: error.map(|error| error.hint),
         })
     }
 }
 
-fn corrupt(source: &SourceId, field: &str) -> Trouble {
-    Trouble::ours(
-        Remedy::Investigate,
+fn corrupt(source: &SourceId, field: &str) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
         "corrupt_secret",
         format!(
             "reading the secret of source `{source}`: the time in its `{field}` cannot be true, so the token was refreshed at once"
@@ -75,11 +75,11 @@ fn corrupt(source: &SourceId, field: &str) -> Trouble {
     )
 }
 
-/// Returns the trouble for which an invocation fails: the first one, if every stream that was due has one on our side.
-pub(super) fn failure(streams: &[StreamSummary]) -> Option<Trouble> {
+/// Returns the error for which an invocation fails: the first one, if every stream that was due has one on our side.
+pub(super) fn failure(streams: &[StreamSummary]) -> Option<Error> {
     let mut due = streams.iter().filter(|summary| summary.polled || summary.side.is_some()).peekable();
-    let trouble = due.peek()?.as_trouble()?;
-    due.all(|summary| summary.side == Some(Side::Ours)).then_some(trouble)
+    let error = due.peek()?.as_trouble()?;
+    due.all(|summary| summary.side == Some(Origin::Deployment)).then_some(error)
 }
 
 /// How one stream's tick went.
@@ -134,12 +134,12 @@ pub struct StreamSummary {
     pub clock_skew_seconds: Option<i64>,
     /// Workspaces of the organisation that could not be read, and entries of Slack's list of them that have no ID.
     pub workspaces_in_trouble: usize,
-    /// Whose side a trouble is on.
+    /// Whose side an error is on.
     #[serde(skip)]
-    pub side: Option<Side>,
+    pub side: Option<Origin>,
     /// Who must do what about it.
     #[serde(skip)]
-    pub kind: Option<Remedy>,
+    pub kind: Option<ErrorKind>,
 }
 
 impl StreamSummary {
@@ -172,24 +172,24 @@ impl StreamSummary {
         }
     }
 
-    /// The trouble that it tells of.
-    pub(super) fn as_trouble(&self) -> Option<Trouble> {
+    /// The error that it tells of.
+    pub(super) fn as_trouble(&self) -> Option<Error> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let trouble = Trouble::ours(self.kind?, text(&self.code), text(&self.message), text(&self.remedy));
+        let error = Error::deployment(self.kind?, text(&self.code), text(&self.message), text(&self.remedy));
         Some(match &self.cause {
-            Some(cause) => trouble.because(cause.as_str()),
-            None => trouble,
+            Some(cause) => error.with_source(cause.as_str()),
+            None => error,
         })
     }
 
-    pub(super) fn of_trouble(source: &SourceId, log: Option<LogType>, trouble: &Trouble) -> StreamSummary {
-        StreamSummary::of(source, log, State::Failing).with_trouble(trouble)
+    pub(super) fn of_trouble(source: &SourceId, log: Option<LogType>, error: &Error) -> StreamSummary {
+        StreamSummary::of(source, log, State::Failing).with_trouble(error)
     }
 
     pub(super) fn of_report(stream: &StreamId, report: Report) -> StreamSummary {
         let mut summary = StreamSummary::of(&stream.source, Some(stream.log), report.state);
-        if let Some(trouble) = &report.trouble {
-            summary = summary.with_trouble(trouble);
+        if let Some(error) = &report.error {
+            summary = summary.with_trouble(error);
             summary.side = summary.side.filter(|_| !report.recovered);
         } else if let Some((code, remedy)) = report.standing {
             (summary.code, summary.remedy) = (Some(code), remedy);
@@ -214,16 +214,16 @@ impl StreamSummary {
         }
     }
 
-    fn with_trouble(self, trouble: &Trouble) -> StreamSummary {
-        let causes = std::iter::successors(std::error::Error::source(trouble), |cause| cause.source());
+    fn with_trouble(self, error: &Error) -> StreamSummary {
+        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
         let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         StreamSummary {
-            code: Some(trouble.code.clone()),
-            message: Some(trouble.message.clone()),
-            remedy: Some(trouble.hint.clone()),
+            code: Some(error.code.clone()),
+            message: Some(error.message.clone()),
+            remedy: Some(error.hint.clone()),
             cause: (!cause.is_empty()).then_some(cause),
-            side: Some(trouble.side),
-            kind: Some(trouble.remedy),
+            side: Some(error.side),
+            kind: Some(error.remedy),
             ..self
         }
     }
@@ -237,17 +237,17 @@ mod tests {
         "acme".parse().unwrap()
     }
 
-    fn polled(trouble: Option<&Trouble>) -> StreamSummary {
+    fn polled(error: Option<&Error>) -> StreamSummary {
         let summary = StreamSummary::of(&acme(), Some(LogType::Audit), State::Ok);
         let summary = StreamSummary { polled: true, ..summary };
-        trouble.into_iter().fold(summary, StreamSummary::with_trouble)
+        error.into_iter().fold(summary, StreamSummary::with_trouble)
     }
 
     #[test]
     fn invocation_fails_when_all_that_was_due_failed_on_our_side() {
-        let ours = Trouble::ours(Remedy::Reconfigure, "access_denied", "denied", "allow it");
-        let mut slacks = Trouble::ours(Remedy::TryLater, "ratelimited", "limited", "wait");
-        slacks.side = Side::Slack;
+        let ours = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
+        let mut slacks = Error::deployment(ErrorKind::Retry, "ratelimited", "limited", "wait");
+        slacks.side = Origin::Slack;
         let paused = || StreamSummary::of(&acme(), Some(LogType::Access), State::Paused);
         let unread = || StreamSummary::of_trouble(&acme(), None, &ours);
         for (streams, fails) in [
@@ -274,8 +274,8 @@ mod tests {
         let mended = RotationSummary::of(&acme(), &Ok(Rotation::Done { not_believed: Some("expires_at") })).unwrap();
         assert_eq!((mended.rotated, mended.code.as_deref()), (true, Some("corrupt_secret")));
         assert!(mended.message.unwrap().contains("`expires_at`") && mended.remedy.is_some());
-        let trouble = Trouble::ours(Remedy::Reconfigure, "access_denied", "denied", "allow it");
-        let refused = RotationSummary::of(&acme(), &Err(Overdue { trouble, ended: false })).unwrap();
+        let error = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
+        let refused = RotationSummary::of(&acme(), &Err(Overdue { error, ended: false })).unwrap();
         assert_eq!((refused.rotated, refused.code.as_deref()), (false, Some("access_denied")));
         assert_eq!((refused.message.as_deref(), refused.remedy.as_deref()), (Some("denied"), Some("allow it")));
     }
@@ -283,11 +283,11 @@ mod tests {
     #[test]
     fn summary_of_a_trouble_tells_what_happened_and_its_causes() {
         let cause = std::io::Error::other("broken pipe");
-        let trouble = Trouble::ours(Remedy::TryLater, "no_reply", "AWS gave no reply", "wait").because(cause);
-        let told = StreamSummary::of_trouble(&acme(), None, &trouble);
+        let error = Error::deployment(ErrorKind::Retry, "no_reply", "AWS gave no reply", "wait").with_source(cause);
+        let told = StreamSummary::of_trouble(&acme(), None, &error);
         assert_eq!((told.code.as_deref(), told.message.as_deref()), (Some("no_reply"), Some("AWS gave no reply")));
         assert_eq!((told.remedy.as_deref(), told.cause.as_deref()), (Some("wait"), Some("broken pipe")));
-        let trouble = Trouble::ours(Remedy::TryLater, "no_reply", "AWS gave no reply", "wait");
-        assert_eq!(StreamSummary::of_trouble(&acme(), None, &trouble).cause, None);
+        let error = Error::deployment(ErrorKind::Retry, "no_reply", "AWS gave no reply", "wait");
+        assert_eq!(StreamSummary::of_trouble(&acme(), None, &error).cause, None);
     }
 }

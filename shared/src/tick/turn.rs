@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::StreamSummary;
 use crate::cursor::Cursor;
+use crate::error::Error;
 use crate::health::State;
 use crate::ports::Version;
 use crate::source::{Source, StreamId};
 use crate::time::Second;
-use crate::trouble::Trouble;
 
 /// Which of `due` streams goes first. Where time is short the last ones are not reached, and they are others at each tick.
 pub(super) fn first_at(now: Timestamp, due: usize) -> usize {
@@ -27,14 +27,14 @@ pub(super) enum Turn {
 pub(super) fn turn(
     source: &Source,
     stream: &StreamId,
-    cursor: Option<(Version, Result<Cursor, Trouble>)>,
+    cursor: Option<(Version, Result<Cursor, Error>)>,
     now: Second,
 ) -> Turn {
     let (version, cursor) = match cursor {
         None if source.is_active() => return Turn::Due(Box::new(None)),
         None => return Turn::Not(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused))),
-        Some((_, Err(trouble))) => {
-            return Turn::Not(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &trouble)));
+        Some((_, Err(error))) => {
+            return Turn::Not(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &error)));
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };

@@ -2,7 +2,7 @@
 //!
 //! Slack is read first and the day log after it, so that what the poller stores meanwhile is found. In between the cursor is read, which
 //! tells what need not be stored yet: what it counts as collected was stored before it was written. Nothing here writes, waits or
-//! asks a clock: whoever runs it calls [`Verification::step`] at a pace of their own, and again after a trouble that passes.
+//! asks a clock: whoever runs it calls [`Verification::step`] at a pace of their own, and again after an error that passes.
 //!
 //! What is remembered of a record are its identity, 64 bits of a hash of its bytes and its second; of the day's JSON only the page or
 //! the object in hand is in memory.
@@ -19,12 +19,12 @@ use std::ops::RangeInclusive;
 
 use futures_util::{StreamExt, stream};
 
+use crate::error::{Error, ErrorKind};
 use crate::object::{DayLogId, Lines};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 use crate::record::RowId;
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{Day, Second};
-use crate::trouble::{Remedy, Trouble};
 
 use comparison::{Comparison, Place};
 use coverage::Coverage;
@@ -72,7 +72,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         source: &'a Source,
         log: LogType,
         (day, until): (Day, Second),
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, Error> {
         let stream = StreamId { source: source.id.clone(), log };
         let listed = ports.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
         let reading = Reading::new(source, log, day.start()..=until, can_be_asked(day));
@@ -83,7 +83,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     ///
     /// # Errors
     /// By remedy. Nothing has changed then: the step can be made again.
-    pub async fn step(&mut self, now: Second) -> Result<Step, Trouble> {
+    pub async fn step(&mut self, now: Second) -> Result<Step, Error> {
         self.reading.step(&self.ports.slack, &self.ports.credentials, now).await
     }
 
@@ -96,7 +96,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     ///
     /// # Errors
     /// By remedy, when the cursor or an object cannot be had. An object that is had and cannot be read is a finding.
-    pub async fn conclude(&mut self, mut progress: impl FnMut(u64, u64)) -> Result<Findings, Trouble> {
+    pub async fn conclude(&mut self, mut progress: impl FnMut(u64, u64)) -> Result<Findings, Error> {
         let cursor = self.ports.deployment.load().await?.cursors.remove(&self.stream);
         let cursor = cursor.map(|(_, cursor)| cursor).transpose()?;
         let mut comparison = Comparison::new(self.stream.log, self.day, self.reading.take_shown());
@@ -130,7 +130,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         comparison: &mut Comparison,
         numbers: &[u32],
         progress: &mut impl FnMut(u64, u64),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let log = self.day_log();
         let reads = numbers.iter().map(async |number| (*number, self.ports.day_logs.read(&log.key(*number)).await));
         let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
@@ -153,14 +153,19 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     ///
     /// # Errors
     /// By remedy, when the object cannot be had or unpacked.
-    pub async fn stored_line(&self, object: u32, line: u64) -> Result<Option<String>, Trouble> {
+    pub async fn stored_line(&self, object: u32, line: u64) -> Result<Option<String>, Error> {
         let key = self.day_log().key(object);
         let Some(stored) = self.ports.day_logs.read(&key).await? else { return Ok(None) };
         let mut lines = Lines::of(&stored.bytes);
         let damaged = |error| {
             let message = format!("reading back object `{key}`: its gzip is damaged");
-            Trouble::ours(Remedy::Investigate, "unreadable_object", message, "restore the object's first version")
-                .because(error)
+            Error::deployment(
+                ErrorKind::Investigate,
+                "unreadable_object",
+                message,
+                "restore the object's first version",
+            )
+            .with_source(error)
         };
         while let Some((number, text)) = lines.next_line().map_err(damaged)? {
             if number == line {

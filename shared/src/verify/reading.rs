@@ -7,6 +7,7 @@ use super::comparison::Shown;
 use super::findings::UnreadWorkspace;
 use crate::collect::{LIST_PAGES_MAX, cut_off, token_of, workspace_id};
 use crate::cursor::{Gap, GapKind};
+use crate::error::{Error, ErrorKind};
 use crate::ports::{CallAuth, CredentialStore, Slack};
 use crate::record::{Record, RowId};
 use crate::secret::Token;
@@ -14,7 +15,6 @@ use crate::slack::page_reader::REPLY_BYTES_MAX;
 use crate::slack::{Page, Refusal, Reply, Request, rows_per_page};
 use crate::source::{LogType, Source};
 use crate::time::{Day, Second};
-use crate::trouble::{Remedy, Trouble};
 use crate::walk::{Column, PageSoFar, Row, Sight, Walk};
 
 /// A page cursor that Slack refuses begins the walk again so many times at most: one that lives ten minutes lasts for any day.
@@ -159,7 +159,7 @@ impl<'a> Reading<'a> {
         slack: &S,
         credentials: &K,
         now: Second,
-    ) -> Result<Step, Trouble> {
+    ) -> Result<Step, Error> {
         let (request, page_rows) = match &self.stage {
             Stage::Done => return Ok(Step::Done),
             Stage::Listing { page_cursor, .. } => (Request::workspaces(page_cursor.as_deref()), 0),
@@ -170,7 +170,7 @@ impl<'a> Reading<'a> {
         match reply.page(&request, now) {
             Ok(page) if is_listing => self.take_list(&page)?,
             Ok(page) => self.take(&page, page_rows)?,
-            Err(Refusal::Trouble(trouble)) if is_listing => return Err(trouble),
+            Err(Refusal::Error(error)) if is_listing => return Err(error),
             Err(_) if is_listing => {
                 self.begin_list(); // asked for with that cursor again, it would be refused again
                 return Err(cut_off("its page cursor was refused"));
@@ -181,10 +181,10 @@ impl<'a> Reading<'a> {
             }
             Err(Refusal::StalePageCursor) => self.restart()?,
             // Slack gives this organization's access logs one workspace at a time.
-            Err(Refusal::Trouble(trouble)) if self.may_read_by_workspace(&trouble) => {
+            Err(Refusal::Error(error)) if self.may_read_by_workspace(&error) => {
                 self.begin_list();
             }
-            Err(Refusal::Trouble(trouble)) => self.leave_workspace(trouble)?,
+            Err(Refusal::Error(error)) => self.leave_workspace(error)?,
         }
         Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
     }
@@ -196,7 +196,7 @@ impl<'a> Reading<'a> {
         credentials: &K,
         request: &Request,
         now: Second,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, Error> {
         let token = match &self.token {
             Some(token) => token.clone(),
             None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
@@ -205,7 +205,7 @@ impl<'a> Reading<'a> {
             slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, REPLY_BYTES_MAX).await?;
         self.token = Some(token.clone());
         let is_refused = reply.body.len() <= ERROR_BYTES_MAX
-            && matches!(reply.page(request, now), Err(Refusal::Trouble(trouble)) if trouble.remedy == Remedy::Reauthorize);
+            && matches!(reply.page(request, now), Err(Refusal::Error(error)) if error.remedy == ErrorKind::Reauthorize);
         if !is_refused {
             return Ok(reply);
         }
@@ -217,12 +217,12 @@ impl<'a> Reading<'a> {
         slack.call(self.source, request, CallAuth::User(&fresh)).await?.whole(request, REPLY_BYTES_MAX).await
     }
 
-    fn may_read_by_workspace(&self, trouble: &Trouble) -> bool {
+    fn may_read_by_workspace(&self, error: &Error) -> bool {
         let is_whole = self.source.organisation && self.gap.walk.workspace().is_none();
-        is_whole && self.log == LogType::Access && trouble.code == "missing_argument"
+        is_whole && self.log == LogType::Access && error.code == "missing_argument"
     }
 
-    fn take(&mut self, page: &Page, page_rows: u32) -> Result<(), Trouble> {
+    fn take(&mut self, page: &Page, page_rows: u32) -> Result<(), Error> {
         if self.pages >= PAGES_MAX {
             return Err(endless(&format!("it does not come to an end within {PAGES_MAX} pages")));
         }
@@ -264,7 +264,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn restart(&mut self) -> Result<(), Trouble> {
+    fn restart(&mut self) -> Result<(), Error> {
         if self.restarts >= RESTARTS_MAX {
             return Err(endless(&format!("Slack refused its own page cursor {} times", self.restarts + 1)));
         }
@@ -278,7 +278,7 @@ impl<'a> Reading<'a> {
         self.unread.clear();
     }
 
-    fn take_list(&mut self, page: &Page) -> Result<(), Trouble> {
+    fn take_list(&mut self, page: &Page) -> Result<(), Error> {
         let listed: Vec<Option<String>> = page.rows.iter().map(|row| workspace_id(row)).collect();
         let Stage::Listing { page_cursor, pages, ids } = &mut self.stage else { return Ok(()) };
         if *pages >= LIST_PAGES_MAX {
@@ -322,13 +322,13 @@ impl<'a> Reading<'a> {
     }
 
     /// Passes over a workspace that cannot be read; if none can, it is the token.
-    fn leave_workspace(&mut self, trouble: Trouble) -> Result<(), Trouble> {
-        let is_own = matches!(trouble.remedy, Remedy::Reauthorize | Remedy::Reconfigure);
-        let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(trouble) };
+    fn leave_workspace(&mut self, error: Error) -> Result<(), Error> {
+        let is_own = matches!(error.remedy, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
+        let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
         if self.unread.len() + 1 >= self.workspaces {
-            return Err(trouble);
+            return Err(error);
         }
-        self.unread.push(UnreadWorkspace { id, code: trouble.code });
+        self.unread.push(UnreadWorkspace { id, code: error.code });
         self.next_workspace();
         Ok(())
     }
@@ -339,7 +339,7 @@ fn oldest_of(records: &[Record<'_>]) -> Option<Second> {
     records.iter().filter_map(|record| record.last_active.or(record.time)).min()
 }
 
-fn endless(what: &str) -> Trouble {
+fn endless(what: &str) -> Error {
     let message = format!("reading the day again from Slack: {what}");
-    Trouble::slack(Remedy::TryLater, "endless_walk", message, "run the command again later")
+    Error::slack(ErrorKind::Retry, "endless_walk", message, "run the command again later")
 }

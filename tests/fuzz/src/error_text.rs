@@ -1,9 +1,9 @@
 //! What an error may say: everything that a person needs, and nothing that a log must not hold.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::fmt::Debug;
 
-use slacktrail_shared::trouble::Trouble;
+use slacktrail_shared::error::Error;
 
 /// A text of an error is shorter than this, so that a log line stays one.
 const TEXT_BYTES_MAX: usize = 1000;
@@ -11,19 +11,19 @@ const TEXT_BYTES_MAX: usize = 1000;
 const WAIT_SECONDS: std::ops::RangeInclusive<i64> = 1..=3600;
 
 /// Asserts that an error holds no token, no control character and no more than a log line, and asks for no wait out of bounds.
-pub(crate) fn assert_tells_nothing(trouble: &Trouble) {
-    assert!(!trouble.code.is_empty() && trouble.code.len() <= 80, "an error without a code that can be looked up");
-    assert!(!trouble.message.is_empty() && !trouble.hint.is_empty(), "an error without words");
-    assert!(trouble.retry_after_seconds.is_none_or(|seconds| WAIT_SECONDS.contains(&seconds)), "a wait out of bounds");
-    for text in [&trouble.code, &trouble.message, &trouble.hint] {
+pub(crate) fn assert_tells_nothing(error: &Error) {
+    assert!(!error.code.is_empty() && error.code.len() <= 80, "an error without a code that can be looked up");
+    assert!(!error.message.is_empty() && !error.hint.is_empty(), "an error without words");
+    assert!(error.retry_after_seconds.is_none_or(|seconds| WAIT_SECONDS.contains(&seconds)), "a wait out of bounds");
+    for text in [&error.code, &error.message, &error.hint] {
         assert_fit_for_a_log(text);
     }
-    let mut cause = trouble.source();
+    let mut cause = error.source();
     while let Some(error) = cause {
         assert_fit_for_a_log(&error.to_string());
         cause = error.source();
     }
-    assert_no_token(&format!("{trouble:?}"));
+    assert_no_token(&format!("{error:?}"));
 }
 
 /// Asserts that a text can stand in a log line.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use slacktrail_shared::connection::{Connection, ConnectionId};
 use slacktrail_shared::credentials::Credentials;
 use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_shared::ports::{
     Body, CallAuth, ConnectionStore, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Invoker,
@@ -17,7 +18,6 @@ use slacktrail_shared::share::Share;
 use slacktrail_shared::slack::{Family, Reply, Request};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::parse_http_date;
-use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_simulator as simulator;
 
 use super::facts::CLOCK_SKEW_SECONDS;
@@ -52,7 +52,7 @@ impl SimulatedPorts {
         part: Part,
         what: impl Fn() -> String,
         effect: impl FnMut(&mut State) -> R,
-    ) -> Result<R, Trouble> {
+    ) -> Result<R, Error> {
         self.world.operate(&self.id, part, false, &what, effect).await.map_err(|NoReply| no_reply(&what()))
     }
 
@@ -65,22 +65,22 @@ impl SimulatedPorts {
         let chunks = bytes.chunks(length.unwrap_or(usize::MAX)).map(|chunk| Ok(chunk.to_vec()));
         let end = breaks_off.then(|| {
             let message = "calling Slack: the reply broke off";
-            Err(Trouble::slack(Remedy::TryLater, "reply_cut_off", message, "the next tick asks for a smaller page"))
+            Err(Error::slack(ErrorKind::Retry, "reply_cut_off", message, "the next tick asks for a smaller page"))
         });
         Body::chunks(stream::iter(chunks.chain(end).collect::<Vec<_>>()))
     }
 
-    async fn look<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Trouble> {
+    async fn look<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Error> {
         self.world.operate(&self.id, part, true, &what, |state| view(state)).await.map_err(|NoReply| no_reply(&what()))
     }
 }
 
-fn no_reply(what: &str) -> Trouble {
-    Trouble::ours(Remedy::TryLater, "no_reply", format!("`{what}` had no reply"), "the next tick tries again")
+fn no_reply(what: &str) -> Error {
+    Error::deployment(ErrorKind::Retry, "no_reply", format!("`{what}` had no reply"), "the next tick tries again")
 }
 
 impl Slack for SimulatedPorts {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error> {
         self.id.count_call(&self.world, request.method);
         self.id.note(|facts| facts.of_call(source, request.method).calls += 1);
         let outcome = self
@@ -118,8 +118,8 @@ impl Slack for SimulatedPorts {
                 let Reply { status, retry_after, date, scopes, body } = reply;
                 Ok(Reply { status, retry_after, date, scopes, body: self.body(body, breaks_off) })
             }
-            Ok(simulator::Outcome::Hangup) | Err(_) => Err(Trouble::slack(
-                Remedy::TryLater,
+            Ok(simulator::Outcome::Hangup) | Err(_) => Err(Error::slack(
+                ErrorKind::Retry,
                 "unreachable",
                 "Slack cannot be reached",
                 "the next tick tries again",
@@ -158,7 +158,7 @@ fn as_asked(request: &Request, caller: CallAuth<'_>) -> simulator::Request {
 }
 
 impl DayLogStore for SimulatedPorts {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error> {
         let key = key.to_string();
         let created = self
             .operate(
@@ -183,7 +183,7 @@ impl DayLogStore for SimulatedPorts {
         created
     }
 
-    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let key = key.to_string();
         self.look(
             Part::Bucket,
@@ -199,7 +199,7 @@ impl DayLogStore for SimulatedPorts {
         .await
     }
 
-    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error> {
         self.look(
             Part::Bucket,
             || format!("list {}", log.prefix()),
@@ -222,9 +222,9 @@ impl DayLogStore for SimulatedPorts {
     }
 }
 
-fn foreign(key: &str) -> Trouble {
+fn foreign(key: &str) -> Error {
     let message = format!("listing a day log: `{key}` is not an object that slacktrail writes");
-    Trouble::ours(Remedy::Investigate, "foreign_object", message, "move it away")
+    Error::deployment(ErrorKind::Investigate, "foreign_object", message, "move it away")
 }
 
 impl State {
@@ -298,11 +298,11 @@ fn version_of(text: &str) -> Version {
 }
 
 impl DeploymentStore for SimulatedPorts {
-    async fn load(&self) -> Result<Deployment, Trouble> {
+    async fn load(&self) -> Result<Deployment, Error> {
         self.load_share(&Share::default()).await
     }
 
-    async fn load_share(&self, share: &Share) -> Result<Deployment, Trouble> {
+    async fn load_share(&self, share: &Share) -> Result<Deployment, Error> {
         let deployment = self.look(
             Part::Table,
             || "load".to_owned(),
@@ -327,7 +327,7 @@ impl DeploymentStore for SimulatedPorts {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<ReplaceOutcome, Trouble> {
+    ) -> Result<ReplaceOutcome, Error> {
         let text = cursor.encode();
         let what = || format!("replace {stream} {text}");
         let replaced = self
@@ -359,7 +359,7 @@ impl DeploymentStore for SimulatedPorts {
         replaced
     }
 
-    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
         let what = || format!("load source {id}");
         let text = self.look(Part::Table, what, |state| state.source_text(id)).await?;
         Ok(text.map(|text| {
@@ -369,7 +369,7 @@ impl DeploymentStore for SimulatedPorts {
         }))
     }
 
-    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Trouble> {
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
         self.operate(
             Part::Table,
             || format!("replace source {}", source.id),
@@ -387,7 +387,7 @@ impl DeploymentStore for SimulatedPorts {
 }
 
 impl ConnectionStore for SimulatedPorts {
-    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Trouble> {
+    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Error> {
         self.look(
             Part::Table,
             || "load a connection".to_owned(), // as the real one, its error does not name a connection that may be made up
@@ -403,7 +403,7 @@ impl ConnectionStore for SimulatedPorts {
         &self,
         expected: Option<Version>,
         connection: &Connection,
-    ) -> Result<ReplaceOutcome, Trouble> {
+    ) -> Result<ReplaceOutcome, Error> {
         let text = connection.encode();
         self.operate(
             Part::Table,
@@ -423,17 +423,17 @@ impl ConnectionStore for SimulatedPorts {
 }
 
 impl Invoker for SimulatedPorts {
-    async fn invoke(&self, share: &Share) -> Result<(), Trouble> {
+    async fn invoke(&self, share: &Share) -> Result<(), Error> {
         self.operate(Part::Table, || format!("invoke {share:?}"), |state| state.invoked.push(share.clone())).await
     }
 }
 
 impl CredentialStore for SimulatedPorts {
-    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         self.look(Part::Secrets, || "credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
-    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         self.look(Part::Secrets, || "fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
@@ -442,7 +442,7 @@ impl CredentialStore for SimulatedPorts {
         source: &SourceId,
         expected: Option<&SecretVersion>,
         credentials: &Credentials,
-    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
+    ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
         let text = credentials.encode();
         // As in Secrets Manager, repeating the very request that was applied is no second write.
         let mut applied = None;
@@ -466,7 +466,7 @@ impl CredentialStore for SimulatedPorts {
         .await
     }
 
-    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Trouble> {
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error> {
         self.operate(
             Part::Secrets,
             || "delete credentials".to_owned(),

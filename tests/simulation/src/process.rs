@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::share::Share;
 use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
-use slacktrail_shared::trouble::Trouble;
 
 use super::facts::Facts;
 use super::oracle;
@@ -121,7 +121,7 @@ pub struct Operations {
 #[derive(Debug)]
 pub enum End {
     /// It answered.
-    Answered(Box<Result<Summary, Trouble>>),
+    Answered(Box<Result<Summary, Error>>),
     /// Its process was killed.
     Killed,
 }
@@ -130,7 +130,7 @@ pub enum End {
 pub struct Tick {
     id: Id,
     world: SimulatedWorld,
-    future: Pin<Box<dyn Future<Output = Result<Summary, Trouble>>>>,
+    future: Pin<Box<dyn Future<Output = Result<Summary, Error>>>>,
 }
 
 impl Process {
@@ -198,7 +198,7 @@ impl Process {
 }
 
 impl End {
-    /// Whether it answered, and every stream was polled without a trouble, in all of its workspaces.
+    /// Whether it answered, and every stream was polled without an error, in all of its workspaces.
     pub fn went_well(&self) -> bool {
         self.all(|stream| stream.polled && stream.code.is_none() && stream.workspaces_in_trouble == 0)
     }

@@ -89,7 +89,7 @@ struct Desk {
     domain_name: String,
     timeout: Duration,
     requests: AtomicU64,
-    troubles: Mutex<Vec<String>>,
+    errors: Mutex<Vec<String>>,
 }
 
 impl HttpApi {
@@ -107,7 +107,7 @@ impl HttpApi {
             domain_name: settings.domain_name.unwrap_or_else(|| address.to_string()),
             timeout: settings.timeout,
             requests: AtomicU64::new(1),
-            troubles: Mutex::default(),
+            errors: Mutex::default(),
         });
         let server = tokio::spawn(serve(listener, identity.acceptor, Arc::clone(&desk)));
         HttpApi { address, certificate: identity.certificate, desk, server }
@@ -142,8 +142,8 @@ impl HttpApi {
     }
 
     /// Why requests were answered 500, in order. As with the real one, the caller is not told.
-    pub fn troubles(&self) -> Vec<String> {
-        locked(&self.desk.troubles).clone()
+    pub fn errors(&self) -> Vec<String> {
+        locked(&self.desk.errors).clone()
     }
 }
 
@@ -214,7 +214,7 @@ impl Desk {
         };
         let answer = self.lambda.invoke(event.to_event(), self.timeout).await;
         answer::response(answer, &request_id).unwrap_or_else(|why| {
-            locked(&self.troubles).push(format!("{route_key}: {why}"));
+            locked(&self.errors).push(format!("{route_key}: {why}"));
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         })
     }
@@ -231,6 +231,6 @@ fn texts(head: &Parts) -> Vec<(&str, String)> {
     head.headers.iter().map(|(name, value)| (name.as_str(), text(value.as_bytes()))).collect()
 }
 
-fn locked(troubles: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
-    troubles.lock().expect("no holder of this lock panics")
+fn locked(errors: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
+    errors.lock().expect("no holder of this lock panics")
 }

@@ -5,10 +5,10 @@ use aws_sdk_s3::primitives::ByteStream;
 use slacktrail_shared::aws::{AwsPorts, DELETION_IN_PROGRESS, ResourceNames, SCHEDULED_FOR_DELETION};
 use slacktrail_shared::collect::token_of;
 use slacktrail_shared::credentials::update;
+use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
 use slacktrail_shared::source::{LogType, SourceId};
 use slacktrail_shared::sources;
-use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{self, day_log, source, stream, token};
 use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::emulated_aws::EmulatedAws;
@@ -30,10 +30,10 @@ async fn put_item(moto: &EmulatedAws, key: &str, attributes: &[(&str, AttributeV
     put.send().await.unwrap();
 }
 
-fn assert_named(trouble: &Trouble, remedy: Remedy, code: &str, in_message: &str, in_hint: &str) {
-    assert_eq!((trouble.remedy, trouble.code.as_str()), (remedy, code), "{trouble:?}");
-    assert!(trouble.message.contains(in_message), "{trouble}");
-    assert!(trouble.hint.contains(in_hint), "{}", trouble.hint);
+fn assert_named(error: &Error, remedy: ErrorKind, code: &str, in_message: &str, in_hint: &str) {
+    assert_eq!((error.remedy, error.code.as_str()), (remedy, code), "{error:?}");
+    assert!(error.message.contains(in_message), "{error}");
+    assert!(error.hint.contains(in_hint), "{}", error.hint);
 }
 
 #[tokio::test]
@@ -150,13 +150,10 @@ async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
         let source = source(name);
         let stored = store.credentials(&source.id).await.unwrap();
         assert!(!format!("{stored:?} {store:?}").contains("s3cr3t"), "{stored:?}");
-        let trouble = token_of(&source, stored).unwrap_err();
-        assert_eq!(trouble.remedy, Remedy::Reconfigure);
-        assert!(["unreadable_secret", "no_token"].contains(&trouble.code.as_str()), "{trouble}");
-        assert!(
-            trouble.message.contains(&format!("`{name}`")) && trouble.hint.contains("slacktrail connect"),
-            "{trouble}"
-        );
+        let error = token_of(&source, stored).unwrap_err();
+        assert_eq!(error.remedy, ErrorKind::Reconfigure);
+        assert!(["unreadable_secret", "no_token"].contains(&error.code.as_str()), "{error}");
+        assert!(error.message.contains(&format!("`{name}`")) && error.hint.contains("slacktrail connect"), "{error}");
         update(&store, &source.id, |_| Some(conformance::credentials("xoxp-s3cr3t-2"))).await.unwrap();
         assert_eq!(token(store.credentials(&source.id).await.unwrap()), "xoxp-s3cr3t-2");
         assert!(!format!("{store:?}").contains("s3cr3t-2"));
@@ -176,26 +173,26 @@ async fn forced_deletion_and_recovery_window_are_told_apart() {
     const MESSAGE: &str =
         "You can't create this secret because a secret with this name is already scheduled for deletion.";
     proxy.refuse("CreateSecret", 1, "InvalidRequestException", MESSAGE);
-    let trouble = update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap_err();
+    let error = update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap_err();
     let (message, hint) =
         ("creating secret `slacktrail/acme`: AWS is still deleting", "`slacktrail connect acme` again in a minute");
-    assert_named(&trouble, Remedy::TryLater, DELETION_IN_PROGRESS, message, hint);
-    assert!(!trouble.hint.contains("restore"), "it cannot be restored: {}", trouble.hint);
+    assert_named(&error, ErrorKind::Retry, DELETION_IN_PROGRESS, message, hint);
+    assert!(!error.hint.contains("restore"), "it cannot be restored: {}", error.hint);
     update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap();
 
     let deleted = moto.secrets_manager().delete_secret().secret_id("slacktrail/acme").recovery_window_in_days(7);
     deleted.send().await.unwrap();
-    for trouble in [
+    for error in [
         store.reload_credentials(&acme).await.unwrap_err(),
         update(&store, &acme, |_| Some(grant("xoxp-2"))).await.unwrap_err(),
     ] {
         let hint = "restore it: `aws secretsmanager restore-secret --secret-id slacktrail/acme`";
-        assert_named(&trouble, Remedy::Reconfigure, SCHEDULED_FOR_DELETION, "it is scheduled for deletion", hint);
+        assert_named(&error, ErrorKind::Reconfigure, SCHEDULED_FOR_DELETION, "it is scheduled for deletion", hint);
     }
 
     proxy.refuse("GetSecretValue", 1, "InvalidRequestException", "The secret is managed by another service.");
-    let trouble = store.reload_credentials(&acme).await.unwrap_err();
-    assert!(!trouble.hint.contains("restore") && !trouble.message.contains("deletion"), "{trouble:?}");
+    let error = store.reload_credentials(&acme).await.unwrap_err();
+    assert!(!error.hint.contains("restore") && !error.message.contains("deletion"), "{error:?}");
 }
 
 #[tokio::test]
@@ -203,20 +200,19 @@ async fn a_missing_bucket_table_or_secret_is_named_with_the_setting_that_names_i
     let Some(moto) = EmulatedAws::start() else { return };
     let ports = connect(&moto);
     let key = day_log("acme", "2026/11/22").key(1);
-    for trouble in [
+    for error in [
         ports.day_logs.create(&key, b"x".to_vec()).await.unwrap_err(),
         ports.day_logs.read(&key).await.unwrap_err(),
         ports.day_logs.list(&key.log).await.unwrap_err(),
     ] {
-        assert_named(&trouble, Remedy::Reconfigure, "no_such_bucket", "bucket `logs` does not exist", "`BUCKET_NAME`");
+        assert_named(&error, ErrorKind::Reconfigure, "no_such_bucket", "bucket `logs` does not exist", "`BUCKET_NAME`");
     }
     let acme = source("acme");
-    for trouble in
-        [ports.deployment.load().await.unwrap_err(), sources::put(&ports.deployment, &acme).await.unwrap_err()]
+    for error in [ports.deployment.load().await.unwrap_err(), sources::put(&ports.deployment, &acme).await.unwrap_err()]
     {
-        assert_named(&trouble, Remedy::Reconfigure, "no_such_table", "table `streams` does not exist", "`TABLE_NAME`");
+        assert_named(&error, ErrorKind::Reconfigure, "no_such_table", "table `streams` does not exist", "`TABLE_NAME`");
     }
-    let trouble = token_of(&acme, ports.credentials.credentials(&acme.id).await.unwrap()).unwrap_err();
+    let error = token_of(&acme, ports.credentials.credentials(&acme.id).await.unwrap()).unwrap_err();
     let missing = "secret of source `acme`: it does not exist";
-    assert_named(&trouble, Remedy::Reconfigure, "no_such_secret", missing, "`slacktrail connect acme`");
+    assert_named(&error, ErrorKind::Reconfigure, "no_such_secret", missing, "`slacktrail connect acme`");
 }

@@ -9,9 +9,9 @@ use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use slacktrail_shared::aws::{AwsPorts, ResourceNames};
+use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_shared::share::Share;
-use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use tokio::net::TcpListener;
 
@@ -39,10 +39,10 @@ async fn answering(status: u16, body: &'static str) -> AwsPorts {
     connect(&endpoint)
 }
 
-fn assert_trouble(trouble: &Trouble, remedy: Remedy, code: &str, in_hint: &str) {
-    assert_eq!((trouble.remedy, trouble.code.as_str()), (remedy, code), "{trouble:?}");
-    assert!(trouble.hint.contains(in_hint), "{}", trouble.hint);
-    assert!(!format!("{trouble:?}").contains("hidden"), "{trouble:?}");
+fn assert_trouble(error: &Error, remedy: ErrorKind, code: &str, in_hint: &str) {
+    assert_eq!((error.remedy, error.code.as_str()), (remedy, code), "{error:?}");
+    assert!(error.hint.contains(in_hint), "{}", error.hint);
+    assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
 }
 
 #[tokio::test]
@@ -65,15 +65,15 @@ async fn a_missing_permission_is_named_for_s3() {
     let ports = answering(403, "<Error><Code>AccessDenied</Code><Message>m</Message></Error>").await;
     let key = day_log("acme", "2026/11/22").key(1);
     let create = ports.day_logs.create(&key, Vec::new()).await.unwrap_err();
-    assert_trouble(&create, Remedy::Reconfigure, "access_denied", "`s3:PutObject` on `logs/*`");
+    assert_trouble(&create, ErrorKind::Reconfigure, "access_denied", "`s3:PutObject` on `logs/*`");
     assert!(create.message.contains("`audit/2026/11/22/acme-000001.json.gz`"), "{create}");
     let list = ports.day_logs.list(&key.log).await.unwrap_err();
-    assert_trouble(&list, Remedy::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
+    assert_trouble(&list, ErrorKind::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
     // Without s3:ListBucket an object that is not there looks like this as well.
     let read = ports.day_logs.read(&key).await.unwrap_err();
     assert_trouble(
         &read,
-        Remedy::Reconfigure,
+        ErrorKind::Reconfigure,
         "access_denied",
         "`s3:GetObject` on `logs/*` and `s3:ListBucket` on `logs`",
     );
@@ -84,15 +84,15 @@ async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
     let ports = answering(400, r#"{"__type":"AccessDeniedException","Message":"m"}"#).await;
     let acme = source("acme");
     let load = ports.deployment.load().await.unwrap_err();
-    assert_trouble(&load, Remedy::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
+    assert_trouble(&load, ErrorKind::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
     let read = ports.deployment.load_source(&acme.id).await.unwrap_err();
-    assert_trouble(&read, Remedy::Reconfigure, "access_denied", "`dynamodb:GetItem` on `streams`");
+    assert_trouble(&read, ErrorKind::Reconfigure, "access_denied", "`dynamodb:GetItem` on `streams`");
     let save = ports.deployment.replace_source(None, &acme).await.unwrap_err();
-    assert_trouble(&save, Remedy::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
+    assert_trouble(&save, ErrorKind::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
     let token = ports.credentials.credentials(&acme.id).await.unwrap_err();
     assert_trouble(
         &token,
-        Remedy::Reconfigure,
+        ErrorKind::Reconfigure,
         "access_denied",
         "`secretsmanager:GetSecretValue` on `slacktrail/acme`",
     );
@@ -135,9 +135,9 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
             assert!(loads.iter().all(Result::is_ok), "1,010 empty items are few: {loads:?}");
             continue;
         }
-        for trouble in loads.map(Result::unwrap_err) {
-            assert_trouble(&trouble, Remedy::Investigate, "table_too_large", "partition `cursor` in `streams`");
-            assert!(trouble.message.contains("table `streams`"), "{trouble}");
+        for error in loads.map(Result::unwrap_err) {
+            assert_trouble(&error, ErrorKind::Investigate, "table_too_large", "partition `cursor` in `streams`");
+            assert!(error.message.contains("table `streams`"), "{error}");
         }
         let pages = pages.load(Ordering::Relaxed);
         assert!(pages <= 2 * pages_max, "{pages} pages were read");
@@ -147,31 +147,31 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
 #[tokio::test]
 async fn a_reply_that_cannot_be_read_is_not_repeated_for_it_may_hold_a_secret() {
     let ports = answering(200, r#"{"SecretString":"{\"token\":\"xoxp-hidden\"}","VersionId":12, hidden"#).await;
-    let trouble = ports.credentials.credentials(&source("acme").id).await.unwrap_err();
-    assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
+    let error = ports.credentials.credentials(&source("acme").id).await.unwrap_err();
+    assert_trouble(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
     let hidden = credentials("xoxp-hidden");
-    let trouble = ports.credentials.replace_credentials(&source("acme").id, None, &hidden).await.unwrap_err();
-    assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
+    let error = ports.credentials.replace_credentials(&source("acme").id, None, &hidden).await.unwrap_err();
+    assert_trouble(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
 }
 
 #[tokio::test]
 async fn an_aws_that_cannot_be_reached_is_tried_later() {
     // A port that was free a moment ago, and has no listener.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let trouble = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
-    assert_trouble(&trouble, Remedy::TryLater, "aws_unavailable", "next tick");
+    let error = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
+    assert_trouble(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
 }
 
 #[tokio::test]
 async fn without_credentials_or_region_the_settings_are_named() {
     let config =
         SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1")).build();
-    let trouble = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
-    assert_trouble(&trouble, Remedy::Reconfigure, "no_aws_credentials", "`AWS_PROFILE`");
+    let error = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
+    assert_trouble(&error, ErrorKind::Reconfigure, "no_aws_credentials", "`AWS_PROFILE`");
 
     let credentials = Credentials::new("id", "key-hidden", None, None, "test");
     let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    let trouble = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
-    assert_trouble(&trouble, Remedy::Reconfigure, "no_aws_credentials", "`AWS_REGION`");
+    let error = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
+    assert_trouble(&error, ErrorKind::Reconfigure, "no_aws_credentials", "`AWS_REGION`");
 }

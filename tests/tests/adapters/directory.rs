@@ -7,12 +7,12 @@ use std::thread;
 
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::ports::{CreateOutcome, DayLogStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::{Remedy, Trouble};
 use slacktrail_tests::conformance::{self, day_log, source};
 
 fn put(path: &Path, content: &str) {
@@ -131,17 +131,17 @@ async fn a_directory_that_cannot_be_one_is_named_with_what_to_do() {
     let key = day_log("acme", "2026/11/22").key(1);
     let logs = DirectoryDayLogs::new(&file);
     let deployment = DirectoryDeployment::new(&file);
-    let troubles: [Trouble; 5] = [
+    let errors: [Error; 5] = [
         logs.create(&key, b"x".to_vec()).await.unwrap_err(),
         logs.read(&key).await.unwrap_err(),
         logs.list(&key.log).await.unwrap_err(),
         deployment.load().await.unwrap_err(),
         sources::put(&deployment, &source("acme")).await.unwrap_err(),
     ];
-    for trouble in troubles {
-        assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Reconfigure, "not_a_directory"), "{trouble}");
-        assert!(trouble.message.contains(&format!("`{}", file.display())), "{trouble}");
-        assert!(trouble.hint.contains("choose another directory"), "{}", trouble.hint);
+    for error in errors {
+        assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "not_a_directory"), "{error}");
+        assert!(error.message.contains(&format!("`{}", file.display())), "{error}");
+        assert!(error.hint.contains("choose another directory"), "{}", error.hint);
     }
 }
 
@@ -155,7 +155,7 @@ async fn a_create_that_fails_and_one_that_was_killed_leave_no_object_behind() {
     put(&day.join(".slacktrail-tmp-Xy12"), "half an obj");
     fs::create_dir(day.join("acme-000001.json.gz")).unwrap();
     assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), CreateOutcome::AlreadyExists);
-    assert_eq!(store.read(&log.key(1)).await.unwrap_err().remedy, Remedy::Reconfigure);
+    assert_eq!(store.read(&log.key(1)).await.unwrap_err().remedy, ErrorKind::Reconfigure);
     assert_eq!(files(root.path()), [".slacktrail-tmp-Xy12"], "the refused one is gone");
 
     fs::remove_dir(day.join("acme-000001.json.gz")).unwrap();
@@ -215,7 +215,7 @@ async fn directories_below_a_root_open_to_others_are_closed_to_them() {
     );
 }
 
-async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutcome, Trouble> {
+async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutcome, Error> {
     let acme = source("acme");
     let stream = conformance::stream("acme", LogType::Audit);
     deployment.replace_cursor(&stream, None, &Cursor::first(&acme, stream.log, Second::EPOCH)).await
@@ -223,7 +223,7 @@ async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutco
 
 /// All that is done in a directory, and what came of it.
 #[cfg(unix)]
-async fn use_all(root: &Path) -> Vec<(&'static str, Option<Trouble>)> {
+async fn use_all(root: &Path) -> Vec<(&'static str, Option<Error>)> {
     let key = day_log("acme", "2026/11/22").key(1);
     let (logs, deployment) = (DirectoryDayLogs::new(root), DirectoryDeployment::new(root));
     vec![
@@ -263,16 +263,12 @@ async fn no_symbolic_link_leads_out_of_the_directory() {
         }
         symlink(&target, &path).unwrap();
         let done = use_all(root.path()).await;
-        for (what, trouble) in done {
-            assert_eq!(trouble.is_some(), refused.contains(&what), "{link}: {what}: {trouble:?}");
-            if let Some(trouble) = trouble {
+        for (what, error) in done {
+            assert_eq!(error.is_some(), refused.contains(&what), "{link}: {what}: {error:?}");
+            if let Some(error) = error {
                 let named = format!("`{}` is a symbolic link", path.file_name().unwrap().to_string_lossy());
-                assert_eq!(
-                    (trouble.remedy, trouble.code.as_str()),
-                    (Remedy::Reconfigure, "symbolic_link"),
-                    "{trouble}"
-                );
-                assert!(trouble.message.contains(&named), "{trouble}");
+                assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "symbolic_link"), "{error}");
+                assert!(error.message.contains(&named), "{error}");
             }
         }
         let left = files(outside.path());
@@ -306,13 +302,13 @@ async fn root_may_be_a_symbolic_link_and_a_pipe_is_no_object() {
     let (above, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let root = above.path().join("logs");
     std::os::unix::fs::symlink(outside.path(), &root).unwrap();
-    assert!(use_all(&root).await.iter().all(|(_, trouble)| trouble.is_none()), "whoever names the root chooses it");
+    assert!(use_all(&root).await.iter().all(|(_, error)| error.is_none()), "whoever names the root chooses it");
 
     let log = day_log("acme", "2026/11/22");
     let pipe = outside.path().join(log.key(2).to_string());
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let trouble = DirectoryDayLogs::new(&root).read(&log.key(2)).await.unwrap_err();
-    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Reconfigure, "not_a_file"), "{trouble}");
+    let error = DirectoryDayLogs::new(&root).read(&log.key(2)).await.unwrap_err();
+    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "not_a_file"), "{error}");
 }
 
 #[tokio::test]
@@ -323,9 +319,9 @@ async fn foreign_lock_is_told_and_not_waited_for_without_end() {
     put(&path, "");
     let foreign = fs::File::options().write(true).open(&path).unwrap();
     foreign.lock().unwrap();
-    let trouble = replace_cursor(&deployment).await.unwrap_err();
-    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::TryLater, "directory_locked"), "{trouble}");
-    assert!(trouble.message.ends_with("another process holds the lock"), "{trouble}");
+    let error = replace_cursor(&deployment).await.unwrap_err();
+    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Retry, "directory_locked"), "{error}");
+    assert!(error.message.ends_with("another process holds the lock"), "{error}");
     drop(foreign);
     replace_cursor(&deployment).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! The HTTP client for Slack, against a server on loopback: what it sends, what it reads, and what it never tells.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use slacktrail_shared::error::{Error, ErrorKind, Origin};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::{CallAuth, Slack};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::{Remedy, Side, Trouble};
 use slacktrail_tests::conformance::source;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -43,7 +43,7 @@ async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static
     (base, asked)
 }
 
-async fn call(base: &str, request: &Request) -> Result<Reply, Trouble> {
+async fn call(base: &str, request: &Request) -> Result<Reply, Error> {
     let slack = SlackHttp::new(&format!("{base}/api/"), &format!("{base}/audit/v1")).unwrap();
     slack.call_whole(&source("acme"), request, CallAuth::User(&Token::new(TOKEN).unwrap())).await
 }
@@ -79,14 +79,10 @@ fn audit_logs() -> Request {
 }
 
 /// It is nobody's fault here, and the text of it and of its causes holds neither token nor page cursor.
-fn assert_try_later(trouble: &Trouble, code: &str, base: &str) {
-    assert_eq!(
-        (trouble.side, trouble.remedy, trouble.code.as_str()),
-        (Side::Slack, Remedy::TryLater, code),
-        "{trouble:?}"
-    );
-    let mut text = format!("{trouble:?} {trouble} {}", trouble.hint);
-    let mut cause = trouble.source();
+fn assert_try_later(error: &Error, code: &str, base: &str) {
+    assert_eq!((error.side, error.remedy, error.code.as_str()), (Origin::Slack, ErrorKind::Retry, code), "{error:?}");
+    let mut text = format!("{error:?} {error} {}", error.hint);
+    let mut cause = error.source();
     while let Some(error) = cause {
         text += &format!(" {error} {error:?}");
         cause = error.source();
@@ -94,7 +90,7 @@ fn assert_try_later(trouble: &Trouble, code: &str, base: &str) {
     for hidden in ["hidden", "xoxp", "oldest", base] {
         assert!(!text.contains(hidden), "{text}");
     }
-    assert!(trouble.message.contains("`logs`") && trouble.message.contains("`127.0.0.1`"), "{trouble}");
+    assert!(error.message.contains("`logs`") && error.message.contains("`127.0.0.1`"), "{error}");
 }
 
 #[tokio::test]
@@ -156,8 +152,8 @@ async fn a_redirect_is_a_reply_and_nobody_follows_it_with_the_token() {
 #[tokio::test]
 async fn small_reply_that_is_longer_than_1_mib_is_given_up() {
     let (base, _) = answering(|| vec![b' '; (1 << 20) + 1].into_response()).await;
-    let trouble = call(&base, &audit_logs()).await.unwrap_err();
-    assert_eq!((trouble.side, trouble.code.as_str()), (Side::Slack, "response_too_large"), "{trouble:?}");
+    let error = call(&base, &audit_logs()).await.unwrap_err();
+    assert_eq!((error.side, error.code.as_str()), (Origin::Slack, "response_too_large"), "{error:?}");
 }
 
 #[tokio::test]
@@ -173,9 +169,9 @@ async fn a_host_that_never_answers_is_given_up() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(50)).unwrap();
     let outcome = slack.call(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
-    let trouble = outcome.unwrap_err();
-    assert_try_later(&trouble, "unreachable", &base);
-    assert!(trouble.message.ends_with("did not answer within 0.05 seconds"), "{trouble}");
+    let error = outcome.unwrap_err();
+    assert_try_later(&error, "unreachable", &base);
+    assert!(error.message.ends_with("did not answer within 0.05 seconds"), "{error}");
     drop(listener);
 }
 

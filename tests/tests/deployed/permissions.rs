@@ -2,7 +2,7 @@
 //!
 //! Not checked there, because ministack knows no such conditions: `dynamodb:LeadingKeys`, and the bucket's policy.
 
-use std::error::Error;
+use std::error::Error as StdError;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client as Table;
@@ -34,7 +34,7 @@ fn as_function(deployed: &Deployed, function: &DeployedFunction) -> SdkConfig {
     config.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
-fn assert_refused<T, E: ProvideErrorMetadata + Error + 'static>(answer: Result<T, SdkError<E>>, action: &str) {
+fn assert_refused<T, E: ProvideErrorMetadata + StdError + 'static>(answer: Result<T, SdkError<E>>, action: &str) {
     let error = answer.err().unwrap_or_else(|| panic!("`{action}` is not granted, and was done"));
     let code = error.code().unwrap_or_default();
     assert!(code.starts_with("AccessDenied"), "`{action}`: {error:?}");

@@ -171,8 +171,8 @@ async fn an_error_and_a_malformed_answer_are_500_and_only_the_test_learns_why() 
         let stand = Stand::of(answer).await;
         let reply = stand.get("/oauth/start").await;
         assert_message(reply, StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
-        let troubles = stand.api.troubles();
-        assert!(troubles[0].starts_with(&format!("GET /oauth/start: {why}")), "{troubles:?}");
+        let errors = stand.api.errors();
+        assert!(errors[0].starts_with(&format!("GET /oauth/start: {why}")), "{errors:?}");
     }
 }
 
@@ -188,7 +188,7 @@ async fn a_function_that_does_not_answer_in_time_is_500() {
     let (reply, _event) = tokio::join!(client.get(url).send(), reqwest::get(next));
 
     assert_message(reply.unwrap(), StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
-    assert_eq!(api.troubles(), ["GET /oauth/start: the function did not answer in time"]);
+    assert_eq!(api.errors(), ["GET /oauth/start: the function did not answer in time"]);
 }
 
 #[tokio::test]

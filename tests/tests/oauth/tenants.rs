@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker};
 
 use slacktrail_shared::collect::token_of;
 use slacktrail_shared::connection::store;
+use slacktrail_shared::error::ErrorKind;
 use slacktrail_shared::ports::{SecretVersion, StoredCredentials};
 use slacktrail_shared::source::{Source, Tenant};
-use slacktrail_shared::trouble::Remedy;
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser};
@@ -87,10 +87,10 @@ fn token_of_another_tenant_is_not_used() {
         || Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials: Some(credentials.clone()) });
     assert!(token_of(&source, stored()).is_ok());
     let elsewhere = |tenant| Source { tenant, ..source.clone() };
-    let trouble =
+    let error =
         token_of(&elsewhere(Some(Tenant { id: "T9".to_owned(), name: "Nine".to_owned() })), stored()).unwrap_err();
-    assert_eq!((trouble.remedy, trouble.code.as_str()), (Remedy::Reconfigure, "tenant_mismatch"));
-    assert!(trouble.message.contains("`T1`") && trouble.message.contains("`Nine` (T9)"), "{trouble}");
+    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "tenant_mismatch"));
+    assert!(error.message.contains("`T1`") && error.message.contains("`Nine` (T9)"), "{error}");
     assert!(token_of(&elsewhere(None), stored()).is_ok(), "a source that was written by hand names none");
 }
 

@@ -125,7 +125,7 @@ fn a_person_is_needed_where_nothing_mends_itself() {
         assert!(!needs(state, None), "{state:?}");
     }
     assert!(needs(State::Ok, some()), "a workspace that cannot be read");
-    assert!(!needs(State::Waiting, some()), "a trouble that passes");
+    assert!(!needs(State::Waiting, some()), "an error that passes");
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod slack;
 mod stored;
 mod task;
 
-use std::error::Error;
+use std::error::Error as StdError;
 
 use crate::backlog::Backlog;
 use crate::comparison::Comparison;
@@ -29,7 +29,7 @@ const ROUNDS: usize = 7;
 /// Backlogs of which the peak memory is measured besides. The simulated Slack keeps a million records in 1 GB of memory.
 const OTHER_BACKLOGS: [(u32, u32); 3] = [(20_000, 100_000), (1_000_000, 100_000), (1_000_000, 1_000_000)];
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn StdError>>;
 
 fn main() -> Outcome<()> {
     match std::env::args().nth(1).filter(|argument| argument != "--bench") {

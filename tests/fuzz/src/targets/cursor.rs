@@ -10,7 +10,7 @@ use crate::error_text::assert_tells_nothing;
 pub(super) fn stored(bytes: &[u8]) {
     let cursor = match Cursor::decode(&text(bytes)) {
         Ok(cursor) => cursor,
-        Err(trouble) => return assert_tells_nothing(&trouble),
+        Err(error) => return assert_tells_nothing(&error),
     };
     let encoded = cursor.encode();
     let again = Cursor::decode(&encoded).expect("what we encode can be decoded");

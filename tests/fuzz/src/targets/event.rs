@@ -21,9 +21,9 @@ pub(super) fn event(bytes: &[u8]) {
             let is_empty = is_empty.is_some_and(|(after, through)| after.place() >= through.place());
             assert!(share.through.as_ref().is_none_or(|last| has(last) != is_empty), "its last source is not of it");
         }
-        Err(trouble) => {
+        Err(error) => {
             // Its keys are the words of whoever may invoke the function; Slack has no part in them.
-            assert!(trouble.message.len() <= 3_000 && !trouble.message.chars().any(char::is_control), "{trouble}");
+            assert!(error.message.len() <= 3_000 && !error.message.chars().any(char::is_control), "{error}");
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn reply(bytes: &[u8]) {
             let shown = installed.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
             assert!(shown.len() <= 400 && !shown.chars().any(char::is_control), "{shown:?}");
         }
-        Err(trouble) => assert_tells_nothing(&trouble),
+        Err(error) => assert_tells_nothing(&error),
     }
     let left = remains(&reply.body);
     assert!(left.tokens.len() <= 4 && (left.may_be_more || !left.tokens.is_empty()));
@@ -37,7 +37,7 @@ pub(super) fn reply(bytes: &[u8]) {
             assert!(grant.renewal.is_some(), "a token that cannot be refreshed again");
             assert_grant(&grant, &grant);
         }
-        Err(trouble) => assert_tells_nothing(&trouble),
+        Err(error) => assert_tells_nothing(&error),
     }
 }
 

@@ -17,8 +17,8 @@ const DAMAGES: usize = 12;
 /// The input as it is, as an object; and its lines as rows, written and read back whole and damaged.
 pub(super) fn stored(bytes: &[u8]) {
     for log in LogType::ALL {
-        if let Err(trouble) = read(&key(log, Second::EPOCH.day()), bytes) {
-            assert_tells_nothing(&trouble);
+        if let Err(error) = read(&key(log, Second::EPOCH.day()), bytes) {
+            assert_tells_nothing(&error);
         }
         for (day, lines) in day_logs(log, bytes) {
             assert_comes_back(&key(log, day), &lines, bytes);
@@ -45,7 +45,7 @@ fn key(log: LogType, day: Day) -> ObjectKey {
     DayLogId { stream, day }.key(1)
 }
 
-fn read(key: &ObjectKey, bytes: &[u8]) -> Result<Vec<(RowId, Second)>, slacktrail_shared::trouble::Trouble> {
+fn read(key: &ObjectKey, bytes: &[u8]) -> Result<Vec<(RowId, Second)>, slacktrail_shared::error::Error> {
     let mut read = Vec::new();
     decode(key, bytes, |id, time| read.push((id, time)))?;
     Ok(read)

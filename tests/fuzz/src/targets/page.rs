@@ -20,8 +20,8 @@ pub(super) fn reply(bytes: &[u8]) {
             Err(refusal) => assert_refusal(&reply, &request, &refusal),
         }
         let json: Result<IgnoredAny, _> = reply.json(&request, now());
-        if let Err(trouble) = json {
-            assert_tells_nothing(&trouble);
+        if let Err(error) = json {
+            assert_tells_nothing(&error);
         }
     }
 }
@@ -91,16 +91,16 @@ fn assert_refusal(reply: &Reply, request: &Request, refusal: &Refusal) {
     match refusal {
         Refusal::StalePageCursor => assert!(request.has_page_cursor(), "there was no page cursor to refuse"),
         Refusal::NoSuchPage => {}
-        Refusal::Trouble(trouble) => {
-            assert_tells_nothing(trouble);
+        Refusal::Error(error) => {
+            assert_tells_nothing(error);
             #[derive(serde::Deserialize)]
             struct Said {
                 error: String,
             }
             let said: Option<Said> = serde_json::from_slice(&reply.body).ok();
-            let limited = said.is_some_and(|said| said.error == trouble.code && said.error == "ratelimited");
+            let limited = said.is_some_and(|said| said.error == error.code && said.error == "ratelimited");
             let must_wait = limited || reply.status == 429;
-            assert!(!must_wait || trouble.retry_after_seconds.is_some(), "limited, and asked again at once");
+            assert!(!must_wait || error.retry_after_seconds.is_some(), "limited, and asked again at once");
         }
     }
 }

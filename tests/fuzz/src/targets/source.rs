@@ -22,6 +22,6 @@ pub(super) fn stored(bytes: &[u8]) {
             let encoded = serde_json::to_string(&source).expect("a source holds only text and numbers");
             assert_eq!(serde_json::from_str::<Source>(&encoded).expect("what we encode can be decoded"), source);
         }
-        Err(trouble) => assert_tells_nothing(&trouble),
+        Err(error) => assert_tells_nothing(&error),
     }
 }

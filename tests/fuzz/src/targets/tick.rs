@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
+use slacktrail_shared::error::Error;
 use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
 use slacktrail_shared::ports::{
     Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, ReplaceOutcome,
@@ -22,7 +23,6 @@ use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
 use slacktrail_shared::time::Day;
-use slacktrail_shared::trouble::Trouble;
 
 use super::{now, reply, row, text};
 use crate::error_text::{assert_fit_for_a_log, assert_tells_nothing};
@@ -43,7 +43,7 @@ pub(super) fn tick(bytes: &[u8]) {
         let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
         match finish(poller.tick(now().plus(pause).instant(), &limits)) {
             Ok(summary) => assert_summary(&summary),
-            Err(trouble) => assert_tells_nothing(&trouble),
+            Err(error) => assert_tells_nothing(&error),
         }
         outside.assert_calls_within_bounds();
     }
@@ -172,7 +172,7 @@ fn assert_summary(summary: &Summary) {
 }
 
 impl Slack for Edge {
-    async fn call(&self, _: &Source, request: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Trouble> {
+    async fn call(&self, _: &Source, request: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Error> {
         let mut calls = self.0.calls.borrow_mut();
         let calls = calls.entry(request.method.to_owned()).or_default();
         *calls += 1;
@@ -185,7 +185,7 @@ impl Slack for Edge {
 }
 
 impl DayLogStore for Edge {
-    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Trouble> {
+    async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error> {
         let name = key.to_string();
         if self.0.objects.borrow().contains_key(&name) {
             return Ok(CreateOutcome::AlreadyExists);
@@ -195,13 +195,13 @@ impl DayLogStore for Edge {
         Ok(CreateOutcome::Created)
     }
 
-    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Trouble> {
+    async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let objects = self.0.objects.borrow();
         let found = objects.get(&key.to_string());
         Ok(found.map(|(_, bytes)| StoredObject { bytes: bytes.clone(), last_modified: now().instant() }))
     }
 
-    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Trouble> {
+    async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error> {
         let objects = self.0.objects.borrow();
         let mut numbers: Vec<u32> =
             objects.values().filter(|(key, _)| key.log == *log).map(|(key, _)| key.number).collect();
@@ -211,7 +211,7 @@ impl DayLogStore for Edge {
 }
 
 impl DeploymentStore for Edge {
-    async fn load(&self) -> Result<Deployment, Trouble> {
+    async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = Deployment::default();
         deployment.take_source("acme".parse().expect("it is an id"), &self.0.source);
         for (stream, (version, text)) in &*self.0.cursors.borrow() {
@@ -225,7 +225,7 @@ impl DeploymentStore for Edge {
         stream: &StreamId,
         expected: Option<Version>,
         cursor: &Cursor,
-    ) -> Result<ReplaceOutcome, Trouble> {
+    ) -> Result<ReplaceOutcome, Error> {
         let mut cursors = self.0.cursors.borrow_mut();
         if cursors.get(stream).map(|(version, _)| *version) != expected {
             return Ok(ReplaceOutcome::Conflict);
@@ -237,24 +237,24 @@ impl DeploymentStore for Edge {
         Ok(ReplaceOutcome::Replaced(next))
     }
 
-    async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Trouble> {
+    async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Error> {
         unreachable!("a tick loads sources together")
     }
 
-    async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<ReplaceOutcome, Trouble> {
+    async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<ReplaceOutcome, Error> {
         unreachable!("a tick changes no source")
     }
 }
 
 impl CredentialStore for Edge {
-    async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         let token = Token::new(TOKEN).expect("it has the form of a token");
         let grant = Grant { token, renewal: None, tenant: None };
         let credentials = Some(Credentials::default().with_grant(grant));
         Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials }))
     }
 
-    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Trouble> {
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         self.credentials(source).await
     }
 
@@ -263,11 +263,11 @@ impl CredentialStore for Edge {
         _: &SourceId,
         _: Option<&SecretVersion>,
         _: &Credentials,
-    ) -> Result<ReplaceOutcome<SecretVersion>, Trouble> {
+    ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
         Ok(ReplaceOutcome::Conflict)
     }
 
-    async fn delete_credentials(&self, _: &SourceId) -> Result<(), Trouble> {
+    async fn delete_credentials(&self, _: &SourceId) -> Result<(), Error> {
         unreachable!("a tick deletes no secret")
     }
 }

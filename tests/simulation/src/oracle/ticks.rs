@@ -218,7 +218,7 @@ impl Judge<'_> {
     }
 
     /// Times of the rows that are wanted, were shown in time, before this tick began, and are not stored: a row that Slack showed late may
-    /// wait for a re-read, and a workspace in trouble is no matter of the whole stream.
+    /// wait for a re-read, and a workspace in error is no matter of the whole stream.
     fn unstored(&self) -> Vec<i64> {
         if self.summary.code.as_deref() == Some("workspaces_unreadable") {
             return Vec::new(); // some are passed over, also for pages that lead nowhere, and the stream says so

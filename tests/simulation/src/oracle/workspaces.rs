@@ -51,12 +51,12 @@ impl Unread {
             if *is_shown {
                 self.0.remove(id);
             } else if code.is_none_or(|code| code == "workspaces_unreadable") {
-                // With any other code it may have been taken for all Slack's trouble.
+                // With any other code it may have been taken for all Slack's error.
                 self.0.entry(id.clone()).or_insert(Untold { since: clock, ticks: 0 });
             }
         }
         if self.0.len() == workspaces {
-            self.0.clear(); // none can be read: that is the stream's own trouble
+            self.0.clear(); // none can be read: that is the stream's own error
         }
         if code.is_some() {
             return None;

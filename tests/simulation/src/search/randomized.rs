@@ -213,7 +213,7 @@ impl RandomizedRun {
             End::Answered(answer) => {
                 let text = match &**answer {
                     Ok(summary) => serde_json::to_string(summary).unwrap_or_default(),
-                    Err(trouble) => format!("{trouble} {trouble:?}"),
+                    Err(error) => format!("{error} {error:?}"),
                 };
                 self.world.with(|state| {
                     let invariant = oracle::check_no_secret(state, "an answer", &text).err();

@@ -172,7 +172,7 @@ fn access_logs_are_read_by_workspace_where_slack_requires_it() {
     harness.tick();
     harness.assert_complete();
     harness.pass(60);
-    // One workspace's trouble is its own.
+    // One workspace's error is its own.
     harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
     row(&mut harness, "late1", "T1");
     row(&mut harness, "late2", "T2");

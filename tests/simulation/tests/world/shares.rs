@@ -7,12 +7,12 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use jiff::{SignedDuration, Timestamp};
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::share::{HandedOut, SOURCES_MAX, Share, hand_out};
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::Summary;
 use slacktrail_shared::time::Second;
-use slacktrail_shared::trouble::Trouble;
 use slacktrail_simulation::{End, Fault, FaultKind, Process, SimulatedPorts, SimulatedWorld};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings, World};
@@ -56,7 +56,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// What the scheduled invocation does with a deployment that is too large for it.
-fn share_out(world: &SimulatedWorld) -> Result<HandedOut, Trouble> {
+fn share_out(world: &SimulatedWorld) -> Result<HandedOut, Error> {
     let ports = SimulatedPorts::of(world, ROOT);
     assert!(run(ports.load_at_most(SOURCES_MAX))?.is_none(), "one invocation cannot poll all");
     run(hand_out(&ports, &ports))
@@ -160,7 +160,7 @@ fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
     // Two operations read the deployment; the fifth hands the third share out.
     world.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
     let handed_out = share_out(&world).unwrap();
-    assert_eq!((handed_out.invoked, handed_out.troubles.len()), (9, 1));
+    assert_eq!((handed_out.invoked, handed_out.errors.len()), (9, 1));
     assert_eq!(polls(&poll_shares(&world)).len(), 900);
 }
 

@@ -7,11 +7,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
+use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::Ports;
 use slacktrail_shared::record::RowId;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::{Day, Second};
-use slacktrail_shared::trouble::Trouble;
 use slacktrail_shared::verify::{self, Findings, Kind, Obstacle, Step, Verdict, Verification, Why};
 use slacktrail_simulation::SimulatedPorts;
 use slacktrail_simulation::harness::{Harness, simulated};
@@ -75,7 +75,7 @@ fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
 }
 
 /// The error that ends the reading of today.
-fn error_of_reading(harness: &Harness, log: LogType) -> Trouble {
+fn error_of_reading(harness: &Harness, log: LogType) -> Error {
     let (ports, source, day) = (ports(harness), source(harness), day_ago(harness, 0));
     let until = verify::until(day, now(harness)).unwrap();
     let mut verification = run(Verification::begin(&ports, &source, log, (day, until))).unwrap();

@@ -236,7 +236,7 @@ fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
     harness.tick();
     row(&mut harness, "T2", 30, "two");
     harness.pass(60);
-    // T2 came into trouble a minute ago, while a re-read stood in it: that goes on there, though no live round enters it yet.
+    // T2 came into error a minute ago, while a re-read stood in it: that goes on there, though no live round enters it yet.
     harness.edit_cursors(|cursor| {
         let top = cursor["top"].as_i64().unwrap();
         let walk = json!({"integration": {"workspace": "T2"}});

@@ -1,14 +1,14 @@
 //! The one error of the core, named by who must do what.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Who must do what about a trouble.
+/// Who must do what about an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Remedy {
+pub enum ErrorKind {
     /// Nobody: the next tick tries again, not before `Retry-After` if Slack gave one.
-    TryLater,
+    Retry,
     /// The source's owner connects it again: the token is refused.
     Reauthorize,
     /// Somebody changes a setting: of Slack (plan, scope, kind of installation) or of AWS (a name, a permission).
@@ -17,34 +17,34 @@ pub enum Remedy {
     Investigate,
 }
 
-impl Remedy {
+impl ErrorKind {
     /// The word under which logs and alarms know the remedy.
     pub fn name(self) -> &'static str {
         match self {
-            Remedy::TryLater => "try_later",
-            Remedy::Reauthorize => "reauthorize",
-            Remedy::Reconfigure => "reconfigure",
-            Remedy::Investigate => "investigate",
+            ErrorKind::Retry => "try_later",
+            ErrorKind::Reauthorize => "reauthorize",
+            ErrorKind::Reconfigure => "reconfigure",
+            ErrorKind::Investigate => "investigate",
         }
     }
 }
 
-/// Whose side a trouble is on: an invocation fails only for ours.
+/// Whose side an error is on: an invocation fails only for ours.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Side {
+pub enum Origin {
     /// Slack answered so, or could not be reached.
     Slack,
     /// The bucket, the table, the secrets or the settings.
-    Ours,
+    Deployment,
 }
 
 /// What went wrong, in one sentence that stands alone, with what to do.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct Error {
     /// Who must do what.
-    pub remedy: Remedy,
+    pub remedy: ErrorKind,
     /// Whose side it is on.
-    pub side: Side,
+    pub side: Origin,
     /// Slack's error code, or one of ours; for alarms and for looking up in docs/operations.md.
     pub code: String,
     /// What was attempted, on which named thing, what was answered.
@@ -55,20 +55,20 @@ pub struct Trouble {
     pub retry_after_seconds: Option<i64>,
     /// Whether it is certain that Slack did not receive the call.
     pub(crate) is_unsent: bool,
-    cause: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-impl Trouble {
-    /// A trouble on Slack's side.
+impl Error {
+    /// An error on Slack's side.
     pub fn slack(
-        remedy: Remedy,
+        remedy: ErrorKind,
         code: impl Into<String>,
         message: impl Into<String>,
         hint: impl Into<String>,
-    ) -> Trouble {
-        Trouble {
+    ) -> Error {
+        Error {
             remedy,
-            side: Side::Slack,
+            side: Origin::Slack,
             code: code.into(),
             message: message.into(),
             hint: hint.into(),
@@ -78,45 +78,45 @@ impl Trouble {
         }
     }
 
-    /// A trouble on our side.
-    pub fn ours(
-        remedy: Remedy,
+    /// An error on our side.
+    pub fn deployment(
+        remedy: ErrorKind,
         code: impl Into<String>,
         message: impl Into<String>,
         hint: impl Into<String>,
-    ) -> Trouble {
-        Trouble { side: Side::Ours, ..Trouble::slack(remedy, code, message, hint) }
+    ) -> Error {
+        Error { side: Origin::Deployment, ..Error::slack(remedy, code, message, hint) }
     }
 
     /// The same with the error that caused it, which `source()` returns.
     #[must_use]
-    pub fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Trouble {
-        Trouble { cause: Some(Arc::from(cause.into())), ..self }
+    pub fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        Error { cause: Some(Arc::from(cause.into())), ..self }
     }
 
     /// The same as an error that may pass by itself.
     #[must_use]
-    pub(crate) fn transient(self) -> Trouble {
-        Trouble { remedy: Remedy::TryLater, ..self }
+    pub(crate) fn transient(self) -> Error {
+        Error { remedy: ErrorKind::Retry, ..self }
     }
 
     /// The same of a call that Slack certainly did not receive.
     #[cfg(feature = "http")]
     #[must_use]
-    pub(crate) fn unsent(self) -> Trouble {
-        Trouble { is_unsent: true, ..self }
+    pub(crate) fn unsent(self) -> Error {
+        Error { is_unsent: true, ..self }
     }
 
     /// The same with another hint.
     #[must_use]
-    pub(crate) fn with_hint(self, hint: &str) -> Trouble {
-        Trouble { hint: hint.to_owned(), ..self }
+    pub(crate) fn with_hint(self, hint: &str) -> Error {
+        Error { hint: hint.to_owned(), ..self }
     }
 
     /// The same with the seconds that Slack asks us to wait.
     #[must_use]
-    pub fn after(self, seconds: Option<i64>) -> Trouble {
-        Trouble { retry_after_seconds: seconds, ..self }
+    pub fn with_retry_after(self, seconds: Option<i64>) -> Error {
+        Error { retry_after_seconds: seconds, ..self }
     }
 }
 
@@ -126,15 +126,15 @@ pub(crate) fn place(error: &serde_json::Error) -> String {
     format!("its JSON is of another form at line {}, column {}", error.line(), error.column())
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl Error for Trouble {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
     }
 }
 
@@ -144,12 +144,17 @@ mod tests {
 
     #[test]
     fn trouble_is_its_message_and_changes_only_in_what_is_said() {
-        let names = [Remedy::TryLater, Remedy::Reauthorize, Remedy::Reconfigure, Remedy::Investigate].map(Remedy::name);
+        let names = [ErrorKind::Retry, ErrorKind::Reauthorize, ErrorKind::Reconfigure, ErrorKind::Investigate]
+            .map(ErrorKind::name);
         assert_eq!(names, ["try_later", "reauthorize", "reconfigure", "investigate"]);
-        let trouble = Trouble::ours(Remedy::Investigate, "code", "a sentence", "look").transient().with_hint("wait");
-        let Trouble { remedy, side, code, hint, .. } = &trouble;
-        assert_eq!((*remedy, *side, code.as_str(), hint.as_str()), (Remedy::TryLater, Side::Ours, "code", "wait"));
-        assert_eq!(trouble.to_string(), "a sentence");
+        let error =
+            Error::deployment(ErrorKind::Investigate, "code", "a sentence", "look").transient().with_hint("wait");
+        let Error { remedy, side, code, hint, .. } = &error;
+        assert_eq!(
+            (*remedy, *side, code.as_str(), hint.as_str()),
+            (ErrorKind::Retry, Origin::Deployment, "code", "wait")
+        );
+        assert_eq!(error.to_string(), "a sentence");
         let error = serde_json::from_str::<u8>("\n \"secret\"").unwrap_err();
         assert_eq!(place(&error), "its JSON is of another form at line 2, column 9");
     }
