@@ -96,11 +96,11 @@ pub struct Cursor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
     /// All time up to here is collected or in a gap.
-    pub top: Second,
+    pub watermark: Second,
     /// What is not yet collected.
     pub gaps: Vec<Gap>,
     /// The number of the last object of recent day logs, as far as this cursor's writer knew.
-    pub heads: BTreeMap<Day, u32>,
+    pub last_objects: BTreeMap<Day, u32>,
     /// When each of [`REREADS`] last began.
     pub rereads: [Second; REREADS.len()],
     /// Access: the column that Slack sorts by, once seen.
@@ -129,9 +129,9 @@ impl Cursor {
         Cursor {
             format: FORMAT,
             since: Some(since),
-            top: now,
+            watermark: now,
             gaps: vec![gap],
-            heads: BTreeMap::new(),
+            last_objects: BTreeMap::new(),
             rereads: [now; REREADS.len()],
             sorted_by: None,
             by_workspace: false,
@@ -161,14 +161,14 @@ impl Cursor {
             kept.iter_mut().filter(|gap| gap.kind == GapKind::Live).for_each(|gap| gap.kind = GapKind::Backlog);
             self.gaps = kept;
             lasting |= !untouched.is_empty();
-            let reach = self.top.min(now).plus(-overlap_seconds).max(since);
+            let reach = self.watermark.min(now).plus(-overlap_seconds).max(since);
             let reach = untouched.iter().map(|gap| gap.oldest).min().map_or(reach, |earlier| reach.min(earlier));
             // Our clock may have stepped back since, or this tick may have been held up before it loaded the cursor.
             let latest = untouched.iter().map(|gap| gap.latest).max().map_or(now, |later| now.max(later));
             let uncollected = untouched.iter().filter_map(|gap| gap.uncollected_since).min();
-            let uncollected_since = Some(uncollected.map_or(self.top, |since| since.min(self.top)));
+            let uncollected_since = Some(uncollected.map_or(self.watermark, |since| since.min(self.watermark)));
             self.gaps.push(Gap { uncollected_since, ..Gap::unwalked(log, GapKind::Live, reach, latest) });
-            self.top = self.top.max(now);
+            self.watermark = self.watermark.max(now);
         }
         for (index, (every, back)) in REREADS.into_iter().enumerate() {
             if now.since(self.rereads[index]) >= every {
@@ -229,7 +229,7 @@ impl Cursor {
     /// is a backlog from the beginning, which nobody has waited for.
     pub fn lag_seconds(&self, now: Second) -> i64 {
         let uncollected = self.gaps.iter().filter_map(|gap| gap.uncollected_since).min();
-        now.since(uncollected.map_or(self.top, |since| since.min(self.top))).max(0)
+        now.since(uncollected.map_or(self.watermark, |since| since.min(self.watermark))).max(0)
     }
 
     /// The field whose time lies in the future, if there is one: then this is no cursor that slacktrail wrote, or its clock was wrong. Times up
@@ -240,7 +240,7 @@ impl Cursor {
             let begun = if let Walk::Access(walk) = &gap.walk { Some(walk.begun.max(walk.stop)) } else { None };
             [Some(gap.oldest), Some(gap.end()), gap.uncollected_since, begun]
         });
-        let times = [("top", Some(self.top)), ("since", self.since), ("saved_at", Some(self.saved_at))];
+        let times = [("watermark", Some(self.watermark)), ("since", self.since), ("saved_at", Some(self.saved_at))];
         let rereads = self.rereads.iter().map(|began| ("rereads", Some(*began)));
         let mut times = times.into_iter().chain(rereads).chain(gaps.map(|time| ("gaps", time)));
         times.find(|(_, time)| time.is_some_and(|time| time > believed)).map(|(field, _)| field)
@@ -355,7 +355,7 @@ mod tests {
         cursor.open_gaps(&source, LogType::Audit, second(600), 300, true);
         assert_eq!(ranges(&cursor), [(-300, 600)]);
         assert!(cursor.open_gaps(&source, LogType::Audit, second(510), 10, true));
-        assert_eq!((ranges(&cursor), cursor.top), (vec![(-300, 600)], second(600)));
+        assert_eq!((ranges(&cursor), cursor.watermark), (vec![(-300, 600)], second(600)));
     }
 
     #[test]
@@ -476,7 +476,7 @@ mod tests {
         let now = second(0);
         let gap = |oldest, latest| Gap::unwalked(LogType::Access, GapKind::Backlog, oldest, latest);
         for (field, cursor) in [
-            ("top", Cursor { top: far, ..settled() }),
+            ("watermark", Cursor { watermark: far, ..settled() }),
             ("since", Cursor { since: Some(far), ..settled() }),
             ("saved_at", Cursor { saved_at: far, ..settled() }),
             ("rereads", Cursor { rereads: [now, far], ..settled() }),
@@ -488,7 +488,7 @@ mod tests {
         ] {
             assert_eq!(cursor.time_in_future(now), Some(field));
         }
-        assert_eq!(Cursor { top: now.plus(CLOCK_SKEW_SECONDS), ..settled() }.time_in_future(now), None);
+        assert_eq!(Cursor { watermark: now.plus(CLOCK_SKEW_SECONDS), ..settled() }.time_in_future(now), None);
         assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the time has come");

@@ -25,19 +25,19 @@ const ATTEMPTS_MAX: u32 = 64;
 
 /// A day log and what is known of it.
 #[derive(Clone, Debug, Default)]
-struct OpenDay {
+struct DayLogCache {
     /// The number of its last object, as far as known.
-    head: u32,
+    last_object: u32,
     /// What it holds, in all or from a second on.
-    near: Known,
+    recent: IdWindow,
     /// What it holds up to a second before that, once there is too little room for all: a backlog reads on here from tick to
     /// tick, while live records of the same day come and go in the other.
-    behind: Option<Known>,
+    older: Option<IdWindow>,
 }
 
 /// What a day log is known to hold of a time.
 #[derive(Clone, Debug, Default)]
-struct Known {
+struct IdWindow {
     /// Objects from 1 up to this are not read.
     unread: u32,
     /// No unread object holds a record from this second on.
@@ -47,14 +47,14 @@ struct Known {
     /// Records after this likewise.
     kept_until: Option<Second>,
     /// The identities of stored records, with their times.
-    seen: HashMap<RowId, Second>,
+    stored_ids: HashMap<RowId, Second>,
 }
 
 /// The open day logs of one stream. Kept in memory between ticks as long as the cursor's version is the one we wrote.
 #[derive(Clone, Debug)]
 pub struct DayLogs {
     stream: StreamId,
-    days: BTreeMap<Day, OpenDay>,
+    days: BTreeMap<Day, DayLogCache>,
 }
 
 impl DayLogs {
@@ -65,9 +65,9 @@ impl DayLogs {
 
     /// A day log of one object, with so many records.
     #[cfg(test)]
-    pub(crate) fn with_seen(stream: StreamId, count: u8) -> DayLogs {
-        let mut open = OpenDay::unread(0);
-        open.learn_next((0..count).map(|n| (RowId([n; 16]), Second::EPOCH)));
+    pub(crate) fn with_ids(stream: StreamId, count: u8) -> DayLogs {
+        let mut open = DayLogCache::unread(0);
+        open.add_object((0..count).map(|n| (RowId([n; 16]), Second::EPOCH)));
         DayLogs { stream, days: BTreeMap::from([(Second::EPOCH.day(), open)]) }
     }
 
@@ -76,41 +76,41 @@ impl DayLogs {
     }
 
     /// Learns which records of `range` the day log holds, and returns from which second on that is now known: the range's
-    /// own start, or later when more than `seen_max` identities would have to be kept.
+    /// own start, or later when more than `stored_ids_max` identities would have to be kept.
     ///
     /// Reads back from the head until an object was stored before the range: a record cannot have been stored before it happened.
     ///
     /// # Errors
     /// By remedy. What was read is kept, so that a day log too long for one tick is read on in the next.
-    pub(crate) async fn open<D: DayLogStore>(
+    pub(crate) async fn load_ids<D: DayLogStore>(
         &mut self,
         store: &D,
-        heads: &BTreeMap<Day, u32>,
+        last_objects: &BTreeMap<Day, u32>,
         day: Day,
         range: RangeInclusive<Second>,
         limits: &Limits<'_>,
     ) -> Result<Second, Error> {
         let from = if day == Second::EPOCH.day() { Second::EPOCH.plus(i64::MIN) } else { *range.start() }; // undated records came at any time
-        let head = match (self.days.get(&day), heads.get(&day)) {
-            (Some(open), _) => open.head,
-            (None, Some(head)) => *head,
-            (None, None) => self.listed_head(store, day).await?,
+        let last_object = match (self.days.get(&day), last_objects.get(&day)) {
+            (Some(open), _) => open.last_object,
+            (None, Some(last_object)) => *last_object,
+            (None, None) => self.find_last_object(store, day).await?,
         };
-        self.days.entry(day).or_insert_with(|| OpenDay::unread(head)).look_back(from, *range.end());
+        self.days.entry(day).or_insert_with(|| DayLogCache::unread(last_object)).look_back(from, *range.end());
         let log = self.log(day);
         loop {
-            let known = self.days.entry(day).or_default().known(*range.end());
+            let known = self.days.entry(day).or_default().window(*range.end());
             let known_from = known.kept_from.map_or(from, |kept| kept.max(from));
             if known.unread == 0 || known.read_back_to.is_some_and(|back_to| back_to <= known_from) {
                 return Ok(known_from);
             }
-            if (limits.out_of_time)() {
-                return Err(long_day_log(&log, known.unread, head));
+            if (limits.deadline_reached)() {
+                return Err(long_day_log(&log, known.unread, last_object));
             }
             for object in read_objects(store, &log, known.unread).await {
                 known.read_back(object?);
             }
-            self.make_room(day, *range.end(), limits.seen_max);
+            self.evict(day, *range.end(), limits.stored_ids_max);
         }
     }
 
@@ -119,7 +119,7 @@ impl DayLogs {
     ///
     /// # Errors
     /// By remedy.
-    pub(crate) async fn stored_among<D: DayLogStore>(
+    pub(crate) async fn find_stored<D: DayLogStore>(
         &self,
         store: &D,
         day: Day,
@@ -128,10 +128,10 @@ impl DayLogs {
     ) -> Result<HashSet<RowId>, Error> {
         let mut stored = HashSet::new();
         let Some(open) = self.days.get(&day) else { return Ok(stored) };
-        let mut unread = open.head;
+        let mut unread = open.last_object;
         while unread > 0 {
-            if (limits.out_of_time)() {
-                return Err(long_day_log(&self.log(day), unread, open.head));
+            if (limits.deadline_reached)() {
+                return Err(long_day_log(&self.log(day), unread, open.last_object));
             }
             for object in read_objects(store, &self.log(day), unread).await {
                 let object = object?;
@@ -142,7 +142,7 @@ impl DayLogs {
         Ok(stored)
     }
 
-    async fn listed_head<D: DayLogStore>(&self, store: &D, day: Day) -> Result<u32, Error> {
+    async fn find_last_object<D: DayLogStore>(&self, store: &D, day: Day) -> Result<u32, Error> {
         let numbers = store.list(&self.log(day)).await?;
         match numbers.iter().zip(1..).find(|(number, expected)| **number != *expected) {
             None => Ok(u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
@@ -194,12 +194,12 @@ impl DayLogs {
             if lines.is_empty() {
                 return Ok(());
             }
-            let key = log.key(open.head + 1);
+            let key = log.key(open.last_object + 1);
             let object = encode(lines.iter().map(|line| &bytes[line.range.clone()]), gzip_level);
             let object_bytes = object.len() as u64;
             match store.create(&key, object).await? {
                 CreateOutcome::Created => {
-                    open.learn_next(lines.iter().map(|line| (line.id, line.time)));
+                    open.add_object(lines.iter().map(|line| (line.id, line.time)));
                     appended.records += lines.len() as u64;
                     appended.objects += 1;
                     appended.bytes += object_bytes;
@@ -212,7 +212,7 @@ impl DayLogs {
                     let object = read_object(store, key).await?;
                     let held: HashSet<RowId> = object.records.iter().map(|(id, _)| *id).collect();
                     lines.retain(|line| !held.contains(&line.id));
-                    open.learn_next(object.records.into_iter());
+                    open.add_object(object.records.into_iter());
                 }
             }
         }
@@ -227,41 +227,41 @@ impl DayLogs {
     }
 
     /// The numbers of the last objects of open day logs.
-    pub(crate) fn heads(&self) -> impl Iterator<Item = (Day, u32)> + '_ {
-        self.days.iter().map(|(day, open)| (*day, open.head))
+    pub(crate) fn last_objects(&self) -> impl Iterator<Item = (Day, u32)> + '_ {
+        self.days.iter().map(|(day, open)| (*day, open.last_object))
     }
 
-    /// Keeps at most `seen_max` identities: other days' go first, then those that a reader of what is not after `until` has
+    /// Keeps at most `stored_ids_max` identities: other days' go first, then those that a reader of what is not after `until` has
     /// passed, then the oldest.
-    pub(crate) fn make_room(&mut self, day: Day, until: Second, seen_max: usize) {
-        if self.seen_count() <= seen_max {
+    pub(crate) fn evict(&mut self, day: Day, until: Second, stored_ids_max: usize) {
+        if self.id_count() <= stored_ids_max {
             return;
         }
         for (_, open) in self.days.iter_mut().filter(|(other, _)| **other != day) {
-            *open = OpenDay::unread(open.head);
+            *open = DayLogCache::unread(open.last_object);
         }
         if let Some(open) = self.days.get_mut(&day) {
-            open.make_room(until, seen_max);
+            open.evict(until, stored_ids_max);
         }
     }
 
     /// The identities kept in memory.
-    pub(crate) fn seen_count(&self) -> usize {
-        self.days.values().map(OpenDay::seen_count).sum()
+    pub(crate) fn id_count(&self) -> usize {
+        self.days.values().map(DayLogCache::id_count).sum()
     }
 
     /// Forgets what day logs hold, but not how many objects they have.
-    pub(crate) fn forget_seen(&mut self) {
-        self.days.values_mut().for_each(|open| *open = OpenDay::unread(open.head));
+    pub(crate) fn clear_ids(&mut self) {
+        self.days.values_mut().for_each(|open| *open = DayLogCache::unread(open.last_object));
     }
 
     /// Forgets a day log.
-    pub(crate) fn close(&mut self, day: Day) {
+    pub(crate) fn remove(&mut self, day: Day) {
         self.days.remove(&day);
     }
 
     /// Forgets the day logs of days before `second`.
-    pub(crate) fn forget_before(&mut self, second: Second) {
+    pub(crate) fn clear_before(&mut self, second: Second) {
         self.days.retain(|day, _| day.end() >= second);
     }
 }
@@ -273,13 +273,13 @@ pub struct Limits<'a> {
     /// How hard an object is compressed, 0 to 9.
     pub gzip_level: u32,
     /// Identities of stored records kept in memory for one stream.
-    pub seen_max: usize,
+    pub stored_ids_max: usize,
     /// Identities of stored records kept in memory between ticks, of all streams together.
-    pub seen_kept_max: usize,
+    pub cached_ids_max: usize,
     /// Calls to Slack for one stream; `None`: what its log type allows.
     pub calls_max: Option<u32>,
     /// Whether it is time to stop.
-    pub out_of_time: &'a dyn Fn() -> bool,
+    pub deadline_reached: &'a dyn Fn() -> bool,
     /// Held by the stream that is reading a long row.
     pub long_rows: &'a Mutex<()>,
 }
@@ -316,96 +316,97 @@ async fn read_object<D: DayLogStore>(store: &D, key: ObjectKey) -> Result<ReadOb
     Ok(ReadObject { number: key.number, last_modified: Second::of(object.last_modified), records })
 }
 
-impl OpenDay {
-    fn unread(head: u32) -> OpenDay {
-        OpenDay { head, near: Known::unread(head), behind: None }
+impl DayLogCache {
+    fn unread(last_object: u32) -> DayLogCache {
+        DayLogCache { last_object, recent: IdWindow::unread(last_object), older: None }
     }
 
-    fn known(&mut self, until: Second) -> &mut Known {
-        match &mut self.behind {
-            Some(behind) if behind.kept_until.is_none_or(|kept| until <= kept) => behind,
-            _ => &mut self.near,
+    fn window(&mut self, until: Second) -> &mut IdWindow {
+        match &mut self.older {
+            Some(older) if older.kept_until.is_none_or(|kept| until <= kept) => older,
+            _ => &mut self.recent,
         }
     }
 
     /// Forgets what is known of a time of which something was dropped that is needed now.
     fn look_back(&mut self, from: Second, until: Second) {
-        let head = self.head;
-        let known = self.known(until);
+        let last_object = self.last_object;
+        let known = self.window(until);
         if known.kept_from.is_some_and(|kept| kept > from) {
-            *known = Known { kept_until: known.kept_until, ..Known::unread(head) };
+            *known = IdWindow { kept_until: known.kept_until, ..IdWindow::unread(last_object) };
         }
     }
 
     fn holds(&self, id: &RowId) -> bool {
-        self.near.seen.contains_key(id) || self.behind.as_ref().is_some_and(|behind| behind.seen.contains_key(id))
+        self.recent.stored_ids.contains_key(id)
+            || self.older.as_ref().is_some_and(|older| older.stored_ids.contains_key(id))
     }
 
-    fn seen_count(&self) -> usize {
-        self.near.seen.len() + self.behind.as_ref().map_or(0, |behind| behind.seen.len())
+    fn id_count(&self) -> usize {
+        self.recent.stored_ids.len() + self.older.as_ref().map_or(0, |older| older.stored_ids.len())
     }
 
     /// Learns what the next object holds, which another writer or we have created.
-    fn learn_next(&mut self, records: impl Iterator<Item = (RowId, Second)> + Clone) {
-        self.head += 1;
-        self.near.learn(records.clone());
-        if let Some(behind) = &mut self.behind {
-            behind.learn(records);
+    fn add_object(&mut self, records: impl Iterator<Item = (RowId, Second)> + Clone) {
+        self.last_object += 1;
+        self.recent.insert(records.clone());
+        if let Some(older) = &mut self.older {
+            older.insert(records);
         }
     }
 
-    fn make_room(&mut self, until: Second, seen_max: usize) {
-        if self.seen_count() <= seen_max {
+    fn evict(&mut self, until: Second, stored_ids_max: usize) {
+        if self.id_count() <= stored_ids_max {
             return;
         }
-        let is_near = self.behind.as_ref().is_none_or(|behind| behind.kept_until.is_some_and(|kept| until > kept));
-        if is_near && self.near.seen.values().any(|time| *time > until) {
-            let near = Known { kept_from: Some(until.plus(1)), ..Known::unread(self.head) };
-            self.behind = Some(std::mem::replace(&mut self.near, near));
+        let is_recent = self.older.as_ref().is_none_or(|older| older.kept_until.is_some_and(|kept| until > kept));
+        if is_recent && self.recent.stored_ids.values().any(|time| *time > until) {
+            let recent = IdWindow { kept_from: Some(until.plus(1)), ..IdWindow::unread(self.last_object) };
+            self.older = Some(std::mem::replace(&mut self.recent, recent));
         }
-        if let Some(behind) = &mut self.behind {
-            behind.drop_after(until);
-            behind.drop_oldest(seen_max / 2);
+        if let Some(older) = &mut self.older {
+            older.drop_after(until);
+            older.drop_oldest(stored_ids_max / 2);
         }
-        self.near.drop_oldest(seen_max - self.behind.as_ref().map_or(0, |behind| behind.seen.len()));
+        self.recent.drop_oldest(stored_ids_max - self.older.as_ref().map_or(0, |older| older.stored_ids.len()));
     }
 }
 
-impl Known {
-    fn unread(head: u32) -> Known {
-        Known { unread: head, ..Known::default() }
+impl IdWindow {
+    fn unread(last_object: u32) -> IdWindow {
+        IdWindow { unread: last_object, ..IdWindow::default() }
     }
 
-    fn learn(&mut self, records: impl Iterator<Item = (RowId, Second)>) {
+    fn insert(&mut self, records: impl Iterator<Item = (RowId, Second)>) {
         let (from, until) = (self.kept_from, self.kept_until);
         let kept = |time: Second| from.is_none_or(|from| time >= from) && until.is_none_or(|until| time <= until);
-        self.seen.extend(records.filter(|(_, time)| kept(*time)));
+        self.stored_ids.extend(records.filter(|(_, time)| kept(*time)));
     }
 
     fn read_back(&mut self, object: ReadObject) {
         self.unread = object.number - 1;
         self.read_back_to = Some(object.last_modified.plus(CLOCK_SKEW_SECONDS));
-        self.learn(object.records.into_iter());
+        self.insert(object.records.into_iter());
     }
 
     fn drop_after(&mut self, until: Second) {
         self.kept_until = Some(self.kept_until.map_or(until, |kept| kept.min(until)));
-        self.seen.retain(|_, time| *time <= until);
-        self.seen.shrink_to_fit();
+        self.stored_ids.retain(|_, time| *time <= until);
+        self.stored_ids.shrink_to_fit();
     }
 
     /// Where there are more than `max`, drops whole seconds from the oldest on, until half of the room is free.
     fn drop_oldest(&mut self, max: usize) {
-        if self.seen.len() <= max {
+        if self.stored_ids.len() <= max {
             return;
         }
-        let mut times: Vec<Second> = self.seen.values().copied().collect();
+        let mut times: Vec<Second> = self.stored_ids.values().copied().collect();
         let keep = max.div_ceil(2);
         let index = times.len() - 1 - keep;
         let kept_from = times.select_nth_unstable(index).1.plus(1);
-        self.seen.retain(|_, time| *time >= kept_from);
+        self.stored_ids.retain(|_, time| *time >= kept_from);
         self.kept_from = self.kept_from.max(Some(kept_from));
-        self.seen.shrink_to_fit();
+        self.stored_ids.shrink_to_fit();
     }
 }
 
@@ -418,11 +419,14 @@ fn missing_object(key: &ObjectKey) -> Error {
     )
 }
 
-fn long_day_log(log: &DayLogId, unread: u32, head: u32) -> Error {
+fn long_day_log(log: &DayLogId, unread: u32, last_object: u32) -> Error {
     Error::deployment(
         ErrorKind::Retry,
         "long_day_log",
-        format!("reading back day log `{}`: time ran out with {unread} of {head} objects still unread", log.prefix()),
+        format!(
+            "reading back day log `{}`: time ran out with {unread} of {last_object} objects still unread",
+            log.prefix()
+        ),
         "the next tick reads on; if it stays, give the poller more memory, which brings more CPU",
     )
 }
@@ -512,8 +516,8 @@ mod tests {
 
         // Of records from before second 400 it keeps none in memory.
         let mut ours = DayLogs::new(stream());
-        let near = Known { kept_from: Some(at(400)), ..Known::default() };
-        ours.days.insert(at(0).day(), OpenDay { near, ..OpenDay::default() });
+        let recent = IdWindow { kept_from: Some(at(400)), ..IdWindow::default() };
+        ours.days.insert(at(0).day(), DayLogCache { recent, ..DayLogCache::default() });
         let mut wanted = batch(&[("old", 10), ("new", 20)]);
         bucket.reads_until_failure.set(Some(1));
         assert_eq!(append(&mut ours, &bucket, &mut wanted), None, "it has met the first object only");
@@ -528,7 +532,7 @@ mod tests {
         for n in 1..=20 {
             assert_eq!(append(&mut logs, &bucket, &mut batch(&[(&n.to_string(), n * 1_000)])), Some(1));
         }
-        logs.forget_seen();
+        logs.clear_ids();
         (logs, bucket)
     }
 
@@ -536,14 +540,14 @@ mod tests {
         Record::read(LogType::Audit, None, &format!(r#"{{"id":"{n}","date_create":{}}}"#, at(n * 1_000).get())).id
     }
 
-    fn limits<'a>(seen_max: usize, long_rows: &'a Mutex<()>) -> Limits<'a> {
+    fn limits<'a>(stored_ids_max: usize, long_rows: &'a Mutex<()>) -> Limits<'a> {
         Limits {
             batch_bytes: 1 << 20,
             gzip_level: 0,
-            seen_max,
-            seen_kept_max: seen_max,
+            stored_ids_max,
+            cached_ids_max: stored_ids_max,
             calls_max: None,
-            out_of_time: &|| false,
+            deadline_reached: &|| false,
             long_rows,
         }
     }
@@ -554,9 +558,9 @@ mod tests {
         let day = at(0).day();
         let reads = |logs: &mut DayLogs, from: i64| {
             bucket.reads_until_failure.set(Some(20));
-            let (heads, limits) = (BTreeMap::new(), limits(99, &long_rows));
-            let opened = logs.open(&bucket, &heads, day, at(from)..=at(20_000), &limits).now_or_never();
-            assert_eq!(opened.unwrap().unwrap(), at(from));
+            let (last_objects, limits) = (BTreeMap::new(), limits(99, &long_rows));
+            let loaded = logs.load_ids(&bucket, &last_objects, day, at(from)..=at(20_000), &limits).now_or_never();
+            assert_eq!(loaded.unwrap().unwrap(), at(from));
             20 - bucket.reads_until_failure.get().unwrap()
         };
         assert_eq!(reads(&mut logs, 15_000), 8);
@@ -573,7 +577,7 @@ mod tests {
         let ((logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
         bucket.reads_until_failure.set(Some(20));
         let wanted = [1, 9, 20, 99].map(row_id).into();
-        let found = logs.stored_among(&bucket, at(0).day(), &wanted, &limits(2, &long_rows)).now_or_never();
+        let found = logs.find_stored(&bucket, at(0).day(), &wanted, &limits(2, &long_rows)).now_or_never();
         assert_eq!(found.unwrap().unwrap(), [1, 9, 20].map(row_id).into());
         assert_eq!(bucket.reads_until_failure.get(), Some(0), "each object once");
     }
@@ -582,17 +586,17 @@ mod tests {
     fn closed_day_logs_are_forgotten() {
         let (mut logs, _) = twenty_objects();
         let day = at(0).day();
-        logs.forget_before(day.end());
-        assert_eq!(logs.heads().collect::<Vec<_>>(), [(day, 20)]);
-        let mut closed = logs.clone();
-        closed.close(day);
-        logs.forget_before(day.end().plus(1));
-        assert_eq!((closed.heads().count(), logs.heads().count()), (0, 0));
+        logs.clear_before(day.end());
+        assert_eq!(logs.last_objects().collect::<Vec<_>>(), [(day, 20)]);
+        let mut removed = logs.clone();
+        removed.remove(day);
+        logs.clear_before(day.end().plus(1));
+        assert_eq!((removed.last_objects().count(), logs.last_objects().count()), (0, 0));
     }
 
     /// What is known: unread objects, from when and until when it is kept, and the seconds of the records.
-    fn shown(known: &Known) -> (u32, Option<i64>, Option<i64>, Vec<i64>) {
-        let mut seconds: Vec<i64> = known.seen.values().map(|time| time.since(at(0))).collect();
+    fn shown(known: &IdWindow) -> (u32, Option<i64>, Option<i64>, Vec<i64>) {
+        let mut seconds: Vec<i64> = known.stored_ids.values().map(|time| time.since(at(0))).collect();
         seconds.sort_unstable();
         let second = |time: Option<Second>| time.map(|time| time.since(at(0)));
         (known.unread, second(known.kept_from), second(known.kept_until), seconds)
@@ -603,60 +607,56 @@ mod tests {
     }
 
     /// A day log of one object that holds records of seconds 1 to 10.
-    fn ten_records() -> OpenDay {
-        let mut open = OpenDay::unread(0);
-        open.learn_next(records(1..=10));
+    fn ten_records() -> DayLogCache {
+        let mut open = DayLogCache::unread(0);
+        open.add_object(records(1..=10));
         open
     }
 
     #[test]
     fn memory_keeps_what_a_backlog_needs_beside_live_records() {
         let mut open = ten_records();
-        open.make_room(at(6), 10);
-        assert_eq!(shown(&open.near), (0, None, None, (1..=10).collect()), "there is room");
-        open.make_room(at(6), 4);
-        assert_eq!(shown(open.behind.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
-        assert_eq!(shown(&open.near), (1, Some(7), None, vec![]));
+        open.evict(at(6), 10);
+        assert_eq!(shown(&open.recent), (0, None, None, (1..=10).collect()), "there is room");
+        open.evict(at(6), 4);
+        assert_eq!(shown(open.older.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
+        assert_eq!(shown(&open.recent), (1, Some(7), None, vec![]));
 
-        open.learn_next(records([5, 6, 7, 8, 9, 10].into_iter()));
-        assert_eq!((open.head, open.seen_count()), (2, 5), "second 5 is kept by neither");
+        open.add_object(records([5, 6, 7, 8, 9, 10].into_iter()));
+        assert_eq!((open.last_object, open.id_count()), (2, 5), "second 5 is kept by neither");
         assert!(open.holds(&RowId([6; 16])) && open.holds(&RowId([7; 16])) && !open.holds(&RowId([5; 16])));
         let mut later = open.clone();
-        open.make_room(at(6), 4);
-        assert_eq!(shown(open.behind.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
-        assert_eq!(shown(&open.near), (1, Some(9), None, vec![9, 10]));
+        open.evict(at(6), 4);
+        assert_eq!(shown(open.older.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
+        assert_eq!(shown(&open.recent), (1, Some(9), None, vec![9, 10]));
 
-        later.make_room(at(8), 4);
-        assert_eq!(
-            shown(later.behind.as_ref().unwrap()),
-            (1, Some(7), Some(8), vec![7, 8]),
-            "the backlog is there now"
-        );
-        assert_eq!(shown(&later.near), (2, Some(9), None, vec![]));
+        later.evict(at(8), 4);
+        assert_eq!(shown(later.older.as_ref().unwrap()), (1, Some(7), Some(8), vec![7, 8]), "the backlog is there now");
+        assert_eq!(shown(&later.recent), (2, Some(9), None, vec![]));
 
         let mut live = ten_records();
-        live.make_room(at(10), 4);
-        assert!(live.behind.is_none(), "no record is later than what is read");
-        assert_eq!(shown(&live.near), (0, Some(9), None, vec![9, 10]));
+        live.evict(at(10), 4);
+        assert!(live.older.is_none(), "no record is later than what is read");
+        assert_eq!(shown(&live.recent), (0, Some(9), None, vec![9, 10]));
     }
 
     #[test]
     fn dropped_records_are_read_again_once_they_are_needed() {
         let mut open = ten_records();
-        open.make_room(at(6), 4);
-        open.learn_next(records(7..=10));
-        open.make_room(at(6), 4);
-        let (behind, near) = ((0, Some(6), Some(6), vec![6]), (1, Some(9), None, vec![9, 10]));
-        let (behind_anew, near_anew) = ((2, None, Some(6), vec![]), (2, None, None, vec![]));
+        open.evict(at(6), 4);
+        open.add_object(records(7..=10));
+        open.evict(at(6), 4);
+        let (older, recent) = ((0, Some(6), Some(6), vec![6]), (1, Some(9), None, vec![9, 10]));
+        let (older_reset, recent_reset) = ((2, None, Some(6), vec![]), (2, None, None, vec![]));
         for (from, until, expected) in [
-            (6, 6, (behind.clone(), near.clone())),
-            (9, 10, (behind.clone(), near.clone())),
-            (3, 6, (behind_anew, near)),
-            (7, 8, (behind, near_anew)),
+            (6, 6, (older.clone(), recent.clone())),
+            (9, 10, (older.clone(), recent.clone())),
+            (3, 6, (older_reset, recent)),
+            (7, 8, (older, recent_reset)),
         ] {
             let mut open = open.clone();
             open.look_back(at(from), at(until));
-            assert_eq!((shown(open.behind.as_ref().unwrap()), shown(&open.near)), expected, "{from} to {until}");
+            assert_eq!((shown(open.older.as_ref().unwrap()), shown(&open.recent)), expected, "{from} to {until}");
         }
     }
 }

@@ -16,7 +16,7 @@ use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::{DeploymentStore, Ports};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::source::{LogType, SourceId, StreamId};
-use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, TickLimits};
+use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, TickLimits};
 
 pub(crate) use pace::{Pace, Wall};
 pub(crate) use tally::Tally;
@@ -92,8 +92,9 @@ impl Run {
         let now = pace.now();
         let deployment = self.collector.ports().deployment.load().await?;
         self.progress.begin_tick(&deployment, now);
-        let out_of_time = || pace.is_over();
-        let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &out_of_time };
+        let deadline_reached = || pace.is_over();
+        let limits =
+            TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
         if let Some(locked) = summary.streams.iter().find(|stream| stream.code.as_deref() == Some(watched::LOCKED)) {

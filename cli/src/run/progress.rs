@@ -57,7 +57,7 @@ impl Progress {
         for (stream, line) in self.streams.borrow_mut().iter_mut().filter(|(stream, _)| stream.log == LogType::Audit) {
             let since = deployment.sources.get(&stream.source).and_then(|source| source.as_ref().ok());
             let whole = match (deployment.cursors.get(stream), since) {
-                (Some((_, Ok(cursor))), _) => seconds_left(cursor) + now.since(cursor.top).max(0),
+                (Some((_, Ok(cursor))), _) => seconds_left(cursor) + now.since(cursor.watermark).max(0),
                 (None, Some(source)) => now.since(source.since),
                 _ => continue,
             };

@@ -127,6 +127,6 @@ async fn finish<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialSto
 impl<S, C, K, W: Timer> Oauth<S, C, K, W> {
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         let done = self.ports.timer.within(BEGIN_MAX, work).await;
-        done.ok_or_else(|| Failure::out_of_time(None, BEGIN_MAX))?
+        done.ok_or_else(|| Failure::deadline_reached(None, BEGIN_MAX))?
     }
 }

@@ -10,7 +10,7 @@ use slacktrail_shared::error::Error;
 use slacktrail_shared::event::Work;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
 use slacktrail_shared::share::{SOURCES_MAX, hand_out};
-use slacktrail_shared::tick::{Bounds, Poller, RotationSummary, StreamSummary, Summary, TickLimits};
+use slacktrail_shared::tick::{Poller, ResourceLimits, RotationSummary, StreamSummary, Summary, TickLimits};
 
 use crate::metrics;
 
@@ -37,8 +37,8 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
             let stop_at = event.context.deadline().checked_sub(RESERVE).unwrap_or(SystemTime::UNIX_EPOCH);
             let limits = TickLimits {
                 calls_max: None,
-                bounds: Bounds::default(),
-                out_of_time: &|| SystemTime::now() >= stop_at,
+                resources: ResourceLimits::default(),
+                deadline_reached: &|| SystemTime::now() >= stop_at,
             };
             collect(poller, invoker, &work, &limits).await
         }
@@ -67,7 +67,7 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
         Work::All => store.load_at_most(SOURCES_MAX).await?,
     };
     match deployment {
-        Some(deployment) => poller.tick_of(deployment, Timestamp::now(), limits).await,
+        Some(deployment) => poller.tick_deployment(deployment, Timestamp::now(), limits).await,
         None => {
             let handed_out = hand_out(store, invoker).await?;
             for error in &handed_out.errors {

@@ -29,7 +29,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             return Ok(page);
         }
         self.token = Some(fresh.clone());
-        if self.is_spent() {
+        if self.budget_exhausted() {
             return Err(token_replaced(&self.source.id));
         }
         self.call_with(request, &fresh).await
@@ -79,7 +79,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             self.report.note_clock(self.now.since(slack_now));
         }
         let reached = reply.slack_now(self.now);
-        self.cursor.top = self.cursor.top.min(reached);
+        self.cursor.watermark = self.cursor.watermark.min(reached);
         self.cursor.rereads.iter_mut().for_each(|began| *began = reached.min(*began));
     }
 
@@ -110,7 +110,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         if self.stream.log == LogType::Access && error.code == "missing_argument" && self.may_read_by_workspace() {
             return self.read_by_workspace(gap).await;
         }
-        self.leave_workspace(gap, error)
+        self.skip_workspace(gap, error)
     }
 }
 

@@ -35,34 +35,34 @@ use crate::secret::Token;
 use crate::slack::{Refusal, Request};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::Second;
-use crate::walk::{Sight, Walk};
+use crate::walk::{PageContext, Walk};
 
 /// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
 const HEARTBEAT_SECONDS: i64 = 900;
 /// Day logs of days that ended longer ago than this are closed between ticks: the hourly re-read still finds its own open.
-const KEPT_OPEN_SECONDS: i64 = 26 * 3600;
+const CACHED_SECONDS: i64 = 26 * 3600;
 
 /// What a stream's ticks remember while the process lives. Losing it costs reading back, and nothing else.
 #[derive(Clone, Debug)]
-pub struct Memory {
+pub struct StreamCache {
     /// The version of the cursor that `day_logs` goes with.
     version: Option<Version>,
     day_logs: DayLogs,
     /// Records that are stored, of a page that could not be decided to its end.
-    settled: HashSet<RowId>,
+    known_stored: HashSet<RowId>,
     overlap: Overlap,
     page_size: PageSize,
     workspaces: Workspaces,
 }
 
-impl Memory {
+impl StreamCache {
     /// Nothing remembered yet.
-    pub fn new(stream: StreamId) -> Memory {
-        Memory {
+    pub fn new(stream: StreamId) -> StreamCache {
+        StreamCache {
             version: None,
             page_size: PageSize::of(stream.log),
             day_logs: DayLogs::new(stream),
-            settled: HashSet::new(),
+            known_stored: HashSet::new(),
             overlap: Overlap::new(),
             workspaces: Workspaces::default(),
         }
@@ -70,18 +70,18 @@ impl Memory {
 
     /// A memory of so many stored records.
     #[cfg(test)]
-    pub(crate) fn with_seen(stream: StreamId, count: u8) -> Memory {
-        Memory { day_logs: DayLogs::with_seen(stream.clone(), count), ..Memory::new(stream) }
+    pub(crate) fn with_cached_ids(stream: StreamId, count: u8) -> StreamCache {
+        StreamCache { day_logs: DayLogs::with_ids(stream.clone(), count), ..StreamCache::new(stream) }
     }
 
     /// Identities of stored records that it holds.
-    pub(crate) fn seen_count(&self) -> usize {
-        self.day_logs.seen_count()
+    pub(crate) fn cached_ids(&self) -> usize {
+        self.day_logs.id_count()
     }
 
     /// Lets go of them.
-    pub(crate) fn forget_seen(&mut self) {
-        self.day_logs.forget_seen();
+    pub(crate) fn clear_ids(&mut self) {
+        self.day_logs.clear_ids();
     }
 }
 
@@ -98,10 +98,10 @@ pub(crate) struct Collector<'a, S, D, T, K> {
     /// Whether the cursor says something that the stored one does not and that must not be forgotten.
     dirty: bool,
     /// All time up to here was collected by earlier ticks: a record from before it comes late.
-    passed: Option<Second>,
-    memory: &'a mut Memory,
+    previous_watermark: Option<Second>,
+    cache: &'a mut StreamCache,
     /// The records of the page under way that are stored, or will be with the batch.
-    decided: Vec<RowId>,
+    checked_ids: Vec<RowId>,
     lines: LineWriter,
     token: Option<Token>,
     token_is_fresh: bool,
@@ -111,15 +111,15 @@ pub(crate) struct Collector<'a, S, D, T, K> {
 }
 
 /// Why the work on a gap ended.
-enum Ended {
+enum GapOutcome {
     /// It is collected.
-    Closed,
+    Complete,
     /// The batch is full or the budget is spent.
-    Left,
+    Partial,
 }
 
 /// When a smaller page is asked for.
-enum Less {
+enum SmallerPage {
     Now,
     NextTick,
     /// There is none, or it would not help.
@@ -134,16 +134,16 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         limits: &'a Limits<'a>,
         stored: Option<(Version, Cursor)>,
         overdue: Option<&'a Overdue>,
-        memory: &'a mut Memory,
+        cache: &'a mut StreamCache,
     ) -> Self {
         let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
-        if memory.version != version {
-            memory.day_logs = DayLogs::new(stream.clone()); // somebody else has written since: what we know may not be all
-            memory.version = version;
+        if cache.version != version {
+            cache.day_logs = DayLogs::new(stream.clone()); // somebody else has written since: what we know may not be all
+            cache.version = version;
         }
         let doubt = cursor.as_ref().and_then(|cursor| cursor.time_in_future(Second::of(now)));
         let cursor = cursor.filter(|_| doubt.is_none());
-        let report = Report { error: doubt.map(not_believed), recovered: doubt.is_some(), ..Report::default() };
+        let report = Report { error: doubt.map(corrupt_cursor), recovered: doubt.is_some(), ..Report::default() };
         Collector {
             ports,
             source,
@@ -152,10 +152,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             limits,
             version,
             dirty: cursor.is_none(),
-            passed: cursor.as_ref().map(|cursor| cursor.top),
+            previous_watermark: cursor.as_ref().map(|cursor| cursor.watermark),
             cursor: cursor.unwrap_or_else(|| Cursor::first(source, stream.log, Second::of(now))),
-            memory,
-            decided: Vec::new(),
+            cache,
+            checked_ids: Vec::new(),
             lines: LineWriter::new(source, stream.log, now),
             token: None,
             token_is_fresh: false,
@@ -193,13 +193,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let mut batch = Batch::default();
             let workspaces = self.cursor.workspaces.clone();
             let (was_under_way, pages) = (gap.is_under_way(), self.report.pages);
-            let mut sight = Sight::default();
-            let walked = self.walk(&mut gap, &mut sight, &mut batch).await; // pages, until they make an object
-            if gap.depth.end_tick(&sight.progress)
+            let mut context = PageContext::default();
+            let walked = self.walk(&mut gap, &mut context, &mut batch).await; // pages, until they make an object
+            if gap.depth.end_tick(&context.progress)
                 && let Some(page_rows) = gap.page_rows()
-                && self.memory.page_size.enlarge(page_rows)
+                && self.cache.page_size.enlarge(page_rows)
             {
-                gap.change_page_size(&mut sight);
+                gap.change_page_size(&mut context);
             }
 
             let stored = self.store(&walked, &mut batch).await; // records first ...
@@ -207,19 +207,19 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.cursor.workspaces = workspaces; // what the walk settled about them rests on what is not stored
             }
             stored?;
-            if !self.decided.is_empty() {
-                self.memory.settled = self.decided.drain(..).collect(); // a page over many long days is decided over several ticks
+            if !self.checked_ids.is_empty() {
+                self.cache.known_stored = self.checked_ids.drain(..).collect(); // a page over many long days is decided over several ticks
             }
             match &walked {
-                Ok(Ended::Closed) => self.close(index),
+                Ok(GapOutcome::Complete) => self.close(index),
                 // Nothing of it has been read: the next tick opens it anew, up to its own now.
                 Err(_) if !was_under_way && self.report.pages == pages => {}
-                Ok(Ended::Left) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
+                Ok(GapOutcome::Partial) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
             }
             self.save_if_dirty().await?; // ... and the cursor last
 
             walked?;
-            if self.report.overtaken || self.is_spent() {
+            if self.report.conflict || self.budget_exhausted() {
                 break;
             }
         }
@@ -227,10 +227,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     async fn open_gaps(&mut self) -> Result<(), Error> {
-        let live = if self.fans_out() { self.prepare_workspaces().await? } else { true };
+        let live = if self.reads_per_workspace() { self.prepare_workspaces().await? } else { true };
         if self.version.is_some() {
             self.dirty |=
-                self.cursor.open_gaps(self.source, self.stream.log, self.now, self.memory.overlap.seconds(), live);
+                self.cursor.open_gaps(self.source, self.stream.log, self.now, self.cache.overlap.seconds(), live);
         }
         Ok(())
     }
@@ -239,49 +239,49 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max())
     }
 
-    fn is_spent(&self) -> bool {
-        self.report.calls >= self.calls_max() || (self.limits.out_of_time)()
+    fn budget_exhausted(&self) -> bool {
+        self.report.calls >= self.calls_max() || (self.limits.deadline_reached)()
     }
 
     /// Reads pages of a gap into the batch until it is closed, the batch is full, or the budget is spent. On an error, what was
     /// read before it is in the batch, and the gap says so.
-    async fn walk(&mut self, gap: &mut Gap, sight: &mut Sight, batch: &mut Batch) -> Result<Ended, Error> {
+    async fn walk(&mut self, gap: &mut Gap, context: &mut PageContext, batch: &mut Batch) -> Result<GapOutcome, Error> {
         let (mut pages, latest) = (0, gap.latest);
-        if self.fans_out() && !self.is_in_workspace(gap) {
-            return Ok(Ended::Closed);
+        if self.reads_per_workspace() && !self.is_in_workspace(gap) {
+            return Ok(GapOutcome::Complete);
         }
-        while batch.bytes() < self.limits.batch_bytes && !self.is_spent() {
-            let (request, page_rows) = gap.request(sight, self.memory.page_size.rows());
-            let read = match self.read_page(gap, &request, page_rows, sight, batch).await {
+        while batch.bytes() < self.limits.batch_bytes && !self.budget_exhausted() {
+            let (request, page_rows) = gap.request(context, self.cache.page_size.rows());
+            let read = match self.read_page(gap, &request, page_rows, context, batch).await {
                 Ok(closed) => {
                     pages += 1;
-                    let goes_on = if closed { Ok(()) } else { self.expect_progress(gap, sight, &request) };
+                    let goes_on = if closed { Ok(()) } else { self.check_progress(gap, context, &request) };
                     goes_on.map(|()| closed)
                 }
-                Err(error) => match self.ask_for_less(gap, sight, page_rows, &error) {
-                    Less::Now => Ok(false),
-                    Less::NextTick => return Err(error), // a smaller page may do: no workspace is to blame
-                    Less::No => Err(error),
+                Err(error) => match self.shrink_page(gap, context, page_rows, &error) {
+                    SmallerPage::Now => Ok(false),
+                    SmallerPage::NextTick => return Err(error), // a smaller page may do: no workspace is to blame
+                    SmallerPage::No => Err(error),
                 },
             };
             let closed = match read {
-                Err(error) if is_of_a_page(&error) => self.leave_workspace(gap, error)?,
+                Err(error) if is_of_a_page(&error) => self.skip_workspace(gap, error)?,
                 read => read?,
             };
             if !closed {
                 continue;
             }
             self.report.advanced = true;
-            if !self.next_workspace(gap, sight) {
+            if !self.next_workspace(gap, context) {
                 self.adapt_overlap(gap, pages, latest.since(gap.oldest));
-                return Ok(Ended::Closed);
+                return Ok(GapOutcome::Complete);
             }
         }
-        if self.is_spent() {
+        if self.budget_exhausted() {
             let covered = if let Walk::Audit(_) = gap.walk { gap.latest } else { gap.oldest };
             self.adapt_overlap(gap, pages + 1, latest.since(covered)); // there is at least one more
         }
-        Ok(Ended::Left)
+        Ok(GapOutcome::Partial)
     }
 
     /// Reads one page, or what comes in its place. Returns whether the gap, or the workspace that it is at, is at its end.
@@ -290,32 +290,32 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         gap: &mut Gap,
         request: &Request,
         page_rows: u32,
-        sight: &mut Sight,
+        context: &mut PageContext,
         batch: &mut Batch,
     ) -> Result<bool, Error> {
         let page = self.call(request).await?;
         match page.refusal(self.now) {
             None => {
-                let closed = self.take(gap, page, (request, page_rows), sight, batch).await?;
-                self.memory.page_size.grow();
+                let closed = self.take(gap, page, (request, page_rows), context, batch).await?;
+                self.cache.page_size.grow();
                 Ok(closed)
             }
             Some(Refusal::NoSuchPage) => {
-                self.report.refused = Some(no_page("there is no such page"));
+                self.report.refused = Some(missing_page("there is no such page"));
                 // Slack shows so many pages of a log, and as many larger ones reach further back. Of a log that shows old rows first, the newest
                 // ones would be there: how many pages there are is asked again. A page that was there before, in an earlier tick, came from page
                 // counts that were not true.
-                let is_end = !self.memory.page_size.enlarge(page_rows)
+                let is_end = !self.cache.page_size.enlarge(page_rows)
                     && !gap.walk.is_oldest_first()
-                    && !gap.walk.asks_again(sight);
+                    && !gap.walk.asks_again(context);
                 if !is_end {
-                    gap.restart(sight);
+                    gap.restart(context);
                 }
                 Ok(is_end)
             }
             Some(Refusal::StalePageCursor) => {
-                self.report.refused = Some(no_page("it refused its own page cursor"));
-                gap.restart(sight);
+                self.report.refused = Some(missing_page("it refused its own page cursor"));
+                gap.restart(context);
                 Ok(false)
             }
             Some(Refusal::Error(error)) => {
@@ -327,27 +327,27 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// After a page that was too large, or broke off: the next one is asked for fewer rows, in this tick or, where it broke off, in the next.
-    fn ask_for_less(&mut self, gap: &mut Gap, sight: &mut Sight, page_rows: u32, error: &Error) -> Less {
-        if !may_be_smaller(error) || !self.memory.page_size.shrink(page_rows) {
-            return Less::No;
+    fn shrink_page(&mut self, gap: &mut Gap, context: &mut PageContext, page_rows: u32, error: &Error) -> SmallerPage {
+        if !may_be_smaller(error) || !self.cache.page_size.shrink(page_rows) {
+            return SmallerPage::No;
         }
-        gap.change_page_size(sight);
-        if error.code == "response_too_large" { Less::Now } else { Less::NextTick }
+        gap.change_page_size(context);
+        if error.code == "response_too_large" { SmallerPage::Now } else { SmallerPage::NextTick }
     }
 
     /// After a page that is not the walk's last.
     ///
     /// # Errors
     /// When the walk does not advance any more. What it has read is in the batch, and a later tick goes on from there.
-    fn expect_progress(&mut self, gap: &mut Gap, sight: &mut Sight, request: &Request) -> Result<(), Error> {
-        let goes_on = sight.progress.end_page();
-        self.report.advanced |= sight.progress.has_advanced();
+    fn check_progress(&mut self, gap: &mut Gap, context: &mut PageContext, request: &Request) -> Result<(), Error> {
+        let goes_on = context.progress.end_page();
+        self.report.advanced |= context.progress.has_advanced();
         if goes_on {
             return Ok(());
         }
-        let next = gap.request(sight, self.memory.page_size.rows()).0;
+        let next = gap.request(context, self.cache.page_size.rows()).0;
         if request.has_page_cursor() && next.page_cursor() == request.page_cursor() {
-            gap.restart(sight); // this cursor leads nowhere
+            gap.restart(context); // this cursor leads nowhere
         }
         Err(no_progress(request.method))
     }
@@ -356,7 +356,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     ///
     /// # Errors
     /// By remedy. Also the walk's own, where a day log is not as we left it: its next number may be a missing object's.
-    async fn store(&mut self, walked: &Result<Ended, Error>, batch: &mut Batch) -> Result<(), Error> {
+    async fn store(&mut self, walked: &Result<GapOutcome, Error>, batch: &mut Batch) -> Result<(), Error> {
         match walked {
             Err(error) if (error.side, error.remedy) == (Origin::Deployment, ErrorKind::Investigate) => {
                 Err(error.clone())
@@ -369,13 +369,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let before = self.report.appended.clone();
         let (day_logs, level) = (&self.ports.day_logs, self.limits.gzip_level);
-        let outcome = self.memory.day_logs.append(day_logs, batch, level, &mut self.report.appended).await;
+        let outcome = self.cache.day_logs.append(day_logs, batch, level, &mut self.report.appended).await;
         self.dirty |= self.report.appended != before;
         outcome?;
-        self.report.note_batch(batch, self.now);
+        self.report.add_batch(batch, self.now);
         batch.clear(self.limits.batch_bytes);
         let today = self.now.day();
-        self.memory.day_logs.make_room(today, today.end(), self.limits.seen_max);
+        self.cache.day_logs.evict(today, today.end(), self.limits.stored_ids_max);
         Ok(())
     }
 
@@ -395,7 +395,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         if gap.kind == GapKind::Live && self.stream.log != LogType::Integration {
             let others_wait = self.cursor.gaps.len() > 1;
             let walk = LiveWalk { pages, seconds, calls_max: self.calls_max(), others_wait };
-            self.memory.overlap.adapt(walk, self.now);
+            self.cache.overlap.adapt(walk, self.now);
         }
     }
 
@@ -403,20 +403,20 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let last_record = self.cursor.health.last_record.max(self.report.newest_shown);
         self.dirty |= last_record != self.cursor.health.last_record;
         self.cursor.health.last_record = last_record;
-        if !self.dirty || self.report.overtaken {
+        if !self.dirty || self.report.conflict {
             return Ok(());
         }
-        let kept_open = self.kept_open_from();
-        self.cursor.heads.extend(self.memory.day_logs.heads());
-        self.cursor.heads.retain(|day, _| day.end() >= kept_open);
+        let cached_from = self.cached_from();
+        self.cursor.last_objects.extend(self.cache.day_logs.last_objects());
+        self.cursor.last_objects.retain(|day, _| day.end() >= cached_from);
         self.cursor.saved_at = self.now;
-        self.memory.version = None; // until we know what came of it
+        self.cache.version = None; // until we know what came of it
         match self.ports.deployment.replace_cursor(self.stream, self.version, &self.cursor).await? {
             ReplaceOutcome::Replaced(version) => {
-                (self.version, self.memory.version) = (Some(version), Some(version));
+                (self.version, self.cache.version) = (Some(version), Some(version));
                 self.dirty = false;
             }
-            ReplaceOutcome::Conflict => self.report.overtaken = true, // the other invocation is ahead; the next tick loads anew
+            ReplaceOutcome::Conflict => self.report.conflict = true, // the other invocation is ahead; the next tick loads anew
         }
         Ok(())
     }
@@ -429,7 +429,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             self.report.error = refused.map(Error::transient);
         }
         if let Some(gap) = self.cursor.gaps.iter().find(|gap| gap.depth.is_stuck()) {
-            let method = gap.request(&Sight::default(), 1).0.method;
+            let method = gap.request(&PageContext::default(), 1).0.method;
             self.report.error.get_or_insert_with(|| no_progress(method));
         }
         self.report.error = self.report.error.take().or_else(|| self.unreadable_workspaces());
@@ -454,22 +454,22 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.report.lag_seconds = self.cursor.lag_seconds(self.now);
         self.report.workspaces_in_trouble =
             self.cursor.workspaces.values().filter(|workspace| workspace.code.is_some()).count()
-                + self.memory.workspaces.without_id;
+                + self.cache.workspaces.without_id;
         let saved = self.save_if_dirty().await;
         if self.cursor.gaps.is_empty() {
-            self.memory.day_logs.forget_before(self.kept_open_from());
+            self.cache.day_logs.clear_before(self.cached_from());
         }
         saved
     }
 
     /// Day logs of days that ended before this are closed between ticks.
-    fn kept_open_from(&self) -> Second {
-        self.now.plus(-KEPT_OPEN_SECONDS)
+    fn cached_from(&self) -> Second {
+        self.now.plus(-CACHED_SECONDS)
     }
 }
 
 /// Why there is no page where Slack's answer is one that a walk expects.
-fn no_page(why: &str) -> Error {
+fn missing_page(why: &str) -> Error {
     let message = format!("reading a page of Slack's log: Slack answered that {why}");
     Error::slack(
         ErrorKind::Retry,
@@ -495,7 +495,7 @@ fn no_progress(method: &str) -> Error {
     )
 }
 
-fn not_believed(field: &'static str) -> Error {
+fn corrupt_cursor(field: &'static str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
         "corrupt_cursor",

@@ -48,14 +48,14 @@ pub struct Report {
     /// What went wrong.
     pub error: Option<Error>,
     /// Whether another invocation was found to be ahead.
-    pub overtaken: bool,
+    pub conflict: bool,
 }
 
 /// Clocks further apart than this are reported.
 const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
 
 impl Report {
-    pub(crate) fn note_batch(&mut self, batch: &Batch, now: Second) {
+    pub(crate) fn add_batch(&mut self, batch: &Batch, now: Second) {
         self.unreadable += batch.counts.unreadable;
         self.repaired += batch.counts.repaired;
         self.late += batch.counts.late;

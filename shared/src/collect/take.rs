@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::block::{Block, Conflicts};
 use super::page::OpenPage;
-use super::{Collector, no_page};
+use super::{Collector, missing_page};
 use crate::batch::{Batch, Counts};
 use crate::cursor::{Gap, GapKind};
 use crate::error::{Error, ErrorKind};
@@ -12,10 +12,10 @@ use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::record::RowId;
 use crate::slack::{Refusal, Request, TooLarge, too_large};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use crate::walk::{PageSoFar, Sight, Wanted};
+use crate::walk::{MatchedRecord, PageContext, PageSoFar};
 
 /// Identities of a page that are remembered where it takes several ticks to decide on it: pages of as many rows as are asked for are shorter.
-const DECIDED_MAX: usize = 5_000;
+const CHECKED_IDS_MAX: usize = 5_000;
 /// A page of integration logs may make so many bytes of lines: its rows are told apart only once all of them are there.
 const WHOLE_PAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -27,16 +27,16 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         gap: &mut Gap,
         mut page: OpenPage<'_>,
         (request, page_rows): (&Request, u32),
-        sight: &mut Sight,
+        context: &mut PageContext,
         batch: &mut Batch,
     ) -> Result<bool, Error> {
         let workspace = gap.walk.workspace().map(str::to_owned);
-        self.decided.clear();
+        self.checked_ids.clear();
         let mut ahead = gap.clone();
         let (mut so_far, mut block, mut conflicts) = (PageSoFar::default(), Block::default(), Conflicts::default());
         while page.advance().await? {
             let (id, content) = block.read(self.stream.log, workspace.as_deref(), &page.row(), &self.lines);
-            block.rows.last().into_iter().for_each(|row| sight.progress.row(row, gap.reach()));
+            block.rows.last().into_iter().for_each(|row| context.progress.row(row, gap.reach()));
             if ahead.takes_pages_whole() {
                 if block.bytes() > WHOLE_PAGE_BYTES_MAX {
                     return Err(too_large(request, TooLarge::Rows));
@@ -45,15 +45,15 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             }
             conflicts.note(id, content);
             if block.is_full(self.limits.batch_bytes) {
-                let wanted = ahead.take_rows(&mut so_far, &block.rows);
-                self.keep(&ahead, &block, &wanted, sight, batch).await?;
+                let matched = ahead.take_rows(&mut so_far, &block.rows);
+                self.keep(&ahead, &block, &matched, context, batch).await?;
                 block.clear();
                 if batch.bytes() >= self.limits.batch_bytes {
                     self.append(batch).await?;
                 }
                 page.release();
-                if (self.limits.out_of_time)() {
-                    return Err(out_of_time(request));
+                if (self.limits.deadline_reached)() {
+                    return Err(deadline_reached(request));
                 }
             }
         }
@@ -61,18 +61,18 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             Ok(end) => end,
             Err(refusal) => {
                 // What it says of itself cannot be used, and its rows are rows.
-                let wanted = ahead.take_rows(&mut so_far, &block.rows);
-                self.keep(&ahead, &block, &wanted, sight, batch).await?;
+                let matched = ahead.take_rows(&mut so_far, &block.rows);
+                self.keep(&ahead, &block, &matched, context, batch).await?;
                 return Err(refused(refusal));
             }
         };
         self.report.pages += 1;
         self.report.conflicting += conflicts.count;
-        let step = ahead.end_page(&mut self.cursor.sorted_by, sight, so_far, (&block.rows, page_rows), &end);
-        self.keep(&ahead, &block, &step.wanted, sight, batch).await?;
-        self.decided.clear();
+        let outcome = ahead.end_page(&mut self.cursor.sorted_by, context, so_far, (&block.rows, page_rows), &end);
+        self.keep(&ahead, &block, &outcome.matched, context, batch).await?;
+        self.checked_ids.clear();
         *gap = ahead;
-        Ok(step.done)
+        Ok(outcome.done)
     }
 
     /// Adds to the batch what is new among the wanted rows of a block.
@@ -80,15 +80,15 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         &mut self,
         gap: &Gap,
         block: &Block,
-        wanted: &[Wanted],
-        sight: &mut Sight,
+        matched: &[MatchedRecord],
+        context: &mut PageContext,
         batch: &mut Batch,
     ) -> Result<(), Error> {
         let believed = self.now.plus(CLOCK_SKEW_SECONDS);
         let shown = block.rows.iter().filter_map(|row| row.time).filter(|time| *time <= believed).max();
         self.report.newest_shown = self.report.newest_shown.max(shown);
-        let mut days: BTreeMap<Day, Vec<Wanted>> = BTreeMap::new();
-        for (index, id) in wanted {
+        let mut days: BTreeMap<Day, Vec<MatchedRecord>> = BTreeMap::new();
+        for (index, id) in matched {
             days.entry(block.kept_at(*index).day()).or_default().push((*index, *id));
         }
         for (day, records) in days.into_iter().rev() {
@@ -102,9 +102,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                     counts = Counts { late: 1, late_oldest: Some(time), ..counts };
                 }
                 if batch.add(id, time, block.line(index), block.lines[index].id_at, counts) {
-                    sight.progress.record_is_new();
+                    context.progress.record_is_new();
                     if counts.late > 0 {
-                        self.memory.overlap.note_late(self.now.since(time), self.now);
+                        self.cache.overlap.note_late(self.now.since(time), self.now);
                     }
                 }
             }
@@ -116,35 +116,36 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     fn was_passed(&self, gap: &Gap, time: Second) -> bool {
         // Of a workspace that could not be read: when this walk entered it, or since.
         let workspace = gap.walk.workspace().and_then(|id| self.cursor.workspaces.get(id));
-        let missing_from = [gap.walk.missing_from(), workspace.and_then(|state| state.missing_from)];
-        if missing_from.into_iter().flatten().any(|from| time >= from) {
+        let uncollected_since = [gap.walk.uncollected_since(), workspace.and_then(|state| state.uncollected_since)];
+        if uncollected_since.into_iter().flatten().any(|from| time >= from) {
             return false;
         }
         let is_unread = |gap: &Gap| {
             let since = gap.uncollected_since.map_or(gap.oldest, |since| since.max(gap.oldest));
             matches!(gap.kind, GapKind::Live | GapKind::Backlog) && (since..=gap.latest).contains(&time)
         };
-        self.passed.is_some_and(|passed| time < passed) && !self.cursor.gaps.iter().any(is_unread)
+        self.previous_watermark.is_some_and(|previous_watermark| time < previous_watermark)
+            && !self.cursor.gaps.iter().any(is_unread)
     }
 
     /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.
-    async fn stored_of(&mut self, day: Day, block: &Block, records: &[Wanted]) -> Result<HashSet<RowId>, Error> {
+    async fn stored_of(&mut self, day: Day, block: &Block, records: &[MatchedRecord]) -> Result<HashSet<RowId>, Error> {
         let ids = || records.iter().map(|(_, id)| *id);
-        if ids().all(|id| self.memory.settled.contains(&id)) {
+        if ids().all(|id| self.cache.known_stored.contains(&id)) {
             self.note_decided(ids());
             return Ok(ids().collect());
         }
         let times = || records.iter().map(|(index, _)| block.kept_at(*index));
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
-        let (store, day_logs) = (&self.ports.day_logs, &mut self.memory.day_logs);
-        let opened = day_logs.open(store, &self.cursor.heads, day, range, self.limits).await;
+        let (store, day_logs) = (&self.ports.day_logs, &mut self.cache.day_logs);
+        let opened = day_logs.load_ids(store, &self.cursor.last_objects, day, range, self.limits).await;
         if matches!(&opened, Err(error) if error.remedy == ErrorKind::Investigate) {
             // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.
-            day_logs.close(day);
-            self.cursor.heads.remove(&day);
+            day_logs.remove(day);
+            self.cursor.last_objects.remove(&day);
         }
         let known_from = opened?;
-        let names = |(index, id): &Wanted| [Some(*id), block.lines[*index].alias].into_iter().flatten();
+        let names = |(index, id): &MatchedRecord| [Some(*id), block.lines[*index].alias].into_iter().flatten();
         let mut stored = HashSet::new();
         let mut unknown = HashSet::new();
         for record in records {
@@ -155,7 +156,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             }
         }
         if !unknown.is_empty() {
-            let found = day_logs.stored_among(store, day, &unknown, self.limits).await?;
+            let found = day_logs.find_stored(store, day, &unknown, self.limits).await?;
             stored
                 .extend(records.iter().filter(|record| names(record).any(|id| found.contains(&id))).map(|(_, id)| *id));
         }
@@ -165,8 +166,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
 
     /// Notes rows of the page under way that are stored, or will be with the batch.
     fn note_decided(&mut self, ids: impl Iterator<Item = RowId>) {
-        let room = DECIDED_MAX.saturating_sub(self.decided.len());
-        self.decided.extend(ids.take(room));
+        let room = CHECKED_IDS_MAX.saturating_sub(self.checked_ids.len());
+        self.checked_ids.extend(ids.take(room));
     }
 }
 
@@ -174,12 +175,12 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
 fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Error(error) => error,
-        Refusal::NoSuchPage => no_page("there is no such page"),
-        Refusal::StalePageCursor => no_page("it refused its own page cursor"),
+        Refusal::NoSuchPage => missing_page("there is no such page"),
+        Refusal::StalePageCursor => missing_page("it refused its own page cursor"),
     }
 }
 
-fn out_of_time(request: &Request) -> Error {
+fn deadline_reached(request: &Request) -> Error {
     Error::slack(
         ErrorKind::Retry,
         "page_unfinished",

@@ -10,7 +10,7 @@ use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::slack::{Refusal, Request};
 use crate::source::{LogType, shown_name};
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
-use crate::walk::{Sight, WorkspaceState};
+use crate::walk::{PageContext, WorkspaceState};
 
 /// The list of workspaces is read anew this often.
 const LISTED_SECONDS: i64 = 3600;
@@ -44,7 +44,7 @@ struct Workspace {
 }
 
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
-    pub(super) fn fans_out(&self) -> bool {
+    pub(super) fn reads_per_workspace(&self) -> bool {
         self.source.organisation
             && (self.stream.log == LogType::Integration
                 || self.stream.log == LogType::Access && self.cursor.by_workspace)
@@ -85,17 +85,17 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.dirty = true;
             }
         }
-        if self.memory.workspaces.listed_at.is_none_or(|at| self.now.since(at) >= LISTED_SECONDS) {
+        if self.cache.workspaces.listed_at.is_none_or(|at| self.now.since(at) >= LISTED_SECONDS) {
             let (ids, without_id) = self.list_workspaces().await?;
             self.note_listed(&ids);
-            self.memory.workspaces = Workspaces { ids, without_id, listed_at: Some(self.now) };
+            self.cache.workspaces = Workspaces { ids, without_id, listed_at: Some(self.now) };
         }
         let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
         let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
-        let calls = 2 * self.memory.workspaces.ids.len() as u64;
+        let calls = 2 * self.cache.workspaces.ids.len() as u64;
         let ticks = if calls <= u64::from(calls_max) { 0 } else { calls.div_ceil(u64::from(calls_max)) as i64 };
         // A tick comes a little sooner or later than a minute after the last.
-        Ok(!under_way && self.now.since(self.cursor.top) >= (ticks * 60 - 30).max(0))
+        Ok(!under_way && self.now.since(self.cursor.watermark) >= (ticks * 60 - 30).max(0))
     }
 
     /// Returns the IDs of the workspaces, and how many entries of the list have none.
@@ -139,18 +139,18 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let before = self.cursor.workspaces.clone();
         let first = self.version.is_none(); // the stream's first gap holds all their time
         for id in ids {
-            let missing_from = (!first).then_some(self.source.since);
+            let uncollected_since = (!first).then_some(self.source.since);
             self.cursor
                 .workspaces
                 .entry(id.clone())
-                .or_insert(WorkspaceState { missing_from, ..WorkspaceState::default() });
+                .or_insert(WorkspaceState { uncollected_since, ..WorkspaceState::default() });
         }
         // What has gone is missing from where the daily re-read will begin, and in all that is still to be collected.
         let open = self.cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
-        let top = open.fold(self.cursor.top.plus(-crate::cursor::REREADS[1].1), Second::min);
+        let watermark = open.fold(self.cursor.watermark.plus(-crate::cursor::REREADS[1].1), Second::min);
         for (_, gone) in self.cursor.workspaces.iter_mut().filter(|(id, _)| ids.binary_search(id).is_err()) {
-            let missing_from = Some(gone.missing_from.map_or(top, |from| from.min(top)));
-            *gone = WorkspaceState { missing_from, ..WorkspaceState::default() };
+            let uncollected_since = Some(gone.uncollected_since.map_or(watermark, |from| from.min(watermark)));
+            *gone = WorkspaceState { uncollected_since, ..WorkspaceState::default() };
         }
         self.dirty |= before != self.cursor.workspaces;
     }
@@ -158,14 +158,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// Whether the walk stands in a workspace that there still is, or can enter the next one.
     pub(super) fn is_in_workspace(&mut self, gap: &mut Gap) -> bool {
         let stands_in = gap.walk.workspace().map(str::to_owned);
-        stands_in.as_ref().is_some_and(|id| self.memory.workspaces.ids.binary_search(id).is_ok())
+        stands_in.as_ref().is_some_and(|id| self.cache.workspaces.ids.binary_search(id).is_ok())
             || self.enter_workspace_after(gap, stands_in.as_deref())
     }
 
     /// Goes on to the next workspace; `false` when there is none or the log does not fan out.
-    pub(super) fn next_workspace(&mut self, gap: &mut Gap, sight: &mut Sight) -> bool {
+    pub(super) fn next_workspace(&mut self, gap: &mut Gap, context: &mut PageContext) -> bool {
         let Some(last) = gap.walk.workspace().map(str::to_owned) else { return false };
-        *sight = Sight::default();
+        *context = PageContext::default();
         // It may be through in spite of an error, which then says from when it is missing. Only a live walk reaches up to now: any
         // other leaves out the time since it was opened.
         if gap.kind == GapKind::Live
@@ -182,21 +182,24 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     fn enter_workspace_after(&mut self, gap: &mut Gap, last: Option<&str>) -> bool {
         let oldest = gap.oldest;
         let next =
-            self.memory.workspaces.ids.iter().filter(|id| last.is_none_or(|last| id.as_str() > last)).find(|id| {
+            self.cache.workspaces.ids.iter().filter(|id| last.is_none_or(|last| id.as_str() > last)).find(|id| {
                 let state = self.cursor.workspaces.get(*id);
                 state.is_none_or(|state| state.not_before.is_none_or(|not_before| not_before <= self.now))
             });
         // Those passed over for their error miss this gap's time as well.
         for (id, state) in &mut self.cursor.workspaces {
             let passed_over = last.is_none_or(|last| id.as_str() > last) && next.is_none_or(|next| id < next);
-            if passed_over && state.not_before > Some(self.now) && state.missing_from.is_none_or(|from| from > oldest) {
-                state.missing_from = Some(oldest);
+            if passed_over
+                && state.not_before > Some(self.now)
+                && state.uncollected_since.is_none_or(|from| from > oldest)
+            {
+                state.uncollected_since = Some(oldest);
                 self.dirty = true;
             }
         }
         let Some(id) = next else { return false };
-        let missing_from = self.cursor.workspaces.get(id).and_then(|state| state.missing_from);
-        gap.enter(id.clone(), missing_from);
+        let uncollected_since = self.cursor.workspaces.get(id).and_then(|state| state.uncollected_since);
+        gap.enter(id.clone(), uncollected_since);
         true
     }
 
@@ -204,7 +207,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     ///
     /// # Errors
     /// The error, when it is the stream's.
-    pub(super) fn leave_workspace(&mut self, gap: &mut Gap, error: Error) -> Result<bool, Error> {
+    pub(super) fn skip_workspace(&mut self, gap: &mut Gap, error: Error) -> Result<bool, Error> {
         let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &error)).map(str::to_owned);
         let Some(id) = id else { return Err(error) };
         let state = self.cursor.workspaces.entry(id).or_default();
@@ -213,12 +216,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let begun = if has_failed_before { self.now.plus(-TOLD_AFTER_SECONDS) } else { self.now };
         state.since = Some(state.since.map_or(begun, |since| since.min(begun)));
         let is_told = is_told(state, self.now);
-        state.missing_from = Some(state.missing_from.map_or(gap.oldest, |from| from.min(gap.oldest)));
+        state.uncollected_since = Some(state.uncollected_since.map_or(gap.oldest, |from| from.min(gap.oldest)));
         state.not_before = Some(self.now.plus(error.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
         state.code = Some(error.code.clone());
         self.dirty = true;
         let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
-        if !self.memory.workspaces.ids.iter().all(unreadable) {
+        if !self.cache.workspaces.ids.iter().all(unreadable) {
             if error.remedy == ErrorKind::Retry && !is_told {
                 // It may be more than the workspace's: so this tick tells it. What Slack asks to be waited for holds up this workspace alone.
                 self.report.error.get_or_insert(error.with_retry_after(None));

@@ -76,14 +76,14 @@ pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: Credent
     now: Second,
 ) -> Result<Connected, Failure> {
     let begun = ports.timer.within(BEGIN_MAX, begin(&ports.table, came, cookie, now)).await;
-    let begun = begun.ok_or_else(|| Failure::out_of_time(None, BEGIN_MAX))??;
+    let begun = begun.ok_or_else(|| Failure::deadline_reached(None, BEGIN_MAX))??;
     let Begun { version, connection, .. } = &begun;
     let granted = RefCell::new(Granted::default());
     // In a box, as the compiler computes the layout of nested futures to a limited depth only.
     let work = Box::pin(verify(ports, &begun, &granted, now));
     let worked = ports.timer.within(WORK_MAX, work).await;
     let id = &connection.source.id;
-    let verified = match worked.ok_or_else(|| Failure::out_of_time(Some(id), WORK_MAX)).flatten() {
+    let verified = match worked.ok_or_else(|| Failure::deadline_reached(Some(id), WORK_MAX)).flatten() {
         Ok(verified) => Ok(verified),
         Err(failure) => Err(end_token(ports, &connection.source, failure, granted.take(), now).await),
     };
@@ -94,7 +94,7 @@ pub async fn callback<S: Slack, C: ConnectionStore + DeploymentStore, K: Credent
     // The command waits for this; if it cannot be written, the page still tells what is true.
     let connection_then = connection.at(step);
     let told = ports.timer.within(TELL_MAX, ports.table.replace_connection(Some(*version), &connection_then)).await;
-    let untold = told.map_or_else(|| Failure::out_of_time(Some(id), TELL_MAX).error, Result::err);
+    let untold = told.map_or_else(|| Failure::deadline_reached(Some(id), TELL_MAX).error, Result::err);
     match verified {
         Ok((source, facts)) => Ok(Connected { connection: connection.id.clone(), source, facts, untold }),
         Err(failure) => {

@@ -43,12 +43,12 @@ impl From<Refusal> for Failure {
 
 impl Failure {
     /// A step that took longer than the function may.
-    pub fn out_of_time(source: Option<&SourceId>, limit: Duration) -> Failure {
+    pub fn deadline_reached(source: Option<&SourceId>, limit: Duration) -> Failure {
         let source_words = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
         let message = format!("connecting {source_words}: one step took more than {} seconds", limit.as_secs());
         let hint = "see AWS's and Slack's status pages, then connect again";
-        let error = Error::deployment(ErrorKind::Retry, "out_of_time", message, hint);
-        Failure { error: Some(error), ..Refusal::out_of_time(source).into() }
+        let error = Error::deployment(ErrorKind::Retry, "deadline_reached", message, hint);
+        Failure { error: Some(error), ..Refusal::deadline_reached(source).into() }
     }
 
     /// The same of a connection whose secret the browser knew.

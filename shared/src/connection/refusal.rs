@@ -101,7 +101,7 @@ impl RefusalKind {
             RefusalKind::Superseded => "superseded",
             RefusalKind::SlackRefused => "slack_refused",
             RefusalKind::SlackUnreachable => "slack_unreachable",
-            RefusalKind::OutOfTime => "out_of_time",
+            RefusalKind::OutOfTime => "deadline_reached",
             RefusalKind::Ours => "ours",
         }
     }
@@ -163,7 +163,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn out_of_time(source: Option<&SourceId>) -> Refusal {
+    pub(super) fn deadline_reached(source: Option<&SourceId>) -> Refusal {
         let connect = source.map_or_else(|| "slacktrail connect".to_owned(), |id| format!("slacktrail connect {id}"));
         Refusal::new(
             RefusalKind::OutOfTime,

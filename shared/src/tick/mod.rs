@@ -1,9 +1,9 @@
 //! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's error is its own.
 
-mod bounds;
-mod memories;
+mod eligibility;
+mod resources;
+mod stream_caches;
 mod summary;
-mod turn;
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use futures_util::lock::Mutex;
 use futures_util::stream;
 use jiff::Timestamp;
 
-pub use bounds::{Bounds, Shared};
-use memories::Memories;
+use eligibility::{Eligibility, eligibility, first_at};
+pub use resources::{Quota, ResourceLimits};
+use stream_caches::StreamCaches;
 pub use summary::{RotationSummary, StreamSummary, Summary};
-use turn::{Turn, first_at, turn};
 
 use crate::collect::Collector;
 use crate::cursor::Cursor;
@@ -30,7 +30,7 @@ use crate::time::Second;
 #[derive(Debug)]
 pub struct Poller<S, D, T, K> {
     ports: Ports<S, D, T, K>,
-    memories: Memories,
+    caches: StreamCaches,
     rotations: Rotations,
     /// Held by the stream that is reading a long row.
     long_rows: Mutex<()>,
@@ -41,21 +41,21 @@ pub struct TickLimits<'a> {
     /// Calls to Slack for each stream; `None`: half of what Slack allows a minute.
     pub calls_max: Option<u32>,
     /// What the streams share.
-    pub bounds: Bounds,
+    pub resources: ResourceLimits,
     /// Whether it is time to stop.
-    pub out_of_time: &'a dyn Fn() -> bool,
+    pub deadline_reached: &'a dyn Fn() -> bool,
 }
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
     /// A poller that remembers nothing yet.
     pub fn new(ports: Ports<S, D, T, K>) -> Self {
-        Poller { ports, memories: Memories::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
+        Poller { ports, caches: StreamCaches::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
     }
 
     /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
-    pub fn remembering(ports: Ports<S, D, T, K>, other: &Self) -> Self {
-        let (memories, rotations) = (other.memories.clone(), other.rotations.clone());
-        Poller { ports, memories, rotations, long_rows: Mutex::new(()) }
+    pub fn with_cache_of(ports: Ports<S, D, T, K>, other: &Self) -> Self {
+        let (caches, rotations) = (other.caches.clone(), other.rotations.clone());
+        Poller { ports, caches, rotations, long_rows: Mutex::new(()) }
     }
 
     /// What it works on.
@@ -69,14 +69,14 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such error.
     pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Error> {
         let deployment = self.ports.deployment.load().await?;
-        self.tick_of(deployment, now, limits).await
+        self.tick_deployment(deployment, now, limits).await
     }
 
     /// Collects every stream of `deployment`, as it was loaded a moment ago, that is due.
     ///
     /// # Errors
     /// When no stream could be polled for a reason on our side: the first such error.
-    pub async fn tick_of(
+    pub async fn tick_deployment(
         &self,
         deployment: Deployment,
         now: Timestamp,
@@ -95,32 +95,32 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                     for log in source.logs.clone() {
                         let stream = StreamId { source: id.clone(), log };
                         let cursor = cursors.remove(&stream);
-                        match turn(&source, &stream, cursor, Second::of(now)) {
-                            Turn::Due(stored) => due.push((source.clone(), stream, *stored)),
-                            Turn::Not(summary) => streams.push(*summary),
+                        match eligibility(&source, &stream, cursor, Second::of(now)) {
+                            Eligibility::Due(stored) => due.push((source.clone(), stream, *stored)),
+                            Eligibility::Skipped(summary) => streams.push(*summary),
                         }
                     }
                 }
             }
         }
         let (rotations, overdue) = self.rotate(&due, now).await;
-        let (side_by_side, seen) = limits.bounds.of_streams(due.len());
+        let (concurrent, stored_ids) = limits.resources.of_streams(due.len());
         let stream_limits = Limits {
-            batch_bytes: limits.bounds.batch_bytes.among(side_by_side),
-            gzip_level: limits.bounds.gzip_level,
-            seen_max: seen.among(side_by_side),
-            seen_kept_max: seen.all,
+            batch_bytes: limits.resources.batch_bytes.split(concurrent),
+            gzip_level: limits.resources.gzip_level,
+            stored_ids_max: stored_ids.split(concurrent),
+            cached_ids_max: stored_ids.total,
             calls_max: limits.calls_max,
-            out_of_time: limits.out_of_time,
+            deadline_reached: limits.deadline_reached,
             long_rows: &self.long_rows,
         };
-        self.memories.retain(|stream| due.iter().any(|(_, polled, _)| polled == stream));
+        self.caches.retain(|stream| due.iter().any(|(_, polled, _)| polled == stream));
         let first = first_at(now, due.len());
         due.rotate_left(first);
         let ticks = due.iter().map(|(source, stream, stored)| {
             self.tick_stream(source, stream, stored.clone(), overdue.get(&source.id), now, &stream_limits)
         });
-        let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(side_by_side).collect().await;
+        let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(concurrent).collect().await;
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
         match summary::failure(&streams) {
@@ -155,10 +155,10 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         now: Timestamp,
         limits: &Limits<'_>,
     ) -> StreamSummary {
-        let mut memory = self.memories.take(stream);
+        let mut cache = self.caches.take(stream);
         let report =
-            Collector::new(&self.ports, (source, stream), now, limits, stored, overdue, &mut memory).collect().await;
-        self.memories.keep(stream, memory, limits.seen_kept_max);
+            Collector::new(&self.ports, (source, stream), now, limits, stored, overdue, &mut cache).collect().await;
+        self.caches.keep(stream, cache, limits.cached_ids_max);
         StreamSummary::of_report(stream, report)
     }
 }

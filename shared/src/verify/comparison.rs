@@ -100,7 +100,7 @@ pub(super) struct Known<'a> {
     /// The last second that was asked for.
     pub(super) until: Second,
     /// The day log's last object before Slack was read.
-    pub(super) head: u32,
+    pub(super) last_object: u32,
     pub(super) was_asked: bool,
     /// Whether Slack's pages ended before the day did.
     pub(super) was_cut_short: bool,
@@ -275,7 +275,7 @@ impl Comparison {
         let mut not_compared = 0;
         for (id, line) in std::mem::take(&mut self.unshown) {
             let is_unread = |workspace: &String| known.unread_workspaces.iter().any(|unread| unread.id == *workspace);
-            let is_new = line.time > known.until || line.place.object > known.head;
+            let is_new = line.time > known.until || line.place.object > known.last_object;
             if all_excused || is_new || line.workspace.as_ref().is_some_and(is_unread) {
                 not_compared += 1;
             } else if !changed.contains(&id) {

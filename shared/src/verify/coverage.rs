@@ -23,8 +23,8 @@ impl Coverage<'_> {
         [
             (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Why::InGap),
             (time < self.since, Why::BeforeSince),
-            (time > cursor.top, Why::SinceLastTick),
-            (state.and_then(|state| state.missing_from).is_some_and(|from| time >= from), Why::UnreadWorkspace),
+            (time > cursor.watermark, Why::SinceLastTick),
+            (state.and_then(|state| state.uncollected_since).is_some_and(|from| time >= from), Why::UnreadWorkspace),
             (reach.is_some_and(|reach| time >= reach), Why::BeforeReread),
         ]
         .into_iter()
@@ -63,7 +63,7 @@ mod tests {
         let walk = Walk::begin(LogType::Audit, at(-200));
         gapped.gaps.push(Gap { walk, ..Gap::unwalked(LogType::Audit, GapKind::Backlog, at(-200), at(-100)) });
         let mut unread = settled();
-        let state = WorkspaceState { missing_from: Some(at(-90)), ..WorkspaceState::default() };
+        let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
         unread.workspaces.insert("T1".to_owned(), state);
         for (cursor, hours, expected) in [
             (&settled(), -299, None),
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn another_workspace_has_no_excuse_and_a_stream_without_a_cursor_has_one_for_all() {
         let mut cursor = settled();
-        let state = WorkspaceState { missing_from: Some(at(-90)), ..WorkspaceState::default() };
+        let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
         cursor.workspaces.insert("T2".to_owned(), state);
         assert_eq!(excuse(&cursor, -90), None);
         let coverage = Coverage { since: at(-300), cursor: None };

@@ -58,7 +58,7 @@ pub struct Verification<'a, S, D, T, K> {
     day: Day,
     until: Second,
     /// The number of the day log's last object before Slack was read.
-    known_head: u32,
+    last_object: u32,
     reading: Reading<'a>,
 }
 
@@ -76,7 +76,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         let stream = StreamId { source: source.id.clone(), log };
         let listed = ports.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
         let reading = Reading::new(source, log, day.start()..=until, can_be_asked(day));
-        Ok(Verification { ports, source, stream, day, until, known_head: listed.last().copied().unwrap_or(0), reading })
+        Ok(Verification {
+            ports,
+            source,
+            stream,
+            day,
+            until,
+            last_object: listed.last().copied().unwrap_or(0),
+            reading,
+        })
     }
 
     /// Reads a page of Slack's, with one call or, where the token was replaced meanwhile, two.
@@ -115,7 +123,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         let known = comparison::Known {
             coverage: Coverage { since: self.source.since, cursor: cursor.as_ref() },
             until: self.until,
-            head: self.known_head,
+            last_object: self.last_object,
             was_asked: can_be_asked(self.day),
             was_cut_short: self.reading.was_cut_short(),
             unread_workspaces: self.reading.unread_workspaces(),

@@ -15,7 +15,7 @@ use crate::slack::page_reader::REPLY_BYTES_MAX;
 use crate::slack::{Page, Refusal, Reply, Request, rows_per_page};
 use crate::source::{LogType, Source};
 use crate::time::{Day, Second};
-use crate::walk::{Column, PageSoFar, Row, Sight, Walk};
+use crate::walk::{Column, PageContext, PageSoFar, Row, Walk};
 
 /// A page cursor that Slack refuses begins the walk again so many times at most: one that lives ten minutes lasts for any day.
 const RESTARTS_MAX: u32 = 100;
@@ -53,7 +53,7 @@ pub(super) struct Reading<'a> {
     day: Day,
     gap: Gap,
     sorted_by: Option<Column>,
-    sight: Sight,
+    context: PageContext,
     stage: Stage,
     token: Option<Token>,
     shown: Shown,
@@ -103,7 +103,7 @@ impl<'a> Reading<'a> {
             day: oldest.day(),
             gap,
             sorted_by: None,
-            sight: Sight::default(),
+            context: PageContext::default(),
             stage,
             token: None,
             shown: Shown::default(),
@@ -163,7 +163,7 @@ impl<'a> Reading<'a> {
         let (request, page_rows) = match &self.stage {
             Stage::Done => return Ok(Step::Done),
             Stage::Listing { page_cursor, .. } => (Request::workspaces(page_cursor.as_deref()), 0),
-            Stage::Walking { .. } => self.gap.request(&self.sight, rows_per_page(self.log)),
+            Stage::Walking { .. } => self.gap.request(&self.context, rows_per_page(self.log)),
         };
         let reply = self.call(slack, credentials, &request, now).await?;
         let is_listing = matches!(self.stage, Stage::Listing { .. });
@@ -233,13 +233,13 @@ impl<'a> Reading<'a> {
         let rows: Vec<Row> = records.iter().map(Row::of).collect();
         let step = self.gap.end_page(
             &mut self.sorted_by,
-            &mut self.sight,
+            &mut self.context,
             PageSoFar::default(),
             (&rows, page_rows),
             &page.end,
         );
-        rows.iter().for_each(|row| self.sight.progress.row(row, self.gap.reach()));
-        if !step.done && !self.sight.progress.end_page() {
+        rows.iter().for_each(|row| self.context.progress.row(row, self.gap.reach()));
+        if !step.done && !self.context.progress.end_page() {
             return Err(endless("Slack names further pages, and they show nothing new"));
         }
         self.oldest = match self.gap.walk {
@@ -269,7 +269,7 @@ impl<'a> Reading<'a> {
             return Err(endless(&format!("Slack refused its own page cursor {} times", self.restarts + 1)));
         }
         self.restarts += 1;
-        self.gap.restart(&mut self.sight);
+        self.gap.restart(&mut self.context);
         Ok(())
     }
 
@@ -315,7 +315,7 @@ impl<'a> Reading<'a> {
         match next {
             Some(id) => {
                 self.gap.enter(id, None);
-                self.sight = Sight::default();
+                self.context = PageContext::default();
             }
             None => self.stage = Stage::Done,
         }

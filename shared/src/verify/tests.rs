@@ -52,7 +52,7 @@ struct Case {
     shown: Vec<String>,
     /// The lines of objects 1, 2, ...
     objects: Vec<Vec<String>>,
-    head: u32,
+    last_object: u32,
     until: Second,
     cursor: Option<Cursor>,
     was_asked: bool,
@@ -72,9 +72,9 @@ impl Case {
         let now = day().end().plus(3 * 86_400);
         let mut cursor = Cursor::first(&source(), log, now);
         cursor.gaps.clear();
-        let head = objects.len() as u32;
+        let last_object = objects.len() as u32;
         let (shown, cursor) = (rows(shown), Some(cursor));
-        Case { log, shown, objects, head, until: day().end(), cursor, was_asked: true, unread: Vec::new() }
+        Case { log, shown, objects, last_object, until: day().end(), cursor, was_asked: true, unread: Vec::new() }
     }
 
     fn compare(&self) -> Findings {
@@ -97,7 +97,7 @@ impl Case {
         let known = Known {
             coverage,
             until: self.until,
-            head: self.head,
+            last_object: self.last_object,
             was_asked: self.was_asked,
             was_cut_short: false,
             unread_workspaces: &self.unread,
@@ -278,7 +278,7 @@ fn numbers_that_no_object_has_are_holes_and_damage_is_told_by_object() {
     let known = Known {
         coverage: Coverage { since: source().since, cursor: None },
         until: day().end(),
-        head: 6,
+        last_object: 6,
         was_asked: true,
         was_cut_short: false,
         unread_workspaces: &[],
@@ -305,7 +305,7 @@ fn lines_that_slack_was_not_asked_for_or_that_came_meanwhile_are_not_compared() 
     let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
     let of_last_second = Case { until: day().start().plus(99), ..case() };
     assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Different));
-    let stored_meanwhile = Case { head: 1, ..case() };
+    let stored_meanwhile = Case { last_object: 1, ..case() };
     let of_later = Case { until: day().start().plus(98), ..case() };
     for case in [stored_meanwhile, of_later] {
         assert_eq!(found(&case), (vec![], Verdict::Complete));

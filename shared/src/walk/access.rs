@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Row, Wanted};
+use super::{MatchedRecord, Row};
 use crate::slack::PageEnd;
 use crate::time::Second;
 
@@ -28,7 +28,7 @@ pub struct AccessWalk {
     pub workspace: Option<String>,
     /// How far back this workspace's walk goes, where that is further than the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_from: Option<Second>,
+    pub uncollected_since: Option<Second>,
     /// How far back its present pass goes.
     pub stop: Second,
     /// When its present pass began, or earlier, by Slack's clock.
@@ -87,7 +87,7 @@ pub(super) struct AccessPage {
 
 impl AccessPage {
     /// Takes in the next rows, and returns those that were first seen since `oldest`.
-    pub(super) fn take_rows(&mut self, oldest: Second, rows: &[Row]) -> Vec<Wanted> {
+    pub(super) fn take_rows(&mut self, oldest: Second, rows: &[Row]) -> Vec<MatchedRecord> {
         self.rows = self.rows.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         for row in rows {
             let id = u64::from_le_bytes(*row.id.0.first_chunk().expect("an identity has 16 bytes"));
@@ -123,7 +123,7 @@ impl AccessWalk {
     pub(super) fn begin(stop: Second) -> AccessWalk {
         AccessWalk {
             workspace: None,
-            missing_from: None,
+            uncollected_since: None,
             stop,
             begun: stop,
             pages: 0,
@@ -133,8 +133,8 @@ impl AccessWalk {
     }
 
     fn begin_pass(&mut self, stop: Second) {
-        let (workspace, missing_from) = (self.workspace.take(), self.missing_from);
-        *self = AccessWalk { workspace, missing_from, ..AccessWalk::begin(stop) };
+        let (workspace, uncollected_since) = (self.workspace.take(), self.uncollected_since);
+        *self = AccessWalk { workspace, uncollected_since, ..AccessWalk::begin(stop) };
     }
 
     /// Begins its pass again at now: what is stored is not stored twice, and `before` would compare an unknown column.
@@ -144,22 +144,22 @@ impl AccessWalk {
 
     /// How far back it goes in a gap that begins at `oldest`.
     pub(super) fn reach(&self, oldest: Second) -> Second {
-        self.missing_from.map_or(oldest, |from| from.min(oldest))
+        self.uncollected_since.map_or(oldest, |from| from.min(oldest))
     }
 
     /// Moves on by a page. Returns whether the walk is done.
     pub(super) fn end_page(
         &mut self,
         sorted_by: &mut Option<Column>,
-        carry: &mut NumberedPages,
+        numbered_pages: &mut NumberedPages,
         page: &AccessPage,
         end: &PageEnd,
     ) -> bool {
         let shown = (self.number(), page.rows);
-        if self.is_odd(page, end) && carry.odd.replace(shown) != Some(shown) {
+        if self.is_odd(page, end) && numbered_pages.odd.replace(shown) != Some(shown) {
             return false;
         }
-        let last = carry.last.replace((self.number(), page.digest));
+        let last = numbered_pages.last.replace((self.number(), page.digest));
         let repeats = last.is_some_and(|(number, digest)| number < self.number() && digest == page.digest);
         if self.numbered.is_some() && page.rows > 0 && repeats {
             self.restart(); // the page before once more, so Slack takes no heed of page numbers
@@ -256,60 +256,61 @@ mod tests {
 
     #[test]
     fn numbered_pages_are_read_to_the_last_and_cursors_are_followed() {
-        let step = |walk: &mut AccessWalk, rows: usize, end: &PageEnd| {
+        let outcome = |walk: &mut AccessWalk, rows: usize, end: &PageEnd| {
             let done = walk.end_page(&mut None, &mut NumberedPages::default(), &page(&vec![(50, 50); rows]), end);
             (done, walk.numbered, walk.page_cursor.clone())
         };
         let mut walk = AccessWalk::begin(second(0));
-        assert_eq!(step(&mut walk, 3, &end(None, Some((2, 5)))), (false, Some((2, 3)), None));
+        assert_eq!(outcome(&mut walk, 3, &end(None, Some((2, 5)))), (false, Some((2, 3)), None));
         assert_eq!(
-            step(&mut walk, 2, &end(None, Some((2, 5)))),
+            outcome(&mut walk, 2, &end(None, Some((2, 5)))),
             (false, None, None),
             "a pass for rows that have moved"
         );
         assert_eq!((walk.stop, walk.pages), (second(100), 0));
 
         let mut walk = AccessWalk::begin(second(0));
-        assert_eq!(step(&mut walk, 3, &end(Some("c"), Some((2, 5)))), (false, None, Some("c".to_owned())));
+        assert_eq!(outcome(&mut walk, 3, &end(Some("c"), Some((2, 5)))), (false, None, Some("c".to_owned())));
         assert_eq!(
-            step(&mut walk, 2, &end(None, Some((2, 5)))),
+            outcome(&mut walk, 2, &end(None, Some((2, 5)))),
             (false, None, None),
             "what began by cursors ends by them"
         );
         assert_eq!(walk.pages, 0);
 
-        assert_eq!(step(&mut AccessWalk::begin(second(0)), 2, &end(None, Some((1, 2)))), (true, None, None));
-        assert_eq!(step(&mut AccessWalk::begin(second(0)), 2, &end(None, None)), (true, None, None));
+        assert_eq!(outcome(&mut AccessWalk::begin(second(0)), 2, &end(None, Some((1, 2)))), (true, None, None));
+        assert_eq!(outcome(&mut AccessWalk::begin(second(0)), 2, &end(None, None)), (true, None, None));
     }
 
     #[test]
     fn numbered_page_of_another_number_of_rows_than_it_says_is_believed_once_it_comes_again() {
-        let (mut walk, mut carry) = (AccessWalk::begin(second(0)), NumberedPages::default());
-        let mut done =
-            |rows: usize| walk.end_page(&mut None, &mut carry, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))));
+        let (mut walk, mut numbered_pages) = (AccessWalk::begin(second(0)), NumberedPages::default());
+        let mut done = |rows: usize| {
+            walk.end_page(&mut None, &mut numbered_pages, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))))
+        };
         assert_eq!([done(1), done(2), done(1), done(1)], [false, false, false, true]);
     }
 
     #[test]
     fn numbered_page_that_comes_again_under_the_next_number_starts_the_walk_again() {
-        let (mut walk, mut carry) = (AccessWalk::begin(second(0)), NumberedPages::default());
-        let mut step = |id: u8| {
+        let (mut walk, mut numbered_pages) = (AccessWalk::begin(second(0)), NumberedPages::default());
+        let mut outcome = |id: u8| {
             let row = |last| Row { id: RowId([id; 16]), time: Some(second(50)), last_active: Some(second(last)) };
             let mut page = AccessPage::default();
             page.take_rows(Second::EPOCH, &[row(52), row(51), row(50)]);
-            let done = walk.end_page(&mut None, &mut carry, &page, &end(None, Some((3, 9))));
+            let done = walk.end_page(&mut None, &mut numbered_pages, &page, &end(None, Some((3, 9))));
             (done, walk.numbered.map(|(page, _)| page))
         };
-        assert_eq!(step(1), (false, Some(2)));
-        assert_eq!(step(1), (false, None));
-        assert_eq!(step(1), (false, Some(2)));
-        assert_eq!(step(2), (false, Some(3)));
+        assert_eq!(outcome(1), (false, Some(2)));
+        assert_eq!(outcome(1), (false, None));
+        assert_eq!(outcome(1), (false, Some(2)));
+        assert_eq!(outcome(2), (false, Some(3)));
     }
 
     #[test]
     fn restarted_walk_stays_in_its_workspace() {
-        let (workspace, missing_from) = (Some("T1".to_owned()), Some(second(7)));
-        let begun = AccessWalk { workspace, missing_from, ..AccessWalk::begin(second(9)) };
+        let (workspace, uncollected_since) = (Some("T1".to_owned()), Some(second(7)));
+        let begun = AccessWalk { workspace, uncollected_since, ..AccessWalk::begin(second(9)) };
         let mut walk = AccessWalk { pages: 3, page_cursor: Some("c".to_owned()), ..begun.clone() };
         walk.restart();
         assert_eq!(walk, begun);
@@ -328,10 +329,10 @@ mod tests {
     #[test]
     fn head_is_read_again_from_where_the_pass_began_however_many_pages_it_had() {
         let mut walk = AccessWalk::begin(second(0));
-        let mut carry = NumberedPages::default();
+        let mut numbered_pages = NumberedPages::default();
         for (next, made_after) in [(Some("c1"), 100), (Some("c2"), 200), (None, 300)] {
             let end = PageEnd { made_after: second(made_after), ..end(next, None) };
-            assert!(!walk.end_page(&mut None, &mut carry, &page(&[(50, 50)]), &end));
+            assert!(!walk.end_page(&mut None, &mut numbered_pages, &page(&[(50, 50)]), &end));
         }
         assert_eq!((walk.stop, walk.pages), (second(100), 0));
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Row, Wanted};
+use super::{MatchedRecord, Row};
 use crate::slack::PageEnd;
 use crate::time::Second;
 
@@ -32,7 +32,7 @@ pub(super) struct AuditPage {
 
 impl AuditPage {
     /// Takes in the next rows, and returns those that belong to the range.
-    pub(super) fn take_rows(&mut self, range: &RangeInclusive<Second>, rows: &[Row]) -> Vec<Wanted> {
+    pub(super) fn take_rows(&mut self, range: &RangeInclusive<Second>, rows: &[Row]) -> Vec<MatchedRecord> {
         self.rows += rows.len();
         for row in rows {
             self.last = row.time.filter(|time| range.contains(time)).or(self.last);
@@ -68,19 +68,19 @@ mod tests {
     fn walk_ends_without_a_page_cursor_or_at_a_page_from_before_its_range() {
         let second = |seconds| Second::EPOCH.plus(seconds);
         let range = second(10)..=second(20);
-        let step = |times: &[i64], next: Option<&str>| {
+        let outcome = |times: &[i64], next: Option<&str>| {
             let row = |time: &i64| Row { id: RowId([0; 16]), time: Some(second(*time)), last_active: None };
             let mut page = AuditPage::default();
-            let wanted = page.take_rows(&range, &times.iter().map(row).collect::<Vec<_>>()).len();
+            let matched = page.take_rows(&range, &times.iter().map(row).collect::<Vec<_>>()).len();
             let end = PageEnd { next: next.map(str::to_owned), paging: None, made_after: Second::EPOCH };
             let (done, latest) = AuditWalk::default().end_page(&range, &page, &end);
-            (wanted, done, latest)
+            (matched, done, latest)
         };
-        assert_eq!(step(&[20, 15, 10], Some("c")), (3, false, Some(second(10))));
-        assert_eq!(step(&[20, 15, 10], None), (3, true, Some(second(10))));
-        assert_eq!(step(&[9, 8], Some("c")), (0, true, None), "its filter was lost");
-        assert_eq!(step(&[], Some("c")), (0, false, None), "an empty page in the middle of the log");
-        assert_eq!(step(&[25, 21], Some("c")), (0, false, None), "later rows than were asked for");
-        assert_eq!(step(&[20, 11, 9, 19], Some("c")), (3, false, Some(second(19))), "rows out of order");
+        assert_eq!(outcome(&[20, 15, 10], Some("c")), (3, false, Some(second(10))));
+        assert_eq!(outcome(&[20, 15, 10], None), (3, true, Some(second(10))));
+        assert_eq!(outcome(&[9, 8], Some("c")), (0, true, None), "its filter was lost");
+        assert_eq!(outcome(&[], Some("c")), (0, false, None), "an empty page in the middle of the log");
+        assert_eq!(outcome(&[25, 21], Some("c")), (0, false, None), "later rows than were asked for");
+        assert_eq!(outcome(&[20, 11, 9, 19], Some("c")), (3, false, Some(second(19))), "rows out of order");
     }
 }

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Row, Step, Wanted};
+use super::{MatchedRecord, PageOutcome, Row};
 use crate::record::RowId;
 use crate::slack::{PageEnd, Paging};
 use crate::time::Second;
@@ -20,7 +20,7 @@ pub struct IntegrationWalk {
     pub workspace: Option<String>,
     /// How far back this workspace's walk goes, where that is further than the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_from: Option<Second>,
+    pub uncollected_since: Option<Second>,
     /// The page last stored (0: none yet). It is read again to go on, for a second may go on over its edge.
     #[serde(default)]
     pub page: u32,
@@ -32,7 +32,7 @@ pub struct IntegrationWalk {
     pub page_rows: Option<u32>,
     /// The row of that page at which the walk left it: the oldest. Rows that come into the log before it move it to later pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edge: Option<RowId>,
+    pub boundary: Option<RowId>,
     /// What that page looked like, where all of it is of one second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_second: Option<OneSecond>,
@@ -59,7 +59,7 @@ pub struct WorkspaceState {
     pub code: Option<String>,
     /// All its time from here on is not yet collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_from: Option<Second>,
+    pub uncollected_since: Option<Second>,
     /// Since when it cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
@@ -70,7 +70,7 @@ pub struct WorkspaceState {
 
 /// What is carried from page to page within a tick.
 #[derive(Debug, Default)]
-pub(super) struct Carry {
+pub(super) struct BoundaryState {
     /// The page to ask for, when it is not the one after the last.
     ask: Option<u32>,
     /// The second whose rows have to be counted from their first, while the walk goes to a page that shows a newer row.
@@ -80,13 +80,13 @@ pub(super) struct Carry {
     /// How many rows Slack said that there are when that page was taken.
     total: Option<u64>,
     /// How often each row of the second at its edge has come so far.
-    edge: HashMap<RowId, u32>,
+    boundary: HashMap<RowId, u32>,
     /// A page that begins with rows of the last page's edge: a second that goes on, or rows that moved down by an insert.
     suspect: Option<Fingerprint>,
     /// A page that had another number of rows than it should have, and how many: it is asked for once more.
-    odd: Option<(u32, usize)>,
+    size_mismatch: Option<(u32, usize)>,
     /// A suspect page that was cleared: the page before it, read again after it, had not changed.
-    cleared: Option<Fingerprint>,
+    confirmed: Option<Fingerprint>,
 }
 
 /// Rows that are kept with their counts, so that a cursor stays small: a second of a whole page has not been seen.
@@ -100,7 +100,7 @@ impl OneSecond {
     }
 }
 
-impl Carry {
+impl BoundaryState {
     pub(super) fn ask(&self, walk: &IntegrationWalk) -> u32 {
         self.ask.unwrap_or(walk.page.max(1))
     }
@@ -111,43 +111,44 @@ impl IntegrationWalk {
     pub(super) fn take_page(
         &mut self,
         range: &RangeInclusive<Second>,
-        carry: &mut Carry,
+        boundary_state: &mut BoundaryState,
         rows: &[Row],
         end: &PageEnd,
         page_rows: u32,
-    ) -> Step {
-        let number = carry.ask(self);
+    ) -> PageOutcome {
+        let number = boundary_state.ask(self);
         self.page_rows.get_or_insert(page_rows);
         let paging = end.paging;
         let pages = paging.map_or(u32::MAX, |paging| paging.pages.max(1));
         // A log does not become shorter: where the page last stored is beyond the end, its number came from page counts that were not true.
-        if number > pages && (self.oldest_first || self.asks_again(carry)) {
+        if number > pages && (self.oldest_first || self.asks_again(boundary_state)) {
             self.page = 0;
-            *carry = Carry::default();
-            return Step::nothing_yet();
+            *boundary_state = BoundaryState::default();
+            return PageOutcome::nothing_yet();
         }
         let fingerprint = fingerprint(rows);
         let total = paging.and_then(|paging| paging.total);
         let unmoved = self.one_second.as_ref().filter(|page| page.is_unmoved(rows, fingerprint, total));
-        if let Some(page) = unmoved.filter(|_| self.goes_on(carry) && carry.back.is_none()) {
-            carry.edge = page.before.iter().map(|(id, count)| (*id, *count)).collect();
-        } else if let Some(back) = self.steps_back(number, carry, rows, paging) {
+        if let Some(page) = unmoved.filter(|_| self.goes_on(boundary_state) && boundary_state.back.is_none()) {
+            boundary_state.boundary = page.before.iter().map(|(id, count)| (*id, *count)).collect();
+        } else if let Some(back) = self.steps_back(number, boundary_state, rows, paging) {
             self.page = if self.oldest_first { number.saturating_add(1) } else { number.saturating_sub(1) };
-            *carry = Carry { ask: Some(self.page), back, ..Carry::default() };
-            return Step::nothing_yet();
+            *boundary_state = BoundaryState { ask: Some(self.page), back, ..BoundaryState::default() };
+            return PageOutcome::nothing_yet();
         }
         let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
         // A page of another number of rows than it says itself is believed once it comes again with as many.
-        let (odd, is_odd) = ((number, rows.len()), paging.is_some_and(|paging| !paging.admits(number, rows.len())));
-        if is_odd && carry.odd.replace(odd) != Some(odd) {
-            carry.ask = Some(number);
-            return Step::nothing_yet();
+        let (size_mismatch, is_odd) =
+            ((number, rows.len()), paging.is_some_and(|paging| !paging.admits(number, rows.len())));
+        if is_odd && boundary_state.size_mismatch.replace(size_mismatch) != Some(size_mismatch) {
+            boundary_state.ask = Some(number);
+            return PageOutcome::nothing_yet();
         }
         if self.page == 0 && number == 1 && paging.is_some() {
-            self.oldest_first = ascends(&rows);
+            self.oldest_first = is_oldest_first(&rows);
             if self.oldest_first && number < pages {
-                carry.ask = Some(pages); // not kept for a later tick: which page is the last then is asked again
-                return Step::nothing_yet();
+                boundary_state.ask = Some(pages); // not kept for a later tick: which page is the last then is asked again
+                return PageOutcome::nothing_yet();
             }
         }
         if self.oldest_first {
@@ -155,52 +156,52 @@ impl IntegrationWalk {
         }
         // Slack may answer a page beyond the end with the last one. A full page says nothing about an end.
         let is_full = rows.len() as u64 >= u64::from(page_rows);
-        if paging.is_none() && (rows.is_empty() || !is_full && carry.repeats(number, fingerprint)) {
-            return Step::of(Vec::new(), true);
+        if paging.is_none() && (rows.is_empty() || !is_full && boundary_state.repeats(number, fingerprint)) {
+            return PageOutcome::of(Vec::new(), true);
         }
-        if let Some(ask) = carry.doubt(number, fingerprint, &rows, self.oldest_first) {
-            carry.ask = Some(ask);
-            return Step::nothing_yet();
+        if let Some(ask) = boundary_state.recheck_page(number, fingerprint, &rows, self.oldest_first) {
+            boundary_state.ask = Some(ask);
+            return PageOutcome::nothing_yet();
         }
         let are_equal = rows.iter().all(|(_, row)| row.id == rows[0].1.id);
-        if carry.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
+        if boundary_state.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
             // Twice in place of its own, so Slack takes no heed of page numbers. Rows that are all equal may fill more than a page; but where
             // Slack does not say how many pages there are, counting them on might never end.
             self.restart();
-            *carry = Carry::default();
-            return Step::nothing_yet();
+            *boundary_state = BoundaryState::default();
+            return PageOutcome::nothing_yet();
         }
         // Where Slack does not say how many pages there are, old rows may come first: only a page that descends tells what comes after it.
         let tells = paging.is_some() || descends(&rows);
         let before = |row: &Row| row.time.is_some_and(|time| time < *range.start());
         let through = tells && !rows.is_empty() && rows.iter().all(|(_, row)| before(row));
         let last_page = if self.oldest_first { number <= 1 } else { number >= pages };
-        self.edge = rows.last().map(|(_, row)| row.id).or(self.edge);
-        self.one_second = carry.one_second(fingerprint, total, &rows);
-        let numbered = carry.number(number, fingerprint, rows).into_iter();
+        self.boundary = rows.last().map(|(_, row)| row.id).or(self.boundary);
+        self.one_second = boundary_state.one_second(fingerprint, total, &rows);
+        let numbered = boundary_state.number(number, fingerprint, rows).into_iter();
         let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
-        let wanted: Vec<Wanted> =
+        let matched: Vec<MatchedRecord> =
             numbered.filter(|(_, _, row)| is_wanted(row)).map(|(index, id, _)| (index, id)).collect();
         self.page = number;
-        carry.total = total;
-        carry.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
-        Step::of(wanted, through || last_page)
+        boundary_state.total = total;
+        boundary_state.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
+        PageOutcome::of(matched, through || last_page)
     }
 
     /// Begins with the first page again.
     pub(super) fn restart(&mut self) {
-        let (workspace, missing_from) = (self.workspace.take(), self.missing_from);
-        *self = IntegrationWalk { workspace, missing_from, ..IntegrationWalk::default() };
+        let (workspace, uncollected_since) = (self.workspace.take(), self.uncollected_since);
+        *self = IntegrationWalk { workspace, uncollected_since, ..IntegrationWalk::default() };
     }
 
     /// Returns `true` if the next page to ask for is the one last stored, or one before it.
-    pub(super) fn asks_again(&self, carry: &Carry) -> bool {
-        self.page > 0 && carry.ask(self) <= self.page
+    pub(super) fn asks_again(&self, boundary_state: &BoundaryState) -> bool {
+        self.page > 0 && boundary_state.ask(self) <= self.page
     }
 
     /// Whether this is the first page of a walk that goes on.
-    fn goes_on(&self, carry: &Carry) -> bool {
-        self.page > 0 && carry.page.is_none()
+    fn goes_on(&self, boundary_state: &BoundaryState) -> bool {
+        self.page > 0 && boundary_state.page.is_none()
     }
 
     /// Whether a walk whose page has moved has to go on from a page of newer rows than this one: `Some` with the second whose rows it has to
@@ -208,41 +209,48 @@ impl IntegrationWalk {
     ///
     /// Equal rows are told apart by how many came before them, so the second of the oldest row that is stored is counted from a page that shows
     /// a newer row too.
-    fn steps_back(&self, number: u32, carry: &Carry, rows: &[Row], paging: Option<Paging>) -> Option<Option<Second>> {
-        if paging.is_some_and(|paging| self.has_moved(number, carry, rows, &paging)) {
+    fn steps_back(
+        &self,
+        number: u32,
+        boundary_state: &BoundaryState,
+        rows: &[Row],
+        paging: Option<Paging>,
+    ) -> Option<Option<Second>> {
+        if paging.is_some_and(|paging| self.has_moved(number, boundary_state, rows, &paging)) {
             return Some(None);
         }
         let has_newer_page =
             if self.oldest_first { paging.is_some_and(|paging| number < paging.pages) } else { number > 1 };
-        let stored_last = rows.iter().filter(|row| !self.oldest_first || self.edge.is_none_or(|edge| row.id == edge));
-        let second = carry.back.or_else(|| stored_last.filter_map(|row| row.time).min());
+        let stored_last =
+            rows.iter().filter(|row| !self.oldest_first || self.boundary.is_none_or(|boundary| row.id == boundary));
+        let second = boundary_state.back.or_else(|| stored_last.filter_map(|row| row.time).min());
         let newest = rows.iter().filter_map(|row| row.time).max();
-        (has_newer_page && self.goes_on(carry) && second.is_some() && newest <= second).then_some(second)
+        (has_newer_page && self.goes_on(boundary_state) && second.is_some() && newest <= second).then_some(second)
     }
 
     /// Whether late rows have moved those of the page last stored to later pages than this one, so that rows which nobody has read are between
     /// the two. A page follows on what is stored if it shows the last row of that, or comes after it in a log that has not grown.
-    fn has_moved(&self, number: u32, carry: &Carry, rows: &[Row], paging: &Paging) -> bool {
-        let has_grown = carry.total.zip(paging.total).is_some_and(|(before, now)| now > before);
+    fn has_moved(&self, number: u32, boundary_state: &BoundaryState, rows: &[Row], paging: &Paging) -> bool {
+        let has_grown = boundary_state.total.zip(paging.total).is_some_and(|(before, now)| now > before);
         self.oldest_first
-            && (carry.page.is_none() && carry.back.is_none() || has_grown)
+            && (boundary_state.page.is_none() && boundary_state.back.is_none() || has_grown)
             && number < paging.pages
-            && self.edge.is_some_and(|edge| rows.iter().all(|row| row.id != edge))
+            && self.boundary.is_some_and(|boundary| rows.iter().all(|row| row.id != boundary))
     }
 
     /// How far back it goes in a gap that begins at `oldest`.
     pub(super) fn reach(&self, oldest: Second) -> Second {
-        self.missing_from.map_or(oldest, |from| from.min(oldest))
+        self.uncollected_since.map_or(oldest, |from| from.min(oldest))
     }
 }
 
-impl Carry {
+impl BoundaryState {
     /// The page to read before this one can be believed, if any.
     ///
     /// Rows at its head that equal rows at the last page's edge are either equal rows, which count on, or the same rows moved
     /// down by an insert at the head, which do not. An insert would have changed the last page too: so that is read again, and
     /// only if it is unchanged this page, read once more and unchanged, is believed.
-    fn doubt(
+    fn recheck_page(
         &mut self,
         number: u32,
         fingerprint: Fingerprint,
@@ -253,15 +261,15 @@ impl Carry {
         let after = if oldest_first { last.saturating_sub(1) } else { last.saturating_add(1) };
         if number == last {
             if self.suspect.is_some() && fingerprint == last_fingerprint {
-                self.cleared = self.suspect.take();
+                self.confirmed = self.suspect.take();
                 return Some(after);
             }
             // It changed: what was counted on its edge is void, and it is taken as a new page.
-            *self = Carry::default();
+            *self = BoundaryState::default();
             return None;
         }
-        let suspicious = rows.iter().any(|(_, row)| self.edge.contains_key(&row.id));
-        if suspicious && self.cleared != Some(fingerprint) {
+        let suspicious = rows.iter().any(|(_, row)| self.boundary.contains_key(&row.id));
+        if suspicious && self.confirmed != Some(fingerprint) {
             self.suspect = Some(fingerprint);
             return Some(last);
         }
@@ -277,7 +285,7 @@ impl Carry {
     fn one_second(&self, fingerprint: Fingerprint, total: Option<u64>, rows: &[(usize, Row)]) -> Option<OneSecond> {
         let (_, first) = rows.first()?;
         rows.iter().all(|(_, row)| row.time == first.time).then(|| {
-            let before = rows.iter().filter_map(|(_, row)| self.edge.get_key_value(&row.id));
+            let before = rows.iter().filter_map(|(_, row)| self.boundary.get_key_value(&row.id));
             let before = before.map(|(id, count)| (*id, *count)).take(BEFORE_MAX).collect();
             OneSecond { rows: fingerprint, total, before }
         })
@@ -286,7 +294,7 @@ impl Carry {
     /// Numbers equal rows, going on from the last page's edge. A row's time is part of its identity, so equal rows share a second.
     fn number(&mut self, number: u32, fingerprint: Fingerprint, rows: Vec<(usize, Row)>) -> Vec<(usize, RowId, Row)> {
         let edge_time = rows.iter().rev().find_map(|(_, row)| row.time);
-        let mut counts = std::mem::take(&mut self.edge);
+        let mut counts = std::mem::take(&mut self.boundary);
         let numbered: Vec<_> = rows
             .into_iter()
             .map(|(index, row)| {
@@ -298,14 +306,14 @@ impl Carry {
         let on_edge = numbered.iter().map(|(_, _, row)| row).filter(|row| row.time == edge_time || row.time.is_none());
         let on_edge: HashSet<RowId> = on_edge.map(|row| row.id).collect();
         counts.retain(|id, _| on_edge.contains(id));
-        *self = Carry { page: Some((number, fingerprint)), edge: counts, ..Carry::default() };
+        *self = BoundaryState { page: Some((number, fingerprint)), boundary: counts, ..BoundaryState::default() };
         numbered
     }
 }
 
 /// Whether the rows' times go up, from the first to the last. Rows of one second, or a single one, say nothing, and newest first is
 /// customary.
-fn ascends(rows: &[(usize, Row)]) -> bool {
+fn is_oldest_first(rows: &[(usize, Row)]) -> bool {
     ends(rows).is_some_and(|(first, last)| first < last)
 }
 
@@ -351,7 +359,7 @@ mod tests {
     fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
         let order = |times: &[i64]| {
             let rows: Vec<(usize, Row)> = rows(times).into_iter().enumerate().collect();
-            (ascends(&rows), descends(&rows))
+            (is_oldest_first(&rows), descends(&rows))
         };
         for times in [&[1, 2, 3][..], &[1, 3, 2, 4]] {
             assert_eq!(order(times), (true, false), "{times:?}");
@@ -368,18 +376,18 @@ mod tests {
     fn log_without_page_counts_ends_at_an_empty_page_or_one_that_comes_again() {
         let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
-        let mut wanted = |times: &[i64]| {
-            let step = walk.take_page(&range, &mut carry, &rows(times), &unnumbered, 10);
-            (step.wanted.len(), step.done)
+        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
+        let mut matched = |times: &[i64]| {
+            let outcome = walk.take_page(&range, &mut boundary_state, &rows(times), &unnumbered, 10);
+            (outcome.matched.len(), outcome.done)
         };
-        assert_eq!(wanted(&[9, 8]), (2, false));
-        assert_eq!(wanted(&[7, 6]), (2, false));
-        assert_eq!(wanted(&[7, 6]), (0, true), "Slack takes no heed of page numbers");
-        assert_eq!(wanted(&[]), (0, true));
+        assert_eq!(matched(&[9, 8]), (2, false));
+        assert_eq!(matched(&[7, 6]), (2, false));
+        assert_eq!(matched(&[7, 6]), (0, true), "Slack takes no heed of page numbers");
+        assert_eq!(matched(&[]), (0, true));
         // A later tick reads the stored page again, which is that page and no further one.
-        let step = walk.take_page(&range, &mut Carry::default(), &rows(&[7, 6]), &unnumbered, 10);
-        assert_eq!((step.wanted.len(), step.done), (2, false));
+        let outcome = walk.take_page(&range, &mut BoundaryState::default(), &rows(&[7, 6]), &unnumbered, 10);
+        assert_eq!((outcome.matched.len(), outcome.done), (2, false));
     }
 
     #[test]
@@ -387,50 +395,55 @@ mod tests {
         let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         for times in [[9, 8], [9, 9]] {
-            let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
+            let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
             let mut asked = |expected: u32| {
-                assert_eq!(carry.ask(&walk), expected, "{times:?}");
-                let step = walk.take_page(&range, &mut carry, &rows(&times), &unnumbered, 2);
-                (step.wanted.len(), step.done, walk.page)
+                assert_eq!(boundary_state.ask(&walk), expected, "{times:?}");
+                let outcome = walk.take_page(&range, &mut boundary_state, &rows(&times), &unnumbered, 2);
+                (outcome.matched.len(), outcome.done, walk.page)
             };
             assert_eq!(asked(1), (2, false, 1), "{times:?}");
             assert_eq!(asked(2), (0, false, 1), "{times:?}: rows may have moved, so page 1 is read again");
             assert_eq!(asked(1), (0, false, 1), "{times:?}");
             assert_eq!(asked(2), (0, false, 0), "{times:?}: the walk begins again");
-            assert_eq!(carry.ask(&walk), 1, "{times:?}");
+            assert_eq!(boundary_state.ask(&walk), 1, "{times:?}");
         }
     }
 
     #[test]
     fn page_of_another_number_of_rows_than_it_says_is_believed_once_it_comes_again() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
-        let mut wanted = |times: &[i64]| walk.take_page(&range, &mut carry, &rows(times), &end(1, 3), 10).wanted.len();
-        assert_eq!([wanted(&[9, 8]), wanted(&[9]), wanted(&[9, 8]), wanted(&[9, 8])], [0, 0, 0, 2]);
+        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
+        let mut matched =
+            |times: &[i64]| walk.take_page(&range, &mut boundary_state, &rows(times), &end(1, 3), 10).matched.len();
+        assert_eq!([matched(&[9, 8]), matched(&[9]), matched(&[9, 8]), matched(&[9, 8])], [0, 0, 0, 2]);
     }
 
     #[test]
     fn log_that_shows_old_rows_first_is_walked_from_its_last_page() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
-        let mut step = |times: &[i64]| {
-            let step = walk.take_page(&range, &mut carry, &rows(times), &end(2, 13), 10);
-            (step.wanted.iter().map(|(index, _)| *index).collect::<Vec<_>>(), step.done, carry.ask(&walk))
+        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
+        let mut outcome = |times: &[i64]| {
+            let outcome = walk.take_page(&range, &mut boundary_state, &rows(times), &end(2, 13), 10);
+            (
+                outcome.matched.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
+                outcome.done,
+                boundary_state.ask(&walk),
+            )
         };
         let first: Vec<i64> = (1..=10).collect();
-        assert_eq!(step(&first), (Vec::new(), false, 2));
-        assert_eq!(step(&[11, 12, 13]), (vec![2, 1, 0], false, 1), "newest first");
-        assert_eq!(step(&first), ((0..10).rev().collect(), true, 0));
+        assert_eq!(outcome(&first), (Vec::new(), false, 2));
+        assert_eq!(outcome(&[11, 12, 13]), (vec![2, 1, 0], false, 1), "newest first");
+        assert_eq!(outcome(&first), ((0..10).rev().collect(), true, 0));
     }
 
     #[test]
     fn walk_to_the_first_page_goes_on_where_late_rows_have_moved_its_page() {
-        let asked = |oldest_first, edge: Option<u8>, end: PageEnd| {
-            let edge = edge.map(|byte| RowId([byte; 16]));
-            let mut walk = IntegrationWalk { page: 5, oldest_first, edge, ..IntegrationWalk::default() };
-            let mut carry = Carry::default();
-            walk.take_page(&RANGE, &mut carry, &rows(&(41..=50).collect::<Vec<_>>()), &end, 10);
-            (walk.page, carry.ask(&walk))
+        let asked = |oldest_first, boundary: Option<u8>, end: PageEnd| {
+            let boundary = boundary.map(|byte| RowId([byte; 16]));
+            let mut walk = IntegrationWalk { page: 5, oldest_first, boundary, ..IntegrationWalk::default() };
+            let mut boundary_state = BoundaryState::default();
+            walk.take_page(&RANGE, &mut boundary_state, &rows(&(41..=50).collect::<Vec<_>>()), &end, 10);
+            (walk.page, boundary_state.ask(&walk))
         };
         assert_eq!(asked(true, Some(51), end(9, 81)), (6, 6), "what was stored is further on");
         assert_eq!(asked(true, Some(50), end(9, 81)), (6, 6), "its second may begin further on");
@@ -443,11 +456,11 @@ mod tests {
 
     #[test]
     fn log_that_grows_between_two_pages_is_read_from_where_its_rows_moved() {
-        let (mut walk, mut carry) =
-            (IntegrationWalk { oldest_first: true, page: 2, ..IntegrationWalk::default() }, Carry::default());
+        let (mut walk, mut boundary_state) =
+            (IntegrationWalk { oldest_first: true, page: 2, ..IntegrationWalk::default() }, BoundaryState::default());
         let mut asked = |first: i64, end: PageEnd| {
-            walk.take_page(&RANGE, &mut carry, &rows(&(first..first + 10).collect::<Vec<_>>()), &end, 10);
-            carry.ask(&walk)
+            walk.take_page(&RANGE, &mut boundary_state, &rows(&(first..first + 10).collect::<Vec<_>>()), &end, 10);
+            boundary_state.ask(&walk)
         };
         assert_eq!(asked(30, end(3, 30)), 1);
         assert_eq!(asked(18, end(4, 32)), 2, "two late rows have moved two from the first page to the second");
@@ -457,16 +470,16 @@ mod tests {
 
     #[test]
     fn walk_that_goes_on_counts_the_rows_of_a_second_from_their_first() {
-        let asked = |oldest_first: bool, edge: u8, pages: &[(u32, &[i64])]| {
-            let edge = Some(RowId([edge; 16]));
-            let mut walk = IntegrationWalk { oldest_first, page: 5, edge, ..IntegrationWalk::default() };
-            let mut carry = Carry::default();
+        let asked = |oldest_first: bool, boundary: u8, pages: &[(u32, &[i64])]| {
+            let boundary = Some(RowId([boundary; 16]));
+            let mut walk = IntegrationWalk { oldest_first, page: 5, boundary, ..IntegrationWalk::default() };
+            let mut boundary_state = BoundaryState::default();
             for (number, times) in pages {
-                assert_eq!(carry.ask(&walk), *number, "{oldest_first} {pages:?}");
+                assert_eq!(boundary_state.ask(&walk), *number, "{oldest_first} {pages:?}");
                 let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
-                walk.take_page(&RANGE, &mut carry, &rows(times), &end, 3);
+                walk.take_page(&RANGE, &mut boundary_state, &rows(times), &end, 3);
             }
-            carry.ask(&walk)
+            boundary_state.ask(&walk)
         };
         assert_eq!(asked(false, 4, &[(5, &[6, 6, 5])]), 6, "it has moved, and shows more than one second");
         assert_eq!(asked(false, 4, &[(5, &[5, 5, 5])]), 4);
@@ -485,15 +498,17 @@ mod tests {
         let page = |ids: [u8; 3]| ids.map(|id| Row { id: RowId([id; 16]), time: Second::new(5), last_active: None });
         // Each tick reads pages that it asks for: the stored one again, and the next one, which is doubted where it goes on with equal rows.
         let tick = |walk: &mut IntegrationWalk, log: &[[u8; 3]], until: u32| {
-            let (mut carry, mut ids) = (Carry::default(), HashSet::new());
+            let (mut boundary_state, mut ids) = (BoundaryState::default(), HashSet::new());
             for _ in 0..20 {
-                let number = carry.ask(walk);
+                let number = boundary_state.ask(walk);
                 if number > until {
                     break;
                 }
                 let rows = page(log[number as usize - 1]);
                 let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
-                ids.extend(walk.take_page(&range, &mut carry, &rows, &end, 3).wanted.into_iter().map(|(_, id)| id));
+                ids.extend(
+                    walk.take_page(&range, &mut boundary_state, &rows, &end, 3).matched.into_iter().map(|(_, id)| id),
+                );
             }
             *walk = serde_json::from_str(&serde_json::to_string(walk).unwrap()).unwrap();
             ids
@@ -512,31 +527,33 @@ mod tests {
 
     #[test]
     fn page_that_comes_again_under_another_number_is_not_counted_on() {
-        let (mut walk, mut carry) = (IntegrationWalk::default(), Carry::default());
+        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let mut step = |times: &[i64]| {
+        let mut outcome = |times: &[i64]| {
             let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(18), count: 2 }), ..end(9, 18) };
-            let step = walk.take_page(&range, &mut carry, &rows(times), &end, 2);
-            (step.wanted.len(), step.done, carry.ask(&walk))
+            let outcome = walk.take_page(&range, &mut boundary_state, &rows(times), &end, 2);
+            (outcome.matched.len(), outcome.done, boundary_state.ask(&walk))
         };
-        assert_eq!(step(&[9, 8]), (2, false, 2));
-        assert_eq!(step(&[9, 8]), (0, false, 1), "is it the page before, moved by new rows?");
-        assert_eq!(step(&[9, 8]), (0, false, 2), "it has not moved");
-        assert_eq!(step(&[9, 8]), (0, false, 1), "the walk begins again");
-        assert_eq!(step(&[9, 8]), (2, false, 2));
-        assert_eq!(step(&[7, 6]), (2, false, 3));
+        assert_eq!(outcome(&[9, 8]), (2, false, 2));
+        assert_eq!(outcome(&[9, 8]), (0, false, 1), "is it the page before, moved by new rows?");
+        assert_eq!(outcome(&[9, 8]), (0, false, 2), "it has not moved");
+        assert_eq!(outcome(&[9, 8]), (0, false, 1), "the walk begins again");
+        assert_eq!(outcome(&[9, 8]), (2, false, 2));
+        assert_eq!(outcome(&[7, 6]), (2, false, 3));
     }
 
     #[test]
     fn stored_page_beyond_the_end_starts_the_walk_again() {
-        let (mut walk, mut carry) = (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, Carry::default());
-        assert!(!walk.take_page(&RANGE, &mut carry, &[], &end(1, 5), 10).done);
-        assert_eq!((walk.page, carry.ask(&walk)), (0, 1));
+        let (mut walk, mut boundary_state) =
+            (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, BoundaryState::default());
+        assert!(!walk.take_page(&RANGE, &mut boundary_state, &[], &end(1, 5), 10).done);
+        assert_eq!((walk.page, boundary_state.ask(&walk)), (0, 1));
 
-        let (mut walk, mut carry) = (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, Carry::default());
-        carry.ask = Some(4);
+        let (mut walk, mut boundary_state) =
+            (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, BoundaryState::default());
+        boundary_state.ask = Some(4);
         assert!(
-            walk.take_page(&RANGE, &mut carry, &[], &end(3, 30), 10).done,
+            walk.take_page(&RANGE, &mut boundary_state, &[], &end(3, 30), 10).done,
             "a page that was not there before is the end"
         );
     }
@@ -545,7 +562,9 @@ mod tests {
     fn second_in_which_a_gap_begins_is_read_to_its_end() {
         let range = Second::EPOCH.plus(5)..=Second::EPOCH.plus(100);
         let done = |times: &[i64]| {
-            IntegrationWalk::default().take_page(&range, &mut Carry::default(), &rows(times), &end(3, 30), 10).done
+            IntegrationWalk::default()
+                .take_page(&range, &mut BoundaryState::default(), &rows(times), &end(3, 30), 10)
+                .done
         };
         assert!(!done(&[5; 10]), "further rows of the second may follow");
         assert!(!done(&[5, 5, 5, 5, 5, 5, 5, 5, 5, 4]), "rows out of order may follow");
@@ -555,14 +574,15 @@ mod tests {
     #[test]
     fn log_of_one_page_that_shows_old_rows_first_is_read_once() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let step = IntegrationWalk::default().take_page(&range, &mut Carry::default(), &rows(&[1, 2]), &end(1, 2), 10);
-        assert_eq!((step.wanted.len(), step.done), (2, true));
+        let outcome =
+            IntegrationWalk::default().take_page(&range, &mut BoundaryState::default(), &rows(&[1, 2]), &end(1, 2), 10);
+        assert_eq!((outcome.matched.len(), outcome.done), (2, true));
     }
 
     #[test]
     fn restarted_walk_stays_in_its_workspace() {
-        let (workspace, missing_from) = (Some("T1".to_owned()), Some(Second::EPOCH.plus(7)));
-        let begun = IntegrationWalk { workspace, missing_from, ..IntegrationWalk::default() };
+        let (workspace, uncollected_since) = (Some("T1".to_owned()), Some(Second::EPOCH.plus(7)));
+        let begun = IntegrationWalk { workspace, uncollected_since, ..IntegrationWalk::default() };
         let mut walk = IntegrationWalk { page: 3, oldest_first: true, ..begun.clone() };
         walk.restart();
         assert_eq!(walk, begun);

@@ -1,7 +1,7 @@
 //! How each log is walked: which page to ask for next, which of its rows are wanted, and when the walk has come to its end.
 //!
 //! Pure: a walk is data in the cursor, and a page moves it on. What a walk must remember only while one tick lasts is in
-//! [`Sight`]; losing that costs reading a page again.
+//! [`PageContext`]; losing that costs reading a page again.
 
 mod access;
 mod audit;
@@ -53,34 +53,34 @@ pub enum Walk {
 
 /// What a walk remembers between the pages of one tick.
 #[derive(Debug, Default)]
-pub struct Sight {
-    integration: integration::Carry,
+pub struct PageContext {
+    integration: integration::BoundaryState,
     access: access::NumberedPages,
     /// Whether the walk advances.
     pub progress: Progress,
 }
 
 /// A row that a walk wants: its place among the rows that were given, and its whole identity.
-pub type Wanted = (usize, RowId);
+pub type MatchedRecord = (usize, RowId);
 
 /// What a page came to.
 #[derive(Debug)]
-pub struct Step {
+pub struct PageOutcome {
     /// The rows that belong to the gap, new or not.
-    pub wanted: Vec<Wanted>,
+    pub matched: Vec<MatchedRecord>,
     /// Whether the walk is at its end.
     pub done: bool,
     /// Whether the page was one of the walk's, rather than a look at where it is to go on.
     taken: bool,
 }
 
-impl Step {
-    fn of(wanted: Vec<Wanted>, done: bool) -> Step {
-        Step { wanted, done, taken: true }
+impl PageOutcome {
+    fn of(matched: Vec<MatchedRecord>, done: bool) -> PageOutcome {
+        PageOutcome { matched, done, taken: true }
     }
 
-    fn nothing_yet() -> Step {
-        Step { wanted: Vec::new(), done: false, taken: false }
+    fn nothing_yet() -> PageOutcome {
+        PageOutcome { matched: Vec::new(), done: false, taken: false }
     }
 }
 
@@ -117,28 +117,28 @@ impl Walk {
     }
 
     /// Since when the workspace that it is at was not read, if it could not be.
-    pub(crate) fn missing_from(&self) -> Option<Second> {
+    pub(crate) fn uncollected_since(&self) -> Option<Second> {
         match self {
-            Walk::Integration(walk) => walk.missing_from,
-            Walk::Access(walk) => walk.missing_from,
+            Walk::Integration(walk) => walk.uncollected_since,
+            Walk::Access(walk) => walk.uncollected_since,
             Walk::Audit(_) => None,
         }
     }
 
     /// Returns `true` if the page that is asked for next has been there before.
-    pub(crate) fn asks_again(&self, sight: &Sight) -> bool {
-        matches!(self, Walk::Integration(walk) if walk.asks_again(&sight.integration))
+    pub(crate) fn asks_again(&self, context: &PageContext) -> bool {
+        matches!(self, Walk::Integration(walk) if walk.asks_again(&context.integration))
     }
 
     /// Goes on to another workspace, from its first page, in a gap that begins at `oldest`.
-    fn enter(&mut self, workspace: String, missing_from: Option<Second>, oldest: Second) {
-        let stop = missing_from.map_or(oldest, |from| from.min(oldest));
+    fn enter(&mut self, workspace: String, uncollected_since: Option<Second>, oldest: Second) {
+        let stop = uncollected_since.map_or(oldest, |from| from.min(oldest));
         match self {
             Walk::Integration(walk) => {
-                *walk = IntegrationWalk { workspace: Some(workspace), missing_from, ..IntegrationWalk::default() };
+                *walk = IntegrationWalk { workspace: Some(workspace), uncollected_since, ..IntegrationWalk::default() };
             }
             Walk::Access(walk) => {
-                *walk = AccessWalk { workspace: Some(workspace), missing_from, ..AccessWalk::begin(stop) };
+                *walk = AccessWalk { workspace: Some(workspace), uncollected_since, ..AccessWalk::begin(stop) };
             }
             Walk::Audit(_) => {}
         }
@@ -166,7 +166,7 @@ impl Gap {
     }
 
     /// The page to ask for next, and how many rows it is asked for: `page_rows`, unless page numbers hold it to an earlier size.
-    pub(crate) fn request(&self, sight: &Sight, page_rows: u32) -> (Request, u32) {
+    pub(crate) fn request(&self, context: &PageContext, page_rows: u32) -> (Request, u32) {
         match &self.walk {
             Walk::Audit(walk) => {
                 (Request::audit_logs(self.oldest, self.end(), page_rows, walk.page_cursor.as_deref()), page_rows)
@@ -179,7 +179,7 @@ impl Gap {
             }
             Walk::Integration(walk) => {
                 let rows = walk.page_rows.unwrap_or(page_rows);
-                (Request::integration_logs(rows, sight.integration.ask(walk), walk.workspace.as_deref()), rows)
+                (Request::integration_logs(rows, context.integration.ask(walk), walk.workspace.as_deref()), rows)
             }
         }
     }
@@ -199,17 +199,17 @@ impl Gap {
     }
 
     /// Takes in the next rows of a page, and returns those that are wanted. Not for pages that are taken whole.
-    pub(crate) fn take_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<Wanted> {
+    pub(crate) fn take_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<MatchedRecord> {
         page.reach.take_rows(rows, self.reach());
         match &self.walk {
             Walk::Audit(_) => page.audit.take_rows(&(self.oldest..=self.end()), rows),
             Walk::Access(walk) => {
-                let mut wanted = page.access.take_rows(walk.reach(self.oldest), rows);
+                let mut matched = page.access.take_rows(walk.reach(self.oldest), rows);
                 if self.kind == GapKind::Backfill {
                     // It comes by all that was first seen since, which nobody has asked for.
-                    wanted.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
+                    matched.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
                 }
-                wanted
+                matched
             }
             Walk::Integration(_) => Vec::new(),
         }
@@ -219,48 +219,48 @@ impl Gap {
     pub(crate) fn end_page(
         &mut self,
         sorted_by: &mut Option<Column>,
-        sight: &mut Sight,
+        context: &mut PageContext,
         mut page: PageSoFar,
         (rows, page_rows): (&[Row], u32),
         end: &PageEnd,
-    ) -> Step {
-        let wanted = self.take_rows(&mut page, rows);
+    ) -> PageOutcome {
+        let matched = self.take_rows(&mut page, rows);
         let (reach, range) = (self.reach(), self.oldest..=self.end());
         let shown = page.reach;
-        let step = match &mut self.walk {
+        let outcome = match &mut self.walk {
             Walk::Audit(walk) => {
                 let (done, latest) = walk.end_page(&range, &page.audit, end);
                 self.latest = latest.unwrap_or(self.latest);
-                Step::of(wanted, done)
+                PageOutcome::of(matched, done)
             }
             Walk::Access(walk) => {
                 let (pass, pages) = (walk.stop, walk.pages);
-                let done = walk.end_page(sorted_by, &mut sight.access, &page.access, end);
+                let done = walk.end_page(sorted_by, &mut context.access, &page.access, end);
                 if walk.stop != pass {
                     self.depth = Depth::default(); // another pass goes less far back
                 } else if walk.pages == 0 && pages > 0 {
-                    sight.progress.restart();
+                    context.progress.restart();
                 }
-                Step::of(wanted, done)
+                PageOutcome::of(matched, done)
             }
             Walk::Integration(walk) => {
                 let page = walk.page;
-                let step = walk.take_page(&(reach..=self.latest), &mut sight.integration, rows, end, page_rows);
+                let outcome = walk.take_page(&(reach..=self.latest), &mut context.integration, rows, end, page_rows);
                 if walk.page == 0 && page > 0 {
-                    sight.progress.restart();
+                    context.progress.restart();
                 }
-                step
+                outcome
             }
         };
-        if step.taken {
-            sight.progress.come_to(shown);
+        if outcome.taken {
+            context.progress.come_to(shown);
         }
-        step
+        outcome
     }
 
     /// Goes on to another workspace, from its first page.
-    pub(crate) fn enter(&mut self, workspace: String, missing_from: Option<Second>) {
-        self.walk.enter(workspace, missing_from, self.oldest);
+    pub(crate) fn enter(&mut self, workspace: String, uncollected_since: Option<Second>) {
+        self.walk.enter(workspace, uncollected_since, self.oldest);
         self.depth = Depth::default();
     }
 
@@ -270,21 +270,21 @@ impl Gap {
     }
 
     /// Starts again because Slack refused the page cursor: audit at the oldest stored second, access at now.
-    pub(crate) fn restart(&mut self, sight: &mut Sight) {
+    pub(crate) fn restart(&mut self, context: &mut PageContext) {
         match &mut self.walk {
             Walk::Audit(walk) => *walk = AuditWalk::default(),
             Walk::Access(walk) => walk.restart(),
             Walk::Integration(walk) => walk.restart(),
         }
-        sight.integration = integration::Carry::default();
-        sight.progress.restart();
+        context.integration = integration::BoundaryState::default();
+        context.progress.restart();
     }
 
     /// Starts again where pages of another size have other numbers.
-    pub(crate) fn change_page_size(&mut self, sight: &mut Sight) {
+    pub(crate) fn change_page_size(&mut self, context: &mut PageContext) {
         if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
-            self.restart(sight);
-            sight.progress.change_page_size();
+            self.restart(context);
+            context.progress.change_page_size();
         }
     }
 }
@@ -341,24 +341,28 @@ mod tests {
     #[test]
     fn walk_that_goes_on_asks_for_the_stored_page_again() {
         let asks_again = |page| {
-            Walk::Integration(IntegrationWalk { page, ..IntegrationWalk::default() }).asks_again(&Sight::default())
+            Walk::Integration(IntegrationWalk { page, ..IntegrationWalk::default() })
+                .asks_again(&PageContext::default())
         };
         assert_eq!([0, 1, 3].map(asks_again), [false, true, true]);
-        assert!(!gap(LogType::Audit).walk.asks_again(&Sight::default()));
+        assert!(!gap(LogType::Audit).walk.asks_again(&PageContext::default()));
     }
 
     #[test]
     fn workspace_is_entered_at_its_first_page_and_as_far_back_as_it_is_missing() {
-        let entered = |log, missing_from: Option<i64>| {
+        let entered = |log, uncollected_since: Option<i64>| {
             let mut gap = gap(log);
-            gap.enter("T2".to_owned(), missing_from.map(second));
-            assert_eq!((gap.walk.workspace(), gap.walk.missing_from()), (Some("T2"), missing_from.map(second)));
-            assert_eq!(gap.reach(), second(missing_from.map_or(10, |from| from.min(10))));
+            gap.enter("T2".to_owned(), uncollected_since.map(second));
+            assert_eq!(
+                (gap.walk.workspace(), gap.walk.uncollected_since()),
+                (Some("T2"), uncollected_since.map(second))
+            );
+            assert_eq!(gap.reach(), second(uncollected_since.map_or(10, |from| from.min(10))));
             gap.walk
         };
         for log in [LogType::Access, LogType::Integration] {
-            for missing_from in [None, Some(4), Some(12)] {
-                entered(log, missing_from);
+            for uncollected_since in [None, Some(4), Some(12)] {
+                entered(log, uncollected_since);
             }
         }
         let Walk::Access(walk) = entered(LogType::Access, Some(4)) else { panic!("another walk") };
@@ -373,13 +377,13 @@ mod tests {
         let page = |number: i64| [2 * number, 2 * number + 1];
         // Each tick reads the stored page again, and the next one.
         for numbers in [[1, 9], [9, 8], [8, 7], [7, 6], [6, 5], [5, 4], [4, 3]] {
-            let mut sight = Sight::default();
+            let mut context = PageContext::default();
             for number in numbers {
                 let row = |time: i64| Row { id: RowId([time as u8; 16]), time: Some(second(time)), last_active: None };
-                gap.end_page(&mut None, &mut sight, PageSoFar::default(), (&page(number).map(row), 2), &end);
-                sight.progress.end_page();
+                gap.end_page(&mut None, &mut context, PageSoFar::default(), (&page(number).map(row), 2), &end);
+                context.progress.end_page();
             }
-            gap.depth.end_tick(&sight.progress);
+            gap.depth.end_tick(&context.progress);
             assert_eq!(gap.depth.oldest(), Some(second(2 * numbers[1]).max(gap.oldest)));
         }
     }
@@ -392,7 +396,7 @@ mod tests {
             Walk::Integration(walk) => walk.page,
         };
         let changed = |mut gap: Gap| {
-            gap.change_page_size(&mut Sight::default());
+            gap.change_page_size(&mut PageContext::default());
             page(&gap)
         };
         let begun = AccessWalk { pages: 3, ..AccessWalk::begin(second(10)) };

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_shared::cursor::{Backfill, Cursor, GapKind};
 use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Bounds, Shared, StreamSummary};
+use slacktrail_shared::tick::{Quota, ResourceLimits, StreamSummary};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Fault, Log, Row, Settings, World};
@@ -19,7 +19,7 @@ pub struct Harness {
     process: Process,
     processes: u32,
     rows: u32,
-    bounds: Bounds,
+    resources: ResourceLimits,
     /// Calls to Slack for each stream in a tick.
     pub calls_max: u32,
     production_calls: bool,
@@ -42,7 +42,7 @@ impl Harness {
             process,
             processes: 1,
             rows: 0,
-            bounds: Bounds::default(),
+            resources: ResourceLimits::default(),
             calls_max: 50,
             production_calls: false,
         }
@@ -55,13 +55,13 @@ impl Harness {
 
     /// Keeps only so many identities in memory.
     pub fn seen_max(&mut self, count: usize) {
-        self.bounds.seen = Shared { each: count, all: count };
+        self.resources.stored_ids = Quota { per_stream: count, total: count };
     }
 
     /// Lets fewer streams be collected side by side, and all together remember only so many identities.
     pub fn share(&mut self, streams_at_once: usize, seen: usize) {
-        self.bounds.streams_at_once = streams_at_once;
-        self.bounds.seen.all = seen;
+        self.resources.streams_at_once = streams_at_once;
+        self.resources.stored_ids.total = seen;
     }
 
     /// The simulated world that it runs in.
@@ -238,7 +238,7 @@ impl Harness {
 
     /// Begins a tick, and kills its process after so many operations.
     pub fn kill_a_tick_after(&mut self, steps: u32) {
-        let mut tick = self.process.begin(Some(self.calls_max), self.bounds);
+        let mut tick = self.process.begin(Some(self.calls_max), self.resources);
         (0..steps).find_map(|_| tick.step());
         drop(tick);
         self.restart();
@@ -257,7 +257,7 @@ impl Harness {
 
     /// Ticks once, whatever comes of it.
     pub fn try_tick(&mut self) -> End {
-        self.process.tick((!self.production_calls).then_some(self.calls_max), self.bounds)
+        self.process.tick((!self.production_calls).then_some(self.calls_max), self.resources)
     }
 
     /// Operations that the process has made.

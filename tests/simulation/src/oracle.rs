@@ -60,7 +60,7 @@ pub(super) struct Book {
     /// How often each record is stored.
     stored: HashMap<Name, u32>,
     /// The number of each day log's last object.
-    heads: BTreeMap<Rc<str>, u32>,
+    last_objects: BTreeMap<Rc<str>, u32>,
     /// Every text of an access row that Slack has shown; the rows change.
     shown: HashSet<Arc<str>>,
     /// What Slack has shown of each log: audit, access, integration.
@@ -126,7 +126,7 @@ impl Book {
 /// # Errors
 /// The invariant that is broken, with the record or the key.
 pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result<(), String> {
-    check_number(&mut state.book.heads, key)?;
+    check_number(&mut state.book.last_objects, key)?;
     let lines = state.book.object_lines(key, bytes)?;
     let mut may: Option<HashMap<Name, u32>> = None;
     for line in &lines {
@@ -192,13 +192,13 @@ fn check_line(state: &State, line: &Line) -> Result<(), String> {
 }
 
 /// Day logs are numbered 1, 2, 3 ... without holes.
-fn check_number(heads: &mut BTreeMap<Rc<str>, u32>, key: &str) -> Result<(), String> {
+fn check_number(last_objects: &mut BTreeMap<Rc<str>, u32>, key: &str) -> Result<(), String> {
     let (log, number) = key
         .strip_suffix(".json.gz")
         .and_then(|key| key.rsplit_once('-'))
         .ok_or_else(|| format!("numbers: `{key}` is no key"))?;
-    let expected = heads.get(log).map_or(1, |head| head + 1);
-    heads.insert(log.into(), expected);
+    let expected = last_objects.get(log).map_or(1, |head| head + 1);
+    last_objects.insert(log.into(), expected);
     if number.parse() == Ok(expected) {
         return Ok(());
     }
@@ -213,8 +213,8 @@ pub fn check_end(state: &mut State) -> Result<(), String> {
     if let Some(invariant) = &state.broken {
         return Err(invariant.clone());
     }
-    let mut heads = BTreeMap::new();
-    state.objects.keys().try_for_each(|key| check_number(&mut heads, key))?;
+    let mut last_objects = BTreeMap::new();
+    state.objects.keys().try_for_each(|key| check_number(&mut last_objects, key))?;
     for (stream, cursor) in &state.cursors {
         check_cursor(state, stream.log.name() == "audit", &cursor.text)?;
     }
@@ -354,7 +354,7 @@ fn name(log: Log, workspace: &str, row: &Value, json: &str) -> Name {
 /// What the oracle reads of a cursor: which time it says is collected.
 #[derive(Deserialize)]
 struct Claim {
-    top: i64,
+    watermark: i64,
     gaps: Vec<Range>,
 }
 
@@ -364,7 +364,7 @@ struct Range {
     latest: i64,
 }
 
-/// A cursor claims only what is stored: an audit record that was visible at once, from before `top` and in no gap, is in the
+/// A cursor claims only what is stored: an audit record that was visible at once, from before `watermark` and in no gap, is in the
 /// bucket. The other two logs are walked by other things than time; the end tells. No cursor holds a secret.
 pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(), String> {
     check_no_secret(state, "a cursor", text)?;
@@ -377,7 +377,7 @@ pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(),
     for row in state.slack.rows(Log::Audit).iter().filter(|row| row.visible_at == row.time) {
         let second = row.time.as_second();
         let claimed = second >= since
-            && second < claim.top - 10
+            && second < claim.watermark - 10
             && !claim.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&second));
         if claimed && !state.book.stored.contains_key(&state.book.name(row, false)) {
             return Err(format!("cursor-ahead: the cursor claims {} of {}, which is not stored", row.json, row.time));

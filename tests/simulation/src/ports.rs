@@ -258,7 +258,7 @@ impl State {
         }
     }
 
-    /// A time of the stored cursor: `top`, up to where live records are collected, or `saved_at`.
+    /// A time of the stored cursor: `watermark`, up to where live records are collected, or `saved_at`.
     fn cursor_time(&self, stream: &StreamId, field: &str) -> Option<i64> {
         let cursor: Value = serde_json::from_str(&self.cursors.get(stream)?.text).ok()?;
         cursor[field].as_i64()
@@ -332,14 +332,14 @@ impl DeploymentStore for SimulatedPorts {
         let what = || format!("replace {stream} {text}");
         let replaced = self
             .operate(Part::Table, what, |state| {
-                let [top, saved_at] = ["top", "saved_at"].map(|field| state.cursor_time(stream, field));
+                let [watermark, saved_at] = ["watermark", "saved_at"].map(|field| state.cursor_time(stream, field));
                 let (held_up, clock) =
                     self.id.note(|facts| (state.now.duration_since(facts.begun), facts.clock.as_second()));
                 let replaced = state.replace(stream, expected, &text);
                 // With a clock of long ago, a good cursor is of the future: live collection begins with that clock.
                 let is_future = saved_at.is_some_and(|at| at > clock + CLOCK_SKEW_SECONDS);
                 let goes_back =
-                    held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || state.cursor_time(stream, "top") < top);
+                    held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || state.cursor_time(stream, "watermark") < watermark);
                 let begins = matches!(
                     replaced,
                     ReplaceOutcome::Replaced(Version(number)) if number == 1 || goes_back || state.tampered.contains(&stream.log)

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::share::Share;
-use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
+use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
 
 use super::facts::Facts;
 use super::oracle;
@@ -145,7 +145,7 @@ impl Process {
     pub fn fork(&self, world: &SimulatedWorld) -> Process {
         let id = Id::of(self.id.number);
         id.operations.set(self.id.operations.get());
-        let poller = Rc::new(Poller::remembering(ports(world, &id), &self.poller));
+        let poller = Rc::new(Poller::with_cache_of(ports(world, &id), &self.poller));
         Process { id, world: world.clone(), poller }
     }
 
@@ -166,15 +166,15 @@ impl Process {
     }
 
     /// Begins a tick.
-    pub fn begin(&self, calls_max: Option<u32>, bounds: Bounds) -> Tick {
+    pub fn begin(&self, calls_max: Option<u32>, resources: ResourceLimits) -> Tick {
         let poller = self.poller.clone();
         self.id.begin_tick(calls_max, &self.world);
         let now = self.world.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
         let operations = self.id.operations.clone();
         let last = self.world.with(|state| state.operations_max).map(|max| operations.get() + max);
         let future = async move {
-            let out_of_time = || last.is_some_and(|last| operations.get() >= last);
-            poller.tick(now, &TickLimits { calls_max, bounds, out_of_time: &out_of_time }).await
+            let deadline_reached = || last.is_some_and(|last| operations.get() >= last);
+            poller.tick(now, &TickLimits { calls_max, resources, deadline_reached: &deadline_reached }).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }
     }
@@ -184,16 +184,17 @@ impl Process {
         let (poller, share) = (self.poller.clone(), share.clone());
         let now = self.world.now();
         let future = async move {
-            let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
+            let limits =
+                TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
             let deployment = poller.ports().deployment.load_share(&share).await?;
-            poller.tick_of(deployment, now, &limits).await
+            poller.tick_deployment(deployment, now, &limits).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }.run()
     }
 
     /// Runs a tick to its end.
-    pub fn tick(&self, calls_max: Option<u32>, bounds: Bounds) -> End {
-        self.begin(calls_max, bounds).run()
+    pub fn tick(&self, calls_max: Option<u32>, resources: ResourceLimits) -> End {
+        self.begin(calls_max, resources).run()
     }
 }
 

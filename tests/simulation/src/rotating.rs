@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use slacktrail_shared::health::State as Health;
 use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Bounds, StreamSummary};
+use slacktrail_shared::tick::{ResourceLimits, StreamSummary};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
 use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
@@ -103,7 +103,7 @@ impl Rotating {
 
     /// Runs a tick; `None` when its process was killed or it failed as a whole. Another process follows on one that was killed.
     pub fn tick(&mut self) -> Option<StreamSummary> {
-        match self.process.tick(None, Bounds::default()) {
+        match self.process.tick(None, ResourceLimits::default()) {
             End::Killed => self.restart(),
             End::Answered(answer) => return answer.ok()?.streams.into_iter().next(),
         }
@@ -118,7 +118,7 @@ impl Rotating {
 
     /// Begins a tick that is driven step by step.
     pub fn begin(&self) -> Tick {
-        self.process.begin(None, Bounds::default())
+        self.process.begin(None, ResourceLimits::default())
     }
 
     /// The next tick meets this fault at its operation of this number.

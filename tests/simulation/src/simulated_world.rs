@@ -277,7 +277,7 @@ impl SimulatedWorld {
     /// Somebody writes times of the year 2100 into every cursor: all of them, or only how far the stream has come.
     pub(super) fn tamper(&self, all: bool) {
         self.edit_cursors(|cursor| {
-            cursor["top"] = YEAR_2100.into();
+            cursor["watermark"] = YEAR_2100.into();
             if all {
                 cursor["since"] = YEAR_2100.into();
                 cursor["saved_at"] = YEAR_2100.into();

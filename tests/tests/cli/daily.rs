@@ -7,7 +7,7 @@ use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::sources;
-use slacktrail_shared::tick::{Bounds, Poller, TickLimits};
+use slacktrail_shared::tick::{Poller, ResourceLimits, TickLimits};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
@@ -56,7 +56,7 @@ impl Deployed {
     }
 
     async fn tick(&self) {
-        let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
+        let limits = TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
         self.poller.tick(Timestamp::now(), &limits).await.unwrap();
     }
 

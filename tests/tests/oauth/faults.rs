@@ -176,11 +176,11 @@ fn function_that_runs_out_of_time_tells_person_and_command() {
         if answer.status == 200 {
             break;
         }
-        answer.assert_refused(&site, 504, "out_of_time");
-        assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "out_of_time"));
+        answer.assert_refused(&site, 504, "deadline_reached");
+        assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
         assert!(answer.body.contains("<code>slacktrail sources</code>"), "{}", answer.body);
         let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
-        assert_eq!(refusal.kind.name(), "out_of_time");
+        assert_eq!(refusal.kind.name(), "deadline_reached");
         let is_active = site.source("acme").is_some_and(|source| !source.disconnected);
         assert_eq!(site.line().field("token") == "may_be_in_use", is_active, "after {polls} polls");
         let is_told = site.line().field("token") == "may_exist";
@@ -200,12 +200,12 @@ fn slow_step_before_or_after_the_work_is_told_too() {
     for path in ["/oauth/start", "/oauth/callback"] {
         site.patience.let_be_late(BEGIN_MAX, 1);
         let query = format!("{0}&state={1}&code=1", grant(&ticket), ticket.reveal());
-        browser.get(&site, path, &query).assert_refused(&site, 504, "out_of_time");
+        browser.get(&site, path, &query).assert_refused(&site, 504, "deadline_reached");
     }
     let query = browser.consent(&site, &ticket, &Consent::organisation());
     site.patience.let_be_late(TELL_MAX, 0);
     assert_eq!(browser.callback(&site, &query).status, 200, "the page tells what is true");
-    assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "out_of_time"));
+    assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
 }
 
 #[test]
@@ -216,5 +216,5 @@ fn refusal_that_the_command_is_not_told_of_is_logged_with_the_reason() {
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
     site.patience.let_be_late(TELL_MAX, 0);
     browser.callback(&site, &query).assert_refused(&site, 409, "superseded");
-    assert_eq!(site.line().field("code"), "out_of_time");
+    assert_eq!(site.line().field("code"), "deadline_reached");
 }

@@ -8,7 +8,7 @@ use slacktrail_shared::ports::Ports;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::settings::SLACK_API_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Bounds, Poller, TickLimits};
+use slacktrail_shared::tick::{Poller, ResourceLimits, TickLimits};
 use slacktrail_simulator::settings::ORGANISATION_TOKEN;
 
 use crate::Outcome;
@@ -31,7 +31,8 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
     };
     slacktrail_shared::sources::put(&ports.deployment, &source(backlog)?).await?;
     let poller = Poller::new(ports);
-    let limits = TickLimits { calls_max: Some(u32::MAX), bounds: Bounds::default(), out_of_time: &|| false };
+    let limits =
+        TickLimits { calls_max: Some(u32::MAX), resources: ResourceLimits::default(), deadline_reached: &|| false };
     let mut calls = 0;
     for _ in 0..TICKS_MAX {
         let summary = poller.tick(backlog.now.instant(), &limits).await?;

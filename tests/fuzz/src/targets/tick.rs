@@ -21,7 +21,7 @@ use slacktrail_shared::record::{Record, RowId};
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::{Reply, Request};
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
-use slacktrail_shared::tick::{Bounds, Poller, StreamSummary, Summary, TickLimits};
+use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
 use slacktrail_shared::time::Day;
 
 use super::{now, reply, row, text};
@@ -40,7 +40,7 @@ pub(super) fn tick(bytes: &[u8]) {
     let edge = || Edge(Rc::clone(&outside));
     let poller = Poller::new(Ports { slack: edge(), day_logs: edge(), deployment: edge(), credentials: edge() });
     for pause in [0, PAUSE_SECONDS] {
-        let limits = TickLimits { calls_max: None, bounds: Bounds::default(), out_of_time: &|| false };
+        let limits = TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
         match finish(poller.tick(now().plus(pause).instant(), &limits)) {
             Ok(summary) => assert_summary(&summary),
             Err(error) => assert_tells_nothing(&error),

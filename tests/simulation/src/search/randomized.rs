@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Bounds, Shared};
+use slacktrail_shared::tick::{Quota, ResourceLimits};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault, Row, World};
 
@@ -39,7 +39,7 @@ pub(super) struct RandomizedRun {
     /// Of each log that is collected.
     starting_points: Vec<StartingPoint>,
     pub(super) world: SimulatedWorld,
-    bounds: Bounds,
+    resources: ResourceLimits,
     pub(super) processes: Vec<Process>,
     started: u32,
     held: Vec<Tick>,
@@ -82,11 +82,11 @@ impl RandomizedRun {
         world.note(|| format!("{:?}", slack.settings));
         let seen = rng.pick(&[12, 60, 10_000]);
         let bytes = rng.pick(&[900, 4_000, 8 << 20]);
-        let bounds = Bounds {
+        let resources = ResourceLimits {
             streams_at_once: 4,
-            batch_bytes: Shared { each: bytes, all: bytes },
-            seen: Shared { each: seen, all: seen },
-            ..Bounds::default()
+            batch_bytes: Quota { per_stream: bytes, total: bytes },
+            stored_ids: Quota { per_stream: seen, total: seen },
+            ..ResourceLimits::default()
         };
         let late_one_in = rng.pick(&[None, None, Some(2), Some(10)]);
         let scenario = Scenario {
@@ -105,7 +105,7 @@ impl RandomizedRun {
             start,
             starting_points,
             world,
-            bounds,
+            resources,
             processes,
             started: 1,
             held: Vec::new(),
@@ -199,7 +199,7 @@ impl RandomizedRun {
     }
 
     fn begin(&self, who: usize) -> Tick {
-        self.processes[who].begin(None, self.bounds)
+        self.processes[who].begin(None, self.resources)
     }
 
     pub(super) fn start(&mut self) -> Process {

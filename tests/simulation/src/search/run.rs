@@ -5,7 +5,7 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Bounds, Shared};
+use slacktrail_shared::tick::{Quota, ResourceLimits};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
@@ -34,12 +34,12 @@ fn beginning() -> Timestamp {
 
 /// Small objects and a small memory: every edge of the protocol within a few records. Objects are not compressed, so that
 /// more schedules are searched in the same time; those of the randomized runs are.
-fn small_bounds() -> Bounds {
-    Bounds {
+fn small_bounds() -> ResourceLimits {
+    ResourceLimits {
         streams_at_once: 4,
-        batch_bytes: Shared { each: 900, all: 2_000 },
+        batch_bytes: Quota { per_stream: 900, total: 2_000 },
         gzip_level: 0,
-        seen: Shared { each: 400, all: 800 },
+        stored_ids: Quota { per_stream: 400, total: 800 },
     }
 }
 

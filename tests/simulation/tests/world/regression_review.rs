@@ -3,7 +3,7 @@
 
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, StreamId};
-use slacktrail_shared::tick::Bounds;
+use slacktrail_shared::tick::ResourceLimits;
 use slacktrail_shared::time::Second;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{End, Process, StoredCursor};
@@ -57,7 +57,7 @@ fn the_number_of_an_object_that_somebody_deleted_is_not_given_to_another() {
         let stream = StreamId { source: "acme".parse().unwrap(), log: LogType::Audit };
         let source = state.sources.values().next().unwrap();
         let mut cursor = Cursor::first(source, LogType::Audit, Second::of(state.now));
-        cursor.heads.insert(Second::of(state.now).day(), 30);
+        cursor.last_objects.insert(Second::of(state.now).day(), 30);
         state.cursors.insert(stream, StoredCursor { version: 1, text: cursor.encode() });
     });
     harness.late_row(Log::Audit, 600);
@@ -77,7 +77,7 @@ fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Harness {
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     harness.rows(Log::Audit, 30, 60);
     let process = Process::start(7, harness.world());
-    let mut tick = process.begin(Some(calls_max), Bounds::default());
+    let mut tick = process.begin(Some(calls_max), ResourceLimits::default());
     let mut end = None;
     while end.is_none() {
         if harness.calls() >= calls {

@@ -24,12 +24,12 @@ fn harness(log: LogType) -> Harness {
 #[test]
 fn cursor_of_the_year_2100_is_reported_and_hides_nothing() {
     let edits: [fn(&mut Value); 5] = [
-        |cursor| cursor["top"] = YEAR_2100.into(),
+        |cursor| cursor["watermark"] = YEAR_2100.into(),
         |cursor| cursor["since"] = YEAR_2100.into(),
         |cursor| cursor["rereads"] = vec![YEAR_2100; 2].into(),
         |cursor| cursor["saved_at"] = YEAR_2100.into(),
         |cursor| {
-            cursor["top"] = YEAR_2100.into();
+            cursor["watermark"] = YEAR_2100.into();
             cursor["since"] = YEAR_2100.into();
             cursor["rereads"] = vec![YEAR_2100; 2].into();
         },
@@ -59,7 +59,7 @@ fn cursor_of_the_year_2100_is_reported_and_hides_nothing() {
 fn corrupt_cursor_is_told_though_slack_then_fails() {
     for log in LogType::ALL {
         let mut harness = harness(log);
-        harness.tamper_with_cursors(|cursor| cursor["top"] = YEAR_2100.into());
+        harness.tamper_with_cursors(|cursor| cursor["watermark"] = YEAR_2100.into());
         harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
         assert_eq!(harness.tick()[0].code.as_deref(), Some("corrupt_cursor"), "{log}");
     }

@@ -238,10 +238,11 @@ fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
     harness.pass(60);
     // T2 came into error a minute ago, while a re-read stood in it: that goes on there, though no live round enters it yet.
     harness.edit_cursors(|cursor| {
-        let top = cursor["top"].as_i64().unwrap();
+        let watermark = cursor["watermark"].as_i64().unwrap();
         let walk = json!({"integration": {"workspace": "T2"}});
-        cursor["gaps"] = json!([{"kind": "reread", "oldest": top - 3_600, "latest": top, "walk": walk}]);
-        cursor["workspaces"]["T2"] = json!({"code": "x", "missing_from": top - 60, "not_before": top + 1_200});
+        cursor["gaps"] = json!([{"kind": "reread", "oldest": watermark - 3_600, "latest": watermark, "walk": walk}]);
+        cursor["workspaces"]["T2"] =
+            json!({"code": "x", "uncollected_since": watermark - 60, "not_before": watermark + 1_200});
     });
     let summary = harness.tick().remove(0);
     assert_eq!((summary.records, summary.late), (1, 0));

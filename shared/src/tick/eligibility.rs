@@ -16,31 +16,33 @@ pub(super) fn first_at(now: Timestamp, due: usize) -> usize {
 }
 
 /// What a tick does with a stream.
-pub(super) enum Turn {
+pub(super) enum Eligibility {
     /// Polls it, with the cursor that is stored.
     Due(Box<Option<(Version, Cursor)>>),
     /// Only tells how it stands.
-    Not(Box<StreamSummary>),
+    Skipped(Box<StreamSummary>),
 }
 
 /// Whether a stream is polled at this tick.
-pub(super) fn turn(
+pub(super) fn eligibility(
     source: &Source,
     stream: &StreamId,
     cursor: Option<(Version, Result<Cursor, Error>)>,
     now: Second,
-) -> Turn {
+) -> Eligibility {
     let (version, cursor) = match cursor {
-        None if source.is_active() => return Turn::Due(Box::new(None)),
-        None => return Turn::Not(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused))),
+        None if source.is_active() => return Eligibility::Due(Box::new(None)),
+        None => {
+            return Eligibility::Skipped(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused)));
+        }
         Some((_, Err(error))) => {
-            return Turn::Not(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &error)));
+            return Eligibility::Skipped(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &error)));
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };
     let waits = cursor.must_wait(now) && !cursor.health.is_outdated_by(source);
     if !source.paused && !waits {
-        return Turn::Due(Box::new(Some((version, cursor))));
+        return Eligibility::Due(Box::new(Some((version, cursor))));
     }
     let state = if source.paused { State::Paused } else { cursor.health.state };
     let mut summary = StreamSummary::of(&stream.source, Some(stream.log), state);
@@ -48,7 +50,7 @@ pub(super) fn turn(
     summary.lag_seconds = cursor.lag_seconds(now);
     summary.code = cursor.health.code.filter(|_| !source.paused);
     summary.remedy = cursor.health.remedy.filter(|_| !source.paused);
-    Turn::Not(Box::new(summary))
+    Eligibility::Skipped(Box::new(summary))
 }
 
 #[cfg(test)]
@@ -66,9 +68,9 @@ mod tests {
 
     fn told(source: &Source, cursor: Option<Cursor>) -> Option<StreamSummary> {
         let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
-        match turn(source, &stream, cursor.map(|cursor| (Version(1), Ok(cursor))), now()) {
-            Turn::Due(_) => None,
-            Turn::Not(summary) => Some(*summary),
+        match eligibility(source, &stream, cursor.map(|cursor| (Version(1), Ok(cursor))), now()) {
+            Eligibility::Due(_) => None,
+            Eligibility::Skipped(summary) => Some(*summary),
         }
     }
 
