@@ -51,7 +51,7 @@ class WhatIsCounted(unittest.TestCase):
             ("shared/src/tick/bounds.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
-            ("shared/src/share.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
+            ("shared/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
             ("shared/src/tick/bounds.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):

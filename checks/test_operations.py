@@ -6,7 +6,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# Matches an error code in the sources: after the remedy, or as the code for a missing resource.
+# Matches an error code in the sources: after the kind, or as the code for a missing resource.
 PATTERNS = [
     re.compile(r'Remedy::\w+,\s*(?://[^\n]*\n\s*)?"([a-z][a-z0-9_]+)"'),
     re.compile(r'missing_code: "([a-z][a-z0-9_]+)"'),
@@ -51,7 +51,7 @@ class Operations(unittest.TestCase):
         self.assertEqual(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE), states)
 
     def test_the_sources_of_a_share_are_as_many_as_the_code_gives_it(self):
-        (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/src/share.rs").read_text())
+        (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/src/shard.rs").read_text())
         for document, heading, sayings in [
             (
                 "docs/operations.md",

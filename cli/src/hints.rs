@@ -14,7 +14,7 @@ pub(crate) enum Collector {
 
 /// Returns the hint of a command that failed with an error. Nobody else repeats what it did.
 pub(crate) fn of_command(error: &Error) -> Option<String> {
-    let hint = match error.remedy {
+    let hint = match error.kind {
         ErrorKind::Retry if error.code == "directory_locked" => error.hint.clone(),
         ErrorKind::Retry => {
             // What the collector's hint says of an error that stays is right here too.

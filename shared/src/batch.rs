@@ -20,7 +20,7 @@ pub(crate) struct Batch {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Counts {
     /// Records without an identity or a time that could be read.
-    pub(crate) unreadable: u64,
+    pub(crate) malformed: u64,
     /// Records of whose row bytes were replaced that are not UTF-8.
     pub(crate) repaired: u64,
     /// Records that came late.
@@ -83,7 +83,7 @@ impl Batch {
 impl Counts {
     /// Adds what another record or batch counts for.
     pub(crate) fn add(&mut self, other: Counts) {
-        self.unreadable += other.unreadable;
+        self.malformed += other.malformed;
         self.repaired += other.repaired;
         self.late += other.late;
         self.late_oldest = self.late_oldest.into_iter().chain(other.late_oldest).min();
@@ -97,12 +97,12 @@ mod tests {
     #[test]
     fn batch_adds_up_counts_and_keeps_only_memory_once_cleared() {
         let at = |seconds| Second::MARCH_2018.plus(seconds);
-        let counts = |oldest| Counts { unreadable: 1, repaired: 2, late: 3, late_oldest: Some(at(oldest)) };
+        let counts = |oldest| Counts { malformed: 1, repaired: 2, late: 3, late_oldest: Some(at(oldest)) };
         let mut batch = Batch::default();
         for (id, oldest, added) in [(1, 20, true), (2, 10, true), (2, 5, false)] {
             assert_eq!(batch.add(RowId([id; 16]), at(0), &[b'0'; 40], 4, counts(oldest)), added);
         }
-        let sum = Counts { unreadable: 2, repaired: 4, late: 6, late_oldest: Some(at(10)) };
+        let sum = Counts { malformed: 2, repaired: 4, late: 6, late_oldest: Some(at(10)) };
         assert_eq!((batch.bytes(), batch.counts), (80, sum));
         batch.clear(40);
         assert_eq!((batch.bytes(), batch.counts, batch.take_day().is_none()), (0, Counts::default(), true));

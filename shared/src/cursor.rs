@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, place};
+use crate::error::{Error, ErrorKind, json_location};
 use crate::health::Health;
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
@@ -266,7 +266,7 @@ impl Cursor {
         struct Format {
             format: u32,
         }
-        let format = serde_json::from_str::<Format>(text).map_err(|error| malformed(place(&error)))?.format;
+        let format = serde_json::from_str::<Format>(text).map_err(|error| malformed(json_location(&error)))?.format;
         if format > FORMAT {
             let message =
                 format!("the stored cursor has format {format}, and this slacktrail reads formats up to {FORMAT}");
@@ -277,7 +277,7 @@ impl Cursor {
                 "deploy the newer slacktrail that wrote it",
             ));
         }
-        let cursor: Cursor = serde_json::from_str(text).map_err(|error| malformed(place(&error)))?;
+        let cursor: Cursor = serde_json::from_str(text).map_err(|error| malformed(json_location(&error)))?;
         match cursor.gaps.iter().find(|gap| gap.oldest > gap.latest) {
             None => Ok(cursor),
             Some(gap) => Err(malformed(format!("a gap ends at {} before it begins at {}", gap.latest, gap.oldest))),

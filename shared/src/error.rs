@@ -21,7 +21,7 @@ impl ErrorKind {
     /// The word under which logs and alarms know the remedy.
     pub fn name(self) -> &'static str {
         match self {
-            ErrorKind::Retry => "try_later",
+            ErrorKind::Retry => "retry",
             ErrorKind::Reauthorize => "reauthorize",
             ErrorKind::Reconfigure => "reconfigure",
             ErrorKind::Investigate => "investigate",
@@ -42,9 +42,9 @@ pub enum Origin {
 #[derive(Clone, Debug)]
 pub struct Error {
     /// Who must do what.
-    pub remedy: ErrorKind,
+    pub kind: ErrorKind,
     /// Whose side it is on.
-    pub side: Origin,
+    pub origin: Origin,
     /// Slack's error code, or one of ours; for alarms and for looking up in docs/operations.md.
     pub code: String,
     /// What was attempted, on which named thing, what was answered.
@@ -61,14 +61,14 @@ pub struct Error {
 impl Error {
     /// An error on Slack's side.
     pub fn slack(
-        remedy: ErrorKind,
+        kind: ErrorKind,
         code: impl Into<String>,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Error {
         Error {
-            remedy,
-            side: Origin::Slack,
+            kind,
+            origin: Origin::Slack,
             code: code.into(),
             message: message.into(),
             hint: hint.into(),
@@ -80,12 +80,12 @@ impl Error {
 
     /// An error on our side.
     pub fn deployment(
-        remedy: ErrorKind,
+        kind: ErrorKind,
         code: impl Into<String>,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Error {
-        Error { side: Origin::Deployment, ..Error::slack(remedy, code, message, hint) }
+        Error { origin: Origin::Deployment, ..Error::slack(kind, code, message, hint) }
     }
 
     /// The same with the error that caused it, which `source()` returns.
@@ -97,7 +97,7 @@ impl Error {
     /// The same as an error that may pass by itself.
     #[must_use]
     pub(crate) fn transient(self) -> Error {
-        Error { remedy: ErrorKind::Retry, ..self }
+        Error { kind: ErrorKind::Retry, ..self }
     }
 
     /// The same of a call that Slack certainly did not receive.
@@ -122,7 +122,7 @@ impl Error {
 
 /// Where a text is not the JSON that it should be. The parser's own words would repeat what they stumble over, of any length and
 /// whatever it holds: a secret, or characters that steer a terminal.
-pub(crate) fn place(error: &serde_json::Error) -> String {
+pub(crate) fn json_location(error: &serde_json::Error) -> String {
     format!("its JSON is of another form at line {}, column {}", error.line(), error.column())
 }
 
@@ -146,16 +146,16 @@ mod tests {
     fn trouble_is_its_message_and_changes_only_in_what_is_said() {
         let names = [ErrorKind::Retry, ErrorKind::Reauthorize, ErrorKind::Reconfigure, ErrorKind::Investigate]
             .map(ErrorKind::name);
-        assert_eq!(names, ["try_later", "reauthorize", "reconfigure", "investigate"]);
+        assert_eq!(names, ["retry", "reauthorize", "reconfigure", "investigate"]);
         let error =
             Error::deployment(ErrorKind::Investigate, "code", "a sentence", "look").transient().with_hint("wait");
-        let Error { remedy, side, code, hint, .. } = &error;
+        let Error { kind, origin, code, hint, .. } = &error;
         assert_eq!(
-            (*remedy, *side, code.as_str(), hint.as_str()),
+            (*kind, *origin, code.as_str(), hint.as_str()),
             (ErrorKind::Retry, Origin::Deployment, "code", "wait")
         );
         assert_eq!(error.to_string(), "a sentence");
         let error = serde_json::from_str::<u8>("\n \"secret\"").unwrap_err();
-        assert_eq!(place(&error), "its JSON is of another form at line 2, column 9");
+        assert_eq!(json_location(&error), "its JSON is of another form at line 2, column 9");
     }
 }

@@ -3,40 +3,40 @@
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::share::Share;
+use crate::shard::Shard;
 use crate::source::shown_name;
 
 /// The field of an event that holds a share.
-pub const SHARE: &str = "share";
+pub const SHARD: &str = "shard";
 
 /// Keys of an event that is not accepted, as far as the error repeats them.
 const KEYS_SHOWN_MAX: usize = 8;
 
 /// What an event asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Work {
+pub enum PollRequest {
     /// All sources; or, where they are many, that they be shared out.
     All,
     /// A share of them.
-    Share(Share),
+    Shard(Shard),
 }
 
-impl Work {
+impl PollRequest {
     /// The EventBridge rule's event, the Scheduler's, and `{}` all mean: collect now. One of our own names a share. Anything else was
     /// meant for somebody else.
     ///
     /// # Errors
     /// [`ErrorKind::Reconfigure`], naming the keys of what came.
-    pub fn of(event: &Value) -> Result<Work, Error> {
+    pub fn of(event: &Value) -> Result<PollRequest, Error> {
         let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
         let source = event.get("source").and_then(Value::as_str);
         if event.as_object().is_some_and(serde_json::Map::is_empty)
             || (scheduled && matches!(source, Some("aws.events" | "aws.scheduler")))
         {
-            return Ok(Work::All);
+            return Ok(PollRequest::All);
         }
-        if let Some(share) = event.get(SHARE).and_then(|share| serde_json::from_value(share.clone()).ok()) {
-            return Ok(Work::Share(share));
+        if let Some(shard) = event.get(SHARD).and_then(|shard| serde_json::from_value(shard.clone()).ok()) {
+            return Ok(PollRequest::Shard(shard));
         }
         let what = match event.as_object() {
             None => "no JSON object".to_owned(),
@@ -58,8 +58,8 @@ impl Work {
 mod tests {
     use super::*;
 
-    fn work(event: &str) -> Result<Work, Error> {
-        Work::of(&serde_json::from_str(event).unwrap())
+    fn request(event: &str) -> Result<PollRequest, Error> {
+        PollRequest::of(&serde_json::from_str(event).unwrap())
     }
 
     #[test]
@@ -69,10 +69,10 @@ mod tests {
             include_str!("../../events/scheduler.json"),
             include_str!("../../events/empty.json"),
         ] {
-            assert_eq!(work(event).unwrap(), Work::All);
+            assert_eq!(request(event).unwrap(), PollRequest::All);
         }
-        let share = Share { after: Some("acme".parse().unwrap()), through: None };
-        assert_eq!(Work::of(&serde_json::json!({ SHARE: share })).unwrap(), Work::Share(share));
+        let shard = Shard { after: Some("acme".parse().unwrap()), through: None };
+        assert_eq!(PollRequest::of(&serde_json::json!({ SHARD: shard })).unwrap(), PollRequest::Shard(shard));
         for event in [
             r#"{"Records":[]}"#,
             "null",
@@ -82,15 +82,15 @@ mod tests {
             r#"{"source":"aws.s3","detail-type":"Scheduled Event"}"#,
             r#"{"source":"aws.events"}"#,
         ] {
-            assert_eq!(work(event).unwrap_err().code, "unknown_event");
+            assert_eq!(request(event).unwrap_err().code, "unknown_event");
         }
-        let error = work(r#"{"Records":[]}"#).unwrap_err();
+        let error = request(r#"{"Records":[]}"#).unwrap_err();
         assert!(error.message.contains("`Records`"), "{error}");
     }
 
     #[test]
     fn a_strangers_event_cannot_break_or_flood_a_log_line() {
-        let error = work(&format!(r#"{{"a\n`b":1,"{}":2}}"#, "y".repeat(9_000))).unwrap_err();
+        let error = request(&format!(r#"{{"a\n`b":1,"{}":2}}"#, "y".repeat(9_000))).unwrap_err();
         assert!(error.message.contains("`ab`") && error.message.len() < 300, "{error}");
     }
 }

@@ -67,14 +67,14 @@ impl<'a> Fields<'a> {
             return None;
         }
         let mut fields = Fields::default();
-        fields.note_all(json)?;
+        fields.read_all(json)?;
         fields.indicators.sort_unstable();
         fields.indicators.dedup();
         Some(fields)
     }
 
     /// Goes through a record byte by byte, but for its strings. `None` where it ends too early, which no [`RawValue`] does.
-    fn note_all(&mut self, json: &'a str) -> Option<()> {
+    fn read_all(&mut self, json: &'a str) -> Option<()> {
         let bytes = json.as_bytes();
         let mut outer = [Place::default(); DEPTH_MAX];
         let (mut place, mut depth, mut at) = (Place::default(), 0_usize, 0);
@@ -87,7 +87,7 @@ impl<'a> Fields<'a> {
                     match string {
                         _ if depth > DEPTH_MAX => {}
                         key if is_key(&bytes[at..]) => place.key = key.key(depth),
-                        text if place.wants_text() => self.note_string(place, text),
+                        text if place.wants_text() => self.add_string(place, text),
                         _ => {}
                     }
                 }
@@ -122,7 +122,7 @@ impl<'a> Fields<'a> {
         self.top[key as usize].as_deref()
     }
 
-    fn note_string(&mut self, place: Place, string: Quoted<'a>) {
+    fn add_string(&mut self, place: Place, string: Quoted<'a>) {
         let Place { parent, key, .. } = place;
         let Some(text) = string.decoded() else {
             if let Key::Top(top) = key {
@@ -146,13 +146,13 @@ impl<'a> Fields<'a> {
                 self.indicators.push(Indicator { kind, text });
             }
             (_, Some(kind)) => self.indicators.push(Indicator { kind, text }),
-            (_, None) if place.may_hold_addresses() => self.note_addresses(text),
+            (_, None) if place.may_hold_addresses() => self.add_addresses(text),
             (_, None) => {}
         }
     }
 
     /// Adds each e-mail address in a text that may hold other words too.
-    fn note_addresses(&mut self, text: Cow<'a, str>) {
+    fn add_addresses(&mut self, text: Cow<'a, str>) {
         let indicator = |text| Indicator { kind: Kind::Email, text };
         match text {
             Cow::Borrowed(text) => self.indicators.extend(addresses_in(text).map(Cow::Borrowed).map(indicator)),

@@ -67,7 +67,7 @@ pub struct Health {
     pub code: Option<String>,
     /// What happened and what to do, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
     /// Since when it has been so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
@@ -99,7 +99,7 @@ pub(crate) struct TickOutcome<'a> {
 
 impl Health {
     /// Takes in how a tick went. Returns whether anything changed that must be recorded.
-    pub(crate) fn note(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) -> bool {
+    pub(crate) fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) -> bool {
         let &TickOutcome { error, behind, was_read, newest_shown } = tick;
         let believed = now.plus(CLOCK_SKEW_SECONDS);
         self.since = self.since.map(|since| if since > believed { now } else { since });
@@ -109,7 +109,7 @@ impl Health {
             return false; // a tick that read nothing proves nothing
         }
         let silent_since = self.silent_since(source, log, now);
-        let state = match error.map(|error| error.remedy) {
+        let state = match error.map(|error| error.kind) {
             None if silent_since.is_some() => State::Silent,
             None if behind => State::CatchingUp,
             None => State::Ok,
@@ -127,18 +127,18 @@ impl Health {
             _ => error.map(|error| error.code.clone()),
         };
         // What is still refused after the source was connected again is refused anew: else it would be tried at once for ever.
-        let anew = error.is_some() && (self.is_outdated_by(source) || self.is_before_connection(source));
+        let anew = error.is_some() && (self.predates_reconnect(source) || self.is_before_connection(source));
         let changed = anew || (state, &code) != (self.state, &self.code);
         if changed {
             // What is waited for may have one cause after the other: it lasts since the first.
-            let waits = error.is_some_and(|error| error.remedy == ErrorKind::Retry);
+            let waits = error.is_some_and(|error| error.kind == ErrorKind::Retry);
             let goes_on = self.state == State::Waiting && waits && !anew;
             if !goes_on {
                 self.since = Some(now);
             }
             self.state = state;
             self.code = code;
-            self.remedy = match silent_since {
+            self.hint = match silent_since {
                 Some(since) if state == State::Silent => Some(silence(source, since)),
                 _ => error.map(|error| format!("{}; {}", error.message, error.hint)),
             };
@@ -151,7 +151,7 @@ impl Health {
 
     /// Since when there has been no record, if that is longer than it may be.
     fn silent_since(&self, source: &Source, log: LogType, now: Second) -> Option<Second> {
-        let may_last = source.silence_seconds.filter(|_| log.is_steady())?;
+        let may_last = source.silence_seconds.filter(|_| log.expects_regular_traffic())?;
         // Since when nobody knows, where no record was shown yet and the source does not say when it was connected.
         let connected_at = Some(source.connected_at).filter(|connected_at| *connected_at != Second::EPOCH);
         let since = self.last_record.into_iter().chain(connected_at).max()?;
@@ -174,13 +174,13 @@ impl Health {
 
     /// How long to leave Slack alone after this error, beyond what Slack asks for.
     pub(crate) fn pause_seconds(error: &Error) -> Option<i64> {
-        let slow = error.side == crate::error::Origin::Slack
-            && matches!(error.remedy, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
+        let slow = error.origin == crate::error::Origin::Slack
+            && matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         error.retry_after_seconds.or(slow.then_some(SLOW_RETRY_SECONDS))
     }
 
     /// Whether the source was connected again after this error began.
-    pub fn is_outdated_by(&self, source: &Source) -> bool {
+    pub fn predates_reconnect(&self, source: &Source) -> bool {
         matches!(self.state, State::Reauthorize | State::Reconfigure)
             && self.since.is_some_and(|since| source.connected_at >= since)
     }
@@ -223,26 +223,26 @@ mod tests {
     #[test]
     fn day_without_record_is_silence_also_while_there_is_a_backlog() {
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
-        let note = |health: &mut Health, log, behind, now| health.note(&read(behind), &source(), log, second(now));
-        assert!(note(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
-        assert!(!note(&mut health, LogType::Integration, false, 501 + 86_400));
-        assert!(note(&mut health, LogType::Audit, false, 501 + 86_400));
+        let update = |health: &mut Health, log, behind, now| health.update(&read(behind), &source(), log, second(now));
+        assert!(update(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
+        assert!(!update(&mut health, LogType::Integration, false, 501 + 86_400));
+        assert!(update(&mut health, LogType::Audit, false, 501 + 86_400));
         assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silence")));
-        assert!(health.remedy.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
-        assert!(!note(&mut health, LogType::Audit, true, 600 + 86_400));
+        assert!(health.hint.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
+        assert!(!update(&mut health, LogType::Audit, true, 600 + 86_400));
         assert_eq!(health.state, State::Silent);
         health.last_record = Some(second(86_900));
-        assert!(note(&mut health, LogType::Audit, true, 700 + 86_400));
+        assert!(update(&mut health, LogType::Audit, true, 700 + 86_400));
         assert_eq!(health.state, State::CatchingUp);
-        assert!(note(&mut health, LogType::Audit, false, 700 + 86_400));
-        assert_eq!((health.state, health.code.as_deref(), health.remedy.as_deref()), (State::Ok, None, None));
+        assert!(update(&mut health, LogType::Audit, false, 700 + 86_400));
+        assert_eq!((health.state, health.code.as_deref(), health.hint.as_deref()), (State::Ok, None, None));
     }
 
     #[test]
     fn silence_may_last_as_long_as_the_source_says() {
         let noted = |source: Source| {
             let mut health = Health::default();
-            health.note(&read(false), &source, LogType::Access, second(100 + 100_000));
+            health.update(&read(false), &source, LogType::Access, second(100 + 100_000));
             health.state
         };
         assert_eq!(noted(source()), State::Silent);
@@ -255,7 +255,7 @@ mod tests {
     fn a_stream_that_was_always_well_is_so_since_its_first_tick() {
         let mut health = Health::default();
         for now in [100, 160, 220] {
-            assert_eq!(health.note(&read(false), &source(), LogType::Audit, second(now)), now == 100);
+            assert_eq!(health.update(&read(false), &source(), LogType::Audit, second(now)), now == 100);
             assert_eq!((health.state, health.since), (State::Ok, Some(second(100))));
         }
     }
@@ -264,29 +264,29 @@ mod tests {
     fn what_is_refused_again_after_the_source_was_connected_again_is_refused_anew() {
         let error = Error::slack(ErrorKind::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
         let mut health = Health::default();
-        assert!(health.note(&met(&error), &source(), LogType::Audit, second(200)));
+        assert!(health.update(&met(&error), &source(), LogType::Audit, second(200)));
         let again = Source { connected_at: second(500), ..source() };
-        assert!(health.is_outdated_by(&again));
-        assert!(health.note(&met(&error), &again, LogType::Audit, second(520)));
+        assert!(health.predates_reconnect(&again));
+        assert!(health.update(&met(&error), &again, LogType::Audit, second(520)));
         assert_eq!(health.since, Some(second(520)));
-        assert!(!health.is_outdated_by(&again));
-        assert!(!health.note(&met(&error), &again, LogType::Audit, second(580)));
+        assert!(!health.predates_reconnect(&again));
+        assert!(!health.update(&met(&error), &again, LogType::Audit, second(580)));
     }
 
     #[test]
     fn a_passing_trouble_that_stays_becomes_failing_and_success_clears_it() {
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
-        let note = |health: &mut Health, error: Option<&Error>, now| {
-            health.note(&TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
+        let update = |health: &mut Health, error: Option<&Error>, now| {
+            health.update(&TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
         };
         let mut health = Health::default();
-        assert!(note(&mut health, Some(&error), second(100)));
+        assert!(update(&mut health, Some(&error), second(100)));
         assert_eq!((health.state, health.since), (State::Waiting, Some(second(100))));
-        assert!(!note(&mut health, Some(&error), second(160)));
-        assert!(note(&mut health, Some(&error), second(1001)));
+        assert!(!update(&mut health, Some(&error), second(160)));
+        assert!(update(&mut health, Some(&error), second(1001)));
         assert_eq!((health.state, health.since), (State::Failing, Some(second(100))));
-        assert!(!note(&mut health, Some(&error), second(1060)));
-        assert!(note(&mut health, None, second(1120)));
+        assert!(!update(&mut health, Some(&error), second(1060)));
+        assert!(update(&mut health, None, second(1120)));
         assert_eq!((health.state, health.code.as_deref(), health.last_success), (State::Ok, None, Some(second(1120))));
     }
 
@@ -294,12 +294,12 @@ mod tests {
     fn tick_that_read_nothing_ends_no_error_and_is_no_success() {
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health::default();
-        health.note(&met(&error), &source(), LogType::Audit, second(100));
+        health.update(&met(&error), &source(), LogType::Audit, second(100));
         let nothing = TickOutcome { was_read: false, ..read(true) };
-        assert!(!health.note(&nothing, &source(), LogType::Audit, second(160)));
+        assert!(!health.update(&nothing, &source(), LogType::Audit, second(160)));
         assert_eq!((health.state, health.code.as_deref()), (State::Waiting, Some("http_500")));
         assert_eq!(health.last_success, None);
-        assert!(health.note(&read(true), &source(), LogType::Audit, second(220)));
+        assert!(health.update(&read(true), &source(), LogType::Audit, second(220)));
         assert_eq!((health.state, health.last_success), (State::CatchingUp, Some(second(220))));
     }
 
@@ -308,7 +308,7 @@ mod tests {
         let latest = second(1_000 + CLOCK_SKEW_SECONDS);
         for (since, kept) in [(latest, latest), (latest.plus(1), second(1_000))] {
             let mut health = Health { since: Some(since), ..Health::default() };
-            health.note(&read(false), &source(), LogType::Integration, second(1_000));
+            health.update(&read(false), &source(), LogType::Integration, second(1_000));
             assert_eq!(health.since, Some(kept));
         }
     }
@@ -317,12 +317,12 @@ mod tests {
     fn stored_times_of_the_future_neither_hide_silence_nor_keep_an_error_waiting() {
         let future = Second::new(4_102_444_800);
         let mut health = Health { last_record: future, ..Health::default() };
-        health.note(&read(false), &source(), LogType::Audit, second(200 + 86_400));
+        health.update(&read(false), &source(), LogType::Audit, second(200 + 86_400));
         assert_eq!(health.state, State::Silent);
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health { state: State::Waiting, code: Some("http_500".to_owned()), since: future, ..health };
-        health.note(&met(&error), &source(), LogType::Audit, second(1_000));
-        health.note(&met(&error), &source(), LogType::Audit, second(2_000));
+        health.update(&met(&error), &source(), LogType::Audit, second(1_000));
+        health.update(&met(&error), &source(), LogType::Audit, second(2_000));
         assert_eq!(health.state, State::Failing);
     }
 
@@ -333,8 +333,8 @@ mod tests {
             Error::slack(ErrorKind::Investigate, "missing_time", "a row has no time", "report it"),
         );
         let mut health = Health::default();
-        health.note(&met(&passing), &source(), LogType::Audit, second(100));
-        health.note(&met(&lasting), &source(), LogType::Audit, second(200));
+        health.update(&met(&passing), &source(), LogType::Audit, second(100));
+        health.update(&met(&lasting), &source(), LogType::Audit, second(200));
         assert_eq!((health.state, health.since), (State::Failing, Some(second(200))));
     }
 
@@ -344,7 +344,7 @@ mod tests {
         let mut health = Health::default();
         for minute in 0..=16 {
             let code = if minute % 2 == 0 { "http_500" } else { "unreachable" };
-            health.note(&met(&to_error(code)), &source(), LogType::Audit, second(100 + 60 * minute));
+            health.update(&met(&to_error(code)), &source(), LogType::Audit, second(100 + 60 * minute));
             let expected = if minute <= 15 { State::Waiting } else { State::Failing };
             assert_eq!((health.state, health.since), (expected, Some(second(100))), "{minute}");
         }
@@ -354,10 +354,10 @@ mod tests {
     fn trouble_of_a_silent_stream_tells_its_own_remedy() {
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
-        health.note(&read(false), &source(), LogType::Audit, second(500 + 86_401));
+        health.update(&read(false), &source(), LogType::Audit, second(500 + 86_401));
         assert_eq!(health.state, State::Silent);
-        health.note(&met(&error), &source(), LogType::Audit, second(560 + 86_401));
-        assert_eq!((health.state, health.remedy.as_deref()), (State::Waiting, Some("Slack answered 500; wait")));
+        health.update(&met(&error), &source(), LogType::Audit, second(560 + 86_401));
+        assert_eq!((health.state, health.hint.as_deref()), (State::Waiting, Some("Slack answered 500; wait")));
     }
 
     #[test]

@@ -277,7 +277,7 @@ mod tests {
                 error.message.contains("`SLACK_API_URL`") && error.message.contains("`SLACK_AUDIT_URL`"),
                 "{error}"
             );
-            assert_eq!(error.remedy, ErrorKind::Reconfigure);
+            assert_eq!(error.kind, ErrorKind::Reconfigure);
             assert!(!format!("{error:?}").contains("xoxp-1"), "{error:?}");
         }
         let one = SlackHttp::new(SLACK_API_URL, "http://slack.com/").unwrap_err();

@@ -32,7 +32,7 @@ pub mod rotation;
 pub mod sanitize;
 pub mod secret;
 pub mod settings;
-pub mod share;
+pub mod shard;
 pub mod slack;
 pub mod source;
 pub mod sources;

@@ -34,7 +34,7 @@ impl LineWriter {
         let id_at = out.len();
         out.extend_from_slice(&id.digits());
         out.extend_from_slice(BETWEEN);
-        out.extend_from_slice(&athena_time(record.kept_at().instant()));
+        out.extend_from_slice(&athena_time(record.partition_time().instant()));
         out.extend_from_slice(&self.after_time);
         if let Some(workspace) = record.workspace {
             out.extend_from_slice(br#","p_workspace_id":"#);
@@ -64,7 +64,7 @@ const WORKSPACE: &[u8] = b"p_workspace_id";
 const BETWEEN: &[u8] = br#"","p_event_time":""#;
 
 fn before_id(log: LogType) -> String {
-    format!(r#""p_log_type":"{}","p_row_id":""#, log.customary_name())
+    format!(r#""p_log_type":"{}","p_row_id":""#, log.panther_log_type())
 }
 
 /// Writes one member for each kind of indicator that there is. They come sorted, so those of a kind stand together.
@@ -169,7 +169,7 @@ mod tests {
         LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap()).write(&record, record.id, &mut out);
         let line = String::from_utf8(out).unwrap();
         let read = StoredLine::read(log, line.trim_end().as_bytes()).unwrap();
-        assert_eq!((read.id, read.time), (record.id, record.kept_at()), "{line}");
+        assert_eq!((read.id, read.time), (record.id, record.partition_time()), "{line}");
         assert_eq!(read.slacks_part, slacks_part(&record.json).concat(), "{line}");
         assert!(read.slacks_json().any(|stored| stored == record.json), "{line}");
         assert_eq!(read.workspace().as_deref(), workspace, "{line}");

@@ -286,7 +286,7 @@ mod tests {
         for bytes in [encode(lines, 5), encode(lines, 0), encode([], 5), b"no gzip".to_vec(), Vec::new()] {
             let error = decode(&key, &bytes, |_, _| ()).unwrap_err();
             assert!(error.message.contains("audit/2026/11/22/acme-000007.json.gz"), "{error}");
-            assert_eq!(error.remedy, ErrorKind::Investigate);
+            assert_eq!(error.kind, ErrorKind::Investigate);
         }
     }
 }

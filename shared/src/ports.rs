@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use crate::connection::{Connection, ConnectionId};
 use crate::credentials::{App, Credentials};
 use crate::cursor::Cursor;
-use crate::error::{Error, ErrorKind, place};
+use crate::error::{Error, ErrorKind, json_location};
 use crate::object::{DayLogId, ObjectKey};
 use crate::secret::Token;
-use crate::share::Share;
+use crate::shard::Shard;
 use crate::slack::{Reply, Request, TooLarge, too_large};
 use crate::source::{Source, SourceId, StreamId};
 
@@ -177,7 +177,7 @@ pub struct Deployment {
 
 impl Deployment {
     /// Adds a source as it is stored under `id`: JSON. What cannot be read is that source's error.
-    pub fn take_source(&mut self, id: SourceId, json: &str) {
+    pub fn insert_source(&mut self, id: SourceId, json: &str) {
         let unreadable = |what: &str| {
             Error::deployment(
                 ErrorKind::Investigate,
@@ -191,15 +191,14 @@ impl Deployment {
         let source = match serde_json::from_str::<Source>(json) {
             Ok(source) if source.id == id => Ok(source),
             Ok(_) => Err(unreadable("what is stored is another source")),
-            Err(error) => {
-                Err(unreadable("what is stored is not a source that this slacktrail knows").with_source(place(&error)))
-            }
+            Err(error) => Err(unreadable("what is stored is not a source that this slacktrail knows")
+                .with_source(json_location(&error))),
         };
         self.sources.insert(id, source);
     }
 
     /// Adds a cursor as it is stored: text of [`Cursor::encode`]. What cannot be read is that stream's error.
-    pub fn take_cursor(&mut self, stream: StreamId, version: Option<Version>, text: &str) {
+    pub fn insert_cursor(&mut self, stream: StreamId, version: Option<Version>, text: &str) {
         let unversioned = || {
             Error::deployment(
                 ErrorKind::Investigate,
@@ -238,20 +237,20 @@ pub trait DeploymentStore {
     ///
     /// # Errors
     /// As [`DeploymentStore::load`].
-    async fn load_share(&self, share: &Share) -> Result<Deployment, Error> {
+    async fn load_shard(&self, shard: &Shard) -> Result<Deployment, Error> {
         let mut deployment = self.load().await?;
-        deployment.sources.retain(|id, _| share.has(id));
-        deployment.cursors.retain(|stream, _| share.has(&stream.source));
+        deployment.sources.retain(|id, _| shard.has(id));
+        deployment.cursors.retain(|stream, _| shard.has(&stream.source));
         Ok(deployment)
     }
 
-    /// The names of all sources, in the order of [`SourceId::place`]. One that was connected some seconds ago may be missing.
+    /// The names of all sources, in the order of [`SourceId::sort_prefix`]. One that was connected some seconds ago may be missing.
     ///
     /// # Errors
     /// As [`DeploymentStore::load`].
     async fn source_ids(&self) -> Result<Vec<SourceId>, Error> {
         let mut ids: Vec<SourceId> = self.load().await?.sources.into_keys().collect();
-        ids.sort_by_key(SourceId::place);
+        ids.sort_by_key(SourceId::sort_prefix);
         Ok(ids)
     }
 
@@ -341,7 +340,7 @@ pub trait Invoker {
     ///
     /// # Errors
     /// By remedy; then it may be polled or not.
-    async fn invoke(&self, share: &Share) -> Result<(), Error>;
+    async fn invoke(&self, shard: &Shard) -> Result<(), Error>;
 }
 
 /// Where connections under way are kept.
@@ -411,12 +410,12 @@ mod tests {
         let json = serde_json::to_string(&source).unwrap();
         let mut deployment = Deployment::default();
         for stored_under in ["acme", "other"] {
-            deployment.take_source(stored_under.parse().unwrap(), &json);
+            deployment.insert_source(stored_under.parse().unwrap(), &json);
         }
         let stream = |log| StreamId { source: id.clone(), log };
         let text = Cursor::first(&source, LogType::Audit, Second::MARCH_2018).encode();
-        deployment.take_cursor(stream(LogType::Audit), Some(Version(7)), &text);
-        deployment.take_cursor(stream(LogType::Access), None, &text);
+        deployment.insert_cursor(stream(LogType::Audit), Some(Version(7)), &text);
+        deployment.insert_cursor(stream(LogType::Access), None, &text);
         let read = |id: &str| deployment.sources[&id.parse().unwrap()].as_ref().map_err(|error| error.code.as_str());
         assert_eq!(read("acme").map(|source| &source.id), Ok(&id));
         assert_eq!(read("other").err(), Some("unreadable_source"));

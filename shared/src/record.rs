@@ -103,7 +103,7 @@ pub struct Record<'a> {
     /// that changes from one way to the other must not store it again.
     pub alias: Option<RowId>,
     /// Whether it lacks the identity or the time that a row of its log has. It is stored all the same.
-    pub unreadable: bool,
+    pub malformed: bool,
     /// The addresses, e-mails and user names in it: sorted, each once.
     pub(crate) indicators: Vec<Indicator<'a>>,
 }
@@ -121,14 +121,14 @@ impl<'a> Record<'a> {
         };
         let named = |workspace| identity(log, workspace, &fields, &json, time);
         let id = named(workspace);
-        let unreadable = id.is_none() || time.is_none();
+        let malformed = id.is_none() || time.is_none();
         let id_of_bytes = |workspace| without_identity(log, workspace, &json);
         let alias = match (log, workspace) {
             (LogType::Access, Some(_)) => Some(named(None).unwrap_or_else(|| id_of_bytes(None))),
             _ => None,
         };
         let id = id.unwrap_or_else(|| id_of_bytes(workspace));
-        Record { log, workspace, json, id, time, last_active, alias, unreadable, indicators: fields.indicators }
+        Record { log, workspace, json, id, time, last_active, alias, malformed, indicators: fields.indicators }
     }
 
     /// A digest of what the row says. Two rows of one reply with one identity say the same if their digests are equal. What Slack counts on
@@ -145,7 +145,7 @@ impl<'a> Record<'a> {
     }
 
     /// The time under which it is kept: its own, or [`Second::EPOCH`] when it has none that can be read.
-    pub fn kept_at(&self) -> Second {
+    pub fn partition_time(&self) -> Second {
         self.time.unwrap_or(Second::EPOCH)
     }
 }
@@ -448,8 +448,8 @@ mod tests {
             let members: Vec<String> = (1..members).map(|n| format!(r#""k{n}":0"#)).collect();
             format!(r#"{{"date":1800000005,{}}}"#, members.join(","))
         };
-        let is_unreadable = |json: &str| Record::read(LogType::Integration, None, json).unreadable;
-        assert_eq!([PARTS_MAX, PARTS_MAX + 1].map(|members| is_unreadable(&row(members))), [false, true]);
+        let is_malformed = |json: &str| Record::read(LogType::Integration, None, json).malformed;
+        assert_eq!([PARTS_MAX, PARTS_MAX + 1].map(|members| is_malformed(&row(members))), [false, true]);
         let nested = |elements: usize| format!(r#"{{"date":1800000005,"x":[{}0]}}"#, "0, ".repeat(elements - 1));
         let is_same = |elements| {
             let row = nested(elements);
@@ -472,7 +472,7 @@ mod tests {
         ] {
             let row = raw(json);
             let record = Record::read(LogType::Audit, None, row.get());
-            assert!(record.unreadable, "{json}");
+            assert!(record.malformed, "{json}");
             assert_eq!(record.time, time);
             assert_eq!(record.id, id(LogType::Audit, json));
         }

@@ -140,7 +140,7 @@ impl Rotations {
                 let unstored = Unstored { after: renewal.refresh_token.clone(), grant };
                 self.store(store, source, Some(claimed.clone()), unstored).await
             }
-            Err(error) if error.remedy == ErrorKind::Retry => Err(error),
+            Err(error) if error.kind == ErrorKind::Retry => Err(error),
             Err(error) => note_refusal(store, source, &renewal.refresh_token, &error, now).await,
         }
     }

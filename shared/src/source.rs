@@ -34,7 +34,7 @@ impl LogType {
     }
 
     /// The value of `p_log_type`: the name that the Panther SIEM made customary.
-    pub fn customary_name(self) -> &'static str {
+    pub fn panther_log_type(self) -> &'static str {
         match self {
             LogType::Audit => "Slack.AuditLogs",
             LogType::Access => "Slack.AccessLogs",
@@ -43,7 +43,7 @@ impl LogType {
     }
 
     /// Whether people at work keep it going, so that its silence says something. Apps come and go weeks apart.
-    pub fn is_steady(self) -> bool {
+    pub fn expects_regular_traffic(self) -> bool {
         match self {
             LogType::Audit | LogType::Access => true,
             LogType::Integration => false,
@@ -88,7 +88,7 @@ impl SourceId {
     }
 
     /// What sources are ordered by wherever they are stored: the text that all keys of one begin with. `acme-2/` comes before `acme/`.
-    pub fn place(&self) -> String {
+    pub fn sort_prefix(&self) -> String {
         format!("{}/", self.0)
     }
 }
@@ -175,7 +175,7 @@ pub struct Source {
     /// one day log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
-    /// Seconds without a record after which a stream is silent; `None`: never. See [`LogType::is_steady`].
+    /// Seconds without a record after which a stream is silent; `None`: never. See [`LogType::expects_regular_traffic`].
     #[serde(default = "silence_default")]
     pub silence_seconds: Option<i64>,
     /// When it was last connected: a stream that was refused before this is tried again at once.

@@ -12,7 +12,7 @@ use slacktrail_shared::ports::{
     StoredCredentials, Version,
 };
 use slacktrail_shared::secret::Token;
-use slacktrail_shared::share::Share;
+use slacktrail_shared::shard::Shard;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
@@ -136,7 +136,7 @@ async fn a_foreign_file_is_named<S: DayLogStore>(store: &S, plant: impl AsyncFn(
     assert_eq!(ok(store.list(&log).await), [1], "what does not begin as the day log's keys do is nobody's concern");
     plant("audit/2026/11/06/acme-notes.txt").await;
     let error = store.list(&log).await.expect_err("a foreign file is an error");
-    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Investigate, "foreign_object"));
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "foreign_object"));
     assert!(error.message.contains("audit/2026/11/06/acme-notes.txt"), "{error}");
 }
 
@@ -162,13 +162,13 @@ async fn shares_together_hold_every_source_once<S: DeploymentStore>(store: &S) {
     }
     let all = ok(store.load().await);
     let mut ids: Vec<SourceId> = all.sources.keys().cloned().collect();
-    ids.sort_by_key(SourceId::place);
+    ids.sort_by_key(SourceId::sort_prefix);
     assert_eq!(ok(store.source_ids().await), ids);
     for sources_max in 1..=ids.len() {
         let (mut sources, mut cursors) = (Vec::new(), Vec::new());
-        for share in Share::cut(&ids, sources_max) {
-            let loaded = ok(store.load_share(&share).await);
-            assert!(loaded.sources.len() <= sources_max, "{share:?}");
+        for shard in Shard::cut(&ids, sources_max) {
+            let loaded = ok(store.load_shard(&shard).await);
+            assert!(loaded.sources.len() <= sources_max, "{shard:?}");
             sources.extend(loaded.sources.into_keys());
             cursors.extend(loaded.cursors.into_keys());
         }
@@ -282,7 +282,7 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
 
     let loaded = ok(store.load().await);
     let error = loaded.sources[&broken.id].as_ref().expect_err("it cannot be read");
-    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Investigate, "unreadable_source"));
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "unreadable_source"));
     assert!(error.message.contains("`broken`"), "{error}");
     assert_eq!(loaded.sources[&whole.id].as_ref().expect("it can be read"), &whole);
     let alone = ok(store.load_source(&broken.id).await).expect("it is there");

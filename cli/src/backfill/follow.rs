@@ -97,7 +97,7 @@ fn check(entry: &Entry) -> Result<(), Failure> {
         State::Paused => Err(stands_still("its source was paused")
             .hint(format!("after `slacktrail resume {}` the backfill goes on by itself", entry.source))),
         State::Reauthorize | State::Reconfigure | State::Failing => {
-            Err(stands_still(entry.remedy.as_deref().unwrap_or("see `slacktrail status`"))
+            Err(stands_still(entry.hint.as_deref().unwrap_or("see `slacktrail status`"))
                 .hint("the backfill goes on by itself once that is mended; `slacktrail status` shows how it is"))
         }
     }

@@ -75,7 +75,7 @@ pub(super) async fn wait<C: ConnectionStore>(connections: &C, id: &ConnectionId)
                     }
                 }
             }
-            Err(error) if error.remedy == ErrorKind::Retry && failed_looks < FAILED_LOOKS_MAX => failed_looks += 1,
+            Err(error) if error.kind == ErrorKind::Retry && failed_looks < FAILED_LOOKS_MAX => failed_looks += 1,
             Err(error) => return Err(error),
         }
         tokio::time::sleep(LOOK_AGAIN).await;

@@ -134,11 +134,11 @@ fn report(tally: &Tally, archive: &Archive, verdict: &Verdict, directory: &Path)
 }
 
 fn inexact(tally: &Tally) -> Failure {
-    let troubled = tally.totals().iter().find_map(|total| total.remedy.clone());
+    let failing = tally.totals().iter().find_map(|total| total.hint.clone());
     let failure = Failure::new("what is stored is not exactly what the simulated Slack showed");
     let failure = failure.hint("this is a fault of slacktrail: please report it with the output above");
-    match troubled {
-        Some(remedy) => failure.with_source(remedy),
+    match failing {
+        Some(hint) => failure.with_source(hint),
         None => failure,
     }
 }

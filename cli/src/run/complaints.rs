@@ -76,12 +76,11 @@ fn level(state: State) -> Level {
 }
 
 pub(super) fn failure(stream: &StreamSummary) -> Failure {
-    let (name, remedy) =
-        (name(stream), hints::of_stream(stream.remedy.as_deref().unwrap_or_default(), Collector::Pull));
+    let (name, hint) = (name(stream), hints::of_stream(stream.hint.as_deref().unwrap_or_default(), Collector::Pull));
     let Some(message) = &stream.message else {
-        return Failure::new(format!("{name}: {remedy}")); // not polled: the cursor's own words, hint and all
+        return Failure::new(format!("{name}: {hint}")); // not polled: the cursor's own words, hint and all
     };
-    let failure = Failure::new(format!("{name}: {message}")).hint(remedy);
+    let failure = Failure::new(format!("{name}: {message}")).hint(hint);
     match &stream.cause {
         Some(cause) => failure.with_source(cause.clone()),
         None => failure,
@@ -99,7 +98,7 @@ fn clock(stream: &StreamSummary) -> Option<Failure> {
 }
 
 fn workspaces(stream: &StreamSummary) -> Option<Failure> {
-    let number = stream.workspaces_in_trouble;
+    let number = stream.workspaces_failing;
     let message = format!("{}: {number} of the organisation's workspaces cannot be read", name(stream));
     (number > 0).then(|| Failure::new(message).hint("`slacktrail status --to <directory>` names them and says why"))
 }

@@ -33,7 +33,7 @@ pub(crate) struct Total {
     pub(crate) lag_seconds: i64,
     pub(crate) state: Option<State>,
     pub(crate) code: Option<String>,
-    pub(crate) remedy: Option<String>,
+    pub(crate) hint: Option<String>,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -60,7 +60,7 @@ impl Tally {
             lag_seconds: 0,
             state: None,
             code: None,
-            remedy: None,
+            hint: None,
         };
         Tally { streams: streams.into_iter().map(none).collect() }
     }
@@ -80,7 +80,7 @@ impl Tally {
                 total.lag_seconds = stream.lag_seconds;
                 total.state = Some(stream.state);
                 total.code.clone_from(&stream.code);
-                total.remedy = stream.remedy.as_deref().map(|remedy| hints::of_stream(remedy, Collector::Pull));
+                total.hint = stream.hint.as_deref().map(|hint| hints::of_stream(hint, Collector::Pull));
             }
         }
     }

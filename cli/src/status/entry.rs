@@ -32,7 +32,7 @@ pub(crate) struct Entry {
     pub(crate) log: Option<LogType>,
     pub(crate) state: State,
     pub(crate) code: Option<String>,
-    pub(crate) remedy: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Since when it has been so.
     #[serde(serialize_with = "instant")]
     pub(crate) since: Option<Second>,
@@ -84,11 +84,7 @@ impl Entry {
             Some((_, Err(error))) => Entry::unreadable(&source.id, Some(log), error),
             Some((_, Ok(cursor))) => Entry::of_cursor(source, log, cursor, now).heed_place(source, cursor, place, now),
         };
-        if source.paused {
-            Entry { state: State::Paused, code: None, remedy: None, since: None, ..entry }
-        } else {
-            entry
-        }
+        if source.paused { Entry { state: State::Paused, code: None, hint: None, since: None, ..entry } } else { entry }
     }
 
     fn new(source: &SourceId, log: Option<LogType>, state: State) -> Entry {
@@ -97,7 +93,7 @@ impl Entry {
             log,
             state,
             code: None,
-            remedy: None,
+            hint: None,
             since: None,
             last_success: None,
             last_record: None,
@@ -107,12 +103,12 @@ impl Entry {
     }
 
     fn without_cursor(source: &Source, log: LogType, place: Place) -> Entry {
-        let remedy = match place {
+        let hint = match place {
             Place::Aws => "waits for its first tick, which comes within a minute where the poller runs",
             Place::Directory => "waits for its first tick: run `slacktrail pull`",
         };
         Entry {
-            remedy: Some(remedy.to_owned()),
+            hint: Some(hint.to_owned()),
             since: Some(source.connected_at),
             ..Entry::new(&source.id, Some(log), State::Waiting)
         }
@@ -121,7 +117,7 @@ impl Entry {
     fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error) -> Entry {
         Entry {
             code: Some(error.code.clone()),
-            remedy: Some(format!("{error}; {}", error.hint)),
+            hint: Some(format!("{error}; {}", error.hint)),
             ..Entry::new(source, log, State::Failing)
         }
     }
@@ -133,7 +129,7 @@ impl Entry {
         let workspaces = workspaces(cursor);
         Entry {
             code: health.code.clone().or_else(|| workspaces.as_ref().map(|(code, _)| code.clone())),
-            remedy: health.remedy.clone().or_else(|| workspaces.map(|(_, remedy)| remedy)),
+            hint: health.hint.clone().or_else(|| workspaces.map(|(_, hint)| hint)),
             since: health.since,
             last_success: last_success(cursor),
             last_record: health.last_record,
@@ -147,18 +143,18 @@ impl Entry {
     /// when somebody pulls, and each of them connects again.
     fn heed_place(self, source: &Source, cursor: &Cursor, place: Place, now: Second) -> Entry {
         let collector = if place == Place::Aws { Collector::Poller } else { Collector::Pull };
-        let remedy = self.remedy.as_deref().map(|remedy| hints::of_stream(remedy, collector));
-        let entry = Entry { remedy, ..self };
+        let hint = self.hint.as_deref().map(|hint| hints::of_stream(hint, collector));
+        let entry = Entry { hint, ..self };
         if place == Place::Directory {
             return entry;
         }
         let silent_since = cursor.saved_at.max(source.connected_at);
-        let is_outdated = cursor.health.is_outdated_by(source);
+        let is_outdated = cursor.health.predates_reconnect(source);
         if now.since(silent_since) >= SILENT_SECONDS && (is_outdated || entry.state != State::Failing) {
             return Entry {
                 state: State::Failing,
                 code: Some("no_ticks".to_owned()),
-                remedy: Some(format!(
+                hint: Some(format!(
                     "no tick has come since {silent_since}; see whether the poller is scheduled and what its log says"
                 )),
                 since: Some(silent_since),
@@ -171,7 +167,7 @@ impl Entry {
         Entry {
             state: State::Waiting,
             code: None,
-            remedy: Some("connected again; the poller tries within a minute".to_owned()),
+            hint: Some("connected again; the poller tries within a minute".to_owned()),
             since: Some(source.connected_at),
             ..entry
         }
@@ -233,14 +229,14 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
 
 /// The code and the remedy of an organisation's workspaces that cannot be read while the others are.
 fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
-    let troubled = || cursor.workspaces.iter().filter_map(|(id, state)| Some((id, state.code.as_ref()?)));
-    let (_, code) = troubled().next()?;
-    let names: Vec<String> = troubled().map(|(id, code)| format!("{id} (`{code}`)")).collect();
-    let remedy = format!(
+    let failing = || cursor.workspaces.iter().filter_map(|(id, state)| Some((id, state.code.as_ref()?)));
+    let (_, code) = failing().next()?;
+    let names: Vec<String> = failing().map(|(id, code)| format!("{id} (`{code}`)")).collect();
+    let hint = format!(
         "these workspaces cannot be read: {}; add the app to them and let its owner join them: what is missing is collected then",
         names.join(", ")
     );
-    Some((code.clone(), remedy))
+    Some((code.clone(), hint))
 }
 
 #[cfg(test)]

@@ -48,12 +48,12 @@ fn row(entry: &Entry, now: Second) -> Vec<String> {
 
 /// What happened to a stream and what to do, if there is anything to say.
 fn paragraph(entry: &Entry, now: Second) -> Option<String> {
-    let remedy = entry.remedy.as_ref()?;
+    let hint = entry.hint.as_ref()?;
     let code = entry.code.as_ref().filter(|_| entry.state != State::Silent); // there the state says it all
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     let success = entry.last_success.map(|_| format!(", last success {}", span::ago(entry.last_success, now)));
     let heading = format!("{}: {}{code}{}", entry.name(), word(entry.state), success.unwrap_or_default());
-    Some(format!("{heading}\n{}", wrapped(remedy, "  ")))
+    Some(format!("{heading}\n{}", wrapped(hint, "  ")))
 }
 
 fn word(state: State) -> String {
@@ -132,7 +132,7 @@ fn colour(state: State) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::tests::{entry_of, troubled};
+    use super::super::entry::tests::{entry_of, failing};
     use super::*;
 
     fn now() -> Second {
@@ -141,10 +141,10 @@ mod tests {
 
     #[test]
     fn the_table_fits_80_columns_and_what_to_do_stands_below_it() {
-        let remedy = "Slack answered `logs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
+        let hint = "Slack answered `logs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
         let mut well = entry_of("acme");
         (well.state, well.lag_seconds, well.gaps) = (State::Ok, Some(45), Vec::new());
-        let entries = [well, troubled(State::Reauthorize, "token_revoked", remedy)];
+        let entries = [well, failing(State::Reauthorize, "token_revoked", hint)];
         let text = super::text(&entries, 1, now());
         insta::assert_snapshot!(text, @r"
         source  log          state        for        last record     lag  to collect
@@ -171,7 +171,7 @@ mod tests {
     fn only_the_state_words_have_colours_and_a_source_of_such_a_name_has_none() {
         let mut ok = entry_of("ok");
         ok.state = State::Ok;
-        let entries = [ok, troubled(State::Failing, "x", "see")];
+        let entries = [ok, failing(State::Failing, "x", "see")];
         let plain = super::text(&entries, 0, now());
         let coloured = super::coloured(&plain);
         assert!(!plain.contains('\x1b'));

@@ -79,7 +79,7 @@ impl Pacer {
         self.failures += 1;
         let backoff = WAIT_MIN_SECONDS << (self.failures - 1).min(16);
         let seconds = error.retry_after_seconds.unwrap_or(backoff);
-        let is_patient = error.remedy == ErrorKind::Retry && self.failures < FAILURES_MAX;
+        let is_patient = error.kind == ErrorKind::Retry && self.failures < FAILURES_MAX;
         (is_patient && seconds <= WAIT_MAX_SECONDS).then_some(seconds)
     }
 }
@@ -88,8 +88,8 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    fn to_error(remedy: ErrorKind, retry_after: Option<i64>) -> Error {
-        Error::slack(remedy, "x", "x", "x").with_retry_after(retry_after)
+    fn to_error(kind: ErrorKind, retry_after: Option<i64>) -> Error {
+        Error::slack(kind, "x", "x", "x").with_retry_after(retry_after)
     }
 
     #[test]

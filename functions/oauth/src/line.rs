@@ -28,8 +28,8 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
                 connection,
                 source,
                 code = error.map(|error| error.code.as_str()),
-                message_text = error.map(|error| error.message.as_str()),
-                remedy = error.map(|error| error.hint.as_str()),
+                error_message = error.map(|error| error.message.as_str()),
+                hint = error.map(|error| error.hint.as_str()),
                 token,
                 cause,
                 $text

@@ -7,9 +7,9 @@ use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use slacktrail_shared::error::Error;
-use slacktrail_shared::event::Work;
+use slacktrail_shared::event::PollRequest;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
-use slacktrail_shared::share::{SOURCES_MAX, hand_out};
+use slacktrail_shared::shard::{SOURCES_MAX, dispatch_shards};
 use slacktrail_shared::tick::{Poller, ResourceLimits, RotationSummary, StreamSummary, Summary, TickLimits};
 
 use crate::metrics;
@@ -32,7 +32,7 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
     invoker: &I,
     event: LambdaEvent<Value>,
 ) -> Result<Summary, Diagnostic> {
-    let outcome = match Work::of(&event.payload) {
+    let outcome = match PollRequest::of(&event.payload) {
         Ok(work) => {
             let stop_at = event.context.deadline().checked_sub(RESERVE).unwrap_or(SystemTime::UNIX_EPOCH);
             let limits = TickLimits {
@@ -58,26 +58,26 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
 async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(
     poller: &Poller<S, D, T, K>,
     invoker: &I,
-    work: &Work,
+    work: &PollRequest,
     limits: &TickLimits<'_>,
 ) -> Result<Summary, Error> {
     let store = &poller.ports().deployment;
     let deployment = match work {
-        Work::Share(share) => Some(store.load_share(share).await?),
-        Work::All => store.load_at_most(SOURCES_MAX).await?,
+        PollRequest::Shard(shard) => Some(store.load_shard(shard).await?),
+        PollRequest::All => store.load_at_most(SOURCES_MAX).await?,
     };
     match deployment {
         Some(deployment) => poller.tick_deployment(deployment, Timestamp::now(), limits).await,
         None => {
-            let handed_out = hand_out(store, invoker).await?;
-            for error in &handed_out.errors {
-                error!(code = error.code, remedy = error.hint, message_text = error.message, "share not polled");
+            let dispatched = dispatch_shards(store, invoker).await?;
+            for error in &dispatched.errors {
+                error!(code = error.code, hint = error.hint, error_message = error.message, "shard dispatch failed");
             }
-            info!(shares = handed_out.invoked, "sources shared out");
+            info!(shards = dispatched.invoked, "sources shared out");
             // The others are polled all the same; that some are not must move a metric, and here it is Lambda's own.
-            match handed_out.errors.into_iter().next() {
+            match dispatched.errors.into_iter().next() {
                 Some(error) => Err(error),
-                None => Ok(Summary::of_shares(handed_out.invoked)),
+                None => Ok(Summary::of_shards(dispatched.invoked)),
             }
         }
     }
@@ -99,7 +99,7 @@ fn log_stream(stream: &StreamSummary) {
                 bytes = stream.bytes,
                 pages = stream.pages,
                 calls = stream.calls,
-                unreadable = stream.unreadable,
+                malformed = stream.malformed,
                 repaired = stream.repaired,
                 conflicting = stream.conflicting,
                 late = stream.late,
@@ -107,10 +107,10 @@ fn log_stream(stream: &StreamSummary) {
                 lag_seconds = stream.lag_seconds,
                 gaps = stream.gaps,
                 clock_skew_seconds = stream.clock_skew_seconds,
-                workspaces_in_trouble = stream.workspaces_in_trouble,
+                workspaces_failing = stream.workspaces_failing,
                 code = stream.code,
-                message_text = stream.message,
-                remedy = stream.remedy,
+                error_message = stream.message,
+                hint = stream.hint,
                 cause = stream.cause,
                 $text
             )
@@ -118,28 +118,28 @@ fn log_stream(stream: &StreamSummary) {
     }
     match stream.state {
         State::Ok | State::CatchingUp | State::Paused
-            if stream.unreadable + stream.repaired + stream.conflicting == 0
-                && stream.workspaces_in_trouble == 0
+            if stream.malformed + stream.repaired + stream.conflicting == 0
+                && stream.workspaces_failing == 0
                 && stream.clock_skew_seconds.is_none() =>
         {
             line!(info, "stream collected");
         }
         State::Ok | State::CatchingUp | State::Paused | State::Waiting | State::Silent => {
-            line!(warn, "stream needs attention, nothing is lost")
+            line!(warn, "stream degraded, no data lost")
         }
-        State::Reauthorize | State::Reconfigure | State::Failing => line!(error, "stream needs a person"),
+        State::Reauthorize | State::Reconfigure | State::Failing => line!(error, "stream requires action"),
     }
 }
 
 /// One line for each token that was rotated, or should have been.
 fn log_rotation(rotation: &RotationSummary) {
-    let RotationSummary { source, code, message, remedy, rotated } = rotation;
+    let RotationSummary { source, code, message, hint, rotated } = rotation;
     if *rotated && code.is_none() {
         info!(source, "token rotated");
     } else if *rotated {
-        warn!(source, code, message_text = message, remedy, "token rotated");
+        warn!(source, code, error_message = message, hint, "token rotated");
     } else {
-        warn!(source, code, message_text = message, remedy, "token not rotated");
+        warn!(source, code, error_message = message, hint, "token refresh failed");
     }
 }
 
@@ -150,6 +150,6 @@ fn fail(error: &Error) -> Diagnostic {
     for cause in causes {
         message.push_str(&format!("; caused by: {cause}"));
     }
-    error!(code = error.code, remedy = error.hint, message_text = error.message, "no stream could be polled");
-    Diagnostic { error_type: error.remedy.name().to_owned(), error_message: message }
+    error!(code = error.code, hint = error.hint, error_message = error.message, "no stream could be polled");
+    Diagnostic { error_type: error.kind.name().to_owned(), error_message: message }
 }

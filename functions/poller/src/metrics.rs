@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_tick_of_nothing_counts_zeros_in_the_form_that_cloudwatch_reads() {
-        let summary = Summary::of_shares(0);
+        let summary = Summary::of_shards(0);
         let line = line("slacktrail-poller", &summary, Timestamp::UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!((&line["_aws"]["Timestamp"], &directive["Namespace"]), (&json!(0), &json!("slacktrail")));

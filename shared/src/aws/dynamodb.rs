@@ -22,7 +22,7 @@ use crate::connection::{Connection, ConnectionId};
 use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind};
 use crate::ports::{ConnectionStore, Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
-use crate::share::Share;
+use crate::shard::Shard;
 use crate::source::{Source, SourceId, StreamId};
 
 /// The partition key of sources.
@@ -104,14 +104,14 @@ impl DynamoDeployment {
     async fn query(
         &self,
         partition: &str,
-        share: &Share,
+        shard: &Shard,
         keys_only: bool,
         from: Option<Item>,
     ) -> Result<QueryOutput, Error> {
         // Every key of a source begins with its place, and `~` comes after whatever follows there.
-        let last_key = |id: &SourceId| text(format!("{}~", id.place()));
-        let first = share.after.as_ref().map_or(text(" "), last_key);
-        let last = share.through.as_ref().map_or(text("~"), last_key);
+        let last_key = |id: &SourceId| text(format!("{}~", id.sort_prefix()));
+        let first = shard.after.as_ref().map_or(text(" "), last_key);
+        let last = shard.through.as_ref().map_or(text("~"), last_key);
         let condition = "#pk = :pk AND #sk BETWEEN :first AND :last";
         let query = self.client.query().table_name(&self.table).key_condition_expression(condition);
         let query = query.expression_attribute_names("#pk", "pk").expression_attribute_names("#sk", "sk");
@@ -133,14 +133,14 @@ impl DynamoDeployment {
     async fn items(
         &self,
         partition: &str,
-        share: &Share,
+        shard: &Shard,
         items_max: usize,
         bytes_max: usize,
     ) -> Result<Option<Vec<Item>>, Error> {
         let (mut items, mut from, mut bytes) = (Vec::new(), None, 0);
         // Bounded by the table: 1 MB a page, and each page starts after the one before.
         loop {
-            let page = self.query(partition, share, false, from).await?;
+            let page = self.query(partition, shard, false, from).await?;
             for mut item in page.items.unwrap_or_default() {
                 item.retain(|_, value| value.is_s() || value.is_n());
                 bytes += bytes_of(&item);
@@ -177,10 +177,10 @@ impl DynamoDeployment {
     /// Reads the sources and the cursors of a share at once, each within its bytes.
     async fn read(
         &self,
-        share: &Share,
+        shard: &Shard,
         (sources_bytes_max, cursors_bytes_max): (usize, usize),
     ) -> Result<Deployment, Error> {
-        let all = |partition, bytes_max| self.items(partition, share, usize::MAX, bytes_max);
+        let all = |partition, bytes_max| self.items(partition, shard, usize::MAX, bytes_max);
         let (sources, cursors) = try_join(all(SOURCES, sources_bytes_max), all(CURSORS, cursors_bytes_max)).await?;
         Ok(deployment(sources.unwrap_or_default().iter().chain(&cursors.unwrap_or_default())))
     }
@@ -189,27 +189,27 @@ impl DynamoDeployment {
 impl DeploymentStore for DynamoDeployment {
     async fn load(&self) -> Result<Deployment, Error> {
         // For commands: a deployment may have thousands of sources, and a person's machine has the memory for them.
-        self.read(&Share::default(), (usize::MAX, usize::MAX)).await
+        self.read(&Shard::default(), (usize::MAX, usize::MAX)).await
     }
 
     async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Error> {
         // Sources first: of a deployment that is too large the cursors are not read.
-        let share = Share::default();
-        let sources = self.items(SOURCES, &share, sources_max, SOURCES_BYTES_MAX).await?;
+        let shard = Shard::default();
+        let sources = self.items(SOURCES, &shard, sources_max, SOURCES_BYTES_MAX).await?;
         let Some(sources) = sources else { return Ok(None) };
-        let cursors = self.items(CURSORS, &share, usize::MAX, CURSORS_BYTES_MAX).await?;
+        let cursors = self.items(CURSORS, &shard, usize::MAX, CURSORS_BYTES_MAX).await?;
         Ok(Some(deployment(sources.iter().chain(&cursors.unwrap_or_default()))))
     }
 
-    async fn load_share(&self, share: &Share) -> Result<Deployment, Error> {
-        self.read(share, (SOURCES_BYTES_MAX, CURSORS_BYTES_MAX)).await
+    async fn load_shard(&self, shard: &Shard) -> Result<Deployment, Error> {
+        self.read(shard, (SOURCES_BYTES_MAX, CURSORS_BYTES_MAX)).await
     }
 
     async fn source_ids(&self) -> Result<Vec<SourceId>, Error> {
         let mut ids = Vec::new();
         let mut from = None;
         loop {
-            let page = self.query(SOURCES, &Share::default(), true, from).await?;
+            let page = self.query(SOURCES, &Shard::default(), true, from).await?;
             let sources = page.items().iter().filter_map(|item| text_of(item, "sk")?.strip_suffix("/source"));
             ids.extend(sources.filter_map(|id| id.parse::<SourceId>().ok()));
             from = page.last_evaluated_key;
@@ -229,7 +229,7 @@ impl DeploymentStore for DynamoDeployment {
             .client
             .put_item()
             .item("pk", text(CURSORS))
-            .item("sk", text(format!("{}cursor/{}", stream.source.place(), stream.log)));
+            .item("sk", text(format!("{}cursor/{}", stream.source.sort_prefix(), stream.log)));
         let put = put.item("cursor", text(cursor.encode()));
         let replaced = self.replace(put, expected).await;
         // Changed also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads
@@ -314,7 +314,7 @@ fn bytes_of(item: &Item) -> usize {
 }
 
 fn source_key(id: &SourceId) -> String {
-    format!("{}source", id.place())
+    format!("{}source", id.sort_prefix())
 }
 
 /// The sources and cursors in these items. Ignores a key of another kind: later versions may keep other items here.
@@ -325,9 +325,9 @@ fn deployment<'a>(items: impl IntoIterator<Item = &'a Item>) -> Deployment {
         let Some((Ok(source), kind)) = key.map(|(source, kind)| (source.parse::<SourceId>(), kind)) else { continue };
         match (text_of(item, "pk"), kind, kind.strip_prefix("cursor/").map(str::parse)) {
             (Some(SOURCES), "source", _) => {
-                deployment.take_source(source, text_of(item, "source").unwrap_or_default());
+                deployment.insert_source(source, text_of(item, "source").unwrap_or_default());
             }
-            (Some(CURSORS), _, Some(Ok(log))) => deployment.take_cursor(
+            (Some(CURSORS), _, Some(Ok(log))) => deployment.insert_cursor(
                 StreamId { source, log },
                 version_of(item),
                 text_of(item, "cursor").unwrap_or_default(),

@@ -6,11 +6,11 @@ use aws_sdk_lambda::types::InvocationType;
 
 use super::operation::{Operation, Resource};
 use crate::error::Error;
-use crate::event::SHARE;
+use crate::event::SHARD;
 use crate::ports::Invoker;
-use crate::share::Share;
+use crate::shard::Shard;
 
-/// Invokes a function with `{"share": ...}`, without waiting for its answer.
+/// Invokes a function with `{"shard": ...}`, without waiting for its answer.
 #[derive(Clone, Debug)]
 pub struct LambdaInvoker {
     client: Client,
@@ -25,15 +25,15 @@ impl LambdaInvoker {
 }
 
 impl Invoker for LambdaInvoker {
-    async fn invoke(&self, share: &Share) -> Result<(), Error> {
-        let event = serde_json::json!({ SHARE: share }).to_string();
+    async fn invoke(&self, shard: &Shard) -> Result<(), Error> {
+        let event = serde_json::json!({ SHARD: shard }).to_string();
         let invoke = self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
         match invoke.payload(Blob::new(event)).send().await {
             Ok(_) => Ok(()),
             Err(error) => {
                 let function = &self.function;
                 let operation = Operation {
-                    doing: format!("handing a share of the sources to function `{function}`"),
+                    doing: format!("handing a shard of the sources to function `{function}`"),
                     resource: Resource {
                         name: format!("function `{function}`"),
                         missing_code: "no_such_function",

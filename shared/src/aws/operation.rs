@@ -75,7 +75,7 @@ impl Operation {
                 resource.missing_hint.clone(),
             )
         };
-        let (remedy, code, what, hint) = match answer {
+        let (kind, code, what, hint) = match answer {
             Answer::NotCalled => (
                 ErrorKind::Reconfigure,
                 "no_aws_credentials",
@@ -97,12 +97,12 @@ impl Operation {
                     ),
                 ),
                 Kind::Unavailable => unavailable(format!("AWS answered `{code}` with HTTP status {status}")),
-                Kind::Other(remedy, ours, hint) => {
-                    (remedy, ours, format!("AWS answered `{code}` with HTTP status {status}"), hint.to_owned())
+                Kind::Other(kind, ours, hint) => {
+                    (kind, ours, format!("AWS answered `{code}` with HTTP status {status}"), hint.to_owned())
                 }
             },
         };
-        Error::deployment(remedy, code, format!("{doing}: {what}"), hint)
+        Error::deployment(kind, code, format!("{doing}: {what}"), hint)
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_refusal_is_named_by_who_must_do_what() {
         use ErrorKind::{Investigate, Reconfigure, Retry};
-        for (status, code, remedy, ours) in [
+        for (status, code, kind, ours) in [
             (404, "NoSuchBucket", Reconfigure, "no_such_bucket"),
             (400, "ResourceNotFoundException", Reconfigure, "no_such_bucket"),
             (403, "AccessDenied", Reconfigure, "access_denied"),
@@ -234,11 +234,11 @@ mod tests {
             (400, "ValidationException", Investigate, "aws_refused"),
         ] {
             let error = to_error(Answer::Refused(status, code));
-            assert_eq!((error.remedy, error.code.as_str()), (remedy, ours), "{code}");
+            assert_eq!((error.kind, error.code.as_str()), (kind, ours), "{code}");
         }
-        assert_eq!(to_error(Answer::None).remedy, Retry);
-        assert_eq!(to_error(Answer::Unreadable).remedy, Retry);
-        assert_eq!(to_error(Answer::NotCalled).remedy, Reconfigure);
+        assert_eq!(to_error(Answer::None).kind, Retry);
+        assert_eq!(to_error(Answer::Unreadable).kind, Retry);
+        assert_eq!(to_error(Answer::NotCalled).kind, Reconfigure);
     }
 
     #[test]

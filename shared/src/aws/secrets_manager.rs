@@ -77,7 +77,7 @@ impl SecretsManagerCredentials {
         if is_deleted && action == "CreateSecret" {
             // A secret in a recovery window is found when it is read, which comes first. One that is deleted by force is not, and its
             // name is free "after a short delay" (API reference of `DeleteSecret`).
-            error.remedy = ErrorKind::Retry;
+            error.kind = ErrorKind::Retry;
             error.code = DELETION_IN_PROGRESS.to_owned();
             error.message = format!("{doing} secret `{name}`: AWS is still deleting the former secret of this name");
             error.hint = format!("run `slacktrail connect {source}` again in a minute");

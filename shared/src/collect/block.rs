@@ -56,11 +56,11 @@ impl Block {
         let start = self.bytes.len();
         let id_at = lines.write(&record, record.id, &mut self.bytes) - start;
         self.rows.push(Row::of(&record));
-        let unreadable = u64::from(record.unreadable || !row.is_json);
+        let malformed = u64::from(record.malformed || !row.is_json);
         self.lines.push(BlockLine {
             alias: record.alias,
             id_at,
-            counts: Counts { unreadable, repaired: u64::from(row.repaired), ..Counts::default() },
+            counts: Counts { malformed, repaired: u64::from(row.repaired), ..Counts::default() },
             range: start..self.bytes.len(),
         });
         (record.id, record.content())
@@ -72,7 +72,7 @@ impl Block {
     }
 
     /// The time that a row is kept under.
-    pub(super) fn kept_at(&self, index: usize) -> Second {
+    pub(super) fn partition_time(&self, index: usize) -> Second {
         self.rows[index].time.unwrap_or(Second::EPOCH)
     }
 
@@ -106,7 +106,7 @@ pub(super) struct Conflicts {
 
 impl Conflicts {
     /// Takes in a row of the reply.
-    pub(super) fn note(&mut self, id: RowId, content: u64) {
+    pub(super) fn add(&mut self, id: RowId, content: u64) {
         if let Some(first) = self.contents.get(&id).or_else(|| self.older.get(&id)) {
             self.count += u64::from(*first != content);
             return;
@@ -132,7 +132,7 @@ mod tests {
         page.push(format!(r#"{{"entries":[{}]}}"#, rows.join(",")).as_bytes()).unwrap();
         while page.advance() == Ok(crate::slack::Advance::Row) {
             let (id, content) = block.read(log, workspace, &page.row(), &lines);
-            conflicts.note(id, content);
+            conflicts.add(id, content);
         }
         assert_eq!(block.rows.len(), 3);
         conflicts.count
@@ -189,9 +189,9 @@ mod tests {
         let mut conflicts = Conflicts::default();
         let min = COMPARED_MIN as u128;
         for n in 0..20 * min {
-            conflicts.note(RowId(n.to_be_bytes()), 0);
+            conflicts.add(RowId(n.to_be_bytes()), 0);
             if let Some(before) = n.checked_sub(min) {
-                conflicts.note(RowId(before.to_be_bytes()), 1);
+                conflicts.add(RowId(before.to_be_bytes()), 1);
             }
         }
         assert_eq!(conflicts.count, 19 * COMPARED_MIN as u64);

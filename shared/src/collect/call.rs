@@ -38,7 +38,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     async fn call_with(&mut self, request: &Request, token: &Token) -> Result<OpenPage<'a>, Error> {
         self.report.calls += 1;
         let reply = self.ports.slack.call(self.source, request, CallAuth::User(token)).await?;
-        self.heed_clock(&reply);
+        self.apply_server_clock(&reply);
         OpenPage::open(request, reply, self.limits.long_rows).await
     }
 
@@ -50,7 +50,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let is_repeated = self.report.pages == 0
             && health.code.as_deref() == Some(&error.code)
             && !health.is_before_connection(self.source);
-        match (error.side, error.remedy) {
+        match (error.origin, error.kind) {
             _ if is_repeated => return error,
             (Origin::Slack, ErrorKind::Reauthorize) => {}
             (Origin::Slack, ErrorKind::Reconfigure | ErrorKind::Investigate) => {
@@ -65,7 +65,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let reply = self.ports.slack.call_whole(self.source, &request, CallAuth::User(&token)).await;
         let tested = reply.and_then(|reply| reply.json::<serde::de::IgnoredAny>(&request, self.now));
         match tested {
-            Err(refused) if refused.remedy == ErrorKind::Reauthorize => error,
+            Err(refused) if refused.kind == ErrorKind::Reauthorize => error,
             _ => error.transient().with_hint(
                 "wait for the next tick: Slack did not confirm that it refuses the token; if it does so again, connect the source again",
             ),
@@ -74,9 +74,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Slack's clock decides how far we have come: time that has not yet been there is not collected and was not read again, whatever
     /// our clock says, or said when an earlier tick opened a gap and got no reply.
-    fn heed_clock<B>(&mut self, reply: &Reply<B>) {
+    fn apply_server_clock<B>(&mut self, reply: &Reply<B>) {
         if let Some(slack_now) = reply.date.map(Second::of) {
-            self.report.note_clock(self.now.since(slack_now));
+            self.report.update_clock_skew(self.now.since(slack_now));
         }
         let reached = reply.slack_now(self.now);
         self.cursor.watermark = self.cursor.watermark.min(reached);
@@ -84,7 +84,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     fn refuses_token(&self, page: &OpenPage<'_>) -> bool {
-        matches!(page.refusal(self.now), Some(Refusal::Error(error)) if error.remedy == ErrorKind::Reauthorize)
+        matches!(page.refusal(self.now), Some(Refusal::Error(error)) if error.kind == ErrorKind::Reauthorize)
     }
 
     /// Whether a gap, or the workspace that it is at, is through in spite of an error.

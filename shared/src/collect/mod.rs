@@ -7,8 +7,8 @@ mod block;
 mod call;
 mod overlap;
 mod page;
+mod process;
 mod report;
-mod take;
 mod workspaces;
 
 use std::collections::HashSet;
@@ -171,7 +171,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             _ => match self.collect_gaps().await {
                 Ok(()) => self.report.error.take(),
                 // A cursor that was not believed is told of all the same: the next tick finds a good one.
-                Err(error) if self.report.recovered && error.remedy == ErrorKind::Retry => {
+                Err(error) if self.report.recovered && error.kind == ErrorKind::Retry => {
                     self.report.error.take().map(|doubt| doubt.with_retry_after(error.retry_after_seconds))
                 }
                 Err(error) => {
@@ -296,7 +296,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let page = self.call(request).await?;
         match page.refusal(self.now) {
             None => {
-                let closed = self.take(gap, page, (request, page_rows), context, batch).await?;
+                let closed = self.process(gap, page, (request, page_rows), context, batch).await?;
                 self.cache.page_size.grow();
                 Ok(closed)
             }
@@ -358,7 +358,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// By remedy. Also the walk's own, where a day log is not as we left it: its next number may be a missing object's.
     async fn store(&mut self, walked: &Result<GapOutcome, Error>, batch: &mut Batch) -> Result<(), Error> {
         match walked {
-            Err(error) if (error.side, error.remedy) == (Origin::Deployment, ErrorKind::Investigate) => {
+            Err(error) if (error.origin, error.kind) == (Origin::Deployment, ErrorKind::Investigate) => {
                 Err(error.clone())
             }
             _ => self.append(batch).await,
@@ -437,7 +437,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();
         // While the old token lives collecting goes on, and a person is told in time that it will end.
-        let person = self.overdue.map(|overdue| &overdue.error).filter(|error| error.remedy != ErrorKind::Retry);
+        let person = self.overdue.map(|overdue| &overdue.error).filter(|error| error.kind != ErrorKind::Retry);
         self.report.error = self.report.error.take().or_else(|| person.cloned());
         let tick = TickOutcome {
             error: self.report.error.as_ref(),
@@ -445,14 +445,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             was_read: self.report.pages > 0 && self.report.advanced,
             newest_shown: self.report.newest_shown,
         };
-        self.dirty |= self.cursor.health.note(&tick, self.source, self.stream.log, self.now);
+        self.dirty |= self.cursor.health.update(&tick, self.source, self.stream.log, self.now);
         self.dirty |= self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
         let health = &self.cursor.health;
         self.report.state = health.state;
-        self.report.standing = health.code.clone().map(|code| (code, health.remedy.clone()));
+        self.report.standing = health.code.clone().map(|code| (code, health.hint.clone()));
         self.report.gaps = self.cursor.gaps.len();
         self.report.lag_seconds = self.cursor.lag_seconds(self.now);
-        self.report.workspaces_in_trouble =
+        self.report.workspaces_failing =
             self.cursor.workspaces.values().filter(|workspace| workspace.code.is_some()).count()
                 + self.cache.workspaces.without_id;
         let saved = self.save_if_dirty().await;

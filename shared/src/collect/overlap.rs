@@ -45,7 +45,7 @@ impl Overlap {
     }
 
     /// Takes in that a record came so many seconds late. What is later than the longest overlap is left to the re-reads.
-    pub(crate) fn note_late(&mut self, seconds: i64, now: Second) {
+    pub(crate) fn add_late(&mut self, seconds: i64, now: Second) {
         self.turn_window(now);
         if seconds <= OVERLAP_MAX_SECONDS {
             self.lateness[0] = self.lateness[0].max(seconds);
@@ -103,14 +103,14 @@ mod tests {
     #[test]
     fn measured_lateness_decides_what_is_cut() {
         let mut overlap = Overlap::new();
-        overlap.note_late(120, NOW);
+        overlap.add_late(120, NOW);
         assert_eq!(after(&mut overlap, 24, 360, true), 160, "more than half of the calls, for the records need it");
         assert_eq!(after(&mut overlap, 60, 360, true), 66, "seven eighths of the calls");
-        overlap.note_late(4_000, NOW);
+        overlap.add_late(4_000, NOW);
         assert_eq!(after(&mut overlap, 24, 360, true), 160, "the re-reads find what is later");
         let later = NOW.plus(2 * WINDOW_SECONDS);
-        overlap.note_late(0, NOW.plus(WINDOW_SECONDS));
-        overlap.note_late(0, later);
+        overlap.add_late(0, NOW.plus(WINDOW_SECONDS));
+        overlap.add_late(0, later);
         assert_eq!(after(&mut overlap, 24, 360, true), 120, "no record came late for an hour");
     }
 

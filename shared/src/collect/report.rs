@@ -16,7 +16,7 @@ pub struct Report {
     /// What was stored.
     pub appended: AppendStats,
     /// Records without an identity or a time that could be read, which were stored all the same.
-    pub unreadable: u64,
+    pub malformed: u64,
     /// Records of whose rows bytes were replaced that are not UTF-8.
     pub repaired: u64,
     /// Rows that were not stored because another row of the same reply has their identity and says something else.
@@ -32,7 +32,7 @@ pub struct Report {
     /// Our clock less Slack's in seconds, when they are more than a minute apart.
     pub clock_skew_seconds: Option<i64>,
     /// Workspaces of the organisation that could not be read, and entries of Slack's list of them that have no ID.
-    pub workspaces_in_trouble: usize,
+    pub workspaces_failing: usize,
     /// The state after the tick.
     pub state: State,
     /// The recorded code and remedy, where the state is not of this tick's error.
@@ -56,7 +56,7 @@ const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
 
 impl Report {
     pub(crate) fn add_batch(&mut self, batch: &Batch, now: Second) {
-        self.unreadable += batch.counts.unreadable;
+        self.malformed += batch.counts.malformed;
         self.repaired += batch.counts.repaired;
         self.late += batch.counts.late;
         if let Some(oldest) = batch.counts.late_oldest {
@@ -64,7 +64,7 @@ impl Report {
         }
     }
 
-    pub(crate) fn note_clock(&mut self, skew_seconds: i64) {
+    pub(crate) fn update_clock_skew(&mut self, skew_seconds: i64) {
         if skew_seconds.abs() > CLOCK_SKEW_REPORTED_SECONDS {
             self.clock_skew_seconds = Some(skew_seconds);
         }

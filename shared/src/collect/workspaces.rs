@@ -87,7 +87,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
         if self.cache.workspaces.listed_at.is_none_or(|at| self.now.since(at) >= LISTED_SECONDS) {
             let (ids, without_id) = self.list_workspaces().await?;
-            self.note_listed(&ids);
+            self.update_listed(&ids);
             self.cache.workspaces = Workspaces { ids, without_id, listed_at: Some(self.now) };
         }
         let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
@@ -135,7 +135,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     /// Notes in the cursor which workspaces have come and gone since it was written.
-    fn note_listed(&mut self, ids: &[String]) {
+    fn update_listed(&mut self, ids: &[String]) {
         let before = self.cursor.workspaces.clone();
         let first = self.version.is_none(); // the stream's first gap holds all their time
         for id in ids {
@@ -215,14 +215,14 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let has_failed_before = self.cursor.health.fails_with(&error.code, self.now);
         let begun = if has_failed_before { self.now.plus(-TOLD_AFTER_SECONDS) } else { self.now };
         state.since = Some(state.since.map_or(begun, |since| since.min(begun)));
-        let is_told = is_told(state, self.now);
+        let is_reported = is_reported(state, self.now);
         state.uncollected_since = Some(state.uncollected_since.map_or(gap.oldest, |from| from.min(gap.oldest)));
         state.not_before = Some(self.now.plus(error.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
         state.code = Some(error.code.clone());
         self.dirty = true;
         let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
         if !self.cache.workspaces.ids.iter().all(unreadable) {
-            if error.remedy == ErrorKind::Retry && !is_told {
+            if error.kind == ErrorKind::Retry && !is_reported {
                 // It may be more than the workspace's: so this tick tells it. What Slack asks to be waited for holds up this workspace alone.
                 self.report.error.get_or_insert(error.with_retry_after(None));
             }
@@ -241,7 +241,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// Returns what to say of workspaces that could not be read for a quarter of an hour, or `None` if there is no such workspace. The others
     /// are collected, and without this the stream would be well for ever.
     pub(super) fn unreadable_workspaces(&self) -> Option<Error> {
-        let unreadable = || self.cursor.workspaces.iter().filter(|(_, state)| is_told(state, self.now));
+        let unreadable = || self.cursor.workspaces.iter().filter(|(_, state)| is_reported(state, self.now));
         let name = |(id, state): (&String, &WorkspaceState)| {
             let code = state.code.as_deref().unwrap_or_default();
             format!("`{}` ({})", shown_name(id), shown_name(code))
@@ -269,9 +269,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             "team_added_to_org" | "org_login_required" => true,
             // `invalid_auth` is not among them: Slack answers with it where the owner who installed the app does not belong to the workspace.
             "token_revoked" | "token_expired" | "not_authed" | "ratelimited" | "rate_limited" => false,
-            code if error.remedy == ErrorKind::Retry => {
-                let was_in_trouble = self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
-                was_in_trouble || health.fails_with(code, self.now)
+            code if error.kind == ErrorKind::Retry => {
+                let was_failing = self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
+                was_failing || health.fails_with(code, self.now)
             }
             _ => true,
         }
@@ -279,7 +279,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 }
 
 /// Whether this workspace cannot be read for so long that the stream says so.
-fn is_told(state: &WorkspaceState, now: Second) -> bool {
+fn is_reported(state: &WorkspaceState, now: Second) -> bool {
     state.code.is_some() && state.since.is_some_and(|since| now.since(since) >= TOLD_AFTER_SECONDS)
 }
 

@@ -35,7 +35,7 @@ pub async fn probe<S: Slack>(
     }
     match shown {
         Ok(newest) => Ok(Probed { log, newest, note: None }),
-        Err(error) if by_workspace || error.remedy == ErrorKind::Retry => Ok(Probed::not_yet(log, error.message)),
+        Err(error) if by_workspace || error.kind == ErrorKind::Retry => Ok(Probed::not_yet(log, error.message)),
         Err(error) => Err(Refusal::of_probe(log, &error)),
     }
 }

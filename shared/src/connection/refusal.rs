@@ -204,7 +204,7 @@ impl Refusal {
             RefusalKind::SlackUnreachable => RefusalKind::SlackRefused,
             kind => kind,
         };
-        let hint = match error.remedy {
+        let hint = match error.kind {
             ErrorKind::Retry => format!(
                 "nothing was stored; see what Slack's page says, mend that in the app's settings, and run `slacktrail connect {id}` again"
             ),
@@ -263,7 +263,7 @@ impl Refusal {
     }
 
     pub(super) fn of_call(error: &Error) -> Refusal {
-        let hint = match error.remedy {
+        let hint = match error.kind {
             ErrorKind::Retry => "nothing was stored; run `slacktrail connect` again in a few minutes",
             _ => &error.hint,
         };
@@ -297,7 +297,7 @@ fn kind_of_call(error: &Error) -> RefusalKind {
             RefusalKind::WrongApp
         }
         "no_scopes" => RefusalKind::MissingScope,
-        _ if error.remedy == ErrorKind::Retry => RefusalKind::SlackUnreachable,
+        _ if error.kind == ErrorKind::Retry => RefusalKind::SlackUnreachable,
         _ => RefusalKind::SlackRefused,
     }
 }

@@ -100,7 +100,7 @@ impl Granted {
         let may_be_issued = match error.code.as_str() {
             "ratelimited" | "rate_limited" => false,
             "invalid_code" | "code_already_used" => true,
-            _ => error.remedy == ErrorKind::Retry,
+            _ => error.kind == ErrorKind::Retry,
         };
         if may_be_issued {
             return Granted::Unread(body);

@@ -94,7 +94,7 @@ impl DeploymentStore for DirectoryDeployment {
         for (stem, text) in self.files("sources")? {
             let Ok(id) = stem.parse() else { continue }; // not a file of ours
             match text {
-                Ok(text) => deployment.take_source(id, &text),
+                Ok(text) => deployment.insert_source(id, &text),
                 Err(error) => drop(deployment.sources.insert(id, Err(error))),
             }
         }
@@ -109,7 +109,7 @@ impl DeploymentStore for DirectoryDeployment {
                 Ok(text) => {
                     let versioned = Versioned::parse(&text);
                     let version = versioned.as_ref().map(|versioned| Version(versioned.version));
-                    deployment.take_cursor(
+                    deployment.insert_cursor(
                         stream,
                         version,
                         versioned.as_ref().map_or("", |versioned| versioned.cursor.get()),
@@ -150,7 +150,7 @@ impl DeploymentStore for DirectoryDeployment {
         let stored = file::read(&self.root, &path).map_err(|error| file::to_error("reading", &path, error))?;
         Ok(stored.map(|content| {
             let mut deployment = Deployment::default();
-            deployment.take_source(id.clone(), &String::from_utf8_lossy(&content.bytes));
+            deployment.insert_source(id.clone(), &String::from_utf8_lossy(&content.bytes));
             (version_of(&content.bytes), deployment.sources.remove(id).expect("it was taken a line above"))
         }))
     }

@@ -140,7 +140,7 @@ pub(super) fn to_error(doing: &str, path: &Path, error: io::Error) -> Error {
     if let Some(unfit) = error.get_ref().and_then(|inner| inner.downcast_ref::<Unfit>()) {
         return unusable(doing, path, unfit);
     }
-    let (remedy, code, hint) = match error.kind() {
+    let (kind, code, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied => (
             ErrorKind::Reconfigure,
             "directory_denied",
@@ -164,11 +164,11 @@ pub(super) fn to_error(doing: &str, path: &Path, error: io::Error) -> Error {
         ),
         _ => (ErrorKind::Retry, "directory_unavailable", "run it again; if it stays, look after the disk"),
     };
-    Error::deployment(remedy, code, format!("{doing} `{}`: {error}", path.display()), hint)
+    Error::deployment(kind, code, format!("{doing} `{}`: {error}", path.display()), hint)
 }
 
 fn unusable(doing: &str, path: &Path, unfit: &Unfit) -> Error {
-    let (remedy, code, hint) = match unfit {
+    let (kind, code, hint) = match unfit {
         Unfit::Link(_) => (
             ErrorKind::Reconfigure,
             "symbolic_link",
@@ -181,5 +181,5 @@ fn unusable(doing: &str, path: &Path, unfit: &Unfit) -> Error {
             "stop the other `slacktrail` that works in this directory, or wait until it ends; then run the command again",
         ),
     };
-    Error::deployment(remedy, code, format!("{doing} `{}`: {unfit}", path.display()), hint)
+    Error::deployment(kind, code, format!("{doing} `{}`: {unfit}", path.display()), hint)
 }

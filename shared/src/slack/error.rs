@@ -139,7 +139,7 @@ const CODE_BYTES_MAX: usize = 48;
 /// The error that an answer with an error code is. A reply may repeat what was sent, a secret among it. So the message names a code or a
 /// scope only if it is known.
 pub(crate) fn to_error(method: &str, code: &str, needed: Option<&str>) -> Error {
-    let (remedy, hint) = meaning(code).unwrap_or(UNKNOWN);
+    let (kind, hint) = meaning(code).unwrap_or(UNKNOWN);
     let told = match meaning(code) {
         Some(_) => format!("the error `{code}`"),
         None => format!("an unknown error of {} characters", code.chars().count()),
@@ -149,7 +149,7 @@ pub(crate) fn to_error(method: &str, code: &str, needed: Option<&str>) -> Error 
         false => format!(" (needed: unknown scopes of {} characters)", scopes.chars().count()),
     });
     let message = format!("Slack answered `{method}` with {told}{}", needed.unwrap_or_default());
-    Error::slack(remedy, shown_code(method, code), message, hint)
+    Error::slack(kind, shown_code(method, code), message, hint)
 }
 
 /// The code that logs and `status` show. Reads of logs may meet a code that Slack has added, which a person then looks up: one that is
@@ -184,10 +184,10 @@ mod tests {
                 "invalid_limit over_pagination_limit invalid_team_id missing_argument invalid_arguments invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object unknown_method method_deprecated deprecated_endpoint bad_endpoint invalid_action invalid_range invalid_cursor invalid_grant_type",
             ),
         ];
-        for (remedy, codes) in table {
+        for (kind, codes) in table {
             for code in codes.split(' ') {
                 let (of_code, hint) = meaning(code).unwrap();
-                assert_eq!((of_code, hint.is_empty()), (remedy, false), "{code}");
+                assert_eq!((of_code, hint.is_empty()), (kind, false), "{code}");
             }
         }
     }
@@ -220,6 +220,6 @@ mod tests {
     fn new_code_of_log_is_shown_for_lookup_and_never_one_of_exchange() {
         assert_eq!(to_error("logs", "never_heard_of", None).code, "never_heard_of");
         assert_eq!(to_error("oauth.v2.access", "never_heard_of", None).code, "unknown_error");
-        assert_eq!(to_error("logs", "never_heard_of", None).remedy, ErrorKind::Retry);
+        assert_eq!(to_error("logs", "never_heard_of", None).kind, ErrorKind::Retry);
     }
 }

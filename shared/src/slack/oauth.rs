@@ -470,7 +470,7 @@ mod tests {
             assert_eq!(refresh(&body).unwrap_err().code, "unreadable_reply", "{body}");
         }
         assert_eq!(
-            refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().remedy,
+            refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().kind,
             ErrorKind::Reauthorize
         );
     }

@@ -7,7 +7,7 @@ use super::envelope::Paging;
 use super::error;
 use super::page_reader::{Advance, PageReader, TooLarge};
 use super::request::{Family, Request};
-use crate::error::{Error, ErrorKind, place};
+use crate::error::{Error, ErrorKind, json_location};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 
 /// Seconds that Slack may take from looking at its rows to the `Date` of its reply. A longer time would be safer, and keep a walk from
@@ -85,7 +85,9 @@ impl Reply {
     pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Error> {
         let answered = self.read(request).and_then(|(_, reader)| self.answered(&reader, request, now));
         match answered {
-            Ok(()) => serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &place(&error))),
+            Ok(()) => {
+                serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &json_location(&error)))
+            }
             Err(Refusal::Error(error)) => Err(error),
             Err(_) => Err(self.unreadable(request, "it speaks of pages")),
         }
@@ -181,7 +183,7 @@ impl<B> Reply<B> {
     }
 
     fn bare_status(&self, request: &Request, status: u16) -> Error {
-        let (remedy, hint) = match status {
+        let (kind, hint) = match status {
             400 | 404 | 405 | 414 => (
                 ErrorKind::Investigate,
                 "Slack finds our request wrong: see the URL settings, or report it with this line",
@@ -190,7 +192,7 @@ impl<B> Reply<B> {
         };
         let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(parse_date(self)));
         Error::slack(
-            remedy,
+            kind,
             format!("http_{status}"),
             format!("Slack answered `{}` with HTTP status {status} and no error code", request.method),
             hint,
@@ -287,13 +289,10 @@ mod tests {
     #[test]
     fn not_ok_under_200_is_an_error_and_so_is_every_reply_that_we_cannot_read() {
         let web = Request::access_logs(999, None, None);
-        assert_eq!(
-            to_error(&reply(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).remedy,
-            ErrorKind::Reauthorize
-        );
+        assert_eq!(to_error(&reply(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).kind, ErrorKind::Reauthorize);
         assert_eq!(to_error(&reply(200, r#"{"ok":false}"#), &web).code, "unknown_error");
         assert_eq!(
-            to_error(&reply(200, r#"{"ok":false,"error":"missing_scope","needed":"admin"}"#), &audit(None)).remedy,
+            to_error(&reply(200, r#"{"ok":false,"error":"missing_scope","needed":"admin"}"#), &audit(None)).kind,
             ErrorKind::Reconfigure
         );
         for (body, request) in [
@@ -314,15 +313,15 @@ mod tests {
 
     #[test]
     fn an_empty_401_asks_for_a_new_token_and_a_status_alone_has_its_remedy() {
-        assert_eq!(to_error(&reply(401, ""), &audit(None)).remedy, ErrorKind::Reauthorize);
-        assert_eq!(to_error(&reply(403, ""), &audit(None)).remedy, ErrorKind::Reconfigure);
+        assert_eq!(to_error(&reply(401, ""), &audit(None)).kind, ErrorKind::Reauthorize);
+        assert_eq!(to_error(&reply(403, ""), &audit(None)).kind, ErrorKind::Reconfigure);
         let web = Request::access_logs(999, None, None);
         assert_eq!(to_error(&reply(401, ""), &web).code, "http_401");
-        assert_eq!(to_error(&reply(403, "<html>"), &web).remedy, ErrorKind::Retry);
-        assert_eq!(to_error(&reply(400, ""), &audit(None)).remedy, ErrorKind::Investigate);
-        assert_eq!(to_error(&reply(502, "<html>"), &audit(None)).remedy, ErrorKind::Retry);
+        assert_eq!(to_error(&reply(403, "<html>"), &web).kind, ErrorKind::Retry);
+        assert_eq!(to_error(&reply(400, ""), &audit(None)).kind, ErrorKind::Investigate);
+        assert_eq!(to_error(&reply(502, "<html>"), &audit(None)).kind, ErrorKind::Retry);
         assert_eq!(
-            to_error(&reply(401, r#"{"error":"user_not_authorized"}"#), &audit(None)).remedy,
+            to_error(&reply(401, r#"{"error":"user_not_authorized"}"#), &audit(None)).kind,
             ErrorKind::Reconfigure
         );
     }

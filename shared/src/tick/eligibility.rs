@@ -36,11 +36,11 @@ pub(super) fn eligibility(
             return Eligibility::Skipped(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused)));
         }
         Some((_, Err(error))) => {
-            return Eligibility::Skipped(Box::new(StreamSummary::of_trouble(&stream.source, Some(stream.log), &error)));
+            return Eligibility::Skipped(Box::new(StreamSummary::of_error(&stream.source, Some(stream.log), &error)));
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };
-    let waits = cursor.must_wait(now) && !cursor.health.is_outdated_by(source);
+    let waits = cursor.must_wait(now) && !cursor.health.predates_reconnect(source);
     if !source.paused && !waits {
         return Eligibility::Due(Box::new(Some((version, cursor))));
     }
@@ -49,7 +49,7 @@ pub(super) fn eligibility(
     summary.gaps = cursor.gaps.len();
     summary.lag_seconds = cursor.lag_seconds(now);
     summary.code = cursor.health.code.filter(|_| !source.paused);
-    summary.remedy = cursor.health.remedy.filter(|_| !source.paused);
+    summary.hint = cursor.health.hint.filter(|_| !source.paused);
     Eligibility::Skipped(Box::new(summary))
 }
 
@@ -94,11 +94,11 @@ mod tests {
         let mut cursor = Cursor::first(&acme(), LogType::Audit, now());
         cursor.not_before = Some(now().plus(60));
         cursor.health.state = State::Waiting;
-        (cursor.health.code, cursor.health.remedy) = (Some("ratelimited".to_owned()), Some("nothing to do".to_owned()));
+        (cursor.health.code, cursor.health.hint) = (Some("ratelimited".to_owned()), Some("nothing to do".to_owned()));
         let waiting = told(&acme(), Some(cursor.clone())).unwrap();
         assert_eq!((waiting.state, waiting.code.as_deref()), (State::Waiting, Some("ratelimited")));
-        assert_eq!(waiting.remedy.as_deref(), Some("nothing to do"));
+        assert_eq!(waiting.hint.as_deref(), Some("nothing to do"));
         let paused = told(&Source { paused: true, ..acme() }, Some(cursor)).unwrap();
-        assert_eq!((paused.state, paused.code, paused.remedy), (State::Paused, None, None));
+        assert_eq!((paused.state, paused.code, paused.hint), (State::Paused, None, None));
     }
 }

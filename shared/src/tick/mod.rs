@@ -88,7 +88,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let mut due = Vec::new();
         for (id, source) in sources {
             match source {
-                Err(error) => streams.push(StreamSummary::of_trouble(&id, None, &error)),
+                Err(error) => streams.push(StreamSummary::of_error(&id, None, &error)),
                 Ok(source) if source.disconnected => {}
                 Ok(source) => {
                     let source = source.believed(Second::of(now));
@@ -125,7 +125,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
         match summary::failure(&streams) {
             Some(error) => Err(error),
-            None => Ok(Summary { streams, shares: None, rotations }),
+            None => Ok(Summary { streams, shards: None, rotations }),
         }
     }
 

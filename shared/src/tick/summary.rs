@@ -15,7 +15,7 @@ pub struct Summary {
     pub streams: Vec<StreamSummary>,
     /// How many shares were handed out instead, of a large deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub shares: Option<usize>,
+    pub shards: Option<usize>,
     /// The sources whose token was rotated, or should have been.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rotations: Vec<RotationSummary>,
@@ -23,8 +23,8 @@ pub struct Summary {
 
 impl Summary {
     /// Of an invocation that has handed out shares and polled nothing itself.
-    pub fn of_shares(invoked: usize) -> Summary {
-        Summary { streams: Vec::new(), shares: Some(invoked), rotations: Vec::new() }
+    pub fn of_shards(invoked: usize) -> Summary {
+        Summary { streams: Vec::new(), shards: Some(invoked), rotations: Vec::new() }
     }
 }
 
@@ -43,7 +43,7 @@ pub struct RotationSummary {
     pub message: Option<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl RotationSummary {
@@ -59,7 +59,7 @@ impl RotationSummary {
             rotated: outcome.is_ok(),
             code: error.as_ref().map(|error| error.code.clone()),
             message: error.as_ref().map(|error| error.message.clone()),
-            remedy: error.map(|error| error.hint),
+            hint: error.map(|error| error.hint),
         })
     }
 }
@@ -77,9 +77,9 @@ fn corrupt(source: &SourceId, field: &str) -> Error {
 
 /// Returns the error for which an invocation fails: the first one, if every stream that was due has one on our side.
 pub(super) fn failure(streams: &[StreamSummary]) -> Option<Error> {
-    let mut due = streams.iter().filter(|summary| summary.polled || summary.side.is_some()).peekable();
-    let error = due.peek()?.as_trouble()?;
-    due.all(|summary| summary.side == Some(Origin::Deployment)).then_some(error)
+    let mut due = streams.iter().filter(|summary| summary.polled || summary.origin.is_some()).peekable();
+    let error = due.peek()?.as_error()?;
+    due.all(|summary| summary.origin == Some(Origin::Deployment)).then_some(error)
 }
 
 /// How one stream's tick went.
@@ -101,7 +101,7 @@ pub struct StreamSummary {
     pub message: Option<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
     /// What caused it, as the library below us tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -116,7 +116,7 @@ pub struct StreamSummary {
     /// Their bytes, compressed.
     pub bytes: u64,
     /// Records stored though they had no identity or time that could be read.
-    pub unreadable: u64,
+    pub malformed: u64,
     /// Records of whose rows bytes were replaced that are not UTF-8.
     pub repaired: u64,
     /// Rows that were not stored because another row of the same reply has their identity and says something else.
@@ -133,10 +133,10 @@ pub struct StreamSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_skew_seconds: Option<i64>,
     /// Workspaces of the organisation that could not be read, and entries of Slack's list of them that have no ID.
-    pub workspaces_in_trouble: usize,
+    pub workspaces_failing: usize,
     /// Whose side an error is on.
     #[serde(skip)]
-    pub side: Option<Origin>,
+    pub origin: Option<Origin>,
     /// Who must do what about it.
     #[serde(skip)]
     pub kind: Option<ErrorKind>,
@@ -151,14 +151,14 @@ impl StreamSummary {
             polled: false,
             code: None,
             message: None,
-            remedy: None,
+            hint: None,
             cause: None,
             calls: 0,
             pages: 0,
             records: 0,
             objects: 0,
             bytes: 0,
-            unreadable: 0,
+            malformed: 0,
             repaired: 0,
             conflicting: 0,
             late: 0,
@@ -166,33 +166,33 @@ impl StreamSummary {
             gaps: 0,
             lag_seconds: 0,
             clock_skew_seconds: None,
-            workspaces_in_trouble: 0,
-            side: None,
+            workspaces_failing: 0,
+            origin: None,
             kind: None,
         }
     }
 
     /// The error that it tells of.
-    pub(super) fn as_trouble(&self) -> Option<Error> {
+    pub(super) fn as_error(&self) -> Option<Error> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let error = Error::deployment(self.kind?, text(&self.code), text(&self.message), text(&self.remedy));
+        let error = Error::deployment(self.kind?, text(&self.code), text(&self.message), text(&self.hint));
         Some(match &self.cause {
             Some(cause) => error.with_source(cause.as_str()),
             None => error,
         })
     }
 
-    pub(super) fn of_trouble(source: &SourceId, log: Option<LogType>, error: &Error) -> StreamSummary {
-        StreamSummary::of(source, log, State::Failing).with_trouble(error)
+    pub(super) fn of_error(source: &SourceId, log: Option<LogType>, error: &Error) -> StreamSummary {
+        StreamSummary::of(source, log, State::Failing).with_error(error)
     }
 
     pub(super) fn of_report(stream: &StreamId, report: Report) -> StreamSummary {
         let mut summary = StreamSummary::of(&stream.source, Some(stream.log), report.state);
         if let Some(error) = &report.error {
-            summary = summary.with_trouble(error);
-            summary.side = summary.side.filter(|_| !report.recovered);
-        } else if let Some((code, remedy)) = report.standing {
-            (summary.code, summary.remedy) = (Some(code), remedy);
+            summary = summary.with_error(error);
+            summary.origin = summary.origin.filter(|_| !report.recovered);
+        } else if let Some((code, hint)) = report.standing {
+            (summary.code, summary.hint) = (Some(code), hint);
         }
         StreamSummary {
             polled: true,
@@ -201,7 +201,7 @@ impl StreamSummary {
             records: report.appended.records,
             objects: report.appended.objects,
             bytes: report.appended.bytes,
-            unreadable: report.unreadable,
+            malformed: report.malformed,
             repaired: report.repaired,
             conflicting: report.conflicting,
             late: report.late,
@@ -209,21 +209,21 @@ impl StreamSummary {
             gaps: report.gaps,
             lag_seconds: report.lag_seconds,
             clock_skew_seconds: report.clock_skew_seconds,
-            workspaces_in_trouble: report.workspaces_in_trouble,
+            workspaces_failing: report.workspaces_failing,
             ..summary
         }
     }
 
-    fn with_trouble(self, error: &Error) -> StreamSummary {
+    fn with_error(self, error: &Error) -> StreamSummary {
         let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
         let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         StreamSummary {
             code: Some(error.code.clone()),
             message: Some(error.message.clone()),
-            remedy: Some(error.hint.clone()),
+            hint: Some(error.hint.clone()),
             cause: (!cause.is_empty()).then_some(cause),
-            side: Some(error.side),
-            kind: Some(error.remedy),
+            origin: Some(error.origin),
+            kind: Some(error.kind),
             ..self
         }
     }
@@ -240,16 +240,16 @@ mod tests {
     fn polled(error: Option<&Error>) -> StreamSummary {
         let summary = StreamSummary::of(&acme(), Some(LogType::Audit), State::Ok);
         let summary = StreamSummary { polled: true, ..summary };
-        error.into_iter().fold(summary, StreamSummary::with_trouble)
+        error.into_iter().fold(summary, StreamSummary::with_error)
     }
 
     #[test]
     fn invocation_fails_when_all_that_was_due_failed_on_our_side() {
         let ours = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
         let mut slacks = Error::deployment(ErrorKind::Retry, "ratelimited", "limited", "wait");
-        slacks.side = Origin::Slack;
+        slacks.origin = Origin::Slack;
         let paused = || StreamSummary::of(&acme(), Some(LogType::Access), State::Paused);
-        let unread = || StreamSummary::of_trouble(&acme(), None, &ours);
+        let unread = || StreamSummary::of_error(&acme(), None, &ours);
         for (streams, fails) in [
             (vec![], false),
             (vec![paused()], false),
@@ -273,21 +273,21 @@ mod tests {
         assert_eq!((rotated.rotated, rotated.code), (true, None));
         let mended = RotationSummary::of(&acme(), &Ok(Rotation::Done { not_believed: Some("expires_at") })).unwrap();
         assert_eq!((mended.rotated, mended.code.as_deref()), (true, Some("corrupt_secret")));
-        assert!(mended.message.unwrap().contains("`expires_at`") && mended.remedy.is_some());
+        assert!(mended.message.unwrap().contains("`expires_at`") && mended.hint.is_some());
         let error = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
         let refused = RotationSummary::of(&acme(), &Err(Overdue { error, ended: false })).unwrap();
         assert_eq!((refused.rotated, refused.code.as_deref()), (false, Some("access_denied")));
-        assert_eq!((refused.message.as_deref(), refused.remedy.as_deref()), (Some("denied"), Some("allow it")));
+        assert_eq!((refused.message.as_deref(), refused.hint.as_deref()), (Some("denied"), Some("allow it")));
     }
 
     #[test]
     fn summary_of_a_trouble_tells_what_happened_and_its_causes() {
         let cause = std::io::Error::other("broken pipe");
         let error = Error::deployment(ErrorKind::Retry, "no_reply", "AWS gave no reply", "wait").with_source(cause);
-        let told = StreamSummary::of_trouble(&acme(), None, &error);
+        let told = StreamSummary::of_error(&acme(), None, &error);
         assert_eq!((told.code.as_deref(), told.message.as_deref()), (Some("no_reply"), Some("AWS gave no reply")));
-        assert_eq!((told.remedy.as_deref(), told.cause.as_deref()), (Some("wait"), Some("broken pipe")));
+        assert_eq!((told.hint.as_deref(), told.cause.as_deref()), (Some("wait"), Some("broken pipe")));
         let error = Error::deployment(ErrorKind::Retry, "no_reply", "AWS gave no reply", "wait");
-        assert_eq!(StreamSummary::of_trouble(&acme(), None, &error).cause, None);
+        assert_eq!(StreamSummary::of_error(&acme(), None, &error).cause, None);
     }
 }

@@ -43,7 +43,7 @@ impl Shown {
     /// Adds a record of `day`.
     pub(super) fn add(&mut self, id: RowId, record: &Record<'_>, day: Day) {
         let digest = digest(slacks_part(&record.json));
-        let second = u32::try_from(record.kept_at().since(day.start())).unwrap_or(0); // a day has fewer seconds than that
+        let second = u32::try_from(record.partition_time().since(day.start())).unwrap_or(0); // a day has fewer seconds than that
         let row = self.rows.entry(id).or_insert(Row { digest, second, object: 0 });
         if row.digest != digest {
             self.forms.entry(id).or_default().push(digest);
@@ -156,7 +156,7 @@ impl Comparison {
     }
 
     /// Takes a line without its line break; `None` for one that has none.
-    pub(super) fn take_line(&mut self, place: Place, line: Option<&[u8]>) {
+    pub(super) fn process_line(&mut self, place: Place, line: Option<&[u8]>) {
         self.lines += 1;
         let Some(line) = line.and_then(|line| StoredLine::read(self.log, line)) else {
             return self.differ(Kind::Unreadable, None, Some(place));

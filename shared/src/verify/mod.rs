@@ -199,7 +199,7 @@ fn take_object(comparison: &mut Comparison, object: u32, bytes: &[u8]) {
     let mut lines = Lines::of(bytes);
     loop {
         match lines.next_line() {
-            Ok(Some((line, text))) => comparison.take_line(Place { object, line }, text),
+            Ok(Some((line, text))) => comparison.process_line(Place { object, line }, text),
             Ok(None) => return,
             Err(_) => return comparison.take_damage(object),
         }

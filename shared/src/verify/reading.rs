@@ -205,7 +205,7 @@ impl<'a> Reading<'a> {
             slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, REPLY_BYTES_MAX).await?;
         self.token = Some(token.clone());
         let is_refused = reply.body.len() <= ERROR_BYTES_MAX
-            && matches!(reply.page(request, now), Err(Refusal::Error(error)) if error.remedy == ErrorKind::Reauthorize);
+            && matches!(reply.page(request, now), Err(Refusal::Error(error)) if error.kind == ErrorKind::Reauthorize);
         if !is_refused {
             return Ok(reply);
         }
@@ -231,7 +231,7 @@ impl<'a> Reading<'a> {
         let records: Vec<Record<'_>> =
             page.rows.iter().map(|row| Record::read(self.log, workspace.as_deref(), row)).collect();
         let rows: Vec<Row> = records.iter().map(Row::of).collect();
-        let step = self.gap.end_page(
+        let outcome = self.gap.end_page(
             &mut self.sorted_by,
             &mut self.context,
             PageSoFar::default(),
@@ -239,14 +239,14 @@ impl<'a> Reading<'a> {
             &page.end,
         );
         rows.iter().for_each(|row| self.context.progress.row(row, self.gap.reach()));
-        if !step.done && !self.context.progress.end_page() {
+        if !outcome.done && !self.context.progress.end_page() {
             return Err(endless("Slack names further pages, and they show nothing new"));
         }
         self.oldest = match self.gap.walk {
             Walk::Audit(_) => Some(self.gap.latest),
             Walk::Access(_) | Walk::Integration(_) => oldest_of(&records).or(self.oldest),
         };
-        for (record, id) in step.wanted.iter().map(|(index, id)| (&records[*index], id)) {
+        for (record, id) in outcome.matched.iter().map(|(index, id)| (&records[*index], id)) {
             if record.time.is_none() {
                 self.undated.insert(*id);
                 continue;
@@ -258,7 +258,7 @@ impl<'a> Reading<'a> {
             }
         }
         self.records = self.shown.len();
-        if step.done {
+        if outcome.done {
             self.next_workspace();
         }
         Ok(())
@@ -323,7 +323,7 @@ impl<'a> Reading<'a> {
 
     /// Passes over a workspace that cannot be read; if none can, it is the token.
     fn leave_workspace(&mut self, error: Error) -> Result<(), Error> {
-        let is_own = matches!(error.remedy, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
+        let is_own = matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
         if self.unread.len() + 1 >= self.workspaces {
             return Err(error);

@@ -90,7 +90,7 @@ impl Case {
         for (object, lines) in (1..).zip(&self.objects) {
             comparison.take_object();
             for (number, line) in (1..).zip(lines) {
-                comparison.take_line(Place { object, line: number }, Some(line.as_bytes()));
+                comparison.process_line(Place { object, line: number }, Some(line.as_bytes()));
             }
         }
         let coverage = Coverage { since: source().since, cursor: self.cursor.as_ref() };
@@ -215,7 +215,7 @@ fn comparison_is_whole_once_each_shown_record_has_a_line() {
     let mut comparison = Comparison::new(LogType::Audit, day(), shown);
     let is_whole = lines.map(|(name, second)| {
         let line = line(LogType::Audit, &row(LogType::Audit, name, second));
-        comparison.take_line(Place { object: 1, line: 1 }, Some(line.as_bytes()));
+        comparison.process_line(Place { object: 1, line: 1 }, Some(line.as_bytes()));
         comparison.is_whole()
     });
     assert_eq!(is_whole, [false, false, true], "a duplicate line stands for no other record");

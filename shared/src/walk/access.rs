@@ -87,7 +87,7 @@ pub(super) struct AccessPage {
 
 impl AccessPage {
     /// Takes in the next rows, and returns those that were first seen since `oldest`.
-    pub(super) fn take_rows(&mut self, oldest: Second, rows: &[Row]) -> Vec<MatchedRecord> {
+    pub(super) fn process_rows(&mut self, oldest: Second, rows: &[Row]) -> Vec<MatchedRecord> {
         self.rows = self.rows.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         for row in rows {
             let id = u64::from_le_bytes(*row.id.0.first_chunk().expect("an identity has 16 bytes"));
@@ -227,7 +227,7 @@ mod tests {
             last_active: Some(second(*last)),
         };
         let mut page = AccessPage::default();
-        page.take_rows(Second::EPOCH, &times.iter().map(row).collect::<Vec<_>>());
+        page.process_rows(Second::EPOCH, &times.iter().map(row).collect::<Vec<_>>());
         page
     }
 
@@ -297,7 +297,7 @@ mod tests {
         let mut outcome = |id: u8| {
             let row = |last| Row { id: RowId([id; 16]), time: Some(second(50)), last_active: Some(second(last)) };
             let mut page = AccessPage::default();
-            page.take_rows(Second::EPOCH, &[row(52), row(51), row(50)]);
+            page.process_rows(Second::EPOCH, &[row(52), row(51), row(50)]);
             let done = walk.end_page(&mut None, &mut numbered_pages, &page, &end(None, Some((3, 9))));
             (done, walk.numbered.map(|(page, _)| page))
         };

@@ -32,7 +32,7 @@ pub(super) struct AuditPage {
 
 impl AuditPage {
     /// Takes in the next rows, and returns those that belong to the range.
-    pub(super) fn take_rows(&mut self, range: &RangeInclusive<Second>, rows: &[Row]) -> Vec<MatchedRecord> {
+    pub(super) fn process_rows(&mut self, range: &RangeInclusive<Second>, rows: &[Row]) -> Vec<MatchedRecord> {
         self.rows += rows.len();
         for row in rows {
             self.last = row.time.filter(|time| range.contains(time)).or(self.last);
@@ -71,7 +71,7 @@ mod tests {
         let outcome = |times: &[i64], next: Option<&str>| {
             let row = |time: &i64| Row { id: RowId([0; 16]), time: Some(second(*time)), last_active: None };
             let mut page = AuditPage::default();
-            let matched = page.take_rows(&range, &times.iter().map(row).collect::<Vec<_>>()).len();
+            let matched = page.process_rows(&range, &times.iter().map(row).collect::<Vec<_>>()).len();
             let end = PageEnd { next: next.map(str::to_owned), paging: None, made_after: Second::EPOCH };
             let (done, latest) = AuditWalk::default().end_page(&range, &page, &end);
             (matched, done, latest)

@@ -108,7 +108,7 @@ impl BoundaryState {
 
 impl IntegrationWalk {
     /// Moves on by a page that was asked for so many rows.
-    pub(super) fn take_page(
+    pub(super) fn process_page(
         &mut self,
         range: &RangeInclusive<Second>,
         boundary_state: &mut BoundaryState,
@@ -378,7 +378,7 @@ mod tests {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
         let mut matched = |times: &[i64]| {
-            let outcome = walk.take_page(&range, &mut boundary_state, &rows(times), &unnumbered, 10);
+            let outcome = walk.process_page(&range, &mut boundary_state, &rows(times), &unnumbered, 10);
             (outcome.matched.len(), outcome.done)
         };
         assert_eq!(matched(&[9, 8]), (2, false));
@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(matched(&[7, 6]), (0, true), "Slack takes no heed of page numbers");
         assert_eq!(matched(&[]), (0, true));
         // A later tick reads the stored page again, which is that page and no further one.
-        let outcome = walk.take_page(&range, &mut BoundaryState::default(), &rows(&[7, 6]), &unnumbered, 10);
+        let outcome = walk.process_page(&range, &mut BoundaryState::default(), &rows(&[7, 6]), &unnumbered, 10);
         assert_eq!((outcome.matched.len(), outcome.done), (2, false));
     }
 
@@ -398,7 +398,7 @@ mod tests {
             let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
             let mut asked = |expected: u32| {
                 assert_eq!(boundary_state.ask(&walk), expected, "{times:?}");
-                let outcome = walk.take_page(&range, &mut boundary_state, &rows(&times), &unnumbered, 2);
+                let outcome = walk.process_page(&range, &mut boundary_state, &rows(&times), &unnumbered, 2);
                 (outcome.matched.len(), outcome.done, walk.page)
             };
             assert_eq!(asked(1), (2, false, 1), "{times:?}");
@@ -414,7 +414,7 @@ mod tests {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
         let mut matched =
-            |times: &[i64]| walk.take_page(&range, &mut boundary_state, &rows(times), &end(1, 3), 10).matched.len();
+            |times: &[i64]| walk.process_page(&range, &mut boundary_state, &rows(times), &end(1, 3), 10).matched.len();
         assert_eq!([matched(&[9, 8]), matched(&[9]), matched(&[9, 8]), matched(&[9, 8])], [0, 0, 0, 2]);
     }
 
@@ -423,7 +423,7 @@ mod tests {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
         let mut outcome = |times: &[i64]| {
-            let outcome = walk.take_page(&range, &mut boundary_state, &rows(times), &end(2, 13), 10);
+            let outcome = walk.process_page(&range, &mut boundary_state, &rows(times), &end(2, 13), 10);
             (
                 outcome.matched.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
                 outcome.done,
@@ -442,7 +442,7 @@ mod tests {
             let boundary = boundary.map(|byte| RowId([byte; 16]));
             let mut walk = IntegrationWalk { page: 5, oldest_first, boundary, ..IntegrationWalk::default() };
             let mut boundary_state = BoundaryState::default();
-            walk.take_page(&RANGE, &mut boundary_state, &rows(&(41..=50).collect::<Vec<_>>()), &end, 10);
+            walk.process_page(&RANGE, &mut boundary_state, &rows(&(41..=50).collect::<Vec<_>>()), &end, 10);
             (walk.page, boundary_state.ask(&walk))
         };
         assert_eq!(asked(true, Some(51), end(9, 81)), (6, 6), "what was stored is further on");
@@ -459,7 +459,7 @@ mod tests {
         let (mut walk, mut boundary_state) =
             (IntegrationWalk { oldest_first: true, page: 2, ..IntegrationWalk::default() }, BoundaryState::default());
         let mut asked = |first: i64, end: PageEnd| {
-            walk.take_page(&RANGE, &mut boundary_state, &rows(&(first..first + 10).collect::<Vec<_>>()), &end, 10);
+            walk.process_page(&RANGE, &mut boundary_state, &rows(&(first..first + 10).collect::<Vec<_>>()), &end, 10);
             boundary_state.ask(&walk)
         };
         assert_eq!(asked(30, end(3, 30)), 1);
@@ -477,7 +477,7 @@ mod tests {
             for (number, times) in pages {
                 assert_eq!(boundary_state.ask(&walk), *number, "{oldest_first} {pages:?}");
                 let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
-                walk.take_page(&RANGE, &mut boundary_state, &rows(times), &end, 3);
+                walk.process_page(&RANGE, &mut boundary_state, &rows(times), &end, 3);
             }
             boundary_state.ask(&walk)
         };
@@ -507,7 +507,10 @@ mod tests {
                 let rows = page(log[number as usize - 1]);
                 let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
                 ids.extend(
-                    walk.take_page(&range, &mut boundary_state, &rows, &end, 3).matched.into_iter().map(|(_, id)| id),
+                    walk.process_page(&range, &mut boundary_state, &rows, &end, 3)
+                        .matched
+                        .into_iter()
+                        .map(|(_, id)| id),
                 );
             }
             *walk = serde_json::from_str(&serde_json::to_string(walk).unwrap()).unwrap();
@@ -531,7 +534,7 @@ mod tests {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let mut outcome = |times: &[i64]| {
             let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(18), count: 2 }), ..end(9, 18) };
-            let outcome = walk.take_page(&range, &mut boundary_state, &rows(times), &end, 2);
+            let outcome = walk.process_page(&range, &mut boundary_state, &rows(times), &end, 2);
             (outcome.matched.len(), outcome.done, boundary_state.ask(&walk))
         };
         assert_eq!(outcome(&[9, 8]), (2, false, 2));
@@ -546,14 +549,14 @@ mod tests {
     fn stored_page_beyond_the_end_starts_the_walk_again() {
         let (mut walk, mut boundary_state) =
             (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, BoundaryState::default());
-        assert!(!walk.take_page(&RANGE, &mut boundary_state, &[], &end(1, 5), 10).done);
+        assert!(!walk.process_page(&RANGE, &mut boundary_state, &[], &end(1, 5), 10).done);
         assert_eq!((walk.page, boundary_state.ask(&walk)), (0, 1));
 
         let (mut walk, mut boundary_state) =
             (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, BoundaryState::default());
         boundary_state.ask = Some(4);
         assert!(
-            walk.take_page(&RANGE, &mut boundary_state, &[], &end(3, 30), 10).done,
+            walk.process_page(&RANGE, &mut boundary_state, &[], &end(3, 30), 10).done,
             "a page that was not there before is the end"
         );
     }
@@ -563,7 +566,7 @@ mod tests {
         let range = Second::EPOCH.plus(5)..=Second::EPOCH.plus(100);
         let done = |times: &[i64]| {
             IntegrationWalk::default()
-                .take_page(&range, &mut BoundaryState::default(), &rows(times), &end(3, 30), 10)
+                .process_page(&range, &mut BoundaryState::default(), &rows(times), &end(3, 30), 10)
                 .done
         };
         assert!(!done(&[5; 10]), "further rows of the second may follow");
@@ -574,8 +577,13 @@ mod tests {
     #[test]
     fn log_of_one_page_that_shows_old_rows_first_is_read_once() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let outcome =
-            IntegrationWalk::default().take_page(&range, &mut BoundaryState::default(), &rows(&[1, 2]), &end(1, 2), 10);
+        let outcome = IntegrationWalk::default().process_page(
+            &range,
+            &mut BoundaryState::default(),
+            &rows(&[1, 2]),
+            &end(1, 2),
+            10,
+        );
         assert_eq!((outcome.matched.len(), outcome.done), (2, true));
     }
 

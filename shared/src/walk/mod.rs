@@ -194,17 +194,17 @@ impl Gap {
     }
 
     /// Whether a page's rows can be told apart only once all of them are there.
-    pub(crate) fn takes_pages_whole(&self) -> bool {
+    pub(crate) fn processes_whole_pages(&self) -> bool {
         matches!(self.walk, Walk::Integration(_))
     }
 
     /// Takes in the next rows of a page, and returns those that are wanted. Not for pages that are taken whole.
-    pub(crate) fn take_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<MatchedRecord> {
-        page.reach.take_rows(rows, self.reach());
+    pub(crate) fn process_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<MatchedRecord> {
+        page.reach.process_rows(rows, self.reach());
         match &self.walk {
-            Walk::Audit(_) => page.audit.take_rows(&(self.oldest..=self.end()), rows),
+            Walk::Audit(_) => page.audit.process_rows(&(self.oldest..=self.end()), rows),
             Walk::Access(walk) => {
-                let mut matched = page.access.take_rows(walk.reach(self.oldest), rows);
+                let mut matched = page.access.process_rows(walk.reach(self.oldest), rows);
                 if self.kind == GapKind::Backfill {
                     // It comes by all that was first seen since, which nobody has asked for.
                     matched.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
@@ -224,7 +224,7 @@ impl Gap {
         (rows, page_rows): (&[Row], u32),
         end: &PageEnd,
     ) -> PageOutcome {
-        let matched = self.take_rows(&mut page, rows);
+        let matched = self.process_rows(&mut page, rows);
         let (reach, range) = (self.reach(), self.oldest..=self.end());
         let shown = page.reach;
         let outcome = match &mut self.walk {
@@ -245,7 +245,7 @@ impl Gap {
             }
             Walk::Integration(walk) => {
                 let page = walk.page;
-                let outcome = walk.take_page(&(reach..=self.latest), &mut context.integration, rows, end, page_rows);
+                let outcome = walk.process_page(&(reach..=self.latest), &mut context.integration, rows, end, page_rows);
                 if walk.page == 0 && page > 0 {
                     context.progress.restart();
                 }
@@ -330,9 +330,9 @@ mod tests {
 
     #[test]
     fn only_integration_pages_are_taken_whole_and_may_come_oldest_first() {
-        let pages_are_taken_whole = LogType::ALL.map(|log| gap(log).takes_pages_whole());
+        let whole_pages = LogType::ALL.map(|log| gap(log).processes_whole_pages());
         assert_eq!(LogType::ALL, [LogType::Audit, LogType::Access, LogType::Integration]);
-        assert_eq!(pages_are_taken_whole, [false, false, true]);
+        assert_eq!(whole_pages, [false, false, true]);
         let oldest_first = |oldest_first| IntegrationWalk { oldest_first, ..IntegrationWalk::default() };
         assert!(!gap(LogType::Access).walk.is_oldest_first());
         assert_eq!([false, true].map(|is| Walk::Integration(oldest_first(is)).is_oldest_first()), [false, true]);

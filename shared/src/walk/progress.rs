@@ -49,7 +49,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Takes in further rows. `begin`: how far back the walk goes; an older time than that is no further.
-    pub(super) fn take_rows(&mut self, rows: &[Row], begin: Second) {
+    pub(super) fn process_rows(&mut self, rows: &[Row], begin: Second) {
         let oldest =
             |times: &dyn Fn(&Row) -> Option<Second>| rows.iter().filter_map(times).min().map(|time| time.max(begin));
         self.extend(Reach { time: oldest(&|row| row.time), last_active: oldest(&|row| row.last_active) });
@@ -175,7 +175,7 @@ mod tests {
     fn page(progress: &mut Progress, rows: &[Row]) -> bool {
         rows.iter().for_each(|row| progress.row(row, Second::EPOCH));
         let mut reach = Reach::default();
-        reach.take_rows(rows, Second::EPOCH);
+        reach.process_rows(rows, Second::EPOCH);
         progress.come_to(reach);
         progress.end_page()
     }

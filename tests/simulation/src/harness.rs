@@ -59,9 +59,9 @@ impl Harness {
     }
 
     /// Lets fewer streams be collected side by side, and all together remember only so many identities.
-    pub fn share(&mut self, streams_at_once: usize, seen: usize) {
+    pub fn limit(&mut self, streams_at_once: usize, stored_ids: usize) {
         self.resources.streams_at_once = streams_at_once;
-        self.resources.stored_ids.total = seen;
+        self.resources.stored_ids.total = stored_ids;
     }
 
     /// The simulated world that it runs in.

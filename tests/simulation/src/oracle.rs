@@ -66,7 +66,7 @@ pub(super) struct Book {
     /// What Slack has shown of each log: audit, access, integration.
     pub(super) watches: [Watch; 3],
     /// Workspaces that were once refused.
-    pub(super) troubled: HashSet<String>,
+    pub(super) failing: HashSet<String>,
     read: Rc<RefCell<Once>>,
 }
 

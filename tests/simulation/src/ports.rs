@@ -14,7 +14,7 @@ use slacktrail_shared::ports::{
     Body, CallAuth, ConnectionStore, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Invoker,
     Ports, ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
-use slacktrail_shared::share::Share;
+use slacktrail_shared::shard::Shard;
 use slacktrail_shared::slack::{Family, Reply, Request};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::parse_http_date;
@@ -299,20 +299,20 @@ fn version_of(text: &str) -> Version {
 
 impl DeploymentStore for SimulatedPorts {
     async fn load(&self) -> Result<Deployment, Error> {
-        self.load_share(&Share::default()).await
+        self.load_shard(&Shard::default()).await
     }
 
-    async fn load_share(&self, share: &Share) -> Result<Deployment, Error> {
+    async fn load_shard(&self, shard: &Shard) -> Result<Deployment, Error> {
         let deployment = self.look(
             Part::Table,
             || "load".to_owned(),
             |state| {
                 let mut deployment = Deployment::default();
-                for id in state.sources.keys().filter(|id| share.has(id)) {
-                    deployment.take_source(id.clone(), &state.source_text(id).expect("it has one"));
+                for id in state.sources.keys().filter(|id| shard.has(id)) {
+                    deployment.insert_source(id.clone(), &state.source_text(id).expect("it has one"));
                 }
-                for (stream, stored) in state.cursors.iter().filter(|(stream, _)| share.has(&stream.source)) {
-                    deployment.take_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
+                for (stream, stored) in state.cursors.iter().filter(|(stream, _)| shard.has(&stream.source)) {
+                    deployment.insert_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
                 }
                 deployment
             },
@@ -364,7 +364,7 @@ impl DeploymentStore for SimulatedPorts {
         let text = self.look(Part::Table, what, |state| state.source_text(id)).await?;
         Ok(text.map(|text| {
             let mut deployment = Deployment::default();
-            deployment.take_source(id.clone(), &text);
+            deployment.insert_source(id.clone(), &text);
             (version_of(&text), deployment.sources.remove(id).expect("it was taken a line above"))
         }))
     }
@@ -423,8 +423,8 @@ impl ConnectionStore for SimulatedPorts {
 }
 
 impl Invoker for SimulatedPorts {
-    async fn invoke(&self, share: &Share) -> Result<(), Error> {
-        self.operate(Part::Table, || format!("invoke {share:?}"), |state| state.invoked.push(share.clone())).await
+    async fn invoke(&self, shard: &Shard) -> Result<(), Error> {
+        self.operate(Part::Table, || format!("invoke {shard:?}"), |state| state.invoked.push(shard.clone())).await
     }
 }
 

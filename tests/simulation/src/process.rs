@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::share::Share;
+use slacktrail_shared::shard::Shard;
 use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
 
 use super::facts::Facts;
@@ -180,13 +180,13 @@ impl Process {
     }
 
     /// Runs a tick of a share to its end.
-    pub fn tick_share(&self, share: &Share) -> End {
-        let (poller, share) = (self.poller.clone(), share.clone());
+    pub fn tick_shard(&self, shard: &Shard) -> End {
+        let (poller, shard) = (self.poller.clone(), shard.clone());
         let now = self.world.now();
         let future = async move {
             let limits =
                 TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
-            let deployment = poller.ports().deployment.load_share(&share).await?;
+            let deployment = poller.ports().deployment.load_shard(&shard).await?;
             poller.tick_deployment(deployment, now, &limits).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }.run()
@@ -201,7 +201,7 @@ impl Process {
 impl End {
     /// Whether it answered, and every stream was polled without an error, in all of its workspaces.
     pub fn went_well(&self) -> bool {
-        self.all(|stream| stream.polled && stream.code.is_none() && stream.workspaces_in_trouble == 0)
+        self.all(|stream| stream.polled && stream.code.is_none() && stream.workspaces_failing == 0)
     }
 
     /// Whether it answered, and left nothing to collect.

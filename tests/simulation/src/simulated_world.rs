@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_shared::connection::ConnectionId;
-use slacktrail_shared::share::Share;
+use slacktrail_shared::shard::Shard;
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::World;
@@ -47,7 +47,7 @@ pub struct State {
     /// The secrets: how often each was replaced, and its text; none once deleted.
     pub credentials: BTreeMap<SourceId, (u64, Option<String>)>,
     /// The shares that invocations were asked to poll.
-    pub invoked: Vec<Share>,
+    pub invoked: Vec<Shard>,
     /// Keys in the bucket that nobody here has written.
     pub foreign: Vec<String>,
     /// The faults in store.

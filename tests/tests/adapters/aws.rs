@@ -30,8 +30,8 @@ async fn put_item(moto: &EmulatedAws, key: &str, attributes: &[(&str, AttributeV
     put.send().await.unwrap();
 }
 
-fn assert_named(error: &Error, remedy: ErrorKind, code: &str, in_message: &str, in_hint: &str) {
-    assert_eq!((error.remedy, error.code.as_str()), (remedy, code), "{error:?}");
+fn assert_named(error: &Error, kind: ErrorKind, code: &str, in_message: &str, in_hint: &str) {
+    assert_eq!((error.kind, error.code.as_str()), (kind, code), "{error:?}");
     assert!(error.message.contains(in_message), "{error}");
     assert!(error.hint.contains(in_hint), "{}", error.hint);
 }
@@ -151,7 +151,7 @@ async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
         let stored = store.credentials(&source.id).await.unwrap();
         assert!(!format!("{stored:?} {store:?}").contains("s3cr3t"), "{stored:?}");
         let error = token_of(&source, stored).unwrap_err();
-        assert_eq!(error.remedy, ErrorKind::Reconfigure);
+        assert_eq!(error.kind, ErrorKind::Reconfigure);
         assert!(["unreadable_secret", "no_token"].contains(&error.code.as_str()), "{error}");
         assert!(error.message.contains(&format!("`{name}`")) && error.hint.contains("slacktrail connect"), "{error}");
         update(&store, &source.id, |_| Some(conformance::credentials("xoxp-s3cr3t-2"))).await.unwrap();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use slacktrail_shared::aws::{AwsPorts, ResourceNames};
 use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
-use slacktrail_shared::share::Share;
+use slacktrail_shared::shard::Shard;
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use tokio::net::TcpListener;
 
@@ -39,8 +39,8 @@ async fn answering(status: u16, body: &'static str) -> AwsPorts {
     connect(&endpoint)
 }
 
-fn assert_trouble(error: &Error, remedy: ErrorKind, code: &str, in_hint: &str) {
-    assert_eq!((error.remedy, error.code.as_str()), (remedy, code), "{error:?}");
+fn assert_error(error: &Error, kind: ErrorKind, code: &str, in_hint: &str) {
+    assert_eq!((error.kind, error.code.as_str()), (kind, code), "{error:?}");
     assert!(error.hint.contains(in_hint), "{}", error.hint);
     assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
 }
@@ -65,13 +65,13 @@ async fn a_missing_permission_is_named_for_s3() {
     let ports = answering(403, "<Error><Code>AccessDenied</Code><Message>m</Message></Error>").await;
     let key = day_log("acme", "2026/11/22").key(1);
     let create = ports.day_logs.create(&key, Vec::new()).await.unwrap_err();
-    assert_trouble(&create, ErrorKind::Reconfigure, "access_denied", "`s3:PutObject` on `logs/*`");
+    assert_error(&create, ErrorKind::Reconfigure, "access_denied", "`s3:PutObject` on `logs/*`");
     assert!(create.message.contains("`audit/2026/11/22/acme-000001.json.gz`"), "{create}");
     let list = ports.day_logs.list(&key.log).await.unwrap_err();
-    assert_trouble(&list, ErrorKind::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
+    assert_error(&list, ErrorKind::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
     // Without s3:ListBucket an object that is not there looks like this as well.
     let read = ports.day_logs.read(&key).await.unwrap_err();
-    assert_trouble(
+    assert_error(
         &read,
         ErrorKind::Reconfigure,
         "access_denied",
@@ -84,13 +84,13 @@ async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
     let ports = answering(400, r#"{"__type":"AccessDeniedException","Message":"m"}"#).await;
     let acme = source("acme");
     let load = ports.deployment.load().await.unwrap_err();
-    assert_trouble(&load, ErrorKind::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
+    assert_error(&load, ErrorKind::Reconfigure, "access_denied", "`dynamodb:Query` on `streams`");
     let read = ports.deployment.load_source(&acme.id).await.unwrap_err();
-    assert_trouble(&read, ErrorKind::Reconfigure, "access_denied", "`dynamodb:GetItem` on `streams`");
+    assert_error(&read, ErrorKind::Reconfigure, "access_denied", "`dynamodb:GetItem` on `streams`");
     let save = ports.deployment.replace_source(None, &acme).await.unwrap_err();
-    assert_trouble(&save, ErrorKind::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
+    assert_error(&save, ErrorKind::Reconfigure, "access_denied", "`dynamodb:PutItem` on `streams`");
     let token = ports.credentials.credentials(&acme.id).await.unwrap_err();
-    assert_trouble(
+    assert_error(
         &token,
         ErrorKind::Reconfigure,
         "access_denied",
@@ -128,15 +128,15 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
     let small = format!(r#"{{"workspaces":{{{}}}}}"#, entries.join(","));
     for (text, pages_max) in [("x".repeat(100_000), 15), (small, 2), (String::new(), 100)] {
         let (ports, pages) = with_endless_cursors(text.clone()).await;
-        let share = Share::default();
+        let shard = Shard::default();
         let loads =
-            [ports.deployment.load_at_most(100).await.map(drop), ports.deployment.load_share(&share).await.map(drop)];
+            [ports.deployment.load_at_most(100).await.map(drop), ports.deployment.load_shard(&shard).await.map(drop)];
         if text.is_empty() {
             assert!(loads.iter().all(Result::is_ok), "1,010 empty items are few: {loads:?}");
             continue;
         }
         for error in loads.map(Result::unwrap_err) {
-            assert_trouble(&error, ErrorKind::Investigate, "table_too_large", "partition `cursor` in `streams`");
+            assert_error(&error, ErrorKind::Investigate, "table_too_large", "partition `cursor` in `streams`");
             assert!(error.message.contains("table `streams`"), "{error}");
         }
         let pages = pages.load(Ordering::Relaxed);
@@ -148,10 +148,10 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
 async fn a_reply_that_cannot_be_read_is_not_repeated_for_it_may_hold_a_secret() {
     let ports = answering(200, r#"{"SecretString":"{\"token\":\"xoxp-hidden\"}","VersionId":12, hidden"#).await;
     let error = ports.credentials.credentials(&source("acme").id).await.unwrap_err();
-    assert_trouble(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
+    assert_error(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
     let hidden = credentials("xoxp-hidden");
     let error = ports.credentials.replace_credentials(&source("acme").id, None, &hidden).await.unwrap_err();
-    assert_trouble(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
+    assert_error(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn an_aws_that_cannot_be_reached_is_tried_later() {
     // A port that was free a moment ago, and has no listener.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
-    assert_trouble(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
+    assert_error(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
 }
 
 #[tokio::test]
@@ -167,11 +167,11 @@ async fn without_credentials_or_region_the_settings_are_named() {
     let config =
         SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1")).build();
     let error = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
-    assert_trouble(&error, ErrorKind::Reconfigure, "no_aws_credentials", "`AWS_PROFILE`");
+    assert_error(&error, ErrorKind::Reconfigure, "no_aws_credentials", "`AWS_PROFILE`");
 
     let credentials = Credentials::new("id", "key-hidden", None, None, "test");
     let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
     let error = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
-    assert_trouble(&error, ErrorKind::Reconfigure, "no_aws_credentials", "`AWS_REGION`");
+    assert_error(&error, ErrorKind::Reconfigure, "no_aws_credentials", "`AWS_REGION`");
 }

@@ -139,7 +139,7 @@ async fn a_directory_that_cannot_be_one_is_named_with_what_to_do() {
         sources::put(&deployment, &source("acme")).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "not_a_directory"), "{error}");
+        assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Reconfigure, "not_a_directory"), "{error}");
         assert!(error.message.contains(&format!("`{}", file.display())), "{error}");
         assert!(error.hint.contains("choose another directory"), "{}", error.hint);
     }
@@ -155,7 +155,7 @@ async fn a_create_that_fails_and_one_that_was_killed_leave_no_object_behind() {
     put(&day.join(".slacktrail-tmp-Xy12"), "half an obj");
     fs::create_dir(day.join("acme-000001.json.gz")).unwrap();
     assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), CreateOutcome::AlreadyExists);
-    assert_eq!(store.read(&log.key(1)).await.unwrap_err().remedy, ErrorKind::Reconfigure);
+    assert_eq!(store.read(&log.key(1)).await.unwrap_err().kind, ErrorKind::Reconfigure);
     assert_eq!(files(root.path()), [".slacktrail-tmp-Xy12"], "the refused one is gone");
 
     fs::remove_dir(day.join("acme-000001.json.gz")).unwrap();
@@ -267,7 +267,7 @@ async fn no_symbolic_link_leads_out_of_the_directory() {
             assert_eq!(error.is_some(), refused.contains(&what), "{link}: {what}: {error:?}");
             if let Some(error) = error {
                 let named = format!("`{}` is a symbolic link", path.file_name().unwrap().to_string_lossy());
-                assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "symbolic_link"), "{error}");
+                assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Reconfigure, "symbolic_link"), "{error}");
                 assert!(error.message.contains(&named), "{error}");
             }
         }
@@ -308,7 +308,7 @@ async fn root_may_be_a_symbolic_link_and_a_pipe_is_no_object() {
     let pipe = outside.path().join(log.key(2).to_string());
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let error = DirectoryDayLogs::new(&root).read(&log.key(2)).await.unwrap_err();
-    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "not_a_file"), "{error}");
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Reconfigure, "not_a_file"), "{error}");
 }
 
 #[tokio::test]
@@ -320,7 +320,7 @@ async fn foreign_lock_is_told_and_not_waited_for_without_end() {
     let foreign = fs::File::options().write(true).open(&path).unwrap();
     foreign.lock().unwrap();
     let error = replace_cursor(&deployment).await.unwrap_err();
-    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Retry, "directory_locked"), "{error}");
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Retry, "directory_locked"), "{error}");
     assert!(error.message.ends_with("another process holds the lock"), "{error}");
     drop(foreign);
     replace_cursor(&deployment).await.unwrap();

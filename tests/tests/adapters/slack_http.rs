@@ -80,7 +80,7 @@ fn audit_logs() -> Request {
 
 /// It is nobody's fault here, and the text of it and of its causes holds neither token nor page cursor.
 fn assert_try_later(error: &Error, code: &str, base: &str) {
-    assert_eq!((error.side, error.remedy, error.code.as_str()), (Origin::Slack, ErrorKind::Retry, code), "{error:?}");
+    assert_eq!((error.origin, error.kind, error.code.as_str()), (Origin::Slack, ErrorKind::Retry, code), "{error:?}");
     let mut text = format!("{error:?} {error} {}", error.hint);
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -153,7 +153,7 @@ async fn a_redirect_is_a_reply_and_nobody_follows_it_with_the_token() {
 async fn small_reply_that_is_longer_than_1_mib_is_given_up() {
     let (base, _) = answering(|| vec![b' '; (1 << 20) + 1].into_response()).await;
     let error = call(&base, &audit_logs()).await.unwrap_err();
-    assert_eq!((error.side, error.code.as_str()), (Origin::Slack, "response_too_large"), "{error:?}");
+    assert_eq!((error.origin, error.code.as_str()), (Origin::Slack, "response_too_large"), "{error:?}");
 }
 
 #[tokio::test]

@@ -345,7 +345,7 @@ async fn a_refused_stream_waits_for_the_next_tick_once_its_source_is_connected_a
     sources::put(&ports.deployment, &again).await.unwrap();
     let status = deployed.slacktrail.run(&["status", "--check", "--json"]).await.exits(0).json();
     assert_eq!(status[0]["state"], "waiting");
-    assert_eq!(status[0]["remedy"], "connected again; the poller tries within a minute");
+    assert_eq!(status[0]["hint"], "connected again; the poller tries within a minute");
     deployed.tick().await;
     assert_eq!(deployed.state().await, "ok");
 }

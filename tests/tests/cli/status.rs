@@ -33,7 +33,7 @@ async fn json_has_the_keys_of_the_contract() {
     for entry in entries {
         let keys: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
         let mut contract =
-            ["source", "log", "state", "code", "remedy", "since", "last_success", "last_record", "lag_seconds", "gaps"];
+            ["source", "log", "state", "code", "hint", "since", "last_success", "last_record", "lag_seconds", "gaps"];
         contract.sort_unstable();
         assert_eq!(keys, contract);
         assert_eq!((entry["source"].as_str(), entry["state"].as_str()), (Some("slack"), Some("ok")));
@@ -92,11 +92,11 @@ async fn stored_text_steers_no_terminal_and_json_keeps_it() {
     let now = Second::of(Timestamp::now());
     let source = Source::new("acme".parse().unwrap(), "Acme\u{1b}]0;x\u{7}", Plan::Enterprise, now.plus(-60));
     sources::put(&deployment, &source).await.unwrap();
-    let (code, remedy) =
+    let (code, hint) =
         ("x\u{1b}[31m", "bell\u{7} c1\u{9b}2J bidi\u{202e} del\u{7f} \u{1b}]8;;https://x\u{1b}\\ \rfake");
     let mut cursor = Cursor::first(&source, LogType::Audit, now.plus(-60));
     cursor.health.state = State::Failing;
-    (cursor.health.code, cursor.health.remedy) = (Some(code.to_owned()), Some(remedy.to_owned()));
+    (cursor.health.code, cursor.health.hint) = (Some(code.to_owned()), Some(hint.to_owned()));
     let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
     deployment.replace_cursor(&stream, None, &cursor).await.unwrap();
 
@@ -106,7 +106,7 @@ async fn stored_text_steers_no_terminal_and_json_keeps_it() {
     assert!(ran.stdout.contains("acme/audit: failing (x\u{fffd}[31m)"), "{}", ran.stdout);
     let ran = Slacktrail::alone().run(&["status", "--json", "--to", to]).await.exits(0);
     assert_eq!(steering(&ran.stdout), None, "{:?}", ran.stdout);
-    assert_eq!((ran.json()[0]["code"].as_str(), ran.json()[0]["remedy"].as_str()), (Some(code), Some(remedy)));
+    assert_eq!((ran.json()[0]["code"].as_str(), ran.json()[0]["hint"].as_str()), (Some(code), Some(hint)));
 }
 
 #[tokio::test]
@@ -136,9 +136,9 @@ async fn of_many_states() -> tempfile::TempDir {
         (cursor.health, cursor.gaps) = (health, Vec::new());
         cursor
     };
-    let told = |mut cursor: Cursor, state, code: Option<&str>, remedy: Option<&str>| {
+    let told = |mut cursor: Cursor, state, code: Option<&str>, hint: Option<&str>| {
         (cursor.health.state, cursor.health.code) = (state, code.map(str::to_owned));
-        cursor.health.remedy = remedy.map(str::to_owned);
+        cursor.health.hint = hint.map(str::to_owned);
         cursor
     };
     let mut behind = told(well(LogType::Audit), State::CatchingUp, None, None);

@@ -15,7 +15,7 @@ use slacktrail_shared::credentials::{self, App as StoredApp};
 use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::settings::{OauthSettings, PollerSettings};
-use slacktrail_shared::share::SOURCES_MAX;
+use slacktrail_shared::shard::SOURCES_MAX;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::App;

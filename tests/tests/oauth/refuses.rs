@@ -170,7 +170,7 @@ fn slack_that_does_not_answer_the_exchange_is_not_our_error() {
         let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
         assert_eq!(answer.heading(), "Slack could not answer just now", "{kind:?}");
         let line = site.line();
-        assert!(line.level == Level::WARN && !line.field("remedy").is_empty(), "{kind:?} {line:?}");
+        assert!(line.level == Level::WARN && !line.field("hint").is_empty(), "{kind:?} {line:?}");
         refused(&site, &browser, &query, 410, "used");
     }
 }

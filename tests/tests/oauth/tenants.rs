@@ -89,7 +89,7 @@ fn token_of_another_tenant_is_not_used() {
     let elsewhere = |tenant| Source { tenant, ..source.clone() };
     let error =
         token_of(&elsewhere(Some(Tenant { id: "T9".to_owned(), name: "Nine".to_owned() })), stored()).unwrap_err();
-    assert_eq!((error.remedy, error.code.as_str()), (ErrorKind::Reconfigure, "tenant_mismatch"));
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Reconfigure, "tenant_mismatch"));
     assert!(error.message.contains("`T1`") && error.message.contains("`Nine` (T9)"), "{error}");
     assert!(token_of(&elsewhere(None), stored()).is_ok(), "a source that was written by hand names none");
 }

@@ -134,12 +134,12 @@ async fn rows_that_are_not_utf8_or_not_json_are_stored_and_counted() {
     };
     let start = format!(r#"{{"id":"odd","date_create":{},"action":""#, Timestamp::now().as_second() - 400).into_bytes();
     assert_each(vec![
-        of(&start, b"a\xffb", b"\"}]}", 2, json!({ "state": "ok", "code": null, "repaired": 1, "unreadable": 0 })),
+        of(&start, b"a\xffb", b"\"}]}", 2, json!({ "state": "ok", "code": null, "repaired": 1, "malformed": 0 })),
         of(&start, b"\xed\xa0\x80", b"\"}]}", 2, json!({ "state": "ok", "code": null, "repaired": 1 })),
         of(&start, b"ok\"}],\"more\":\"", b"\xff\xfe\"}", 2, json!({ "state": "ok", "code": null, "repaired": 0 })),
-        of(b"", b"{'id':1}", b"]}", 2, json!({ "state": "ok", "code": null, "unreadable": 1 })),
-        of(b"", b"nonsense", b"]}", 2, json!({ "state": "ok", "code": null, "unreadable": 1 })),
-        of(b"", b"7", b"]}", 2, json!({ "state": "ok", "code": null, "unreadable": 1 })),
+        of(b"", b"{'id':1}", b"]}", 2, json!({ "state": "ok", "code": null, "malformed": 1 })),
+        of(b"", b"nonsense", b"]}", 2, json!({ "state": "ok", "code": null, "malformed": 1 })),
+        of(b"", b"7", b"]}", 2, json!({ "state": "ok", "code": null, "malformed": 1 })),
     ])
     .await;
 }

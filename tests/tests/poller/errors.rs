@@ -81,7 +81,7 @@ async fn a_revoked_token_is_told_holds_up_nobody_else_and_after_a_new_one_the_ou
         for log in Log::ALL {
             let stream = summary.stream("acme", log);
             assert_eq!(stream["state"], "reauthorize", "{stream}");
-            assert!(text(stream, "remedy").contains("connect the source again"), "{stream}");
+            assert!(text(stream, "hint").contains("connect the source again"), "{stream}");
             assert_eq!(summary.stream("other", log)["state"], "ok", "{summary:?}");
         }
     }
@@ -108,7 +108,7 @@ async fn a_revoked_token_is_told_holds_up_nobody_else_and_after_a_new_one_the_ou
         assert!(told.len() >= 2, "{lines:#?}");
         for line in told {
             assert_eq!(level_in_lambda(&line.to_string()), "ERROR", "{line}");
-            assert!(text(&line["fields"], "remedy").contains("connect the source again"), "{line}");
+            assert!(text(&line["fields"], "hint").contains("connect the source again"), "{line}");
         }
         assert!(about("other").all(|line| line["level"] == "INFO"), "{lines:#?}");
     }
@@ -129,7 +129,7 @@ async fn a_revoked_token_is_told_though_one_workspace_has_left_and_another_is_cl
     }
     let poller = deployment.poller();
     let summary = deployment.invoke().await;
-    assert_eq!(summary.stream("acme", Log::Integration)["workspaces_in_trouble"], 1, "{summary:?}");
+    assert_eq!(summary.stream("acme", Log::Integration)["workspaces_failing"], 1, "{summary:?}");
 
     deployment.slack().revoke(ORGANISATION_TOKEN);
     life.go_on(&mut deployment.slack(), 8);
@@ -215,7 +215,7 @@ async fn a_damaged_object_and_a_foreign_file_stop_their_day_log_alone() {
         let stream = summary.stream("acme", log);
         assert_eq!(stream["state"], "failing", "{stream}");
         assert!(text(stream, "message").contains(key.as_str()), "{stream}");
-        assert!(text(stream, "remedy").contains("move it away"), "{stream}");
+        assert!(text(stream, "hint").contains("move it away"), "{stream}");
     }
     assert_eq!(summary.stream("acme", Log::Integration)["state"], "ok", "{summary:?}");
     let archive = deployment.archive().await;
@@ -260,7 +260,7 @@ async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() 
     let stream = summary.stream("acme", Log::Audit);
     assert_eq!((&stream["state"], &stream["polled"]), (&"failing".into(), &false.into()), "{stream}");
     assert!(text(stream, "message").contains("format 2"), "{stream}");
-    assert!(text(stream, "remedy").contains("deploy the newer slacktrail"), "{stream}");
+    assert!(text(stream, "hint").contains("deploy the newer slacktrail"), "{stream}");
     let archive = deployment.archive().await;
     archive.assert_exactly(&deployment.slack(), "acme", &[Log::Access, Log::Integration]);
     assert!(archive.keys().iter().all(|key| !key.starts_with("audit/")));

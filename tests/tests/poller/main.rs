@@ -10,4 +10,4 @@ mod in_chaos;
 mod killed;
 mod progress;
 mod rotates;
-mod shares;
+mod shards;

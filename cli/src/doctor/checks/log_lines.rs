@@ -125,7 +125,7 @@ fn error_of(text: &str) -> Option<String> {
         let texts = [
             &fields["message"],
             &fields["code"],
-            &fields["message_text"],
+            &fields["error_message"],
             &line["message"],
             &line["errorType"],
             &line["errorMessage"],
@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(error_of(PLATFORM), None);
         let timeout = PLATFORM.replace("success", "timeout");
         assert_eq!(error_of(&timeout).unwrap(), "Lambda reported an invocation with the status `timeout`");
-        let line = r#"{"level":"ERROR","fields":{"message":"stream needs a person","code":"token_revoked"}}"#;
+        let line = r#"{"level":"ERROR","fields":{"message":"stream requires action","code":"token_revoked"}}"#;
         assert_eq!(error_of(line).unwrap(), "stream needs a person; token_revoked");
     }
 }

@@ -91,8 +91,8 @@ fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
             "check that the deployed function is slacktrail's poller, and deploy the stack again",
         ));
     };
-    let shares = answer["shares"].as_u64().map(|shares| format!("; {shares} further invocations")).unwrap_or_default();
-    Ok(format!("it answered with {} streams in {:.1} s{shares}", streams.len(), took.as_secs_f64()))
+    let shards = answer["shards"].as_u64().map(|shards| format!("; {shards} further invocations")).unwrap_or_default();
+    Ok(format!("it answered with {} streams in {:.1} s{shards}", streams.len(), took.as_secs_f64()))
 }
 
 #[cfg(test)]
@@ -103,8 +103,8 @@ mod tests {
     fn answer_is_summary_of_streams_or_an_error() {
         let summarize = |error, payload: &str| summarize(error, payload.as_bytes(), Duration::from_millis(1_234));
         assert_eq!(summarize(None, r#"{"streams":[{},{}]}"#).unwrap(), "it answered with 2 streams in 1.2 s");
-        let shared_out = summarize(None, r#"{"streams":[],"shares":3}"#).unwrap();
-        assert_eq!(shared_out, "it answered with 0 streams in 1.2 s; 3 further invocations");
+        let dispatched = summarize(None, r#"{"streams":[],"shards":3}"#).unwrap();
+        assert_eq!(dispatched, "it answered with 0 streams in 1.2 s; 3 further invocations");
         for (error, payload, expected) in [
             (Some("Unhandled"), r#"{"errorType":"x","errorMessage":"no bucket"}"#, "the poller failed: no bucket"),
             (Some("Unhandled"), "", "the poller failed: Unhandled"),

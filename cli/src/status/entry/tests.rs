@@ -21,10 +21,10 @@ pub(crate) fn entry_of(source: &str) -> Entry {
 }
 
 /// In this state, with a code and a remedy.
-pub(crate) fn troubled(state: State, code: &str, remedy: &str) -> Entry {
+pub(crate) fn failing(state: State, code: &str, hint: &str) -> Entry {
     Entry {
         code: Some(code.to_owned()),
-        remedy: Some(remedy.to_owned()),
+        hint: Some(hint.to_owned()),
         since: Some(Second::EPOCH),
         ..Entry::new(&"acme".parse().unwrap(), Some(LogType::Audit), state)
     }
@@ -63,7 +63,7 @@ fn refused(since: i64) -> Cursor {
     cursor.health = Health {
         state: State::Reauthorize,
         code: Some("token_revoked".to_owned()),
-        remedy: Some("connect the source again".to_owned()),
+        hint: Some("connect the source again".to_owned()),
         since: Some(Second::EPOCH.plus(since)),
         ..Health::default()
     };
@@ -74,14 +74,14 @@ fn refused(since: i64) -> Cursor {
 fn a_stream_without_a_cursor_waits_for_its_first_tick() {
     let entry = one(&deployment(source(), None), Place::Aws, 0);
     assert_eq!((entry.state, entry.lag_seconds), (State::Waiting, None));
-    assert!(entry.remedy.unwrap().contains("first tick"));
+    assert!(entry.hint.unwrap().contains("first tick"));
 }
 
 #[test]
 fn a_paused_source_is_paused_whatever_its_cursor_says() {
     let paused = Source { paused: true, ..source() };
     let entry = one(&deployment(paused, Some(cursor(0))), Place::Aws, 999_999);
-    assert_eq!((entry.state, entry.code, entry.remedy), (State::Paused, None, None));
+    assert_eq!((entry.state, entry.code, entry.hint), (State::Paused, None, None));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn what_was_refused_before_the_source_was_connected_again_waits_for_the_next_tic
     let refused_before = deployment(again.clone(), Some(refused(200)));
     let entry = one(&refused_before, Place::Aws, 510);
     assert_eq!((entry.state, entry.code.as_deref()), (State::Waiting, None));
-    assert_eq!(entry.remedy.as_deref(), Some("connected again; the poller tries within a minute"));
+    assert_eq!(entry.hint.as_deref(), Some("connected again; the poller tries within a minute"));
     assert_eq!(entry.since, Some(again.connected_at));
     assert_eq!(one(&refused_before, Place::Directory, 510).state, State::Reauthorize);
     assert_eq!(one(&refused_before, Place::Aws, 500 + 1_800).code.as_deref(), Some("no_ticks"), "none has come");
@@ -116,7 +116,7 @@ fn what_was_refused_before_the_source_was_connected_again_waits_for_the_next_tic
 
 #[test]
 fn a_person_is_needed_where_nothing_mends_itself() {
-    let needs = |state, code| Entry { code, ..troubled(state, "", "") }.needs_a_person();
+    let needs = |state, code| Entry { code, ..failing(state, "", "") }.needs_a_person();
     let some = || Some("x".to_owned());
     for state in [State::Reauthorize, State::Reconfigure, State::Failing, State::Silent] {
         assert!(needs(state, some()), "{state:?}");
@@ -148,7 +148,7 @@ fn json_has_the_keys_of_the_contract_and_times_in_utc() {
     assert_eq!(
         json,
         concat!(
-            r#"{"source":"acme","log":"audit","state":"ok","code":null,"remedy":null,"since":null,"#,
+            r#"{"source":"acme","log":"audit","state":"ok","code":null,"hint":null,"since":null,"#,
             r#""last_success":"1970-01-01T00:01:00Z","last_record":null,"#,
             r#""lag_seconds":5,"gaps":[{"kind":"backlog","oldest":"1970-01-01T00:00:00Z","latest":"1970-01-01T00:01:00Z"}]}"#
         )

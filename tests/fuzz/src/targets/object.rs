@@ -34,7 +34,7 @@ fn day_logs(log: LogType, bytes: &[u8]) -> BTreeMap<Day, Vec<Line>> {
     for json in text(bytes).lines() {
         let Ok(json) = RawValue::from_string(json.to_owned()) else { continue };
         let record = Record::read(log, None, json.get());
-        let time = record.kept_at();
+        let time = record.partition_time();
         days.entry(time.day()).or_default().push((record.id, time, row::write(&record)));
     }
     days

@@ -58,11 +58,11 @@ fn assert_line(log: LogType, workspace: Option<&str>, row: &RawValue) {
     if let Ok(fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text) {
         let field = |name: &str| serde_json::from_str::<String>(fields[name].get()).expect("it is a text");
         assert_eq!(field("p_row_id"), record.id.to_string());
-        assert_eq!(field("p_log_type"), log.customary_name());
+        assert_eq!(field("p_log_type"), log.panther_log_type());
         assert_eq!(field("p_source_label"), AWKWARD);
     }
 
-    assert_eq!(read_line(log, line), Some((record.id, record.kept_at())), "what comes back of {text}");
+    assert_eq!(read_line(log, line), Some((record.id, record.partition_time())), "what comes back of {text}");
     let stored = StoredLine::read(log, line).expect("it was read a moment ago");
     assert_eq!(stored.workspace().as_deref(), workspace, "the workspace of {text}");
     assert!(stored.slacks_json().any(|json| json == slacks), "Slack's JSON of {text}");
@@ -81,7 +81,7 @@ fn assert_layout_is_nothing(log: LogType, row: &RawValue) {
     let spread = RawValue::from_string(spread(row.get())).expect("white space between tokens changes no JSON");
     let again = Record::read(log, None, spread.get());
     assert_eq!((again.time, again.last_active), (record.time, record.last_active), "another time of {value}");
-    if !record.unreadable {
+    if !record.malformed {
         assert_eq!(again.id, record.id, "another identity of {value}");
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn stored(bytes: &[u8]) {
     let text = text(bytes);
     let id: SourceId = "acme".parse().expect("it is an id");
     let mut deployment = Deployment::default();
-    deployment.take_source(id.clone(), &text);
+    deployment.insert_source(id.clone(), &text);
     match deployment.sources.remove(&id).expect("it was taken a moment ago") {
         Ok(source) => {
             assert_eq!(source.id, id, "another source");

@@ -13,7 +13,7 @@ pub(super) fn line(bytes: &[u8]) {
         let written = athena_time(time.instant());
         let fields = format!(
             r#""p_log_type":"{}","p_row_id":"{id}","p_event_time":"{}"#,
-            log.customary_name(),
+            log.panther_log_type(),
             String::from_utf8_lossy(&written[..20])
         );
         let holds = bytes.windows(fields.len()).any(|window| window == fields.as_bytes());

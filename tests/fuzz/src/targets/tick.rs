@@ -166,8 +166,8 @@ fn assert_summary(summary: &Summary) {
     let told = serde_json::to_string(summary).expect("a summary is JSON");
     assert!(!told.contains(TOKEN), "the token in {told}");
     for stream in &summary.streams {
-        let StreamSummary { code, message, remedy, cause, .. } = stream;
-        [code, message, remedy, cause].into_iter().flatten().for_each(|text| assert_fit_for_a_log(text));
+        let StreamSummary { code, message, hint, cause, .. } = stream;
+        [code, message, hint, cause].into_iter().flatten().for_each(|text| assert_fit_for_a_log(text));
     }
 }
 
@@ -213,9 +213,9 @@ impl DayLogStore for Edge {
 impl DeploymentStore for Edge {
     async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = Deployment::default();
-        deployment.take_source("acme".parse().expect("it is an id"), &self.0.source);
+        deployment.insert_source("acme".parse().expect("it is an id"), &self.0.source);
         for (stream, (version, text)) in &*self.0.cursors.borrow() {
-            deployment.take_cursor(stream.clone(), Some(*version), text);
+            deployment.insert_cursor(stream.clone(), Some(*version), text);
         }
         Ok(deployment)
     }

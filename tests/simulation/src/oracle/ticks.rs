@@ -54,8 +54,8 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
         }
     }
     let Some(shown) = &reply.shown else {
-        if let Some(team) = team.filter(|team| !state.book.troubled.contains(*team)) {
-            state.book.troubled.insert(team.to_owned());
+        if let Some(team) = team.filter(|team| !state.book.failing.contains(*team)) {
+            state.book.failing.insert(team.to_owned());
         }
         return;
     };
@@ -226,10 +226,10 @@ impl Judge<'_> {
         let (state, by_workspace) = (self.state, self.is_by_workspace());
         let since = self.source.since.instant();
         let in_time = |row: &&Row| row.visible_at == row.time && row.time >= since && row.time < self.facts.begun;
-        let untroubled = |row: &&Row| {
-            !by_workspace || row.workspace.as_ref().is_some_and(|workspace| !state.book.troubled.contains(workspace))
+        let healthy = |row: &&Row| {
+            !by_workspace || row.workspace.as_ref().is_some_and(|workspace| !state.book.failing.contains(workspace))
         };
-        let rows = state.slack.visible_rows(simulated(self.log), state.now).filter(in_time).filter(untroubled);
+        let rows = state.slack.visible_rows(simulated(self.log), state.now).filter(in_time).filter(healthy);
         super::not_stored(state, rows, by_workspace).map(|row| row.time.as_second()).collect()
     }
 
@@ -340,7 +340,7 @@ impl Judge<'_> {
     /// A stream is silent if Slack has shown no record for longer than the source allows, whatever is left to collect.
     fn silence(&self, watch: &Watch) -> Option<String> {
         let (summary, clock) = (self.summary, self.facts.clock.as_second());
-        let may_last = self.source.silence_seconds.filter(|_| self.log.is_steady() && summary.polled)?;
+        let may_last = self.source.silence_seconds.filter(|_| self.log.expects_regular_traffic() && summary.polled)?;
         let connected = self.source.connected_at.get();
         let newest = watch.newest_shown.unwrap_or(i64::MIN).max(connected);
         let well = summary.code.is_none() && matches!(summary.state, Health::Ok | Health::CatchingUp);
@@ -380,7 +380,7 @@ impl Judge<'_> {
         let pages = if well { own.pages } else { 0 }..=own.pages + own.broken_pages;
         let created = |of: fn(&crate::facts::Stored) -> u64| of(&own.told)..=of(&own.truly);
         let exact = well && self.quiescent;
-        let unreadable = own.created.iter().filter(|line| !line.readable).count() as u64;
+        let malformed = own.created.iter().filter(|line| !line.readable).count() as u64;
         let repaired = self.repaired();
         // What an operation without a reply has stored is counted when it is found.
         let up_to = |count: u64| if exact { count } else { 0 }..=if own.met_others { u64::MAX } else { count };
@@ -390,7 +390,7 @@ impl Judge<'_> {
             ("records", summary.records, created(|stored| stored.records)),
             ("objects", summary.objects, created(|stored| stored.objects)),
             ("bytes", summary.bytes, created(|stored| stored.bytes)),
-            ("unreadable", summary.unreadable, up_to(unreadable)),
+            ("malformed", summary.malformed, up_to(malformed)),
             ("repaired", summary.repaired, up_to(repaired)),
             ("conflicting", summary.conflicting, up_to(own.conflicting)),
         ];

@@ -114,7 +114,7 @@ fn objects_read(harness: &mut Harness) -> usize {
 fn streams_that_together_know_too_much_forget_and_read_back() {
     let reads = |seen| {
         let mut harness = Harness::new(unlimited(Settings::organisation()), &LogType::ALL);
-        harness.share(1, seen);
+        harness.limit(1, seen);
         for _ in 0..2 {
             LogType::ALL.into_iter().for_each(|log| harness.rows(simulated(log), 10, 30));
             harness.tick();

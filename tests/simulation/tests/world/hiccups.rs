@@ -54,7 +54,7 @@ fn single_error_that_would_call_a_person_waits_for_a_minute() {
         harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
         let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.state, summary.code.as_deref()), (State::Waiting, Some(code)), "{code}");
-        assert!(summary.remedy.is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
+        assert!(summary.hint.is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
         let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.polled, summary.state, harness.missing()), (true, State::Ok, None), "{code}");
     }

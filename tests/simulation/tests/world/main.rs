@@ -14,7 +14,7 @@ mod regression_review;
 mod regression_simulation;
 mod rotation;
 mod search;
-mod shares;
+mod shards;
 mod slack_misbehaves;
 mod stored_state;
 mod verify;

@@ -177,7 +177,7 @@ fn access_logs_are_read_by_workspace_where_slack_requires_it() {
     row(&mut harness, "late1", "T1");
     row(&mut harness, "late2", "T2");
     let summary = harness.tick().into_iter().next().unwrap();
-    assert_eq!((summary.records, summary.workspaces_in_trouble), (1, 1), "{summary:?}");
+    assert_eq!((summary.records, summary.workspaces_failing), (1, 1), "{summary:?}");
     harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
     harness.settle();
     harness.assert_complete();
@@ -238,7 +238,7 @@ fn row_of_a_time_that_cannot_be_is_stored_and_counted() {
             let row = row_of_time(log, harness.now(), time);
             harness.add(row);
             let summary = harness.tick().remove(0);
-            assert_eq!((summary.records, summary.unreadable), (8, 1), "{log} {time}");
+            assert_eq!((summary.records, summary.malformed), (8, 1), "{log} {time}");
             assert_eq!(harness.missing(), None, "{log} {time}");
         }
     }

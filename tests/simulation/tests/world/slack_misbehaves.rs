@@ -42,10 +42,7 @@ fn a_revoked_token_is_reported_and_tried_again_seldom_until_the_source_is_connec
     harness.pass(60);
     for stream in harness.tick() {
         assert_eq!(stream.state, State::Reauthorize, "{stream:?}");
-        assert!(
-            stream.remedy.as_deref().is_some_and(|remedy| remedy.contains("connect the source again")),
-            "{stream:?}"
-        );
+        assert!(stream.hint.as_deref().is_some_and(|hint| hint.contains("connect the source again")), "{stream:?}");
     }
     let calls = harness.calls();
     for _ in 0..10 {
@@ -173,7 +170,7 @@ fn one_workspaces_invalid_auth_is_its_own_and_what_it_missed_is_collected_when_i
         harness.rows(Log::Integration, 2, 1);
         let streams = harness.tick();
         assert_eq!(streams[0].state, if minute < 15 { State::Ok } else { State::Failing }, "{streams:?}");
-        assert_eq!(streams[0].workspaces_in_trouble, 1);
+        assert_eq!(streams[0].workspaces_failing, 1);
     }
     harness.assert_newest_stored_in(Log::Integration, "T2");
     harness.settings(|settings| workspace(settings, "T1").owner_belongs = true);
@@ -321,13 +318,13 @@ fn rows_that_cannot_be_read_as_records_are_stored_counted_and_reported() {
     for json in odd {
         harness.add(Row::audit(now, json));
     }
-    let unreadable: u64 = (0..10)
+    let malformed: u64 = (0..10)
         .map(|_| {
             harness.pass(60);
-            harness.tick()[0].unreadable
+            harness.tick()[0].malformed
         })
         .sum();
-    assert_eq!(unreadable, 3);
+    assert_eq!(malformed, 3);
     harness.assert_stored_bytes(&odd);
 }
 

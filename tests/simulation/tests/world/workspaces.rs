@@ -118,7 +118,7 @@ fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once
     harness.fault(SlackFault::next(on, SlackFaultKind::not_ok("token_revoked")));
     let streams = harness.tick();
     assert_eq!(streams[0].code.as_deref(), Some("token_revoked"));
-    assert_eq!(streams[0].workspaces_in_trouble, 0);
+    assert_eq!(streams[0].workspaces_failing, 0);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_ot
     let mut told = Vec::new();
     for n in 18..60 {
         let stream = tick(&mut harness, n);
-        assert_eq!(stream.workspaces_in_trouble, 1);
+        assert_eq!(stream.workspaces_failing, 1);
         told.push((n, stream.state, stream.code));
         harness.assert_newest_stored_in(Log::Integration, "T2");
     }
@@ -213,13 +213,13 @@ fn listed_workspace_without_id_is_counted_and_holds_up_no_other() {
         row(&mut harness, "T1", 5, &format!("one{n}"));
         row(&mut harness, "T2", 5, &format!("two{n}"));
         let stream = harness.tick().remove(0);
-        assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (None, 2), "{stream:?}");
+        assert_eq!((stream.code.as_deref(), stream.workspaces_failing), (None, 2), "{stream:?}");
         harness.pass(60);
     }
     assert_eq!(harness.stored_lines(), 6);
     harness.world().with(|state| state.slack.clear_faults());
     harness.pass(3_600);
-    assert_eq!(harness.tick()[0].workspaces_in_trouble, 0);
+    assert_eq!(harness.tick()[0].workspaces_failing, 0);
 }
 
 #[test]
@@ -267,21 +267,21 @@ fn pages_that_lead_nowhere_in_one_workspace_do_not_hold_up_the_next_for_ever() {
 }
 
 /// An organisation of which `id` has answered with an error since a minute ago.
-fn with_one_in_trouble(id: &str) -> Harness {
+fn with_one_failing(id: &str) -> Harness {
     let settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]), ..organisation() };
     let mut harness = Harness::new(settings, &INTEGRATION);
     harness.tick();
     harness.pass(60);
     let on = CallMatcher::log(Log::Integration).team(id);
     harness.fault(SlackFault::every(on, SlackFaultKind::not_ok("invalid_auth")));
-    assert_eq!(harness.tick()[0].workspaces_in_trouble, 1);
+    assert_eq!(harness.tick()[0].workspaces_failing, 1);
     harness
 }
 
 #[test]
 fn backfill_reaches_a_workspace_that_could_not_be_read_meanwhile() {
     for id in ["T1", "T2", "T3"] {
-        let mut harness = with_one_in_trouble(id);
+        let mut harness = with_one_failing(id);
         row(&mut harness, id, 10 * DAY, "old");
         harness.pass(60);
         harness.backfill(LogType::Integration, 11 * DAY, 9 * DAY);
@@ -296,7 +296,7 @@ fn backfill_reaches_a_workspace_that_could_not_be_read_meanwhile() {
 #[test]
 fn rows_of_a_workspace_in_trouble_are_collected_from_its_first_trouble() {
     for id in ["T1", "T2", "T3"] {
-        let mut harness = with_one_in_trouble(id);
+        let mut harness = with_one_failing(id);
         row(&mut harness, id, 1, "first");
         for _ in 0..4 * 24 * 6 {
             harness.pass(600); // it is tried at every second of these ticks
@@ -305,13 +305,13 @@ fn rows_of_a_workspace_in_trouble_are_collected_from_its_first_trouble() {
         harness.heal();
         harness.settle();
         assert_eq!(harness.stored_lines(), 1, "{id}");
-        assert_eq!(harness.tick()[0].workspaces_in_trouble, 0, "{id}");
+        assert_eq!(harness.tick()[0].workspaces_failing, 0, "{id}");
     }
 }
 
 #[test]
 fn workspace_in_trouble_is_tried_as_soon_as_the_source_is_connected_again() {
-    let mut harness = with_one_in_trouble("T2");
+    let mut harness = with_one_failing("T2");
     row(&mut harness, "T2", 1, "two");
     harness.heal();
     harness.pass(120);
@@ -326,7 +326,7 @@ fn workspace_in_trouble_is_tried_as_soon_as_the_source_is_connected_again() {
 #[test]
 fn workspace_is_tried_in_spite_of_a_stored_time_beyond_an_hour() {
     for wait in [2 * 3_600, 100 * 365 * DAY] {
-        let mut harness = with_one_in_trouble("T2");
+        let mut harness = with_one_failing("T2");
         row(&mut harness, "T2", 1, "two");
         harness.heal();
         let not_before = harness.now().as_second() + wait;
@@ -339,7 +339,7 @@ fn workspace_is_tried_in_spite_of_a_stored_time_beyond_an_hour() {
 
 #[test]
 fn unread_workspace_is_told_in_spite_of_a_stored_time_of_the_future() {
-    let mut harness = with_one_in_trouble("T2");
+    let mut harness = with_one_failing("T2");
     let far = harness.now().as_second() + 100 * 365 * DAY;
     harness.edit_cursors(|cursor| cursor["workspaces"]["T2"]["since"] = json!(far));
     let mut codes = (0..17).map(|_| {
@@ -373,7 +373,7 @@ fn error_of_every_workspace_is_the_streams_and_none_is_left_alone_for_it() {
     harness.pass(60);
     harness.fault(SlackFault::every(CallMatcher::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
     let stream = harness.tick().remove(0);
-    assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (Some("no_permission"), 0));
+    assert_eq!((stream.code.as_deref(), stream.workspaces_failing), (Some("no_permission"), 0));
     harness.heal();
     for id in ["T1", "T2"] {
         row(&mut harness, id, 5, id);
@@ -418,13 +418,13 @@ fn list_of_workspaces_is_read_over_several_pages() {
 #[test]
 fn workspace_that_cannot_be_read_for_15_minutes_is_told_until_it_can() {
     for leaves in [false, true] {
-        let mut harness = with_one_in_trouble("T2");
+        let mut harness = with_one_failing("T2");
         for minute in 1..40 {
             harness.pass(60);
             row(&mut harness, "T1", 5, &format!("one{minute}"));
             let stream = harness.tick().remove(0);
             let code = (minute >= 15).then_some("workspaces_unreadable");
-            assert_eq!((stream.code.as_deref(), stream.workspaces_in_trouble), (code, 1), "{minute}");
+            assert_eq!((stream.code.as_deref(), stream.workspaces_failing), (code, 1), "{minute}");
             assert_eq!(stream.state, if minute < 15 { State::Ok } else { State::Failing }, "{minute}");
             harness.assert_newest_stored_in(Log::Integration, "T1");
         }
@@ -436,7 +436,7 @@ fn workspace_that_cannot_be_read_for_15_minutes_is_told_until_it_can() {
             harness.pass(900);
         }
         let stream = harness.tick().remove(0);
-        assert_eq!((stream.state, stream.code, stream.workspaces_in_trouble), (State::Ok, None, 0), "{leaves}");
+        assert_eq!((stream.state, stream.code, stream.workspaces_failing), (State::Ok, None, 0), "{leaves}");
     }
 }
 

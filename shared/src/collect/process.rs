@@ -22,7 +22,7 @@ const WHOLE_PAGE_BYTES_MAX: usize = 8 << 20;
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
     /// Takes a page while it arrives: its new records go to the batch, and the gap moves on at its end. Returns whether that is the
     /// gap's end.
-    pub(super) async fn take(
+    pub(super) async fn process(
         &mut self,
         gap: &mut Gap,
         mut page: OpenPage<'_>,
@@ -37,15 +37,15 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         while page.advance().await? {
             let (id, content) = block.read(self.stream.log, workspace.as_deref(), &page.row(), &self.lines);
             block.rows.last().into_iter().for_each(|row| context.progress.row(row, gap.reach()));
-            if ahead.takes_pages_whole() {
+            if ahead.processes_whole_pages() {
                 if block.bytes() > WHOLE_PAGE_BYTES_MAX {
                     return Err(too_large(request, TooLarge::Rows));
                 }
                 continue;
             }
-            conflicts.note(id, content);
+            conflicts.add(id, content);
             if block.is_full(self.limits.batch_bytes) {
-                let matched = ahead.take_rows(&mut so_far, &block.rows);
+                let matched = ahead.process_rows(&mut so_far, &block.rows);
                 self.keep(&ahead, &block, &matched, context, batch).await?;
                 block.clear();
                 if batch.bytes() >= self.limits.batch_bytes {
@@ -61,7 +61,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             Ok(end) => end,
             Err(refusal) => {
                 // What it says of itself cannot be used, and its rows are rows.
-                let matched = ahead.take_rows(&mut so_far, &block.rows);
+                let matched = ahead.process_rows(&mut so_far, &block.rows);
                 self.keep(&ahead, &block, &matched, context, batch).await?;
                 return Err(refused(refusal));
             }
@@ -89,12 +89,12 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         self.report.newest_shown = self.report.newest_shown.max(shown);
         let mut days: BTreeMap<Day, Vec<MatchedRecord>> = BTreeMap::new();
         for (index, id) in matched {
-            days.entry(block.kept_at(*index).day()).or_default().push((*index, *id));
+            days.entry(block.partition_time(*index).day()).or_default().push((*index, *id));
         }
         for (day, records) in days.into_iter().rev() {
             let stored = self.stored_of(day, block, &records).await?;
             for (index, id) in records.into_iter().filter(|(_, id)| !stored.contains(id)) {
-                let time = block.kept_at(index);
+                let time = block.partition_time(index);
                 let mut counts = block.lines[index].counts;
                 if matches!(gap.kind, GapKind::Live | GapKind::Reread)
                     && block.rows[index].time.is_some_and(|time| self.was_passed(gap, time))
@@ -104,7 +104,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 if batch.add(id, time, block.line(index), block.lines[index].id_at, counts) {
                     context.progress.record_is_new();
                     if counts.late > 0 {
-                        self.cache.overlap.note_late(self.now.since(time), self.now);
+                        self.cache.overlap.add_late(self.now.since(time), self.now);
                     }
                 }
             }
@@ -132,14 +132,14 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     async fn stored_of(&mut self, day: Day, block: &Block, records: &[MatchedRecord]) -> Result<HashSet<RowId>, Error> {
         let ids = || records.iter().map(|(_, id)| *id);
         if ids().all(|id| self.cache.known_stored.contains(&id)) {
-            self.note_decided(ids());
+            self.add_checked(ids());
             return Ok(ids().collect());
         }
-        let times = || records.iter().map(|(index, _)| block.kept_at(*index));
+        let times = || records.iter().map(|(index, _)| block.partition_time(*index));
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
         let (store, day_logs) = (&self.ports.day_logs, &mut self.cache.day_logs);
         let opened = day_logs.load_ids(store, &self.cursor.last_objects, day, range, self.limits).await;
-        if matches!(&opened, Err(error) if error.remedy == ErrorKind::Investigate) {
+        if matches!(&opened, Err(error) if error.kind == ErrorKind::Investigate) {
             // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.
             day_logs.remove(day);
             self.cursor.last_objects.remove(&day);
@@ -151,7 +151,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         for record in records {
             if names(record).any(|id| day_logs.holds(day, &id)) {
                 stored.insert(record.1);
-            } else if block.kept_at(record.0) < known_from {
+            } else if block.partition_time(record.0) < known_from {
                 unknown.extend(names(record));
             }
         }
@@ -160,12 +160,12 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             stored
                 .extend(records.iter().filter(|record| names(record).any(|id| found.contains(&id))).map(|(_, id)| *id));
         }
-        self.note_decided(ids());
+        self.add_checked(ids());
         Ok(stored)
     }
 
     /// Notes rows of the page under way that are stored, or will be with the batch.
-    fn note_decided(&mut self, ids: impl Iterator<Item = RowId>) {
+    fn add_checked(&mut self, ids: impl Iterator<Item = RowId>) {
         let room = CHECKED_IDS_MAX.saturating_sub(self.checked_ids.len());
         self.checked_ids.extend(ids.take(room));
     }

@@ -47,11 +47,11 @@ async fn more_sources_than_one_invocation_polls_are_shared_out_and_each_is_polle
     let _poller = deployment.poller_with(&[("AWS_ENDPOINT_URL_LAMBDA", Some(&endpoint))]);
 
     assert!(deployment.invoke().await.0.is_empty(), "the first invocation polls nothing itself");
-    let handed_out = std::mem::take(&mut *asked.lock().unwrap());
-    assert_eq!(handed_out.len(), 2, "{handed_out:?}");
+    let dispatched = std::mem::take(&mut *asked.lock().unwrap());
+    assert_eq!(dispatched.len(), 2, "{dispatched:?}");
     let mut polled = Vec::new();
-    for (kind, event) in handed_out {
-        assert_eq!(kind, "Event", "nobody waits for a share");
+    for (kind, event) in dispatched {
+        assert_eq!(kind, "Event", "nobody waits for a shard");
         let summary = Summary::of(deployment.invoke_with(event).await);
         for stream in &summary.0 {
             assert_eq!((&stream["polled"], &stream["records"]), (&json!(true), &json!(1)), "{stream}");

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::share::{HandedOut, SOURCES_MAX, Share, hand_out};
+use slacktrail_shared::shard::{DispatchOutcome, SOURCES_MAX, Shard, dispatch_shards};
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::Summary;
 use slacktrail_shared::time::Second;
@@ -56,20 +56,20 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// What the scheduled invocation does with a deployment that is too large for it.
-fn share_out(world: &SimulatedWorld) -> Result<HandedOut, Error> {
+fn dispatch(world: &SimulatedWorld) -> Result<DispatchOutcome, Error> {
     let ports = SimulatedPorts::of(world, ROOT);
     assert!(run(ports.load_at_most(SOURCES_MAX))?.is_none(), "one invocation cannot poll all");
-    run(hand_out(&ports, &ports))
+    run(dispatch_shards(&ports, &ports))
 }
 
 /// Every share that was handed out, polled by a process of its own.
 fn poll_shares(world: &SimulatedWorld) -> Vec<Option<Summary>> {
-    let shares = world.with(|state| std::mem::take(&mut state.invoked));
-    (0..).zip(&shares).map(|(number, share)| poll(&Process::start(number, world), share)).collect()
+    let shards = world.with(|state| std::mem::take(&mut state.invoked));
+    (0..).zip(&shards).map(|(number, shard)| poll(&Process::start(number, world), shard)).collect()
 }
 
-fn poll(process: &Process, share: &Share) -> Option<Summary> {
-    match process.tick_share(share) {
+fn poll(process: &Process, shard: &Shard) -> Option<Summary> {
+    match process.tick_shard(shard) {
         End::Answered(answer) => answer.ok(),
         End::Killed => None,
     }
@@ -111,19 +111,19 @@ fn polls(summaries: &[Option<Summary>]) -> BTreeMap<String, usize> {
 #[test]
 fn each_of_ten_thousand_sources_is_polled_once_a_tick_and_what_a_share_costs_does_not_grow() {
     for sources in [1_000, 10_000] {
-        let shares = sources / SOURCES_MAX;
+        let shards = sources / SOURCES_MAX;
         let world = deployment(sources, &LogType::ALL);
-        let processes: Vec<Process> = (0..).take(shares).map(|number| Process::start(number, &world)).collect();
+        let processes: Vec<Process> = (0..).take(shards).map(|number| Process::start(number, &world)).collect();
         for minute in ["first", "busy", "idle"] {
             if minute == "busy" {
                 show(&world, "b");
             }
-            let of_root = counted(&world, || assert_eq!(share_out(&world).unwrap().invoked, shares));
-            assert_eq!(of_root, operations(&[("load", 2), ("invoke", shares)]));
-            let handed_out = world.with(|state| std::mem::take(&mut state.invoked));
+            let of_root = counted(&world, || assert_eq!(dispatch(&world).unwrap().invoked, shards));
+            assert_eq!(of_root, operations(&[("load", 2), ("invoke", shards)]));
+            let dispatched = world.with(|state| std::mem::take(&mut state.invoked));
             let mut summaries = Vec::new();
-            for (process, share) in processes.iter().zip(&handed_out) {
-                let counts = counted(&world, || summaries.push(poll(process, share)));
+            for (process, shard) in processes.iter().zip(&dispatched) {
+                let counts = counted(&world, || summaries.push(poll(process, shard)));
                 match minute {
                     "busy" => assert_eq!(counts, operations(&[&IDLE[..], &BUSY].concat())),
                     "idle" => assert_eq!(counts, operations(&IDLE)),
@@ -144,13 +144,13 @@ fn each_of_ten_thousand_sources_is_polled_once_a_tick_and_what_a_share_costs_doe
 #[test]
 fn a_share_that_fails_touches_no_other_and_the_next_tick_polls_it() {
     let world = deployment(1_000, &[LogType::Audit]);
-    share_out(&world).unwrap();
+    dispatch(&world).unwrap();
     world.with(|state| state.faults = vec![Fault { process: 3, operation: 0, kind: FaultKind::KilledBefore }]);
     let summaries = poll_shares(&world);
     assert_eq!(summaries.iter().filter(|summary| summary.is_none()).count(), 1);
     assert_eq!(polls(&summaries).len(), 900);
     world.with(|state| state.faults.clear());
-    share_out(&world).unwrap();
+    dispatch(&world).unwrap();
     assert_eq!(polls(&poll_shares(&world)).len(), 1_000);
 }
 
@@ -159,8 +159,8 @@ fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
     let world = deployment(1_000, &[LogType::Audit]);
     // Two operations read the deployment; the fifth hands the third share out.
     world.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
-    let handed_out = share_out(&world).unwrap();
-    assert_eq!((handed_out.invoked, handed_out.errors.len()), (9, 1));
+    let dispatched = dispatch(&world).unwrap();
+    assert_eq!((dispatched.invoked, dispatched.errors.len()), (9, 1));
     assert_eq!(polls(&poll_shares(&world)).len(), 900);
 }
 
@@ -169,7 +169,7 @@ fn deployment_of_which_no_share_can_be_handed_out_is_an_error() {
     let world = deployment(1_000, &[LogType::Audit]);
     let refused = |operation| Fault { process: ROOT, operation, kind: FaultKind::Refused };
     world.with(|state| state.faults = (2..20).map(refused).collect());
-    assert!(share_out(&world).is_err());
+    assert!(dispatch(&world).is_err());
 }
 
 #[test]
@@ -177,9 +177,9 @@ fn disconnected_source_is_neither_polled_nor_told() {
     let world = deployment(2, &[LogType::Audit]);
     let process = Process::start(0, &world);
     let streams = |polled: Option<Summary>| polled.unwrap().streams.len();
-    assert_eq!(streams(poll(&process, &Share::default())), 2);
+    assert_eq!(streams(poll(&process, &Shard::default())), 2);
     world.with(|state| {
         state.sources.values_mut().for_each(|source| source.disconnected = source.id.as_str() == "acme-0")
     });
-    assert_eq!(streams(poll(&process, &Share::default())), 1);
+    assert_eq!(streams(poll(&process, &Shard::default())), 1);
 }
