@@ -197,7 +197,7 @@ fn told(id: &SourceId, token: Ended, secret_deleted: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::slack::{Refusal, Reply, Request};
+    use slacktrail_shared::slack::{Refusal, Request, Response};
 
     use super::*;
 
@@ -205,8 +205,8 @@ mod tests {
     fn a_token_that_has_ended_is_as_good_as_revoked_and_one_refused_for_where_we_are_is_not() {
         let to_error = |code: &str| {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
-            let reply = Reply { status: 200, body, ..Reply::default() };
-            match reply.page(&Request::revoke(), Second::EPOCH) {
+            let response = Response { status: 200, body, ..Response::default() };
+            match response.page(&Request::revoke(), Second::EPOCH) {
                 Err(Refusal::Error(error)) => error,
                 other => panic!("{other:?}"),
             }

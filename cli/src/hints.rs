@@ -45,7 +45,7 @@ pub(crate) fn of_stream(hint: &str, collector: Collector) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::slack::{Refusal, Reply, Request};
+    use slacktrail_shared::slack::{Refusal, Request, Response};
     use slacktrail_shared::time::Second;
 
     use super::*;
@@ -83,8 +83,8 @@ mod tests {
         for code in ["ratelimited", "internal_error", "team_added_to_org", "whatever", "token_revoked", "missing_scope"]
         {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
-            let reply = Reply { status: 200, body, ..Reply::default() };
-            let Err(Refusal::Error(error)) = reply.page(&Request::revoke(), Second::EPOCH) else { panic!("{code}") };
+            let response = Response { status: 200, body, ..Response::default() };
+            let Err(Refusal::Error(error)) = response.page(&Request::revoke(), Second::EPOCH) else { panic!("{code}") };
             let hint = of_command(&error).unwrap();
             assert!(!hint.contains("tick"), "{code}: {hint}");
         }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_refused_token_is_to_be_replaced_where_it_came_from() {
-        let refused = Reply { status: 401, ..Reply::default() };
+        let refused = Response { status: 401, ..Response::default() };
         let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
         let Err(Refusal::Error(error)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
         let hint = of_stream(&error.hint, Collector::Pull);

@@ -65,9 +65,9 @@ impl Identity {
         now: Second,
     ) -> Result<Identity, Error> {
         let request = Request::auth_test();
-        let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
-        let identity: Identity = reply.json(&request, now)?;
-        let scopes = reply.scopes.as_deref().filter(|scopes| !scopes.trim().is_empty());
+        let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
+        let identity: Identity = response.json(&request, now)?;
+        let scopes = response.scopes.as_deref().filter(|scopes| !scopes.trim().is_empty());
         let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
         Ok(Identity { scopes, ..identity })
     }

@@ -225,7 +225,7 @@ pub async fn update<K: CredentialStore>(
     }
     Err(Error::deployment(
         ErrorKind::Retry,
-        "credentials_contended",
+        "credentials_conflict",
         format!("writing the secret of source `{source}`: somebody else wrote it each time"),
         "try again",
     ))

@@ -105,7 +105,7 @@ impl DayLogs {
                 return Ok(known_from);
             }
             if (limits.deadline_reached)() {
-                return Err(long_day_log(&log, known.unread, last_object));
+                return Err(day_log_read_timeout(&log, known.unread, last_object));
             }
             for object in read_objects(store, &log, known.unread).await {
                 known.read_back(object?);
@@ -131,7 +131,7 @@ impl DayLogs {
         let mut unread = open.last_object;
         while unread > 0 {
             if (limits.deadline_reached)() {
-                return Err(long_day_log(&self.log(day), unread, open.last_object));
+                return Err(day_log_read_timeout(&self.log(day), unread, open.last_object));
             }
             for object in read_objects(store, &self.log(day), unread).await {
                 let object = object?;
@@ -220,7 +220,7 @@ impl DayLogs {
             format!("appending to day log `{}`: {ATTEMPTS_MAX} attempts in a row met another writer", log.prefix());
         Err(Error::deployment(
             ErrorKind::Retry,
-            "busy_day_log",
+            "day_log_contention",
             message,
             "the next tick tries again; see that only one deployment writes to this bucket",
         ))
@@ -419,10 +419,10 @@ fn missing_object(key: &ObjectKey) -> Error {
     )
 }
 
-fn long_day_log(log: &DayLogId, unread: u32, last_object: u32) -> Error {
+fn day_log_read_timeout(log: &DayLogId, unread: u32, last_object: u32) -> Error {
     Error::deployment(
         ErrorKind::Retry,
-        "long_day_log",
+        "day_log_read_timeout",
         format!(
             "reading back day log `{}`: time ran out with {unread} of {last_object} objects still unread",
             log.prefix()
@@ -463,7 +463,7 @@ mod tests {
 
         async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
             if self.reads_until_failure.get() == Some(0) {
-                return Err(Error::deployment(ErrorKind::Retry, "no_reply", "a read had no reply", "wait"));
+                return Err(Error::deployment(ErrorKind::Retry, "no_response", "a read had no response", "wait"));
             }
             self.reads_until_failure.set(self.reads_until_failure.get().map(|reads| reads - 1));
             let bytes = self.objects.borrow()[key.number as usize - 1].clone();

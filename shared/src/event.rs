@@ -47,7 +47,7 @@ impl PollRequest {
         };
         Err(Error::deployment(
             ErrorKind::Reconfigure,
-            "unknown_event",
+            "unsupported_event",
             format!("the poller was invoked with an event that it does not accept: {what}"),
             "invoke it from an EventBridge rule or Scheduler, or with `{}`",
         ))
@@ -82,7 +82,7 @@ mod tests {
             r#"{"source":"aws.s3","detail-type":"Scheduled Event"}"#,
             r#"{"source":"aws.events"}"#,
         ] {
-            assert_eq!(request(event).unwrap_err().code, "unknown_event");
+            assert_eq!(request(event).unwrap_err().code, "unsupported_event");
         }
         let error = request(r#"{"Records":[]}"#).unwrap_err();
         assert!(error.message.contains("`Records`"), "{error}");

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use futures_util::stream;
 use reqwest::header::{AsHeaderName, CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Url};
 use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind};
 use crate::ports::{Body, CallAuth, Slack};
 use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
-use crate::slack::{Family, Reply, Request};
+use crate::slack::{Family, Request, Response};
 use crate::source::Source;
 use crate::time::parse_http_date;
 
@@ -135,7 +135,7 @@ impl SlackHttp {
 }
 
 impl Slack for SlackHttp {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error> {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
         let began = Instant::now();
@@ -147,7 +147,7 @@ impl Slack for SlackHttp {
             Err(_) => return Err(self.unreachable(request, &host, Err(call_max))),
         };
         let left = call_max.saturating_sub(began.elapsed());
-        Ok(Reply {
+        Ok(Response {
             status: response.status().as_u16(),
             retry_after: header(&response, RETRY_AFTER),
             date: header(&response, DATE).and_then(|text| parse_http_date(&text)),
@@ -157,7 +157,7 @@ impl Slack for SlackHttp {
     }
 }
 
-fn header(response: &Response, name: impl AsHeaderName) -> Option<String> {
+fn header(response: &reqwest::Response, name: impl AsHeaderName) -> Option<String> {
     response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
@@ -167,7 +167,13 @@ fn left_until(finish_by: Option<Instant>, left: Duration) -> Duration {
 }
 
 /// The chunks of a response, unpacked. One that broke off is the last.
-fn body(response: Response, left: Duration, finish_by: Option<Instant>, method: &'static str, host: String) -> Body {
+fn body(
+    response: reqwest::Response,
+    left: Duration,
+    finish_by: Option<Instant>,
+    method: &'static str,
+    host: String,
+) -> Body {
     Body::chunks(stream::unfold(Some((response, left, host)), move |state| async move {
         let (mut response, left, host) = state?;
         let began = Instant::now();
@@ -227,8 +233,8 @@ fn no_client(error: reqwest::Error) -> Error {
 fn cut_off(method: &str, host: &str) -> Error {
     Error::slack(
         ErrorKind::Retry,
-        "reply_cut_off",
-        format!("calling `{method}`: the reply of `{host}` broke off"),
+        "incomplete_response",
+        format!("calling `{method}`: the response of `{host}` broke off"),
         "wait for the next tick, which asks for a smaller page",
     )
 }

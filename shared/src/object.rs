@@ -186,7 +186,7 @@ impl<'a> Lines<'a> {
 fn not_ours(key: &ObjectKey, what: &str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
-        "unreadable_object",
+        "corrupt_object",
         format!("reading back object `{key}`: {what}"),
         "an archive that cannot be read back cannot be added to; restore the object's first version, or move it away if it is not slacktrail's",
     )

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, json_location};
 use crate::object::{DayLogId, ObjectKey};
 use crate::secret::Token;
 use crate::shard::Shard;
-use crate::slack::{Reply, Request, TooLarge, too_large};
+use crate::slack::{Request, Response, TooLarge, too_large};
 use crate::source::{Source, SourceId, StreamId};
 
 /// Slack, over HTTP: bytes out, bytes in.
@@ -26,14 +26,14 @@ pub trait Slack {
     /// Makes one call, once, with bounded time. The body arrives afterwards, chunk by chunk.
     ///
     /// # Errors
-    /// Only when there is no reply; a reply that tells an error is a [`Reply`].
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error>;
+    /// Only when there is no reply; a reply that tells an error is a [`Response`].
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error>;
 
     /// Makes one call and reads its reply whole, if that is no longer than 1 MiB. For everything but pages of a log.
     ///
     /// # Errors
     /// When there is no reply, when it breaks off, and when it is longer.
-    async fn call_whole(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply, Error> {
+    async fn call_whole(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response, Error> {
         self.call(source, request, caller).await?.whole(request, WHOLE_BYTES_MAX).await
     }
 }
@@ -78,28 +78,28 @@ impl fmt::Debug for Body {
     }
 }
 
-impl Reply<Body> {
+impl Response<Body> {
     /// The same with its whole body, if that is no longer than `bytes_max`.
     ///
     /// # Errors
     /// When the reply breaks off, takes too long or is longer.
-    pub async fn whole(self, request: &Request, bytes_max: usize) -> Result<Reply, Error> {
+    pub async fn whole(self, request: &Request, bytes_max: usize) -> Result<Response, Error> {
         let mut body = Vec::new();
-        let reply = self.arriving(request, bytes_max, |chunk| body.extend_from_slice(chunk)).await?;
-        let Reply { status, retry_after, date, scopes, .. } = reply;
-        Ok(Reply { status, retry_after, date, scopes, body })
+        let response = self.arriving(request, bytes_max, |chunk| body.extend_from_slice(chunk)).await?;
+        let Response { status, retry_after, date, scopes, .. } = response;
+        Ok(Response { status, retry_after, date, scopes, body })
     }
 
     /// Hands each chunk to `keep` as it arrives, so that the caller has what came even if the rest never does.
     ///
     /// # Errors
-    /// As [`Reply::whole`].
+    /// As [`Response::whole`].
     pub(crate) async fn arriving(
         mut self,
         request: &Request,
         bytes_max: usize,
         mut keep: impl FnMut(&[u8]),
-    ) -> Result<Reply<()>, Error> {
+    ) -> Result<Response<()>, Error> {
         let mut bytes = 0;
         while let Some(chunk) = self.body.chunk().await? {
             bytes += chunk.len();
@@ -181,7 +181,7 @@ impl Deployment {
         let unreadable = |what: &str| {
             Error::deployment(
                 ErrorKind::Investigate,
-                "unreadable_source",
+                "corrupt_source",
                 format!("reading source `{id}`: {what}"),
                 format!(
                     "connect it again (`slacktrail connect {id}`): its cursors stay; or deploy the newer slacktrail that wrote it"
@@ -202,7 +202,7 @@ impl Deployment {
         let unversioned = || {
             Error::deployment(
                 ErrorKind::Investigate,
-                "unreadable_cursor",
+                "corrupt_cursor",
                 format!("reading the cursor of `{stream}`: it has no version"),
                 "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
             )
@@ -392,9 +392,9 @@ mod tests {
     #[test]
     fn body_is_read_whole_up_to_its_limit() {
         let read = |body: Body, bytes_max| {
-            let reply = Reply { status: 200, retry_after: None, date: None, scopes: None, body };
-            let whole = reply.whole(&Request::auth_test(), bytes_max).now_or_never().unwrap();
-            whole.map(|reply| (reply.status, reply.body)).map_err(|error| error.code)
+            let response = Response { status: 200, retry_after: None, date: None, scopes: None, body };
+            let whole = response.whole(&Request::auth_test(), bytes_max).now_or_never().unwrap();
+            whole.map(|response| (response.status, response.body)).map_err(|error| error.code)
         };
         let chunks = || Body::chunks(futures_util::stream::iter([b"ab".to_vec(), b"cde".to_vec()].map(Ok)));
         assert_eq!(read(chunks(), 5), Ok((200, b"abcde".to_vec())));
@@ -418,12 +418,12 @@ mod tests {
         deployment.insert_cursor(stream(LogType::Access), None, &text);
         let read = |id: &str| deployment.sources[&id.parse().unwrap()].as_ref().map_err(|error| error.code.as_str());
         assert_eq!(read("acme").map(|source| &source.id), Ok(&id));
-        assert_eq!(read("other").err(), Some("unreadable_source"));
+        assert_eq!(read("other").err(), Some("corrupt_source"));
         let cursor = |log| {
             let (version, cursor) = &deployment.cursors[&stream(log)];
             (*version, cursor.as_ref().err().map(|error| error.code.as_str()))
         };
         assert_eq!(cursor(LogType::Audit), (Version(7), None));
-        assert_eq!(cursor(LogType::Access), (Version(0), Some("unreadable_cursor")));
+        assert_eq!(cursor(LogType::Access), (Version(0), Some("corrupt_cursor")));
     }
 }

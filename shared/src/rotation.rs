@@ -134,8 +134,8 @@ impl Rotations {
         now: Second,
     ) -> Result<bool, Error> {
         let request = Request::refresh(&renewal.refresh_token);
-        let reply = slack.call_whole(source, &request, CallAuth::App(app)).await?;
-        match oauth::refreshed(&reply, &request, now) {
+        let response = slack.call_whole(source, &request, CallAuth::App(app)).await?;
+        match oauth::refreshed(&response, &request, now) {
             Ok(grant) => {
                 let unstored = Unstored { after: renewal.refresh_token.clone(), grant };
                 self.store(store, source, Some(claimed.clone()), unstored).await
@@ -266,7 +266,7 @@ mod tests {
 
     use super::*;
     use crate::ports::Body;
-    use crate::slack::Reply;
+    use crate::slack::Response;
     use crate::source::Plan;
 
     const NOW: Second = Second::MARCH_2018;
@@ -305,7 +305,7 @@ mod tests {
     }
 
     impl Slack for ReplacedSecret {
-        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Error> {
+        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Response<Body>, Error> {
             unreachable!()
         }
     }

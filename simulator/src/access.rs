@@ -10,7 +10,7 @@ use crate::page::{Form, PageFault, Tail};
 use crate::refusal::Refusal;
 use crate::settings::{AccessColumn, Fill, Paging, Settings};
 use crate::visibility::VisibleRows;
-use crate::{Endless, Reply, Request, Row, cursor};
+use crate::{Endless, Request, Response, Row, cursor};
 
 /// Classic paging ends here.
 const PAGE_MAX: usize = 100;
@@ -79,7 +79,7 @@ impl AccessLog {
         visible_rows: &VisibleRows<'_>,
         (page_fault, form): (PageFault, Form),
         dice: &mut StdRng,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Response, Refusal> {
         self.sort_by(settings.access_order);
         let before = match request.parameter("before") {
             None | Some("now") => i64::MAX,
@@ -117,7 +117,7 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn classic_page(&self, request: &Request, page_fault: PageFault) -> Result<Reply, Refusal> {
+    fn classic_page(&self, request: &Request, page_fault: PageFault) -> Result<Response, Refusal> {
         let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
         if count > COUNT_MAX || page > PAGE_MAX {
             return Err(Refusal::new("over_pagination_limit"));
@@ -137,7 +137,7 @@ impl<'a> View<'a> {
         Ok(self.form.page(LIST, &shown, Tail::Paging { count, total, page }))
     }
 
-    fn cursor_page(&self, request: &Request, rows_max: usize, page_fault: PageFault) -> Result<Reply, Refusal> {
+    fn cursor_page(&self, request: &Request, rows_max: usize, page_fault: PageFault) -> Result<Response, Refusal> {
         let cursor = request.parameter("cursor");
         if page_fault.stale_cursor && cursor.is_some() {
             return Err(Refusal::new("invalid_cursor"));
@@ -160,7 +160,13 @@ impl<'a> View<'a> {
     }
 
     /// A page whose cursor leads nowhere.
-    fn endless_page(&self, request: &Request, rows_max: usize, endless: Endless, call: u64) -> Result<Reply, Refusal> {
+    fn endless_page(
+        &self,
+        request: &Request,
+        rows_max: usize,
+        endless: Endless,
+        call: u64,
+    ) -> Result<Response, Refusal> {
         let page = match endless {
             Endless::OldRows => self.keyset_page(None, rows_max, false)?.0,
             _ => Vec::new(),

@@ -8,14 +8,14 @@ use crate::oauth::{Issued, TokenKind, seconds_until};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::tenant::{Install, Token, Workspace};
-use crate::{Reply, Request, cursor};
+use crate::{Request, Response, cursor};
 
 const TEAMS_DEFAULT: i64 = 100;
 const TEAMS_MAX: i64 = 1_000;
 const CURSOR: &str = "teams";
 
 /// Answers `auth.test`.
-pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> Reply {
+pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> Response {
     let token = &caller.token;
     let organisation = settings.tenant.as_organisation();
     let (team_id, team) = match (&token.install, organisation) {
@@ -42,7 +42,7 @@ pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> 
     if let Some(issued) = &caller.issued {
         introduce(&mut body, now, issued);
     }
-    Reply::json(200, body.to_string())
+    Response::json(200, body.to_string())
 }
 
 /// The person and the app of a token that came out of OAuth.
@@ -66,7 +66,7 @@ pub(crate) fn teams(
     request: &Request,
     token: &Token,
     stale_cursor: bool,
-) -> Result<Reply, Refusal> {
+) -> Result<Response, Refusal> {
     let limit = request.integer("limit").ok().map(|limit| limit.unwrap_or(TEAMS_DEFAULT));
     let limit = limit.filter(|limit| (1..=TEAMS_MAX).contains(limit)).ok_or_else(|| Refusal::new("invalid_limit"))?;
     let start = request.parameter("cursor").map(|text| {
@@ -80,7 +80,7 @@ pub(crate) fn teams(
     let page: Vec<Value> = page.map(|team| json!({"id": team.id, "name": team.name})).collect();
     let next = reached.next().map(|_| cursor::encode(CURSOR, [start + limit], now)).unwrap_or_default();
     let body = json!({"ok": true, "teams": page, "response_metadata": {"next_cursor": next}});
-    Ok(Reply::json(200, body.to_string()))
+    Ok(Response::json(200, body.to_string()))
 }
 
 fn reaches(token: &Token, team: &Workspace) -> bool {

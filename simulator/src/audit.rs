@@ -10,7 +10,7 @@ use crate::page::{Form, PageFault, Tail};
 use crate::refusal::Refusal;
 use crate::row_store::RowStore;
 use crate::settings::{SecondOrder, Seconds, Settings};
-use crate::{Endless, Reply, Request, Row, cursor};
+use crate::{Endless, Request, Response, Row, cursor};
 
 /// 1 March 2018: no audit record is older.
 pub const AUDIT_BEGINNING: Timestamp = Timestamp::constant(1_519_862_400, 0);
@@ -45,7 +45,7 @@ pub(crate) fn answer(
     page_fault: PageFault,
     form: Form,
     dice: &mut StdRng,
-) -> Result<Reply, Refusal> {
+) -> Result<Response, Refusal> {
     if let Some(endless) = page_fault.endless.filter(|endless| *endless != Endless::Circle) {
         return Ok(endless_page(store, settings, now, request, endless, form, dice));
     }
@@ -73,7 +73,7 @@ fn endless_page(
     endless: Endless,
     form: Form,
     dice: &mut StdRng,
-) -> Reply {
+) -> Response {
     let first = Request {
         query: request.query.iter().filter(|(name, _)| name != "cursor").cloned().collect(),
         ..request.clone()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::refusal::{not_ok, throttled_code};
-use crate::{Family, Log, Reply, Request, Row};
+use crate::{Family, Log, Request, Response, Row};
 
 /// One scripted fault.
 #[derive(Clone, Debug)]
@@ -243,45 +243,47 @@ impl FaultScript {
 }
 
 /// The reply that a fault puts in the place of the true one.
-pub(crate) fn replacement(fault: &FaultKind, family: Family) -> Option<Reply> {
+pub(crate) fn replacement(fault: &FaultKind, family: Family) -> Option<Response> {
     Some(match fault {
-        FaultKind::Status(status, text) if text.is_empty() => Reply::empty(*status),
-        FaultKind::Status(status, text) => Reply::text(*status, text.as_str()),
-        FaultKind::Html(status) => Reply::html(*status, HTML),
-        FaultKind::EmptyUnauthorized => Reply::empty(401),
-        FaultKind::NotOk { code, needed, provided } => Reply::json(200, not_ok(code, needed.clone(), provided.clone())),
-        FaultKind::AuditError(status, code) => Reply::json(*status, not_ok(code, None, None)),
+        FaultKind::Status(status, text) if text.is_empty() => Response::empty(*status),
+        FaultKind::Status(status, text) => Response::text(*status, text.as_str()),
+        FaultKind::Html(status) => Response::html(*status, HTML),
+        FaultKind::EmptyUnauthorized => Response::empty(401),
+        FaultKind::NotOk { code, needed, provided } => {
+            Response::json(200, not_ok(code, needed.clone(), provided.clone()))
+        }
+        FaultKind::AuditError(status, code) => Response::json(*status, not_ok(code, None, None)),
         FaultKind::Throttled { retry_after, body } => {
             let usual = || not_ok(throttled_code(family), None, None);
-            let mut reply = Reply::json(429, body.clone().unwrap_or_else(usual));
+            let mut response = Response::json(429, body.clone().unwrap_or_else(usual));
             if let Some(text) = retry_after {
-                reply.push("Retry-After", text.as_str());
+                response.push("Retry-After", text.as_str());
             }
-            reply
+            response
         }
         _ => return None,
     })
 }
 
 /// What a fault does to a reply, true or scripted.
-pub(crate) fn apply(reply: &mut Reply, fault: &FaultKind) {
+pub(crate) fn apply(response: &mut Response, fault: &FaultKind) {
     match fault {
-        FaultKind::Truncated => cut_off(reply, reply.body.len() / 2),
+        FaultKind::Truncated => cut_off(response, response.body.len() / 2),
         FaultKind::Date(text) => {
-            reply.headers.retain(|(name, _)| name != "Date");
+            response.headers.retain(|(name, _)| name != "Date");
             if let Some(text) = text {
-                reply.push("Date", text.as_str());
+                response.push("Date", text.as_str());
             }
         }
-        FaultKind::Delay(delay) => reply.delay += *delay,
+        FaultKind::Delay(delay) => response.delay += *delay,
         _ => {}
     }
 }
 
 /// Breaks a reply off after so many bytes.
-pub(crate) fn cut_off(reply: &mut Reply, bytes: usize) {
-    reply.body.truncate(bytes);
-    if let Some(shown) = &mut reply.shown {
+pub(crate) fn cut_off(response: &mut Response, bytes: usize) {
+    response.body.truncate(bytes);
+    if let Some(shown) = &mut response.shown {
         shown.whole = false;
     }
 }

@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::row_store::RowStore;
 use crate::settings::{Direction, Settings};
 use crate::visibility::VisibleRows;
-use crate::{Reply, Request, Row};
+use crate::{Request, Response, Row};
 
 const ROWS_DEFAULT: usize = 100;
 /// The filters, and the field that each is compared with.
@@ -24,7 +24,7 @@ pub(crate) fn answer(
     visible_rows: &VisibleRows<'_>,
     page_fault: PageFault,
     form: Form,
-) -> Result<Reply, Refusal> {
+) -> Result<Response, Refusal> {
     let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
     if settings.integration_page_max.is_some_and(|last| page > last) {
         return Err(Refusal::new("over_pagination_limit"));

@@ -20,8 +20,8 @@
 mod request;
 pub use request::{Family, Method, Request};
 
-mod reply;
-pub use reply::{Outcome, Reply};
+mod response;
+pub use response::{Outcome, Response};
 
 mod page;
 pub use page::Shown;

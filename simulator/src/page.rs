@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::faults::Endless;
 use crate::settings::{End, Envelope, Fill, Settings};
-use crate::{Reply, Row};
+use crate::{Response, Row};
 
 /// What a scripted fault does to one page.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,7 +80,7 @@ impl Form {
     }
 
     /// A page of `list`. The rows are copied, never parsed, so that each reaches the caller byte for byte.
-    pub(crate) fn page(self, list: &str, rows: &[&Row], tail: Tail<'_>) -> Reply {
+    pub(crate) fn page(self, list: &str, rows: &[&Row], tail: Tail<'_>) -> Response {
         let body = match self.envelope {
             Envelope::Documented => self.documented(list, rows, tail),
             Envelope::Php => self.php(list, rows, tail),
@@ -90,7 +90,7 @@ impl Form {
             Tail::Paging { .. } => None,
         };
         let shown = Shown { rows: rows.iter().map(|row| (*row).clone()).collect(), next, whole: true };
-        Reply { shown: Some(shown), ..Reply::json(200, body) }
+        Response { shown: Some(shown), ..Response::json(200, body) }
     }
 
     fn documented(self, list: &str, rows: &[&Row], tail: Tail<'_>) -> Vec<u8> {

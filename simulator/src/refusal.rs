@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Family, Reply, oauth};
+use crate::{Family, Response, oauth};
 
 /// Why Slack does not do what was asked.
 #[derive(Clone, Debug, Default)]
@@ -24,9 +24,9 @@ impl Refusal {
     }
 
     /// The refusal as the family puts it: a status of its own for audit, `ok:false` under 200 on the Web, a page for a browser.
-    pub(crate) fn into_reply(self, family: Family) -> Reply {
+    pub(crate) fn into_response(self, family: Family) -> Response {
         if family == Family::Audit && self.code == "invalid_authentication" {
-            return Reply::empty(401);
+            return Response::empty(401);
         }
         if family == Family::Browser {
             return oauth::error_page(&self.code);
@@ -36,11 +36,11 @@ impl Refusal {
             None if family == Family::Audit => audit_status(&self.code),
             None => 200,
         };
-        let mut reply = Reply::json(status, not_ok(&self.code, self.needed, self.provided));
+        let mut response = Response::json(status, not_ok(&self.code, self.needed, self.provided));
         if let Some(seconds) = self.retry_after {
-            reply.push("Retry-After", seconds.to_string());
+            response.push("Retry-After", seconds.to_string());
         }
-        reply
+        response
     }
 }
 

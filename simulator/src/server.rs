@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::{Family, Method, Outcome, Reply, Request, World};
+use crate::{Family, Method, Outcome, Request, Response, World};
 
 const API_PREFIX: &str = "/api/";
 const AUDIT_PREFIX: &str = "/audit/v1/";
@@ -126,19 +126,19 @@ async fn answer(desk: Desk, request: hyper::Request<Incoming>) -> Result<hyper::
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| HungUp)?.to_bytes();
     let Some(request) = read(&head, &body) else {
-        return respond(Reply::text(404, "not found: the paths here begin with /api/, /audit/v1/ or /oauth/v2/\n"));
+        return respond(Response::text(404, "not found: the paths here begin with /api/, /audit/v1/ or /oauth/v2/\n"));
     };
     let outcome = {
         let now = (desk.clock)();
         desk.world.lock().unwrap_or_else(PoisonError::into_inner).answer(now, &request)
     };
-    let Outcome::Reply(reply) = outcome else {
+    let Outcome::Response(response) = outcome else {
         return Err(HungUp);
     };
-    if !reply.delay.is_zero() {
-        tokio::time::sleep(reply.delay).await;
+    if !response.delay.is_zero() {
+        tokio::time::sleep(response.delay).await;
     }
-    respond(reply)
+    respond(response)
 }
 
 /// What was asked, if the path belongs to one of the families.
@@ -169,14 +169,13 @@ fn basic(authorization: &str) -> Option<(String, String)> {
     text.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned()))
 }
 
-fn respond(reply: Reply) -> Result<hyper::Response<Body>, HungUp> {
-    let mut response = hyper::Response::builder().status(reply.status);
-    for (name, value) in &reply.headers {
-        response = response.header(name, value);
+fn respond(response: Response) -> Result<hyper::Response<Body>, HungUp> {
+    let mut http = hyper::Response::builder().status(response.status);
+    for (name, value) in &response.headers {
+        http = http.header(name, value);
     }
     // Only a scripted status or header can be unfit for HTTP: there is no answer to give then.
-    response
-        .body(Body { bytes: Some(reply.body.into()), breaks_off: reply.breaks_off, was_sent: false })
+    http.body(Body { bytes: Some(response.body.into()), breaks_off: response.breaks_off, was_sent: false })
         .map_err(|_| HungUp)
 }
 

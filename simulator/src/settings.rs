@@ -30,7 +30,7 @@ pub struct Settings {
     /// How typed what surrounds the rows is.
     pub envelope: Envelope,
     /// The connection breaks off after so many bytes of a longer body, as when a proxy has had enough. `None`: never.
-    pub reply_bytes_max: Option<usize>,
+    pub response_bytes_max: Option<usize>,
     /// After this long Slack refuses a page cursor. `None`: never.
     pub cursor_ttl: Option<SignedDuration>,
     /// Whether the last full page still names a cursor, to an empty page.
@@ -243,7 +243,7 @@ impl Settings {
             clock_offset: SignedDuration::ZERO,
             layout: Layout::Compact,
             envelope: Envelope::Documented,
-            reply_bytes_max: None,
+            response_bytes_max: None,
             cursor_ttl: None,
             trailing_empty_page: false,
             member_error: "no_permission",

@@ -19,7 +19,7 @@ use crate::settings::{Layout, Settings};
 use crate::tenant::Install;
 use crate::throttle::Throttle;
 use crate::visibility::VisibleRows;
-use crate::{Family, Log, Outcome, Reply, Request, Row, account, audit, auth, faults, integration, layout};
+use crate::{Family, Log, Outcome, Request, Response, Row, account, audit, auth, faults, integration, layout};
 
 /// A Slack: its rows, the faults in store for its callers, and what was asked of it. A clone goes its own way.
 #[derive(Clone, Debug)]
@@ -67,19 +67,19 @@ impl World {
             return Outcome::Hangup;
         }
         let scripted = faults.iter().find_map(|fault| faults::replacement(fault, request.family));
-        let mut reply = scripted.unwrap_or_else(|| self.true_reply(now, request, page_fault));
+        let mut response = scripted.unwrap_or_else(|| self.true_response(now, request, page_fault));
         if faults.contains(&FaultKind::HangupAfter) {
             return Outcome::Hangup;
         }
-        reply.push("Date", self.date(now));
+        response.push("Date", self.date(now));
         for fault in &faults {
-            faults::apply(&mut reply, fault);
+            faults::apply(&mut response, fault);
         }
-        if let Some(bytes) = self.settings.reply_bytes_max.filter(|max| reply.body.len() > *max) {
-            faults::cut_off(&mut reply, bytes);
-            reply.breaks_off = true;
+        if let Some(bytes) = self.settings.response_bytes_max.filter(|max| response.body.len() > *max) {
+            faults::cut_off(&mut response, bytes);
+            response.breaks_off = true;
         }
-        Outcome::Reply(reply)
+        Outcome::Response(response)
     }
 
     /// Adds a row to its log and says its number: the n-th of that log, from 0. [`World::touch_access`] takes an access row's.
@@ -195,21 +195,26 @@ impl World {
         page_fault
     }
 
-    fn true_reply(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Reply {
+    fn true_response(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Response {
         let answer = match request.family {
-            Family::Audit => self.audit_reply(now, request, page_fault),
-            Family::Web if request.path == "oauth.v2.access" => self.access_reply(now, request),
-            Family::Web => self.web_reply(now, request, page_fault),
-            Family::Browser => self.browser_reply(now, request),
+            Family::Audit => self.audit_response(now, request, page_fault),
+            Family::Web if request.path == "oauth.v2.access" => self.access_response(now, request),
+            Family::Web => self.web_response(now, request, page_fault),
+            Family::Browser => self.browser_response(now, request),
         };
-        let mut reply = answer.unwrap_or_else(|refusal| refusal.into_reply(request.family));
-        if self.settings.layout == Layout::Pretty && reply.is_json() {
-            reply.body = layout::pretty(&reply.body);
+        let mut response = answer.unwrap_or_else(|refusal| refusal.into_response(request.family));
+        if self.settings.layout == Layout::Pretty && response.is_json() {
+            response.body = layout::pretty(&response.body);
         }
-        reply
+        response
     }
 
-    fn audit_reply(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Reply, Refusal> {
+    fn audit_response(
+        &mut self,
+        now: Timestamp,
+        request: &Request,
+        page_fault: PageFault,
+    ) -> Result<Response, Refusal> {
         let settings = self.settings.clone();
         auth::audit(self.keys(&settings), now, request)?;
         let limits = settings.limits;
@@ -218,7 +223,7 @@ impl World {
         audit::answer(&self.audit, &settings, now, request, page_fault, self.form(), &mut self.dice())
     }
 
-    fn web_reply(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Reply, Refusal> {
+    fn web_response(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Response, Refusal> {
         let settings = self.settings.clone();
         if !WEB_METHODS.contains(&request.path.as_str()) {
             return Err(Refusal::new("unknown_method"));
@@ -232,10 +237,10 @@ impl World {
         };
         self.admit(request, &throttle_key(request, &caller), allowed, now)?;
         let token = &caller.token;
-        let mut reply = match request.path.as_str() {
+        let mut response = match request.path.as_str() {
             "auth.test" => account::identity(&settings, now, &caller),
-            "auth.revoke" => self.revoke_reply(now, request, &caller),
-            "apps.uninstall" => self.uninstall_reply(now, request, &caller)?,
+            "auth.revoke" => self.revoke_response(now, request, &caller),
+            "apps.uninstall" => self.uninstall_response(now, request, &caller)?,
             "auth.teams.list" => account::teams(&settings, now, request, token, page_fault.stale_cursor)?,
             "team.accessLogs" => {
                 auth::web_log(&settings, &caller, false)?;
@@ -256,8 +261,8 @@ impl World {
                 integration::answer(&self.integration, &settings, now, request, &visible_rows, page_fault, self.form())?
             }
         };
-        reply.push("x-oauth-scopes", token.scopes.join(","));
-        Ok(reply)
+        response.push("x-oauth-scopes", token.scopes.join(","));
+        Ok(response)
     }
 
     fn keys<'a>(&'a self, settings: &'a Settings) -> Keys<'a> {

@@ -187,9 +187,9 @@ impl Browser {
         let url = format!("{}/se/log", self.session_url);
         let client = reqwest::Client::builder().no_proxy().build().expect("a client for loopback can be made");
         let sent = client.post(url).body(json!({ "type": "browser" }).to_string()).send().await;
-        let reply = sent.expect("chromedriver answers").bytes().await.expect("chromedriver answers");
-        let mut reply: Value = serde_json::from_slice(&reply).expect("chromedriver answers JSON");
-        let Value::Array(entries) = reply["value"].take() else { panic!("the console cannot be read: {reply}") };
+        let response = sent.expect("chromedriver answers").bytes().await.expect("chromedriver answers");
+        let mut response: Value = serde_json::from_slice(&response).expect("chromedriver answers JSON");
+        let Value::Array(entries) = response["value"].take() else { panic!("the console cannot be read: {response}") };
         let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
         errors.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }

@@ -152,9 +152,9 @@ async fn pass_on(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response
     }
     let url = format!("{}{}", desk.upstream, head.uri);
     let sent = desk.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
-    let Ok(reply) = sent else { return Ok(bare(StatusCode::BAD_GATEWAY)) };
-    let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
-    let Ok(body) = reply.bytes().await else { return Ok(bare(StatusCode::BAD_GATEWAY)) };
+    let Ok(response) = sent else { return Ok(bare(StatusCode::BAD_GATEWAY)) };
+    let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
+    let Ok(body) = response.bytes().await else { return Ok(bare(StatusCode::BAD_GATEWAY)) };
     if fate == Some(Mishap::Unanswered) {
         return Err(HungUp);
     }

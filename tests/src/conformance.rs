@@ -136,7 +136,7 @@ async fn a_foreign_file_is_named<S: DayLogStore>(store: &S, plant: impl AsyncFn(
     assert_eq!(ok(store.list(&log).await), [1], "what does not begin as the day log's keys do is nobody's concern");
     plant("audit/2026/11/06/acme-notes.txt").await;
     let error = store.list(&log).await.expect_err("a foreign file is an error");
-    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "foreign_object"));
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "unexpected_object"));
     assert!(error.message.contains("audit/2026/11/06/acme-notes.txt"), "{error}");
 }
 
@@ -282,11 +282,11 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
 
     let loaded = ok(store.load().await);
     let error = loaded.sources[&broken.id].as_ref().expect_err("it cannot be read");
-    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "unreadable_source"));
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "corrupt_source"));
     assert!(error.message.contains("`broken`"), "{error}");
     assert_eq!(loaded.sources[&whole.id].as_ref().expect("it can be read"), &whole);
     let alone = ok(store.load_source(&broken.id).await).expect("it is there");
-    assert_eq!(alone.1.expect_err("it cannot be read").code, "unreadable_source");
+    assert_eq!(alone.1.expect_err("it cannot be read").code, "corrupt_source");
     for (stream, (_, read)) in
         loaded.cursors.iter().filter(|(stream, _)| [&broken.id, &whole.id].contains(&&stream.source))
     {

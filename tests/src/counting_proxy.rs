@@ -50,7 +50,7 @@ struct Desk {
 struct Refusal {
     call: String,
     left: usize,
-    reply: String,
+    response: String,
 }
 
 /// What was asked of AWS.
@@ -133,8 +133,8 @@ impl CountingProxy {
 
     /// Refuses the next `times` calls of this action of DynamoDB or Secrets Manager, with an exception and its message.
     pub fn refuse(&self, call: &str, times: usize, exception: &str, message: &str) {
-        let reply = format!(r#"{{"__type":"{exception}","Message":"{message}"}}"#);
-        *locked(&self.desk.refusal) = Some(Refusal { call: call.to_owned(), left: times, reply });
+        let response = format!(r#"{{"__type":"{exception}","Message":"{message}"}}"#);
+        *locked(&self.desk.refusal) = Some(Refusal { call: call.to_owned(), left: times, response });
     }
 
     /// From now on each answer comes so much later, so that calls that are made side by side are answered side by side.
@@ -160,7 +160,7 @@ impl Desk {
         let mut refusal = locked(&self.refusal);
         let refusal = refusal.as_mut().filter(|refusal| refusal.left > 0 && call.name() == refusal.call)?;
         refusal.left -= 1;
-        Some(refusal.reply.clone())
+        Some(refusal.response.clone())
     }
 
     /// Notes a call, and says when it is to be held.
@@ -190,17 +190,17 @@ async fn pass_on(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let call = Call::of(&head.method, &head.uri, &head.headers, &body);
     let refusal = desk.refusal(&call);
     let held = desk.note(call);
-    if let Some(reply) = refusal {
-        return (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/x-amz-json-1.1")], reply).into_response();
+    if let Some(response) = refusal {
+        return (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/x-amz-json-1.1")], response).into_response();
     }
     if held == Some(Moment::Unsent) {
         desk.hold().await;
     }
     let url = format!("{}{}", desk.upstream, head.uri);
     let sent = desk.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
-    let Ok(reply) = sent else { return StatusCode::BAD_GATEWAY.into_response() };
-    let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
-    let Ok(body) = reply.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
+    let Ok(response) = sent else { return StatusCode::BAD_GATEWAY.into_response() };
+    let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
+    let Ok(body) = response.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
     let delay = *locked(&desk.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;

@@ -176,8 +176,8 @@ impl EmulatedAws {
         let client = Client::builder().no_proxy().build().expect("a client for loopback can be made");
         let call = client.post(&self.endpoint).header("authorization", signed).header("x-amz-target", target);
         let call = call.header("content-type", "application/x-amz-json-1.1").body(body.to_string());
-        let reply = call.send().await.expect("moto answers");
-        let (status, text) = (reply.status(), reply.text().await.expect("moto ends its answer"));
+        let response = call.send().await.expect("moto answers");
+        let (status, text) = (response.status(), response.text().await.expect("moto ends its answer"));
         assert!(status.is_success(), "`{target}` failed: {text}");
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }

@@ -33,7 +33,7 @@ struct Desk {
 }
 
 /// Answers a call, or leaves it to the scripts before it and at last to the account.
-type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync>;
+type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync>;
 
 /// A call on its way to AWS.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ struct Upstream {
 
 /// What AWS answers.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct CannedResponse {
     /// The HTTP status.
     pub status: StatusCode,
     /// The headers.
@@ -91,7 +91,7 @@ impl ScriptedAws {
     /// Adds a script, which is asked before those that are there, and returns how many there were.
     pub fn script(
         &self,
-        script: impl Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync + 'static,
+        script: impl Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync + 'static,
     ) -> usize {
         let mut scripts = locked(&self.desk.scripts);
         scripts.push(Arc::new(script));
@@ -115,13 +115,13 @@ impl AwsCall {
     ///
     /// # Panics
     /// Panics if the account does not answer.
-    pub async fn pass_on(self) -> Reply {
+    pub async fn pass_on(self) -> CannedResponse {
         let Upstream { client, endpoint } = self.upstream;
         let url = format!("{endpoint}{}", self.uri);
         let sent = client.request(self.method, url).headers(end_to_end(self.headers)).body(self.body).send().await;
-        let reply = sent.expect("the emulated account answers");
-        let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
-        Reply { status, headers, body: reply.bytes().await.expect("the emulated account ends its answer") }
+        let response = sent.expect("the emulated account answers");
+        let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
+        CannedResponse { status, headers, body: response.bytes().await.expect("the emulated account ends its answer") }
     }
 
     /// Returns the key that a call of S3 is about.
@@ -140,23 +140,27 @@ impl AwsCall {
     }
 }
 
-impl Reply {
+impl CannedResponse {
     /// Returns a reply with this body.
-    pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> CannedResponse {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static(content_type));
         let status = StatusCode::from_u16(status).expect("a status has three digits");
-        Reply { status, headers, body: body.into() }
+        CannedResponse { status, headers, body: body.into() }
     }
 
     /// Returns a reply of a service that speaks JSON.
-    pub fn json(status: u16, body: impl Into<Bytes>) -> Reply {
-        Reply::new(status, "application/x-amz-json-1.1", body)
+    pub fn json(status: u16, body: impl Into<Bytes>) -> CannedResponse {
+        CannedResponse::new(status, "application/x-amz-json-1.1", body)
     }
 
     /// Returns the error `code` of S3.
-    pub fn s3_error(status: u16, code: &str, message: &str) -> Reply {
-        Reply::new(status, "application/xml", format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
+    pub fn s3_error(status: u16, code: &str, message: &str) -> CannedResponse {
+        CannedResponse::new(
+            status,
+            "application/xml",
+            format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
+        )
     }
 
     /// Returns the same reply with `from` in its body replaced by `to`.
@@ -164,15 +168,15 @@ impl Reply {
     /// # Panics
     /// Panics if the body does not contain `from`, because the script would change nothing.
     #[must_use]
-    pub fn replace(self, from: &str, to: &str) -> Reply {
+    pub fn replace(self, from: &str, to: &str) -> CannedResponse {
         let text = String::from_utf8_lossy(&self.body);
         assert!(text.contains(from), "no `{from}` in {text}");
         let body = text.replace(from, to).into();
-        Reply { body, ..self }
+        CannedResponse { body, ..self }
     }
 }
 
-impl IntoResponse for Reply {
+impl IntoResponse for CannedResponse {
     fn into_response(self) -> Response {
         (self.status, self.headers, self.body).into_response()
     }
@@ -194,8 +198,8 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     };
     let scripts = locked(&desk.scripts).clone();
     for script in scripts.iter().rev() {
-        if let Some(reply) = script(call.clone()).await {
-            return reply.into_response();
+        if let Some(response) = script(call.clone()).await {
+            return response.into_response();
         }
     }
     call.pass_on().await.into_response()

@@ -122,7 +122,7 @@ pub(super) async fn check<S: Slack>(
 ) -> Result<(), Failure> {
     let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
     let asked: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
-        Ok(reply) => reply.json(&request, now),
+        Ok(response) => response.json(&request, now),
         Err(error) => Err(error),
     };
     let wrong = match asked.as_ref().err().map(|error| error.code.as_str()) {

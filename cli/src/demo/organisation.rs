@@ -20,7 +20,7 @@ pub(crate) const INTRODUCTION: &str = "\
 This Slack is simulated: an Enterprise organisation with four workspaces,
 three days of history, and people at work where a minute passes each second.
 It limits calls as Slack does, shows some records late, and is made to fail:
-HTTP 500 and 429, a stale page cursor, HTML instead of JSON, a reply that
+HTTP 500 and 429, a stale page cursor, HTML instead of JSON, a response that
 breaks off, a lost connection. The collector is the real one, and so are the
 files that it writes.";
 

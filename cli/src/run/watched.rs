@@ -8,7 +8,7 @@ use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::{
     Body, CallAuth, Deployment, DeploymentStore, ReplaceOutcome, Slack, StoredSource, Version,
 };
-use slacktrail_shared::slack::{Reply, Request};
+use slacktrail_shared::slack::{Request, Response};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 
 use super::progress::Progress;
@@ -33,12 +33,12 @@ impl<S> WatchedSlack<S> {
 }
 
 impl<S: Slack> Slack for WatchedSlack<S> {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error> {
-        let reply = self.slack.call(source, request, caller).await?;
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
+        let response = self.slack.call(source, request, caller).await?;
         if let Some(log) = request.log() {
             self.progress.take_page(&StreamId { source: source.id.clone(), log });
         }
-        Ok(reply)
+        Ok(response)
     }
 }
 

@@ -275,7 +275,7 @@ impl ConnectionStore for DynamoDeployment {
             (Some(version), Ok(connection)) => Ok(Some((version, connection))),
             _ => Err(Error::deployment(
                 ErrorKind::Investigate,
-                "unreadable_connection",
+                "corrupt_authorization",
                 format!("reading a connection of table `{}`: it is not one that this slacktrail wrote", self.table),
                 "run `slacktrail connect` again, of the same version as the deployment",
             )),

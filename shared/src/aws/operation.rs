@@ -170,9 +170,11 @@ fn kind(status: u16, code: &str) -> Kind {
             "object_archived",
             "restore the object, and let no lifecycle rule archive objects in their first days",
         ),
-        "InvalidRequestException" => {
-            Kind::Other(ErrorKind::Reconfigure, "secret_unusable", "see in Secrets Manager what state the secret is in")
-        }
+        "InvalidRequestException" => Kind::Other(
+            ErrorKind::Reconfigure,
+            "secret_pending_deletion",
+            "see in Secrets Manager what state the secret is in",
+        ),
         "DecryptionFailure" | "EncryptionFailure" => KEY_REFUSED,
         _ if code.starts_with("KMS") => KEY_REFUSED,
         _ if code.contains("Throttl") => Kind::Unavailable,
@@ -187,7 +189,7 @@ fn kind(status: u16, code: &str) -> Kind {
         _ if status == 403 => Kind::Denied,
         _ => Kind::Other(
             ErrorKind::Investigate,
-            "aws_refused",
+            "aws_error",
             "look the code up in AWS's documentation of the call, or report it with this line",
         ),
     }
@@ -195,7 +197,7 @@ fn kind(status: u16, code: &str) -> Kind {
 
 const KEY_REFUSED: Kind = Kind::Other(
     ErrorKind::Reconfigure,
-    "key_refused",
+    "kms_key_unavailable",
     "see whether the KMS key is enabled and its policy lets whoever runs this use it",
 );
 
@@ -226,12 +228,12 @@ mod tests {
             (403, "RequestTimeTooSkewed", Reconfigure, "credentials_refused"),
             (301, "PermanentRedirect", Reconfigure, "wrong_region"),
             (403, "InvalidObjectState", Reconfigure, "object_archived"),
-            (400, "KMS.DisabledException", Reconfigure, "key_refused"),
+            (400, "KMS.DisabledException", Reconfigure, "kms_key_unavailable"),
             (503, "SlowDown", Retry, "aws_unavailable"),
             (400, "ThrottlingException", Retry, "aws_unavailable"),
             (400, "ProvisionedThroughputExceededException", Retry, "aws_unavailable"),
             (500, "no code", Retry, "aws_unavailable"),
-            (400, "ValidationException", Investigate, "aws_refused"),
+            (400, "ValidationException", Investigate, "aws_error"),
         ] {
             let error = to_error(Answer::Refused(status, code));
             assert_eq!((error.kind, error.code.as_str()), (kind, ours), "{code}");

@@ -179,7 +179,7 @@ fn last_modified(object: &GetObjectOutput) -> Option<Timestamp> {
 fn unusable(key: &ObjectKey, what: &str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
-        "unusable_object",
+        "object_too_large",
         format!("reading object `{key}`: {what}"),
         "restore the object's first version, or move it away if it is not slacktrail's",
     )
@@ -188,7 +188,7 @@ fn unusable(key: &ObjectKey, what: &str) -> Error {
 fn foreign(key: &str, bucket: &str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
-        "foreign_object",
+        "unexpected_object",
         format!("listing a day log in bucket `{bucket}`: `{key}` is not an object that slacktrail writes"),
         "move it away: a day log is read as a whole, and what does not belong there cannot be read",
     )

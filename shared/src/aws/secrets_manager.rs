@@ -22,7 +22,7 @@ use crate::source::SourceId;
 /// The code of a secret's name that is not free yet, because AWS completes a forced deletion in the background.
 pub const DELETION_IN_PROGRESS: &str = "secret_deletion_in_progress";
 /// The code of a secret that cannot be used, because it is scheduled for deletion.
-pub const SCHEDULED_FOR_DELETION: &str = "secret_unusable";
+pub const SCHEDULED_FOR_DELETION: &str = "secret_pending_deletion";
 
 /// Credentials in secrets named `<prefix><source id>`.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use crate::cursor::Gap;
 use crate::error::{Error, ErrorKind, Origin};
 use crate::ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
 use crate::secret::Token;
-use crate::slack::{Refusal, Reply, Request};
+use crate::slack::{Refusal, Request, Response};
 use crate::source::{LogType, Source, SourceId, shown_name};
 use crate::time::Second;
 
@@ -37,9 +37,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     async fn call_with(&mut self, request: &Request, token: &Token) -> Result<OpenPage<'a>, Error> {
         self.report.calls += 1;
-        let reply = self.ports.slack.call(self.source, request, CallAuth::User(token)).await?;
-        self.apply_server_clock(&reply);
-        OpenPage::open(request, reply, self.limits.long_rows).await
+        let response = self.ports.slack.call(self.source, request, CallAuth::User(token)).await?;
+        self.apply_server_clock(&response);
+        OpenPage::open(request, response, self.limits.long_rows).await
     }
 
     /// Confirms an error of Slack's that calls a person: a proxy or a restart at Slack's can answer a single call so, and the person would
@@ -62,8 +62,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let Some(token) = self.token.clone() else { return error };
         let request = Request::auth_test();
         self.report.calls += 1;
-        let reply = self.ports.slack.call_whole(self.source, &request, CallAuth::User(&token)).await;
-        let tested = reply.and_then(|reply| reply.json::<serde::de::IgnoredAny>(&request, self.now));
+        let response = self.ports.slack.call_whole(self.source, &request, CallAuth::User(&token)).await;
+        let tested = response.and_then(|response| response.json::<serde::de::IgnoredAny>(&request, self.now));
         match tested {
             Err(refused) if refused.kind == ErrorKind::Reauthorize => error,
             _ => error.transient().with_hint(
@@ -74,11 +74,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Slack's clock decides how far we have come: time that has not yet been there is not collected and was not read again, whatever
     /// our clock says, or said when an earlier tick opened a gap and got no reply.
-    fn apply_server_clock<B>(&mut self, reply: &Reply<B>) {
-        if let Some(slack_now) = reply.date.map(Second::of) {
+    fn apply_server_clock<B>(&mut self, response: &Response<B>) {
+        if let Some(slack_now) = response.date.map(Second::of) {
             self.report.update_clock_skew(self.now.since(slack_now));
         }
-        let reached = reply.slack_now(self.now);
+        let reached = response.slack_now(self.now);
         self.cursor.watermark = self.cursor.watermark.min(reached);
         self.cursor.rereads.iter_mut().for_each(|began| *began = reached.min(*began));
     }
@@ -95,11 +95,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         &mut self,
         gap: &mut Gap,
         error: Error,
-        reply: &Reply<B>,
+        response: &Response<B>,
     ) -> Result<bool, Error> {
         self.report.refused = Some(error.clone());
         // A range that ends in Slack's future, because our clock is ahead: what there is of it is asked for.
-        if let Some(date) = reply.date.map(Second::of)
+        if let Some(date) = response.date.map(Second::of)
             && (self.stream.log, error.code.as_str()) == (LogType::Audit, "invalid_range")
             && date < gap.latest
         {

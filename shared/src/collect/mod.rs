@@ -319,9 +319,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 Ok(false)
             }
             Some(Refusal::Error(error)) => {
-                let reply = page.reply().without_body();
+                let response = page.response().without_body();
                 drop(page);
-                self.is_passed_over(gap, error, &reply).await
+                self.is_passed_over(gap, error, &response).await
             }
         }
     }
@@ -481,7 +481,7 @@ fn missing_page(why: &str) -> Error {
 
 /// Whether Slack's pages are at fault, so that another workspace's may be readable. A tick that runs out of time is not Slack's fault.
 fn is_of_a_page(error: &Error) -> bool {
-    matches!(error.code.as_str(), "response_too_large" | "reply_cut_off" | "no_progress" | "unreadable_reply")
+    matches!(error.code.as_str(), "response_too_large" | "incomplete_response" | "no_progress" | "invalid_response")
 }
 
 fn no_progress(method: &str) -> Error {

@@ -4,7 +4,7 @@ use futures_util::lock::{Mutex, MutexGuard};
 
 use crate::error::Error;
 use crate::ports::Body;
-use crate::slack::{Advance, PageEnd, PageReader, RawRow, Refusal, Reply, Request, too_large};
+use crate::slack::{Advance, PageEnd, PageReader, RawRow, Refusal, Request, Response, too_large};
 use crate::source::LogType;
 use crate::time::Second;
 
@@ -16,7 +16,7 @@ const GOOD_PAGES: u32 = 8;
 /// A reply that is being read.
 pub(super) struct OpenPage<'a> {
     request: Request,
-    reply: Reply<Body>,
+    response: Response<Body>,
     reader: PageReader,
     /// Whether the reader's row is still to be given out.
     has_row: bool,
@@ -31,11 +31,12 @@ impl<'a> OpenPage<'a> {
     /// When the reply breaks off or exceeds a limit.
     pub(super) async fn open(
         request: &Request,
-        reply: Reply<Body>,
+        response: Response<Body>,
         long_rows: &'a Mutex<()>,
     ) -> Result<OpenPage<'a>, Error> {
         let reader = PageReader::new(request.method);
-        let mut page = OpenPage { request: request.clone(), reply, reader, has_row: false, long_rows, long_row: None };
+        let mut page =
+            OpenPage { request: request.clone(), response, reader, has_row: false, long_rows, long_row: None };
         page.has_row = page.advance().await?;
         Ok(page)
     }
@@ -62,7 +63,7 @@ impl<'a> OpenPage<'a> {
             if self.reader.held_bytes() > LONG_ROW_BYTES && self.long_row.is_none() {
                 self.long_row = Some(self.long_rows.lock().await);
             }
-            match self.reply.body.chunk().await? {
+            match self.response.body.chunk().await? {
                 Some(chunk) => self.reader.push(&chunk).map_err(|limit| too_large(&self.request, limit))?,
                 None => self.reader.end(),
             }
@@ -84,11 +85,11 @@ impl<'a> OpenPage<'a> {
     /// # Errors
     /// Why it is none.
     pub(super) fn end(&self, now: Second) -> Result<PageEnd, Refusal> {
-        self.reply.page_end(&self.reader, &self.request, now)
+        self.response.page_end(&self.reader, &self.request, now)
     }
 
-    pub(super) fn reply(&self) -> &Reply<Body> {
-        &self.reply
+    pub(super) fn response(&self) -> &Response<Body> {
+        &self.response
     }
 }
 
@@ -134,7 +135,7 @@ impl PageSize {
 
 /// Whether a smaller page may be read where this one could not.
 pub(super) fn may_be_smaller(error: &Error) -> bool {
-    matches!(error.code.as_str(), "response_too_large" | "reply_cut_off" | "page_unfinished")
+    matches!(error.code.as_str(), "response_too_large" | "incomplete_response" | "page_unfinished")
 }
 
 #[cfg(test)]
@@ -173,8 +174,8 @@ mod tests {
             let error = Error::slack(crate::error::ErrorKind::Retry, code, String::new(), "");
             may_be_smaller(&error)
         };
-        assert!(["response_too_large", "reply_cut_off", "page_unfinished"].into_iter().all(may_be));
-        assert!(!["ratelimited", "internal_error", "unreadable_reply"].into_iter().any(may_be));
+        assert!(["response_too_large", "incomplete_response", "page_unfinished"].into_iter().all(may_be));
+        assert!(!["ratelimited", "internal_error", "invalid_response"].into_iter().any(may_be));
     }
 
     #[test]
@@ -183,9 +184,9 @@ mod tests {
             let row = format!(r#"{{"entries":["{}"#, "x".repeat(bytes)).into_bytes();
             let chunks = [row, br#""]}"#.to_vec()].map(Ok);
             let body = Body::chunks(futures_util::stream::iter(chunks));
-            let reply = Reply { status: 200, retry_after: None, date: None, scopes: None, body };
+            let response = Response { status: 200, retry_after: None, date: None, scopes: None, body };
             let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
-            let opened = OpenPage::open(&request, reply, long_rows);
+            let opened = OpenPage::open(&request, response, long_rows);
             let mut page = opened.now_or_never()?.unwrap();
             let is_held = long_rows.try_lock().is_none();
             page.release();

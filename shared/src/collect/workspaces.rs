@@ -291,7 +291,7 @@ pub(crate) fn workspace_id(json: &str) -> Option<String> {
 
 pub(crate) fn cut_off(what: &str) -> Error {
     let message = format!("Slack's list of the organisation's workspaces (`auth.teams.list`) cannot be used: {what}");
-    Error::slack(ErrorKind::Retry, "workspaces_unlisted", message, "wait for the next tick, which asks again")
+    Error::slack(ErrorKind::Retry, "workspace_list_failed", message, "wait for the next tick, which asks again")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::ports::{
 };
 use crate::secret::Token;
 use crate::slack::oauth::{Installation, installation};
-use crate::slack::{Reply, Request};
+use crate::slack::{Request, Response};
 use crate::source::{LogType, Source, Tenant};
 use crate::time::Second;
 
@@ -233,8 +233,8 @@ async fn exchange<S: Slack, C, K, W>(
     let request = Request::exchange(begun.code, &begun.redirect_url);
     let refused = |error: Error| Failure { error: Some(error.clone()), ..Refusal::of_call(&error).into() };
     granted.replace(Granted::Unread(Vec::new()));
-    let reply = match ports.slack.call(&begun.connection.source, &request, CallAuth::App(app)).await {
-        Ok(reply) => reply,
+    let response = match ports.slack.call(&begun.connection.source, &request, CallAuth::App(app)).await {
+        Ok(response) => response,
         Err(error) => {
             if error.is_unsent {
                 granted.replace(Granted::Nothing);
@@ -243,13 +243,13 @@ async fn exchange<S: Slack, C, K, W>(
         }
     };
     let keep = |chunk: &[u8]| granted.borrow_mut().receive(chunk);
-    let Reply { status, retry_after, date, scopes, .. } =
-        reply.arriving(&request, WHOLE_BYTES_MAX, keep).await.map_err(refused)?;
-    let reply = Reply { status, retry_after, date, scopes, body: granted.borrow_mut().take_response() };
-    let installed = installation(&reply, &request, now);
+    let Response { status, retry_after, date, scopes, .. } =
+        response.arriving(&request, WHOLE_BYTES_MAX, keep).await.map_err(refused)?;
+    let response = Response { status, retry_after, date, scopes, body: granted.borrow_mut().take_response() };
+    let installed = installation(&response, &request, now);
     granted.replace(match &installed {
         Ok(installed) => Granted::of(installed),
-        Err(error) => Granted::of_failed(reply.body, error),
+        Err(error) => Granted::of_failed(response.body, error),
     });
     installed.map_err(refused)
 }

@@ -48,8 +48,8 @@ async fn newest_of_a_workspace<S: Slack>(
     now: Second,
 ) -> Result<Option<Second>, Error> {
     let request = Request::workspaces(None);
-    let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
-    let workspaces = match reply.page(&request, now) {
+    let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
+    let workspaces = match response.page(&request, now) {
         Ok(page) => page.rows,
         Err(SlackRefusal::Error(error)) => return Err(error),
         Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Vec::new(), // we asked for neither
@@ -75,8 +75,8 @@ async fn newest<S: Slack>(
     now: Second,
 ) -> Result<Option<Second>, Error> {
     let request = Request::probe(log, now, workspace);
-    let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
-    match reply.page(&request, now) {
+    let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
+    match response.page(&request, now) {
         Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
         Err(SlackRefusal::Error(error)) => Err(error),
         Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Ok(None), // we asked for neither

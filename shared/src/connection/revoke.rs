@@ -134,8 +134,8 @@ pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Se
         revoked: serde_json::Value,
     }
     let request = Request::revoke();
-    let reply = slack.call_whole(source, &request, CallAuth::User(token)).await?;
-    match reply.json::<Revoked>(&request, now)?.revoked {
+    let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
+    match response.json::<Revoked>(&request, now)?.revoked {
         serde_json::Value::Bool(false) => Err(Error::slack(
             ErrorKind::Retry,
             "not_revoked",

@@ -68,7 +68,7 @@ impl DayLogStore for DirectoryDayLogs {
 fn foreign(path: &std::path::Path) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
-        "foreign_object",
+        "unexpected_object",
         format!("listing a day log: `{}` is not a file that slacktrail writes", path.display()),
         "move it away: a day log is read as a whole, and what does not belong there cannot be read",
     )

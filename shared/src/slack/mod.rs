@@ -4,12 +4,12 @@ pub mod envelope;
 pub mod error;
 pub mod oauth;
 pub mod page_reader;
-pub mod reply;
 pub mod request;
+pub mod response;
 mod scan;
 
 pub use envelope::{Envelope, Paging};
 pub use page_reader::{Advance, PageReader, RawRow, TooLarge};
-pub(crate) use reply::too_large;
-pub use reply::{Page, PageEnd, Refusal, Reply};
 pub use request::{Family, Request, rows_per_page};
+pub(crate) use response::too_large;
+pub use response::{Page, PageEnd, Refusal, Response};

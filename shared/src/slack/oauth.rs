@@ -5,8 +5,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::reply::Reply;
 use super::request::Request;
+use super::response::Response;
 use crate::credentials::{Grant, Renewal, TOKEN_LIFE_SECONDS_MAX};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Token;
@@ -187,9 +187,9 @@ fn plain(text: &str) -> String {
 ///
 /// # Errors
 /// Returns an error if the reply tells one or is not JSON, or if a token in it is not text.
-pub fn installation(reply: &Reply, request: &Request, now: Second) -> Result<Installation, Error> {
-    let exchanged: Exchanged<'_> = reply.json(request, now)?;
-    let (tenant, organisation) = reply.json::<Installed<'_>>(request, now)?.tenant();
+pub fn installation(response: &Response, request: &Request, now: Second) -> Result<Installation, Error> {
+    let exchanged: Exchanged<'_> = response.json(request, now)?;
+    let (tenant, organisation) = response.json::<Installed<'_>>(request, now)?.tenant();
     let user = exchanged.authed_user.as_ref();
     let grant = user.and_then(|user| user.grant(now));
     let bot = read::<String>(exchanged.access_token).as_deref().and_then(token);
@@ -249,16 +249,16 @@ pub fn remains(body: &[u8]) -> Remains {
 /// # Errors
 /// Returns an error under the same conditions as [`installation`], and [`ErrorKind::Retry`] if the reply holds no user token that can be
 /// refreshed in its turn.
-pub fn refreshed(reply: &Reply, request: &Request, now: Second) -> Result<Grant, Error> {
-    let top: Tokens<'_> = reply.json(request, now)?;
-    let user = reply.json::<Refreshed<'_>>(request, now)?.authed_user;
+pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<Grant, Error> {
+    let top: Tokens<'_> = response.json(request, now)?;
+    let user = response.json::<Refreshed<'_>>(request, now)?.authed_user;
     let user = user.and_then(|user| serde_json::from_str::<Tokens<'_>>(user.get()).ok());
     let of_user = [Some(top), user].into_iter().flatten().filter(|tokens| !tokens.is_of_bot());
     let mut renewable = of_user.filter_map(|tokens| tokens.grant(now)).filter(|grant| grant.renewal.is_some());
     renewable.next().ok_or_else(|| {
         Error::slack(
             ErrorKind::Retry,
-            "unreadable_reply",
+            "invalid_response",
             format!("Slack answered `{}` without a user token that can be refreshed again", request.method),
             "the next tick asks again; if it stays, connect the source again",
         )
@@ -271,12 +271,12 @@ mod tests {
 
     const NOW: Second = Second::EPOCH;
 
-    fn reply(body: &str) -> Reply {
-        Reply { status: 200, body: body.as_bytes().to_vec(), ..Reply::default() }
+    fn response(body: &str) -> Response {
+        Response { status: 200, body: body.as_bytes().to_vec(), ..Response::default() }
     }
 
     fn installed(body: &str) -> Installation {
-        installation(&reply(body), &Request::exchange("c", "r"), NOW).unwrap()
+        installation(&response(body), &Request::exchange("c", "r"), NOW).unwrap()
     }
 
     #[test]
@@ -292,9 +292,9 @@ mod tests {
             let body = format!(
                 r#"{{"ok":true,"access_token":"xoxe.xoxp-1","refresh_token":"xoxe-1","token_type":"user","authed_user":{nothing}}}"#
             );
-            assert!(refreshed(&reply(&body), &Request::exchange("c", "r"), NOW).is_ok(), "{nothing}");
+            assert!(refreshed(&response(&body), &Request::exchange("c", "r"), NOW).is_ok(), "{nothing}");
         }
-        let garbage = reply(r#"{"ok":true,"team":{"id":"T1"},"authed_user":"xoxp-secret"}"#);
+        let garbage = response(r#"{"ok":true,"team":{"id":"T1"},"authed_user":"xoxp-secret"}"#);
         let error = installation(&garbage, &Request::exchange("c", "r"), NOW).unwrap_err();
         assert!(!format!("{error:?}").contains("xoxp-secret"));
     }
@@ -376,8 +376,8 @@ mod tests {
             r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1","refresh_token":["xoxe-1-secret"]}}"#,
             r#"{"ok":true,"authed_user":{"access_token":"xoxp-1-secret""#,
         ] {
-            let error = installation(&reply(body), &Request::exchange("c", "r"), NOW).unwrap_err();
-            assert_eq!(error.code, "unreadable_reply", "{body}");
+            let error = installation(&response(body), &Request::exchange("c", "r"), NOW).unwrap_err();
+            assert_eq!(error.code, "invalid_response", "{body}");
             assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
         }
     }
@@ -445,7 +445,7 @@ mod tests {
     #[test]
     fn a_refreshed_user_token_comes_at_the_top_level_and_a_bots_is_not_taken_for_it() {
         let request = Request::refresh(&Token::new("xoxe-1-r").unwrap());
-        let refresh = |body: &str| refreshed(&reply(body), &request, NOW);
+        let refresh = |body: &str| refreshed(&response(body), &request, NOW);
         let tokens = r#""access_token":"xoxe.xoxp-1-b","refresh_token":"xoxe-1-s","expires_in":43200"#;
         let grant =
             refresh(&format!(r#"{{"ok":true,{tokens},"token_type":"user","scope":"admin","team":null}}"#)).unwrap();
@@ -467,7 +467,7 @@ mod tests {
             r#"{"ok":true,"access_token":"xoxp-1","token_type":"user"}"#.to_owned(),
             r#"{"ok":true}"#.to_owned(),
         ] {
-            assert_eq!(refresh(&body).unwrap_err().code, "unreadable_reply", "{body}");
+            assert_eq!(refresh(&body).unwrap_err().code, "invalid_response", "{body}");
         }
         assert_eq!(
             refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().kind,
@@ -492,7 +492,7 @@ mod tests {
             r#","authed_user":{"access_token":"xoxp-other","token_type":"user"}"#,
             r#","team":7,"enterprise":"","scope":7,"is_enterprise_install":"no""#,
         ] {
-            let grant = refreshed(&reply(&format!(r#"{{"ok":true,{tokens}{others}}}"#)), &request, NOW).unwrap();
+            let grant = refreshed(&response(&format!(r#"{{"ok":true,{tokens}{others}}}"#)), &request, NOW).unwrap();
             let renewal = grant.renewal.unwrap();
             assert_eq!((grant.token.reveal(), renewal.refresh_token.reveal()), ("xoxe.xoxp-2", "xoxe-2"), "{others}");
         }

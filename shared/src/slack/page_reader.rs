@@ -15,7 +15,7 @@ use super::scan::Scanner;
 /// A row may be this long. No row of Slack's comes near; a longer one is an error, because the poller must hold a row and its line.
 pub const ROW_BYTES_MAX: usize = 4 << 20;
 /// A reply may be this long, unpacked.
-pub const REPLY_BYTES_MAX: usize = 256 << 20;
+pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
 /// A reply may hold this many rows. Slack never splits a second of audit logs, so a page may hold more rows than were asked for.
 pub const ROWS_MAX: u32 = 500_000;
 /// A key may be this long.
@@ -73,7 +73,7 @@ pub enum Advance {
 /// A limit that a reply exceeds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TooLarge {
-    /// [`REPLY_BYTES_MAX`].
+    /// [`RESPONSE_BYTES_MAX`].
     Bytes,
     /// [`ROWS_MAX`].
     Rows,
@@ -122,7 +122,7 @@ impl PageReader {
     /// [`TooLarge::Bytes`].
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
         self.bytes = self.bytes.saturating_add(chunk.len());
-        if self.bytes > REPLY_BYTES_MAX {
+        if self.bytes > RESPONSE_BYTES_MAX {
             return Err(TooLarge::Bytes);
         }
         self.input.drain(..self.start);
@@ -509,7 +509,7 @@ mod tests {
         let mut endless = PageReader::new("logs");
         let space = vec![b' '; 1 << 20];
         let outcome = (0..300).find_map(|_| endless.push(&space).and_then(|()| endless.advance()).err());
-        assert_eq!((outcome, endless.bytes()), (Some(TooLarge::Bytes), REPLY_BYTES_MAX + space.len()));
+        assert_eq!((outcome, endless.bytes()), (Some(TooLarge::Bytes), RESPONSE_BYTES_MAX + space.len()));
     }
 
     #[test]

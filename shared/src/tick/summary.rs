@@ -283,11 +283,15 @@ mod tests {
     #[test]
     fn summary_of_a_trouble_tells_what_happened_and_its_causes() {
         let cause = std::io::Error::other("broken pipe");
-        let error = Error::deployment(ErrorKind::Retry, "no_reply", "AWS gave no reply", "wait").with_source(cause);
+        let error =
+            Error::deployment(ErrorKind::Retry, "no_response", "AWS gave no response", "wait").with_source(cause);
         let told = StreamSummary::of_error(&acme(), None, &error);
-        assert_eq!((told.code.as_deref(), told.message.as_deref()), (Some("no_reply"), Some("AWS gave no reply")));
+        assert_eq!(
+            (told.code.as_deref(), told.message.as_deref()),
+            (Some("no_response"), Some("AWS gave no response"))
+        );
         assert_eq!((told.hint.as_deref(), told.cause.as_deref()), (Some("wait"), Some("broken pipe")));
-        let error = Error::deployment(ErrorKind::Retry, "no_reply", "AWS gave no reply", "wait");
+        let error = Error::deployment(ErrorKind::Retry, "no_response", "AWS gave no response", "wait");
         assert_eq!(StreamSummary::of_error(&acme(), None, &error).cause, None);
     }
 }

@@ -167,13 +167,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         let mut lines = Lines::of(&stored.bytes);
         let damaged = |error| {
             let message = format!("reading back object `{key}`: its gzip is damaged");
-            Error::deployment(
-                ErrorKind::Investigate,
-                "unreadable_object",
-                message,
-                "restore the object's first version",
-            )
-            .with_source(error)
+            Error::deployment(ErrorKind::Investigate, "corrupt_object", message, "restore the object's first version")
+                .with_source(error)
         };
         while let Some((number, text)) = lines.next_line().map_err(damaged)? {
             if number == line {

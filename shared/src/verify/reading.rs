@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind};
 use crate::ports::{CallAuth, CredentialStore, Slack};
 use crate::record::{Record, RowId};
 use crate::secret::Token;
-use crate::slack::page_reader::REPLY_BYTES_MAX;
-use crate::slack::{Page, Refusal, Reply, Request, rows_per_page};
+use crate::slack::page_reader::RESPONSE_BYTES_MAX;
+use crate::slack::{Page, Refusal, Request, Response, rows_per_page};
 use crate::source::{LogType, Source};
 use crate::time::{Day, Second};
 use crate::walk::{Column, PageContext, PageSoFar, Row, Walk};
@@ -165,9 +165,9 @@ impl<'a> Reading<'a> {
             Stage::Listing { page_cursor, .. } => (Request::workspaces(page_cursor.as_deref()), 0),
             Stage::Walking { .. } => self.gap.request(&self.context, rows_per_page(self.log)),
         };
-        let reply = self.call(slack, credentials, &request, now).await?;
+        let response = self.call(slack, credentials, &request, now).await?;
         let is_listing = matches!(self.stage, Stage::Listing { .. });
-        match reply.page(&request, now) {
+        match response.page(&request, now) {
             Ok(page) if is_listing => self.take_list(&page)?,
             Ok(page) => self.take(&page, page_rows)?,
             Err(Refusal::Error(error)) if is_listing => return Err(error),
@@ -196,25 +196,25 @@ impl<'a> Reading<'a> {
         credentials: &K,
         request: &Request,
         now: Second,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Response, Error> {
         let token = match &self.token {
             Some(token) => token.clone(),
             None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
         };
-        let reply =
-            slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, REPLY_BYTES_MAX).await?;
+        let response =
+            slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, RESPONSE_BYTES_MAX).await?;
         self.token = Some(token.clone());
-        let is_refused = reply.body.len() <= ERROR_BYTES_MAX
-            && matches!(reply.page(request, now), Err(Refusal::Error(error)) if error.kind == ErrorKind::Reauthorize);
+        let is_refused = response.body.len() <= ERROR_BYTES_MAX
+            && matches!(response.page(request, now), Err(Refusal::Error(error)) if error.kind == ErrorKind::Reauthorize);
         if !is_refused {
-            return Ok(reply);
+            return Ok(response);
         }
         let fresh = token_of(self.source, credentials.reload_credentials(&self.source.id).await?)?;
         if fresh == token {
-            return Ok(reply);
+            return Ok(response);
         }
         self.token = Some(fresh.clone());
-        slack.call(self.source, request, CallAuth::User(&fresh)).await?.whole(request, REPLY_BYTES_MAX).await
+        slack.call(self.source, request, CallAuth::User(&fresh)).await?.whole(request, RESPONSE_BYTES_MAX).await
     }
 
     fn may_read_by_workspace(&self, error: &Error) -> bool {
@@ -291,7 +291,7 @@ impl<'a> Reading<'a> {
         }
         *pages += 1;
         // Nobody can ask for their rows. The others are compared all the same.
-        let unread = UnreadWorkspace { id: "(no ID)".to_owned(), code: "workspaces_unlisted".to_owned() };
+        let unread = UnreadWorkspace { id: "(no ID)".to_owned(), code: "workspace_list_failed".to_owned() };
         self.unread.extend(std::iter::repeat_n(unread, without_id));
         ids.extend(listed.into_iter().flatten());
         page_cursor.clone_from(&page.end.next);
@@ -341,5 +341,5 @@ fn oldest_of(records: &[Record<'_>]) -> Option<Second> {
 
 fn endless(what: &str) -> Error {
     let message = format!("reading the day again from Slack: {what}");
-    Error::slack(ErrorKind::Retry, "endless_walk", message, "run the command again later")
+    Error::slack(ErrorKind::Retry, "pagination_loop", message, "run the command again later")
 }

@@ -7,7 +7,7 @@ use super::{App, Distribution, TokenKind, User, page, redirect};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role};
-use crate::{Family, Method, Reply, Request, World};
+use crate::{Family, Method, Request, Response, World};
 
 /// What somebody answers on the consent page, for tests without a browser.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl World {
     }
 
     /// Answers what a browser asks for.
-    pub(crate) fn browser_reply(&mut self, now: Timestamp, request: &Request) -> Result<Reply, Refusal> {
+    pub(crate) fn browser_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, Refusal> {
         debug_assert_eq!(request.family, Family::Browser);
         let settings = self.settings.clone();
         match (request.path.as_str(), request.method) {
@@ -114,7 +114,7 @@ impl World {
     }
 
     /// Answers the form of the consent page. Everything is checked again: a form says what its sender likes.
-    fn decide(&mut self, now: Timestamp, settings: &Settings, request: &Request) -> Result<Reply, &'static str> {
+    fn decide(&mut self, now: Timestamp, settings: &Settings, request: &Request) -> Result<Response, &'static str> {
         let asked = Asked::read(settings, request)?;
         let to = match request.parameter("decision") {
             Some("deny") => declined(&asked),
@@ -131,7 +131,7 @@ impl World {
             }
             _ => return Err("invalid_arguments"),
         };
-        Ok(Reply::redirect(&to))
+        Ok(Response::redirect(&to))
     }
 
     fn consent_to(&mut self, now: Timestamp, asked: &Asked<'_>, consent: &Consent) -> Result<String, &'static str> {

@@ -10,14 +10,14 @@ use super::{App, Grant, TokenKind};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role};
-use crate::{Method, Reply, Request, World};
+use crate::{Method, Request, Response, World};
 
 /// How long a code lives (section 6.2).
 const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
 impl World {
     /// Answers `oauth.v2.access`: by a code, or by a refresh token.
-    pub(crate) fn access_reply(&mut self, now: Timestamp, request: &Request) -> Result<Reply, Refusal> {
+    pub(crate) fn access_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, Refusal> {
         // What a GET is answered with is not documented; secrets in a URL should not go unnoticed.
         if request.method != Method::Post {
             return Err(Refusal::new("invalid_arguments"));
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    fn exchange(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Reply, Refusal> {
+    fn exchange(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Response, Refusal> {
         let text = request.parameter("code").unwrap_or_default();
         let code = self.oauth.codes.get(text).cloned();
         let code = code.ok_or_else(|| Refusal::new("invalid_code"))?;
@@ -62,7 +62,7 @@ impl World {
             body.insert("bot_user_id".to_owned(), bot_user(app).into());
         }
         body.extend(place_fields(&self.settings, app, &code.install));
-        Ok(Reply::json(200, Value::Object(body).to_string()))
+        Ok(Response::json(200, Value::Object(body).to_string()))
     }
 
     /// Whether this code may be exchanged now. A refused exchange leaves the code as it was (which is not documented).

@@ -7,7 +7,7 @@ use super::consent::id_of;
 use super::{TokenKind, User};
 use crate::settings::Settings;
 use crate::tenant::Install;
-use crate::{Reply, Request};
+use crate::{Request, Response};
 
 /// Our own parameter: who is signed in, where there is more than one person. Slack takes that from a session.
 pub(crate) const VISITOR: &str = "simulated_user";
@@ -23,7 +23,7 @@ pub(crate) fn consent(
     asked: &Asked<'_>,
     user: &User,
     targets: &[Install],
-) -> Reply {
+) -> Response {
     let app = escape(&asked.app.name);
     let mut body = format!("<h1>Install {app}?</h1>\n");
     let _ = writeln!(body, "<p>Signed in as <b id=\"user\">{}</b>.</p>", escape(&user.name));
@@ -42,17 +42,17 @@ pub(crate) fn consent(
     scopes(&mut body, asked, TokenKind::Bot, "As a bot");
     body.push_str("<p><button id=\"allow\" name=\"decision\" value=\"allow\">Allow</button>\n");
     body.push_str("<button id=\"deny\" name=\"decision\" value=\"deny\">Cancel</button></p>\n</form>\n");
-    Reply::html(200, document(&format!("install {app}?"), &body))
+    Response::html(200, document(&format!("install {app}?"), &body))
 }
 
 /// The page that says why there is no consent page.
-pub(crate) fn error(code: &str) -> Reply {
+pub(crate) fn error(code: &str) -> Response {
     let status = if code == "not_found" { 404 } else { 400 };
     let body = format!(
         "<h1>Something went wrong</h1>\n<p>The app cannot be installed: <code id=\"error\">{}</code></p>\n",
         escape(code)
     );
-    Reply::html(status, document("something went wrong", &body))
+    Response::html(status, document("something went wrong", &body))
 }
 
 /// What the checkbox of an optional scope sends.

@@ -8,7 +8,7 @@ use super::exchange::client;
 use crate::auth::Caller;
 use crate::refusal::Refusal;
 use crate::tenant::{Install, Role};
-use crate::{Reply, Request, World};
+use crate::{Request, Response, World};
 
 impl World {
     /// An administrator removes the app from this place: its users' tokens answer `token_revoked` from now on and its bot's
@@ -25,7 +25,7 @@ impl World {
     }
 
     /// Answers `auth.revoke`. Without rotation it ends the authorisation, with rotation only the token that calls.
-    pub(crate) fn revoke_reply(&mut self, now: Timestamp, request: &Request, caller: &Caller) -> Reply {
+    pub(crate) fn revoke_response(&mut self, now: Timestamp, request: &Request, caller: &Caller) -> Response {
         let is_test = matches!(request.parameter("test"), Some("1" | "true"));
         if !is_test {
             let standing = caller.issued.as_ref().filter(|issued| issued.expires.is_none()).and_then(|issued| {
@@ -37,16 +37,16 @@ impl World {
             }
         }
         // A dry run has revoked nothing. The documentation shows no reply to one.
-        Reply::json(200, json!({"ok": true, "revoked": !is_test}).to_string())
+        Response::json(200, json!({"ok": true, "revoked": !is_test}).to_string())
     }
 
     /// Answers `apps.uninstall`.
-    pub(crate) fn uninstall_reply(
+    pub(crate) fn uninstall_response(
         &mut self,
         now: Timestamp,
         request: &Request,
         caller: &Caller,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Response, Refusal> {
         let settings = self.settings.clone();
         let app = client(&settings, request)?;
         let issued = caller.issued.as_ref().filter(|issued| issued.client_id == app.client_id);
@@ -56,7 +56,7 @@ impl World {
             return Err(Refusal::new("no_permission"));
         }
         self.uninstall(now, &app.client_id, &caller.token.install);
-        Ok(Reply::json(200, json!({"ok": true}).to_string()))
+        Ok(Response::json(200, json!({"ok": true}).to_string()))
     }
 
     /// Ends a grant with everything that came of it.

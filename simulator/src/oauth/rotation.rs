@@ -7,7 +7,7 @@ use super::exchange::{bot_user, place_fields, token_fields};
 use super::grants::Pair;
 use super::{App, GraceReuse, TokenKind};
 use crate::refusal::Refusal;
-use crate::{Reply, Request, World};
+use crate::{Request, Response, World};
 
 /// One call of `oauth.v2.access` with a refresh token that was granted, whether or not its reply arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl World {
         self.oauth.refreshes.iter().filter(|refresh| refresh.used == refresh_token).count()
     }
 
-    pub(crate) fn refresh(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Reply, Refusal> {
+    pub(crate) fn refresh(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Response, Refusal> {
         let refused = || Refusal::new("invalid_refresh_token");
         let text = request.parameter("refresh_token").ok_or_else(refused)?;
         let (place, number) = self.refresh_place(app, text).ok_or_else(refused)?;
@@ -60,7 +60,7 @@ impl World {
             refresh_token: pair.refresh.clone().unwrap_or_default(),
             in_grace,
         });
-        Ok(self.refresh_reply(now, place, app, &pair))
+        Ok(self.refresh_response(now, place, app, &pair))
     }
 
     /// What a refresh token gives that was used a moment ago.
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// The token stands at the top level, a person's too: `token_type` says whose it is.
-    fn refresh_reply(&self, now: Timestamp, place: usize, app: &App, pair: &Pair) -> Reply {
+    fn refresh_response(&self, now: Timestamp, place: usize, app: &App, pair: &Pair) -> Response {
         let grant = &self.oauth.grants[place];
         let mut body = token_fields(now, grant, pair);
         match grant.kind {
@@ -82,7 +82,7 @@ impl World {
             body.remove("token_type");
             body.extend(serde_json::from_str(json).ok().map(|value: Value| ("token_type".to_owned(), value)));
         }
-        Reply::json(200, Value::Object(body).to_string())
+        Response::json(200, Value::Object(body).to_string())
     }
 
     /// The grant of the app, and the number in it, of a refresh token whose grant has not ended.

@@ -2,7 +2,7 @@ use slacktrail_simulator::settings::{ORGANISATION_TOKEN, WORKSPACE_TOKEN};
 use slacktrail_simulator::tenant::{Install, Plan, Role, Tenant, Token};
 use slacktrail_simulator::{Family, Log, Method, Request, Settings, World};
 
-use crate::walk::{asking, error, json, next, reply};
+use crate::walk::{asking, error, json, next, response};
 
 fn asking_web(path: &str, token: &str) -> Request {
     Request::get(Family::Web, path).bearer(token)
@@ -16,7 +16,7 @@ fn an_organisation_token_says_the_organisation_is_its_team() {
     assert_eq!(who["team_id"], "E1");
     assert_eq!(who["enterprise_id"], "E1");
     assert_eq!(who["is_enterprise_install"], true);
-    assert_eq!(reply(&mut world, 0, &request).header("X-OAuth-Scopes"), Some("auditlogs:read,admin"));
+    assert_eq!(response(&mut world, 0, &request).header("X-OAuth-Scopes"), Some("auditlogs:read,admin"));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn audit_needs_the_plan_the_organisation_the_owner_and_the_scope() {
     assert_eq!(error(&mut world, 0, &asking(Log::Audit)), (403, "user_not_authorized".to_owned()));
     world.settings_mut().tokens[0].rights = Role::Owner;
     world.settings_mut().tokens[0].scopes.remove(0);
-    assert_eq!(reply(&mut world, 0, &asking(Log::Audit)).status, 401);
+    assert_eq!(response(&mut world, 0, &asking(Log::Audit)).status, 401);
 }
 
 #[test]

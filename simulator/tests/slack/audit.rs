@@ -1,7 +1,7 @@
 use slacktrail_simulator::settings::{End, Fill, Layout, ORGANISATION_TOKEN, SecondOrder, Seconds};
 use slacktrail_simulator::{AUDIT_BEGINNING, Log, Row, Settings};
 
-use crate::walk::{asking, at, audit_world, column, epoch, error, json, next, reply, walk};
+use crate::walk::{asking, at, audit_world, column, epoch, error, json, next, response, walk};
 
 const ROWS: [(i64, &str); 6] = [(10, "a"), (20, "b"), (20, "c"), (20, "d"), (30, "e"), (40, "f")];
 
@@ -50,7 +50,7 @@ fn the_end_is_told_in_one_of_three_forms() {
     ];
     for (audit_end, body) in forms {
         let mut world = audit_world(Settings { audit_end, ..Settings::default() }, &[]);
-        assert_eq!(reply(&mut world, 0, &asking(Log::Audit)).body, body.as_bytes());
+        assert_eq!(response(&mut world, 0, &asking(Log::Audit)).body, body.as_bytes());
     }
 }
 
@@ -157,10 +157,10 @@ fn a_row_reaches_the_caller_byte_for_byte_unless_laid_out() {
     let odd = "{\"id\":\"x\",\"d\":{\"a\":1,\"a\":1.50e3},\"t\":\"\\u2028 \u{2028} \\/\"}";
     let mut world = audit_world(Settings::default(), &[]);
     world.add(Row::audit(at(0), odd));
-    let body = reply(&mut world, 1, &asking(Log::Audit)).body;
+    let body = response(&mut world, 1, &asking(Log::Audit)).body;
     assert!(String::from_utf8_lossy(&body).contains(odd));
     world.settings_mut().layout = Layout::Pretty;
-    let body = reply(&mut world, 1, &asking(Log::Audit)).body;
+    let body = response(&mut world, 1, &asking(Log::Audit)).body;
     assert!(String::from_utf8_lossy(&body).contains("\n      \"id\": \"x\",\n"), "{}", String::from_utf8_lossy(&body));
 }
 
@@ -168,11 +168,11 @@ fn a_row_reaches_the_caller_byte_for_byte_unless_laid_out() {
 fn a_bad_token_is_an_empty_401_and_a_missing_one_an_error() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.revoke(ORGANISATION_TOKEN);
-    let refused = reply(&mut world, 100, &asking(Log::Audit));
+    let refused = response(&mut world, 100, &asking(Log::Audit));
     assert_eq!((refused.status, refused.body.len()), (401, 0));
     assert!(refused.header("date").is_some());
     world.restore(ORGANISATION_TOKEN);
-    assert_eq!(reply(&mut world, 100, &asking(Log::Audit)).status, 200);
+    assert_eq!(response(&mut world, 100, &asking(Log::Audit)).status, 200);
     let anonymous = slacktrail_simulator::Request::for_log(Log::Audit);
     assert_eq!(error(&mut world, 100, &anonymous), (401, "missing_authentication".to_owned()));
 }
@@ -182,6 +182,6 @@ fn the_date_is_slacks_own_and_may_be_off() {
     let clock_offset = jiff::SignedDuration::from_secs(90);
     let settings = Settings { clock_offset, ..Settings::default() };
     let now = -(epoch(0)) + 784_111_687; // 90 seconds before the example of RFC 9110
-    let reply = reply(&mut audit_world(settings, &[]), now, &asking(Log::Audit));
-    assert_eq!(reply.header("Date"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+    let response = response(&mut audit_world(settings, &[]), now, &asking(Log::Audit));
+    assert_eq!(response.header("Date"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
 }

@@ -7,14 +7,14 @@ use slacktrail_simulator::tenant::{Role, Tenant};
 use slacktrail_simulator::{CallMatcher, Family, Fault, FaultKind, Method, Request, Server, World};
 
 use crate::install::{BACK, asking_for, code_of, organisation, parameter, world_of};
-use crate::walk::{at, reply};
+use crate::walk::{at, response};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
 
 fn page(world: &mut World, asked: &str) -> (u16, String) {
-    let reply = reply(world, 0, &Request::authorize(asked));
-    assert_eq!(reply.header("Content-Type"), Some("text/html; charset=utf-8"));
-    (reply.status, String::from_utf8(reply.body).expect("UTF-8"))
+    let response = response(world, 0, &Request::authorize(asked));
+    assert_eq!(response.header("Content-Type"), Some("text/html; charset=utf-8"));
+    (response.status, String::from_utf8(response.body).expect("UTF-8"))
 }
 
 /// The form of the page of [`asking_for`], with these answers.
@@ -25,9 +25,9 @@ fn form(app: &App, answers: &[(&str, &str)]) -> Request {
 }
 
 fn location(world: &mut World, request: &Request) -> String {
-    let reply = reply(world, 0, request);
-    assert_eq!(reply.status, 302, "{}", String::from_utf8_lossy(&reply.body));
-    reply.header("Location").expect("a place to go").to_owned()
+    let response = response(world, 0, request);
+    assert_eq!(response.status, 302, "{}", String::from_utf8_lossy(&response.body));
+    response.header("Location").expect("a place to go").to_owned()
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn somebody_else_sees_other_targets() {
     let (_, html) = page(&mut world, &format!("{asked}&simulated_user=W2"));
     assert!(html.contains("<option value=\"T2\">") && !html.contains("\"E1\"") && !html.contains("\"T1\""), "{html}");
     let chosen = [("decision", "allow"), ("install", "T1"), ("simulated_user", "W2")];
-    assert_eq!(reply(&mut world, 0, &form(&app, &chosen)).status, 400, "what is not offered cannot be chosen");
+    assert_eq!(response(&mut world, 0, &form(&app, &chosen)).status, 400, "what is not offered cannot be chosen");
 }
 
 #[test]
@@ -106,9 +106,9 @@ fn a_request_that_cannot_be_granted_shows_its_code_and_sends_nobody_anywhere() {
     let mut elsewhere = form(&app, &[("decision", "deny")]);
     elsewhere.query.retain(|(name, _)| name != "redirect_uri");
     let elsewhere = elsewhere.with("redirect_uri", "https://evil.example/");
-    assert_eq!(reply(&mut world, 0, &elsewhere).status, 400);
-    assert_eq!(reply(&mut world, 0, &form(&app, &[])).status, 400);
-    assert_eq!(reply(&mut world, 0, &Request::get(Family::Browser, "consent")).status, 404);
+    assert_eq!(response(&mut world, 0, &elsewhere).status, 400);
+    assert_eq!(response(&mut world, 0, &form(&app, &[])).status, 400);
+    assert_eq!(response(&mut world, 0, &Request::get(Family::Browser, "consent")).status, 404);
 }
 
 #[test]
@@ -151,9 +151,9 @@ async fn an_app_is_installed_over_http() {
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         request.body(format!("{asked}&install=E1&decision={decision}")).send()
     };
-    let denied = form("deny").await.expect("a reply");
+    let denied = form("deny").await.expect("a response");
     assert_eq!(denied.headers()["location"], "https://collector.example/callback?error=access_denied&state=s+1");
-    let allowed = form("allow").await.expect("a reply");
+    let allowed = form("allow").await.expect("a response");
     assert_eq!(allowed.status(), 302);
     let back = allowed.headers()["location"].to_str().expect("text").to_owned();
     assert_eq!(parameter(&back, "state").as_deref(), Some("s+1"));
@@ -161,10 +161,10 @@ async fn an_app_is_installed_over_http() {
     let exchange = client.post(format!("{}oauth.v2.access", server.api_url()));
     let exchange = exchange.basic_auth(&app.client_id, Some(&app.client_secret));
     let exchange = exchange.header("content-type", "application/x-www-form-urlencoded");
-    let given = exchange.body(format!("code={}&redirect_uri={BACK}", code_of(&back))).send().await.expect("a reply");
+    let given = exchange.body(format!("code={}&redirect_uri={BACK}", code_of(&back))).send().await.expect("a response");
     let given: serde_json::Value = serde_json::from_slice(&given.bytes().await.expect("a body")).expect("JSON");
     let token = given["authed_user"]["access_token"].as_str().expect("a token");
-    let logs = client.get(format!("{}logs", server.audit_url())).bearer_auth(token).send().await.expect("a reply");
+    let logs = client.get(format!("{}logs", server.audit_url())).bearer_auth(token).send().await.expect("a response");
     assert_eq!(logs.status(), 200);
     server.stop().await;
 }

@@ -5,7 +5,7 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Method, Outcome, 
 use crate::install::{
     BACK, access, asking_for, calling, code_of, exchanging, install, organisation, owner_becomes, parameter, text,
 };
-use crate::walk::{at, audit_world, error, json, reply};
+use crate::walk::{at, audit_world, error, json, response};
 
 fn refused(world: &mut World, now: i64, request: &Request) -> String {
     error(world, now, request).1
@@ -42,7 +42,7 @@ fn an_install_on_the_organisation_gives_a_user_token_that_reads_audit_logs() {
     });
     assert_eq!(given, expected);
     assert!(token.starts_with("xoxp-"));
-    assert_eq!(reply(&mut world, 2, &Request::for_log(Log::Audit).bearer(&token)).status, 200);
+    assert_eq!(response(&mut world, 2, &Request::for_log(Log::Audit).bearer(&token)).status, 200);
     assert_eq!(json(&mut world, 2, &Request::for_log(Log::Access).bearer(&token))["ok"], true);
 }
 
@@ -58,7 +58,7 @@ fn bot_scopes_that_are_asked_for_give_a_bot_token_at_the_top_level() {
     assert!(text(&given, "/authed_user/access_token").starts_with("xoxp-"));
     let bot = text(&given, "/access_token");
     assert_eq!(refused(&mut world, 0, &calling("team.accessLogs", bot)), "not_allowed_token_type");
-    assert_eq!(reply(&mut world, 0, &Request::for_log(Log::Audit).bearer(bot)).status, 401);
+    assert_eq!(response(&mut world, 0, &Request::for_log(Log::Audit).bearer(bot)).status, 401);
     let who = json(&mut world, 0, &calling("auth.test", bot));
     assert_eq!((&who["user_id"], &who["bot_id"]), (&"U0BOTORGANISED".into(), &"B0BOTORGANISED".into()));
 
@@ -179,7 +179,7 @@ fn scopes_add_up_over_repeated_installs_and_the_token_stays() {
     assert_eq!(second["authed_user"]["scope"], "admin,auditlogs:read");
     assert_eq!(first["authed_user"]["access_token"], second["authed_user"]["access_token"]);
     let token = text(&first, "/authed_user/access_token");
-    assert_eq!(reply(&mut world, 61, &Request::for_log(Log::Audit).bearer(token)).status, 200);
+    assert_eq!(response(&mut world, 61, &Request::for_log(Log::Audit).bearer(token)).status, 200);
 
     world.settings_mut().oauth.reinstall_same_token = false;
     let third = install(&mut world, 120, &app, "admin", &Consent::organisation());
@@ -214,7 +214,7 @@ fn a_token_is_worth_what_its_person_is_now() {
     owner_becomes(&mut world, Role::Member);
     assert_eq!(refused(&mut world, 0, &Request::for_log(Log::Access).bearer(token)), "no_permission");
     owner_becomes(&mut world, Role::Owner);
-    assert_eq!(reply(&mut world, 0, &audit).status, 200);
+    assert_eq!(response(&mut world, 0, &audit).status, 200);
 }
 
 #[test]
@@ -250,8 +250,8 @@ fn a_lost_reply_has_used_the_code_up_and_a_refused_call_has_not() {
     world.fault(Fault::nth(4, on(), FaultKind::not_ok("fatal_error")));
     world.fault(Fault::nth(5, on(), FaultKind::HangupAfter));
     assert_eq!(world.answer(at(1), &request), Outcome::Hangup);
-    assert_eq!(reply(&mut world, 2, &request).status, 500);
-    assert_eq!(reply(&mut world, 3, &request).header("Retry-After"), Some("7"));
+    assert_eq!(response(&mut world, 2, &request).status, 500);
+    assert_eq!(response(&mut world, 3, &request).header("Retry-After"), Some("7"));
     assert_eq!(refused(&mut world, 4, &request), "fatal_error");
     assert!(world.live_tokens(at(4)).is_empty());
     assert_eq!(world.answer(at(5), &request), Outcome::Hangup);

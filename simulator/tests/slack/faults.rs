@@ -3,7 +3,7 @@ use std::time::Duration;
 use slacktrail_simulator::settings::Paging;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Outcome, Row, Settings, World};
 
-use crate::walk::{asking, at, audit_world, column, error, json, next, reply, walk};
+use crate::walk::{asking, at, audit_world, column, error, json, next, response, walk};
 
 const ROWS: [(i64, &str); 4] = [(10, "a"), (20, "b"), (30, "c"), (40, "d")];
 
@@ -20,7 +20,7 @@ fn faulty(log: Log, kind: FaultKind) -> World {
 fn a_fault_strikes_the_nth_matching_call_and_no_other() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::Status(500, String::new())));
-    let mut status = |log| reply(&mut world, 100, &asking(log)).status;
+    let mut status = |log| response(&mut world, 100, &asking(log)).status;
     assert_eq!([status(Log::Audit), status(Log::Access), status(Log::Audit), status(Log::Audit)], [200, 200, 500, 200]);
 }
 
@@ -28,7 +28,7 @@ fn a_fault_strikes_the_nth_matching_call_and_no_other() {
 fn a_fault_can_last_for_a_time_or_until_it_is_cleared() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.fault(Fault::during(at(10), at(20), CallMatcher::any(), FaultKind::Status(503, String::new())));
-    let status = |world: &mut World, now| reply(world, now, &asking(Log::Audit)).status;
+    let status = |world: &mut World, now| response(world, now, &asking(Log::Audit)).status;
     let seen = [9, 10, 20, 21].map(|now| status(&mut world, now));
     assert_eq!(seen, [200, 503, 503, 200]);
     world.fault(Fault::every(CallMatcher::any(), FaultKind::Html(502)));
@@ -46,7 +46,7 @@ fn a_fault_can_be_meant_for_one_workspace_or_for_later_pages() {
     assert_eq!(json(&mut world, 100, &asking(Log::Integration).with("team_id", "T2"))["ok"], true);
     let page = json(&mut world, 100, &asking(Log::Audit).with("limit", 1));
     let later = asking(Log::Audit).with("cursor", next(&page).expect("a second page"));
-    assert_eq!(reply(&mut world, 100, &later).status, 500);
+    assert_eq!(response(&mut world, 100, &later).status, 500);
 }
 
 #[test]
@@ -57,12 +57,12 @@ fn statuses_pages_for_browsers_and_the_empty_401() {
         (FaultKind::Html(200), 200, "text/html; charset=utf-8", "<!DOCTYPE"),
     ];
     for (kind, status, content_type, start) in kinds {
-        let reply = reply(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
-        assert_eq!((reply.status, reply.header("content-type")), (status, Some(content_type)));
-        assert!(reply.body.starts_with(start.as_bytes()));
+        let response = response(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
+        assert_eq!((response.status, response.header("content-type")), (status, Some(content_type)));
+        assert!(response.body.starts_with(start.as_bytes()));
     }
-    let reply = reply(&mut faulty(Log::Audit, FaultKind::EmptyUnauthorized), 100, &asking(Log::Audit));
-    assert_eq!((reply.status, reply.body.len()), (401, 0));
+    let response = response(&mut faulty(Log::Audit, FaultKind::EmptyUnauthorized), 100, &asking(Log::Audit));
+    assert_eq!((response.status, response.body.len()), (401, 0));
 }
 
 #[test]
@@ -81,20 +81,20 @@ fn error_codes_of_both_families() {
 #[test]
 fn throttling_with_any_retry_after_or_none() {
     for text in ["30", "soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"] {
-        let refused = reply(&mut faulty(Log::Access, FaultKind::throttled(text)), 100, &asking(Log::Access));
+        let refused = response(&mut faulty(Log::Access, FaultKind::throttled(text)), 100, &asking(Log::Access));
         assert_eq!((refused.status, refused.header("Retry-After")), (429, Some(text)));
         assert_eq!(refused.body, br#"{"error":"ratelimited","ok":false}"#);
     }
     let kind = FaultKind::Throttled { retry_after: None, body: Some(String::new()) };
-    let refused = reply(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
+    let refused = response(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
     assert_eq!((refused.status, refused.header("Retry-After"), refused.body.len()), (429, None, 0));
 }
 
 #[test]
 fn a_body_breaks_off() {
     let mut world = faulty(Log::Audit, FaultKind::Truncated);
-    let broken = reply(&mut world, 100, &asking(Log::Audit)).body;
-    let whole = reply(&mut world, 100, &asking(Log::Audit)).body;
+    let broken = response(&mut world, 100, &asking(Log::Audit)).body;
+    let whole = response(&mut world, 100, &asking(Log::Audit)).body;
     assert!(whole.starts_with(&broken) && broken.len() == whole.len() / 2);
 }
 
@@ -175,10 +175,10 @@ fn a_row_moves_to_the_head_between_two_pages() {
 
 #[test]
 fn the_date_is_missing_or_wrong() {
-    let missing = reply(&mut faulty(Log::Audit, FaultKind::Date(None)), 100, &asking(Log::Audit));
+    let missing = response(&mut faulty(Log::Audit, FaultKind::Date(None)), 100, &asking(Log::Audit));
     assert_eq!(missing.header("Date"), None);
     let wrong = FaultKind::Date(Some("yesterday".to_owned()));
-    let wrong = reply(&mut faulty(Log::Audit, wrong), 100, &asking(Log::Audit));
+    let wrong = response(&mut faulty(Log::Audit, wrong), 100, &asking(Log::Audit));
     assert_eq!(wrong.header("Date"), Some("yesterday"));
 }
 
@@ -192,6 +192,6 @@ fn the_connection_is_closed_without_an_answer() {
 #[test]
 fn an_answer_takes_its_time() {
     let mut world = faulty(Log::Audit, FaultKind::Delay(Duration::from_secs(7)));
-    let slow = reply(&mut world, 100, &asking(Log::Audit));
+    let slow = response(&mut world, 100, &asking(Log::Audit));
     assert_eq!((slow.status, slow.delay), (200, Duration::from_secs(7)));
 }

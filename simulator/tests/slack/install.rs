@@ -73,8 +73,8 @@ pub(crate) fn owner_becomes(world: &mut World, rights: Role) {
 }
 
 /// A text of a reply.
-pub(crate) fn text<'a>(reply: &'a Value, path: &str) -> &'a str {
-    reply.pointer(path).and_then(Value::as_str).expect("a text")
+pub(crate) fn text<'a>(response: &'a Value, path: &str) -> &'a str {
+    response.pointer(path).and_then(Value::as_str).expect("a text")
 }
 
 /// A call of a method of the Web API with this token.

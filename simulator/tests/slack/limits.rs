@@ -1,19 +1,19 @@
 use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
 use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
-use crate::walk::{asking, at, error, reply};
+use crate::walk::{asking, at, error, response};
 
 #[test]
 fn the_call_after_the_limit_is_told_when_to_come_again() {
     let mut world = World::new(Settings::default());
     for second in 0..50 {
-        assert_eq!(reply(&mut world, second, &asking(Log::Audit)).status, 200);
+        assert_eq!(response(&mut world, second, &asking(Log::Audit)).status, 200);
     }
-    let refused = reply(&mut world, 50, &asking(Log::Audit));
+    let refused = response(&mut world, 50, &asking(Log::Audit));
     assert_eq!((refused.status, refused.header("Retry-After")), (429, Some("10")));
     assert_eq!(refused.body, br#"{"error":"rate_limited","ok":false}"#);
-    assert_eq!(reply(&mut world, 59, &asking(Log::Audit)).status, 429);
-    assert_eq!(reply(&mut world, 60, &asking(Log::Audit)).status, 200);
+    assert_eq!(response(&mut world, 59, &asking(Log::Audit)).status, 429);
+    assert_eq!(response(&mut world, 60, &asking(Log::Audit)).status, 200);
     assert_eq!((world.calls().of("logs"), world.calls().throttled("logs")), (53, 2));
 }
 
@@ -21,8 +21,8 @@ fn the_call_after_the_limit_is_told_when_to_come_again() {
 fn other_apps_use_up_the_organisations_limit() {
     let limits = Limits { audit_used_by_others: 49, ..Limits::SLACK };
     let mut world = World::new(Settings { limits, ..Settings::default() });
-    assert_eq!(reply(&mut world, 0, &asking(Log::Audit)).status, 200);
-    assert_eq!(reply(&mut world, 0, &asking(Log::Audit)).status, 429);
+    assert_eq!(response(&mut world, 0, &asking(Log::Audit)).status, 200);
+    assert_eq!(response(&mut world, 0, &asking(Log::Audit)).status, 429);
 }
 
 #[test]
@@ -30,17 +30,17 @@ fn each_method_and_workspace_has_a_limit_of_its_own() {
     let mut world = World::new(Settings::default());
     let team = |team: &str| asking(Log::Integration).with("team_id", team);
     for _ in 0..20 {
-        assert_eq!(reply(&mut world, 0, &team("T1")).status, 200);
+        assert_eq!(response(&mut world, 0, &team("T1")).status, 200);
     }
     assert_eq!(error(&mut world, 0, &team("T1")), (429, "ratelimited".to_owned()));
-    assert_eq!(reply(&mut world, 0, &team("T2")).status, 200);
-    assert_eq!(reply(&mut world, 0, &asking(Log::Access)).status, 200);
+    assert_eq!(response(&mut world, 0, &team("T2")).status, 200);
+    assert_eq!(response(&mut world, 0, &asking(Log::Access)).status, 200);
 }
 
 #[test]
 fn limits_can_be_switched_off() {
     let mut world = World::new(Settings { limits: Limits::OFF, ..Settings::default() });
-    assert!((0..1_000).all(|_| reply(&mut world, 0, &asking(Log::Audit)).status == 200));
+    assert!((0..1_000).all(|_| response(&mut world, 0, &asking(Log::Audit)).status == 200));
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn calls_are_counted_by_method_and_minute() {
     let mut world = World::new(Settings::default());
     let test = Request::get(Family::Web, "auth.test").bearer(ORGANISATION_TOKEN);
     for second in [0, 1, 120] {
-        reply(&mut world, second, &test);
+        response(&mut world, second, &test);
     }
-    reply(&mut world, 0, &asking(Log::Audit));
+    response(&mut world, 0, &asking(Log::Audit));
     let calls = world.calls();
     assert_eq!((calls.total(), calls.of("auth.test"), calls.busiest_minute("auth.test")), (4, 3, 2));
     assert_eq!(calls.in_minute("auth.test", at(120)), 1);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Limits, ORGANISATION_TOKEN, WORKSPACE_TOKEN};
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Request, Row, Settings, World};
 
-use crate::walk::{asking, at, audit_world, column, error, json, next, reply};
+use crate::walk::{asking, at, audit_world, column, error, json, next, response};
 
 const ROWS: [(i64, &str); 4] = [(10, "a"), (20, "b"), (30, "c"), (40, "d")];
 
@@ -20,7 +20,7 @@ fn access_world(settings: Settings) -> World {
 
 /// The reply as text, whatever its bytes.
 fn text(world: &mut World, request: &Request) -> String {
-    String::from_utf8_lossy(&reply(world, 100, request).body).into_owned()
+    String::from_utf8_lossy(&response(world, 100, request).body).into_owned()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn damaged_row_is_served_with_a_byte_that_is_not_utf8() {
     let mut world = World::new(Settings::default());
     world.add(Row::small_audit(at(10), "caf\u{fffd}").damaged());
     world.add(Row::small_audit(at(20), "caf\u{fffd}"));
-    let body = reply(&mut world, 100, &asking(Log::Audit)).body;
+    let body = response(&mut world, 100, &asking(Log::Audit)).body;
     assert!(String::from_utf8(body.clone()).is_err());
     assert_eq!(body.iter().filter(|byte| **byte == 0xff).count(), 1, "only the damaged row");
     let read = String::from_utf8_lossy(&body).into_owned();
@@ -139,10 +139,10 @@ fn access_by_workspace_only_refuses_an_organization_without_team() {
 
 #[test]
 fn long_replies_are_broken_off_and_short_ones_are_not() {
-    let mut world = audit_world(Settings { reply_bytes_max: Some(240), ..Settings::default() }, &ROWS);
-    let long = reply(&mut world, 100, &asking(Log::Audit));
+    let mut world = audit_world(Settings { response_bytes_max: Some(240), ..Settings::default() }, &ROWS);
+    let long = response(&mut world, 100, &asking(Log::Audit));
     assert_eq!((long.body.len(), long.breaks_off, long.shown.map(|shown| shown.whole)), (240, true, Some(false)));
-    let short = reply(&mut world, 100, &asking(Log::Audit).with("limit", 1));
+    let short = response(&mut world, 100, &asking(Log::Audit).with("limit", 1));
     assert!(short.body.len() < 240 && !short.breaks_off && short.shown.is_some_and(|shown| shown.whole));
 }
 
@@ -151,10 +151,10 @@ fn auth_test_tells_an_empty_401_from_a_revoked_token() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let identity = Request::post("auth.test").bearer(ORGANISATION_TOKEN);
     world.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(reply(&mut world, 100, &asking(Log::Audit)).status, 401);
+    assert_eq!(response(&mut world, 100, &asking(Log::Audit)).status, 401);
     assert_eq!(json(&mut world, 100, &identity)["ok"], true);
     world.revoke(ORGANISATION_TOKEN);
-    assert_eq!(reply(&mut world, 100, &asking(Log::Audit)).status, 401);
+    assert_eq!(response(&mut world, 100, &asking(Log::Audit)).status, 401);
     assert_eq!(error(&mut world, 100, &identity).1, "token_revoked");
 }
 
@@ -162,9 +162,9 @@ fn auth_test_tells_an_empty_401_from_a_revoked_token() {
 fn reply_says_which_rows_it_shows() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let request = asking(Log::Audit).with("limit", 2);
-    let shown = reply(&mut world, 100, &request).shown.expect("a page");
+    let shown = response(&mut world, 100, &request).shown.expect("a page");
     assert_eq!(shown.rows.iter().filter_map(Row::id).collect::<Vec<_>>(), ["d", "c"]);
     assert!(shown.next.is_some() && shown.whole);
     world.fault(Fault::next(CallMatcher::any(), FaultKind::Html(200)));
-    assert_eq!(reply(&mut world, 100, &request).shown, None);
+    assert_eq!(response(&mut world, 100, &request).shown, None);
 }

@@ -6,7 +6,7 @@ use slacktrail_simulator::{Family, Log, Request, Settings, World};
 use crate::install::{
     BACK, asking_for, calling, code_of, exchanging, install, organisation, owner_becomes, refreshing, rotating, text,
 };
-use crate::walk::{at, error, json, reply};
+use crate::walk::{at, error, json, response};
 
 /// Installs with a bot too and gives both access tokens: the person's and the bot's.
 fn install_both(world: &mut World, app: &App) -> (String, String) {
@@ -33,7 +33,7 @@ fn a_revoked_token_is_over_for_both_families() {
     let revoke = Request::get(Family::Web, "auth.revoke").bearer(&token);
     assert_eq!(json(&mut world, 1, &revoke), serde_json::json!({"ok": true, "revoked": true}));
     assert_eq!(state(&mut world, 2, &token), "token_revoked");
-    let audit = reply(&mut world, 2, &Request::for_log(Log::Audit).bearer(&token));
+    let audit = response(&mut world, 2, &Request::for_log(Log::Audit).bearer(&token));
     assert_eq!((audit.status, audit.body.len()), (401, 0));
     assert_eq!(error(&mut world, 2, &revoke).1, "token_revoked");
     assert_eq!(state(&mut world, 2, &bot), "ok");

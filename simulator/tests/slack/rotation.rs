@@ -5,7 +5,7 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Outcome, Request,
 use crate::install::{
     access, asking_for, calling, code_of, exchanging, install, organisation, refreshing, rotating, text,
 };
-use crate::walk::{at, error, json, reply};
+use crate::walk::{at, error, json, response};
 
 const LIFE: i64 = 43_200;
 
@@ -57,9 +57,9 @@ fn an_access_token_works_until_its_expiry_and_not_at_it() {
     let audit = Request::for_log(Log::Audit).bearer(&token);
     assert_eq!(json(&mut world, 60, &calling("auth.test", &token))["expires_in"], LIFE - 60);
     assert_eq!(state(&mut world, LIFE - 1, &token), "ok");
-    assert_eq!(reply(&mut world, LIFE - 1, &audit).status, 200);
+    assert_eq!(response(&mut world, LIFE - 1, &audit).status, 200);
     assert_eq!(state(&mut world, LIFE, &token), "token_expired");
-    let unauthorized = reply(&mut world, LIFE, &audit);
+    let unauthorized = response(&mut world, LIFE, &audit);
     assert_eq!((unauthorized.status, unauthorized.body.len()), (401, 0));
     assert!(live(&world, LIFE).is_empty());
 }
@@ -84,7 +84,7 @@ fn a_refreshed_user_token_stands_at_the_top_level() {
     assert_eq!(given, expected);
     let new = text(&given, "/access_token");
     assert!(new.starts_with("xoxe.xoxp-1-") && new != old);
-    assert_eq!(reply(&mut world, 101, &Request::for_log(Log::Audit).bearer(new)).status, 200);
+    assert_eq!(response(&mut world, 101, &Request::for_log(Log::Audit).bearer(new)).status, 200);
     assert_eq!(live(&world, 101), [old.as_str(), new], "the old one lives on until its own expiry");
     assert_eq!(live(&world, LIFE), [new]);
 }
@@ -179,7 +179,7 @@ fn a_refresh_that_fails_before_it_takes_effect_leaves_the_token_as_it_was() {
     world.fault(Fault::next(on(), FaultKind::Hangup));
     world.fault(Fault::nth(2, on(), FaultKind::Status(503, String::new())));
     assert_eq!(world.answer(at(1_000), &refreshing(&app, &refresh_token)), Outcome::Hangup);
-    assert_eq!(reply(&mut world, 1_001, &refreshing(&app, &refresh_token)).status, 503);
+    assert_eq!(response(&mut world, 1_001, &refreshing(&app, &refresh_token)).status, 503);
     assert!(world.refreshes().is_empty());
     refresh(&mut world, 9_000, &app, &refresh_token);
     assert_eq!(world.refreshes_with(&refresh_token), 1);

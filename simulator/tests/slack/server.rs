@@ -20,7 +20,7 @@ async fn served() -> (Server, Arc<Mutex<World>>) {
 }
 
 async fn get(url: String) -> Response {
-    Client::new().get(url).bearer_auth(ORGANISATION_TOKEN).send().await.expect("a reply")
+    Client::new().get(url).bearer_auth(ORGANISATION_TOKEN).send().await.expect("a response")
 }
 
 async fn json(response: Response) -> Value {
@@ -31,10 +31,10 @@ async fn json(response: Response) -> Value {
 async fn every_endpoint_answers_over_http() {
     let (server, _) = served().await;
     let (api, audit) = (server.api_url(), server.audit_url());
-    let reply = get(format!("{audit}logs?oldest={}&latest={}&limit=9", epoch(10), epoch(10))).await;
-    assert_eq!(reply.status(), 200);
-    assert_eq!(reply.headers()["date"], "Thu, 28 May 2026 20:28:20 GMT", "Slack's date, not this machine's");
-    assert_eq!(column(&json(reply).await, "id"), ["a"]);
+    let response = get(format!("{audit}logs?oldest={}&latest={}&limit=9", epoch(10), epoch(10))).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["date"], "Thu, 28 May 2026 20:28:20 GMT", "Slack's date, not this machine's");
+    assert_eq!(column(&json(response).await, "id"), ["a"]);
     assert_eq!(column(&json(get(format!("{api}team.accessLogs?limit=1")).await).await, "user_id"), ["b"]);
     let page = json(get(format!("{api}team.integrationLogs?team_id=T1")).await).await;
     assert_eq!(column(&page, "app_id"), ["A1"]);
@@ -51,12 +51,12 @@ async fn the_token_may_be_a_header_a_query_or_a_form_field() {
     let url = format!("{}auth.test", server.api_url());
     let client = Client::new();
     let form = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
-    let form = form.body(format!("token={ORGANISATION_TOKEN}")).send().await.expect("a reply");
+    let form = form.body(format!("token={ORGANISATION_TOKEN}")).send().await.expect("a response");
     assert_eq!(json(form).await["ok"], true);
-    let query = client.get(format!("{url}?token={ORGANISATION_TOKEN}")).send().await.expect("a reply");
+    let query = client.get(format!("{url}?token={ORGANISATION_TOKEN}")).send().await.expect("a response");
     assert_eq!(json(query).await["ok"], true);
     let lower = client.get(&url).header("authorization", format!("bearer {ORGANISATION_TOKEN}"));
-    assert_eq!(json(lower.send().await.expect("a reply")).await["error"], "not_authed");
+    assert_eq!(json(lower.send().await.expect("a response")).await["error"], "not_authed");
     server.stop().await;
 }
 
@@ -81,7 +81,7 @@ async fn a_hangup_is_a_transport_error_and_the_next_call_succeeds() {
     let client = Client::new();
     let request = || client.get(&url).bearer_auth(ORGANISATION_TOKEN).send();
     assert!(request().await.is_err());
-    assert_eq!(request().await.expect("a reply").status(), 200);
+    assert_eq!(request().await.expect("a response").status(), 200);
     server.stop().await;
 }
 
@@ -89,8 +89,8 @@ async fn a_hangup_is_a_transport_error_and_the_next_call_succeeds() {
 async fn a_reply_can_lack_its_date() {
     let (server, world) = served().await;
     world.lock().expect("the world").fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
-    let reply = get(format!("{}logs", server.audit_url())).await;
-    assert!(!reply.headers().contains_key("date"));
+    let response = get(format!("{}logs", server.audit_url())).await;
+    assert!(!response.headers().contains_key("date"));
     server.stop().await;
 }
 
@@ -108,9 +108,9 @@ async fn a_delayed_reply_outlasts_a_callers_patience_and_stopping_does_not_wait_
 #[tokio::test]
 async fn reply_that_breaks_off_is_a_transport_error_after_its_first_bytes() {
     let (server, world) = served().await;
-    world.lock().expect("no panic").settings_mut().reply_bytes_max = Some(20);
-    let reply = get(format!("{}logs", server.audit_url())).await;
-    assert_eq!(reply.status(), 200);
-    assert!(reply.bytes().await.is_err());
+    world.lock().expect("no panic").settings_mut().response_bytes_max = Some(20);
+    let response = get(format!("{}logs", server.audit_url())).await;
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err());
     server.stop().await;
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_simulator::settings::ORGANISATION_TOKEN;
-use slacktrail_simulator::{Log, Reply, Request, Row, Settings, World};
+use slacktrail_simulator::{Log, Request, Response, Row, Settings, World};
 
 /// Pages after which a walk counts as endless.
 const PAGES_MAX: usize = 1_000;
@@ -35,21 +35,21 @@ pub(crate) fn asking(log: Log) -> Request {
 }
 
 /// The reply; the connection must not be closed.
-pub(crate) fn reply(world: &mut World, now: i64, request: &Request) -> Reply {
-    world.answer(at(now), request).reply().expect("an answer")
+pub(crate) fn response(world: &mut World, now: i64, request: &Request) -> Response {
+    world.answer(at(now), request).response().expect("an answer")
 }
 
 /// The reply's JSON.
 pub(crate) fn json(world: &mut World, now: i64, request: &Request) -> Value {
-    serde_json::from_slice(&reply(world, now, request).body).expect("JSON")
+    serde_json::from_slice(&response(world, now, request).body).expect("JSON")
 }
 
 /// The `error` of a reply under its status.
 pub(crate) fn error(world: &mut World, now: i64, request: &Request) -> (u16, String) {
-    let reply = reply(world, now, request);
-    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let response = response(world, now, request);
+    let body: Value = serde_json::from_slice(&response.body).expect("JSON");
     assert_eq!(body["ok"], false);
-    (reply.status, body["error"].as_str().expect("a code").to_owned())
+    (response.status, body["error"].as_str().expect("a code").to_owned())
 }
 
 /// One field of every row of a page, whatever the log.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::parse_http_date;
-use slacktrail_simulator::{Reply, Row, Shown};
+use slacktrail_simulator::{Response, Row, Shown};
 
 use super::oracle::{Line, Unread, log_of_key as log_of};
 
@@ -159,16 +159,22 @@ impl Facts {
     }
 
     /// Takes in a reply that reached the collector, and returns whether it refused the token. `refuses`: whether Slack truly does.
-    pub(super) fn note_reply(&mut self, source: &Source, request: &Request, reply: &Reply, refuses: bool) -> bool {
+    pub(super) fn note_response(
+        &mut self,
+        source: &Source,
+        request: &Request,
+        response: &Response,
+        refuses: bool,
+    ) -> bool {
         let clock = self.clock.as_second();
         let facts = self.of_call(source, request.method);
-        let date = reply.header("Date").and_then(parse_http_date).map(Timestamp::as_second);
+        let date = response.header("Date").and_then(parse_http_date).map(Timestamp::as_second);
         facts.skews.extend(date.map(|date| clock - date));
         let reached = date.unwrap_or(clock - CLOCK_SKEW_SECONDS);
         facts.reached = Some(facts.reached.map_or(reached, |before| before.min(reached)));
-        let text = || String::from_utf8_lossy(&reply.body);
+        let text = || String::from_utf8_lossy(&response.body);
         let mut refused = false;
-        match &reply.shown {
+        match &response.shown {
             Some(shown) => {
                 facts.answered += 1;
                 facts.note_progress(request, shown);
@@ -180,14 +186,14 @@ impl Facts {
                     facts.newest_use = facts.newest_use.max(Some(last_use));
                 }
             }
-            None if reply.status == 200
+            None if response.status == 200
                 && text().replace(' ', "").contains("\"ok\":true")
                 && !text().contains("xox") =>
             {
                 facts.answered += 1
             }
             None => {
-                refused = reply.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
+                refused = response.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
                 facts.token_refusals += u32::from(refused);
                 facts.told_revoked |= refused && refuses;
             }

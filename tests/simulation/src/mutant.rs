@@ -1,7 +1,7 @@
 //! Deliberately wrong collectors: the test of the tests. Each is the real one with one edge bent, so that what it does to
 //! the world is what that mistake in it would do.
 
-use slacktrail_shared::slack::Reply;
+use slacktrail_shared::slack::Response;
 use slacktrail_simulator::Request;
 
 /// A mistake that others have made.
@@ -31,15 +31,15 @@ impl Mutant {
     }
 
     /// Bends the reply's text, so that the rows in it stay what Slack sent.
-    pub(super) fn alter_reply(mutant: Option<Mutant>, reply: &mut Reply) {
-        let Ok(text) = String::from_utf8(reply.body.clone()) else { return };
+    pub(super) fn alter_response(mutant: Option<Mutant>, response: &mut Response) {
+        let Ok(text) = String::from_utf8(response.body.clone()) else { return };
         let empty = ["\"entries\":[]", "\"logins\":[]", "\"logs\":[]"].iter().any(|rows| text.contains(rows));
         let ends =
             mutant == Some(Mutant::MovesTheMarkOnPageOne) || (mutant == Some(Mutant::EndsAtAnEmptyPage) && empty);
         if ends {
             let text = text.replace("\"next_cursor\"", "\"no_cursor\"");
             let text = text.replace("\"pages\":", "\"pages\":1,\"pages_that_are\":");
-            reply.body = text.replace("\"total\":", "\"total_that_is\":").into_bytes();
+            response.body = text.replace("\"total\":", "\"total_that_is\":").into_bytes();
         }
     }
 }

@@ -25,7 +25,7 @@ use slacktrail_simulator::{Log, Row};
 use super::facts::Watch;
 use super::simulated_world::State;
 
-pub(super) use ticks::{begin_stream, judge_tick, log_of_key, note_reply};
+pub(super) use ticks::{begin_stream, judge_tick, log_of_key, note_response};
 pub(super) use workspaces::Unread;
 
 /// A stored line: where it is, what Slack's part of it is, and what tells it from every other.

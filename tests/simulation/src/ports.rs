@@ -15,7 +15,7 @@ use slacktrail_shared::ports::{
     Ports, ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
 use slacktrail_shared::shard::Shard;
-use slacktrail_shared::slack::{Family, Reply, Request};
+use slacktrail_shared::slack::{Family, Request, Response};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::parse_http_date;
 use slacktrail_simulator as simulator;
@@ -24,7 +24,7 @@ use super::facts::CLOCK_SKEW_SECONDS;
 use super::mutant::Mutant;
 use super::oracle;
 use super::process::Id;
-use super::simulated_world::{NoReply, Part, SimulatedWorld, State, StoredCursor};
+use super::simulated_world::{NoResponse, Part, SimulatedWorld, State, StoredCursor};
 
 /// All four ports of one process.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl SimulatedPorts {
         what: impl Fn() -> String,
         effect: impl FnMut(&mut State) -> R,
     ) -> Result<R, Error> {
-        self.world.operate(&self.id, part, false, &what, effect).await.map_err(|NoReply| no_reply(&what()))
+        self.world.operate(&self.id, part, false, &what, effect).await.map_err(|NoResponse| no_response(&what()))
     }
 
     /// A body that arrives as it does here.
@@ -64,23 +64,26 @@ impl SimulatedPorts {
         }
         let chunks = bytes.chunks(length.unwrap_or(usize::MAX)).map(|chunk| Ok(chunk.to_vec()));
         let end = breaks_off.then(|| {
-            let message = "calling Slack: the reply broke off";
-            Err(Error::slack(ErrorKind::Retry, "reply_cut_off", message, "the next tick asks for a smaller page"))
+            let message = "calling Slack: the response broke off";
+            Err(Error::slack(ErrorKind::Retry, "incomplete_response", message, "the next tick asks for a smaller page"))
         });
         Body::chunks(stream::iter(chunks.chain(end).collect::<Vec<_>>()))
     }
 
     async fn look<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Error> {
-        self.world.operate(&self.id, part, true, &what, |state| view(state)).await.map_err(|NoReply| no_reply(&what()))
+        self.world
+            .operate(&self.id, part, true, &what, |state| view(state))
+            .await
+            .map_err(|NoResponse| no_response(&what()))
     }
 }
 
-fn no_reply(what: &str) -> Error {
-    Error::deployment(ErrorKind::Retry, "no_reply", format!("`{what}` had no reply"), "the next tick tries again")
+fn no_response(what: &str) -> Error {
+    Error::deployment(ErrorKind::Retry, "no_response", format!("`{what}` had no response"), "the next tick tries again")
 }
 
 impl Slack for SimulatedPorts {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Reply<Body>, Error> {
+    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
         self.id.count_call(&self.world, request.method);
         self.id.note(|facts| facts.of_call(source, request.method).calls += 1);
         let outcome = self
@@ -99,24 +102,24 @@ impl Slack for SimulatedPorts {
             )
             .await;
         match outcome {
-            Ok(simulator::Outcome::Reply(reply)) => {
-                self.world.told(|| tell(&reply));
-                let breaks_off = reply.breaks_off;
+            Ok(simulator::Outcome::Response(response)) => {
+                self.world.told(|| tell(&response));
+                let breaks_off = response.breaks_off;
                 self.world.with(|state| {
-                    self.id.note(|facts| oracle::note_reply(state, facts, source, request, &reply));
+                    self.id.note(|facts| oracle::note_response(state, facts, source, request, &response));
                 });
-                let mut reply = Reply {
-                    status: reply.status,
-                    retry_after: reply.header("Retry-After").map(str::to_owned),
-                    date: reply.header("Date").and_then(parse_http_date),
-                    scopes: reply.header("x-oauth-scopes").map(str::to_owned),
-                    body: reply.body,
+                let mut response = Response {
+                    status: response.status,
+                    retry_after: response.header("Retry-After").map(str::to_owned),
+                    date: response.header("Date").and_then(parse_http_date),
+                    scopes: response.header("x-oauth-scopes").map(str::to_owned),
+                    body: response.body,
                 };
                 if let Some(mutant) = self.world.with(|state| state.mutant) {
-                    Mutant::alter_reply(Some(mutant), &mut reply);
+                    Mutant::alter_response(Some(mutant), &mut response);
                 }
-                let Reply { status, retry_after, date, scopes, body } = reply;
-                Ok(Reply { status, retry_after, date, scopes, body: self.body(body, breaks_off) })
+                let Response { status, retry_after, date, scopes, body } = response;
+                Ok(Response { status, retry_after, date, scopes, body: self.body(body, breaks_off) })
             }
             Ok(simulator::Outcome::Hangup) | Err(_) => Err(Error::slack(
                 ErrorKind::Retry,
@@ -129,13 +132,13 @@ impl Slack for SimulatedPorts {
 }
 
 /// A reply, as the trace tells it.
-fn tell(reply: &simulator::Reply) -> String {
-    let body = String::from_utf8_lossy(&reply.body);
+fn tell(response: &simulator::Response) -> String {
+    let body = String::from_utf8_lossy(&response.body);
     if body.contains("xox") {
-        return format!("{} (with a token in it)", reply.status);
+        return format!("{} (with a token in it)", response.status);
     }
     let short: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect();
-    format!("{} {short}", reply.status)
+    format!("{} {short}", response.status)
 }
 
 fn as_asked(request: &Request, caller: CallAuth<'_>) -> simulator::Request {
@@ -224,7 +227,7 @@ impl DayLogStore for SimulatedPorts {
 
 fn foreign(key: &str) -> Error {
     let message = format!("listing a day log: `{key}` is not an object that slacktrail writes");
-    Error::deployment(ErrorKind::Investigate, "foreign_object", message, "move it away")
+    Error::deployment(ErrorKind::Investigate, "unexpected_object", message, "move it away")
 }
 
 impl State {

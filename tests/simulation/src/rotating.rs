@@ -70,8 +70,10 @@ impl Rotating {
             let code = back.split_once("code=").expect("a code comes back").1.split('&').next().unwrap_or_default();
             let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
             let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
-            let Outcome::Reply(reply) = state.slack.answer(now, &exchange) else { panic!("no fault was scripted") };
-            let granted: Value = serde_json::from_slice(&reply.body).expect("Slack answers JSON");
+            let Outcome::Response(response) = state.slack.answer(now, &exchange) else {
+                panic!("no fault was scripted")
+            };
+            let granted: Value = serde_json::from_slice(&response.body).expect("Slack answers JSON");
             let user = &granted["authed_user"];
             let secret = serde_json::json!({
                 "client_id": app.client_id,

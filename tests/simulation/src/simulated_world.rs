@@ -131,7 +131,7 @@ pub enum FaultKind {
     /// It is refused and has no effect.
     Refused,
     /// It takes effect, and the reply is lost.
-    ReplyLost,
+    ResponseLost,
     /// It takes effect twice, as when a client repeats a call whose first reply was lost; the second reply arrives.
     Twice,
     /// The process is killed before it.
@@ -142,8 +142,13 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [FaultKind; 5] =
-        [FaultKind::Refused, FaultKind::ReplyLost, FaultKind::Twice, FaultKind::KilledBefore, FaultKind::KilledAfter];
+    pub const ALL: [FaultKind; 5] = [
+        FaultKind::Refused,
+        FaultKind::ResponseLost,
+        FaultKind::Twice,
+        FaultKind::KilledBefore,
+        FaultKind::KilledAfter,
+    ];
     /// Those that differ where the operation only reads.
     pub const OF_READS: [FaultKind; 2] = [FaultKind::Refused, FaultKind::KilledBefore];
 }
@@ -188,7 +193,7 @@ fn clock(now: Timestamp) -> String {
 
 /// The operation had no reply.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NoReply;
+pub(super) struct NoResponse;
 
 impl SimulatedWorld {
     /// A world at `now` with this Slack and these sources.
@@ -339,7 +344,7 @@ impl SimulatedWorld {
         only_reads: bool,
         what: impl Fn() -> String,
         mut effect: impl FnMut(&mut State) -> R,
-    ) -> Result<R, NoReply> {
+    ) -> Result<R, NoResponse> {
         give_way().await;
         let number = process.next_operation(only_reads);
         let fault = self.with(|state| {
@@ -358,10 +363,10 @@ impl SimulatedWorld {
         let mut take_effect = || self.with(&mut effect);
         match fault {
             None => Ok(take_effect()),
-            Some(FaultKind::Refused) => Err(NoReply),
-            Some(FaultKind::ReplyLost) => {
+            Some(FaultKind::Refused) => Err(NoResponse),
+            Some(FaultKind::ResponseLost) => {
                 take_effect();
-                Err(NoReply)
+                Err(NoResponse)
             }
             Some(FaultKind::Twice) => {
                 take_effect();

@@ -3,14 +3,14 @@
 //! It stands in front of the simulated Slack. A test gives it scripts, one for each caller. A script answers a call itself, or leaves it to
 //! the simulated Slack. Bodies are generated while they are sent, so that a reply of any length takes no memory here.
 
+mod canned_response;
 mod connecting;
 mod pages;
-mod reply;
 mod scripts;
 mod siege;
 
+pub use canned_response::CannedResponse;
 pub use pages::AuditLog;
-pub use reply::Reply;
 pub use scripts::{
     Input, Outcome, access_inputs, all_inputs, audit_inputs, integration_inputs, oauth_inputs, ordinary_backlog,
     page_of_entries,
@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 
 use crate::deployment::LocalDeployment;
 use crate::loopback::accept;
-use reply::{Body, HungUp};
+use canned_response::{Body, HungUp};
 
 /// The functions' variables for the addresses of Slack's two families of methods, and the families' paths.
 const FAMILIES: [(&str, &str); 2] = [("SLACK_API_URL", "/api/"), ("SLACK_AUDIT_URL", "/audit/v1/")];
@@ -62,7 +62,7 @@ impl Asked {
 }
 
 /// Answers a call, or returns `None` to leave it to the simulated Slack.
-pub type Script = Arc<dyn Fn(&Asked) -> Option<Reply> + Send + Sync>;
+pub type Script = Arc<dyn Fn(&Asked) -> Option<CannedResponse> + Send + Sync>;
 
 /// A hostile Slack. It ends with this value.
 pub struct HostileSlack {
@@ -104,7 +104,11 @@ impl HostileSlack {
     }
 
     /// Answers the calls of the user with this token by `script`, in place of the script before. `None` is any other caller.
-    pub fn script(&self, token: Option<&str>, script: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
+    pub fn script(
+        &self,
+        token: Option<&str>,
+        script: impl Fn(&Asked) -> Option<CannedResponse> + Send + Sync + 'static,
+    ) {
         locked(&self.desk.state).scripts.insert(token.map(str::to_owned), Arc::new(script));
     }
 
@@ -141,18 +145,18 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| HungUp)?.to_bytes();
     let path = head.uri.path();
     let found = FAMILIES.iter().enumerate().find_map(|(family, (_, base))| Some((family, path.strip_prefix(base)?)));
-    let Some((family, method)) = found else { return Reply::text("not found").status(404).into_response() };
+    let Some((family, method)) = found else { return CannedResponse::text("not found").status(404).into_response() };
     let query = head.uri.query().unwrap_or_default();
     let (asked, script) = note(&desk, method, query, &body, &head.headers);
-    if let Some(reply) = script.and_then(|script| script(&asked)) {
-        return reply.into_response();
+    if let Some(response) = script.and_then(|script| script(&asked)) {
+        return response.into_response();
     }
     let url = format!("{}{method}?{query}", desk.upstream[family]);
     let sent = desk.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
-    let reply = sent.map_err(|_| HungUp)?;
-    let (status, headers) = (reply.status(), end_to_end(reply.headers().clone()));
-    let body = reply.bytes().await.map_err(|_| HungUp)?;
-    let mut response = Reply::of([body]).into_response()?;
+    let response = sent.map_err(|_| HungUp)?;
+    let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
+    let body = response.bytes().await.map_err(|_| HungUp)?;
+    let mut response = CannedResponse::of([body]).into_response()?;
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
     Ok(response)
 }

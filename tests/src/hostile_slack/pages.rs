@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use super::{Asked, Reply};
+use super::{Asked, CannedResponse};
 
 /// Rows of a page that Slack sends where `limit` is missing.
 const LIMIT_DEFAULT: i64 = 1000;
@@ -36,11 +36,11 @@ impl AuditLog {
     }
 
     /// Answers a call of `logs`, and leaves any other to the simulated Slack.
-    pub fn answer(&self, asked: &Asked) -> Option<Reply> {
+    pub fn answer(&self, asked: &Asked) -> Option<CannedResponse> {
         (asked.method == "logs").then(|| self.page(asked))
     }
 
-    fn page(&self, asked: &Asked) -> Reply {
+    fn page(&self, asked: &Asked) -> CannedResponse {
         let (oldest, latest) =
             (asked.number("oldest").unwrap_or(0), asked.number("latest").unwrap_or(self.newest).min(self.newest));
         let first = (self.newest - latest) * self.per_second;
@@ -62,12 +62,12 @@ pub(super) fn page(
     head: impl Into<String>,
     rows: impl Iterator<Item = Vec<u8>> + Send + 'static,
     tail: impl Into<String>,
-) -> Reply {
+) -> CannedResponse {
     let rows = rows.enumerate().flat_map(|(index, row)| {
         let comma = Bytes::from_static(if index == 0 { b"" } else { b"," });
         [comma, Bytes::from(row)]
     });
-    Reply::of(std::iter::once(head.into().into()).chain(rows).chain(std::iter::once(tail.into().into())))
+    CannedResponse::of(std::iter::once(head.into().into()).chain(rows).chain(std::iter::once(tail.into().into())))
 }
 
 /// Makes an audit record as Slack writes them, of about 700 bytes.

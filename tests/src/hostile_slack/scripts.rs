@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use slacktrail_simulator::Log;
 
 use super::pages::{access_row, integration_row, ordinary_record, page, small_record};
-use super::{Asked, AuditLog, Reply, Script};
+use super::{Asked, AuditLog, CannedResponse, Script};
 
 const MIB: usize = 1 << 20;
 /// What the replies of zeros unpack to: just below 64 MiB, which the poller once took for the most that a reply may have.
@@ -46,15 +46,19 @@ impl Input {
         name: &'static str,
         log: Log,
         outcome: Outcome,
-        script: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
+        script: impl Fn(&Asked) -> Option<CannedResponse> + Send + Sync + 'static,
     ) -> Input {
         Input { name, log, outcome, ticks: 1, is_slow: false, script: Arc::new(script) }
     }
 
-    fn audit(name: &'static str, outcome: Outcome, reply: impl Fn(i64) -> Reply + Send + Sync + 'static) -> Input {
+    fn audit(
+        name: &'static str,
+        outcome: Outcome,
+        response: impl Fn(i64) -> CannedResponse + Send + Sync + 'static,
+    ) -> Input {
         Input::new(name, Log::Audit, outcome, move |asked| {
             let time = asked.number("latest").unwrap_or(0);
-            (asked.method == "logs").then(|| reply(time))
+            (asked.method == "logs").then(|| response(time))
         })
     }
 
@@ -72,8 +76,8 @@ impl Input {
 }
 
 /// Makes a page of audit records with this text between the brackets.
-pub fn page_of_entries(rows: &str) -> Reply {
-    Reply::text(format!("{{\"entries\":[{rows}]}}"))
+pub fn page_of_entries(rows: &str) -> CannedResponse {
+    CannedResponse::text(format!("{{\"entries\":[{rows}]}}"))
 }
 
 /// Returns a second of a few minutes ago.
@@ -89,9 +93,9 @@ fn repeated(text: &str, bytes: usize) -> impl Iterator<Item = Vec<u8>> + Send + 
 }
 
 /// Makes a reply of a head, a text that is repeated, and a tail.
-fn filled(head: &str, filling: &str, bytes: usize, tail: &str) -> Reply {
+fn filled(head: &str, filling: &str, bytes: usize, tail: &str) -> CannedResponse {
     let (head, tail) = (head.as_bytes().to_vec(), tail.as_bytes().to_vec());
-    Reply::of(std::iter::once(head).chain(repeated(filling, bytes)).chain([tail]))
+    CannedResponse::of(std::iter::once(head).chain(repeated(filling, bytes)).chain([tail]))
 }
 
 /// Makes text that gzip cannot shrink by more than a quarter. It looks back 32 KiB and no further, so that a part of one long text will do.
@@ -182,10 +186,10 @@ pub fn audit_inputs() -> Vec<Input> {
         Input::audit("1,048,576 levels in a row", Outcome::AtLeast(1), move |time| page_of_entries(&deep(time))),
         Input::audit("1,048,576 levels beside the rows", Outcome::AtLeast(0), move |time| {
             let (open, close) = ("{\"a\":".repeat(MIB), "}".repeat(MIB));
-            Reply::text(format!("{{\"more\":{open}1{close},\"entries\":[{}]}}", ordinary(time)))
+            CannedResponse::text(format!("{{\"more\":{open}1{close},\"entries\":[{}]}}", ordinary(time)))
         }),
         Input::audit("a row of 3 MiB", Outcome::Stored(1), |time| {
-            Reply::of([b"{\"entries\":[".to_vec(), long_record(1, time, 3 * MIB), b"]}".to_vec()])
+            CannedResponse::of([b"{\"entries\":[".to_vec(), long_record(1, time, 3 * MIB), b"]}".to_vec()])
         }),
         Input::audit("a row of 100 MiB", Outcome::Error, |time| {
             let head = format!("{{\"entries\":[{{\"id\":\"long\",\"date_create\":{time},\"details\":\"");
@@ -220,7 +224,8 @@ pub fn audit_inputs() -> Vec<Input> {
         Input::audit("an endless body", Outcome::Error, |_| filled("{\"entries\":[0", ",0", usize::MAX / 2, "")).slow(),
         Input::audit("a row that trickles", Outcome::Error, |time| {
             let row = long_record(1, time, 3 * MIB);
-            Reply::of([b"{\"entries\":[".to_vec(), row, b"]}".to_vec()]).trickle(64 << 10, Duration::from_secs(2))
+            CannedResponse::of([b"{\"entries\":[".to_vec(), row, b"]}".to_vec()])
+                .trickle(64 << 10, Duration::from_secs(2))
         })
         .slow(),
         Input::audit("rows that trickle", Outcome::Error, |time| {
@@ -229,8 +234,8 @@ pub fn audit_inputs() -> Vec<Input> {
         })
         .slow(),
         Input::audit("64 headers of 64 KiB", Outcome::Error, |_| {
-            let reply = page_of_entries("");
-            (0..64).fold(reply, |reply, index| reply.header(format!("x-more-{index}"), vec![b'a'; 64 << 10]))
+            let response = page_of_entries("");
+            (0..64).fold(response, |response, index| response.header(format!("x-more-{index}"), vec![b'a'; 64 << 10]))
         }),
         Input::audit("a gzip that breaks off", Outcome::Error, |_| {
             filled("{\"entries\":[0", ",0", 8 * MIB, "]}").gzip().cut_off(4096)
@@ -241,8 +246,10 @@ pub fn audit_inputs() -> Vec<Input> {
 /// Returns the inputs of access logs.
 pub fn access_inputs() -> Vec<Input> {
     let recent = recently();
-    let logins = |outcome, name, reply: fn(i64) -> Reply| {
-        Input::new(name, Log::Access, outcome, move |asked| (asked.method == "team.accessLogs").then(|| reply(recent)))
+    let logins = |outcome, name, response: fn(i64) -> CannedResponse| {
+        Input::new(name, Log::Access, outcome, move |asked| {
+            (asked.method == "team.accessLogs").then(|| response(recent))
+        })
     };
     vec![
         logins(Outcome::Error, "1,000,000 access rows in a page", |recent| {
@@ -265,8 +272,8 @@ pub fn access_inputs() -> Vec<Input> {
 /// Returns the inputs of integration logs, and of the list of workspaces that they are read by.
 pub fn integration_inputs() -> Vec<Input> {
     let recent = recently();
-    let logs = |name, outcome, method: &'static str, reply: fn(i64) -> Reply| {
-        Input::new(name, Log::Integration, outcome, move |asked| (asked.method == method).then(|| reply(recent)))
+    let logs = |name, outcome, method: &'static str, response: fn(i64) -> CannedResponse| {
+        Input::new(name, Log::Integration, outcome, move |asked| (asked.method == method).then(|| response(recent)))
     };
     vec![
         logs("1,000,000 integration rows in a page", Outcome::Error, "team.integrationLogs", |recent| {
@@ -299,8 +306,8 @@ pub fn integration_inputs() -> Vec<Input> {
 
 /// Returns the inputs of an installation: of the exchange, of the check of the token, and of the look at each log.
 pub fn oauth_inputs() -> Vec<Input> {
-    let call = |name, outcome, method: &'static str, reply: fn() -> Reply| {
-        Input::new(name, Log::Audit, outcome, move |asked| (asked.method == method).then(reply))
+    let call = |name, outcome, method: &'static str, response: fn() -> CannedResponse| {
+        Input::new(name, Log::Audit, outcome, move |asked| (asked.method == method).then(response))
     };
     let installation =
         "{\"ok\":true,\"authed_user\":{\"id\":\"W1\",\"access_token\":\"xoxp-1\",\"token_type\":\"user\",\"scope\":\"";
@@ -313,7 +320,7 @@ pub fn oauth_inputs() -> Vec<Input> {
             filled("{\"ok\":true,\"more\":\"", "abcdefgh", 64 * MIB, "\"}")
         }),
         call("1,048,576 levels in an exchange", Outcome::Error, "oauth.v2.access", || {
-            Reply::text(format!("{{\"ok\":true,\"more\":{}{}}}", "[".repeat(MIB), "]".repeat(MIB)))
+            CannedResponse::text(format!("{{\"ok\":true,\"more\":{}{}}}", "[".repeat(MIB), "]".repeat(MIB)))
         }),
         Input::new("an exchange of 560,000 scopes", Log::Audit, Outcome::Error, move |asked| {
             (asked.method == "oauth.v2.access").then(scopes)

@@ -10,7 +10,7 @@ use slacktrail_simulator::tenant::{Tenant, Token};
 use slacktrail_simulator::{Log, Settings};
 
 use super::scripts::log_of_long_records;
-use super::{Asked, HostileSlack, Reply};
+use super::{Asked, CannedResponse, HostileSlack};
 use crate::archive::Archive;
 use crate::deployment::{Life, LocalDeployment, TABLE, organisation_source};
 use crate::function::Function;
@@ -78,7 +78,7 @@ impl Siege {
         &self,
         number: usize,
         log: Log,
-        script: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
+        script: impl Fn(&Asked) -> Option<CannedResponse> + Send + Sync + 'static,
     ) -> String {
         let (id, token) = hostile(number);
         self.slack.script(Some(&token), script);

@@ -20,9 +20,10 @@ impl ScriptedFunction {
         let client = Client::builder().no_proxy().build().expect("a client for loopback can be made");
         ScriptedFunction(tokio::spawn(async move {
             // The service's end is this function's end.
-            while let Ok(reply) = client.get(format!("{api}/next")).send().await {
-                let id = reply.headers()["lambda-runtime-aws-request-id"].to_str().expect("an id is text").to_owned();
-                let Ok(event) = reply.bytes().await else { return };
+            while let Ok(response) = client.get(format!("{api}/next")).send().await {
+                let id =
+                    response.headers()["lambda-runtime-aws-request-id"].to_str().expect("an id is text").to_owned();
+                let Ok(event) = response.bytes().await else { return };
                 let event = serde_json::from_slice(&event).expect("an event is JSON");
                 let (path, body) = match answer(event) {
                     Ok(response) => ("response", response),

@@ -89,7 +89,7 @@ async fn what_later_versions_keep_in_the_table_is_ignored() {
 
     put_item(&moto, "acme/cursor/audit", &[("cursor", AttributeValue::S("{}".into()))]).await;
     let (version, cursor) = &deployment.load().await.unwrap().cursors[&stream("acme", LogType::Audit)];
-    assert_eq!((*version, cursor.as_ref().unwrap_err().code.as_str()), (Version(0), "unreadable_cursor"));
+    assert_eq!((*version, cursor.as_ref().unwrap_err().code.as_str()), (Version(0), "corrupt_cursor"));
 }
 
 #[tokio::test]

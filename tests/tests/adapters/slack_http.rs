@@ -9,14 +9,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response as HttpResponse};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use slacktrail_shared::error::{Error, ErrorKind, Origin};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::{CallAuth, Slack};
 use slacktrail_shared::secret::Token;
-use slacktrail_shared::slack::{Reply, Request};
+use slacktrail_shared::slack::{Request, Response};
 use slacktrail_shared::time::Second;
 use slacktrail_tests::conformance::source;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,7 +29,7 @@ const PAGE_CURSOR: &str = "dXNlcjpV+hidden/==";
 type Asked = Arc<Mutex<Vec<(Method, String, HeaderMap, String)>>>;
 
 /// A server that gives this answer to all; its base URL and what it was asked.
-async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> (String, Asked) {
+async fn answering(answer: impl Fn() -> HttpResponse + Clone + Send + Sync + 'static) -> (String, Asked) {
     let asked = Asked::default();
     let note = move |State(asked): State<Asked>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
         asked.lock().unwrap().push((method, uri.to_string(), headers, String::from_utf8_lossy(&body).into_owned()));
@@ -43,7 +43,7 @@ async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static
     (base, asked)
 }
 
-async fn call(base: &str, request: &Request) -> Result<Reply, Error> {
+async fn call(base: &str, request: &Request) -> Result<Response, Error> {
     let slack = SlackHttp::new(&format!("{base}/api/"), &format!("{base}/audit/v1")).unwrap();
     slack.call_whole(&source("acme"), request, CallAuth::User(&Token::new(TOKEN).unwrap())).await
 }
@@ -121,14 +121,14 @@ async fn a_post_carries_its_arguments_as_a_form() {
 }
 
 #[tokio::test]
-async fn status_body_and_the_headers_that_matter_are_the_reply() {
+async fn status_body_and_the_headers_that_matter_are_the_response() {
     let date = "Sun, 22 Nov 2026 07:33:41 GMT";
     let headers = [("retry-after", "30"), ("date", date)];
     let (base, _) = answering(move || (StatusCode::TOO_MANY_REQUESTS, headers, "{\"ok\":false}").into_response()).await;
-    let reply = call(&base, &audit_logs()).await.unwrap();
-    assert_eq!((reply.status, reply.retry_after.as_deref()), (429, Some("30")));
-    assert_eq!(reply.date.map(Second::of), Second::new(1_795_332_821));
-    assert_eq!(reply.body, b"{\"ok\":false}");
+    let response = call(&base, &audit_logs()).await.unwrap();
+    assert_eq!((response.status, response.retry_after.as_deref()), (429, Some("30")));
+    assert_eq!(response.date.map(Second::of), Second::new(1_795_332_821));
+    assert_eq!(response.body, b"{\"ok\":false}");
 }
 
 #[tokio::test]
@@ -194,13 +194,13 @@ async fn response_that_trickles_for_ever_is_given_up() {
     });
     let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(300)).unwrap();
     let outcome = slack.call_whole(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
-    assert_try_later(&outcome.unwrap_err(), "reply_cut_off", &base);
+    assert_try_later(&outcome.unwrap_err(), "incomplete_response", &base);
 }
 
 #[tokio::test]
-async fn a_reply_that_breaks_off_is_no_reply() {
+async fn a_reply_that_breaks_off_is_no_response() {
     for (sent, code) in
-        [("", "unreachable"), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"entries\":[", "reply_cut_off")]
+        [("", "unreachable"), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"entries\":[", "incomplete_response")]
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

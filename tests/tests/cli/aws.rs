@@ -133,10 +133,10 @@ async fn a_stack_without_the_outputs_and_one_that_is_not_there_are_told_apart() 
 }
 
 /// The command with the stack `slacktrail`, of which CloudFormation says this. The emulated AWS has no CloudFormation.
-async fn with_stack(slacktrail: Slacktrail, status: StatusCode, reply: String) -> Slacktrail {
+async fn with_stack(slacktrail: Slacktrail, status: StatusCode, response: String) -> Slacktrail {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let answer = move || async move { (status, reply) };
+    let answer = move || async move { (status, response) };
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     slacktrail.with("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint).with("SLACKTRAIL_STACK", "slacktrail")
 }

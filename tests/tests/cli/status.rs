@@ -77,7 +77,7 @@ async fn the_table_is_followed_by_what_to_do() {
     acme/integration: waiting
       waits for its first tick: run `slacktrail pull`
 
-    beta: failing (unreadable_source)
+    beta: failing (corrupt_source)
       reading source `beta`: what is stored is not a source that this slacktrail
       knows; connect it again (`slacktrail connect beta`): its cursors stay; or
       deploy the newer slacktrail that wrote it

@@ -39,9 +39,9 @@ impl Stand {
     }
 }
 
-async fn assert_message(reply: reqwest::Response, status: StatusCode, message: &str) {
-    assert_eq!((reply.status(), &reply.headers()[CONTENT_TYPE]), (status, &"application/json".parse().unwrap()));
-    assert_eq!(reply.text().await.unwrap(), json!({ "message": message }).to_string());
+async fn assert_message(response: reqwest::Response, status: StatusCode, message: &str) {
+    assert_eq!((response.status(), &response.headers()[CONTENT_TYPE]), (status, &"application/json".parse().unwrap()));
+    assert_eq!(response.text().await.unwrap(), json!({ "message": message }).to_string());
 }
 
 #[tokio::test]
@@ -50,8 +50,8 @@ async fn a_request_becomes_an_event_of_payload_format_2() {
 
     let url = format!("{}/oauth/callback?code=1%2F2&scope=a&scope=b", stand.api.url());
     let request = stand.client.get(url).header("User-Agent", "test").header("X-Word", "a").header("X-Word", "b");
-    let reply = request.header("Cookie", "__Host-x=1; y=2").header("Cookie", "z=3").send().await.unwrap();
-    assert_eq!(reply.status(), StatusCode::NO_CONTENT);
+    let response = request.header("Cookie", "__Host-x=1; y=2").header("Cookie", "z=3").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
 
     let event = stand.events.recv().unwrap();
     assert_eq!((&event["version"], &event["routeKey"]), (&json!("2.0"), &json!("GET /oauth/callback")));
@@ -63,7 +63,7 @@ async fn a_request_becomes_an_event_of_payload_format_2() {
     let context = &event["requestContext"];
     let http = json!({ "method": "GET", "path": "/oauth/callback", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test" });
     assert_eq!((&context["http"], &context["stage"]), (&http, &json!("$default")));
-    assert_eq!(reply.headers()["apigw-requestid"], context["requestId"].as_str().unwrap());
+    assert_eq!(response.headers()["apigw-requestid"], context["requestId"].as_str().unwrap());
 }
 
 #[tokio::test]
@@ -100,9 +100,9 @@ async fn another_name_can_be_set() {
     let settings = Settings { domain_name: Some("logs.example.com".into()), ..Settings::new(&ROUTES) };
     let api = HttpApi::start(lambda, settings).await;
 
-    let reply = api.client().get(format!("{}/oauth/start", api.url())).send().await.unwrap();
+    let response = api.client().get(format!("{}/oauth/start", api.url())).send().await.unwrap();
 
-    let context: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
+    let context: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     assert_eq!((&context["domainName"], &context["domainPrefix"]), (&json!("logs.example.com"), &json!("logs")));
 }
 
@@ -131,15 +131,18 @@ async fn a_shaped_answer_becomes_status_headers_cookies_and_body() {
     });
     let stand = Stand::of(Ok(answer)).await;
 
-    let reply = stand.get("/oauth/start").await;
+    let response = stand.get("/oauth/start").await;
 
     assert_eq!(
-        (reply.status(), &reply.headers()["location"]),
+        (response.status(), &response.headers()["location"]),
         (StatusCode::FOUND, &"https://slack.example/".parse().unwrap())
     );
-    assert_eq!(reply.headers().get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1; Path=/", "b=2; Path=/"]);
-    assert_eq!((&reply.headers()[CONTENT_TYPE], reply.headers().get("x-lost")), (&"text/html".parse().unwrap(), None));
-    assert_eq!(reply.text().await.unwrap(), "<b>");
+    assert_eq!(response.headers().get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1; Path=/", "b=2; Path=/"]);
+    assert_eq!(
+        (&response.headers()[CONTENT_TYPE], response.headers().get("x-lost")),
+        (&"text/html".parse().unwrap(), None)
+    );
+    assert_eq!(response.text().await.unwrap(), "<b>");
 }
 
 #[tokio::test]
@@ -150,9 +153,12 @@ async fn an_answer_without_a_type_is_plain_text_and_one_without_a_status_is_json
         (json!("hello"), "application/json", "hello"),
     ] {
         let stand = Stand::of(Ok(answer)).await;
-        let reply = stand.get("/oauth/start").await;
-        assert_eq!((reply.status(), &reply.headers()[CONTENT_TYPE]), (StatusCode::OK, &content_type.parse().unwrap()));
-        assert_eq!(reply.text().await.unwrap(), body);
+        let response = stand.get("/oauth/start").await;
+        assert_eq!(
+            (response.status(), &response.headers()[CONTENT_TYPE]),
+            (StatusCode::OK, &content_type.parse().unwrap())
+        );
+        assert_eq!(response.text().await.unwrap(), body);
     }
 }
 
@@ -169,8 +175,8 @@ async fn an_error_and_a_malformed_answer_are_500_and_only_the_test_learns_why() 
         (Ok(json!({ "statusCode": 200, "body": "?", "isBase64Encoded": true })), "the body is not base64: "),
     ] {
         let stand = Stand::of(answer).await;
-        let reply = stand.get("/oauth/start").await;
-        assert_message(reply, StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
+        let response = stand.get("/oauth/start").await;
+        assert_message(response, StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
         let errors = stand.api.errors();
         assert!(errors[0].starts_with(&format!("GET /oauth/start: {why}")), "{errors:?}");
     }
@@ -185,9 +191,9 @@ async fn a_function_that_does_not_answer_in_time_is_500() {
     let (client, url) = (api.client(), format!("{}/oauth/start", api.url()));
 
     // It takes the event and says no more.
-    let (reply, _event) = tokio::join!(client.get(url).send(), reqwest::get(next));
+    let (response, _event) = tokio::join!(client.get(url).send(), reqwest::get(next));
 
-    assert_message(reply.unwrap(), StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
+    assert_message(response.unwrap(), StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
     assert_eq!(api.errors(), ["GET /oauth/start: the function did not answer in time"]);
 }
 
@@ -198,13 +204,13 @@ async fn two_requests_at_once_are_with_two_functions_at_once() {
     let api = HttpApi::start(lambda, Settings::new(&ROUTES)).await;
     let client = api.client();
     let get = async |query: &str| {
-        let reply = client.get(format!("{}/oauth/callback?{query}", api.url())).send().await.unwrap();
-        reply.text().await.unwrap()
+        let response = client.get(format!("{}/oauth/callback?{query}", api.url())).send().await.unwrap();
+        response.text().await.unwrap()
     };
     let next = async || {
-        let reply = reqwest::get(format!("{runtime}/next")).await.unwrap();
-        let id = reply.headers()["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned();
-        (id, serde_json::from_slice::<Value>(&reply.bytes().await.unwrap()).unwrap())
+        let response = reqwest::get(format!("{runtime}/next")).await.unwrap();
+        let id = response.headers()["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned();
+        (id, serde_json::from_slice::<Value>(&response.bytes().await.unwrap()).unwrap())
     };
     let respond = async |(id, event): (String, Value)| {
         let body = json!(format!("heard {}", event["rawQueryString"].as_str().unwrap())).to_string();

@@ -26,14 +26,14 @@ impl Runtime {
     }
 
     async fn next(&self) -> Event {
-        let reply = self.client.get(format!("{}/invocation/next", self.api)).send().await.unwrap();
-        let header = |name: &str| reply.headers()[name].to_str().unwrap().to_owned();
+        let response = self.client.get(format!("{}/invocation/next", self.api)).send().await.unwrap();
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert!(header("lambda-runtime-invoked-function-arn").starts_with("arn:aws:lambda:"));
         assert!(header("lambda-runtime-trace-id").starts_with("Root=1-"));
         Event {
             id: header("lambda-runtime-aws-request-id"),
             deadline_ms: header("lambda-runtime-deadline-ms").parse().unwrap(),
-            content: serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap(),
+            content: serde_json::from_slice(&response.bytes().await.unwrap()).unwrap(),
         }
     }
 

@@ -134,7 +134,7 @@ fn failed_write_after_exchange_is_told_and_leaves_no_live_token() {
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
         assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: nothing is collected");
         assert_eq!((live(&site), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
-        assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_reply"), "{what}");
+        assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_response"), "{what}");
         let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
         assert_eq!(refusal.kind.name(), "ours");
     }
@@ -143,7 +143,7 @@ fn failed_write_after_exchange_is_told_and_leaves_no_live_token() {
 #[test]
 fn failed_reconnect_leaves_token_in_use_alone() {
     for what in ["replace source", "replace credentials"] {
-        for kind in [FaultKind::Refused, FaultKind::ReplyLost] {
+        for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
             let site = Site::new();
             let browser = Browser::new();
             browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());

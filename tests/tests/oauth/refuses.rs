@@ -219,8 +219,8 @@ fn tokens_without_a_user_or_without_a_place_are_refused() {
     ] {
         let site = Site::new();
         let (browser, query) = consented(&site);
-        let reply = FaultKind::Status(200, body.to_owned());
-        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), reply)));
+        let response = FaultKind::Status(200, body.to_owned());
+        site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), response)));
         refused(&site, &browser, &query, status, kind);
         assert_eq!(site.line().field("token"), token, "{body}");
     }
@@ -261,8 +261,8 @@ fn issued_token(site: &Site) -> String {
     let back = site.slack(|slack| slack.install_from_slack(now, &app.client_id, &Consent::workspace("T1"))).unwrap();
     let code = back.split_once("code=").unwrap().1.split('&').next().unwrap();
     let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret).with("code", code);
-    let Outcome::Reply(reply) = site.slack(|slack| slack.answer(now, &exchange)) else { panic!("a reply") };
-    let granted: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    let Outcome::Response(response) = site.slack(|slack| slack.answer(now, &exchange)) else { panic!("a response") };
+    let granted: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
     granted["authed_user"]["access_token"].as_str().unwrap_or_else(|| panic!("{granted}")).to_owned()
 }
 

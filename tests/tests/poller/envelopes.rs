@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use slacktrail_simulator::Log;
-use slacktrail_tests::hostile_slack::{Asked, Reply, Siege};
+use slacktrail_tests::hostile_slack::{Asked, CannedResponse, Siege};
 
 /// One odd reply, and what must come of it in one tick.
 struct Odd {
-    reply: Vec<u8>,
+    response: Vec<u8>,
     log: Log,
     stored: usize,
     /// Of the summary.
@@ -45,19 +45,19 @@ fn row(log: Log, number: usize) -> String {
 fn well(log: Log, envelope: &str) -> Odd {
     let rows = [row(log, 1), row(log, 2)];
     let envelope = envelope.replace("ROWS", &rows.join(",")).replace("ROW1", &rows[0]).replace("ROW2", &rows[1]);
-    Odd { reply: envelope.into_bytes(), log, stored: 2, expected: json!({ "state": "ok", "code": null }) }
+    Odd { response: envelope.into_bytes(), log, stored: 2, expected: json!({ "state": "ok", "code": null }) }
 }
 
 /// Connects a source for each reply, and asserts what comes of it in one tick.
 async fn assert_each(odd: Vec<Odd>) {
     let Some(siege) = Siege::start().await else { return };
     let mut ids = Vec::new();
-    for (number, Odd { reply, log, .. }) in odd.iter().enumerate() {
-        let (reply, log) = (reply.clone(), *log);
+    for (number, Odd { response, log, .. }) in odd.iter().enumerate() {
+        let (response, log) = (response.clone(), *log);
         let is_first = move |asked: &Asked| asked.arguments.get("team_id").is_none_or(|team| team == "T1");
         let script = move |asked: &Asked| match &*asked.method {
-            name if name == method(log) && is_first(asked) => Some(Reply::of([reply.clone()])),
-            name if name == method(log) => Some(Reply::text(r#"{"ok":true,"logs":[],"paging":{"total":0}}"#)),
+            name if name == method(log) && is_first(asked) => Some(CannedResponse::of([response.clone()])),
+            name if name == method(log) => Some(CannedResponse::text(r#"{"ok":true,"logs":[],"paging":{"total":0}}"#)),
             _ => None,
         };
         ids.push(siege.connect(number, log, script).await);
@@ -71,9 +71,9 @@ async fn assert_each(odd: Vec<Odd>) {
         let stored = archive.lines_of(id).len();
         let differs = odd.expected.as_object().unwrap().iter().any(|(field, value)| stream[field] != *value);
         if stored != odd.stored || differs {
-            let reply = String::from_utf8_lossy(&odd.reply).into_owned();
+            let response = String::from_utf8_lossy(&odd.response).into_owned();
             wrong.push(format!(
-                "{reply}\n    {stored} rows are stored, not {}; {stream}, not {}",
+                "{response}\n    {stored} rows are stored, not {}; {stream}, not {}",
                 odd.stored, odd.expected
             ));
         }
@@ -129,8 +129,8 @@ async fn access_and_integration_rows_are_stored_whatever_stands_around_them() {
 #[tokio::test]
 async fn rows_that_are_not_utf8_or_not_json_are_stored_and_counted() {
     let of = |before: &[u8], broken: &[u8], after: &[u8], stored: usize, expected: Value| {
-        let reply = [b"{\"entries\":[", row(Log::Audit, 1).as_bytes(), b",", before, broken, after].concat();
-        Odd { reply, log: Log::Audit, stored, expected }
+        let response = [b"{\"entries\":[", row(Log::Audit, 1).as_bytes(), b",", before, broken, after].concat();
+        Odd { response, log: Log::Audit, stored, expected }
     };
     let start = format!(r#"{{"id":"odd","date_create":{},"action":""#, Timestamp::now().as_second() - 400).into_bytes();
     assert_each(vec![
@@ -146,7 +146,7 @@ async fn rows_that_are_not_utf8_or_not_json_are_stored_and_counted() {
 
 #[tokio::test]
 async fn errors_are_told_whatever_stands_around_them() {
-    let odd = |log: Log, reply: &str, expected: Value| Odd { reply: reply.into(), log, stored: 0, expected };
+    let odd = |log: Log, response: &str, expected: Value| Odd { response: response.into(), log, stored: 0, expected };
     assert_each(vec![
         odd(
             Log::Access,
@@ -159,9 +159,9 @@ async fn errors_are_told_whatever_stands_around_them() {
             json!({ "state": "waiting", "code": "feature_not_enabled" }),
         ),
         odd(Log::Access, r#"{"ok":false,"error":["internal_error"]}"#, json!({ "code": "unknown_error" })),
-        odd(Log::Audit, r#"[]"#, json!({ "state": "waiting", "code": "unreadable_reply" })),
+        odd(Log::Audit, r#"[]"#, json!({ "state": "waiting", "code": "invalid_response" })),
         odd(Log::Audit, r#"{"entries":[]"#, json!({ "state": "waiting" })),
-        odd(Log::Access, r#"{"logins":[]}"#, json!({ "state": "waiting", "code": "unreadable_reply" })),
+        odd(Log::Access, r#"{"logins":[]}"#, json!({ "state": "waiting", "code": "invalid_response" })),
     ])
     .await;
 }
@@ -174,8 +174,8 @@ async fn access_rows_of_numbered_pages_are_read_to_the_end() {
             let number = asked.number("page").unwrap_or(1);
             let rows = if number <= 3 { row(Log::Access, usize::try_from(number).unwrap()) } else { String::new() };
             let paging = format!(r#"{{"count":1,"total":3,"page":{number},"pages":3}}"#);
-            let reply = format!(r#"{{"ok":true,"logins":[{rows}],"paging":{paging}}}"#);
-            (asked.method == "team.accessLogs").then(|| Reply::text(reply))
+            let response = format!(r#"{{"ok":true,"logins":[{rows}],"paging":{paging}}}"#);
+            (asked.method == "team.accessLogs").then(|| CannedResponse::text(response))
         })
         .await;
     let poller = siege.poller();

@@ -12,7 +12,7 @@ use slacktrail_tests::archive::Archive;
 use slacktrail_tests::deployment::Summary;
 use slacktrail_tests::function::Function;
 use slacktrail_tests::hostile_slack::{
-    Asked, DATA_MAX, Input, Outcome, Reply, Siege, access_inputs, audit_inputs, integration_inputs,
+    Asked, CannedResponse, DATA_MAX, Input, Outcome, Siege, access_inputs, audit_inputs, integration_inputs,
 };
 use slacktrail_tests::lambda_runtime_api::Answer;
 
@@ -92,7 +92,7 @@ async fn tick_ends_in_time_though_five_long_rows_trickle() {
         let script = |asked: &Asked| {
             let row = format!(r#"{{"id":"long","text":"{}"}}"#, "x".repeat(3 << 20)).into_bytes();
             let body = [b"{\"entries\":[".to_vec(), row, b"]}".to_vec()];
-            (asked.method == "logs").then(|| Reply::of(body).trickle(128 << 10, Duration::from_secs(1)))
+            (asked.method == "logs").then(|| CannedResponse::of(body).trickle(128 << 10, Duration::from_secs(1)))
         };
         siege.connect(number, Log::Audit, script).await;
     }

@@ -7,14 +7,14 @@ use serde_json::Value;
 use slacktrail_simulator::Log;
 use slacktrail_tests::emulated_aws;
 use slacktrail_tests::fake_clock::{MovableClock, run_again};
-use slacktrail_tests::hostile_slack::{Asked, Reply, Siege};
+use slacktrail_tests::hostile_slack::{Asked, CannedResponse, Siege};
 
 const ENDLESS: &str = "progress::endless_pages_end_a_walk_and_lag_grows_until_records_are_stored";
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn audit(asked: &Asked, reply: impl FnOnce(i64) -> String) -> Option<Reply> {
+fn audit(asked: &Asked, response: impl FnOnce(i64) -> String) -> Option<CannedResponse> {
     let latest = asked.number("latest").unwrap_or(0);
-    (asked.method == "logs").then(|| Reply::text(reply(latest)))
+    (asked.method == "logs").then(|| CannedResponse::text(response(latest)))
 }
 
 /// Connects a source for each way not to get on. Returns their ids and logs.
@@ -31,14 +31,14 @@ async fn connect_endless(siege: &Siege) -> Vec<(String, Log)> {
         audit(asked, |_| format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"next{next}="}}}}"#))
     };
     let access = |asked: &Asked| {
-        let reply = r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":"same="}}"#;
-        (asked.method == "team.accessLogs").then(|| Reply::text(reply))
+        let response = r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":"same="}}"#;
+        (asked.method == "team.accessLogs").then(|| CannedResponse::text(response))
     };
     let integration = |asked: &Asked| {
         let page = asked.number("page").unwrap_or(1);
         let paging = format!(r#"{{"count":1000,"total":1000000,"page":{page},"pages":1000}}"#);
         (asked.method == "team.integrationLogs")
-            .then(|| Reply::text(format!(r#"{{"ok":true,"logs":[],"paging":{paging}}}"#)))
+            .then(|| CannedResponse::text(format!(r#"{{"ok":true,"logs":[],"paging":{paging}}}"#)))
     };
     vec![
         (siege.connect(0, Log::Audit, empty).await, Log::Audit),
@@ -97,8 +97,8 @@ async fn endless_pages_end_a_walk_and_lag_grows_until_records_are_stored() {
 }
 
 /// Refuses the first call of a log's method, and leaves all else to the simulated Slack.
-fn refused_once(method: &'static str, status: u16, body: &'static str) -> impl Fn(&Asked) -> Option<Reply> {
-    move |asked| (asked.method == method && asked.number == 0).then(|| Reply::text(body).status(status))
+fn refused_once(method: &'static str, status: u16, body: &'static str) -> impl Fn(&Asked) -> Option<CannedResponse> {
+    move |asked| (asked.method == method && asked.number == 0).then(|| CannedResponse::text(body).status(status))
 }
 
 #[tokio::test]
@@ -142,8 +142,8 @@ async fn a_refusal_that_cannot_be_confirmed_counts_at_the_next_tick() {
     let Some(siege) = Siege::start().await else { return };
     let id = siege
         .connect(0, Log::Audit, |asked| match &*asked.method {
-            "logs" => Some(Reply::text("").status(401)),
-            "auth.test" => Some(Reply::text("").status(500)),
+            "logs" => Some(CannedResponse::text("").status(401)),
+            "auth.test" => Some(CannedResponse::text("").status(500)),
             _ => None,
         })
         .await;

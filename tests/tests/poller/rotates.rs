@@ -27,8 +27,8 @@ fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
     let code = back.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
     let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
     let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
-    let Outcome::Reply(reply) = slack.answer(now, &exchange) else { panic!("no fault was scripted") };
-    let user = serde_json::from_slice::<Value>(&reply.body).unwrap()["authed_user"].take();
+    let Outcome::Response(response) = slack.answer(now, &exchange) else { panic!("no fault was scripted") };
+    let user = serde_json::from_slice::<Value>(&response.body).unwrap()["authed_user"].take();
     json!({
         "client_id": app.client_id,
         "client_secret": app.client_secret,

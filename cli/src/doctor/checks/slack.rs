@@ -20,7 +20,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         if let Some(date) = answer.date {
             let _ = facts.slack_clock_skew_seconds.set(Timestamp::now().as_second() - date.as_second()); // of the first host
         }
-        let is_slack = serde_json::from_str::<Value>(&answer.body).is_ok_and(|reply| reply.is_object());
+        let is_slack = serde_json::from_str::<Value>(&answer.body).is_ok_and(|response| response.is_object());
         ensure(is_slack, format!("`{url}` answered with HTTP status {} and not with JSON", answer.status), HINT)?;
     }
     Ok("Slack's web methods and audit logs answer".to_owned())

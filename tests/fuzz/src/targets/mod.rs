@@ -7,7 +7,7 @@ mod event;
 mod oauth;
 mod object;
 mod page;
-mod reply;
+mod response;
 mod row;
 mod source;
 mod stored_line;
@@ -33,13 +33,13 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "credentials", of: "secrets as stored", run: credentials::secret },
     Target { name: "cursor", of: "cursors as stored", run: cursor::stored },
     Target { name: "event", of: "what the poller is invoked with", run: event::event },
-    Target { name: "oauth", of: "replies of `oauth.v2.access`", run: oauth::reply },
+    Target { name: "oauth", of: "responses of `oauth.v2.access`", run: oauth::response },
     Target { name: "object", of: "objects as stored, whole and damaged", run: object::stored },
-    Target { name: "page", of: "replies of the logs: pages, errors, headers", run: page::reply },
+    Target { name: "page", of: "responses of the logs: pages, errors, headers", run: page::response },
     Target { name: "row", of: "rows of each log, on their way to a line and back", run: row::row },
     Target { name: "source", of: "sources as stored", run: source::stored },
     Target { name: "stored_line", of: "lines as stored", run: stored_line::line },
-    Target { name: "tick", of: "a whole tick: cursor, objects and Slack's replies", run: tick::tick },
+    Target { name: "tick", of: "a whole tick: cursor, objects and Slack's responses", run: tick::tick },
     Target { name: "ticket", of: "tickets in an address", run: connection::ticket },
     Target { name: "time", of: "days, seconds and times", run: time::text },
 ];

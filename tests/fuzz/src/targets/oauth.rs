@@ -5,16 +5,16 @@ use slacktrail_shared::secret::Token;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::slack::oauth::{installation, refreshed, remains};
 
-use super::{now, reply};
+use super::{now, response};
 use crate::error_text::{assert_hides, assert_tells_nothing};
 
 /// A token's life is within these seconds, whatever Slack says.
 const LIFE_SECONDS: std::ops::RangeInclusive<i64> = 60..=43_200;
 
 /// What is granted is shown to nobody; what is refused is told without it.
-pub(super) fn reply(bytes: &[u8]) {
-    let reply = reply::read(bytes);
-    match installation(&reply, &Request::exchange("c0de", "https://x/"), now()) {
+pub(super) fn response(bytes: &[u8]) {
+    let response = response::read(bytes);
+    match installation(&response, &Request::exchange("c0de", "https://x/"), now()) {
         Ok(installed) => {
             installed.grant.iter().for_each(|grant| assert_grant(grant, &installed));
             let scopes = installed.scopes.iter().flatten();
@@ -28,11 +28,11 @@ pub(super) fn reply(bytes: &[u8]) {
         }
         Err(error) => assert_tells_nothing(&error),
     }
-    let left = remains(&reply.body);
+    let left = remains(&response.body);
     assert!(left.tokens.len() <= 4 && (left.may_be_more || !left.tokens.is_empty()));
     left.tokens.iter().for_each(|token| assert_hides(token, token.reveal()));
     let refresh_token = Token::new("xoxe-1-before").expect("it has the form of a token");
-    match refreshed(&reply, &Request::refresh(&refresh_token), now()) {
+    match refreshed(&response, &Request::refresh(&refresh_token), now()) {
         Ok(grant) => {
             assert!(grant.renewal.is_some(), "a token that cannot be refreshed again");
             assert_grant(&grant, &grant);

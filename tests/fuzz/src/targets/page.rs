@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use slacktrail_shared::slack::{Advance, Page, PageReader, Refusal, Reply, Request};
+use slacktrail_shared::slack::{Advance, Page, PageReader, Refusal, Request, Response};
 
-use super::{now, reply};
+use super::{now, response};
 use crate::error_text::assert_tells_nothing;
 
 /// A reply is a page, or refused in words that a log may hold; and a page is all of it that is there.
-pub(super) fn reply(bytes: &[u8]) {
+pub(super) fn response(bytes: &[u8]) {
     cut(bytes);
-    let reply = reply::read(bytes);
+    let response = response::read(bytes);
     for (request, list) in requests() {
-        match reply.page(&request, now()) {
-            Ok(page) => assert_page(&reply, &page, list),
-            Err(refusal) => assert_refusal(&reply, &request, &refusal),
+        match response.page(&request, now()) {
+            Ok(page) => assert_page(&response, &page, list),
+            Err(refusal) => assert_refusal(&response, &request, &refusal),
         }
-        let json: Result<IgnoredAny, _> = reply.json(&request, now());
+        let json: Result<IgnoredAny, _> = response.json(&request, now());
         if let Err(error) = json {
             assert_tells_nothing(&error);
         }
@@ -40,13 +40,13 @@ fn requests() -> [(Request, &'static str); 7] {
     ]
 }
 
-fn assert_page(reply: &Reply, page: &Page, list: &str) {
-    assert_eq!(reply.status, 200, "a page under another status");
+fn assert_page(response: &Response, page: &Page, list: &str) {
+    assert_eq!(response.status, 200, "a page under another status");
     assert!(page.rows.iter().all(|row| serde_json::from_str::<IgnoredAny>(row).is_ok()), "a row that is not JSON");
     // Read again in another way: of a body that is JSON no row is left out, added or changed. A name that stands for no text, or that comes
     // twice, cannot be looked at so; it is none of Slack's.
-    let Ok(body) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&reply.body) else { return };
-    let count = |name: &str| reply.body.windows(name.len()).filter(|at| *at == name.as_bytes()).count();
+    let Ok(body) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&response.body) else { return };
+    let count = |name: &str| response.body.windows(name.len()).filter(|at| *at == name.as_bytes()).count();
     if [list, "ok", "response_metadata", "next_cursor"].iter().any(|name| count(&format!("\"{name}\"")) > 1) {
         return;
     }
@@ -87,7 +87,7 @@ fn cut(bytes: &[u8]) {
     assert_eq!(read(size), read(usize::MAX), "other rows in chunks of {size} bytes");
 }
 
-fn assert_refusal(reply: &Reply, request: &Request, refusal: &Refusal) {
+fn assert_refusal(response: &Response, request: &Request, refusal: &Refusal) {
     match refusal {
         Refusal::StalePageCursor => assert!(request.has_page_cursor(), "there was no page cursor to refuse"),
         Refusal::NoSuchPage => {}
@@ -97,9 +97,9 @@ fn assert_refusal(reply: &Reply, request: &Request, refusal: &Refusal) {
             struct Said {
                 error: String,
             }
-            let said: Option<Said> = serde_json::from_slice(&reply.body).ok();
+            let said: Option<Said> = serde_json::from_slice(&response.body).ok();
             let limited = said.is_some_and(|said| said.error == error.code && said.error == "ratelimited");
-            let must_wait = limited || reply.status == 429;
+            let must_wait = limited || response.status == 429;
             assert!(!must_wait || error.retry_after_seconds.is_some(), "limited, and asked again at once");
         }
     }

@@ -1,7 +1,7 @@
 //! A whole tick, then another, with all that comes from outside out of one input: the cursor, the objects, Slack's replies.
 //!
 //! An input is parts that each begin with a line `--- <part>`: `cursor <log>`, `source`, `object <log> <day>` (rows, one a line, each
-//! part the day log's next object), `damaged <log> <day>` (the object's bytes themselves) and `reply <method>` (in turn, over and over).
+//! part the day log's next object), `damaged <log> <day>` (the object's bytes themselves) and `response <method>` (in turn, over and over).
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +19,12 @@ use slacktrail_shared::ports::{
 };
 use slacktrail_shared::record::{Record, RowId};
 use slacktrail_shared::secret::Token;
-use slacktrail_shared::slack::{Reply, Request};
+use slacktrail_shared::slack::{Request, Response};
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
 use slacktrail_shared::time::Day;
 
-use super::{now, reply, row, text};
+use super::{now, response, row, text};
 use crate::error_text::{assert_fit_for_a_log, assert_tells_nothing};
 
 /// The secret that no answer may tell.
@@ -53,7 +53,7 @@ pub(super) fn tick(bytes: &[u8]) {
 /// Everything outside of the poller.
 struct Outside {
     source: String,
-    replies: BTreeMap<String, Vec<Reply>>,
+    responses: BTreeMap<String, Vec<Response>>,
     cursors: RefCell<BTreeMap<StreamId, (Version, String)>>,
     objects: RefCell<BTreeMap<String, (ObjectKey, Vec<u8>)>>,
     /// The keys of objects that the poller created.
@@ -70,7 +70,7 @@ impl Outside {
         let source = Source::new(id.clone(), "Acme", Plan::Enterprise, now().plus(-86_400));
         let mut outside = Outside {
             source: serde_json::to_string(&source).expect("a source holds only text and numbers"),
-            replies: BTreeMap::new(),
+            responses: BTreeMap::new(),
             cursors: RefCell::default(),
             objects: RefCell::default(),
             created: RefCell::default(),
@@ -80,7 +80,9 @@ impl Outside {
             let words: Vec<&str> = head.split_whitespace().collect();
             match words[..] {
                 ["source"] => outside.source = text(body).into_owned(),
-                ["reply", method] => outside.replies.entry(method.to_owned()).or_default().push(reply::read(body)),
+                ["response", method] => {
+                    outside.responses.entry(method.to_owned()).or_default().push(response::read(body))
+                }
                 ["cursor", log] => {
                     if let Ok(log) = log.parse() {
                         let stream = StreamId { source: id.clone(), log };
@@ -172,15 +174,15 @@ fn assert_summary(summary: &Summary) {
 }
 
 impl Slack for Edge {
-    async fn call(&self, _: &Source, request: &Request, _: CallAuth<'_>) -> Result<Reply<Body>, Error> {
+    async fn call(&self, _: &Source, request: &Request, _: CallAuth<'_>) -> Result<Response<Body>, Error> {
         let mut calls = self.0.calls.borrow_mut();
         let calls = calls.entry(request.method.to_owned()).or_default();
         *calls += 1;
-        let replies = self.0.replies.get(request.method).map_or(&[][..], Vec::as_slice);
-        let turn = usize::try_from(*calls - 1).unwrap_or(0) % replies.len().max(1);
-        let reply = replies.get(turn).cloned().unwrap_or(Reply { status: 503, ..Reply::default() });
-        let Reply { status, retry_after, date, scopes, body } = reply;
-        Ok(Reply { status, retry_after, date, scopes, body: Body::whole(body) })
+        let responses = self.0.responses.get(request.method).map_or(&[][..], Vec::as_slice);
+        let turn = usize::try_from(*calls - 1).unwrap_or(0) % responses.len().max(1);
+        let response = responses.get(turn).cloned().unwrap_or(Response { status: 503, ..Response::default() });
+        let Response { status, retry_after, date, scopes, body } = response;
+        Ok(Response { status, retry_after, date, scopes, body: Body::whole(body) })
     }
 }
 

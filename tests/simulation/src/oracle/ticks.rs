@@ -10,7 +10,7 @@ use slacktrail_shared::health::State as Health;
 use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::tick::StreamSummary;
-use slacktrail_simulator::{Log, Reply, Row};
+use slacktrail_simulator::{Log, Response, Row};
 
 use super::{Book, Name};
 use crate::facts::{Facts, LogFacts, Watch, log_of_call};
@@ -32,9 +32,15 @@ const FRESH_SECONDS: i64 = 300;
 const SKEW_REPORTED_SECONDS: i64 = 60;
 
 /// Takes in a reply that reached the collector.
-pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, request: &Request, reply: &Reply) {
+pub(crate) fn note_response(
+    state: &mut State,
+    facts: &mut Facts,
+    source: &Source,
+    request: &Request,
+    response: &Response,
+) {
     let refuses = state.slack.settings().tokens.first().is_some_and(|token| state.slack.refuses(&token.text));
-    if facts.note_reply(source, request, reply, refuses) {
+    if facts.note_response(source, request, response, refuses) {
         let asked = log_of_call(source, request.method);
         for log in LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log)) {
             state.book.watches[log as usize].note_refusal(state.operations, facts.clock.as_second());
@@ -48,12 +54,12 @@ pub(crate) fn note_reply(state: &mut State, facts: &mut Facts, source: &Source, 
     let team = request.arguments.iter().find(|(name, _)| *name == "team_id").map(|(_, id)| id.as_str());
     if let Some(log) = log_of_call(source, request.method) {
         match team {
-            Some(team) => drop(facts.logs[log as usize].workspaces.insert(team.to_owned(), reply.shown.is_some())),
-            None if request.method == "auth.teams.list" => state.book.watches[log as usize].unread.note_list(reply),
+            Some(team) => drop(facts.logs[log as usize].workspaces.insert(team.to_owned(), response.shown.is_some())),
+            None if request.method == "auth.teams.list" => state.book.watches[log as usize].unread.note_list(response),
             None => {}
         }
     }
-    let Some(shown) = &reply.shown else {
+    let Some(shown) = &response.shown else {
         if let Some(team) = team.filter(|team| !state.book.failing.contains(*team)) {
             state.book.failing.insert(team.to_owned());
         }
@@ -315,7 +321,7 @@ impl Judge<'_> {
         }
         let first = watch.first.filter(|_| self.state.cursors.keys().any(|stream| stream.log == self.log))?;
         if !summary.polled
-            && matches!(summary.code.as_deref(), Some("malformed_cursor" | "unreadable_cursor" | "newer_cursor"))
+            && matches!(summary.code.as_deref(), Some("malformed_cursor" | "corrupt_cursor" | "newer_cursor"))
         {
             return None;
         }
@@ -488,7 +494,7 @@ impl Judge<'_> {
     fn rows(&self) -> Option<String> {
         let own = self.own;
         let whole = self.quiescent && own.pages == own.calls && own.broken_pages == 0;
-        (whole && self.summary.polled && self.summary.code.as_deref() == Some("unreadable_reply"))
+        (whole && self.summary.polled && self.summary.code.as_deref() == Some("invalid_response"))
             .then(|| format!("rows: {:?} pages that came whole could not be read", self.log))
     }
 

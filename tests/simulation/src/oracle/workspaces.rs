@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use slacktrail_shared::tick::StreamSummary;
-use slacktrail_simulator::Reply;
+use slacktrail_simulator::Response;
 
 use crate::facts::LogFacts;
 
@@ -26,8 +26,8 @@ struct Untold {
 
 impl Unread {
     /// Takes in Slack's list: a workspace that is not in it has gone.
-    pub(super) fn note_list(&mut self, reply: &Reply) {
-        let text = String::from_utf8_lossy(&reply.body);
+    pub(super) fn note_list(&mut self, response: &Response) {
+        let text = String::from_utf8_lossy(&response.body);
         if text.contains("\"teams\"") {
             self.0.retain(|id, _| text.contains(&format!("\"{id}\"")));
         }

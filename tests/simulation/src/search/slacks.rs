@@ -174,10 +174,10 @@ pub fn sampled(log: LogType, rng: &mut Rng) -> Slack {
         access_team: if by_workspace { AccessTeam::Required } else { AccessTeam::Narrows },
         access_classic,
         // Where a page's length cannot be chosen, a page that is too long is too long for ever.
-        reply_bytes_max: (!access_classic && rng.one_in(6)).then_some(4_000),
+        response_bytes_max: (!access_classic && rng.one_in(6)).then_some(4_000),
         ..base
     };
-    if integration_count_max == 1_000 && settings.reply_bytes_max.is_none() && settings.seed.is_multiple_of(3) {
+    if integration_count_max == 1_000 && settings.response_bytes_max.is_none() && settings.seed.is_multiple_of(3) {
         settings.integration_page_max = Some(2); // with small pages, after one broke off, most rows are beyond the last
     }
     Slack { name: "sampled", settings, organisation }

@@ -8,7 +8,7 @@ mod late_records;
 mod long_day_logs;
 mod minutes;
 mod mutants;
-mod odd_replies;
+mod odd_responses;
 mod progress;
 mod regression_review;
 mod regression_simulation;

@@ -228,7 +228,7 @@ fn second_that_is_too_long_for_small_pages_is_read_with_larger_ones() {
     (0..9).for_each(|_| harness.equal_row());
     for _ in 0..5 {
         harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
-        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("reply_cut_off"));
+        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("incomplete_response"));
     }
     harness.settle_within(40);
     harness.assert_complete();

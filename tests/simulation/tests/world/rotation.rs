@@ -91,7 +91,7 @@ fn a_pair_that_slack_has_given_to_a_living_process_is_kept_even_where_slack_hono
         for kind in FaultKind::ALL {
             // The pair exists only in a reply that nobody has, or in the memory of a process that is gone.
             let lost_by_nature = match kind {
-                FaultKind::ReplyLost | FaultKind::Twice | FaultKind::KilledAfter => operation == refresh,
+                FaultKind::ResponseLost | FaultKind::Twice | FaultKind::KilledAfter => operation == refresh,
                 FaultKind::KilledBefore => operation == refresh + 1,
                 FaultKind::Refused => false,
             };

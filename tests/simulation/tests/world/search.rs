@@ -10,7 +10,7 @@ use slacktrail_simulation::search::{Kind, REGRESSIONS, Run, Schedule, StartingPo
 fn a_schedules_name_repeats_it() {
     for name in [
         "audit/live/plain/warm@none",
-        "access/backlog/last-offset/cold@0.3=ReplyLost,1.2=KilledAfter",
+        "access/backlog/last-offset/cold@0.3=ResponseLost,1.2=KilledAfter",
         "integration/daily/org-oldest/warm@interleave2:A3.B2.A1",
         "audit/cursor-lost/split/cold@suspend:5+2,0.4=Twice",
         "randomized/access/17",

@@ -422,7 +422,7 @@ fn page_that_broke_off_once_hides_no_row_beyond_the_last_small_page() {
         let mut harness = three_pages_of_any_size();
         for _ in 0..asked {
             harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
-            assert_eq!(state(&harness.tick()), (State::Waiting, Some("reply_cut_off")));
+            assert_eq!(state(&harness.tick()), (State::Waiting, Some("incomplete_response")));
             harness.pass(60);
         }
         harness.settle_within(40);
@@ -433,7 +433,7 @@ fn page_that_broke_off_once_hides_no_row_beyond_the_last_small_page() {
 #[test]
 fn log_whose_older_rows_are_on_no_page_that_arrives_is_told() {
     let mut harness = three_pages_of_any_size();
-    harness.settings(|settings| settings.reply_bytes_max = Some(20_000));
+    harness.settings(|settings| settings.response_bytes_max = Some(20_000));
     let codes: Vec<_> = (0..60)
         .map(|_| {
             let code = harness.tick()[0].code.clone();
@@ -443,7 +443,7 @@ fn log_whose_older_rows_are_on_no_page_that_arrives_is_told() {
         .collect();
     assert!(codes.iter().skip(30).all(Option::is_some), "{codes:?}");
     assert_eq!(harness.gaps(LogType::Integration).len(), 1);
-    harness.settings(|settings| settings.reply_bytes_max = None);
+    harness.settings(|settings| settings.response_bytes_max = None);
     harness.settle_within(40);
     harness.assert_complete();
 }

@@ -219,7 +219,7 @@ fn page_cursors_that_are_always_refused_end_the_reading() {
         "each restart begins where the last one came to"
     );
 
-    assert_eq!(error_of_reading(&harness, LogType::Access).code, "endless_walk");
+    assert_eq!(error_of_reading(&harness, LogType::Access).code, "pagination_loop");
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared()
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
     let findings = verify_day(&mut harness, LogType::Integration, day);
     let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
-    assert_eq!(unread, [("(no ID)", "workspaces_unlisted")]);
+    assert_eq!(unread, [("(no ID)", "workspace_list_failed")]);
     assert_eq!((findings.shown, findings.verdict()), (8, Verdict::Undecided), "{findings:?}");
 
     harness.world().with(|state| state.slack.clear_faults());
@@ -381,7 +381,7 @@ fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared()
     let range = (day, verify::until(day, now(&harness)).unwrap());
     let mut verification = run(Verification::begin(&ports, &source, LogType::Integration, range)).unwrap();
     for _ in 0..2 {
-        assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspaces_unlisted");
+        assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspace_list_failed");
     }
 }
 
@@ -417,9 +417,9 @@ fn list_of_workspaces_that_cannot_be_read_ends_the_step() {
                 Fault::every(list().first_pages(), page.clone()),
                 Fault::every(list().later_pages(), FaultKind::StaleCursor),
             ],
-            "workspaces_unlisted",
+            "workspace_list_failed",
         ),
-        (vec![Fault::every(list(), page.clone())], "workspaces_unlisted"),
+        (vec![Fault::every(list(), page.clone())], "workspace_list_failed"),
     ] {
         let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
         faults.into_iter().for_each(|fault| harness.fault(fault));
@@ -445,7 +445,7 @@ fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
         .take_while(|step| !matches!(step, Ok(Step::Done)))
         .collect();
     let errors: Vec<_> = steps.iter().filter_map(|step| step.as_ref().err()).map(|error| error.code.as_str()).collect();
-    assert_eq!(errors, ["workspaces_unlisted"]);
+    assert_eq!(errors, ["workspace_list_failed"]);
     let findings = run(verification.conclude(|_, _| ())).unwrap();
     assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9), "{findings:?}");
 }
@@ -457,7 +457,7 @@ fn pages_that_show_nothing_new_end_the_reading() {
         harness.rows(Log::Audit, 9, 60);
         harness.pass(600);
         harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Endless(kind)));
-        assert_eq!(error_of_reading(&harness, LogType::Audit).code, "endless_walk", "{kind:?}");
+        assert_eq!(error_of_reading(&harness, LogType::Audit).code, "pagination_loop", "{kind:?}");
     }
 }
 

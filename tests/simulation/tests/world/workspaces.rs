@@ -47,7 +47,7 @@ fn with_one_that_joins() -> Harness {
 
 #[test]
 fn what_a_workspace_is_missing_is_not_forgotten_when_the_bucket_refuses_its_rows() {
-    for kind in [FaultKind::Refused, FaultKind::ReplyLost] {
+    for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
         let mut struck = 0;
         for operation in 0.. {
             let mut harness = with_one_that_joins();
@@ -227,7 +227,7 @@ fn list_in_which_no_workspace_has_an_id_is_told() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
     harness.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
-    assert_eq!(harness.tick()[0].code.as_deref(), Some("workspaces_unlisted"));
+    assert_eq!(harness.tick()[0].code.as_deref(), Some("workspace_list_failed"));
 }
 
 #[test]

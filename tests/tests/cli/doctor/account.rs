@@ -16,7 +16,7 @@ use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::Function;
 use slacktrail_tests::lambda_runtime_api::Answer;
-use slacktrail_tests::scripted_aws::{AwsCall, Reply, ScriptedAws};
+use slacktrail_tests::scripted_aws::{AwsCall, CannedResponse, ScriptedAws};
 use slacktrail_tests::stack::Stack;
 use tempfile::NamedTempFile;
 
@@ -216,23 +216,23 @@ async fn set_up_bucket(moto: &EmulatedAws, bucket: &str) {
 }
 
 /// Answers as if the stack had been deployed months ago.
-fn age_stack(call: AwsCall) -> futures_util::future::BoxFuture<'static, Option<Reply>> {
+fn age_stack(call: AwsCall) -> futures_util::future::BoxFuture<'static, Option<CannedResponse>> {
     async move {
         if call.action != "DescribeStacks" {
             return None;
         }
-        let reply = call.pass_on().await;
-        let text = String::from_utf8_lossy(&reply.body).into_owned();
-        let Some((before, rest)) = text.split_once("<CreationTime>") else { return Some(reply) };
+        let response = call.pass_on().await;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        let Some((before, rest)) = text.split_once("<CreationTime>") else { return Some(response) };
         let (_, after) = rest.split_once("</CreationTime>").unwrap();
         let body = format!("{before}<CreationTime>2026-01-01T00:00:00Z</CreationTime>{after}");
-        Some(Reply { body: body.into(), ..reply })
+        Some(CannedResponse { body: body.into(), ..response })
     }
     .boxed()
 }
 
 /// Answers with each function's log settings as the template sets them, which moto leaves out.
-async fn log_json(call: AwsCall) -> Option<Reply> {
+async fn log_json(call: AwsCall) -> Option<CannedResponse> {
     if call.action != "GetFunctionConfiguration" {
         return None;
     }
@@ -243,35 +243,39 @@ async fn log_json(call: AwsCall) -> Option<Reply> {
 }
 
 /// Returns the description of a function with these log settings.
-pub(super) fn with_logging(reply: Reply, logging: &Value) -> Reply {
-    let mut described: Value = serde_json::from_slice(&reply.body).unwrap();
+pub(super) fn with_logging(response: CannedResponse, logging: &Value) -> CannedResponse {
+    let mut described: Value = serde_json::from_slice(&response.body).unwrap();
     described["LoggingConfig"] = logging.clone();
-    Reply { body: described.to_string().into(), ..reply }
+    CannedResponse { body: described.to_string().into(), ..response }
 }
 
 /// Runs the compiled poller: moto accepts an invocation, and runs nothing without Docker.
-async fn invoke(local: Arc<LocalDeployment>, call: AwsCall) -> Option<Reply> {
+async fn invoke(local: Arc<LocalDeployment>, call: AwsCall) -> Option<CannedResponse> {
     if call.action != "Invoke" {
         return None;
     }
     assert!(call.path.contains("/slacktrail-poller/"), "{}", call.path);
     let event = serde_json::from_slice(&call.body).unwrap();
     Some(match local.lambda.invoke(event, INVOCATION_MAX).await {
-        Answer::Response(summary) => Reply::json(200, summary.to_string()),
+        Answer::Response(summary) => CannedResponse::json(200, summary.to_string()),
         Answer::Error(error) => function_error(&error),
-        Answer::Silence => Reply::json(504, "{}"),
+        Answer::Silence => CannedResponse::json(504, "{}"),
     })
 }
 
 /// The answer of Lambda to an invocation that failed.
-pub(super) fn function_error(error: &Value) -> Reply {
-    let mut reply = Reply::json(200, error.to_string());
-    reply.headers.insert("x-amz-function-error", "Unhandled".parse().unwrap());
-    reply
+pub(super) fn function_error(error: &Value) -> CannedResponse {
+    let mut response = CannedResponse::json(200, error.to_string());
+    response.headers.insert("x-amz-function-error", "Unhandled".parse().unwrap());
+    response
 }
 
 /// Answers with the account's alarms in CBOR.
-async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, call: AwsCall) -> Option<Reply> {
+async fn describe_alarms(
+    local: Arc<LocalDeployment>,
+    edit: Option<EditAlarm>,
+    call: AwsCall,
+) -> Option<CannedResponse> {
     const FIELDS: [&str; 11] = [
         "ActionsEnabled",
         "AlarmActions",
@@ -298,35 +302,35 @@ async fn describe_alarms(local: Arc<LocalDeployment>, edit: Option<EditAlarm>, c
         }
         alarms.push(alarm.take());
     }
-    Some(cbor_reply(200, &json!({ "MetricAlarms": alarms })))
+    Some(cbor_response(200, &json!({ "MetricAlarms": alarms })))
 }
 
 /// Answers with the account's metrics in CBOR.
-async fn get_metric_data(local: Arc<LocalDeployment>, call: AwsCall) -> Option<Reply> {
+async fn get_metric_data(local: Arc<LocalDeployment>, call: AwsCall) -> Option<CannedResponse> {
     if call.action != "GetMetricData" {
         return None;
     }
     let asked = cbor::decode(&call.body);
     assert_eq!(asked["EndTime"].as_f64().unwrap() - asked["StartTime"].as_f64().unwrap(), 900.0, "{asked}");
     let told = local.aws.call("monitoring", "GraniteServiceVersion20100801.GetMetricData", asked).await;
-    Some(cbor_reply(200, &told))
+    Some(cbor_response(200, &told))
 }
 
 /// An answer of CloudWatch.
-pub(super) fn cbor_reply(status: u16, body: &Value) -> Reply {
-    let mut reply = Reply::new(status, "application/cbor", cbor::encode(body));
-    reply.headers.insert("smithy-protocol", "rpc-v2-cbor".parse().unwrap());
-    reply
+pub(super) fn cbor_response(status: u16, body: &Value) -> CannedResponse {
+    let mut response = CannedResponse::new(status, "application/cbor", cbor::encode(body));
+    response.headers.insert("smithy-protocol", "rpc-v2-cbor".parse().unwrap());
+    response
 }
 
 /// Applies the bucket policy's denial, which moto would apply without its condition, and rejects wrong checksums, which moto stores.
-fn enforce_policy(call: &AwsCall) -> Option<Reply> {
+fn enforce_policy(call: &AwsCall) -> Option<CannedResponse> {
     let protected = ["audit", "access", "integration"];
     if call.action != "PUT" || !protected.iter().any(|prefix| call.key().starts_with(&format!("{prefix}/"))) {
         return None;
     }
     if !call.headers.contains_key("if-none-match") {
-        return Some(Reply::s3_error(403, "AccessDenied", "explicit deny in a resource-based policy"));
+        return Some(CannedResponse::s3_error(403, "AccessDenied", "explicit deny in a resource-based policy"));
     }
     reject_checksum(call)
 }
@@ -342,13 +346,13 @@ fn policy_of(bucket: &str) -> String {
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
-fn tell_policy(call: &AwsCall, policy: &str) -> Option<Reply> {
+fn tell_policy(call: &AwsCall, policy: &str) -> Option<CannedResponse> {
     let is_asked = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
-    is_asked.then(|| Reply::new(200, "application/json", policy.to_owned()))
+    is_asked.then(|| CannedResponse::new(200, "application/json", policy.to_owned()))
 }
 
 /// Names the settings of a bucket's versions as S3 does, and not as moto.
-async fn rename_versioning(call: AwsCall) -> Option<Reply> {
+async fn rename_versioning(call: AwsCall) -> Option<CannedResponse> {
     if call.action != "GET" || !call.query().starts_with("versioning") {
         return None;
     }
@@ -356,13 +360,15 @@ async fn rename_versioning(call: AwsCall) -> Option<Reply> {
 }
 
 /// Rejects the checksum that is zero.
-pub(super) fn reject_checksum(call: &AwsCall) -> Option<Reply> {
+pub(super) fn reject_checksum(call: &AwsCall) -> Option<CannedResponse> {
     let is_zero = call.headers.get("x-amz-checksum-crc32").is_some_and(|value| value == "AAAAAA==");
-    is_zero.then(|| Reply::s3_error(400, "BadDigest", "The CRC32 you specified did not match the calculated checksum."))
+    is_zero.then(|| {
+        CannedResponse::s3_error(400, "BadDigest", "The CRC32 you specified did not match the calculated checksum.")
+    })
 }
 
 /// Answers queries as Athena does, whose results moto would make up: counts the lines of the day that a query names.
-async fn query(s3: aws_sdk_s3::Client, bucket: String, call: AwsCall) -> Option<Reply> {
+async fn query(s3: aws_sdk_s3::Client, bucket: String, call: AwsCall) -> Option<CannedResponse> {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let id = body["QueryExecutionId"].as_str().unwrap_or_default();
     match call.action.as_str() {
@@ -374,16 +380,16 @@ async fn query(s3: aws_sdk_s3::Client, bucket: String, call: AwsCall) -> Option<
             let from = words.iter().position(|word| *word == "from").unwrap();
             let day = sql.split('\'').nth(1).unwrap();
             let rows = if sql.contains("count(*)") { lines(&s3, &bucket, words[from + 1], day).await } else { 0 };
-            Some(Reply::json(200, json!({"QueryExecutionId": format!("rows-{rows}")}).to_string()))
+            Some(CannedResponse::json(200, json!({"QueryExecutionId": format!("rows-{rows}")}).to_string()))
         }
         "GetQueryExecution" => {
             let execution = json!({"QueryExecutionId": id, "Status": {"State": "SUCCEEDED"}});
-            Some(Reply::json(200, json!({"QueryExecution": execution}).to_string()))
+            Some(CannedResponse::json(200, json!({"QueryExecution": execution}).to_string()))
         }
         "GetQueryResults" => {
             let row = |text: &str| json!({"Data": [{"VarCharValue": text}]});
             let rows = [row("_col0"), row(id.strip_prefix("rows-").unwrap())];
-            Some(Reply::json(200, json!({"ResultSet": {"Rows": rows}}).to_string()))
+            Some(CannedResponse::json(200, json!({"ResultSet": {"Rows": rows}}).to_string()))
         }
         _ => None,
     }

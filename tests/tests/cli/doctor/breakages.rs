@@ -9,10 +9,10 @@ use axum::http::header::DATE;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use slacktrail_tests::scripted_aws::{AwsCall, Reply};
+use slacktrail_tests::scripted_aws::{AwsCall, CannedResponse};
 use tokio::net::TcpListener;
 
-use super::account::{EditAlarm, cbor_reply, function_error, reject_checksum, with_logging};
+use super::account::{EditAlarm, cbor_response, function_error, reject_checksum, with_logging};
 use super::cbor;
 
 /// A date long ago, as HTTP writes it.
@@ -47,7 +47,7 @@ pub(super) enum How {
     Alarm(EditAlarm),
 }
 
-type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync>;
+type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync>;
 
 /// Every breakage.
 pub(super) async fn all(api_url: &str) -> Vec<Breakage> {
@@ -135,19 +135,21 @@ fn of_functions() -> Vec<Breakage> {
             "a poller that is not invoked",
             "poller_runs",
             "\"No ticks\" in docs/operations.md",
-            reply("FilterLogEvents", "", no_events),
+            response("FilterLogEvents", "", no_events),
         ),
         broken(
             "a poller that fails",
             "poller_answers",
             "\"Errors\" in docs/operations.md",
-            reply("Invoke", "", || function_error(&json!({"errorType": "investigate", "errorMessage": "no bucket"}))),
+            response("Invoke", "", || {
+                function_error(&json!({"errorType": "investigate", "errorMessage": "no bucket"}))
+            }),
         ),
         broken(
             "a binary for another architecture",
             "poller_answers",
             "deploy the archive for that architecture",
-            reply("Invoke", "", || {
+            response("Invoke", "", || {
                 let message = "RequestId: 1 Error: fork/exec /var/task/bootstrap: exec format error";
                 function_error(&json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message}))
             }),
@@ -156,7 +158,7 @@ fn of_functions() -> Vec<Breakage> {
             "another function",
             "poller_answers",
             "slacktrail's poller",
-            reply("Invoke", "", || Reply::json(200, "{}")),
+            response("Invoke", "", || CannedResponse::json(200, "{}")),
         ),
         broken(
             "a stream that needs a person",
@@ -282,21 +284,23 @@ fn of_storage() -> Vec<Breakage> {
             "a source without its secret",
             "secrets",
             "slacktrail connect acme",
-            reply("DescribeSecret", "", || Reply::json(400, r#"{"__type":"ResourceNotFoundException"}"#)),
+            response("DescribeSecret", "", || CannedResponse::json(400, r#"{"__type":"ResourceNotFoundException"}"#)),
         ),
         broken(
             "a secret that is being deleted",
             "secrets",
             "slacktrail connect acme",
-            reply("DescribeSecret", "", || Reply::json(200, r#"{"Name":"slacktrail/acme","DeletedDate":1795332821}"#)),
+            response("DescribeSecret", "", || {
+                CannedResponse::json(200, r#"{"Name":"slacktrail/acme","DeletedDate":1795332821}"#)
+            }),
         ),
         broken(
             "a secret that everybody may read",
             "secret_policies",
             "delete-resource-policy --secret-id slacktrail/acme",
-            reply("GetResourcePolicy", "", || {
+            response("GetResourcePolicy", "", || {
                 let policy = json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*"}]}).to_string();
-                Reply::json(200, json!({"ResourcePolicy": policy}).to_string())
+                CannedResponse::json(200, json!({"ResourcePolicy": policy}).to_string())
             }),
         ),
         broken(
@@ -437,7 +441,7 @@ fn of_alarms() -> Vec<Breakage> {
             "a topic without a subscription",
             "alarm_recipients",
             "aws sns subscribe",
-            reply("ListSubscriptionsByTopic", "", no_subscription),
+            response("ListSubscriptionsByTopic", "", no_subscription),
         ),
     ]
 }
@@ -539,7 +543,7 @@ pub(super) fn undecided() -> Vec<Breakage> {
                 async move {
                     match call.action.as_str() {
                         "DescribeStacks" => Some(call.pass_on().await), // with its true age
-                        "GetMetricData" => Some(cbor_reply(200, &json!({"MetricDataResults": []}))),
+                        "GetMetricData" => Some(cbor_response(200, &json!({"MetricDataResults": []}))),
                         _ => None,
                     }
                 }
@@ -586,7 +590,7 @@ pub(super) fn sound() -> Vec<Breakage> {
                     let is_asked = call.action == "GET" && call.query().starts_with("encryption");
                     match call.action.as_str() {
                         "DescribeStacks" => Some(call.pass_on().await.replace(NO_KMS_KEY, KMS_KEY)),
-                        _ if is_asked => Some(Reply::new(200, "application/xml", ENCRYPTED_WITH_KMS)),
+                        _ if is_asked => Some(CannedResponse::new(200, "application/xml", ENCRYPTED_WITH_KMS)),
                         _ => None,
                     }
                 }
@@ -630,15 +634,15 @@ fn edit(action: &'static str, at: &'static str, from: &'static str, to: &'static
 }
 
 /// Answers calls of `action` whose path or body contains `at`.
-fn reply(action: &'static str, at: &'static str, reply: fn() -> Reply) -> How {
-    aws(move |call| std::future::ready(is_of(&call, action, at).then(reply)).boxed())
+fn response(action: &'static str, at: &'static str, response: fn() -> CannedResponse) -> How {
+    aws(move |call| std::future::ready(is_of(&call, action, at).then(response)).boxed())
 }
 
 fn is_of(call: &AwsCall, action: &str, at: &str) -> bool {
     call.action == action && (call.path.contains(at) || call.text().contains(at))
 }
 
-fn aws(script: impl Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sync + 'static) -> How {
+fn aws(script: impl Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync + 'static) -> How {
     How::Aws(Arc::new(script))
 }
 
@@ -646,7 +650,7 @@ fn aws(script: impl Fn(AwsCall) -> BoxFuture<'static, Option<Reply>> + Send + Sy
 fn denied(action: &'static str, code: &'static str) -> How {
     aws(move |call| {
         let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>");
-        std::future::ready((call.action == action).then(|| Reply::new(403, "text/xml", body))).boxed()
+        std::future::ready((call.action == action).then(|| CannedResponse::new(403, "text/xml", body))).boxed()
     })
 }
 
@@ -657,9 +661,9 @@ fn old_date(action: &'static str) -> How {
             if call.action != action {
                 return None;
             }
-            let mut reply = call.pass_on().await;
-            reply.headers.insert(DATE, LONG_AGO.parse().unwrap());
-            Some(reply)
+            let mut response = call.pass_on().await;
+            response.headers.insert(DATE, LONG_AGO.parse().unwrap());
+            Some(response)
         }
         .boxed()
     })
@@ -672,7 +676,7 @@ fn log_line(at: &'static str, line: &'static str) -> How {
         let body = json!({"events": [{"timestamp": now, "message": line}]}).to_string();
         let is_asked =
             is_of(&call, "FilterLogEvents", at) && call.text().contains("filterPattern") == (at == "filterPattern");
-        std::future::ready(is_asked.then(|| Reply::json(200, body))).boxed()
+        std::future::ready(is_asked.then(|| CannedResponse::json(200, body))).boxed()
     })
 }
 
@@ -680,7 +684,7 @@ fn log_line(at: &'static str, line: &'static str) -> How {
 fn s3_settings(setting: &'static str, status: u16, body: &'static str) -> How {
     aws(move |call| {
         let is_asked = call.action == "GET" && call.query().starts_with(setting);
-        std::future::ready(is_asked.then(|| Reply::new(status, "application/xml", body))).boxed()
+        std::future::ready(is_asked.then(|| CannedResponse::new(status, "application/xml", body))).boxed()
     })
 }
 
@@ -732,7 +736,7 @@ fn ignore_table_condition() -> How {
 fn bucket_policy(statement: fn() -> String) -> How {
     aws(move |call| {
         let is_asked = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
-        let policy = || Reply::new(200, "application/json", format!(r#"{{"Statement":[{}]}}"#, statement()));
+        let policy = || CannedResponse::new(200, "application/json", format!(r#"{{"Statement":[{}]}}"#, statement()));
         std::future::ready(is_asked.then(policy)).boxed()
     })
 }
@@ -759,7 +763,7 @@ fn widen_role(action: &'static str) -> How {
 fn attach_policy() -> How {
     const ARN: &str = "arn:aws:iam::aws:policy/ReadAllSecrets";
     aws(|call| {
-        let reply = match call.action.as_str() {
+        let response = match call.action.as_str() {
             "ListAttachedRolePolicies" => Some(format!(
                 "<AttachedPolicies><member><PolicyName>ReadAllSecrets</PolicyName><PolicyArn>{ARN}</PolicyArn></member></AttachedPolicies>"
             )),
@@ -772,7 +776,7 @@ fn attach_policy() -> How {
             }
             _ => None,
         };
-        std::future::ready(reply.map(|result| iam(&call.action, &result))).boxed()
+        std::future::ready(response.map(|result| iam(&call.action, &result))).boxed()
     })
 }
 
@@ -782,9 +786,9 @@ fn encoded(policy: &serde_json::Value) -> String {
 }
 
 /// Answers as IAM.
-fn iam(action: &str, result: &str) -> Reply {
+fn iam(action: &str, result: &str) -> CannedResponse {
     let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
-    Reply::new(200, "text/xml", body)
+    CannedResponse::new(200, "text/xml", body)
 }
 
 /// Lets queries that contain `part` fail.
@@ -802,7 +806,7 @@ fn fail_query_with(part: &'static str, reason: &'static str) -> How {
             }
             _ => None,
         };
-        std::future::ready(answer.map(|answer| Reply::json(200, answer.to_string()))).boxed()
+        std::future::ready(answer.map(|answer| CannedResponse::json(200, answer.to_string()))).boxed()
     })
 }
 
@@ -815,14 +819,14 @@ fn add_objects() -> How {
             if call.action != "GET" || !call.query().starts_with("list-type=2") {
                 return None;
             }
-            let reply = call.pass_on().await;
-            let text = String::from_utf8_lossy(&reply.body).into_owned();
+            let response = call.pass_on().await;
+            let text = String::from_utf8_lossy(&response.body).into_owned();
             let is_first = !text.contains("<Contents>") || listings.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             if is_first {
-                return Some(reply);
+                return Some(response);
             }
             let added = text.replacen("<Contents>", "<Contents><Key>added</Key><Size>1</Size></Contents><Contents>", 1);
-            Some(Reply { body: added.into(), ..reply })
+            Some(CannedResponse { body: added.into(), ..response })
         }
         .boxed()
     })
@@ -832,13 +836,14 @@ fn add_objects() -> How {
 fn no_log_group(function: &'static str) -> How {
     aws(move |call| {
         let is_asked = is_of(&call, "FilterLogEvents", &format!("/aws/lambda/slacktrail-{function}"));
-        let error = || Reply::json(400, r#"{"__type":"ResourceNotFoundException","message":"no such log group"}"#);
+        let error =
+            || CannedResponse::json(400, r#"{"__type":"ResourceNotFoundException","message":"no such log group"}"#);
         std::future::ready(is_asked.then(error)).boxed()
     })
 }
 
-fn no_events() -> Reply {
-    Reply::json(200, r#"{"events":[]}"#)
+fn no_events() -> CannedResponse {
+    CannedResponse::json(200, r#"{"events":[]}"#)
 }
 
 /// Lets the poller have these settings of its log.
@@ -858,16 +863,16 @@ fn set_logging(logging: serde_json::Value) -> How {
 /// Lets CloudWatch have data of now, but none of the metrics that `is_missing` selects.
 fn without_data(is_missing: fn(&Value) -> bool) -> How {
     aws(move |call| {
-        let reply = (call.action == "GetMetricData").then(|| {
+        let response = (call.action == "GetMetricData").then(|| {
             let asked = cbor::decode(&call.body);
             let results = asked["MetricDataQueries"].as_array().unwrap().iter().map(|query| {
                 let is_missing = is_missing(&query["MetricStat"]["Metric"]);
                 let timestamps = if is_missing { json!([]) } else { json!([asked["EndTime"]]) };
                 json!({"Id": query["Id"], "StatusCode": "Complete", "Timestamps": timestamps})
             });
-            cbor_reply(200, &json!({"MetricDataResults": results.collect::<Vec<_>>()}))
+            cbor_response(200, &json!({"MetricDataResults": results.collect::<Vec<_>>()}))
         });
-        std::future::ready(reply).boxed()
+        std::future::ready(response).boxed()
     })
 }
 
@@ -876,14 +881,14 @@ fn without_objects(log: &'static str) -> How {
     const NONE: &str = "<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>";
     aws(move |call| {
         let is_asked = call.action == "GET" && call.query().contains(&format!("prefix={log}%2F"));
-        std::future::ready(is_asked.then(|| Reply::new(200, "application/xml", NONE))).boxed()
+        std::future::ready(is_asked.then(|| CannedResponse::new(200, "application/xml", NONE))).boxed()
     })
 }
 
-fn no_subscription() -> Reply {
+fn no_subscription() -> CannedResponse {
     const NONE: &str = "<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions/>\
         </ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>";
-    Reply::new(200, "text/xml", NONE)
+    CannedResponse::new(200, "text/xml", NONE)
 }
 
 /// Lets each count be one that no day has.
@@ -891,7 +896,7 @@ fn count_wrong() -> How {
     aws(|call| {
         let row = |text: &str| json!({"Data": [{"VarCharValue": text}]});
         let answer = json!({"ResultSet": {"Rows": [row("_col0"), row("987654321")]}}).to_string();
-        std::future::ready((call.action == "GetQueryResults").then(|| Reply::json(200, answer))).boxed()
+        std::future::ready((call.action == "GetQueryResults").then(|| CannedResponse::json(200, answer))).boxed()
     })
 }
 

@@ -11,7 +11,7 @@ mod cbor;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use slacktrail_tests::scripted_aws::{AwsCall, Reply};
+use slacktrail_tests::scripted_aws::{AwsCall, CannedResponse};
 #[cfg(target_os = "linux")]
 use tokio::sync::watch;
 
@@ -119,11 +119,12 @@ fn is_removal(call: &AwsCall) -> bool {
 async fn probe_that_stays_is_named_with_version_and_command() {
     let Some(account) = Account::deploy().await else { return };
     let before = account.contents().await;
-    for (reply, reason) in
-        [(Reply::s3_error(403, "AccessDenied", "not you"), ": not you"), (Reply::new(204, "", ""), "")]
-    {
+    for (response, reason) in [
+        (CannedResponse::s3_error(403, "AccessDenied", "not you"), ": not you"),
+        (CannedResponse::new(204, "", ""), ""),
+    ] {
         account.log_tick().await;
-        account.aws.script(move |call| Box::pin(std::future::ready(is_removal(&call).then(|| reply.clone()))));
+        account.aws.script(move |call| Box::pin(std::future::ready(is_removal(&call).then(|| response.clone()))));
         let findings = doctor(&account.slacktrail).await.exits(1).json();
         assert_eq!(of_outcome(&findings, "failed"), ["upload_once"], "{findings:#}");
         let [(key, version)] = &account.probes().await[..] else { panic!("one probe is there") };
@@ -216,7 +217,7 @@ async fn missing_permission_skips_its_check_and_is_named() {
         account.aws.script(move |call| {
             let (action, query) = denied.split_once(' ').unwrap_or((denied, ""));
             let is_denied = call.action == action && call.query().contains(query);
-            let reply = match call.action.as_str() {
+            let response = match call.action.as_str() {
                 "GetCallerIdentity"
                 | "DescribeStacks"
                 | "ListStackResources"
@@ -226,13 +227,13 @@ async fn missing_permission_skips_its_check_and_is_named() {
                 | "ListAttachedRolePolicies" => {
                     let error =
                         "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
-                    Reply::new(403, "text/xml", error)
+                    CannedResponse::new(403, "text/xml", error)
                 }
                 "DescribeAlarms" | "GetMetricData" => denied_cbor(),
-                "GET" | "PUT" | "DELETE" => Reply::s3_error(403, "AccessDenied", "no"),
+                "GET" | "PUT" | "DELETE" => CannedResponse::s3_error(403, "AccessDenied", "no"),
                 _ => denied_json(),
             };
-            Box::pin(std::future::ready(is_denied.then_some(reply)))
+            Box::pin(std::future::ready(is_denied.then_some(response)))
         });
         let findings = doctor(&account.slacktrail).await.exits(0).json();
         assert_eq!(of_outcome(&findings, "failed"), [""; 0], "{denied}: {findings:#}");
@@ -244,15 +245,15 @@ async fn missing_permission_skips_its_check_and_is_named() {
     }
 }
 
-fn denied_cbor() -> Reply {
+fn denied_cbor() -> CannedResponse {
     let error = json!({"__type": "com.amazonaws.cloudwatch#AccessDeniedException", "message": "no"});
-    account::cbor_reply(403, &error)
+    account::cbor_response(403, &error)
 }
 
-fn denied_json() -> Reply {
-    let mut reply = Reply::json(400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
-    reply.headers.insert("x-amzn-errortype", "AccessDeniedException".parse().unwrap());
-    reply
+fn denied_json() -> CannedResponse {
+    let mut response = CannedResponse::json(400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
+    response.headers.insert("x-amzn-errortype", "AccessDeniedException".parse().unwrap());
+    response
 }
 
 #[tokio::test]
@@ -321,10 +322,10 @@ async fn ctrl_c_during_upload_leaves_nothing_behind() {
             if call.action != "PUT" || !call.key().starts_with("slacktrail-doctor/") {
                 return None;
             }
-            let reply = call.pass_on().await;
+            let response = call.pass_on().await;
             stored.send_replace(true);
             let _ = is_interrupted.wait_for(|is| *is).await; // an error is the end of the test
-            Some(reply)
+            Some(response)
         })
     });
     let mut terminal = crate::terminal::Terminal::start(&account.slacktrail, &["doctor"]);

@@ -6,7 +6,7 @@ use crate::Shown;
 
 /// One HTTP reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Headers. There is always a `Date`, unless a fault took it away.
@@ -25,47 +25,54 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// An HTTP reply of any status.
-    Reply(Reply),
+    Response(Response),
     /// The connection was closed before a single byte of an answer: a transport error to the caller.
     Hangup,
 }
 
 impl Outcome {
     /// The reply, unless the connection was closed.
-    pub fn reply(self) -> Option<Reply> {
+    pub fn response(self) -> Option<Response> {
         match self {
-            Outcome::Reply(reply) => Some(reply),
+            Outcome::Response(response) => Some(response),
             Outcome::Hangup => None,
         }
     }
 }
 
-impl Reply {
+impl Response {
     /// A reply in JSON.
-    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-        Reply::of(status, JSON, body.into())
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Response {
+        Response::of(status, JSON, body.into())
     }
 
     /// A page for a browser, where a program hoped for JSON.
-    pub fn html(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-        Reply::of(status, "text/html; charset=utf-8", body.into())
+    pub fn html(status: u16, body: impl Into<Vec<u8>>) -> Response {
+        Response::of(status, "text/html; charset=utf-8", body.into())
     }
 
     /// A reply that sends a browser elsewhere.
-    pub fn redirect(to: &str) -> Reply {
-        let mut reply = Reply::empty(302);
-        reply.push("Location", to);
-        reply
+    pub fn redirect(to: &str) -> Response {
+        let mut response = Response::empty(302);
+        response.push("Location", to);
+        response
     }
 
     /// A reply in plain text.
-    pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-        Reply::of(status, "text/plain; charset=utf-8", body.into())
+    pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Response {
+        Response::of(status, "text/plain; charset=utf-8", body.into())
     }
 
     /// A reply without a body.
-    pub fn empty(status: u16) -> Reply {
-        Reply { status, headers: Vec::new(), body: Vec::new(), delay: Duration::ZERO, breaks_off: false, shown: None }
+    pub fn empty(status: u16) -> Response {
+        Response {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            delay: Duration::ZERO,
+            breaks_off: false,
+            shown: None,
+        }
     }
 
     /// The value of a header, whatever the case of its name.
@@ -83,9 +90,9 @@ impl Reply {
         self.header("Content-Type") == Some(JSON)
     }
 
-    fn of(status: u16, content_type: &str, body: Vec<u8>) -> Reply {
+    fn of(status: u16, content_type: &str, body: Vec<u8>) -> Response {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Reply { status, headers, body, delay: Duration::ZERO, breaks_off: false, shown: None }
+        Response { status, headers, body, delay: Duration::ZERO, breaks_off: false, shown: None }
     }
 }
 

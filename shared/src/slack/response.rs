@@ -18,7 +18,7 @@ const LISTED_MAX: usize = 10_000;
 
 /// What came back over HTTP. `B` is its body: bytes, or [`Body`](crate::ports::Body) while they arrive.
 #[derive(Clone, Debug, Default)]
-pub struct Reply<B = Vec<u8>> {
+pub struct Response<B = Vec<u8>> {
     /// The HTTP status.
     pub status: u16,
     /// The `Retry-After` header, as it came.
@@ -67,7 +67,7 @@ const RETRY_AFTER_DEFAULT_SECONDS: i64 = 60;
 /// However long Slack says: we ask again after an hour.
 const RETRY_AFTER_MAX_SECONDS: i64 = 3600;
 
-impl Reply {
+impl Response {
     /// The page that answers `request`, whole. The poller reads a log's pages while they arrive instead.
     ///
     /// # Errors
@@ -110,11 +110,11 @@ impl Reply {
     }
 }
 
-impl<B> Reply<B> {
+impl<B> Response<B> {
     /// The status and the headers alone.
-    pub(crate) fn without_body(&self) -> Reply<()> {
+    pub(crate) fn without_body(&self) -> Response<()> {
         let (retry_after, scopes) = (self.retry_after.clone(), self.scopes.clone());
-        Reply { status: self.status, retry_after, date: self.date, scopes, body: () }
+        Response { status: self.status, retry_after, date: self.date, scopes, body: () }
     }
 
     /// What the page says that `reader` has read to its end.
@@ -203,7 +203,7 @@ impl<B> Reply<B> {
     fn unreadable(&self, request: &Request, what: &str) -> Error {
         Error::slack(
             ErrorKind::Retry,
-            "unreadable_reply",
+            "invalid_response",
             format!(
                 "Slack answered `{}` with HTTP status {} and a body that slacktrail cannot use: {what}",
                 request.method, self.status
@@ -216,8 +216,8 @@ impl<B> Reply<B> {
     fn cut_off(request: &Request) -> Error {
         Error::slack(
             ErrorKind::Retry,
-            "reply_cut_off",
-            format!("Slack's reply to `{}` ends in the middle of its JSON", request.method),
+            "incomplete_response",
+            format!("Slack's response to `{}` ends in the middle of its JSON", request.method),
             "wait for the next tick, which asks for fewer rows",
         )
     }
@@ -233,8 +233,8 @@ impl<B> Reply<B> {
     }
 }
 
-fn parse_date<B>(reply: &Reply<B>) -> Second {
-    reply.date.map_or(Second::EPOCH, Second::of)
+fn parse_date<B>(response: &Response<B>) -> Second {
+    response.date.map_or(Second::EPOCH, Second::of)
 }
 
 /// The error of a reply that exceeds a limit of [`PageReader`].
@@ -258,16 +258,16 @@ mod tests {
 
     const NOW: Second = Second::EPOCH;
 
-    fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, body: body.as_bytes().to_vec(), ..Reply::default() }
+    fn response(status: u16, body: &str) -> Response {
+        Response { status, body: body.as_bytes().to_vec(), ..Response::default() }
     }
 
     fn audit(cursor: Option<&str>) -> Request {
         Request::audit_logs(NOW, NOW, 1000, cursor)
     }
 
-    fn to_error(reply: &Reply, request: &Request) -> Error {
-        match reply.page(request, NOW) {
+    fn to_error(response: &Response, request: &Request) -> Error {
+        match response.page(request, NOW) {
             Err(Refusal::Error(error)) => error,
             other => panic!("{other:?}"),
         }
@@ -280,19 +280,22 @@ mod tests {
             r#"{"entries":[{}],"response_metadata":{}}"#,
             r#"{"entries":[{}],"response_metadata":{"next_cursor":""}}"#,
         ] {
-            assert_eq!(reply(200, end).page(&audit(None), NOW).unwrap().end.next, None);
+            assert_eq!(response(200, end).page(&audit(None), NOW).unwrap().end.next, None);
         }
-        let empty = reply(200, r#"{"entries":[],"response_metadata":{"next_cursor":"abc="}}"#);
+        let empty = response(200, r#"{"entries":[],"response_metadata":{"next_cursor":"abc="}}"#);
         assert_eq!(empty.page(&audit(None), NOW).unwrap().end.next.as_deref(), Some("abc="));
     }
 
     #[test]
     fn not_ok_under_200_is_an_error_and_so_is_every_reply_that_we_cannot_read() {
         let web = Request::access_logs(999, None, None);
-        assert_eq!(to_error(&reply(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).kind, ErrorKind::Reauthorize);
-        assert_eq!(to_error(&reply(200, r#"{"ok":false}"#), &web).code, "unknown_error");
         assert_eq!(
-            to_error(&reply(200, r#"{"ok":false,"error":"missing_scope","needed":"admin"}"#), &audit(None)).kind,
+            to_error(&response(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).kind,
+            ErrorKind::Reauthorize
+        );
+        assert_eq!(to_error(&response(200, r#"{"ok":false}"#), &web).code, "unknown_error");
+        assert_eq!(
+            to_error(&response(200, r#"{"ok":false,"error":"missing_scope","needed":"admin"}"#), &audit(None)).kind,
             ErrorKind::Reconfigure
         );
         for (body, request) in [
@@ -306,47 +309,48 @@ mod tests {
             (r#"{"ok":1,"logins":[]}"#, &web),
             (r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":true}}"#, &web),
         ] {
-            assert_eq!(to_error(&reply(200, body), request).code, "unreadable_reply", "{body}");
+            assert_eq!(to_error(&response(200, body), request).code, "invalid_response", "{body}");
         }
-        assert_eq!(to_error(&reply(200, r#"{"ok":true,"logins":[{}"#), &web).code, "reply_cut_off");
+        assert_eq!(to_error(&response(200, r#"{"ok":true,"logins":[{}"#), &web).code, "incomplete_response");
     }
 
     #[test]
     fn an_empty_401_asks_for_a_new_token_and_a_status_alone_has_its_remedy() {
-        assert_eq!(to_error(&reply(401, ""), &audit(None)).kind, ErrorKind::Reauthorize);
-        assert_eq!(to_error(&reply(403, ""), &audit(None)).kind, ErrorKind::Reconfigure);
+        assert_eq!(to_error(&response(401, ""), &audit(None)).kind, ErrorKind::Reauthorize);
+        assert_eq!(to_error(&response(403, ""), &audit(None)).kind, ErrorKind::Reconfigure);
         let web = Request::access_logs(999, None, None);
-        assert_eq!(to_error(&reply(401, ""), &web).code, "http_401");
-        assert_eq!(to_error(&reply(403, "<html>"), &web).kind, ErrorKind::Retry);
-        assert_eq!(to_error(&reply(400, ""), &audit(None)).kind, ErrorKind::Investigate);
-        assert_eq!(to_error(&reply(502, "<html>"), &audit(None)).kind, ErrorKind::Retry);
+        assert_eq!(to_error(&response(401, ""), &web).code, "http_401");
+        assert_eq!(to_error(&response(403, "<html>"), &web).kind, ErrorKind::Retry);
+        assert_eq!(to_error(&response(400, ""), &audit(None)).kind, ErrorKind::Investigate);
+        assert_eq!(to_error(&response(502, "<html>"), &audit(None)).kind, ErrorKind::Retry);
         assert_eq!(
-            to_error(&reply(401, r#"{"error":"user_not_authorized"}"#), &audit(None)).kind,
+            to_error(&response(401, r#"{"error":"user_not_authorized"}"#), &audit(None)).kind,
             ErrorKind::Reconfigure
         );
     }
 
     #[test]
     fn a_stale_page_cursor_is_known_in_both_families_and_only_with_a_cursor() {
-        let stale =
-            |reply: &Reply, request: &Request| matches!(reply.page(request, NOW), Err(Refusal::StalePageCursor));
-        assert!(stale(&reply(400, ""), &audit(Some("x"))));
-        assert!(stale(&reply(400, r#"{"error":"invalid_cursor"}"#), &audit(Some("x"))));
+        let stale = |response: &Response, request: &Request| {
+            matches!(response.page(request, NOW), Err(Refusal::StalePageCursor))
+        };
+        assert!(stale(&response(400, ""), &audit(Some("x"))));
+        assert!(stale(&response(400, r#"{"error":"invalid_cursor"}"#), &audit(Some("x"))));
         assert!(stale(
-            &reply(200, r#"{"ok":false,"error":"invalid_cursor"}"#),
+            &response(200, r#"{"ok":false,"error":"invalid_cursor"}"#),
             &Request::access_logs(999, Some("x"), None)
         ));
-        assert!(!stale(&reply(400, r#"{"error":"invalid_cursor"}"#), &audit(None)));
+        assert!(!stale(&response(400, r#"{"error":"invalid_cursor"}"#), &audit(None)));
     }
 
     #[test]
     fn retry_after_is_seconds_or_a_date_or_else_a_minute_and_at_most_an_hour() {
         let wait = |header: Option<&str>| {
-            let limited = Reply {
+            let limited = Response {
                 status: 429,
                 retry_after: header.map(str::to_owned),
                 date: parse_http_date("Sun, 22 Nov 2026 07:33:41 GMT"),
-                ..Reply::default()
+                ..Response::default()
             };
             to_error(&limited, &audit(None)).retry_after_seconds
         };
@@ -363,7 +367,7 @@ mod tests {
     fn page_is_dated_by_slacks_clock_or_else_long_before_ours() {
         let now = Second::MARCH_2018;
         let made_after = |date: Option<Timestamp>| {
-            let page = Reply { date, ..reply(200, r#"{"entries":[]}"#) };
+            let page = Response { date, ..response(200, r#"{"entries":[]}"#) };
             page.page(&audit(None), now).unwrap().end.made_after.since(now)
         };
         assert_eq!(made_after(Some(now.plus(7).instant())), 6);
@@ -372,7 +376,7 @@ mod tests {
 
     #[test]
     fn only_integration_pages_end_at_the_pagination_limit() {
-        let limit = reply(200, r#"{"ok":false,"error":"over_pagination_limit"}"#);
+        let limit = response(200, r#"{"ok":false,"error":"over_pagination_limit"}"#);
         let integration = Request::integration_logs(1000, 101, None);
         assert!(matches!(limit.page(&integration, NOW), Err(Refusal::NoSuchPage)));
         assert_eq!(to_error(&limit, &Request::access_logs_page(999, 101, None)).code, "over_pagination_limit");
@@ -380,7 +384,7 @@ mod tests {
 
     #[test]
     fn audit_reply_with_an_error_is_no_page_and_only_a_limit_asks_to_wait() {
-        let refused = |body: &str| to_error(&reply(200, body), &audit(None));
+        let refused = |body: &str| to_error(&response(200, body), &audit(None));
         let invalid = refused(r#"{"entries":[],"error":"invalid_auth"}"#);
         assert_eq!((invalid.code.as_str(), invalid.retry_after_seconds), ("invalid_auth", None));
         assert_eq!(refused(r#"{"ok":false,"error":"ratelimited"}"#).retry_after_seconds, Some(60));

@@ -1,14 +1,14 @@
 //! A reply of Slack's as one input: the status, headers, an empty line, the body.
 
-use slacktrail_shared::slack::Reply;
+use slacktrail_shared::slack::Response;
 use slacktrail_shared::time::parse_http_date;
 
 use super::text;
 
 /// Reads a reply. Without an empty line all of it is the body of a 200.
-pub(super) fn read(bytes: &[u8]) -> Reply {
+pub(super) fn read(bytes: &[u8]) -> Response {
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\n\n") else {
-        return Reply { status: 200, body: bytes.to_vec(), ..Reply::default() };
+        return Response { status: 200, body: bytes.to_vec(), ..Response::default() };
     };
     let head = text(&bytes[..end]);
     let mut lines = head.lines();
@@ -17,7 +17,7 @@ pub(super) fn read(bytes: &[u8]) -> Reply {
         let mut values = head.lines().filter_map(|line| line.split_once(':'));
         values.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
     };
-    Reply {
+    Response {
         status,
         retry_after: header("retry-after"),
         date: header("date").and_then(|date| parse_http_date(&date)),

@@ -38,43 +38,43 @@ enum Step {
 }
 
 /// An answer to a call.
-pub struct Reply {
+pub struct CannedResponse {
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     steps: Box<dyn Iterator<Item = Step> + Send>,
 }
 
-impl Reply {
+impl CannedResponse {
     /// Answers 200 with this body.
-    pub fn of(parts: impl IntoIterator<Item = impl Into<Bytes> + 'static, IntoIter: Send + 'static>) -> Reply {
+    pub fn of(parts: impl IntoIterator<Item = impl Into<Bytes> + 'static, IntoIter: Send + 'static>) -> CannedResponse {
         let parts = Joined { parts: parts.into_iter().map(Into::into) };
-        Reply { status: 200, headers: Vec::new(), steps: Box::new(parts.map(Step::Bytes)) }
+        CannedResponse { status: 200, headers: Vec::new(), steps: Box::new(parts.map(Step::Bytes)) }
     }
 
     /// Answers 200 with this text.
-    pub fn text(text: impl Into<String>) -> Reply {
-        Reply::of([text.into()])
+    pub fn text(text: impl Into<String>) -> CannedResponse {
+        CannedResponse::of([text.into()])
     }
 
     /// Answers this status instead of 200.
-    pub fn status(self, status: u16) -> Reply {
-        Reply { status, ..self }
+    pub fn status(self, status: u16) -> CannedResponse {
+        CannedResponse { status, ..self }
     }
 
     /// Adds a header.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Reply {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> CannedResponse {
         self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Compresses the body, as well as gzip can.
-    pub fn gzip(self) -> Reply {
+    pub fn gzip(self) -> CannedResponse {
         let steps = Box::new(Packed { steps: self.steps, gzip: Some(GzEncoder::new(Vec::new(), Compression::best())) });
-        Reply { steps, ..self }.header("content-encoding", "gzip")
+        CannedResponse { steps, ..self }.header("content-encoding", "gzip")
     }
 
     /// Waits before each piece of `bytes` of the body.
-    pub fn trickle(self, bytes: usize, pause: Duration) -> Reply {
+    pub fn trickle(self, bytes: usize, pause: Duration) -> CannedResponse {
         let pieces = self.steps.flat_map(move |step| match step {
             Step::Bytes(all) => {
                 let starts = (0..all.len()).step_by(bytes);
@@ -83,11 +83,11 @@ impl Reply {
             other => vec![other],
         });
         let steps = pieces.flat_map(move |step| [Step::Pause(pause), step]);
-        Reply { steps: Box::new(steps), ..self }
+        CannedResponse { steps: Box::new(steps), ..self }
     }
 
     /// Hangs up after so many bytes of the body.
-    pub fn cut_off(self, bytes: usize) -> Reply {
+    pub fn cut_off(self, bytes: usize) -> CannedResponse {
         let mut left = bytes;
         let steps = self.steps.map_while(move |step| match step {
             Step::Bytes(all) if left > 0 => {
@@ -98,7 +98,7 @@ impl Reply {
             Step::Pause(pause) => Some(Step::Pause(pause)),
             _ => None,
         });
-        Reply { steps: Box::new(steps.chain([Step::HangUp])), ..self }
+        CannedResponse { steps: Box::new(steps.chain([Step::HangUp])), ..self }
     }
 
     pub(super) fn into_response(self) -> Result<Response<Body>, HungUp> {

@@ -150,7 +150,7 @@ fn access_page_shorter_than_it_says_is_read_again() {
 #[test]
 fn long_pages_shrink_until_they_come_whole() {
     for log in [LogType::Audit, LogType::Access] {
-        let base = Settings { limits: Limits::OFF, reply_bytes_max: Some(2_000), ..Settings::organisation() };
+        let base = Settings { limits: Limits::OFF, response_bytes_max: Some(2_000), ..Settings::organisation() };
         let mut harness = Harness::new(base, &[log]);
         harness.rows(simulated(log), 60, 7);
         harness.settle();
