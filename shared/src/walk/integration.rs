@@ -85,6 +85,10 @@ pub(super) struct BoundaryState {
     suspect: Option<Fingerprint>,
     /// A page that had another number of rows than it should have, and how many: it is asked for once more.
     size_mismatch: Option<(u32, usize)>,
+    /// The time of the first page's rows, which are of one second and so don't show the log's order, while the last page is read to learn it.
+    first_page: Option<Second>,
+    /// Whether the last page has shown that new rows come first.
+    is_newest_first: bool,
     /// A suspect page that was cleared: the page before it, read again after it, had not changed.
     confirmed: Option<Fingerprint>,
 }
@@ -121,7 +125,8 @@ impl IntegrationWalk {
         let paging = end.paging;
         let pages = paging.map_or(u32::MAX, |paging| paging.pages.max(1));
         // A log does not become shorter: where the page last stored is beyond the end, its number came from page counts that were not true.
-        if number > pages && (self.oldest_first || self.asks_again(boundary_state)) {
+        let is_probe = boundary_state.first_page.is_some();
+        if number > pages && (self.oldest_first || is_probe || self.asks_again(boundary_state)) {
             self.page = 0;
             *boundary_state = BoundaryState::default();
             return PageOutcome::nothing_yet();
@@ -144,12 +149,12 @@ impl IntegrationWalk {
             boundary_state.ask = Some(number);
             return PageOutcome::nothing_yet();
         }
-        if self.page == 0 && number == 1 && paging.is_some() {
-            self.oldest_first = is_oldest_first(&rows);
-            if self.oldest_first && number < pages {
-                boundary_state.ask = Some(pages); // not kept for a later tick: which page is the last then is asked again
-                return PageOutcome::nothing_yet();
-            }
+        if self.page == 0
+            && paging.is_some()
+            && let Some(ask) = self.learn_order(boundary_state, (number, pages), &rows, *range.start())
+        {
+            boundary_state.ask = Some(ask); // not kept for a later tick: which page is the last then is asked again
+            return PageOutcome::nothing_yet();
         }
         if self.oldest_first {
             rows.reverse();
@@ -186,6 +191,36 @@ impl IntegrationWalk {
         boundary_state.total = total;
         boundary_state.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         PageOutcome::of(matched, through || last_page)
+    }
+
+    /// Learns whether Slack lists old rows first, and returns the page to read instead of this one, if any.
+    ///
+    /// A first page whose rows are of one second does not show the order. If they are older than the gap, nothing newer exists in a log that
+    /// lists new rows first, and everything does in one that lists old rows first. So the last page is read to tell the two apart.
+    fn learn_order(
+        &mut self,
+        state: &mut BoundaryState,
+        (number, pages): (u32, u32),
+        rows: &[(usize, Row)],
+        oldest: Second,
+    ) -> Option<u32> {
+        let newest = rows.iter().filter_map(|(_, row)| row.time).max();
+        if let Some(first) = state.first_page {
+            if rows.is_empty() && number > 2 {
+                return Some(number - 1);
+            }
+            state.first_page = None;
+            self.oldest_first = newest > Some(first);
+            state.is_newest_first = !self.oldest_first;
+            return state.is_newest_first.then_some(1);
+        }
+        if number != 1 {
+            return None;
+        }
+        self.oldest_first = is_oldest_first(rows);
+        let is_unclear = !self.oldest_first && !descends(rows) && !state.is_newest_first;
+        state.first_page = newest.filter(|newest| is_unclear && pages > 1 && *newest < oldest);
+        (pages > 1 && (self.oldest_first || state.first_page.is_some())).then_some(pages)
     }
 
     /// Begins with the first page again.
@@ -311,8 +346,7 @@ impl BoundaryState {
     }
 }
 
-/// Whether the rows' times go up, from the first to the last. Rows of one second, or a single one, say nothing, and newest first is
-/// customary.
+/// Returns `true` if the rows' times go up, from the first to the last. Rows of one second, or a single row, show no order.
 fn is_oldest_first(rows: &[(usize, Row)]) -> bool {
     ends(rows).is_some_and(|(first, last)| first < last)
 }
@@ -353,6 +387,24 @@ mod tests {
     fn rows(times: &[i64]) -> Vec<Row> {
         let row = |time: &i64| Row { id: RowId([*time as u8; 16]), time: Second::new(*time), last_active: None };
         times.iter().map(row).collect()
+    }
+
+    #[test]
+    fn first_page_of_one_old_second_is_no_end_until_the_last_page_is_older() {
+        let asked = |oldest: i64, last_pages: &[&[i64]]| {
+            let (mut walk, mut state) = (IntegrationWalk::default(), BoundaryState::default());
+            let range = Second::EPOCH.plus(oldest)..=Second::EPOCH.plus(99);
+            let mut asked = Vec::new();
+            for times in [&[1][..]].iter().chain(last_pages) {
+                let outcome = walk.process_page(&range, &mut state, &rows(times), &end(9, 9), 1);
+                asked.push((outcome.done, state.ask(&walk)));
+            }
+            (asked, walk.oldest_first)
+        };
+        assert_eq!(asked(50, &[&[60]]), (vec![(false, 9), (false, 8)], true));
+        assert_eq!(asked(50, &[&[1], &[1]]), (vec![(false, 9), (false, 1), (true, 2)], false));
+        assert_eq!(asked(50, &[&[], &[], &[60]]), (vec![(false, 9), (false, 9), (false, 8), (false, 7)], true));
+        assert_eq!(asked(0, &[]), (vec![(false, 2)], false), "the page belongs to the gap");
     }
 
     #[test]
@@ -571,7 +623,7 @@ mod tests {
         };
         assert!(!done(&[5; 10]), "further rows of the second may follow");
         assert!(!done(&[5, 5, 5, 5, 5, 5, 5, 5, 5, 4]), "rows out of order may follow");
-        assert!(done(&[4; 10]));
+        assert!(done(&[4, 4, 4, 4, 4, 4, 4, 4, 4, 3]));
     }
 
     #[test]

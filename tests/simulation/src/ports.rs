@@ -261,10 +261,9 @@ impl State {
         }
     }
 
-    /// A time of the stored cursor: `watermark`, up to where live records are collected, or `saved_at`.
-    fn cursor_time(&self, stream: &StreamId, field: &str) -> Option<i64> {
-        let cursor: Value = serde_json::from_str(&self.cursors.get(stream)?.text).ok()?;
-        cursor[field].as_i64()
+    /// The stored cursor.
+    fn cursor(&self, stream: &StreamId) -> Option<Value> {
+        serde_json::from_str(&self.cursors.get(stream)?.text).ok()
     }
 
     fn replace(&mut self, stream: &StreamId, expected: Option<Version>, text: &str) -> ReplaceOutcome {
@@ -298,6 +297,18 @@ fn version_of(text: &str) -> Version {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     Version(hasher.finish())
+}
+
+/// The newest of the times that a cursor claims something about: those of its gaps too.
+fn newest_time(cursor: &Value) -> Option<i64> {
+    let is_claim = |key: &str| !matches!(key, "health" | "not_before" | "workspaces");
+    match cursor {
+        Value::Object(fields) => {
+            fields.iter().filter(|(key, _)| is_claim(key)).filter_map(|(_, value)| newest_time(value)).max()
+        }
+        Value::Array(values) => values.iter().filter_map(newest_time).max(),
+        value => value.as_i64(),
+    }
 }
 
 impl DeploymentStore for SimulatedPorts {
@@ -335,14 +346,15 @@ impl DeploymentStore for SimulatedPorts {
         let what = || format!("replace {stream} {text}");
         let replaced = self
             .operate(Part::Table, what, |state| {
-                let [watermark, saved_at] = ["watermark", "saved_at"].map(|field| state.cursor_time(stream, field));
+                let before = state.cursor(stream);
                 let (held_up, clock) =
                     self.id.note(|facts| (state.now.duration_since(facts.begun), facts.clock.as_second()));
                 let replaced = state.replace(stream, expected, &text);
                 // With a clock of long ago, a good cursor is of the future: live collection begins with that clock.
-                let is_future = saved_at.is_some_and(|at| at > clock + CLOCK_SKEW_SECONDS);
-                let goes_back =
-                    held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || state.cursor_time(stream, "watermark") < watermark);
+                let is_future = before.as_ref().and_then(newest_time) > Some(clock + CLOCK_SKEW_SECONDS);
+                let watermark = |cursor: Option<Value>| cursor.and_then(|cursor| cursor["watermark"].as_i64());
+                let goes_back = watermark(state.cursor(stream)) < watermark(before);
+                let goes_back = held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || goes_back);
                 let begins = matches!(
                     replaced,
                     ReplaceOutcome::Replaced(Version(number)) if number == 1 || goes_back || state.tampered.contains(&stream.log)

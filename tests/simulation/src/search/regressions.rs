@@ -1,7 +1,7 @@
 //! Randomized runs from fresh seeds on which an invariant was once broken, because the collector or the invariant was wrong.
 
 /// The days, by their schedules' names. They break no invariant any more, unless a bug is planted that they once found.
-pub const REGRESSIONS: [&str; 41] = [
+pub const REGRESSIONS: [&str; 43] = [
     // A token is revoked, refused and honored again during one tick.
     "randomized/audit/1795770183000009",
     // Pages have three rows, and a walk needs more than 15 ticks to reach what is missing, while the lag is two days.
@@ -78,4 +78,8 @@ pub const REGRESSIONS: [&str; 41] = [
     // A workspace whose pages lead nowhere is passed over, and the lag does not count it.
     "randomized/access/1795850451000406",
     "randomized/integration/1795852077001758",
+    // Before a page of one old row, nobody could tell which rows Slack lists first, and the gap counted as read. (The collector was wrong.)
+    "randomized/integration/1795857183000353",
+    // A process that was suspended for 16 hours meets a backfill that was requested in that time, and starts the stream again.
+    "randomized/audit/1795857184000426",
 ];
