@@ -104,7 +104,7 @@ fuzz: ## search for bytes that a decoder does not bear, for SECONDS=600; led by 
 		cargo fuzz run --fuzz-dir tests/fuzz/guided guided $(abspath $(TARGET))/guided/$$target $(abspath tests/fuzz/corpus)/$$target \
 		-- -max_total_time=$$seconds -max_len=65536 -timeout=10 -verbosity=0 -print_final_stats=1 \
 		-artifact_prefix=$(abspath $(TARGET))/guided/$$target-; \
-	else FUZZ_SECONDS=$$seconds cargo test --quiet --locked -p slacktrail-fuzz --test corpus what_a_seed -- --nocapture; fi; done
+	else FUZZ_SECONDS=$$seconds cargo test --quiet --locked -p slacktrail-fuzz --test corpus every_mutated_input -- --nocapture; fi; done
 
 KILLS ?= 200
 

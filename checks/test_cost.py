@@ -21,7 +21,7 @@ def number(path: str, pattern: str) -> float:
 
 
 class WhatIsCounted(unittest.TestCase):
-    def test_the_template_has_the_memory_the_alarms_and_the_metrics_that_are_counted(self):
+    def test_template_has_assumed_memory_alarms_and_metrics(self):
         (poller,) = found("template.yaml", r"(?s)\n  Poller:\n(.*?)\n  \w")
         self.assertIn("MemorySize: !Ref PollerMemory", poller)
         (memory,) = found("template.yaml", r"(?s)\n  PollerMemory:\n.*?Default: (\d+)")
@@ -36,10 +36,10 @@ class WhatIsCounted(unittest.TestCase):
         (scanned,) = found("template.yaml", r'(?s)\n  QueryScanBytesMax:\n.*?Default: "(\d+)"')
         self.assertEqual(scanned, str(cost.QUERY_SCAN_BYTES_MAX))
 
-    def test_the_ticks_are_those_of_the_schedule(self):
+    def test_ticks_follow_schedule(self):
         self.assertEqual(found("template.yaml", r"Schedule: (rate.*)"), ["rate(1 minute)"])
 
-    def test_the_intervals_and_bounds_are_those_of_the_code(self):
+    def test_intervals_and_limits_match_code(self):
         for path, pattern, counted in [
             ("shared/src/collect/mod.rs", r"HEARTBEAT_SECONDS: i64 = (\d+);", 3600 / cost.HEARTBEATS_AN_HOUR),
             ("shared/src/day_log.rs", r"READS_AT_ONCE: u32 = (\d+);", cost.READS_AT_ONCE),
@@ -60,7 +60,7 @@ class WhatIsCounted(unittest.TestCase):
         ((hourly, daily),) = found("shared/src/cursor.rs", rereads)
         self.assertEqual({"hourly": int(hourly), "daily": int(daily)}, cost.REREAD_HOURS)
 
-    def test_a_record_takes_the_bytes_of_the_design_and_the_seconds_of_its_benchmark(self):
+    def test_bytes_and_seconds_per_record_match_design(self):
         (level,) = found("shared/src/object.rs", r"Compression::new\((\d+)\)") or found(
             "shared/src/object.rs", r"GZIP_LEVEL\w*: \w+ = (?:Compression::new\()?(\d+)"
         )
@@ -69,52 +69,52 @@ class WhatIsCounted(unittest.TestCase):
         seconds = number("docs/design.md", r"\| slacktrail \| ([\d.]+) \|")
         self.assertAlmostEqual(seconds / 200_000, cost.CPU_SECONDS_A_RECORD_STORED)
 
-    def test_small_objects_take_what_was_measured(self):
+    def test_small_object_sizes_match_measurements(self):
         sizes = found("docs/design.md", r"(?m)^\| (\d+) \| (\d+) \|$")
         self.assertEqual(len(sizes), 4)
         for records, measured in ((int(records), int(measured)) for records, measured in sizes if int(records) >= 10):
             counted = cost.STORED_BYTES_A_RECORD * (1 + cost.RECORDS_MORE_AN_OBJECT / records)
             self.assertLess(abs(counted / measured - 1), 0.05, records)
 
-    def test_the_tests_that_count_the_calls_are_there(self):
+    def test_cited_call_count_tests_exist(self):
         tests = (ROOT / "tests/tests/poller/costs.rs").read_text()
         tests += (ROOT / "tests/simulation/tests/world/costs.rs").read_text()
         for name in [
             "idle_tick_reads_table_twice_and_calls_slack_once_per_stream",
-            "an_idle_tick_reads_no_object_however_old_the_rows_are_that_slack_shows_first",
-            "a_busy_minute_is_one_object_and_one_write_per_stream",
-            "a_tick_writes_a_line_for_each_stream_and_one_of_metrics_of_the_bytes_that_are_counted",
-            "a_new_process_reads_back_the_last_minutes_and_then_two_hours_for_the_hourly_re_read",
+            "idle_tick_reads_no_object_even_if_slack_returns_old_rows_first",
+            "busy_minute_makes_one_object_and_one_write_per_stream",
+            "tick_logs_one_line_per_stream_and_one_of_metrics_as_counted",
+            "new_process_reads_last_minutes_and_two_hours_for_hourly_re_read",
         ]:
             self.assertIn(f"fn {name}()", tests)
             self.assertIn(f"`{name}`", cost.DOCUMENT.read_text())
 
 
 class TheArithmetic(unittest.TestCase):
-    def test_an_idle_source_takes_two_reads_a_tick_five_writes_an_hour_and_no_object(self):
+    def test_idle_source_reads_twice_per_tick_and_creates_no_object(self):
         used = cost.usage(cost.IDLE)
         self.assertEqual((used["puts"], used["gets"], used["stored_gb"]), (0, 0, 0))
         self.assertAlmostEqual(used["table_reads"], 2 * 1440 * cost.DAYS)
         self.assertAlmostEqual(used["table_writes"], 3 * 24 * 5 * cost.DAYS)
 
-    def test_a_stream_has_at_most_one_object_a_minute_and_one_record_makes_one(self):
+    def test_stream_creates_at_most_one_object_per_minute(self):
         for each in cost.SCENARIOS:
             self.assertTrue(all(cost.Scenario.busy_minutes(each, log) <= 1440.001 for log in cost.MIX), each)
         single = cost.Scenario("", 1, 1, round_the_clock=True)
         self.assertAlmostEqual(sum(single.busy_minutes(log) for log in cost.MIX), 1, places=2)
 
-    def test_the_shares_add_up(self):
+    def test_fractions_add_up_to_one(self):
         self.assertAlmostEqual(sum(cost.MIX.values()), 1)
         self.assertAlmostEqual(sum(share for share, _ in cost.WEEK), 1)
         self.assertAlmostEqual(sum(share for _, share in cost.WEEK), 1)
 
-    def test_sources_cost_in_proportion_to_their_number(self):
+    def test_cost_is_proportional_to_number_of_sources(self):
         hundred = cost.usage(cost.MANY)
         one = cost.usage(cost.Scenario("", 1, cost.MANY.records_a_day, memory_mb=cost.MANY.memory_mb))
         for key in ("secrets", "puts", "gets", "table_writes", "stored_gb", "secret_calls"):
             self.assertAlmostEqual(hundred[key], 100 * one[key], places=3)
 
-    def test_ten_thousand_sources_cost_what_a_hundred_hundreds_do_and_little_for_sharing_out(self):
+    def test_ten_thousand_sources_cost_little_more_each_than_hundred(self):
         hundreds, most = cost.usage(cost.MANY), cost.usage(cost.MOST)
         times = cost.MOST.sources / cost.MANY.sources
         for key in ("secrets", "puts", "gets", "table_writes", "stored_gb", "secret_calls"):
@@ -124,47 +124,47 @@ class TheArithmetic(unittest.TestCase):
         # The shards read the table once. Dispatching reads the names again at half the price, and one page of sources.
         self.assertTrue(1.1 <= most["table_reads"] / (times * hundreds["table_reads"]) < 1.2)
 
-    def test_all_of_ten_thousand_sources_are_polled_within_their_minute(self):
+    def test_ten_thousand_sources_are_polled_within_one_minute(self):
         self.assertLess(cost.seconds_until_polled(cost.MOST), 60)
         # The time budget of the dispatching invocation, and the read rate of one table partition during this time.
         self.assertLess(cost.root_seconds(cost.MOST), 50)
         self.assertLess(cost.table_reads(cost.MOST) / cost.root_seconds(cost.MOST), cost.PARTITION_READS_A_SECOND)
 
-    def test_a_busy_source_costs_less_than_a_dollar_and_readme_says_how_much(self):
+    def test_busy_source_costs_less_than_one_dollar_as_readme_states(self):
         total = sum(cost.bill(cost.usage(cost.BUSY)).values())
         self.assertLess(total, 1)
         self.assertIn(f"{cost.usd(total)} USD a month", (ROOT / "README.md").read_text())
 
-    def test_what_is_free_is_not_billed_and_what_is_beyond_is(self):
+    def test_only_usage_beyond_free_tier_is_billed(self):
         self.assertEqual(cost.bill({"log_gb": 5, "alarms": 5}), {"log_gb": 0, "alarms": 0})
         self.assertAlmostEqual(cost.bill({"log_gb": 7})["log_gb"], 1.00)
         self.assertAlmostEqual(cost.bill({"log_gb": 7}, free=False)["log_gb"], 3.50)
 
-    def test_every_tick_of_a_scenario_ends_before_its_time_is_up(self):
+    def test_every_scenario_tick_ends_before_timeout(self):
         (timeout,) = found("template.yaml", r"Timeout: (55)")
         for each in cost.SCENARIOS:
             self.assertLess(cost.tick_seconds(each), int(timeout) - 5, each.name)
 
 
 class TheDocument(unittest.TestCase):
-    def test_it_has_the_tables_that_are_made_here(self):
+    def test_document_has_generated_tables(self):
         document = cost.DOCUMENT.read_text()
         self.assertEqual("".join(cost.difference(document, cost.filled(document))), "")
 
-    def test_a_table_that_was_changed_by_hand_is_shown_as_a_difference(self):
+    def test_table_edited_by_hand_is_shown_as_difference(self):
         document = cost.DOCUMENT.read_text().replace("| 0.40 |", "| 0.30 |", 1)
         self.assertIn("-", "".join(cost.difference(document, cost.filled(document))))
 
-    def test_a_document_without_its_marks_is_refused(self):
+    def test_document_without_markers_is_error(self):
         with self.assertRaisesRegex(ValueError, "markers"):
             cost.filled("# Cost\n")
 
-    def test_the_templates_parameters_tell_the_same_prices(self):
+    def test_template_parameters_state_same_prices(self):
         named = ["`Dashboard`", "`KmsKeyArn`", "Athena, TB scanned"]  # in the order of the parameters
         prices = [float(price) for name in named for what, price, *_ in cost.OTHER_PRICES if name in what]
         self.assertEqual([float(price) for price in found("template.yaml", r"(\d+)\s+USD")], prices)
 
-    def test_operations_say_what_memory_many_sources_take(self):
+    def test_operations_states_memory_for_many_sources(self):
         (timeout,) = found("template.yaml", r"Timeout: (55)")
         operations = " ".join((ROOT / "docs/operations.md").read_text().split())
         self.assertIn(f"Near {cost.MANY.sources} sources give the poller {cost.MANY.memory_mb} MB", operations)
@@ -174,11 +174,11 @@ class TheDocument(unittest.TestCase):
         self.assertIn(polled, operations)
         self.assertIn(f"{cost.PARTITION_READS_A_SECOND:,} read units", operations)
 
-    def test_security_says_what_requests_without_a_link_cost(self):
+    def test_security_states_cost_of_requests_without_link(self):
         (told,) = found("docs/security.md", r"At this rate, others cannot connect, and a month costs about \$(\d+)")
         self.assertEqual(int(told), round(cost.refusals_usd()))
 
-    def test_it_says_when_the_prices_were_read(self):
+    def test_document_states_date_of_prices(self):
         self.assertIn(cost.PRICES_AS_OF, cost.DOCUMENT.read_text())
 
 

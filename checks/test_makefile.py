@@ -19,7 +19,7 @@ exec(sys.argv[2])
 
 
 class Makefile(unittest.TestCase):
-    def test_old_python_is_an_error_with_a_hint(self):
+    def test_old_python_is_error_with_hint(self):
         rules = re.findall(r"(?m)^((?:\$\(VENV\)\S*stamp[ :])+)", (ROOT / "Makefile").read_text())
         stamps = [stamp for rule in rules for stamp in re.findall(r"\$\(VENV\)/(\S*stamp)", rule)]
         self.assertEqual((len(stamps), stamps[0]), (5, "stamp"))

@@ -12,7 +12,7 @@ QUOTED = re.compile(rf"`({WORD.pattern})`")
 
 
 class Named(unittest.TestCase):
-    def test_long_names_in_documents_stand_in_sources_too(self):
+    def test_names_cited_in_documents_exist_in_sources(self):
         sources = [path for folder in FOLDERS for kind in KINDS for path in (ROOT / folder).rglob(f"*.{kind}")]
         known = {name for path in sources for name in WORD.findall(path.read_text())}
         documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -37,20 +37,20 @@ def section_of(document, heading):
 
 
 class Operations(unittest.TestCase):
-    def test_every_code_has_its_row(self):
+    def test_every_error_code_has_row(self):
         named = set(re.findall(r"`([a-z][a-z0-9_]+)`", (ROOT / "docs/operations.md").read_text()))
         self.assertGreater(len(codes_of_ours()), 30, "the patterns must match the codes")
         self.assertGreater(len(codes_of_slack()), 50, "the pattern must match Slack's codes")
         self.assertEqual(sorted((codes_of_ours() | codes_of_slack()) - named), [])
 
-    def test_every_state_has_its_row_and_its_heading(self):
+    def test_every_state_has_row_and_heading(self):
         states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/src/health.rs").read_text())
         self.assertEqual(states[0], "ok", "the pattern must match the states")
         section = section_of("docs/operations.md", "States")
         self.assertEqual(re.findall(r"^### (.+)$", section, re.MULTILINE), states)
         self.assertEqual(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE), states)
 
-    def test_the_sources_of_a_share_are_as_many_as_the_code_gives_it(self):
+    def test_sources_per_shard_match_code(self):
         (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/src/shard.rs").read_text())
         for document, heading, sayings in [
             (

@@ -64,13 +64,13 @@ def is_function(name):
 
 
 class Documents(unittest.TestCase):
-    def test_every_make_target_is_one(self):
+    def test_every_make_target_in_documents_exists(self):
         targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         asked = set(re.findall(r"(?:^    |`)make ([a-z][a-z0-9-]*)", text_of_all(), re.MULTILINE))
         self.assertIn("demo", asked)
         self.assertEqual(sorted(asked - targets), [])
 
-    def test_sam_has_every_command_and_option_that_it_is_told(self):
+    def test_sam_commands_and_options_in_documents_exist(self):
         for words in told_to_sam():
             options = [word for word in words if word.startswith("--")]
             command = words[: words.index(options[0])] if options else words
@@ -79,7 +79,7 @@ class Documents(unittest.TestCase):
                 offered = help_of_sam(*command)
                 self.assertEqual([option for option in options if not re.search(rf"{option}\b", offered)], [])
 
-    def test_every_function_and_file_that_sam_is_told_is_there(self):
+    def test_functions_and_files_in_sam_commands_exist(self):
         words = {word for words in told_to_sam() for word in words}
         self.assertLessEqual({"Poller", "OAuth", "events/rule.json"}, words)
         for word in words:
@@ -88,11 +88,11 @@ class Documents(unittest.TestCase):
             elif re.fullmatch(r"[A-Z]\w*[a-z]", word):
                 self.assertTrue(is_function(word), word)
 
-    def test_the_environment_for_sam_is_of_functions_of_the_template(self):
+    def test_sam_environment_names_functions_of_template(self):
         for name in json.loads((ROOT / "events" / "env.json").read_text()):
             self.assertTrue(is_function(name), name)
 
-    def test_the_environment_for_sam_has_values_of_the_form_that_the_functions_accept(self):
+    def test_sam_environment_values_are_accepted_by_functions(self):
         settings = (ROOT / "shared/src/settings.rs").read_text()
         for variables in json.loads((ROOT / "events" / "env.json").read_text()).values():
             for name, value in variables.items():
@@ -101,7 +101,7 @@ class Documents(unittest.TestCase):
                     self.assertIn(said_otherwise, settings)
                     self.assertRegex(value, rf"\A{pattern}\Z")
 
-    def test_readme_installs_the_tools_that_the_checks_use(self):
+    def test_readme_installs_tools_that_checks_use(self):
         readme = (ROOT / "README.md").read_text()
         pinned = "".join((ROOT / name).read_text() for name in ["requirements.txt", "release/requirements.txt"])
         (installed,) = re.findall(r"^    pip install (.+)$", readme, re.MULTILINE)
@@ -116,7 +116,7 @@ class Documents(unittest.TestCase):
         (python,) = re.findall(r"sys\.version_info >= \((\d+), (\d+)\)", (ROOT / "Makefile").read_text())
         self.assertEqual(rows["Python with `venv`"], f"{'.'.join(python)}, not older")
 
-    def test_tools_are_installed_into_the_active_environment(self):
+    def test_tools_are_installed_into_active_environment(self):
         lines = re.findall(r"(?m)^    (python3 -m venv .+|source .+)$", (ROOT / "README.md").read_text())
         self.assertEqual(len(lines), 2)
         with tempfile.TemporaryDirectory() as home:
@@ -126,29 +126,29 @@ class Documents(unittest.TestCase):
             done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=True)
         self.assertIn(f" from {home}/slacktrail-tools/", done.stdout)
 
-    def test_readme_names_the_archive_of_this_version(self):
+    def test_readme_names_archive_of_this_version(self):
         named = set(re.findall(r"slacktrail-([\d.]+\d)-", (ROOT / "README.md").read_text()))
         self.assertEqual(named, {version()})
 
-    def test_tag_of_a_fork_starts_the_release_of_this_version(self):
+    def test_tag_of_fork_starts_release_of_this_version(self):
         tags = re.findall(r"(?m)^    git (?:tag|push origin) (.+)$", (ROOT / "README.md").read_text())
         self.assertEqual(tags, [f"v{version()}"] * 2)
         release = (ROOT / ".github/workflows/release.yml").read_text()
         self.assertIn('  push:\n    tags: ["v*"]\n', release)
         self.assertIn('grep -Fx "version = \\"${GITHUB_REF_NAME#v}\\"" Cargo.toml', release)
 
-    def test_rust_target_is_the_one_that_the_archive_needs(self):
+    def test_rust_target_matches_archive(self):
         readme = (ROOT / "README.md").read_text()
         (target,) = re.findall(r"(?m)^    rustup target add (.+)$", readme)
         (architecture,) = re.findall(r"(?m)^    make dist ARCHITECTURES=(.+)$", readme)
         self.assertEqual(target, dist.TARGETS[architecture])
         self.assertIn(f"    cd slacktrail-{version()}-{architecture}\n", readme)
 
-    def test_archives_are_in_the_folder_that_readme_enters(self):
+    def test_archives_are_in_folder_that_readme_enters(self):
         (folder,) = re.findall(r"(?m)^DIST \?= (.+)$", (ROOT / "Makefile").read_text())
         self.assertIn(f"    make dist ARCHITECTURES=arm64\n    cd {folder}\n", (ROOT / "README.md").read_text())
 
-    def test_settings_of_the_user_are_a_copy_that_git_ignores(self):
+    def test_user_settings_are_copy_that_git_ignores(self):
         self.assertIn("    cp samconfig.toml deploy.toml\n", (ROOT / "README.md").read_text())
         self.assertIn("/deploy.toml", (ROOT / ".gitignore").read_text().splitlines())
         for words in told_to_sam():
@@ -160,7 +160,7 @@ class Documents(unittest.TestCase):
         built, deployed = (settings.get_all([command], "parameters")["parameter_overrides"] for command in ["build", "deploy"])
         self.assertEqual((built, deployed), (["Architecture=arm64"], ["Architecture=arm64"]))
 
-    def test_every_link_leads_somewhere(self):
+    def test_every_link_resolves(self):
         for path in DOCUMENTS:
             for file, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
                 with self.subTest(f"{path.name}: {file}#{anchor}"):
@@ -169,7 +169,7 @@ class Documents(unittest.TestCase):
                     if anchor:
                         self.assertIn(anchor, anchors(target))
 
-    def test_every_row_of_the_folder_table_exists(self):
+    def test_every_row_of_folder_table_exists(self):
         for cell in re.findall(r"^\| (`[^|]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE):
             for name in re.findall(r"`([a-z./]+/|template\.yaml)`", cell):
                 self.assertTrue((ROOT / name).exists(), name)

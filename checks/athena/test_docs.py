@@ -51,25 +51,25 @@ def keys_of_details(column: exp.Expression, inner: dict[str, exp.Expression]) ->
 
 
 class Docs(unittest.TestCase):
-    def test_every_query_is_listed_by_its_title_and_no_other_is(self):
+    def test_docs_list_exactly_all_queries_by_title(self):
         self.assertEqual(
             {row[0] for row in table_under("Saved queries")[1:]}, {each.title for each in sources.queries()}
         )
 
-    def test_every_table_and_view_is_listed(self):
+    def test_docs_list_every_table_and_view(self):
         listed = [row[:2] for row in table_under("Tables and views")[1:]]
         self.assertEqual({table for table, _ in listed}, {each.name for each in sources.tables()})
         self.assertEqual({view for _, view in listed}, {each.name for each in sources.views()})
 
-    def test_the_rows_of_the_first_query_are_the_ones_that_it_gives(self):
+    def test_rows_shown_for_first_query_are_its_result(self):
         names, *rows = table_under("The first query")
         expected = json.loads((Path(__file__).parent / "expected" / "who_did_what_today.json").read_text())
         self.assertEqual(rows, as_text(expected, names))
 
-    def test_the_query_of_ones_own_is_the_one_that_readme_shows(self):
+    def test_first_query_in_docs_matches_readme(self):
         self.assertEqual(query_under("The first query", DOCS), query_under("Ask", README))  # the class Readme runs it
 
-    def test_what_is_opened_of_details_is_listed_with_the_keys_that_it_is_read_from(self):
+    def test_docs_list_details_columns_with_their_source_keys(self):
         view = next(view for view in sources.views() if view.name == "audit_events")
         outer, *inner = sources.parse(view.query).find_all(exp.Select)
         columns = {column.alias: column for select in inner for column in select.expressions if column.alias}
@@ -81,7 +81,7 @@ class Docs(unittest.TestCase):
         }
         self.assertEqual(listed, opened)
 
-    def test_the_findings_that_are_listed_are_those_of_the_query(self):
+    def test_docs_list_findings_of_query(self):
         query = next(query for query in sources.queries() if query.name == "findings")
         rules = sources.parse(query.text).find(exp.Values).expressions
         searched = []
@@ -91,7 +91,7 @@ class Docs(unittest.TestCase):
         listed = [[*row[:3], re.findall(r"[\w.]+", row[3])] for row in table_under("Findings")[1:]]
         self.assertEqual(listed, searched)
 
-    def test_the_columns_that_are_named_exist(self):
+    def test_columns_named_in_docs_exist(self):
         columns = set(re.findall(r"\b\w+\b", " ".join(view.query for view in sources.views())))
         named = re.findall(r"`((?:actor|entity|event|session)_\w+)`", DOCS)
         self.assertTrue(named)
@@ -99,7 +99,7 @@ class Docs(unittest.TestCase):
 
 
 class Readme(unittest.TestCase):
-    def test_the_query_that_readme_shows_gives_the_rows_below_it(self):
+    def test_readme_query_returns_rows_shown_below_it(self):
         names, *rows = table_under("Ask", README)
         with tempfile.TemporaryDirectory() as name:
             archive.collect_samples(Path(name))

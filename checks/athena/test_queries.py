@@ -45,16 +45,16 @@ class OverTheSamples(unittest.TestCase):
     def one(self, sql: str):
         return self.database.execute(duck.in_duckdb(sql)).fetchone()
 
-    def test_each_query_gives_the_rows_that_are_written_down(self):
+    def test_each_query_returns_expected_rows(self):
         for query in sources.queries():
             if query.name != "lateness":  # its rows depend on when the test collected the records
                 with self.subTest(query.name):
                     self.assertEqual(rows(query.name, self.database, samples.TODAY), expected(query.name))
 
-    def test_every_query_has_its_rows_written_down_and_no_other_has(self):
+    def test_expected_rows_exist_for_exactly_all_queries(self):
         self.assertEqual({path.stem for path in EXPECTED.glob("*.json")}, {query.name for query in sources.queries()})
 
-    def test_each_line_is_a_row_of_its_table_and_its_view(self):
+    def test_each_line_is_one_row_of_table_and_view(self):
         for log in ("audit", "access", "integration"):
             lines = sum(len(object.lines()) for object in archive.objects(self.directory, log))
             with self.subTest(log):
@@ -64,7 +64,7 @@ class OverTheSamples(unittest.TestCase):
                     self.one(f"select count(*), count(distinct p_row_id) from {log}_events"), (lines, lines)
                 )
 
-    def test_a_view_opens_what_is_of_another_shape_in_each_record(self):
+    def test_view_parses_entities_of_every_shape(self):
         opened = "select entity_type, entity_id, entity_name from audit_events where action = "
         for action, entity in {
             "message_tombstoned": ("message", "C1", None),
@@ -76,7 +76,7 @@ class OverTheSamples(unittest.TestCase):
             with self.subTest(action):
                 self.assertEqual(self.one(f"{opened}'{action}'"), entity)
 
-    def test_an_actor_may_be_an_app_and_a_session_a_number_a_text_or_nothing(self):
+    def test_actor_may_be_app_and_session_may_be_number_text_or_null(self):
         self.assertEqual(
             self.one(
                 """select actor_type, actor_id, actor_name, actor_email, json_extract_scalar(app, '$.name')
@@ -92,7 +92,7 @@ class OverTheSamples(unittest.TestCase):
             [("12177102026566",), ("847288190092",), (None,)],
         )
 
-    def test_a_number_and_a_text_are_the_same_service(self):
+    def test_number_and_text_denote_same_service(self):
         self.assertEqual(
             self.one(
                 """select count(distinct service_id), count(*)
@@ -101,7 +101,7 @@ class OverTheSamples(unittest.TestCase):
             (1, 2),
         )
 
-    def test_a_record_that_is_of_no_known_shape_breaks_no_query(self):
+    def test_record_of_unknown_shape_fails_no_query(self):
         undated = self.database.execute(
             """select action, actor, entity, entity_id, context, ip, details
             from audit_events where day = '1970/01/01' order by action nulls last"""
@@ -110,7 +110,7 @@ class OverTheSamples(unittest.TestCase):
         self.assertEqual(self.one("select p_row from audit where action is null"), (None,), "Slack sent null")
         self.assertEqual(self.one("select p_row from access where user_id is null"), ("no object",))
 
-    def test_a_time_that_no_calendar_has_is_null_and_breaks_no_query(self):
+    def test_impossible_time_is_null_and_fails_no_query(self):
         self.assertEqual(
             self.one("select last_seen, accesses from access_events where user_id = 'W3' and ip is null"), (None, 14)
         )
@@ -123,7 +123,7 @@ class OverTheSamples(unittest.TestCase):
 class OverTheGoldenFiles(unittest.TestCase):
     """The bytes of these objects are a contract, and their collection time is fixed."""
 
-    def test_lateness_is_what_the_golden_lines_say(self):
+    def test_lateness_matches_golden_lines(self):
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             for log in ("audit", "access", "integration"):
@@ -150,18 +150,18 @@ class OverDamage(unittest.TestCase):
                 if not row["is_complete"]
             ]
 
-    def test_nothing_is_noticed_where_nothing_is_wrong(self):
+    def test_completeness_reports_nothing_for_sound_archive(self):
         self.assertEqual(self.complaint(lambda first, line: None), [])
 
-    def test_a_doubled_record_is_noticed(self):
+    def test_completeness_reports_duplicate_record(self):
         [found] = self.complaint(lambda first, line: first.write_bytes(gzip.compress(line + line)))
         self.assertEqual((found["row_count"], found["record_count"]), (2, 1))
 
-    def test_a_line_that_is_no_json_is_a_row_of_nulls_and_noticed(self):
+    def test_completeness_reports_line_that_is_not_json(self):
         [found] = self.complaint(lambda first, line: first.write_bytes(gzip.compress(line + b'{"id":\n')))
         self.assertEqual((found["row_count"], found["unreadable_count"]), (2, 1))
 
-    def test_an_object_that_is_gone_is_noticed(self):
+    def test_completeness_reports_missing_object(self):
         [found] = self.complaint(lambda first, line: first.rename(first.with_name("acme-000002.json.gz")))
         self.assertEqual((found["object_count"], found["last_object"]), (1, 2))
 
@@ -183,7 +183,7 @@ class OverTheSimulatedSlack(unittest.TestCase):
     def count(self, sql: str) -> int:
         return self.database.execute(sql).fetchone()[0]
 
-    def test_every_query_runs_and_finds_something(self):
+    def test_every_query_runs_and_returns_rows(self):
         for query in sources.queries():
             found = self.rows(query.name)
             with self.subTest(query.name):
@@ -198,12 +198,12 @@ class OverTheSimulatedSlack(unittest.TestCase):
             sum(len(object.lines()) for object in archive.objects(self.directory)),
         )
 
-    def test_who_did_what_counts_every_record_of_the_day(self):
+    def test_who_did_what_counts_every_record_of_day(self):
         today = self.today.strftime("%Y/%m/%d")
         total = self.count(f"select count(*) from audit where day = '{today}'")
         self.assertEqual(sum(row["times"] for row in self.rows("who_did_what_today")), total)
 
-    def test_the_rows_of_a_query_are_the_records_that_a_plain_count_finds(self):
+    def test_query_returns_as_many_rows_as_plain_count(self):
         for name, condition in {
             "admin_and_owner_changes": "action = 'role_assigned'",
             "app_installs_and_scope_growth": "action in ('app_installed', 'app_scopes_expanded', 'app_approved')",

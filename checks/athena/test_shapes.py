@@ -51,7 +51,7 @@ class OverRows(unittest.TestCase):
 
 
 class Scopes(OverRows):
-    def test_scopes_are_united_from_every_place_and_no_empty_list_hides_others(self):
+    def test_scopes_merge_all_sources_despite_empty_lists(self):
         for scopes, details, app in [
             (
                 ["admin", "channels:history", "files:read"],
@@ -75,11 +75,11 @@ class Scopes(OverRows):
                 entity = {"type": "app", "app": {"id": "A1", **app}}
                 self.assertEqual(self.opened("scopes", details=details, entity=entity), (scopes,))
 
-    def test_previous_scopes_are_united_too(self):
+    def test_previous_scopes_merge_all_sources(self):
         details = {"previous_scopes": [], "old_scopes": ["a:1"]}
         self.assertEqual(self.opened("previous_scopes", details=details), (["a:1"],))
 
-    def test_is_powerful_follows_scopes_and_is_null_where_no_scope_is_named(self):
+    def test_is_powerful_follows_scopes_and_is_null_without_scopes(self):
         for powerful, details in [
             (True, {"scopes": [], "bot_scopes": ["admin"]}),
             (False, {"scopes": ["users:read"]}),
@@ -91,7 +91,7 @@ class Scopes(OverRows):
             with self.subTest(details=details):
                 self.assertEqual(row["is_powerful"], powerful)
 
-    def test_workspace_is_not_labelled_as_app(self):
+    def test_workspace_is_not_labeled_as_app(self):
         workspace = {"type": "workspace", "workspace": {"id": "T1", "name": "HQ"}}
         self.insert_at(DAY, "org_app_workspace_added", entity=workspace, details={"app_id": "A1"})
         [row] = self.rows("app_installs_and_scope_growth")
@@ -99,7 +99,7 @@ class Scopes(OverRows):
 
 
 class Persons(OverRows):
-    def test_target_user_is_named_whether_text_object_or_list(self):
+    def test_target_user_is_read_from_text_object_or_list(self):
         ben = {"id": "W2", "name": "Ben", "email": "ben@example.com"}
         named = ("W2", "Ben", "ben@example.com")
         for person, target in [
@@ -117,23 +117,23 @@ class Persons(OverRows):
                 self.assertEqual(self.opened(*columns, details={"target_user": target}), person)
                 self.assertEqual(self.opened(*columns, details=[{"note": "x"}, {"target_user": target}]), person)
 
-    def test_owner_change_does_not_give_target_user_the_email_of_the_entity(self):
+    def test_owner_change_does_not_set_target_user_email_from_entity(self):
         old_owner = {"type": "user", "user": {"id": "W1", "name": "Ann", "email": "ann@example.com"}}
         self.insert_at(DAY, "owner_transferred", entity=old_owner, details={"target_user": "W9"})
         [row] = self.rows("admin_and_owner_changes")
         person = (row["target_user_id"], row["target_user_name"], row["target_user_email"])
         self.assertEqual((*person, row["entity"]), ("W9", None, None, "ann@example.com"))
 
-    def test_actor_of_any_type_has_an_id_and_a_name(self):
+    def test_actor_of_any_type_has_id_and_name(self):
         actor = {"type": "workflow", "workflow": {"id": "Wf1", "name": "Onboard"}}
         self.assertEqual(self.opened("actor_id", "actor_name", actor=actor), ("Wf1", "Onboard"))
 
-    def test_a_reason_of_another_shape_does_not_hide_the_others(self):
+    def test_reason_of_unknown_shape_does_not_hide_others(self):
         self.assertEqual(self.opened("reasons", details={"reason": ["tor", {"a": 1}]}), (["tor"],))
 
 
 class Networks(OverRows):
-    def test_network_is_24_bits_of_ipv4_and_64_bits_of_ipv6_however_written(self):
+    def test_network_is_24_bits_of_ipv4_and_64_bits_of_ipv6(self):
         for network, addresses in {
             "203.0.113.0/24": ["203.0.113.7", "::ffff:203.0.113.8", "::FFFF:203.0.113.9", "0:0:0:0:0:ffff:203.0.113.1"],
             "2001:db8:7::/64": ["2001:db8:7::9", "2001:DB8:7::A", "2001:0db8:0007:0000:1:2:3:4", "2001:db8:7:0:1::"],
@@ -164,7 +164,7 @@ class Devices(OverRows):
             self.insert("access", user_id="W1", user_agent=agent, p_event_time=time, day=day)
         return [row["user_agent"] for row in self.rows("new_devices_per_user")]
 
-    def test_an_update_is_no_new_device(self):
+    def test_update_is_not_new_device(self):
         mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{} Safari/1.2"
         windows = "Mozilla/5.0 (Windows NT {}; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Slack/{} Electron/28"
         android = "Mozilla/5.0 (Linux; Android 14; Pixel 7 Build/{}) Chrome/{} Mobile Safari/537.36"
@@ -183,7 +183,7 @@ class Devices(OverRows):
             with self.subTest(now=now):
                 self.assertEqual(self.new_devices(before, now), [])
 
-    def test_another_model_system_or_app_is_a_new_device(self):
+    def test_other_model_system_or_app_is_new_device(self):
         for before, now in [
             ("com.Slack/24.05.10.0 (Google Pixel 7; Android 14)", "com.Slack/24.05.10.0 (Google Pixel 8; Android 14)"),
             ("com.Slack/24.5 (samsung SM-S918B; Android 14)", "com.Slack/24.5 (samsung SM-S908B; Android 14)"),
@@ -202,7 +202,7 @@ class Findings(OverRows):
     def found(self) -> list[tuple]:
         return [(row["severity"], row["actor"], row["times"]) for row in self.rows("findings")]
 
-    def test_twenty_invitations_of_one_actor_within_an_hour_are_one_finding(self):
+    def test_twenty_invitations_by_one_actor_in_one_hour_are_one_finding(self):
         kinds = ["guest_created", "connect_dm_invite_generated", "external_shared_channel_invite_sent"]
         for number in range(20):
             self.insert_at(DAY - timedelta(hours=3, seconds=-number), kinds[number % 3], "W1")
@@ -212,7 +212,7 @@ class Findings(OverRows):
             self.insert_at(DAY - timedelta(hours=3 + number % 2, seconds=-number), kinds[number % 3], "W3")
         self.assertEqual(self.found(), [("high", "W1", 20)])
 
-    def test_ended_sessions_are_found_in_bursts_and_resets_by_slack_one_by_one(self):
+    def test_ended_sessions_form_bursts_and_slack_resets_are_single(self):
         kinds = ["user_session_invalidated", "user_session_reset_by_admin"]
         for number in range(20):
             self.insert_at(DAY - timedelta(hours=3, seconds=-number), kinds[number % 2], "W1")
@@ -221,7 +221,7 @@ class Findings(OverRows):
         self.insert_at(DAY - timedelta(hours=3), "user_sessions_reset_by_anomaly_event_response", "W3")
         self.assertCountEqual(self.found(), [("medium", "W1", 20), ("medium", "W3", 1)])
 
-    def test_each_record_that_is_a_finding_is_one_row_and_the_most_severe_come_first(self):
+    def test_each_finding_is_one_row_and_rows_are_ordered_by_severity(self):
         for action in ("app_uninstalled", "ekm_unenrolled", "user_login", "ekm_unenrolled", "barrier_deleted"):
             self.insert_at(DAY - timedelta(days=2), action)
         severities = [severity for severity, _, times in self.found() if times == 1]

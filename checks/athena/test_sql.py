@@ -25,19 +25,19 @@ def known_actions() -> set[str]:
 
 
 class Sql(unittest.TestCase):
-    def test_every_statement_is_athenas(self):
+    def test_every_statement_parses_as_athena_sql(self):
         for path in every_file():
             with self.subTest(path.name):
                 sources.parse(path.read_text())
 
-    def test_every_query_and_view_is_trinos(self):
+    def test_every_query_and_view_parses_as_trino_sql(self):
         for path in [path for folder in ("views", "queries") for path in sources.files(folder)]:
             statement = re.sub(r"--.*", "", path.read_text())
             with self.subTest(path.name):
                 self.assertIsNone(trino_sql_validator.validate(statement).error)
                 self.assertIsNotNone(trino_sql_validator.validate(statement.replace(")", "", 1)).error)
 
-    def test_a_broken_statement_is_refused(self):
+    def test_invalid_statement_is_rejected(self):
         for path in every_file():
             statement = re.sub(r"--.*", "", path.read_text())
             parenthesis = statement.replace(")", "", 1)
@@ -46,7 +46,7 @@ class Sql(unittest.TestCase):
                 with self.subTest(path.name), self.assertRaises(sqlglot.errors.SqlglotError):
                     sources.parse(wrong)
 
-    def test_every_query_is_titled_described_and_bounded(self):
+    def test_every_query_has_title_description_and_limit(self):
         titles = [query.title for query in sources.queries()]
         self.assertEqual(len(titles), len(set(titles)))
         for query in sources.queries():
@@ -59,7 +59,7 @@ class Sql(unittest.TestCase):
                 for days in re.findall(r"interval '(\d+)' day", query.text):
                     self.assertIn(days, re.findall(r"\d+", change), "the header must name every number of days")
 
-    def test_every_scan_in_a_query_is_bounded_by_day(self):
+    def test_every_scan_in_query_is_bounded_by_day(self):
         for query in sources.queries():
             for select in sources.parse(query.text).find_all(exp.Select):
                 tables = [
@@ -73,14 +73,14 @@ class Sql(unittest.TestCase):
                             bounds_day(select), "a scan without `day >=` or `day =` reads every day since 1970"
                         )
 
-    def test_a_view_filters_nothing_and_passes_the_day_through(self):
+    def test_views_filter_nothing_and_expose_day(self):
         for view in sources.views():
             with self.subTest(view.name):
                 select = sources.parse(view.query)
                 self.assertIsNone(select.args.get("where"), "a view must not filter records out")
                 self.assertEqual(select.expressions[0].sql(), "day", "an expression over day would prevent partition pruning")
 
-    def test_every_action_that_a_query_names_is_known(self):
+    def test_every_action_named_in_query_is_known(self):
         known = known_actions()
         for query in sources.queries():
             for condition in sources.parse(query.text).find_all(exp.In, exp.EQ):
@@ -90,7 +90,7 @@ class Sql(unittest.TestCase):
                     with self.subTest(query.name):
                         self.assertIn(literal.name, known)
 
-    def test_every_finding_names_known_actions_each_once_and_a_severity(self):
+    def test_every_finding_has_severity_and_distinct_known_actions(self):
         [query] = [query for query in sources.queries() if query.name == "findings"]
         rules = [rule.expressions for rule in sources.parse(query.text).find(exp.Values).expressions]
         named = [action.name for *_, actions in rules for action in actions.expressions]
@@ -99,7 +99,7 @@ class Sql(unittest.TestCase):
         self.assertEqual({rule[0].name for rule in rules}, {"critical", "high", "medium", "low"})
         self.assertGreater(len(rules), 40)
 
-    def test_every_alternative_of_a_pattern_over_actions_matches_one(self):
+    def test_every_action_pattern_alternative_matches_known_action(self):
         known = known_actions()
         for query in sources.queries():
             for pattern in ACTION_PATTERN.findall(query.text):

@@ -30,24 +30,24 @@ class Columns(unittest.TestCase):
         objects = archive.objects(self.collected, log) + archive.objects(self.simulated, log)
         return {key for object in objects for record in object.records() for key in record}
 
-    def test_every_column_is_a_key_of_records(self):
+    def test_every_column_is_record_key(self):
         # slacktrail's fields are the same in every table, so that one condition works for all. No sample access record has an email.
         shared = set().union(*(ours(self.keys(table.name)) for table in sources.tables()))
         for table in sources.tables():
             with self.subTest(table.name):
                 self.assertEqual({column.name for column in table.columns} - self.keys(table.name) - shared, set())
 
-    def test_every_key_of_a_record_is_a_column_but_for_the_one_that_slack_is_made_to_add(self):
+    def test_every_record_key_is_column_except_simulated_extra_key(self):
         for table in sources.tables():
             with self.subTest(table.name):
                 missing = self.keys(table.name) - {column.name for column in table.columns}
                 self.assertEqual(missing, {"new_attribute"} if table.name == "audit" else set())
 
-    def test_a_line_holds_the_fields_of_readme_and_no_others_of_ours(self):
+    def test_line_has_exactly_slacktrail_fields_listed_in_readme(self):
         found = set().union(*(ours(self.keys(table.name)) for table in sources.tables()))
         self.assertEqual(found, set(fields_of_readme()) | {IN_PLACE_OF_A_RECORD})
 
-    def test_the_objects_lie_where_the_partitions_look(self):
+    def test_objects_match_partition_paths(self):
         for directory in (self.collected, self.simulated):
             for table in sources.tables():
                 objects = archive.objects(directory, table.name)
@@ -59,7 +59,7 @@ class Columns(unittest.TestCase):
                         days = {record["p_event_time"][:10].replace("-", "/") for record in object.records()}
                         self.assertEqual(days, {parts["day"]}, "a query for a day must find all of its records")
 
-    def test_undated_records_are_within_the_range_of_days(self):
+    def test_undated_records_fall_into_partition_range(self):
         undated = [object.key for object in archive.objects(self.collected) if "/1970/01/01/" in object.key]
         self.assertEqual(len(undated), len(sources.tables()))
         for table in sources.tables():
@@ -67,13 +67,13 @@ class Columns(unittest.TestCase):
 
 
 class Shape(unittest.TestCase):
-    def test_no_value_of_slacks_can_fail_a_query_because_a_string_takes_any(self):
+    def test_string_columns_keep_slack_values_from_failing_queries(self):
         for table in sources.tables():
             for column in table.columns:
                 if not column.name.startswith("p_"):
                     self.assertEqual(column.type, "string", f"{table.name}.{column.name}")
 
-    def test_our_fields_are_of_one_type_in_every_table(self):
+    def test_slacktrail_fields_have_same_type_in_every_table(self):
         types = {"p_event_time": "timestamp", "p_parse_time": "timestamp"}
         for table in sources.tables():
             for column in table.columns:
@@ -81,11 +81,11 @@ class Shape(unittest.TestCase):
                     wanted = "array<string>" if column.name.startswith("p_any_") else types.get(column.name, "string")
                     self.assertEqual(column.type, wanted, f"{table.name}.{column.name}")
 
-    def test_our_columns_are_the_fields_of_readme(self):
+    def test_slacktrail_columns_are_fields_listed_in_readme(self):
         columns = set().union(*(ours(column.name for column in table.columns) for table in sources.tables()))
         self.assertEqual(columns, set(fields_of_readme()) | {IN_PLACE_OF_A_RECORD})
 
-    def test_the_tables_are_read_as_docs_say(self):
+    def test_tables_use_documented_serde_and_projection(self):
         for table in sources.tables():
             with self.subTest(table.name):
                 self.assertEqual(table.serde, "org.openx.data.jsonserde.JsonSerDe")
@@ -106,7 +106,7 @@ class Shape(unittest.TestCase):
                     },
                 )
 
-    def test_the_logs_are_the_same_in_code_in_readme_and_in_the_tables(self):
+    def test_log_types_match_in_code_readme_and_tables(self):
         code = logs_of_code()
         self.assertEqual(set(code), {table.name for table in sources.tables()})
         self.assertEqual(set(code), {view.name.removesuffix("_events") for view in sources.views()})

@@ -12,11 +12,11 @@ import sources
 class Template(unittest.TestCase):
     maxDiff = None
 
-    def test_the_template_says_what_athena_says(self):
+    def test_template_matches_athena_files(self):
         template = (sources.ROOT / "template.yaml").read_text()
         self.assertEqual(render.compare(template, render.filled(template), "template.yaml"), "")
 
-    def test_a_template_that_says_otherwise_is_shown_where(self):
+    def test_template_difference_is_shown_with_hint(self):
         right = render.filled(f"Resources:\n{render.BEGIN}{render.END}Outputs:\n")
         wrong = right.replace("{ Name: user_agent,", "{ Name: agent,")
         difference = render.compare(wrong, render.filled(wrong), "template.yaml")
@@ -25,17 +25,17 @@ class Template(unittest.TestCase):
         self.assertIn("hint: run `.venv/bin/python checks/athena/render.py --write`", difference)
         self.assertEqual(render.filled(wrong), right)
 
-    def test_a_template_without_the_marks_says_which_lines_it_needs(self):
+    def test_template_without_markers_is_error_that_names_marker(self):
         with self.assertRaisesRegex(ValueError, re.escape(render.BEGIN)):
             render.filled("Resources:\n")
 
-    def test_only_the_bucket_and_the_database_are_put_in_by_cloudformation(self):
+    def test_cloudformation_substitutes_only_bucket_database_and_view(self):
         self.assertEqual(
             set(re.findall(r"\$\{([^}]*)\}", substituted(render.resources()))),
             {"LogBucket", "Database", "View", "!day"},
         )
 
-    def test_a_view_is_stored_as_the_query_of_its_file(self):
+    def test_stored_view_is_query_of_its_file(self):
         database = duck.database()
         for view, typed in zip(sources.views(), render.view_columns(), strict=True):
             with self.subTest(view.name):

@@ -52,28 +52,28 @@ class Columns(unittest.TestCase):
             row["p_parse_time"] = WHEN_COLLECTED
         return row
 
-    def test_every_view_has_its_columns_written_down_and_no_other_has(self):
+    def test_expected_columns_exist_for_exactly_all_views(self):
         self.assertEqual({path.stem for path in EXPECTED.glob("*.json")}, {view.name for view in sources.views()})
 
-    def test_a_view_has_the_columns_that_are_written_down(self):
+    def test_view_has_expected_columns(self):
         for view in sources.views():
             with self.subTest(view.name):
                 self.assertEqual(self.columns(view.name), expected(view.name)["columns"])
 
-    def test_the_rows_of_a_view_have_the_values_that_are_written_down(self):
+    def test_view_rows_have_expected_values(self):
         for view in sources.views():
             for row in expected(view.name)["rows"]:
                 with self.subTest(view.name, id=row["p_row_id"]):
                     self.assertEqual(self.row(view.name, row["p_row_id"]), row)
 
-    def test_every_column_of_a_view_has_a_value_in_a_row_that_is_written_down(self):
+    def test_every_view_column_has_value_in_expected_row(self):
         for view in sources.views():
             with self.subTest(view.name):
                 rows = expected(view.name)["rows"]
                 filled = set().union(*rows)
                 self.assertEqual(filled, set(self.columns(view.name)), "a column that is always NULL is not tested")
 
-    def test_a_query_looks_into_no_json_because_the_views_have_opened_it(self):
+    def test_queries_parse_no_json_because_views_do(self):
         for query in sources.queries():
             with self.subTest(query.name):
                 self.assertIsNone(sources.parse(query.text).find(exp.JSONExtract, exp.JSONExtractScalar))

@@ -40,12 +40,12 @@ class Template(unittest.TestCase):
                 wanted["Resources"][name]["Properties"]["CodeUri"] = f"{binary}.zip"
             self.assertEqual(changed, wanted)
 
-    def test_every_function_of_the_template_is_packaged(self):
+    def test_every_function_of_template_is_packaged(self):
         resources = template.written()["Resources"].items()
         functions = {name for name, resource in resources if resource["Type"] == "AWS::Serverless::Function"}
         self.assertEqual(functions, set(FUNCTIONS))
 
-    def test_changed_template_is_an_error(self):
+    def test_changed_template_is_error(self):
         with self.assertRaisesRegex(ValueError, "0 places that match 'nothing'"):
             replaced("text", "nothing", "")
 
@@ -60,7 +60,7 @@ class Bytes(unittest.TestCase):
         self.assertEqual(gzip.decompress(one)[:8], b"folder/a")
         self.assertEqual(one[4:8], bytes(4), "the time in the gzip header")
 
-    def test_function_is_an_executable_bootstrap(self):
+    def test_function_is_executable_bootstrap(self):
         with zipfile.ZipFile(io.BytesIO(archive.zip_bootstrap(b"binary"))) as opened:
             (entry,) = opened.infolist()
             self.assertEqual((entry.filename, entry.external_attr >> 16, entry.date_time), ("bootstrap", 0o100755, archive.TIME))
@@ -68,7 +68,7 @@ class Bytes(unittest.TestCase):
 
 
 class Flags(unittest.TestCase):
-    def test_build_replaces_paths_and_keeps_flags_for_the_processor(self):
+    def test_build_replaces_paths_and_keeps_processor_flags(self):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name).resolve()
             (folder / "src").mkdir()
@@ -94,19 +94,19 @@ class Command(unittest.TestCase):
             binary = dist.build_command()
         return list(build.call_args.args), binary
 
-    def test_command_for_linux_is_linked_for_the_glibc_that_releases_may_need(self):
+    def test_linux_command_links_against_glibc_of_releases(self):
         workflow = (template.ROOT / ".github/workflows/release.yml").read_text()
         self.assertIn(f"release/check.py dist/*.tar.gz --glibc {dist.GLIBC} ", workflow)
         arguments, binary = self.built("aarch64-unknown-linux-gnu")
         self.assertEqual((arguments[1], arguments[-2:]), ("zigbuild", ["--target", f"aarch64-unknown-linux-gnu.{dist.GLIBC}"]))
         self.assertEqual(binary, target() / "aarch64-unknown-linux-gnu/release/slacktrail")
 
-    def test_command_for_macos_is_linked_by_the_system(self):
+    def test_macos_command_is_linked_by_system(self):
         arguments, binary = self.built("aarch64-apple-darwin")
         self.assertEqual((arguments[1], arguments[-2:]), ("build", ["--target", "aarch64-apple-darwin"]))
         self.assertEqual(binary, target() / "aarch64-apple-darwin/release/slacktrail")
 
-    def test_link_for_an_older_glibc_refuses_newer_symbols(self):
+    def test_linking_against_older_glibc_rejects_newer_symbols(self):
         """Builds a program with a function of glibc 2.36, and a program without it."""
         triple = dist.host()
         if not triple.endswith("-linux-gnu"):
@@ -134,7 +134,7 @@ class Contents(unittest.TestCase):
         packages = [f"slacktrail-{binary}" for binary in FUNCTIONS.values()]
         cls.crates = components.crates(packages, dist.TARGETS["arm64"])
 
-    def test_bill_of_materials_has_shipped_crates_and_no_others(self):
+    def test_bill_of_materials_lists_exactly_shipped_crates(self):
         names = {crate.name for crate in self.crates}
         self.assertLessEqual({"aws-sdk-s3", "lambda_runtime", "serde_json", "tokio"}, names)
         self.assertFalse({"serde_derive", "insta", "clap", "slacktrail-poller"} & names, "build, test, CLI or workspace crates")
@@ -152,7 +152,7 @@ class Contents(unittest.TestCase):
         for crate in self.crates:
             self.assertIn(f"{crate.name} {crate.version} (", text)
 
-    def test_missing_standard_library_is_reported_with_a_hint(self):
+    def test_missing_standard_library_is_reported_with_hint(self):
         with tempfile.TemporaryDirectory() as folder:
             rustc = Path(folder) / "rustc"
             rustc.write_text(f"#!/bin/sh\necho {folder}\n")
@@ -212,7 +212,7 @@ class Check(unittest.TestCase):
             with self.subTest(said):
                 self.assertIn(said, self.checked(small_archive(**changed)))
 
-    def test_archive_that_sums_do_not_list_is_an_error(self):
+    def test_archive_missing_from_sums_is_error(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "slacktrail-0.1.0-arm64.tar.gz"
             path.write_bytes(archive.tar("slacktrail-0.1.0-arm64", small_archive()))
@@ -220,7 +220,7 @@ class Check(unittest.TestCase):
             with self.assertRaisesRegex(SystemExit, "SHA256SUMS does not list it"):
                 check.check(path)
 
-    def test_documents_of_an_archive_link_to_its_files_only(self):
+    def test_archive_documents_link_only_to_its_files(self):
         with tempfile.TemporaryDirectory() as folder:
             for name, content in dist.documents().items():
                 (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ def objects(prefix: str) -> dict:
 
 
 class Policy(unittest.TestCase):
-    def test_nobody_does_anything_over_plain_http(self):
+    def test_bucket_denies_plain_http(self):
         self.assertEqual(
             statement("DenyPlainHttp"),
             {
@@ -39,7 +39,7 @@ class Policy(unittest.TestCase):
             },
         )
 
-    def test_nobody_uploads_to_a_log_without_saying_that_nothing_may_be_there(self):
+    def test_bucket_denies_uploads_that_could_overwrite(self):
         denied = statement("DenyUploadsThatCouldOverwrite")
         self.assertEqual(
             {key: value for key, value in denied.items() if key != "Resource"},
@@ -53,13 +53,13 @@ class Policy(unittest.TestCase):
         )
         self.assertCountEqual(denied["Resource"], [objects(f"{log}/*") for log in rust.logs()])
 
-    def test_nothing_is_allowed_by_it(self):
+    def test_bucket_policy_allows_nothing(self):
         document = template.properties(template.resolved(), "LogBucketPolicy")["PolicyDocument"]
         self.assertEqual({statement["Effect"] for statement in document["Statement"]}, {"Deny"})
 
 
 class Bucket(unittest.TestCase):
-    def test_bucket_is_private_versioned_and_kept_unless_creation_fails(self):
+    def test_bucket_is_private_versioned_and_retained_after_creation(self):
         plain = bucket()
         self.assertEqual(set(plain["PublicAccessBlockConfiguration"].values()), {True})
         self.assertEqual(len(plain["PublicAccessBlockConfiguration"]), 4)
@@ -70,7 +70,7 @@ class Bucket(unittest.TestCase):
             policies = (kept["DeletionPolicy"], kept["UpdateReplacePolicy"])
             self.assertEqual(policies, ("RetainExceptOnCreate", "Retain"), name)
 
-    def test_s3_encrypts_with_its_own_keys_unless_a_key_is_named(self):
+    def test_bucket_uses_s3_keys_unless_kms_key_is_set(self):
         self.assertEqual(encryption(bucket()), {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}})
         self.assertEqual(
             encryption(bucket(KmsKeyArn=KEY)),
@@ -80,7 +80,7 @@ class Bucket(unittest.TestCase):
             },
         )
 
-    def test_object_lock_is_off_unless_a_mode_is_chosen(self):
+    def test_object_lock_is_off_unless_mode_is_set(self):
         self.assertFalse({"ObjectLockEnabled", "ObjectLockConfiguration"} & set(bucket()))
         for mode in ["GOVERNANCE", "COMPLIANCE"]:
             locked = bucket(ObjectLockMode=mode, ObjectLockDays="90")
@@ -89,7 +89,7 @@ class Bucket(unittest.TestCase):
             wanted = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
             self.assertEqual(locked["ObjectLockConfiguration"], wanted)
 
-    def test_nothing_moves_or_is_deleted_unless_days_are_given(self):
+    def test_lifecycle_moves_and_deletes_nothing_unless_days_are_set(self):
         self.assertEqual([rule["Id"] for rule in rules(bucket())], ["FinishOrForgetUploads"])
         self.assertEqual(
             [rule["Id"] for rule in rules(bucket(ArchiveAfterDays="30"))], ["FinishOrForgetUploads", "Archive"]

@@ -71,7 +71,7 @@ class Build(unittest.TestCase):
         members = ", ".join(f'"{name}"' for name in binaries.values())
         (folder / "Cargo.toml").write_text(f'[workspace]\nresolver = "3"\nmembers = [{members}]\n\n{settings}\n')
 
-    def test_cargo_lambda_builds_only_what_the_lock_file_says(self):
+    def test_cargo_lambda_builds_only_locked_dependencies(self):
         self.assertIs(build()["locked"], True)
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
@@ -85,7 +85,7 @@ class Build(unittest.TestCase):
             built = cargo_lambda(folder, "poller")
             self.assertEqual(built.returncode, 0, built.stderr)
 
-    def test_functions_are_built_without_the_commands_features(self):
+    def test_functions_are_built_without_cli_features(self):
         self.assertCountEqual(build()["packages"], functions().values())
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
@@ -98,7 +98,7 @@ class Build(unittest.TestCase):
         for feature in SIGN_INS:
             self.assertNotIn(f'aws-config feature "{feature}"', features(*build()["packages"]))
 
-    def test_command_supports_sign_ins_of_people(self):
+    def test_cli_enables_every_aws_sign_in_feature(self):
         """Container and instance roles need no feature, because aws-config always supports them."""
         for feature in SIGN_INS:
             self.assertIn(f'aws-config feature "{feature}"', features("slacktrail-cli"))

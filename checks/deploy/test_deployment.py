@@ -59,7 +59,7 @@ class FromArchive(unittest.TestCase):
             self.assertEqual(made["Configuration"]["Architectures"], [self.folder.name.rpartition("-")[2]])
         self.assertIn("Successfully created/updated stack - slacktrail", self.printed)
 
-    def test_uploaded_code_is_the_archives(self):
+    def test_uploaded_code_matches_archive(self):
         s3 = self.account.client("s3")
         (bucket,) = [it["Name"] for it in s3.list_buckets()["Buckets"] if "samclisourcebucket" in it["Name"]]
         uploaded = {it["Key"] for it in s3.list_objects_v2(Bucket=bucket)["Contents"]}
@@ -68,27 +68,27 @@ class FromArchive(unittest.TestCase):
             self.assertIn(hashlib.sha256((self.folder / f"{binary}.zip").read_bytes()).hexdigest(), sums)
 
     @unittest.skipUnless(SOURCE, "SLACKTRAIL_SOURCE is not set; run `make test-deployed`")
-    def test_sam_build_builds_the_same_functions(self):
+    def test_sam_build_builds_same_functions(self):
         for name, binary in FUNCTIONS.items():
             with zipfile.ZipFile(self.folder / f"{binary}.zip") as opened:
                 built = (Path(SOURCE) / ".aws-sam/build" / name / "bootstrap").read_bytes()
                 self.assertEqual(hashlib.sha256(opened.read("bootstrap")).digest(), hashlib.sha256(built).digest(), name)
 
-    def test_answers_are_kept_for_the_next_deployment(self):
+    def test_answers_are_saved_for_next_deployment(self):
         self.assertIn(f'AlarmEmail=\\"{ADDRESS}\\"', (self.folder / "samconfig.toml").read_text())
 
-    def test_questions_are_those_of_the_readme(self):
+    def test_sam_questions_match_readme(self):
         self.assertEqual(self.printed.count("OAuth has no authentication. Is this okay?"), 3)
         self.assertIn("`OAuth has no authentication. Is this okay?`", README)
         asked = re.findall(r"Parameter (\w+) \[", self.printed)
         self.assertEqual(asked, list(template.written()["Parameters"]))
 
-    def test_sums_are_those_of_the_archives(self):
+    def test_sums_match_archives(self):
         lines = (Path(ARCHIVE).parent / "SHA256SUMS").read_text().splitlines()
         self.assertIn(f"{hashlib.sha256(Path(ARCHIVE).read_bytes()).hexdigest()}  {Path(ARCHIVE).name}", lines)
 
     @unittest.skipUnless(AGAIN, "SLACKTRAIL_ARCHIVE_AGAIN is not set; run `make reproducible`")
-    def test_second_build_has_the_same_bytes(self):
+    def test_second_build_has_same_bytes(self):
         one, other = Path(ARCHIVE).read_bytes(), Path(AGAIN).read_bytes()
         self.assertEqual(contents(one), contents(other), "a file with a different hash depends on the folder or the time of the build")
         self.assertEqual(one, other)
@@ -108,7 +108,7 @@ class FromSource(unittest.TestCase):
         self.account.require(template.resolved(AlarmEmail=ADDRESS)["Resources"])
         self.assertIn("Successfully created/updated stack - slacktrail", self.printed)
 
-    def test_settings_are_changed_as_readme_says_and_reach_the_stack(self):
+    def test_settings_change_as_readme_shows_and_reach_stack(self):
         built = check.processor((Path(SOURCE) / ".aws-sam/build/Poller/bootstrap").read_bytes())
         (shown,) = re.findall(r'`(\["Architecture=arm64", .*\])`', README)
         settings = (Path(SOURCE) / "deploy.toml").read_text()

@@ -57,17 +57,17 @@ INVITATIONS = {
 class Grants(unittest.TestCase):
     maxDiff = None
 
-    def test_each_role_may_do_what_the_document_says_and_nothing_else(self):
+    def test_each_role_has_exactly_documented_permissions(self):
         for given in [{}, {"KmsKeyArn": KEY}]:
             with self.subTest(given=given):
                 granted = [(name, it) for name, it in statements(**given) if "Principal" not in it]
                 self.assertEqual(by_name(granted), by_name(documented(given)))
 
-    def test_nobody_else_is_let_in_than_lambda_the_rule_and_the_routes(self):
+    def test_resource_policies_admit_only_lambda_rule_and_routes(self):
         invited = [(name, it) for name, it in statements() if "Principal" in it and it.get("Effect") != "Deny"]
         self.assertEqual(by_name(invited), by_name(INVITATIONS.items()))
 
-    def test_no_resource_of_another_type_could_grant_anything(self):
+    def test_no_other_resource_type_can_grant_access(self):
         kinds = {resource["Type"] for resource in template.resolved()["Resources"].values()}
         granting = {kind for kind in kinds if re.search(r"::IAM::|Polic|Permission|Grant|::Url$", kind)}
         read = {"AWS::IAM::Role", "AWS::Lambda::Permission", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
@@ -75,7 +75,7 @@ class Grants(unittest.TestCase):
 
 
 class Roles(unittest.TestCase):
-    def test_each_is_of_one_function_and_within_the_boundary_that_is_given(self):
+    def test_each_role_has_one_function_and_given_boundary(self):
         boundary = "arn:aws:iam::123456789012:policy/boundary"
         resources = template.resolved(PermissionsBoundaryArn=boundary)
         roles = template.of_type(resources, "AWS::IAM::Role")
@@ -89,7 +89,7 @@ class Roles(unittest.TestCase):
                 self.assertNotIn("ManagedPolicyArns", role)
                 self.assertNotIn("PermissionsBoundary", template.properties(template.resolved(), name))
 
-    def test_every_action_is_named_and_has_its_reason_beside_it(self):
+    def test_every_action_is_explicit_and_has_reason(self):
         actions = re.findall(r"(?m)^ +- ([a-z0-9]+:\S+)( # \S.*)?$", (template.ROOT / "template.yaml").read_text())
         self.assertGreater(len(actions), 10)
         for action, reason in actions:

@@ -58,7 +58,7 @@ def policies() -> dict[str, list[str]]:
 
 
 class Judges(unittest.TestCase):
-    def test_template_satisfies_the_schemas_of_aws(self):
+    def test_template_satisfies_aws_schemas(self):
         report = CompositeEngine().validate_template(TemplateContent(json.dumps(template.translated()), "template.yaml"))
         found = [it for it in report.diagnostics if it.severity in (Severity.WARN, Severity.ERROR, Severity.FATAL)]
         said = [f"{it.rule_id}: {it.message}" for it in found if not any(part in it.message for part in FALSE_ALARMS)]
@@ -66,20 +66,20 @@ class Judges(unittest.TestCase):
         for part in FALSE_ALARMS:
             self.assertTrue([it for it in found if part in it.message], f"no warning contains {part}: remove it from FALSE_ALARMS")
 
-    def test_schemas_refuse_a_wrong_property(self):
+    def test_schemas_reject_wrong_property(self):
         wrong = json.loads(json.dumps(template.translated()))
         wrong["Resources"]["Table"]["Properties"]["BillingMode"] = "FREE"
         report = CompositeEngine().validate_template(TemplateContent(json.dumps(wrong), "template.yaml"))
         self.assertTrue([it for it in report.diagnostics if "BillingMode" in it.message or "FREE" in it.message])
 
-    def test_linter_of_policies_finds_nothing(self):
+    def test_policy_linter_finds_nothing(self):
         self.assertEqual(len(policies()), 4, "both roles, the bucket and the queue")
         for name, texts in policies().items():
             for text in texts:
                 with self.subTest(name):
                     self.assertEqual([str(it) for it in parliament.analyze_policy_string(text).findings], [])
 
-    def test_linter_of_policies_refuses_an_unknown_action(self):
+    def test_policy_linter_rejects_unknown_action(self):
         text = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObjekt", "Resource": "*"}]}'
         self.assertTrue(parliament.analyze_policy_string(text).findings)
 

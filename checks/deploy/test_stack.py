@@ -48,7 +48,7 @@ class EveryOption(unittest.TestCase):
         cls.account.deploy(OPTIONS)
         cls.resources = cls.account.resources()
 
-    def test_the_functions_are_what_was_asked_for(self):
+    def test_functions_have_requested_settings(self):
         for name in ["Poller", "OAuth"]:
             function = self.account.client("lambda").get_function_configuration(FunctionName=self.resources[name])
             self.assertEqual(function["Architectures"], ["x86_64"])
@@ -56,7 +56,7 @@ class EveryOption(unittest.TestCase):
         granted = self.account.function(self.resources["Poller"])["statements"]
         self.assertIn(OPTIONS["KmsKeyArn"], [statement["Resource"] for statement in granted])
 
-    def test_the_rule_invokes_the_poller_and_may(self):
+    def test_rule_targets_poller_and_may_invoke_it(self):
         (target,) = self.account.client("events").list_targets_by_rule(Rule=self.resources["PollerEveryMinute"])[
             "Targets"
         ]
@@ -66,7 +66,7 @@ class EveryOption(unittest.TestCase):
         self.assertIn("events.amazonaws.com", policy)
         self.assertIn(self.resources["PollerEveryMinute"], policy)
 
-    def test_the_routes_of_the_api_are_answered_by_the_oauth_function(self):
+    def test_oauth_function_serves_api_routes(self):
         api, client = self.resources["Api"], self.account.client("apigatewayv2")
         routes = {route["RouteKey"] for route in client.get_routes(ApiId=api)["Items"]}
         self.assertEqual(routes, {"GET /oauth/start", "POST /oauth/start", "GET /oauth/callback"})
@@ -87,7 +87,7 @@ class EveryOption(unittest.TestCase):
         (subscription,) = self.account.client("sns").list_subscriptions()["Subscriptions"]
         self.assertEqual((subscription["Protocol"], subscription["Endpoint"]), ("email", OPTIONS["AlarmEmail"]))
 
-    def test_the_tables_are_in_the_database_that_was_named_and_look_into_the_bucket(self):
+    def test_tables_are_in_named_database_and_point_to_bucket(self):
         tables = self.account.client("glue").get_tables(DatabaseName="logs")["TableList"]
         stored = [table for table in tables if table["TableType"] == "EXTERNAL_TABLE"]
         self.assertTrue(stored)
@@ -96,11 +96,11 @@ class EveryOption(unittest.TestCase):
                 table["StorageDescriptor"]["Location"], f"s3://{self.resources['LogBucket']}/{table['Name']}/"
             )
 
-    def test_a_type_that_the_account_does_not_know_is_named(self):
+    def test_unsupported_resource_type_is_named(self):
         with self.assertRaisesRegex(SystemExit, "no resource of AWS::Unknown::Thing\nhint: "):
             self.account.require(template.resolved()["Resources"] | {"Thing": {"Type": "AWS::Unknown::Thing"}})
 
-    def test_there_is_one_stack_and_its_outputs_are_all_there(self):
+    def test_one_stack_exists_with_all_outputs(self):
         (stack,) = self.account.client("cloudformation").describe_stacks()["Stacks"]
         self.assertEqual((stack["StackName"], stack["StackStatus"]), (STACK, "CREATE_COMPLETE"))
         self.assertNotIn("", self.account.outputs().values())

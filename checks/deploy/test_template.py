@@ -46,7 +46,7 @@ def kept_under(metric: str) -> tuple[str, str]:
 
 
 class Poller(unittest.TestCase):
-    def test_it_is_small_ends_before_the_next_tick_and_is_built_for_arm_unless_asked_otherwise(self):
+    def test_poller_is_small_ends_before_next_tick_and_defaults_to_arm(self):
         poller = function("Poller")
         self.assertEqual(
             (poller["Architectures"], poller["MemorySize"], poller["Runtime"]), (["arm64"], 128, "provided.al2023")
@@ -54,11 +54,11 @@ class Poller(unittest.TestCase):
         self.assertLess(poller["Timeout"], 60)
         self.assertEqual(function("Poller", Architecture="x86_64")["Architectures"], ["x86_64"])
 
-    def test_no_concurrency_is_set_aside_unless_asked_for(self):
+    def test_no_concurrency_is_reserved_by_default(self):
         self.assertNotIn("ReservedConcurrentExecutions", function("Poller"))
         self.assertEqual(function("Poller", PollerConcurrencyMax="3")["ReservedConcurrentExecutions"], "3")
 
-    def test_a_tick_is_due_every_minute_and_a_failed_one_is_left_to_the_next(self):
+    def test_tick_runs_every_minute_and_is_not_retried(self):
         resources = template.resolved()
         (rule,) = template.of_type(resources, "AWS::Events::Rule").values()
         self.assertEqual(rule["ScheduleExpression"], "rate(1 minute)")
@@ -74,7 +74,7 @@ class Poller(unittest.TestCase):
 
 
 class Api(unittest.TestCase):
-    def test_it_has_the_routes_of_connecting_and_is_throttled(self):
+    def test_api_has_oauth_routes_and_is_throttled(self):
         resources = template.resolved()
         (api,) = template.of_type(resources, "AWS::ApiGatewayV2::Api").values()
         routes = {(method, path) for path, methods in api["Body"]["paths"].items() for method in methods}
@@ -82,7 +82,7 @@ class Api(unittest.TestCase):
         (stage,) = template.of_type(resources, "AWS::ApiGatewayV2::Stage").values()
         self.assertEqual(stage["DefaultRouteSettings"], {"ThrottlingBurstLimit": 10, "ThrottlingRateLimit": 5})
 
-    def test_its_access_log_holds_nothing_that_may_hold_a_code_or_a_state(self):
+    def test_api_access_log_omits_codes_and_states(self):
         (stage,) = template.of_type(template.resolved(), "AWS::ApiGatewayV2::Stage").values()
         told = set(json.loads(stage["AccessLogSettings"]["Format"]).values())
         harmless = {
@@ -96,7 +96,7 @@ class Api(unittest.TestCase):
         }
         self.assertLessEqual(told, {f"$context.{name}" for name in harmless})
 
-    def test_the_function_answers_before_the_api_gives_up(self):
+    def test_function_times_out_before_api(self):
         self.assertLess(function("OAuth")["Timeout"], 30)
 
 
@@ -126,7 +126,7 @@ class Metrics(unittest.TestCase):
         for name, alarm in template.of_type(template.resolved(), "AWS::CloudWatch::Alarm").items():
             self.assertIn(alarm["TreatMissingData"], ["missing", "notBreaching"], name)
 
-    def test_the_dashboard_shows_the_same_by_the_minute(self):
+    def test_dashboard_shows_alarm_metrics_per_minute(self):
         (dashboard,) = template.of_type(template.resolved(Dashboard="yes"), "AWS::CloudWatch::Dashboard").values()
         widgets = [it["properties"] for it in json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]]
         shown = [(*line, it["stat"], it["period"]) for it in widgets for line in it["metrics"]]
@@ -136,11 +136,11 @@ class Metrics(unittest.TestCase):
             wanted.append((namespace, metric, dimension, f"${{{name}}}", statistic, 60))
         self.assertEqual(shown, wanted)
 
-    def test_each_metric_that_is_written_is_looked_at(self):
+    def test_each_written_metric_is_used(self):
         _, _, written = rust.metrics()
         self.assertLessEqual(written, {metric for _, metric, _ in DASHBOARD} | {metric for metric, *_ in ALARMS.values()})
 
-    def test_every_alarm_names_its_heading(self):
+    def test_every_alarm_names_existing_heading(self):
         operations = template.ROOT / "docs/operations.md"
         headings = re.findall(r"(?m)^#+ (.*)$", operations.read_text())
         for name, alarm in template.of_type(template.resolved(), "AWS::CloudWatch::Alarm").items():
@@ -148,7 +148,7 @@ class Metrics(unittest.TestCase):
                 (heading,) = re.findall(r'See "([^"]+)" in docs/operations\.md', alarm["AlarmDescription"])
                 self.assertIn(heading, headings)
 
-    def test_there_is_a_dashboard_and_a_subscription_only_when_asked_for(self):
+    def test_dashboard_and_subscription_are_opt_in(self):
         self.assertEqual(template.of_type(template.resolved(), "AWS::CloudWatch::Dashboard"), {})
         self.assertNotIn("Subscription", function("AlarmTopic"))
         wanted = [{"Protocol": "email", "Endpoint": "a@example.com"}]
@@ -156,20 +156,20 @@ class Metrics(unittest.TestCase):
 
 
 class LogGroups(unittest.TestCase):
-    def test_the_functions_log_to_groups_of_the_stack_that_are_kept_as_long_as_asked(self):
+    def test_functions_log_to_stack_log_groups_with_given_retention(self):
         resources = template.resolved(LogRetentionDays="90")
         groups = template.of_type(resources, "AWS::Logs::LogGroup")
         self.assertEqual({group["RetentionInDays"] for group in groups.values()}, {"90"})
         for name in template.of_type(resources, "AWS::Lambda::Function"):
             self.assertIn(function(name)["LoggingConfig"]["LogGroup"]["Ref"], groups)
 
-    def test_they_log_at_the_one_level_that_lets_the_metrics_through_and_keeps_libraries_silent(self):
+    def test_log_level_keeps_metrics_and_silences_libraries(self):
         for name in ["Poller", "OAuth"]:
             logging = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "LogGroup": {"Ref": f"{name}LogGroup"}}
             self.assertEqual(function(name)["LoggingConfig"], logging)
 
 
-    def test_api_logs_to_group_that_needs_no_room_in_log_resource_policy(self):
+    def test_api_log_group_needs_no_log_resource_policy(self):
         resources = template.resolved()
         (stage,) = template.of_type(resources, "AWS::ApiGatewayV2::Stage").values()
         self.assertEqual(stage["AccessLogSettings"]["DestinationArn"], {"Fn::GetAtt": ["ApiLogGroup", "Arn"]})
@@ -177,7 +177,7 @@ class LogGroups(unittest.TestCase):
 
 
 class Kept(unittest.TestCase):
-    def test_table_bills_per_request_without_kms_charge_and_recovers(self):
+    def test_table_has_on_demand_billing_aws_owned_key_and_recovery(self):
         table = function("Table")
         self.assertEqual(
             (table["BillingMode"], table["PointInTimeRecoverySpecification"]),
@@ -187,14 +187,14 @@ class Kept(unittest.TestCase):
         forgotten = {"AttributeName": rust.attribute_of_the_end(), "Enabled": True}
         self.assertEqual(table["TimeToLiveSpecification"], forgotten)
 
-    def test_dead_letters_are_encrypted_and_kept_for_a_fortnight(self):
+    def test_dead_letters_are_encrypted_and_kept_for_14_days(self):
         self.assertEqual(
             function("DeadLetters"), {"MessageRetentionPeriod": 14 * 24 * 60 * 60, "SqsManagedSseEnabled": True}
         )
 
 
 class Furniture(unittest.TestCase):
-    def test_every_parameter_is_described_labelled_and_in_one_group(self):
+    def test_every_parameter_has_description_label_and_one_group(self):
         parameters = template.written()["Parameters"]
         console = template.written()["Metadata"]["AWS::CloudFormation::Interface"]
         grouped = [name for group in console["ParameterGroups"] for name in group["Parameters"]]
@@ -206,7 +206,7 @@ class Furniture(unittest.TestCase):
                 bounds = {"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter)
                 self.assertTrue(bounds, "CloudFormation must reject a wrong value before it creates resources")
 
-    def test_patterns_decide_about_the_whole_value(self):
+    def test_patterns_match_whole_value(self):
         for name, parameter in template.written()["Parameters"].items():
             pattern = parameter.get("AllowedPattern", "")
             with self.subTest(name):
@@ -227,24 +227,24 @@ class Furniture(unittest.TestCase):
             if isinstance(parameter["Default"], int):
                 self.assertLess(parameter["Default"], SCIENTIFIC_FROM, f"quote the default of {name}")
 
-    def test_readme_gives_the_longest_stack_name(self):
+    def test_readme_states_longest_stack_name(self):
         names = [it["FunctionName"]["Fn::Sub"] for it in template.of_type(template.resolved(), "AWS::Lambda::Function").values()]
         longest = min(FUNCTION_NAME_MAX - len(name.replace("${AWS::StackName}", "")) for name in names)
         self.assertEqual(longest, 57)
         self.assertIn(f"at most {longest} characters", (template.ROOT / "README.md").read_text())
 
-    def test_what_is_said_to_the_application_repository_is_so(self):
+    def test_application_repository_metadata_is_correct(self):
         said = template.written()["Metadata"]["AWS::ServerlessRepo::Application"]
         self.assertEqual(said["SemanticVersion"], rust.version())
         for key in ["LicenseUrl", "ReadmeUrl"]:
             self.assertTrue((template.ROOT / said[key]).is_file(), said[key])
 
-    def test_the_example_for_sam_local_sets_the_variables_that_the_template_sets(self):
+    def test_sam_local_example_sets_variables_of_template(self):
         example = json.loads((template.ROOT / "events/env.json").read_text())
         for name, variables in example.items():
             self.assertEqual(set(variables), set(function(name)["Environment"]["Variables"]), name)
 
-    def test_sam_lints_builds_side_by_side_and_asks_before_it_deploys(self):
+    def test_sam_lints_builds_in_parallel_and_confirms_changeset(self):
         settings = tomllib.loads((template.ROOT / "samconfig.toml").read_text())["default"]
         self.assertTrue(settings["validate"]["parameters"]["lint"])
         self.assertTrue(settings["build"]["parameters"]["parallel"])

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_agree_with_each_other() {
+    fn arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
 
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_that_the_documents_show_is_one() {
+    fn every_documented_command_parses() {
         assert!(documented().len() >= 12, "{:?}", documented());
         for line in documented() {
             let words = line.split_whitespace().map(|word| word.trim_matches('"'));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_takes_a_token() {
+    fn no_flag_takes_token() {
         for command in Arguments::command().get_subcommands() {
             for argument in command.get_arguments() {
                 let takes_value = argument.get_action().takes_values();

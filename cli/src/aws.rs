@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_comes_before_the_stacks_output() {
+    fn variable_overrides_stack_output() {
         let outputs = map(&[("BucketName", "b"), ("TableName", "t"), ("SecretPrefix", "p/")]);
         let named = names(|_| None, Some(&outputs)).unwrap();
         assert_eq!((named.bucket.as_str(), named.table.as_str(), named.secret_prefix.as_str()), ("b", "t", "p/"));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_missing_is_named_at_once() {
+    fn all_missing_settings_are_named_at_once() {
         let failure = names(|_| None, None).unwrap_err();
         for name in ["`SLACKTRAIL_STACK`", "`SLACKTRAIL_BUCKET`", "`SLACKTRAIL_TABLE`"] {
             assert!(failure.to_string().contains(name), "{failure}");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_public_url_a_token_is_the_way() {
+    fn missing_public_url_suggests_token() {
         let outputs = map(&[("Url", "https://a.example")]);
         assert_eq!(url(|_| None, Some(&outputs)).unwrap(), "https://a.example");
         let variables = map(&[("SLACKTRAIL_URL", "https://b.example")]);

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_that_has_ended_is_as_good_as_revoked_and_one_refused_for_where_we_are_is_not() {
+    fn expired_token_counts_as_revoked_and_ambiguous_error_does_not() {
         let to_error = |code: &str| {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
             let response = Response { status: 200, body, ..Response::default() };
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_the_token_is_told() {
+    fn outcome_of_token_revocation_is_reported() {
         let id: SourceId = "acme".parse().unwrap();
         assert!(told(&id, Ended::Revoked, true).starts_with("disconnected `acme`: Slack has revoked its token, and"));
         assert!(told(&id, Ended::DeadBefore, true).contains("its token had ended before"));

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trouble_keeps_its_sentence_its_hint_and_its_causes() {
+    fn error_keeps_message_hint_and_causes() {
         let io = std::io::Error::other("the disk is on fire");
         let error = Error::deployment(ErrorKind::Reconfigure, "x", "writing `a` failed", "wait")
             .with_source(Failure::new("b").with_source(io));

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn command_that_failed_is_to_be_run_again_and_no_tick_is_waited_for() {
+    fn command_hint_says_run_again_and_not_wait_for_tick() {
         const AGAIN: &str = "run the command again in a minute";
         for (hint, expected) in [
             ("", AGAIN.to_owned()),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_of_slacks_names_what_somebody_at_a_terminal_can_do() {
+    fn every_slack_code_has_hint_for_terminal() {
         for code in ["ratelimited", "internal_error", "team_added_to_org", "whatever", "token_revoked", "missing_scope"]
         {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
@@ -91,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_on_is_told_who_tries_again() {
+    fn stream_hint_names_poller_or_pull() {
         let hint = "nothing to do: the next tick asks again";
         assert_eq!(of_stream(hint, Collector::Poller), "nothing to do: the poller asks again");
         assert_eq!(of_stream(hint, Collector::Pull), "nothing to do: `slacktrail pull` asks again");
     }
 
     #[test]
-    fn a_refused_token_is_to_be_replaced_where_it_came_from() {
+    fn hint_for_rejected_pull_token_names_slack_token() {
         let refused = Response { status: 401, ..Response::default() };
         let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
         let Err(Refusal::Error(error)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_organisations_token_is_known_by_either_sign() {
+    fn organization_token_is_recognized_by_either_field() {
         assert!(identity(r#"{"ok":true,"team_id":"E1"}"#).is_organisation());
         assert!(identity(r#"{"ok":true,"team_id":"T1","is_enterprise_install":true}"#).is_organisation());
         assert!(
@@ -170,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_another_type_say_nothing() {
+    fn token_fields_of_wrong_type_are_ignored() {
         let odd =
             identity(r#"{"team":null,"team_id":"T1","enterprise_id":false,"user_id":[],"is_enterprise_install":"1"}"#);
         assert_eq!(odd, identity(r#"{"team_id":"T1"}"#));
     }
 
     #[test]
-    fn a_workspaces_token_reads_no_audit_log() {
+    fn workspace_token_cannot_read_audit_log() {
         let workspace = identity(r#"{"team":"Acme\u001b[31m","team_id":"T1"}"#);
         assert!(workspace.check_logs(&[LogType::Access, LogType::Integration]).is_ok());
         let failure = workspace.check_logs(&[LogType::Audit]).unwrap_err();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_stays_the_slack_that_it_was() {
+    fn source_stays_bound_to_its_tenant() {
         let source = |organisation, tenant: Option<&str>| Source {
             organisation,
             tenant: tenant.map(|id| Tenant { id: id.to_owned(), name: "Acme".to_owned() }),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scopes_that_a_token_lacks_are_named_where_slack_tells_them() {
+    fn missing_scopes_are_named_if_slack_reports_scopes() {
         let with = |scopes: &[&str]| Identity {
             scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
             ..identity(r#"{"team_id":"E1"}"#)

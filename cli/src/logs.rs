@@ -61,14 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_allows_what_it_has_and_asking_again_changes_nothing() {
+    fn plan_selects_its_logs_and_duplicate_logs_are_ignored() {
         assert_eq!(on_plan(Plan::Enterprise, &[]).unwrap(), [Audit, Access, Integration]);
         assert_eq!(on_plan(Plan::Pro, &[]).unwrap(), [Access, Integration]);
         assert_eq!(on_plan(Plan::Enterprise, &[Integration, Audit, Integration]).unwrap(), [Audit, Integration]);
     }
 
     #[test]
-    fn plans_are_read_as_slack_writes_them() {
+    fn plan_names_parse_as_slack_writes_them() {
         for (plan, names) in [
             (
                 Plan::Enterprise,
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_the_plan_lacks_is_refused_with_those_it_has() {
+    fn log_missing_from_plan_is_rejected_with_available_logs() {
         let failure = on_plan(Plan::Business, &[Access, Audit]).unwrap_err();
         assert_eq!(failure.to_string(), "the plan `business` has no `audit` log");
         assert!(failure.next_action().unwrap().contains("--logs access,integration"));

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_change_and_each_repetition_is_told_apart() {
+    fn each_pause_and_resume_outcome_has_own_message() {
         let id: SourceId = "acme".parse().unwrap();
         let told = |was, is| told(&id, was, is).split([':', ';']).next().unwrap().to_owned();
         assert_eq!(told(false, true), "paused `acme`");

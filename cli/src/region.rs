@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn origin_is_the_first_setting_that_the_sdk_reads() {
+    fn region_origin_is_first_setting_read_by_sdk() {
         assert_eq!(origin(of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")])), "`AWS_REGION`");
         assert_eq!(origin(of(&[("AWS_DEFAULT_REGION", "b")])), "`AWS_DEFAULT_REGION`");
         assert_eq!(origin(of(&[("AWS_PROFILE", "work")])), "the AWS profile `work`");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn hint_names_the_variable_that_sam_reads() {
+    fn hint_names_variable_read_by_sam() {
         let both = hint_of("a", of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")]));
         assert!(
             both.starts_with("unset `AWS_REGION`") && both.ends_with("`AWS_DEFAULT_REGION`, which is `b`"),

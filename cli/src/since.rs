@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn since_is_a_word_a_day_or_a_time_back() {
+    fn since_is_word_day_or_duration() {
         let now = second("2026-11-22T17:00:05Z");
         for (text, expected) in [
             ("now", "2026-11-22T17:00:05Z"),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_the_forms_there_are() {
+    fn invalid_since_is_rejected_with_accepted_forms() {
         for text in
             ["", "yesterday", "7", "d", "-7d", "7w", "2026-13-01", "2026-1-1", "2026/01/01", "1.5d", "ä", "4294967296d"]
         {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_future_is_refused() {
+    fn future_since_is_rejected() {
         let now = second("2026-11-22T17:00:05Z");
         let failure = "2026-11-23".parse::<Since>().unwrap().resolve(now).unwrap_err();
         assert!(failure.to_string().contains("2026-11-23T00:00:00Z"), "{failure}");

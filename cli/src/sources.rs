@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_fits_80_columns_with_long_names() {
+    fn source_table_fits_80_columns_with_long_names() {
         let source = Source {
             label: "The Amalgamated Company of Companies, Incorporated".to_owned(),
             organisation: true,
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_tell_which_slack_it_is_and_what_is_out_of_the_ordinary() {
+    fn notes_show_tenant_and_unusual_settings() {
         let tenant = |id: &str| Some(Tenant { id: id.to_owned(), name: "Acme".to_owned() });
         let notes = |source: Source| Listing::of(&source).notes();
         assert_eq!(notes(source("acme")), "");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_not_there_is_told_with_those_that_are() {
+    fn unknown_source_is_error_that_lists_known_sources() {
         let none = find(&Sources::new(), &"acme".parse().unwrap()).unwrap_err();
         assert_eq!(none.to_string(), "there is no source `acme`, and no other one");
         let sources: Sources = ["beta", "gamma"].into_iter().map(|id| (id.parse().unwrap(), Ok(source(id)))).collect();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disconnected_source_is_to_be_connected_again() {
+    fn disconnected_source_is_error_with_reconnect_hint() {
         let id: SourceId = "acme".parse().unwrap();
         let disconnected = Source { disconnected: true, ..source("acme") };
         let sources = Sources::from([(id.clone(), Ok(disconnected))]);

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_has_at_most_two_units() {
+    fn duration_has_at_most_two_units() {
         for (seconds, expected) in [
             (-5, "0 s"),
             (59, "59 s"),
@@ -61,14 +61,14 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart() {
+    fn thousands_are_separated() {
         for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), expected);
         }
     }
 
     #[test]
-    fn a_time_is_told_by_its_distance() {
+    fn time_is_shown_as_age() {
         let now = Second::EPOCH.plus(1_000);
         assert_eq!(ago(None, now), "-");
         assert_eq!(ago(Some(now), now), "just now");

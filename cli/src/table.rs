@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_fits_80_columns_whatever_its_cells() {
+    fn table_fits_80_columns_with_any_cells() {
         let columns = [Column::Left("source"), Column::Right("records")];
         let rows = vec![vec!["x".repeat(64), "1,234".to_owned()], vec!["y ".repeat(100), "5".to_owned()]];
         let text = render(&columns, rows);
@@ -50,14 +50,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_stays_in_its_row_and_steers_nothing() {
+    fn cell_stays_in_row_and_cannot_control_terminal() {
         let rows = vec![vec!["a\nb\u{1b}[2J\u{202e}".to_owned(), "1".to_owned()]];
         let text = render(&[Column::Left("source"), Column::Right("n")], rows);
         assert_eq!(text, "source    n\na b\u{fffd}[2J\u{fffd}  1");
     }
 
     #[test]
-    fn numbers_stand_right_and_words_left() {
+    fn numbers_are_right_aligned_and_words_left_aligned() {
         let rows = vec![vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), "1,000".to_owned()]];
         let text = render(&[Column::Left("source"), Column::Right("n")], rows);
         assert_eq!(text, "source      n\na           1\nlong    1,000");

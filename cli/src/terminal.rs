@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_complaint_is_a_sentence_its_causes_and_a_hint() {
+    fn error_prints_message_causes_and_hint() {
         let failure =
             Failure::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
         let text = complaint(Level::Error, &failure, false);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_stays_in_its_lines_and_steers_nothing() {
+    fn error_stays_on_its_lines_and_cannot_control_terminal() {
         let failure =
             Failure::new("a\nhint: rm -rf\u{1b}[2J").with_source(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
         let text = complaint(Level::Error, &failure, false);
@@ -170,20 +170,20 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_keeps_its_value_without_steering() {
+    fn json_line_keeps_value_and_cannot_control_terminal() {
         let line = json_line(&["a\u{1b}\u{7f}\u{9b}\u{202e}"]);
         assert_eq!(line, "[\"a\\u001b\\u007f\\u009b\\u202e\"]\n");
     }
 
     #[test]
-    fn a_shell_takes_a_quoted_word_as_it_is() {
+    fn quoted_word_survives_shell_unchanged() {
         for (text, expected) in [("logs/a-1.gz", "logs/a-1.gz"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'")] {
             assert_eq!(shell_word(text), expected);
         }
     }
 
     #[test]
-    fn a_shortened_line_says_so() {
+    fn shortened_line_ends_with_ellipsis() {
         assert_eq!(shorten("abc", 3), "abc");
         assert_eq!(shorten("abcd", 3), "ab…");
         assert_eq!(shorten("ääää", 3), "ää…");

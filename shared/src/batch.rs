@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn batch_adds_up_counts_and_keeps_only_memory_once_cleared() {
+    fn batch_sums_counts_and_keeps_only_buffer_after_clear() {
         let at = |seconds| Second::MARCH_2018.plus(seconds);
         let counts = |oldest| Counts { malformed: 1, repaired: 2, late: 3, late_oldest: Some(at(oldest)) };
         let mut batch = Batch::default();

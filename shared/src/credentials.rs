@@ -276,7 +276,7 @@ mod tests {
     );
 
     #[test]
-    fn credentials_come_back_as_they_were_with_fields_that_we_do_not_know() {
+    fn credentials_survive_round_trip_with_unknown_fields() {
         assert_eq!(Credentials::decode(WHOLE).unwrap().encode(), WHOLE);
         let token_alone = Credentials::decode(r#"{"token":" xoxp-1 "}"#).unwrap();
         assert_eq!(token_alone.encode(), r#"{"token":"xoxp-1"}"#);
@@ -284,20 +284,20 @@ mod tests {
     }
 
     #[test]
-    fn attempt_to_rotate_replaces_the_one_before_and_nothing_else() {
+    fn refresh_lease_replaces_only_previous_lease() {
         let noted = Credentials::decode(WHOLE).unwrap().with_attempt(Second::EPOCH.plus(7), Some("gone".to_owned()));
         assert_eq!(noted.encode(), WHOLE.replace(r#"{"until":5}"#, r#"{"until":7,"refused":"gone"}"#));
     }
 
     #[test]
-    fn what_is_not_a_secret_of_ours_holds_no_token() {
+    fn malformed_secret_contains_no_token() {
         for text in ["", "xoxp-1", "[]", "{}", r#"{"token":1}"#, r#"{"token":""}"#, r#"{"token":"a b"}"#] {
             assert!(Credentials::decode(text).and_then(|credentials| credentials.grant).is_none(), "{text}");
         }
     }
 
     #[test]
-    fn end_of_token_is_believed_only_if_slack_could_have_given_it() {
+    fn token_expiry_is_trusted_only_if_slack_could_have_issued_it() {
         let now = Second::new(1_795_356_000).unwrap();
         let latest = now.plus(TOKEN_LIFE_SECONDS_MAX + CLOCK_SKEW_SECONDS);
         let read = |expires_at: &str| {
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_grant_forgets_the_attempt_to_rotate_the_old_one_and_keeps_the_app() {
+    fn new_grant_clears_refresh_lease_and_keeps_app() {
         let again = Credentials::decode(WHOLE).unwrap().with_grant(Grant {
             token: Token::new("xoxp-new").unwrap(),
             renewal: None,
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn another_app_waits_beside_the_one_that_refreshes_the_grant_and_takes_over_with_a_grant_of_its_own() {
+    fn new_app_is_pending_until_it_has_its_own_grant() {
         let app = |id: &str, secret: &str| App {
             client_id: id.to_owned(),
             client_secret: ClientSecret::new(secret).unwrap(),
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_show_nothing_of_themselves() {
+    fn credentials_debug_output_hides_secrets() {
         let shown = format!("{:?}", Credentials::decode(&WHOLE.replace("\"b\"", "\"xoxp-hidden\"")).unwrap());
         for secret in ["hush", "xoxe", "xoxp", "12345678901234567890123"] {
             assert!(!shown.contains(secret), "{shown}");

@@ -321,13 +321,13 @@ mod tests {
     }
 
     #[test]
-    fn backfill_of_one_second_is_begun() {
+    fn backfill_of_one_second_starts() {
         assert_eq!(backfill(&mut settled(), -50, -50), Backfill::Begun);
         assert_eq!(backfill(&mut settled(), -50, -51), Backfill::Empty);
     }
 
     #[test]
-    fn wait_of_more_than_an_hour_and_ten_minutes_is_not_believed() {
+    fn wait_longer_than_70_minutes_is_ignored() {
         for (seconds, waits) in [(1, true), (4_200, true), (4_201, false)] {
             let cursor = Cursor { not_before: Some(second(seconds)), ..settled() };
             assert_eq!(cursor.must_wait(second(0)), waits, "{seconds}");
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn cursor_of_a_newer_format_is_named_as_such() {
+    fn cursor_of_newer_format_has_own_error_code() {
         let mut stored: serde_json::Value = serde_json::from_str(&settled().encode()).unwrap();
         stored["format"] = (FORMAT + 1).into();
         assert_eq!(Cursor::decode(&stored.to_string()).unwrap_err().code, "newer_cursor");
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_tick_left_untouched_keeps_its_time_when_our_clock_is_behind_that_ticks() {
+    fn unread_gap_keeps_its_end_if_clock_is_behind_earlier_tick() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
         let mut cursor = settled();
         cursor.open_gaps(&source, LogType::Audit, second(600), 300, true);
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backfill_is_a_gap_up_to_now_at_most_and_an_empty_range_is_none() {
+    fn backfill_is_gap_up_to_now_and_empty_range_is_rejected() {
         let mut cursor = settled();
         assert_eq!(backfill(&mut cursor, -9_000, 500), Backfill::Begun);
         assert_eq!(ranges(&cursor), [(-9_000, 0)]);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_again_while_it_is_under_way_changes_nothing_however_far_it_has_come() {
+    fn repeated_backfill_in_progress_changes_nothing() {
         let mut cursor = settled();
         backfill(&mut cursor, -9_000, -5_000);
         for walked_to in [-5_000, -6_000, -9_000] {
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_longer_range_that_begins_in_one_under_way_the_rest_is_opened() {
+    fn longer_backfill_opens_only_time_after_running_one() {
         let mut cursor = settled();
         backfill(&mut cursor, -9_000, -8_000);
         walk_to(&mut cursor.gaps[0], -8_500);
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_begins_earlier_is_opened_whole() {
+    fn backfill_that_starts_earlier_opens_whole_range() {
         let mut cursor = settled();
         backfill(&mut cursor, -9_000, -8_000);
         assert_eq!(backfill(&mut cursor, -9_500, -8_000), Backfill::Begun);
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn backfills_leave_room_for_what_must_not_wait() {
+    fn backfills_leave_room_for_urgent_gaps() {
         let mut cursor = settled();
         let begun = |cursor: &mut Cursor, n: i64| backfill(cursor, -90_000 + n * 100, -90_000 + n * 100 + 50);
         for n in 0..BACKFILLS_MAX as i64 {
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_gaps_become_fewer_without_the_years_between_a_backfill_and_now() {
+    fn merged_gaps_exclude_time_between_backfill_and_now() {
         let mut cursor = settled();
         backfill(&mut cursor, -90_000_000, -89_000_000);
         for n in 0..40 {
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backfill_has_its_turn_after_everything_else() {
+    fn backfill_is_read_after_all_other_gaps() {
         let mut cursor = settled();
         for kind in [GapKind::Backfill, GapKind::Reread, GapKind::Backlog, GapKind::Live] {
             cursor.gaps.insert(0, Gap::unwalked(LogType::Audit, kind, second(-10), second(0)));
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn lag_grows_while_live_time_is_uncollected_and_history_is_no_lag() {
+    fn lag_counts_uncollected_live_time_and_not_history() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
         let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
         assert_eq!(cursor.lag_seconds(second(0)), 0, "history is a backlog");
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn merged_gaps_keep_the_earliest_uncollected_second() {
+    fn merged_gaps_keep_earliest_uncollected_second() {
         let mut cursor = settled();
         for n in 0..40 {
             let uncollected_since = Some(second(n * 10 + 3)).filter(|_| n > 1);
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn cursor_with_a_time_in_the_future_is_not_believed() {
+    fn cursor_with_future_time_is_not_trusted() {
         let far = Second::new(4_102_444_800).unwrap();
         let now = second(0);
         let gap = |oldest, latest| Gap::unwalked(LogType::Access, GapKind::Backlog, oldest, latest);
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn gap_of_one_second_is_read_and_one_that_ends_before_it_begins_is_not() {
+    fn gap_of_one_second_is_valid_and_reversed_gap_is_not() {
         let decoded = |oldest, latest| {
             let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(oldest), second(latest));
             Cursor::decode(&Cursor { gaps: vec![gap], ..settled() }.encode()).map_err(|error| error.code)

@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn append_that_is_made_again_stores_nothing_that_the_first_one_met() {
+    fn retried_append_skips_records_found_by_first_attempt() {
         let bucket = Bucket::default();
         let mut others = DayLogs::new(stream());
         assert_eq!(append(&mut others, &bucket, &mut batch(&[("old", 10)])), Some(1));
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn day_log_is_read_back_eight_at_once_to_an_object_before_the_range() {
+    fn day_log_is_read_eight_at_once_back_to_range_start() {
         let ((mut logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
         let day = at(0).day();
         let reads = |logs: &mut DayLogs, from: i64| {
@@ -573,7 +573,7 @@ mod tests {
     }
 
     #[test]
-    fn records_beyond_memory_are_found_by_reading_the_whole_day_log() {
+    fn records_beyond_cache_are_found_by_reading_whole_day_log() {
         let ((logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
         bucket.reads_until_failure.set(Some(20));
         let wanted = [1, 9, 20, 99].map(row_id).into();
@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_day_logs_are_forgotten() {
+    fn closed_day_logs_are_evicted() {
         let (mut logs, _) = twenty_objects();
         let day = at(0).day();
         logs.clear_before(day.end());
@@ -614,7 +614,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_keeps_what_a_backlog_needs_beside_live_records() {
+    fn cache_keeps_ids_for_backlog_and_live_records() {
         let mut open = ten_records();
         open.evict(at(6), 10);
         assert_eq!(shown(&open.recent), (0, None, None, (1..=10).collect()), "there is room");
@@ -641,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_records_are_read_again_once_they_are_needed() {
+    fn evicted_ids_are_read_again_when_needed() {
         let mut open = ten_records();
         open.evict(at(6), 4);
         open.add_object(records(7..=10));

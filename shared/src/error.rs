@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trouble_is_its_message_and_changes_only_in_what_is_said() {
+    fn error_displays_its_message_and_keeps_other_fields() {
         let names = [ErrorKind::Retry, ErrorKind::Reauthorize, ErrorKind::Reconfigure, ErrorKind::Investigate]
             .map(ErrorKind::name);
         assert_eq!(names, ["retry", "reauthorize", "reconfigure", "investigate"]);

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_events_are_accepted_and_nothing_else_is() {
+    fn sample_events_are_accepted_and_others_are_rejected() {
         for event in [
             include_str!("../../events/rule.json"),
             include_str!("../../events/scheduler.json"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_event_cannot_break_or_flood_a_log_line() {
+    fn unexpected_event_cannot_break_or_flood_log_line() {
         let error = request(&format!(r#"{{"a\n`b":1,"{}":2}}"#, "y".repeat(9_000))).unwrap_err();
         assert!(error.message.contains("`ab`") && error.message.len() < 300, "{error}");
     }

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_emails_and_user_names_are_found_anywhere_and_only_real_ones() {
+    fn valid_addresses_emails_and_user_names_are_found_anywhere() {
         let json = r#"{"id":"1","actor":{"type":"user","user":{"id":"W1","name":"Ann \"A\"","email":"ann@example.com"}},
             "entity":{"type":"channel","channel":{"name":"general"}},"details":{"inviter":{"user":{"name":"Bob","email":"none"}},"kicker":{"name":"Cem"}},
             "context":{"ip_address":"redacted","list":[{"ip":"2001:db8::1"}]},"ip":"203.0.113.7","username":""}"#;
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn emails_are_found_under_every_key_for_one_and_in_settings() {
+    fn emails_are_found_under_every_email_key_and_in_settings() {
         let json = r#"{"actor":{"user":{"email":"ann@example.com"}},
             "details":{"external_user_email":"zoe@supplier.example","emails":["kim@example.com"],"invited_emails":["lee@example.com"],"note":"not@noted.example",
                 "target_user":{"id":"W2","name":"Ben","email":"ben@example.com"},"inviter":"eve@example.com",
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn words_with_at_signs_that_are_no_address_are_not_taken_for_one() {
+    fn words_with_at_sign_are_not_taken_for_emails() {
         for text in [
             "",
             "@",
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_read_as_text_whatever_their_type_and_the_last_of_two_counts() {
+    fn scalars_are_read_as_text_and_last_duplicate_key_wins() {
         let row = raw(
             r#"{"id":1,"id":"b","date_create":1787670000,"date":"1787670001","date_last":1.5,"date_first":5.0,"user_id":"U","user_id":null}"#,
         );
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_our_parser_cannot_decode_does_not_hide_the_rest_of_its_record() {
+    fn undecodable_value_does_not_hide_rest_of_record() {
         let surrogate = r#"{"id":"a","email":"\ud800@","date_create":5,"username":"ann"}"#;
         let (open, close) = ("[{\"user\":".repeat(500), "}]".repeat(500));
         let deep = format!(r#"{{"id":"a","deep":{open}{{"name":"\"]"}}{close},"date_create":5,"username":"ann"}}"#);
@@ -429,14 +429,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_has_no_fields() {
+    fn non_object_has_no_fields() {
         for json in ["null", "[]", "\"text\"", "7"] {
             assert!(Fields::read(&raw(json)).is_none(), "{json}");
         }
     }
 
     #[test]
-    fn values_below_a_depth_of_128_are_passed_over() {
+    fn values_deeper_than_128_levels_are_skipped() {
         for (depth, kept) in [(128, true), (129, false)] {
             // The record itself is the first level.
             let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn day_without_record_is_silence_also_while_there_is_a_backlog() {
+    fn day_without_records_is_silent_even_with_backlog() {
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
         let update = |health: &mut Health, log, behind, now| health.update(&read(behind), &source(), log, second(now));
         assert!(update(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_may_last_as_long_as_the_source_says() {
+    fn silent_after_setting_of_source_applies() {
         let noted = |source: Source| {
             let mut health = Health::default();
             health.update(&read(false), &source, LogType::Access, second(100 + 100_000));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_was_always_well_is_so_since_its_first_tick() {
+    fn healthy_stream_is_ok_since_first_tick() {
         let mut health = Health::default();
         for now in [100, 160, 220] {
             assert_eq!(health.update(&read(false), &source(), LogType::Audit, second(now)), now == 100);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_again_after_the_source_was_connected_again_is_refused_anew() {
+    fn error_repeated_after_reconnect_has_new_start_time() {
         let error = Error::slack(ErrorKind::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
         let mut health = Health::default();
         assert!(health.update(&met(&error), &source(), LogType::Audit, second(200)));
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passing_trouble_that_stays_becomes_failing_and_success_clears_it() {
+    fn persistent_transient_error_becomes_failing_until_success() {
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let update = |health: &mut Health, error: Option<&Error>, now| {
             health.update(&TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn tick_that_read_nothing_ends_no_error_and_is_no_success() {
+    fn tick_that_read_nothing_clears_no_error_and_is_no_success() {
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health::default();
         health.update(&met(&error), &source(), LogType::Audit, second(100));
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_clocks_may_differ_by_is_believed() {
+    fn time_within_clock_skew_is_trusted() {
         let latest = second(1_000 + CLOCK_SKEW_SECONDS);
         for (since, kept) in [(latest, latest), (latest.plus(1), second(1_000))] {
             let mut health = Health { since: Some(since), ..Health::default() };
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_times_of_the_future_neither_hide_silence_nor_keep_an_error_waiting() {
+    fn future_stored_times_hide_neither_silent_nor_failing_state() {
         let future = Second::new(4_102_444_800);
         let mut health = Health { last_record: future, ..Health::default() };
         health.update(&read(false), &source(), LogType::Audit, second(200 + 86_400));
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn another_trouble_that_needs_a_person_begins_when_it_is_met() {
+    fn new_persistent_error_starts_when_it_occurs() {
         let (passing, lasting) = (
             Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait"),
             Error::slack(ErrorKind::Investigate, "missing_time", "a row has no time", "report it"),
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn one_passing_trouble_after_the_other_fails_after_a_quarter_of_an_hour() {
+    fn alternating_transient_errors_become_failing_after_15_minutes() {
         let to_error = |code: &str| Error::slack(ErrorKind::Retry, code.to_owned(), "it failed", "wait");
         let mut health = Health::default();
         for minute in 0..=16 {
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_of_a_silent_stream_tells_its_own_remedy() {
+    fn error_of_silent_stream_shows_its_own_hint() {
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
         health.update(&read(false), &source(), LogType::Audit, second(500 + 86_401));
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn name_of_a_state_is_how_it_is_stored() {
+    fn state_name_is_its_stored_form() {
         for state in State::ALL {
             assert_eq!(serde_json::to_value(state).unwrap(), state.name());
         }

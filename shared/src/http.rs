@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn each_family_has_its_host_and_govslack_has_its_own_unless_the_urls_were_set() {
+    fn each_api_has_own_host_and_govslack_hosts_unless_urls_are_set() {
         let (web, audit) = (Request::auth_test(), Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None));
         let slack = SlackHttp::new(SLACK_API_URL, SLACK_AUDIT_URL).unwrap();
         assert_eq!(url(&slack, false, &web), "https://slack.com/api/auth.test");
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_is_https_or_loopback_and_every_wrong_one_is_named() {
+    fn base_url_is_https_or_loopback_and_wrong_ones_are_named() {
         for right in
             ["https://proxy.example/slack", "http://localhost:8080", "http://[::1]:1/", "http://127.0.0.1/api/"]
         {

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_slacks_bytes_then_our_fields() {
+    fn line_is_slack_bytes_followed_by_slacktrail_fields() {
         let json = r#"{"id":"a", "id":"a","date_create":1795332821,"big":123456789012345678901234567890,"n":1.50,"u":{"user":{"name":"b"},"users":[{"email":"z@x"},{"email":"a@x"},{"email":"a@x"}]}}"#;
         let line = line_of(LogType::Audit, None, json);
         let ours = line.strip_prefix(json.strip_suffix('}').unwrap()).unwrap();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_empty_or_no_object_still_makes_a_line() {
+    fn empty_or_non_object_row_makes_line() {
         assert!(line_of(LogType::Audit, None, "{ }").starts_with(r#"{ "p_log_type""#));
         assert!(line_of(LogType::Audit, None, "null").starts_with(r#"{"p_row":null,"p_log_type""#));
         assert!(
@@ -202,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn a_row_read_from_one_workspace_of_an_organisation_says_which() {
+    fn line_names_workspace_that_row_was_read_from() {
         assert!(line_of(LogType::Integration, Some("T1"), r#"{"date":"5"}"#).contains(r#","p_workspace_id":"T1""#));
     }
 
     #[test]
-    fn a_line_that_we_did_not_write_is_not_read() {
+    fn line_not_written_by_slacktrail_is_not_read() {
         let line = line_of(LogType::Audit, None, r#"{"id":"a","date_create":5}"#);
         for wrong in
             ["", "{}", r#"{"p_log_type":"Slack.AuditLogs"}"#, &line[..line.len() - 5], &line.replace("Audit", "Access")]

@@ -205,13 +205,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_says_log_type_day_source_and_number() {
+    fn key_contains_log_type_day_source_and_number() {
         assert_eq!(log("acme").key(42).to_string(), "audit/2026/11/22/acme-000042.json.gz");
         assert_eq!(log("acme").key(1_234_567).to_string(), "audit/2026/11/22/acme-1234567.json.gz");
     }
 
     #[test]
-    fn a_listed_key_is_ours_anothers_or_foreign() {
+    fn listed_key_belongs_to_this_source_other_source_or_unknown() {
         let day = |name: &str| log("acme").read_key(&format!("audit/2026/11/22/{name}"));
         assert_eq!(day("acme-000042.json.gz"), KeyOwner::This(42));
         assert_eq!(day("acme-1234567.json.gz"), KeyOwner::This(1_234_567));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn every_level_reads_back_to_the_same_bytes() {
+    fn every_level_decompresses_to_same_bytes() {
         let long = [b'x'; 70_000];
         for lines in [vec![], vec![&b"one\n"[..]], vec![&long[..], b"two\n"]] {
             for level in 0..=9 {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn object_that_unpacks_to_more_than_slacktrail_writes_is_rejected() {
+    fn object_that_exceeds_unpacked_size_limit_is_rejected() {
         let line = vec![b' '; 1 << 20];
         let lines = std::iter::repeat_n(&line[..], 20).chain([&b"\n"[..]]);
         let bomb = encode(lines.clone().chain(lines.clone()).chain(lines.clone()).chain(lines), 9);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn object_of_more_lines_than_slacktrail_writes_is_rejected() {
+    fn object_with_too_many_lines_is_rejected() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
         let record = Record::read(LogType::Audit, None, r#"{"id":"a","date_create":1795305600}"#);
         let mut line = Vec::new();
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_lines_make_equal_bytes_and_damage_is_named() {
+    fn equal_lines_make_equal_bytes_and_corrupt_object_is_named() {
         let lines: [&[u8]; 1] = [b"not a line of ours\n"];
         assert_eq!(encode(lines, 5), encode(lines, 5));
         let key = log("acme").key(7);

@@ -390,7 +390,7 @@ mod tests {
     use futures_util::FutureExt;
 
     #[test]
-    fn body_is_read_whole_up_to_its_limit() {
+    fn body_is_read_whole_up_to_limit() {
         let read = |body: Body, bytes_max| {
             let response = Response { status: 200, retry_after: None, date: None, scopes: None, body };
             let whole = response.whole(&Request::auth_test(), bytes_max).now_or_never().unwrap();
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_under_another_id_or_without_a_version_cannot_be_read() {
+    fn stored_item_with_wrong_id_or_without_version_is_error() {
         let id: SourceId = "acme".parse().unwrap();
         let source = Source::new(id.clone(), "Acme", Plan::Enterprise, Second::EPOCH);
         let json = serde_json::to_string(&source).unwrap();

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audit_record_is_its_id_at_its_second_whatever_else_changes() {
+    fn audit_record_id_depends_only_on_slack_id_and_second() {
         let first = id(LogType::Audit, r#"{"id":"a","date_create":1800000005,"actor":{"user":{"name":"Ann"}}}"#);
         assert_eq!(
             first,
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_row_stays_itself_while_it_moves() {
+    fn access_row_keeps_record_id_while_it_moves() {
         let row = |last: u32, count: u32| {
             format!(
                 r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":1800000005,"date_last":{last},"count":{count},"isp":null}}"#
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn access_row_without_readable_time_stays_itself_while_it_moves() {
+    fn access_row_with_malformed_time_keeps_record_id_while_it_moves() {
         let row = |last: u32| format!(r#"{{"user_id":"U1","date_first":0,"date_last":{last},"count":{last}}}"#);
         assert_eq!(id(LogType::Access, &row(1_800_000_006)), id(LogType::Access, &row(1_800_000_900)));
         assert_ne!(id(LogType::Access, &row(6)), id(LogType::Access, &row(6).replace("U1", "U2")));
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integration_row_is_its_canonical_form_and_a_rename_is_no_new_row() {
+    fn integration_record_id_is_canonical_and_ignores_renames() {
         let row = r#"{"user_id":"U1","user_name":"ann","date":"1800000005","change_type":"added","service_id":12,"service_type":"RSS"}"#;
         let same = r#"{ "service_id":"12", "change_type":"added","date":1800000005,"user_id":"U1","user_name":"anna","service_type":"RSS feed"}"#;
         assert_eq!(id(LogType::Integration, row), id(LogType::Integration, same));
@@ -391,13 +391,13 @@ mod tests {
     }
 
     #[test]
-    fn name_without_its_id_identifies_an_integration_row() {
+    fn name_without_id_identifies_integration_row() {
         let row = |name: &str| id(LogType::Integration, &format!(r#"{{"date":1800000005,"user_name":"{name}"}}"#));
         assert_ne!(row("ann"), row("anna"));
     }
 
     #[test]
-    fn values_are_canonical_down_to_a_depth_of_64_and_bytes_below() {
+    fn values_are_canonical_to_depth_64_and_raw_bytes_below() {
         let nested = |arrays: usize, value: &str| {
             let (open, close) = ("[".repeat(arrays), "]".repeat(arrays));
             id(LogType::Integration, &format!(r#"{{"date":1800000005,"x":{open}{value}{close}}}"#))
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_of_similar_contents_rarely_coincide() {
+    fn digests_of_similar_contents_rarely_collide() {
         let digests: std::collections::HashSet<u64> =
             (0..10_000).map(|n| digest(digest(0, b"key"), format!("value {n}").as_bytes())).collect();
         assert!(digests.len() > 9_000);
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_nested_without_end_is_a_record_all_the_same() {
+    fn deeply_nested_row_is_still_record() {
         let nested = |value: &str| {
             format!(r#"{{"date":1800000005,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000))
         };
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn row_of_more_parts_than_can_be_sorted_is_a_record_of_its_bytes() {
+    fn row_with_too_many_parts_is_identified_by_its_bytes() {
         let row = |members: usize| {
             let members: Vec<String> = (1..members).map(|n| format!(r#""k{n}":0"#)).collect();
             format!(r#"{{"date":1800000005,{}}}"#, members.join(","))
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_identity_or_time_is_still_a_record_of_its_bytes() {
+    fn row_without_id_or_time_is_identified_by_its_bytes() {
         for (json, time) in [
             (r#"{"date_create":1800000005}"#, Second::new(1_800_000_005)),
             (r#"{"id":"a"}"#, None),
@@ -480,13 +480,13 @@ mod tests {
     }
 
     #[test]
-    fn line_breaks_between_tokens_go_and_nothing_else_does() {
+    fn only_line_breaks_between_tokens_are_removed() {
         let row = raw("{\r\n \"id\": \"a\\n\u{2028}\",\n\"date_create\":5}");
         assert_eq!(Record::read(LogType::Audit, None, row.get()).json, "{ \"id\": \"a\\n\u{2028}\",\"date_create\":5}");
     }
 
     #[test]
-    fn an_identity_is_written_and_read_as_32_hex_digits() {
+    fn record_id_round_trips_as_32_hex_digits() {
         let id = RowId([0xab; 16]);
         assert_eq!(id.to_string(), "ab".repeat(16));
         assert_eq!(id.to_string().parse(), Ok(id));

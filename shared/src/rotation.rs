@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn token_that_cannot_be_refreshed_now_is_judged_by_what_is_stored_now() {
+    fn token_that_cannot_be_refreshed_is_judged_by_current_secret() {
         let now = NOW.plus(1_000);
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now);
         let read = |expires_in: i64, app: &str, rotation: &str| {
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn attempt_keeps_others_away_only_as_long_as_one_may_last() {
+    fn refresh_lease_blocks_others_only_for_its_longest_duration() {
         let claim = |seconds: i64| word(60, &format!(r#","rotation":{{"until":{}}}"#, NOW.get() + seconds));
         let refusal =
             |seconds: i64| word(60, &format!(r#","rotation":{{"until":{},"refused":"x"}}"#, NOW.get() + seconds));
@@ -374,14 +374,14 @@ mod tests {
     }
 
     #[test]
-    fn token_of_unbelievable_end_is_due() {
+    fn token_with_implausible_expiry_is_due() {
         assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS, ""), ("no", None));
         assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS + 1, ""), ("yes", Some("expires_at")));
         assert_eq!(word(-NOW.get(), ""), ("yes", Some("expires_at")));
     }
 
     #[test]
-    fn token_is_due_two_hours_before_its_end_and_for_one_writer_at_a_time() {
+    fn token_is_due_two_hours_before_expiry_for_one_writer() {
         let now = Second::MARCH_2018.plus(1_000);
         let due = |ends: i64, rest: &str| {
             let ends = now.plus(ends).get();

@@ -78,7 +78,7 @@ mod tests {
     const STEERING: &str = "\u{0}\u{7}\u{8}\r\u{1b}\u{7f}\u{85}\u{9b}\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}\u{feff}\u{e0041}";
 
     #[test]
-    fn prose_shows_that_something_steering_was_there() {
+    fn sanitized_text_marks_removed_control_characters() {
         for c in STEERING.chars() {
             assert_eq!(shown_text(&format!("a{c}\nb")), "a\u{fffd}\nb", "{c:?}");
             assert_eq!(shown_line(&format!("a{c}\n\tb")), "a\u{fffd}  b", "{c:?}");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_its_value_and_steers_nothing() {
+    fn json_keeps_value_without_control_characters() {
         let value = serde_json::json!({ "name": format!("a{STEERING}\n\tb"), "list": [1] });
         for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             let escaped = escaped_json(&json);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn log_lines_are_escaped_as_they_are_written() {
+    fn log_lines_are_escaped_while_written() {
         let mut log = EscapedJson(Vec::new());
         log.write_all("{\"source\":\"a\u{202e}b\u{9b}c\"}\n".as_bytes()).unwrap();
         assert_eq!(String::from_utf8(log.0).unwrap(), "{\"source\":\"a\\u202eb\\u009bc\"}\n");

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_shows_nothing_of_itself() {
+    fn token_debug_output_hides_secret() {
         let token = Token::new(" xoxp-1-secret\n").unwrap();
         assert_eq!(token.reveal(), "xoxp-1-secret");
         assert_eq!(format!("{token:?}"), "Token(hidden)");

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn two_names_are_enough() {
+    fn bucket_and_table_names_suffice() {
         let settings = read(&[("BUCKET_NAME", "logs"), ("TABLE_NAME", "slacktrail"), ("SECRET_PREFIX", "")]).unwrap();
         assert_eq!(settings.secret_prefix, "slacktrail/");
         assert_eq!(settings.slack_api_url, SLACK_API_URL);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_named_at_once() {
+    fn all_invalid_settings_are_named_at_once() {
         let wrong =
             read(&[("BUCKET_NAME", "My Logs"), ("SLACK_API_URL", "ftp://x"), ("SLACK_AUDIT_URL", "http://slack.com/")])
                 .unwrap_err()
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_function_that_connects_needs_the_table_alone_and_names_everything_too() {
+    fn oauth_function_needs_only_table_and_names_all_invalid_settings() {
         let settings = OauthSettings::read(|name| (name == "TABLE_NAME").then(|| "slacktrail".to_owned())).unwrap();
         assert_eq!(settings.slack_authorize_url, SLACK_AUTHORIZE_URL);
         assert_eq!(settings.secret_prefix, "slacktrail/");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_of_consent_is_an_address_that_a_header_may_hold() {
+    fn authorize_url_must_be_valid_in_header() {
         for right in [SLACK_AUTHORIZE_URL, "http://127.0.0.1:8080/oauth/v2/authorize", "https://slack-gov.com/a"] {
             assert_eq!(page_fault(right), None, "{right}");
         }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn prefix_leaves_room_for_a_source_and_url_names_a_host_and_ends_with_a_slash() {
+    fn prefix_leaves_room_for_source_and_url_needs_host_and_slash() {
         assert_eq!(prefix_fault(&"x".repeat(448)), None);
         assert!(prefix_fault(&"x".repeat(449)).is_some());
         for (url, right) in [("https://a/", true), ("https:///", false), ("https://a", false), ("https://", false)] {

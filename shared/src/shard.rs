@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_source_is_in_exactly_one_share_those_included_that_come_later() {
+    fn every_present_and_later_source_is_in_exactly_one_shard() {
         let ids = ids(&["acme", "acme-2", "acme2", "b", "c-9", "c"]);
         for sources_max in 1..=7 {
             let shards = Shard::cut(&ids, sources_max);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_an_event_that_comes_back_as_it_was() {
+    fn shard_survives_round_trip_as_event() {
         let shard = Shard { after: Some("acme".parse().unwrap()), through: None };
         let text = serde_json::to_string(&shard).unwrap();
         assert_eq!(text, r#"{"after":"acme","through":null}"#);

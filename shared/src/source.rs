@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_from_outside_steers_nothing_around_it() {
+    fn external_name_cannot_control_surrounding_text() {
         assert_eq!(
             shown_name("Große <b>& Söhne</b> \u{1f469}\u{200d}\u{1f680}"),
             "Große <b>& Söhne</b> \u{1f469}\u{200d}\u{1f680}"
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_id_is_lower_case_letters_digits_and_dashes() {
+    fn source_id_is_lower_case_letters_digits_and_dashes() {
         for right in ["acme", "a", "acme-2", &"x".repeat(64)] {
             assert!(right.parse::<SourceId>().is_ok(), "{right}");
         }
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_the_future_are_not_believed_beyond_what_clocks_may_differ() {
+    fn future_times_are_trusted_only_within_clock_skew() {
         let now = Second::MARCH_2018;
         let believed = |ahead: i64| {
             let time = now.plus(ahead);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn stream_is_named_by_source_and_log_and_a_source_is_silent_after_a_day() {
+    fn stream_name_is_source_and_log_and_silent_after_defaults_to_one_day() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
         let stream = StreamId { source: source.id.clone(), log: "audit".parse().unwrap() };
         assert_eq!((stream.to_string().as_str(), source.id.as_str()), ("acme/audit", "acme"));
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn tick_may_make_half_of_the_calls_that_slack_allows_a_minute() {
+    fn tick_may_use_half_of_slack_rate_limit() {
         assert_eq!(LogType::ALL.map(LogType::calls_per_tick_max), [25, 10, 10]);
     }
 }

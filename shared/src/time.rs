@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_written_as_in_object_keys_and_read_back() {
+    fn day_is_formatted_as_in_object_keys_and_parses_back() {
         let second = Second::new(1_795_332_821).unwrap();
         assert_eq!(second.day().to_string(), "2026/11/22");
         assert_eq!("2026/11/22".parse::<Day>().unwrap(), second.day());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_for_athena_has_milliseconds_and_reads_back_to_its_second() {
+    fn athena_time_has_milliseconds_and_parses_back_to_second() {
         let instant: Timestamp = "2026-11-22T07:33:41.5Z".parse().unwrap();
         assert_eq!(athena_time(instant), *b"2026-11-22 07:33:41.500");
         assert_eq!(parse_athena_time("2026-11-22 07:33:41.000"), Some(Second::of(instant)));
@@ -215,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn an_http_date_is_read_and_anything_else_is_not() {
+    fn only_http_date_parses_as_http_date() {
         assert_eq!(parse_http_date("Sun, 22 Nov 2026 07:33:41 GMT").map(Second::of), Second::new(1_795_332_821));
         assert_eq!(parse_http_date("soon"), None);
     }
 
     #[test]
-    fn a_second_beyond_four_digit_years_does_not_exist_and_the_last_one_lies_on_its_day() {
+    fn seconds_beyond_four_digit_years_are_rejected() {
         assert_eq!(Second::new(253_402_207_201), None);
         assert_eq!(Second::new(i64::MAX), None);
         assert_eq!(Second::new(253_402_207_200).unwrap().day().to_string(), "9999/12/30");

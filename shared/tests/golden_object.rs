@@ -49,7 +49,7 @@ fn lines(log: LogType, rows: &[&str]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn the_bytes_of_an_object_are_those_of_the_golden_files() {
+fn object_bytes_match_golden_files() {
     for (log, rows) in ROWS {
         let lines = lines(log, rows);
         let text = lines.concat();

@@ -47,7 +47,7 @@ mod tests {
     use super::pretty;
 
     #[test]
-    fn tokens_survive_being_laid_out() {
+    fn json_tokens_survive_pretty_printing() {
         let json = r#"{"a":"x, \"{y}\" \\","a":[1,{}],"b":1e400}"#;
         let laid_out = String::from_utf8_lossy(&pretty(json.as_bytes())).into_owned();
         assert!(laid_out.contains('\n'));

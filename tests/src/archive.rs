@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_doubled_changed_misplaced_or_left_out_of_the_numbering_is_found() {
+    fn missing_duplicate_changed_and_misplaced_records_are_detected() {
         let key = |number: u32| format!("audit/{DAY}/acme-{number:06}.json.gz");
         let [a, b] = ["a", "b"].map(|id| line(id, DAY));
         let holds = |objects: &[(&str, &[String])]| {

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_those_of_iam() {
+    fn iam_patterns_match_as_in_aws() {
         for (pattern, text, is_matched) in [
             ("s3:GetObject", "s3:GetObject", true),
             ("s3:GetObject", "s3:GetObjectAcl", false),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_taken_away_and_one_too_many_are_both_found() {
+    fn missing_and_excess_permissions_are_both_found() {
         let asked = [permission("s3:GetObject", "arn:aws:s3:::logs/audit/1")];
         let granted = permission("s3:GetObject", "arn:aws:s3:::logs/audit/*");
         let more = permission("s3:DeleteObject", "arn:aws:s3:::logs/audit/*");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_needs_the_action_of_its_service_on_what_it_names() {
+    fn call_needs_action_of_its_service_on_named_resource() {
         let call = |method: &str, uri: &str, target: Option<&str>, body: &str| Call {
             method: method.to_owned(),
             uri: uri.to_owned(),

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_day_is_in_the_range_and_the_last_one_is_not() {
+    fn range_includes_first_day_and_excludes_last_day() {
         for (from, to, expected) in [
             ("2024-01-01", "2024-02-01", "from 2024-01-01T00:00:00Z to 2024-01-31T23:59:59Z"),
             ("2024-02-28", "2024-03-01", "from 2024-02-28T00:00:00Z to 2024-02-29T23:59:59Z"),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_nothing_is_refused() {
+    fn empty_range_is_rejected() {
         assert!(resolve("2024-01-01", "2024-01-01").unwrap_err().contains("not later"));
         assert!(resolve("2024-02-01", "2024-01-01").unwrap_err().contains("not later"));
         assert!(resolve("2026-11-23", "2026-11-24").unwrap_err().contains("in the future: 2026-11-23T00:00:00Z"));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_typed_in_one_way() {
+    fn day_has_one_accepted_format() {
         for wrong in ["", "yesterday", "7d", "2024-1-1", "2024/01/01", "2024-02-30", "01.02.2024"] {
             assert!(wrong.parse::<TypedDay>().unwrap_err().contains("`2024-01-31`"), "{wrong}");
         }

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_shrinks_with_the_gap_and_ends_with_it() {
+    fn remaining_backfill_shrinks_with_gap_and_ends_with_it() {
         let mut cursor = cursor(LogType::Audit, 10, 20);
         assert_eq!(Rest::of(&cursor, range(10, 20)), Rest::Seconds(10 * DAY));
         cursor.gaps[0].latest = second(12).plus(-1);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backlog_in_the_range_is_left_too_and_what_is_only_read_again_is_not() {
+    fn remaining_backfill_includes_backlog_and_excludes_re_reads() {
         for (kind, expected) in [
             (GapKind::Backlog, Rest::Seconds(10 * DAY)),
             (GapKind::Reread, Rest::Nothing),
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn of_the_other_logs_only_the_place_is_known() {
+    fn only_page_is_known_for_access_and_integration_backfills() {
         for (log, place) in [(LogType::Access, "0 pages read"), (LogType::Integration, "page 0")] {
             assert_eq!(Rest::of(&cursor(log, 10, 20), range(10, 20)), Rest::Unknown(place.to_owned()));
         }
     }
 
     #[test]
-    fn the_estimate_goes_by_the_pace_so_far() {
+    fn estimate_follows_pace_so_far() {
         let pace = Pace::from(100 * DAY);
         assert_eq!(pace.estimate(100 * DAY, 60), None);
         assert_eq!(pace.estimate(75 * DAY, 60), Some(180));

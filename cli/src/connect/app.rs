@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_comes_before_what_is_stored_and_what_is_pending_before_what_is_in_use() {
+    fn given_app_overrides_stored_app_and_pending_overrides_active() {
         let (used, pending) = (app("1.1", "used"), app("2.2", "pending"));
         let grant = Grant { token: Token::new("xoxp-1").unwrap(), renewal: None, tenant: None };
         let stored = Credentials::default().with_app(used.clone()).with_grant(grant);
@@ -186,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_by_the_flags_that_give_it() {
+    fn missing_credentials_are_named_by_their_flags() {
         assert_eq!(given(None, None).missing(), ["`--client-id`", "`--client-secret-stdin`"]);
         assert_eq!(given(Some("1.1"), None).missing(), ["`--client-secret-stdin`"]);
         assert_eq!(given(None, Some("x")).missing(), ["`--client-id`"]);
     }
 
     #[test]
-    fn a_client_id_is_two_numbers_and_nothing_else_is_repeated() {
+    fn client_id_is_two_numbers_and_other_input_is_not_echoed() {
         assert_eq!(client_id_of(" 1000000000.1000000001\n").as_deref(), Ok("1000000000.1000000001"));
         for wrong in ["", "1", "1.", ".1", "1.2.3", "0123456789abcdef0123456789abcdef", "A0123", "1.2:3"] {
             let error = client_id_of(wrong).unwrap_err();

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn browser_gets_no_variable_of_slacktrail_or_aws() {
+    fn browser_inherits_no_slacktrail_or_aws_variables() {
         for name in [
             "SLACK_CLIENT_SECRET",
             "SLACK_TOKEN",
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn page_leads_to_the_link_and_quotes_it() {
+    fn page_redirects_to_link_and_escapes_it() {
         let page = page("https://a.example/\"><script>?a=1&b=2");
         assert!(page.contains("url=https://a.example/&quot;>&lt;script>?a=1&amp;b=2\">"), "{page}");
         assert!(!page.contains("<script"), "{page}");
     }
 
     #[test]
-    fn link_is_an_argument_only_where_nobody_else_sees_it() {
+    fn link_is_argument_only_where_other_users_cannot_see_it() {
         assert!(
             shows_arguments("linux", false) && shows_arguments("macos", false) && shows_arguments("freebsd", false)
         );
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_is_opened_only_where_somebody_sees_it() {
+    fn browser_opens_only_with_display() {
         for (os, set, expected) in [
             ("linux", &["DISPLAY"][..], true),
             ("linux", &["WAYLAND_DISPLAY"], true),

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleted_secret_is_waited_for_up_to_a_minute() {
+    async fn deleted_secret_is_awaited_for_up_to_one_minute() {
         for code in [DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION] {
             for (failures, calls, seconds) in [(0, 1, 0), (1, 2, 1), (3, 4, 6), (9, 10, 60)] {
                 let (done, made, waited) = tried(failures, code).await;
@@ -118,13 +118,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn other_troubles_are_not_waited_for() {
+    async fn other_errors_are_not_awaited() {
         let (done, made, waited) = tried(1, "access_denied").await;
         assert_eq!((done.unwrap_err().next_action(), made, waited), (Some("restore it; or else wait"), 1, 0));
     }
 
     #[tokio::test]
-    async fn hint_after_a_minute_follows_from_the_cause() {
+    async fn hint_after_one_minute_depends_on_cause() {
         let hint = async |code: &str| tried(99, code).await.0.unwrap_err().next_action().unwrap().to_owned();
         assert_eq!(hint(DELETION_IN_PROGRESS).await, "wait some minutes; then run the command again");
         assert_eq!(hint(SCHEDULED_FOR_DELETION).await, "restore it; then run the command again");

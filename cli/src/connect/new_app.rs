@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn each_plan_is_told_who_installs_and_where() {
+    fn instructions_for_each_plan_name_installer() {
         let enterprise = making(&source(Plan::Enterprise), REDIRECT_URL, false);
         assert!(enterprise.contains("\nhttps://api.slack.com/apps?new_app=1&manifest_json=%7B"), "{enterprise}");
         assert!(
@@ -91,12 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn rotation_is_said_to_be_for_ever() {
+    fn instructions_say_token_rotation_is_permanent() {
         assert!(making(&source(Plan::Pro), REDIRECT_URL, true).contains("never lets an app go back"));
     }
 
     #[test]
-    fn govslack_is_given_its_own_address_and_the_manifest_to_paste() {
+    fn govslack_gets_own_url_and_manifest_to_paste() {
         let text = making(&Source { gov: true, ..source(Plan::Enterprise) }, REDIRECT_URL, false);
         assert!(text.contains("\nhttps://api.slack-gov.com/apps\n"), "{text}");
         assert!(text.contains("\"redirect_urls\": [") && !text.contains("https://api.slack.com/apps"), "{text}");

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_callback_lies_below_the_public_url() {
+    fn callback_is_below_public_url() {
         for (text, expected) in [
             ("https://a.example", "https://a.example/oauth/callback"),
             ("https://a.example/prod/", "https://a.example/prod/oauth/callback"),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_slack_would_not_take_is_refused() {
+    fn public_url_that_slack_rejects_is_rejected() {
         for text in [
             "",
             "a.example",

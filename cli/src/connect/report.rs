@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_each_fact() {
+    fn report_lists_each_verified_fact() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
         insta::assert_snapshot!(words(&source, &facts(), false), @r"
         connected `acme` to the organisation `Acme` (E1)

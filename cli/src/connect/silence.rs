@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_is_hours_days_or_never() {
+    fn silent_after_is_hours_days_or_never() {
         for (text, expected) in [("24h", Some(86_400)), ("3d", Some(259_200)), ("1h", Some(3_600)), ("never", None)] {
             assert_eq!(text.parse(), Ok(Silence(expected)), "{text}");
         }

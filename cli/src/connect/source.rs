@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_source_collects_what_its_plan_has_for_a_week() {
+    fn new_source_collects_all_plan_logs_since_one_week_ago() {
         let source = merge(&asked("acme --name Acme --plan enterprise"), None, now()).unwrap();
         assert_eq!(source.logs, LogType::ALL);
         assert_eq!(source.since.to_string(), "2026-11-15T17:00:00Z");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_a_new_source_lacks_is_named() {
+    fn all_missing_arguments_of_new_source_are_named() {
         for (line, expected) in [
             ("acme --plan pro", "source `acme` cannot be connected: `--name` is missing"),
             ("acme --name A", "source `acme` cannot be connected: `--plan` is missing"),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_nothing_stores_become_flags_of_the_next_try() {
+    fn unstored_answers_become_flags_of_next_command() {
         let asked = Arguments { name: Some("Acme & Söhne".to_owned()), ..asked("acme --plan business+") };
         assert_eq!(again(&asked, &[]), "the same command again");
         assert_eq!(again(&asked, &["`--name`"]), "the same command again with `--name 'Acme & Söhne'`");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn connecting_again_keeps_what_is_not_given_anew() {
+    fn reconnect_keeps_settings_that_are_not_given() {
         let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() });
         let first = Source { paused: true, organisation: true, tenant, silence_seconds: None, ..first() };
         let again = merge(&asked("acme"), Some(first.clone()), now().plus(60)).unwrap();
@@ -193,19 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_was_disconnected_is_connected_again() {
+    fn disconnected_source_can_be_reconnected() {
         let disconnected = Source { disconnected: true, ..first() };
         assert_eq!(merge(&asked("acme"), Some(disconnected), now()).unwrap(), first());
     }
 
     #[test]
-    fn audit_logs_on_a_plan_without_them_are_refused() {
+    fn audit_logs_are_rejected_on_plan_without_them() {
         let failure = merge(&asked("acme --name Acme --plan business --logs audit"), None, now()).unwrap_err();
         assert_eq!(failure.to_string(), "the plan `business` has no `audit` log");
     }
 
     #[test]
-    fn an_earlier_begin_of_what_is_collected_is_a_backfill() {
+    fn earlier_since_of_collected_log_suggests_backfill() {
         let warning = since_too_late(&asked("acme --since all"), &[LogType::Access]).unwrap();
         assert!(warning.next_action().unwrap().starts_with("`slacktrail backfill acme --log access"), "{warning}");
         assert!(since_too_late(&asked("acme --since all"), &[]).is_none());

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_is_waited_for_or_is_the_end() {
+    fn each_authorization_state_is_awaited_or_final() {
         let waiting = |stage| Seen::Waiting(stage);
         for (step, seconds, expected) in [
             (granted().step, 599, waiting(Stage::Opening)),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_given_up_comes_to_nothing_unless_it_was_done_first() {
+    async fn canceling_takes_effect_unless_outcome_came_first() {
         for (next, expected) in [
             (vec![], End::Cancelled),
             (vec![Step::Started], End::Cancelled),

@@ -174,14 +174,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_line_gives_slacks_bytes_back() {
+    fn line_yields_slack_bytes() {
         let whole = r#"{"id":"a","x":"\",\"p_log_type\":\"","p_log_type":"Slack.AuditLogs","p_row_id":"y"}"#;
         let archive = archive("2026/11/22", &[1], &[whole.to_owned()]);
         assert_eq!(archive.lines[0].slack, r#"{"id":"a","x":"\",\"p_log_type\":\""}"#);
     }
 
     #[test]
-    fn a_name_that_is_no_objects_is_refused() {
+    fn file_name_of_no_object_is_rejected() {
         for name in ["audit/2026/11/22/acme-1.json.gz", "audit/2026/11/22/notes.txt", "audit/acme-000001.json"] {
             assert_eq!(File::of(Path::new("logs"), Path::new("logs").join(name)), None, "{name}");
         }

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn each_record_in_one_line_is_exact() {
+    fn record_in_exactly_one_line_is_exact() {
         let rows = [Row::small_audit(at(0), "a"), Row::small_audit(at(1), "b")];
         let lines = [stored(&rows[0], "1"), stored(&rows[1], "2")];
         let verdict = compare(&archive("2026/05/28", &[1], &lines), &rows);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_is_counted() {
+    fn every_kind_of_defect_is_counted() {
         let rows = [Row::small_audit(at(0), "a"), Row::small_audit(at(1), "b")];
         let other = Row::small_audit(at(2), "c");
         let lines = [stored(&rows[0], "1"), stored(&rows[0], "1"), stored(&other, "3")];
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_row_is_the_same_after_it_moved_and_another_is_not() {
+    fn moved_access_row_is_same_and_other_row_is_not() {
         let moved = |last, user| Row::small_access(at(0), at(last), user, "203.0.113.7", "x").json;
         assert_eq!(content("access", None, &moved(1, "a")), content("access", None, &moved(2, "a")));
         assert_ne!(content("access", None, &moved(1, "a")), content("access", None, &moved(1, "b")));

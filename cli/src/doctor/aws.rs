@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_permission_is_named_and_skips() {
+    fn missing_permission_is_named_and_check_is_skipped() {
         let problem = meaning("sns:X", Some("AuthorizationError"), Some("no"), "");
         let Problem::Skipped { reason, hint } = problem else { panic!("{problem:?}") };
         assert_eq!(reason, "`sns:X` is not allowed: AWS answered `AuthorizationError`: no");

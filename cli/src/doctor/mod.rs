@@ -141,14 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_checks_are_unique_and_fit_their_column() {
+    fn check_names_are_unique_and_fit_column() {
         let names: BTreeSet<_> = CHECKS.iter().map(|check| check.name).collect();
         assert_eq!(names.len(), CHECKS.len());
         assert!(names.iter().all(|name| name.len() <= NAME_COLUMNS), "{names:?}");
     }
 
     #[test]
-    fn hint_has_a_line_of_its_own_and_details_have_one_line() {
+    fn hint_has_own_line_and_detail_has_one_line() {
         let finding = Finding::of("stack", Err(Problem::failed("it is\nbroken", "deploy\nagain")));
         assert_eq!(line(&finding), "failed  stack                 it is broken\nhint: deploy again");
         let painted = painted(&line(&finding));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_document_has_every_check_in_order() {
+    fn operations_document_lists_every_check_in_order() {
         let document = include_str!("../../../docs/operations.md");
         let section = document.split("## Doctor\n").nth(1).unwrap().split("\n## ").next().unwrap();
         let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn denied_permission_skips_check_and_other_trouble_fails_it() {
+    fn denied_permission_skips_check_and_other_error_fails_it() {
         let to_error = |code| Error::deployment(ErrorKind::Reconfigure, code, "reading table `t` failed", "allow it");
         let denied = Problem::from(to_error("access_denied"));
         assert_eq!(denied, Problem::skipped_until("reading table `t` failed", "allow it"));

@@ -126,7 +126,7 @@ mod tests {
     use crate::terminal;
 
     #[test]
-    fn the_table_fits_80_columns_with_the_largest_numbers() {
+    fn run_table_fits_80_columns_with_largest_numbers() {
         let stream = |log| StreamId { source: "a-source-with-a-rather-long-id-of-its-own".parse().unwrap(), log };
         let mut tally = Tally::new(LogType::ALL.map(stream).to_vec());
         for total in &mut tally.streams {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_a_tick_is_not_ok() {
+    fn run_without_tick_is_not_ok() {
         let stream = StreamId { source: "slack".parse().unwrap(), log: LogType::Audit };
         assert!(!Tally::new(vec![stream]).is_ok());
     }

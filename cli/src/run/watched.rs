@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn foreign_lock_is_waited_for_but_not_for_ever() {
+    async fn foreign_lock_is_awaited_for_limited_tries() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Pro, Second::EPOCH);
         let stream = StreamId { source: source.id.clone(), log: LogType::Access };
         let cursor = Cursor::first(&source, stream.log, Second::EPOCH);

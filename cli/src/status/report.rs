@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_fits_80_columns_and_what_to_do_stands_below_it() {
+    fn status_table_fits_80_columns_and_hints_follow_it() {
         let hint = "Slack answered `logs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
         let mut well = entry_of("acme");
         (well.state, well.lag_seconds, well.gaps) = (State::Ok, Some(45), Vec::new());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_fits_80_columns_with_long_ids() {
+    fn status_lines_fit_80_columns_with_long_ids() {
         let entries = [entry_of("a-source-with-a-rather-long-id-of-its-own"), entry_of(&"x".repeat(64))];
         let text = super::text(&entries, 12, now());
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_state_words_have_colours_and_a_source_of_such_a_name_has_none() {
+    fn only_state_words_are_colored_and_not_equal_source_names() {
         let mut ok = entry_of("ok");
         ok.state = State::Ok;
         let entries = [ok, failing(State::Failing, "x", "see")];
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_in_backticks_is_never_broken() {
+    fn command_in_backticks_is_not_wrapped() {
         let text = wrapped(&format!("{} `slacktrail connect acme --silence 72h` and more", "word ".repeat(12)), "  ");
         assert!(text.contains("`slacktrail connect acme --silence 72h`"), "{text}");
         assert_eq!(text.lines().count(), 2, "{text}");

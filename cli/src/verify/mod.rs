@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_compared_whole_or_up_to_a_few_minutes_ago() {
+    fn day_is_compared_whole_or_up_to_few_minutes_ago() {
         let now = second("2026-11-20T12:00:00Z");
         let until = |day: &str| comparable(parse_day(day).unwrap(), now).map_err(|failure| failure.to_string());
         assert_eq!(until("2026-11-19"), Ok(second("2026-11-19T23:59:59Z")));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_typed_with_dashes() {
+    fn day_requires_dashes() {
         for wrong in ["2026/11/20", "2026-11-2", "today", "2026-02-30", ""] {
             assert!(parse_day(wrong).unwrap_err().contains("`2026-11-20`"), "{wrong}");
         }

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn no_minute_has_more_calls_than_are_allowed() {
+    fn no_minute_exceeds_allowed_calls() {
         let mut pacer = Pacer::new(2);
         let start = Instant::now();
         pacer.calls = [start, start + Duration::from_secs(10)].into();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_waited_out_as_slack_says_or_ever_longer_and_not_for_ever() {
+    fn transient_errors_are_retried_with_backoff_up_to_limit() {
         let mut pacer = Pacer::new(1);
         assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, Some(30))), Some(30));
         assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, None)), Some(4));

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_day_ends_in_one_sentence() {
+    fn complete_day_ends_in_one_sentence() {
         let text = text(&findings(LogType::Audit, Vec::new()), &Records::default());
         assert!(
             text.ends_with("\n\ncomplete: 60,603 records of 2026-11-20, each in exactly one line, bytes equal"),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_examples_of_a_kind_are_told_and_the_rest_is_counted() {
+    fn twenty_differences_per_kind_are_listed_and_rest_is_counted() {
         let missing = (0..1_023).map(|number| difference(Kind::Missing, number)).collect();
         let text = text(&findings(LogType::Audit, missing), &Records::default());
         assert_eq!(text.matches("  2026-11-20T00:").count(), 20);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn table_and_examples_fit_80_columns() {
+    fn table_and_differences_fit_80_columns() {
         let doubled = Difference { object: Some(1_234_567), line: Some(123_456), ..difference(Kind::Doubled, 1) };
         let hole = Difference { id: None, time: None, object: Some(7), ..difference(Kind::Hole, 1) };
         let text = text(&findings(LogType::Audit, vec![doubled, hole]), &Records::default());
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_collected_yet_is_told_with_its_reasons() {
+    fn uncollected_records_are_reported_with_reasons() {
         let awaited = |number, why| Difference { why: Some(why), ..difference(Kind::NotCollectedYet, number) };
         let differences = vec![awaited(1, Why::InGap), awaited(2, Why::InGap), awaited(3, Why::BeforeSince)];
         let text = text(&findings(LogType::Access, differences), &Records::default());

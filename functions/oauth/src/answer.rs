@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_the_status_of_the_table() {
+    fn every_error_kind_has_documented_http_status() {
         let table = include_str!("answer.rs");
         for kind in RefusalKind::ALL {
             let status = status_of_refusal(kind);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_taken_back_by_the_name_that_it_was_given_by() {
+    fn cookie_is_deleted_under_its_own_name() {
         let id = ConnectionId::of([7; 16]);
         assert_eq!(forget(&id), format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", cookie_name(&id)));
     }

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn page_of_link_says_what_it_connects_and_has_one_button() {
+    fn link_page_names_source_and_has_one_button() {
         let page = of(&offered());
         insta::assert_snapshot!(main_of(&page), @r#"
         <h1>Connect <bdi>Acme &#38; Söhne &#60;GmbH&#62;</bdi> to slacktrail?</h1>
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_of_a_connected_source() {
+    fn page_of_connected_source_matches_snapshot() {
         insta::assert_snapshot!(main_of(&of(&connected(false))), @r#"
         <p class="mark good"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="m7.5 12.5 3 3 6-7"/></svg>Connected</p>
         <h1><bdi>Acme &#38; Söhne &#60;GmbH&#62;</bdi> is connected</h1>
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_of_a_refusal() {
+    fn error_page_matches_snapshot() {
         let refusal = Refusal {
             kind: RefusalKind::WrongTenant,
             message: "source `acme` collects from `<b>` (E1)".to_owned(),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_whole_accessible_and_loads_nothing() {
+    fn every_page_is_complete_accessible_and_loads_nothing() {
         for outcome in [offered(), connected(false), Outcome::NotFound, Outcome::MethodNotAllowed("GET")] {
             let page = of(&outcome);
             for part in ["<!doctype html>", "<html lang=\"en\">", "<title>", "<main>", "width=device-width", "</html>"]
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_allows_the_style_that_stands_in_the_page() {
+    fn content_policy_allows_style_of_page() {
         let page = of(&connected(false));
         let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
         let hash = STANDARD.encode(Sha256::digest(style));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_a_title_of_its_own() {
+    fn every_error_kind_has_own_title() {
         let mut titles: Vec<&str> = RefusalKind::ALL.into_iter().map(title).collect();
         titles.sort_unstable();
         titles.dedup();
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_ground_differ_enough_to_be_read_in_both_schemes() {
+    fn text_contrast_meets_wcag_in_both_color_schemes() {
         let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").unwrap();
         for scheme in [light, dark] {
             for (text, ground) in [

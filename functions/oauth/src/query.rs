@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_parameter_is_decoded_and_an_empty_one_is_none() {
+    fn query_parameters_are_decoded_and_empty_ones_are_none() {
         let read =
             Parameters::read("code=a%2Bb+c&state=&foo=1&foo=2&error=x%C3%A9%ff&gran%74=g&=&%").unwrap_or_default();
         assert_eq!(read.code.as_deref(), Some("a+b c"));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_or_overlong_parameter_is_refused_and_not_repeated() {
+    fn repeated_or_overlong_parameter_is_rejected_and_not_echoed() {
         for query in [
             "state=hidden&state=hidden",
             "state=&state=hidden",

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_two_addresses_and_a_stage_may_stand_before_them() {
+    fn two_routes_are_recognized_with_or_without_stage() {
         for (path, stage, address, redirect) in [
             ("/oauth/start", "$default", Address::Start, "/oauth/callback"),
             ("/oauth/callback", "$default", Address::Callback, "/oauth/callback"),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_found_by_its_whole_name() {
+    fn cookie_is_found_by_whole_name() {
         let event = event("/oauth/callback", "$default", "HEAD");
         let request = Request::of(&event);
         assert_eq!(request.method, Method::HEAD);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn form_of_another_website_is_recognized() {
+    fn form_of_other_website_is_recognized() {
         for (site, is_cross) in [
             (None, false),
             (Some("same-origin"), false),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_a_domain_name_is_our_own_trouble() {
+    fn event_without_domain_name_is_internal_error() {
         let mut event = event("/oauth/start", "$default", "GET");
         event.request_context.domain_name = None;
         assert_eq!(Request::of(&event).redirect_url().unwrap_err().code, "no_domain_name");

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_of_nothing_counts_zeros_in_the_form_that_cloudwatch_reads() {
+    fn idle_tick_writes_zero_metrics_in_cloudwatch_format() {
         let summary = Summary::of_shards(0);
         let line = line("slacktrail-poller", &summary, Timestamp::UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];

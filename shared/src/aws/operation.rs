@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_named_by_who_must_do_what() {
+    fn aws_error_kind_says_who_must_act() {
         use ErrorKind::{Investigate, Reconfigure, Retry};
         for (status, code, kind, ours) in [
             (404, "NoSuchBucket", Reconfigure, "no_such_bucket"),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_thing_and_a_missing_permission_are_named() {
+    fn missing_resource_and_missing_permission_are_named() {
         let missing = to_error(Answer::Refused(404, "NoSuchBucket"));
         assert_eq!(
             (missing.message.as_str(), missing.hint.as_str()),

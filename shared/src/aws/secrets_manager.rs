@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_the_next_version_follows_from_the_one_before() {
+    fn next_version_name_follows_from_previous_name() {
         let first = version_after("");
         assert_eq!(first.len(), 36);
         assert_eq!(first, version_after(""));

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_identity_conflict_only_if_they_say_different_things() {
+    fn rows_with_same_id_conflict_only_if_contents_differ() {
         let audit = |action: &str| format!(r#"{{"id":"a","date_create":1800000005,"action":"{action}"}}"#);
         assert_eq!(conflicts(LogType::Audit, None, [&audit("x"), &audit("x"), &audit("y")]), 1);
         let access = |country: &str, count: u32| {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn block_is_full_by_rows_by_bytes_or_by_the_batch() {
+    fn block_is_full_by_rows_bytes_or_batch_limit() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
         let lines = LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH);
         let mut block = Block::default();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn access_row_of_a_workspace_is_also_known_by_its_identity_in_the_organization() {
+    fn access_row_of_workspace_has_organization_record_id_as_alias() {
         let json = r#"{"user_id":"U1","ip":"","user_agent":"x","date_first":1800000005}"#;
         let whole = Record::read(LogType::Access, None, json);
         let one = Record::read(LogType::Access, Some("T1"), json);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn row_is_compared_with_7168_identities_before_it_in_bounded_memory() {
+    fn row_is_compared_with_7168_earlier_ids_in_bounded_memory() {
         let mut conflicts = Conflicts::default();
         let min = COMPARED_MIN as u128;
         for n in 0..20 * min {

@@ -165,7 +165,7 @@ mod tests {
     use crate::source::{Plan, Tenant};
 
     #[test]
-    fn token_of_another_tenant_is_not_used() {
+    fn token_of_other_tenant_is_not_used() {
         let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() });
         let source = Source {
             tenant: tenant.clone(),

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn five_minutes_are_kept_as_long_as_they_fit_the_calls() {
+    fn overlap_of_five_minutes_is_kept_while_it_fits_calls() {
         for (pages, others_wait) in [(1, true), (2, true), (12, true), (25, false)] {
             assert_eq!(after(&mut Overlap::new(), pages, 360, others_wait), 300, "{pages} {others_wait}");
         }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn measured_lateness_decides_what_is_cut() {
+    fn measured_lateness_determines_overlap_cut() {
         let mut overlap = Overlap::new();
         overlap.add_late(120, NOW);
         assert_eq!(after(&mut overlap, 24, 360, true), 160, "more than half of the calls, for the records need it");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn overlap_is_never_less_than_ten_seconds_and_recovers_at_once() {
+    fn overlap_is_at_least_ten_seconds_and_recovers_at_once() {
         let mut overlap = Overlap::new();
         assert_eq!(after(&mut overlap, 1_000, 360, true), 10);
         assert_eq!(after(&mut overlap, 1, 70, true), 300);

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_do_not_reach_far_enough_become_larger_up_to_the_most() {
+    fn pages_that_reach_too_little_are_enlarged_up_to_maximum() {
         let mut size = PageSize::of(LogType::Integration);
         size.shrink(1000);
         let enlarged = [250, 500, 1000].map(|asked| (size.enlarge(asked), size.rows()));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_rows_are_asked_for_only_where_that_can_help() {
+    fn smaller_pages_are_requested_only_if_that_can_help() {
         let may_be = |code| {
             let error = Error::slack(crate::error::ErrorKind::Retry, code, String::new(), "");
             may_be_smaller(&error)
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn long_row_waits_for_another_streams_and_short_rows_do_not() {
+    fn long_row_waits_for_other_long_row_and_short_row_does_not() {
         let open = |bytes: usize, long_rows: &Mutex<()>| {
             let row = format!(r#"{{"entries":["{}"#, "x".repeat(bytes)).into_bytes();
             let chunks = [row, br#""]}"#.to_vec()].map(Ok);

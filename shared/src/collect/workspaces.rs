@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn id_of_a_workspace_has_at_most_a_hundred_bytes() {
+    fn workspace_id_has_at_most_100_bytes() {
         let read = |bytes: usize| {
             let id = "T".repeat(bytes);
             workspace_id(&format!(r#"{{"id":"{id}","name":7}}"#)).map(|read| read == id)

@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_a_callback_take_less_than_the_functions_timeout() {
+    fn callback_time_budgets_fit_function_timeout() {
         let template = include_str!("../../../template.yaml");
         let oauth = template.split_once("\n  OAuth:\n").unwrap().1;
         let timeout = oauth.split_once("Timeout: ").unwrap().1.split_whitespace().next().unwrap();

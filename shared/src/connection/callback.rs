@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_good_in_its_browser_until_its_last_second() {
+    fn state_is_valid_in_its_browser_until_last_second() {
         let started = started();
         let last = NOW.plus(LIFE_SECONDS - 1);
         assert_eq!(checked(&started, "cookie", last).unwrap(), "https://x/");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn at_every_other_step_a_state_is_good_for_nothing() {
+    fn state_is_invalid_at_every_other_step() {
         let facts = Facts {
             tenant: Tenant { id: "T1".to_owned(), name: "One".to_owned() },
             organisation: false,
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_installed_must_be_what_the_source_needs() {
+    fn installation_must_match_source() {
         let all = connection().source;
         let two = Source { logs: vec![LogType::Access, LogType::Integration], ..all.clone() };
         let known = Source { tenant: Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() }), ..all.clone() };

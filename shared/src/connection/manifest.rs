@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_route_has_the_scopes_and_settings_that_it_needs() {
+    fn manifest_has_scopes_and_settings_of_each_installation_type() {
         let organisation = manifest("Acme", &LogType::ALL, "https://x/oauth/callback", false);
         assert_eq!(organisation["oauth_config"]["scopes"]["user"], json!(["auditlogs:read", "admin"]));
         assert_eq!(organisation["oauth_config"]["scopes"]["bot"], json!(["team:read"]));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_link_carries_the_manifest_and_the_name_fits() {
+    fn app_link_contains_manifest_and_app_name_fits() {
         let manifest = manifest(&"Große\t & \nSöhne ".repeat(9), &LogType::ALL, "https://x/oauth/callback", false);
         assert_eq!(manifest["display_information"]["name"], json!("slacktrail Große & Söhne Große & Sö"));
         assert!(manifest["display_information"]["description"].as_str().unwrap().len() <= 140);

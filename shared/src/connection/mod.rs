@@ -141,7 +141,7 @@ mod tests {
     use crate::source::Plan;
 
     #[test]
-    fn stored_expiry_beyond_what_a_link_may_have_is_expired() {
+    fn stored_expiry_beyond_link_ttl_is_expired() {
         let now = Second::MARCH_2018;
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now);
         let connection = Connection::grant([1; 16], [2; 32], source, "1.2", now).0;

@@ -313,14 +313,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_stored_by_the_word_that_logs_know_it_by() {
+    fn error_kind_is_stored_under_its_log_name() {
         for kind in RefusalKind::ALL {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
         }
     }
 
     #[test]
-    fn error_from_query_string_is_repeated_only_if_known() {
+    fn error_from_query_string_is_echoed_only_if_known() {
         for (error, kind, code) in [
             ("access_denied", RefusalKind::Denied, None),
             (
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_error_from_slacks_page_says_to_change_the_apps_settings() {
+    fn unknown_error_of_slack_page_hints_at_app_settings() {
         for (error, of_slack) in [("never_heard_of", false), ("internal_error", false), ("bad_redirect_uri", true)] {
             let hint = Refusal::sent_back(&source(), error).hint;
             let expected = to_error("oauth/v2/authorize", error, None).hint;
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn error_of_a_probe_says_what_the_app_or_the_person_lacks() {
+    fn probe_error_says_what_app_or_user_lacks() {
         for (code, kind) in [
             ("feature_not_enabled", RefusalKind::NotOnPlan),
             ("no_permission", RefusalKind::NotOwner),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_exchange_says_whose_it_is() {
+    fn exchange_error_kind_matches_its_cause() {
         for (code, kind) in [
             ("bad_client_secret", RefusalKind::WrongApp),
             ("no_scopes", RefusalKind::MissingScope),

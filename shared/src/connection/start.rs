@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn link_is_valid_once_per_browser_until_its_last_second() {
+    fn link_is_valid_for_one_browser_until_last_second() {
         let (granted, _) = granted(false);
         let last = NOW.plus(LIFE_SECONDS - 1);
         let page = |connection: &Connection, cookie: Option<&str>, now| {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn button_may_lead_to_slack_and_its_workspaces_only() {
+    fn button_may_lead_only_to_slack_and_its_workspaces() {
         for (authorize_url, expected) in [
             (SLACK_AUTHORIZE_URL, "https://slack.com https://*.slack.com"),
             (GOV_AUTHORIZE_URL, "https://slack-gov.com https://*.slack-gov.com"),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_in_slacks_address_is_encoded_and_govslack_has_its_own_unless_it_was_set() {
+    fn authorize_url_is_encoded_and_govslack_has_own_url() {
         let (odd, ticket) = granted(false);
         let odd = Connection { client_id: "1.2&scope=admin#".to_owned(), ..odd };
         assert_eq!(

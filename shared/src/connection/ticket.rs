@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_comes_back_from_its_text_and_hides_its_secret() {
+    fn one_time_token_survives_round_trip_and_hides_secret() {
         let ticket = Ticket::new(ConnectionId::of([7; 16]), [9; 32]);
         let again = Ticket::parse(&ticket.reveal()).unwrap();
         assert!(again.matches(&ticket.hash()) && again.id == ticket.id);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_ticket() {
+    fn malformed_one_time_token_is_rejected() {
         let good = Ticket::new(ConnectionId::of([0xab; 16]), [9; 32]).reveal();
         for wrong in
             ["", ".", "x", &good[1..], &good[..96], &good.to_uppercase(), &format!("{good}0"), &"0.".repeat(4000)]

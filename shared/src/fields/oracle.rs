@@ -262,7 +262,7 @@ impl Dice {
 }
 
 #[test]
-fn the_fields_of_rows_at_random_are_those_of_a_full_parse() {
+fn fields_of_random_rows_match_full_parse() {
     let mut dice = Dice(1);
     let mut indicators = 0;
     for _ in 0..50_000 {

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn php_spells_no_cursor_in_many_ways_and_none_hides_a_page() {
+    fn php_forms_of_empty_cursor_are_read_and_hide_no_page() {
         for end in [
             "[]",
             "null",
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn page_numbers_are_read_as_numbers_or_text_and_absurd_ones_are_none() {
+    fn page_numbers_parse_from_numbers_or_text_and_absurd_ones_are_none() {
         let paging = |json: &str| envelope(&format!(r#"{{"entries":[],"paging":{json}}}"#)).paging();
         let all = Some(Paging { pages: 3, total: Some(5), count: 2 });
         assert_eq!(paging(r#"{"pages":3,"total":5,"count":2,"page":1}"#), all);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn error_code_is_text_and_php_says_none_in_many_ways() {
+    fn error_code_is_text_and_empty_php_values_are_none() {
         for none in ["null", "false", "[]", "{}", "0", "\"\""] {
             assert_eq!(envelope(&format!(r#"{{"error":{none},"entries":[]}}"#)).error(), None, "{none}");
         }
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn page_may_have_the_rows_that_its_numbers_say_or_any_if_they_conflict() {
+    fn row_count_must_match_page_numbers_unless_they_conflict() {
         // Pages, total, rows of a full page; the page's number, its rows, whether it may have so many.
         for (pages, total, count, page, rows, admitted) in [
             (3, Some(5), 2, 1, 2, true),

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_documented_code_has_its_remedy() {
+    fn every_documented_code_has_kind_and_hint() {
         let table = [
             (
                 ErrorKind::Retry,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_code_cannot_break_a_log_line() {
+    fn hostile_code_cannot_break_log_line() {
         let error = to_error("logs", &format!("x\n\"{}", "y".repeat(500)), Some("auditlogs:read\n\""));
         assert_eq!(
             error.message,
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn only_known_codes_and_scopes_are_repeated() {
+    fn only_known_codes_and_scopes_are_echoed() {
         let known = to_error("logs", "missing_scope", Some("auditlogs:read,admin"));
         assert!(known.message.ends_with("the error `missing_scope` (needed: `auditlogs:read,admin`)"), "{known}");
         for code in ["", "\u{202e}", "xoxp-1-secret", "xoxpsecret", "0123456789abcdef0123456789abcdef", "s e c"] {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn new_code_of_log_is_shown_for_lookup_and_never_one_of_exchange() {
+    fn unknown_code_is_shown_for_logs_and_never_for_exchange() {
         assert_eq!(to_error("logs", "never_heard_of", None).code, "never_heard_of");
         assert_eq!(to_error("oauth.v2.access", "never_heard_of", None).code, "unknown_error");
         assert_eq!(to_error("logs", "never_heard_of", None).kind, ErrorKind::Retry);

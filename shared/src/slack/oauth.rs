@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn php_says_in_many_ways_that_there_is_nothing() {
+    fn empty_php_values_count_as_missing() {
         for nothing in ["null", "false", "[]", "{ }", "0", "\"\""] {
             let body = format!(r#"{{"ok":true,"team":{{"id":"T1"}},"authed_user":{nothing}}}"#);
             assert!(installed(&body).grant.is_none(), "{nothing}");
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_organisations_installation_has_no_team() {
+    fn organization_installation_has_no_team() {
         let installed = installed(
             r#"{"ok":true,"app_id":"A1","authed_user":{"id":"W1","scope":"auditlogs:read,admin","access_token":"xoxp-1","token_type":"user"},
             "team":null,"enterprise":{"id":"E1","name":"Acme"},"is_enterprise_install":true,"access_token":"xoxb-1","token_type":"bot"}"#,
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workspaces_installation_within_an_organisation_is_the_workspaces() {
+    fn workspace_installation_in_organization_has_workspace_as_tenant() {
         let installed = installed(
             r#"{"ok":true,"authed_user":{"id":"U1","scope":"admin","access_token":"xoxe.xoxp-1-a","token_type":"user","refresh_token":"xoxe-1-r","expires_in":43200},
             "team":{"id":"T1","name":"One"},"enterprise":{"id":"E1","name":"Acme"},"is_enterprise_install":false}"#,
@@ -324,13 +324,13 @@ mod tests {
     }
 
     #[test]
-    fn an_installation_without_user_scopes_grants_nothing() {
+    fn installation_without_user_scopes_grants_nothing() {
         let installed = installed(r#"{"ok":true,"authed_user":{"id":"U1"},"team":{"id":"T1","name":"One"}}"#);
         assert!(installed.grant.is_none() && installed.scopes.is_none());
     }
 
     #[test]
-    fn fields_of_unexpected_types_are_ignored_and_numbers_may_be_text() {
+    fn fields_of_unexpected_type_are_ignored_and_numbers_may_be_text() {
         let with = |fields: &str| {
             installed(&format!(
                 r#"{{"ok":true,"authed_user":{{"id":7,"access_token":"xoxp-1","refresh_token":"xoxe-1-r",{fields}}},
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_texts_of_any_length_are_cut() {
+    fn long_lists_and_texts_are_truncated() {
         let long = "x,".repeat(400_000);
         let installed = installed(&format!(
             r#"{{"ok":true,"authed_user":{{"id":"{long}","access_token":"xoxp-{long}","scope":"{long}"}},
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_of_another_shape_is_told_without_its_values() {
+    fn malformed_response_is_reported_without_its_values() {
         for body in [
             r#"{"ok":true,"authed_user":"xoxp-1-secret"}"#,
             r#"{"ok":true,"authed_user":{"id":"U1","access_token":{"xoxp-1-secret":1}}}"#,
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_broken_exchange_are_found_if_whole() {
+    fn complete_tokens_in_broken_exchange_are_found() {
         let user = r#"{"ok":true,"access_token":"xoxb-1-b","refresh_token":"xoxe-1-r","authed_user":{"id":"U1","access_token":"xoxe.xoxp-1-u","#;
         for (body, tokens, tenant, may_be_more) in [
             (
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn refresh_token_in_exchange_is_noticed_in_any_place() {
+    fn refresh_token_in_exchange_is_detected_anywhere() {
         for (fields, is_there) in [
             (r#""authed_user":{"access_token":"xoxp-1"},"access_token":"xoxb-1""#, false),
             (r#""authed_user":{"access_token":"xoxp-1","refresh_token":""},"refresh_token":[]"#, false),
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn token_that_cannot_be_read_is_noticed() {
+    fn malformed_token_is_detected() {
         let unreadable = |body: &str| installed(body).has_unreadable_token;
         assert!(unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp bad"},"team":{"id":"T1"}}"#));
         assert!(unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp-1"},"access_token":{"a":1}}"#));
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refreshed_user_token_comes_at_the_top_level_and_a_bots_is_not_taken_for_it() {
+    fn refreshed_user_token_is_at_top_level_and_bot_token_is_rejected() {
         let request = Request::refresh(&Token::new("xoxe-1-r").unwrap());
         let refresh = |body: &str| refreshed(&response(body), &request, NOW);
         let tokens = r#""access_token":"xoxe.xoxp-1-b","refresh_token":"xoxe-1-s","expires_in":43200"#;
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn refreshed_pair_is_kept_whatever_else_the_reply_says() {
+    fn refreshed_pair_is_kept_regardless_of_other_fields() {
         let request = Request::refresh(&Token::new("xoxe-1-r").unwrap());
         let tokens = r#""access_token":"xoxe.xoxp-2","refresh_token":"xoxe-2","expires_in":43200"#;
         for others in [
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn installation_with_a_team_is_the_teams_where_slack_does_not_say() {
+    fn installation_with_team_is_of_workspace_if_slack_omits_type() {
         for (fields, organisation, id) in [
             (r#""team":{"id":"T1"},"enterprise":{"id":"E1"}"#, false, "T1"),
             (r#""enterprise":{"id":"E1"}"#, true, "E1"),

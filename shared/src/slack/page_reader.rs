@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_read_byte_for_byte_however_the_reply_is_cut() {
+    fn rows_are_read_byte_for_byte_across_any_chunks() {
         let body =
             r#" {"ok":true, "entries" : [ {"a":"]}\"","b":[1,{}]} ,12, -1.5e3,"x",null,[],{"é":"😀"}],"x":{"y":[1]}} "#;
         let expected = [r#"{"a":"]}\"","b":[1,{}]}"#, "12", "-1.5e3", "\"x\"", "null", "[]", r#"{"é":"😀"}"#];
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_a_php_list_with_gaps_are_read() {
+    fn rows_of_php_list_with_gaps_are_read() {
         assert_eq!(rows(br#"{"entries":{"0":{"a":1},"2" : {"b":2}},"ok":true}"#), [r#"{"a":1}"#, r#"{"b":2}"#]);
         assert_eq!(rows(br#"{"entries":{5"0":{"a":1}},"ok":true}"#), [r#"{"a":1}"#]);
         assert_eq!(reader(r#"{"entries":{"0":{"a":1}},"ok":true}"#).envelope().ok(), Some(true));
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn row_that_is_not_utf8_is_repaired_and_one_that_is_not_json_is_text() {
+    fn row_with_invalid_utf8_is_repaired_and_invalid_json_becomes_text() {
         let body = b"{\"entries\":[{\"id\":\"a\xff\xfeb\"},{\"id\":tru},{\"id\":\"c\"}]}";
         for size in [1, 5, 1000] {
             let read = read("logs", body, size).unwrap().0;
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_bytes_outside_rows_and_after_the_end_are_ignored() {
+    fn invalid_bytes_outside_rows_and_after_end_are_ignored() {
         let body = b"\xef\xbb\xbf{\xff\"x\":\"\xfe\",\"entries\":[1],\xfd\"response_metadata\":{\"next_cursor\":\"c=\",\"\xff\":1}}<br>";
         let (rows, reader) = read("logs", body, 3).unwrap();
         assert_eq!((rows.len(), reader.envelope().next_cursor()), (1, Ok(Some("c=".to_owned()))));
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn reply_that_ends_early_is_not_whole() {
+    fn truncated_response_is_incomplete() {
         for body in
             ["", "{", r#"{"entries":[{"a":1}"#, r#"{"entries":[{"a":1}]"#, r#"{"entries":[{"a":"#, "<html>", "[]"]
         {
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_holds_is_bounded_whatever_comes() {
+    fn reader_memory_is_bounded() {
         let mut reader = PageReader::new("logs");
         reader.push(b"{\"warning\":\"").unwrap();
         let chunk = vec![b'x'; 64 << 10];
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn reply_may_be_no_longer_and_hold_no_more_rows_than_the_limits() {
+    fn response_size_and_row_count_are_limited() {
         let mut reader = PageReader::new("logs");
         reader.push(b"{\"entries\":[").unwrap();
         let zeros = b"0,".repeat(32 << 10);
@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_keys_may_be_exactly_as_long_as_their_limits() {
+    fn rows_and_keys_may_reach_exactly_their_limits() {
         let row = |bytes: usize| {
             let body = format!(r#"{{"entries":["{}"]}}"#, "x".repeat(bytes - 2));
             [usize::MAX, 1 << 20].map(|size| read("logs", body.as_bytes(), size).map(|(rows, _)| rows[0].0.len()))
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn row_or_key_without_end_is_refused_as_soon_as_it_exceeds_its_limit() {
+    fn endless_row_or_key_is_rejected_once_it_exceeds_limit() {
         for (before, first, more, limit) in [
             (r#"{"entries":["#, r#"""#, "x", ROW_BYTES_MAX),
             (r#"{"entries":["#, "tru[", "[", ROW_BYTES_MAX),
@@ -551,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn buffer_is_kept_unless_a_row_made_it_longer_than_a_mebibyte() {
+    fn buffer_is_kept_unless_row_grew_it_beyond_one_mebibyte() {
         let capacity_after = |bytes: usize| {
             let mut reader = PageReader::new("logs");
             let before = r#"{"entries":[""#;
@@ -566,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn incomplete_row_is_read_once_it_is_twice_as_long_or_nothing_follows() {
+    fn incomplete_row_is_parsed_again_at_double_length_or_at_end() {
         let begun = || {
             let mut reader = PageReader::new("logs");
             reader.push(br#"{"entries":[{"a""#).unwrap();

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_does_not_show_the_secrets_among_its_arguments() {
+    fn request_debug_output_hides_secret_arguments() {
         let shown = format!(
             "{:?} {:?}",
             Request::exchange("c0de", "https://x/"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_are_read_with_get_and_everything_else_is_a_post() {
+    fn logs_are_read_with_get_and_other_calls_are_posts() {
         let refresh_token = Token::new("xoxe-1-r").unwrap();
         for (request, post, log) in [
             (Request::probe(LogType::Audit, Second::EPOCH, None), false, Some(LogType::Audit)),

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_comes_in_three_forms_and_an_empty_page_is_not_one() {
+    fn end_has_three_forms_and_empty_page_is_not_one() {
         for end in [
             r#"{"entries":[{}]}"#,
             r#"{"entries":[{}],"response_metadata":{}}"#,
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn not_ok_under_200_is_an_error_and_so_is_every_reply_that_we_cannot_read() {
+    fn not_ok_under_200_and_malformed_responses_are_errors() {
         let web = Request::access_logs(999, None, None);
         assert_eq!(
             to_error(&response(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).kind,
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_401_asks_for_a_new_token_and_a_status_alone_has_its_remedy() {
+    fn empty_401_requires_reauthorization_and_each_status_has_kind() {
         assert_eq!(to_error(&response(401, ""), &audit(None)).kind, ErrorKind::Reauthorize);
         assert_eq!(to_error(&response(403, ""), &audit(None)).kind, ErrorKind::Reconfigure);
         let web = Request::access_logs(999, None, None);
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_page_cursor_is_known_in_both_families_and_only_with_a_cursor() {
+    fn stale_page_cursor_is_recognized_in_both_apis_if_one_was_sent() {
         let stale = |response: &Response, request: &Request| {
             matches!(response.page(request, NOW), Err(Refusal::StalePageCursor))
         };
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date_or_else_a_minute_and_at_most_an_hour() {
+    fn retry_after_is_seconds_date_or_one_minute_and_at_most_one_hour() {
         let wait = |header: Option<&str>| {
             let limited = Response {
                 status: 429,
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn page_is_dated_by_slacks_clock_or_else_long_before_ours() {
+    fn page_is_dated_by_slack_clock_or_long_before_local_clock() {
         let now = Second::MARCH_2018;
         let made_after = |date: Option<Timestamp>| {
             let page = Response { date, ..response(200, r#"{"entries":[]}"#) };
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn only_integration_pages_end_at_the_pagination_limit() {
+    fn only_integration_pages_end_at_pagination_limit() {
         let limit = response(200, r#"{"ok":false,"error":"over_pagination_limit"}"#);
         let integration = Request::integration_logs(1000, 101, None);
         assert!(matches!(limit.page(&integration, NOW), Err(Refusal::NoSuchPage)));
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn audit_reply_with_an_error_is_no_page_and_only_a_limit_asks_to_wait() {
+    fn audit_error_is_not_page_and_only_rate_limit_asks_to_wait() {
         let refused = |body: &str| to_error(&response(200, body), &audit(None));
         let invalid = refused(r#"{"entries":[],"error":"invalid_auth"}"#);
         assert_eq!((invalid.code.as_str(), invalid.retry_after_seconds), ("invalid_auth", None));

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn value_ends_at_the_same_byte_however_it_is_cut() {
+    fn value_ends_at_same_byte_across_any_chunks() {
         for (value, rest) in [
             (r#"{"a":"]}","b":[1,{"c":"\\\""}]}"#, ",1"),
             (r#""te\"xt\\""#, "]"),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn value_that_does_not_end_has_no_end() {
+    fn unterminated_value_has_no_end() {
         for text in ["[[", r#""a\"#, r#"{"a":""#, "12"] {
             assert_eq!(Scanner::default().end_in(text.as_bytes()), None, "{text}");
         }

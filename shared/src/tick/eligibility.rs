@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_the_due_streams_goes_first_in_turn() {
+    fn due_streams_take_turns_going_first() {
         let at = |minute: i64| Timestamp::from_second(1_795_356_000 + 60 * minute).unwrap();
         let first: Vec<usize> = (0..6).map(|minute| first_at(at(minute), 3)).collect();
         assert_eq!(first, [0, 1, 2, 0, 1, 2]);
@@ -83,14 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn stream_without_a_cursor_is_polled_unless_its_source_is_paused() {
+    fn stream_without_cursor_is_polled_unless_source_is_paused() {
         assert!(told(&acme(), None).is_none());
         let told = told(&Source { paused: true, ..acme() }, None).unwrap();
         assert_eq!((told.state, told.polled), (State::Paused, false));
     }
 
     #[test]
-    fn waiting_stream_tells_why_and_a_paused_one_does_not() {
+    fn waiting_stream_gives_reason_and_paused_stream_does_not() {
         let mut cursor = Cursor::first(&acme(), LogType::Audit, now());
         cursor.not_before = Some(now().plus(60));
         cursor.health.state = State::Waiting;

@@ -57,13 +57,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_share_a_bound_and_none_has_more_than_its_own() {
+    fn streams_split_quota_and_none_exceeds_its_own_limit() {
         let quota = Quota { per_stream: 30, total: 60 };
         assert_eq!([1, 2, 3, 6].map(|count| quota.split(count)), [30, 30, 20, 10]);
     }
 
     #[test]
-    fn streams_that_wait_for_others_halve_what_all_may_remember() {
+    fn waiting_streams_halve_total_cache_quota() {
         let (streams_at_once, stored_ids) = (2, Quota { per_stream: 30, total: 60 });
         let resources = ResourceLimits { streams_at_once, stored_ids, ..ResourceLimits::default() };
         let of = |due| {

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_together_keep_no_more_identities_than_they_may() {
+    fn streams_together_cache_no_more_ids_than_quota() {
         for (count, kept) in [(4, 4), (5, 0)] {
             let stream_caches = StreamCaches::default();
             stream_caches.keep(&stream(LogType::Audit), StreamCache::with_cached_ids(stream(LogType::Audit), 3), 7);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn stream_that_is_not_due_is_forgotten() {
+    fn cache_of_stream_that_is_not_due_is_evicted() {
         let stream_caches = StreamCaches::default();
         for log in [LogType::Audit, LogType::Access] {
             stream_caches.keep(&stream(log), StreamCache::with_cached_ids(stream(log), 1), 7);

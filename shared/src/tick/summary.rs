@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn invocation_fails_when_all_that_was_due_failed_on_our_side() {
+    fn invocation_fails_if_every_due_stream_fails_in_deployment() {
         let ours = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
         let mut slacks = Error::deployment(ErrorKind::Retry, "ratelimited", "limited", "wait");
         slacks.origin = Origin::Slack;
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn rotation_is_told_when_it_was_due() {
+    fn token_refresh_is_reported_when_due() {
         assert!(RotationSummary::of(&acme(), &Ok(Rotation::NotDue)).is_none());
         let rotated = RotationSummary::of(&acme(), &Ok(Rotation::Done { not_believed: None })).unwrap();
         assert_eq!((rotated.rotated, rotated.code), (true, None));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn summary_of_a_trouble_tells_what_happened_and_its_causes() {
+    fn summary_of_error_has_message_hint_and_causes() {
         let cause = std::io::Error::other("broken pipe");
         let error =
             Error::deployment(ErrorKind::Retry, "no_response", "AWS gave no response", "wait").with_source(cause);

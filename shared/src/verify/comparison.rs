@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_remembered_in_32_bytes() {
+    fn record_takes_32_bytes_of_memory() {
         assert_eq!(size_of::<(RowId, Row)>(), 32);
     }
 }

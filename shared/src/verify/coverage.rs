@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_must_be_stored_unless_the_cursor_says_that_it_is_still_to_come() {
+    fn record_must_be_stored_unless_cursor_says_it_is_pending() {
         let mut gapped = settled();
         let walk = Walk::begin(LogType::Audit, at(-200));
         gapped.gaps.push(Gap { walk, ..Gap::unwalked(LogType::Audit, GapKind::Backlog, at(-200), at(-100)) });
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn another_workspace_has_no_excuse_and_a_stream_without_a_cursor_has_one_for_all() {
+    fn unread_workspace_excuses_no_other_and_missing_cursor_excuses_all() {
         let mut cursor = settled();
         let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
         cursor.workspaces.insert("T2".to_owned(), state);

@@ -113,7 +113,7 @@ fn found(case: &Case) -> (Vec<Kind>, Verdict) {
 }
 
 #[test]
-fn each_kind_of_difference_is_told_and_only_what_should_not_be_is_a_defect() {
+fn each_difference_is_reported_and_only_defects_are_mismatches() {
     use Kind::{Doubled, Extra, Missing};
     use LogType::{Access, Audit, Integration};
     use Verdict::{Complete, Different};
@@ -136,7 +136,7 @@ fn each_kind_of_difference_is_told_and_only_what_should_not_be_is_a_defect() {
 }
 
 #[test]
-fn a_line_whose_bytes_were_altered_is_changed_and_what_moves_by_itself_is_not() {
+fn altered_line_is_changed_and_volatile_fields_are_ignored() {
     let changed = (vec![Kind::Changed], Verdict::Different);
     let none = (vec![], Verdict::Complete);
     for (log, from, to, expected) in [
@@ -158,7 +158,7 @@ fn a_line_whose_bytes_were_altered_is_changed_and_what_moves_by_itself_is_not() 
 }
 
 #[test]
-fn line_that_slack_does_not_show_is_changed_if_it_contradicts_its_own_id() {
+fn line_unknown_to_slack_is_changed_if_it_contradicts_its_id() {
     for (log, from, to, kind) in [
         (LogType::Access, r#""count":1"#, r#""count":9"#, Kind::Extra),
         (LogType::Access, "203.0.113.7", "203.0.113.8", Kind::Changed),
@@ -174,7 +174,7 @@ fn line_that_slack_does_not_show_is_changed_if_it_contradicts_its_own_id() {
 }
 
 #[test]
-fn each_difference_names_record_time_and_place() {
+fn each_difference_names_record_time_and_location() {
     let record = |name: &str, second: i64| {
         let json = row(LogType::Audit, name, second);
         let id: RowId = Record::read(LogType::Audit, None, &json).id;
@@ -204,7 +204,7 @@ fn each_difference_names_record_time_and_place() {
 }
 
 #[test]
-fn comparison_is_whole_once_each_shown_record_has_a_line() {
+fn comparison_is_complete_once_each_slack_record_has_line() {
     let lines = ["a", "a", "b"].map(|name| (name, if name == "a" { 1 } else { 2 }));
     let mut shown = Shown::default();
     for (name, second) in &lines[1..] {
@@ -223,7 +223,7 @@ fn comparison_is_whole_once_each_shown_record_has_a_line() {
 }
 
 #[test]
-fn day_is_compared_up_to_five_minutes_ago_and_not_before_that_is_in_it() {
+fn day_is_compared_up_to_five_minutes_ago() {
     let (start, end) = (day().start(), day().end());
     for (now, expected) in [
         (start.plus(MARGIN_SECONDS - 1), None),
@@ -237,7 +237,7 @@ fn day_is_compared_up_to_five_minutes_ago_and_not_before_that_is_in_it() {
 }
 
 #[test]
-fn a_rename_is_told_without_being_a_difference() {
+fn rename_is_reported_and_is_no_difference() {
     let mut case = Case::new(LogType::Integration, &["a"], &[&["a"]]);
     case.shown[0] = case.shown[0].replace("ann", "anna");
     assert_eq!(found(&case), (vec![], Verdict::Complete));
@@ -245,7 +245,7 @@ fn a_rename_is_told_without_being_a_difference() {
 }
 
 #[test]
-fn a_row_that_slack_shows_in_two_forms_may_be_stored_in_either() {
+fn row_that_slack_returns_in_two_forms_may_be_stored_in_either() {
     let mut case = Case::new(LogType::Audit, &["a"], &[&["a"]]);
     let other = case.shown[0].replace(r#""n":1"#, r#""n":2"#);
     case.shown.insert(0, other);
@@ -254,7 +254,7 @@ fn a_row_that_slack_shows_in_two_forms_may_be_stored_in_either() {
 }
 
 #[test]
-fn a_line_of_another_day_is_misplaced_and_one_that_we_did_not_write_is_unreadable() {
+fn line_of_other_day_is_wrong_day_and_foreign_line_is_malformed() {
     let mut case = Case::new(LogType::Audit, &["a"], &[&["a"]]);
     case.objects[0].push(line(LogType::Audit, &row(LogType::Audit, "b", 86_400)));
     case.objects[0].push(r#"{"id":"c"}"#.to_owned());
@@ -270,7 +270,7 @@ fn a_line_of_another_day_is_misplaced_and_one_that_we_did_not_write_is_unreadabl
 }
 
 #[test]
-fn numbers_that_no_object_has_are_holes_and_damage_is_told_by_object() {
+fn missing_objects_are_listed_and_corruption_names_object() {
     let mut comparison = Comparison::new(LogType::Audit, day(), Shown::default());
     comparison.take_numbers(&[2, 3, 6]);
     comparison.lose_object(6);
@@ -291,7 +291,7 @@ fn numbers_that_no_object_has_are_holes_and_damage_is_told_by_object() {
 }
 
 #[test]
-fn what_need_not_be_stored_yet_leaves_it_undecided() {
+fn uncollected_records_make_day_inconclusive() {
     let mut case = Case::new(LogType::Audit, &["a", "b"], &[&["a"]]);
     case.cursor = None;
     assert_eq!(found(&case), (vec![Kind::NotCollectedYet], Verdict::Undecided));
@@ -301,7 +301,7 @@ fn what_need_not_be_stored_yet_leaves_it_undecided() {
 }
 
 #[test]
-fn lines_that_slack_was_not_asked_for_or_that_came_meanwhile_are_not_compared() {
+fn lines_not_requested_or_stored_during_verify_are_not_compared() {
     let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
     let of_last_second = Case { until: day().start().plus(99), ..case() };
     assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Different));
@@ -318,7 +318,7 @@ fn lines_that_slack_was_not_asked_for_or_that_came_meanwhile_are_not_compared() 
 }
 
 #[test]
-fn a_day_that_slack_has_forgotten_or_cannot_be_asked_for_is_undecided() {
+fn day_that_slack_cannot_return_is_inconclusive() {
     let forgotten = Case::new(LogType::Audit, &[], &[&["a"]]);
     let unasked = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a"]]) };
     for (case, obstacle) in [(&forgotten, Obstacle::Forgotten), (&unasked, Obstacle::NotAsked)] {

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn page_is_sorted_by_the_column_that_alone_goes_down() {
+    fn page_is_sorted_by_only_descending_column() {
         assert_eq!(page(&[(3, 5), (2, 9), (1, 1)]).order(), Some(Column::DateFirst));
         assert_eq!(page(&[(3, 9), (5, 8), (1, 7)]).order(), Some(Column::DateLast));
         assert_eq!(page(&[(3, 9), (2, 8)]).order(), None, "both go down");
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn page_is_through_when_only_earlier_rows_can_follow() {
+    fn page_is_final_when_only_earlier_rows_can_follow() {
         let through = |sorted_by, stop| page(&[(30, 40), (10, 20)]).is_through(sorted_by, second(stop));
         assert!(!through(Some(Column::DateFirst), 10) && through(Some(Column::DateFirst), 11));
         assert!(!through(Some(Column::DateLast), 20) && through(Some(Column::DateLast), 21));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn numbered_pages_are_read_to_the_last_and_cursors_are_followed() {
+    fn numbered_pages_are_read_to_last_and_cursors_are_followed() {
         let outcome = |walk: &mut AccessWalk, rows: usize, end: &PageEnd| {
             let done = walk.end_page(&mut None, &mut NumberedPages::default(), &page(&vec![(50, 50); rows]), end);
             (done, walk.numbered, walk.page_cursor.clone())
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn numbered_page_of_another_number_of_rows_than_it_says_is_believed_once_it_comes_again() {
+    fn numbered_access_page_with_wrong_size_is_accepted_when_repeated() {
         let (mut walk, mut numbered_pages) = (AccessWalk::begin(second(0)), NumberedPages::default());
         let mut done = |rows: usize| {
             walk.end_page(&mut None, &mut numbered_pages, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))))
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn numbered_page_that_comes_again_under_the_next_number_starts_the_walk_again() {
+    fn repeated_numbered_access_page_restarts_walk() {
         let (mut walk, mut numbered_pages) = (AccessWalk::begin(second(0)), NumberedPages::default());
         let mut outcome = |id: u8| {
             let row = |last| Row { id: RowId([id; 16]), time: Some(second(50)), last_active: Some(second(last)) };
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn next_numbered_page_has_the_size_that_slack_says_or_else_that_of_the_first() {
+    fn next_numbered_page_has_size_of_slack_or_of_first_page() {
         let next = |count: u32| {
             let walk = AccessWalk { pages: 1, ..AccessWalk::begin(second(0)) };
             let paging = Some(Paging { pages: 2, total: None, count });
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn head_is_read_again_from_where_the_pass_began_however_many_pages_it_had() {
+    fn newest_pages_are_read_again_from_where_pass_started() {
         let mut walk = AccessWalk::begin(second(0));
         let mut numbered_pages = NumberedPages::default();
         for (next, made_after) in [(Some("c1"), 100), (Some("c2"), 200), (None, 300)] {

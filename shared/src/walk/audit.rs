@@ -65,7 +65,7 @@ mod tests {
     use crate::record::RowId;
 
     #[test]
-    fn walk_ends_without_a_page_cursor_or_at_a_page_from_before_its_range() {
+    fn audit_walk_ends_without_cursor_or_at_page_before_range() {
         let second = |seconds| Second::EPOCH.plus(seconds);
         let range = second(10)..=second(20);
         let outcome = |times: &[i64], next: Option<&str>| {

@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_told_by_the_ends_of_a_page_whatever_stands_between() {
+    fn order_is_detected_from_ends_of_page() {
         let order = |times: &[i64]| {
             let rows: Vec<(usize, Row)> = rows(times).into_iter().enumerate().collect();
             (is_oldest_first(&rows), descends(&rows))
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn log_without_page_counts_ends_at_an_empty_page_or_one_that_comes_again() {
+    fn log_without_page_counts_ends_at_empty_or_repeated_page() {
         let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn full_page_that_comes_again_without_page_counts_is_no_end() {
+    fn repeated_full_page_without_page_counts_is_no_end() {
         let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         for times in [[9, 8], [9, 9]] {
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn page_of_another_number_of_rows_than_it_says_is_believed_once_it_comes_again() {
+    fn integration_page_with_wrong_size_is_accepted_when_repeated() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
         let mut matched =
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn log_that_shows_old_rows_first_is_walked_from_its_last_page() {
+    fn oldest_first_log_is_walked_from_last_page() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
         let mut outcome = |times: &[i64]| {
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_to_the_first_page_goes_on_where_late_rows_have_moved_its_page() {
+    fn walk_to_first_page_follows_page_moved_by_late_rows() {
         let asked = |oldest_first, boundary: Option<u8>, end: PageEnd| {
             let boundary = boundary.map(|byte| RowId([byte; 16]));
             let mut walk = IntegrationWalk { page: 5, oldest_first, boundary, ..IntegrationWalk::default() };
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn log_that_grows_between_two_pages_is_read_from_where_its_rows_moved() {
+    fn growing_log_is_read_from_where_its_rows_moved() {
         let (mut walk, mut boundary_state) =
             (IntegrationWalk { oldest_first: true, page: 2, ..IntegrationWalk::default() }, BoundaryState::default());
         let mut asked = |first: i64, end: PageEnd| {
@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_that_goes_on_counts_the_rows_of_a_second_from_their_first() {
+    fn resumed_walk_counts_rows_of_second_from_its_first() {
         let asked = |oldest_first: bool, boundary: u8, pages: &[(u32, &[i64])]| {
             let boundary = Some(RowId([boundary; 16]));
             let mut walk = IntegrationWalk { oldest_first, page: 5, boundary, ..IntegrationWalk::default() };
@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_rows_are_counted_on_by_a_later_tick_unless_their_page_has_moved() {
+    fn later_tick_continues_count_of_equal_rows_unless_page_moved() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (a, b, c, d) = (1, 2, 3, 4);
         let page = |ids: [u8; 3]| ids.map(|id| Row { id: RowId([id; 16]), time: Second::new(5), last_active: None });
@@ -581,7 +581,7 @@ mod tests {
     }
 
     #[test]
-    fn page_that_comes_again_under_another_number_is_not_counted_on() {
+    fn page_repeated_under_other_number_is_not_counted() {
         let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let mut outcome = |times: &[i64]| {
@@ -598,7 +598,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_page_beyond_the_end_starts_the_walk_again() {
+    fn stored_page_beyond_end_restarts_walk() {
         let (mut walk, mut boundary_state) =
             (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, BoundaryState::default());
         assert!(!walk.process_page(&RANGE, &mut boundary_state, &[], &end(1, 5), 10).done);
@@ -614,7 +614,7 @@ mod tests {
     }
 
     #[test]
-    fn second_in_which_a_gap_begins_is_read_to_its_end() {
+    fn second_at_start_of_gap_is_read_to_its_end() {
         let range = Second::EPOCH.plus(5)..=Second::EPOCH.plus(100);
         let done = |times: &[i64]| {
             IntegrationWalk::default()
@@ -627,7 +627,7 @@ mod tests {
     }
 
     #[test]
-    fn log_of_one_page_that_shows_old_rows_first_is_read_once() {
+    fn oldest_first_log_of_one_page_is_read_once() {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let outcome = IntegrationWalk::default().process_page(
             &range,

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn gap_is_under_way_once_a_page_is_stored_or_a_workspace_entered() {
+    fn gap_is_in_progress_once_page_is_stored_or_workspace_entered() {
         for log in LogType::ALL {
             assert!(!gap(log).is_under_way(), "{log}");
         }
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn only_integration_pages_are_taken_whole_and_may_come_oldest_first() {
+    fn only_integration_pages_are_buffered_and_may_be_oldest_first() {
         let whole_pages = LogType::ALL.map(|log| gap(log).processes_whole_pages());
         assert_eq!(LogType::ALL, [LogType::Audit, LogType::Access, LogType::Integration]);
         assert_eq!(whole_pages, [false, false, true]);
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_that_goes_on_asks_for_the_stored_page_again() {
+    fn resumed_walk_requests_stored_page_again() {
         let asks_again = |page| {
             Walk::Integration(IntegrationWalk { page, ..IntegrationWalk::default() })
                 .asks_again(&PageContext::default())
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn workspace_is_entered_at_its_first_page_and_as_far_back_as_it_is_missing() {
+    fn workspace_walk_starts_at_first_page_and_covers_missing_time() {
         let entered = |log, uncollected_since: Option<i64>| {
             let mut gap = gap(log);
             gap.enter("T2".to_owned(), uncollected_since.map(second));
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_from_the_last_page_has_not_come_as_far_back_as_the_first_one_that_it_looks_at() {
+    fn walk_from_last_page_does_not_count_depth_of_first_page() {
         let mut gap = integration(IntegrationWalk::default());
         let paging = crate::slack::Paging { pages: 9, total: Some(18), count: 2 };
         let end = PageEnd { next: None, paging: Some(paging), made_after: Second::EPOCH };
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn numbered_pages_of_another_size_start_the_walk_again() {
+    fn numbered_pages_of_other_size_restart_walk() {
         let page = |gap: &Gap| match &gap.walk {
             Walk::Audit(walk) => u32::from(walk.page_cursor.is_some()),
             Walk::Access(walk) => walk.pages,

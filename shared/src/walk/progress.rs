@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn fifth_page_in_a_row_that_brings_nothing_is_no_progress() {
+    fn fifth_consecutive_page_without_news_is_no_progress() {
         let mut progress = Progress::default();
         for _ in 0..5 {
             assert!(page(&mut progress, &[row(1, 9)]));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn row_that_was_seen_stays_so_when_the_walk_comes_further_back() {
+    fn known_row_stays_known_when_walk_goes_further_back() {
         let mut progress = Progress::default();
         assert!(page(&mut progress, &[row(1, 9), row(2, 8)]));
         assert!(page(&mut progress, &[row(1, 9), row(2, 8), row(3, 7)]), "an older time");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn page_that_only_tells_which_one_comes_next_proves_nothing() {
+    fn page_that_only_names_next_page_proves_no_progress() {
         let mut progress = Progress::default();
         progress.row(&row(1, 9), Second::EPOCH);
         assert!(progress.end_page());
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_that_has_shown_thousands_of_rows_goes_on() {
+    fn walk_that_returned_thousands_of_rows_continues() {
         let mut progress = Progress::default();
         for n in 0..3 * SEEN_MAX as u64 {
             let mut id = [0; 16];
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn new_record_older_time_and_unseen_row_each_advance() {
+    fn new_record_older_time_and_new_row_each_count_as_progress() {
         let mut progress = Progress::default();
         for n in 1..20 {
             assert!(page(&mut progress, &[row(n, 100)]));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn times_before_the_walks_begin_are_no_progress_for_ever() {
+    fn times_before_start_of_walk_are_no_progress() {
         let mut progress = Progress::default();
         let mut pages = (1..20).map(|n| {
             progress.row(&row(1, 100 - n), Second::new(100).unwrap());
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_in_a_circle_that_is_longer_than_a_tick_is_stuck() {
+    fn circular_walk_longer_than_tick_is_stuck() {
         let mut depth = Depth::default();
         let stuck = [90, 80, 70, 90, 80, 70, 90, 80].map(|back_to| tick(&mut depth, back_to, false));
         assert_eq!(stuck, [false, false, false, false, false, false, false, true]);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fifth_idle_tick_is_told() {
+    fn every_fifth_idle_tick_is_reported() {
         let mut depth = Depth::default();
         let mut told = || {
             let mut progress = Progress::default();
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_that_starts_again_in_every_tick_is_stuck_and_after_one_restart_is_not() {
+    fn walk_that_restarts_in_every_tick_is_stuck() {
         let mut depth = Depth::default();
         assert!(!tick(&mut depth, 10, false));
         assert!((1..20).all(|n| !tick(&mut depth, 100 - n, n == 1)), "it goes back again to where it was");
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn smaller_pages_are_no_idle_tick_and_a_circle_that_has_them_is_stuck() {
+    fn page_shrinking_is_not_idle_but_circular_walk_with_it_is_stuck() {
         let smaller = |depth: &mut Depth| {
             let mut progress = Progress::default();
             progress.restart();
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn new_record_ends_the_count_of_idle_ticks_and_an_empty_tick_is_none() {
+    fn new_record_resets_idle_ticks_and_empty_tick_is_not_idle() {
         let mut depth = Depth::default();
         (0..4).for_each(|_| assert!(!tick(&mut depth, 90, false)));
         assert!((0..9).all(|_| !depth.end_tick(&Progress::default())));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_by_the_column_that_goes_down_is_not_stuck_whatever_the_other_does() {
+    fn walk_along_descending_column_is_not_stuck() {
         let active = |n: u8| Row { last_active: Second::new(500), ..row(n, 100 - i64::from(n)) };
         let first = |n: u8| Row { last_active: Second::new(500 - i64::from(n)), ..row(n, 100) };
         for rows in [active as fn(u8) -> Row, first] {
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_that_advanced_once_has_advanced() {
+    fn walk_that_progressed_once_has_progressed() {
         let mut progress = Progress::default();
         page(&mut progress, &[]);
         assert!(!progress.has_advanced());

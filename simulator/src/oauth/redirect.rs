@@ -79,7 +79,7 @@ mod tests {
     use super::{is_acceptable, is_below, with_parameters};
 
     #[test]
-    fn below_means_the_same_host_and_whole_segments() {
+    fn redirect_below_url_has_same_host_and_whole_segments() {
         let table = [
             ("https://a.example/cb", true),
             ("https://A.example:443/cb/", true),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn only_https_or_loopback_and_nothing_that_reads_two_ways() {
+    fn only_unambiguous_https_or_loopback_redirects_are_accepted() {
         for url in ["https://a.example", "http://127.0.0.1:80/x", "http://localhost:3000/cb?a=b", "http://[::1]:1/"] {
             assert!(is_acceptable(url), "{url}");
         }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_encoded_and_join_those_that_are_there() {
+    fn parameters_are_encoded_and_appended_to_existing_ones() {
         let added = [("code", "1.2"), ("state", "a b&c=/é")];
         assert_eq!(with_parameters("https://a/cb", &added), "https://a/cb?code=1.2&state=a+b%26c%3D%2F%C3%A9");
         assert_eq!(with_parameters("https://a/cb?x=1", &added[..1]), "https://a/cb?x=1&code=1.2");

@@ -43,7 +43,7 @@ fn before_is_inclusive_and_compares_either_date() {
 }
 
 #[test]
-fn a_user_who_comes_back_moves_the_row_and_nothing_else() {
+fn returning_user_moves_only_own_access_row() {
     let mut world = world(Settings { access_order: AccessColumn::Last, ..Settings::default() });
     let before = world.rows(Log::Access)[1].clone();
     world.touch_access(1, at(200));
@@ -55,7 +55,7 @@ fn a_user_who_comes_back_moves_the_row_and_nothing_else() {
 }
 
 #[test]
-fn by_keyset_a_row_at_the_head_shifts_nothing() {
+fn new_first_row_shifts_nothing_with_keyset_paging() {
     let mut world = world(Settings::default());
     let request = asking(Log::Access).with("limit", 2);
     let cursor = next(&json(&mut world, 100, &request)).expect("a second page");
@@ -64,7 +64,7 @@ fn by_keyset_a_row_at_the_head_shifts_nothing() {
 }
 
 #[test]
-fn by_offset_a_row_at_the_head_shifts_every_later_page() {
+fn new_first_row_shifts_later_pages_with_offset_paging() {
     let mut world = world(Settings { access_paging: Paging::Offset, ..Settings::default() });
     let request = asking(Log::Access).with("limit", 2);
     let cursor = next(&json(&mut world, 100, &request)).expect("a second page");
@@ -73,7 +73,7 @@ fn by_offset_a_row_at_the_head_shifts_every_later_page() {
 }
 
 #[test]
-fn pages_by_cursor_may_be_short_and_still_show_every_row_once() {
+fn short_cursor_pages_return_every_row_once() {
     for access_paging in [Paging::Keyset, Paging::Offset] {
         for access_fill in [Fill::Varying, Fill::UpTo(1)] {
             let mut world = world(Settings { access_paging, access_fill, ..Settings::default() });
@@ -98,7 +98,7 @@ fn classic_pages_are_numbered_and_end_at_100() {
 }
 
 #[test]
-fn a_bad_limit_or_cursor_is_refused() {
+fn invalid_limit_or_cursor_is_rejected() {
     let mut world = world(Settings::default());
     for limit in ["1001", "-1", "many"] {
         let request = asking(Log::Access).with("limit", limit);
@@ -121,7 +121,7 @@ fn organisation(access_team: AccessTeam) -> World {
 }
 
 #[test]
-fn an_organisation_token_sees_all_without_a_team_and_little_with_one() {
+fn organization_token_sees_all_rows_without_team_and_few_with_it() {
     let mut world = organisation(AccessTeam::Narrows);
     assert_eq!(users(&mut world, &asking(Log::Access)).len(), 4);
     let one = json(&mut world, 100, &asking(Log::Access).with("team_id", "T2"));
@@ -129,14 +129,14 @@ fn an_organisation_token_sees_all_without_a_team_and_little_with_one() {
 }
 
 #[test]
-fn a_team_can_be_required_instead() {
+fn team_can_be_required() {
     let mut world = organisation(AccessTeam::Required);
     assert_eq!(error(&mut world, 100, &asking(Log::Access)).1, "missing_argument");
     assert_eq!(users(&mut world, &asking(Log::Access).with("team_id", "T2")), ["T2", "T2"]);
 }
 
 #[test]
-fn a_workspace_token_ignores_the_team() {
+fn workspace_token_ignores_team() {
     let mut world = World::new(Settings::workspace());
     world.add(Row::small_access(at(10), at(10), "a", "203.0.113.7", "x"));
     let request = Request::for_log(Log::Access).bearer(WORKSPACE_TOKEN).with("team_id", "T9");
@@ -144,7 +144,7 @@ fn a_workspace_token_ignores_the_team() {
 }
 
 #[test]
-fn a_team_that_is_malformed_is_an_error_of_its_own() {
+fn malformed_team_has_own_error() {
     let mut world = organisation(AccessTeam::Narrows);
     assert_eq!(error(&mut world, 100, &asking(Log::Access).with("team_id", "acme")).1, "invalid_team_id");
 }

@@ -9,7 +9,7 @@ fn asking_web(path: &str, token: &str) -> Request {
 }
 
 #[test]
-fn an_organisation_token_says_the_organisation_is_its_team() {
+fn organization_token_reports_organization_as_team() {
     let mut world = World::new(Settings::default());
     let request = asking_web("auth.test", ORGANISATION_TOKEN);
     let who = json(&mut world, 0, &request);
@@ -20,7 +20,7 @@ fn an_organisation_token_says_the_organisation_is_its_team() {
 }
 
 #[test]
-fn a_workspace_token_says_its_workspace() {
+fn workspace_token_reports_its_workspace() {
     let mut world = World::new(Settings::workspace());
     let who = json(&mut world, 0, &asking_web("auth.test", WORKSPACE_TOKEN));
     assert_eq!(who["team_id"], "T1");
@@ -34,7 +34,7 @@ fn a_workspace_token_says_its_workspace() {
 }
 
 #[test]
-fn workspaces_are_listed_in_pages_without_those_that_lack_the_app() {
+fn workspaces_are_listed_in_pages_without_those_that_lack_app() {
     let mut settings =
         Settings { tenant: Tenant::organisation("E1", &["T1", "T2", "T3", "T4"]), ..Settings::default() };
     if let Tenant::Organisation { workspaces, .. } = &mut settings.tenant {
@@ -53,7 +53,7 @@ fn workspaces_are_listed_in_pages_without_those_that_lack_the_app() {
 }
 
 #[test]
-fn tokens_fail_by_the_codes_of_the_web_api() {
+fn tokens_fail_with_codes_of_web_api() {
     let mut world = World::new(Settings::default());
     assert_eq!(error(&mut world, 0, &Request::get(Family::Web, "auth.test")).1, "not_authed");
     assert_eq!(error(&mut world, 0, &asking_web("auth.test", "other")).1, "invalid_auth");
@@ -65,7 +65,7 @@ fn tokens_fail_by_the_codes_of_the_web_api() {
 }
 
 #[test]
-fn a_token_may_come_as_a_field() {
+fn token_may_be_form_field() {
     let mut world = World::new(Settings::default());
     let request = Request::get(Family::Web, "auth.test").with("token", ORGANISATION_TOKEN);
     assert_eq!(json(&mut world, 0, &request)["ok"], true);
@@ -74,7 +74,7 @@ fn a_token_may_come_as_a_field() {
 }
 
 #[test]
-fn audit_needs_the_plan_the_organisation_the_owner_and_the_scope() {
+fn audit_logs_need_plan_organization_owner_and_scope() {
     let mut world = World::new(Settings::default());
     world.settings_mut().plan = Plan::Paid;
     assert_eq!(error(&mut world, 0, &asking(Log::Audit)), (403, "feature_not_enabled".to_owned()));
@@ -90,7 +90,7 @@ fn audit_needs_the_plan_the_organisation_the_owner_and_the_scope() {
 }
 
 #[test]
-fn audit_has_one_path_and_one_method() {
+fn audit_api_has_one_path_and_one_method() {
     let mut world = World::new(Settings::default());
     let elsewhere = Request::get(Family::Audit, "log").bearer(ORGANISATION_TOKEN);
     assert_eq!(error(&mut world, 0, &elsewhere), (404, "bad_endpoint".to_owned()));

@@ -6,21 +6,21 @@ use crate::walk::{asking, at, audit_world, column, epoch, error, json, next, res
 const ROWS: [(i64, &str); 6] = [(10, "a"), (20, "b"), (20, "c"), (20, "d"), (30, "e"), (40, "f")];
 
 #[test]
-fn both_bounds_are_inclusive_and_the_newest_row_comes_first() {
+fn both_bounds_are_inclusive_and_newest_row_is_first() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let range = asking(Log::Audit).with("oldest", epoch(20)).with("latest", epoch(30));
     assert_eq!(column(&json(&mut world, 100, &range), "id"), ["e", "d", "c", "b"]);
 }
 
 #[test]
-fn a_page_exceeds_its_limit_rather_than_split_a_second() {
+fn page_exceeds_limit_rather_than_split_second() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let pages = walk(&mut world, 100, &asking(Log::Audit).with("limit", 3), "id");
     assert_eq!(pages, [vec!["f", "e", "d", "c", "b"], vec!["a"]]);
 }
 
 #[test]
-fn a_slack_that_splits_seconds_keeps_its_place_inside_them() {
+fn slack_that_splits_seconds_keeps_its_position() {
     let settings = Settings { audit_seconds: Seconds::Split, ..Settings::default() };
     let pages = walk(&mut audit_world(settings, &ROWS), 100, &asking(Log::Audit).with("limit", 1), "id");
     assert_eq!(pages.concat(), ["f", "e", "d", "c", "b", "a"]);
@@ -28,7 +28,7 @@ fn a_slack_that_splits_seconds_keeps_its_place_inside_them() {
 }
 
 #[test]
-fn a_cursor_forgets_the_filters() {
+fn cursor_drops_filters() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let range = asking(Log::Audit).with("limit", 1).with("oldest", epoch(30));
     let cursor = next(&json(&mut world, 100, &range)).expect("a second page");
@@ -42,7 +42,7 @@ fn a_cursor_forgets_the_filters() {
 }
 
 #[test]
-fn the_end_is_told_in_one_of_three_forms() {
+fn end_has_one_of_three_forms() {
     let forms = [
         (End::EmptyString, r#"{"entries":[],"response_metadata":{"next_cursor":""}}"#),
         (End::EmptyObject, r#"{"entries":[],"response_metadata":{}}"#),
@@ -55,14 +55,14 @@ fn the_end_is_told_in_one_of_three_forms() {
 }
 
 #[test]
-fn a_full_last_page_may_still_name_a_cursor() {
+fn full_last_page_may_still_name_cursor() {
     let settings = Settings { trailing_empty_page: true, ..Settings::default() };
     let pages = walk(&mut audit_world(settings, &ROWS[..1]), 100, &asking(Log::Audit).with("limit", 1), "id");
     assert_eq!(pages, [vec!["a"], vec![]]);
 }
 
 #[test]
-fn pages_of_any_length_still_show_every_row_once() {
+fn pages_of_any_length_return_every_row_once() {
     let settings = Settings { audit_fill: Fill::Varying, ..Settings::default() };
     let pages = walk(&mut audit_world(settings, &ROWS), 100, &asking(Log::Audit).with("limit", 2), "id");
     assert_eq!(pages.concat(), ["f", "e", "d", "c", "b", "a"]);
@@ -72,7 +72,7 @@ fn pages_of_any_length_still_show_every_row_once() {
 }
 
 #[test]
-fn a_cursor_is_refused_when_it_is_old_or_not_ours() {
+fn expired_or_foreign_cursor_is_rejected() {
     let life = jiff::SignedDuration::from_secs(60);
     let mut world = audit_world(Settings { cursor_ttl: Some(life), ..Settings::default() }, &ROWS);
     let first = asking(Log::Audit).with("limit", 1);
@@ -85,7 +85,7 @@ fn a_cursor_is_refused_when_it_is_old_or_not_ours() {
 }
 
 #[test]
-fn a_late_row_is_not_shown_before_its_time_and_then_in_its_place() {
+fn late_row_appears_in_order_once_it_is_visible() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.add(Row::small_audit(at(25), "late").visible_from(at(500)));
     assert!(!column(&json(&mut world, 499, &asking(Log::Audit)), "id").contains(&"late".to_owned()));
@@ -95,7 +95,7 @@ fn a_late_row_is_not_shown_before_its_time_and_then_in_its_place() {
 }
 
 #[test]
-fn rows_of_one_second_may_change_places_at_every_call() {
+fn rows_of_one_second_may_change_order_at_every_call() {
     let rows: Vec<(i64, String)> = (0..20).map(|n| (10, n.to_string())).collect();
     let rows: Vec<(i64, &str)> = rows.iter().map(|(second, id)| (*second, id.as_str())).collect();
     let settings = Settings { audit_second_order: SecondOrder::Shuffled, ..Settings::default() };
@@ -112,7 +112,7 @@ fn rows_of_one_second_may_change_places_at_every_call() {
 }
 
 #[test]
-fn a_range_outside_of_the_log_is_refused() {
+fn range_outside_log_is_rejected() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let beginning = AUDIT_BEGINNING.as_second();
     let refused = [
@@ -131,7 +131,7 @@ fn a_range_outside_of_the_log_is_refused() {
 }
 
 #[test]
-fn an_unknown_action_fails_the_whole_request() {
+fn unknown_action_fails_whole_request() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let known = asking(Log::Audit).with("action", "user_login,user_logout");
     assert_eq!(column(&json(&mut world, 100, &known), "id").len(), 6);
@@ -142,7 +142,7 @@ fn an_unknown_action_fails_the_whole_request() {
 }
 
 #[test]
-fn rows_are_found_by_actor_and_entity() {
+fn rows_are_filtered_by_actor_and_entity() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let json_text = r#"{"id":"x","action":"role_assigned","actor":{"type":"user","user":{"id":"W1"}},"entity":{"type":"app","app":{"id":"A1"}}}"#;
     world.add(Row::audit(at(50), json_text));
@@ -153,7 +153,7 @@ fn rows_are_found_by_actor_and_entity() {
 }
 
 #[test]
-fn a_row_reaches_the_caller_byte_for_byte_unless_laid_out() {
+fn row_is_returned_byte_for_byte_unless_pretty_printed() {
     let odd = "{\"id\":\"x\",\"d\":{\"a\":1,\"a\":1.50e3},\"t\":\"\\u2028 \u{2028} \\/\"}";
     let mut world = audit_world(Settings::default(), &[]);
     world.add(Row::audit(at(0), odd));
@@ -165,7 +165,7 @@ fn a_row_reaches_the_caller_byte_for_byte_unless_laid_out() {
 }
 
 #[test]
-fn a_bad_token_is_an_empty_401_and_a_missing_one_an_error() {
+fn invalid_token_is_empty_401_and_missing_token_is_error() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.revoke(ORGANISATION_TOKEN);
     let refused = response(&mut world, 100, &asking(Log::Audit));
@@ -178,7 +178,7 @@ fn a_bad_token_is_an_empty_401_and_a_missing_one_an_error() {
 }
 
 #[test]
-fn the_date_is_slacks_own_and_may_be_off() {
+fn date_header_follows_slack_clock_offset() {
     let clock_offset = jiff::SignedDuration::from_secs(90);
     let settings = Settings { clock_offset, ..Settings::default() };
     let now = -(epoch(0)) + 784_111_687; // 90 seconds before the example of RFC 9110

@@ -31,7 +31,7 @@ fn location(world: &mut World, request: &Request) -> String {
 }
 
 #[test]
-fn the_page_says_that_it_is_simulated_and_what_is_asked_for() {
+fn consent_page_says_it_is_simulated_and_lists_request() {
     let (app, mut world) = organisation();
     let (status, html) = page(&mut world, &format!("{}&scope=team:read", asking_for(&app, "auditlogs:read,admin")));
     assert_eq!(status, 200);
@@ -55,7 +55,7 @@ fn the_page_says_that_it_is_simulated_and_what_is_asked_for() {
 }
 
 #[test]
-fn names_and_parameters_are_text_and_never_markup() {
+fn names_and_parameters_are_escaped() {
     let app = App { name: SCRIPT.to_owned(), ..App::organisation(BACK) };
     let mut world = world_of(&app);
     world.settings_mut().users[0].name = "\"><b onclick='x'>&".to_owned();
@@ -74,7 +74,7 @@ fn names_and_parameters_are_text_and_never_markup() {
 }
 
 #[test]
-fn a_workspace_named_in_the_query_is_preselected_and_an_organisation_only_by_a_setting() {
+fn query_preselects_workspace_and_only_setting_preselects_organization() {
     let (app, mut world) = organisation();
     let asked = |team: &str| format!("{}&team={team}", asking_for(&app, "admin"));
     assert!(page(&mut world, &asked("T2")).1.contains("<option value=\"T2\" selected>"));
@@ -84,7 +84,7 @@ fn a_workspace_named_in_the_query_is_preselected_and_an_organisation_only_by_a_s
 }
 
 #[test]
-fn somebody_else_sees_other_targets() {
+fn other_user_sees_other_targets() {
     let (app, mut world) = organisation();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
     let asked = asking_for(&app, "admin");
@@ -97,7 +97,7 @@ fn somebody_else_sees_other_targets() {
 }
 
 #[test]
-fn a_request_that_cannot_be_granted_shows_its_code_and_sends_nobody_anywhere() {
+fn invalid_consent_request_shows_code_without_redirect() {
     let (app, mut world) = organisation();
     let asked = format!("client_id={}&user_scope=admin&redirect_uri=https://evil.example/", app.client_id);
     let (status, html) = page(&mut world, &asked);
@@ -112,7 +112,7 @@ fn a_request_that_cannot_be_granted_shows_its_code_and_sends_nobody_anywhere() {
 }
 
 #[test]
-fn optional_scopes_are_checkboxes_and_the_others_are_not() {
+fn only_optional_scopes_are_checkboxes() {
     let app = App { user_optional: vec!["admin".to_owned()], ..App::organisation(BACK) };
     let mut world = world_of(&app);
     let (_, html) = page(&mut world, &asking_for(&app, "auditlogs:read,admin"));
@@ -128,7 +128,7 @@ fn optional_scopes_are_checkboxes_and_the_others_are_not() {
 }
 
 #[test]
-fn pages_meet_faults_too() {
+fn browser_pages_are_subject_to_faults() {
     let (app, mut world) = organisation();
     world.fault(Fault::next(CallMatcher::path("authorize"), FaultKind::Html(502)));
     let asked = asking_for(&app, "admin");
@@ -137,7 +137,7 @@ fn pages_meet_faults_too() {
 }
 
 #[tokio::test]
-async fn an_app_is_installed_over_http() {
+async fn app_is_installed_over_http() {
     let (app, world) = organisation();
     let world = Arc::new(Mutex::new(world));
     let server = Server::start(world, Arc::new(|| at(0))).await.expect("a free port");

@@ -12,7 +12,7 @@ fn refused(world: &mut World, now: i64, request: &Request) -> String {
 }
 
 #[test]
-fn who_declines_is_sent_back_with_access_denied() {
+fn declining_redirects_with_access_denied() {
     let (app, world) = organisation();
     let back = world.decline(&asking_for(&app, "admin"));
     assert_eq!(back.as_deref(), Ok("https://collector.example/callback?error=access_denied&state=s+1"));
@@ -21,7 +21,7 @@ fn who_declines_is_sent_back_with_access_denied() {
 }
 
 #[test]
-fn an_install_from_slacks_own_page_has_a_code_and_no_state() {
+fn install_from_slack_page_has_code_and_no_state() {
     let (app, mut world) = organisation();
     let back = world.install_from_slack(at(0), &app.client_id, &Consent::organisation()).expect("a redirect");
     assert_eq!(parameter(&back, "state"), None);
@@ -30,7 +30,7 @@ fn an_install_from_slacks_own_page_has_a_code_and_no_state() {
 }
 
 #[test]
-fn a_wrong_request_for_consent_is_answered_by_its_code() {
+fn invalid_consent_request_returns_its_code() {
     let (app, mut world) = organisation();
     let id = &app.client_id;
     for (asked, code) in [
@@ -51,7 +51,7 @@ fn a_wrong_request_for_consent_is_answered_by_its_code() {
 }
 
 #[test]
-fn an_app_can_accept_every_https_and_loopback_url_but_then_one_must_be_sent() {
+fn app_that_accepts_any_valid_redirect_url_requires_one() {
     let app = App { redirects: Redirects::Any, ..App::organisation("") };
     let mut world = world_of(&app);
     let asked = |redirect: &str| format!("client_id={}&user_scope=admin&redirect_uri={redirect}", app.client_id);
@@ -63,7 +63,7 @@ fn an_app_can_accept_every_https_and_loopback_url_but_then_one_must_be_sent() {
 }
 
 #[test]
-fn the_organisation_is_offered_only_to_its_owner_and_only_for_an_org_ready_app() {
+fn organization_is_offered_only_to_owner_of_org_ready_app() {
     let (app, mut world) = organisation();
     let asked = asking_for(&app, "admin");
     let to_organisation = |world: &mut World| world.consent(at(0), &asked, &Consent::organisation()).map(|_| ());
@@ -78,7 +78,7 @@ fn the_organisation_is_offered_only_to_its_owner_and_only_for_an_org_ready_app()
 }
 
 #[test]
-fn people_install_on_the_workspaces_that_they_belong_to() {
+fn users_install_on_workspaces_they_belong_to() {
     let (app, mut world) = organisation();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
     let asked = asking_for(&app, "admin");
@@ -90,7 +90,7 @@ fn people_install_on_the_workspaces_that_they_belong_to() {
 }
 
 #[test]
-fn an_app_that_is_not_distributed_stays_on_its_own_workspace() {
+fn undistributed_app_stays_on_its_own_workspace() {
     let app = App { distribution: Distribution::Home("T1".to_owned()), ..App::organisation(BACK) };
     let mut world = world_of(&app);
     let asked = asking_for(&app, "admin");

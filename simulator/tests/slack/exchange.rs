@@ -12,7 +12,7 @@ fn refused(world: &mut World, now: i64, request: &Request) -> String {
 }
 
 #[test]
-fn without_apps_nobody_comes_to_the_consent_page() {
+fn consent_page_needs_app() {
     let mut world = World::new(Settings::default());
     assert_eq!(
         world.consent(at(0), "client_id=1&user_scope=admin", &Consent::organisation()),
@@ -22,7 +22,7 @@ fn without_apps_nobody_comes_to_the_consent_page() {
 }
 
 #[test]
-fn an_install_on_the_organisation_gives_a_user_token_that_reads_audit_logs() {
+fn organization_install_returns_user_token_that_reads_audit_logs() {
     let (app, mut world) = organisation();
     let back = world.consent(at(0), &asking_for(&app, "auditlogs:read,admin"), &Consent::organisation());
     let back = back.expect("a redirect");
@@ -47,7 +47,7 @@ fn an_install_on_the_organisation_gives_a_user_token_that_reads_audit_logs() {
 }
 
 #[test]
-fn bot_scopes_that_are_asked_for_give_a_bot_token_at_the_top_level() {
+fn requested_bot_scopes_return_bot_token_at_top_level() {
     let (app, mut world) = organisation();
     let asked = format!("{}&scope=team:read", asking_for(&app, "auditlogs:read"));
     let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
@@ -69,7 +69,7 @@ fn bot_scopes_that_are_asked_for_give_a_bot_token_at_the_top_level() {
 }
 
 #[test]
-fn an_install_on_a_workspace_of_the_organisation_names_both_and_reads_no_audit_logs() {
+fn workspace_install_in_organization_names_both_and_reads_no_audit() {
     let (app, mut world) = organisation();
     let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::workspace("T2"));
     assert_eq!(given["team"], serde_json::json!({"id": "T2", "name": "Workspace T2"}));
@@ -80,7 +80,7 @@ fn an_install_on_a_workspace_of_the_organisation_names_both_and_reads_no_audit_l
 }
 
 #[test]
-fn a_workspace_of_its_own_has_no_enterprise() {
+fn standalone_workspace_has_no_enterprise() {
     let app = App::workspace(BACK, "T1");
     let mut world = World::new(Settings { apps: vec![app.clone()], ..Settings::workspace() });
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_workspace_of_its_own_has_no_enterprise() {
 }
 
 #[test]
-fn auth_test_tells_the_place_the_person_and_the_app_of_an_issued_token() {
+fn auth_test_returns_tenant_user_and_app_of_issued_token() {
     let (app, mut world) = organisation();
     let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
     let who = json(&mut world, 0, &calling("auth.test", text(&given, "/authed_user/access_token")));
@@ -106,7 +106,7 @@ fn auth_test_tells_the_place_the_person_and_the_app_of_an_issued_token() {
 }
 
 #[test]
-fn a_code_lives_ten_minutes_and_is_good_for_one_exchange() {
+fn code_expires_after_ten_minutes_and_is_single_use() {
     let (app, mut world) = organisation();
     let mut code = || code_of(&world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("ok"));
     let (first, second) = (code(), code());
@@ -121,7 +121,7 @@ fn a_code_lives_ten_minutes_and_is_good_for_one_exchange() {
 }
 
 #[test]
-fn a_code_belongs_to_one_app() {
+fn code_belongs_to_one_app() {
     let (app, mut world) = organisation();
     let other = App::workspace(BACK, "T1");
     world.settings_mut().apps.push(other.clone());
@@ -131,7 +131,7 @@ fn a_code_belongs_to_one_app() {
 }
 
 #[test]
-fn a_redirect_uri_that_was_sent_before_must_be_sent_again() {
+fn redirect_uri_must_be_repeated_in_exchange() {
     let (app, mut world) = organisation();
     let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
     let without = access(&app).with("code", code_of(&back));
@@ -147,7 +147,7 @@ fn a_redirect_uri_that_was_sent_before_must_be_sent_again() {
 }
 
 #[test]
-fn the_client_says_who_it_is_by_basic_or_by_fields() {
+fn client_authenticates_with_basic_header_or_fields() {
     let (app, mut world) = organisation();
     let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
     let plain = Request::post("oauth.v2.access").with("code", code_of(&back)).with("redirect_uri", BACK);
@@ -160,7 +160,7 @@ fn the_client_says_who_it_is_by_basic_or_by_fields() {
 }
 
 #[test]
-fn an_exchange_is_a_post_of_a_known_grant_type_without_pkce() {
+fn exchange_is_post_with_known_grant_type_and_without_pkce() {
     let (app, mut world) = organisation();
     let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
     let request = exchanging(&app, &code_of(&back));
@@ -172,7 +172,7 @@ fn an_exchange_is_a_post_of_a_known_grant_type_without_pkce() {
 }
 
 #[test]
-fn scopes_add_up_over_repeated_installs_and_the_token_stays() {
+fn scopes_add_up_over_repeated_installs_and_token_stays() {
     let (app, mut world) = organisation();
     let first = install(&mut world, 0, &app, "admin", &Consent::organisation());
     let second = install(&mut world, 60, &app, "auditlogs:read", &Consent::organisation());
@@ -188,7 +188,7 @@ fn scopes_add_up_over_repeated_installs_and_the_token_stays() {
 }
 
 #[test]
-fn scopes_of_one_person_or_place_are_not_anothers() {
+fn scopes_are_separate_per_user_and_tenant() {
     let (app, mut world) = organisation();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin));
     let scope = |given: &serde_json::Value| given["authed_user"]["scope"].as_str().expect("scopes").to_owned();
@@ -204,7 +204,7 @@ fn scopes_of_one_person_or_place_are_not_anothers() {
 }
 
 #[test]
-fn a_token_is_worth_what_its_person_is_now() {
+fn token_has_current_rights_of_its_user() {
     let (app, mut world) = organisation();
     let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organisation());
     let token = text(&given, "/authed_user/access_token");
@@ -218,7 +218,7 @@ fn a_token_is_worth_what_its_person_is_now() {
 }
 
 #[test]
-fn an_app_of_the_organisation_cannot_be_installed_on_a_workspace_too() {
+fn organization_app_cannot_be_installed_on_workspace() {
     let (app, mut world) = organisation();
     install(&mut world, 0, &app, "admin", &Consent::organisation());
     let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::workspace("T1")).expect("a redirect");
@@ -227,7 +227,7 @@ fn an_app_of_the_organisation_cannot_be_installed_on_a_workspace_too() {
 }
 
 #[test]
-fn tokens_of_the_settings_work_beside_issued_ones() {
+fn configured_tokens_work_alongside_issued_ones() {
     let app = App::organisation(BACK);
     let mut world = audit_world(Settings { apps: vec![app.clone()], ..Settings::organisation() }, &[(1, "a")]);
     let given = install(&mut world, 2, &app, "auditlogs:read", &Consent::organisation());
@@ -239,7 +239,7 @@ fn tokens_of_the_settings_work_beside_issued_ones() {
 }
 
 #[test]
-fn a_lost_reply_has_used_the_code_up_and_a_refused_call_has_not() {
+fn lost_response_uses_up_code_and_failed_call_does_not() {
     let (app, mut world) = organisation();
     let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
     let request = exchanging(&app, &code_of(&back));
@@ -261,7 +261,7 @@ fn a_lost_reply_has_used_the_code_up_and_a_refused_call_has_not() {
 }
 
 #[test]
-fn a_world_with_the_same_seed_makes_the_same_tokens() {
+fn same_seed_makes_same_tokens() {
     let token = |seed| {
         let app = App::organisation(BACK);
         let mut world = World::new(Settings { seed, apps: vec![app.clone()], ..Settings::organisation() });

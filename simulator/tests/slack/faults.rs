@@ -17,7 +17,7 @@ fn faulty(log: Log, kind: FaultKind) -> World {
 }
 
 #[test]
-fn a_fault_strikes_the_nth_matching_call_and_no_other() {
+fn fault_hits_only_nth_matching_call() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::Status(500, String::new())));
     let mut status = |log| response(&mut world, 100, &asking(log)).status;
@@ -25,7 +25,7 @@ fn a_fault_strikes_the_nth_matching_call_and_no_other() {
 }
 
 #[test]
-fn a_fault_can_last_for_a_time_or_until_it_is_cleared() {
+fn fault_lasts_for_given_time_or_until_cleared() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.fault(Fault::during(at(10), at(20), CallMatcher::any(), FaultKind::Status(503, String::new())));
     let status = |world: &mut World, now| response(world, now, &asking(Log::Audit)).status;
@@ -38,7 +38,7 @@ fn a_fault_can_last_for_a_time_or_until_it_is_cleared() {
 }
 
 #[test]
-fn a_fault_can_be_meant_for_one_workspace_or_for_later_pages() {
+fn fault_can_target_one_workspace_or_later_pages() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.fault(Fault::every(CallMatcher::any().team("T1"), FaultKind::not_ok("invalid_auth")));
     world.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::Status(500, String::new())));
@@ -50,7 +50,7 @@ fn a_fault_can_be_meant_for_one_workspace_or_for_later_pages() {
 }
 
 #[test]
-fn statuses_pages_for_browsers_and_the_empty_401() {
+fn status_html_and_empty_401_faults_are_returned() {
     let kinds = [
         (FaultKind::Status(500, "oops".to_owned()), 500, "text/plain; charset=utf-8", "oops"),
         (FaultKind::Html(502), 502, "text/html; charset=utf-8", "<!DOCTYPE"),
@@ -66,7 +66,7 @@ fn statuses_pages_for_browsers_and_the_empty_401() {
 }
 
 #[test]
-fn error_codes_of_both_families() {
+fn error_codes_of_both_apis_are_returned() {
     let kind = FaultKind::NotOk {
         code: "missing_scope".to_owned(),
         needed: Some("admin".to_owned()),
@@ -79,7 +79,7 @@ fn error_codes_of_both_families() {
 }
 
 #[test]
-fn throttling_with_any_retry_after_or_none() {
+fn throttling_returns_any_retry_after_or_none() {
     for text in ["30", "soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"] {
         let refused = response(&mut faulty(Log::Access, FaultKind::throttled(text)), 100, &asking(Log::Access));
         assert_eq!((refused.status, refused.header("Retry-After")), (429, Some(text)));
@@ -91,7 +91,7 @@ fn throttling_with_any_retry_after_or_none() {
 }
 
 #[test]
-fn a_body_breaks_off() {
+fn truncated_body_ends_halfway() {
     let mut world = faulty(Log::Audit, FaultKind::Truncated);
     let broken = response(&mut world, 100, &asking(Log::Audit)).body;
     let whole = response(&mut world, 100, &asking(Log::Audit)).body;
@@ -99,7 +99,7 @@ fn a_body_breaks_off() {
 }
 
 #[test]
-fn an_empty_page_goes_on_where_it_should_have_begun() {
+fn empty_page_continues_where_it_should_have_started() {
     for log in [Log::Audit, Log::Access] {
         let field = if log == Log::Audit { "id" } else { "user_id" };
         for nth in [1, 2] {
@@ -116,7 +116,7 @@ fn an_empty_page_goes_on_where_it_should_have_begun() {
 }
 
 #[test]
-fn a_page_exceeds_what_was_asked_for() {
+fn page_can_exceed_requested_limit() {
     for (log, rows) in [(Log::Audit, 4), (Log::Access, 3)] {
         let mut world = faulty(log, FaultKind::Oversize(100));
         let page = json(&mut world, 100, &asking(log).with("limit", 1));
@@ -125,7 +125,7 @@ fn a_page_exceeds_what_was_asked_for() {
 }
 
 #[test]
-fn a_page_cut_short_is_whole_for_the_next_call() {
+fn shortened_page_is_complete_at_next_call() {
     for kind in [FaultKind::EmptyPage, FaultKind::Oversize(1)] {
         let mut world = World::new(Settings::default());
         for app in ["A1", "A2"] {
@@ -142,7 +142,7 @@ fn a_page_cut_short_is_whole_for_the_next_call() {
 }
 
 #[test]
-fn a_cursor_is_refused_on_demand_and_first_pages_do_not_count() {
+fn stale_cursor_fault_affects_only_later_pages() {
     for (log, status) in [(Log::Audit, 400), (Log::Access, 200)] {
         let mut world = faulty(log, FaultKind::StaleCursor);
         let first = asking(log).with("limit", 1);
@@ -154,7 +154,7 @@ fn a_cursor_is_refused_on_demand_and_first_pages_do_not_count() {
 }
 
 #[test]
-fn a_row_comes_in_at_the_head_between_two_pages() {
+fn row_can_be_inserted_first_between_two_pages() {
     let mut world = faulty(Log::Access, FaultKind::Delay(Duration::ZERO));
     world.settings_mut().access_paging = Paging::Offset;
     let row = Row::small_access(at(50), at(50), "new", "203.0.113.7", "x");
@@ -165,7 +165,7 @@ fn a_row_comes_in_at_the_head_between_two_pages() {
 }
 
 #[test]
-fn a_row_moves_to_the_head_between_two_pages() {
+fn row_can_move_to_front_between_two_pages() {
     let mut world = faulty(Log::Access, FaultKind::Delay(Duration::ZERO));
     world.settings_mut().access_order = slacktrail_simulator::settings::AccessColumn::Last;
     world.fault(Fault::next(CallMatcher::log(Log::Access).later_pages(), FaultKind::Touch(0)));
@@ -174,7 +174,7 @@ fn a_row_moves_to_the_head_between_two_pages() {
 }
 
 #[test]
-fn the_date_is_missing_or_wrong() {
+fn date_header_can_be_missing_or_wrong() {
     let missing = response(&mut faulty(Log::Audit, FaultKind::Date(None)), 100, &asking(Log::Audit));
     assert_eq!(missing.header("Date"), None);
     let wrong = FaultKind::Date(Some("yesterday".to_owned()));
@@ -183,14 +183,14 @@ fn the_date_is_missing_or_wrong() {
 }
 
 #[test]
-fn the_connection_is_closed_without_an_answer() {
+fn connection_can_close_without_response() {
     let mut world = faulty(Log::Audit, FaultKind::Hangup);
     assert_eq!(world.answer(at(100), &asking(Log::Audit)), Outcome::Hangup);
     assert_eq!(world.calls().of("logs"), 1);
 }
 
 #[test]
-fn an_answer_takes_its_time() {
+fn response_can_be_delayed() {
     let mut world = faulty(Log::Audit, FaultKind::Delay(Duration::from_secs(7)));
     let slow = response(&mut world, 100, &asking(Log::Audit));
     assert_eq!((slow.status, slow.delay), (200, Duration::from_secs(7)));

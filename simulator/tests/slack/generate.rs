@@ -26,7 +26,7 @@ fn lived(activity: Activity, steps: i64) -> World {
 }
 
 #[test]
-fn the_seed_decides_everything_and_steps_nothing() {
+fn seed_determines_rows_regardless_of_step_size() {
     let (one, two) = (lived(activity(), 1), lived(activity(), 60));
     for log in Log::ALL {
         assert_eq!(one.rows(log), two.rows(log));
@@ -36,7 +36,7 @@ fn the_seed_decides_everything_and_steps_nothing() {
 }
 
 #[test]
-fn rates_are_kept() {
+fn configured_rates_are_kept() {
     let world = lived(activity(), 1);
     let near = |log, expected: usize| {
         let rows = world.rows(log).len();
@@ -50,7 +50,7 @@ fn rates_are_kept() {
 }
 
 #[test]
-fn audit_records_have_the_size_and_the_oddities_of_true_ones() {
+fn audit_records_have_realistic_size_and_oddities() {
     let world = lived(activity(), 1);
     let rows = world.rows(Log::Audit);
     let bytes: usize = rows.iter().map(|row| row.json.len()).sum();
@@ -88,7 +88,7 @@ fn audit_records_have_the_size_and_the_oddities_of_true_ones() {
 }
 
 #[test]
-fn every_row_is_json_and_says_its_own_time() {
+fn every_row_is_json_and_contains_its_time() {
     let world = lived(activity(), 1);
     let fields = [(Log::Audit, "date_create"), (Log::Access, "date_first"), (Log::Integration, "date")];
     for (log, field) in fields {
@@ -103,7 +103,7 @@ fn every_row_is_json_and_says_its_own_time() {
 }
 
 #[test]
-fn some_live_rows_are_late_and_no_settled_one() {
+fn some_live_rows_are_late_and_no_historic_row_is() {
     let world = lived(activity(), 1);
     let late =
         |row: &&slacktrail_simulator::Row| row.visible_at.duration_since(row.time) > SignedDuration::from_secs(4);
@@ -114,7 +114,7 @@ fn some_live_rows_are_late_and_no_settled_one() {
 }
 
 #[test]
-fn people_come_back_on_their_devices() {
+fn users_return_on_their_devices() {
     let world = lived(activity(), 1);
     let rows = world.rows(Log::Access);
     assert!(rows.iter().any(|row| row.date_last > Some(row.time)));
@@ -130,7 +130,7 @@ fn people_come_back_on_their_devices() {
 }
 
 #[test]
-fn integrations_are_apps_and_services_and_sometimes_twice_the_same() {
+fn integration_rows_include_apps_services_and_equal_rows() {
     let world = lived(activity(), 1);
     let rows = world.rows(Log::Integration);
     for text in [r#""app_id":"A"#, r#""service_id":1"#, r#""service_id":"1"#, r#""rss_feed":true"#, r#""reason":""#] {
@@ -140,7 +140,7 @@ fn integrations_are_apps_and_services_and_sometimes_twice_the_same() {
 }
 
 #[test]
-fn a_workspace_of_its_own_has_rows_without_a_workspace() {
+fn standalone_workspace_has_rows_without_workspace() {
     let settings = Settings::workspace();
     let mut generator = Generator::new(Activity::default(), &settings);
     assert_eq!(generator.access_row(at(0)).workspace, None);

@@ -17,7 +17,7 @@ fn asking_t1() -> Request {
 }
 
 #[test]
-fn either_end_may_come_first_and_equal_rows_are_both_shown() {
+fn either_order_is_possible_and_equal_rows_are_both_returned() {
     let newest = json(&mut world(Settings::default()), 100, &asking_t1());
     assert_eq!(column(&newest, "app_id"), ["A3", "A2", "A2", "A1"]);
     let settings = Settings { integration_order: Direction::OldestFirst, ..Settings::default() };
@@ -26,7 +26,7 @@ fn either_end_may_come_first_and_equal_rows_are_both_shown() {
 }
 
 #[test]
-fn pages_are_numbered_and_say_how_many_there_are() {
+fn integration_pages_are_numbered_and_counted() {
     let mut world = world(Settings::default());
     let page = json(&mut world, 100, &asking_t1().with("count", 3).with("page", 2));
     assert_eq!(column(&page, "app_id"), ["A1"]);
@@ -46,7 +46,7 @@ fn rows_are_filtered_by_app_and_user() {
 }
 
 #[test]
-fn an_organisation_token_needs_a_team_where_it_is_welcome() {
+fn organization_token_needs_team_that_it_can_access() {
     let mut settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]), ..Settings::default() };
     if let Tenant::Organisation { workspaces, .. } = &mut settings.tenant {
         workspaces[1].app_added = false;
@@ -61,7 +61,7 @@ fn an_organisation_token_needs_a_team_where_it_is_welcome() {
 }
 
 #[test]
-fn scope_rights_and_plan_are_checked() {
+fn scope_role_and_plan_are_checked() {
     let mut world = world(Settings::default());
     world.settings_mut().tokens[0].scopes.pop();
     let refused = json(&mut world, 100, &asking_t1());
@@ -79,7 +79,7 @@ fn scope_rights_and_plan_are_checked() {
 }
 
 #[test]
-fn a_workspace_token_inside_an_organisation_sees_its_own_workspace() {
+fn workspace_token_in_organization_sees_only_its_workspace() {
     let mut world = world(Settings::default());
     world.settings_mut().tokens.push(Token::workspace("two", "T2"));
     world.add(Row::small_integration(at(40), "A9").in_workspace("T2"));

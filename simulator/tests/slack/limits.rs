@@ -4,7 +4,7 @@ use slacktrail_simulator::{Family, Log, Request, Settings, World};
 use crate::walk::{asking, at, error, response};
 
 #[test]
-fn the_call_after_the_limit_is_told_when_to_come_again() {
+fn call_beyond_limit_returns_retry_after() {
     let mut world = World::new(Settings::default());
     for second in 0..50 {
         assert_eq!(response(&mut world, second, &asking(Log::Audit)).status, 200);
@@ -18,7 +18,7 @@ fn the_call_after_the_limit_is_told_when_to_come_again() {
 }
 
 #[test]
-fn other_apps_use_up_the_organisations_limit() {
+fn other_apps_use_up_organization_limit() {
     let limits = Limits { audit_used_by_others: 49, ..Limits::SLACK };
     let mut world = World::new(Settings { limits, ..Settings::default() });
     assert_eq!(response(&mut world, 0, &asking(Log::Audit)).status, 200);
@@ -26,7 +26,7 @@ fn other_apps_use_up_the_organisations_limit() {
 }
 
 #[test]
-fn each_method_and_workspace_has_a_limit_of_its_own() {
+fn each_method_and_workspace_has_own_limit() {
     let mut world = World::new(Settings::default());
     let team = |team: &str| asking(Log::Integration).with("team_id", team);
     for _ in 0..20 {
@@ -38,7 +38,7 @@ fn each_method_and_workspace_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn limits_can_be_switched_off() {
+fn limits_can_be_disabled() {
     let mut world = World::new(Settings { limits: Limits::OFF, ..Settings::default() });
     assert!((0..1_000).all(|_| response(&mut world, 0, &asking(Log::Audit)).status == 200));
 }

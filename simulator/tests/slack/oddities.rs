@@ -24,7 +24,7 @@ fn text(world: &mut World, request: &Request) -> String {
 }
 
 #[test]
-fn endless_cursor_comes_with_empty_pages_or_old_rows() {
+fn endless_cursor_returns_empty_pages_or_old_rows() {
     let kinds = [(Endless::SameCursor, 0), (Endless::FreshCursor, 0), (Endless::OldRows, 2)];
     for (log, field) in [(Log::Audit, "id"), (Log::Access, "user_id")] {
         for (endless, rows) in kinds {
@@ -49,7 +49,7 @@ fn endless_cursor_comes_with_empty_pages_or_old_rows() {
 }
 
 #[test]
-fn numbered_pages_claim_rows_that_do_not_exist() {
+fn numbered_pages_can_claim_missing_rows() {
     let mut world = World::new(Settings { integration_page_max: None, ..Settings::default() });
     world.add(Row::small_integration(at(10), "A1").in_workspace("T1"));
     world.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Claims(1_000_000)));
@@ -61,7 +61,7 @@ fn numbered_pages_claim_rows_that_do_not_exist() {
 }
 
 #[test]
-fn php_envelope_keeps_every_row_and_varies_everything_around_them() {
+fn php_envelope_keeps_every_row_and_varies_rest() {
     let mut world =
         audit_world(Settings { envelope: Envelope::Php, limits: Limits::OFF, ..Settings::default() }, &ROWS);
     let mut texts = BTreeSet::new();
@@ -87,7 +87,7 @@ fn php_envelope_keeps_every_row_and_varies_everything_around_them() {
 }
 
 #[test]
-fn php_paging_holds_numbers_as_text_or_a_total_of_minus_one() {
+fn php_paging_has_numbers_as_text_or_total_of_minus_one() {
     let paging = |seed| {
         let mut world = World::new(Settings { envelope: Envelope::Php, seed, ..Settings::default() });
         (0..3).for_each(|n| {
@@ -101,7 +101,7 @@ fn php_paging_holds_numbers_as_text_or_a_total_of_minus_one() {
 }
 
 #[test]
-fn damaged_row_is_served_with_a_byte_that_is_not_utf8() {
+fn damaged_row_is_returned_with_invalid_utf8() {
     let mut world = World::new(Settings::default());
     world.add(Row::small_audit(at(10), "caf\u{fffd}").damaged());
     world.add(Row::small_audit(at(20), "caf\u{fffd}"));
@@ -127,7 +127,7 @@ fn classic_access_logs_ignore_limit_and_cursor() {
 }
 
 #[test]
-fn access_by_workspace_only_refuses_an_organization_without_team() {
+fn access_by_workspace_rejects_organization_without_team() {
     let mut world = access_world(Settings { access_team: AccessTeam::Required, ..Settings::default() });
     assert_eq!(error(&mut world, 100, &asking(Log::Access)), (200, "missing_argument".to_owned()));
     let page = json(&mut world, 100, &asking(Log::Access).with("team_id", "T1"));
@@ -138,7 +138,7 @@ fn access_by_workspace_only_refuses_an_organization_without_team() {
 }
 
 #[test]
-fn long_replies_are_broken_off_and_short_ones_are_not() {
+fn long_responses_are_truncated_and_short_ones_are_not() {
     let mut world = audit_world(Settings { response_bytes_max: Some(240), ..Settings::default() }, &ROWS);
     let long = response(&mut world, 100, &asking(Log::Audit));
     assert_eq!((long.body.len(), long.breaks_off, long.shown.map(|shown| shown.whole)), (240, true, Some(false)));
@@ -147,7 +147,7 @@ fn long_replies_are_broken_off_and_short_ones_are_not() {
 }
 
 #[test]
-fn auth_test_tells_an_empty_401_from_a_revoked_token() {
+fn auth_test_distinguishes_empty_401_from_revoked_token() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let identity = Request::post("auth.test").bearer(ORGANISATION_TOKEN);
     world.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
@@ -159,7 +159,7 @@ fn auth_test_tells_an_empty_401_from_a_revoked_token() {
 }
 
 #[test]
-fn reply_says_which_rows_it_shows() {
+fn response_lists_rows_it_contains() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let request = asking(Log::Audit).with("limit", 2);
     let shown = response(&mut world, 100, &request).shown.expect("a page");

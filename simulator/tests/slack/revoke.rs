@@ -27,7 +27,7 @@ fn uninstalling(app: &App, token: &str) -> Request {
 }
 
 #[test]
-fn a_revoked_token_is_over_for_both_families() {
+fn revoked_token_is_invalid_in_both_apis() {
     let (app, mut world) = organisation();
     let (token, bot) = install_both(&mut world, &app);
     let revoke = Request::get(Family::Web, "auth.revoke").bearer(&token);
@@ -40,7 +40,7 @@ fn a_revoked_token_is_over_for_both_families() {
 }
 
 #[test]
-fn a_dry_run_revokes_nothing() {
+fn dry_run_revokes_nothing() {
     let (app, mut world) = organisation();
     let (token, _) = install_both(&mut world, &app);
     let body = json(&mut world, 1, &calling("auth.revoke", &token).with("test", 1));
@@ -49,7 +49,7 @@ fn a_dry_run_revokes_nothing() {
 }
 
 #[test]
-fn without_rotation_the_authorisation_ends_and_scopes_begin_anew() {
+fn revocation_without_rotation_ends_authorization_and_its_scopes() {
     let (app, mut world) = organisation();
     let before = install(&mut world, 0, &app, "auditlogs:read", &Consent::organisation());
     let token = text(&before, "/authed_user/access_token");
@@ -61,7 +61,7 @@ fn without_rotation_the_authorisation_ends_and_scopes_begin_anew() {
 }
 
 #[test]
-fn with_rotation_only_that_token_ends() {
+fn revocation_with_rotation_ends_only_that_token() {
     let (app, mut world) = rotating();
     let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
     let first = text(&given, "/authed_user/access_token");
@@ -75,7 +75,7 @@ fn with_rotation_only_that_token_ends() {
 }
 
 #[test]
-fn a_token_of_the_settings_can_be_revoked_and_restored() {
+fn configured_token_can_be_revoked_and_restored() {
     let mut world = World::new(Settings::default());
     json(&mut world, 0, &calling("auth.revoke", ORGANISATION_TOKEN));
     assert_eq!(state(&mut world, 0, ORGANISATION_TOKEN), "token_revoked");
@@ -85,7 +85,7 @@ fn a_token_of_the_settings_can_be_revoked_and_restored() {
 }
 
 #[test]
-fn an_issued_token_can_be_withdrawn_like_any_other() {
+fn issued_token_can_be_invalidated() {
     let (app, mut world) = organisation();
     let (token, bot) = install_both(&mut world, &app);
     world.revoke(&token);
@@ -100,7 +100,7 @@ fn an_issued_token_can_be_withdrawn_like_any_other() {
 }
 
 #[test]
-fn uninstalling_ends_every_token_of_the_app_at_that_place() {
+fn uninstalling_revokes_every_token_of_app_in_that_tenant() {
     let (app, mut world) = organisation();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Owner));
     let (token, bot) = install_both(&mut world, &app);
@@ -113,7 +113,7 @@ fn uninstalling_ends_every_token_of_the_app_at_that_place() {
 }
 
 #[test]
-fn uninstalling_takes_the_apps_own_secret_and_an_admin() {
+fn uninstalling_needs_app_secret_and_admin() {
     let (app, mut world) = organisation();
     let stranger = App::workspace(BACK, "T1");
     world.settings_mut().apps.push(stranger.clone());
@@ -130,7 +130,7 @@ fn uninstalling_takes_the_apps_own_secret_and_an_admin() {
 }
 
 #[test]
-fn an_administrator_who_removes_the_app_ends_its_refresh_tokens_too() {
+fn removal_by_admin_invalidates_refresh_tokens() {
     let (app, mut world) = rotating();
     let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
     world.uninstall(at(1), &app.client_id, &Install::Workspace("T1".to_owned()));

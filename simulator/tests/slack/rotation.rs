@@ -38,7 +38,7 @@ fn live(world: &World, now: i64) -> Vec<String> {
 }
 
 #[test]
-fn tokens_that_rotate_have_their_own_prefixes_and_twelve_hours() {
+fn rotating_tokens_have_own_prefixes_and_expire_after_12_hours() {
     let (app, mut world) = rotating();
     let asked = format!("{}&scope=team:read", asking_for(&app, "admin"));
     let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
@@ -52,7 +52,7 @@ fn tokens_that_rotate_have_their_own_prefixes_and_twelve_hours() {
 }
 
 #[test]
-fn an_access_token_works_until_its_expiry_and_not_at_it() {
+fn access_token_is_valid_until_just_before_expiry() {
     let (_, mut world, token, _) = installed();
     let audit = Request::for_log(Log::Audit).bearer(&token);
     assert_eq!(json(&mut world, 60, &calling("auth.test", &token))["expires_in"], LIFE - 60);
@@ -65,7 +65,7 @@ fn an_access_token_works_until_its_expiry_and_not_at_it() {
 }
 
 #[test]
-fn a_refreshed_user_token_stands_at_the_top_level() {
+fn refreshed_user_token_is_at_top_level() {
     let (app, mut world, old, refresh_token) = installed();
     let given = json(&mut world, 100, &refreshing(&app, &refresh_token));
     let expected = serde_json::json!({
@@ -90,7 +90,7 @@ fn a_refreshed_user_token_stands_at_the_top_level() {
 }
 
 #[test]
-fn a_refreshed_bot_token_says_that_it_is_one() {
+fn refreshed_bot_token_has_bot_type() {
     let (app, mut world) = rotating();
     let asked = format!("{}&scope=team:read", asking_for(&app, "admin"));
     let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
@@ -101,7 +101,7 @@ fn a_refreshed_bot_token_says_that_it_is_one() {
 }
 
 #[test]
-fn a_third_access_token_ends_the_oldest() {
+fn third_access_token_revokes_oldest() {
     let (app, mut world, first, refresh_token) = installed();
     let (second, refresh_token) = refresh(&mut world, 1_000, &app, &refresh_token);
     let (third, _) = refresh(&mut world, 2_000, &app, &refresh_token);
@@ -112,7 +112,7 @@ fn a_third_access_token_ends_the_oldest() {
 }
 
 #[test]
-fn a_refresh_token_used_again_in_its_grace_period_gives_the_same_pair() {
+fn refresh_token_reused_in_grace_period_returns_same_pair() {
     let (app, mut world, _, refresh_token) = installed();
     let first = refresh(&mut world, 1_000, &app, &refresh_token);
     let again = json(&mut world, 1_119, &refreshing(&app, &refresh_token));
@@ -126,7 +126,7 @@ fn a_refresh_token_used_again_in_its_grace_period_gives_the_same_pair() {
 }
 
 #[test]
-fn a_refresh_token_used_again_in_its_grace_period_can_give_a_new_pair() {
+fn refresh_token_reused_in_grace_period_can_return_new_pair() {
     let (app, mut world, first, refresh_token) = installed();
     world.settings_mut().oauth.grace_reuse = GraceReuse::NewPair;
     let second = refresh(&mut world, 1_000, &app, &refresh_token);
@@ -144,7 +144,7 @@ fn a_refresh_token_used_again_in_its_grace_period_can_give_a_new_pair() {
 }
 
 #[test]
-fn without_a_grace_period_a_refresh_token_is_good_for_one_use() {
+fn refresh_token_is_single_use_without_grace_period() {
     let (app, mut world, _, refresh_token) = installed();
     world.settings_mut().oauth.refresh_grace = jiff::SignedDuration::ZERO;
     refresh(&mut world, 1_000, &app, &refresh_token);
@@ -153,7 +153,7 @@ fn without_a_grace_period_a_refresh_token_is_good_for_one_use() {
 }
 
 #[test]
-fn a_late_refresh_is_fine() {
+fn late_refresh_succeeds() {
     let (app, mut world, _, refresh_token) = installed();
     let month = 30 * 24 * 3_600;
     let (token, _) = refresh(&mut world, month, &app, &refresh_token);
@@ -161,7 +161,7 @@ fn a_late_refresh_is_fine() {
 }
 
 #[test]
-fn a_refresh_whose_reply_is_lost_can_be_repeated_only_in_its_grace_period() {
+fn refresh_with_lost_response_is_repeatable_only_in_grace_period() {
     let (app, mut world, _, refresh_token) = installed();
     world.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::HangupAfter));
     assert_eq!(world.answer(at(1_000), &refreshing(&app, &refresh_token)), Outcome::Hangup);
@@ -173,7 +173,7 @@ fn a_refresh_whose_reply_is_lost_can_be_repeated_only_in_its_grace_period() {
 }
 
 #[test]
-fn a_refresh_that_fails_before_it_takes_effect_leaves_the_token_as_it_was() {
+fn refresh_that_fails_early_leaves_token_unchanged() {
     let (app, mut world, _, refresh_token) = installed();
     let on = || CallMatcher::path("oauth.v2.access");
     world.fault(Fault::next(on(), FaultKind::Hangup));
@@ -186,7 +186,7 @@ fn a_refresh_that_fails_before_it_takes_effect_leaves_the_token_as_it_was() {
 }
 
 #[test]
-fn a_refresh_token_belongs_to_its_app_and_is_no_access_token() {
+fn refresh_token_belongs_to_its_app_and_is_not_access_token() {
     let (app, mut world, access_token, refresh_token) = installed();
     let other = App { client_id: "3.3".to_owned(), ..app.clone() };
     world.settings_mut().apps.push(other.clone());
@@ -198,7 +198,7 @@ fn a_refresh_token_belongs_to_its_app_and_is_no_access_token() {
 }
 
 #[test]
-fn an_app_without_rotation_has_nothing_to_refresh() {
+fn app_without_rotation_has_nothing_to_refresh() {
     let (app, mut world) = organisation();
     let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
     assert_eq!((given["authed_user"].get("refresh_token"), given["authed_user"].get("expires_in")), (None, None));
@@ -208,7 +208,7 @@ fn an_app_without_rotation_has_nothing_to_refresh() {
 }
 
 #[test]
-fn a_reinstall_makes_a_new_pair_and_supersedes_the_refresh_token_before() {
+fn reinstall_returns_new_pair_and_replaces_refresh_token() {
     let (app, mut world, first, refresh_token) = installed();
     let given: Value = install(&mut world, 1_000, &app, "admin", &Consent::organisation());
     let second = text(&given, "/authed_user/access_token").to_owned();

@@ -28,7 +28,7 @@ async fn json(response: Response) -> Value {
 }
 
 #[tokio::test]
-async fn every_endpoint_answers_over_http() {
+async fn every_endpoint_responds_over_http() {
     let (server, _) = served().await;
     let (api, audit) = (server.api_url(), server.audit_url());
     let response = get(format!("{audit}logs?oldest={}&latest={}&limit=9", epoch(10), epoch(10))).await;
@@ -46,7 +46,7 @@ async fn every_endpoint_answers_over_http() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_token_may_be_a_header_a_query_or_a_form_field() {
+async fn token_may_be_header_query_or_form_field() {
     let (server, _) = served().await;
     let url = format!("{}auth.test", server.api_url());
     let client = Client::new();
@@ -61,7 +61,7 @@ async fn the_token_may_be_a_header_a_query_or_a_form_field() {
 }
 
 #[tokio::test]
-async fn parameters_are_decoded() {
+async fn request_parameters_are_decoded() {
     let (server, world) = served().await;
     let page = json(get(format!("{}team.accessLogs?limit=1", server.api_url())).await).await;
     assert_eq!(column(&page, "user_id"), ["b"]);
@@ -74,7 +74,7 @@ async fn parameters_are_decoded() {
 }
 
 #[tokio::test]
-async fn a_hangup_is_a_transport_error_and_the_next_call_succeeds() {
+async fn hangup_is_transport_error_and_next_call_succeeds() {
     let (server, world) = served().await;
     world.lock().expect("the world").fault(Fault::next(CallMatcher::any(), FaultKind::Hangup));
     let url = format!("{}logs", server.audit_url());
@@ -86,7 +86,7 @@ async fn a_hangup_is_a_transport_error_and_the_next_call_succeeds() {
 }
 
 #[tokio::test]
-async fn a_reply_can_lack_its_date() {
+async fn response_can_omit_date() {
     let (server, world) = served().await;
     world.lock().expect("the world").fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
     let response = get(format!("{}logs", server.audit_url())).await;
@@ -95,7 +95,7 @@ async fn a_reply_can_lack_its_date() {
 }
 
 #[tokio::test]
-async fn a_delayed_reply_outlasts_a_callers_patience_and_stopping_does_not_wait_for_it() {
+async fn delayed_response_outlasts_client_timeout_and_does_not_block_stop() {
     let (server, world) = served().await;
     let hour = Duration::from_secs(3_600);
     world.lock().expect("the world").fault(Fault::every(CallMatcher::any(), FaultKind::Delay(hour)));
@@ -106,7 +106,7 @@ async fn a_delayed_reply_outlasts_a_callers_patience_and_stopping_does_not_wait_
 }
 
 #[tokio::test]
-async fn reply_that_breaks_off_is_a_transport_error_after_its_first_bytes() {
+async fn truncated_response_is_transport_error_after_first_bytes() {
     let (server, world) = served().await;
     world.lock().expect("no panic").settings_mut().response_bytes_max = Some(20);
     let response = get(format!("{}logs", server.audit_url())).await;

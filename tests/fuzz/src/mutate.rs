@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_makes_the_same_inputs_and_another_makes_others() {
+    fn same_seed_makes_same_inputs() {
         let seeds = [br#"{"a":[1,"b\"c",{"d":null}]}"#.to_vec(), b"x".to_vec(), Vec::new()];
         let inputs = |seed| {
             let mut mutator = Mutator::new(&seeds, seed);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_found_where_they_stand() {
+    fn json_values_are_located_in_input() {
         let text = br#"{"a":[1,"b\"c"],"d":-1.5e3}"#;
         let found: Vec<_> = values(text).into_iter().map(|range| String::from_utf8_lossy(&text[range])).collect();
         let whole = String::from_utf8_lossy(text);

@@ -22,7 +22,7 @@ const CORPUS_BYTES_MAX: u64 = 200 << 10;
 const INPUT_MAX: Duration = Duration::from_secs(10);
 
 #[test]
-fn every_input_of_the_corpus_is_read_or_refused_as_it_must_be() {
+fn every_corpus_input_is_accepted_or_rejected_as_required() {
     for target in chosen() {
         for input in inputs(target.name) {
             let kept = catch_unwind(AssertUnwindSafe(|| (target.run)(&input.bytes)));
@@ -32,7 +32,7 @@ fn every_input_of_the_corpus_is_read_or_refused_as_it_must_be() {
 }
 
 #[test]
-fn what_a_seed_makes_of_the_corpus_is_read_or_refused_as_it_must_be() {
+fn every_mutated_input_is_accepted_or_rejected_as_required() {
     let seconds: Option<u64> = number("FUZZ_SECONDS");
     let seed = number("SEED").unwrap_or_else(|| seconds.map_or(1, |_| fresh_seed()));
     let targets = chosen();
@@ -43,7 +43,7 @@ fn what_a_seed_makes_of_the_corpus_is_read_or_refused_as_it_must_be() {
 }
 
 #[test]
-fn the_corpus_is_small_and_each_folder_is_a_targets() {
+fn corpus_is_small_and_has_one_folder_per_target() {
     let folders = fs::read_dir(folder("")).expect("the corpus can be read");
     let mut names: Vec<_> = folders.map(|entry| entry.expect("the corpus can be read").file_name()).collect();
     names.sort();

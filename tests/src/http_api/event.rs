@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_every_field_of_payload_format_2_and_leaves_out_what_is_empty() {
+    fn event_has_every_field_of_payload_format_2_and_omits_empty_ones() {
         let mut event = event("GET", "/oauth/start", "", &[("User-Agent", "test")], &[]);
         let now_ms = event["requestContext"]["timeEpoch"].take().as_i64().unwrap();
         let now = Timestamp::from_millisecond(now_ms).unwrap();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_twice_is_joined_by_commas_and_cookies_stand_alone() {
+    fn repeated_values_are_joined_by_commas_and_cookies_are_separate() {
         let headers = [("X-Word", "a"), ("x-word", "b"), ("Connection", "close")];
         let event = event("GET", "/", "q=1&r=%C3%A4+b&q=2", &headers, &["one=1", "two=2"]);
         assert_eq!(event["rawQueryString"], "q=1&r=%C3%A4+b&q=2");
@@ -220,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_the_caller_made_up_is_a_header_and_not_the_apis_name() {
+    fn forged_host_is_header_and_not_domain_name() {
         let event = event("GET", "/", "", &[("Host", "evil.example")], &[]);
         assert_eq!(event["headers"]["host"], "evil.example");
         assert_eq!(event["requestContext"]["domainName"], DOMAIN_NAME);
     }
 
     #[test]
-    fn a_body_is_text_only_for_the_types_that_are() {
+    fn body_is_text_only_for_text_types() {
         for (content_type, is_text) in [
             ("text/plain; charset=utf-8", true),
             ("Application/JSON", true),

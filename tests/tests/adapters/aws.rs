@@ -69,14 +69,14 @@ async fn secrets_manager_conforms_to_credentials() {
 }
 
 #[tokio::test]
-async fn dynamodb_conforms_to_connections() {
+async fn dynamodb_conforms_to_authorizations() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     conformance::connection_store(&connect(&moto).deployment).await;
 }
 
 #[tokio::test]
-async fn what_later_versions_keep_in_the_table_is_ignored() {
+async fn items_of_later_versions_in_table_are_ignored() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     for key in ["acme/grant", "Not An Id/source", "acme/source/more", "acme/cursor", "acme/cursor/new_log", "settings"]
@@ -93,7 +93,7 @@ async fn what_later_versions_keep_in_the_table_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_table_of_more_than_one_reply_is_loaded_whole() {
+async fn table_of_several_pages_is_loaded_whole() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     let deployment = connect(&moto).deployment;
@@ -107,7 +107,7 @@ async fn a_table_of_more_than_one_reply_is_loaded_whole() {
 }
 
 #[tokio::test]
-async fn credentials_are_kept_until_they_are_asked_for_afresh_and_other_fields_of_their_secret_stay() {
+async fn credentials_are_cached_and_other_secret_fields_are_kept() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_secret(
         "slacktrail/acme",
@@ -131,7 +131,7 @@ async fn credentials_are_kept_until_they_are_asked_for_afresh_and_other_fields_o
 }
 
 #[tokio::test]
-async fn a_secret_without_a_value_is_given_one() {
+async fn secret_without_value_gets_one() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.secrets_manager().create_secret().name("slacktrail/acme").send().await.unwrap();
     let (store, acme) = (connect(&moto).credentials, source("acme").id);
@@ -141,7 +141,7 @@ async fn a_secret_without_a_value_is_given_one() {
 }
 
 #[tokio::test]
-async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
+async fn secret_without_token_is_reported_without_its_content() {
     let Some(moto) = EmulatedAws::start() else { return };
     let store = connect(&moto).credentials;
     let texts = [("plain", "xoxp-s3cr3t"), ("number", r#"{"token":"xoxp s3cr3t"}"#), ("list", r#"["s3cr3t"]"#)];
@@ -161,7 +161,7 @@ async fn a_secret_that_holds_no_token_says_so_and_nothing_of_it_is_told() {
 }
 
 #[tokio::test]
-async fn forced_deletion_and_recovery_window_are_told_apart() {
+async fn forced_deletion_and_recovery_window_are_distinguished() {
     let Some(moto) = EmulatedAws::start() else { return };
     let proxy = CountingProxy::start(moto.endpoint()).await;
     let config = moto.sdk_config().into_builder().endpoint_url(proxy.endpoint()).build();
@@ -196,7 +196,7 @@ async fn forced_deletion_and_recovery_window_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_missing_bucket_table_or_secret_is_named_with_the_setting_that_names_it() {
+async fn missing_bucket_table_or_secret_is_named_with_its_setting() {
     let Some(moto) = EmulatedAws::start() else { return };
     let ports = connect(&moto);
     let key = day_log("acme", "2026/11/22").key(1);

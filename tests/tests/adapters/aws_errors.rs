@@ -46,7 +46,7 @@ fn assert_error(error: &Error, kind: ErrorKind, code: &str, in_hint: &str) {
 }
 
 #[tokio::test]
-async fn a_create_that_was_refused_says_whether_the_object_exists_or_another_attempt_is_under_way() {
+async fn failed_create_distinguishes_existing_object_from_conflict() {
     let key = day_log("acme", "2026/11/22").key(1);
     let conflict = "<Error><Code>ConditionalRequestConflict</Code><Message>m</Message></Error>";
     let exists = "<Error><Code>PreconditionFailed</Code><Message>m</Message></Error>";
@@ -61,7 +61,7 @@ async fn a_create_that_was_refused_says_whether_the_object_exists_or_another_att
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_named_for_s3() {
+async fn missing_s3_permission_is_named() {
     let ports = answering(403, "<Error><Code>AccessDenied</Code><Message>m</Message></Error>").await;
     let key = day_log("acme", "2026/11/22").key(1);
     let create = ports.day_logs.create(&key, Vec::new()).await.unwrap_err();
@@ -80,7 +80,7 @@ async fn a_missing_permission_is_named_for_s3() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_named_for_dynamodb_and_secrets_manager() {
+async fn missing_dynamodb_or_secrets_manager_permission_is_named() {
     let ports = answering(400, r#"{"__type":"AccessDeniedException","Message":"m"}"#).await;
     let acme = source("acme");
     let load = ports.deployment.load().await.unwrap_err();
@@ -145,7 +145,7 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
 }
 
 #[tokio::test]
-async fn a_reply_that_cannot_be_read_is_not_repeated_for_it_may_hold_a_secret() {
+async fn malformed_aws_response_is_not_echoed() {
     let ports = answering(200, r#"{"SecretString":"{\"token\":\"xoxp-hidden\"}","VersionId":12, hidden"#).await;
     let error = ports.credentials.credentials(&source("acme").id).await.unwrap_err();
     assert_error(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
@@ -155,7 +155,7 @@ async fn a_reply_that_cannot_be_read_is_not_repeated_for_it_may_hold_a_secret() 
 }
 
 #[tokio::test]
-async fn an_aws_that_cannot_be_reached_is_tried_later() {
+async fn unreachable_aws_is_retried_later() {
     // A port that was free a moment ago, and has no listener.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
@@ -163,7 +163,7 @@ async fn an_aws_that_cannot_be_reached_is_tried_later() {
 }
 
 #[tokio::test]
-async fn without_credentials_or_region_the_settings_are_named() {
+async fn missing_credentials_or_region_names_settings() {
     let config =
         SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1")).build();
     let error = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();

@@ -39,7 +39,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn a_directory_conforms_to_day_logs() {
+async fn directory_conforms_to_day_logs() {
     let root = tempfile::tempdir().unwrap();
     // A root that is not there yet is made.
     let under = root.path().join("a/b");
@@ -48,7 +48,7 @@ async fn a_directory_conforms_to_day_logs() {
 }
 
 #[tokio::test]
-async fn a_directory_conforms_to_sources_and_cursors() {
+async fn directory_conforms_to_sources_and_cursors() {
     let root = tempfile::tempdir().unwrap();
     let state = root.path().join(".slacktrail");
     let garble = async |id: &slacktrail_shared::source::SourceId| {
@@ -61,7 +61,7 @@ async fn a_directory_conforms_to_sources_and_cursors() {
 }
 
 #[tokio::test]
-async fn credentials_in_memory_conform_to_credentials_and_a_given_token_is_everybodys() {
+async fn in_memory_credentials_conform_to_credentials() {
     let empty = DirectoryCredentials::empty();
     conformance::credential_store(&empty, &empty).await;
     let given = DirectoryCredentials::new(Token::new("xoxp-given").unwrap());
@@ -70,7 +70,7 @@ async fn credentials_in_memory_conform_to_credentials_and_a_given_token_is_every
 }
 
 #[test]
-fn of_creators_on_many_threads_exactly_one_wins_and_nobody_sees_less_than_all_its_bytes() {
+fn one_of_many_concurrent_creators_wins_and_readers_see_whole_object() {
     let root = tempfile::tempdir().unwrap();
     let key = day_log("acme", "2026/11/22").key(1);
     let start = Barrier::new(8);
@@ -97,7 +97,7 @@ fn of_creators_on_many_threads_exactly_one_wins_and_nobody_sees_less_than_all_it
 }
 
 #[test]
-fn of_replacers_on_many_threads_exactly_one_wins_each_round() {
+fn one_of_many_concurrent_replacers_wins_each_round() {
     let root = tempfile::tempdir().unwrap();
     let acme = source("acme");
     let stream = conformance::stream("acme", LogType::Audit);
@@ -124,7 +124,7 @@ fn of_replacers_on_many_threads_exactly_one_wins_each_round() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_one_is_named_with_what_to_do() {
+async fn unusable_directory_is_named_with_hint() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("logs");
     put(&file, "a file");
@@ -146,7 +146,7 @@ async fn a_directory_that_cannot_be_one_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_create_that_fails_and_one_that_was_killed_leave_no_object_behind() {
+async fn failed_or_killed_create_leaves_no_object() {
     let root = tempfile::tempdir().unwrap();
     let store = DirectoryDayLogs::new(root.path());
     let log = day_log("acme", "2026/11/22");
@@ -180,7 +180,7 @@ fn modes(directory: &Path) -> Vec<(std::path::PathBuf, u32)> {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_their_owner_may_read_collected_logs() {
+async fn only_owner_can_read_collected_logs() {
     let above = tempfile::tempdir().unwrap();
     // The root and what lies above it are made too.
     let root = above.path().join("a/b/logs");
@@ -197,7 +197,7 @@ async fn only_their_owner_may_read_collected_logs() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn directories_below_a_root_open_to_others_are_closed_to_them() {
+async fn directories_below_world_readable_root_are_private() {
     use std::os::unix::fs::PermissionsExt;
 
     let root = tempfile::tempdir().unwrap();
@@ -238,7 +238,7 @@ async fn use_all(root: &Path) -> Vec<(&'static str, Option<Error>)> {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn no_symbolic_link_leads_out_of_the_directory() {
+async fn no_symbolic_link_leads_out_of_directory() {
     use std::os::unix::fs::symlink;
 
     const DIRECTORY: bool = false;
@@ -281,7 +281,7 @@ async fn no_symbolic_link_leads_out_of_the_directory() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn link_in_place_of_a_source_or_cursor_is_that_ones_trouble() {
+async fn link_in_place_of_source_or_cursor_affects_only_that_one() {
     let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let deployment = DirectoryDeployment::new(root.path());
     sources::put(&deployment, &source("acme")).await.unwrap();
@@ -298,7 +298,7 @@ async fn link_in_place_of_a_source_or_cursor_is_that_ones_trouble() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn root_may_be_a_symbolic_link_and_a_pipe_is_no_object() {
+async fn root_may_be_symbolic_link_and_pipe_is_not_object() {
     let (above, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let root = above.path().join("logs");
     std::os::unix::fs::symlink(outside.path(), &root).unwrap();
@@ -312,7 +312,7 @@ async fn root_may_be_a_symbolic_link_and_a_pipe_is_no_object() {
 }
 
 #[tokio::test]
-async fn foreign_lock_is_told_and_not_waited_for_without_end() {
+async fn foreign_lock_is_reported_after_limited_wait() {
     let root = tempfile::tempdir().unwrap();
     let deployment = DirectoryDeployment::new(root.path()).with_timeout(std::time::Duration::ZERO);
     let path = root.path().join(".slacktrail/lock");

@@ -10,14 +10,14 @@ fn world() -> SimulatedWorld {
 }
 
 #[tokio::test]
-async fn the_simulated_bucket_conforms_to_day_logs() {
+async fn simulated_bucket_conforms_to_day_logs() {
     let world = world();
     let plant = async |key: &str| world.with(|state| state.foreign.push(key.to_owned()));
     conformance::day_log_store(&SimulatedPorts::of(&world, 0), plant, 20).await;
 }
 
 #[tokio::test]
-async fn the_simulated_table_conforms_to_sources_and_cursors() {
+async fn simulated_table_conforms_to_sources_and_cursors() {
     let world = world();
     let garble = async |id: &SourceId| {
         world.with(|state| {
@@ -30,12 +30,12 @@ async fn the_simulated_table_conforms_to_sources_and_cursors() {
 }
 
 #[tokio::test]
-async fn the_simulated_table_conforms_to_connections() {
+async fn simulated_table_conforms_to_authorizations() {
     conformance::connection_store(&SimulatedPorts::of(&world(), 0)).await;
 }
 
 #[tokio::test]
-async fn the_simulated_secrets_conform_to_tokens() {
+async fn simulated_secrets_conform_to_credentials() {
     let world = world();
     // The simulated Slack's own token is everybody's, unless it has none to give.
     world.with(|state| state.slack.settings_mut().tokens.clear());

@@ -62,7 +62,7 @@ async fn silent() -> String {
 }
 
 #[tokio::test]
-async fn call_ends_when_its_tick_does_however_long_it_may_take() {
+async fn call_ends_with_its_tick_regardless_of_timeout() {
     let base = silent().await;
     let slack = SlackHttp::with_timeout(&format!("{base}/api/"), &base, Duration::from_secs(3_600)).unwrap();
     slack.finish_by(Instant::now());
@@ -94,7 +94,7 @@ fn assert_try_later(error: &Error, code: &str, base: &str) {
 }
 
 #[tokio::test]
-async fn a_get_carries_token_agent_and_encoded_arguments() {
+async fn get_has_token_user_agent_and_encoded_arguments() {
     let (base, asked) = answering(|| "{}".into_response()).await;
     call(&base, &audit_logs()).await.unwrap();
 
@@ -107,7 +107,7 @@ async fn a_get_carries_token_agent_and_encoded_arguments() {
 }
 
 #[tokio::test]
-async fn a_post_carries_its_arguments_as_a_form() {
+async fn post_has_arguments_as_form() {
     let (base, asked) = answering(|| "{}".into_response()).await;
     call(&base, &Request::workspaces(Some("a=&b c"))).await.unwrap();
     call(&base, &Request::auth_test()).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_post_carries_its_arguments_as_a_form() {
 }
 
 #[tokio::test]
-async fn status_body_and_the_headers_that_matter_are_the_response() {
+async fn response_has_status_body_and_relevant_headers() {
     let date = "Sun, 22 Nov 2026 07:33:41 GMT";
     let headers = [("retry-after", "30"), ("date", date)];
     let (base, _) = answering(move || (StatusCode::TOO_MANY_REQUESTS, headers, "{\"ok\":false}").into_response()).await;
@@ -132,7 +132,7 @@ async fn status_body_and_the_headers_that_matter_are_the_response() {
 }
 
 #[tokio::test]
-async fn a_compressed_body_is_unpacked() {
+async fn compressed_body_is_decompressed() {
     let text = "{\"entries\":[]}".repeat(1000);
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(text.as_bytes()).unwrap();
@@ -142,7 +142,7 @@ async fn a_compressed_body_is_unpacked() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_a_reply_and_nobody_follows_it_with_the_token() {
+async fn redirect_is_returned_and_not_followed() {
     let (elsewhere, asked_elsewhere) = answering(|| "{}".into_response()).await;
     let (base, _) = answering(move || (StatusCode::FOUND, [("location", elsewhere.clone())]).into_response()).await;
     assert_eq!(call(&base, &audit_logs()).await.unwrap().status, 302);
@@ -150,21 +150,21 @@ async fn a_redirect_is_a_reply_and_nobody_follows_it_with_the_token() {
 }
 
 #[tokio::test]
-async fn small_reply_that_is_longer_than_1_mib_is_given_up() {
+async fn buffered_response_longer_than_1_mib_is_error() {
     let (base, _) = answering(|| vec![b' '; (1 << 20) + 1].into_response()).await;
     let error = call(&base, &audit_logs()).await.unwrap_err();
     assert_eq!((error.origin, error.code.as_str()), (Origin::Slack, "response_too_large"), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_host_that_cannot_be_reached_is_named_and_nothing_secret_is() {
+async fn unreachable_host_is_named_without_secrets() {
     // A port that was free a moment ago, and has no listener.
     let base = format!("http://{}", TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
     assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), "unreachable", &base);
 }
 
 #[tokio::test]
-async fn a_host_that_never_answers_is_given_up() {
+async fn host_that_never_responds_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(50)).unwrap();
@@ -176,7 +176,7 @@ async fn a_host_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn response_that_trickles_for_ever_is_given_up() {
+async fn response_that_trickles_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -198,7 +198,7 @@ async fn response_that_trickles_for_ever_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_reply_that_breaks_off_is_no_response() {
+async fn truncated_response_is_error() {
     for (sent, code) in
         [("", "unreachable"), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"entries\":[", "incomplete_response")]
     {

@@ -29,7 +29,7 @@ async fn secret(moto: &EmulatedAws, name: &str) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn a_source_is_connected_listed_and_waits_for_its_first_tick() {
+async fn source_is_connected_listed_and_waits_for_first_tick() {
     let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let slacktrail = deployed(&moto, &slack).await;
@@ -51,7 +51,7 @@ async fn a_source_is_connected_listed_and_waits_for_its_first_tick() {
 }
 
 #[tokio::test]
-async fn connecting_again_replaces_the_token_and_keeps_the_rest() {
+async fn reconnect_replaces_token_and_keeps_rest() {
     let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let slacktrail = deployed(&moto, &slack).await;
@@ -77,7 +77,7 @@ async fn connecting_again_replaces_the_token_and_keeps_the_rest() {
 }
 
 #[tokio::test]
-async fn a_workspaces_token_is_refused_for_audit_logs_and_nothing_is_stored() {
+async fn workspace_token_is_rejected_for_audit_logs_and_not_stored() {
     let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::workspace().await;
     let slacktrail = deployed(&moto, &slack).await;
@@ -94,7 +94,7 @@ async fn a_workspaces_token_is_refused_for_audit_logs_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_named() {
+async fn missing_table_is_named() {
     let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_TABLE", "no-such-table");
@@ -103,7 +103,7 @@ async fn a_table_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn the_stacks_outputs_name_the_deployment() {
+async fn stack_outputs_name_deployment() {
     let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organisation().await;
     let outputs = [("BucketName", "logs"), ("TableName", "streams"), ("SecretPrefix", "mine/")];
@@ -114,7 +114,7 @@ async fn the_stacks_outputs_name_the_deployment() {
 }
 
 #[tokio::test]
-async fn a_stack_without_the_outputs_and_one_that_is_not_there_are_told_apart() {
+async fn stack_without_outputs_and_missing_stack_are_distinguished() {
     let account = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
     let alone = account.into_iter().fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value));
     let other = with_stack(alone.clone(), StatusCode::OK, described(&[("TableName", "streams")])).await;

@@ -4,7 +4,7 @@ use crate::binary::Slacktrail;
 use crate::slack::{ORGANISATION, Slack};
 
 #[tokio::test]
-async fn without_a_public_url_a_token_is_the_way() {
+async fn missing_public_url_suggests_token() {
     let slacktrail = Slacktrail::alone().with("AWS_REGION", "us-east-1");
     let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams");
     let ran = slacktrail.run(&["connect", "acme", "--name", "Acme", "--plan", "enterprise"]).await.exits(1);
@@ -15,7 +15,7 @@ async fn without_a_public_url_a_token_is_the_way() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_apps_credentials_is_refused_and_not_repeated() {
+async fn invalid_app_credentials_are_rejected_and_not_echoed() {
     for (arguments, stdin, expected) in [
         (&["--client-id", "hush-hush"][..], "", "this is no client id"),
         (&["--client-id", "1.2", "--client-secret-stdin"], "hush hush", "standard input holds no client secret"),
@@ -30,7 +30,7 @@ async fn what_cannot_be_an_apps_credentials_is_refused_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn what_is_missing_to_find_the_deployment_is_named_at_once() {
+async fn missing_deployment_settings_are_named_at_once() {
     let slacktrail = Slacktrail::alone().with("AWS_REGION", "us-east-1");
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
     let ran = slacktrail.run_with(&arguments, ORGANISATION).await.exits(1);
@@ -41,7 +41,7 @@ async fn what_is_missing_to_find_the_deployment_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn an_empty_standard_input_is_no_token() {
+async fn empty_standard_input_is_not_token() {
     let slack = Slack::organisation().await;
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
     let ran = Slacktrail::of(&slack).run_with(&arguments, "\n").await.exits(1);

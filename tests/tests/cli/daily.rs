@@ -93,7 +93,7 @@ fn days(from_hours: i64, to_hours: i64) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_happens_while_a_source_is_paused_is_collected_after_it_is_resumed() {
+async fn records_during_pause_are_collected_after_resume() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.tick().await;
     let stored = deployed.archive().await.keys().len();
@@ -120,7 +120,7 @@ async fn what_happens_while_a_source_is_paused_is_collected_after_it_is_resumed(
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_there_is_told_with_those_that_are() {
+async fn unknown_source_is_error_that_lists_known_sources() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     for command in [
         &["pause", "acme-2"][..],
@@ -136,7 +136,7 @@ async fn a_source_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn disconnecting_revokes_the_token_deletes_the_secret_and_keeps_the_logs() {
+async fn disconnecting_revokes_token_deletes_secret_and_keeps_logs() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.tick().await;
     let stored = deployed.archive().await.keys().len();
@@ -173,7 +173,7 @@ async fn disconnecting_revokes_the_token_deletes_the_secret_and_keeps_the_logs()
 }
 
 #[tokio::test]
-async fn connect_right_after_disconnect_waits_until_aws_has_deleted_the_secret() {
+async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0);
     const AGAIN: &str = "xoxp-simulated-again";
@@ -198,7 +198,7 @@ async fn connect_right_after_disconnect_waits_until_aws_has_deleted_the_secret()
 }
 
 #[tokio::test]
-async fn a_token_that_was_dead_already_is_no_hindrance() {
+async fn already_invalid_token_does_not_block_disconnect() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.slack.world().revoke(ORGANISATION);
     let outcome = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--json"]).await.exits(0).json();
@@ -207,7 +207,7 @@ async fn a_token_that_was_dead_already_is_no_hindrance() {
 }
 
 #[tokio::test]
-async fn a_slack_that_cannot_be_told_keeps_the_secret_until_it_can_or_is_not_to_matter() {
+async fn failed_revocation_keeps_secret_until_retry_succeeds() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.slack.world().fault(Fault::every(CallMatcher::path("auth.revoke"), FaultKind::Html(502)));
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(1).stderr, @r"
@@ -230,7 +230,7 @@ async fn a_slack_that_cannot_be_told_keeps_the_secret_until_it_can_or_is_not_to_
 }
 
 #[tokio::test]
-async fn with_force_the_secret_goes_though_slack_cannot_be_told() {
+async fn force_deletes_secret_despite_failed_revocation() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.slack.world().fault(Fault::every(CallMatcher::path("auth.revoke"), FaultKind::Hangup));
     let ran = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--force"]).await.exits(0);
@@ -240,7 +240,7 @@ async fn with_force_the_secret_goes_though_slack_cannot_be_told() {
 }
 
 #[tokio::test]
-async fn a_backfill_is_waited_for_and_collects_what_lies_before_the_sources_time_once() {
+async fn backfill_is_awaited_and_collects_time_before_source_once() {
     let Some(deployed) = Deployed::start(&LogType::ALL).await else { return };
     deployed.tick().await;
     for (log, kind) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
@@ -268,7 +268,7 @@ async fn a_backfill_is_waited_for_and_collects_what_lies_before_the_sources_time
 }
 
 #[tokio::test]
-async fn a_backfill_can_be_left_alone_repeated_and_asked_for_before_the_first_tick() {
+async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     let (from, to) = days(60, 59);
     let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to, "--detach"];
@@ -287,7 +287,7 @@ async fn a_backfill_can_be_left_alone_repeated_and_asked_for_before_the_first_ti
 }
 
 #[tokio::test]
-async fn a_backfill_that_stands_still_is_told_with_the_remedy() {
+async fn stalled_backfill_is_reported_with_hint() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.tick().await;
     deployed.slack.world().revoke(ORGANISATION);
@@ -307,7 +307,7 @@ async fn a_backfill_that_stands_still_is_told_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn a_backfill_of_what_cannot_be_collected_is_refused() {
+async fn backfill_that_cannot_be_collected_is_rejected() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     let backfill = async |log, from, to| {
         deployed.slacktrail.run(&["backfill", "acme", "--log", log, "--from", from, "--to", to]).await
@@ -331,7 +331,7 @@ async fn a_backfill_of_what_cannot_be_collected_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_stream_waits_for_the_next_tick_once_its_source_is_connected_again() {
+async fn rejected_stream_waits_for_next_tick_after_reconnect() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.slack.world().revoke(ORGANISATION);
     deployed.tick().await;
@@ -356,7 +356,7 @@ mod at_a_terminal {
     use crate::terminal::Terminal;
 
     #[tokio::test]
-    async fn disconnecting_is_asked_about_and_nothing_happens_without_a_yes() {
+    async fn disconnect_asks_and_does_nothing_without_yes() {
         let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
         for refuse in ["", "n"] {
             let mut terminal = Terminal::start(&deployed.slacktrail, &["disconnect", "acme"]);
@@ -376,7 +376,7 @@ mod at_a_terminal {
     }
 
     #[tokio::test]
-    async fn a_backfill_shows_a_bar_and_ctrl_c_leaves_it_going_on() {
+    async fn backfill_shows_bar_and_ctrl_c_leaves_it_running() {
         let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
         deployed.tick().await;
         let (from, to) = days(60, 59);
@@ -392,7 +392,7 @@ mod at_a_terminal {
     }
 
     #[tokio::test]
-    async fn status_is_drawn_anew_until_ctrl_c() {
+    async fn status_is_redrawn_until_ctrl_c() {
         let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
         let mut terminal = Terminal::start(&deployed.slacktrail, &["status", "--watch"]);
         terminal.shows("waiting").await;

@@ -7,7 +7,7 @@ const README: &str = include_str!("../../../README.md");
 const UNITS: [&str; 7] = ["B", "kB", "MB", "s", "min", "h", "d"];
 
 #[tokio::test]
-async fn the_demonstration_finds_every_record_once() {
+async fn demo_finds_every_record_once() {
     let directory = tempfile::tempdir().unwrap();
     let slacktrail = Slacktrail::alone().inside(directory.path());
     let ran = slacktrail.run(&["demo", "--seconds", "6"]).await.exits(0);

@@ -73,7 +73,7 @@ fn states(ran: &Ran) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_new_user_connects_in_a_browser_and_loses_nothing_when_the_token_is_revoked() {
+async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let settings = Settings { apps: vec![App::organisation("https://127.0.0.1")], ..Settings::organisation() };
     let Some(deployment) = LocalDeployment::start(settings.clone()).await else { return };
     let Some(light) = Browser::start(Scheme::Light).await else { return };

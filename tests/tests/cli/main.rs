@@ -12,7 +12,7 @@ mod journey;
 mod pull;
 #[cfg(target_os = "linux")] // as `terminal`
 mod readme;
-mod refusals;
+mod rejections;
 mod sign_in;
 mod slack;
 mod status;

@@ -19,7 +19,7 @@ fn assert_exact(slack: &Slack, directory: &Path) {
 }
 
 #[tokio::test]
-async fn a_run_stores_exactly_what_slack_shows_and_the_next_one_only_what_is_new() {
+async fn pull_stores_exactly_slack_records_and_next_run_only_new_ones() {
     let slack = Slack::organisation().await;
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
@@ -41,7 +41,7 @@ async fn a_run_stores_exactly_what_slack_shows_and_the_next_one_only_what_is_new
 }
 
 #[tokio::test]
-async fn one_log_may_be_asked_for_and_another_later() {
+async fn one_log_may_be_pulled_and_another_later() {
     let slack = Slack::organisation().await;
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
@@ -59,7 +59,7 @@ async fn one_log_may_be_asked_for_and_another_later() {
 }
 
 #[tokio::test]
-async fn a_workspaces_token_collects_what_it_can_read_and_says_why_not_the_audit_log() {
+async fn workspace_token_pulls_its_logs_and_explains_missing_audit_log() {
     let slack = Slack::workspace().await;
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
@@ -75,7 +75,7 @@ async fn a_workspaces_token_collects_what_it_can_read_and_says_why_not_the_audit
 }
 
 #[tokio::test]
-async fn a_source_does_not_turn_from_a_workspace_into_an_organisation() {
+async fn source_cannot_change_from_workspace_to_organization() {
     let (workspace, organisation) = (Slack::workspace().await, Slack::organisation().await);
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
@@ -91,7 +91,7 @@ async fn a_source_does_not_turn_from_a_workspace_into_an_organisation() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_refused_fails_the_run_and_the_others_are_stored() {
+async fn rejected_log_fails_run_and_others_are_stored() {
     let slack = Slack::organisation().await;
     slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     let directory = tempfile::tempdir().unwrap();
@@ -112,7 +112,7 @@ async fn a_log_that_is_refused_fails_the_run_and_the_others_are_stored() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn following_ends_in_order_when_it_is_interrupted() {
+async fn interrupted_follow_ends_cleanly() {
     let slack = Slack::organisation().await;
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
@@ -133,7 +133,7 @@ async fn following_ends_in_order_when_it_is_interrupted() {
 }
 
 #[tokio::test]
-async fn the_token_is_in_no_file() {
+async fn token_is_in_no_file() {
     let slack = Slack::organisation().await;
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
@@ -149,7 +149,7 @@ async fn the_token_is_in_no_file() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn pull_makes_directories_that_its_owner_alone_enters() {
+async fn pull_creates_private_directories() {
     use std::os::unix::fs::PermissionsExt;
 
     let slack = Slack::organisation().await;
@@ -165,7 +165,7 @@ async fn pull_makes_directories_that_its_owner_alone_enters() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn pull_writes_nothing_through_a_symbolic_link() {
+async fn pull_writes_nothing_through_symbolic_link() {
     let slack = Slack::organisation().await;
     let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::os::unix::fs::symlink(outside.path(), directory.path().join("audit")).unwrap();

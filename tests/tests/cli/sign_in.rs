@@ -146,7 +146,7 @@ async fn profile_with_access_key_signs_in() {
 }
 
 #[tokio::test]
-async fn profile_that_assumes_a_role_signs_in() {
+async fn profile_that_assumes_role_signs_in() {
     let aws = Aws::start().await;
     let config = "[default]\nregion = us-east-1\nrole_arn = arn:aws:iam::123456789012:role/reader\nsource_profile = ann\n\n\
         [profile ann]\naws_access_key_id = PROFILE\naws_secret_access_key = test\n";
@@ -171,7 +171,7 @@ async fn credential_process_signs_in_and_its_failure_is_named() {
 }
 
 #[tokio::test]
-async fn role_of_a_container_signs_in() {
+async fn container_role_signs_in() {
     let aws = Aws::start().await;
     let slacktrail =
         aws.slacktrail("").with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/container", aws.endpoint));
@@ -180,7 +180,7 @@ async fn role_of_a_container_signs_in() {
 }
 
 #[tokio::test]
-async fn role_of_an_instance_signs_in_and_its_region_is_used() {
+async fn instance_role_signs_in_and_its_region_is_used() {
     let aws = Aws::start().await;
     let slacktrail = aws.slacktrail("").without("AWS_EC2_METADATA_DISABLED");
     let slacktrail = slacktrail.with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &aws.endpoint);
@@ -199,14 +199,14 @@ fn sso_token(expires_at: &str) -> String {
 }
 
 #[tokio::test]
-async fn session_of_identity_center_signs_in() {
+async fn identity_center_session_signs_in() {
     let aws = Aws::start().await;
     aws.write(SSO_TOKEN, sso_token(&in_an_hour()));
     assert_eq!(aws.caller(aws.slacktrail(SSO)).await, "SSO");
 }
 
 #[tokio::test]
-async fn missing_or_expired_token_of_identity_center_is_named() {
+async fn missing_or_expired_identity_center_token_is_named() {
     let aws = Aws::start().await;
     let missing = aws.refusal(aws.slacktrail(SSO)).await;
     aws.write(SSO_TOKEN, sso_token("2026-01-01T00:00:00Z"));
@@ -217,7 +217,7 @@ async fn missing_or_expired_token_of_identity_center_is_named() {
 }
 
 #[tokio::test]
-async fn session_of_aws_login_signs_in_and_a_missing_token_is_named() {
+async fn aws_login_session_signs_in_and_missing_token_is_named() {
     const SESSION: &str = "arn:aws:iam::123456789012:user/ann";
     let aws = Aws::start().await;
     let name: String = Sha256::digest(SESSION).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -245,7 +245,7 @@ async fn session_of_aws_login_signs_in_and_a_missing_token_is_named() {
 }
 
 #[tokio::test]
-async fn no_sign_in_at_all_is_an_error_with_a_hint() {
+async fn missing_sign_in_is_error_with_hint() {
     let aws = Aws::start().await;
     let refusal = aws.refusal(aws.slacktrail("[default]\nregion = us-east-1\n")).await;
     assert!(refusal.contains("no credentials found"), "{refusal}");

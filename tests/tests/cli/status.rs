@@ -20,7 +20,7 @@ use crate::binary::Slacktrail;
 use crate::slack::{ORGANISATION, Slack};
 
 #[tokio::test]
-async fn json_has_the_keys_of_the_contract() {
+async fn pulled_status_json_has_documented_keys() {
     let slack = Slack::organisation().await;
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
@@ -46,7 +46,7 @@ async fn json_has_the_keys_of_the_contract() {
 }
 
 #[tokio::test]
-async fn the_table_is_followed_by_what_to_do() {
+async fn status_table_is_followed_by_hints() {
     let directory = tempfile::tempdir().unwrap();
     let source = Source {
         organisation: true,
@@ -85,7 +85,7 @@ async fn the_table_is_followed_by_what_to_do() {
 }
 
 #[tokio::test]
-async fn stored_text_steers_no_terminal_and_json_keeps_it() {
+async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
     let deployment = DirectoryDeployment::new(directory.path());
@@ -110,7 +110,7 @@ async fn stored_text_steers_no_terminal_and_json_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_directory_that_nothing_was_pulled_into_is_an_error() {
+async fn status_of_directory_without_pull_is_error() {
     let ran = Slacktrail::alone().run(&["status", "--to", "no-such-directory"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: nothing was ever pulled into `no-such-directory`
@@ -177,7 +177,7 @@ async fn of_many_states() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn the_table_reads_in_80_columns_and_without_colour() {
+async fn status_table_is_readable_in_80_columns_without_color() {
     let directory = of_many_states().await;
     let ran = Slacktrail::alone().run(&["status", "--to", directory.path().to_str().unwrap()]).await.exits(0);
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
@@ -202,7 +202,7 @@ async fn the_table_reads_in_80_columns_and_without_colour() {
 }
 
 #[tokio::test]
-async fn with_check_the_exit_code_tells_whether_a_person_is_needed() {
+async fn check_exit_code_shows_whether_action_is_required() {
     let directory = of_many_states().await;
     let to = directory.path().to_str().unwrap();
     let slacktrail = Slacktrail::alone();
@@ -216,7 +216,7 @@ async fn with_check_the_exit_code_tells_whether_a_person_is_needed() {
 }
 
 #[tokio::test]
-async fn watched_in_a_pipe_each_change_is_one_line_of_json_until_ctrl_c() {
+async fn watch_in_pipe_prints_one_json_line_per_change_until_ctrl_c() {
     let directory = of_many_states().await;
     let slacktrail = Slacktrail::alone();
     let mut child = slacktrail.start(&["status", "--watch", "--json", "--to", directory.path().to_str().unwrap()]);
@@ -242,7 +242,7 @@ async fn watched_in_a_pipe_each_change_is_one_line_of_json_until_ctrl_c() {
 }
 
 #[tokio::test]
-async fn watching_ends_when_nobody_reads_any_more() {
+async fn watch_ends_when_reader_closes_pipe() {
     let directory = of_many_states().await;
     let slacktrail = Slacktrail::alone();
     let mut child = slacktrail.start(&["status", "--watch", "--to", directory.path().to_str().unwrap()]);
@@ -252,7 +252,7 @@ async fn watching_ends_when_nobody_reads_any_more() {
 
 #[cfg(target_os = "linux")] // whose terminals the harness knows
 #[tokio::test]
-async fn who_presses_ctrl_c_at_the_first_screen_ends_watching_in_order() {
+async fn ctrl_c_at_first_screen_ends_watch_cleanly() {
     let directory = of_many_states().await;
     let arguments = ["status", "--watch", "--to", directory.path().to_str().unwrap()];
     for _ in 0..20 {

@@ -120,7 +120,7 @@ fn count(ran: &Ran, kind: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_was_pulled_is_complete_in_every_log() {
+async fn pulled_day_is_complete_in_every_log() {
     let pulled = Pulled::new().await;
     let audit = pulled.verify("audit", &[]).await.exits(COMPLETE);
     insta::assert_snapshot!(audit.stdout.replace(&day_of(at(0)), "DAY"), @r"
@@ -151,7 +151,7 @@ async fn what_was_pulled_is_complete_in_every_log() {
 }
 
 #[tokio::test]
-async fn a_row_that_moved_on_since_is_no_difference_and_a_rename_is_told() {
+async fn moved_row_is_no_difference_and_rename_is_reported() {
     let pulled = Pulled::new().await;
     let row = pulled.slack.world().rows(Log::Access).len() - 1;
     pulled.slack.world().touch_access(row, Timestamp::now());
@@ -165,7 +165,7 @@ async fn a_row_that_moved_on_since_is_no_difference_and_a_rename_is_told() {
 }
 
 #[tokio::test]
-async fn a_deleted_object_is_a_hole_and_its_records_are_missing() {
+async fn deleted_object_is_missing_with_its_records() {
     let pulled = Pulled::new().await;
     pulled.split_audit(2);
     assert_eq!(
@@ -182,7 +182,7 @@ async fn a_deleted_object_is_a_hole_and_its_records_are_missing() {
 }
 
 #[tokio::test]
-async fn an_altered_line_is_changed_and_shown_beside_slacks_only_when_asked_for() {
+async fn altered_line_is_changed_and_shown_only_on_request() {
     let pulled = Pulled::new().await;
     let mut lines = lines_of(&pulled.object("audit", 1));
     lines[3] = lines[3].replacen("user_login", "user_logout", 1);
@@ -207,7 +207,7 @@ async fn an_altered_line_is_changed_and_shown_beside_slacks_only_when_asked_for(
 }
 
 #[tokio::test]
-async fn an_access_line_that_no_longer_says_what_its_identity_does_is_changed() {
+async fn access_line_that_contradicts_its_id_is_changed() {
     let pulled = Pulled::new().await;
     let path = pulled.object("access", 1);
     let altered: Vec<String> =
@@ -217,7 +217,7 @@ async fn an_access_line_that_no_longer_says_what_its_identity_does_is_changed() 
 }
 
 #[tokio::test]
-async fn a_duplicated_object_is_doubled_and_damage_is_told_by_its_place() {
+async fn copied_object_is_duplicate_and_corruption_names_its_location() {
     let pulled = Pulled::new().await;
     fs::copy(pulled.object("audit", 1), pulled.object("audit", 2)).unwrap();
     let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
@@ -232,7 +232,7 @@ async fn a_duplicated_object_is_doubled_and_damage_is_told_by_its_place() {
 }
 
 #[tokio::test]
-async fn a_record_that_slack_shows_late_is_awaited_or_when_it_is_too_late_missing() {
+async fn record_shown_late_is_pending_or_missing_if_too_late() {
     let pulled = Pulled::new().await;
     let late = hours_ago(20);
     pulled.slack.world().add(Row::small_audit(late, "late"));
@@ -246,7 +246,7 @@ async fn a_record_that_slack_shows_late_is_awaited_or_when_it_is_too_late_missin
 }
 
 #[tokio::test]
-async fn a_record_that_only_the_archive_has_is_a_defect_of_audit_logs_and_none_where_slack_forgets() {
+async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
     let pulled = Pulled::new().await;
     let bare = Slack::organisation().await;
     bare.world().add(Row::small_audit(at(1), "day-1"));
@@ -261,7 +261,7 @@ async fn a_record_that_only_the_archive_has_is_a_defect_of_audit_logs_and_none_w
 }
 
 #[tokio::test]
-async fn a_day_that_is_not_collected_yet_is_undecided_with_the_reason() {
+async fn uncollected_day_is_inconclusive_with_reason() {
     let recent = Pulled::empty().await;
     recent.pull(&["--source", "acme", "--since", "24h"]).await.exits(0);
     let ran = recent.verify("audit", &[]).await.exits(UNDECIDED);
@@ -278,7 +278,7 @@ async fn a_day_that_is_not_collected_yet_is_undecided_with_the_reason() {
 }
 
 #[tokio::test]
-async fn today_is_compared_up_to_a_few_minutes_ago() {
+async fn today_is_compared_up_to_few_minutes_ago() {
     let pulled = Pulled::new().await;
     let today = day_of(Timestamp::now());
     let ran = pulled.verify_day("audit", &today, &[]).await;
@@ -292,7 +292,7 @@ async fn today_is_compared_up_to_a_few_minutes_ago() {
 }
 
 #[tokio::test]
-async fn faults_of_slack_are_waited_out_and_stale_cursors_begin_again() {
+async fn slack_faults_are_retried_and_stale_cursors_restart_reading() {
     let pulled = Pulled::new().await;
     pulled.slack.world().settings_mut().audit_limit_max = 2;
     let audit = || CallMatcher::log(Log::Audit);
@@ -304,7 +304,7 @@ async fn faults_of_slack_are_waited_out_and_stale_cursors_begin_again() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_and_other_failures_decide_nothing_and_say_what_to_do() {
+async fn revoked_token_and_other_failures_are_inconclusive_with_hint() {
     let pulled = Pulled::new().await;
     let slacktrail = Slacktrail::of(&pulled.slack);
     let day = day_of(at(0));
@@ -333,7 +333,7 @@ async fn a_revoked_token_and_other_failures_decide_nothing_and_say_what_to_do() 
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn in_a_terminal_progress_is_shown_and_taken_away_again() {
+async fn progress_is_shown_in_terminal_and_removed_afterwards() {
     let pulled = Pulled::new().await;
     pulled.slack.world().settings_mut().audit_limit_max = 2;
     pulled.slack.world().fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::throttled("1")));
@@ -354,7 +354,7 @@ async fn in_a_terminal_progress_is_shown_and_taken_away_again() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_another_exit_code() {
+async fn wrong_verify_usage_has_own_exit_code() {
     for arguments in [
         &["verify", "acme"][..],
         &["verify", "acme", "--log", "audit", "--day", "yesterday"],
@@ -372,7 +372,7 @@ fn source() -> Source {
 }
 
 #[tokio::test]
-async fn a_deployment_is_verified_with_its_own_bucket_table_and_secret() {
+async fn deployment_is_verified_with_own_bucket_table_and_secret() {
     let settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2"]), ..Settings::organisation() };
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     for second in 1..=5 {

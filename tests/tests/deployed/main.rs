@@ -144,7 +144,7 @@ fn disagreement(function: &DeployedFunction, proxy: &CountingProxy) -> Disagreem
 }
 
 #[tokio::test]
-async fn what_is_deployed_connects_collects_rotates_and_shares_out_with_the_permissions_it_has_and_needs_each() {
+async fn deployed_functions_use_exactly_their_granted_permissions() {
     let Some(deployed) = Deployed::start().await else { return };
     let poller = deployed.connect_collect_and_rotate().await;
 
@@ -168,7 +168,7 @@ async fn what_is_deployed_connects_collects_rotates_and_shares_out_with_the_perm
 }
 
 #[test]
-fn each_variable_that_a_function_reads_is_set_and_each_that_is_set_is_read() {
+fn function_variables_are_exactly_those_set_in_template() {
     let Some(moto) = EmulatedAws::start_with_cloudformation() else { return };
     let stack = Stack::deploy(&moto);
     let asked = RefCell::new(BTreeSet::new());
@@ -187,7 +187,7 @@ fn each_variable_that_a_function_reads_is_set_and_each_that_is_set_is_read() {
 }
 
 #[test]
-fn the_outputs_are_what_the_next_person_pastes() {
+fn stack_outputs_match_deployed_resources() {
     let Some(moto) = EmulatedAws::start_with_cloudformation() else { return };
     let stack = Stack::deploy(&moto);
     let output = |name: &str| stack.outputs[name].as_str();

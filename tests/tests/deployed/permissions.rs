@@ -47,7 +47,7 @@ async fn functions_connect_collect_and_rotate_with_their_roles_alone() {
 }
 
 #[tokio::test]
-async fn call_that_a_role_lacks_is_refused_and_the_poller_names_it() {
+async fn call_that_role_lacks_is_denied_and_named_by_poller() {
     let Some(deployed) = deploy(&["AppendToTheDayLogs"]).await else { return };
     deployed.local.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
     let (now, mut life) = (Timestamp::now(), Life::new(deployed.local.slack().settings()));
@@ -59,7 +59,7 @@ async fn call_that_a_role_lacks_is_refused_and_the_poller_names_it() {
 }
 
 #[tokio::test]
-async fn roles_are_refused_what_their_functions_never_do() {
+async fn roles_deny_what_their_functions_never_do() {
     let Some(deployed) = deploy(&[]).await else { return };
     let names = deployed.stack.names();
     deployed.local.aws.create_secret("other/acme", "{}").await;

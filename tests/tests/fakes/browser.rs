@@ -44,7 +44,7 @@ async fn page() -> String {
 }
 
 #[tokio::test]
-async fn a_page_sees_the_colour_scheme_that_was_asked_for() {
+async fn page_gets_requested_color_scheme() {
     let url = page().await;
     for (scheme, shown, background) in
         [(Scheme::Light, "light", "rgba(255, 255, 255, 1)"), (Scheme::Dark, "dark", "rgba(0, 0, 0, 1)")]
@@ -61,7 +61,7 @@ async fn a_page_sees_the_colour_scheme_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn what_a_person_does_and_sees_is_done_and_seen() {
+async fn browser_performs_actions_and_reads_page() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
     let url = page().await;
     browser.goto(&url).await;
@@ -83,7 +83,7 @@ async fn what_a_person_does_and_sees_is_done_and_seen() {
 }
 
 #[tokio::test]
-async fn a_screenshot_is_a_png_of_the_window() {
+async fn screenshot_is_png_of_window() {
     let Some(browser) = Browser::start(Scheme::Dark).await else { return };
     browser.goto(&page().await).await;
     let folder = tempfile::tempdir().unwrap();
@@ -98,7 +98,7 @@ async fn a_screenshot_is_a_png_of_the_window() {
 }
 
 #[tokio::test]
-async fn nothing_beyond_loopback_is_reached() {
+async fn browser_reaches_only_loopback() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
     let away = r#"<!doctype html><link rel="icon" href="data:,"><img src="https://slack.com/a.png">"#;
     let address = serve(Router::new().route("/", get(move || async move { Html(away) }))).await;
@@ -111,7 +111,7 @@ async fn nothing_beyond_loopback_is_reached() {
 
 /// As in OAuth: the API sets a cookie and sends the browser to another site, which sends it back.
 #[tokio::test]
-async fn a_host_cookie_set_over_https_comes_back_after_another_site_redirects() {
+async fn host_cookie_set_over_https_survives_redirect_of_other_site() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
     let lambda = Arc::new(Emulator::start().await);
     let routes = ["GET /oauth/start", "POST /oauth/start", "GET /oauth/callback"];
@@ -152,7 +152,7 @@ fn answer(event: &Value, authorize: &str) -> Value {
 
 /// Why the page with the button names Slack's hosts: what Chromium does with a form whose answer is a redirect.
 #[tokio::test]
-async fn form_redirects_only_to_hosts_that_form_action_names() {
+async fn form_redirects_only_to_hosts_in_form_action() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
     let arrived = Html("<!doctype html><link rel=icon href=data:,><p id=arrived>arrived");
     let other = serve(Router::new().route("/", get(move || async move { arrived }))).await;
@@ -174,7 +174,7 @@ async fn form_redirects_only_to_hosts_that_form_action_names() {
 }
 
 #[tokio::test]
-async fn a_browser_leaves_no_process_and_no_file_behind_when_a_test_panics() {
+async fn browser_leaves_no_process_or_file_when_test_panics() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
     let folder = browser.folder().to_owned();
     assert!(folder.is_dir() && processes_of(&folder).len() > 2, "chromedriver and Chromium run");

@@ -5,7 +5,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use slacktrail_tests::emulated_aws::EmulatedAws;
 
 #[tokio::test]
-async fn an_object_is_created_only_once() {
+async fn emulated_object_is_created_only_once() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_bucket("logs").await;
     let create = |body: &'static [u8]| {
@@ -28,7 +28,7 @@ async fn an_object_is_created_only_once() {
 }
 
 #[tokio::test]
-async fn an_item_is_replaced_only_if_its_version_is_unchanged() {
+async fn emulated_item_is_replaced_only_if_version_is_unchanged() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     let replace = |version: &str, expected: &str| {
@@ -51,7 +51,7 @@ async fn an_item_is_replaced_only_if_its_version_is_unchanged() {
 }
 
 #[tokio::test]
-async fn a_secret_is_found_by_its_name() {
+async fn emulated_secret_is_found_by_name() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_secret("slacktrail/acme", r#"{"token":"xoxp-1"}"#).await;
 

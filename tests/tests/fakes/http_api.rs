@@ -45,7 +45,7 @@ async fn assert_message(response: reqwest::Response, status: StatusCode, message
 }
 
 #[tokio::test]
-async fn a_request_becomes_an_event_of_payload_format_2() {
+async fn request_becomes_event_of_payload_format_2() {
     let stand = Stand::of(Ok(json!({ "statusCode": 204 }))).await;
 
     let url = format!("{}/oauth/callback?code=1%2F2&scope=a&scope=b", stand.api.url());
@@ -67,7 +67,7 @@ async fn a_request_becomes_an_event_of_payload_format_2() {
 }
 
 #[tokio::test]
-async fn a_body_reaches_the_function_and_a_forms_in_base64_as_on_aws() {
+async fn body_reaches_function_and_form_is_base64_as_on_aws() {
     let stand = Stand::of(Ok(json!("ok"))).await;
     let url = format!("{}/oauth/start", stand.api.url());
 
@@ -82,7 +82,7 @@ async fn a_body_reaches_the_function_and_a_forms_in_base64_as_on_aws() {
 }
 
 #[tokio::test]
-async fn the_apis_name_is_its_own_whatever_host_the_caller_makes_up() {
+async fn api_keeps_its_domain_name_despite_forged_host() {
     let stand = Stand::of(Ok(json!("ok"))).await;
 
     let request = stand.client.get(format!("{}/oauth/start", stand.api.url()));
@@ -94,7 +94,7 @@ async fn the_apis_name_is_its_own_whatever_host_the_caller_makes_up() {
 }
 
 #[tokio::test]
-async fn another_name_can_be_set() {
+async fn domain_name_can_be_set() {
     let lambda = Arc::new(Emulator::start().await);
     let _function = ScriptedFunction::start(&lambda, |event| Ok(event["requestContext"].clone()));
     let settings = Settings { domain_name: Some("logs.example.com".into()), ..Settings::new(&ROUTES) };
@@ -107,7 +107,7 @@ async fn another_name_can_be_set() {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_not_found_and_no_function_hears_of_it() {
+async fn unknown_route_is_not_found_and_invokes_no_function() {
     let stand = Stand::of(Ok(json!("ok"))).await;
 
     for path in ["/", "/oauth", "/oauth/start/", "/oauth/Start", "//oauth/start"] {
@@ -120,7 +120,7 @@ async fn what_is_no_route_is_not_found_and_no_function_hears_of_it() {
 }
 
 #[tokio::test]
-async fn a_shaped_answer_becomes_status_headers_cookies_and_body() {
+async fn structured_response_becomes_status_headers_cookies_and_body() {
     let answer = json!({
         "statusCode": 302,
         "headers": { "Location": "https://slack.example/", "content-length": "999", "Content-Type": "text/html" },
@@ -146,7 +146,7 @@ async fn a_shaped_answer_becomes_status_headers_cookies_and_body() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_type_is_plain_text_and_one_without_a_status_is_json() {
+async fn response_without_type_is_text_and_without_status_is_json() {
     for (answer, content_type, body) in [
         (json!({ "statusCode": 200, "body": "<b>" }), "text/plain; charset=utf-8", "<b>"),
         (json!({ "body": "x" }), "application/json", r#"{"body":"x"}"#),
@@ -163,7 +163,7 @@ async fn an_answer_without_a_type_is_plain_text_and_one_without_a_status_is_json
 }
 
 #[tokio::test]
-async fn an_error_and_a_malformed_answer_are_500_and_only_the_test_learns_why() {
+async fn error_and_malformed_response_are_500_and_only_test_sees_reason() {
     for (answer, why) in [
         (
             Err(json!({ "errorMessage": "the secret is xoxp-1" })),
@@ -183,7 +183,7 @@ async fn an_error_and_a_malformed_answer_are_500_and_only_the_test_learns_why() 
 }
 
 #[tokio::test]
-async fn a_function_that_does_not_answer_in_time_is_500() {
+async fn function_that_does_not_respond_in_time_is_500() {
     let lambda = Arc::new(Emulator::start().await);
     let next = format!("http://{}/2018-06-01/runtime/invocation/next", lambda.address());
     let settings = Settings { timeout: Duration::from_millis(20), ..Settings::new(&ROUTES) };
@@ -198,7 +198,7 @@ async fn a_function_that_does_not_answer_in_time_is_500() {
 }
 
 #[tokio::test]
-async fn two_requests_at_once_are_with_two_functions_at_once() {
+async fn two_concurrent_requests_reach_two_functions() {
     let lambda = Arc::new(Emulator::start().await);
     let runtime = format!("http://{}/2018-06-01/runtime/invocation", lambda.address());
     let api = HttpApi::start(lambda, Settings::new(&ROUTES)).await;
@@ -228,7 +228,7 @@ async fn two_requests_at_once_are_with_two_functions_at_once() {
 }
 
 #[tokio::test]
-async fn a_head_and_a_body_beyond_the_quota_are_refused() {
+async fn header_and_body_beyond_quota_are_rejected() {
     let stand = Stand::of(Ok(json!("ok"))).await;
     let url = format!("{}/oauth/start", stand.api.url());
 
@@ -242,7 +242,7 @@ async fn a_head_and_a_body_beyond_the_quota_are_refused() {
 }
 
 #[tokio::test]
-async fn only_its_own_certificate_is_trusted_and_it_ends_with_its_value() {
+async fn api_certificate_is_trusted_and_server_stops_when_dropped() {
     let lambda = Arc::new(Emulator::start().await);
     let api = HttpApi::start(Arc::clone(&lambda), Settings::new(&[])).await;
     let other = HttpApi::start(lambda, Settings::new(&[])).await;
@@ -258,6 +258,6 @@ async fn only_its_own_certificate_is_trusted_and_it_ends_with_its_value() {
 
 #[test]
 #[should_panic(expected = "`ANY /oauth` is no method and exact path")]
-fn a_route_that_is_not_emulated_is_refused() {
+fn route_that_is_not_emulated_is_rejected() {
     Settings::new(&["ANY /oauth"]);
 }

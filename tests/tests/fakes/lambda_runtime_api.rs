@@ -48,7 +48,7 @@ impl Runtime {
 }
 
 #[tokio::test]
-async fn a_function_that_asks_first_waits_for_an_event_and_its_response_is_the_answer() {
+async fn waiting_function_gets_event_and_its_response_is_returned() {
     let emulator = Emulator::start().await;
     let runtime = Runtime::of(&emulator);
     let function = async {
@@ -65,7 +65,7 @@ async fn a_function_that_asks_first_waits_for_an_event_and_its_response_is_the_a
 }
 
 #[tokio::test]
-async fn a_functions_error_is_the_answer() {
+async fn function_error_is_returned() {
     let emulator = Emulator::start().await;
     let runtime = Runtime::of(&emulator);
     let failure = json!({ "errorType": "Reconfigure", "errorMessage": "no bucket" });
@@ -80,7 +80,7 @@ async fn a_functions_error_is_the_answer() {
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_answers_the_events_that_wait_and_otherwise_the_next_one() {
+async fn failed_start_is_returned_to_waiting_events_or_next_one() {
     let emulator = Emulator::start().await;
     let runtime = Runtime::of(&emulator);
     let failure = json!({ "errorType": "Reconfigure", "errorMessage": "`BUCKET_NAME` is not set" });
@@ -94,7 +94,7 @@ async fn a_function_that_cannot_start_answers_the_events_that_wait_and_otherwise
 }
 
 #[tokio::test]
-async fn two_functions_of_one_service_have_an_event_each_and_answer_their_own() {
+async fn two_functions_of_one_service_get_one_event_each() {
     let emulator = Emulator::start().await;
     let (first, second) = (Runtime::of(&emulator), Runtime::of(&emulator));
     let functions = async {
@@ -111,7 +111,7 @@ async fn two_functions_of_one_service_have_an_event_each_and_answer_their_own() 
 }
 
 #[tokio::test]
-async fn silence_ends_at_the_deadline_and_a_later_answer_is_refused() {
+async fn missing_response_ends_at_deadline_and_late_response_is_rejected() {
     let emulator = Emulator::start().await;
     let runtime = Runtime::of(&emulator);
 
@@ -122,7 +122,7 @@ async fn silence_ends_at_the_deadline_and_a_later_answer_is_refused() {
 }
 
 #[tokio::test]
-async fn an_event_whose_test_has_gone_is_never_handed_out() {
+async fn event_of_ended_test_is_never_delivered() {
     let emulator = Emulator::start().await;
     let runtime = Runtime::of(&emulator);
     let gone = emulator.invoke(json!("gone"), DEADLINE);
@@ -139,7 +139,7 @@ async fn an_event_whose_test_has_gone_is_never_handed_out() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_function_sees_lambdas_environment_and_the_given_one_and_can_be_killed() {
+async fn function_sees_lambda_and_given_environment_and_can_be_killed() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("poller");

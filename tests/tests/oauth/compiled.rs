@@ -87,7 +87,7 @@ impl Compiled {
 }
 
 #[tokio::test]
-async fn a_source_is_connected_once_by_two_callbacks_at_once_and_the_next_tick_collects_it() {
+async fn concurrent_callbacks_connect_source_once_and_next_tick_collects() {
     let Some(compiled) = Compiled::start(2).await else { return };
     let acme = source("acme", Second::of(Timestamp::now()));
     let ticket = compiled.grant(1, &acme).await;
@@ -133,7 +133,7 @@ async fn a_source_is_connected_once_by_two_callbacks_at_once_and_the_next_tick_c
 }
 
 #[tokio::test]
-async fn whatever_a_client_writes_is_answered_with_a_page() {
+async fn any_client_input_gets_page() {
     let Some(compiled) = Compiled::start(1).await else { return };
     let long = format!("grant={}", "x".repeat(8192));
     for (query, host, status) in [
@@ -153,7 +153,7 @@ async fn whatever_a_client_writes_is_answered_with_a_page() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_a_page_and_an_error_line() {
+async fn missing_table_returns_page_and_logs_error() {
     let Some(mut compiled) = Compiled::start(0).await else { return };
     let mut environment = compiled.deployment.oauth_environment();
     environment
@@ -180,7 +180,7 @@ async fn a_table_that_is_not_there_is_a_page_and_an_error_line() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_configured_names_every_bad_variable() {
+async fn unconfigured_function_names_every_bad_variable() {
     let lambda = Emulator::start().await;
     let environment =
         [("SLACK_API_URL", "ftp://x"), ("SLACK_AUTHORIZE_URL", "https://slack.com/a?b=c"), ("AWS_REGION", "us-east-1")];

@@ -13,7 +13,7 @@ use crate::browser::Browser;
 use crate::site::{REDIRECT_URL, Site, set_step, source, workspace_source};
 
 #[test]
-fn a_link_sends_the_browser_to_slack_with_what_the_logs_need_and_binds_it() {
+fn link_redirects_browser_to_slack_with_scopes_and_binds_it() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let answer = browser.start(&site, &ticket);
@@ -37,7 +37,7 @@ fn a_link_sends_the_browser_to_slack_with_what_the_logs_need_and_binds_it() {
 }
 
 #[test]
-fn an_organisations_app_connects_all_three_logs() {
+fn organization_app_connects_all_three_logs() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let answer = browser.connect(&site, &ticket, &Consent::organisation());
@@ -78,7 +78,7 @@ fn an_organisations_app_connects_all_three_logs() {
 }
 
 #[test]
-fn a_workspaces_app_connects_the_two_logs_that_it_can() {
+fn workspace_app_connects_its_two_logs() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&workspace_source("team", site.now()), 1));
     let started = browser.start(&site, &ticket);
@@ -94,7 +94,7 @@ fn a_workspaces_app_connects_the_two_logs_that_it_can() {
 }
 
 #[test]
-fn an_app_with_rotation_leaves_what_its_next_token_is_had_with() {
+fn app_with_rotation_stores_refresh_token() {
     let site = Site::with(vec![App::organisation(REDIRECT_URL).rotating()]);
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let answer = browser.connect(&site, &ticket, &Consent::organisation());
@@ -107,7 +107,7 @@ fn an_app_with_rotation_leaves_what_its_next_token_is_had_with() {
 }
 
 #[test]
-fn a_source_that_is_connected_again_keeps_its_cursors_its_app_and_whether_it_is_paused() {
+fn reconnected_source_keeps_cursors_app_and_pause() {
     let site = Site::with(vec![App::organisation(REDIRECT_URL).rotating()]);
     let browser = Browser::new();
     browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
@@ -140,7 +140,7 @@ fn a_source_that_is_connected_again_keeps_its_cursors_its_app_and_whether_it_is_
 }
 
 #[test]
-fn a_source_that_somebody_pauses_while_it_is_connected_stays_paused() {
+fn source_paused_while_connecting_stays_paused() {
     let site = Site::new();
     let browser = Browser::new();
     browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
@@ -153,7 +153,7 @@ fn a_source_that_somebody_pauses_while_it_is_connected_stays_paused() {
 }
 
 #[test]
-fn another_app_takes_over_with_the_grant_that_it_gives() {
+fn new_app_takes_over_with_its_own_grant() {
     let second = App { client_id: "3000000000.3000000003".to_owned(), ..App::organisation(REDIRECT_URL) };
     let site = Site::with(vec![App::organisation(REDIRECT_URL), second]);
     let browser = Browser::new();
@@ -166,7 +166,7 @@ fn another_app_takes_over_with_the_grant_that_it_gives() {
 }
 
 #[test]
-fn a_log_that_slack_cannot_show_just_now_is_noted_and_holds_nothing_up() {
+fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::organisation());
@@ -207,7 +207,7 @@ fn access_logs_that_need_team_id_are_probed_in_one_workspace() {
 }
 
 #[test]
-fn workspace_that_refuses_access_logs_is_noted_and_holds_nothing_up() {
+fn workspace_that_rejects_access_logs_is_noted_and_blocks_nothing() {
     let (status, body) = told_by_workspace(|site| {
         let of_one = CallMatcher::path("team.accessLogs").team("T1");
         site.slack(|slack| slack.fault(Fault::every(of_one, FaultKind::not_ok("invalid_auth"))));
@@ -216,7 +216,7 @@ fn workspace_that_refuses_access_logs_is_noted_and_holds_nothing_up() {
 }
 
 #[test]
-fn organization_without_workspace_is_connected_and_told() {
+fn organization_without_workspaces_is_connected_with_note() {
     for teams in ["[]", r#"[{"name":"x"},null]"#] {
         let (status, body) = told_by_workspace(|site| workspaces_listed(site, teams));
         assert_eq!((status, body.matches("on no workspace").count()), (200, 2), "{teams}: {body}");
@@ -225,7 +225,7 @@ fn organization_without_workspace_is_connected_and_told() {
 }
 
 #[test]
-fn listed_workspace_of_odd_shape_is_skipped_by_probe() {
+fn malformed_listed_workspace_is_skipped_by_probe() {
     let (status, body) = told_by_workspace(|site| {
         workspaces_listed(site, r#"[null,{"name":"x"},{"id":7},{"id":""},{"id":"T2","name":[]}]"#);
     });
@@ -233,7 +233,7 @@ fn listed_workspace_of_odd_shape_is_skipped_by_probe() {
 }
 
 #[test]
-fn a_source_whose_stored_form_cannot_be_read_is_mended_by_connecting_it() {
+fn connecting_repairs_corrupt_source() {
     let site = Site::new();
     let browser = Browser::new();
     browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
@@ -243,7 +243,7 @@ fn a_source_whose_stored_form_cannot_be_read_is_mended_by_connecting_it() {
 }
 
 #[test]
-fn a_connection_that_is_cancelled_while_it_is_verified_stores_nothing() {
+fn authorization_canceled_during_verification_stores_nothing() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::organisation());

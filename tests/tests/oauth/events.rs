@@ -39,7 +39,7 @@ fn ask(site: &Site, event: &str) -> Answer {
 }
 
 #[test]
-fn sample_of_link_shows_its_page_and_sample_of_button_goes_on_to_slack() {
+fn sample_of_link_shows_page_and_sample_of_button_redirects() {
     let site = site();
     let offered = ask(&site, include_str!("../../../events/oauth-start.json"));
     assert_eq!((offered.status, site.line().field("outcome")), (200, "offered"), "{}", offered.body);
@@ -49,7 +49,7 @@ fn sample_of_link_shows_its_page_and_sample_of_button_goes_on_to_slack() {
 }
 
 #[test]
-fn the_sample_of_a_callback_has_its_code_exchanged() {
+fn sample_of_callback_exchanges_its_code() {
     let site = started();
     let answer = ask(&site, include_str!("../../../events/oauth-callback.json"));
     answer.assert_refused(&site, 502, "slack_refused");
@@ -57,7 +57,7 @@ fn the_sample_of_a_callback_has_its_code_exchanged() {
 }
 
 #[test]
-fn the_sample_of_a_callback_connects_where_its_code_is_slacks() {
+fn sample_of_callback_connects_with_valid_code() {
     let site = site();
     let link = ask(&site, include_str!("../../../events/oauth-start-button.json"));
     let query = crate::browser::consented(&site, link.location(), &Consent::organisation());
@@ -72,20 +72,20 @@ fn the_sample_of_a_callback_connects_where_its_code_is_slacks() {
 }
 
 #[test]
-fn the_sample_of_a_refusal_is_the_users() {
+fn sample_of_denied_callback_is_denied() {
     let site = started();
     ask(&site, include_str!("../../../events/oauth-callback-denied.json")).assert_refused(&site, 403, "denied");
 }
 
 #[test]
-fn the_sample_of_a_bad_state_is_unknown() {
+fn sample_of_bad_state_is_unknown() {
     let site = started();
     ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")).assert_refused(&site, 404, "unknown");
     assert!(matches!(site.connection(&ConnectionId::of(NAME)).step, Step::Started));
 }
 
 #[test]
-fn every_answer_carries_the_headers_that_keep_it_private() {
+fn every_response_has_privacy_headers() {
     let site = site();
     let answers = [
         ask(&site, include_str!("../../../events/oauth-start.json")),

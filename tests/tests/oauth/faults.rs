@@ -48,7 +48,7 @@ fn assert_whole(site: &Site, ticket: &Ticket, answer: Option<&Answer>, what: &st
 }
 
 #[test]
-fn whatever_fails_in_a_callback_nothing_is_half_made_and_connecting_again_works() {
+fn no_callback_fault_leaves_partial_state_and_retry_connects() {
     for kind in FaultKind::ALL {
         let mut operations = 0;
         for operation in 0..OPERATIONS_MAX {
@@ -86,7 +86,7 @@ fn whatever_fails_in_a_callback_nothing_is_half_made_and_connecting_again_works(
 }
 
 #[test]
-fn whatever_fails_in_a_link_it_is_used_once_at_most() {
+fn no_link_fault_allows_second_use() {
     for kind in FaultKind::ALL {
         for operation in 0.. {
             let site = Site::new();
@@ -123,7 +123,7 @@ fn live(site: &Site) -> Vec<String> {
 }
 
 #[test]
-fn failed_write_after_exchange_is_told_and_leaves_no_live_token() {
+fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
     for what in ["replace source", "replace credentials"] {
         let operation = operation_of(what);
         let site = rotating();
@@ -141,7 +141,7 @@ fn failed_write_after_exchange_is_told_and_leaves_no_live_token() {
 }
 
 #[test]
-fn failed_reconnect_leaves_token_in_use_alone() {
+fn failed_reconnect_keeps_active_token() {
     for what in ["replace source", "replace credentials"] {
         for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
             let site = Site::new();
@@ -165,7 +165,7 @@ fn failed_reconnect_leaves_token_in_use_alone() {
 }
 
 #[test]
-fn function_that_runs_out_of_time_tells_person_and_command() {
+fn timed_out_function_informs_user_and_command() {
     let mut told = BTreeSet::new();
     for polls in 0.. {
         let site = rotating();
@@ -194,7 +194,7 @@ fn function_that_runs_out_of_time_tells_person_and_command() {
 }
 
 #[test]
-fn slow_step_before_or_after_the_work_is_told_too() {
+fn slow_step_before_or_after_work_is_reported() {
     let site = rotating();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     for path in ["/oauth/start", "/oauth/callback"] {
@@ -209,7 +209,7 @@ fn slow_step_before_or_after_the_work_is_told_too() {
 }
 
 #[test]
-fn refusal_that_the_command_is_not_told_of_is_logged_with_the_reason() {
+fn error_that_command_does_not_receive_is_logged_with_reason() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::organisation());

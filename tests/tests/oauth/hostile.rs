@@ -12,7 +12,7 @@ fn status(answer: &Answer) -> u64 {
 }
 
 #[tokio::test]
-async fn hostile_installations_fit_memory_and_spare_the_next_one() {
+async fn hostile_installations_fit_memory_and_do_not_affect_next_one() {
     let Some(siege) = Siege::start().await else { return };
     let lambda = Emulator::start().await;
     let oauth = siege.oauth(&lambda);

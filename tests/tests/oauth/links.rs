@@ -33,7 +33,7 @@ fn connections(site: &Site) -> BTreeMap<ConnectionId, (u64, String)> {
 }
 
 #[test]
-fn opening_link_changes_nothing_however_often() {
+fn opening_link_repeatedly_changes_nothing() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     let before = connections(&site);
@@ -49,7 +49,7 @@ fn opening_link_changes_nothing_however_often() {
 }
 
 #[test]
-fn button_pressed_twice_leads_to_slack_with_same_state() {
+fn pressing_button_twice_redirects_to_slack_with_same_state() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     let (browser, query) = (Browser::new(), grant(&ticket));
@@ -66,7 +66,7 @@ fn button_pressed_twice_leads_to_slack_with_same_state() {
 }
 
 #[test]
-fn form_of_another_website_uses_no_link() {
+fn form_of_other_website_does_not_use_link() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     for from in ["cross-site", "same-site"] {
@@ -80,7 +80,7 @@ fn form_of_another_website_uses_no_link() {
 }
 
 #[test]
-fn unknown_name_and_wrong_secret_get_same_answer_at_every_step() {
+fn unknown_id_and_wrong_secret_get_same_response_at_every_step() {
     let site = Site::new();
     let nobody = Ticket::new(ConnectionId::of([0x11; 16]), [0x22; 32]);
     let unknown = refused(&site, &grant(&nobody), 404, "unknown");
@@ -115,7 +115,7 @@ fn unknown_name_and_wrong_secret_get_same_answer_at_every_step() {
 }
 
 #[test]
-fn made_up_address_reaches_no_error_line() {
+fn forged_link_id_never_appears_in_error_line() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     site.world.with(|state| state.down = vec![Part::Table]);
@@ -130,7 +130,7 @@ fn made_up_address_reaches_no_error_line() {
 }
 
 #[test]
-fn a_link_is_good_once() {
+fn link_is_single_use() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     assert_eq!(Browser::new().start(&site, &ticket).status, 303);
@@ -139,7 +139,7 @@ fn a_link_is_good_once() {
 }
 
 #[test]
-fn of_two_who_use_a_link_at_once_exactly_one_goes_on() {
+fn exactly_one_of_two_concurrent_users_of_link_continues() {
     let site = Site::new();
     let query = grant(&site.grant(&source("acme", site.now()), 0));
     let (one, other) = (Browser::new(), Browser::new());
@@ -153,7 +153,7 @@ fn of_two_who_use_a_link_at_once_exactly_one_goes_on() {
 }
 
 #[test]
-fn a_link_lives_ten_minutes_to_the_second() {
+fn link_expires_after_exactly_ten_minutes() {
     let site = Site::new();
     let [late, last] = [0, 1].map(|_| site.grant(&source("acme", site.now()), 0));
     site.world.pass(LIFE_SECONDS - 1);
@@ -163,7 +163,7 @@ fn a_link_lives_ten_minutes_to_the_second() {
 }
 
 #[test]
-fn a_link_with_any_part_changed_is_unknown_and_stays_good() {
+fn altered_link_is_unknown_and_original_stays_valid() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     let text = ticket.reveal();
@@ -181,7 +181,7 @@ fn a_link_with_any_part_changed_is_unknown_and_stays_good() {
 }
 
 #[test]
-fn a_link_of_a_cancelled_connection_is_no_longer_good() {
+fn link_of_canceled_authorization_is_invalid() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     site.set_step(&ticket.id, Step::Cancelled);
@@ -189,7 +189,7 @@ fn a_link_of_a_cancelled_connection_is_no_longer_good() {
 }
 
 #[test]
-fn a_link_without_its_grant_or_with_two_is_malformed() {
+fn link_with_missing_or_repeated_grant_is_malformed() {
     let site = Site::new();
     let grant = format!("grant={}", site.grant(&source("acme", site.now()), 0).reveal());
     for query in ["", "grant=", "gran=x", &format!("{grant}&{grant}"), &format!("{grant},x&grant=")] {
@@ -201,7 +201,7 @@ fn a_link_without_its_grant_or_with_two_is_malformed() {
 }
 
 #[test]
-fn other_methods_use_no_link() {
+fn other_methods_do_not_use_link() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     let query = grant(&ticket);
@@ -218,7 +218,7 @@ fn other_methods_use_no_link() {
 }
 
 #[test]
-fn there_is_nothing_anywhere_else_and_what_was_asked_for_is_not_logged() {
+fn other_paths_are_not_found_and_not_logged() {
     let site = Site::new();
     for path in [
         "/",
@@ -238,7 +238,7 @@ fn there_is_nothing_anywhere_else_and_what_was_asked_for_is_not_logged() {
 }
 
 #[test]
-fn a_host_header_that_lies_is_not_believed() {
+fn forged_host_header_is_ignored() {
     let site = Site::new();
     for host in ["evil.example", "evil example", "evil.example:99999", "\"><script>", ""] {
         let ticket = site.grant(&source("acme", site.now()), 0);
@@ -258,7 +258,7 @@ fn a_host_header_that_lies_is_not_believed() {
 }
 
 #[test]
-fn a_stage_is_part_of_the_redirect_url() {
+fn stage_is_part_of_redirect_url() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     let mut asked = event("POST", "/dev/oauth/start", &grant(&ticket), &[], &[]);
@@ -268,7 +268,7 @@ fn a_stage_is_part_of_the_redirect_url() {
 }
 
 #[test]
-fn a_source_on_govslack_is_sent_to_its_own_page() {
+fn govslack_source_is_sent_to_govslack_page() {
     let site = Site::new();
     let ticket = site.grant(&Source { gov: true, ..source("acme", site.now()) }, 0);
     let browser = Browser::new();
@@ -279,7 +279,7 @@ fn a_source_on_govslack_is_sent_to_its_own_page() {
 }
 
 #[test]
-fn an_event_that_is_not_of_api_gateway_is_our_own_trouble_and_uses_nothing_up() {
+fn event_not_from_api_gateway_is_internal_error_and_uses_no_link() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     let mut asked = event("POST", "/oauth/start", &grant(&ticket), &[], &[]);
@@ -290,7 +290,7 @@ fn an_event_that_is_not_of_api_gateway_is_our_own_trouble_and_uses_nothing_up() 
 }
 
 #[test]
-fn a_query_that_is_no_uri_breaks_nothing() {
+fn query_that_is_not_uri_is_rejected_safely() {
     let site = Site::new();
     for query in ["grant=\"<script>\" x", "grant=é\u{202e}", "%%%&&&===", "grant=%ff%fe", "\0"] {
         let answer = Browser::new().get(&site, "/oauth/start", query);

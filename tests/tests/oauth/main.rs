@@ -13,7 +13,7 @@ mod events;
 mod faults;
 mod hostile;
 mod links;
-mod refuses;
+mod rejections;
 mod secrets;
 mod state;
 mod tenants;

@@ -111,7 +111,7 @@ impl Tour {
 }
 
 #[test]
-fn no_secret_is_anywhere_but_where_it_belongs() {
+fn secrets_appear_only_where_they_belong() {
     let mut tour = Tour::new();
     let organisation = Consent::organisation();
     let acme = source("acme", tour.site.now());

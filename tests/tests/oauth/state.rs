@@ -31,7 +31,7 @@ fn consented(site: &Site) -> (Browser, String) {
 }
 
 #[test]
-fn a_state_is_good_once() {
+fn state_is_single_use() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let with_cookie = browser.clone();
@@ -43,7 +43,7 @@ fn a_state_is_good_once() {
 }
 
 #[test]
-fn a_state_in_another_browser_is_refused_and_stays_good_in_its_own() {
+fn state_in_other_browser_is_rejected_and_stays_valid_in_its_own() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     refused(&site, &Browser::new(), &query, 403, "wrong_browser");
@@ -57,7 +57,7 @@ fn a_state_in_another_browser_is_refused_and_stays_good_in_its_own() {
 }
 
 #[test]
-fn the_cookie_of_one_connection_is_no_good_for_another() {
+fn cookie_of_one_authorization_is_invalid_for_other() {
     let site = Site::new();
     let (mine, theirs) = (consented(&site), consented(&site));
     refused(&site, &mine.0, &theirs.1, 403, "wrong_browser");
@@ -72,7 +72,7 @@ fn the_cookie_of_one_connection_is_no_good_for_another() {
 }
 
 #[test]
-fn a_state_lives_ten_minutes_to_the_second() {
+fn state_expires_after_exactly_ten_minutes() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.world.pass(LIFE_SECONDS);
@@ -88,7 +88,7 @@ fn a_state_lives_ten_minutes_to_the_second() {
 }
 
 #[test]
-fn state_lives_ten_minutes_from_the_use_of_its_link() {
+fn state_expires_ten_minutes_after_link_was_used() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     site.world.pass(LIFE_SECONDS - 1);
@@ -99,7 +99,7 @@ fn state_lives_ten_minutes_from_the_use_of_its_link() {
 }
 
 #[test]
-fn of_two_callbacks_at_once_exactly_one_connects() {
+fn exactly_one_of_two_concurrent_callbacks_connects() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let window = browser.clone();
@@ -113,7 +113,7 @@ fn of_two_callbacks_at_once_exactly_one_connects() {
 }
 
 #[test]
-fn a_state_with_any_letter_changed_is_unknown() {
+fn altered_state_is_unknown() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let (code, state) = query.split_once("&state=").unwrap();
@@ -132,7 +132,7 @@ fn a_state_with_any_letter_changed_is_unknown() {
 }
 
 #[test]
-fn a_callback_without_a_state_is_refused_however_good_its_code() {
+fn callback_without_state_is_rejected_even_with_valid_code() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let now = site.world.now();
@@ -149,14 +149,14 @@ fn a_callback_without_a_state_is_refused_however_good_its_code() {
 }
 
 #[test]
-fn a_connection_that_nobody_has_started_accepts_no_callback() {
+fn authorization_that_was_not_started_accepts_no_callback() {
     let site = Site::new();
     let ticket = site.grant(&source("acme", site.now()), 0);
     refused(&site, &Browser::new(), &format!("code=1.2.3&state={}", ticket.reveal()), 404, "unknown");
 }
 
 #[test]
-fn a_cancelled_connection_accepts_no_callback() {
+fn canceled_authorization_accepts_no_callback() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::organisation());
@@ -166,7 +166,7 @@ fn a_cancelled_connection_accepts_no_callback() {
 }
 
 #[test]
-fn a_callback_without_code_and_error_is_malformed_and_its_state_stays_good() {
+fn callback_without_code_and_error_is_malformed_and_uses_no_state() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let (_, state) = query.split_once('&').unwrap();
@@ -177,7 +177,7 @@ fn a_callback_without_code_and_error_is_malformed_and_its_state_stays_good() {
 }
 
 #[test]
-fn a_parameter_that_comes_twice_or_is_too_long_is_malformed() {
+fn repeated_or_overlong_parameter_is_malformed() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     for extra in [

@@ -52,7 +52,7 @@ fn interleaved(site: &Site, both: &[(Browser, String); 2], steps: [usize; 2]) ->
 }
 
 #[test]
-fn two_connections_of_one_new_source_never_mix_tenants() {
+fn interleaved_callbacks_of_one_new_source_never_mix_tenants() {
     let mut winners: BTreeMap<String, usize> = BTreeMap::new();
     for first in 0..STEPS_MAX {
         for second in 0..STEPS_MAX {
@@ -79,7 +79,7 @@ fn two_connections_of_one_new_source_never_mix_tenants() {
 }
 
 #[test]
-fn token_of_another_tenant_is_not_used() {
+fn token_of_other_tenant_is_not_used() {
     let (site, both) = consented();
     assert_eq!(both[0].0.callback(&site, &both[0].1).status, 200);
     let (source, credentials) = (site.source("acme").unwrap(), site.credentials("acme"));
@@ -95,7 +95,7 @@ fn token_of_another_tenant_is_not_used() {
 }
 
 #[test]
-fn source_is_bound_to_its_tenant_before_its_token_is_stored() {
+fn source_is_bound_to_tenant_before_token_is_stored() {
     let named = |name: &str| Tenant { id: "E1".to_owned(), name: name.to_owned() };
     let new = Source { disconnected: true, ..source("acme", Site::new().now()) };
     let unbound = Source { label: "Before".to_owned(), disconnected: false, ..new.clone() };

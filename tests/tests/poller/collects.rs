@@ -29,7 +29,7 @@ fn lines_about(lines: &[String], source: &str, log: Log) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn history_and_what_happens_then_are_stored_once_byte_for_byte() {
+async fn history_and_new_records_are_stored_once_byte_for_byte() {
     let settings = Settings { audit_limit_max: 60, integration_count_max: 20, ..settings() };
     let mut life = Life::new(&settings);
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
@@ -73,7 +73,7 @@ async fn history_and_what_happens_then_are_stored_once_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn two_pollers_at_once_store_each_record_once() {
+async fn two_concurrent_pollers_store_each_record_once() {
     let settings = settings();
     let mut life = Life::new(&settings);
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
@@ -103,7 +103,7 @@ async fn two_pollers_at_once_store_each_record_once() {
 }
 
 #[tokio::test]
-async fn no_token_is_logged_even_where_everything_is() {
+async fn no_token_is_logged_at_trace_level() {
     let settings = settings();
     let mut life = Life::new(&settings);
     let Some(deployment) = LocalDeployment::start(settings).await else { return };

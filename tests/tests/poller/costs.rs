@@ -62,7 +62,7 @@ async fn idle_tick_reads_table_twice_and_calls_slack_once_per_stream() {
 }
 
 #[tokio::test]
-async fn a_tick_writes_a_line_for_each_stream_and_one_of_metrics_of_the_bytes_that_are_counted() {
+async fn tick_logs_one_line_per_stream_and_one_of_metrics_as_counted() {
     let Some((deployment, _, poller)) = caught_up(20).await else { return };
     deployment.invoke().await;
     let lines = poller.kill().await;
@@ -76,14 +76,14 @@ async fn a_tick_writes_a_line_for_each_stream_and_one_of_metrics_of_the_bytes_th
 }
 
 #[tokio::test]
-async fn an_idle_tick_reads_no_object_however_old_the_rows_are_that_slack_shows_first() {
+async fn idle_tick_reads_no_object_even_if_slack_returns_old_rows_first() {
     let Some((deployment, _, poller)) = caught_up(60).await else { return };
     assert_idle_ticks_are_cheap(&deployment).await;
     poller.kill().await;
 }
 
 #[tokio::test]
-async fn a_busy_minute_is_one_object_and_one_write_per_stream() {
+async fn busy_minute_makes_one_object_and_one_write_per_stream() {
     let Some((deployment, mut life, poller)) = caught_up(20).await else { return };
     for _ in 0..3 {
         let now = Timestamp::now();

@@ -83,7 +83,7 @@ async fn assert_each(odd: Vec<Odd>) {
 }
 
 #[tokio::test]
-async fn audit_rows_are_stored_whatever_stands_around_them() {
+async fn audit_rows_are_stored_in_any_envelope() {
     let envelopes = [
         r#"{"entries":[ROWS]}"#,
         r#"{"entries":[ROWS],"response_metadata":[]}"#,
@@ -107,7 +107,7 @@ async fn audit_rows_are_stored_whatever_stands_around_them() {
 }
 
 #[tokio::test]
-async fn access_and_integration_rows_are_stored_whatever_stands_around_them() {
+async fn access_and_integration_rows_are_stored_in_any_envelope() {
     let access = [
         r#"{"ok":true,"logins":[ROWS]}"#,
         r#"{"ok":true,"logins":[ROWS],"response_metadata":[],"paging":[]}"#,
@@ -127,7 +127,7 @@ async fn access_and_integration_rows_are_stored_whatever_stands_around_them() {
 }
 
 #[tokio::test]
-async fn rows_that_are_not_utf8_or_not_json_are_stored_and_counted() {
+async fn rows_with_invalid_utf8_or_json_are_stored_and_counted() {
     let of = |before: &[u8], broken: &[u8], after: &[u8], stored: usize, expected: Value| {
         let response = [b"{\"entries\":[", row(Log::Audit, 1).as_bytes(), b",", before, broken, after].concat();
         Odd { response, log: Log::Audit, stored, expected }
@@ -145,7 +145,7 @@ async fn rows_that_are_not_utf8_or_not_json_are_stored_and_counted() {
 }
 
 #[tokio::test]
-async fn errors_are_told_whatever_stands_around_them() {
+async fn errors_are_reported_in_any_envelope() {
     let odd = |log: Log, response: &str, expected: Value| Odd { response: response.into(), log, stored: 0, expected };
     assert_each(vec![
         odd(
@@ -167,7 +167,7 @@ async fn errors_are_told_whatever_stands_around_them() {
 }
 
 #[tokio::test]
-async fn access_rows_of_numbered_pages_are_read_to_the_end() {
+async fn numbered_access_pages_are_read_to_end() {
     let Some(siege) = Siege::start().await else { return };
     let id = siege
         .connect(0, Log::Access, |asked| {

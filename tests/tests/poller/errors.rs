@@ -48,7 +48,7 @@ fn text<'a>(stream: &'a Value, field: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn token_of_another_tenant_is_not_used_and_its_source_is_told() {
+async fn token_of_other_tenant_is_not_used_and_its_source_is_reported() {
     let Some((deployment, _)) = connected().await else { return };
     let tenant = |id: &str| Some(SlackTenant { id: id.to_owned(), name: "Acme".to_owned() });
     let acme = Source { tenant: tenant("E1"), ..organisation_source("acme") };
@@ -68,7 +68,7 @@ async fn token_of_another_tenant_is_not_used_and_its_source_is_told() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_told_holds_up_nobody_else_and_after_a_new_one_the_outage_is_collected() {
+async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
     let Some((deployment, mut life)) = connected().await else { return };
     deployment.connect(&organisation_source("other"), OTHER_TOKEN).await;
     let poller = deployment.poller();
@@ -118,7 +118,7 @@ async fn a_revoked_token_is_told_holds_up_nobody_else_and_after_a_new_one_the_ou
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_told_though_one_workspace_has_left_and_another_is_closed_to_its_owner() {
+async fn revoked_token_is_reported_despite_unreadable_workspaces() {
     let Some((deployment, mut life)) = connected().await else { return };
     let first = deployment.poller();
     deployment.drain().await;
@@ -141,7 +141,7 @@ async fn a_revoked_token_is_told_though_one_workspace_has_left_and_another_is_cl
 }
 
 #[tokio::test]
-async fn an_event_that_was_meant_for_somebody_else_is_an_error_that_names_its_keys() {
+async fn unsupported_event_is_error_that_names_its_keys() {
     let Some((deployment, _)) = connected().await else { return };
     let poller = deployment.poller();
     let answer = deployment.invoke_with(json!({ "Records": [], "more": 1 })).await;
@@ -154,7 +154,7 @@ async fn an_event_that_was_meant_for_somebody_else_is_an_error_that_names_its_ke
 }
 
 #[tokio::test]
-async fn missing_settings_a_missing_bucket_and_a_missing_table_are_named() {
+async fn missing_settings_bucket_and_table_are_named() {
     let Some((deployment, _)) = connected().await else { return };
 
     let unset = [("BUCKET_NAME", None), ("TABLE_NAME", None), ("SLACK_API_URL", Some("ftp://slack"))];
@@ -199,7 +199,7 @@ async fn missing_settings_a_missing_bucket_and_a_missing_table_are_named() {
 }
 
 #[tokio::test]
-async fn a_damaged_object_and_a_foreign_file_stop_their_day_log_alone() {
+async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
     let Some((deployment, _)) = connected().await else { return };
     let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
     let damaged = format!("audit/{today}/acme-000001.json.gz");
@@ -228,7 +228,7 @@ async fn a_damaged_object_and_a_foreign_file_stop_their_day_log_alone() {
 }
 
 #[tokio::test]
-async fn what_does_not_belong_in_a_day_log_is_moved_away_and_the_stream_goes_on() {
+async fn stream_continues_after_unexpected_objects_are_moved_away() {
     let Some((deployment, _)) = connected().await else { return };
     let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
     let keys = [format!("audit/{today}/acme-000001.json.gz"), format!("access/{today}/acme-notes.txt")];
@@ -247,7 +247,7 @@ async fn what_does_not_belong_in_a_day_log_is_moved_away_and_the_stream_goes_on(
 }
 
 #[tokio::test]
-async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() {
+async fn cursor_of_newer_format_stops_only_its_stream_and_stays_unchanged() {
     let Some((deployment, _)) = connected().await else { return };
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     let newer = r#"{"format":2,"what":"only the newer slacktrail knows"}"#;
@@ -271,7 +271,7 @@ async fn a_cursor_of_a_newer_format_stops_its_stream_alone_and_stays_as_it_is() 
 }
 
 #[tokio::test]
-async fn where_no_stream_can_be_polled_for_a_reason_of_ours_the_invocation_fails() {
+async fn invocation_fails_if_deployment_errors_stop_every_stream() {
     let Some((deployment, _)) = connected().await else { return };
     for log in Log::ALL {
         let text_of = |text: &str| AttributeValue::S(text.to_owned());

@@ -83,7 +83,7 @@ async fn one_after_another(inputs: &[Input]) {
 
 /// A tick must answer well before Lambda ends it: time is kept for saving cursors.
 #[tokio::test]
-async fn tick_ends_in_time_though_five_long_rows_trickle() {
+async fn tick_ends_in_time_while_five_long_rows_trickle() {
     const DEADLINE: Duration = Duration::from_secs(10);
     let Some(mut siege) = Siege::start().await else { return };
     // With the honest source's three as many streams as a tick collects side by side: in so short a tick no other would have its turn.
@@ -109,22 +109,22 @@ fn quick(inputs: Vec<Input>) -> Vec<Input> {
 }
 
 #[tokio::test]
-async fn hostile_audit_replies_fit_memory_and_spare_other_sources() {
+async fn hostile_audit_responses_fit_memory_and_affect_no_other_source() {
     one_after_another(&quick(audit_inputs())).await;
 }
 
 #[tokio::test]
-async fn hostile_access_replies_fit_memory_and_spare_other_sources() {
+async fn hostile_access_responses_fit_memory_and_affect_no_other_source() {
     one_after_another(&quick(access_inputs())).await;
 }
 
 #[tokio::test]
-async fn hostile_integration_replies_fit_memory_and_spare_other_sources() {
+async fn hostile_integration_responses_fit_memory_and_affect_no_other_source() {
     one_after_another(&quick(integration_inputs())).await;
 }
 
 #[tokio::test]
-async fn eight_hostile_streams_at_once_fit_memory_and_spare_other_sources() {
+async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
     let Some(mut siege) = Siege::start().await else { return };
     let poller = limited(&siege);
     let inputs: Vec<Input> =

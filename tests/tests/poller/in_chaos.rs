@@ -33,7 +33,7 @@ const KILLS_MIN: u32 = 100;
 /// The kills end after this, however many there were.
 const CHAOS_MAX: Duration = Duration::from_secs(165);
 /// The name of this test.
-const TEST: &str = "in_chaos::two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothing";
+const TEST: &str = "in_chaos::two_pollers_killed_randomly_amid_faults_store_each_record_once";
 /// Time of an invocation, by the machine's clock.
 const INVOCATION_MAX: Duration = Duration::from_secs(60);
 /// What an invocation is told of its time, by the clock that moves.
@@ -188,7 +188,7 @@ async fn lose_cursors(deployment: &LocalDeployment) {
 }
 
 #[tokio::test]
-async fn two_pollers_killed_at_random_instants_amid_faults_lose_and_double_nothing() {
+async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
     if emulated_aws::executable().is_none() {
         return;
     }

@@ -74,7 +74,7 @@ async fn kill(deployment: &LocalDeployment, at: At) {
 }
 
 #[tokio::test]
-async fn a_poller_killed_during_its_first_tick_loses_and_doubles_nothing() {
+async fn poller_killed_in_first_tick_stores_each_record_once() {
     let settings = settings();
     let mut life = Life::new(&settings);
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
@@ -93,7 +93,7 @@ async fn a_poller_killed_during_its_first_tick_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn a_poller_killed_at_tick_after_tick_loses_and_doubles_nothing() {
+async fn poller_killed_in_many_ticks_stores_each_record_once() {
     let settings = settings();
     let mut life = Life::new(&settings);
     let Some(deployment) = LocalDeployment::start(settings).await else { return };

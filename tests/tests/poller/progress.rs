@@ -9,7 +9,7 @@ use slacktrail_tests::emulated_aws;
 use slacktrail_tests::fake_clock::{MovableClock, run_again};
 use slacktrail_tests::hostile_slack::{Asked, CannedResponse, Siege};
 
-const ENDLESS: &str = "progress::endless_pages_end_a_walk_and_lag_grows_until_records_are_stored";
+const ENDLESS: &str = "progress::endless_pages_end_walk_and_lag_grows_until_records_are_stored";
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn audit(asked: &Asked, response: impl FnOnce(i64) -> String) -> Option<CannedResponse> {
@@ -50,7 +50,7 @@ async fn connect_endless(siege: &Siege) -> Vec<(String, Log)> {
 }
 
 #[tokio::test]
-async fn endless_pages_end_a_walk_and_lag_grows_until_records_are_stored() {
+async fn endless_pages_end_walk_and_lag_grows_until_records_are_stored() {
     if emulated_aws::executable().is_none() {
         return;
     }
@@ -102,7 +102,7 @@ fn refused_once(method: &'static str, status: u16, body: &'static str) -> impl F
 }
 
 #[tokio::test]
-async fn one_refusal_of_a_good_token_costs_one_tick_and_a_revoked_one_is_told_at_once() {
+async fn single_token_rejection_costs_one_tick_and_revocation_shows_at_once() {
     let Some(siege) = Siege::start().await else { return };
     let refused = r#"{"ok":false,"error":"invalid_auth"}"#;
     let sources = [
@@ -138,7 +138,7 @@ async fn one_refusal_of_a_good_token_costs_one_tick_and_a_revoked_one_is_told_at
 }
 
 #[tokio::test]
-async fn a_refusal_that_cannot_be_confirmed_counts_at_the_next_tick() {
+async fn unconfirmed_token_rejection_counts_at_next_tick() {
     let Some(siege) = Siege::start().await else { return };
     let id = siege
         .connect(0, Log::Audit, |asked| match &*asked.method {

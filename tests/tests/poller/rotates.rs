@@ -40,7 +40,7 @@ fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_soon_is_refreshed_once_and_its_secrets_are_nowhere_else() {
+async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
     let acme = Source { logs: LogType::ALL.to_vec(), ..organisation_source("acme") };
     let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organisation()));
@@ -75,7 +75,7 @@ async fn a_token_that_ends_soon_is_refreshed_once_and_its_secrets_are_nowhere_el
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_is_dead_is_told_while_collecting_goes_on() {
+async fn invalid_refresh_token_is_reported_while_collection_continues() {
     let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
     let acme = Source { logs: vec![LogType::Audit], ..organisation_source("acme") };
     let mut secret = consent(&deployment, 3_600);
@@ -98,7 +98,7 @@ async fn a_refresh_token_that_is_dead_is_told_while_collecting_goes_on() {
 }
 
 #[tokio::test]
-async fn token_that_ends_decades_from_now_by_its_secret_is_refreshed_and_told() {
+async fn token_that_expires_in_decades_is_refreshed_and_reported() {
     let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
     let acme = Source { logs: vec![LogType::Audit], ..organisation_source("acme") };
     deployment.connect_with(&acme, &consent(&deployment, 2_000_000_000)).await;

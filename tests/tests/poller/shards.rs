@@ -34,7 +34,7 @@ async fn lambda(asked: Asked) -> String {
 }
 
 #[tokio::test]
-async fn more_sources_than_one_invocation_polls_are_shared_out_and_each_is_polled_once() {
+async fn sources_beyond_one_shard_are_dispatched_and_polled_once() {
     let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     deployment.slack().add(Row::small_audit(jiff::Timestamp::now() - jiff::SignedDuration::from_secs(600), "a"));

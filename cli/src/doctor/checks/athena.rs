@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_permission_of_query_skips_and_other_reason_fails() {
+    fn missing_query_permission_skips_and_other_reason_fails() {
         for reason in ["Insufficient permissions to execute the query", "Access Denied (Service: Amazon S3)"] {
             assert!(matches!(failed("audit", reason), Problem::Skipped { .. }), "{reason}");
         }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_that_were_not_compared_are_named_and_pass_nothing() {
+    fn logs_not_compared_are_named_and_do_not_pass() {
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let told = judge_rows(&texts(&["audit 2026/11/22: 3"]), &texts(&["access (2026/11/22 has no object yet)"]));
         assert_eq!(
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_views_are_those_of_the_template() {
+    fn tables_and_views_match_template() {
         let template = include_str!("../../../../template.yaml");
         let names_of = |kind: &str| {
             let inputs = template.split("TableInput:").skip(1);

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn encryption_is_s3_keys_or_kms_key_of_stack() {
+    fn encryption_uses_s3_keys_or_kms_key_of_stack() {
         const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1";
         for (algorithm, key, wanted_key, passes) in [
             (Some("AES256"), None, "", true),

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn bucket_policy_lets_nobody_but_poller_upload() {
+    fn bucket_policy_lets_only_poller_upload() {
         let allow = |principal: Value, action: &str, resource: &str| {
             judge(json!({"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource}))
         };

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clock_may_differ_by_a_minute_either_way() {
+    fn clock_may_differ_by_one_minute_either_way() {
         for (seconds, passes) in [(0, true), (60, true), (-60, true), (61, false), (-61, false), (i64::MAX, false)] {
             assert_eq!(compare("AWS", seconds).is_ok(), passes, "{seconds}");
         }

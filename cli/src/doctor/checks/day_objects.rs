@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_object_are_counted_and_damage_is_an_error() {
+    fn lines_of_object_are_counted_and_corruption_is_error() {
         let gzip = object::encode([&b"{}\n"[..], b"{}\n", b"{}\n"], 1);
         assert_eq!(lines_of(&gzip).unwrap(), 3);
         assert!(lines_of(&gzip[..gzip.len() / 2]).is_err());

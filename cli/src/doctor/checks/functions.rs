@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn architecture_hint_names_the_commands_of_readme() {
+    fn architecture_hint_names_commands_of_readme() {
         let readme = include_str!("../../../../README.md");
         let command = "sam build --config-file deploy.toml && sam deploy --config-file deploy.toml";
         assert!(readme.contains(command) && SET_ARCHITECTURE.contains(command));

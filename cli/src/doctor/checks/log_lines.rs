@@ -226,7 +226,7 @@ mod tests {
         r#"{"time":"2026-11-22T07:33:41.123Z","type":"platform.report","record":{"status":"success"}}"#;
 
     #[test]
-    fn lines_of_lambda_are_not_the_functions() {
+    fn lambda_lines_are_not_function_lines() {
         for line in [
             PLATFORM,
             r#"{"_aws":{}}"#,
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn own_line_needs_its_own_level_and_rfc_3339_timestamp() {
+    fn function_line_needs_own_level_and_rfc_3339_timestamp() {
         assert_eq!(classify(OWN), Line::Own);
         let wrapped = json!({"timestamp": "2026-11-22T07:33:41Z", "level": "INFO", "message": OWN}).to_string();
         let nested = json!({"timestamp": "2026-11-22T07:33:41Z", "level": "INFO", "message": {"level": "ERROR"}});

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_of_poller_are_judged_once_and_others_are_not() {
+    fn poller_metrics_are_checked_once_and_others_are_not() {
         let lag = metric("slacktrail", "LagSeconds", "poller");
         let elsewhere = metric("slacktrail", "LagSeconds", "other");
         let invocations = metric("AWS/Lambda", "Invocations", "poller");

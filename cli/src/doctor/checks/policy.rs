@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_statements_that_allow_are_read() {
+    fn only_allow_statements_are_read() {
         let ids = |document: &str| {
             allowing(document).map(|found| found.iter().map(|one| one.id().to_owned()).collect::<Vec<_>>())
         };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn actions_match_in_any_case_and_exceptions_are_all_others() {
+    fn actions_match_in_any_case_and_not_action_matches_all_others() {
         let action = |action: Value| statement(json!({ "Action": action }));
         for pattern in ["s3:PutObject", "s3:putobject", "s3:Put*", "s3:*", "*", "*:PutObjec?"] {
             assert!(action(json!(pattern)).covers("s3:PutObject"), "{pattern}");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn pattern_reaches_below_prefix_if_some_key_there_matches() {
+    fn pattern_matches_below_prefix_if_some_key_matches() {
         for (pattern, reaches) in [
             ("*", true),
             ("logs/*", true),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn statement_for_one_role_alone_names_it_and_nobody_else() {
+    fn statement_for_one_role_names_only_that_role() {
         let principal = |principal: Value| statement(json!({ "Principal": principal }));
         assert!(principal(json!({"AWS": "role"})).is_only_for("role"));
         assert!(principal(json!({"AWS": ["role"]})).is_only_for("role"));

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answer_is_summary_of_streams_or_an_error() {
+    fn response_is_summary_of_streams_or_error() {
         let summarize = |error, payload: &str| summarize(error, payload.as_bytes(), Duration::from_millis(1_234));
         assert_eq!(summarize(None, r#"{"streams":[{},{}]}"#).unwrap(), "it answered with 2 streams in 1.2 s");
         let dispatched = summarize(None, r#"{"streams":[],"shards":3}"#).unwrap();

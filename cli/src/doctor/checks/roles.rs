@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn arn_of_secrets_is_of_the_functions_account_and_region() {
+    fn secret_arn_has_account_and_region_of_function() {
         assert_eq!(
             secrets_below("arn:aws:lambda:eu-west-1:123456789012:function:slacktrail-poller", "slacktrail/"),
             BELOW
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn role_reaches_secrets_below_its_prefix_and_no_others() {
+    fn role_reaches_only_secrets_below_its_prefix() {
         let judge = |policies: &[Policy]| judge_secrets("r", policies, BELOW);
         assert_eq!(judge(&reading(&format!("{BELOW}*"))), Ok(()));
         for wide in ["*", "arn:aws:secretsmanager:*:123456789012:secret:slacktrail/*", &BELOW.replace("trail/", "*")] {
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_decoded() {
+    fn policy_documents_are_decoded() {
         assert_eq!(decode("%7B%22a%22%3A%20%22%C3%A9+%22%7D"), r#"{"a": "é+"}"#);
         assert_eq!(decode(r#"{"a": "100%"}"#), r#"{"a": "100%"}"#);
     }

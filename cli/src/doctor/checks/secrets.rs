@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_denials_let_nobody_in() {
+    fn secret_policy_with_only_denials_admits_no_principal() {
         for (policy, lets_in) in [
             (r#"{"Statement":[{"Effect":"Deny","Principal":"*"}]}"#, false),
             (r#"{"Statement":[]}"#, false),

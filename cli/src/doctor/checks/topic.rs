@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recipients_need_one_confirmed_subscription() {
+    fn topic_needs_one_confirmed_subscription() {
         let judge = |arns: &[&str], email| judge(arns, email, "t");
         assert!(judge(&["arn:aws:sns:1", "PendingConfirmation"], "").is_ok());
         assert!(matches!(judge(&["PendingConfirmation"], ""), Err(Problem::Failed { .. })));

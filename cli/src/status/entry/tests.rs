@@ -71,27 +71,27 @@ fn refused(since: i64) -> Cursor {
 }
 
 #[test]
-fn a_stream_without_a_cursor_waits_for_its_first_tick() {
+fn stream_without_cursor_waits_for_first_tick() {
     let entry = one(&deployment(source(), None), Place::Aws, 0);
     assert_eq!((entry.state, entry.lag_seconds), (State::Waiting, None));
     assert!(entry.hint.unwrap().contains("first tick"));
 }
 
 #[test]
-fn a_paused_source_is_paused_whatever_its_cursor_says() {
+fn paused_source_is_paused_regardless_of_cursor() {
     let paused = Source { paused: true, ..source() };
     let entry = one(&deployment(paused, Some(cursor(0))), Place::Aws, 999_999);
     assert_eq!((entry.state, entry.code, entry.hint), (State::Paused, None, None));
 }
 
 #[test]
-fn a_disconnected_source_has_no_entry() {
+fn disconnected_source_has_no_status() {
     let deployment = deployment(Source { disconnected: true, ..source() }, Some(cursor(0)));
     assert_eq!(entries(&deployment, Place::Aws, Second::EPOCH), []);
 }
 
 #[test]
-fn a_poller_that_fell_silent_is_failing_and_a_directory_is_not() {
+fn stopped_poller_is_failing_and_stopped_pull_is_not() {
     let deployment = deployment(source(), Some(cursor(0)));
     let entry = one(&deployment, Place::Aws, 7_200);
     assert_eq!((entry.state, entry.code.as_deref()), (State::Failing, Some("no_ticks")));
@@ -101,7 +101,7 @@ fn a_poller_that_fell_silent_is_failing_and_a_directory_is_not() {
 }
 
 #[test]
-fn what_was_refused_before_the_source_was_connected_again_waits_for_the_next_tick() {
+fn rejection_before_reconnect_waits_for_next_tick() {
     let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
     let refused_before = deployment(again.clone(), Some(refused(200)));
     let entry = one(&refused_before, Place::Aws, 510);
@@ -115,7 +115,7 @@ fn what_was_refused_before_the_source_was_connected_again_waits_for_the_next_tic
 }
 
 #[test]
-fn a_person_is_needed_where_nothing_mends_itself() {
+fn persistent_errors_require_action() {
     let needs = |state, code| Entry { code, ..failing(state, "", "") }.needs_a_person();
     let some = || Some("x".to_owned());
     for state in [State::Reauthorize, State::Reconfigure, State::Failing, State::Silent] {
@@ -129,7 +129,7 @@ fn a_person_is_needed_where_nothing_mends_itself() {
 }
 
 #[test]
-fn what_is_to_collect_is_told_in_time() {
+fn backlog_is_shown_as_time() {
     let gap = |kind, hours: i64| GapEntry {
         kind,
         oldest: Some(Second::EPOCH),
@@ -142,7 +142,7 @@ fn what_is_to_collect_is_told_in_time() {
 }
 
 #[test]
-fn json_has_the_keys_of_the_contract_and_times_in_utc() {
+fn status_json_has_documented_keys_and_utc_times() {
     let entry = one(&deployment(source(), Some(cursor(60))), Place::Directory, 65);
     let json = serde_json::to_string(&entry).unwrap();
     assert_eq!(

@@ -45,7 +45,7 @@ fn drain(harness: &mut Harness, log: LogType) {
 }
 
 #[test]
-fn live_records_arrive_at_the_next_tick_beside_a_backfill_and_each_of_both_is_stored_once() {
+fn live_records_arrive_at_next_tick_during_backfill_without_duplicates() {
     for log in LogType::ALL {
         let calls_max = if log == LogType::Integration { 10 } else { 5 };
         let mut harness = settled(log, calls_max, 8, 10..30);
@@ -73,7 +73,7 @@ fn live_records_arrive_at_the_next_tick_beside_a_backfill_and_each_of_both_is_st
 }
 
 #[test]
-fn an_access_row_that_moves_to_the_head_past_a_backfill_is_collected_by_it() {
+fn access_row_that_moves_past_backfill_is_collected() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
         let mut harness = settled(LogType::Access, 5, 8, 10..30);
         harness.settings(|settings| settings.access_order = access_order);
@@ -88,7 +88,7 @@ fn an_access_row_that_moves_to_the_head_past_a_backfill_is_collected_by_it() {
 }
 
 #[test]
-fn asking_again_while_it_is_under_way_changes_nothing() {
+fn repeated_backfill_request_changes_nothing() {
     for log in LogType::ALL {
         let mut harness = settled(log, 6, 8, 10..30);
         // The ages are of one moment: a minute later the same time is a minute older.
@@ -104,7 +104,7 @@ fn asking_again_while_it_is_under_way_changes_nothing() {
 }
 
 #[test]
-fn re_reads_find_late_records_while_a_backfill_goes_on() {
+fn re_reads_find_late_records_during_backfill() {
     for log in [LogType::Audit, LogType::Access] {
         let mut harness = settled(log, 4, 100, 10..30);
         assert_eq!(harness.backfill(log, 30 * DAY, 10 * DAY), Backfill::Begun);
@@ -123,7 +123,7 @@ fn re_reads_find_late_records_while_a_backfill_goes_on() {
 }
 
 #[test]
-fn kills_in_the_middle_of_a_backfill_lose_and_double_nothing() {
+fn poller_killed_during_backfill_stores_each_record_once() {
     for log in LogType::ALL {
         let mut harness = settled(log, 8, 4, 10..30);
         harness.backfill(log, 25 * DAY, 15 * DAY);
@@ -138,7 +138,7 @@ fn kills_in_the_middle_of_a_backfill_lose_and_double_nothing() {
 }
 
 #[test]
-fn many_backlogs_beside_a_backfill_do_not_collect_the_time_between_them() {
+fn many_backlogs_during_backfill_do_not_collect_time_between_them() {
     let log = LogType::Audit;
     let mut harness = settled(log, 1, 4, 10..30);
     assert_eq!(harness.backfill(log, 30 * DAY, 29 * DAY), Backfill::Begun);
@@ -157,7 +157,7 @@ fn many_backlogs_beside_a_backfill_do_not_collect_the_time_between_them() {
 }
 
 #[test]
-fn a_backfill_that_comes_by_a_workspace_that_was_in_trouble_does_not_pass_for_what_it_missed() {
+fn backfill_keeps_uncollected_time_of_failed_workspace() {
     let log = LogType::Integration;
     let mut harness = settled(log, 10, 1, 10..12);
     harness.settings(|settings| settings.integration_count_max = 1_000);

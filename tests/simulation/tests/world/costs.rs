@@ -9,7 +9,7 @@ use slacktrail_simulator::{Log, Row, Settings};
 use crate::minutes::unlimited;
 
 #[test]
-fn a_quiet_tick_calls_slack_once_for_each_log_and_writes_nothing() {
+fn quiet_tick_calls_slack_once_per_log_and_writes_nothing() {
     let mut harness =
         Harness::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
@@ -28,7 +28,7 @@ fn a_quiet_tick_calls_slack_once_for_each_log_and_writes_nothing() {
 }
 
 #[test]
-fn a_busy_minute_creates_one_object_and_replaces_one_cursor_for_each_stream() {
+fn busy_minute_creates_one_object_and_replaces_one_cursor_per_stream() {
     let mut harness =
         Harness::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
@@ -58,7 +58,7 @@ fn page_of_thousands_of_rows_makes_one_object() {
 }
 
 #[test]
-fn integration_page_of_more_lines_than_fit_into_memory_is_asked_for_smaller() {
+fn integration_page_that_exceeds_memory_is_requested_smaller() {
     let mut harness = Harness::new(unlimited(Settings::workspace()), &[LogType::Integration]);
     let now = harness.now();
     for n in 0..12 {
@@ -70,7 +70,7 @@ fn integration_page_of_more_lines_than_fit_into_memory_is_asked_for_smaller() {
 }
 
 #[test]
-fn a_backlog_keeps_within_the_calls_that_a_minute_allows() {
+fn backlog_stays_within_calls_per_minute() {
     let mut harness =
         Harness::new(Settings { limits: Limits::SLACK, audit_limit_max: 3, ..Settings::organisation() }, &LogType::ALL);
     harness.rows(Log::Audit, 300, 100);
@@ -87,7 +87,7 @@ fn a_backlog_keeps_within_the_calls_that_a_minute_allows() {
 }
 
 #[test]
-fn a_log_of_more_identities_than_memory_holds_is_read_again_without_loss_or_double() {
+fn log_with_more_ids_than_cache_is_read_again_without_duplicates() {
     for log in LogType::ALL {
         for spread in [2, 4_000] {
             let pages_of_three = Settings { audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() };
@@ -111,7 +111,7 @@ fn objects_read(harness: &mut Harness) -> usize {
 }
 
 #[test]
-fn streams_that_together_know_too_much_forget_and_read_back() {
+fn streams_that_exceed_cache_quota_evict_and_read_again() {
     let reads = |seen| {
         let mut harness = Harness::new(unlimited(Settings::organisation()), &LogType::ALL);
         harness.limit(1, seen);
@@ -127,7 +127,7 @@ fn streams_that_together_know_too_much_forget_and_read_back() {
 }
 
 #[test]
-fn a_new_process_reads_back_the_last_minutes_and_then_two_hours_for_the_hourly_re_read() {
+fn new_process_reads_last_minutes_and_two_hours_for_hourly_re_read() {
     for log in LogType::ALL {
         let settings = Settings { limits: Limits::OFF, access_order: AccessColumn::Last, ..Settings::organisation() };
         let mut harness = Harness::new(settings, &[log]);

@@ -9,7 +9,7 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 use crate::minutes::{tick_and_pass, with_two_new_rows};
 
 #[test]
-fn single_refusal_of_a_good_token_waits_for_a_minute() {
+fn single_rejection_of_valid_token_waits_for_one_tick() {
     let refusals = [
         (LogType::Audit, Settings::organisation(), FaultKind::EmptyUnauthorized, "invalid_authentication"),
         (LogType::Access, Settings::organisation(), FaultKind::not_ok("invalid_auth"), "invalid_auth"),
@@ -48,7 +48,7 @@ fn lasting_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
 }
 
 #[test]
-fn single_error_that_would_call_a_person_waits_for_a_minute() {
+fn first_error_that_requires_action_waits_for_one_tick() {
     for (log, kind, code, _) in lasting_errors() {
         let mut harness = with_two_new_rows(log, Settings::organisation());
         harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
@@ -61,7 +61,7 @@ fn single_error_that_would_call_a_person_waits_for_a_minute() {
 }
 
 #[test]
-fn error_that_the_next_tick_meets_too_calls_a_person() {
+fn error_repeated_by_next_tick_requires_action() {
     for (log, kind, code, state) in lasting_errors() {
         let mut harness = with_two_new_rows(log, Settings::organisation());
         harness.fault(Fault::every(CallMatcher::log(simulated(log)), kind));
@@ -72,7 +72,7 @@ fn error_that_the_next_tick_meets_too_calls_a_person() {
 }
 
 #[test]
-fn revoked_token_is_reported_in_the_tick_that_meets_it() {
+fn revoked_token_is_reported_by_same_tick() {
     for (log, base) in [
         (LogType::Audit, Settings::organisation()),
         (LogType::Access, Settings::organisation()),
@@ -85,7 +85,7 @@ fn revoked_token_is_reported_in_the_tick_that_meets_it() {
 }
 
 #[test]
-fn refused_token_is_confirmed_by_the_next_tick_where_slack_cannot_say() {
+fn token_rejection_is_confirmed_by_next_tick_if_slack_cannot_say() {
     let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
     harness.fault(Fault::every(CallMatcher::path("auth.test"), FaultKind::Hangup));
     harness.revoke();
@@ -94,7 +94,7 @@ fn refused_token_is_confirmed_by_the_next_tick_where_slack_cannot_say() {
 }
 
 #[test]
-fn refusal_of_the_token_before_a_reconnect_confirms_no_later_one() {
+fn token_rejection_before_reconnect_confirms_no_later_one() {
     let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
@@ -106,7 +106,7 @@ fn refusal_of_the_token_before_a_reconnect_confirms_no_later_one() {
 }
 
 #[test]
-fn refusal_before_a_page_was_read_confirms_no_later_one() {
+fn token_rejection_before_page_confirms_no_later_one() {
     let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
     let mut harness = with_two_new_rows(LogType::Audit, base);
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
@@ -117,7 +117,7 @@ fn refusal_before_a_page_was_read_confirms_no_later_one() {
 }
 
 #[test]
-fn wait_that_slack_asks_for_again_and_again_is_heeded_each_time() {
+fn repeated_retry_after_is_honored_each_time() {
     let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::throttled("300")));
     let polled = (0..16).filter(|_| tick_and_pass(&mut harness).polled).count();
@@ -125,7 +125,7 @@ fn wait_that_slack_asks_for_again_and_again_is_heeded_each_time() {
 }
 
 #[test]
-fn stream_that_reads_pages_again_after_an_outage_is_catching_up() {
+fn stream_that_reads_pages_after_outage_is_catching_up() {
     let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
     let mut harness = with_two_new_rows(LogType::Audit, base);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Hangup));
@@ -140,7 +140,7 @@ fn stream_that_reads_pages_again_after_an_outage_is_catching_up() {
 }
 
 #[test]
-fn refusal_while_our_clock_is_ahead_is_told_after_one_call() {
+fn error_with_clock_ahead_is_reported_after_one_call() {
     for (code, status) in [("missing_scope", 403), ("invalid_range", 400)] {
         for ahead in [0, 60] {
             let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());

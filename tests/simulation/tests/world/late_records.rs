@@ -39,12 +39,12 @@ fn settings() -> Settings {
 }
 
 #[test]
-fn records_20_to_120_seconds_late_are_stored_by_the_next_tick_under_load() {
+fn records_20_to_120_seconds_late_are_stored_by_next_tick_under_load() {
     is_stored_by_the_next_tick(busy(settings(), |n| 20 + n * 37 % 101), MINUTES + 4);
 }
 
 #[test]
-fn records_up_to_five_minutes_late_are_stored_by_the_next_tick_under_load() {
+fn records_up_to_five_minutes_late_are_stored_by_next_tick_under_load() {
     let short_pages = Settings { audit_limit_max: 150, ..settings() };
     is_stored_by_the_next_tick(busy(short_pages, |n| n * 53 % 296), MINUTES + 7);
 }
@@ -62,7 +62,7 @@ fn lateness_of_records_is_measured() {
 }
 
 #[test]
-fn records_in_time_are_not_late_after_a_tick_that_failed() {
+fn timely_records_after_failed_tick_are_not_late() {
     let mut harness = Harness::new(settings(), &[LogType::Audit]);
     harness.tick();
     harness.fault(slacktrail_simulator::Fault::next(
@@ -92,7 +92,7 @@ fn pages_of_three() -> Harness {
 }
 
 #[test]
-fn backlog_gets_half_of_the_calls_beside_live_records_under_load() {
+fn backlog_gets_half_of_calls_alongside_live_records_under_load() {
     let mut harness = pages_of_three();
     harness.rows(Log::Audit, 900, 120);
     let behind = (0..40).take_while(|_| tick_of_a_busy_minute(&mut harness) == State::CatchingUp).count();
@@ -100,7 +100,7 @@ fn backlog_gets_half_of_the_calls_beside_live_records_under_load() {
 }
 
 #[test]
-fn record_five_minutes_late_is_stored_by_the_next_tick_while_its_calls_suffice() {
+fn record_five_minutes_late_is_stored_by_next_tick_if_calls_suffice() {
     let mut harness = pages_of_three();
     for _ in 0..10 {
         tick_of_a_busy_minute(&mut harness);
@@ -111,7 +111,7 @@ fn record_five_minutes_late_is_stored_by_the_next_tick_while_its_calls_suffice()
 }
 
 #[test]
-fn record_of_the_second_of_the_last_tick_is_not_late() {
+fn record_in_second_of_last_tick_is_not_late() {
     let mut harness = Harness::new(settings(), &[LogType::Audit]);
     harness.tick();
     harness.row_shown_after(LogType::Audit, 0, 1);
@@ -143,7 +143,7 @@ fn overlap_beside_a_backlog(late: i64) -> i64 {
 }
 
 #[test]
-fn overlap_beside_a_backlog_is_as_long_as_records_have_been_late() {
+fn overlap_alongside_backlog_equals_measured_lateness() {
     // A record is measured when a tick finds it: up to a minute after Slack shows it.
     let (in_time, late) = (overlap_beside_a_backlog(0), overlap_beside_a_backlog(100));
     assert!((40..80).contains(&in_time) && (190..215).contains(&late), "{in_time} {late}");

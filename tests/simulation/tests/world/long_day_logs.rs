@@ -21,7 +21,7 @@ fn hurry(harness: &Harness, operations: u32) {
 }
 
 #[test]
-fn a_backlog_reads_on_from_tick_to_tick_beside_live_records_of_its_own_day() {
+fn backlog_continues_over_ticks_alongside_live_records_of_same_day() {
     let settings = Settings { audit_limit_max: 3, limits: Limits::OFF, ..Settings::organisation() };
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     store(&mut harness, Log::Audit, 160, 60);
@@ -36,7 +36,7 @@ fn a_backlog_reads_on_from_tick_to_tick_beside_live_records_of_its_own_day() {
 }
 
 #[test]
-fn a_page_of_rows_of_many_days_is_decided_over_several_ticks() {
+fn page_with_rows_of_many_days_is_checked_over_several_ticks() {
     let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     store(&mut harness, Log::Access, 60, 8_640);

@@ -22,33 +22,33 @@ fn is_caught(mutant: Mutant, log: LogType, invariant: &str) {
 }
 
 #[test]
-fn a_cursor_saved_before_its_object_is_caught() {
+fn cursor_saved_before_object_is_caught() {
     is_caught(Mutant::CursorBeforeObject, LogType::Audit, "cursor-ahead:");
 }
 
 #[test]
-fn overwriting_an_object_is_caught() {
+fn overwritten_object_is_caught() {
     is_caught(Mutant::OverwritesObjects, LogType::Audit, "overwritten:");
 }
 
 #[test]
-fn reading_back_less_deep_than_the_gap_reaches_is_caught() {
+fn too_shallow_read_back_is_caught() {
     is_caught(Mutant::ReadsBackTooLittle, LogType::Audit, "duplicate:");
 }
 
 #[test]
-fn losing_the_boundary_second_is_caught() {
+fn lost_boundary_second_is_caught() {
     is_caught(Mutant::LosesTheBoundarySecond, LogType::Audit, "missing:");
 }
 
 #[test]
-fn moving_the_mark_on_page_one_is_caught_in_every_log() {
+fn watermark_moved_on_first_page_is_caught_in_every_log() {
     is_caught(Mutant::MovesTheMarkOnPageOne, LogType::Audit, "cursor-ahead:");
     is_caught(Mutant::MovesTheMarkOnPageOne, LogType::Access, "missing:");
     is_caught(Mutant::MovesTheMarkOnPageOne, LogType::Integration, "missing:");
 }
 
 #[test]
-fn taking_an_empty_page_for_the_end_is_caught() {
+fn empty_page_taken_as_end_is_caught() {
     is_caught(Mutant::EndsAtAnEmptyPage, LogType::Audit, "cursor-ahead:");
 }

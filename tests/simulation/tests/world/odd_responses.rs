@@ -30,7 +30,7 @@ fn php_envelopes_lose_no_record() {
 }
 
 #[test]
-fn errors_are_read_whatever_stands_beside_them() {
+fn errors_are_read_regardless_of_other_fields() {
     let bodies = [
         (r#"{"ok":false,"error":"missing_scope","needed":["admin"],"provided":[]}"#, "missing_scope"),
         (r#"{"ok":false,"error":"paid_only","response_metadata":[]}"#, "paid_only"),
@@ -45,7 +45,7 @@ fn errors_are_read_whatever_stands_beside_them() {
 }
 
 #[test]
-fn rows_of_a_page_that_says_nothing_of_use_are_stored() {
+fn rows_of_page_with_malformed_end_are_stored() {
     for end in [r#"],"response_metadata":{"next_cursor":true}}"#, "],\"response_metadata\":{\"next_", "]"] {
         let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
         harness.rows(Log::Audit, 1, 0);
@@ -58,7 +58,7 @@ fn rows_of_a_page_that_says_nothing_of_use_are_stored() {
 }
 
 #[test]
-fn revoked_token_is_seen_beside_an_empty_list() {
+fn revoked_token_is_detected_alongside_empty_list() {
     let mut harness = Harness::new(settings(LogType::Access), &[LogType::Access]);
     let body = r#"{"ok":false,"error":"token_revoked","response_metadata":[]}"#;
     harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
@@ -93,7 +93,7 @@ fn row_with_invalid_utf8_is_stored_with_replacement_and_counted() {
 }
 
 #[test]
-fn replies_in_small_pieces_lose_and_double_nothing() {
+fn responses_in_small_chunks_store_each_record_once() {
     for log in LogType::ALL {
         for (layout, bytes) in [(Layout::Compact, 1), (Layout::Compact, 97), (Layout::Pretty, 1), (Layout::Pretty, 97)]
         {
@@ -119,7 +119,7 @@ fn replies_in_small_pieces_lose_and_double_nothing() {
 }
 
 #[test]
-fn classic_access_pages_are_read_to_the_end() {
+fn classic_access_pages_are_read_to_end() {
     for envelope in [Envelope::Documented, Envelope::Php] {
         let settings = Settings { access_classic: true, envelope, ..settings(LogType::Access) };
         let mut harness = Harness::new(settings, &[LogType::Access]);
@@ -136,7 +136,7 @@ fn classic_access_pages_are_read_to_the_end() {
 }
 
 #[test]
-fn access_page_shorter_than_it_says_is_read_again() {
+fn access_page_shorter_than_claimed_is_read_again() {
     for (rows, nth) in [(3, 1), (30, 1), (30, 3)] {
         let base = Settings { access_classic: true, ..settings(LogType::Access) };
         let mut harness = Harness::new(base, &[LogType::Access]);
@@ -148,7 +148,7 @@ fn access_page_shorter_than_it_says_is_read_again() {
 }
 
 #[test]
-fn long_pages_shrink_until_they_come_whole() {
+fn long_pages_shrink_until_complete() {
     for log in [LogType::Audit, LogType::Access] {
         let base = Settings { limits: Limits::OFF, response_bytes_max: Some(2_000), ..Settings::organisation() };
         let mut harness = Harness::new(base, &[log]);
@@ -159,7 +159,7 @@ fn long_pages_shrink_until_they_come_whole() {
 }
 
 #[test]
-fn access_logs_are_read_by_workspace_where_slack_requires_it() {
+fn access_logs_are_read_per_workspace_where_slack_requires_it() {
     let settings = Settings { access_team: AccessTeam::Required, ..settings(LogType::Access) };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     let row = |harness: &mut Harness, user: &str, team: &str| {
@@ -184,7 +184,7 @@ fn access_logs_are_read_by_workspace_where_slack_requires_it() {
 }
 
 #[test]
-fn conflict_far_into_a_long_page_is_counted() {
+fn conflict_late_in_long_page_is_counted() {
     let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
     let time = harness.now().as_second();
     let row = |n: u32| {
@@ -201,7 +201,7 @@ fn conflict_far_into_a_long_page_is_counted() {
 }
 
 #[test]
-fn second_row_of_one_identity_is_counted_as_conflicting() {
+fn second_row_with_same_id_is_counted_as_conflict() {
     let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
     let now = harness.now();
     let [first, second] = ["user_login", "user_logout"]
@@ -230,7 +230,7 @@ fn row_of_time(log: LogType, now: jiff::Timestamp, time: i64) -> Row {
 }
 
 #[test]
-fn row_of_a_time_that_cannot_be_is_stored_and_counted() {
+fn row_with_impossible_time_is_stored_and_counted() {
     for log in LogType::ALL {
         for time in [0, -1, 5, 4_102_444_800, 9_999_999_999] {
             let mut harness = Harness::new(settings(log), &[log]);
@@ -245,7 +245,7 @@ fn row_of_a_time_that_cannot_be_is_stored_and_counted() {
 }
 
 #[test]
-fn row_of_an_old_time_moves_no_walk_past_others() {
+fn row_with_old_time_moves_no_walk_past_others() {
     let mut harness = Harness::new(settings(LogType::Audit), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 4 * 3_600);
     let row = row_of_time(LogType::Audit, harness.now(), 1_500_000_000);

@@ -24,7 +24,7 @@ fn up_to_date(log: LogType) -> Harness {
 }
 
 #[test]
-fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
+fn endless_cursor_has_error_at_once_and_fails_after_15_minutes() {
     for log in [LogType::Audit, LogType::Access] {
         for kind in KINDS {
             let mut harness = up_to_date(log);
@@ -48,7 +48,7 @@ fn endless_cursor_has_a_code_at_once_and_fails_after_15_minutes() {
 }
 
 #[test]
-fn integration_log_that_claims_a_million_rows_has_a_code() {
+fn integration_log_that_claims_million_rows_has_error_code() {
     let mut harness = Harness::new(
         unlimited(Settings { integration_page_max: None, ..Settings::workspace() }),
         &[LogType::Integration],
@@ -65,7 +65,7 @@ fn integration_log_that_claims_a_million_rows_has_a_code() {
 }
 
 #[test]
-fn integration_log_that_ignores_page_numbers_has_a_code_and_no_row_twice() {
+fn integration_log_that_ignores_page_numbers_causes_no_duplicates() {
     let settings = Settings { integration_count_max: 3, ..Settings::workspace() };
     let mut harness = Harness::new(unlimited(settings), &[LogType::Integration]);
     harness.production_calls();
@@ -81,7 +81,7 @@ fn integration_log_that_ignores_page_numbers_has_a_code_and_no_row_twice() {
 }
 
 #[test]
-fn full_integration_page_under_every_number_has_a_code_without_paging() {
+fn full_integration_page_under_every_number_has_error_code() {
     let mut harness = Harness::new(unlimited(Settings::workspace()), &[LogType::Integration]);
     harness.production_calls();
     let newest = harness.now().as_second() - 60;
@@ -100,7 +100,7 @@ fn full_integration_page_under_every_number_has_a_code_without_paging() {
 }
 
 #[test]
-fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
+fn walk_that_reaches_its_end_is_no_error() {
     for log in LogType::ALL {
         let mut harness = up_to_date(log);
         for _ in 0..30 {
@@ -111,7 +111,7 @@ fn walk_that_comes_to_its_end_is_no_error_however_little_it_brings() {
 }
 
 #[test]
-fn lag_grows_with_every_minute_of_which_nothing_was_read() {
+fn lag_grows_with_every_unread_minute() {
     for log in LogType::ALL {
         let mut harness = up_to_date(log);
         harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
@@ -124,7 +124,7 @@ fn lag_grows_with_every_minute_of_which_nothing_was_read() {
 }
 
 #[test]
-fn lag_of_a_half_read_minute_is_counted_from_its_beginning() {
+fn lag_of_half_read_minute_counts_from_its_start() {
     let mut harness = up_to_date(LogType::Audit);
     harness.settings(|settings| settings.audit_limit_max = 3);
     harness.pass(240); // the live gap is five minutes long
@@ -139,7 +139,7 @@ fn lag_of_a_half_read_minute_is_counted_from_its_beginning() {
 }
 
 #[test]
-fn history_from_before_the_first_tick_is_no_lag() {
+fn history_before_first_tick_is_no_lag() {
     let mut harness =
         Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
     harness.production_calls();
@@ -153,7 +153,7 @@ fn history_from_before_the_first_tick_is_no_lag() {
 }
 
 #[test]
-fn silence_is_reported_while_a_backlog_is_open() {
+fn silent_stream_is_reported_during_backlog() {
     let mut harness =
         Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
     harness.calls_max = 2;
@@ -174,7 +174,7 @@ fn silence_is_reported_while_a_backlog_is_open() {
 }
 
 #[test]
-fn page_cursor_that_leads_to_itself_is_not_asked_with_by_the_next_tick() {
+fn page_cursor_that_leads_to_itself_is_not_reused_by_next_tick() {
     let mut harness = up_to_date(LogType::Audit);
     harness.fault(Fault::next(CallMatcher::log(Log::Audit).first_pages(), FaultKind::Endless(Endless::SameCursor)));
     harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::Endless(Endless::SameCursor)));
@@ -185,7 +185,7 @@ fn page_cursor_that_leads_to_itself_is_not_asked_with_by_the_next_tick() {
 }
 
 #[test]
-fn walk_goes_on_after_more_empty_pages_than_a_tick_reads() {
+fn walk_continues_after_more_empty_pages_than_tick_reads() {
     let mut harness = up_to_date(LogType::Audit);
     let page = |rows: &str, next: &str| {
         let body = format!(r#"{{"entries":[{rows}],"response_metadata":{{"next_cursor":"{next}"}}}}"#);
@@ -207,7 +207,7 @@ fn walk_goes_on_after_more_empty_pages_than_a_tick_reads() {
 }
 
 #[test]
-fn single_empty_page_after_an_outage_is_no_success() {
+fn single_empty_page_after_outage_is_no_success() {
     let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
     harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
     (0..20).for_each(|_| drop(tick_and_pass(&mut harness)));
@@ -219,7 +219,7 @@ fn single_empty_page_after_an_outage_is_no_success() {
 }
 
 #[test]
-fn second_that_is_too_long_for_small_pages_is_read_with_larger_ones() {
+fn second_too_long_for_small_pages_is_read_with_larger_ones() {
     let settings = Settings { envelope: Envelope::Php, ..unlimited(Settings::workspace()) };
     let mut harness = Harness::new(settings, &[LogType::Integration]);
     harness.production_calls();

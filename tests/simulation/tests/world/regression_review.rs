@@ -16,7 +16,7 @@ fn organisation() -> Settings {
 }
 
 #[test]
-fn a_later_since_of_a_source_that_was_paused_cuts_out_nothing() {
+fn later_since_after_pause_skips_nothing() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit]);
     harness.rows(Log::Audit, 3, 10);
     harness.tick();
@@ -38,7 +38,7 @@ fn a_later_since_of_a_source_that_was_paused_cuts_out_nothing() {
 }
 
 #[test]
-fn the_number_of_an_object_that_somebody_deleted_is_not_given_to_another() {
+fn number_of_deleted_object_is_not_reused() {
     let mut harness = Harness::new(Settings { audit_limit_max: 3, ..organisation() }, &[LogType::Audit]);
     for _ in 0..30 {
         harness.rows(Log::Audit, 1, 0);
@@ -93,7 +93,7 @@ fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Harness {
 }
 
 #[test]
-fn a_token_that_is_replaced_during_a_tick_costs_no_call_beyond_the_ticks() {
+fn token_replaced_during_tick_costs_no_extra_call() {
     for calls_max in 1..5 {
         let mut harness = tick_whose_token_is_replaced_after(calls_max - 1, calls_max);
         assert_eq!(harness.world().with(|state| state.broken.clone()), None);
@@ -103,6 +103,6 @@ fn a_token_that_is_replaced_during_a_tick_costs_no_call_beyond_the_ticks() {
 }
 
 #[test]
-fn token_that_is_replaced_during_a_tick_is_used_in_the_same_tick() {
+fn token_replaced_during_tick_is_used_in_same_tick() {
     assert_eq!(tick_whose_token_is_replaced_after(2, 25).missing(), None);
 }

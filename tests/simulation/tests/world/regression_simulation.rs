@@ -32,7 +32,7 @@ fn next_minutes_are_collected(mut harness: Harness) {
 }
 
 #[test]
-fn a_tick_without_a_reply_skips_no_time_though_our_clock_is_ahead() {
+fn tick_without_response_skips_no_time_with_clock_ahead() {
     let mut harness = ahead();
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Hangup));
     harness.tick();
@@ -40,7 +40,7 @@ fn a_tick_without_a_reply_skips_no_time_though_our_clock_is_ahead() {
 }
 
 #[test]
-fn a_reply_without_a_date_skips_no_time_though_our_clock_is_ahead() {
+fn response_without_date_skips_no_time_with_clock_ahead() {
     let mut harness = ahead();
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
     harness.tick();
@@ -48,7 +48,7 @@ fn a_reply_without_a_date_skips_no_time_though_our_clock_is_ahead() {
 }
 
 #[test]
-fn an_integration_page_of_another_number_of_rows_than_it_says_itself_is_asked_for_again() {
+fn integration_page_with_wrong_size_is_requested_again() {
     for integration_order in [Direction::NewestFirst, Direction::OldestFirst] {
         for integration_count_max in [1_000, 3] {
             let settings = Settings { integration_order, integration_count_max, ..unlimited(Settings::workspace()) };
@@ -62,7 +62,7 @@ fn an_integration_page_of_another_number_of_rows_than_it_says_itself_is_asked_fo
 }
 
 #[test]
-fn rows_that_moved_between_two_passes_of_a_walk_say_nothing_about_the_order_of_access_logs() {
+fn rows_moved_between_passes_do_not_determine_access_order() {
     let settings = Settings {
         access_order: AccessColumn::Last,
         access_fill: Fill::UpTo(3),
@@ -88,7 +88,7 @@ fn rows_that_moved_between_two_passes_of_a_walk_say_nothing_about_the_order_of_a
 }
 
 #[test]
-fn a_record_26_hours_late_is_found_though_our_clock_was_ahead_when_the_last_re_read_began() {
+fn record_26_hours_late_is_found_if_clock_was_ahead_at_last_re_read() {
     let mut harness = Harness::new(unlimited(Settings::organisation()), &[LogType::Audit]);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
@@ -105,7 +105,7 @@ fn a_record_26_hours_late_is_found_though_our_clock_was_ahead_when_the_last_re_r
 }
 
 #[test]
-fn tick_whose_only_reply_is_a_refused_range_is_no_success() {
+fn tick_with_only_rejected_range_is_no_success() {
     let mut harness =
         with_two_new_rows(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organisation() });
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(404, String::new())));
@@ -122,7 +122,7 @@ fn tick_whose_only_reply_is_a_refused_range_is_no_success() {
 }
 
 #[test]
-fn round_in_which_every_workspace_refused_is_no_success() {
+fn round_in_which_every_workspace_fails_is_no_success() {
     let mut harness = with_two_new_rows(LogType::Integration, Settings::organisation());
     // The first workspace is read, and the tick ends before the second.
     harness.pass(300);

@@ -37,7 +37,7 @@ fn must_outlive(mut rotating: Rotating, what: &str) -> Rotating {
 }
 
 #[test]
-fn a_token_is_refreshed_once_in_time_and_stored_before_it_is_used() {
+fn token_is_refreshed_once_in_time_and_stored_before_use() {
     let mut rotating = due(GRACES[0]);
     let operations = rotating.operations_of_tick();
     let at = |what: &str| operations.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}"));
@@ -66,7 +66,7 @@ fn refreshed_pair_with_odd_or_missing_token_type_is_kept() {
 }
 
 #[test]
-fn no_single_fault_while_a_token_is_refreshed_loses_it() {
+fn no_single_fault_during_refresh_loses_token() {
     let mut schedules = 0;
     for grace in GRACES {
         let operations = due(grace).operations_of_tick().len() as u32;
@@ -84,7 +84,7 @@ fn no_single_fault_while_a_token_is_refreshed_loses_it() {
 }
 
 #[test]
-fn a_pair_that_slack_has_given_to_a_living_process_is_kept_even_where_slack_honours_no_used_token() {
+fn pair_received_by_live_process_is_kept_without_grace_period() {
     let operations = due(NO_GRACE).operations_of_tick();
     let refresh = operations.iter().position(|line| line.contains("oauth.v2.access")).unwrap() as u32;
     for operation in 0..operations.len() as u32 {
@@ -109,7 +109,7 @@ fn a_pair_that_slack_has_given_to_a_living_process_is_kept_even_where_slack_hono
 }
 
 #[test]
-fn two_pollers_at_once_refresh_a_token_once() {
+fn two_concurrent_pollers_refresh_token_once() {
     for grace in [GRACES[0], GRACES[1], NO_GRACE] {
         let mut schedules = 0;
         for steps in 1.. {
@@ -130,7 +130,7 @@ fn two_pollers_at_once_refresh_a_token_once() {
 }
 
 #[test]
-fn a_poller_that_wakes_up_ticks_later_does_not_undo_what_another_has_stored() {
+fn poller_resumed_ticks_later_does_not_undo_newer_token() {
     for grace in GRACES {
         for later in [1, 2, 4] {
             for steps in 1.. {
@@ -154,7 +154,7 @@ fn a_poller_that_wakes_up_ticks_later_does_not_undo_what_another_has_stored() {
 }
 
 #[test]
-fn a_dead_refresh_token_is_told_while_the_token_lives_and_collecting_goes_on_until_it_ends() {
+fn invalid_refresh_token_is_reported_and_collection_lasts_until_expiry() {
     let mut rotating = due(GRACES[0]);
     rotating.world.with(|state| {
         let (_, secret) = state.credentials.values_mut().next().unwrap();
@@ -185,7 +185,7 @@ fn rotating_calls(rotating: &Rotating) -> usize {
 }
 
 #[test]
-fn a_token_that_ended_while_nobody_polled_is_refreshed_before_it_is_used() {
+fn token_that_expired_while_not_polled_is_refreshed_before_use() {
     let mut rotating = Rotating::new(GRACES[0]);
     rotating.tick();
     rotating.pass(5 * 86_400);
@@ -195,7 +195,7 @@ fn a_token_that_ended_while_nobody_polled_is_refreshed_before_it_is_used() {
 }
 
 #[test]
-fn slack_out_of_reach_for_the_last_two_hours_is_waited_for_and_no_person_is_called() {
+fn slack_outage_before_token_expiry_waits_without_requiring_action() {
     let mut rotating = due(GRACES[0]);
     rotating.world.with(|state| {
         let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
@@ -225,7 +225,7 @@ fn with_secret(edit: impl Fn(&mut Value)) -> Rotating {
 }
 
 #[test]
-fn token_whose_stored_end_cannot_be_true_is_refreshed_at_once() {
+fn token_with_impossible_stored_expiry_is_refreshed_at_once() {
     for end in [json!(4_102_444_800_i64), json!(0), json!(-1), json!("soon"), json!(1e300), Value::Null] {
         let mut rotating = with_secret(|secret| secret["expires_at"] = end.clone());
         assert_eq!(rotating.minute().unwrap().state, State::Ok, "{end}");
@@ -237,7 +237,7 @@ fn token_whose_stored_end_cannot_be_true_is_refreshed_at_once() {
 }
 
 #[test]
-fn stored_attempt_of_the_year_2100_keeps_no_token_from_being_refreshed() {
+fn refresh_lease_until_2100_blocks_no_refresh() {
     for refused in [json!({}), json!({"refused": "invalid_refresh_token"})] {
         let mut rotating = with_secret(|secret| {
             secret["rotation"] = refused.clone();
@@ -251,7 +251,7 @@ fn stored_attempt_of_the_year_2100_keeps_no_token_from_being_refreshed() {
 }
 
 #[test]
-fn token_of_unknown_end_is_used_while_it_cannot_be_refreshed() {
+fn token_with_unknown_expiry_is_used_while_refresh_fails() {
     let mut rotating = with_secret(|secret| secret["expires_at"] = json!(0));
     rotating.world.with(|state| {
         let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");

@@ -7,7 +7,7 @@ use slacktrail_simulation::search::workers::{Work, search};
 use slacktrail_simulation::search::{Kind, REGRESSIONS, Run, Schedule, StartingPoint, bounded, starting_points};
 
 #[test]
-fn a_schedules_name_repeats_it() {
+fn schedule_name_reproduces_schedule() {
     for name in [
         "audit/live/plain/warm@none",
         "access/backlog/last-offset/cold@0.3=ResponseLost,1.2=KilledAfter",
@@ -26,7 +26,7 @@ fn a_schedules_name_repeats_it() {
 }
 
 #[test]
-fn days_on_which_a_law_was_once_broken_break_none() {
+fn regression_schedules_break_no_invariant() {
     for name in REGRESSIONS {
         let (outcome, trace) = Schedule::parse(name).unwrap().repeat(None);
         assert_eq!(outcome, Ok(()), "{}", trace.join("\n"));
@@ -34,7 +34,7 @@ fn days_on_which_a_law_was_once_broken_break_none() {
 }
 
 #[test]
-fn no_single_fault_in_a_live_tick_loses_or_doubles_a_record() {
+fn no_single_fault_in_live_tick_loses_or_duplicates_record() {
     let live = LogType::ALL.into_iter().flat_map(starting_points).filter(|start| start.scenario.name == "live");
     let jobs = live.map(|start| (Kind::Single, start)).collect();
     let (tally, found) =
@@ -44,7 +44,7 @@ fn no_single_fault_in_a_live_tick_loses_or_doubles_a_record() {
 }
 
 #[test]
-fn a_life_with_a_backlog_has_one_when_the_search_begins() {
+fn scenario_with_backlog_has_backlog_when_search_starts() {
     for start in
         LogType::ALL.into_iter().flat_map(starting_points).filter(|start| start.scenario.name.starts_with("backlog"))
     {
@@ -55,7 +55,7 @@ fn a_life_with_a_backlog_has_one_when_the_search_begins() {
 }
 
 #[test]
-fn every_life_of_every_log_is_searched_for_every_kind() {
+fn every_scenario_of_every_log_is_searched_for_every_kind() {
     let jobs = bounded();
     for start in LogType::ALL.into_iter().flat_map(starting_points) {
         for kind in Kind::EXHAUSTIVE {

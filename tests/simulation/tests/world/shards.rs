@@ -109,7 +109,7 @@ fn polls(summaries: &[Option<Summary>]) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn each_of_ten_thousand_sources_is_polled_once_a_tick_and_what_a_share_costs_does_not_grow() {
+fn ten_thousand_sources_are_polled_once_per_tick_at_same_shard_cost() {
     for sources in [1_000, 10_000] {
         let shards = sources / SOURCES_MAX;
         let world = deployment(sources, &LogType::ALL);
@@ -142,7 +142,7 @@ fn each_of_ten_thousand_sources_is_polled_once_a_tick_and_what_a_share_costs_doe
 }
 
 #[test]
-fn a_share_that_fails_touches_no_other_and_the_next_tick_polls_it() {
+fn failed_shard_affects_no_other_and_next_tick_polls_it() {
     let world = deployment(1_000, &[LogType::Audit]);
     dispatch(&world).unwrap();
     world.with(|state| state.faults = vec![Fault { process: 3, operation: 0, kind: FaultKind::KilledBefore }]);
@@ -155,7 +155,7 @@ fn a_share_that_fails_touches_no_other_and_the_next_tick_polls_it() {
 }
 
 #[test]
-fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
+fn failed_shard_dispatch_is_reported_and_other_shards_are_polled() {
     let world = deployment(1_000, &[LogType::Audit]);
     // Two operations read the deployment; the fifth hands the third share out.
     world.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
@@ -165,7 +165,7 @@ fn a_share_that_cannot_be_handed_out_is_told_and_the_others_are_polled() {
 }
 
 #[test]
-fn deployment_of_which_no_share_can_be_handed_out_is_an_error() {
+fn deployment_without_dispatched_shard_is_error() {
     let world = deployment(1_000, &[LogType::Audit]);
     let refused = |operation| Fault { process: ROOT, operation, kind: FaultKind::Refused };
     world.with(|state| state.faults = (2..20).map(refused).collect());
@@ -173,7 +173,7 @@ fn deployment_of_which_no_share_can_be_handed_out_is_an_error() {
 }
 
 #[test]
-fn disconnected_source_is_neither_polled_nor_told() {
+fn disconnected_source_is_neither_polled_nor_reported() {
     let world = deployment(2, &[LogType::Audit]);
     let process = Process::start(0, &world);
     let streams = |polled: Option<Summary>| polled.unwrap().streams.len();

@@ -20,7 +20,7 @@ fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
 }
 
 #[test]
-fn an_error_under_200_is_no_end_and_becomes_the_streams_health() {
+fn error_under_200_is_not_end_and_sets_stream_health() {
     let mut harness = Harness::new(organisation(), &AUDIT);
     harness.rows(Log::Audit, 5, 30);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
@@ -34,7 +34,7 @@ fn an_error_under_200_is_no_end_and_becomes_the_streams_health() {
 }
 
 #[test]
-fn a_revoked_token_is_reported_and_tried_again_seldom_until_the_source_is_connected_again() {
+fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
     let mut harness = Harness::new(organisation(), &LogType::ALL);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
@@ -59,7 +59,7 @@ fn a_revoked_token_is_reported_and_tried_again_seldom_until_the_source_is_connec
 }
 
 #[test]
-fn a_record_shown_25_hours_late_is_collected_and_its_lateness_is_measured() {
+fn record_25_hours_late_is_collected_and_its_lateness_is_measured() {
     let mut harness = Harness::new(organisation(), &AUDIT);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
@@ -76,7 +76,7 @@ fn a_record_shown_25_hours_late_is_collected_and_its_lateness_is_measured() {
 }
 
 #[test]
-fn a_record_shown_up_to_26_hours_late_is_collected_whenever_it_appears_between_two_re_reads() {
+fn late_records_up_to_26_hours_are_collected() {
     for log in LogType::ALL {
         for hour in 0..25 {
             let mut harness = Harness::new(organisation(), &[log]);
@@ -91,7 +91,7 @@ fn a_record_shown_up_to_26_hours_late_is_collected_whenever_it_appears_between_t
 }
 
 #[test]
-fn after_days_without_a_tick_late_records_from_before_them_are_still_found() {
+fn late_records_from_before_long_outage_are_collected() {
     let mut harness = Harness::new(organisation(), &AUDIT);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
@@ -102,7 +102,7 @@ fn after_days_without_a_tick_late_records_from_before_them_are_still_found() {
 }
 
 #[test]
-fn live_records_arrive_at_the_next_tick_while_a_backlog_drains() {
+fn live_records_arrive_at_next_tick_while_backlog_drains() {
     for log in [LogType::Audit, LogType::Access] {
         let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
         let mut harness = Harness::new(settings, &[log]);
@@ -123,7 +123,7 @@ fn live_records_arrive_at_the_next_tick_while_a_backlog_drains() {
 }
 
 #[test]
-fn access_logs_go_on_beyond_100_pages() {
+fn access_logs_continue_beyond_100_pages() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     harness.rows(Log::Access, 330, 200);
@@ -132,7 +132,7 @@ fn access_logs_go_on_beyond_100_pages() {
 }
 
 #[test]
-fn an_access_log_that_is_refused_beyond_a_page_is_not_taken_for_collected() {
+fn access_log_that_fails_after_page_does_not_count_as_collected() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     harness.rows(Log::Access, 9, 600);
@@ -144,7 +144,7 @@ fn an_access_log_that_is_refused_beyond_a_page_is_not_taken_for_collected() {
 }
 
 #[test]
-fn access_logs_that_want_a_workspace_are_read_workspace_by_workspace() {
+fn access_logs_that_need_workspace_are_read_per_workspace() {
     let settings = Settings { access_team: AccessTeam::Required, ..organisation() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     for (n, workspace) in (0..4).zip(["T1", "T2"].into_iter().cycle()) {
@@ -160,7 +160,7 @@ fn access_logs_that_want_a_workspace_are_read_workspace_by_workspace() {
 }
 
 #[test]
-fn one_workspaces_invalid_auth_is_its_own_and_what_it_missed_is_collected_when_it_can_be_read_again() {
+fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
     let mut harness = Harness::new(organisation(), &[LogType::Integration]);
     harness.rows(Log::Integration, 6, 60);
     harness.tick();
@@ -179,7 +179,7 @@ fn one_workspaces_invalid_auth_is_its_own_and_what_it_missed_is_collected_when_i
 }
 
 #[test]
-fn a_workspace_that_joins_is_collected_from_the_beginning() {
+fn workspace_that_joins_is_collected_from_start() {
     let mut harness = Harness::new(organisation(), &[LogType::Integration]);
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
     harness.rows(Log::Integration, 8, 3_000);
@@ -190,7 +190,7 @@ fn a_workspace_that_joins_is_collected_from_the_beginning() {
 }
 
 #[test]
-fn every_page_of_an_audit_walk_carries_the_same_range_and_no_action_filter() {
+fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
     let mut harness = Harness::new(organisation(), &AUDIT);
     harness.rows(Log::Audit, 12, 30);
     let operations = harness.operations_of_tick();
@@ -202,7 +202,7 @@ fn every_page_of_an_audit_walk_carries_the_same_range_and_no_action_filter() {
 }
 
 #[test]
-fn a_killed_invocation_leaves_nothing_behind_that_holds_up_the_next() {
+fn killed_invocation_does_not_block_next_one() {
     let mut harness = Harness::new(organisation(), &LogType::ALL);
     for log in Log::ALL {
         harness.rows(log, 5, 30);
@@ -217,7 +217,7 @@ fn a_killed_invocation_leaves_nothing_behind_that_holds_up_the_next() {
 }
 
 #[test]
-fn an_access_row_that_moves_to_the_head_while_its_log_is_walked_is_not_lost() {
+fn access_row_that_moves_during_walk_is_not_lost() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
         for access_paging in [Paging::Keyset, Paging::Offset] {
             let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..organisation() };
@@ -235,7 +235,7 @@ fn an_access_row_that_moves_to_the_head_while_its_log_is_walked_is_not_lost() {
 }
 
 #[test]
-fn an_access_row_is_stored_once_however_often_its_user_comes_back() {
+fn access_row_is_stored_once_however_often_user_returns() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
         let mut harness = Harness::new(Settings { access_order, ..organisation() }, &[LogType::Access]);
         harness.rows(Log::Access, 3, 30);
@@ -249,7 +249,7 @@ fn an_access_row_is_stored_once_however_often_its_user_comes_back() {
 }
 
 #[test]
-fn equal_integration_rows_over_the_edge_of_a_page_are_each_stored_once() {
+fn equal_integration_rows_across_page_boundary_are_each_stored_once() {
     for insert_between in [false, true] {
         let mut harness = Harness::new(
             Settings { integration_count_max: 3, limits: Limits::OFF, ..Settings::workspace() },
@@ -268,7 +268,7 @@ fn equal_integration_rows_over_the_edge_of_a_page_are_each_stored_once() {
 }
 
 #[test]
-fn our_clock_ahead_or_behind_is_reported_and_never_skips_time() {
+fn wrong_clock_is_reported_and_skips_no_time() {
     for ahead in [-3_600, -600, 600, 3_600] {
         let settings = Settings { audit_range_strict: true, ..organisation() };
         let mut harness = Harness::new(settings, &AUDIT);
@@ -288,7 +288,7 @@ fn our_clock_ahead_or_behind_is_reported_and_never_skips_time() {
 }
 
 #[test]
-fn a_clock_that_steps_back_costs_nothing() {
+fn clock_that_steps_back_loses_nothing() {
     let mut harness = Harness::new(organisation(), &AUDIT);
     for step in [60, 60, 60, 60] {
         harness.pass(step);
@@ -304,7 +304,7 @@ fn a_clock_that_steps_back_costs_nothing() {
 }
 
 #[test]
-fn rows_that_cannot_be_read_as_records_are_stored_counted_and_reported() {
+fn malformed_rows_are_stored_counted_and_reported() {
     let mut harness = Harness::new(organisation(), &AUDIT);
     let now = harness.now();
     let odd = [
@@ -329,7 +329,7 @@ fn rows_that_cannot_be_read_as_records_are_stored_counted_and_reported() {
 }
 
 #[test]
-fn pretty_printed_replies_are_stored_one_record_a_line() {
+fn pretty_printed_responses_are_stored_one_record_per_line() {
     let settings = Settings { layout: Layout::Pretty, ..organisation() };
     let mut harness = Harness::new(settings, &AUDIT);
     harness.rows(Log::Audit, 7, 30);
@@ -338,7 +338,7 @@ fn pretty_printed_replies_are_stored_one_record_a_line() {
 }
 
 #[test]
-fn throttling_puts_a_stream_off_for_as_long_as_slack_says_and_not_the_others() {
+fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
     harness.rows(Log::Access, 5, 30);
@@ -362,7 +362,7 @@ fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
 }
 
 #[test]
-fn walk_that_an_error_breaks_off_goes_on_from_where_it_was() {
+fn interrupted_walk_resumes_where_it_stopped() {
     let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organisation() };
     let mut harness = Harness::new(base, &[LogType::Audit]);
     harness.production_calls();
@@ -379,7 +379,7 @@ fn walk_that_an_error_breaks_off_goes_on_from_where_it_was() {
 }
 
 #[test]
-fn workspace_of_its_own_is_told_that_its_access_logs_miss_an_argument() {
+fn standalone_workspace_reports_missing_argument_of_access_logs() {
     let mut harness = Harness::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
     harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
     let summary = harness.tick().remove(0);
@@ -396,13 +396,13 @@ fn beyond_the_page_limit(order: Direction) -> Harness {
 }
 
 #[test]
-fn integration_log_ends_for_us_where_slack_shows_no_older_page() {
+fn integration_log_ends_where_slack_returns_no_older_page() {
     let mut harness = beyond_the_page_limit(Direction::NewestFirst);
     assert_eq!((state(&harness.tick()), harness.stored_lines()), ((State::Ok, None), 9));
 }
 
 #[test]
-fn integration_log_whose_newest_page_slack_does_not_show_is_not_collected() {
+fn integration_log_without_its_newest_page_is_not_collected() {
     let mut harness = beyond_the_page_limit(Direction::OldestFirst);
     assert_eq!(state(&harness.tick()), (State::Waiting, Some("no_progress")));
     assert_eq!(harness.gaps(LogType::Integration).len(), 1);
@@ -417,7 +417,7 @@ fn three_pages_of_any_size() -> Harness {
 }
 
 #[test]
-fn page_that_broke_off_once_hides_no_row_beyond_the_last_small_page() {
+fn truncated_page_hides_no_row_beyond_last_small_page() {
     for asked in 1..4 {
         let mut harness = three_pages_of_any_size();
         for _ in 0..asked {
@@ -431,7 +431,7 @@ fn page_that_broke_off_once_hides_no_row_beyond_the_last_small_page() {
 }
 
 #[test]
-fn log_whose_older_rows_are_on_no_page_that_arrives_is_told() {
+fn log_whose_older_rows_never_arrive_is_reported() {
     let mut harness = three_pages_of_any_size();
     harness.settings(|settings| settings.response_bytes_max = Some(20_000));
     let codes: Vec<_> = (0..60)

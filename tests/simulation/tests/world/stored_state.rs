@@ -22,7 +22,7 @@ fn harness(log: LogType) -> Harness {
 }
 
 #[test]
-fn cursor_of_the_year_2100_is_reported_and_hides_nothing() {
+fn cursor_from_year_2100_is_reported_and_hides_nothing() {
     let edits: [fn(&mut Value); 5] = [
         |cursor| cursor["watermark"] = YEAR_2100.into(),
         |cursor| cursor["since"] = YEAR_2100.into(),
@@ -56,7 +56,7 @@ fn cursor_of_the_year_2100_is_reported_and_hides_nothing() {
 }
 
 #[test]
-fn corrupt_cursor_is_told_though_slack_then_fails() {
+fn corrupt_cursor_is_reported_even_if_slack_then_fails() {
     for log in LogType::ALL {
         let mut harness = harness(log);
         harness.tamper_with_cursors(|cursor| cursor["watermark"] = YEAR_2100.into());
@@ -66,7 +66,7 @@ fn corrupt_cursor_is_told_though_slack_then_fails() {
 }
 
 #[test]
-fn wait_until_the_year_2100_is_not_heeded() {
+fn wait_until_year_2100_is_ignored() {
     for log in LogType::ALL {
         let mut harness = harness(log);
         harness.edit_cursors(|cursor| cursor["not_before"] = YEAR_2100.into());
@@ -76,7 +76,7 @@ fn wait_until_the_year_2100_is_not_heeded() {
 }
 
 #[test]
-fn source_connected_in_the_year_2100_is_collected() {
+fn source_connected_in_year_2100_is_collected() {
     let mut harness = harness(LogType::Audit);
     harness.edit_source(|source| source.connected_at = Second::new(YEAR_2100).unwrap());
     harness.tick();

@@ -83,7 +83,7 @@ fn error_of_reading(harness: &Harness, log: LogType) -> Error {
 }
 
 #[test]
-fn every_day_that_was_collected_is_complete_whatever_slack_is_like() {
+fn every_collected_day_is_complete_with_any_slack_settings() {
     let varying = Settings { audit_fill: Fill::Varying, access_fill: Fill::Varying, ..organisation() };
     let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organisation() };
     let ascending = Settings { integration_order: Direction::OldestFirst, trailing_empty_page: true, ..organisation() };
@@ -134,7 +134,7 @@ fn four_days(harness: &mut Harness) {
 }
 
 #[test]
-fn what_the_poller_stores_while_slack_is_read_is_neither_missing_nor_extra() {
+fn records_stored_during_verify_are_neither_missing_nor_extra() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
@@ -151,7 +151,7 @@ fn what_the_poller_stores_while_slack_is_read_is_neither_missing_nor_extra() {
 }
 
 #[test]
-fn a_late_record_is_awaited_while_a_re_read_can_find_it_and_missing_afterwards() {
+fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
@@ -181,7 +181,7 @@ fn a_late_record_is_awaited_while_a_re_read_can_find_it_and_missing_afterwards()
 }
 
 #[test]
-fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
+fn slack_faults_are_reported_and_step_can_be_retried() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
@@ -201,7 +201,7 @@ fn faults_of_slack_are_told_and_the_step_can_be_made_again() {
 }
 
 #[test]
-fn page_cursors_that_are_always_refused_end_the_reading() {
+fn page_cursors_that_are_always_rejected_end_reading() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
     let mut harness = Harness::new(settings, &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 9, 60);
@@ -223,7 +223,7 @@ fn page_cursors_that_are_always_refused_end_the_reading() {
 }
 
 #[test]
-fn page_cursors_refused_a_hundred_times_end_a_reading_that_advances() {
+fn page_cursors_rejected_100_times_end_reading_that_advances() {
     let mut harness = Harness::new(Settings { audit_limit_max: 2, ..organisation() }, &[LogType::Audit]);
     harness.rows(Log::Audit, 110, 60);
     harness.pass(600);
@@ -233,7 +233,7 @@ fn page_cursors_refused_a_hundred_times_end_a_reading_that_advances() {
 }
 
 #[test]
-fn one_workspace_that_cannot_be_read_leaves_it_undecided_and_if_none_can_it_is_the_token() {
+fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
     let mut harness = Harness::new(organisation(), &[LogType::Integration]);
     harness.rows(Log::Integration, 8, 60);
     harness.settle();
@@ -257,7 +257,7 @@ fn one_workspace_that_cannot_be_read_leaves_it_undecided_and_if_none_can_it_is_t
 }
 
 #[test]
-fn an_access_row_that_is_used_again_after_it_was_stored_is_no_difference() {
+fn access_row_used_again_after_storing_is_no_difference() {
     for order in [AccessColumn::First, AccessColumn::Last] {
         let settings = Settings { access_order: order, access_limit_max: 1_000, ..organisation() };
         let mut harness = Harness::new(settings, &[LogType::Access]);
@@ -277,7 +277,7 @@ fn an_access_row_that_is_used_again_after_it_was_stored_is_no_difference() {
 }
 
 #[test]
-fn rows_without_a_time_are_counted_and_their_own_day_is_only_looked_at() {
+fn undated_rows_are_counted_and_their_day_is_not_requested() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit]);
     harness.rows(Log::Audit, 2, 60);
     let odd = Row::audit(harness.now(), r#"{"id":"odd","date_create":"soon"}"#);
@@ -295,7 +295,7 @@ fn rows_without_a_time_are_counted_and_their_own_day_is_only_looked_at() {
 }
 
 #[test]
-fn a_day_is_read_with_the_token_that_replaced_the_one_at_hand() {
+fn day_is_read_with_replaced_token() {
     // Slack refuses a token with an empty body in audit logs, and with an error in the others.
     for log in [LogType::Audit, LogType::Access] {
         let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[log]);
@@ -330,7 +330,7 @@ fn nine_access_rows(harness: &mut Harness, first: i64) {
 }
 
 #[test]
-fn access_logs_that_need_team_id_are_compared_workspace_by_workspace() {
+fn access_logs_that_need_team_id_are_compared_per_workspace() {
     let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
     for first in [0, 9, 18] {
         nine_access_rows(&mut harness, first);
@@ -362,7 +362,7 @@ fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
 }
 
 #[test]
-fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared() {
+fn listed_workspace_without_id_makes_verify_inconclusive() {
     let mut harness = Harness::new(organisation(), &[LogType::Integration]);
     harness.rows(Log::Integration, 8, 60);
     harness.settle();
@@ -386,7 +386,7 @@ fn listed_workspace_without_id_leaves_verify_undecided_and_the_others_compared()
 }
 
 #[test]
-fn only_access_logs_of_a_whole_organization_are_read_by_workspace_instead() {
+fn only_access_logs_of_organization_are_read_per_workspace_instead() {
     for (settings, log, code) in [
         (Settings { limits: Limits::OFF, ..Settings::workspace() }, LogType::Access, "missing_argument"),
         (organisation(), LogType::Audit, "missing_argument"),
@@ -404,7 +404,7 @@ fn only_access_logs_of_a_whole_organization_are_read_by_workspace_instead() {
 }
 
 #[test]
-fn list_of_workspaces_that_cannot_be_read_ends_the_step() {
+fn failed_workspace_list_ends_step() {
     let page = FaultKind::Status(
         200,
         r#"{"ok":true,"teams":[{"id":"T1"}],"response_metadata":{"next_cursor":"more"}}"#.to_owned(),
@@ -428,7 +428,7 @@ fn list_of_workspaces_that_cannot_be_read_ends_the_step() {
 }
 
 #[test]
-fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
+fn workspace_list_restarts_if_page_cursor_is_rejected() {
     let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
     nine_access_rows(&mut harness, 0);
     harness.settle_within(10);
@@ -451,7 +451,7 @@ fn workspace_list_starts_again_if_its_page_cursor_is_refused() {
 }
 
 #[test]
-fn pages_that_show_nothing_new_end_the_reading() {
+fn pages_without_new_rows_end_reading() {
     for kind in [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows] {
         let mut harness = Harness::new(organisation(), &[LogType::Audit]);
         harness.rows(Log::Audit, 9, 60);
@@ -462,7 +462,7 @@ fn pages_that_show_nothing_new_end_the_reading() {
 }
 
 #[test]
-fn pages_that_slack_does_not_give_leave_verify_undecided() {
+fn pages_that_slack_does_not_return_make_verify_inconclusive() {
     let mut harness = Harness::new(organisation(), &[LogType::Integration]);
     harness.rows(Log::Integration, 8, 60);
     harness.settle();
@@ -475,7 +475,7 @@ fn pages_that_slack_does_not_give_leave_verify_undecided() {
 }
 
 #[test]
-fn position_tells_pages_and_how_far_back_they_go() {
+fn position_reports_pages_and_how_far_back_they_go() {
     let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[LogType::Access]);
     let newest = now(&harness);
     nine_access_rows(&mut harness, 0);
@@ -496,7 +496,7 @@ fn position_tells_pages_and_how_far_back_they_go() {
 }
 
 #[test]
-fn complete_day_costs_one_look_at_the_token_and_two_lists_of_the_day() {
+fn complete_day_costs_one_token_read_and_two_day_listings() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
@@ -511,7 +511,7 @@ fn complete_day_costs_one_look_at_the_token_and_two_lists_of_the_day() {
 }
 
 #[test]
-fn stored_line_and_slacks_json_of_chosen_records_can_be_shown() {
+fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
     let mut harness = Harness::new(organisation(), &[LogType::Audit]);
     harness.rows(Log::Audit, 4, 60);
     harness.settle();

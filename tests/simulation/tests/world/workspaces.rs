@@ -46,7 +46,7 @@ fn with_one_that_joins() -> Harness {
 }
 
 #[test]
-fn what_a_workspace_is_missing_is_not_forgotten_when_the_bucket_refuses_its_rows() {
+fn uncollected_time_of_workspace_survives_failed_write() {
     for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
         let mut struck = 0;
         for operation in 0.. {
@@ -70,7 +70,7 @@ fn what_a_workspace_is_missing_is_not_forgotten_when_the_bucket_refuses_its_rows
 }
 
 #[test]
-fn a_workspace_that_leaves_before_a_backlog_has_come_to_it_is_collected_when_it_is_back() {
+fn workspace_that_leaves_before_its_backlog_is_collected_on_return() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.calls_max = 4;
     for n in 0..15 {
@@ -90,7 +90,7 @@ fn a_workspace_that_leaves_before_a_backlog_has_come_to_it_is_collected_when_it_
 }
 
 #[test]
-fn the_backlog_of_an_organisation_of_any_number_of_workspaces_drains_beside_live() {
+fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
     for count in [5, 6, 7, 8, 9, 10, 11] {
         let ids: Vec<String> = (1..=count).map(|number| format!("T{number:02}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -110,7 +110,7 @@ fn the_backlog_of_an_organisation_of_any_number_of_workspaces_drains_beside_live
 }
 
 #[test]
-fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once() {
+fn token_revoked_between_workspaces_is_stream_error_at_once() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.tick();
     harness.pass(60);
@@ -122,7 +122,7 @@ fn a_token_that_is_revoked_between_two_workspaces_is_the_streams_trouble_at_once
 }
 
 #[test]
-fn a_round_of_which_nothing_could_be_read_reaches_up_to_now_in_the_next_tick() {
+fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
     for kind in
         [SlackFaultKind::Hangup, SlackFaultKind::Status(500, String::new()), SlackFaultKind::not_ok("token_revoked")]
     {
@@ -142,7 +142,7 @@ fn a_round_of_which_nothing_could_be_read_reaches_up_to_now_in_the_next_tick() {
 }
 
 #[test]
-fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_others_no_longer() {
+fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
@@ -172,7 +172,7 @@ fn a_workspace_that_slack_fails_to_read_for_a_quarter_of_an_hour_holds_up_the_ot
 }
 
 #[test]
-fn a_workspace_for_which_slack_asks_to_wait_an_hour_is_left_alone_for_it_and_holds_up_no_other() {
+fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
@@ -189,7 +189,7 @@ fn a_workspace_for_which_slack_asks_to_wait_an_hour_is_left_alone_for_it_and_hol
 }
 
 #[test]
-fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up_no_other() {
+fn workspace_that_moves_or_rejects_request_blocks_no_other() {
     for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
         let mut harness = Harness::new(organisation(), &INTEGRATION);
         harness.tick();
@@ -205,7 +205,7 @@ fn a_workspace_that_slack_moves_or_for_which_it_finds_our_request_wrong_holds_up
 }
 
 #[test]
-fn listed_workspace_without_id_is_counted_and_holds_up_no_other() {
+fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"},null,{"id":"T2","name":[]}]}"#.to_owned();
     harness.fault(SlackFault::every(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
@@ -223,7 +223,7 @@ fn listed_workspace_without_id_is_counted_and_holds_up_no_other() {
 }
 
 #[test]
-fn list_in_which_no_workspace_has_an_id_is_told() {
+fn workspace_list_without_any_id_is_reported() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
     harness.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
@@ -231,7 +231,7 @@ fn list_in_which_no_workspace_has_an_id_is_told() {
 }
 
 #[test]
-fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
+fn records_of_unreadable_workspace_do_not_count_as_late() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.tick();
     row(&mut harness, "T2", 30, "two");
@@ -249,7 +249,7 @@ fn records_of_a_workspace_that_could_not_be_read_do_not_count_as_late() {
 }
 
 #[test]
-fn pages_that_lead_nowhere_in_one_workspace_do_not_hold_up_the_next_for_ever() {
+fn endless_pages_of_one_workspace_do_not_block_next_one() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.production_calls();
     harness.settings(|settings| settings.integration_page_max = None);
@@ -279,7 +279,7 @@ fn with_one_failing(id: &str) -> Harness {
 }
 
 #[test]
-fn backfill_reaches_a_workspace_that_could_not_be_read_meanwhile() {
+fn backfill_reaches_workspace_that_was_unreadable_during_it() {
     for id in ["T1", "T2", "T3"] {
         let mut harness = with_one_failing(id);
         row(&mut harness, id, 10 * DAY, "old");
@@ -294,7 +294,7 @@ fn backfill_reaches_a_workspace_that_could_not_be_read_meanwhile() {
 }
 
 #[test]
-fn rows_of_a_workspace_in_trouble_are_collected_from_its_first_trouble() {
+fn rows_of_failing_workspace_are_collected_from_its_first_error() {
     for id in ["T1", "T2", "T3"] {
         let mut harness = with_one_failing(id);
         row(&mut harness, id, 1, "first");
@@ -310,7 +310,7 @@ fn rows_of_a_workspace_in_trouble_are_collected_from_its_first_trouble() {
 }
 
 #[test]
-fn workspace_in_trouble_is_tried_as_soon_as_the_source_is_connected_again() {
+fn failing_workspace_is_retried_after_reconnect() {
     let mut harness = with_one_failing("T2");
     row(&mut harness, "T2", 1, "two");
     harness.heal();
@@ -324,7 +324,7 @@ fn workspace_in_trouble_is_tried_as_soon_as_the_source_is_connected_again() {
 }
 
 #[test]
-fn workspace_is_tried_in_spite_of_a_stored_time_beyond_an_hour() {
+fn workspace_is_retried_despite_stored_wait_beyond_one_hour() {
     for wait in [2 * 3_600, 100 * 365 * DAY] {
         let mut harness = with_one_failing("T2");
         row(&mut harness, "T2", 1, "two");
@@ -338,7 +338,7 @@ fn workspace_is_tried_in_spite_of_a_stored_time_beyond_an_hour() {
 }
 
 #[test]
-fn unread_workspace_is_told_in_spite_of_a_stored_time_of_the_future() {
+fn unread_workspace_is_reported_despite_future_stored_time() {
     let mut harness = with_one_failing("T2");
     let far = harness.now().as_second() + 100 * 365 * DAY;
     harness.edit_cursors(|cursor| cursor["workspaces"]["T2"]["since"] = json!(far));
@@ -350,7 +350,7 @@ fn unread_workspace_is_told_in_spite_of_a_stored_time_of_the_future() {
 }
 
 #[test]
-fn single_refusal_of_another_workspace_does_not_hide_one_that_stays_unread() {
+fn single_error_of_other_workspace_does_not_hide_persistent_one() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     let of = |team: &str| CallMatcher::log(Log::Integration).team(team);
     harness.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
@@ -367,7 +367,7 @@ fn single_refusal_of_another_workspace_does_not_hide_one_that_stays_unread() {
 }
 
 #[test]
-fn error_of_every_workspace_is_the_streams_and_none_is_left_alone_for_it() {
+fn error_of_every_workspace_is_stream_error_and_skips_no_workspace() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.tick();
     harness.pass(60);
@@ -384,7 +384,7 @@ fn error_of_every_workspace_is_the_streams_and_none_is_left_alone_for_it() {
 }
 
 #[test]
-fn workspace_that_was_gone_for_days_is_collected_when_it_is_back() {
+fn workspace_absent_for_days_is_collected_on_return() {
     let mut harness = Harness::new(organisation(), &INTEGRATION);
     harness.tick();
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
@@ -402,7 +402,7 @@ fn workspace_that_was_gone_for_days_is_collected_when_it_is_back() {
 }
 
 #[test]
-fn list_of_workspaces_is_read_over_several_pages() {
+fn workspace_list_is_read_over_several_pages() {
     let ids: Vec<String> = (0..1_200).map(|number| format!("T{number:04}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut harness =
@@ -416,7 +416,7 @@ fn list_of_workspaces_is_read_over_several_pages() {
 }
 
 #[test]
-fn workspace_that_cannot_be_read_for_15_minutes_is_told_until_it_can() {
+fn workspace_unreadable_for_15_minutes_is_reported_until_it_recovers() {
     for leaves in [false, true] {
         let mut harness = with_one_failing("T2");
         for minute in 1..40 {
@@ -441,7 +441,7 @@ fn workspace_that_cannot_be_read_for_15_minutes_is_told_until_it_can() {
 }
 
 #[test]
-fn error_that_names_unreadable_workspaces_names_ten_of_them() {
+fn error_names_at_most_ten_unreadable_workspaces() {
     let ids: Vec<String> = (1..=14).map(|number| format!("T{number:02}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let settings = Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() };

@@ -45,7 +45,7 @@ async fn doctor(slacktrail: &Slacktrail) -> Ran {
 }
 
 #[tokio::test]
-async fn deployment_that_is_as_it_should_be_passes_every_check() {
+async fn sound_deployment_passes_every_check() {
     let Some(account) = Account::deploy().await else { return };
     account.log_tick().await;
     let findings = doctor(&account.slacktrail).await.exits(0).json();
@@ -90,7 +90,7 @@ fn arrange(account: &Account, how: How) -> Slacktrail {
 }
 
 #[tokio::test]
-async fn each_thing_that_is_broken_fails_one_check_with_its_hint() {
+async fn each_defect_fails_one_check_with_its_hint() {
     let Some(account) = Account::deploy().await else { return };
     account.collect().await;
     let before = account.contents().await;
@@ -116,7 +116,7 @@ fn is_removal(call: &AwsCall) -> bool {
 }
 
 #[tokio::test]
-async fn probe_that_stays_is_named_with_version_and_command() {
+async fn leftover_probe_is_named_with_version_and_command() {
     let Some(account) = Account::deploy().await else { return };
     let before = account.contents().await;
     for (response, reason) in [
@@ -141,7 +141,7 @@ async fn probe_that_stays_is_named_with_version_and_command() {
 }
 
 #[tokio::test]
-async fn every_check_has_a_failing_form() {
+async fn every_check_has_failing_case() {
     let findings = doctor(&Slacktrail::alone().with("SLACKTRAIL_STACK", "slacktrail")).await.exits(1).json();
     let failing = breakages::all("http://127.0.0.1:9").await;
     let failing: BTreeSet<String> = failing.iter().map(|breakage| breakage.check.to_owned()).collect();
@@ -149,7 +149,7 @@ async fn every_check_has_a_failing_form() {
 }
 
 #[tokio::test]
-async fn unusual_deployment_that_is_sound_passes() {
+async fn unusual_but_sound_deployment_passes() {
     let Some(account) = Account::deploy().await else { return };
     account.collect().await;
     for Breakage { what, check, hint: detail, how } in breakages::sound() {
@@ -163,7 +163,7 @@ async fn unusual_deployment_that_is_sound_passes() {
 }
 
 #[tokio::test]
-async fn check_that_cannot_tell_is_skipped_with_its_reason() {
+async fn inconclusive_check_is_skipped_with_its_reason() {
     let Some(account) = Account::deploy().await else { return };
     account.collect().await;
     for Breakage { what, check, hint: reason, how } in breakages::undecided() {
@@ -257,7 +257,7 @@ fn denied_json() -> CannedResponse {
 }
 
 #[tokio::test]
-async fn without_aws_nothing_but_the_credentials_and_slack_is_looked_at() {
+async fn without_aws_only_credentials_and_slack_are_checked() {
     let slacktrail = Slacktrail::alone().with("SLACKTRAIL_STACK", "slacktrail");
     let ran = slacktrail.run(&["doctor"]).await.exits(1);
     let lines: Vec<&str> = ran.stdout.lines().collect();
@@ -278,7 +278,7 @@ async fn without_aws_nothing_but_the_credentials_and_slack_is_looked_at() {
 }
 
 #[tokio::test]
-async fn deployment_in_another_region_passes_and_wrong_region_is_named() {
+async fn deployment_in_other_region_passes_and_wrong_region_is_named() {
     let Some(account) = Account::deploy_in("eu-west-1").await else { return };
     account.collect().await;
     account.log_tick().await;
@@ -301,7 +301,7 @@ async fn deployment_in_another_region_passes_and_wrong_region_is_named() {
 }
 
 #[tokio::test]
-async fn without_a_stack_doctor_says_how_to_name_one() {
+async fn doctor_without_stack_says_how_to_name_one() {
     insta::assert_snapshot!(Slacktrail::alone().run(&["doctor"]).await.exits(1).stderr, @r"
     error: no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set
     hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`

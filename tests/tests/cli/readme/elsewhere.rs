@@ -28,9 +28,9 @@ const DEPLOYMENT_TESTS: &str = include_str!("../../../../checks/deploy/test_depl
 
 /// The tests by which rows are checked together.
 const ARCHIVES_ARE_USED: How = DeploymentRuns("test_installed_command_runs");
-const SAM_TAKES_IT: How = PythonTests("test_sam_has_every_command_and_option_that_it_is_told");
-const TAG_IS_THE_VERSIONS: How = PythonTests("test_tag_of_a_fork_starts_the_release_of_this_version");
-const TOOLS_ARE_ACTIVATED: How = PythonTests("test_tools_are_installed_into_the_active_environment");
+const SAM_TAKES_IT: How = PythonTests("test_sam_commands_and_options_in_documents_exist");
+const TAG_IS_THE_VERSIONS: How = PythonTests("test_tag_of_fork_starts_release_of_this_version");
+const TOOLS_ARE_ACTIVATED: How = PythonTests("test_tools_are_installed_into_active_environment");
 
 /// Each command, how it is checked, and why it is not run.
 pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
@@ -41,7 +41,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     ("git push origin v0.1.0", TAG_IS_THE_VERSIONS, "it needs a fork"),
     (
         "rustup target add aarch64-unknown-linux-gnu",
-        PythonTests("test_rust_target_is_the_one_that_the_archive_needs"),
+        PythonTests("test_rust_target_matches_archive"),
         "it needs a network",
     ),
     (
@@ -49,7 +49,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
         MakeRuns("release/dist.py --output dist --architectures arm64"),
         "it makes a release build; `make test-deployed` builds an archive without optimizations",
     ),
-    ("cd dist", PythonTests("test_archives_are_in_the_folder_that_readme_enters"), "it needs that folder"),
+    ("cd dist", PythonTests("test_archives_are_in_folder_that_readme_enters"), "it needs that folder"),
     ("sha256sum --check --ignore-missing SHA256SUMS", ARCHIVES_ARE_USED, "it needs the archives"),
     ("tar -xzf slacktrail-0.1.0-command-linux-x86_64.tar.gz", ARCHIVES_ARE_USED, "it needs that archive"),
     ("mkdir -p ~/.local/bin", ARCHIVES_ARE_USED, "it would write to the home directory"),
@@ -65,12 +65,12 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     ("source ~/slacktrail-tools/bin/activate", TOOLS_ARE_ACTIVATED, "it needs that environment"),
     (
         "pip install aws-sam-cli==1.170.0 cargo-lambda==1.9.2 ziglang==0.17.1",
-        PythonTests("test_readme_installs_the_tools_that_the_checks_use"),
+        PythonTests("test_readme_installs_tools_that_checks_use"),
         "it needs a network; requirements.txt has the same versions",
     ),
     (
         "cp samconfig.toml deploy.toml",
-        PythonTests("test_settings_of_the_user_are_a_copy_that_git_ignores"),
+        PythonTests("test_user_settings_are_copy_that_git_ignores"),
         "it would write to the repository",
     ),
     (
@@ -104,7 +104,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
 ];
 
 #[test]
-fn what_readme_shows_and_nobody_types_here_is_known_to_make_to_cargo_and_to_the_checks() {
+fn readme_commands_not_typed_here_are_known_to_make_cargo_or_checks() {
     for (command, how, _) in ELSEWHERE {
         match how {
             MakeEndsIn(last) => assert!(dry_run(command).trim_end().ends_with(last), "{command}: {}", dry_run(command)),

@@ -55,7 +55,7 @@ const TYPED: [(&str, Meanwhile, &str); 16] = [
 ];
 
 #[test]
-fn every_command_that_readme_shows_is_typed_or_checked_elsewhere() {
+fn every_readme_command_is_typed_or_checked_elsewhere() {
     let elsewhere = |command: &&str| ELSEWHERE.iter().any(|(other, ..)| other == command);
     let (elsewhere, typed): (Vec<&str>, Vec<&str>) = commands::shown().into_iter().partition(elsewhere);
     assert_eq!(typed, TYPED.map(|(command, ..)| command), "README's commands, and what is typed here");
@@ -63,7 +63,7 @@ fn every_command_that_readme_shows_is_typed_or_checked_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_reader_who_types_what_readme_shows_gets_what_it_promises() {
+async fn reader_who_types_readme_commands_gets_promised_output() {
     let Some(mut reader) = Reader::start().await else { return };
     for (command, meanwhile, telling) in TYPED {
         if let Some(assignment) = command.strip_prefix("export ") {

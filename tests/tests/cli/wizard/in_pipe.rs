@@ -11,7 +11,7 @@ use super::{NEW, Stage, plain};
 use crate::slack::{ORGANISATION, WORKSPACE};
 
 #[tokio::test]
-async fn a_pipe_is_told_all_that_is_missing() {
+async fn missing_arguments_are_all_named_in_pipe() {
     let Some(stage) = Stage::organisation().await else { return };
     let ran = stage.slacktrail.run(&["connect", "acme"]).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r#"
@@ -28,7 +28,7 @@ async fn a_pipe_is_told_all_that_is_missing() {
 }
 
 #[tokio::test]
-async fn in_a_pipe_flags_are_enough_and_json_stands_alone_on_standard_output() {
+async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
     let Some(stage) = Stage::workspace().await else { return };
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "pro", "--silence", "3d", "--json"];
     let (child, link, told) = stage.pipe(&arguments).await;
@@ -75,7 +75,7 @@ async fn in_a_pipe_flags_are_enough_and_json_stands_alone_on_standard_output() {
 }
 
 #[tokio::test]
-async fn an_app_whose_tokens_rotate_is_told_and_its_refresh_token_is_stored() {
+async fn rotating_app_is_reported_and_its_refresh_token_is_stored() {
     let Some(stage) = Stage::organisation().await else { return };
     let stage = Stage { app: stage.app.clone().rotating(), ..stage };
     stage.slack.world().settings_mut().apps = vec![stage.app.clone()];
@@ -88,7 +88,7 @@ async fn an_app_whose_tokens_rotate_is_told_and_its_refresh_token_is_stored() {
 }
 
 #[tokio::test]
-async fn what_the_callback_refuses_is_told_with_what_to_do() {
+async fn callback_error_is_reported_with_hint() {
     let Some(stage) = Stage::organisation().await else { return };
     let (child, link, _) = stage.pipe(&NEW).await;
     stage.open(&link, &Consent::workspace("T1")).await.unwrap_err();
@@ -101,7 +101,7 @@ async fn what_the_callback_refuses_is_told_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_link_that_nobody_used_in_time_is_spoilt() {
+async fn link_not_used_in_time_is_canceled() {
     let Some(stage) = Stage::organisation().await else { return };
     let (child, link, _) = stage.pipe(&NEW).await;
     stage.force(&link, |connection| Connection { expires_at: Second::MARCH_2018, ..connection }).await;
@@ -114,7 +114,7 @@ async fn a_link_that_nobody_used_in_time_is_spoilt() {
 }
 
 #[tokio::test]
-async fn another_app_leaves_the_grant_to_the_first_until_it_has_one_of_its_own() {
+async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     let Some(stage) = Stage::organisation().await else { return };
     let (child, link, _) = stage.pipe(&NEW).await;
     stage.open(&link, &Consent::organisation()).await.unwrap();
@@ -147,7 +147,7 @@ async fn another_app_leaves_the_grant_to_the_first_until_it_has_one_of_its_own()
 }
 
 #[tokio::test]
-async fn a_token_of_another_slack_or_without_the_scopes_is_refused() {
+async fn token_of_other_tenant_or_without_scopes_is_rejected() {
     let Some(stage) = Stage::organisation().await else { return };
     const NARROW: &str = "xoxp-simulated-narrow";
     let narrow = Token { scopes: vec!["admin".to_owned()], ..Token::organisation(NARROW) };

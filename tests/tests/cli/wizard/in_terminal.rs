@@ -9,7 +9,7 @@ use crate::slack::ORGANISATION;
 use crate::terminal::{Shown, Terminal};
 
 #[tokio::test]
-async fn a_new_user_is_led_through_it_in_a_terminal() {
+async fn wizard_guides_new_user_in_terminal() {
     let Some(stage) = Stage::organisation().await else { return };
     let mut terminal = Terminal::start(&stage.slacktrail, &["connect", "acme"]);
     terminal.shows("? Name of the source").await;
@@ -74,7 +74,7 @@ async fn a_new_user_is_led_through_it_in_a_terminal() {
 }
 
 #[tokio::test]
-async fn ctrl_c_at_a_question_changes_nothing() {
+async fn ctrl_c_at_prompt_changes_nothing() {
     let Some(stage) = Stage::organisation().await else { return };
     let answers =
         [("? Name of the source", "Acme"), ("? Slack plan", ""), ("? Client ID:", "1.2"), ("? Client Secret:", "")];
@@ -98,7 +98,7 @@ async fn ctrl_c_at_a_question_changes_nothing() {
 }
 
 #[tokio::test]
-async fn ctrl_c_while_it_waits_spoils_the_link_and_the_same_command_goes_on() {
+async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     let Some(stage) = Stage::organisation().await else { return };
     let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
     let mut terminal = Terminal::start(&environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret), &NEW);
@@ -124,7 +124,7 @@ async fn ctrl_c_while_it_waits_spoils_the_link_and_the_same_command_goes_on() {
 }
 
 #[tokio::test]
-async fn an_interrupted_wizard_says_which_answers_it_has_not_kept() {
+async fn interrupted_wizard_says_which_answers_were_not_stored() {
     let Some(stage) = Stage::organisation().await else { return };
     let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
     let environment = environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
@@ -145,7 +145,7 @@ async fn an_interrupted_wizard_says_which_answers_it_has_not_kept() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_found_before_anything_is_stored_and_may_be_entered_again() {
+async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
     let Some(stage) = Stage::organisation().await else { return };
     let arguments = [&NEW[..], &["--client-id", &stage.app.client_id, "--client-secret-stdin"]].concat();
     let ran = stage.slacktrail.run_with(&arguments, "wrong").await.exits(1);
@@ -182,7 +182,7 @@ async fn a_wrong_secret_is_found_before_anything_is_stored_and_may_be_entered_ag
 }
 
 #[tokio::test]
-async fn a_source_that_was_there_stays_as_it_was_when_connecting_it_again_is_given_up() {
+async fn abandoned_reconnect_leaves_source_unchanged() {
     let Some(stage) = Stage::organisation().await else { return };
     stage.slacktrail.run_with(&[&NEW[..], &["--token-stdin"]].concat(), ORGANISATION).await.exits(0);
     let (before, secret) = (stage.sources().await, stage.secret().await.unwrap());
@@ -198,7 +198,7 @@ async fn a_source_that_was_there_stays_as_it_was_when_connecting_it_again_is_giv
 }
 
 #[tokio::test]
-async fn the_browser_of_this_machine_opens_the_link_if_that_is_wanted() {
+async fn local_browser_opens_link_on_request() {
     let Some(stage) = Stage::organisation().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");

@@ -29,7 +29,7 @@ fn consented(site: &Site) -> (Browser, String) {
 }
 
 #[test]
-fn somebody_who_declines_is_told_so_and_so_is_the_command() {
+fn declining_user_and_command_are_informed() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let started = browser.start(&site, &ticket);
@@ -44,7 +44,7 @@ fn somebody_who_declines_is_told_so_and_so_is_the_command() {
 }
 
 #[test]
-fn error_that_slack_sends_back_is_shown_only_if_known() {
+fn error_from_slack_is_shown_only_if_known() {
     for (error, kind, shown) in [
         ("invalid_scope", "slack_refused", "<code>invalid_scope</code>"),
         ("bad_redirect_uri", "wrong_app", "<code>bad_redirect_uri</code>"),
@@ -67,7 +67,7 @@ fn error_that_slack_sends_back_is_shown_only_if_known() {
 }
 
 #[test]
-fn a_workspace_is_refused_where_the_organisation_is_needed() {
+fn workspace_is_rejected_where_organization_is_needed() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
@@ -79,7 +79,7 @@ fn a_workspace_is_refused_where_the_organisation_is_needed() {
 }
 
 #[test]
-fn another_slack_than_before_is_refused() {
+fn other_tenant_than_before_is_rejected() {
     let site = Site::new();
     let browser = Browser::new();
     let was = Tenant { id: "E9".to_owned(), name: "Elsewhere".to_owned() };
@@ -91,7 +91,7 @@ fn another_slack_than_before_is_refused() {
 }
 
 #[test]
-fn two_who_connect_one_new_source_to_different_slacks_do_not_mix_them() {
+fn concurrent_connects_to_different_tenants_do_not_mix() {
     let site = Site::new();
     let (first, second) = (Browser::new(), Browser::new());
     let new = Source { logs: workspace_source("acme", site.now()).logs, ..source("acme", site.now()) };
@@ -102,7 +102,7 @@ fn two_who_connect_one_new_source_to_different_slacks_do_not_mix_them() {
 }
 
 #[test]
-fn a_scope_that_was_left_out_is_named() {
+fn missing_scope_is_named() {
     let app = App { user_optional: vec!["auditlogs:read".to_owned()], ..App::organisation(REDIRECT_URL) };
     let site = Site::with(vec![app]);
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
@@ -112,7 +112,7 @@ fn a_scope_that_was_left_out_is_named() {
 }
 
 #[test]
-fn a_plan_without_audit_logs_is_told() {
+fn plan_without_audit_logs_is_reported() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.plan = Plan::Paid);
@@ -121,7 +121,7 @@ fn a_plan_without_audit_logs_is_told() {
 }
 
 #[test]
-fn a_plan_without_access_logs_is_told() {
+fn plan_without_access_logs_is_reported() {
     let site = Site::new();
     let browser = Browser::new();
     let query =
@@ -131,7 +131,7 @@ fn a_plan_without_access_logs_is_told() {
 }
 
 #[test]
-fn somebody_who_is_not_the_org_owner_is_told() {
+fn user_who_is_not_org_owner_is_informed() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.users[0].rights = Role::Admin);
@@ -140,7 +140,7 @@ fn somebody_who_is_not_the_org_owner_is_told() {
 }
 
 #[test]
-fn an_app_whose_secret_was_changed_is_told() {
+fn app_with_changed_secret_is_reported() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.apps[0].client_secret = "another".to_owned());
@@ -149,7 +149,7 @@ fn an_app_whose_secret_was_changed_is_told() {
 }
 
 #[test]
-fn a_code_of_another_app_is_refused_by_slack() {
+fn code_of_other_app_is_rejected_by_slack() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let now = site.world.now();
@@ -162,7 +162,7 @@ fn a_code_of_another_app_is_refused_by_slack() {
 }
 
 #[test]
-fn slack_that_does_not_answer_the_exchange_is_not_our_error() {
+fn slack_failure_during_exchange_is_not_internal_error() {
     for kind in [FaultKind::Hangup, FaultKind::HangupAfter, FaultKind::throttled("30"), FaultKind::Html(503)] {
         let site = Site::new();
         let (browser, query) = consented(&site);
@@ -176,7 +176,7 @@ fn slack_that_does_not_answer_the_exchange_is_not_our_error() {
 }
 
 #[test]
-fn garbage_in_place_of_tokens_is_told_without_being_repeated() {
+fn malformed_tokens_are_reported_without_being_echoed() {
     for body in [
         "<html>xoxp-leaked</html>",
         r#"{"ok":true,"authed_user":"xoxp-leaked"}"#,
@@ -196,7 +196,7 @@ fn garbage_in_place_of_tokens_is_told_without_being_repeated() {
 }
 
 #[test]
-fn tokens_without_a_user_or_without_a_place_are_refused() {
+fn tokens_without_user_or_tenant_are_rejected() {
     for (body, status, kind, token) in [
         (
             r#"{"ok":true,"authed_user":{"id":"U1"},"enterprise":{"id":"E1","name":"O"},"is_enterprise_install":true}"#,
@@ -230,7 +230,7 @@ fn tokens_without_a_user_or_without_a_place_are_refused() {
 const MAY_EXIST: &str = "Slack may have issued a token that slacktrail did not receive";
 
 #[test]
-fn lost_response_to_exchange_is_told_as_possible_token() {
+fn lost_exchange_response_is_reported_as_possible_token() {
     let garbage = || FaultKind::Status(200, "<html>sign in</html>".to_owned());
     for (kind, token) in [
         (FaultKind::Hangup, "may_exist"),
@@ -267,7 +267,7 @@ fn issued_token(site: &Site) -> String {
 }
 
 #[test]
-fn token_in_broken_response_to_exchange_is_revoked() {
+fn token_in_broken_exchange_response_is_revoked() {
     for (body, token) in [
         (r#"{"ok":true,"authed_user":{"id":"U1","access_token":"TOKEN","refresh_token":["x"]}}"#, "revoked"),
         (r#"{"ok":true,"authed_user":"TOKEN"}"#, "revoked"),
@@ -289,7 +289,7 @@ fn token_in_broken_response_to_exchange_is_revoked() {
 }
 
 #[test]
-fn exchange_that_breaks_off_ends_tokens_that_arrived() {
+fn truncated_exchange_revokes_tokens_that_arrived() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::Truncated)));
@@ -299,7 +299,7 @@ fn exchange_that_breaks_off_ends_tokens_that_arrived() {
 }
 
 #[test]
-fn broken_exchange_of_connected_source_revokes_other_tenants_token_only() {
+fn broken_exchange_of_connected_source_revokes_only_foreign_token() {
     for (tenant, token, kept) in [("E1", "may_be_in_use", 1), ("E2", "revoked", 0)] {
         let site = Site::new();
         let browser = Browser::new();
@@ -324,7 +324,7 @@ fn live(site: &Site) -> usize {
 }
 
 #[test]
-fn refused_installation_leaves_no_live_token() {
+fn rejected_installation_leaves_no_valid_token() {
     let optional = App { user_optional: vec!["admin".to_owned()], ..App::organisation(REDIRECT_URL) };
     for (app, consent, kind) in [
         (App::organisation(REDIRECT_URL), Consent::workspace("T2"), "not_organisation"),
@@ -347,7 +347,7 @@ fn refused_installation_leaves_no_live_token() {
 }
 
 #[test]
-fn refused_installation_of_rotating_app_tells_of_its_refresh_token() {
+fn rejected_installation_of_rotating_app_mentions_refresh_token() {
     const REFRESH_TOKEN: &str = "refresh token may still be valid";
     for (app, is_told) in [(App::organisation(REDIRECT_URL), false), (App::organisation(REDIRECT_URL).rotating(), true)]
     {
@@ -386,7 +386,7 @@ fn token_that_may_be_in_use_is_not_revoked() {
 }
 
 #[test]
-fn token_that_slack_does_not_revoke_is_told() {
+fn failed_token_revocation_is_reported() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
@@ -401,7 +401,7 @@ fn token_that_slack_does_not_revoke_is_told() {
 }
 
 #[test]
-fn refused_installations_token_counts_as_revoked_only_if_slack_says_so() {
+fn token_of_rejected_install_counts_as_revoked_only_if_confirmed() {
     let answer = |body: &str| FaultKind::Status(200, body.to_owned());
     for (kind, end) in [
         (answer(r#"{"ok":true,"revoked":false}"#), "may_be_valid"),
@@ -420,7 +420,7 @@ fn refused_installations_token_counts_as_revoked_only_if_slack_says_so() {
 }
 
 #[test]
-fn only_access_logs_of_an_organization_are_probed_by_workspace_instead() {
+fn only_access_logs_of_organization_are_probed_per_workspace() {
     for (app, path, code, status, kind) in [
         (0, "logs", "missing_argument", 502, "slack_refused"),
         (0, "team.accessLogs", "no_permission", 409, "not_owner"),
@@ -439,7 +439,7 @@ fn only_access_logs_of_an_organization_are_probed_by_workspace_instead() {
 }
 
 #[test]
-fn error_of_probe_is_shown_only_if_known() {
+fn probe_error_is_shown_only_if_known() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let body = r#"{"ok":false,"error":"0123456789abcdef","needed":"concealed:read"}"#;
@@ -453,7 +453,7 @@ fn error_of_probe_is_shown_only_if_known() {
 }
 
 #[test]
-fn exchange_with_odd_fields_is_read() {
+fn exchange_with_unexpected_fields_is_read() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let body = r#"{"ok":true,"team":"x","scope":[],"access_token":{},"enterprise":{"id":"E1","name":7},
@@ -466,7 +466,7 @@ fn exchange_with_odd_fields_is_read() {
 }
 
 #[test]
-fn code_of_another_browser_is_stored_only_under_its_own_slack() {
+fn code_of_other_browser_is_stored_only_under_its_own_tenant() {
     let site = Site::new();
     let workspaces = workspace_source("acme", site.now()).logs;
     let known = Source {
@@ -485,7 +485,7 @@ fn code_of_another_browser_is_stored_only_under_its_own_slack() {
 }
 
 #[test]
-fn somebody_who_was_faster_is_not_undone() {
+fn faster_concurrent_connect_is_not_undone() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let another = StoredApp { client_id: "9.9".to_owned(), client_secret: ClientSecret::new("else").unwrap() };
@@ -500,7 +500,7 @@ fn somebody_who_was_faster_is_not_undone() {
 }
 
 #[test]
-fn names_are_shown_as_names_whatever_they_hold() {
+fn names_are_escaped_whatever_they_contain() {
     let site = Site::new();
     let name = "<script>alert(1)</script>\u{202e}\"'&\u{2066}\u{7}";
     site.settings(|settings| {

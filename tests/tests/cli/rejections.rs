@@ -6,7 +6,7 @@ use crate::binary::Slacktrail;
 use crate::slack::{ORGANISATION, Slack};
 
 #[tokio::test]
-async fn without_a_token_it_says_where_the_token_goes() {
+async fn missing_token_error_names_token_variable() {
     let ran = Slacktrail::alone().run(&["pull", "--to", "logs"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: `SLACK_TOKEN` is not set
@@ -15,7 +15,7 @@ async fn without_a_token_it_says_where_the_token_goes() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_not_repeated() {
+async fn invalid_token_is_not_echoed() {
     let ran = Slacktrail::alone().token("xoxp-secret with a space").run(&["pull", "--to", "logs"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: `SLACK_TOKEN` is not a Slack token
@@ -25,7 +25,7 @@ async fn what_is_no_token_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_told_with_the_remedy() {
+async fn revoked_token_is_reported_with_hint() {
     let slack = Slack::organisation().await;
     slack.world().revoke(ORGANISATION);
     let directory = tempfile::tempdir().unwrap();
@@ -38,7 +38,7 @@ async fn a_revoked_token_is_told_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn a_slack_that_fails_is_told_with_the_remedy() {
+async fn failing_slack_is_reported_with_hint() {
     let slack = Slack::organisation().await;
     slack.world().fault(Fault::every(CallMatcher::any(), FaultKind::Html(502)));
     let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", "logs"]).await.exits(1);
@@ -49,7 +49,7 @@ async fn a_slack_that_fails_is_told_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_written_to_is_named() {
+async fn unwritable_directory_is_named() {
     let slack = Slack::organisation().await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
@@ -62,14 +62,14 @@ async fn a_directory_that_cannot_be_written_to_is_named() {
 }
 
 #[tokio::test]
-async fn a_url_that_would_show_the_token_to_the_network_is_refused() {
+async fn url_that_would_expose_token_is_rejected() {
     let slacktrail = Slacktrail::alone().token(ORGANISATION).with("SLACK_API_URL", "http://slack.com/api/");
     let ran = slacktrail.run(&["pull", "--to", "logs"]).await.exits(1);
     assert!(ran.stderr.starts_with("error: `SLACK_API_URL` would send the token unencrypted"), "{}", ran.stderr);
 }
 
 #[tokio::test]
-async fn wrong_usage_is_another_exit_code_and_no_flag_takes_a_token() {
+async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
     for arguments in [
         &["pull"][..],
         &["pull", "--to", "logs", "--token", "x"],
@@ -86,7 +86,7 @@ async fn wrong_usage_is_another_exit_code_and_no_flag_takes_a_token() {
 }
 
 #[tokio::test]
-async fn the_future_is_refused_before_anything_is_asked() {
+async fn future_since_is_rejected_before_any_call() {
     let slacktrail = Slacktrail::alone().token(ORGANISATION);
     let ran = slacktrail.run(&["pull", "--to", "logs", "--since", "2999-01-01"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
