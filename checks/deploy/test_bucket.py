@@ -28,9 +28,9 @@ def objects(prefix: str) -> dict:
 class Policy(unittest.TestCase):
     def test_bucket_denies_plain_http(self):
         self.assertEqual(
-            statement("DenyPlainHttp"),
+            statement("DenyInsecureTransport"),
             {
-                "Sid": "DenyPlainHttp",
+                "Sid": "DenyInsecureTransport",
                 "Effect": "Deny",
                 "Principal": "*",
                 "Action": "s3:*",
@@ -40,11 +40,11 @@ class Policy(unittest.TestCase):
         )
 
     def test_bucket_denies_uploads_that_could_overwrite(self):
-        denied = statement("DenyUploadsThatCouldOverwrite")
+        denied = statement("DenyOverwrites")
         self.assertEqual(
             {key: value for key, value in denied.items() if key != "Resource"},
             {
-                "Sid": "DenyUploadsThatCouldOverwrite",
+                "Sid": "DenyOverwrites",
                 "Effect": "Deny",
                 "Principal": "*",
                 "Action": "s3:PutObject",
@@ -90,9 +90,9 @@ class Bucket(unittest.TestCase):
             self.assertEqual(locked["ObjectLockConfiguration"], wanted)
 
     def test_lifecycle_moves_and_deletes_nothing_unless_days_are_set(self):
-        self.assertEqual([rule["Id"] for rule in rules(bucket())], ["FinishOrForgetUploads"])
+        self.assertEqual([rule["Id"] for rule in rules(bucket())], ["AbortIncompleteUploads"])
         self.assertEqual(
-            [rule["Id"] for rule in rules(bucket(ArchiveAfterDays="30"))], ["FinishOrForgetUploads", "Archive"]
+            [rule["Id"] for rule in rules(bucket(ArchiveAfterDays="30"))], ["AbortIncompleteUploads", "Archive"]
         )
         both = bucket(ArchiveAfterDays="30", DeleteAfterDays="400")
         (archive,), (delete,) = ([rule for rule in rules(both) if rule["Id"] == name] for name in ["Archive", "Delete"])

@@ -19,19 +19,19 @@ ROUTES = f"arn:${{AWS::Partition}}:execute-api:{ACCOUNT}:${{Api}}/*/"
 INVITATIONS = {
     "PollerRole": LAMBDA,
     "OAuthRole": LAMBDA,
-    "DeadLettersPolicy": {
-        "Sid": "LetTheRuleLeaveWhatItCouldNotDeliver",
+    "DeadLetterQueuePolicy": {
+        "Sid": "AllowScheduleRule",
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": ["sqs:SendMessage"],
-        "Resource": ["${DeadLetters.Arn}"],
-        "Condition": {"ArnEquals": {"aws:SourceArn": "${PollerEveryMinute.Arn}"}},
+        "Resource": ["${DeadLetterQueue.Arn}"],
+        "Condition": {"ArnEquals": {"aws:SourceArn": "${PollerSchedule.Arn}"}},
     },
-    "PollerEveryMinutePermission": {
+    "PollerSchedulePermission": {
         "Principal": "events.amazonaws.com",
         "Action": ["lambda:InvokeFunction"],
         "FunctionName": "${Poller}",
-        "SourceArn": "${PollerEveryMinute.Arn}",
+        "SourceArn": "${PollerSchedule.Arn}",
     },
     "OAuthStartPermission": {
         "Principal": "apigateway.amazonaws.com",
@@ -131,7 +131,7 @@ def called(function: str) -> dict[str, list[str]]:
         "secrets below `SecretPrefix`": [f"arn:${{AWS::Partition}}:secretsmanager:{ACCOUNT}:secret:${{SecretPrefix}}*"],
         "itself": [f"arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{function.lower()}"],
         "its log group": [f"${{{function}LogGroup.Arn}}"],
-        "the dead-letter queue": ["${DeadLetters.Arn}"],
+        "the dead-letter queue": ["${DeadLetterQueue.Arn}"],
         "that key": [KEY],
     }
 

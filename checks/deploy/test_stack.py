@@ -22,7 +22,7 @@ OPTIONS = {
     "LagAlarmMinutes": "10",
     "ObjectLockMode": "GOVERNANCE",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
-    "PollerConcurrencyMax": "3",
+    "PollerReservedConcurrency": "3",
     "SecretPrefix": "other/",
 }
 
@@ -57,14 +57,14 @@ class EveryOption(unittest.TestCase):
         self.assertIn(OPTIONS["KmsKeyArn"], [statement["Resource"] for statement in granted])
 
     def test_rule_targets_poller_and_may_invoke_it(self):
-        (target,) = self.account.client("events").list_targets_by_rule(Rule=self.resources["PollerEveryMinute"])[
+        (target,) = self.account.client("events").list_targets_by_rule(Rule=self.resources["PollerSchedule"])[
             "Targets"
         ]
         poller = self.account.client("lambda").get_function(FunctionName=self.resources["Poller"])
         self.assertEqual(target["Arn"], poller["Configuration"]["FunctionArn"])
         policy = self.account.client("lambda").get_policy(FunctionName=self.resources["Poller"])["Policy"]
         self.assertIn("events.amazonaws.com", policy)
-        self.assertIn(self.resources["PollerEveryMinute"], policy)
+        self.assertIn(self.resources["PollerSchedule"], policy)
 
     def test_oauth_function_serves_api_routes(self):
         api, client = self.resources["Api"], self.account.client("apigatewayv2")

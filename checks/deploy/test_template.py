@@ -11,19 +11,19 @@ import template
 
 # For each alarm: metric, statistic over 5 minutes, periods, comparison, threshold, and treatment of missing data.
 ALARMS = {
-    "NoTicksAlarm": ("Invocations", "Sum", 1, "LessThanThreshold", 1, "missing"),
-    "ErrorsAlarm": ("Errors", "Sum", 3, "GreaterThanThreshold", 0, "notBreaching"),
+    "PollerNotRunningAlarm": ("Invocations", "Sum", 1, "LessThanThreshold", 1, "missing"),
+    "PollerErrorsAlarm": ("Errors", "Sum", 3, "GreaterThanThreshold", 0, "notBreaching"),
     "OAuthErrorsAlarm": ("Errors", "Sum", 1, "GreaterThanThreshold", 0, "notBreaching"),
-    "StreamInNeedAlarm": ("StreamsInNeed", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
+    "ActionRequiredAlarm": ("StreamsRequiringAction", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
     "LagAlarm": ("LagSeconds", "Maximum", 2, "GreaterThanThreshold", "${LagAlarmMinutes}", "notBreaching"),
-    "SilenceAlarm": ("StreamsSilent", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
+    "SilentStreamAlarm": ("SilentStreams", "Maximum", 1, "GreaterThanThreshold", 0, "notBreaching"),
 }
 # The lines of the dashboard, with a period of one minute: function, metric, statistic.
 DASHBOARD = [
-    ("Poller", "Records", "Sum"),
+    ("Poller", "RecordsStored", "Sum"),
     ("Poller", "LagSeconds", "Maximum"),
-    ("Poller", "StreamsInNeed", "Maximum"),
-    ("Poller", "StreamsSilent", "Maximum"),
+    ("Poller", "StreamsRequiringAction", "Maximum"),
+    ("Poller", "SilentStreams", "Maximum"),
     ("Poller", "Invocations", "Sum"),
     ("Poller", "Errors", "Sum"),
     ("OAuth", "Invocations", "Sum"),
@@ -56,7 +56,7 @@ class Poller(unittest.TestCase):
 
     def test_no_concurrency_is_reserved_by_default(self):
         self.assertNotIn("ReservedConcurrentExecutions", function("Poller"))
-        self.assertEqual(function("Poller", PollerConcurrencyMax="3")["ReservedConcurrentExecutions"], "3")
+        self.assertEqual(function("Poller", PollerReservedConcurrency="3")["ReservedConcurrentExecutions"], "3")
 
     def test_tick_runs_every_minute_and_is_not_retried(self):
         resources = template.resolved()
@@ -68,7 +68,7 @@ class Poller(unittest.TestCase):
         self.assertEqual((invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]), (0, 60))
         delivery = {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1}
         self.assertEqual(target["RetryPolicy"], delivery)
-        dead_letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+        dead_letters = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
         self.assertEqual(invoked["DestinationConfig"], {"OnFailure": {"Destination": dead_letters}})
         self.assertEqual(target["DeadLetterConfig"], {"Arn": dead_letters})
 
@@ -189,7 +189,7 @@ class Kept(unittest.TestCase):
 
     def test_dead_letters_are_encrypted_and_kept_for_14_days(self):
         self.assertEqual(
-            function("DeadLetters"), {"MessageRetentionPeriod": 14 * 24 * 60 * 60, "SqsManagedSseEnabled": True}
+            function("DeadLetterQueue"), {"MessageRetentionPeriod": 14 * 24 * 60 * 60, "SqsManagedSseEnabled": True}
         )
 
 

@@ -23,7 +23,7 @@ const STACK_READ_MAX: Duration = Duration::from_secs(20);
 const BUCKET: (&str, &str) = ("SLACKTRAIL_BUCKET", "BucketName");
 const TABLE: (&str, &str) = ("SLACKTRAIL_TABLE", "TableName");
 const PREFIX: (&str, &str) = ("SECRET_PREFIX", "SecretPrefix");
-const URL: (&str, &str) = ("SLACKTRAIL_URL", "Url");
+const URL: (&str, &str) = ("SLACKTRAIL_URL", "ApiUrl");
 
 type Outputs = BTreeMap<String, String>;
 
@@ -172,11 +172,11 @@ mod tests {
 
     #[test]
     fn missing_public_url_suggests_token() {
-        let outputs = map(&[("Url", "https://a.example")]);
+        let outputs = map(&[("ApiUrl", "https://a.example")]);
         assert_eq!(url(|_| None, Some(&outputs)).unwrap(), "https://a.example");
         let variables = map(&[("SLACKTRAIL_URL", "https://b.example")]);
         assert_eq!(url(|name| variables.get(name).cloned(), Some(&outputs)).unwrap(), "https://b.example");
-        for (outputs, expected) in [(Some(map(&[])), "no output `Url`"), (None, "nor `SLACKTRAIL_URL` is set")] {
+        for (outputs, expected) in [(Some(map(&[])), "no output `ApiUrl`"), (None, "nor `SLACKTRAIL_URL` is set")] {
             let failure = url(|_| None, outputs.as_ref()).unwrap_err();
             assert!(failure.to_string().ends_with(expected), "{failure}");
             assert!(failure.next_action().unwrap().contains("`--token-stdin`"));

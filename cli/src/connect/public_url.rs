@@ -27,7 +27,7 @@ impl PublicUrl {
             return Ok(PublicUrl(url.to_owned()));
         }
         Err(Failure::new(format!("the deployment's public URL is `{text}`, which is no `https` URL of a host alone"))
-            .hint("set `SLACKTRAIL_URL` to what the stack's output `Url` says, such as `https://abc.execute-api.eu-west-1.amazonaws.com`"))
+            .hint("set `SLACKTRAIL_URL` to what the stack's output `ApiUrl` says, such as `https://abc.execute-api.eu-west-1.amazonaws.com`"))
     }
 
     /// Where Slack sends the browser back to; the app's settings must have it.

@@ -21,7 +21,7 @@ pub(crate) fn write(function: &str, summary: &Summary, now: Timestamp) {
 
 fn line(function: &str, summary: &Summary, now: Timestamp) -> Value {
     let streams = |of: fn(State) -> bool| summary.streams.iter().filter(|stream| of(stream.state)).count();
-    let needs_person = |state| matches!(state, State::Reauthorize | State::Reconfigure | State::Failing);
+    let requires_action = |state| matches!(state, State::Reauthorize | State::Reconfigure | State::Failing);
     let lag = summary.streams.iter().filter(|stream| stream.state != State::Paused).map(|stream| stream.lag_seconds);
     json!({
         "_aws": {
@@ -30,18 +30,18 @@ fn line(function: &str, summary: &Summary, now: Timestamp) -> Value {
                 "Namespace": NAMESPACE,
                 "Dimensions": [["FunctionName"]],
                 "Metrics": [
-                    { "Name": "Records", "Unit": "Count" },
+                    { "Name": "RecordsStored", "Unit": "Count" },
                     { "Name": "LagSeconds", "Unit": "Seconds" },
-                    { "Name": "StreamsInNeed", "Unit": "Count" },
-                    { "Name": "StreamsSilent", "Unit": "Count" },
+                    { "Name": "StreamsRequiringAction", "Unit": "Count" },
+                    { "Name": "SilentStreams", "Unit": "Count" },
                 ],
             }],
         },
         "FunctionName": function,
-        "Records": summary.streams.iter().map(|stream| stream.records).sum::<u64>(),
+        "RecordsStored": summary.streams.iter().map(|stream| stream.records).sum::<u64>(),
         "LagSeconds": lag.max().unwrap_or(0),
-        "StreamsInNeed": streams(needs_person),
-        "StreamsSilent": streams(|state| state == State::Silent),
+        "StreamsRequiringAction": streams(requires_action),
+        "SilentStreams": streams(|state| state == State::Silent),
     })
 }
 

@@ -118,7 +118,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let table = slacktrail.run(&["status"]).await.stdout;
     let words: Vec<&str> = table.split_whitespace().collect();
     assert!(words.join(" ").contains("connect the source again"), "{table}");
-    poller.wrote("\"StreamsInNeed\":3").await; // what the alarm looks at
+    poller.wrote("\"StreamsRequiringAction\":3").await; // what the alarm looks at
 
     // Connected again, in the dark: nothing of the outage is lost.
     deployment.slack().restore(&token);

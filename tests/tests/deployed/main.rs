@@ -194,7 +194,11 @@ fn stack_outputs_match_deployed_resources() {
     assert_eq!(output("BucketName"), stack.poller.environment["BUCKET_NAME"]);
     assert_eq!(output("TableName"), stack.poller.environment["TABLE_NAME"]);
     assert_eq!(output("SecretPrefix"), stack.oauth.environment["SECRET_PREFIX"]);
-    assert_eq!((output("Stack"), output("PollerName")), ("slacktrail", "slacktrail-poller"));
-    assert!(output("Url").starts_with("https://") && output("Url").ends_with(".amazonaws.com"), "{}", output("Url"));
+    assert_eq!((output("StackName"), output("PollerFunctionName")), ("slacktrail", "slacktrail-poller"));
+    assert!(
+        output("ApiUrl").starts_with("https://") && output("ApiUrl").ends_with(".amazonaws.com"),
+        "{}",
+        output("ApiUrl")
+    );
     assert!(output("AlarmTopic").starts_with("arn:aws:sns:us-east-1:"), "{}", output("AlarmTopic"));
 }

@@ -48,7 +48,7 @@ async fn functions_connect_collect_and_rotate_with_their_roles_alone() {
 
 #[tokio::test]
 async fn call_that_role_lacks_is_denied_and_named_by_poller() {
-    let Some(deployed) = deploy(&["AppendToTheDayLogs"]).await else { return };
+    let Some(deployed) = deploy(&["AppendToDayLogs"]).await else { return };
     deployed.local.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
     let (now, mut life) = (Timestamp::now(), Life::new(deployed.local.slack().settings()));
     life.happen(&mut deployed.local.slack(), now - SignedDuration::from_hours(1), now, 5);

@@ -82,7 +82,7 @@ async fn endless_pages_end_walk_and_lag_grows_until_records_are_stored() {
     for (id, log) in &endless {
         assert_eq!(summary.stream(id, *log)["state"], "failing", "{summary:?}");
     }
-    poller.wrote(r#""StreamsInNeed":5"#).await;
+    poller.wrote(r#""StreamsRequiringAction":5"#).await;
 
     (0..endless.len()).for_each(|number| siege.calm_down(number));
     for _ in 0..2 {

@@ -9,8 +9,16 @@ use crate::doctor::verdict::{Problem, Verdict};
 use crate::environment::variable;
 
 /// The outputs that the command and the checks read.
-const OUTPUTS: [&str; 8] =
-    ["AlarmTopic", "BucketName", "DatabaseName", "PollerName", "QueryWorkGroup", "SecretPrefix", "TableName", "Url"];
+const OUTPUTS: [&str; 8] = [
+    "AlarmTopic",
+    "ApiUrl",
+    "AthenaWorkGroup",
+    "BucketName",
+    "DatabaseName",
+    "PollerFunctionName",
+    "SecretPrefix",
+    "TableName",
+];
 /// A stack has at most 500 resources, and a page 100.
 const PAGES_MAX: usize = 10;
 
@@ -31,12 +39,12 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         bucket: output("BucketName"),
         table: output("TableName"),
         secret_prefix: output("SecretPrefix"),
-        url: variable("SLACKTRAIL_URL").unwrap_or_else(|| output("Url")),
-        poller: output("PollerName"),
+        url: variable("SLACKTRAIL_URL").unwrap_or_else(|| output("ApiUrl")),
+        poller: output("PollerFunctionName"),
         oauth: oauth.to_owned(),
         rule: rule.clone(),
         database: output("DatabaseName"),
-        workgroup: output("QueryWorkGroup"),
+        workgroup: output("AthenaWorkGroup"),
         topic: output("AlarmTopic"),
         alarms: of_type(&resources, "AWS::CloudWatch::Alarm"),
     };

@@ -75,7 +75,7 @@ fn of_stack() -> Vec<Breakage> {
             "a stack without an output",
             "outputs",
             "deploy the present template",
-            edit("DescribeStacks", "", ">QueryWorkGroup<", ">Other<"),
+            edit("DescribeStacks", "", ">AthenaWorkGroup<", ">Other<"),
         ),
         broken(
             "a stack without a function",
