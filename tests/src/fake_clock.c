@@ -1,5 +1,5 @@
-/* The clock of the processes that this is loaded into (LD_PRELOAD): ahead of the machine's by as many seconds as the file that
- * $SLACKTRAIL_CLOCK names says in its first eight bytes. Clocks that measure how long something takes stay what they are. */
+/* Sets the wall clock of the processes that load this library (LD_PRELOAD) ahead of the machine's clock. The first eight bytes of the file
+ * in $SLACKTRAIL_CLOCK contain the difference in seconds. Monotonic clocks are unchanged. */
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@ __attribute__((constructor)) static void find_clock(void)
     const char *path = getenv("SLACKTRAIL_CLOCK");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
-        abort(); /* the machine's own time would pass for the test's */
+        abort(); /* otherwise the test would use the machine's time */
     void *page = mmap(NULL, sizeof *ahead, PROT_READ, MAP_SHARED, file, 0);
     close(file);
     if (page == MAP_FAILED)

@@ -1,19 +1,19 @@
 #!/bin/sh
-# Plants each mutant in a copy of the source, searches until an invariant is broken, and prints which invariant and after how many schedules.
-# With `--check`: only whether every patch still applies. With names: only these mutants.
+# Applies each mutant to a copy of the source, searches until the simulation violates an invariant, and prints the invariant and the number
+# of schedules. Arguments select mutants by name. With `--check`, only checks that every patch still applies.
 set -eu
 cd "$(dirname "$0")/../../.."
 root=$PWD
 mutants=$root/tests/simulation/mutants
-# A target directory of its own: in a shared one cargo takes what was built from the copy for what would be built from here.
+# Use a separate target directory. In a shared one, cargo confuses builds of the copy with builds of this source.
 target=${CARGO_TARGET_DIR:-$root/target}/mutants
 copy=$target/source
 
 if [ "${1:-}" = --check ]; then
     for patch in "$mutants"/*.patch; do
-        git apply --check "$patch" || { echo "mutants: $patch no longer applies: make it again from the present source"; exit 1; }
+        git apply --check "$patch" || { echo "mutants: $patch no longer applies; create it again from the current source"; exit 1; }
         name=$(basename "$patch" .patch)
-        grep -q "^    $name " docs/simulation.md || { echo "mutants: docs/simulation.md has no row of $name: make mutants MUTANTS=$name prints it"; exit 1; }
+        grep -q "^    $name " docs/simulation.md || { echo "mutants: docs/simulation.md has no row for $name; \`make mutants MUTANTS=$name\` prints it"; exit 1; }
     done
     echo "mutants: $(ls "$mutants"/*.patch | wc -l) patches apply"
     exit 0
@@ -37,4 +37,4 @@ for name in $names; do
     (cd "$copy" && GIT_CEILING_DIRECTORIES=$target git apply --reverse "$mutants/$name.patch")
     printf '%-28s %-12s %10s  %s\n' "$name" "${invariant%%:*}" "$count" "$schedule"
 done
-[ "$missed" = 0 ] || { echo "$missed mutants were not caught: the search or the oracle must improve"; exit 1; }
+[ "$missed" = 0 ] || { echo "$missed mutants were missed; improve the search or the oracle"; exit 1; }
