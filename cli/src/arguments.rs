@@ -34,7 +34,7 @@ Environment:
   SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE, SECRET_PREFIX, and for `connect` SLACKTRAIL_URL
   AWS_REGION, or else AWS_DEFAULT_REGION            the region; `sam deploy` reads the second only
   AWS_PROFILE, ...                                  as for every AWS tool
-  SLACK_TOKEN         the token that `pull` uses, and `verify --to`
+  SLACK_TOKEN         the token that `pull` uses, and `verify --dir`
   SLACK_CLIENT_ID, SLACK_CLIENT_SECRET              the app's credentials that `connect` uses
   SLACK_API_URL, SLACK_AUDIT_URL                    instead of Slack's own
   NO_COLOR            no colours";

@@ -46,11 +46,11 @@ enum Ended {
     /// Slack has revoked it.
     Revoked,
     /// It had ended before.
-    DeadBefore,
+    AlreadyInvalid,
     /// There was none.
     None,
     /// It may live on: Slack could not be told, and that was to be no hindrance.
-    MayLive,
+    Unknown,
 }
 
 /// What came of it, for programs.
@@ -67,31 +67,31 @@ struct Outcome<'a> {
 const TOKENS_MAX: usize = 4;
 
 /// Runs the command.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
     let slack = environment::slack()?;
     let ports = aws::ports().await?;
-    let source = sources::find(&ports.deployment.load().await?.sources, &asked.id)?;
-    let stored = match ports.credentials.reload_credentials(&asked.id).await {
+    let source = sources::find(&ports.deployment.load().await?.sources, &args.id)?;
+    let stored = match ports.credentials.reload_credentials(&args.id).await {
         // This command has deleted it a moment ago, and AWS has not completed that.
         Err(error) if source.disconnected && is_being_deleted(&error) => None,
         stored => stored?,
     };
     if source.disconnected && stored.is_none() {
-        report(&asked, Ended::None, false);
+        report(&args, Ended::None, false);
         return Ok(ExitCode::SUCCESS);
     }
-    if !asked.yes && !is_meant(&source)? {
-        return Err(Failure::new(format!("nothing was changed: source `{}` stays connected", asked.id)));
+    if !args.yes && !is_meant(&source)? {
+        return Err(Failure::new(format!("nothing was changed: source `{}` stays connected", args.id)));
     }
 
-    let disconnected = stored_sources::update(&ports.deployment, &asked.id, |present| {
+    let disconnected = stored_sources::update(&ports.deployment, &args.id, |present| {
         present.map(|present| Source { disconnected: true, ..present })
     });
     let source = disconnected.await?.unwrap_or(source); // no tick begins with it any more
     let secret_deleted = stored.is_some();
-    let ended = end(&asked, &slack, &ports.credentials, &source, stored).await?;
-    ports.credentials.delete_credentials(&asked.id).await?;
-    report(&asked, ended, secret_deleted);
+    let ended = end(&args, &slack, &ports.credentials, &source, stored).await?;
+    ports.credentials.delete_credentials(&args.id).await?;
+    report(&args, ended, secret_deleted);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,7 +118,7 @@ fn is_meant(source: &Source) -> Result<bool, Failure> {
 
 /// Ends the token, and the one that follows on it if a tick that was running has rotated it meanwhile.
 async fn end<S: Slack, K: CredentialStore>(
-    asked: &Arguments,
+    args: &Arguments,
     slack: &S,
     credentials: &K,
     source: &Source,
@@ -130,9 +130,9 @@ async fn end<S: Slack, K: CredentialStore>(
         let Some(present) = stored else { return Ok(ended) };
         match end_one(slack, source, &present).await {
             Ok(one) => ended = one,
-            Err(failure) if asked.force => {
-                terminal::complain(Level::Warning, &failure.hint("remove the app in Slack to be sure"));
-                ended = Ended::MayLive;
+            Err(failure) if args.force => {
+                terminal::print_error(Level::Warning, &failure.hint("remove the app in Slack to be sure"));
+                ended = Ended::Unknown;
             }
             Err(failure) => return Err(failure),
         }
@@ -161,7 +161,7 @@ async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredential
             }
             Ok(Ended::Revoked)
         }
-        Err(error) if is_ended(&error) => Ok(Ended::DeadBefore),
+        Err(error) if is_ended(&error) => Ok(Ended::AlreadyInvalid),
         Err(error) => Err(Failure::new(format!("the token of source `{id}` could not be revoked"))
             .with_source(Failure::from(error))
             .hint(
@@ -171,9 +171,9 @@ async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredential
     }
 }
 
-fn report(asked: &Arguments, token: Ended, secret_deleted: bool) {
-    let source = &asked.id;
-    if asked.json {
+fn report(args: &Arguments, token: Ended, secret_deleted: bool) {
+    let source = &args.id;
+    if args.json {
         return terminal::print_json(&Outcome { source, disconnected: true, token, secret_deleted });
     }
     terminal::print(&told(source, token, secret_deleted));
@@ -185,9 +185,9 @@ fn told(id: &SourceId, token: Ended, secret_deleted: bool) -> String {
     }
     let token = match token {
         Ended::Revoked => "Slack has revoked its token",
-        Ended::DeadBefore => "its token had ended before",
+        Ended::AlreadyInvalid => "its token had ended before",
         Ended::None => "it had no token",
-        Ended::MayLive => "its token may live on: remove the app in Slack",
+        Ended::Unknown => "its token may live on: remove the app in Slack",
     };
     format!(
         "disconnected `{id}`: {token}, and its secret is deleted\n\
@@ -223,8 +223,8 @@ mod tests {
     fn outcome_of_token_revocation_is_reported() {
         let id: SourceId = "acme".parse().unwrap();
         assert!(told(&id, Ended::Revoked, true).starts_with("disconnected `acme`: Slack has revoked its token, and"));
-        assert!(told(&id, Ended::DeadBefore, true).contains("its token had ended before"));
-        assert!(told(&id, Ended::MayLive, true).contains("remove the app in Slack"));
+        assert!(told(&id, Ended::AlreadyInvalid, true).contains("its token had ended before"));
+        assert!(told(&id, Ended::Unknown, true).contains("remove the app in Slack"));
         assert_eq!(told(&id, Ended::None, false), "`acme` is disconnected already, and has no secret");
     }
 }

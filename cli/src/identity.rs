@@ -16,9 +16,9 @@ use crate::failure::Failure;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(from = "Told")]
 pub(crate) struct Identity {
-    /// The name of the workspace or organisation.
+    /// The name of the workspace or organization.
     pub(crate) team: String,
-    /// Its id: `T...`, or `E...` of an organisation.
+    /// Its id: `T...`, or `E...` of an organization.
     pub(crate) team_id: String,
     enterprise_id: Option<String>,
     /// The user: `U...` or `W...`.
@@ -72,20 +72,20 @@ impl Identity {
         Ok(Identity { scopes, ..identity })
     }
 
-    /// The workspace or organisation.
+    /// The workspace or organization.
     pub(crate) fn tenant(&self) -> Tenant {
         let enterprise = self.enterprise_id.as_ref().filter(|_| self.is_enterprise_install);
         Tenant { id: enterprise.unwrap_or(&self.team_id).clone(), name: self.team.clone() }
     }
 
-    /// Whether the token belongs to a whole organisation.
-    pub(crate) fn is_organisation(&self) -> bool {
+    /// Whether the token belongs to a whole organization.
+    pub(crate) fn is_organization(&self) -> bool {
         self.is_enterprise_install || self.team_id.starts_with('E')
     }
 
     /// The logs that such a token can read.
     pub(crate) fn logs(&self) -> &'static [LogType] {
-        if self.is_organisation() { &LogType::ALL } else { &[LogType::Access, LogType::Integration] }
+        if self.is_organization() { &LogType::ALL } else { &[LogType::Access, LogType::Integration] }
     }
 
     /// Checks that such a token can read these logs.
@@ -96,9 +96,9 @@ impl Identity {
         if logs.iter().all(|log| self.logs().contains(log)) {
             return Ok(());
         }
-        let message = format!("the token is of the workspace {self}, and audit logs are the organisation's");
+        let message = format!("the token is of the workspace {self}, and audit logs are the organization's");
         Err(Failure::new(message).hint(
-            "let the Org Owner install the app on the organisation, not on a workspace, and use the token of that; \
+            "let the Org Owner install the app on the organization, not on a workspace, and use the token of that; \
              or leave the audit log out",
         ))
     }
@@ -125,18 +125,18 @@ impl Identity {
     /// identities.
     ///
     /// # Errors
-    /// When it was another workspace or organisation; or where that is not known, the other kind.
+    /// When it was another workspace or organization; or where that is not known, the other kind.
     pub(crate) fn check_same_tenant(&self, existing: &Source) -> Result<(), Failure> {
-        let kind = |organisation| if organisation { "an organisation" } else { "a workspace" };
+        let kind = |organization| if organization { "an organization" } else { "a workspace" };
         let message = match &existing.tenant {
             Some(was) if was.id == self.tenant().id => return Ok(()),
             Some(was) => format!("source `{}` collects from {was}, and the token is of {self}", existing.id),
-            None if self.is_organisation() == existing.organisation => return Ok(()),
+            None if self.is_organization() == existing.organization => return Ok(()),
             None => format!(
                 "source `{}` is {}, and the token is of {}: {self}",
                 existing.id,
-                kind(existing.organisation),
-                kind(self.is_organisation())
+                kind(existing.organization),
+                kind(self.is_organization())
             ),
         };
         Err(Failure::new(message).hint("use a token of the same Slack, or give this one a source id of its own"))
@@ -161,11 +161,11 @@ mod tests {
 
     #[test]
     fn organization_token_is_recognized_by_either_field() {
-        assert!(identity(r#"{"ok":true,"team_id":"E1"}"#).is_organisation());
-        assert!(identity(r#"{"ok":true,"team_id":"T1","is_enterprise_install":true}"#).is_organisation());
+        assert!(identity(r#"{"ok":true,"team_id":"E1"}"#).is_organization());
+        assert!(identity(r#"{"ok":true,"team_id":"T1","is_enterprise_install":true}"#).is_organization());
         assert!(
             !identity(r#"{"ok":true,"team_id":"T1","is_enterprise_install":false,"enterprise_id":"E1"}"#)
-                .is_organisation()
+                .is_organization()
         );
     }
 
@@ -182,22 +182,22 @@ mod tests {
         assert!(workspace.check_logs(&[LogType::Access, LogType::Integration]).is_ok());
         let failure = workspace.check_logs(&[LogType::Audit]).unwrap_err();
         assert!(failure.to_string().contains("`Acme[31m` (T1)"), "{failure}");
-        assert!(failure.next_action().unwrap().contains("on the organisation"));
+        assert!(failure.next_action().unwrap().contains("on the organization"));
     }
 
     #[test]
     fn source_stays_bound_to_its_tenant() {
-        let source = |organisation, tenant: Option<&str>| Source {
-            organisation,
+        let source = |organization, tenant: Option<&str>| Source {
+            organization,
             tenant: tenant.map(|id| Tenant { id: id.to_owned(), name: "Acme".to_owned() }),
             ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
         };
-        let organisation =
+        let organization =
             identity(r#"{"team":"New","team_id":"T1","enterprise_id":"E1","is_enterprise_install":true}"#);
         let workspace = identity(r#"{"team":"New","team_id":"T1","enterprise_id":"E1"}"#);
         for (identity, source, expected) in [
-            (&organisation, source(true, Some("E1")), None),
-            (&organisation, source(true, None), None),
+            (&organization, source(true, Some("E1")), None),
+            (&organization, source(true, None), None),
             (&workspace, source(false, Some("T1")), None),
             (
                 &workspace,
@@ -205,14 +205,14 @@ mod tests {
                 Some("`acme` collects from `Acme` (T2), and the token is of `New` (T1)"),
             ),
             (
-                &organisation,
+                &organization,
                 source(false, Some("T1")),
                 Some("`acme` collects from `Acme` (T1), and the token is of `New` (E1)"),
             ),
             (
                 &workspace,
                 source(true, None),
-                Some("`acme` is an organisation, and the token is of a workspace: `New` (T1)"),
+                Some("`acme` is an organization, and the token is of a workspace: `New` (T1)"),
             ),
         ] {
             let refusal = identity.check_same_tenant(&source).err().map(|failure| failure.to_string());

@@ -33,12 +33,12 @@ pub(crate) fn plan_name(plan: Plan) -> &'static str {
 ///
 /// # Errors
 /// When a log is asked for that the plan does not have.
-pub(crate) fn on_plan(plan: Plan, asked: &[LogType]) -> Result<Vec<LogType>, Failure> {
-    if asked.is_empty() {
+pub(crate) fn on_plan(plan: Plan, requested: &[LogType]) -> Result<Vec<LogType>, Failure> {
+    if requested.is_empty() {
         return Ok(plan.logs().to_vec());
     }
-    match asked.iter().find(|log| !plan.logs().contains(log)) {
-        None => Ok(in_order(asked)),
+    match requested.iter().find(|log| !plan.logs().contains(log)) {
+        None => Ok(in_order(requested)),
         Some(log) => Err(Failure::new(format!("the plan `{}` has no `{log}` log", plan_name(plan)))
             .hint(format!("ask for `--logs {}`; audit logs need `--plan enterprise`", names(plan.logs(), ",")))),
     }

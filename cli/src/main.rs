@@ -5,7 +5,7 @@
 //!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`].
 //! - [`run`]: ticks of the collector on this machine, which `pull` and `demo` share.
 //! - [`environment`], [`aws`], [`identity`], [`logs`], [`since`]: what the commands are told, and by whom.
-//! - [`failure`], [`hints`], [`terminal`], [`prompt`], [`table`], [`span`]: what the person at the terminal sees.
+//! - [`failure`], [`hints`], [`terminal`], [`prompt`], [`table`], [`duration`]: what the person at the terminal sees.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 mod arguments;
@@ -15,6 +15,7 @@ mod connect;
 mod demo;
 mod disconnect;
 mod doctor;
+mod duration;
 mod environment;
 mod failure;
 mod hints;
@@ -27,7 +28,6 @@ mod region;
 mod run;
 mod since;
 mod sources;
-mod span;
 mod status;
 mod table;
 mod terminal;
@@ -44,20 +44,20 @@ use terminal::Level;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Backfill(asked) => backfill::run(asked).await,
-        Command::Connect(asked) => connect::run(asked).await,
-        Command::Demo(asked) => demo::run(asked).await,
-        Command::Disconnect(asked) => disconnect::run(asked).await,
-        Command::Doctor(asked) => doctor::run(asked).await,
-        Command::Pause(asked) => pause::pause(&asked).await,
-        Command::Resume(asked) => pause::resume(&asked).await,
-        Command::Pull(asked) => pull::run(asked).await,
-        Command::Sources(asked) => sources::run(&asked).await,
-        Command::Status(asked) => status::run(asked).await,
-        Command::Verify(asked) => verify::run(asked).await,
+        Command::Backfill(args) => backfill::run(args).await,
+        Command::Connect(args) => connect::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Disconnect(args) => disconnect::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Pause(args) => pause::pause(&args).await,
+        Command::Resume(args) => pause::resume(&args).await,
+        Command::Pull(args) => pull::run(args).await,
+        Command::Sources(args) => sources::run(&args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
     };
     done.unwrap_or_else(|failure: Failure| {
-        terminal::complain(Level::Error, &failure);
+        terminal::print_error(Level::Error, &failure);
         ExitCode::FAILURE
     })
 }

@@ -39,13 +39,13 @@ pub(crate) struct Resume {
 }
 
 /// Runs `pause`.
-pub(crate) async fn pause(asked: &Pause) -> Result<ExitCode, Failure> {
-    set(&asked.id, true, asked.json).await
+pub(crate) async fn pause(args: &Pause) -> Result<ExitCode, Failure> {
+    set(&args.id, true, args.json).await
 }
 
 /// Runs `resume`.
-pub(crate) async fn resume(asked: &Resume) -> Result<ExitCode, Failure> {
-    set(&asked.id, false, asked.json).await
+pub(crate) async fn resume(args: &Resume) -> Result<ExitCode, Failure> {
+    set(&args.id, false, args.json).await
 }
 
 async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, Failure> {

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::hints::{self, Collector};
 use crate::identity::Identity;
 use crate::logs;
-use crate::run::{Run, Tally, Until, Wall};
+use crate::run::{Run, Totals, Until, Wall};
 use crate::since::Since;
 use crate::terminal::{self, Level};
 
@@ -28,11 +28,11 @@ use crate::terminal::{self, Level};
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// A log to collect: audit, access or integration; may be given several times [default: all that the token can read]
-    #[arg(long = "log", value_name = "LOG")]
+    #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
     /// The directory
     #[arg(long, value_name = "DIR")]
-    to: PathBuf,
+    dir: PathBuf,
     /// The source's id in file names: lower case letters, digits and `-`
     #[arg(long, value_name = "ID", default_value = "slack")]
     source: SourceId,
@@ -54,61 +54,61 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the command. It succeeds when all that Slack shows is stored; with `--follow`, when it was stopped.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
     let token = environment::token()?;
     let slack = environment::slack()?;
-    let logs = prepare(&asked, &slack, &token).await?;
+    let logs = prepare(&args, &slack, &token).await?;
 
     let pace = Wall::new();
-    let mut run = Run::new(slack, &asked.to, token, &asked.source, &logs);
-    run.go(&pace, if asked.follow { Until::Stopped } else { Until::CaughtUp }).await?;
-    let tally = run.finish();
+    let mut run = Run::new(slack, &args.dir, token, &args.source, &logs);
+    run.go(&pace, if args.follow { Until::Stopped } else { Until::CaughtUp }).await?;
+    let totals = run.finish();
 
-    report(&asked, &tally);
-    if asked.follow || tally.is_ok() {
+    report(&args, &totals);
+    if args.follow || totals.is_ok() {
         return Ok(ExitCode::SUCCESS);
     }
     if pace.is_stopped() {
         let stopped = Failure::new("stopped before all was collected");
-        terminal::complain(Level::Warning, &stopped.hint("run the same command again: it goes on from here"));
+        terminal::print_error(Level::Warning, &stopped.hint("run the same command again: it goes on from here"));
     }
     Ok(ExitCode::FAILURE)
 }
 
 /// Verifies the token and stores the source in the directory. Returns the logs of this run.
-async fn prepare(asked: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, Failure> {
+async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, Failure> {
     let now = Second::of(Timestamp::now());
-    let since = asked.since.map(|since| since.resolve(now)).transpose()?;
-    let deployment = DirectoryDeployment::new(&asked.to);
+    let since = args.since.map(|since| since.resolve(now)).transpose()?;
+    let deployment = DirectoryDeployment::new(&args.dir);
     let mut stored = deployment.load().await?;
-    let existing = stored.sources.remove(&asked.source).transpose()?;
-    if since.is_some() && stored.cursors.keys().any(|stream| stream.source == asked.source) {
-        let message = format!("`--since` changes nothing for logs that `{}` holds already", asked.to.display());
-        terminal::complain(Level::Warning, &Failure::new(message).hint("give another directory to begin earlier"));
+    let existing = stored.sources.remove(&args.source).transpose()?;
+    if since.is_some() && stored.cursors.keys().any(|stream| stream.source == args.source) {
+        let message = format!("`--since` changes nothing for logs that `{}` holds already", args.dir.display());
+        terminal::print_error(Level::Warning, &Failure::new(message).hint("give another directory to begin earlier"));
     }
 
-    let mut source = existing.clone().unwrap_or_else(|| new_source(&asked.source, now));
-    source.gov |= asked.gov;
+    let mut source = existing.clone().unwrap_or_else(|| new_source(&args.source, now));
+    source.gov |= args.gov;
     source.since = since.unwrap_or(source.since);
     source.connected_at = now; // what was refused before is tried again at once
     let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut error| {
         error.hint = hints::of_stream(&error.hint, Collector::Pull);
         Failure::from(error)
     })?;
-    identity.check_logs(&asked.logs)?;
+    identity.check_logs(&args.logs)?;
     if let Some(existing) = &existing {
         identity.check_same_tenant(existing)?;
     }
 
-    let logs = if asked.logs.is_empty() { identity.logs().to_vec() } else { logs::in_order(&asked.logs) };
+    let logs = if args.logs.is_empty() { identity.logs().to_vec() } else { logs::in_order(&args.logs) };
     source.logs = logs::in_order(&[source.logs.as_slice(), &logs].concat());
-    source.organisation = identity.is_organisation();
+    source.organization = identity.is_organization();
     source.tenant = Some(identity.tenant());
-    source.plan = if identity.is_organisation() { Plan::Enterprise } else { Plan::Business };
-    source.label = match (&asked.name, &existing) {
+    source.plan = if identity.is_organization() { Plan::Enterprise } else { Plan::Business };
+    source.label = match (&args.name, &existing) {
         (Some(label), _) => label.clone(),
         (None, Some(existing)) => existing.label.clone(),
-        (None, None) if identity.team.is_empty() => asked.source.to_string(),
+        (None, None) if identity.team.is_empty() => args.source.to_string(),
         (None, None) => identity.team.clone(),
     };
     let is_ours = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
@@ -130,10 +130,10 @@ fn new_source(id: &SourceId, now: Second) -> Source {
     }
 }
 
-fn report(asked: &Arguments, tally: &Tally) {
-    if asked.json {
-        terminal::print_json(tally.totals());
+fn report(args: &Arguments, totals: &Totals) {
+    if args.json {
+        terminal::print_json(totals.streams());
     } else {
-        terminal::print(&tally.table());
+        terminal::print(&totals.table());
     }
 }

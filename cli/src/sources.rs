@@ -64,14 +64,14 @@ pub(crate) struct Listing {
     plan: Option<Plan>,
     logs: Vec<LogType>,
     since: Option<String>,
-    organisation: Option<bool>,
+    organization: Option<bool>,
     gov: Option<bool>,
     paused: Option<bool>,
     disconnected: Option<bool>,
-    /// The workspace or organisation that it is, once that is known.
+    /// The workspace or organization that it is, once that is known.
     tenant: Option<Tenant>,
     /// `null`: its silence is never reported.
-    silence_seconds: Option<i64>,
+    silent_after_seconds: Option<i64>,
     connected_at: Option<String>,
     /// Why it cannot be read.
     error: Option<String>,
@@ -87,7 +87,7 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// Runs the command.
-pub(crate) async fn run(asked: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: &Arguments) -> Result<ExitCode, Failure> {
     let sources = aws::ports().await?.deployment.load().await?.sources;
     let listings: Vec<Listing> = sources
         .iter()
@@ -96,7 +96,7 @@ pub(crate) async fn run(asked: &Arguments) -> Result<ExitCode, Failure> {
             Err(error) => Listing::unreadable(id, error),
         })
         .collect();
-    if asked.json {
+    if args.json {
         terminal::print_json(&listings);
     } else if listings.is_empty() {
         terminal::note("no source is connected yet\nhint: slacktrail connect <id> --help");
@@ -104,7 +104,7 @@ pub(crate) async fn run(asked: &Arguments) -> Result<ExitCode, Failure> {
         terminal::print(&table(&listings));
     }
     for error in sources.into_values().filter_map(Result::err) {
-        terminal::complain(Level::Error, &error.into());
+        terminal::print_error(Level::Error, &error.into());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -132,12 +132,12 @@ impl Listing {
             plan: Some(source.plan),
             logs: source.logs.clone(),
             since: Some(source.since.to_string()),
-            organisation: Some(source.organisation),
+            organization: Some(source.organization),
             gov: Some(source.gov),
             paused: Some(source.paused),
             disconnected: Some(source.disconnected),
             tenant: source.tenant.clone(),
-            silence_seconds: source.silence_seconds,
+            silent_after_seconds: source.silent_after_seconds,
             connected_at: Some(source.connected_at.to_string()),
             error: None,
         }
@@ -150,12 +150,12 @@ impl Listing {
             plan: None,
             logs: Vec::new(),
             since: None,
-            organisation: None,
+            organization: None,
             gov: None,
             paused: None,
             disconnected: None,
             tenant: None,
-            silence_seconds: None,
+            silent_after_seconds: None,
             connected_at: None,
             error: Some(format!("{error}; {}", error.hint)),
         }
@@ -164,10 +164,10 @@ impl Listing {
     /// What is out of the ordinary, and which Slack it is.
     fn notes(&self) -> String {
         let is = |flag: Option<bool>, word: &str| flag.unwrap_or_default().then(|| word.to_owned());
-        let kind = if self.organisation == Some(true) { "organisation" } else { "workspace" };
+        let kind = if self.organization == Some(true) { "organization" } else { "workspace" };
         let tenant = self.tenant.as_ref().map(|tenant| format!("{kind} {}", tenant.id));
         let notes = [
-            tenant.or_else(|| is(self.organisation, "organisation")),
+            tenant.or_else(|| is(self.organization, "organization")),
             is(self.gov, "GovSlack"),
             is(self.paused, "paused"),
             is(self.disconnected, "disconnected"),
@@ -191,7 +191,7 @@ mod tests {
     fn source_table_fits_80_columns_with_long_names() {
         let source = Source {
             label: "The Amalgamated Company of Companies, Incorporated".to_owned(),
-            organisation: true,
+            organization: true,
             gov: true,
             paused: true,
             tenant: Some(Tenant { id: "E0123456789".to_owned(), name: "Amalgamated".to_owned() }),
@@ -207,8 +207,8 @@ mod tests {
         let tenant = |id: &str| Some(Tenant { id: id.to_owned(), name: "Acme".to_owned() });
         let notes = |source: Source| Listing::of(&source).notes();
         assert_eq!(notes(source("acme")), "");
-        assert_eq!(notes(Source { organisation: true, ..source("acme") }), "organisation");
-        assert_eq!(notes(Source { organisation: true, tenant: tenant("E1"), ..source("acme") }), "organisation E1");
+        assert_eq!(notes(Source { organization: true, ..source("acme") }), "organization");
+        assert_eq!(notes(Source { organization: true, tenant: tenant("E1"), ..source("acme") }), "organization E1");
         assert_eq!(
             notes(Source { tenant: tenant("T1"), disconnected: true, ..source("acme") }),
             "workspace T1, disconnected"

@@ -109,12 +109,12 @@ pub(crate) fn note(text: &str) {
 }
 
 /// Prints a failure: the sentence, its causes, the hint.
-pub(crate) fn complain(level: Level, failure: &Failure) {
+pub(crate) fn print_error(level: Level, failure: &Failure) {
     let coloured = colours_of(&std::io::stderr());
-    let _ = std::io::stderr().write_all(complaint(level, failure, coloured).as_bytes());
+    let _ = std::io::stderr().write_all(error_text(level, failure, coloured).as_bytes());
 }
 
-fn complaint(level: Level, failure: &Failure, coloured: bool) -> String {
+fn error_text(level: Level, failure: &Failure, coloured: bool) -> String {
     let paint =
         |word: &str, colour: u8| if coloured { format!("\x1b[1;{colour}m{word}\x1b[0m") } else { word.to_owned() };
     let mut text = format!("{}: {}\n", paint(level.word(), level.colour()), shown_line(&failure.to_string()));
@@ -155,9 +155,9 @@ mod tests {
     fn error_prints_message_causes_and_hint() {
         let failure =
             Failure::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
-        let text = complaint(Level::Error, &failure, false);
+        let text = error_text(Level::Error, &failure, false);
         assert_eq!(text, "error: writing `a` failed\n  caused by: no room\nhint: make room\n");
-        let coloured = complaint(Level::Warning, &Failure::new("late"), true);
+        let coloured = error_text(Level::Warning, &Failure::new("late"), true);
         assert_eq!(coloured, "\u{1b}[1;33mwarning\u{1b}[0m: late\n");
     }
 
@@ -165,7 +165,7 @@ mod tests {
     fn error_stays_on_its_lines_and_cannot_control_terminal() {
         let failure =
             Failure::new("a\nhint: rm -rf\u{1b}[2J").with_source(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
-        let text = complaint(Level::Error, &failure, false);
+        let text = error_text(Level::Error, &failure, false);
         assert_eq!(text, "error: a hint: rm -rf\u{fffd}[2J\n  caused by: b\u{fffd}\nhint: c\u{fffd}\n");
     }
 

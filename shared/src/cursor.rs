@@ -79,9 +79,9 @@ pub enum GapKind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Backfill {
     /// There is a gap for it now, or for what of it was not under way.
-    Begun,
+    Started,
     /// It is under way: there was a gap for all of it.
-    UnderWay,
+    InProgress,
     /// There are [`BACKFILLS_MAX`] under way; another must wait until one is through.
     TooMany,
     /// The range has no second up to now.
@@ -191,14 +191,14 @@ impl Cursor {
         let under_way = self.gaps.iter().filter(same_start).map(Gap::end).max();
         let oldest = under_way.map_or(oldest, |end| end.plus(1));
         if oldest > latest {
-            return if under_way.is_some() { Backfill::UnderWay } else { Backfill::Empty };
+            return if under_way.is_some() { Backfill::InProgress } else { Backfill::Empty };
         }
         if self.gaps.iter().filter(|gap| gap.kind == GapKind::Backfill).count() >= BACKFILLS_MAX {
             return Backfill::TooMany;
         }
         self.gaps.push(Gap::unwalked(log, GapKind::Backfill, oldest, latest));
         self.limit_gaps(log);
-        Backfill::Begun
+        Backfill::Started
     }
 
     fn limit_gaps(&mut self, log: LogType) {
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn backfill_of_one_second_starts() {
-        assert_eq!(backfill(&mut settled(), -50, -50), Backfill::Begun);
+        assert_eq!(backfill(&mut settled(), -50, -50), Backfill::Started);
         assert_eq!(backfill(&mut settled(), -50, -51), Backfill::Empty);
     }
 
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn backfill_is_gap_up_to_now_and_empty_range_is_rejected() {
         let mut cursor = settled();
-        assert_eq!(backfill(&mut cursor, -9_000, 500), Backfill::Begun);
+        assert_eq!(backfill(&mut cursor, -9_000, 500), Backfill::Started);
         assert_eq!(ranges(&cursor), [(-9_000, 0)]);
         assert_eq!(cursor.gaps[0].kind, GapKind::Backfill);
         assert!(cursor.is_behind());
@@ -378,8 +378,8 @@ mod tests {
         for walked_to in [-5_000, -6_000, -9_000] {
             walk_to(&mut cursor.gaps[0], walked_to);
             let before = cursor.clone();
-            assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::UnderWay);
-            assert_eq!(backfill(&mut cursor, -8_000, -7_000), Backfill::UnderWay);
+            assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::InProgress);
+            assert_eq!(backfill(&mut cursor, -8_000, -7_000), Backfill::InProgress);
             assert_eq!(cursor, before);
         }
     }
@@ -389,7 +389,7 @@ mod tests {
         let mut cursor = settled();
         backfill(&mut cursor, -9_000, -8_000);
         walk_to(&mut cursor.gaps[0], -8_500);
-        assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::Begun);
+        assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::Started);
         assert_eq!(ranges(&cursor), [(-9_000, -8_500), (-7_999, -5_000)]);
     }
 
@@ -397,7 +397,7 @@ mod tests {
     fn backfill_that_starts_earlier_opens_whole_range() {
         let mut cursor = settled();
         backfill(&mut cursor, -9_000, -8_000);
-        assert_eq!(backfill(&mut cursor, -9_500, -8_000), Backfill::Begun);
+        assert_eq!(backfill(&mut cursor, -9_500, -8_000), Backfill::Started);
         assert_eq!(ranges(&cursor), [(-9_500, -8_000), (-9_000, -8_000)]);
     }
 
@@ -406,12 +406,12 @@ mod tests {
         let mut cursor = settled();
         let begun = |cursor: &mut Cursor, n: i64| backfill(cursor, -90_000 + n * 100, -90_000 + n * 100 + 50);
         for n in 0..BACKFILLS_MAX as i64 {
-            assert_eq!(begun(&mut cursor, n), Backfill::Begun);
+            assert_eq!(begun(&mut cursor, n), Backfill::Started);
         }
         assert_eq!(begun(&mut cursor, 99), Backfill::TooMany);
-        assert_eq!(begun(&mut cursor, 0), Backfill::UnderWay);
+        assert_eq!(begun(&mut cursor, 0), Backfill::InProgress);
         cursor.gaps.remove(0);
-        assert_eq!(begun(&mut cursor, 99), Backfill::Begun);
+        assert_eq!(begun(&mut cursor, 99), Backfill::Started);
     }
 
     #[test]

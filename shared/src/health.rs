@@ -123,7 +123,7 @@ impl Health {
             self.last_success = Some(now);
         }
         let code = match state {
-            State::Silent => Some("silence".to_owned()),
+            State::Silent => Some("silent_stream".to_owned()),
             _ => error.map(|error| error.code.clone()),
         };
         // What is still refused after the source was connected again is refused anew: else it would be tried at once for ever.
@@ -139,7 +139,7 @@ impl Health {
             self.state = state;
             self.code = code;
             self.hint = match silent_since {
-                Some(since) if state == State::Silent => Some(silence(source, since)),
+                Some(since) if state == State::Silent => Some(silent_stream_hint(source, since)),
                 _ => error.map(|error| format!("{}; {}", error.message, error.hint)),
             };
         } else if self.since.is_none() {
@@ -151,7 +151,7 @@ impl Health {
 
     /// Since when there has been no record, if that is longer than it may be.
     fn silent_since(&self, source: &Source, log: LogType, now: Second) -> Option<Second> {
-        let may_last = source.silence_seconds.filter(|_| log.expects_regular_traffic())?;
+        let may_last = source.silent_after_seconds.filter(|_| log.expects_regular_traffic())?;
         // Since when nobody knows, where no record was shown yet and the source does not say when it was connected.
         let connected_at = Some(source.connected_at).filter(|connected_at| *connected_at != Second::EPOCH);
         let since = self.last_record.into_iter().chain(connected_at).max()?;
@@ -191,11 +191,11 @@ impl Health {
     }
 }
 
-fn silence(source: &Source, since: Second) -> String {
+fn silent_stream_hint(source: &Source, since: Second) -> String {
     let id = &source.id;
     format!(
         "Slack answers, and has shown no record since {since}; see in Slack whether people are at work, \
-         and if they are not, let the silence last longer: `slacktrail connect {id} --silence 72h`"
+         and if they are not, let the silence last longer: `slacktrail connect {id} --silent-after 72h`"
     )
 }
 
@@ -227,7 +227,7 @@ mod tests {
         assert!(update(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
         assert!(!update(&mut health, LogType::Integration, false, 501 + 86_400));
         assert!(update(&mut health, LogType::Audit, false, 501 + 86_400));
-        assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silence")));
+        assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silent_stream")));
         assert!(health.hint.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
         assert!(!update(&mut health, LogType::Audit, true, 600 + 86_400));
         assert_eq!(health.state, State::Silent);
@@ -246,8 +246,8 @@ mod tests {
             health.state
         };
         assert_eq!(noted(source()), State::Silent);
-        assert_eq!(noted(Source { silence_seconds: Some(200_000), ..source() }), State::Ok);
-        assert_eq!(noted(Source { silence_seconds: None, ..source() }), State::Ok);
+        assert_eq!(noted(Source { silent_after_seconds: Some(200_000), ..source() }), State::Ok);
+        assert_eq!(noted(Source { silent_after_seconds: None, ..source() }), State::Ok);
         assert_eq!(noted(Source { connected_at: second(90_000), ..source() }), State::Ok, "connected a moment ago");
     }
 

@@ -145,7 +145,7 @@ impl<'a> StoredLine<'a> {
         [Some(format!("{open}}}")), row].into_iter().flatten()
     }
 
-    /// The workspace that it was read from, where an organisation is read workspace by workspace.
+    /// The workspace that it was read from, where an organization is read workspace by workspace.
     pub fn workspace(&self) -> Option<String> {
         let key = [br#",""#, WORKSPACE, br#"":"#].concat();
         let start = memchr::memmem::find(self.ours, &key)? + key.len();

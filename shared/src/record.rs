@@ -89,7 +89,7 @@ impl FromStr for RowId {
 pub struct Record<'a> {
     /// Which log it is of.
     pub log: LogType,
-    /// The workspace that it was read from, where an organisation is read workspace by workspace.
+    /// The workspace that it was read from, where an organization is read workspace by workspace.
     pub workspace: Option<&'a str>,
     /// Slack's JSON, with at most the insignificant line breaks taken out.
     pub json: Cow<'a, str>,

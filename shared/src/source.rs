@@ -12,7 +12,7 @@ use crate::time::{CLOCK_SKEW_SECONDS, Second};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogType {
-    /// The Audit Logs API of an Enterprise organisation.
+    /// The Audit Logs API of an Enterprise organization.
     Audit,
     /// `team.accessLogs`: who used Slack from which address and device.
     Access,
@@ -51,7 +51,7 @@ impl LogType {
     }
 
     /// Calls to Slack that one tick may make for a stream: half of what Slack allows a minute (audit 50, which all apps of
-    /// an organisation share; the other two 20), so that another app's calls still find room.
+    /// an organization share; the other two 20), so that another app's calls still find room.
     pub fn calls_per_tick_max(self) -> u32 {
         match self {
             LogType::Audit => 25,
@@ -159,9 +159,9 @@ pub struct Source {
     pub logs: Vec<LogType>,
     /// The time from which records are wanted.
     pub since: Second,
-    /// Whether the token belongs to a whole organisation: then integration logs are read once for each workspace.
+    /// Whether the token belongs to a whole organization: then integration logs are read once for each workspace.
     #[serde(default)]
-    pub organisation: bool,
+    pub organization: bool,
     /// Whether it lives on GovSlack, which has hosts of its own.
     #[serde(default)]
     pub gov: bool,
@@ -176,16 +176,16 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
     /// Seconds without a record after which a stream is silent; `None`: never. See [`LogType::expects_regular_traffic`].
-    #[serde(default = "silence_default")]
-    pub silence_seconds: Option<i64>,
+    #[serde(default = "silent_after_default")]
+    pub silent_after_seconds: Option<i64>,
     /// When it was last connected: a stream that was refused before this is tried again at once.
     pub connected_at: Second,
 }
 
-/// The Slack that a source is: a workspace, or a whole organisation.
+/// The Slack that a source is: a workspace, or a whole organization.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
-    /// `T...`, or `E...` of an organisation.
+    /// `T...`, or `E...` of an organization.
     pub id: String,
     /// Its name, as it was when the source was connected.
     pub name: String,
@@ -204,11 +204,11 @@ pub fn shown_name(name: &str) -> String {
 }
 
 /// Without a record for a day somebody should look.
-pub const SILENCE_SECONDS: i64 = 86_400;
+pub const SILENT_AFTER_SECONDS: i64 = 86_400;
 
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
-fn silence_default() -> Option<i64> {
-    Some(SILENCE_SECONDS)
+fn silent_after_default() -> Option<i64> {
+    Some(SILENT_AFTER_SECONDS)
 }
 
 /// One source's log type: the unit of collection, with one cursor.
@@ -235,12 +235,12 @@ impl Source {
             plan,
             logs: plan.logs().to_vec(),
             since,
-            organisation: false,
+            organization: false,
             gov: false,
             paused: false,
             disconnected: false,
             tenant: None,
-            silence_seconds: Some(SILENCE_SECONDS),
+            silent_after_seconds: Some(SILENT_AFTER_SECONDS),
             connected_at: since,
         }
     }
@@ -308,8 +308,8 @@ mod tests {
         assert_eq!((stream.to_string().as_str(), source.id.as_str()), ("acme/audit", "acme"));
         assert!("audits".parse::<LogType>().is_err());
         let mut stored = serde_json::to_value(&source).unwrap();
-        stored.as_object_mut().unwrap().remove("silence_seconds");
-        assert_eq!(serde_json::from_value::<Source>(stored).unwrap().silence_seconds, Some(86_400));
+        stored.as_object_mut().unwrap().remove("silent_after_seconds");
+        assert_eq!(serde_json::from_value::<Source>(stored).unwrap().silent_after_seconds, Some(86_400));
     }
 
     #[test]

@@ -17,13 +17,13 @@ const CURSOR: &str = "teams";
 /// Answers `auth.test`.
 pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> Response {
     let token = &caller.token;
-    let organisation = settings.tenant.as_organisation();
-    let (team_id, team) = match (&token.install, organisation) {
-        (Install::Organisation, Some(organisation)) => organisation,
+    let organization = settings.tenant.as_organization();
+    let (team_id, team) = match (&token.install, organization) {
+        (Install::Organization, Some(organization)) => organization,
         (Install::Workspace(id), _) => {
             (id.as_str(), settings.tenant.workspace(id).map_or("", |workspace| workspace.name.as_str()))
         }
-        (Install::Organisation, None) => ("", ""),
+        (Install::Organization, None) => ("", ""),
     };
     let mut body = json!({
         "ok": true,
@@ -34,9 +34,9 @@ pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> 
         "user_id": "W0COLLECTOR",
         "app_id": "A0SLACKTRAIL",
         "app_name": "slacktrail",
-        "is_enterprise_install": token.install == Install::Organisation,
+        "is_enterprise_install": token.install == Install::Organization,
     });
-    if let Some((id, _)) = organisation {
+    if let Some((id, _)) = organization {
         body["enterprise_id"] = Value::from(id);
     }
     if let Some(issued) = &caller.issued {
@@ -85,7 +85,7 @@ pub(crate) fn teams(
 
 fn reaches(token: &Token, team: &Workspace) -> bool {
     match &token.install {
-        Install::Organisation => team.app_added,
+        Install::Organization => team.app_added,
         Install::Workspace(id) => *id == team.id,
     }
 }

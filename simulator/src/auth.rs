@@ -46,7 +46,7 @@ pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result
     };
     let refused = match token {
         _ if keys.settings.plan != Plan::Enterprise => "feature_not_enabled",
-        _ if token.install != Install::Organisation => "team_not_authorized",
+        _ if token.install != Install::Organization => "team_not_authorized",
         _ if token.rights != Role::Owner => "user_not_authorized",
         _ if !has_scope(&token, "auditlogs:read") => "invalid_authentication",
         _ => return Ok(()),

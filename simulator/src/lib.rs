@@ -4,13 +4,13 @@
 //! It opens no socket, reads no clock and repeats itself exactly; [`Server`] puts it behind HTTP, and [`Generator`] fills it with life.
 //!
 //! ```
-//! use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+//! use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 //! use slacktrail_simulator::{Log, Request, Row, Settings, World};
 //!
 //! let now = jiff::Timestamp::constant(1_780_000_000, 0);
-//! let mut slack = World::new(Settings::organisation());
+//! let mut slack = World::new(Settings::organization());
 //! slack.add(Row::small_audit(now, "a"));
-//! let request = Request::for_log(Log::Audit).bearer(ORGANISATION_TOKEN).with("limit", 3);
+//! let request = Request::for_log(Log::Audit).bearer(ORGANIZATION_TOKEN).with("limit", 3);
 //! let reply = slack.answer(now, &request).reply().expect("no hangup was scripted");
 //! assert_eq!(reply.status, 200);
 //! ```
@@ -46,7 +46,7 @@ pub use calls::Calls;
 
 pub mod oauth;
 
-// Life: rows that look like an organisation at work.
+// Life: rows that look like an organization at work.
 pub mod generate;
 pub use generate::{Activity, Generator};
 

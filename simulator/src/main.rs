@@ -1,4 +1,4 @@
-//! `slack-simulator`: an Enterprise organisation with a history and live activity, on loopback, to try things by hand.
+//! `slack-simulator`: an Enterprise organization with a history and live activity, on loopback, to try things by hand.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::oauth::{App, Redirects};
 use slacktrail_simulator::server::Server;
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::{Activity, Generator, Log, Settings, World};
 
 const USAGE: &str = "usage: slack-simulator [--port N] [--days N] [--audit-per-day N] [--people N] [--seed N] \
@@ -29,7 +29,7 @@ struct Options {
 async fn main() -> Result<(), Box<dyn StdError>> {
     let options = read_options(std::env::args().skip(1))?;
     let app = app(&options);
-    let settings = Settings { apps: vec![app.clone()], ..Settings::organisation() };
+    let settings = Settings { apps: vec![app.clone()], ..Settings::organization() };
     let mut generator = Generator::new(options.activity, &settings);
     let mut world = World::new(settings);
 
@@ -47,13 +47,13 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     }
 }
 
-/// The app that can be installed: on the organisation by its owner, who is the one in front of the browser.
+/// The app that can be installed: on the organization by its owner, who is the one in front of the browser.
 fn app(options: &Options) -> App {
     let redirects = match options.redirect_urls.as_slice() {
         [] => Redirects::Any,
         urls => Redirects::Listed(urls.to_vec()),
     };
-    App { redirects, token_rotation: options.rotation, ..App::organisation("") }
+    App { redirects, token_rotation: options.rotation, ..App::organization("") }
 }
 
 #[expect(clippy::print_stdout, reason = "a command talks to the person who started it")]
@@ -63,11 +63,11 @@ fn introduce(server: &Server, world: &World, app: &App) {
     }
     println!("SLACK_AUDIT_URL={}", server.audit_url());
     println!("SLACK_API_URL={}", server.api_url());
-    println!("SLACK_TOKEN={ORGANISATION_TOKEN}");
+    println!("SLACK_TOKEN={ORGANIZATION_TOKEN}");
     println!("SLACK_AUTHORIZE_URL={}", server.authorize_url());
     println!("SLACK_CLIENT_ID={}", app.client_id);
     println!("SLACK_CLIENT_SECRET={}", app.client_secret);
-    println!("curl -s -H \"Authorization: Bearer {ORGANISATION_TOKEN}\" '{}logs?limit=1'", server.audit_url());
+    println!("curl -s -H \"Authorization: Bearer {ORGANIZATION_TOKEN}\" '{}logs?limit=1'", server.audit_url());
 }
 
 fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn StdError>> {

@@ -35,7 +35,7 @@ impl Log {
 pub struct Row {
     /// The log it belongs to.
     pub log: Log,
-    /// The workspace of an access or integration row in an organisation. `None`: the organisation itself, or the only workspace.
+    /// The workspace of an access or integration row in an organization. `None`: the organization itself, or the only workspace.
     pub workspace: Option<String>,
     /// `date_create` (audit), `date_first` (access), `date` (integration). Slack compares whole seconds.
     pub time: Timestamp,
@@ -105,7 +105,7 @@ impl Row {
         Row::integration(time, json)
     }
 
-    /// The same row in a workspace of an organisation.
+    /// The same row in a workspace of an organization.
     pub fn in_workspace(mut self, workspace: &str) -> Row {
         self.workspace = Some(workspace.to_owned());
         self

@@ -5,17 +5,17 @@ use jiff::SignedDuration;
 use crate::oauth::{App, Rules, User};
 use crate::tenant::{Plan, Role, Tenant, Token, Workspace};
 
-/// The token of the default organisation.
-pub const ORGANISATION_TOKEN: &str = "xoxp-simulated-organisation";
+/// The token of the default organization.
+pub const ORGANIZATION_TOKEN: &str = "xoxp-simulated-organization";
 /// The token of the default workspace.
 pub const WORKSPACE_TOKEN: &str = "xoxp-simulated-workspace";
 
-/// Everything that can differ between one Slack and another. Plain data; see [`Settings::organisation`] for the defaults.
+/// Everything that can differ between one Slack and another. Plain data; see [`Settings::organization`] for the defaults.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Decides shuffles and page lengths, and nothing else.
     pub seed: u64,
-    /// The organisation or workspace.
+    /// The organization or workspace.
     pub tenant: Tenant,
     /// What it pays for.
     pub plan: Plan,
@@ -71,7 +71,7 @@ pub struct Settings {
     pub access_end: End,
     /// The largest `limit`; above it the call fails with `invalid_limit`.
     pub access_limit_max: usize,
-    /// What `team_id` means with an organisation's token.
+    /// What `team_id` means with an organization's token.
     pub access_team: AccessTeam,
 
     /// How integration rows are sorted.
@@ -94,7 +94,7 @@ pub struct Settings {
 /// Calls that Slack allows in any 60 seconds; `None` is without limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Audit calls of the whole organisation.
+    /// Audit calls of the whole organization.
     pub audit: Option<u32>,
     /// How many of them other apps use up.
     pub audit_used_by_others: u32,
@@ -177,10 +177,10 @@ pub enum Envelope {
     Php,
 }
 
-/// What `team_id` means for access logs with an organisation's token.
+/// What `team_id` means for access logs with an organization's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessTeam {
-    /// Without it: all rows of the organisation. With it: only that workspace's team-site and third-party-app rows (user agents
+    /// Without it: all rows of the organization. With it: only that workspace's team-site and third-party-app rows (user agents
     /// that begin with `SlackWeb ` or `ApiApp/`).
     Narrows,
     /// Without it: `missing_argument`. With it: all rows of that workspace.
@@ -221,10 +221,10 @@ impl Limits {
 }
 
 impl Settings {
-    /// An Enterprise organisation `E1` with workspaces `T1` and `T2` and one token, [`ORGANISATION_TOKEN`], of its owner.
-    pub fn organisation() -> Settings {
-        let tenant = Tenant::organisation("E1", &["T1", "T2"]);
-        Settings::new(tenant, Plan::Enterprise, Token::organisation(ORGANISATION_TOKEN))
+    /// An Enterprise organization `E1` with workspaces `T1` and `T2` and one token, [`ORGANIZATION_TOKEN`], of its owner.
+    pub fn organization() -> Settings {
+        let tenant = Tenant::organization("E1", &["T1", "T2"]);
+        Settings::new(tenant, Plan::Enterprise, Token::organization(ORGANIZATION_TOKEN))
     }
 
     /// A paid workspace `T1` of its own and one token, [`WORKSPACE_TOKEN`], of an admin.
@@ -277,6 +277,6 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings::organisation()
+        Settings::organization()
     }
 }

@@ -1,10 +1,10 @@
-//! Who is installed where: the organisation or workspace, and the tokens that were granted.
+//! Who is installed where: the organization or workspace, and the tokens that were granted.
 
 /// The Slack that is simulated.
 #[derive(Clone, Debug)]
 pub enum Tenant {
-    /// An Enterprise organisation with workspaces in it.
-    Organisation {
+    /// An Enterprise organization with workspaces in it.
+    Organization {
         /// `E...`
         id: String,
         /// Its name.
@@ -23,7 +23,7 @@ pub struct Workspace {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Whether an admin has added the organisation's app to it; if not, its calls fail with `team_access_not_granted`.
+    /// Whether an admin has added the organization's app to it; if not, its calls fail with `team_access_not_granted`.
     pub app_added: bool,
     /// Whether the installing owner belongs to it; if not, `team.integrationLogs` fails with `invalid_auth`.
     pub owner_belongs: bool,
@@ -56,8 +56,8 @@ pub struct Token {
 /// Where an app was installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Install {
-    /// On the organisation.
-    Organisation,
+    /// On the organization.
+    Organization,
     /// On the workspace with this id.
     Workspace(String),
 }
@@ -69,7 +69,7 @@ pub enum Role {
     Member,
     /// An admin: enough for access and integration logs.
     Admin,
-    /// The (organisation's) owner: the only one who may read audit logs.
+    /// The (organization's) owner: the only one who may read audit logs.
     Owner,
 }
 
@@ -81,16 +81,16 @@ impl Workspace {
 }
 
 impl Tenant {
-    /// An organisation that has a workspace for each id.
-    pub fn organisation(id: &str, workspaces: &[&str]) -> Tenant {
+    /// An organization that has a workspace for each id.
+    pub fn organization(id: &str, workspaces: &[&str]) -> Tenant {
         let workspaces = workspaces.iter().map(|id| Workspace::new(id, &format!("Workspace {id}"))).collect();
-        Tenant::Organisation { id: id.to_owned(), name: format!("Organisation {id}"), workspaces }
+        Tenant::Organization { id: id.to_owned(), name: format!("Organization {id}"), workspaces }
     }
 
     /// Every workspace there is.
     pub fn workspaces(&self) -> &[Workspace] {
         match self {
-            Tenant::Organisation { workspaces, .. } => workspaces,
+            Tenant::Organization { workspaces, .. } => workspaces,
             Tenant::Single(workspace) => std::slice::from_ref(workspace),
         }
     }
@@ -98,16 +98,16 @@ impl Tenant {
     /// The workspace with this id, to be changed.
     pub fn workspace_mut(&mut self, id: &str) -> Option<&mut Workspace> {
         let workspaces = match self {
-            Tenant::Organisation { workspaces, .. } => workspaces.as_mut_slice(),
+            Tenant::Organization { workspaces, .. } => workspaces.as_mut_slice(),
             Tenant::Single(workspace) => std::slice::from_mut(workspace),
         };
         workspaces.iter_mut().find(|workspace| workspace.id == id)
     }
 
-    /// The organisation's id and name.
-    pub(crate) fn as_organisation(&self) -> Option<(&str, &str)> {
+    /// The organization's id and name.
+    pub(crate) fn as_organization(&self) -> Option<(&str, &str)> {
         match self {
-            Tenant::Organisation { id, name, .. } => Some((id, name)),
+            Tenant::Organization { id, name, .. } => Some((id, name)),
             Tenant::Single(_) => None,
         }
     }
@@ -119,10 +119,10 @@ impl Tenant {
 }
 
 impl Token {
-    /// A token of the organisation's owner with both scopes, installed on the organisation.
-    pub fn organisation(text: &str) -> Token {
+    /// A token of the organization's owner with both scopes, installed on the organization.
+    pub fn organization(text: &str) -> Token {
         let scopes = ["auditlogs:read", "admin"].map(str::to_owned).to_vec();
-        Token { text: text.to_owned(), install: Install::Organisation, rights: Role::Owner, scopes }
+        Token { text: text.to_owned(), install: Install::Organization, rights: Role::Owner, scopes }
     }
 
     /// A token of a workspace's admin with the scope `admin`.

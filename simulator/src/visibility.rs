@@ -21,10 +21,10 @@ pub(crate) enum VisibleRows<'a> {
 }
 
 impl<'a> VisibleRows<'a> {
-    /// Applies the rules of `team_id`, which count only for an organisation's token.
+    /// Applies the rules of `team_id`, which count only for an organization's token.
     pub(crate) fn of(settings: &Settings, token: &'a Token, request: &'a Request) -> Result<VisibleRows<'a>, Refusal> {
         if let Install::Workspace(own) = &token.install {
-            let alone = settings.tenant.as_organisation().is_none();
+            let alone = settings.tenant.as_organization().is_none();
             return Ok(if alone { VisibleRows::Everything } else { VisibleRows::Workspace(own) });
         }
         let access = request.path == Log::Access.path();

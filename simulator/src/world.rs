@@ -304,7 +304,7 @@ const WEB_METHODS: [&str; 6] =
 fn throttle_key(request: &Request, caller: &Caller) -> String {
     let team = match &caller.token.install {
         Install::Workspace(own) => own,
-        Install::Organisation => request.parameter("team_id").unwrap_or_default(),
+        Install::Organization => request.parameter("team_id").unwrap_or_default(),
     };
     format!("{} {team} {}", request.path, caller.app())
 }

@@ -208,7 +208,7 @@ mod tests {
     const DAY: &str = "2026/11/22";
 
     fn world() -> World {
-        let mut world = World::new(Settings::organisation());
+        let mut world = World::new(Settings::organization());
         for (second, id) in [(1_795_332_821, "a"), (1_795_332_822, "b")] {
             world.add(Row::small_audit(Timestamp::constant(second, 0), id));
         }

@@ -30,7 +30,7 @@ pub fn source(id: &str) -> Source {
     let id = id.parse().expect("a source id");
     let label = format!("{id} \"Inc.\" \u{2713}");
     let source = Source::new(id, label, Plan::Enterprise, Second::MARCH_2018);
-    Source { organisation: true, connected_at: Second::EPOCH, ..source }
+    Source { organization: true, connected_at: Second::EPOCH, ..source }
 }
 
 /// A stream of the source of this id.

@@ -40,7 +40,7 @@ impl Connecting {
 }
 
 /// Does with events alone what a browser does that opens a link to the function of `lambda`: its user presses the button, is led to
-/// Slack, where the organisation's owner consents, and back.
+/// Slack, where the organization's owner consents, and back.
 ///
 /// # Panics
 /// When that ends anywhere but in a connected source.
@@ -49,7 +49,7 @@ pub async fn visit(deployment: &LocalDeployment, lambda: &Emulator, link: &str) 
     let offered = answered(lambda, event("GET", "/oauth/start", grant, &[], &[]), 200).await;
     let cookie = cookie(&offered);
     let started = answered(lambda, event("POST", "/oauth/start", grant, &[], &[&cookie]), 303).await;
-    let consent = Consent::organisation();
+    let consent = Consent::organization();
     let back = deployment.slack().consent(Timestamp::now(), location(&started), &consent).expect("Slack takes consent");
     let query = back.split_once('?').expect("the way back has a query").1;
     answered(lambda, event("GET", "/oauth/callback", query, &[], &[&cookie]), 200).await;

@@ -290,8 +290,8 @@ impl Summary {
     }
 }
 
-/// A source of the organisation with all three logs, wanted from three days ago on.
-pub fn organisation_source(id: &str) -> Source {
+/// A source of the organization with all three logs, wanted from three days ago on.
+pub fn organization_source(id: &str) -> Source {
     let since = Second::of(Timestamp::now()).plus(-3 * 86_400);
     Source { since, ..conformance::source(id) }
 }
@@ -309,7 +309,7 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     tokio::time::timeout(WAIT_MAX, looked).await.unwrap_or_else(|_| panic!("it never came about that {what}"));
 }
 
-/// People at work in the simulated organisation.
+/// People at work in the simulated organization.
 pub struct Life {
     generator: Generator,
     devices: Vec<usize>,

@@ -13,7 +13,7 @@ use super::range::Range;
 use super::rest::{Pace, Rest, words};
 use crate::failure::Failure;
 use crate::sources;
-use crate::status::entry::{Entry, Place};
+use crate::status::stream_status::{StreamStatus, Target};
 use crate::terminal;
 
 /// How it ended.
@@ -82,22 +82,22 @@ async fn look<T: DeploymentStore>(
     };
     let rest = Rest::of(cursor, range);
     if rest != Rest::Nothing {
-        let entry = Entry::of(&stored, &source, stream.log, Place::Aws, Second::of(Timestamp::now()));
-        check(&entry)?;
+        let status = StreamStatus::of(&stored, &source, stream.log, Target::Aws, Second::of(Timestamp::now()));
+        check(&status)?;
     }
     Ok(rest)
 }
 
 /// Whether it goes on by itself.
-fn check(entry: &Entry) -> Result<(), Failure> {
-    let name = entry.name();
+fn check(status: &StreamStatus) -> Result<(), Failure> {
+    let name = status.name();
     let stands_still = |why: &str| Failure::new(format!("{name} is not being collected: {why}"));
-    match entry.state {
+    match status.state {
         State::Ok | State::CatchingUp | State::Waiting | State::Silent => Ok(()),
         State::Paused => Err(stands_still("its source was paused")
-            .hint(format!("after `slacktrail resume {}` the backfill goes on by itself", entry.source))),
+            .hint(format!("after `slacktrail resume {}` the backfill goes on by itself", status.source))),
         State::Reauthorize | State::Reconfigure | State::Failing => {
-            Err(stands_still(entry.hint.as_deref().unwrap_or("see `slacktrail status`"))
+            Err(stands_still(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
                 .hint("the backfill goes on by itself once that is mended; `slacktrail status` shows how it is"))
         }
     }

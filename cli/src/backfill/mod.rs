@@ -69,55 +69,55 @@ struct Outcome<'a> {
 #[serde(rename_all = "snake_case")]
 enum Stage {
     /// It was asked for, and is being collected from now on.
-    Begun,
+    Started,
     /// It was asked for before, and is being collected.
-    UnderWay,
+    InProgress,
     /// It is collected.
-    Collected,
+    Completed,
 }
 
 /// A tick may be first so often when the gap is added.
 const ROUNDS_MAX: usize = 5;
 
 /// Runs the command. It succeeds when the range is collected; with `--detach`, when it is going to be.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
     let now = Second::of(Timestamp::now());
-    let range = Range::resolve(asked.from, asked.to, now)?;
+    let range = Range::resolve(args.from, args.to, now)?;
     let deployment = aws::ports().await?.deployment;
-    let source = sources::find_connected(&deployment.load().await?.sources, &asked.id)?;
-    check(&asked, &source)?;
-    let stream = StreamId { source: source.id.clone(), log: asked.log };
+    let source = sources::find_connected(&deployment.load().await?.sources, &args.id)?;
+    check(&args, &source)?;
+    let stream = StreamId { source: source.id.clone(), log: args.log };
 
     let (version, stage) = add(&deployment, &source, &stream, range, now).await?;
-    announce(&asked, &stream, range, stage);
-    if asked.detach {
-        report(&asked, range, stage);
+    announce(&args, &stream, range, stage);
+    if args.detach {
+        report(&args, range, stage);
         return Ok(ExitCode::SUCCESS);
     }
     match follow(&deployment, &stream, range, version).await? {
         Followed::ToItsEnd => {
-            report(&asked, range, Stage::Collected);
+            report(&args, range, Stage::Completed);
             Ok(ExitCode::SUCCESS)
         }
         Followed::UntilStopped => {
             let stopped =
                 Failure::new(format!("stopped looking on: {stream} goes on being collected in the deployment"));
-            terminal::complain(Level::Warning, &stopped.hint("run the same command again to see how far it is"));
+            terminal::print_error(Level::Warning, &stopped.hint("run the same command again to see how far it is"));
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
 /// Whether there is anything to wait for.
-fn check(asked: &Arguments, source: &Source) -> Result<(), Failure> {
+fn check(args: &Arguments, source: &Source) -> Result<(), Failure> {
     let id = &source.id;
-    if !source.logs.contains(&asked.log) {
-        return Err(Failure::new(format!("source `{id}` collects no `{}` logs", asked.log)).hint(format!(
+    if !source.logs.contains(&args.log) {
+        return Err(Failure::new(format!("source `{id}` collects no `{}` logs", args.log)).hint(format!(
             "it collects {}; `slacktrail connect {id} --logs ...` changes that",
             logs::names(&source.logs, ", ")
         )));
     }
-    if source.paused && !asked.detach {
+    if source.paused && !args.detach {
         return Err(Failure::new(format!("source `{id}` is paused, so that nothing is collected")).hint(format!(
             "resume it (`slacktrail resume {id}`), or give `--detach` to have it collected after that"
         )));
@@ -140,13 +140,13 @@ async fn add<T: DeploymentStore>(
             None => (None, Cursor::first(source, stream.log, now)),
         };
         match cursor.backfill(stream.log, range.oldest, range.latest, now) {
-            Backfill::UnderWay => return Ok((version, Stage::UnderWay)),
+            Backfill::InProgress => return Ok((version, Stage::InProgress)),
             Backfill::TooMany => return Err(too_many(stream)),
             Backfill::Empty => return Err(Failure::new(format!("there is no time {range}"))),
-            Backfill::Begun => {}
+            Backfill::Started => {}
         }
         if let ReplaceOutcome::Replaced(version) = deployment.replace_cursor(stream, version, &cursor).await? {
-            return Ok((Some(version), Stage::Begun));
+            return Ok((Some(version), Stage::Started));
         }
     }
     Err(Failure::new(format!("the cursor of `{stream}` was replaced by ticks each time")).hint("run the command again"))
@@ -158,14 +158,14 @@ fn too_many(stream: &StreamId) -> Failure {
 }
 
 /// Says what will be collected, and what can be found. Not a result yet where that is waited for.
-fn announce(asked: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
-    if asked.from != TypedDay::of(range.oldest) {
+fn announce(args: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
+    if args.from != TypedDay::of(range.oldest) {
         terminal::note(&format!("Slack has no logs from before {}", Second::MARCH_2018));
     }
     match stage {
-        _ if asked.detach => {}
-        Stage::UnderWay => terminal::note(&format!("{stream} {range} is being collected already")),
-        Stage::Begun | Stage::Collected => terminal::note(&format!("collecting {stream} {range}")),
+        _ if args.detach => {}
+        Stage::InProgress => terminal::note(&format!("{stream} {range} is being collected already")),
+        Stage::Started | Stage::Completed => terminal::note(&format!("collecting {stream} {range}")),
     }
     match stream.log {
         LogType::Audit => {}
@@ -178,18 +178,18 @@ fn announce(asked: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
     }
 }
 
-fn report(asked: &Arguments, range: Range, stage: Stage) {
-    let (source, log) = (&asked.id, asked.log);
-    if asked.json {
+fn report(args: &Arguments, range: Range, stage: Stage) {
+    let (source, log) = (&args.id, args.log);
+    if args.json {
         let (oldest, latest) = (range.oldest.to_string(), range.latest.to_string());
         return terminal::print_json(&Outcome { source, log, oldest, latest, state: stage });
     }
     terminal::print(&match stage {
-        Stage::Collected => format!("collected {source}/{log} {range}; what was there already was not stored twice"),
-        Stage::Begun => {
+        Stage::Completed => format!("collected {source}/{log} {range}; what was there already was not stored twice"),
+        Stage::Started => {
             format!("the next ticks collect {source}/{log} {range}; `slacktrail status` shows what is left")
         }
-        Stage::UnderWay => {
+        Stage::InProgress => {
             format!("{source}/{log} {range} is under way already; `slacktrail status` shows what is left")
         }
     });

@@ -4,7 +4,7 @@ use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
 use slacktrail_shared::walk::Walk;
 
 use super::range::Range;
-use crate::span;
+use crate::duration;
 
 /// What is left of a range.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,7 +39,7 @@ fn overlap(gap: &Gap, range: Range) -> i64 {
 fn position(walk: &Walk) -> Option<String> {
     match walk {
         Walk::Audit(_) => None,
-        Walk::Access(walk) => Some(format!("{} pages read", span::count(u64::from(walk.pages)))),
+        Walk::Access(walk) => Some(format!("{} pages read", duration::count(u64::from(walk.pages)))),
         Walk::Integration(walk) => Some(match &walk.workspace {
             Some(workspace) => format!("page {} of workspace {workspace}", walk.page),
             None => format!("page {}", walk.page),
@@ -70,8 +70,8 @@ impl Pace {
 /// How far it is: `12 d 4 h left, about 5 min`.
 pub(super) fn words(left: i64, estimate: Option<i64>) -> String {
     match estimate {
-        Some(seconds) => format!("{} left to collect, about {}", span::words(left), span::words(seconds)),
-        None => format!("{} left to collect", span::words(left)),
+        Some(seconds) => format!("{} left to collect, about {}", duration::words(left), duration::words(seconds)),
+        None => format!("{} left to collect", duration::words(left)),
     }
 }
 

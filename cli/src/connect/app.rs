@@ -37,10 +37,10 @@ impl Given {
     ///
     /// # Errors
     /// When one of them holds what cannot be such a thing. It is not repeated.
-    pub(super) fn read(asked: &Arguments) -> Result<Given, Failure> {
-        let client_id = asked.client_id.clone().or_else(|| environment::variable("SLACK_CLIENT_ID"));
+    pub(super) fn read(args: &Arguments) -> Result<Given, Failure> {
+        let client_id = args.client_id.clone().or_else(|| environment::variable("SLACK_CLIENT_ID"));
         let client_id = client_id.as_deref().map(client_id_of).transpose().map_err(Failure::new)?;
-        let client_secret = match asked.client_secret_stdin {
+        let client_secret = match args.client_secret_stdin {
             true => Some((standard_input::read("--client-secret-stdin", "client secret")?, "standard input")),
             false => environment::variable("SLACK_CLIENT_SECRET").map(|text| (text, "`SLACK_CLIENT_SECRET`")),
         };
@@ -121,11 +121,11 @@ pub(super) async fn check<S: Slack>(
     now: Second,
 ) -> Result<(), Failure> {
     let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
-    let asked: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
+    let answer: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
         Ok(response) => response.json(&request, now),
         Err(error) => Err(error),
     };
-    let wrong = match asked.as_ref().err().map(|error| error.code.as_str()) {
+    let wrong = match answer.as_ref().err().map(|error| error.code.as_str()) {
         Some("invalid_client_id") => "Slack knows no app with the client id",
         Some("bad_client_secret") => "Slack finds the client secret wrong for the app with the client id",
         _ => return Ok(()),

@@ -25,7 +25,7 @@ use crate::terminal;
 pub(super) async fn install(
     ports: &AwsPorts,
     url: &PublicUrl,
-    asked: &Arguments,
+    args: &Arguments,
     source: &Source,
     (app, again): (&App, &str),
 ) -> Result<(Source, Box<Facts>), Failure> {
@@ -35,7 +35,7 @@ pub(super) async fn install(
     let followed = async {
         deletion::wait_out(async || app::store(&ports.credentials, source, app).await).await?;
         app_is_stored.set(true);
-        follow(ports, (&connection, &ticket), url, asked).await
+        follow(ports, (&connection, &ticket), url, args).await
     };
     let ended = tokio::select! {
         ended = followed => ended,
@@ -63,10 +63,10 @@ async fn follow(
     ports: &AwsPorts,
     (connection, ticket): (&Connection, &Ticket),
     url: &PublicUrl,
-    asked: &Arguments,
+    args: &Arguments,
 ) -> Result<End, Stopped> {
     terminal::note("3/4 The installation\n");
-    let _opened = link::show(&ports.deployment, (connection, ticket), url, asked).await?;
+    let _opened = link::show(&ports.deployment, (connection, ticket), url, args).await?;
     let end = waiting::wait(&ports.deployment, &connection.id).await.map_err(Failure::from)?;
     Ok(end)
 }
@@ -83,7 +83,7 @@ async fn connected(ports: &AwsPorts, connection: &Connection, facts: &Facts) -> 
     let meant = &connection.source;
     let stored = ports.deployment.load_source(&meant.id).await.ok().flatten();
     stored.and_then(|(_, stored)| stored.ok()).unwrap_or_else(|| Source {
-        organisation: facts.organisation,
+        organization: facts.organization,
         tenant: Some(facts.tenant.clone()),
         ..meant.clone()
     })

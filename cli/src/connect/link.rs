@@ -31,7 +31,7 @@ pub(super) async fn show<C: ConnectionStore>(
     connections: &C,
     (connection, ticket): (&Connection, &Ticket),
     url: &PublicUrl,
-    asked: &Arguments,
+    args: &Arguments,
 ) -> Result<Option<Opened>, Stopped> {
     // One of this id is there already only if a repeated request of ours has made it: the id is random.
     connections.replace_connection(None, connection).await.map_err(Failure::from)?;
@@ -43,7 +43,7 @@ pub(super) async fn show<C: ConnectionStore>(
         new_app::installing(&connection.source)
     ));
     // Whoever wants to send the link to another person must be able to say no.
-    let may_open = !asked.no_browser && prompt::can_ask() && browser::is_here();
+    let may_open = !args.no_browser && prompt::can_ask() && browser::is_here();
     if !may_open || !prompt::confirm("Open it in the browser of this machine?")? {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ mod link;
 mod new_app;
 mod public_url;
 mod report;
-mod silence;
+mod silent_after;
 mod source;
 mod standard_input;
 mod token;
@@ -27,9 +27,9 @@ use slacktrail_shared::source::{LogType, Plan, SourceId};
 use crate::failure::Failure;
 use crate::logs;
 use crate::since::Since;
-use silence::Silence;
+use silent_after::SilentAfter;
 
-/// Connect a Slack workspace or organisation, or connect it again
+/// Connect a Slack workspace or organization, or connect it again
 ///
 /// Leads through making a Slack app and installing it; with `--token-stdin` it takes the user token of an app that is installed
 /// already. Connecting an id that exists replaces its token: it goes on where it stopped, and keeps what is not given anew.
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     since: Option<Since>,
     /// After how long without a record to call it silent: 24h, 3d or never [default: 24h]
     #[arg(long, value_name = "TIME")]
-    silence: Option<Silence>,
+    silent_after: Option<SilentAfter>,
     /// It is on GovSlack
     #[arg(long)]
     gov: bool,
@@ -66,7 +66,7 @@ pub(crate) struct Arguments {
     new_app: bool,
     /// Make the app with token rotation, which can never be undone
     #[arg(long, conflicts_with = "token_stdin")]
-    rotation: bool,
+    token_rotation: bool,
     /// Open no browser
     #[arg(long)]
     no_browser: bool,
@@ -79,8 +79,8 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the command.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
-    if asked.token_stdin { token::connect(&asked).await } else { wizard::connect(asked).await }
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+    if args.token_stdin { token::connect(&args).await } else { wizard::connect(args).await }
 }
 
 #[cfg(test)]
@@ -92,11 +92,11 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        asked: Arguments,
+        args: Arguments,
     }
 
     /// The arguments of a command line without quotes.
-    pub(super) fn asked(line: &str) -> Arguments {
-        Line::parse_from(std::iter::once("connect").chain(line.split_whitespace())).asked
+    pub(super) fn args(line: &str) -> Arguments {
+        Line::parse_from(std::iter::once("connect").chain(line.split_whitespace())).args
     }
 }

@@ -23,10 +23,10 @@ pub(super) fn making(source: &Source, redirect_url: &str, rotation: bool) -> Str
             new_app_url(&manifest)
         )
     };
-    text.push_str(match is_for_organisation(source) {
+    text.push_str(match is_for_organization(source) {
         true => {
-            "\nOne app for the organisation serves all of its logs. If Slack does not offer the\n\
-             organisation in step 3, activate public distribution (`Manage Distribution`).\n"
+            "\nOne app for the organization serves all of its logs. If Slack does not offer the\n\
+             organization in step 3, activate public distribution (`Manage Distribution`).\n"
         }
         false => "\nChoose the workspace whose logs you want; an admin of it installs the app in step 3.\n",
     });
@@ -40,29 +40,29 @@ pub(super) fn making(source: &Source, redirect_url: &str, rotation: bool) -> Str
 pub(super) fn existing(app: &App, before: bool, source: &Source, redirect_url: &str) -> String {
     let before = if before { ", stored before (`--new-app` to enter another)" } else { "" };
     let scopes = user_scopes(&source.logs).join("`, `");
-    let organisation = match is_for_organisation(source) {
-        true => "\n  organisation-wide installation",
+    let organization = match is_for_organization(source) {
+        true => "\n  organization-wide installation",
         false => "",
     };
     format!(
         "The one with the client id {}{before}.\nIt needs:\n  user token scopes `{scopes}`\n  \
-         redirect URL {redirect_url}{organisation}\n",
+         redirect URL {redirect_url}{organization}\n",
         app.client_id
     )
 }
 
 /// Who may install it, and where.
 pub(super) fn installing(source: &Source) -> &'static str {
-    match is_for_organisation(source) {
+    match is_for_organization(source) {
         true => {
-            "It takes the Org Owner, who chooses the organisation, not a workspace, at the top\n\
+            "It takes the Org Owner, who chooses the organization, not a workspace, at the top\n\
              right of Slack's page."
         }
         false => "It takes an admin or owner of the workspace.",
     }
 }
 
-fn is_for_organisation(source: &Source) -> bool {
+fn is_for_organization(source: &Source) -> bool {
     source.logs.contains(&LogType::Audit)
 }
 

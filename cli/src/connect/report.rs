@@ -19,7 +19,7 @@ struct Connected {
 #[derive(Debug, Serialize)]
 struct Verified {
     tenant: Tenant,
-    organisation: bool,
+    organization: bool,
     user: String,
     scopes: Vec<String>,
     rotates: bool,
@@ -44,7 +44,7 @@ pub(super) fn print(source: &Source, facts: &Facts, again: bool, json: bool) {
 
 fn words(source: &Source, facts: &Facts, again: bool) -> String {
     let again = if again { " again" } else { "" };
-    let kind = if facts.organisation { "organisation" } else { "workspace" };
+    let kind = if facts.organization { "organization" } else { "workspace" };
     let mut lines = vec![format!("connected `{}`{again} to the {kind} {}", source.id, facts.tenant)];
     let rotates = if facts.rotates { "; its tokens rotate, and are refreshed in time" } else { "" };
     match (shown_name(&facts.user).as_str(), facts.scopes.is_empty()) {
@@ -64,13 +64,13 @@ fn words(source: &Source, facts: &Facts, again: bool) -> String {
 
 impl Verified {
     fn of(facts: &Facts) -> Verified {
-        let Facts { tenant, organisation, user, scopes, rotates, logs } = facts.clone();
+        let Facts { tenant, organization, user, scopes, rotates, logs } = facts.clone();
         let logs = logs.into_iter().map(|probed| VerifiedLog {
             log: probed.log,
             newest: probed.newest.map(|newest| newest.to_string()),
             note: probed.note,
         });
-        Verified { tenant, organisation, user, scopes, rotates, logs: logs.collect() }
+        Verified { tenant, organization, user, scopes, rotates, logs: logs.collect() }
     }
 }
 
@@ -86,14 +86,14 @@ mod tests {
         let probed = |log, newest, note: Option<&str>| Probed { log, newest, note: note.map(str::to_owned) };
         Facts {
             tenant: Tenant { id: "E1".to_owned(), name: "Acme".to_owned() },
-            organisation: true,
+            organization: true,
             user: "W1".to_owned(),
             scopes: vec!["auditlogs:read".to_owned(), "admin".to_owned()],
             rotates: true,
             logs: vec![
                 probed(LogType::Audit, Some(Second::MARCH_2018), None),
                 probed(LogType::Access, None, None),
-                probed(LogType::Integration, None, Some("the app is on no workspace of the organisation yet")),
+                probed(LogType::Integration, None, Some("the app is on no workspace of the organization yet")),
             ],
         }
     }
@@ -102,12 +102,12 @@ mod tests {
     fn report_lists_each_verified_fact() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
         insta::assert_snapshot!(words(&source, &facts(), false), @r"
-        connected `acme` to the organisation `Acme` (E1)
+        connected `acme` to the organization `Acme` (E1)
         installed by W1 with auditlogs:read, admin; its tokens rotate, and are refreshed in time
         log          verified
         audit        readable, newest record 2018-03-01T00:00:00Z
         access       readable, no record yet
-        integration  not verified yet: the app is on no workspace of the organisation
+        integration  not verified yet: the app is on no workspace of the organization
                      yet
         collecting audit, access, integration since 2018-03-01T00:00:00Z
         the next tick begins, within a minute; `slacktrail status` shows how it goes

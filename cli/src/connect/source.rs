@@ -12,15 +12,15 @@ use crate::since::Since;
 use crate::terminal;
 
 /// What a new source cannot do without and is not given.
-pub(super) fn missing(asked: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
-    let given = [("`--name`", asked.name.is_some()), ("`--plan`", asked.plan.is_some())];
+pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
+    let given = [("`--name`", args.name.is_some()), ("`--plan`", args.plan.is_some())];
     let missing = given.into_iter().filter(|(_, given)| existing.is_none() && !given);
     missing.map(|(name, _)| name).collect()
 }
 
 /// The failure that names all that is missing, with a command line that is whole but for `way`.
-pub(super) fn incomplete(asked: &Arguments, missing: &[&str], way: &str) -> Failure {
-    let id = &asked.id;
+pub(super) fn incomplete(args: &Arguments, missing: &[&str], way: &str) -> Failure {
+    let id = &args.id;
     let (list, verb) = match missing {
         [one] => ((*one).to_owned(), "is"),
         [many @ .., last] => (format!("{} and {last}", many.join(", ")), "are"),
@@ -31,9 +31,9 @@ pub(super) fn incomplete(asked: &Arguments, missing: &[&str], way: &str) -> Fail
 }
 
 /// Returns what to run to try again, in words: the same command, with flags for the answers that are stored nowhere.
-pub(super) fn again(asked: &Arguments, questions: &[&str]) -> String {
-    let name = asked.name.as_deref().filter(|_| questions.contains(&"`--name`"));
-    let plan = asked.plan.filter(|_| questions.contains(&"`--plan`"));
+pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
+    let name = args.name.as_deref().filter(|_| questions.contains(&"`--name`"));
+    let plan = args.plan.filter(|_| questions.contains(&"`--plan`"));
     let name = name.map(|name| format!("--name {}", terminal::shell_word(name)));
     let plan = plan.map(|plan| format!("--plan {}", logs::plan_name(plan)));
     let flags: Vec<String> = name.into_iter().chain(plan).collect();
@@ -47,22 +47,22 @@ pub(super) fn again(asked: &Arguments, questions: &[&str]) -> String {
 ///
 /// # Errors
 /// When it is interrupted.
-pub(super) fn ask(asked: Arguments, existing: Option<&Source>) -> Result<Arguments, Failure> {
+pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Arguments, Failure> {
     if existing.is_some() {
-        return Ok(asked);
+        return Ok(args);
     }
-    let name = match asked.name {
+    let name = match args.name {
         Some(name) => name,
         None => prompt::text("Name of the source, for people:", |name| match name {
             "" => Err("it is stored with each record, and cannot be empty".to_owned()),
             name => Ok(name.to_owned()),
         })?,
     };
-    let plan = match asked.plan {
+    let plan = match args.plan {
         Some(plan) => plan,
         None => choose_plan()?,
     };
-    Ok(Arguments { name: Some(name), plan: Some(plan), ..asked })
+    Ok(Arguments { name: Some(name), plan: Some(plan), ..args })
 }
 
 fn choose_plan() -> Result<Plan, Failure> {
@@ -84,28 +84,28 @@ fn choose_plan() -> Result<Plan, Failure> {
 ///
 /// # Errors
 /// When it is new and has no name or no plan, or when a log is asked for that its plan does not have.
-pub(super) fn merge(asked: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, Failure> {
-    let since = asked.since.map(|since| since.resolve(now)).transpose()?;
-    let source = match (existing, &asked.name, asked.plan) {
+pub(super) fn merge(args: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, Failure> {
+    let since = args.since.map(|since| since.resolve(now)).transpose()?;
+    let source = match (existing, &args.name, args.plan) {
         (Some(existing), name, plan) => Source {
             label: name.clone().unwrap_or(existing.label),
             plan: plan.unwrap_or(existing.plan),
-            logs: if asked.logs.is_empty() { existing.logs } else { asked.logs.clone() },
+            logs: if args.logs.is_empty() { existing.logs } else { args.logs.clone() },
             since: since.unwrap_or(existing.since),
-            gov: existing.gov || asked.gov,
+            gov: existing.gov || args.gov,
             disconnected: false,
             ..Source { label: String::new(), logs: Vec::new(), ..existing }
         },
         (None, Some(label), Some(plan)) => {
             let since = since.map_or_else(|| Since::DEFAULT.resolve(now), Ok)?;
-            let source = Source::new(asked.id.clone(), label, plan, since);
-            Source { logs: asked.logs.clone(), gov: asked.gov, ..source }
+            let source = Source::new(args.id.clone(), label, plan, since);
+            Source { logs: args.logs.clone(), gov: args.gov, ..source }
         }
-        (None, ..) => return Err(incomplete(asked, &missing(asked, None), "--token-stdin < token.txt")),
+        (None, ..) => return Err(incomplete(args, &missing(args, None), "--token-stdin < token.txt")),
     };
-    let silence_seconds = asked.silence.map_or(source.silence_seconds, |silence| silence.0);
+    let silent_after_seconds = args.silent_after.map_or(source.silent_after_seconds, |silent_after| silent_after.0);
     let logs = logs::on_plan(source.plan, &source.logs)?;
-    Ok(Source { logs, silence_seconds, connected_at: now, ..source })
+    Ok(Source { logs, silent_after_seconds, connected_at: now, ..source })
 }
 
 /// What connecting an existing source again keeps, in words.
@@ -124,9 +124,9 @@ pub(super) fn collected(stored: &Deployment, id: &SourceId) -> Vec<LogType> {
 }
 
 /// The warning that `--since` comes too late for these logs, if it was given.
-pub(super) fn since_too_late(asked: &Arguments, collected: &[LogType]) -> Option<Failure> {
-    let first = collected.first().filter(|_| asked.since.is_some())?;
-    let id = &asked.id;
+pub(super) fn since_too_late(args: &Arguments, collected: &[LogType]) -> Option<Failure> {
+    let first = collected.first().filter(|_| args.since.is_some())?;
+    let id = &args.id;
     Some(
         Failure::new("`--since` changes nothing for logs that are being collected already").hint(format!(
             "`slacktrail backfill {id} --log {first} --from <day> --to <day>` collects what lies before"
@@ -136,24 +136,24 @@ pub(super) fn since_too_late(asked: &Arguments, collected: &[LogType]) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::asked;
+    use super::super::tests::args;
     use super::*;
-    use slacktrail_shared::source::{SILENCE_SECONDS, Tenant};
+    use slacktrail_shared::source::{SILENT_AFTER_SECONDS, Tenant};
 
     fn now() -> Second {
         Second::of("2026-11-22T17:00:00Z".parse().unwrap())
     }
 
     fn first() -> Source {
-        merge(&asked("acme --name Acme --plan enterprise --logs audit,access"), None, now()).unwrap()
+        merge(&args("acme --name Acme --plan enterprise --logs audit,access"), None, now()).unwrap()
     }
 
     #[test]
     fn new_source_collects_all_plan_logs_since_one_week_ago() {
-        let source = merge(&asked("acme --name Acme --plan enterprise"), None, now()).unwrap();
+        let source = merge(&args("acme --name Acme --plan enterprise"), None, now()).unwrap();
         assert_eq!(source.logs, LogType::ALL);
         assert_eq!(source.since.to_string(), "2026-11-15T17:00:00Z");
-        assert_eq!((source.connected_at, source.silence_seconds), (now(), Some(SILENCE_SECONDS)));
+        assert_eq!((source.connected_at, source.silent_after_seconds), (now(), Some(SILENT_AFTER_SECONDS)));
     }
 
     #[test]
@@ -163,52 +163,53 @@ mod tests {
             ("acme --name A", "source `acme` cannot be connected: `--plan` is missing"),
             ("acme", "source `acme` cannot be connected: `--name` and `--plan` are missing"),
         ] {
-            assert_eq!(merge(&asked(line), None, now()).unwrap_err().to_string(), expected);
+            assert_eq!(merge(&args(line), None, now()).unwrap_err().to_string(), expected);
         }
-        assert!(missing(&asked("acme"), Some(&first())).is_empty());
+        assert!(missing(&args("acme"), Some(&first())).is_empty());
     }
 
     #[test]
     fn unstored_answers_become_flags_of_next_command() {
-        let asked = Arguments { name: Some("Acme & Söhne".to_owned()), ..asked("acme --plan business+") };
-        assert_eq!(again(&asked, &[]), "the same command again");
-        assert_eq!(again(&asked, &["`--name`"]), "the same command again with `--name 'Acme & Söhne'`");
+        let args = Arguments { name: Some("Acme & Söhne".to_owned()), ..args("acme --plan business+") };
+        assert_eq!(again(&args, &[]), "the same command again");
+        assert_eq!(again(&args, &["`--name`"]), "the same command again with `--name 'Acme & Söhne'`");
         let both = "the same command again with `--name 'Acme & Söhne' --plan business`";
-        assert_eq!(again(&asked, &["`--name`", "`--plan`"]), both);
+        assert_eq!(again(&args, &["`--name`", "`--plan`"]), both);
     }
 
     #[test]
     fn reconnect_keeps_settings_that_are_not_given() {
         let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() });
-        let first = Source { paused: true, organisation: true, tenant, silence_seconds: None, ..first() };
-        let again = merge(&asked("acme"), Some(first.clone()), now().plus(60)).unwrap();
+        let first = Source { paused: true, organization: true, tenant, silent_after_seconds: None, ..first() };
+        let again = merge(&args("acme"), Some(first.clone()), now().plus(60)).unwrap();
         assert_eq!(again, Source { connected_at: now().plus(60), ..first.clone() });
         let changed =
-            merge(&asked("acme --name B --logs audit --since now --silence 3d"), Some(first.clone()), now()).unwrap();
+            merge(&args("acme --name B --logs audit --since now --silent-after 3d"), Some(first.clone()), now())
+                .unwrap();
         assert_eq!(
-            (changed.label.as_str(), changed.logs.as_slice(), changed.since, changed.silence_seconds),
+            (changed.label.as_str(), changed.logs.as_slice(), changed.since, changed.silent_after_seconds),
             ("B", &[LogType::Audit][..], now(), Some(259_200))
         );
-        assert!(merge(&asked("acme --plan pro"), Some(first), now()).unwrap_err().to_string().contains("`audit`"));
+        assert!(merge(&args("acme --plan pro"), Some(first), now()).unwrap_err().to_string().contains("`audit`"));
     }
 
     #[test]
     fn disconnected_source_can_be_reconnected() {
         let disconnected = Source { disconnected: true, ..first() };
-        assert_eq!(merge(&asked("acme"), Some(disconnected), now()).unwrap(), first());
+        assert_eq!(merge(&args("acme"), Some(disconnected), now()).unwrap(), first());
     }
 
     #[test]
     fn audit_logs_are_rejected_on_plan_without_them() {
-        let failure = merge(&asked("acme --name Acme --plan business --logs audit"), None, now()).unwrap_err();
+        let failure = merge(&args("acme --name Acme --plan business --logs audit"), None, now()).unwrap_err();
         assert_eq!(failure.to_string(), "the plan `business` has no `audit` log");
     }
 
     #[test]
     fn earlier_since_of_collected_log_suggests_backfill() {
-        let warning = since_too_late(&asked("acme --since all"), &[LogType::Access]).unwrap();
+        let warning = since_too_late(&args("acme --since all"), &[LogType::Access]).unwrap();
         assert!(warning.next_action().unwrap().starts_with("`slacktrail backfill acme --log access"), "{warning}");
-        assert!(since_too_late(&asked("acme --since all"), &[]).is_none());
-        assert!(since_too_late(&asked("acme"), &[LogType::Access]).is_none());
+        assert!(since_too_late(&args("acme --since all"), &[]).is_none());
+        assert!(since_too_late(&args("acme"), &[LogType::Access]).is_none());
     }
 }

@@ -19,24 +19,24 @@ use crate::terminal::{self, Level};
 use crate::{aws, environment};
 
 /// Connects with the token on standard input.
-pub(super) async fn connect(asked: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) async fn connect(args: &Arguments) -> Result<ExitCode, Failure> {
     let now = Second::of(Timestamp::now());
     let slack = environment::slack()?;
     let token = read()?;
     let ports = aws::ports().await?;
 
     let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
-    let collected = source::collected(&stored, &asked.id);
+    let collected = source::collected(&stored, &args.id);
     // One that cannot be read is connected anew, as its error says.
-    let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
-    let meant = source::merge(asked, existing.clone(), now)?;
+    let existing = stored.sources.remove(&args.id).and_then(Result::ok);
+    let meant = source::merge(args, existing.clone(), now)?;
     let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
     let source = save(&ports, &source, &facts.tenant, token).await?;
 
-    if let Some(warning) = source::since_too_late(asked, &collected) {
-        terminal::complain(Level::Warning, &warning);
+    if let Some(warning) = source::since_too_late(args, &collected) {
+        terminal::print_error(Level::Warning, &warning);
     }
-    report::print(&source, &facts, existing.is_some(), asked.json);
+    report::print(&source, &facts, existing.is_some(), args.json);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -61,13 +61,13 @@ async fn verify(
         identity.check_same_tenant(existing)?;
     }
     let tenant = identity.tenant();
-    let source = Source { organisation: identity.is_organisation(), tenant: Some(tenant.clone()), ..meant };
+    let source = Source { organization: identity.is_organization(), tenant: Some(tenant.clone()), ..meant };
     let mut logs = Vec::new();
     for log in &source.logs {
         logs.push(probe(slack, &source, *log, token, now).await?);
     }
     let (user, scopes) = (identity.user_id.clone(), identity.scopes.clone().unwrap_or_default());
-    let facts = Facts { tenant, organisation: source.organisation, user, scopes, rotates: false, logs };
+    let facts = Facts { tenant, organization: source.organization, user, scopes, rotates: false, logs };
     Ok((source, facts))
 }
 

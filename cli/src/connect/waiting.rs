@@ -9,7 +9,7 @@ use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
 use slacktrail_shared::time::Second;
 
-use crate::{span, terminal};
+use crate::{duration, terminal};
 
 /// How often the connection is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -159,7 +159,7 @@ impl Display {
             Stage::Verifying => "verifying what Slack granted",
         };
         let left = match stage {
-            Stage::Opening | Stage::Slack => format!(" ({} left)", span::words(seconds_left)),
+            Stage::Opening | Stage::Slack => format!(" ({} left)", duration::words(seconds_left)),
             Stage::Verifying => String::new(),
         };
         if self.spinner.is_hidden() {
@@ -200,7 +200,7 @@ mod tests {
     fn facts() -> Box<Facts> {
         let tenant = Tenant { id: "E1".to_owned(), name: "Acme".to_owned() };
         let (user, scopes, logs) = ("W1".to_owned(), Vec::new(), Vec::new());
-        Box::new(Facts { tenant, organisation: true, user, scopes, rotates: false, logs })
+        Box::new(Facts { tenant, organization: true, user, scopes, rotates: false, logs })
     }
 
     fn refusal() -> Refusal {

@@ -22,50 +22,50 @@ use crate::{aws, environment, prompt};
 const ENTRIES_MAX: u32 = 3;
 
 /// Leads through it.
-pub(super) async fn connect(asked: Arguments) -> Result<ExitCode, Failure> {
+pub(super) async fn connect(args: Arguments) -> Result<ExitCode, Failure> {
     let now = Second::of(Timestamp::now());
     let slack = environment::slack()?;
-    let given = Given::read(&asked)?;
+    let given = Given::read(&args)?;
     let (ports, url) = aws::edges_and_url().await?;
     let url = PublicUrl::new(&url)?;
 
     let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
-    let collected = source::collected(&stored, &asked.id);
+    let collected = source::collected(&stored, &args.id);
     // One that cannot be read is connected anew, as its error says.
-    let existing = stored.sources.remove(&asked.id).and_then(Result::ok);
-    let secret = deletion::wait_out(async || ports.credentials.reload_credentials(&asked.id).await).await?;
-    let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), asked.new_app);
-    let questions = source::missing(&asked, existing.as_ref());
-    let asked = complete(asked, existing.as_ref(), &known)?;
-    let again = source::again(&asked, &questions);
-    let meant = source::merge(&asked, existing.clone(), now)?;
+    let existing = stored.sources.remove(&args.id).and_then(Result::ok);
+    let secret = deletion::wait_out(async || ports.credentials.reload_credentials(&args.id).await).await?;
+    let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), args.new_app);
+    let questions = source::missing(&args, existing.as_ref());
+    let args = complete(args, existing.as_ref(), &known)?;
+    let again = source::again(&args, &questions);
+    let meant = source::merge(&args, existing.clone(), now)?;
 
     if let Some(existing) = &existing {
         terminal::note(&format!("{}\n", source::kept(existing)));
     }
-    if let Some(warning) = source::since_too_late(&asked, &collected) {
-        terminal::complain(Level::Warning, &warning);
+    if let Some(warning) = source::since_too_late(&args, &collected) {
+        terminal::print_error(Level::Warning, &warning);
     }
-    let app = app_steps(&slack, &meant, known, (&url.redirect_url(), asked.rotation), now).await?;
-    let (connected, facts) = install::install(&ports, &url, &asked, &meant, (&app, &again)).await?;
+    let app = app_steps(&slack, &meant, known, (&url.redirect_url(), args.token_rotation), now).await?;
+    let (connected, facts) = install::install(&ports, &url, &args, &meant, (&app, &again)).await?;
     terminal::note("4/4 What was verified\n");
-    report::print(&connected, &facts, existing.is_some(), asked.json);
+    report::print(&connected, &facts, existing.is_some(), args.json);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Asks for what is missing of the source, or fails with all that is missing where nobody can be asked.
-fn complete(asked: Arguments, existing: Option<&Source>, known: &Known) -> Result<Arguments, Failure> {
+fn complete(args: Arguments, existing: Option<&Source>, known: &Known) -> Result<Arguments, Failure> {
     if prompt::can_ask() {
-        return source::ask(asked, existing);
+        return source::ask(args, existing);
     }
-    let mut missing = source::missing(&asked, existing);
+    let mut missing = source::missing(&args, existing);
     if let Known::Partly(given) = known {
         missing.extend(given.missing());
     }
     match missing.is_empty() {
-        true => Ok(asked),
+        true => Ok(args),
         false => Err(source::incomplete(
-            &asked,
+            &args,
             &missing,
             "--client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, where it asks",
         )),
@@ -86,9 +86,9 @@ async fn app_steps(
             let before = matches!(known, Known::Stored(_));
             terminal::note(&format!("1/4 The Slack app\n\n{}", new_app::existing(app, before, source, redirect_url)));
             if rotation {
-                let message = "`--rotation` changes nothing for an app that exists";
+                let message = "`--token-rotation` changes nothing for an app that exists";
                 let hint = "turn token rotation on in its settings, or make another: `--new-app`";
-                terminal::complain(Level::Warning, &Failure::new(message).hint(hint));
+                terminal::print_error(Level::Warning, &Failure::new(message).hint(hint));
             }
             match app::check(slack, source, app, redirect_url, now).await {
                 Ok(()) => {
@@ -96,7 +96,7 @@ async fn app_steps(
                     return Ok(app.clone());
                 }
                 Err(failure) if !prompt::can_ask() => return Err(failure),
-                Err(failure) => terminal::complain(Level::Warning, &failure),
+                Err(failure) => terminal::print_error(Level::Warning, &failure),
             }
             Given::default()
         }
@@ -112,7 +112,7 @@ async fn app_steps(
                 return Ok(app);
             }
             Err(failure) if entries >= ENTRIES_MAX => return Err(failure),
-            Err(failure) => terminal::complain(Level::Warning, &failure),
+            Err(failure) => terminal::print_error(Level::Warning, &failure),
         }
         entries += 1;
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use slacktrail_simulator::{Log, Row};
 
 use super::archive::{Archive, Line};
-use crate::span;
+use crate::duration;
 
 /// What the comparison came to.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -18,41 +18,52 @@ pub(crate) struct Verdict {
     /// Those of them that no line holds.
     missing: u64,
     /// Lines that hold a record which another line holds too.
-    doubled: u64,
+    duplicates: u64,
     /// Lines that hold what Slack never showed.
-    unknown: u64,
+    unexpected: u64,
     /// Lines in the file of another day than their record's.
-    misplaced: u64,
+    wrong_day: u64,
     /// Numbers that a day log leaves out.
-    holes: u64,
+    missing_objects: u64,
     objects: u64,
 }
 
 impl Verdict {
     /// Whether each record is in exactly one line, where it belongs.
     pub(crate) fn is_exact(&self) -> bool {
-        self.compared > 0 && self.missing + self.doubled + self.unknown + self.misplaced + self.holes == 0
+        self.compared > 0
+            && self.missing + self.duplicates + self.unexpected + self.wrong_day + self.missing_objects == 0
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_exact() { "Exact" } else { "NOT EXACT" };
-        let count = span::count;
+        let count = duration::count;
         writeln!(
             f,
             "{verdict}: {} records that Slack showed, compared with {} objects read back:",
             count(self.compared),
             count(self.objects)
         )?;
-        write!(f, "missing {}, doubled {}, unknown {}", count(self.missing), count(self.doubled), count(self.unknown))?;
-        write!(f, ", in a wrong file {}, numbers left out {}.", count(self.misplaced), count(self.holes))
+        write!(
+            f,
+            "missing {}, duplicate {}, unexpected {}",
+            count(self.missing),
+            count(self.duplicates),
+            count(self.unexpected)
+        )?;
+        write!(f, ", in the wrong file {}, missing objects {}.", count(self.wrong_day), count(self.missing_objects))
     }
 }
 
 /// Compares an archive with the truth.
 pub(crate) fn compare(archive: &Archive, truth: &[Row]) -> Verdict {
-    let mut verdict = Verdict { objects: archive.files.len() as u64, holes: holes(archive), ..Verdict::default() };
+    let mut verdict = Verdict {
+        objects: archive.files.len() as u64,
+        missing_objects: missing_objects(archive),
+        ..Verdict::default()
+    };
     let mut expected: HashMap<String, u64> = HashMap::new();
     for row in truth {
         let workspace = row.workspace.as_deref().filter(|_| row.log == Log::Integration);
@@ -69,14 +80,14 @@ pub(crate) fn compare(archive: &Archive, truth: &[Row]) -> Verdict {
         let content = content(&line.log, line.fields.p_workspace_id.as_deref(), &line.slack);
         let is_new = row_ids.insert((line.log.as_str(), line.fields.p_row_id.as_str()));
         match expected.get(&content) {
-            None => verdict.unknown += 1,
+            None => verdict.unexpected += 1,
             Some(times) => {
                 let found = found.entry(content).or_default();
                 *found += 1;
-                verdict.doubled += u64::from(*found > *times || !is_new);
+                verdict.duplicates += u64::from(*found > *times || !is_new);
             }
         }
-        verdict.misplaced += u64::from(day(line).as_deref() != Some(line.day.as_str()));
+        verdict.wrong_day += u64::from(day(line).as_deref() != Some(line.day.as_str()));
     }
     verdict.missing =
         expected.iter().map(|(content, times)| times.saturating_sub(found.get(content).copied().unwrap_or(0))).sum();
@@ -117,7 +128,7 @@ fn day(line: &Line) -> Option<String> {
 }
 
 /// Numbers between 1 and a day log's last that no file has.
-fn holes(archive: &Archive) -> u64 {
+fn missing_objects(archive: &Archive) -> u64 {
     let mut logs: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
     for file in &archive.files {
         let (files, last) = logs.entry((&file.log, &file.day, &file.source)).or_default();
@@ -148,7 +159,7 @@ mod tests {
         let verdict = compare(&archive("2026/05/28", &[1], &lines), &rows);
         assert_eq!(verdict, Verdict { compared: 2, objects: 1, ..Verdict::default() });
         assert!(verdict.is_exact());
-        assert!(verdict.to_string().contains("missing 0, doubled 0"));
+        assert!(verdict.to_string().contains("missing 0, duplicate 0"));
     }
 
     #[test]
@@ -157,7 +168,15 @@ mod tests {
         let other = Row::small_audit(at(2), "c");
         let lines = [stored(&rows[0], "1"), stored(&rows[0], "1"), stored(&other, "3")];
         let verdict = compare(&archive("2026/05/27", &[1, 3], &lines), &rows);
-        let expected = Verdict { compared: 2, missing: 1, doubled: 1, unknown: 1, misplaced: 3, holes: 1, objects: 2 };
+        let expected = Verdict {
+            compared: 2,
+            missing: 1,
+            duplicates: 1,
+            unexpected: 1,
+            wrong_day: 3,
+            missing_objects: 1,
+            objects: 2,
+        };
         assert_eq!(verdict, expected);
         assert!(!verdict.is_exact());
         assert!(!Verdict::default().is_exact(), "nothing compared proves nothing");

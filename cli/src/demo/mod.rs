@@ -2,7 +2,7 @@
 
 mod archive;
 mod check;
-mod organisation;
+mod organization;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 
+use crate::duration;
 use crate::failure::Failure;
-use crate::run::{Run, Tally, Until};
-use crate::span;
+use crate::run::{Run, Totals, Until};
 use crate::terminal;
 use archive::Archive;
 use check::Verdict;
-use organisation::Organisation;
+use organization::Organization;
 use time::{Hasty, Live, SimulatedTime};
 
 /// Watch it collect from a simulated Slack, with every kind of failure: no account, no network
@@ -31,7 +31,7 @@ use time::{Hasty, Live, SimulatedTime};
 pub(crate) struct Arguments {
     /// A new or empty directory for the logs [default: ./logs/demo-1 and so on]
     #[arg(long, value_name = "DIR")]
-    to: Option<PathBuf>,
+    dir: Option<PathBuf>,
     /// Seconds to collect for: a minute of the simulated Slack each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(5..=600))]
     seconds: u32,
@@ -41,39 +41,39 @@ pub(crate) struct Arguments {
 const SOURCE: &str = "acme";
 
 /// Runs the command. It succeeds when what it stored is exactly what the simulated Slack showed.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
-    let directory = fresh_directory(asked.to)?;
-    let time = Arc::new(SimulatedTime::for_a_life_of(asked.seconds));
-    terminal::print(organisation::INTRODUCTION);
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+    let directory = fresh_directory(args.dir)?;
+    let time = Arc::new(SimulatedTime::for_a_life_of(args.seconds));
+    terminal::print(organization::INTRODUCTION);
     terminal::print("");
-    let organisation = Organisation::found(Arc::clone(&time)).await?;
+    let organization = Organization::found(Arc::clone(&time)).await?;
 
-    let tally = collect(&organisation, &time, &directory, asked.seconds).await?;
+    let totals = collect(&organization, &time, &directory, args.seconds).await?;
 
     let archive = Archive::read(&directory)?;
-    let verdict = check::compare(&archive, &organisation.truth(time.now()));
-    report(&tally, &archive, &verdict, &directory);
-    organisation.close().await;
-    if verdict.is_exact() && tally.is_ok() { Ok(ExitCode::SUCCESS) } else { Err(inexact(&tally)) }
+    let verdict = check::compare(&archive, &organization.truth(time.now()));
+    report(&totals, &archive, &verdict, &directory);
+    organization.close().await;
+    if verdict.is_exact() && totals.is_ok() { Ok(ExitCode::SUCCESS) } else { Err(inexact(&totals)) }
 }
 
 /// Collects as in production, a tick each simulated minute, and then what the simulated Slack showed late.
 async fn collect(
-    organisation: &Organisation,
+    organization: &Organization,
     time: &Arc<SimulatedTime>,
     directory: &Path,
     seconds: u32,
-) -> Result<Tally, Failure> {
+) -> Result<Totals, Failure> {
     let source = source(time)?;
     sources::put(&DirectoryDeployment::new(directory), &source).await?;
-    let slack = SlackHttp::new(&organisation.api_url(), &organisation.audit_url())?;
+    let slack = SlackHttp::new(&organization.api_url(), &organization.audit_url())?;
     let token =
-        Token::new(organisation::TOKEN).map_err(|error| Failure::new("the simulated token").with_source(error))?;
+        Token::new(organization::TOKEN).map_err(|error| Failure::new("the simulated token").with_source(error))?;
     let mut run = Run::new(slack, directory, token, &source.id, &LogType::ALL);
 
     run.go(&Live::new(Arc::clone(time), seconds), Until::Stopped).await?;
-    organisation.rest();
-    time.skip_to(organisation.settled_at());
+    organization.rest();
+    time.skip_to(organization.settled_at());
     run.go(&Hasty::new(Arc::clone(time)), Until::CaughtUp).await?;
     // What came later than a tick looks back is found by the hourly re-read: so an hour passes at once.
     time.skip_to_the_present();
@@ -83,7 +83,7 @@ async fn collect(
 
 fn source(time: &SimulatedTime) -> Result<Source, Failure> {
     Ok(Source {
-        organisation: true,
+        organization: true,
         connected_at: Second::of(time.now()),
         ..Source::new(
             SOURCE.parse().map_err(|error: String| Failure::new(error))?,
@@ -95,8 +95,8 @@ fn source(time: &SimulatedTime) -> Result<Source, Failure> {
 }
 
 /// The directory that was asked for, if nothing is in it, or the first `./logs/demo-<n>` that there is not.
-fn fresh_directory(asked: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let Some(directory) = asked else {
+fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let Some(directory) = given else {
         let fresh = (1..).map(|number| Path::new("logs").join(format!("demo-{number}"))).find(|path| !path.exists());
         return Ok(fresh.expect("there is a number that no directory has"));
     };
@@ -111,14 +111,14 @@ fn fresh_directory(asked: Option<PathBuf>) -> Result<PathBuf, Failure> {
     }
 }
 
-fn report(tally: &Tally, archive: &Archive, verdict: &Verdict, directory: &Path) {
-    terminal::print(&tally.table());
-    let late: u64 = tally.totals().iter().map(|total| total.late).sum();
-    let latest = tally.totals().iter().map(|total| total.late_seconds_max).max().unwrap_or(0);
+fn report(totals: &Totals, archive: &Archive, verdict: &Verdict, directory: &Path) {
+    terminal::print(&totals.table());
+    let late: u64 = totals.streams().iter().map(|total| total.late).sum();
+    let latest = totals.streams().iter().map(|total| total.late_seconds_max).max().unwrap_or(0);
     terminal::print(&format!(
         "\n{} records were shown late, and collected up to {} after their time.",
-        span::count(late),
-        span::words(latest)
+        duration::count(late),
+        duration::words(latest)
     ));
     terminal::print(&format!("\n{verdict}\n"));
     for (log, line) in archive.samples() {
@@ -133,8 +133,8 @@ fn report(tally: &Tally, archive: &Archive, verdict: &Verdict, directory: &Path)
     }
 }
 
-fn inexact(tally: &Tally) -> Failure {
-    let failing = tally.totals().iter().find_map(|total| total.hint.clone());
+fn inexact(totals: &Totals) -> Failure {
+    let failing = totals.streams().iter().find_map(|total| total.hint.clone());
     let failure = Failure::new("what is stored is not exactly what the simulated Slack showed");
     let failure = failure.hint("this is a fault of slacktrail: please report it with the output above");
     match failing {

@@ -51,14 +51,14 @@ an earlier check failed, or there is nothing to look at yet.
 What each check proves and which permission it needs: docs/operations.md.";
 
 /// Runs the command.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
-    let stack = asked.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+    let stack = args.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
         Failure::new("no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set")
             .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`")
     })?;
     let facts = Facts::new(&sdk_config().await, stack, web::client()?);
-    let findings = run_checks(&facts, asked.json).await?;
-    if asked.json {
+    let findings = run_checks(&facts, args.json).await?;
+    if args.json {
         terminal::print_json(&findings);
     } else {
         terminal::print(&totals(&findings));

@@ -1,10 +1,10 @@
 //! Ticks of the collector on this machine, until nothing is left to collect or somebody stops it. `pull` and `demo` differ only
 //! in the [`Pace`] that they give.
 
-mod complaints;
+mod error_reporter;
 mod pace;
 mod progress;
-mod tally;
+mod totals;
 mod watched;
 
 use std::path::Path;
@@ -19,10 +19,10 @@ use slacktrail_shared::source::{LogType, SourceId, StreamId};
 use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, TickLimits};
 
 pub(crate) use pace::{Pace, Wall};
-pub(crate) use tally::Tally;
+pub(crate) use totals::Totals;
 
 use crate::failure::Failure;
-use complaints::Complaints;
+use error_reporter::ErrorReporter;
 use progress::Progress;
 use watched::{WatchedDeployment, WatchedSlack};
 
@@ -42,8 +42,8 @@ pub(crate) enum Until {
 pub(crate) struct Run {
     collector: Collector,
     progress: Rc<Progress>,
-    complaints: Complaints,
-    tally: Tally,
+    reporter: ErrorReporter,
+    totals: Totals,
 }
 
 impl Run {
@@ -58,7 +58,12 @@ impl Run {
             deployment: WatchedDeployment::new(deployment, Rc::clone(&progress), source.clone(), logs.to_vec()),
             credentials: DirectoryCredentials::new(token),
         };
-        Run { collector: Poller::new(ports), progress, complaints: Complaints::default(), tally: Tally::new(streams) }
+        Run {
+            collector: Poller::new(ports),
+            progress,
+            reporter: ErrorReporter::default(),
+            totals: Totals::new(streams),
+        }
     }
 
     /// Ticks at a pace.
@@ -72,7 +77,7 @@ impl Run {
             let left = match self.tick(pace).await {
                 Ok(left) => left,
                 Err(failure) if until == Until::Stopped && !is_first => {
-                    self.complaints.hear_of_run(&self.progress, &failure);
+                    self.reporter.report_run(&self.progress, &failure);
                     true
                 }
                 Err(failure) => {
@@ -98,17 +103,17 @@ impl Run {
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
         if let Some(locked) = summary.streams.iter().find(|stream| stream.code.as_deref() == Some(watched::LOCKED)) {
-            return Err(complaints::failure(locked));
+            return Err(error_reporter::failure(locked));
         }
-        self.complaints.hear(&self.progress, &summary, pace.is_real());
-        self.tally.add(&summary);
+        self.reporter.report(&self.progress, &summary, pace.is_real());
+        self.totals.add(&summary);
         Ok(summary.streams.iter().any(leaves_work))
     }
 
     /// Ends the progress display and says what came of the run.
-    pub(crate) fn finish(self) -> Tally {
+    pub(crate) fn finish(self) -> Totals {
         self.progress.clear();
-        self.tally
+        self.totals
     }
 }
 

@@ -13,7 +13,7 @@ use slacktrail_shared::source::{LogType, StreamId};
 use slacktrail_shared::tick::Summary;
 use slacktrail_shared::time::Second;
 
-use crate::{span, terminal};
+use crate::{duration, terminal};
 
 const SPINNER: &str = "{spinner} {prefix:<12} {msg}";
 const BAR: &str = "{spinner} {prefix:<12} {bar:20} {msg}";
@@ -125,9 +125,9 @@ impl Line {
         } else {
             self.bar.set_style(style(SPINNER));
         }
-        let mut words = vec![format!("{} records", span::count(self.records))];
-        words.push(format!("{} pages", span::count(u64::from(self.pages + self.pages_of_tick))));
-        words.extend(behind.map(|(_, left)| format!("{} left", span::words(left))));
+        let mut words = vec![format!("{} records", duration::count(self.records))];
+        words.push(format!("{} pages", duration::count(u64::from(self.pages + self.pages_of_tick))));
+        words.extend(behind.map(|(_, left)| format!("{} left", duration::words(left))));
         words.extend(self.state.map(|state| state.name().replace('_', " ")));
         terminal::show_progress(&self.bar, &words.join(", "));
     }

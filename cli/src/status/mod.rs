@@ -1,7 +1,7 @@
 //! `slacktrail status`: how each stream is doing, and what to do about those that are not well.
 
-pub(crate) mod entry;
 mod report;
+pub(crate) mod stream_status;
 mod watch;
 
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use slacktrail_shared::time::Second;
 use crate::aws;
 use crate::failure::Failure;
 use crate::terminal;
-use entry::{Entry, Place};
+use stream_status::{StreamStatus, Target};
 
 /// Show how each stream is doing
 ///
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     check: bool,
     /// Look at a directory that `pull` fills, instead of at the deployment
     #[arg(long, value_name = "DIR")]
-    to: Option<PathBuf>,
+    dir: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
@@ -45,24 +45,24 @@ Exit code: 0 when it can tell, whatever it has to tell; with --check, 1 when a s
 With --json --watch each change is one line of JSON: the list of all streams.";
 
 /// Runs the command.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
-    let deployed = match &asked.to {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+    let deployed = match &args.dir {
         Some(directory) => Deployed::Directory(directory.clone()),
         None => Deployed::Aws(aws::ports().await?.deployment),
     };
-    if asked.watch {
-        watch::watch(&deployed, asked.json).await?;
+    if args.watch {
+        watch::watch(&deployed, args.json).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let glance = deployed.look().await?;
-    if asked.json {
-        terminal::print_json(&glance.entries);
-    } else if glance.entries.is_empty() && glance.disconnected == 0 {
+    let snapshot = deployed.look().await?;
+    if args.json {
+        terminal::print_json(&snapshot.statuses);
+    } else if snapshot.statuses.is_empty() && snapshot.disconnected == 0 {
         terminal::note("no source is connected yet\nhint: slacktrail connect <id> --help");
     } else {
-        terminal::print_painted(&glance.report(), report::coloured);
+        terminal::print_painted(&snapshot.report(), report::coloured);
     }
-    let is_wanting = asked.check && glance.entries.iter().any(Entry::needs_a_person);
+    let is_wanting = args.check && snapshot.statuses.iter().any(StreamStatus::requires_action);
     Ok(if is_wanting { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -73,34 +73,34 @@ enum Deployed {
 }
 
 /// What was seen at one look.
-struct Glance {
-    entries: Vec<Entry>,
+struct Snapshot {
+    statuses: Vec<StreamStatus>,
     /// Sources that are disconnected, and have no entries.
     disconnected: usize,
     now: Second,
 }
 
 impl Deployed {
-    async fn look(&self) -> Result<Glance, Failure> {
-        let (deployment, place) = match self {
-            Deployed::Aws(deployment) => (deployment.load().await?, Place::Aws),
+    async fn look(&self) -> Result<Snapshot, Failure> {
+        let (deployment, target) = match self {
+            Deployed::Aws(deployment) => (deployment.load().await?, Target::Aws),
             Deployed::Directory(directory) => {
                 let deployment = DirectoryDeployment::new(directory).load().await?;
                 if deployment.sources.is_empty() {
                     return Err(Failure::new(format!("nothing was ever pulled into `{}`", directory.display()))
-                        .hint("give the directory that `slacktrail pull --to` was given"));
+                        .hint("give the directory that `slacktrail pull --dir` was given"));
                 }
-                (deployment, Place::Directory)
+                (deployment, Target::Directory)
             }
         };
         let now = Second::of(Timestamp::now());
         let disconnected = deployment.sources.values().flatten().filter(|source| source.disconnected).count();
-        Ok(Glance { entries: entry::entries(&deployment, place, now), disconnected, now })
+        Ok(Snapshot { statuses: stream_status::statuses(&deployment, target, now), disconnected, now })
     }
 }
 
-impl Glance {
+impl Snapshot {
     fn report(&self) -> String {
-        report::text(&self.entries, self.disconnected, self.now)
+        report::text(&self.statuses, self.disconnected, self.now)
     }
 }

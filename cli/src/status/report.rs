@@ -5,8 +5,8 @@
 use slacktrail_shared::health::State;
 use slacktrail_shared::time::Second;
 
-use super::entry::Entry;
-use crate::span;
+use super::stream_status::StreamStatus;
+use crate::duration;
 use crate::table::{self, Column};
 use crate::terminal::COLUMNS as WIDTH;
 
@@ -17,16 +17,16 @@ const COLUMNS: [Column; 7] = [
     Column::Left("for"),
     Column::Left("last record"),
     Column::Right("lag"),
-    Column::Left("to collect"),
+    Column::Left("backlog"),
 ];
 
 /// The table, and what there is to say below it.
-pub(super) fn text(entries: &[Entry], disconnected: usize, now: Second) -> String {
+pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second) -> String {
     let mut parts = Vec::new();
-    if !entries.is_empty() {
-        parts.push(table::render(&COLUMNS, entries.iter().map(|entry| row(entry, now)).collect()));
+    if !statuses.is_empty() {
+        parts.push(table::render(&COLUMNS, statuses.iter().map(|status| row(status, now)).collect()));
     }
-    parts.extend(entries.iter().filter_map(|entry| paragraph(entry, now)));
+    parts.extend(statuses.iter().filter_map(|status| paragraph(status, now)));
     if disconnected > 0 {
         let (is, them) = if disconnected == 1 { ("source is", "it") } else { ("sources are", "them") };
         parts.push(format!("{disconnected} {is} disconnected; `slacktrail sources` lists {them}"));
@@ -34,25 +34,25 @@ pub(super) fn text(entries: &[Entry], disconnected: usize, now: Second) -> Strin
     parts.join("\n\n")
 }
 
-fn row(entry: &Entry, now: Second) -> Vec<String> {
+fn row(status: &StreamStatus, now: Second) -> Vec<String> {
     vec![
-        entry.source.clone(),
-        entry.log.map_or("-", |log| log.name()).to_owned(),
-        word(entry.state),
-        entry.since.map_or("-".to_owned(), |since| span::words(now.since(since))),
-        span::ago(entry.last_record, now),
-        entry.lag_seconds.map_or("-".to_owned(), span::words),
-        entry.to_collect(),
+        status.source.clone(),
+        status.log.map_or("-", |log| log.name()).to_owned(),
+        word(status.state),
+        status.since.map_or("-".to_owned(), |since| duration::words(now.since(since))),
+        duration::ago(status.last_record, now),
+        status.lag_seconds.map_or("-".to_owned(), duration::words),
+        status.backlog(),
     ]
 }
 
 /// What happened to a stream and what to do, if there is anything to say.
-fn paragraph(entry: &Entry, now: Second) -> Option<String> {
-    let hint = entry.hint.as_ref()?;
-    let code = entry.code.as_ref().filter(|_| entry.state != State::Silent); // there the state says it all
+fn paragraph(status: &StreamStatus, now: Second) -> Option<String> {
+    let hint = status.hint.as_ref()?;
+    let code = status.code.as_ref().filter(|_| status.state != State::Silent); // there the state says it all
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
-    let success = entry.last_success.map(|_| format!(", last success {}", span::ago(entry.last_success, now)));
-    let heading = format!("{}: {}{code}{}", entry.name(), word(entry.state), success.unwrap_or_default());
+    let success = status.last_success.map(|_| format!(", last success {}", duration::ago(status.last_success, now)));
+    let heading = format!("{}: {}{code}{}", status.name(), word(status.state), success.unwrap_or_default());
     Some(format!("{heading}\n{}", wrapped(hint, "  ")))
 }
 
@@ -132,7 +132,7 @@ fn colour(state: State) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::tests::{entry_of, failing};
+    use super::super::stream_status::tests::{failing, status_of};
     use super::*;
 
     fn now() -> Second {
@@ -142,12 +142,12 @@ mod tests {
     #[test]
     fn status_table_fits_80_columns_and_hints_follow_it() {
         let hint = "Slack answered `logs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
-        let mut well = entry_of("acme");
+        let mut well = status_of("acme");
         (well.state, well.lag_seconds, well.gaps) = (State::Ok, Some(45), Vec::new());
-        let entries = [well, failing(State::Reauthorize, "token_revoked", hint)];
-        let text = super::text(&entries, 1, now());
+        let statuses = [well, failing(State::Reauthorize, "token_revoked", hint)];
+        let text = super::text(&statuses, 1, now());
         insta::assert_snapshot!(text, @r"
-        source  log          state        for        last record     lag  to collect
+        source  log          state        for        last record     lag  backlog
         acme    integration  ok           11 d 13 h  11 d 13 h ago  45 s  -
         acme    audit        reauthorize  11 d 13 h  -                 -  -
 
@@ -161,18 +161,18 @@ mod tests {
 
     #[test]
     fn status_lines_fit_80_columns_with_long_ids() {
-        let entries = [entry_of("a-source-with-a-rather-long-id-of-its-own"), entry_of(&"x".repeat(64))];
-        let text = super::text(&entries, 12, now());
+        let statuses = [status_of("a-source-with-a-rather-long-id-of-its-own"), status_of(&"x".repeat(64))];
+        let text = super::text(&statuses, 12, now());
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.ends_with("12 sources are disconnected; `slacktrail sources` lists them"), "{text}");
     }
 
     #[test]
     fn only_state_words_are_colored_and_not_equal_source_names() {
-        let mut ok = entry_of("ok");
+        let mut ok = status_of("ok");
         ok.state = State::Ok;
-        let entries = [ok, failing(State::Failing, "x", "see")];
-        let plain = super::text(&entries, 0, now());
+        let statuses = [ok, failing(State::Failing, "x", "see")];
+        let plain = super::text(&statuses, 0, now());
         let coloured = super::coloured(&plain);
         assert!(!plain.contains('\x1b'));
         assert_eq!(coloured.matches("\x1b[0m").count(), 2, "{coloured}");
@@ -183,8 +183,9 @@ mod tests {
 
     #[test]
     fn command_in_backticks_is_not_wrapped() {
-        let text = wrapped(&format!("{} `slacktrail connect acme --silence 72h` and more", "word ".repeat(12)), "  ");
-        assert!(text.contains("`slacktrail connect acme --silence 72h`"), "{text}");
+        let text =
+            wrapped(&format!("{} `slacktrail connect acme --silent-after 72h` and more", "word ".repeat(12)), "  ");
+        assert!(text.contains("`slacktrail connect acme --silent-after 72h`"), "{text}");
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.lines().all(|line| line.starts_with("  ") && line.chars().count() <= WIDTH), "{text}");
     }

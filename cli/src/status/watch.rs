@@ -5,9 +5,9 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use super::entry::Entry;
 use super::report;
-use super::{Deployed, Glance};
+use super::stream_status::StreamStatus;
+use super::{Deployed, Snapshot};
 use crate::failure::Failure;
 use crate::terminal::{self, Level};
 
@@ -35,56 +35,59 @@ pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), Failure
 }
 
 /// Draws the terminal anew each time.
-async fn draw(deployed: &Deployed, first: Glance) {
-    let mut glance = first;
+async fn draw(deployed: &Deployed, first: Snapshot) {
+    let mut snapshot = first;
     let mut error = String::new();
     let mut is_first = true;
     loop {
-        let heading = format!("slacktrail status at {}; Ctrl-C ends", glance.now);
-        let text = format!("{heading}\n\n{}{error}", glance.report());
+        let heading = format!("slacktrail status at {}; Ctrl-C ends", snapshot.now);
+        let text = format!("{heading}\n\n{}{error}", snapshot.report());
         if !terminal::draw(&text, report::coloured, is_first) {
             return;
         }
         is_first = false;
         tokio::time::sleep(LOOK_AGAIN).await;
         match deployed.look().await {
-            Ok(next) => (glance, error) = (next, String::new()),
+            Ok(next) => (snapshot, error) = (next, String::new()),
             Err(failure) => error = format!("\n\nwarning: {failure}: this is how it was before"),
         }
     }
 }
 
 /// Prints when something has changed: JSON of all streams in one line, or the table.
-async fn print_changes(deployed: &Deployed, first: Glance, json: bool) {
-    let mut printed: Option<Vec<Entry>> = None;
-    let mut complained = String::new();
-    let mut glance: Result<Glance, Failure> = Ok(first);
+async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
+    let mut printed: Option<Vec<StreamStatus>> = None;
+    let mut printed_error = String::new();
+    let mut snapshot: Result<Snapshot, Failure> = Ok(first);
     loop {
-        match glance {
-            Ok(glance) => {
-                let what = what_matters(&glance);
+        match snapshot {
+            Ok(snapshot) => {
+                let what = what_matters(&snapshot);
                 if printed.as_ref() != Some(&what) {
-                    let text =
-                        if json { terminal::json_line(&glance.entries) } else { format!("{}\n\n", glance.report()) };
+                    let text = if json {
+                        terminal::json_line(&snapshot.statuses)
+                    } else {
+                        format!("{}\n\n", snapshot.report())
+                    };
                     if !terminal::try_print(&text) {
                         return;
                     }
                     printed = Some(what);
                 }
-                complained.clear();
+                printed_error.clear();
             }
-            Err(failure) if complained == failure.to_string() => {}
+            Err(failure) if printed_error == failure.to_string() => {}
             Err(failure) => {
-                complained = failure.to_string();
-                terminal::complain(Level::Warning, &failure);
+                printed_error = failure.to_string();
+                terminal::print_error(Level::Warning, &failure);
             }
         }
         tokio::time::sleep(LOOK_AGAIN).await;
-        glance = deployed.look().await;
+        snapshot = deployed.look().await;
     }
 }
 
 /// Without what changes by itself as time passes.
-fn what_matters(glance: &Glance) -> Vec<Entry> {
-    glance.entries.iter().map(|entry| Entry { lag_seconds: None, ..entry.clone() }).collect()
+fn what_matters(snapshot: &Snapshot) -> Vec<StreamStatus> {
+    snapshot.statuses.iter().map(|status| StreamStatus { lag_seconds: None, ..status.clone() }).collect()
 }

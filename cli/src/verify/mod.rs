@@ -45,10 +45,10 @@ pub(crate) struct Arguments {
     day: Day,
     /// Look at a directory that `pull` fills, with the token in SLACK_TOKEN, instead of at the deployment
     #[arg(long, value_name = "DIR")]
-    to: Option<PathBuf>,
+    dir: Option<PathBuf>,
     /// Show the records themselves in the examples, which costs reading Slack once more
     #[arg(long)]
-    show: bool,
+    show_records: bool,
     /// Print all that was found as JSON
     #[arg(long)]
     json: bool,
@@ -62,14 +62,14 @@ the archive has are told, and are no defect.
 
 Exit code:
   0  complete: each record that Slack shows is in one line, as Slack shows it
-  1  different: a record is missing, changed or doubled, or is stored without
+  1  mismatch: a record is missing, changed or duplicated, or is stored without
      Slack showing it (audit logs only), or the archive is damaged
   2  the command was typed wrongly
-  3  undecided: part of the day is not collected yet or could not be compared,
+  3  inconclusive: part of the day is not collected yet or could not be compared,
      or the command failed";
 
-/// Neither equal nor different.
-const UNDECIDED: u8 = 3;
+/// Neither complete nor a mismatch.
+const INCONCLUSIVE: u8 = 3;
 
 fn parse_day(text: &str) -> Result<Day, String> {
     let day = if text.contains('/') { None } else { text.replace('-', "/").parse().ok() };
@@ -77,27 +77,27 @@ fn parse_day(text: &str) -> Result<Day, String> {
 }
 
 /// Runs the command. Its exit code is the verdict; that of a failure is that nothing is decided.
-pub(crate) async fn run(asked: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
     let now = Second::of(Timestamp::now());
-    let compared = match comparable(asked.day, now) {
-        Ok(until) => match &asked.to {
-            Some(directory) => in_directory(&asked, directory, until, now).await,
-            None => deployed(&asked, until).await,
+    let compared = match comparable(args.day, now) {
+        Ok(until) => match &args.dir {
+            Some(directory) => in_directory(&args, directory, until, now).await,
+            None => deployed(&args, until).await,
         },
         Err(failure) => Err(failure),
     };
     match compared {
         Ok((findings, records)) => {
-            tell(&asked, &findings, &records);
+            tell(&args, &findings, &records);
             Ok(match findings.verdict() {
                 Verdict::Complete => ExitCode::SUCCESS,
-                Verdict::Different => ExitCode::FAILURE,
-                Verdict::Undecided => ExitCode::from(UNDECIDED),
+                Verdict::Mismatch => ExitCode::FAILURE,
+                Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
             })
         }
         Err(failure) => {
-            terminal::complain(Level::Error, &failure);
-            Ok(ExitCode::from(UNDECIDED))
+            terminal::print_error(Level::Error, &failure);
+            Ok(ExitCode::from(INCONCLUSIVE))
         }
     }
 }
@@ -122,25 +122,25 @@ fn comparable(day: Day, now: Second) -> Result<Second, Failure> {
 
 type Compared = Result<(Findings, Records), Failure>;
 
-async fn deployed(asked: &Arguments, until: Second) -> Compared {
+async fn deployed(args: &Arguments, until: Second) -> Compared {
     let ports = aws::ports().await?.with(environment::slack()?);
-    let source = sources::find_connected(&ports.deployment.load().await?.sources, &asked.id)?;
-    compare(asked, &ports, &source, until).await
+    let source = sources::find_connected(&ports.deployment.load().await?.sources, &args.id)?;
+    compare(args, &ports, &source, until).await
 }
 
-async fn in_directory(asked: &Arguments, directory: &Path, until: Second, now: Second) -> Compared {
+async fn in_directory(args: &Arguments, directory: &Path, until: Second, now: Second) -> Compared {
     let (token, slack) = (environment::token()?, environment::slack()?);
     let deployment = DirectoryDeployment::new(directory);
     let stored = deployment.load().await?;
     if stored.sources.is_empty() {
         return Err(Failure::new(format!("nothing was ever pulled into `{}`", directory.display()))
-            .hint("give the directory that `slacktrail pull --to` was given"));
+            .hint("give the directory that `slacktrail pull --dir` was given"));
     }
-    let source = sources::find(&stored.sources, &asked.id)?;
-    check_token(&slack, &source, &token, asked.log, now).await?;
+    let source = sources::find(&stored.sources, &args.id)?;
+    check_token(&slack, &source, &token, args.log, now).await?;
     let day_logs = DirectoryDayLogs::new(directory);
     let ports = Ports { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
-    compare(asked, &ports, &source, until).await
+    compare(args, &ports, &source, until).await
 }
 
 /// The token at hand may be another Slack's than what was pulled.
@@ -160,23 +160,23 @@ async fn check_token<S: Slack>(
 }
 
 async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
-    asked: &Arguments,
+    args: &Arguments,
     ports: &Ports<S, D, T, K>,
     source: &Source,
     until: Second,
 ) -> Compared {
-    if !source.logs.contains(&asked.log) {
-        return Err(Failure::new(format!("source `{}` collects no `{}` logs", source.id, asked.log))
+    if !source.logs.contains(&args.log) {
+        return Err(Failure::new(format!("source `{}` collects no `{}` logs", source.id, args.log))
             .hint(format!("it collects {}", logs::names(&source.logs, ", "))));
     }
-    let days = (asked.day, until);
-    let mut verification = Verification::begin(ports, source, asked.log, days).await.map_err(Failure::from)?;
-    let progress = Progress::new(asked.log, asked.day, until);
-    let mut pacer = Pacer::new(asked.log.calls_per_tick_max());
+    let days = (args.day, until);
+    let mut verification = Verification::begin(ports, source, args.log, days).await.map_err(Failure::from)?;
+    let progress = Progress::new(args.log, args.day, until);
+    let mut pacer = Pacer::new(args.log.calls_per_tick_max());
     read(&mut verification, &mut pacer, &progress).await?;
     let findings = verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(Failure::from)?;
     let mut records = Records::default();
-    if asked.show {
+    if args.show_records {
         records.take_stored(&verification, &findings).await?;
         if let Some((ids, range)) = records::shown_examples(&findings) {
             verification.read_again(ids, range);
@@ -204,8 +204,8 @@ async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     }
 }
 
-fn tell(asked: &Arguments, findings: &Findings, records: &Records) {
-    if asked.json {
+fn tell(args: &Arguments, findings: &Findings, records: &Records) {
+    if args.json {
         terminal::print_json(&Outcome::of(findings, records));
     } else {
         terminal::print(&report::text(findings, records));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use slacktrail_shared::object::DayLogId;
 use slacktrail_shared::source::LogType;
-use slacktrail_shared::verify::{Difference, Findings, Kind, Obstacle, UnreadWorkspace, Verdict, Why};
+use slacktrail_shared::verify::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
 
 use super::records::Records;
 
@@ -19,22 +19,22 @@ pub(super) struct Outcome<'a> {
     /// Pages that were read of Slack.
     pages: u32,
     /// Records that Slack shows.
-    shown: u64,
+    slack_records: u64,
     objects: u64,
     lines: u64,
     missing: usize,
     not_collected_yet: usize,
     extra: usize,
     changed: usize,
-    doubled: usize,
-    misplaced: usize,
+    duplicates: usize,
+    wrong_day: usize,
     unreadable: usize,
-    holes: usize,
+    missing_objects: usize,
     not_compared: u64,
     renamed: u64,
     undated: u64,
-    unread_workspaces: &'a [UnreadWorkspace],
-    obstacles: &'a [Obstacle],
+    skipped_workspaces: &'a [SkippedWorkspace],
+    limitations: &'a [Limitation],
     differences: Vec<Item<'a>>,
 }
 
@@ -47,11 +47,11 @@ struct Item<'a> {
     time: Option<String>,
     object: Option<String>,
     line: Option<u64>,
-    why: Option<Why>,
-    /// Slack's JSON, with `--show`.
+    reason: Option<Reason>,
+    /// Slack's JSON, with `--show-records`.
     #[serde(skip_serializing_if = "Option::is_none")]
     slack: Option<&'a str>,
-    /// The line, with `--show`.
+    /// The line, with `--show-records`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stored: Option<&'a str>,
 }
@@ -66,22 +66,22 @@ impl<'a> Outcome<'a> {
             until: findings.until.to_string(),
             verdict: findings.verdict(),
             pages: findings.pages,
-            shown: findings.shown,
+            slack_records: findings.slack_records,
             objects: findings.objects,
             lines: findings.lines,
             missing: findings.count(Kind::Missing),
             not_collected_yet: findings.count(Kind::NotCollectedYet),
             extra: findings.count(Kind::Extra),
             changed: findings.count(Kind::Changed),
-            doubled: findings.count(Kind::Doubled),
-            misplaced: findings.count(Kind::Misplaced),
+            duplicates: findings.count(Kind::Duplicate),
+            wrong_day: findings.count(Kind::WrongDay),
             unreadable: findings.count(Kind::Unreadable),
-            holes: findings.count(Kind::Hole),
+            missing_objects: findings.count(Kind::MissingObject),
             not_compared: findings.not_compared,
             renamed: findings.renamed,
             undated: findings.undated,
-            unread_workspaces: &findings.unread_workspaces,
-            obstacles: &findings.obstacles,
+            skipped_workspaces: &findings.skipped_workspaces,
+            limitations: &findings.limitations,
             differences,
         }
     }
@@ -95,7 +95,7 @@ fn item<'a>(findings: &Findings, difference: &Difference, records: &'a Records) 
         time: difference.time.map(|time| time.to_string()),
         object: difference.object.map(|number| key(findings, number)),
         line: difference.line,
-        why: difference.why,
+        reason: difference.reason,
         slack: records.shown(difference),
         stored: records.stored(difference),
     }

@@ -7,8 +7,8 @@ use slacktrail_shared::error::{Error, ErrorKind};
 use tokio::time::Instant;
 
 use super::progress::Progress;
+use crate::duration;
 use crate::failure::Failure;
-use crate::span;
 
 /// What Slack allows is counted in this time.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ impl Pacer {
             progress.clear();
             return Err(Failure::from(error));
         };
-        progress.note(&format!("{error}: waiting {}", span::words(seconds)));
+        progress.note(&format!("{error}: waiting {}", duration::words(seconds)));
         tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;
         Ok(())
     }

@@ -7,7 +7,7 @@ use slacktrail_shared::source::LogType;
 use slacktrail_shared::time::{Day, Second};
 use slacktrail_shared::verify::Position;
 
-use crate::{span, terminal};
+use crate::{duration, terminal};
 
 const BAR: &str = "{spinner} {bar:20} {msg}";
 const SPINNER: &str = "{spinner} {msg}";
@@ -46,8 +46,8 @@ impl Progress {
             self.bar.set_position(self.until.since(oldest).max(0).unsigned_abs());
         }
         let mut words = vec![
-            format!("{} records", span::count(position.records as u64)),
-            format!("{} pages", span::count(u64::from(position.pages))),
+            format!("{} records", duration::count(position.records as u64)),
+            format!("{} pages", duration::count(u64::from(position.pages))),
         ];
         words.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
         words.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
@@ -59,7 +59,7 @@ impl Progress {
         self.bar.set_style(style(BAR));
         self.bar.set_length(all);
         self.bar.set_position(done);
-        terminal::show_progress(&self.bar, &format!("{} of {} objects", span::count(done), span::count(all)));
+        terminal::show_progress(&self.bar, &format!("{} of {} objects", duration::count(done), duration::count(all)));
     }
 
     /// That it waits, to leave calls for collection.
@@ -67,7 +67,7 @@ impl Progress {
         let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
         let message = self.bar.message();
         let before = message.split("; waits ").next().unwrap_or_default();
-        terminal::show_progress(&self.bar, &format!("{before}; waits {}", span::words(seconds.max(1))));
+        terminal::show_progress(&self.bar, &format!("{before}; waits {}", duration::words(seconds.max(1))));
     }
 
     /// Tells something above the line.

@@ -2,11 +2,11 @@
 
 use slacktrail_shared::sanitize::escaped_json;
 use slacktrail_shared::source::LogType;
-use slacktrail_shared::verify::{Difference, Findings, Kind, MARGIN_SECONDS, Obstacle, Verdict, Why};
+use slacktrail_shared::verify::{Difference, Findings, Kind, Limitation, MARGIN_SECONDS, Reason, Verdict};
 
 use super::outcome::{day, key};
 use super::records::{EXAMPLES_MAX, Records, examples};
-use crate::span;
+use crate::duration;
 use crate::table::{self, Column};
 
 /// The whole report.
@@ -22,9 +22,10 @@ pub(super) fn text(findings: &Findings, records: &Records) -> String {
 }
 
 fn table(findings: &Findings) -> String {
-    let counts = [("shown by Slack", findings.shown), ("stored lines", findings.lines), ("objects", findings.objects)];
+    let counts =
+        [("Slack records", findings.slack_records), ("stored lines", findings.lines), ("objects", findings.objects)];
     let kinds = Kind::ALL.iter().map(|kind| (words(*kind), findings.count(*kind) as u64));
-    let rows = counts.into_iter().chain(kinds).map(|(what, count)| vec![what.to_owned(), span::count(count)]);
+    let rows = counts.into_iter().chain(kinds).map(|(what, count)| vec![what.to_owned(), duration::count(count)]);
     let table = table::render(&[Column::Left(""), Column::Right("count")], rows.collect());
     format!("{} on {} (UTC)\n\n{table}", findings.stream, day(findings))
 }
@@ -35,16 +36,16 @@ fn words(kind: Kind) -> &'static str {
         Kind::NotCollectedYet => "not collected yet",
         Kind::Extra => "extra",
         Kind::Changed => "changed",
-        Kind::Doubled => "doubled",
-        Kind::Misplaced => "of another day",
+        Kind::Duplicate => "duplicate",
+        Kind::WrongDay => "wrong day",
         Kind::Unreadable => "unreadable",
-        Kind::Hole => "holes in the numbering",
+        Kind::MissingObject => "missing objects",
     }
 }
 
 fn counted(kind: Kind, count: u64) -> String {
-    let words = if (kind, count) == (Kind::Hole, 1) { "hole in the numbering" } else { words(kind) };
-    format!("{} {words}", span::count(count))
+    let words = if (kind, count) == (Kind::MissingObject, 1) { "missing object" } else { words(kind) };
+    format!("{} {words}", duration::count(count))
 }
 
 /// The examples of a kind.
@@ -57,7 +58,7 @@ fn list(findings: &Findings, kind: Kind, records: &Records) -> Option<String> {
         lines.extend(records.stored(example).map(|line| format!("    stored: {}", escaped_json(line))));
     }
     if count > EXAMPLES_MAX {
-        lines.push(format!("  and {} more; `--json` lists all", span::count((count - EXAMPLES_MAX) as u64)));
+        lines.push(format!("  and {} more; `--json` lists all", duration::count((count - EXAMPLES_MAX) as u64)));
     }
     (count > 0).then(|| lines.join("\n"))
 }
@@ -75,7 +76,7 @@ fn example_words(findings: &Findings, example: &Difference) -> String {
 /// What one must know to read the verdict rightly.
 fn notes(findings: &Findings) -> Vec<String> {
     let log = findings.stream.log;
-    let count = |count: u64| span::count(count);
+    let count = |count: u64| duration::count(count);
     let mut notes = Vec::new();
     if findings.until < findings.day.end() {
         let minutes = MARGIN_SECONDS / 60;
@@ -104,25 +105,25 @@ fn notes(findings: &Findings) -> Vec<String> {
             count(findings.undated)
         ));
     }
-    if findings.not_compared > 0 && findings.obstacles.is_empty() {
+    if findings.not_compared > 0 && findings.limitations.is_empty() {
         notes.push(format!(
             "{} stored lines were not compared: stored since this began, younger, or of a workspace that cannot be read",
             count(findings.not_compared)
         ));
     }
-    notes.extend(findings.unread_workspaces.iter().map(|workspace| {
+    notes.extend(findings.skipped_workspaces.iter().map(|workspace| {
         format!("the workspace {} could not be read (`{}`), and was not compared", workspace.id, workspace.code)
     }));
-    notes.extend(findings.obstacles.iter().map(|obstacle| obstacle_words(*obstacle).to_owned()));
+    notes.extend(findings.limitations.iter().map(|limitation| limitation_words(*limitation).to_owned()));
     notes.extend(excuses(findings));
     notes
 }
 
-fn obstacle_words(obstacle: Obstacle) -> &'static str {
-    match obstacle {
-        Obstacle::Forgotten => "Slack shows no record of the day any more, so that there is nothing to compare with",
-        Obstacle::PagesEnd => "Slack's pages end before the day does: what lies behind them was not compared",
-        Obstacle::NotAsked => {
+fn limitation_words(limitation: Limitation) -> &'static str {
+    match limitation {
+        Limitation::Forgotten => "Slack shows no record of the day any more, so that there is nothing to compare with",
+        Limitation::PagesEnd => "Slack's pages end before the day does: what lies behind them was not compared",
+        Limitation::NotAsked => {
             "rows whose time cannot be read are shown among those of all days, so that only what is stored was looked at"
         }
     }
@@ -131,22 +132,29 @@ fn obstacle_words(obstacle: Obstacle) -> &'static str {
 /// Why records are not collected yet, and when they will be.
 fn excuses(findings: &Findings) -> Vec<String> {
     let mut counts = std::collections::BTreeMap::new();
-    for why in findings.of_kind(Kind::NotCollectedYet).filter_map(|difference| difference.why) {
-        *counts.entry(why).or_insert(0) += 1;
+    for reason in findings.of_kind(Kind::NotCollectedYet).filter_map(|difference| difference.reason) {
+        *counts.entry(reason).or_insert(0) += 1;
     }
     let id = &findings.stream.source;
-    let words = |why| match why {
-        Why::NeverCollected => "of a log that was never collected: it waits for its first tick".to_owned(),
-        Why::BeforeSince => {
+    let words = |reason| match reason {
+        Reason::NeverCollected => "of a log that was never collected: it waits for its first tick".to_owned(),
+        Reason::BeforeSince => {
             format!("from before the time from which `{id}` is collected; `slacktrail backfill {id}` collects them")
         }
-        Why::InGap => "of a time that is still to be collected; `slacktrail status` shows how far it is".to_owned(),
-        Why::SinceLastTick => "younger than the last tick: the next one collects them".to_owned(),
-        Why::UnreadWorkspace => "of a workspace that could not be read; they are collected once it can be".to_owned(),
-        Why::BeforeReread => "shown late by Slack; the next re-read collects them, which comes within a day".to_owned(),
+        Reason::InGap => "of a time that is still to be collected; `slacktrail status` shows how far it is".to_owned(),
+        Reason::SinceLastTick => "younger than the last tick: the next one collects them".to_owned(),
+        Reason::SkippedWorkspace => {
+            "of a workspace that could not be read; they are collected once it can be".to_owned()
+        }
+        Reason::BeforeReread => {
+            "shown late by Slack; the next re-read collects them, which comes within a day".to_owned()
+        }
     };
     let verb = |count| if count == 1 { "is" } else { "are" };
-    counts.into_iter().map(|(why, count)| format!("{} {} {}", span::count(count), verb(count), words(why))).collect()
+    counts
+        .into_iter()
+        .map(|(reason, count)| format!("{} {} {}", duration::count(count), verb(count), words(reason)))
+        .collect()
 }
 
 fn verdict(findings: &Findings) -> String {
@@ -160,20 +168,23 @@ fn verdict(findings: &Findings) -> String {
         kinds.map(|kind| counted(kind, findings.count(kind) as u64)).collect::<Vec<_>>()
     };
     match findings.verdict() {
-        Verdict::Complete if findings.shown == 0 => format!("complete: Slack shows no record of {time}"),
+        Verdict::Complete if findings.slack_records == 0 => format!("complete: Slack shows no record of {time}"),
         Verdict::Complete => {
             let (records, bytes) = match log {
                 LogType::Audit => ("records of", ", bytes equal"),
                 LogType::Access => ("rows first seen on", ""),
                 LogType::Integration => ("rows of", ""),
             };
-            format!("complete: {} {records} {time}, each in exactly one line{bytes}", span::count(findings.shown))
+            format!(
+                "complete: {} {records} {time}, each in exactly one line{bytes}",
+                duration::count(findings.slack_records)
+            )
         }
-        Verdict::Different => format!("different: of {time}, {}", told(&|kind| kind.is_defect(log)).join(", ")),
-        Verdict::Undecided => {
+        Verdict::Mismatch => format!("mismatch: of {time}, {}", told(&|kind| kind.is_defect(log)).join(", ")),
+        Verdict::Inconclusive => {
             let open = told(&|kind| kind == Kind::NotCollectedYet);
             let open = if open.is_empty() { "not all could be compared".to_owned() } else { open.join(", ") };
-            format!("undecided: of {time}, {open}; nothing that was compared differs")
+            format!("inconclusive: of {time}, {open}; nothing that was compared differs")
         }
     }
 }
@@ -190,15 +201,15 @@ mod tests {
             day,
             until: day.end(),
             pages: 61,
-            shown: 60_603,
+            slack_records: 60_603,
             objects: 31,
             lines: 60_603,
             differences,
             not_compared: 0,
             renamed: 0,
             undated: 0,
-            unread_workspaces: Vec::new(),
-            obstacles: Vec::new(),
+            skipped_workspaces: Vec::new(),
+            limitations: Vec::new(),
         }
     }
 
@@ -210,7 +221,7 @@ mod tests {
             time: Some(time),
             object: None,
             line: None,
-            why: None,
+            reason: None,
         }
     }
 
@@ -230,28 +241,28 @@ mod tests {
         let text = text(&findings(LogType::Audit, missing), &Records::default());
         assert_eq!(text.matches("  2026-11-20T00:").count(), 20);
         assert!(text.contains("  and 1,003 more; `--json` lists all\n"), "{text}");
-        assert!(text.ends_with("different: of 2026-11-20, 1,023 missing"), "{text}");
+        assert!(text.ends_with("mismatch: of 2026-11-20, 1,023 missing"), "{text}");
     }
 
     #[test]
     fn table_and_differences_fit_80_columns() {
-        let doubled = Difference { object: Some(1_234_567), line: Some(123_456), ..difference(Kind::Doubled, 1) };
-        let hole = Difference { id: None, time: None, object: Some(7), ..difference(Kind::Hole, 1) };
-        let text = text(&findings(LogType::Audit, vec![doubled, hole]), &Records::default());
+        let duplicate = Difference { object: Some(1_234_567), line: Some(123_456), ..difference(Kind::Duplicate, 1) };
+        let missing_object = Difference { id: None, time: None, object: Some(7), ..difference(Kind::MissingObject, 1) };
+        let text = text(&findings(LogType::Audit, vec![duplicate, missing_object]), &Records::default());
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
         assert!(text.contains("\n    audit/2026/11/20/acme-1234567.json.gz line 123456\n"), "{text}");
-        assert!(text.contains("holes in the numbering:\n  audit/2026/11/20/acme-000007.json.gz\n"), "{text}");
+        assert!(text.contains("missing objects:\n  audit/2026/11/20/acme-000007.json.gz\n"), "{text}");
     }
 
     #[test]
     fn uncollected_records_are_reported_with_reasons() {
-        let awaited = |number, why| Difference { why: Some(why), ..difference(Kind::NotCollectedYet, number) };
-        let differences = vec![awaited(1, Why::InGap), awaited(2, Why::InGap), awaited(3, Why::BeforeSince)];
+        let awaited = |number, reason| Difference { reason: Some(reason), ..difference(Kind::NotCollectedYet, number) };
+        let differences = vec![awaited(1, Reason::InGap), awaited(2, Reason::InGap), awaited(3, Reason::BeforeSince)];
         let text = text(&findings(LogType::Access, differences), &Records::default());
         assert!(text.contains("note: 2 are of a time that is still to be collected"), "{text}");
         assert!(text.contains("note: 1 is from before the time"), "{text}");
         assert!(
-            text.ends_with("undecided: of 2026-11-20, 3 not collected yet; nothing that was compared differs"),
+            text.ends_with("inconclusive: of 2026-11-20, 3 not collected yet; nothing that was compared differs"),
             "{text}"
         );
     }

@@ -8,7 +8,7 @@
 //! | 403 | denied: the user declined; wrong_browser: another browser began |
 //! | 404 | unknown: no such link or state; no such page |
 //! | 405 | another method |
-//! | 409 | what was installed does not fit: wrong_tenant, not_organisation, missing_scope, not_on_plan, not_owner, wrong_app; superseded: somebody else was at it |
+//! | 409 | what was installed does not fit: wrong_tenant, not_organization, missing_scope, not_on_plan, not_owner, wrong_app; superseded: somebody else was at it |
 //! | 410 | used, expired: good once, and for ten minutes |
 //! | 502 | slack_refused, slack_unreachable |
 //! | 503 | ours: the table, the secrets or the settings |
@@ -42,7 +42,7 @@ fn status_of_refusal(kind: RefusalKind) -> u16 {
         RefusalKind::Denied | RefusalKind::WrongBrowser => 403,
         RefusalKind::Unknown => 404,
         RefusalKind::WrongTenant
-        | RefusalKind::NotOrganisation
+        | RefusalKind::NotOrganization
         | RefusalKind::MissingScope
         | RefusalKind::NotOnPlan
         | RefusalKind::NotOwner

@@ -178,7 +178,7 @@ fn title(kind: RefusalKind) -> &'static str {
         RefusalKind::WrongBrowser => "Another browser began this",
         RefusalKind::Denied => "Access was declined",
         RefusalKind::WrongTenant => "This is not the Slack that the source had",
-        RefusalKind::NotOrganisation => "Audit logs need the whole organisation",
+        RefusalKind::NotOrganization => "Audit logs need the whole organization",
         RefusalKind::MissingScope => "A permission is missing",
         RefusalKind::NotOnPlan => "This Slack plan does not have the log",
         RefusalKind::NotOwner => "Somebody with more rights has to do this",
@@ -211,7 +211,7 @@ mod tests {
         ];
         let facts = Facts {
             tenant: Tenant { id: "E1".to_owned(), name: "Acme\u{202e}".to_owned() },
-            organisation: true,
+            organization: true,
             user: "W1".to_owned(),
             scopes: vec!["auditlogs:read".to_owned(), "admin".to_owned()],
             rotates: true,
@@ -273,7 +273,7 @@ mod tests {
         <p>The token is stored. A log could not be read just now: see below.</p>
         <dl>
         <dt>Source</dt><dd><code>acme</code></dd>
-        <dt>Organisation</dt><dd><bdi>Acme</bdi> <code>E1</code></dd>
+        <dt>Organization</dt><dd><bdi>Acme</bdi> <code>E1</code></dd>
         <dt>Installed by</dt><dd><code>W1</code></dd>
         <dt>Scopes</dt><dd><code>auditlogs:read</code> <code>admin</code></dd>
         <dt>Token</dt><dd>rotates: slacktrail renews it in time</dd>

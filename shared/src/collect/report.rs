@@ -31,7 +31,7 @@ pub struct Report {
     pub lag_seconds: i64,
     /// Our clock less Slack's in seconds, when they are more than a minute apart.
     pub clock_skew_seconds: Option<i64>,
-    /// Workspaces of the organisation that could not be read, and entries of Slack's list of them that have no ID.
+    /// Workspaces of the organization that could not be read, and entries of Slack's list of them that have no ID.
     pub workspaces_failing: usize,
     /// The state after the tick.
     pub state: State,

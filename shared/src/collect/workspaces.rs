@@ -1,4 +1,4 @@
-//! The workspaces of an organisation, whose integration logs are read one after the other with one token.
+//! The workspaces of an organization, whose integration logs are read one after the other with one token.
 //!
 //! One workspace's error is its own: it is noted with the time from which its rows are missing, the walk goes on to the
 //! next, and when it can be read again its walk goes that far back. A workspace that joins is missing from the source's `since`.
@@ -29,7 +29,7 @@ const NAMED_MAX: usize = 10;
 /// An id is far shorter.
 const ID_BYTES_MAX: usize = 100;
 
-/// The organisation's workspaces, in the order of their ids.
+/// The organization's workspaces, in the order of their ids.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Workspaces {
     ids: Vec<String>,
@@ -45,14 +45,14 @@ struct Workspace {
 
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
     pub(super) fn reads_per_workspace(&self) -> bool {
-        self.source.organisation
+        self.source.organization
             && (self.stream.log == LogType::Integration
                 || self.stream.log == LogType::Access && self.cursor.by_workspace)
     }
 
     /// Whether access logs could be read workspace by workspace and are not yet.
     pub(super) fn may_read_by_workspace(&self) -> bool {
-        self.source.organisation && !self.cursor.by_workspace
+        self.source.organization && !self.cursor.by_workspace
     }
 
     /// Reads access logs workspace by workspace from now on. Returns whether the gap is through: the organization has no workspace.
@@ -255,7 +255,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         Some(Error::slack(
             ErrorKind::Investigate,
             "workspaces_unreadable",
-            format!("these workspaces of the organisation cannot be read: {}{further}", named.join(", ")),
+            format!("these workspaces of the organization cannot be read: {}{further}", named.join(", ")),
             "see what their codes mean; let the app's owner join a workspace that refuses the app, or remove the app from it; what is missing \
              is collected as soon as Slack shows it",
         ))
@@ -265,7 +265,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     fn is_of_the_workspace(&self, id: &str, error: &Error) -> bool {
         let health = &self.cursor.health;
         match error.code.as_str() {
-            // Slack is moving the workspace into an organisation, which can take hours.
+            // Slack is moving the workspace into an organization, which can take hours.
             "team_added_to_org" | "org_login_required" => true,
             // `invalid_auth` is not among them: Slack answers with it where the owner who installed the app does not belong to the workspace.
             "token_revoked" | "token_expired" | "not_authed" | "ratelimited" | "rate_limited" => false,
@@ -290,7 +290,7 @@ pub(crate) fn workspace_id(json: &str) -> Option<String> {
 }
 
 pub(crate) fn cut_off(what: &str) -> Error {
-    let message = format!("Slack's list of the organisation's workspaces (`auth.teams.list`) cannot be used: {what}");
+    let message = format!("Slack's list of the organization's workspaces (`auth.teams.list`) cannot be used: {what}");
     Error::slack(ErrorKind::Retry, "workspace_list_failed", message, "wait for the next tick, which asks again")
 }
 

@@ -170,7 +170,7 @@ async fn verify<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialSto
     let app = app(ports, connection).await?;
     let installed = exchange(ports, begun, &app, granted, now).await?;
     let (tenant, grant) = check_installation(&connection.source, &installed)?;
-    let source = Source { organisation: installed.organisation, connected_at: now, ..connection.source.clone() };
+    let source = Source { organization: installed.organization, connected_at: now, ..connection.source.clone() };
     let logs = probe_all(ports, &source, &grant.token, now).await?;
     if ports.table.load_connection(&connection.id).await?.is_none_or(|(now, _)| now != begun.version) {
         return Err(Refusal::cancelled().into()); // nothing has been stored up to here
@@ -179,9 +179,9 @@ async fn verify<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialSto
         credentials.with_grant_of(&connection.client_id, grant.clone())
     });
     let source = stored.await?;
-    let Installation { organisation, user, scopes, .. } = installed;
+    let Installation { organization, user, scopes, .. } = installed;
     let scopes = scopes.unwrap_or_default();
-    Ok((source, Facts { tenant, organisation, user, scopes, rotates: grant.renewal.is_some(), logs }))
+    Ok((source, Facts { tenant, organization, user, scopes, rotates: grant.renewal.is_some(), logs }))
 }
 
 /// Probes all logs at once: a person waits in front of the browser. A log that Slack does not show in time is noted.
@@ -257,8 +257,8 @@ async fn exchange<S: Slack, C, K, W>(
 /// Whether what was granted is what the source needs, from the Slack that it had before.
 fn check_installation(source: &Source, installed: &Installation) -> Result<(Tenant, Grant), Refusal> {
     let tenant = installed.tenant.clone().ok_or_else(Refusal::without_tenant)?;
-    if source.logs.contains(&LogType::Audit) && !installed.organisation {
-        return Err(Refusal::not_organisation(source, &tenant));
+    if source.logs.contains(&LogType::Audit) && !installed.organization {
+        return Err(Refusal::not_organization(source, &tenant));
     }
     check_tenant(&Source { tenant: Some(tenant.clone()), ..source.clone() }, Some(source))?;
     let needed = user_scopes(&source.logs);
@@ -311,7 +311,7 @@ mod tests {
     fn state_is_invalid_at_every_other_step() {
         let facts = Facts {
             tenant: Tenant { id: "T1".to_owned(), name: "One".to_owned() },
-            organisation: false,
+            organization: false,
             user: "U1".to_owned(),
             scopes: Vec::new(),
             rotates: false,
@@ -328,10 +328,10 @@ mod tests {
         }
     }
 
-    fn installed(scopes: &[&str], organisation: bool, tenant: Option<&str>) -> Installation {
+    fn installed(scopes: &[&str], organization: bool, tenant: Option<&str>) -> Installation {
         Installation {
             tenant: tenant.map(|id| Tenant { id: id.to_owned(), name: id.to_owned() }),
-            organisation,
+            organization,
             user: "U1".to_owned(),
             scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
             grant: Some(Grant { token: Token::new("xoxp-1").unwrap(), renewal: None, tenant: None }),
@@ -352,7 +352,7 @@ mod tests {
             (&known, installed(&both, true, Some("E1")), None),
             (&two, installed(&["admin"], false, Some("T1")), None),
             (&two, installed(&["admin"], true, Some("E1")), None),
-            (&all, installed(&both, false, Some("T1")), Some(RefusalKind::NotOrganisation)),
+            (&all, installed(&both, false, Some("T1")), Some(RefusalKind::NotOrganization)),
             (&known, installed(&both, true, Some("E2")), Some(RefusalKind::WrongTenant)),
             (&all, installed(&both[1..], true, Some("E1")), Some(RefusalKind::MissingScope)),
             (&two, installed(&["admin.users:read"], false, Some("T1")), Some(RefusalKind::MissingScope)),

@@ -10,8 +10,8 @@ use crate::time::Second;
 pub struct Facts {
     /// The Slack that was connected.
     pub tenant: Tenant,
-    /// Whether the app is on the whole organisation.
-    pub organisation: bool,
+    /// Whether the app is on the whole organization.
+    pub organization: bool,
     /// Who installed it.
     pub user: String,
     /// The user scopes that were granted.

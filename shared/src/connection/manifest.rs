@@ -22,7 +22,7 @@ pub fn user_scopes(logs: &[LogType]) -> Vec<&'static str> {
     audit.into_iter().chain(admin).collect()
 }
 
-/// The bot scopes that these logs need: none; but an app appears among those for a whole organisation only if it has one
+/// The bot scopes that these logs need: none; but an app appears among those for a whole organization only if it has one
 /// (docs.slack.dev, audit logs guide). Its token is not kept.
 pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
     if logs.contains(&LogType::Audit) { &["team:read"] } else { &[] }
@@ -30,7 +30,7 @@ pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
 
 /// The manifest of the app for these logs. `rotation`: its tokens live twelve hours and are refreshed; that can never be undone.
 pub fn manifest(label: &str, logs: &[LogType], redirect_url: &str, rotation: bool) -> Value {
-    let organisation = logs.contains(&LogType::Audit);
+    let organization = logs.contains(&LogType::Audit);
     let name: String = format!("slacktrail {label}").chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     let mut manifest = json!({
         "_metadata": { "major_version": 2, "minor_version": 1 },
@@ -43,13 +43,13 @@ pub fn manifest(label: &str, logs: &[LogType], redirect_url: &str, rotation: boo
             "scopes": { "user": user_scopes(logs) },
         },
         "settings": {
-            "org_deploy_enabled": organisation,
+            "org_deploy_enabled": organization,
             "socket_mode_enabled": false,
             "token_rotation_enabled": rotation,
             "is_hosted": false,
         },
     });
-    if organisation {
+    if organization {
         manifest["oauth_config"]["scopes"]["bot"] = json!(bot_scopes(logs));
         manifest["features"] = json!({ "bot_user": { "display_name": "slacktrail", "always_online": false } });
     }
@@ -70,10 +70,10 @@ mod tests {
 
     #[test]
     fn manifest_has_scopes_and_settings_of_each_installation_type() {
-        let organisation = manifest("Acme", &LogType::ALL, "https://x/oauth/callback", false);
-        assert_eq!(organisation["oauth_config"]["scopes"]["user"], json!(["auditlogs:read", "admin"]));
-        assert_eq!(organisation["oauth_config"]["scopes"]["bot"], json!(["team:read"]));
-        assert_eq!(organisation["settings"]["org_deploy_enabled"], json!(true));
+        let organization = manifest("Acme", &LogType::ALL, "https://x/oauth/callback", false);
+        assert_eq!(organization["oauth_config"]["scopes"]["user"], json!(["auditlogs:read", "admin"]));
+        assert_eq!(organization["oauth_config"]["scopes"]["bot"], json!(["team:read"]));
+        assert_eq!(organization["settings"]["org_deploy_enabled"], json!(true));
         let workspace = manifest("Acme", &[LogType::Access, LogType::Integration], "https://x/oauth/callback", true);
         assert_eq!(workspace["oauth_config"]["scopes"], json!({ "user": ["admin"] }));
         assert_eq!(workspace["settings"]["org_deploy_enabled"], json!(false));

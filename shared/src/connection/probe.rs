@@ -22,13 +22,13 @@ pub async fn probe<S: Slack>(
     token: &Token,
     now: Second,
 ) -> Result<Probed, Refusal> {
-    let mut by_workspace = source.organisation && log == LogType::Integration;
+    let mut by_workspace = source.organization && log == LogType::Integration;
     let mut shown = match by_workspace {
         true => newest_of_a_workspace(slack, source, log, token, now).await,
         false => newest(slack, source, log, token, None, now).await,
     };
     // Slack gives this organization's access logs one workspace at a time.
-    if source.organisation && log == LogType::Access && matches!(&shown, Err(error) if error.code == "missing_argument")
+    if source.organization && log == LogType::Access && matches!(&shown, Err(error) if error.code == "missing_argument")
     {
         by_workspace = true;
         shown = newest_of_a_workspace(slack, source, log, token, now).await;
@@ -58,8 +58,8 @@ async fn newest_of_a_workspace<S: Slack>(
         return Err(Error::slack(
             ErrorKind::Reconfigure,
             "no_workspace",
-            format!("the app is on no workspace of the organisation yet: add it to those whose {log} logs you want"),
-            "add it in the organisation's app management page",
+            format!("the app is on no workspace of the organization yet: add it to those whose {log} logs you want"),
+            "add it in the organization's app management page",
         ));
     };
     newest(slack, source, log, token, Some(&first), now).await

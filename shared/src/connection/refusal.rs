@@ -37,8 +37,8 @@ pub enum RefusalKind {
     Denied,
     /// It is another Slack than before.
     WrongTenant,
-    /// The app was installed on a workspace where the organisation is needed.
-    NotOrganisation,
+    /// The app was installed on a workspace where the organization is needed.
+    NotOrganization,
     /// Scopes are missing.
     MissingScope,
     /// The plan does not have the log.
@@ -70,7 +70,7 @@ impl RefusalKind {
         RefusalKind::WrongBrowser,
         RefusalKind::Denied,
         RefusalKind::WrongTenant,
-        RefusalKind::NotOrganisation,
+        RefusalKind::NotOrganization,
         RefusalKind::MissingScope,
         RefusalKind::NotOnPlan,
         RefusalKind::NotOwner,
@@ -93,7 +93,7 @@ impl RefusalKind {
             RefusalKind::WrongBrowser => "wrong_browser",
             RefusalKind::Denied => "denied",
             RefusalKind::WrongTenant => "wrong_tenant",
-            RefusalKind::NotOrganisation => "not_organisation",
+            RefusalKind::NotOrganization => "not_organization",
             RefusalKind::MissingScope => "missing_scope",
             RefusalKind::NotOnPlan => "not_on_plan",
             RefusalKind::NotOwner => "not_owner",
@@ -216,7 +216,7 @@ impl Refusal {
     pub(super) fn without_tenant() -> Refusal {
         Refusal::new(
             RefusalKind::SlackRefused,
-            "Slack does not say on which workspace or organisation the app was installed",
+            "Slack does not say on which workspace or organization the app was installed",
             "nothing was stored; run `slacktrail connect` again",
         )
     }
@@ -232,12 +232,12 @@ impl Refusal {
         )
     }
 
-    pub(super) fn not_organisation(source: &Source, tenant: &Tenant) -> Refusal {
+    pub(super) fn not_organization(source: &Source, tenant: &Tenant) -> Refusal {
         Refusal::new(
-            RefusalKind::NotOrganisation,
-            format!("the app was installed on the workspace {tenant}, and audit logs are the organisation's"),
+            RefusalKind::NotOrganization,
+            format!("the app was installed on the workspace {tenant}, and audit logs are the organization's"),
             format!(
-                "run `slacktrail connect {}` again and choose the organisation in the menu at the top right of Slack's page; the Org Owner has to do that",
+                "run `slacktrail connect {}` again and choose the organization in the menu at the top right of Slack's page; the Org Owner has to do that",
                 source.id
             ),
         )
@@ -275,7 +275,7 @@ impl Refusal {
             "feature_not_enabled" | "invalid_workspace" | "paid_only" | "upgrade_required" => RefusalKind::NotOnPlan,
             "user_not_authorized" | "no_permission" | "access_denied" => RefusalKind::NotOwner,
             "missing_scope" => RefusalKind::MissingScope,
-            "team_not_authorized" => RefusalKind::NotOrganisation,
+            "team_not_authorized" => RefusalKind::NotOrganization,
             _ => RefusalKind::SlackRefused,
         };
         Refusal::new(kind, format!("the {log} log cannot be read: {}", error.message), error.hint.clone())
@@ -364,7 +364,7 @@ mod tests {
             ("feature_not_enabled", RefusalKind::NotOnPlan),
             ("no_permission", RefusalKind::NotOwner),
             ("missing_scope", RefusalKind::MissingScope),
-            ("team_not_authorized", RefusalKind::NotOrganisation),
+            ("team_not_authorized", RefusalKind::NotOrganization),
             ("invalid_auth", RefusalKind::SlackRefused),
         ] {
             let refusal = Refusal::of_probe(LogType::Audit, &to_error("logs", code, None));

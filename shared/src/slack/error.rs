@@ -13,7 +13,7 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
             (Retry, "nothing to do: Slack has a fault, and the next tick asks again")
         }
         "team_added_to_org" | "org_login_required" => {
-            (Retry, "wait: Slack is moving the workspace to an organisation, which can take hours")
+            (Retry, "wait: Slack is moving the workspace to an organization, which can take hours")
         }
 
         "token_expired" => (Reauthorize, "connect the source again: its token has expired"),
@@ -51,7 +51,7 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
         }
         "cannot_install_an_org_installed_app" => (
             Reconfigure,
-            "the app is on the organisation already: connect it there, or make an app of its own for the workspace",
+            "the app is on the organization already: connect it there, or make an app of its own for the workspace",
         ),
         "user_email_unverified" => {
             (Reconfigure, "let the installing user confirm their e-mail address in Slack, then connect again")
@@ -61,23 +61,23 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
         }
 
         "user_not_authorized" => {
-            (Reconfigure, "connect the source as the organisation's Owner: audit logs are for Owners, not Admins")
+            (Reconfigure, "connect the source as the organization's Owner: audit logs are for Owners, not Admins")
         }
-        "team_not_authorized" => (Reconfigure, "install the app on the organisation, not on one of its workspaces"),
+        "team_not_authorized" => (Reconfigure, "install the app on the organization, not on one of its workspaces"),
         "team_access_not_granted" => {
-            (Reconfigure, "add the app to the workspace in the organisation's app management page")
+            (Reconfigure, "add the app to the workspace in the organization's app management page")
         }
         "no_permission" | "access_denied" => (Reconfigure, "connect the source as an admin or owner"),
         "user_is_bot" | "is_bot" => (Reconfigure, "connect the source with a user's token (`xoxp-`), not a bot's"),
         "enterprise_is_restricted" => (
             Reconfigure,
-            "connect the source with a token of the organisation or of another workspace: Slack bars this method here",
+            "connect the source with a token of the organization or of another workspace: Slack bars this method here",
         ),
         "paid_only" | "upgrade_required" => {
             (Reconfigure, "Slack gives this log on paid plans only: upgrade, or leave the log out")
         }
         "feature_not_enabled" | "invalid_workspace" => {
-            (Reconfigure, "audit logs need an Enterprise organisation: leave the log out on other plans")
+            (Reconfigure, "audit logs need an Enterprise organization: leave the log out on other plans")
         }
         "missing_scope" => (
             Reconfigure,
@@ -87,7 +87,7 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
             (Reconfigure, "connect the source with a user token (`xoxp-`) of the right kind of installation")
         }
         "accesslimited" | "ekm_access_denied" => {
-            (Reconfigure, "ask who manages the organisation's network and key policies to let this app in")
+            (Reconfigure, "ask who manages the organization's network and key policies to let this app in")
         }
 
         "invalid_limit"

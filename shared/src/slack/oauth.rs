@@ -16,10 +16,10 @@ use crate::time::Second;
 /// What an installation granted.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// The workspace, or the organisation of an installation there.
+    /// The workspace, or the organization of an installation there.
     pub tenant: Option<Tenant>,
-    /// Whether it is on a whole organisation.
-    pub organisation: bool,
+    /// Whether it is on a whole organization.
+    pub organization: bool,
     /// Who installed the app: `U...` or `W...`.
     pub user: String,
     /// The user scopes that were granted; `None` where Slack does not say so in a way that can be read.
@@ -189,7 +189,7 @@ fn plain(text: &str) -> String {
 /// Returns an error if the reply tells one or is not JSON, or if a token in it is not text.
 pub fn installation(response: &Response, request: &Request, now: Second) -> Result<Installation, Error> {
     let exchanged: Exchanged<'_> = response.json(request, now)?;
-    let (tenant, organisation) = response.json::<Installed<'_>>(request, now)?.tenant();
+    let (tenant, organization) = response.json::<Installed<'_>>(request, now)?.tenant();
     let user = exchanged.authed_user.as_ref();
     let grant = user.and_then(|user| user.grant(now));
     let bot = read::<String>(exchanged.access_token).as_deref().and_then(token);
@@ -199,7 +199,7 @@ pub fn installation(response: &Response, request: &Request, now: Second) -> Resu
     let has_refresh_token = user.is_some_and(|user| user.refresh_token.is_some()) || is_there(exchanged.refresh_token);
     Ok(Installation {
         tenant,
-        organisation,
+        organization,
         scopes: user.and_then(Tokens::scopes),
         grant,
         user: user.and_then(|user| read::<String>(user.id)).map(|id| plain(&id)).unwrap_or_default(),
@@ -213,8 +213,8 @@ impl Installed<'_> {
     /// The workspace or organization, and whether it is an organization. An installation on an organization has no team.
     fn tenant(&self) -> (Option<Tenant>, bool) {
         let (team, enterprise) = (tenant(self.team), tenant(self.enterprise));
-        let organisation = read(self.is_enterprise_install).unwrap_or(team.is_none() && enterprise.is_some());
-        (if organisation { enterprise } else { team }, organisation)
+        let organization = read(self.is_enterprise_install).unwrap_or(team.is_none() && enterprise.is_some());
+        (if organization { enterprise } else { team }, organization)
     }
 }
 
@@ -305,7 +305,7 @@ mod tests {
             r#"{"ok":true,"app_id":"A1","authed_user":{"id":"W1","scope":"auditlogs:read,admin","access_token":"xoxp-1","token_type":"user"},
             "team":null,"enterprise":{"id":"E1","name":"Acme"},"is_enterprise_install":true,"access_token":"xoxb-1","token_type":"bot"}"#,
         );
-        assert!(installed.organisation);
+        assert!(installed.organization);
         assert_eq!(installed.tenant.unwrap().id, "E1");
         assert_eq!(installed.scopes.unwrap(), ["auditlogs:read", "admin"]);
         assert_eq!(installed.bot.unwrap().reveal(), "xoxb-1");
@@ -319,7 +319,7 @@ mod tests {
             r#"{"ok":true,"authed_user":{"id":"U1","scope":"admin","access_token":"xoxe.xoxp-1-a","token_type":"user","refresh_token":"xoxe-1-r","expires_in":43200},
             "team":{"id":"T1","name":"One"},"enterprise":{"id":"E1","name":"Acme"},"is_enterprise_install":false}"#,
         );
-        assert_eq!((installed.organisation, installed.tenant.unwrap().id.as_str()), (false, "T1"));
+        assert_eq!((installed.organization, installed.tenant.unwrap().id.as_str()), (false, "T1"));
         assert_eq!(installed.grant.unwrap().renewal.unwrap().expires_at, NOW.plus(43_200));
     }
 
@@ -347,12 +347,12 @@ mod tests {
             (r#""expires_in":315360000"#, 43_200),
         ] {
             let installed = with(fields);
-            assert_eq!((installed.scopes, installed.user.as_str(), installed.organisation), (None, "", false));
+            assert_eq!((installed.scopes, installed.user.as_str(), installed.organization), (None, "", false));
             assert_eq!(installed.tenant.unwrap().id, "T1");
             assert_eq!(installed.grant.unwrap().renewal.unwrap().expires_at, NOW.plus(seconds), "{fields}");
         }
-        let organisation = r#"{"ok":true,"team":"x","enterprise":{"id":"E1"},"is_enterprise_install":{}}"#;
-        assert_eq!(installed(organisation).tenant.unwrap().id, "E1");
+        let organization = r#"{"ok":true,"team":"x","enterprise":{"id":"E1"},"is_enterprise_install":{}}"#;
+        assert_eq!(installed(organization).tenant.unwrap().id, "E1");
     }
 
     #[test]
@@ -500,12 +500,12 @@ mod tests {
 
     #[test]
     fn installation_with_team_is_of_workspace_if_slack_omits_type() {
-        for (fields, organisation, id) in [
+        for (fields, organization, id) in [
             (r#""team":{"id":"T1"},"enterprise":{"id":"E1"}"#, false, "T1"),
             (r#""enterprise":{"id":"E1"}"#, true, "E1"),
         ] {
             let installed = installed(&format!(r#"{{"ok":true,"authed_user":null,{fields}}}"#));
-            assert_eq!((installed.organisation, installed.tenant.unwrap().id.as_str()), (organisation, id));
+            assert_eq!((installed.organization, installed.tenant.unwrap().id.as_str()), (organization, id));
         }
     }
 }

@@ -73,7 +73,7 @@ impl Request {
         Request::get(Family::Web, "team.accessLogs", arguments)
     }
 
-    /// A page of integration logs, of one workspace where an organisation's token is used.
+    /// A page of integration logs, of one workspace where an organization's token is used.
     pub fn integration_logs(rows: u32, page: u32, workspace: Option<&str>) -> Request {
         let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
         arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
@@ -94,7 +94,7 @@ impl Request {
         Request { post: true, ..Request::get(Family::Web, "auth.test", Vec::new()) }
     }
 
-    /// A page of the workspaces that an organisation's app is on.
+    /// A page of the workspaces that an organization's app is on.
     pub fn workspaces(page_cursor: Option<&str>) -> Request {
         let mut arguments = vec![("limit", WORKSPACES_PER_PAGE.to_string())];
         arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));

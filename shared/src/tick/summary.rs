@@ -132,7 +132,7 @@ pub struct StreamSummary {
     /// Our clock less Slack's, when they are more than a minute apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_skew_seconds: Option<i64>,
-    /// Workspaces of the organisation that could not be read, and entries of Slack's list of them that have no ID.
+    /// Workspaces of the organization that could not be read, and entries of Slack's list of them that have no ID.
     pub workspaces_failing: usize,
     /// Whose side an error is on.
     #[serde(skip)]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::coverage::Coverage;
-use super::findings::{Difference, Findings, Kind, Obstacle, UnreadWorkspace};
+use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
 use crate::line::{StoredLine, slacks_part};
 use crate::record::{Record, RowId};
 use crate::source::{LogType, StreamId};
@@ -21,7 +21,7 @@ pub(super) struct Shown {
     rows: HashMap<RowId, Row>,
     /// The hashes of rows that Slack shows under one identity in several forms.
     forms: HashMap<RowId, Vec<u64>>,
-    /// Where an organisation is read workspace by workspace.
+    /// Where an organization is read workspace by workspace.
     workspaces: HashMap<RowId, String>,
     /// By the identity of an access row in the whole organization, its identities in workspaces: it may have been stored under the former
     /// before Slack gave access logs one workspace at a time.
@@ -104,7 +104,7 @@ pub(super) struct Known<'a> {
     pub(super) was_asked: bool,
     /// Whether Slack's pages ended before the day did.
     pub(super) was_cut_short: bool,
-    pub(super) unread_workspaces: &'a [UnreadWorkspace],
+    pub(super) skipped_workspaces: &'a [SkippedWorkspace],
 }
 
 /// A day's comparison under way.
@@ -163,7 +163,7 @@ impl Comparison {
         };
         let record = Some((line.id, line.time));
         if line.time.day() != self.day {
-            return self.differ(Kind::Misplaced, record, Some(place));
+            return self.differ(Kind::WrongDay, record, Some(place));
         }
         let ids = self.shown.ids_of_line(line.id);
         let is_stored = |id: &RowId| self.shown.rows.get(id).is_some_and(|row| row.object != 0);
@@ -175,7 +175,7 @@ impl Comparison {
             }
         }
         let kind = match new.and_then(|id| self.shown.rows.get(&id)) {
-            None if !ids.is_empty() => Some(Kind::Doubled),
+            None if !ids.is_empty() => Some(Kind::Duplicate),
             Some(row) => {
                 let digest = digest([line.slacks_part]);
                 let is_same_time = self.day.start().plus(i64::from(row.second)) == line.time;
@@ -184,7 +184,7 @@ impl Comparison {
                 let is_right = if self.log == LogType::Audit { is_same } else { is_its_own(self.log, &line) };
                 (!is_right || !is_same_time).then_some(Kind::Changed)
             }
-            None if self.unshown.contains_key(&line.id) => Some(Kind::Doubled),
+            None if self.unshown.contains_key(&line.id) => Some(Kind::Duplicate),
             None => {
                 let unshown = Unshown { place, time: line.time, workspace: line.workspace() };
                 self.unshown.insert(line.id, unshown);
@@ -205,15 +205,16 @@ impl Comparison {
 
     /// An object was listed and is gone.
     pub(super) fn lose_object(&mut self, object: u32) {
-        self.differences.push(Difference { object: Some(object), ..difference(Kind::Hole) });
+        self.differences.push(Difference { object: Some(object), ..difference(Kind::MissingObject) });
     }
 
     /// Takes the numbers of all objects, ascending.
     pub(super) fn take_numbers(&mut self, numbers: &[u32]) {
         let there: HashSet<u32> = numbers.iter().copied().collect();
-        let holes = (1..numbers.last().copied().unwrap_or(0)).filter(|number| !there.contains(number));
-        let holes = holes.map(|object| Difference { object: Some(object), ..difference(Kind::Hole) });
-        self.differences.extend(holes);
+        let missing_objects = (1..numbers.last().copied().unwrap_or(0)).filter(|number| !there.contains(number));
+        let missing_objects =
+            missing_objects.map(|object| Difference { object: Some(object), ..difference(Kind::MissingObject) });
+        self.differences.extend(missing_objects);
     }
 
     fn differ(&mut self, kind: Kind, record: Option<(RowId, Second)>, place: Option<Place>) {
@@ -230,15 +231,15 @@ impl Comparison {
     pub(super) fn finish(mut self, stream: &StreamId, known: Known<'_>) -> Findings {
         let shown = self.shown.len() as u64;
         self.judge_missing(&known);
-        let mut obstacles = Vec::new();
+        let mut limitations = Vec::new();
         if !known.was_asked {
-            obstacles.push(Obstacle::NotAsked);
+            limitations.push(Limitation::NotAsked);
         } else if self.log == LogType::Audit && shown == 0 && !self.unshown.is_empty() {
-            obstacles.push(Obstacle::Forgotten);
+            limitations.push(Limitation::Forgotten);
         }
-        let not_compared = self.judge_unshown(&known, !obstacles.is_empty());
+        let not_compared = self.judge_unshown(&known, !limitations.is_empty());
         if known.was_cut_short {
-            obstacles.push(Obstacle::PagesEnd);
+            limitations.push(Limitation::PagesEnd);
         }
         self.differences.sort_by_key(|it| (it.kind, it.time, it.object, it.line, it.id));
         Findings {
@@ -246,24 +247,24 @@ impl Comparison {
             day: self.day,
             until: known.until,
             pages: 0,
-            shown,
+            slack_records: shown,
             objects: self.objects,
             lines: self.lines,
             differences: self.differences,
             not_compared,
             renamed: self.renamed,
             undated: 0,
-            unread_workspaces: known.unread_workspaces.to_vec(),
-            obstacles,
+            skipped_workspaces: known.skipped_workspaces.to_vec(),
+            limitations,
         }
     }
 
     fn judge_missing(&mut self, known: &Known<'_>) {
         let missing = self.shown.rows.iter().filter(|(_, row)| row.object == 0).map(|(id, row)| {
             let time = self.day.start().plus(i64::from(row.second));
-            let why = known.coverage.excuse(self.shown.workspaces.get(id).map(String::as_str), time);
-            let kind = if why.is_some() { Kind::NotCollectedYet } else { Kind::Missing };
-            Difference { id: Some(*id), time: Some(time), why, ..difference(kind) }
+            let reason = known.coverage.excuse(self.shown.workspaces.get(id).map(String::as_str), time);
+            let kind = if reason.is_some() { Kind::NotCollectedYet } else { Kind::Missing };
+            Difference { id: Some(*id), time: Some(time), reason, ..difference(kind) }
         });
         self.differences.extend(missing);
     }
@@ -274,9 +275,10 @@ impl Comparison {
             self.differences.iter().filter(|it| it.kind == Kind::Changed).filter_map(|it| it.id).collect();
         let mut not_compared = 0;
         for (id, line) in std::mem::take(&mut self.unshown) {
-            let is_unread = |workspace: &String| known.unread_workspaces.iter().any(|unread| unread.id == *workspace);
+            let is_skipped =
+                |workspace: &String| known.skipped_workspaces.iter().any(|skipped| skipped.id == *workspace);
             let is_new = line.time > known.until || line.place.object > known.last_object;
-            if all_excused || is_new || line.workspace.as_ref().is_some_and(is_unread) {
+            if all_excused || is_new || line.workspace.as_ref().is_some_and(is_skipped) {
                 not_compared += 1;
             } else if !changed.contains(&id) {
                 self.differ(Kind::Extra, Some((id, line.time)), Some(line.place));
@@ -287,7 +289,7 @@ impl Comparison {
 }
 
 fn difference(kind: Kind) -> Difference {
-    Difference { kind, id: None, time: None, object: None, line: None, why: None }
+    Difference { kind, id: None, time: None, object: None, line: None, reason: None }
 }
 
 /// Whether a line holds the record whose identity it gives. Of integration rows it may be any of several equal ones.

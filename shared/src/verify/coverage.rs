@@ -1,6 +1,6 @@
 //! What need not be stored yet, by the stream's cursor.
 
-use super::findings::Why;
+use super::findings::Reason;
 use crate::cursor::{Cursor, REREADS};
 use crate::time::Second;
 
@@ -15,20 +15,23 @@ pub(super) struct Coverage<'a> {
 
 impl Coverage<'_> {
     /// Why a record of this time that Slack shows need not be stored; `None` when it must be.
-    pub(super) fn excuse(&self, workspace: Option<&str>, time: Second) -> Option<Why> {
-        let Some(cursor) = self.cursor else { return Some(Why::NeverCollected) };
+    pub(super) fn excuse(&self, workspace: Option<&str>, time: Second) -> Option<Reason> {
+        let Some(cursor) = self.cursor else { return Some(Reason::NeverCollected) };
         let state = workspace.and_then(|workspace| cursor.workspaces.get(workspace));
         // A re-read begins where the last one could not yet be sure of late records.
         let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
         [
-            (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Why::InGap),
-            (time < self.since, Why::BeforeSince),
-            (time > cursor.watermark, Why::SinceLastTick),
-            (state.and_then(|state| state.uncollected_since).is_some_and(|from| time >= from), Why::UnreadWorkspace),
-            (reach.is_some_and(|reach| time >= reach), Why::BeforeReread),
+            (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
+            (time < self.since, Reason::BeforeSince),
+            (time > cursor.watermark, Reason::SinceLastTick),
+            (
+                state.and_then(|state| state.uncollected_since).is_some_and(|from| time >= from),
+                Reason::SkippedWorkspace,
+            ),
+            (reach.is_some_and(|reach| time >= reach), Reason::BeforeReread),
         ]
         .into_iter()
-        .find_map(|(holds, why)| holds.then_some(why))
+        .find_map(|(holds, reason)| holds.then_some(reason))
     }
 }
 
@@ -53,7 +56,7 @@ mod tests {
         cursor
     }
 
-    fn excuse(cursor: &Cursor, hours: i64) -> Option<Why> {
+    fn excuse(cursor: &Cursor, hours: i64) -> Option<Reason> {
         Coverage { since: at(-300), cursor: Some(cursor) }.excuse(Some("T1"), at(hours))
     }
 
@@ -62,23 +65,23 @@ mod tests {
         let mut gapped = settled();
         let walk = Walk::begin(LogType::Audit, at(-200));
         gapped.gaps.push(Gap { walk, ..Gap::unwalked(LogType::Audit, GapKind::Backlog, at(-200), at(-100)) });
-        let mut unread = settled();
+        let mut skipped = settled();
         let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
-        unread.workspaces.insert("T1".to_owned(), state);
+        skipped.workspaces.insert("T1".to_owned(), state);
         for (cursor, hours, expected) in [
             (&settled(), -299, None),
             (&settled(), -300, None),
-            (&settled(), -301, Some(Why::BeforeSince)),
-            (&settled(), 1, Some(Why::SinceLastTick)),
-            (&settled(), 0, Some(Why::BeforeReread)),
-            (&settled(), -26, Some(Why::BeforeReread)),
+            (&settled(), -301, Some(Reason::BeforeSince)),
+            (&settled(), 1, Some(Reason::SinceLastTick)),
+            (&settled(), 0, Some(Reason::BeforeReread)),
+            (&settled(), -26, Some(Reason::BeforeReread)),
             (&settled(), -27, None),
-            (&gapped, -200, Some(Why::InGap)),
-            (&gapped, -100, Some(Why::InGap)),
+            (&gapped, -200, Some(Reason::InGap)),
+            (&gapped, -100, Some(Reason::InGap)),
             (&gapped, -201, None),
             (&gapped, -99, None),
-            (&unread, -90, Some(Why::UnreadWorkspace)),
-            (&unread, -91, None),
+            (&skipped, -90, Some(Reason::SkippedWorkspace)),
+            (&skipped, -91, None),
         ] {
             assert_eq!(excuse(cursor, hours), expected, "{hours}");
         }
@@ -91,6 +94,6 @@ mod tests {
         cursor.workspaces.insert("T2".to_owned(), state);
         assert_eq!(excuse(&cursor, -90), None);
         let coverage = Coverage { since: at(-300), cursor: None };
-        assert_eq!(coverage.excuse(None, at(-90)), Some(Why::NeverCollected));
+        assert_eq!(coverage.excuse(None, at(-90)), Some(Reason::NeverCollected));
     }
 }

@@ -18,7 +18,7 @@ pub struct Findings {
     /// Pages that were read of Slack.
     pub pages: u32,
     /// Records of the day that Slack shows.
-    pub shown: u64,
+    pub slack_records: u64,
     /// Objects that were read.
     pub objects: u64,
     /// Lines in them.
@@ -31,10 +31,10 @@ pub struct Findings {
     pub renamed: u64,
     /// Rows that Slack showed with no time that can be read. They belong to the day 1970/01/01.
     pub undated: u64,
-    /// Workspaces of the organisation that could not be read.
-    pub unread_workspaces: Vec<UnreadWorkspace>,
+    /// Workspaces of the organization that could not be read.
+    pub skipped_workspaces: Vec<SkippedWorkspace>,
     /// What else kept it from being decided.
-    pub obstacles: Vec<Obstacle>,
+    pub limitations: Vec<Limitation>,
 }
 
 /// What it comes to.
@@ -44,9 +44,9 @@ pub enum Verdict {
     /// Each record that Slack shows is in exactly one line, and is what Slack shows.
     Complete,
     /// Something differs that should not.
-    Different,
+    Mismatch,
     /// Nothing differs that should not, and not all could be compared.
-    Undecided,
+    Inconclusive,
 }
 
 /// How something differs.
@@ -62,13 +62,13 @@ pub enum Kind {
     /// A line holds other bytes than Slack shows for its identity; or, where bytes cannot be compared, a record of another identity.
     Changed,
     /// A line holds a record that another line holds.
-    Doubled,
+    Duplicate,
     /// A line holds a record of another day.
-    Misplaced,
+    WrongDay,
     /// A line is none that slacktrail wrote, or an object cannot be unpacked.
     Unreadable,
     /// A number below the last one that no object has.
-    Hole,
+    MissingObject,
 }
 
 impl Kind {
@@ -78,10 +78,10 @@ impl Kind {
         Kind::NotCollectedYet,
         Kind::Extra,
         Kind::Changed,
-        Kind::Doubled,
-        Kind::Misplaced,
+        Kind::Duplicate,
+        Kind::WrongDay,
         Kind::Unreadable,
-        Kind::Hole,
+        Kind::MissingObject,
     ];
 
     /// Whether it should not be. Access and integration rows Slack may forget.
@@ -89,7 +89,12 @@ impl Kind {
         match self {
             Kind::NotCollectedYet => false,
             Kind::Extra => log == LogType::Audit,
-            Kind::Missing | Kind::Changed | Kind::Doubled | Kind::Misplaced | Kind::Unreadable | Kind::Hole => true,
+            Kind::Missing
+            | Kind::Changed
+            | Kind::Duplicate
+            | Kind::WrongDay
+            | Kind::Unreadable
+            | Kind::MissingObject => true,
         }
     }
 }
@@ -108,13 +113,13 @@ pub struct Difference {
     /// Its line there, from 1.
     pub line: Option<u64>,
     /// Why it need not be stored yet.
-    pub why: Option<Why>,
+    pub reason: Option<Reason>,
 }
 
 /// Why a record need not be stored yet.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub enum Reason {
     /// The stream was never collected.
     NeverCollected,
     /// It is from before the time from which the source is collected.
@@ -124,7 +129,7 @@ pub enum Why {
     /// It is younger than the last tick that is known.
     SinceLastTick,
     /// Its workspace could not be read when its time was collected.
-    UnreadWorkspace,
+    SkippedWorkspace,
     /// Slack showed it late, and a re-read that will find it is still to come.
     BeforeReread,
 }
@@ -132,7 +137,7 @@ pub enum Why {
 /// What kept a comparison from being decided.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Obstacle {
+pub enum Limitation {
     /// Slack shows no record of the whole day, of which some are stored: it seems to have forgotten them.
     Forgotten,
     /// Slack's numbered pages end before the day does.
@@ -141,9 +146,9 @@ pub enum Obstacle {
     NotAsked,
 }
 
-/// A workspace of an organisation that could not be read.
+/// A workspace of an organization that could not be read.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct UnreadWorkspace {
+pub struct SkippedWorkspace {
     /// Its id.
     pub id: String,
     /// Slack's error code.
@@ -155,9 +160,9 @@ impl Findings {
     pub fn verdict(&self) -> Verdict {
         let log = self.stream.log;
         if self.differences.iter().any(|difference| difference.kind.is_defect(log)) {
-            Verdict::Different
-        } else if self.count(Kind::NotCollectedYet) + self.unread_workspaces.len() + self.obstacles.len() > 0 {
-            Verdict::Undecided
+            Verdict::Mismatch
+        } else if self.count(Kind::NotCollectedYet) + self.skipped_workspaces.len() + self.limitations.len() > 0 {
+            Verdict::Inconclusive
         } else {
             Verdict::Complete
         }

@@ -28,7 +28,7 @@ use crate::time::{Day, Second};
 
 use comparison::{Comparison, Place};
 use coverage::Coverage;
-pub use findings::{Difference, Findings, Kind, Obstacle, UnreadWorkspace, Verdict, Why};
+pub use findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
 use reading::Reading;
 pub use reading::{Position, Step};
 
@@ -126,7 +126,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
             last_object: self.last_object,
             was_asked: can_be_asked(self.day),
             was_cut_short: self.reading.was_cut_short(),
-            unread_workspaces: self.reading.unread_workspaces(),
+            skipped_workspaces: self.reading.skipped_workspaces(),
         };
         let undated = self.reading.undated();
         Ok(Findings { pages: self.position().pages, undated, ..comparison.finish(&self.stream, known) })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 
 use super::comparison::Shown;
-use super::findings::UnreadWorkspace;
+use super::findings::SkippedWorkspace;
 use crate::collect::{LIST_PAGES_MAX, cut_off, token_of, workspace_id};
 use crate::cursor::{Gap, GapKind};
 use crate::error::{Error, ErrorKind};
@@ -62,7 +62,7 @@ pub(super) struct Reading<'a> {
     restarts: u32,
     oldest: Option<Second>,
     undated: HashSet<RowId>,
-    unread: Vec<UnreadWorkspace>,
+    skipped: Vec<SkippedWorkspace>,
     workspaces: usize,
     was_cut_short: bool,
     /// Records whose JSON is to be kept, instead of remembering all for a comparison.
@@ -91,7 +91,7 @@ impl<'a> Reading<'a> {
         let (oldest, latest) = range.into_inner();
         // A backfill's gap takes what lies in it and nothing else.
         let gap = Gap::unwalked(log, GapKind::Backfill, oldest, latest);
-        let fans_out = source.organisation && log == LogType::Integration;
+        let fans_out = source.organization && log == LogType::Integration;
         let stage = match (is_to_be_asked, fans_out) {
             (false, _) => Stage::Done,
             (true, true) => Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() },
@@ -112,7 +112,7 @@ impl<'a> Reading<'a> {
             restarts: 0,
             oldest: None,
             undated: HashSet::new(),
-            unread: Vec::new(),
+            skipped: Vec::new(),
             workspaces: 0,
             was_cut_short: false,
             wanted: None,
@@ -142,8 +142,8 @@ impl<'a> Reading<'a> {
         self.undated.len() as u64
     }
 
-    pub(super) fn unread_workspaces(&self) -> &[UnreadWorkspace] {
-        &self.unread
+    pub(super) fn skipped_workspaces(&self) -> &[SkippedWorkspace] {
+        &self.skipped
     }
 
     pub(super) fn was_cut_short(&self) -> bool {
@@ -218,7 +218,7 @@ impl<'a> Reading<'a> {
     }
 
     fn may_read_by_workspace(&self, error: &Error) -> bool {
-        let is_whole = self.source.organisation && self.gap.walk.workspace().is_none();
+        let is_whole = self.source.organization && self.gap.walk.workspace().is_none();
         is_whole && self.log == LogType::Access && error.code == "missing_argument"
     }
 
@@ -275,7 +275,7 @@ impl<'a> Reading<'a> {
 
     fn begin_list(&mut self) {
         self.stage = Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() };
-        self.unread.clear();
+        self.skipped.clear();
     }
 
     fn take_list(&mut self, page: &Page) -> Result<(), Error> {
@@ -286,20 +286,20 @@ impl<'a> Reading<'a> {
         }
         let without_id = listed.iter().filter(|id| id.is_none()).count();
         let is_last = page.end.next.is_none();
-        if is_last && ids.is_empty() && listed.len() == without_id && without_id + self.unread.len() > 0 {
+        if is_last && ids.is_empty() && listed.len() == without_id && without_id + self.skipped.len() > 0 {
             return Err(cut_off("no workspace in it has an ID"));
         }
         *pages += 1;
         // Nobody can ask for their rows. The others are compared all the same.
-        let unread = UnreadWorkspace { id: "(no ID)".to_owned(), code: "workspace_list_failed".to_owned() };
-        self.unread.extend(std::iter::repeat_n(unread, without_id));
+        let skipped = SkippedWorkspace { id: "(no ID)".to_owned(), code: "workspace_list_failed".to_owned() };
+        self.skipped.extend(std::iter::repeat_n(skipped, without_id));
         ids.extend(listed.into_iter().flatten());
         page_cursor.clone_from(&page.end.next);
         if is_last {
             let mut left = std::mem::take(ids);
             left.sort_unstable_by(|a, b| b.cmp(a));
             left.dedup();
-            self.workspaces = left.len() + self.unread.len();
+            self.workspaces = left.len() + self.skipped.len();
             self.stage = Stage::Walking { left };
             self.next_workspace();
         }
@@ -325,10 +325,10 @@ impl<'a> Reading<'a> {
     fn leave_workspace(&mut self, error: Error) -> Result<(), Error> {
         let is_own = matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
-        if self.unread.len() + 1 >= self.workspaces {
+        if self.skipped.len() + 1 >= self.workspaces {
             return Err(error);
         }
-        self.unread.push(UnreadWorkspace { id, code: error.code });
+        self.skipped.push(SkippedWorkspace { id, code: error.code });
         self.next_workspace();
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::comparison::{Comparison, Known, Place, Shown};
 use super::coverage::Coverage;
-use super::findings::{Difference, Findings, Kind, Obstacle, UnreadWorkspace, Verdict, Why};
+use super::findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
 use super::{MARGIN_SECONDS, until};
 use crate::cursor::Cursor;
 use crate::line::LineWriter;
@@ -56,7 +56,7 @@ struct Case {
     until: Second,
     cursor: Option<Cursor>,
     was_asked: bool,
-    unread: Vec<UnreadWorkspace>,
+    skipped: Vec<SkippedWorkspace>,
 }
 
 impl Case {
@@ -74,7 +74,7 @@ impl Case {
         cursor.gaps.clear();
         let last_object = objects.len() as u32;
         let (shown, cursor) = (rows(shown), Some(cursor));
-        Case { log, shown, objects, last_object, until: day().end(), cursor, was_asked: true, unread: Vec::new() }
+        Case { log, shown, objects, last_object, until: day().end(), cursor, was_asked: true, skipped: Vec::new() }
     }
 
     fn compare(&self) -> Findings {
@@ -100,7 +100,7 @@ impl Case {
             last_object: self.last_object,
             was_asked: self.was_asked,
             was_cut_short: false,
-            unread_workspaces: &self.unread,
+            skipped_workspaces: &self.skipped,
         };
         comparison.finish(&StreamId { source: source().id, log: self.log }, known)
     }
@@ -114,20 +114,20 @@ fn found(case: &Case) -> (Vec<Kind>, Verdict) {
 
 #[test]
 fn each_difference_is_reported_and_only_defects_are_mismatches() {
-    use Kind::{Doubled, Extra, Missing};
+    use Kind::{Duplicate, Extra, Missing};
     use LogType::{Access, Audit, Integration};
-    use Verdict::{Complete, Different};
+    use Verdict::{Complete, Mismatch};
     type Row<'a> = (LogType, &'a [&'a str], &'a [&'a [&'a str]], &'a [Kind], Verdict);
     let all: [Row<'_>; 9] = [
         (Audit, &["a", "b"], &[&["a"], &["b"]], &[], Complete),
         (Audit, &[], &[], &[], Complete),
-        (Audit, &["a", "b"], &[&["a"]], &[Missing], Different),
-        (Audit, &["a"], &[&["a", "b"]], &[Extra], Different),
-        (Audit, &["a"], &[&["a"], &["a"]], &[Doubled], Different),
-        (Audit, &["a"], &[&["a", "b"], &["b"]], &[Extra, Doubled], Different),
+        (Audit, &["a", "b"], &[&["a"]], &[Missing], Mismatch),
+        (Audit, &["a"], &[&["a", "b"]], &[Extra], Mismatch),
+        (Audit, &["a"], &[&["a"], &["a"]], &[Duplicate], Mismatch),
+        (Audit, &["a"], &[&["a", "b"], &["b"]], &[Extra, Duplicate], Mismatch),
         (Access, &["a"], &[&["a", "b"]], &[Extra], Complete),
         (Integration, &["a"], &[&["a", "b"]], &[Extra], Complete),
-        (Access, &["a", "b"], &[&["b"]], &[Missing], Different),
+        (Access, &["a", "b"], &[&["b"]], &[Missing], Mismatch),
     ];
     for (log, shown, objects, kinds, verdict) in all {
         let case = Case::new(log, shown, objects);
@@ -137,7 +137,7 @@ fn each_difference_is_reported_and_only_defects_are_mismatches() {
 
 #[test]
 fn altered_line_is_changed_and_volatile_fields_are_ignored() {
-    let changed = (vec![Kind::Changed], Verdict::Different);
+    let changed = (vec![Kind::Changed], Verdict::Mismatch);
     let none = (vec![], Verdict::Complete);
     for (log, from, to, expected) in [
         (LogType::Audit, r#""n":1"#, r#""n":2"#, &changed),
@@ -183,24 +183,24 @@ fn each_difference_names_record_time_and_location() {
     // `a` is stored twice and `b` not at all; Slack does not show `c`, and two objects were read.
     let case = Case::new(LogType::Audit, &["a", "b"], &[&["a", "a"], &["c"]]);
     let findings = case.compare();
-    let ((missing, missing_at), (doubled, doubled_at), (extra, extra_at)) =
+    let ((missing, missing_at), (duplicate, duplicate_at), (extra, extra_at)) =
         (record("b", 2), record("a", 1), record("c", 99));
     assert_eq!(
         findings.differences,
         [
-            Difference { kind: Kind::Missing, id: missing, time: missing_at, object: None, line: None, why: None },
-            Difference { kind: Kind::Extra, id: extra, time: extra_at, object: Some(2), line: Some(1), why: None },
+            Difference { kind: Kind::Missing, id: missing, time: missing_at, object: None, line: None, reason: None },
+            Difference { kind: Kind::Extra, id: extra, time: extra_at, object: Some(2), line: Some(1), reason: None },
             Difference {
-                kind: Kind::Doubled,
-                id: doubled,
-                time: doubled_at,
+                kind: Kind::Duplicate,
+                id: duplicate,
+                time: duplicate_at,
                 object: Some(1),
                 line: Some(2),
-                why: None
+                reason: None
             },
         ]
     );
-    assert_eq!((findings.shown, findings.objects, findings.lines), (2, 2, 3));
+    assert_eq!((findings.slack_records, findings.objects, findings.lines), (2, 2, 3));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn row_that_slack_returns_in_two_forms_may_be_stored_in_either() {
     let other = case.shown[0].replace(r#""n":1"#, r#""n":2"#);
     case.shown.insert(0, other);
     assert_eq!(found(&case), (vec![], Verdict::Complete));
-    assert_eq!(case.compare().shown, 1);
+    assert_eq!(case.compare().slack_records, 1);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn line_of_other_day_is_wrong_day_and_foreign_line_is_malformed() {
     let (kinds, verdict) = found(&case);
     assert_eq!(
         (kinds.as_slice(), verdict),
-        (&[Kind::Misplaced, Kind::Misplaced, Kind::Unreadable][..], Verdict::Different)
+        (&[Kind::WrongDay, Kind::WrongDay, Kind::Unreadable][..], Verdict::Mismatch)
     );
     let findings = case.compare();
     let places: Vec<_> = findings.differences.iter().map(|it| (it.object, it.line)).collect();
@@ -281,11 +281,12 @@ fn missing_objects_are_listed_and_corruption_names_object() {
         last_object: 6,
         was_asked: true,
         was_cut_short: false,
-        unread_workspaces: &[],
+        skipped_workspaces: &[],
     };
     let findings = comparison.finish(&StreamId { source: source().id, log: LogType::Audit }, known);
-    let holes: Vec<_> = findings.of_kind(Kind::Hole).map(|hole| hole.object.unwrap()).collect();
-    assert_eq!((holes.as_slice(), findings.verdict()), (&[1, 4, 5, 6][..], Verdict::Different));
+    let missing_objects: Vec<_> =
+        findings.of_kind(Kind::MissingObject).map(|missing_object| missing_object.object.unwrap()).collect();
+    assert_eq!((missing_objects.as_slice(), findings.verdict()), (&[1, 4, 5, 6][..], Verdict::Mismatch));
     let damaged: Vec<_> = findings.of_kind(Kind::Unreadable).map(|damaged| (damaged.object, damaged.line)).collect();
     assert_eq!(damaged, [(Some(3), None)]);
 }
@@ -294,38 +295,38 @@ fn missing_objects_are_listed_and_corruption_names_object() {
 fn uncollected_records_make_day_inconclusive() {
     let mut case = Case::new(LogType::Audit, &["a", "b"], &[&["a"]]);
     case.cursor = None;
-    assert_eq!(found(&case), (vec![Kind::NotCollectedYet], Verdict::Undecided));
-    assert_eq!(case.compare().differences[0].why, Some(Why::NeverCollected));
+    assert_eq!(found(&case), (vec![Kind::NotCollectedYet], Verdict::Inconclusive));
+    assert_eq!(case.compare().differences[0].reason, Some(Reason::NeverCollected));
     case.objects.push(vec![case.objects[0][0].clone()]);
-    assert_eq!(case.compare().verdict(), Verdict::Different, "a defect is one whatever is still to come");
+    assert_eq!(case.compare().verdict(), Verdict::Mismatch, "a defect is one whatever is still to come");
 }
 
 #[test]
 fn lines_not_requested_or_stored_during_verify_are_not_compared() {
     let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
     let of_last_second = Case { until: day().start().plus(99), ..case() };
-    assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Different));
+    assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Mismatch));
     let stored_meanwhile = Case { last_object: 1, ..case() };
     let of_later = Case { until: day().start().plus(98), ..case() };
     for case in [stored_meanwhile, of_later] {
         assert_eq!(found(&case), (vec![], Verdict::Complete));
         assert_eq!(case.compare().not_compared, 1);
     }
-    let mut unread = Case::new(LogType::Integration, &["a"], &[&["a", "b"]]);
-    unread.unread = vec![UnreadWorkspace { id: "T1".to_owned(), code: "invalid_auth".to_owned() }];
-    assert_eq!(found(&unread), (vec![], Verdict::Undecided));
-    assert_eq!(unread.compare().not_compared, 1);
+    let mut skipped = Case::new(LogType::Integration, &["a"], &[&["a", "b"]]);
+    skipped.skipped = vec![SkippedWorkspace { id: "T1".to_owned(), code: "invalid_auth".to_owned() }];
+    assert_eq!(found(&skipped), (vec![], Verdict::Inconclusive));
+    assert_eq!(skipped.compare().not_compared, 1);
 }
 
 #[test]
 fn day_that_slack_cannot_return_is_inconclusive() {
     let forgotten = Case::new(LogType::Audit, &[], &[&["a"]]);
     let unasked = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a"]]) };
-    for (case, obstacle) in [(&forgotten, Obstacle::Forgotten), (&unasked, Obstacle::NotAsked)] {
-        assert_eq!(found(case), (vec![], Verdict::Undecided));
+    for (case, limitation) in [(&forgotten, Limitation::Forgotten), (&unasked, Limitation::NotAsked)] {
+        assert_eq!(found(case), (vec![], Verdict::Inconclusive));
         let findings = case.compare();
-        assert_eq!((findings.obstacles.as_slice(), findings.not_compared), (&[obstacle][..], 1));
+        assert_eq!((findings.limitations.as_slice(), findings.not_compared), (&[limitation][..], 1));
     }
-    let doubled = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a", "a"]]) };
-    assert_eq!(found(&doubled), (vec![Kind::Doubled], Verdict::Different));
+    let duplicate = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a", "a"]]) };
+    assert_eq!(found(&duplicate), (vec![Kind::Duplicate], Verdict::Mismatch));
 }

@@ -15,7 +15,7 @@ use crate::time::Second;
 /// Where an integration walk is.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct IntegrationWalk {
-    /// The workspace that is being read, where an organisation is read workspace by workspace in the order of their ids.
+    /// The workspace that is being read, where an organization is read workspace by workspace in the order of their ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
     /// How far back this workspace's walk goes, where that is further than the gap.
@@ -51,7 +51,7 @@ pub struct OneSecond {
     before: BTreeMap<RowId, u32>,
 }
 
-/// What is known of a workspace of an organisation. The default: all its time is collected or in a gap.
+/// What is known of a workspace of an organization. The default: all its time is collected or in a gap.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct WorkspaceState {
     /// Slack's error code, while it cannot be read.

@@ -32,7 +32,7 @@ pub(super) fn row(dice: &mut StdRng, directory: &Directory, time: Timestamp) -> 
         person.id, person.name
     );
     let row = Row::access(time, time, json);
-    match directory.organisation {
+    match directory.organization {
         Some(_) => row.in_workspace(&directory.workspaces[person.workspace]),
         None => row,
     }

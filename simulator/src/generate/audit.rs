@@ -1,4 +1,4 @@
-//! Audit records as an organisation leaves them: mostly plain, now and then with one of the oddities that break strict readers.
+//! Audit records as an organization leaves them: mostly plain, now and then with one of the oddities that break strict readers.
 
 use std::fmt::Write as _;
 
@@ -82,7 +82,7 @@ fn act(dice: &mut StdRng, directory: &Directory, person: &Person, time: Timestam
 }
 
 fn context(dice: &mut StdRng, directory: &Directory, person: &Person) -> String {
-    let location = match (&directory.organisation, dice.random_ratio(1, 3)) {
+    let location = match (&directory.organization, dice.random_ratio(1, 3)) {
         (Some(id), true) => {
             format!(r#"{{"type":"enterprise","id":"{id}","name":"Acme","domain":"acme"}}"#)
         }

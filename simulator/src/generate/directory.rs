@@ -1,4 +1,4 @@
-//! The people of the organisation, their places and their devices. Every text here is ready to stand inside a JSON string.
+//! The people of the organization, their places and their devices. Every text here is ready to stand inside a JSON string.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -12,8 +12,8 @@ pub(super) struct Directory {
     pub(super) people: Vec<Person>,
     /// Ids of the workspaces; at least one.
     pub(super) workspaces: Vec<String>,
-    /// The organisation's id; a workspace of its own has none.
-    pub(super) organisation: Option<String>,
+    /// The organization's id; a workspace of its own has none.
+    pub(super) organization: Option<String>,
 }
 
 /// One person.
@@ -34,9 +34,9 @@ impl Directory {
         if workspaces.is_empty() {
             workspaces.push("T0".to_owned());
         }
-        let organisation = tenant.as_organisation().map(|(id, _)| id.to_owned());
+        let organization = tenant.as_organization().map(|(id, _)| id.to_owned());
         let people = (0..people).map(|number| Person::new(number, workspaces.len(), dice)).collect();
-        Directory { people, workspaces, organisation }
+        Directory { people, workspaces, organization }
     }
 
     pub(super) fn person(&self, dice: &mut StdRng) -> &Person {
@@ -45,7 +45,7 @@ impl Directory {
 
     /// The id that stands for the whole tenant.
     pub(super) fn team(&self) -> &str {
-        self.organisation.as_deref().unwrap_or(&self.workspaces[0])
+        self.organization.as_deref().unwrap_or(&self.workspaces[0])
     }
 }
 

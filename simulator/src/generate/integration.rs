@@ -29,7 +29,7 @@ pub(super) fn row(dice: &mut StdRng, directory: &Directory, time: Timestamp) -> 
     }
     json.push('}');
     let row = Row::integration(time, json);
-    match directory.organisation {
+    match directory.organization {
         Some(_) => row.in_workspace(&directory.workspaces[person.workspace]),
         None => row,
     }

@@ -1,4 +1,4 @@
-//! Life in the simulated organisation: people sign in, share files, change roles and install apps, and all of it leaves rows.
+//! Life in the simulated organization: people sign in, share files, change roles and install apps, and all of it leaves rows.
 //!
 //! Everything follows from [`Activity::seed`]. Each log has dice of its own, so that changing one log's rate leaves the others alone,
 //! and a span filled in one call or in many gives the same rows.

@@ -24,7 +24,7 @@ pub struct App {
     pub user_optional: Vec<String>,
     /// Of the bot scopes, those that people may deselect.
     pub bot_optional: Vec<String>,
-    /// Whether it may be installed on the organisation, which also takes a bot scope: see [`App::is_org_ready`].
+    /// Whether it may be installed on the organization, which also takes a bot scope: see [`App::is_org_ready`].
     pub org_deploy_enabled: bool,
     /// Whether its tokens expire and are refreshed. A real app cannot switch this off again.
     pub token_rotation: bool,
@@ -46,13 +46,13 @@ pub enum Redirects {
 pub enum Distribution {
     /// Only on the workspace where it was made; elsewhere: `invalid_team_for_non_distributed_app`.
     Home(String),
-    /// Anywhere here. `org_deploy_enabled` brings this within an organisation.
+    /// Anywhere here. `org_deploy_enabled` brings this within an organization.
     Distributed,
 }
 
 impl App {
-    /// An app for an organisation: user scopes `auditlogs:read` and `admin`, and the bot scope `team:read` that makes it org-ready.
-    pub fn organisation(redirect_url: &str) -> App {
+    /// An app for an organization: user scopes `auditlogs:read` and `admin`, and the bot scope `team:read` that makes it org-ready.
+    pub fn organization(redirect_url: &str) -> App {
         App {
             client_id: "1000000000.1000000001".to_owned(),
             client_secret: "0123456789abcdef0123456789abcdef".to_owned(),
@@ -84,7 +84,7 @@ impl App {
         App { token_rotation: true, ..self }
     }
 
-    /// Whether it can be installed on an organisation: that takes a bot scope in its settings too (section 6.1, `scope`).
+    /// Whether it can be installed on an organization: that takes a bot scope in its settings too (section 6.1, `scope`).
     pub fn is_org_ready(&self) -> bool {
         self.org_deploy_enabled && !self.bot_scopes.is_empty()
     }

@@ -36,14 +36,14 @@ pub(crate) struct Code {
 }
 
 impl Consent {
-    /// Install on the organisation.
-    pub fn organisation() -> Consent {
-        Consent { user: None, install: Install::Organisation, deselected: Vec::new() }
+    /// Install on the organization.
+    pub fn organization() -> Consent {
+        Consent { user: None, install: Install::Organization, deselected: Vec::new() }
     }
 
     /// Install on this workspace.
     pub fn workspace(id: &str) -> Consent {
-        Consent { install: Install::Workspace(id.to_owned()), ..Consent::organisation() }
+        Consent { install: Install::Workspace(id.to_owned()), ..Consent::organization() }
     }
 
     /// The same answer by this person.
@@ -185,9 +185,9 @@ impl World {
     }
 }
 
-/// Where this person can install this app: the organisation first, which takes its owner and an org-ready app, then workspaces.
+/// Where this person can install this app: the organization first, which takes its owner and an org-ready app, then workspaces.
 pub(crate) fn targets(settings: &Settings, app: &App, user: &User) -> Vec<Install> {
-    let organisation = settings.tenant.as_organisation().is_some()
+    let organization = settings.tenant.as_organization().is_some()
         && app.is_org_ready()
         && app.distribution == Distribution::Distributed
         && user.rights == Role::Owner;
@@ -196,13 +196,13 @@ pub(crate) fn targets(settings: &Settings, app: &App, user: &User) -> Vec<Instal
         !elsewhere && user.belongs_to(&workspace.id)
     });
     let workspaces = workspaces.map(|workspace| Install::Workspace(workspace.id.clone()));
-    organisation.then_some(Install::Organisation).into_iter().chain(workspaces).collect()
+    organization.then_some(Install::Organization).into_iter().chain(workspaces).collect()
 }
 
 /// The id of a place: `E...` or `T...`.
 pub(crate) fn id_of<'a>(settings: &'a Settings, install: &'a Install) -> Option<&'a str> {
     match install {
-        Install::Organisation => settings.tenant.as_organisation().map(|(id, _)| id),
+        Install::Organization => settings.tenant.as_organization().map(|(id, _)| id),
         Install::Workspace(id) => Some(id),
     }
 }

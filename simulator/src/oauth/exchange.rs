@@ -88,8 +88,8 @@ impl World {
         if code.user_scopes.is_empty() && code.bot_scopes.is_empty() {
             return Err("no_scopes");
         }
-        let on_workspace = code.install != Install::Organisation;
-        if on_workspace && self.oauth.grants.iter().any(|grant| is_on_organisation(grant, app)) {
+        let on_workspace = code.install != Install::Organization;
+        if on_workspace && self.oauth.grants.iter().any(|grant| is_on_organization(grant, app)) {
             return Err("cannot_install_an_org_installed_app");
         }
         Ok(())
@@ -170,20 +170,20 @@ pub(crate) fn token_fields(now: Timestamp, grant: &Grant, pair: &Pair) -> Map<St
     fields
 }
 
-/// What every reply of `oauth.v2.access` says: the app, and where it is installed. `team` is null for an organisation.
+/// What every reply of `oauth.v2.access` says: the app, and where it is installed. `team` is null for an organization.
 pub(crate) fn place_fields(settings: &Settings, app: &App, install: &Install) -> Map<String, Value> {
     let named = |id: &str, name: &str| json!({"id": id, "name": name});
     let team = match install {
-        Install::Organisation => Value::Null,
+        Install::Organization => Value::Null,
         Install::Workspace(id) => named(id, settings.tenant.workspace(id).map_or("", |workspace| &workspace.name)),
     };
-    let enterprise = settings.tenant.as_organisation().map_or(Value::Null, |(id, name)| named(id, name));
+    let enterprise = settings.tenant.as_organization().map_or(Value::Null, |(id, name)| named(id, name));
     let fields = [
         ("ok", true.into()),
         ("app_id", app.app_id.as_str().into()),
         ("team", team),
         ("enterprise", enterprise),
-        ("is_enterprise_install", (*install == Install::Organisation).into()),
+        ("is_enterprise_install", (*install == Install::Organization).into()),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -198,6 +198,6 @@ pub(crate) fn bot_user(app: &App) -> String {
     format!("U0BOT{}", app.app_id.trim_start_matches("A0"))
 }
 
-fn is_on_organisation(grant: &Grant, app: &App) -> bool {
-    grant.client_id == app.client_id && grant.ended.is_none() && grant.install == Install::Organisation
+fn is_on_organization(grant: &Grant, app: &App) -> bool {
+    grant.client_id == app.client_id && grant.ended.is_none() && grant.install == Install::Organization
 }

@@ -8,10 +8,10 @@
 //! use slacktrail_simulator::{Request, Settings, World};
 //!
 //! let now = jiff::Timestamp::constant(1_780_000_000, 0);
-//! let app = App::organisation("https://collector.example/callback");
-//! let mut slack = World::new(Settings { apps: vec![app.clone()], ..Settings::organisation() });
+//! let app = App::organization("https://collector.example/callback");
+//! let mut slack = World::new(Settings { apps: vec![app.clone()], ..Settings::organization() });
 //! let asked = format!("client_id={}&user_scope=auditlogs:read&state=s", app.client_id);
-//! let back = slack.consent(now, &asked, &Consent::organisation()).expect("the owner may");
+//! let back = slack.consent(now, &asked, &Consent::organization()).expect("the owner may");
 //! let code = back.split_once("?code=").and_then(|(_, rest)| rest.split_once('&')).expect("a code").0;
 //! let request = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret).with("code", code);
 //! assert_eq!(slack.answer(now, &request).reply().expect("no hangup was scripted").status, 200);

@@ -75,9 +75,9 @@ fn others(body: &mut String, settings: &Settings, request: &Request, user: &User
 fn option(body: &mut String, settings: &Settings, asked: &Asked<'_>, target: &Install) {
     let id = id_of(settings, target).unwrap_or_default();
     let (name, is_preselectable) = match target {
-        Install::Organisation => {
-            let name = settings.tenant.as_organisation().map_or("", |(_, name)| name);
-            (format!("{name} (the whole organisation)"), settings.oauth.team_preselects_organisation)
+        Install::Organization => {
+            let name = settings.tenant.as_organization().map_or("", |(_, name)| name);
+            (format!("{name} (the whole organization)"), settings.oauth.team_preselects_organization)
         }
         Install::Workspace(id) => (settings.tenant.workspace(id).map(|it| it.name.clone()).unwrap_or_default(), true),
     };

@@ -15,8 +15,8 @@ pub struct Rules {
     pub grace_reuse: GraceReuse,
     /// The JSON of `token_type` in a reply to a refresh, empty to leave it out; `None`: as documented.
     pub refreshed_token_type: Option<&'static str>,
-    /// Whether `team=E...` preselects the organisation on the consent page (section 6.1: unconfirmed).
-    pub team_preselects_organisation: bool,
+    /// Whether `team=E...` preselects the organization on the consent page (section 6.1: unconfirmed).
+    pub team_preselects_organization: bool,
 }
 
 /// What a refresh token gives when it is used once more during its grace period.
@@ -36,7 +36,7 @@ impl Default for Rules {
             refresh_grace: SignedDuration::from_secs(120),
             grace_reuse: GraceReuse::SamePair,
             refreshed_token_type: None,
-            team_preselects_organisation: false,
+            team_preselects_organization: false,
         }
     }
 }

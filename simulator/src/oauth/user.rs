@@ -17,7 +17,7 @@ pub struct User {
 
 /// Which workspaces somebody belongs to.
 ///
-/// This counts for the consent page; what an organisation's token reaches is [`crate::tenant::Workspace::owner_belongs`].
+/// This counts for the consent page; what an organization's token reaches is [`crate::tenant::Workspace::owner_belongs`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
     /// All there are.

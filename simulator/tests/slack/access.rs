@@ -109,7 +109,7 @@ fn invalid_limit_or_cursor_is_rejected() {
 }
 
 /// One browser row and one app row in each of two workspaces.
-fn organisation(access_team: AccessTeam) -> World {
+fn organization(access_team: AccessTeam) -> World {
     let mut world = World::new(Settings { access_team, ..Settings::default() });
     for team in ["T1", "T2"] {
         for agent in ["SlackWeb/0 x", "ApiApp/A1 x"] {
@@ -122,7 +122,7 @@ fn organisation(access_team: AccessTeam) -> World {
 
 #[test]
 fn organization_token_sees_all_rows_without_team_and_few_with_it() {
-    let mut world = organisation(AccessTeam::Narrows);
+    let mut world = organization(AccessTeam::Narrows);
     assert_eq!(users(&mut world, &asking(Log::Access)).len(), 4);
     let one = json(&mut world, 100, &asking(Log::Access).with("team_id", "T2"));
     assert_eq!(column(&one, "user_agent"), ["ApiApp/A1 x"]);
@@ -130,7 +130,7 @@ fn organization_token_sees_all_rows_without_team_and_few_with_it() {
 
 #[test]
 fn team_can_be_required() {
-    let mut world = organisation(AccessTeam::Required);
+    let mut world = organization(AccessTeam::Required);
     assert_eq!(error(&mut world, 100, &asking(Log::Access)).1, "missing_argument");
     assert_eq!(users(&mut world, &asking(Log::Access).with("team_id", "T2")), ["T2", "T2"]);
 }
@@ -145,6 +145,6 @@ fn workspace_token_ignores_team() {
 
 #[test]
 fn malformed_team_has_own_error() {
-    let mut world = organisation(AccessTeam::Narrows);
+    let mut world = organization(AccessTeam::Narrows);
     assert_eq!(error(&mut world, 100, &asking(Log::Access).with("team_id", "acme")).1, "invalid_team_id");
 }

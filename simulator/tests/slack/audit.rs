@@ -1,4 +1,4 @@
-use slacktrail_simulator::settings::{End, Fill, Layout, ORGANISATION_TOKEN, SecondOrder, Seconds};
+use slacktrail_simulator::settings::{End, Fill, Layout, ORGANIZATION_TOKEN, SecondOrder, Seconds};
 use slacktrail_simulator::{AUDIT_BEGINNING, Log, Row, Settings};
 
 use crate::walk::{asking, at, audit_world, column, epoch, error, json, next, response, walk};
@@ -167,11 +167,11 @@ fn row_is_returned_byte_for_byte_unless_pretty_printed() {
 #[test]
 fn invalid_token_is_empty_401_and_missing_token_is_error() {
     let mut world = audit_world(Settings::default(), &ROWS);
-    world.revoke(ORGANISATION_TOKEN);
+    world.revoke(ORGANIZATION_TOKEN);
     let refused = response(&mut world, 100, &asking(Log::Audit));
     assert_eq!((refused.status, refused.body.len()), (401, 0));
     assert!(refused.header("date").is_some());
-    world.restore(ORGANISATION_TOKEN);
+    world.restore(ORGANIZATION_TOKEN);
     assert_eq!(response(&mut world, 100, &asking(Log::Audit)).status, 200);
     let anonymous = slacktrail_simulator::Request::for_log(Log::Audit);
     assert_eq!(error(&mut world, 100, &anonymous), (401, "missing_authentication".to_owned()));

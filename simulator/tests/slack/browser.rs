@@ -6,7 +6,7 @@ use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::tenant::{Role, Tenant};
 use slacktrail_simulator::{CallMatcher, Family, Fault, FaultKind, Method, Request, Server, World};
 
-use crate::install::{BACK, asking_for, code_of, organisation, parameter, world_of};
+use crate::install::{BACK, asking_for, code_of, organization, parameter, world_of};
 use crate::walk::{at, response};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
@@ -32,7 +32,7 @@ fn location(world: &mut World, request: &Request) -> String {
 
 #[test]
 fn consent_page_says_it_is_simulated_and_lists_request() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let (status, html) = page(&mut world, &format!("{}&scope=team:read", asking_for(&app, "auditlogs:read,admin")));
     assert_eq!(status, 200);
     for part in [
@@ -41,7 +41,7 @@ fn consent_page_says_it_is_simulated_and_lists_request() {
         "<b id=\"user\">Olga Owner</b>",
         "<form method=\"post\" action=\"/oauth/v2/consent\">",
         "<select name=\"install\">",
-        "<option value=\"E1\">Organisation E1 (the whole organisation)</option>",
+        "<option value=\"E1\">Organization E1 (the whole organization)</option>",
         "<option value=\"T2\">Workspace T2</option>",
         "<li>auditlogs:read</li>",
         "<li>team:read</li>",
@@ -56,11 +56,11 @@ fn consent_page_says_it_is_simulated_and_lists_request() {
 
 #[test]
 fn names_and_parameters_are_escaped() {
-    let app = App { name: SCRIPT.to_owned(), ..App::organisation(BACK) };
+    let app = App { name: SCRIPT.to_owned(), ..App::organization(BACK) };
     let mut world = world_of(&app);
     world.settings_mut().users[0].name = "\"><b onclick='x'>&".to_owned();
     world.settings_mut().users.push(User::new("W2", SCRIPT, Role::Admin));
-    if let Tenant::Organisation { name, workspaces, .. } = &mut world.settings_mut().tenant {
+    if let Tenant::Organization { name, workspaces, .. } = &mut world.settings_mut().tenant {
         *name = SCRIPT.to_owned();
         workspaces[0].name = SCRIPT.to_owned();
         workspaces[1].id = "\"><i>".to_owned();
@@ -75,17 +75,17 @@ fn names_and_parameters_are_escaped() {
 
 #[test]
 fn query_preselects_workspace_and_only_setting_preselects_organization() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let asked = |team: &str| format!("{}&team={team}", asking_for(&app, "admin"));
     assert!(page(&mut world, &asked("T2")).1.contains("<option value=\"T2\" selected>"));
     assert!(!page(&mut world, &asked("E1")).1.contains("selected"));
-    world.settings_mut().oauth.team_preselects_organisation = true;
+    world.settings_mut().oauth.team_preselects_organization = true;
     assert!(page(&mut world, &asked("E1")).1.contains("<option value=\"E1\" selected>"));
 }
 
 #[test]
 fn other_user_sees_other_targets() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
     let asked = asking_for(&app, "admin");
     let (_, html) = page(&mut world, &asked);
@@ -98,7 +98,7 @@ fn other_user_sees_other_targets() {
 
 #[test]
 fn invalid_consent_request_shows_code_without_redirect() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let asked = format!("client_id={}&user_scope=admin&redirect_uri=https://evil.example/", app.client_id);
     let (status, html) = page(&mut world, &asked);
     assert_eq!(status, 400);
@@ -113,7 +113,7 @@ fn invalid_consent_request_shows_code_without_redirect() {
 
 #[test]
 fn only_optional_scopes_are_checkboxes() {
-    let app = App { user_optional: vec!["admin".to_owned()], ..App::organisation(BACK) };
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(BACK) };
     let mut world = world_of(&app);
     let (_, html) = page(&mut world, &asking_for(&app, "auditlogs:read,admin"));
     assert!(html.contains("<input type=\"checkbox\" name=\"optional\" value=\"user:admin\" checked>"), "{html}");
@@ -129,7 +129,7 @@ fn only_optional_scopes_are_checkboxes() {
 
 #[test]
 fn browser_pages_are_subject_to_faults() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     world.fault(Fault::next(CallMatcher::path("authorize"), FaultKind::Html(502)));
     let asked = asking_for(&app, "admin");
     assert_eq!((page(&mut world, &asked).0, page(&mut world, &asked).0), (502, 200));
@@ -138,7 +138,7 @@ fn browser_pages_are_subject_to_faults() {
 
 #[tokio::test]
 async fn app_is_installed_over_http() {
-    let (app, world) = organisation();
+    let (app, world) = organization();
     let world = Arc::new(Mutex::new(world));
     let server = Server::start(world, Arc::new(|| at(0))).await.expect("a free port");
     let client = Client::builder().redirect(Policy::none()).build().expect("a client");

@@ -3,7 +3,7 @@ use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Request, World};
 
 use crate::install::{
-    BACK, access, asking_for, code_of, exchanging, install, organisation, owner_becomes, parameter, world_of,
+    BACK, access, asking_for, code_of, exchanging, install, organization, owner_becomes, parameter, world_of,
 };
 use crate::walk::{at, error, json};
 
@@ -13,7 +13,7 @@ fn refused(world: &mut World, now: i64, request: &Request) -> String {
 
 #[test]
 fn declining_redirects_with_access_denied() {
-    let (app, world) = organisation();
+    let (app, world) = organization();
     let back = world.decline(&asking_for(&app, "admin"));
     assert_eq!(back.as_deref(), Ok("https://collector.example/callback?error=access_denied&state=s+1"));
     let stateless = format!("client_id={}&user_scope=admin", app.client_id);
@@ -22,8 +22,8 @@ fn declining_redirects_with_access_denied() {
 
 #[test]
 fn install_from_slack_page_has_code_and_no_state() {
-    let (app, mut world) = organisation();
-    let back = world.install_from_slack(at(0), &app.client_id, &Consent::organisation()).expect("a redirect");
+    let (app, mut world) = organization();
+    let back = world.install_from_slack(at(0), &app.client_id, &Consent::organization()).expect("a redirect");
     assert_eq!(parameter(&back, "state"), None);
     let given = json(&mut world, 0, &access(&app).with("code", code_of(&back)));
     assert_eq!(given["authed_user"]["scope"], "auditlogs:read,admin");
@@ -31,7 +31,7 @@ fn install_from_slack_page_has_code_and_no_state() {
 
 #[test]
 fn invalid_consent_request_returns_its_code() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let id = &app.client_id;
     for (asked, code) in [
         ("user_scope=admin".to_owned(), "invalid_client_id"),
@@ -43,19 +43,19 @@ fn invalid_consent_request_returns_its_code() {
         (format!("client_id={id}&scope=admin"), "invalid_scope"),
         (format!("client_id={id}"), "invalid_scope"),
     ] {
-        assert_eq!(world.consent(at(0), &asked, &Consent::organisation()), Err(code), "{asked}");
+        assert_eq!(world.consent(at(0), &asked, &Consent::organization()), Err(code), "{asked}");
     }
     let below = format!("https://slack.example/oauth?client_id={id}&user_scope=admin&redirect_uri={BACK}/acme?a=1");
-    let back = world.consent(at(0), &below, &Consent::organisation()).expect("a redirect");
+    let back = world.consent(at(0), &below, &Consent::organization()).expect("a redirect");
     assert!(back.starts_with("https://collector.example/callback/acme?a=1&code="), "{back}");
 }
 
 #[test]
 fn app_that_accepts_any_valid_redirect_url_requires_one() {
-    let app = App { redirects: Redirects::Any, ..App::organisation("") };
+    let app = App { redirects: Redirects::Any, ..App::organization("") };
     let mut world = world_of(&app);
     let asked = |redirect: &str| format!("client_id={}&user_scope=admin&redirect_uri={redirect}", app.client_id);
-    let mut consent = |asked: String| world.consent(at(0), &asked, &Consent::organisation()).map(|_| ());
+    let mut consent = |asked: String| world.consent(at(0), &asked, &Consent::organization()).map(|_| ());
     assert_eq!(consent(asked("http://127.0.0.1:8765/callback")), Ok(()));
     assert_eq!(consent(asked("https://anywhere.example/")), Ok(()));
     assert_eq!(consent(asked("http://anywhere.example/")), Err("bad_redirect_uri"));
@@ -64,22 +64,22 @@ fn app_that_accepts_any_valid_redirect_url_requires_one() {
 
 #[test]
 fn organization_is_offered_only_to_owner_of_org_ready_app() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let asked = asking_for(&app, "admin");
-    let to_organisation = |world: &mut World| world.consent(at(0), &asked, &Consent::organisation()).map(|_| ());
-    assert_eq!(to_organisation(&mut world), Ok(()));
+    let to_organization = |world: &mut World| world.consent(at(0), &asked, &Consent::organization()).map(|_| ());
+    assert_eq!(to_organization(&mut world), Ok(()));
     owner_becomes(&mut world, Role::Admin);
-    assert_eq!(to_organisation(&mut world), Err("not_offered"));
+    assert_eq!(to_organization(&mut world), Err("not_offered"));
     owner_becomes(&mut world, Role::Owner);
     world.settings_mut().apps[0].bot_scopes.clear();
-    assert_eq!(to_organisation(&mut world), Err("not_offered"));
+    assert_eq!(to_organization(&mut world), Err("not_offered"));
     world.settings_mut().apps[0] = App { org_deploy_enabled: false, ..app.clone() };
-    assert_eq!(to_organisation(&mut world), Err("not_offered"));
+    assert_eq!(to_organization(&mut world), Err("not_offered"));
 }
 
 #[test]
 fn users_install_on_workspaces_they_belong_to() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
     let asked = asking_for(&app, "admin");
     let mut by = |consent: Consent| world.consent(at(0), &asked, &consent).map(|_| ());
@@ -91,26 +91,26 @@ fn users_install_on_workspaces_they_belong_to() {
 
 #[test]
 fn undistributed_app_stays_on_its_own_workspace() {
-    let app = App { distribution: Distribution::Home("T1".to_owned()), ..App::organisation(BACK) };
+    let app = App { distribution: Distribution::Home("T1".to_owned()), ..App::organization(BACK) };
     let mut world = world_of(&app);
     let asked = asking_for(&app, "admin");
     let elsewhere = Err("invalid_team_for_non_distributed_app".to_owned());
     let mut to = |asked: &str, consent| world.consent(at(0), asked, &consent).map(|_| ()).map_err(str::to_owned);
     assert_eq!(to(&asked, Consent::workspace("T1")), Ok(()));
     assert_eq!(to(&asked, Consent::workspace("T2")), elsewhere);
-    assert_eq!(to(&asked, Consent::organisation()), elsewhere);
+    assert_eq!(to(&asked, Consent::organization()), elsewhere);
     assert_eq!(to(&format!("{asked}&team=T2"), Consent::workspace("T1")), elsewhere);
 }
 
 #[test]
 fn only_scopes_marked_optional_can_be_deselected() {
-    let app = App { user_optional: vec!["admin".to_owned()], ..App::organisation(BACK) };
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(BACK) };
     let mut world = world_of(&app);
-    let answer = Consent::organisation().without("admin");
+    let answer = Consent::organization().without("admin");
     let given = install(&mut world, 0, &app, "auditlogs:read,admin", &answer);
     assert_eq!(given["authed_user"]["scope"], "auditlogs:read");
-    let answer = Consent::organisation().without("auditlogs:read");
+    let answer = Consent::organization().without("auditlogs:read");
     assert_eq!(world.consent(at(0), &asking_for(&app, "auditlogs:read"), &answer), Err("not_offered"));
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation().without("admin"));
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization().without("admin"));
     assert_eq!(refused(&mut world, 0, &exchanging(&app, &code_of(&back.expect("a redirect")))), "no_scopes");
 }

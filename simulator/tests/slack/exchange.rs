@@ -3,7 +3,7 @@ use slacktrail_simulator::tenant::{Install, Role};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Method, Outcome, Request, Settings, World};
 
 use crate::install::{
-    BACK, access, asking_for, calling, code_of, exchanging, install, organisation, owner_becomes, parameter, text,
+    BACK, access, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, parameter, text,
 };
 use crate::walk::{at, audit_world, error, json, response};
 
@@ -15,7 +15,7 @@ fn refused(world: &mut World, now: i64, request: &Request) -> String {
 fn consent_page_needs_app() {
     let mut world = World::new(Settings::default());
     assert_eq!(
-        world.consent(at(0), "client_id=1&user_scope=admin", &Consent::organisation()),
+        world.consent(at(0), "client_id=1&user_scope=admin", &Consent::organization()),
         Err("invalid_client_id")
     );
     assert_eq!(refused(&mut world, 0, &Request::post("oauth.v2.access").with("code", "x")), "invalid_client_id");
@@ -23,8 +23,8 @@ fn consent_page_needs_app() {
 
 #[test]
 fn organization_install_returns_user_token_that_reads_audit_logs() {
-    let (app, mut world) = organisation();
-    let back = world.consent(at(0), &asking_for(&app, "auditlogs:read,admin"), &Consent::organisation());
+    let (app, mut world) = organization();
+    let back = world.consent(at(0), &asking_for(&app, "auditlogs:read,admin"), &Consent::organization());
     let back = back.expect("a redirect");
     assert!(back.starts_with("https://collector.example/callback?code="), "{back}");
     assert_eq!(parameter(&back, "state").as_deref(), Some("s+1"));
@@ -37,7 +37,7 @@ fn organization_install_returns_user_token_that_reads_audit_logs() {
             "id": "W0OWNER", "scope": "auditlogs:read,admin", "access_token": token, "token_type": "user"
         },
         "team": null,
-        "enterprise": {"id": "E1", "name": "Organisation E1"},
+        "enterprise": {"id": "E1", "name": "Organization E1"},
         "is_enterprise_install": true,
     });
     assert_eq!(given, expected);
@@ -48,9 +48,9 @@ fn organization_install_returns_user_token_that_reads_audit_logs() {
 
 #[test]
 fn requested_bot_scopes_return_bot_token_at_top_level() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let asked = format!("{}&scope=team:read", asking_for(&app, "auditlogs:read"));
-    let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
+    let back = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
     let given = json(&mut world, 0, &exchanging(&app, &code_of(&back)));
     assert!(text(&given, "/access_token").starts_with("xoxb-"));
     assert_eq!((&given["token_type"], &given["scope"]), (&"bot".into(), &"team:read".into()));
@@ -63,14 +63,14 @@ fn requested_bot_scopes_return_bot_token_at_top_level() {
     assert_eq!((&who["user_id"], &who["bot_id"]), (&"U0BOTORGANISED".into(), &"B0BOTORGANISED".into()));
 
     let alone = format!("client_id={}&scope=team:read", app.client_id);
-    let back = world.consent(at(0), &alone, &Consent::organisation()).expect("a redirect");
+    let back = world.consent(at(0), &alone, &Consent::organization()).expect("a redirect");
     let given = json(&mut world, 0, &access(&app).with("code", code_of(&back)));
     assert_eq!(given["authed_user"], serde_json::json!({"id": "W0OWNER"}));
 }
 
 #[test]
 fn workspace_install_in_organization_names_both_and_reads_no_audit() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::workspace("T2"));
     assert_eq!(given["team"], serde_json::json!({"id": "T2", "name": "Workspace T2"}));
     assert_eq!(given["enterprise"]["id"], "E1");
@@ -84,7 +84,7 @@ fn standalone_workspace_has_no_enterprise() {
     let app = App::workspace(BACK, "T1");
     let mut world = World::new(Settings { apps: vec![app.clone()], ..Settings::workspace() });
     assert_eq!(
-        world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()),
+        world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()),
         Err("invalid_team_for_non_distributed_app")
     );
     let given = install(&mut world, 0, &app, "admin", &Consent::workspace("T1"));
@@ -96,19 +96,19 @@ fn standalone_workspace_has_no_enterprise() {
 
 #[test]
 fn auth_test_returns_tenant_user_and_app_of_issued_token() {
-    let (app, mut world) = organisation();
-    let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
+    let (app, mut world) = organization();
+    let given = install(&mut world, 0, &app, "admin", &Consent::organization());
     let who = json(&mut world, 0, &calling("auth.test", text(&given, "/authed_user/access_token")));
     let told = ["team_id", "team", "user_id", "user", "app_id", "app_name"].map(|name| text(&who, &format!("/{name}")));
-    assert_eq!(told, ["E1", "Organisation E1", "W0OWNER", "Olga Owner", "A0ORGANISED", "slacktrail"]);
+    assert_eq!(told, ["E1", "Organization E1", "W0OWNER", "Olga Owner", "A0ORGANISED", "slacktrail"]);
     assert_eq!(who["is_enterprise_install"], true);
     assert!(who.get("expires_in").is_none());
 }
 
 #[test]
 fn code_expires_after_ten_minutes_and_is_single_use() {
-    let (app, mut world) = organisation();
-    let mut code = || code_of(&world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("ok"));
+    let (app, mut world) = organization();
+    let mut code = || code_of(&world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("ok"));
     let (first, second) = (code(), code());
     assert_ne!(first, second);
     assert_eq!(refused(&mut world, 600, &exchanging(&app, &first)), "invalid_code");
@@ -122,25 +122,25 @@ fn code_expires_after_ten_minutes_and_is_single_use() {
 
 #[test]
 fn code_belongs_to_one_app() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     let other = App::workspace(BACK, "T1");
     world.settings_mut().apps.push(other.clone());
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
     assert_eq!(refused(&mut world, 0, &exchanging(&other, &code_of(&back))), "invalid_code");
     assert_eq!(json(&mut world, 0, &exchanging(&app, &code_of(&back)))["ok"], true);
 }
 
 #[test]
 fn redirect_uri_must_be_repeated_in_exchange() {
-    let (app, mut world) = organisation();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let (app, mut world) = organization();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
     let without = access(&app).with("code", code_of(&back));
     assert_eq!(refused(&mut world, 0, &without), "bad_redirect_uri");
     assert_eq!(refused(&mut world, 0, &without.clone().with("redirect_uri", format!("{BACK}/"))), "bad_redirect_uri");
     assert_eq!(json(&mut world, 0, &without.with("redirect_uri", BACK))["ok"], true);
 
     let unsent = format!("client_id={}&user_scope=admin", app.client_id);
-    let back = world.consent(at(0), &unsent, &Consent::organisation()).expect("a redirect");
+    let back = world.consent(at(0), &unsent, &Consent::organization()).expect("a redirect");
     let other = access(&app).with("code", code_of(&back)).with("redirect_uri", "https://other.example");
     assert_eq!(refused(&mut world, 0, &other), "bad_redirect_uri");
     assert_eq!(json(&mut world, 0, &access(&app).with("code", code_of(&back)))["ok"], true);
@@ -148,8 +148,8 @@ fn redirect_uri_must_be_repeated_in_exchange() {
 
 #[test]
 fn client_authenticates_with_basic_header_or_fields() {
-    let (app, mut world) = organisation();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let (app, mut world) = organization();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
     let plain = Request::post("oauth.v2.access").with("code", code_of(&back)).with("redirect_uri", BACK);
     let id = plain.clone().with("client_id", &app.client_id);
     assert_eq!(refused(&mut world, 0, &plain), "invalid_client_id");
@@ -161,8 +161,8 @@ fn client_authenticates_with_basic_header_or_fields() {
 
 #[test]
 fn exchange_is_post_with_known_grant_type_and_without_pkce() {
-    let (app, mut world) = organisation();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let (app, mut world) = organization();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
     let request = exchanging(&app, &code_of(&back));
     assert_eq!(refused(&mut world, 0, &request.clone().with("grant_type", "password")), "invalid_grant_type");
     assert_eq!(refused(&mut world, 0, &request.clone().with("code_verifier", "x")), "pkce_not_allowed");
@@ -173,23 +173,23 @@ fn exchange_is_post_with_known_grant_type_and_without_pkce() {
 
 #[test]
 fn scopes_add_up_over_repeated_installs_and_token_stays() {
-    let (app, mut world) = organisation();
-    let first = install(&mut world, 0, &app, "admin", &Consent::organisation());
-    let second = install(&mut world, 60, &app, "auditlogs:read", &Consent::organisation());
+    let (app, mut world) = organization();
+    let first = install(&mut world, 0, &app, "admin", &Consent::organization());
+    let second = install(&mut world, 60, &app, "auditlogs:read", &Consent::organization());
     assert_eq!(second["authed_user"]["scope"], "admin,auditlogs:read");
     assert_eq!(first["authed_user"]["access_token"], second["authed_user"]["access_token"]);
     let token = text(&first, "/authed_user/access_token");
     assert_eq!(response(&mut world, 61, &Request::for_log(Log::Audit).bearer(token)).status, 200);
 
     world.settings_mut().oauth.reinstall_same_token = false;
-    let third = install(&mut world, 120, &app, "admin", &Consent::organisation());
+    let third = install(&mut world, 120, &app, "admin", &Consent::organization());
     assert_ne!(first["authed_user"]["access_token"], third["authed_user"]["access_token"]);
     assert_eq!(world.live_tokens(at(120)).len(), 2);
 }
 
 #[test]
 fn scopes_are_separate_per_user_and_tenant() {
-    let (app, mut world) = organisation();
+    let (app, mut world) = organization();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin));
     let scope = |given: &serde_json::Value| given["authed_user"]["scope"].as_str().expect("scopes").to_owned();
     install(&mut world, 0, &app, "auditlogs:read", &Consent::workspace("T1"));
@@ -205,8 +205,8 @@ fn scopes_are_separate_per_user_and_tenant() {
 
 #[test]
 fn token_has_current_rights_of_its_user() {
-    let (app, mut world) = organisation();
-    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organisation());
+    let (app, mut world) = organization();
+    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organization());
     let token = text(&given, "/authed_user/access_token");
     let audit = Request::for_log(Log::Audit).bearer(token);
     owner_becomes(&mut world, Role::Admin);
@@ -219,8 +219,8 @@ fn token_has_current_rights_of_its_user() {
 
 #[test]
 fn organization_app_cannot_be_installed_on_workspace() {
-    let (app, mut world) = organisation();
-    install(&mut world, 0, &app, "admin", &Consent::organisation());
+    let (app, mut world) = organization();
+    install(&mut world, 0, &app, "admin", &Consent::organization());
     let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::workspace("T1")).expect("a redirect");
     let request = exchanging(&app, &code_of(&back));
     assert_eq!(refused(&mut world, 0, &request), "cannot_install_an_org_installed_app");
@@ -228,10 +228,10 @@ fn organization_app_cannot_be_installed_on_workspace() {
 
 #[test]
 fn configured_tokens_work_alongside_issued_ones() {
-    let app = App::organisation(BACK);
-    let mut world = audit_world(Settings { apps: vec![app.clone()], ..Settings::organisation() }, &[(1, "a")]);
-    let given = install(&mut world, 2, &app, "auditlogs:read", &Consent::organisation());
-    for token in [slacktrail_simulator::settings::ORGANISATION_TOKEN, text(&given, "/authed_user/access_token")] {
+    let app = App::organization(BACK);
+    let mut world = audit_world(Settings { apps: vec![app.clone()], ..Settings::organization() }, &[(1, "a")]);
+    let given = install(&mut world, 2, &app, "auditlogs:read", &Consent::organization());
+    for token in [slacktrail_simulator::settings::ORGANIZATION_TOKEN, text(&given, "/authed_user/access_token")] {
         assert_eq!(json(&mut world, 3, &Request::for_log(Log::Audit).bearer(token))["entries"][0]["id"], "a");
     }
     let live = world.live_tokens(at(3));
@@ -240,8 +240,8 @@ fn configured_tokens_work_alongside_issued_ones() {
 
 #[test]
 fn lost_response_uses_up_code_and_failed_call_does_not() {
-    let (app, mut world) = organisation();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organisation()).expect("a redirect");
+    let (app, mut world) = organization();
+    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
     let request = exchanging(&app, &code_of(&back));
     let on = || CallMatcher::path("oauth.v2.access");
     world.fault(Fault::next(on(), FaultKind::Hangup));
@@ -263,9 +263,9 @@ fn lost_response_uses_up_code_and_failed_call_does_not() {
 #[test]
 fn same_seed_makes_same_tokens() {
     let token = |seed| {
-        let app = App::organisation(BACK);
-        let mut world = World::new(Settings { seed, apps: vec![app.clone()], ..Settings::organisation() });
-        text(&install(&mut world, 0, &app, "admin", &Consent::organisation()), "/authed_user/access_token").to_owned()
+        let app = App::organization(BACK);
+        let mut world = World::new(Settings { seed, apps: vec![app.clone()], ..Settings::organization() });
+        text(&install(&mut world, 0, &app, "admin", &Consent::organization()), "/authed_user/access_token").to_owned()
     };
     assert_eq!(token(7), token(7));
     assert_ne!(token(7), token(8));

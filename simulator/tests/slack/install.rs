@@ -10,21 +10,21 @@ use crate::walk::{at, json};
 /// Where the apps of these tests are sent back to.
 pub(crate) const BACK: &str = "https://collector.example/callback";
 
-/// An organisation where this app can be installed by its owner.
+/// An organization where this app can be installed by its owner.
 pub(crate) fn world_of(app: &App) -> World {
-    World::new(Settings { apps: vec![app.clone()], ..Settings::organisation() })
+    World::new(Settings { apps: vec![app.clone()], ..Settings::organization() })
 }
 
-/// The organisation's app, and a world for it.
-pub(crate) fn organisation() -> (App, World) {
-    let app = App::organisation(BACK);
+/// The organization's app, and a world for it.
+pub(crate) fn organization() -> (App, World) {
+    let app = App::organization(BACK);
     let world = world_of(&app);
     (app, world)
 }
 
 /// The same with token rotation.
 pub(crate) fn rotating() -> (App, World) {
-    let app = App::organisation(BACK).rotating();
+    let app = App::organization(BACK).rotating();
     let world = world_of(&app);
     (app, world)
 }

@@ -47,8 +47,8 @@ fn rows_are_filtered_by_app_and_user() {
 
 #[test]
 fn organization_token_needs_team_that_it_can_access() {
-    let mut settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]), ..Settings::default() };
-    if let Tenant::Organisation { workspaces, .. } = &mut settings.tenant {
+    let mut settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2", "T3"]), ..Settings::default() };
+    if let Tenant::Organization { workspaces, .. } = &mut settings.tenant {
         workspaces[1].app_added = false;
         workspaces[2].owner_belongs = false;
     }

@@ -1,4 +1,4 @@
-use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
 use crate::walk::{asking, at, error, response};
@@ -46,7 +46,7 @@ fn limits_can_be_disabled() {
 #[test]
 fn calls_are_counted_by_method_and_minute() {
     let mut world = World::new(Settings::default());
-    let test = Request::get(Family::Web, "auth.test").bearer(ORGANISATION_TOKEN);
+    let test = Request::get(Family::Web, "auth.test").bearer(ORGANIZATION_TOKEN);
     for second in [0, 1, 120] {
         response(&mut world, second, &test);
     }

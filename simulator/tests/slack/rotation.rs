@@ -3,7 +3,7 @@ use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Outcome, Request, World};
 
 use crate::install::{
-    access, asking_for, calling, code_of, exchanging, install, organisation, refreshing, rotating, text,
+    access, asking_for, calling, code_of, exchanging, install, organization, refreshing, rotating, text,
 };
 use crate::walk::{at, error, json, response};
 
@@ -12,7 +12,7 @@ const LIFE: i64 = 43_200;
 /// An installed app with rotation, with its first access and refresh token.
 fn installed() -> (App, World, String, String) {
     let (app, mut world) = rotating();
-    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organisation());
+    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organization());
     let pair = ["access_token", "refresh_token"].map(|name| text(&given, &format!("/authed_user/{name}")).to_owned());
     let [access_token, refresh_token] = pair;
     (app, world, access_token, refresh_token)
@@ -41,7 +41,7 @@ fn live(world: &World, now: i64) -> Vec<String> {
 fn rotating_tokens_have_own_prefixes_and_expire_after_12_hours() {
     let (app, mut world) = rotating();
     let asked = format!("{}&scope=team:read", asking_for(&app, "admin"));
-    let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
+    let back = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
     let given = json(&mut world, 0, &exchanging(&app, &code_of(&back)));
     assert!(text(&given, "/authed_user/access_token").starts_with("xoxe.xoxp-1-"));
     assert!(text(&given, "/access_token").starts_with("xoxe.xoxb-1-"));
@@ -78,7 +78,7 @@ fn refreshed_user_token_is_at_top_level() {
         "scope": "auditlogs:read,admin",
         "user_id": "W0OWNER",
         "team": null,
-        "enterprise": {"id": "E1", "name": "Organisation E1"},
+        "enterprise": {"id": "E1", "name": "Organization E1"},
         "is_enterprise_install": true,
     });
     assert_eq!(given, expected);
@@ -93,7 +93,7 @@ fn refreshed_user_token_is_at_top_level() {
 fn refreshed_bot_token_has_bot_type() {
     let (app, mut world) = rotating();
     let asked = format!("{}&scope=team:read", asking_for(&app, "admin"));
-    let back = world.consent(at(0), &asked, &Consent::organisation()).expect("a redirect");
+    let back = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
     let given = json(&mut world, 0, &exchanging(&app, &code_of(&back)));
     let given = json(&mut world, 1, &refreshing(&app, text(&given, "/refresh_token")));
     assert_eq!((&given["token_type"], &given["bot_user_id"]), (&"bot".into(), &"U0BOTORGANISED".into()));
@@ -199,8 +199,8 @@ fn refresh_token_belongs_to_its_app_and_is_not_access_token() {
 
 #[test]
 fn app_without_rotation_has_nothing_to_refresh() {
-    let (app, mut world) = organisation();
-    let given = install(&mut world, 0, &app, "admin", &Consent::organisation());
+    let (app, mut world) = organization();
+    let given = install(&mut world, 0, &app, "admin", &Consent::organization());
     assert_eq!((given["authed_user"].get("refresh_token"), given["authed_user"].get("expires_in")), (None, None));
     let token = text(&given, "/authed_user/access_token");
     assert_eq!(refused(&mut world, 0, &app, token), "invalid_refresh_token");
@@ -210,7 +210,7 @@ fn app_without_rotation_has_nothing_to_refresh() {
 #[test]
 fn reinstall_returns_new_pair_and_replaces_refresh_token() {
     let (app, mut world, first, refresh_token) = installed();
-    let given: Value = install(&mut world, 1_000, &app, "admin", &Consent::organisation());
+    let given: Value = install(&mut world, 1_000, &app, "admin", &Consent::organization());
     let second = text(&given, "/authed_user/access_token").to_owned();
     assert_eq!(given["authed_user"]["scope"], "auditlogs:read,admin");
     assert_eq!(live(&world, 1_000), [first, second]);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Response};
 use serde_json::Value;
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Server, Settings, World};
 
 use crate::walk::{at, column, epoch};
@@ -20,7 +20,7 @@ async fn served() -> (Server, Arc<Mutex<World>>) {
 }
 
 async fn get(url: String) -> Response {
-    Client::new().get(url).bearer_auth(ORGANISATION_TOKEN).send().await.expect("a response")
+    Client::new().get(url).bearer_auth(ORGANIZATION_TOKEN).send().await.expect("a response")
 }
 
 async fn json(response: Response) -> Value {
@@ -51,11 +51,11 @@ async fn token_may_be_header_query_or_form_field() {
     let url = format!("{}auth.test", server.api_url());
     let client = Client::new();
     let form = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
-    let form = form.body(format!("token={ORGANISATION_TOKEN}")).send().await.expect("a response");
+    let form = form.body(format!("token={ORGANIZATION_TOKEN}")).send().await.expect("a response");
     assert_eq!(json(form).await["ok"], true);
-    let query = client.get(format!("{url}?token={ORGANISATION_TOKEN}")).send().await.expect("a response");
+    let query = client.get(format!("{url}?token={ORGANIZATION_TOKEN}")).send().await.expect("a response");
     assert_eq!(json(query).await["ok"], true);
-    let lower = client.get(&url).header("authorization", format!("bearer {ORGANISATION_TOKEN}"));
+    let lower = client.get(&url).header("authorization", format!("bearer {ORGANIZATION_TOKEN}"));
     assert_eq!(json(lower.send().await.expect("a response")).await["error"], "not_authed");
     server.stop().await;
 }
@@ -79,7 +79,7 @@ async fn hangup_is_transport_error_and_next_call_succeeds() {
     world.lock().expect("the world").fault(Fault::next(CallMatcher::any(), FaultKind::Hangup));
     let url = format!("{}logs", server.audit_url());
     let client = Client::new();
-    let request = || client.get(&url).bearer_auth(ORGANISATION_TOKEN).send();
+    let request = || client.get(&url).bearer_auth(ORGANIZATION_TOKEN).send();
     assert!(request().await.is_err());
     assert_eq!(request().await.expect("a response").status(), 200);
     server.stop().await;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::{Log, Request, Response, Row, Settings, World};
 
 /// Pages after which a walk counts as endless.
@@ -20,7 +20,7 @@ pub(crate) fn epoch(seconds: i64) -> i64 {
     START + seconds
 }
 
-/// An organisation with an audit row for each pair of second and id.
+/// An organization with an audit row for each pair of second and id.
 pub(crate) fn audit_world(settings: Settings, rows: &[(i64, &str)]) -> World {
     let mut world = World::new(settings);
     for (second, id) in rows {
@@ -29,9 +29,9 @@ pub(crate) fn audit_world(settings: Settings, rows: &[(i64, &str)]) -> World {
     world
 }
 
-/// A request for a log with the organisation's token.
+/// A request for a log with the organization's token.
 pub(crate) fn asking(log: Log) -> Request {
-    Request::for_log(log).bearer(ORGANISATION_TOKEN)
+    Request::for_log(log).bearer(ORGANIZATION_TOKEN)
 }
 
 /// The reply; the connection must not be closed.

@@ -31,7 +31,7 @@ impl Harness {
         let now = Timestamp::constant(1_795_356_000, 0);
         let source = Source {
             logs: logs.to_vec(),
-            organisation: matches!(settings.tenant, Tenant::Organisation { .. }),
+            organization: matches!(settings.tenant, Tenant::Organization { .. }),
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };

@@ -161,7 +161,7 @@ fn by_workspace(state: &State, log: Log) -> bool {
         Log::Access => state.slack.settings().access_team == AccessTeam::Required,
         Log::Integration => true,
     };
-    fans_out && state.sources.values().any(|source| source.organisation)
+    fans_out && state.sources.values().any(|source| source.organization)
 }
 
 /// Byte for byte what Slack has shown, in the day of its own time.

@@ -88,7 +88,7 @@ impl Id {
 }
 
 /// Which log a method counts for, and how often a tick may call it: half of the 50 calls that Slack allows the whole
-/// organisation for audit logs, half of the 20 that it allows for each other method.
+/// organization for audit logs, half of the 20 that it allows for each other method.
 fn budget(method: &str) -> Option<(usize, u32)> {
     match method {
         "logs" => Some((0, 25)),

@@ -41,13 +41,13 @@ impl Rotating {
     /// Connected at 14:00 UTC, with a token that was given at that moment.
     pub fn new(grace: Grace) -> Rotating {
         let now = Timestamp::constant(1_795_356_000, 0);
-        let mut settings = Settings::organisation();
-        settings.apps = vec![App::organisation(REDIRECT_URL).rotating()];
+        let mut settings = Settings::organization();
+        settings.apps = vec![App::organization(REDIRECT_URL).rotating()];
         settings.oauth.refresh_grace = SignedDuration::from_secs(grace.seconds);
         settings.oauth.grace_reuse = grace.reuse;
         let source = Source {
             logs: vec![LogType::Audit],
-            organisation: true,
+            organization: true,
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now))
         };
@@ -66,7 +66,7 @@ impl Rotating {
                 "client_id={}&user_scope=auditlogs:read&scope=team:read&redirect_uri={REDIRECT_URL}",
                 app.client_id
             );
-            let back = state.slack.consent(now, &asked, &Consent::organisation()).expect("the Owner consents");
+            let back = state.slack.consent(now, &asked, &Consent::organization()).expect("the Owner consents");
             let code = back.split_once("code=").expect("a code comes back").1.split('&').next().unwrap_or_default();
             let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
             let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);

@@ -271,11 +271,11 @@ impl SimulatedWorld {
         });
     }
 
-    /// Slack refuses to let the source read a workspace of its organisation, or lets it read it again.
+    /// Slack refuses to let the source read a workspace of its organization, or lets it read it again.
     pub(super) fn bar(&self, workspace: &str, barred: bool) {
         self.with(|state| {
             let workspace = state.slack.settings_mut().tenant.workspace_mut(workspace);
-            workspace.expect("it is the organisation's").owner_belongs = !barred;
+            workspace.expect("it is the organization's").owner_belongs = !barred;
         });
     }
 

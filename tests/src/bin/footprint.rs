@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use slacktrail_simulator::Settings;
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
-use slacktrail_tests::deployment::{LocalDeployment, organisation_source};
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
+use slacktrail_tests::deployment::{LocalDeployment, organization_source};
 use slacktrail_tests::function::{oauth_binary, poller_binary};
 
 /// Processes that are started, one after the other.
@@ -24,8 +24,8 @@ async fn main() {
         let (megabytes, processor) = size_and_processor(&binary);
         println!("{name:<7} {megabytes:>5.1} MB, for {processor}");
     }
-    let Some(deployment) = LocalDeployment::start(Settings::organisation()).await else { return };
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    let Some(deployment) = LocalDeployment::start(Settings::organization()).await else { return };
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let mut milliseconds = Vec::new();
     for _ in 0..STARTS {
         deployment.proxy.take();

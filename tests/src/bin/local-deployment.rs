@@ -22,8 +22,8 @@ const HISTORY: SignedDuration = SignedDuration::from_hours(72);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let app = App { redirects: Redirects::Any, ..App::organisation("") };
-    let settings = Settings { apps: vec![app.clone()], ..Settings::organisation() };
+    let app = App { redirects: Redirects::Any, ..App::organization("") };
+    let settings = Settings { apps: vec![app.clone()], ..Settings::organization() };
     let Some(deployment) = LocalDeployment::start(settings.clone()).await else { return };
     let mut generator = Generator::new(Activity::default(), &settings);
     let mut lived_until = Timestamp::now();

@@ -14,7 +14,7 @@ use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::Consent;
 
 use super::Siege;
-use crate::deployment::{TABLE, organisation_source};
+use crate::deployment::{TABLE, organization_source};
 use crate::function::{Function, oauth_binary};
 use crate::http_api::event;
 use crate::lambda_runtime_api::{Answer, Emulator};
@@ -44,7 +44,7 @@ impl Siege {
         let cookie = opened["cookies"][0].as_str().and_then(|cookie| cookie.split(';').next()).unwrap_or_default();
         let started = answered(lambda, event("POST", "/oauth/start", &grant, &[], &[cookie])).await;
         let location = location(&started).unwrap_or_else(|| panic!("the answer leads nowhere: {started}"));
-        let back = self.deployment.slack().consent(Timestamp::now(), location, &Consent::organisation());
+        let back = self.deployment.slack().consent(Timestamp::now(), location, &Consent::organization());
         let back = back.expect("Slack takes consent");
         let query = back.split_once('?').expect("the way back has a query").1;
         lambda.invoke(event("GET", "/oauth/callback", query, &[], &[cookie]), DEADLINE).await
@@ -55,7 +55,7 @@ impl Siege {
         let app = self.deployment.slack().settings().apps[0].clone();
         let secret = ClientSecret::new(&app.client_secret).expect("a client secret");
         let app = App { client_id: app.client_id, client_secret: secret };
-        let source = organisation_source(&format!("granted{number}"));
+        let source = organization_source(&format!("granted{number}"));
         let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, SECRET_PREFIX);
         let update = credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await;
         update.expect("the secret is written");

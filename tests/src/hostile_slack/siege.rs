@@ -12,7 +12,7 @@ use slacktrail_simulator::{Log, Settings};
 use super::scripts::log_of_long_records;
 use super::{Asked, CannedResponse, HostileSlack};
 use crate::archive::Archive;
-use crate::deployment::{Life, LocalDeployment, TABLE, organisation_source};
+use crate::deployment::{Life, LocalDeployment, TABLE, organization_source};
 use crate::function::Function;
 use crate::http_api::DOMAIN_NAME;
 
@@ -45,18 +45,18 @@ impl Siege {
     pub async fn start() -> Option<Siege> {
         let tokens = (0..HOSTILE_MAX).map(|number| hostile(number).1).chain([token(HONEST)]);
         let settings = Settings {
-            tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]),
-            tokens: tokens.map(|token| Token::organisation(&token)).collect(),
-            apps: vec![App::organisation(&format!("https://{DOMAIN_NAME}/oauth/callback"))],
+            tenant: Tenant::organization("E1", &["T1", "T2", "T3"]),
+            tokens: tokens.map(|token| Token::organization(&token)).collect(),
+            apps: vec![App::organization(&format!("https://{DOMAIN_NAME}/oauth/callback"))],
             limits: Limits::OFF,
-            ..Settings::organisation()
+            ..Settings::organization()
         };
         let mut life = Life::new(&settings);
         let deployment = LocalDeployment::start(settings).await?;
         let now = Timestamp::now();
         life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
         let slack = HostileSlack::before(&deployment).await;
-        deployment.connect(&organisation_source(HONEST), &token(HONEST)).await;
+        deployment.connect(&organization_source(HONEST), &token(HONEST)).await;
         Some(Siege { deployment, slack, life })
     }
 
@@ -87,7 +87,7 @@ impl Siege {
             Log::Access => LogType::Access,
             Log::Integration => LogType::Integration,
         };
-        let source = Source { logs: vec![log], ..organisation_source(&id) };
+        let source = Source { logs: vec![log], ..organization_source(&id) };
         self.deployment.connect(&source, &token).await;
         id
     }
@@ -110,7 +110,7 @@ impl Siege {
         poller.kill().await;
         for number in 0..sources {
             let (id, token) = hostile(number);
-            let source = Source { logs: vec![LogType::Audit], ..organisation_source(&id) };
+            let source = Source { logs: vec![LogType::Audit], ..organization_source(&id) };
             self.deployment.connect(&source, &token).await;
         }
         let table = self.deployment.aws.dynamodb();
@@ -126,7 +126,7 @@ impl Siege {
 
     /// Pauses hostile source `number`.
     pub async fn pause(&self, number: usize) {
-        self.deployment.pause(&organisation_source(&hostile(number).0)).await;
+        self.deployment.pause(&organization_source(&hostile(number).0)).await;
     }
 
     /// Leaves the calls of hostile source `number` to the simulated Slack.

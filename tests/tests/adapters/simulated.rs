@@ -6,7 +6,7 @@ use slacktrail_simulator::{Settings, World};
 use slacktrail_tests::conformance;
 
 fn world() -> SimulatedWorld {
-    SimulatedWorld::new(jiff::Timestamp::constant(1_795_356_000, 0), World::new(Settings::organisation()), [])
+    SimulatedWorld::new(jiff::Timestamp::constant(1_795_356_000, 0), World::new(Settings::organization()), [])
 }
 
 #[tokio::test]

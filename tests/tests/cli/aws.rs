@@ -7,7 +7,7 @@ use slacktrail_tests::emulated_aws::EmulatedAws;
 use tokio::net::TcpListener;
 
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANISATION, Slack, WORKSPACE};
+use crate::slack::{ORGANIZATION, Slack, WORKSPACE};
 
 const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
 
@@ -31,17 +31,17 @@ async fn secret(moto: &EmulatedAws, name: &str) -> Option<Value> {
 #[tokio::test]
 async fn source_is_connected_listed_and_waits_for_first_tick() {
     let Some(moto) = EmulatedAws::start() else { return };
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let slacktrail = deployed(&moto, &slack).await;
 
-    let ran = slacktrail.run_with(&CONNECT, &format!(" {ORGANISATION}\n")).await.exits(0);
-    assert!(ran.stdout.starts_with("connected `acme` to the organisation `Organisation E1` (E1)\n"), "{}", ran.stdout);
-    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({ "tenant": "E1", "token": ORGANISATION })));
+    let ran = slacktrail.run_with(&CONNECT, &format!(" {ORGANIZATION}\n")).await.exits(0);
+    assert!(ran.stdout.starts_with("connected `acme` to the organization `Organization E1` (E1)\n"), "{}", ran.stdout);
+    assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({ "tenant": "E1", "token": ORGANIZATION })));
 
     let sources = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
     assert_eq!(sources[0]["id"], "acme");
     assert_eq!(sources[0]["logs"], json!(["audit", "access", "integration"]));
-    assert_eq!((&sources[0]["organisation"], &sources[0]["plan"]), (&json!(true), &json!("enterprise")));
+    assert_eq!((&sources[0]["organization"], &sources[0]["plan"]), (&json!(true), &json!("enterprise")));
     let table = slacktrail.run(&["sources"]).await.exits(0).stdout;
     assert!(table.starts_with("source  name  plan"), "{table}");
 
@@ -53,21 +53,21 @@ async fn source_is_connected_listed_and_waits_for_first_tick() {
 #[tokio::test]
 async fn reconnect_replaces_token_and_keeps_rest() {
     let Some(moto) = EmulatedAws::start() else { return };
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let slacktrail = deployed(&moto, &slack).await;
-    slacktrail.run_with(&[&CONNECT[..], &["--logs", "audit", "--since", "all"]].concat(), ORGANISATION).await.exits(0);
+    slacktrail.run_with(&[&CONNECT[..], &["--logs", "audit", "--since", "all"]].concat(), ORGANIZATION).await.exits(0);
     let before = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
 
     const ROTATED: &str = "xoxp-simulated-rotated";
-    let token = slacktrail_simulator::tenant::Token::organisation(ROTATED);
+    let token = slacktrail_simulator::tenant::Token::organization(ROTATED);
     slack.world().settings_mut().tokens.push(token);
-    slack.world().revoke(ORGANISATION);
-    slacktrail.run_with(&["connect", "acme", "--token-stdin"], ORGANISATION).await.exits(1);
+    slack.world().revoke(ORGANIZATION);
+    slacktrail.run_with(&["connect", "acme", "--token-stdin"], ORGANIZATION).await.exits(1);
     let ran = slacktrail.run_with(&["connect", "acme", "--token-stdin", "--json"], ROTATED).await.exits(0);
 
     assert_eq!(secret(&moto, "slacktrail/acme").await, Some(json!({ "tenant": "E1", "token": ROTATED })));
     let after = slacktrail.run(&["sources", "--json"]).await.exits(0).json();
-    for kept in ["label", "plan", "logs", "since", "organisation", "paused"] {
+    for kept in ["label", "plan", "logs", "since", "organization", "paused"] {
         assert_eq!(after[0][kept], before[0][kept], "{kept}");
     }
     assert_eq!(after[0]["since"], "2018-03-01T00:00:00Z");
@@ -83,7 +83,7 @@ async fn workspace_token_is_rejected_for_audit_logs_and_not_stored() {
     let slacktrail = deployed(&moto, &slack).await;
 
     let ran = slacktrail.run_with(&CONNECT, WORKSPACE).await.exits(1);
-    assert!(ran.stderr.contains("hint: let the Org Owner install the app on the organisation"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: let the Org Owner install the app on the organization"), "{}", ran.stderr);
     assert_eq!(secret(&moto, "slacktrail/acme").await, None);
     assert_eq!(slacktrail.run(&["sources", "--json"]).await.exits(0).json(), json!([]));
 
@@ -96,7 +96,7 @@ async fn workspace_token_is_rejected_for_audit_logs_and_not_stored() {
 #[tokio::test]
 async fn missing_table_is_named() {
     let Some(moto) = EmulatedAws::start() else { return };
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_TABLE", "no-such-table");
     let ran = slacktrail.run(&["status"]).await.exits(1);
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("`no-such-table`"), "{}", ran.stderr);
@@ -105,12 +105,12 @@ async fn missing_table_is_named() {
 #[tokio::test]
 async fn stack_outputs_name_deployment() {
     let Some(moto) = EmulatedAws::start() else { return };
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let outputs = [("BucketName", "logs"), ("TableName", "streams"), ("SecretPrefix", "mine/")];
     let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_BUCKET", "").with("SLACKTRAIL_TABLE", "");
     let slacktrail = with_stack(slacktrail, StatusCode::OK, described(&outputs)).await;
-    slacktrail.run_with(&CONNECT, ORGANISATION).await.exits(0);
-    assert_eq!(secret(&moto, "mine/acme").await, Some(json!({ "tenant": "E1", "token": ORGANISATION })));
+    slacktrail.run_with(&CONNECT, ORGANIZATION).await.exits(0);
+    assert_eq!(secret(&moto, "mine/acme").await, Some(json!({ "tenant": "E1", "token": ORGANIZATION })));
 }
 
 #[tokio::test]

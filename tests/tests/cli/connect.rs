@@ -1,7 +1,7 @@
 //! `connect` without AWS: what it refuses before it stores anything.
 
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANISATION, Slack};
+use crate::slack::{ORGANIZATION, Slack};
 
 #[tokio::test]
 async fn missing_public_url_suggests_token() {
@@ -33,7 +33,7 @@ async fn invalid_app_credentials_are_rejected_and_not_echoed() {
 async fn missing_deployment_settings_are_named_at_once() {
     let slacktrail = Slacktrail::alone().with("AWS_REGION", "us-east-1");
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
-    let ran = slacktrail.run_with(&arguments, ORGANISATION).await.exits(1);
+    let ran = slacktrail.run_with(&arguments, ORGANIZATION).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: no deployment is named: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_BUCKET` and `SLACKTRAIL_TABLE` is set
     hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`
@@ -42,7 +42,7 @@ async fn missing_deployment_settings_are_named_at_once() {
 
 #[tokio::test]
 async fn empty_standard_input_is_not_token() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
     let ran = Slacktrail::of(&slack).run_with(&arguments, "\n").await.exits(1);
     assert!(ran.stderr.starts_with("error: standard input holds no Slack token"), "{}", ran.stderr);

@@ -16,7 +16,7 @@ use slacktrail_tests::emulated_aws::EmulatedAws;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANISATION, Slack, hours_ago};
+use crate::slack::{ORGANIZATION, Slack, hours_ago};
 
 const BUCKET: &str = "logs";
 const TABLE: &str = "streams";
@@ -35,14 +35,14 @@ impl Deployed {
         let moto = EmulatedAws::start()?;
         moto.create_bucket(BUCKET).await;
         moto.create_table(TABLE).await;
-        moto.create_secret(SECRET, &json!({"token": ORGANISATION}).to_string()).await;
-        let slack = Slack::organisation().await;
+        moto.create_secret(SECRET, &json!({"token": ORGANIZATION}).to_string()).await;
+        let slack = Slack::organization().await;
         let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: "slacktrail/".into() };
         let ports = AwsPorts::connect(&moto.sdk_config(), names);
         let now = Second::of(Timestamp::now());
         let source = Source {
             logs: logs.to_vec(),
-            organisation: true,
+            organization: true,
             connected_at: now.plus(-3_600),
             ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now.plus(-30 * 3_600))
         };
@@ -81,8 +81,8 @@ impl Deployed {
     /// Whether Slack still honours the token.
     async fn is_honoured(&self) -> bool {
         let directory = tempfile::tempdir().unwrap();
-        let to = directory.path().to_str().unwrap();
-        Slacktrail::of(&self.slack).token(ORGANISATION).run(&["pull", "--to", to, "--log", "audit"]).await.code == 0
+        let path = directory.path().to_str().unwrap();
+        Slacktrail::of(&self.slack).token(ORGANIZATION).run(&["pull", "--dir", path, "--logs", "audit"]).await.code == 0
     }
 }
 
@@ -177,7 +177,7 @@ async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0);
     const AGAIN: &str = "xoxp-simulated-again";
-    let token = slacktrail_simulator::tenant::Token::organisation(AGAIN);
+    let token = slacktrail_simulator::tenant::Token::organization(AGAIN);
     deployed.slack.world().settings_mut().tokens.push(token);
 
     let proxy = CountingProxy::start(deployed.moto.endpoint()).await;
@@ -200,9 +200,9 @@ async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
 #[tokio::test]
 async fn already_invalid_token_does_not_block_disconnect() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
-    deployed.slack.world().revoke(ORGANISATION);
+    deployed.slack.world().revoke(ORGANIZATION);
     let outcome = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--json"]).await.exits(0).json();
-    assert_eq!(outcome["token"], "dead_before");
+    assert_eq!(outcome["token"], "already_invalid");
     assert!(!deployed.has_secret().await);
 }
 
@@ -263,7 +263,7 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
     told.next_line().await.unwrap().unwrap();
     deployed.tick().await;
     let again = deployed.slacktrail.end(child).await.exits(0).json();
-    assert_eq!((&again["log"], &again["state"]), (&json!("audit"), &json!("collected")));
+    assert_eq!((&again["log"], &again["state"]), (&json!("audit"), &json!("completed")));
     assert_eq!(deployed.archive().await.keys().len(), stored, "what is there is not stored twice");
 }
 
@@ -273,9 +273,9 @@ async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
     let (from, to) = days(60, 59);
     let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to, "--detach"];
     let json = [&arguments[..], &["--json"]].concat();
-    let begun = deployed.slacktrail.run(&json).await.exits(0).json();
-    assert_eq!((&begun["state"], &begun["oldest"]), (&json!("begun"), &json!(format!("{from}T00:00:00Z"))));
-    assert_eq!(deployed.slacktrail.run(&json).await.exits(0).json()["state"], "under_way");
+    let started = deployed.slacktrail.run(&json).await.exits(0).json();
+    assert_eq!((&started["state"], &started["oldest"]), (&json!("started"), &json!(format!("{from}T00:00:00Z"))));
+    assert_eq!(deployed.slacktrail.run(&json).await.exits(0).json()["state"], "in_progress");
     let told = deployed.slacktrail.run(&arguments).await.exits(0).stdout;
     assert!(told.contains(" is under way already; `slacktrail status` shows what is left"), "{told}");
     let status = deployed.slacktrail.run(&["status", "--json"]).await.exits(0).json();
@@ -290,7 +290,7 @@ async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
 async fn stalled_backfill_is_reported_with_hint() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.tick().await;
-    deployed.slack.world().revoke(ORGANISATION);
+    deployed.slack.world().revoke(ORGANIZATION);
     let (from, to) = days(60, 59);
     let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to];
     let mut child = deployed.slacktrail.start(&arguments);
@@ -333,12 +333,12 @@ async fn backfill_that_cannot_be_collected_is_rejected() {
 #[tokio::test]
 async fn rejected_stream_waits_for_next_tick_after_reconnect() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
-    deployed.slack.world().revoke(ORGANISATION);
+    deployed.slack.world().revoke(ORGANIZATION);
     deployed.tick().await;
     assert_eq!(deployed.state().await, "reauthorize");
     deployed.slacktrail.run(&["status", "--check"]).await.exits(1);
 
-    deployed.slack.world().restore(ORGANISATION);
+    deployed.slack.world().restore(ORGANIZATION);
     let ports = deployed.poller.ports();
     let source = ports.deployment.load().await.unwrap().sources.remove(&"acme".parse().unwrap()).unwrap().unwrap();
     let again = Source { connected_at: Second::of(Timestamp::now()).plus(1), ..source };

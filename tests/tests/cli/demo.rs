@@ -11,7 +11,7 @@ async fn demo_finds_every_record_once() {
     let directory = tempfile::tempdir().unwrap();
     let slacktrail = Slacktrail::alone().inside(directory.path());
     let ran = slacktrail.run(&["demo", "--seconds", "6"]).await.exits(0);
-    for part in ["This Slack is simulated", "Exact: ", "missing 0, doubled 0, ", "acme/integration", "logs/demo-1"] {
+    for part in ["This Slack is simulated", "Exact: ", "missing 0, duplicate 0, ", "acme/integration", "logs/demo-1"] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80 || line.starts_with("  gzip")), "{}", ran.stdout);
@@ -24,7 +24,7 @@ async fn demo_finds_every_record_once() {
     assert_eq!(words_of(&told), words_of(&readme), "what it prints, and what README shows");
     assert_eq!(told.last(), readme.last(), "nothing is missing or doubled, here and in README");
 
-    let again = slacktrail.run(&["demo", "--to", "logs/demo-1"]).await.exits(1);
+    let again = slacktrail.run(&["demo", "--dir", "logs/demo-1"]).await.exits(1);
     assert!(again.stderr.starts_with("error: `logs/demo-1` is not empty"), "{}", again.stderr);
 }
 

@@ -74,12 +74,12 @@ fn states(ran: &Ran) -> Vec<String> {
 
 #[tokio::test]
 async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
-    let settings = Settings { apps: vec![App::organisation("https://127.0.0.1")], ..Settings::organisation() };
+    let settings = Settings { apps: vec![App::organization("https://127.0.0.1")], ..Settings::organization() };
     let Some(deployment) = LocalDeployment::start(settings.clone()).await else { return };
     let Some(light) = Browser::start(Scheme::Light).await else { return };
     let connecting = Connecting::start(&deployment).await;
     let redirect_url = format!("{}/oauth/callback", connecting.api.url());
-    let app = App::organisation(&redirect_url);
+    let app = App::organization(&redirect_url);
     deployment.slack().settings_mut().apps = vec![app.clone()];
     let (now, mut life) = (Timestamp::now(), Life::new(&settings));
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(20), now, 120);
@@ -90,11 +90,11 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     // Connect.
     let (child, link) = connect(&slacktrail, &app, &["--name", "Acme <b>GmbH</b>", "--plan", "enterprise"]).await;
     let text = consent(&light, &link, "E1", &screenshots().join("connected-light.png")).await;
-    for part in ["Acme <b>GmbH</b>", "Organisation E1", "auditlogs:read"] {
+    for part in ["Acme <b>GmbH</b>", "Organization E1", "auditlogs:read"] {
         assert!(text.contains(part), "{text}");
     }
     let ran = slacktrail.end(child).await.exits(0);
-    assert!(ran.stdout.contains("Organisation E1"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Organization E1"), "{}", ran.stdout);
 
     // Records arrive.
     let poller = deployment.poller();
@@ -125,7 +125,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let dark = Browser::start(Scheme::Dark).await.unwrap();
     let (child, link) = connect(&slacktrail, &app, &[]).await;
     let text = consent(&dark, &link, "E1", &screenshots().join("connected-dark.png")).await;
-    assert!(text.contains("Organisation E1"), "{text}");
+    assert!(text.contains("Organization E1"), "{text}");
     slacktrail.end(child).await.exits(0);
     life.go_on(&mut deployment.slack(), 30);
     deployment.drain().await;

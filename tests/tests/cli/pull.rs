@@ -8,7 +8,7 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 
 use crate::archive::{files, records};
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANISATION, Slack, WORKSPACE, hours_ago};
+use crate::slack::{ORGANIZATION, Slack, WORKSPACE, hours_ago};
 
 const LOGS: [(Log, &str); 3] = [(Log::Audit, "audit"), (Log::Access, "access"), (Log::Integration, "integration")];
 
@@ -20,40 +20,40 @@ fn assert_exact(slack: &Slack, directory: &Path) {
 
 #[tokio::test]
 async fn pull_stores_exactly_slack_records_and_next_run_only_new_ones() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+    let path = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
 
-    let ran = slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    let ran = slacktrail.run(&["pull", "--dir", path]).await.exits(0);
     assert_exact(&slack, directory.path());
     assert!(ran.stdout.contains("slack/audit") && ran.stderr.is_empty(), "{}{}", ran.stdout, ran.stderr);
     let stored = files(directory.path()).len();
 
-    slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    slacktrail.run(&["pull", "--dir", path]).await.exits(0);
     assert_exact(&slack, directory.path());
     assert_eq!(files(directory.path()).len(), stored, "nothing new makes no object");
 
     slack.world().add(Row::small_audit(hours_ago(0), "new"));
-    let ran = slacktrail.run(&["pull", "--to", to, "--json"]).await.exits(0);
+    let ran = slacktrail.run(&["pull", "--dir", path, "--json"]).await.exits(0);
     assert_exact(&slack, directory.path());
     assert_eq!((&ran.json()[0]["log"], &ran.json()[0]["records"]), (&json!("audit"), &json!(1)));
 }
 
 #[tokio::test]
 async fn one_log_may_be_pulled_and_another_later() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+    let path = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
 
-    slacktrail.run(&["pull", "--log", "audit", "--to", to, "--source", "acme", "--since", "24h"]).await.exits(0);
+    slacktrail.run(&["pull", "--logs", "audit", "--dir", path, "--source", "acme", "--since", "24h"]).await.exits(0);
     assert_eq!(records(directory.path(), "audit").len(), 2, "of the last day");
     assert!(records(directory.path(), "access").is_empty());
 
-    slacktrail.run(&["pull", "--log", "access", "--to", to, "--source", "acme"]).await.exits(0);
+    slacktrail.run(&["pull", "--logs", "access", "--dir", path, "--source", "acme"]).await.exits(0);
     assert_eq!(records(directory.path(), "access").len(), 2);
-    let status = Slacktrail::alone().run(&["status", "--to", to, "--json"]).await.exits(0).json();
+    let status = Slacktrail::alone().run(&["status", "--dir", path, "--json"]).await.exits(0).json();
     let logs: Vec<_> = status.as_array().unwrap().iter().map(|entry| entry["log"].as_str().unwrap()).collect();
     assert_eq!(logs, ["audit", "access"], "a stream of an earlier run is still there");
 }
@@ -62,28 +62,28 @@ async fn one_log_may_be_pulled_and_another_later() {
 async fn workspace_token_pulls_its_logs_and_explains_missing_audit_log() {
     let slack = Slack::workspace().await;
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
+    let path = directory.path().to_str().unwrap();
     let slacktrail = Slacktrail::of(&slack).token(WORKSPACE);
 
-    let refused = slacktrail.run(&["pull", "--log", "audit", "--to", to]).await.exits(1);
+    let refused = slacktrail.run(&["pull", "--logs", "audit", "--dir", path]).await.exits(1);
     insta::assert_snapshot!(refused.stderr, @r"
-    error: the token is of the workspace `Workspace T1` (T1), and audit logs are the organisation's
-    hint: let the Org Owner install the app on the organisation, not on a workspace, and use the token of that; or leave the audit log out
+    error: the token is of the workspace `Workspace T1` (T1), and audit logs are the organization's
+    hint: let the Org Owner install the app on the organization, not on a workspace, and use the token of that; or leave the audit log out
     ");
-    slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    slacktrail.run(&["pull", "--dir", path]).await.exits(0);
     assert_exact(&slack, directory.path());
 }
 
 #[tokio::test]
 async fn source_cannot_change_from_workspace_to_organization() {
-    let (workspace, organisation) = (Slack::workspace().await, Slack::organisation().await);
+    let (workspace, organization) = (Slack::workspace().await, Slack::organization().await);
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    Slacktrail::of(&workspace).token(WORKSPACE).run(&["pull", "--to", to]).await.exits(0);
-    let ran = Slacktrail::of(&organisation).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
+    let path = directory.path().to_str().unwrap();
+    Slacktrail::of(&workspace).token(WORKSPACE).run(&["pull", "--dir", path]).await.exits(0);
+    let ran = Slacktrail::of(&organization).token(ORGANIZATION).run(&["pull", "--dir", path]).await.exits(1);
     assert!(
         ran.stderr.starts_with(
-            "error: source `slack` collects from `Workspace T1` (T1), and the token is of `Organisation E1` (E1)"
+            "error: source `slack` collects from `Workspace T1` (T1), and the token is of `Organization E1` (E1)"
         ),
         "{}",
         ran.stderr
@@ -92,13 +92,13 @@ async fn source_cannot_change_from_workspace_to_organization() {
 
 #[tokio::test]
 async fn rejected_log_fails_run_and_others_are_stored() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
+    let path = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
 
-    let ran = slacktrail.run(&["pull", "--to", to]).await.exits(1);
+    let ran = slacktrail.run(&["pull", "--dir", path]).await.exits(1);
     // `auth.test` accepts the token, so a single refusal is not taken for the end of it.
     assert!(ran.stderr.contains("slack/audit: Slack answered `logs` with the error `invalid_auth"), "{}", ran.stderr);
     assert!(ran.stderr.contains("set `SLACK_TOKEN` to a new token"), "{}", ran.stderr);
@@ -106,18 +106,18 @@ async fn rejected_log_fails_run_and_others_are_stored() {
 
     // Once the token is good, the same command collects at once what was missing.
     slack.world().clear_faults();
-    slacktrail.run(&["pull", "--to", to]).await.exits(0);
+    slacktrail.run(&["pull", "--dir", path]).await.exits(0);
     assert_exact(&slack, directory.path());
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn interrupted_follow_ends_cleanly() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
-    let child = slacktrail.start(&["pull", "--follow", "--to", to]);
+    let path = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
+    let child = slacktrail.start(&["pull", "--follow", "--dir", path]);
 
     let stored = async {
         while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.truth(*log)) {
@@ -134,15 +134,15 @@ async fn interrupted_follow_ends_cleanly() {
 
 #[tokio::test]
 async fn token_is_in_no_file() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(0);
+    let path = directory.path().to_str().unwrap();
+    Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", path]).await.exits(0);
     let all = files(directory.path());
     assert!(all.len() > 6, "objects, cursors and a source: {all:?}");
     for path in all {
         let bytes = std::fs::read(&path).unwrap();
-        let found = bytes.windows(ORGANISATION.len()).any(|part| part == ORGANISATION.as_bytes());
+        let found = bytes.windows(ORGANIZATION.len()).any(|part| part == ORGANIZATION.as_bytes());
         assert!(!found, "{}", path.display());
     }
 }
@@ -152,10 +152,10 @@ async fn token_is_in_no_file() {
 async fn pull_creates_private_directories() {
     use std::os::unix::fs::PermissionsExt;
 
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let above = tempfile::tempdir().unwrap();
     let made = above.path().join("made/logs");
-    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", made.to_str().unwrap()]).await.exits(0);
+    let ran = Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", made.to_str().unwrap()]).await.exits(0);
     assert_eq!(ran.stderr, "");
     for path in [above.path().join("made"), made.clone(), made.join("audit"), made.join(".slacktrail")] {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
@@ -166,12 +166,12 @@ async fn pull_creates_private_directories() {
 #[cfg(unix)]
 #[tokio::test]
 async fn pull_writes_nothing_through_symbolic_link() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::os::unix::fs::symlink(outside.path(), directory.path().join("audit")).unwrap();
-    let to = directory.path().to_str().unwrap();
-    let slacktrail = Slacktrail::of(&slack).token(ORGANISATION);
-    let ran = slacktrail.run(&["pull", "--to", to]).await.exits(1);
+    let path = directory.path().to_str().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
+    let ran = slacktrail.run(&["pull", "--dir", path]).await.exits(1);
     assert!(ran.stderr.contains("`audit` is a symbolic link"), "{}", ran.stderr);
     assert!(files(outside.path()).is_empty());
     assert_eq!(records(directory.path(), "access").len(), 3, "the other logs are collected");

@@ -3,11 +3,11 @@
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANISATION, Slack};
+use crate::slack::{ORGANIZATION, Slack};
 
 #[tokio::test]
 async fn missing_token_error_names_token_variable() {
-    let ran = Slacktrail::alone().run(&["pull", "--to", "logs"]).await.exits(1);
+    let ran = Slacktrail::alone().run(&["pull", "--dir", "logs"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: `SLACK_TOKEN` is not set
     hint: set it to the user token (`xoxp-...`) of a Slack app with the scopes `auditlogs:read` and `admin`
@@ -16,7 +16,7 @@ async fn missing_token_error_names_token_variable() {
 
 #[tokio::test]
 async fn invalid_token_is_not_echoed() {
-    let ran = Slacktrail::alone().token("xoxp-secret with a space").run(&["pull", "--to", "logs"]).await.exits(1);
+    let ran = Slacktrail::alone().token("xoxp-secret with a space").run(&["pull", "--dir", "logs"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: `SLACK_TOKEN` is not a Slack token
       caused by: the token is empty or holds characters that no Slack token has; a user token begins with `xoxp-`
@@ -26,11 +26,11 @@ async fn invalid_token_is_not_echoed() {
 
 #[tokio::test]
 async fn revoked_token_is_reported_with_hint() {
-    let slack = Slack::organisation().await;
-    slack.world().revoke(ORGANISATION);
+    let slack = Slack::organization().await;
+    slack.world().revoke(ORGANIZATION);
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().to_str().unwrap();
-    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
+    let ran = Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", to]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: Slack answered `auth.test` with the error `token_revoked`
     hint: set `SLACK_TOKEN` to a new token: the token was revoked or the app removed
@@ -39,9 +39,9 @@ async fn revoked_token_is_reported_with_hint() {
 
 #[tokio::test]
 async fn failing_slack_is_reported_with_hint() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     slack.world().fault(Fault::every(CallMatcher::any(), FaultKind::Html(502)));
-    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", "logs"]).await.exits(1);
+    let ran = Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", "logs"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: Slack answered `auth.test` with HTTP status 502 and no error code
     hint: run the command again in a minute
@@ -50,21 +50,21 @@ async fn failing_slack_is_reported_with_hint() {
 
 #[tokio::test]
 async fn unwritable_directory_is_named() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     let to = file.join("logs");
     let to = to.to_str().unwrap();
-    let ran = Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(1);
+    let ran = Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", to]).await.exits(1);
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains(to), "{}", ran.stderr);
     assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
 }
 
 #[tokio::test]
 async fn url_that_would_expose_token_is_rejected() {
-    let slacktrail = Slacktrail::alone().token(ORGANISATION).with("SLACK_API_URL", "http://slack.com/api/");
-    let ran = slacktrail.run(&["pull", "--to", "logs"]).await.exits(1);
+    let slacktrail = Slacktrail::alone().token(ORGANIZATION).with("SLACK_API_URL", "http://slack.com/api/");
+    let ran = slacktrail.run(&["pull", "--dir", "logs"]).await.exits(1);
     assert!(ran.stderr.starts_with("error: `SLACK_API_URL` would send the token unencrypted"), "{}", ran.stderr);
 }
 
@@ -72,23 +72,23 @@ async fn url_that_would_expose_token_is_rejected() {
 async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
     for arguments in [
         &["pull"][..],
-        &["pull", "--to", "logs", "--token", "x"],
-        &["pull", "--to", "logs", "--log", "everything"],
-        &["pull", "--to", "logs", "--since", "yesterday"],
-        &["pull", "--to", "logs", "--source", "Acme"],
+        &["pull", "--dir", "logs", "--token", "x"],
+        &["pull", "--dir", "logs", "--logs", "everything"],
+        &["pull", "--dir", "logs", "--since", "yesterday"],
+        &["pull", "--dir", "logs", "--source", "Acme"],
         &["demo", "--seconds", "0"],
         &["connect", "acme", "--plan", "free"],
         &["frobnicate"],
     ] {
-        let ran = Slacktrail::alone().token(ORGANISATION).run(arguments).await.exits(2);
+        let ran = Slacktrail::alone().token(ORGANIZATION).run(arguments).await.exits(2);
         assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
     }
 }
 
 #[tokio::test]
 async fn future_since_is_rejected_before_any_call() {
-    let slacktrail = Slacktrail::alone().token(ORGANISATION);
-    let ran = slacktrail.run(&["pull", "--to", "logs", "--since", "2999-01-01"]).await.exits(1);
+    let slacktrail = Slacktrail::alone().token(ORGANIZATION);
+    let ran = slacktrail.run(&["pull", "--dir", "logs", "--since", "2999-01-01"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: `--since` lies in the future: 2999-01-01T00:00:00Z
     hint: give a day up to today (UTC), or `now` to collect from this moment on

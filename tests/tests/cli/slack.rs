@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_simulator::settings::{ORGANISATION_TOKEN, WORKSPACE_TOKEN};
+use slacktrail_simulator::settings::{ORGANIZATION_TOKEN, WORKSPACE_TOKEN};
 use slacktrail_simulator::{Log, Row, Server, Settings, World};
 
 /// The tokens that the two kinds of Slack honour.
-pub(crate) const ORGANISATION: &str = ORGANISATION_TOKEN;
+pub(crate) const ORGANIZATION: &str = ORGANIZATION_TOKEN;
 pub(crate) const WORKSPACE: &str = WORKSPACE_TOKEN;
 
 /// A simulated Slack.
@@ -17,9 +17,9 @@ pub(crate) struct Slack {
 }
 
 impl Slack {
-    /// An organisation of two workspaces with some rows in each log.
-    pub(crate) async fn organisation() -> Slack {
-        let mut world = World::new(Settings::organisation());
+    /// An organization of two workspaces with some rows in each log.
+    pub(crate) async fn organization() -> Slack {
+        let mut world = World::new(Settings::organization());
         for (hours, id) in [(60, "a"), (59, "b"), (59, "c"), (20, "d"), (1, "e")] {
             world.add(Row::small_audit(hours_ago(hours), id));
         }

@@ -17,16 +17,16 @@ use slacktrail_shared::walk::Depth;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANISATION, Slack};
+use crate::slack::{ORGANIZATION, Slack};
 
 #[tokio::test]
 async fn pulled_status_json_has_documented_keys() {
-    let slack = Slack::organisation().await;
+    let slack = Slack::organization().await;
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    Slacktrail::of(&slack).token(ORGANISATION).run(&["pull", "--to", to]).await.exits(0);
+    let path = directory.path().to_str().unwrap();
+    Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", path]).await.exits(0);
 
-    let status = Slacktrail::alone().run(&["status", "--json", "--to", to]).await.exits(0).json();
+    let status = Slacktrail::alone().run(&["status", "--json", "--dir", path]).await.exits(0).json();
     let entries = status.as_array().unwrap();
     let logs: Vec<_> = entries.iter().map(|entry| entry["log"].as_str().unwrap()).collect();
     assert_eq!(logs, ["audit", "access", "integration"]);
@@ -49,7 +49,7 @@ async fn pulled_status_json_has_documented_keys() {
 async fn status_table_is_followed_by_hints() {
     let directory = tempfile::tempdir().unwrap();
     let source = Source {
-        organisation: true,
+        organization: true,
         connected_at: Second::of(Timestamp::now()).plus(-5_430),
         ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018)
     };
@@ -59,9 +59,9 @@ async fn status_table_is_followed_by_hints() {
     fs::create_dir_all(state.join("cursors")).unwrap();
     fs::write(state.join("cursors/acme.audit.json"), r#"{"version":3,"cursor":{"format":99}}"#).unwrap();
 
-    let ran = Slacktrail::alone().run(&["status", "--to", directory.path().to_str().unwrap()]).await.exits(0);
+    let ran = Slacktrail::alone().run(&["status", "--dir", directory.path().to_str().unwrap()]).await.exits(0);
     insta::assert_snapshot!(ran.stdout, @r"
-    source  log          state    for         last record  lag  to collect
+    source  log          state    for         last record  lag  backlog
     acme    audit        failing  -           -              -  -
     acme    access       waiting  1 h 30 min  -              -  -
     acme    integration  waiting  1 h 30 min  -              -  -
@@ -87,7 +87,7 @@ async fn status_table_is_followed_by_hints() {
 #[tokio::test]
 async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
     let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
+    let path = directory.path().to_str().unwrap();
     let deployment = DirectoryDeployment::new(directory.path());
     let now = Second::of(Timestamp::now());
     let source = Source::new("acme".parse().unwrap(), "Acme\u{1b}]0;x\u{7}", Plan::Enterprise, now.plus(-60));
@@ -101,20 +101,20 @@ async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
     deployment.replace_cursor(&stream, None, &cursor).await.unwrap();
 
     let steering = |text: &str| text.chars().find(|c| steers(*c) && *c != '\n');
-    let ran = Slacktrail::alone().run(&["status", "--to", to]).await.exits(0);
+    let ran = Slacktrail::alone().run(&["status", "--dir", path]).await.exits(0);
     assert_eq!(steering(&ran.stdout), None, "{:?}", ran.stdout);
     assert!(ran.stdout.contains("acme/audit: failing (x\u{fffd}[31m)"), "{}", ran.stdout);
-    let ran = Slacktrail::alone().run(&["status", "--json", "--to", to]).await.exits(0);
+    let ran = Slacktrail::alone().run(&["status", "--json", "--dir", path]).await.exits(0);
     assert_eq!(steering(&ran.stdout), None, "{:?}", ran.stdout);
     assert_eq!((ran.json()[0]["code"].as_str(), ran.json()[0]["hint"].as_str()), (Some(code), Some(hint)));
 }
 
 #[tokio::test]
 async fn status_of_directory_without_pull_is_error() {
-    let ran = Slacktrail::alone().run(&["status", "--to", "no-such-directory"]).await.exits(1);
+    let ran = Slacktrail::alone().run(&["status", "--dir", "no-such-directory"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: nothing was ever pulled into `no-such-directory`
-    hint: give the directory that `slacktrail pull --to` was given
+    hint: give the directory that `slacktrail pull --dir` was given
     ");
 }
 
@@ -151,12 +151,12 @@ async fn of_many_states() -> tempfile::TempDir {
         depth: Depth::default(),
         uncollected_since: None,
     });
-    let silence =
+    let silent_hint =
         "Slack answers, and has shown no record since 2026-11-20T08:00:00Z; see in Slack whether people are at work";
     let refused = "Slack answered `team.integrationLogs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed";
     let cursors = [
         ("acme", LogType::Audit, behind),
-        ("acme", LogType::Access, told(well(LogType::Access), State::Silent, Some("silence"), Some(silence))),
+        ("acme", LogType::Access, told(well(LogType::Access), State::Silent, Some("silent_stream"), Some(silent_hint))),
         (
             "acme",
             LogType::Integration,
@@ -179,10 +179,10 @@ async fn of_many_states() -> tempfile::TempDir {
 #[tokio::test]
 async fn status_table_is_readable_in_80_columns_without_color() {
     let directory = of_many_states().await;
-    let ran = Slacktrail::alone().run(&["status", "--to", directory.path().to_str().unwrap()]).await.exits(0);
+    let ran = Slacktrail::alone().run(&["status", "--dir", directory.path().to_str().unwrap()]).await.exits(0);
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     insta::assert_snapshot!(ran.stdout, @r"
-    source  log          state        for      last record  lag  to collect
+    source  log          state        for      last record  lag  backlog
     acme    audit        catching up  3 d 4 h  2 min ago    1 h  1 d 3 h
     acme    access       silent       3 d 4 h  2 min ago    1 h  -
     acme    integration  reauthorize  3 d 4 h  2 min ago    1 h  -
@@ -204,22 +204,22 @@ async fn status_table_is_readable_in_80_columns_without_color() {
 #[tokio::test]
 async fn check_exit_code_shows_whether_action_is_required() {
     let directory = of_many_states().await;
-    let to = directory.path().to_str().unwrap();
+    let path = directory.path().to_str().unwrap();
     let slacktrail = Slacktrail::alone();
-    slacktrail.run(&["status", "--check", "--json", "--to", to]).await.exits(1);
+    slacktrail.run(&["status", "--check", "--json", "--dir", path]).await.exits(1);
     let cursors = directory.path().join(".slacktrail/cursors");
     for log in ["access", "integration"] {
         fs::remove_file(cursors.join(format!("acme.{log}.json"))).unwrap();
     }
-    slacktrail.run(&["status", "--check", "--to", to]).await.exits(0);
-    slacktrail.run(&["status", "--check", "--watch", "--to", to]).await.exits(2);
+    slacktrail.run(&["status", "--check", "--dir", path]).await.exits(0);
+    slacktrail.run(&["status", "--check", "--watch", "--dir", path]).await.exits(2);
 }
 
 #[tokio::test]
 async fn watch_in_pipe_prints_one_json_line_per_change_until_ctrl_c() {
     let directory = of_many_states().await;
     let slacktrail = Slacktrail::alone();
-    let mut child = slacktrail.start(&["status", "--watch", "--json", "--to", directory.path().to_str().unwrap()]);
+    let mut child = slacktrail.start(&["status", "--watch", "--json", "--dir", directory.path().to_str().unwrap()]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next =
         async || -> serde_json::Value { serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap() };
@@ -245,7 +245,7 @@ async fn watch_in_pipe_prints_one_json_line_per_change_until_ctrl_c() {
 async fn watch_ends_when_reader_closes_pipe() {
     let directory = of_many_states().await;
     let slacktrail = Slacktrail::alone();
-    let mut child = slacktrail.start(&["status", "--watch", "--to", directory.path().to_str().unwrap()]);
+    let mut child = slacktrail.start(&["status", "--watch", "--dir", directory.path().to_str().unwrap()]);
     drop(child.stdout.take());
     slacktrail.end(child).await.exits(0);
 }
@@ -254,7 +254,7 @@ async fn watch_ends_when_reader_closes_pipe() {
 #[tokio::test]
 async fn ctrl_c_at_first_screen_ends_watch_cleanly() {
     let directory = of_many_states().await;
-    let arguments = ["status", "--watch", "--to", directory.path().to_str().unwrap()];
+    let arguments = ["status", "--watch", "--dir", directory.path().to_str().unwrap()];
     for _ in 0..20 {
         // One that does not listen yet is struck by chance alone.
         let mut terminal = crate::terminal::Terminal::start(&Slacktrail::alone(), &arguments);

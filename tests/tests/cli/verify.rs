@@ -10,21 +10,21 @@ use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slacktrail_shared::source::Source;
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
-use slacktrail_tests::deployment::{BUCKET, LocalDeployment, organisation_source};
+use slacktrail_tests::deployment::{BUCKET, LocalDeployment, organization_source};
 
 use crate::binary::{Ran, Slacktrail};
-use crate::slack::{ORGANISATION, Slack, WORKSPACE, hours_ago};
+use crate::slack::{ORGANIZATION, Slack, WORKSPACE, hours_ago};
 #[cfg(target_os = "linux")]
 use crate::terminal::Terminal;
 
 /// A day that re-reads do not reach any more.
 const DAYS_AGO: i64 = 4;
 const COMPLETE: i32 = 0;
-const DIFFERENT: i32 = 1;
-const UNDECIDED: i32 = 3;
+const MISMATCH: i32 = 1;
+const INCONCLUSIVE: i32 = 3;
 
 /// `second` seconds after that day's beginning.
 fn at(second: i64) -> Timestamp {
@@ -50,7 +50,7 @@ impl Pulled {
     }
 
     async fn empty() -> Pulled {
-        let slack = Slack::organisation().await;
+        let slack = Slack::organization().await;
         for second in 1..=5 {
             slack.world().add(Row::small_audit(at(second), &format!("day-{second}")));
         }
@@ -64,13 +64,13 @@ impl Pulled {
         Pulled { slack, directory: tempfile::tempdir().unwrap() }
     }
 
-    fn to(&self) -> &str {
+    fn path(&self) -> &str {
         self.directory.path().to_str().unwrap()
     }
 
     async fn pull(&self, more: &[&str]) -> Ran {
-        let arguments = [&["pull", "--to", self.to()], more].concat();
-        Slacktrail::of(&self.slack).token(ORGANISATION).run(&arguments).await
+        let arguments = [&["pull", "--dir", self.path()], more].concat();
+        Slacktrail::of(&self.slack).token(ORGANIZATION).run(&arguments).await
     }
 
     async fn verify(&self, log: &str, more: &[&str]) -> Ran {
@@ -78,8 +78,8 @@ impl Pulled {
     }
 
     async fn verify_day(&self, log: &str, day: &str, more: &[&str]) -> Ran {
-        let arguments = [&["verify", "acme", "--log", log, "--day", day, "--to", self.to()], more].concat();
-        Slacktrail::of(&self.slack).token(ORGANISATION).run(&arguments).await
+        let arguments = [&["verify", "acme", "--log", log, "--day", day, "--dir", self.path()], more].concat();
+        Slacktrail::of(&self.slack).token(ORGANIZATION).run(&arguments).await
     }
 
     /// The day's object of a log.
@@ -126,18 +126,18 @@ async fn pulled_day_is_complete_in_every_log() {
     insta::assert_snapshot!(audit.stdout.replace(&day_of(at(0)), "DAY"), @r"
     acme/audit on DAY (UTC)
 
-                            count
-    shown by Slack              5
-    stored lines                5
-    objects                     1
-    missing                     0
-    not collected yet           0
-    extra                       0
-    changed                     0
-    doubled                     0
-    of another day              0
-    unreadable                  0
-    holes in the numbering      0
+                       count
+    Slack records          5
+    stored lines           5
+    objects                1
+    missing                0
+    not collected yet      0
+    extra                  0
+    changed                0
+    duplicate              0
+    wrong day              0
+    unreadable             0
+    missing objects        0
 
     complete: 5 records of DAY, each in exactly one line, bytes equal
     ");
@@ -173,11 +173,11 @@ async fn deleted_object_is_missing_with_its_records() {
         "complete: 5 records of DAY, each in exactly one line, bytes equal"
     );
     fs::remove_file(pulled.object("audit", 1)).unwrap();
-    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
-    assert_eq!(verdict(&ran), "different: of DAY, 2 missing, 1 hole in the numbering");
+    let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
+    assert_eq!(verdict(&ran), "mismatch: of DAY, 2 missing, 1 missing object");
     let (day, time) = (at(0).strftime("%Y/%m/%d"), at(1));
     assert!(ran.stdout.contains(&format!("missing:\n  {time} ")), "{}", ran.stdout);
-    assert!(ran.stdout.contains(&format!("numbering:\n  audit/{day}/acme-000001.json.gz")), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("missing objects:\n  audit/{day}/acme-000001.json.gz")), "{}", ran.stdout);
     assert!(!ran.stdout.contains("user_login"), "no record is shown unless asked for: {}", ran.stdout);
 }
 
@@ -188,10 +188,10 @@ async fn altered_line_is_changed_and_shown_only_on_request() {
     lines[3] = lines[3].replacen("user_login", "user_logout", 1);
     write_lines(&pulled.object("audit", 1), &lines);
 
-    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
-    assert_eq!(verdict(&ran), "different: of DAY, 1 changed");
+    let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
+    assert_eq!(verdict(&ran), "mismatch: of DAY, 1 changed");
     assert!(ran.stdout.contains("acme-000001.json.gz line 4\n") && !ran.stdout.contains("user_log"), "{}", ran.stdout);
-    let shown = pulled.verify("audit", &["--show"]).await.exits(DIFFERENT).stdout;
+    let shown = pulled.verify("audit", &["--show-records"]).await.exits(MISMATCH).stdout;
     let slack = pulled
         .slack
         .world()
@@ -202,7 +202,7 @@ async fn altered_line_is_changed_and_shown_only_on_request() {
         .json
         .clone();
     assert!(shown.contains(&format!("    Slack:  {slack}\n    stored: {}\n", lines[3])), "{shown}");
-    let item = &pulled.verify("audit", &["--show", "--json"]).await.exits(DIFFERENT).json()["differences"][0];
+    let item = &pulled.verify("audit", &["--show-records", "--json"]).await.exits(MISMATCH).json()["differences"][0];
     assert_eq!((item["kind"].as_str(), item["slack"].as_str()), (Some("changed"), Some(&*slack)));
 }
 
@@ -213,20 +213,20 @@ async fn access_line_that_contradicts_its_id_is_changed() {
     let altered: Vec<String> =
         lines_of(&path).iter().map(|line| line.replacen("203.0.113.7", "203.0.113.8", 1)).collect();
     write_lines(&path, &altered);
-    assert_eq!(verdict(&pulled.verify("access", &[]).await.exits(DIFFERENT)), "different: of DAY, 2 changed");
+    assert_eq!(verdict(&pulled.verify("access", &[]).await.exits(MISMATCH)), "mismatch: of DAY, 2 changed");
 }
 
 #[tokio::test]
 async fn copied_object_is_duplicate_and_corruption_names_its_location() {
     let pulled = Pulled::new().await;
     fs::copy(pulled.object("audit", 1), pulled.object("audit", 2)).unwrap();
-    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
-    assert_eq!(verdict(&ran), "different: of DAY, 5 doubled");
+    let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
+    assert_eq!(verdict(&ran), "mismatch: of DAY, 5 duplicate");
 
     write_lines(&pulled.object("audit", 2), &[r#"{"not":"ours"}"#.to_owned()]);
     fs::write(pulled.object("audit", 3), "no gzip").unwrap();
-    let json = pulled.verify("audit", &["--json"]).await.exits(DIFFERENT).json();
-    assert_eq!((&json["verdict"], &json["unreadable"]), (&json!("different"), &json!(2)));
+    let json = pulled.verify("audit", &["--json"]).await.exits(MISMATCH).json();
+    assert_eq!((&json["verdict"], &json["unreadable"]), (&json!("mismatch"), &json!(2)));
     assert_eq!((&json["differences"][0]["line"], &json["differences"][1]["line"]), (&json!(1), &json!(null)));
     assert!(json["differences"][1]["object"].as_str().unwrap().ends_with("acme-000003.json.gz"), "{json}");
 }
@@ -236,27 +236,27 @@ async fn record_shown_late_is_pending_or_missing_if_too_late() {
     let pulled = Pulled::new().await;
     let late = hours_ago(20);
     pulled.slack.world().add(Row::small_audit(late, "late"));
-    let ran = pulled.verify_day("audit", &day_of(late), &[]).await.exits(UNDECIDED);
+    let ran = pulled.verify_day("audit", &day_of(late), &[]).await.exits(INCONCLUSIVE);
     assert_eq!((count(&ran, "missing"), count(&ran, "not collected yet")), ("0".to_owned(), "1".to_owned()));
     assert!(ran.stdout.contains("note: 1 is shown late by Slack; the next re-read collects them"), "{}", ran.stdout);
 
     pulled.slack.world().add(Row::small_audit(at(6), "later than promised"));
-    let ran = pulled.verify("audit", &[]).await.exits(DIFFERENT);
-    assert_eq!(verdict(&ran), "different: of DAY, 1 missing");
+    let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
+    assert_eq!(verdict(&ran), "mismatch: of DAY, 1 missing");
 }
 
 #[tokio::test]
 async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
     let pulled = Pulled::new().await;
-    let bare = Slack::organisation().await;
+    let bare = Slack::organization().await;
     bare.world().add(Row::small_audit(at(1), "day-1"));
     let pulled = Pulled { slack: bare, ..pulled };
-    assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(DIFFERENT)), "different: of DAY, 4 extra");
+    assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(MISMATCH)), "mismatch: of DAY, 4 extra");
     let ran = pulled.verify("access", &[]).await.exits(COMPLETE);
     assert_eq!(count(&ran, "extra"), "2");
     assert!(ran.stdout.contains("note: extra rows are no defect here"), "{}", ran.stdout);
-    let forgotten = Pulled { slack: Slack::organisation().await, ..pulled };
-    let ran = forgotten.verify("audit", &[]).await.exits(UNDECIDED);
+    let forgotten = Pulled { slack: Slack::organization().await, ..pulled };
+    let ran = forgotten.verify("audit", &[]).await.exits(INCONCLUSIVE);
     assert!(ran.stdout.contains("note: Slack shows no record of the day any more"), "{}", ran.stdout);
 }
 
@@ -264,17 +264,21 @@ async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
 async fn uncollected_day_is_inconclusive_with_reason() {
     let recent = Pulled::empty().await;
     recent.pull(&["--source", "acme", "--since", "24h"]).await.exits(0);
-    let ran = recent.verify("audit", &[]).await.exits(UNDECIDED);
-    assert_eq!(verdict(&ran), "undecided: of DAY, 5 not collected yet; nothing that was compared differs");
+    let ran = recent.verify("audit", &[]).await.exits(INCONCLUSIVE);
+    assert_eq!(verdict(&ran), "inconclusive: of DAY, 5 not collected yet; nothing that was compared differs");
     assert!(ran.stdout.contains("note: 5 are from before the time from which `acme` is collected"), "{}", ran.stdout);
 
     let refused = Pulled::empty().await;
     refused.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("internal_error")));
     refused.slack.world().fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("no_permission")));
-    refused.pull(&["--source", "acme", "--log", "access"]).await.exits(1);
+    refused.pull(&["--source", "acme", "--logs", "access"]).await.exits(1);
     refused.slack.world().clear_faults();
-    let json = refused.verify("access", &["--json"]).await.exits(UNDECIDED).json();
-    assert_eq!((&json["not_collected_yet"], &json["differences"][0]["why"]), (&json!(2), &json!("in_gap")), "{json}");
+    let json = refused.verify("access", &["--json"]).await.exits(INCONCLUSIVE).json();
+    assert_eq!(
+        (&json["not_collected_yet"], &json["differences"][0]["reason"]),
+        (&json!(2), &json!("in_gap")),
+        "{json}"
+    );
 }
 
 #[tokio::test]
@@ -287,7 +291,7 @@ async fn today_is_compared_up_to_few_minutes_ago() {
         assert!(ran.stdout.contains("note: compared up to "), "{}", ran.stdout);
         assert!(verdict(&ran).contains(&format!("{today} up to {today}T")), "{}", ran.stdout);
     } else {
-        assert!(ran.exits(UNDECIDED).stderr.contains("hardly begun"));
+        assert!(ran.exits(INCONCLUSIVE).stderr.contains("hardly begun"));
     }
 }
 
@@ -308,23 +312,23 @@ async fn revoked_token_and_other_failures_are_inconclusive_with_hint() {
     let pulled = Pulled::new().await;
     let slacktrail = Slacktrail::of(&pulled.slack);
     let day = day_of(at(0));
-    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--to", pulled.to()];
-    let ran = slacktrail.clone().token(ORGANISATION).run(&[&arguments[..], &["--json"]].concat()).await.exits(COMPLETE);
+    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--dir", pulled.path()];
+    let ran = slacktrail.clone().token(ORGANIZATION).run(&[&arguments[..], &["--json"]].concat()).await.exits(COMPLETE);
     assert_eq!(ran.json()["differences"], json!([]));
 
-    let ran = slacktrail.run(&arguments).await.exits(UNDECIDED);
+    let ran = slacktrail.run(&arguments).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: `SLACK_TOKEN` is not set\nhint: "), "{}", ran.stderr);
-    let beta = ["verify", "beta", "--log", "audit", "--day", &day, "--to", pulled.to()];
-    let ran = slacktrail.clone().token(ORGANISATION).run(&beta).await.exits(UNDECIDED);
+    let beta = ["verify", "beta", "--log", "audit", "--day", &day, "--dir", pulled.path()];
+    let ran = slacktrail.clone().token(ORGANIZATION).run(&beta).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: there is no source `beta`\nhint: the sources are `acme`"), "{}", ran.stderr);
-    let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(UNDECIDED);
+    let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: `--day` lies in the future: 2999/01/01\nhint: "), "{}", ran.stderr);
     let workspace = Slack::workspace().await;
-    let ran = Slacktrail::of(&workspace).token(WORKSPACE).run(&arguments).await.exits(UNDECIDED);
+    let ran = Slacktrail::of(&workspace).token(WORKSPACE).run(&arguments).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: the token is of the workspace"), "{}", ran.stderr);
 
-    pulled.slack.world().revoke(ORGANISATION);
-    let ran = pulled.verify("audit", &[]).await.exits(UNDECIDED);
+    pulled.slack.world().revoke(ORGANIZATION);
+    let ran = pulled.verify("audit", &[]).await.exits(INCONCLUSIVE);
     insta::assert_snapshot!(ran.stderr, @r"
     error: Slack answered `auth.test` with the error `token_revoked`
     hint: set `SLACK_TOKEN` to a new token: the token was revoked or the app removed
@@ -337,9 +341,9 @@ async fn progress_is_shown_in_terminal_and_removed_afterwards() {
     let pulled = Pulled::new().await;
     pulled.slack.world().settings_mut().audit_limit_max = 2;
     pulled.slack.world().fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::throttled("1")));
-    let slacktrail = Slacktrail::of(&pulled.slack).token(ORGANISATION);
+    let slacktrail = Slacktrail::of(&pulled.slack).token(ORGANIZATION);
     let day = day_of(at(0));
-    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--to", pulled.to()];
+    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--dir", pulled.path()];
     let mut terminal = Terminal::start(&slacktrail, &arguments);
     terminal.shows("2 records, 1 pages").await;
     let shown = terminal.end().await;
@@ -367,18 +371,18 @@ async fn wrong_verify_usage_has_own_exit_code() {
 
 /// A source of which the day is collected.
 fn source() -> Source {
-    let source = organisation_source("acme");
+    let source = organization_source("acme");
     Source { since: source.since.plus(-3 * 86_400), ..source }
 }
 
 #[tokio::test]
 async fn deployment_is_verified_with_own_bucket_table_and_secret() {
-    let settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2"]), ..Settings::organisation() };
+    let settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2"]), ..Settings::organization() };
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     for second in 1..=5 {
         deployment.slack().add(Row::small_audit(at(second), &format!("day-{second}")));
     }
-    deployment.connect(&source(), ORGANISATION_TOKEN).await;
+    deployment.connect(&source(), ORGANIZATION_TOKEN).await;
     let poller = deployment.poller();
     deployment.drain().await;
     drop(poller);
@@ -389,15 +393,15 @@ async fn deployment_is_verified_with_own_bucket_table_and_secret() {
     let day = day_of(at(0));
     let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--json"];
     let json = slacktrail.run(&arguments).await.exits(COMPLETE).json();
-    assert_eq!((&json["verdict"], &json["shown"], &json["lines"]), (&json!("complete"), &json!(5), &json!(5)));
+    assert_eq!((&json["verdict"], &json["slack_records"], &json["lines"]), (&json!("complete"), &json!(5), &json!(5)));
 
     let key = format!("audit/{}/acme-000001.json.gz", at(0).strftime("%Y/%m/%d"));
     deployment.aws.s3().delete_object().bucket(BUCKET).key(&key).send().await.unwrap();
-    let json = slacktrail.run(&arguments).await.exits(DIFFERENT).json();
-    assert_eq!((&json["missing"], &json["holes"]), (&json!(5), &json!(0)), "no later number tells of it");
+    let json = slacktrail.run(&arguments).await.exits(MISMATCH).json();
+    assert_eq!((&json["missing"], &json["missing_objects"]), (&json!(5), &json!(0)), "no later number tells of it");
 
-    deployment.slack().revoke(ORGANISATION_TOKEN);
-    let ran = slacktrail.run(&arguments).await.exits(UNDECIDED);
+    deployment.slack().revoke(ORGANIZATION_TOKEN);
+    let ran = slacktrail.run(&arguments).await.exits(INCONCLUSIVE);
     assert!(
         ran.stderr.starts_with(
             "error: Slack answered `logs` with the error `invalid_authentication`\nhint: connect the source again"

@@ -19,11 +19,11 @@ use slacktrail_shared::shard::SOURCES_MAX;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::App;
-use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::connecting::visit;
 use slacktrail_tests::counting_proxy::CountingProxy;
-use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::{Function, oauth_binary};
 use slacktrail_tests::grants::{Disagreement, Permission, compare};
@@ -61,8 +61,8 @@ impl Deployed {
     }
 
     async fn on(aws: EmulatedAws, stack: Stack) -> Deployed {
-        let app = App::organisation(&format!("https://{DOMAIN_NAME}/oauth/callback")).rotating();
-        let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organisation() };
+        let app = App::organization(&format!("https://{DOMAIN_NAME}/oauth/callback")).rotating();
+        let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organization() };
         let local = LocalDeployment::on(aws, stack.names(), settings).await;
         let oauth_proxy = CountingProxy::start(local.aws.endpoint()).await;
         Deployed { stack, local, oauth_proxy }
@@ -114,7 +114,7 @@ impl Deployed {
 
     /// Connects a source of all logs, and has two processes collect it, the first with a token that it has to rotate. Returns the second.
     async fn connect_collect_and_rotate(&self) -> Function {
-        let acme = Source { logs: LogType::ALL.to_vec(), ..organisation_source("acme") };
+        let acme = Source { logs: LogType::ALL.to_vec(), ..organization_source("acme") };
         let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
         life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(3), now, 40);
 
@@ -149,8 +149,8 @@ async fn deployed_functions_use_exactly_their_granted_permissions() {
     let poller = deployed.connect_collect_and_rotate().await;
 
     for number in 0..SOURCES_MAX {
-        let source = Source { logs: vec![LogType::Audit], ..organisation_source(&format!("acme-{number}")) };
-        deployed.local.connect(&source, ORGANISATION_TOKEN).await;
+        let source = Source { logs: vec![LogType::Audit], ..organization_source(&format!("acme-{number}")) };
+        deployed.local.connect(&source, ORGANIZATION_TOKEN).await;
     }
     assert!(deployed.local.invoke().await.0.is_empty(), "two further invocations poll what is one source too many");
     poller.kill().await;

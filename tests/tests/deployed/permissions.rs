@@ -12,8 +12,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::Client as Secrets;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
-use slacktrail_tests::deployment::{Life, organisation_source};
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
+use slacktrail_tests::deployment::{Life, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::stack::{DeployedFunction, Stack};
 
@@ -49,7 +49,7 @@ async fn functions_connect_collect_and_rotate_with_their_roles_alone() {
 #[tokio::test]
 async fn call_that_role_lacks_is_denied_and_named_by_poller() {
     let Some(deployed) = deploy(&["AppendToDayLogs"]).await else { return };
-    deployed.local.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployed.local.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let (now, mut life) = (Timestamp::now(), Life::new(deployed.local.slack().settings()));
     life.happen(&mut deployed.local.slack(), now - SignedDuration::from_hours(1), now, 5);
     let poller = deployed.poller();

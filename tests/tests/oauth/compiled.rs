@@ -33,8 +33,8 @@ struct Compiled {
 impl Compiled {
     /// A deployment with so many oauth functions; `None` where there is no moto.
     async fn start(functions: usize) -> Option<Compiled> {
-        let app = App::organisation(REDIRECT_URL).rotating();
-        let settings = Settings { apps: vec![app], tokens: Vec::new(), ..Settings::organisation() };
+        let app = App::organization(REDIRECT_URL).rotating();
+        let settings = Settings { apps: vec![app], tokens: Vec::new(), ..Settings::organization() };
         let mut life = Life::new(&settings);
         let deployment = LocalDeployment::start(settings).await?;
         let now = Timestamp::now();
@@ -73,7 +73,7 @@ impl Compiled {
         let cookie = offered.cookies[0].split(';').next().unwrap().to_owned();
         let started = self.ask(event("POST", "/oauth/start", &query, &[], &[&cookie])).await;
         assert_eq!(started.status, 303, "{}", started.body);
-        let back = self.deployment.slack().consent(Timestamp::now(), started.location(), &Consent::organisation());
+        let back = self.deployment.slack().consent(Timestamp::now(), started.location(), &Consent::organization());
         event("GET", "/oauth/callback", &query_of(&back.unwrap()), &[], &[&cookie])
     }
 

@@ -40,10 +40,10 @@ fn link_redirects_browser_to_slack_with_scopes_and_binds_it() {
 fn organization_app_connects_all_three_logs() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let answer = browser.connect(&site, &ticket, &Consent::organisation());
+    let answer = browser.connect(&site, &ticket, &Consent::organization());
     assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"));
     for told in [
-        "<dt>Organisation</dt><dd><bdi>Organisation E1</bdi> <code>E1</code></dd>",
+        "<dt>Organization</dt><dd><bdi>Organization E1</bdi> <code>E1</code></dd>",
         "<code>W0OWNER</code>",
         "<code>auditlogs:read</code> <code>admin</code>",
         "<dt>audit</dt><dd>readable, newest record 2026-11-22T14:00:00Z</dd>",
@@ -58,9 +58,9 @@ fn organization_app_connects_all_three_logs() {
     }
 
     let stored = site.source("acme").unwrap();
-    let tenant = Tenant { id: "E1".to_owned(), name: "Organisation E1".to_owned() };
+    let tenant = Tenant { id: "E1".to_owned(), name: "Organization E1".to_owned() };
     assert_eq!(stored.tenant, Some(tenant));
-    assert!(stored.organisation && stored.connected_at == site.now() && stored.logs == LogType::ALL);
+    assert!(stored.organization && stored.connected_at == site.now() && stored.logs == LogType::ALL);
     let credentials = site.credentials("acme");
     assert_eq!(credentials.app.unwrap().client_id, site.app(0).client_id);
     let grant = credentials.grant.unwrap();
@@ -89,15 +89,15 @@ fn workspace_app_connects_its_two_logs() {
     assert!(answer.body.contains("<dt>Workspace</dt><dd><bdi>Workspace T1</bdi> <code>T1</code></dd>"));
     assert!(!answer.body.contains("audit"), "{}", answer.body);
     let stored = site.source("team").unwrap();
-    assert_eq!((stored.tenant.unwrap().id.as_str(), stored.organisation), ("T1", false));
+    assert_eq!((stored.tenant.unwrap().id.as_str(), stored.organization), ("T1", false));
     assert_eq!(stored.logs, [LogType::Access, LogType::Integration]);
 }
 
 #[test]
 fn app_with_rotation_stores_refresh_token() {
-    let site = Site::with(vec![App::organisation(REDIRECT_URL).rotating()]);
+    let site = Site::with(vec![App::organization(REDIRECT_URL).rotating()]);
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let answer = browser.connect(&site, &ticket, &Consent::organisation());
+    let answer = browser.connect(&site, &ticket, &Consent::organization());
     assert!(answer.body.contains("rotates: slacktrail renews it in time"), "{}", answer.body);
     let grant = site.credentials("acme").grant.unwrap();
     assert!(grant.token.reveal().starts_with("xoxe.xoxp-"));
@@ -108,9 +108,9 @@ fn app_with_rotation_stores_refresh_token() {
 
 #[test]
 fn reconnected_source_keeps_cursors_app_and_pause() {
-    let site = Site::with(vec![App::organisation(REDIRECT_URL).rotating()]);
+    let site = Site::with(vec![App::organization(REDIRECT_URL).rotating()]);
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
     let before = site.credentials("acme");
     let paused = Source { paused: true, ..site.source("acme").unwrap() };
     let stream = StreamId { source: paused.id.clone(), log: LogType::Audit };
@@ -123,8 +123,8 @@ fn reconnected_source_keeps_cursors_app_and_pause() {
     site.world.pass(3600);
     let ticket = site.grant(&paused, 0);
     let started = browser.start(&site, &ticket);
-    assert!(started.location().ends_with("&team=E1"), "Slack offers the same organisation: {}", started.location());
-    let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
+    assert!(started.location().ends_with("&team=E1"), "Slack offers the same organization: {}", started.location());
+    let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     let answer = browser.callback(&site, &query);
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(answer.body.contains("<code>slacktrail resume acme</code>"), "{}", answer.body);
@@ -143,9 +143,9 @@ fn reconnected_source_keeps_cursors_app_and_pause() {
 fn source_paused_while_connecting_stays_paused() {
     let site = Site::new();
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
     let running = site.source("acme").unwrap();
-    let query = browser.consent(&site, &site.grant(&running, 0), &Consent::organisation());
+    let query = browser.consent(&site, &site.grant(&running, 0), &Consent::organization());
     let paused = Source { paused: true, ..running };
     site.world.with(|state| state.sources.insert(paused.id.clone(), paused.clone()));
     assert_eq!(browser.callback(&site, &query).status, 200);
@@ -154,13 +154,13 @@ fn source_paused_while_connecting_stays_paused() {
 
 #[test]
 fn new_app_takes_over_with_its_own_grant() {
-    let second = App { client_id: "3000000000.3000000003".to_owned(), ..App::organisation(REDIRECT_URL) };
-    let site = Site::with(vec![App::organisation(REDIRECT_URL), second]);
+    let second = App { client_id: "3000000000.3000000003".to_owned(), ..App::organization(REDIRECT_URL) };
+    let site = Site::with(vec![App::organization(REDIRECT_URL), second]);
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
     let ticket = site.grant(&site.source("acme").unwrap(), 1);
     assert_eq!(site.credentials("acme").app.unwrap().client_id, site.app(0).client_id, "not before there is a grant");
-    assert_eq!(browser.connect(&site, &ticket, &Consent::organisation()).status, 200);
+    assert_eq!(browser.connect(&site, &ticket, &Consent::organization()).status, 200);
     let credentials = site.credentials("acme");
     assert_eq!((credentials.app.unwrap().client_id, credentials.pending_app), (site.app(1).client_id, None));
 }
@@ -169,7 +169,7 @@ fn new_app_takes_over_with_its_own_grant() {
 fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let query = browser.consent(&site, &ticket, &Consent::organization());
     site.slack(|slack| {
         slack.fault(Fault::next(CallMatcher::path("logs"), FaultKind::Html(502)));
         slack.fault(Fault::next(CallMatcher::path("auth.teams.list"), FaultKind::Hangup));
@@ -185,7 +185,7 @@ fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
 fn told_by_workspace(change: impl Fn(&Site)) -> (u64, String) {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let query = browser.consent(&site, &ticket, &Consent::organization());
     site.settings(|settings| settings.access_team = AccessTeam::Required);
     change(&site);
     let answer = browser.callback(&site, &query);
@@ -236,8 +236,8 @@ fn malformed_listed_workspace_is_skipped_by_probe() {
 fn connecting_repairs_corrupt_source() {
     let site = Site::new();
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
-    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
     site.world.with(|state| state.garbled_sources.insert("acme".parse().unwrap(), "{".to_owned()));
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -246,7 +246,7 @@ fn connecting_repairs_corrupt_source() {
 fn authorization_canceled_during_verification_stores_nothing() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let query = browser.consent(&site, &ticket, &Consent::organization());
     let before = site.stored();
     // The request is let go on until it has asked Slack for the tokens; then somebody presses Ctrl-C elsewhere.
     let id = ticket.id.clone();

@@ -45,7 +45,7 @@ fn sample_of_link_shows_page_and_sample_of_button_redirects() {
     assert_eq!((offered.status, site.line().field("outcome")), (200, "offered"), "{}", offered.body);
     let answer = ask(&site, include_str!("../../../events/oauth-start-button.json"));
     assert_eq!(answer.status, 303, "{}", answer.body);
-    crate::browser::consented(&site, answer.location(), &Consent::organisation());
+    crate::browser::consented(&site, answer.location(), &Consent::organization());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn sample_of_callback_exchanges_its_code() {
 fn sample_of_callback_connects_with_valid_code() {
     let site = site();
     let link = ask(&site, include_str!("../../../events/oauth-start-button.json"));
-    let query = crate::browser::consented(&site, link.location(), &Consent::organisation());
+    let query = crate::browser::consented(&site, link.location(), &Consent::organization());
     let code = query.split('&').find_map(|pair| pair.strip_prefix("code=")).unwrap();
 
     let sample = include_str!("../../../events/oauth-callback.json");
@@ -93,7 +93,7 @@ fn every_response_has_privacy_headers() {
         ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")),
         Browser::new().get(&site, "/", ""),
         run(site.request(slacktrail_tests::http_api::event("HEAD", "/oauth/start", "", &[], &[]))).unwrap(),
-        Browser::new().connect(&site, &site.grant(&source("other", site.now()), 0), &Consent::organisation()),
+        Browser::new().connect(&site, &site.grant(&source("other", site.now()), 0), &Consent::organization()),
     ];
     assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 303, 404, 404, 405, 200]);
     for (number, answer) in answers.into_iter().enumerate() {

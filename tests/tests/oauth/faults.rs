@@ -19,7 +19,7 @@ fn fault(operation: u32, kind: FaultKind) -> Fault {
 }
 
 fn rotating() -> Site {
-    Site::with(vec![App::organisation(REDIRECT_URL).rotating()])
+    Site::with(vec![App::organization(REDIRECT_URL).rotating()])
 }
 
 /// A callback that a fault strikes; no answer when its process was killed, nothing when it has not so many operations.
@@ -54,7 +54,7 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
         for operation in 0..OPERATIONS_MAX {
             let site = rotating();
             let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-            let query = browser.consent(&site, &ticket, &Consent::organisation());
+            let query = browser.consent(&site, &ticket, &Consent::organization());
             let what = format!("{kind:?} at operation {operation}");
             let Some(answer) = struck(&site, &browser, &query, fault(operation, kind)) else { break };
             operations += 1;
@@ -74,7 +74,7 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
             let exchanges = site.slack(|slack| slack.calls().of("oauth.v2.access"));
             assert!(exchanges <= if kind == FaultKind::Twice { 2 } else { 1 }, "{what}: {exchanges} exchanges");
 
-            let anew = browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+            let anew = browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
             assert_eq!(anew.status, 200, "{what}: {}", anew.body);
             let grant = site.credentials("acme").grant.unwrap();
             let now = site.world.now();
@@ -109,7 +109,7 @@ fn no_link_fault_allows_second_use() {
 fn operation_of(what: &str) -> u32 {
     let site = rotating();
     let browser = Browser::new();
-    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
     let before = site.world.with(|state| state.trace.len());
     assert_eq!(browser.callback(&site, &query).status, 200);
     let at = site.world.with(|state| state.trace[before..].iter().position(|line| line.contains(what)));
@@ -128,7 +128,7 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
         let operation = operation_of(what);
         let site = rotating();
         let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-        let query = browser.consent(&site, &ticket, &Consent::organisation());
+        let query = browser.consent(&site, &ticket, &Consent::organization());
         let answer = struck(&site, &browser, &query, fault(operation, FaultKind::Refused)).unwrap().unwrap();
         answer.assert_refused(&site, 503, "ours");
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
@@ -146,9 +146,9 @@ fn failed_reconnect_keeps_active_token() {
         for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
             let site = Site::new();
             let browser = Browser::new();
-            browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+            browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
             let connected = site.source("acme").unwrap();
-            let query = browser.consent(&site, &site.grant(&connected, 0), &Consent::organisation());
+            let query = browser.consent(&site, &site.grant(&connected, 0), &Consent::organization());
             let before = site.world.with(|state| state.trace.len());
             let fork = site.world.fork();
             assert_eq!(browser.clone().callback(&site, &query).status, 200);
@@ -170,7 +170,7 @@ fn timed_out_function_informs_user_and_command() {
     for polls in 0.. {
         let site = rotating();
         let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-        let query = browser.consent(&site, &ticket, &Consent::organisation());
+        let query = browser.consent(&site, &ticket, &Consent::organization());
         site.patience.let_be_late(WORK_MAX, polls);
         let answer = browser.callback(&site, &query);
         if answer.status == 200 {
@@ -202,7 +202,7 @@ fn slow_step_before_or_after_work_is_reported() {
         let query = format!("{0}&state={1}&code=1", grant(&ticket), ticket.reveal());
         browser.get(&site, path, &query).assert_refused(&site, 504, "deadline_reached");
     }
-    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let query = browser.consent(&site, &ticket, &Consent::organization());
     site.patience.let_be_late(TELL_MAX, 0);
     assert_eq!(browser.callback(&site, &query).status, 200, "the page tells what is true");
     assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
@@ -212,7 +212,7 @@ fn slow_step_before_or_after_work_is_reported() {
 fn error_that_command_does_not_receive_is_logged_with_reason() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let query = browser.consent(&site, &ticket, &Consent::organization());
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
     site.patience.let_be_late(TELL_MAX, 0);
     browser.callback(&site, &query).assert_refused(&site, 409, "superseded");

@@ -60,7 +60,7 @@ fn pressing_button_twice_redirects_to_slack_with_same_state() {
     for answer in [&one, &other, &again] {
         assert_eq!((answer.status, answer.location()), (303, one.location()), "{}", answer.body);
     }
-    let back = crate::browser::consented(&site, one.location(), &Consent::organisation());
+    let back = crate::browser::consented(&site, one.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &back).status, 200);
     assert_eq!(browser.open(&site, &ticket).status, 410, "now it is used");
 }
@@ -101,7 +101,7 @@ fn unknown_id_and_wrong_secret_get_same_response_at_every_step() {
         assert!(!format!("{:?}", site.line()).contains(&wrong.id.to_string()), "{what}");
     };
     assert_same("granted");
-    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let query = browser.consent(&site, &ticket, &Consent::organization());
     assert_same("started");
     site.set_step(&ticket.id, Step::Verifying);
     assert_same("verifying");

@@ -24,7 +24,7 @@ fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str)
 /// A browser that has consented to everything, and the query that it comes back with.
 fn consented(site: &Site) -> (Browser, String) {
     let browser = Browser::new();
-    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
     (browser, query)
 }
 
@@ -71,8 +71,8 @@ fn workspace_is_rejected_where_organization_is_needed() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
-    let answer = refused(&site, &browser, &query, 409, "not_organisation");
-    assert_eq!(answer.heading(), "Audit logs need the whole organisation");
+    let answer = refused(&site, &browser, &query, 409, "not_organization");
+    assert_eq!(answer.heading(), "Audit logs need the whole organization");
     assert_eq!(site.line().field("source"), "acme");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
     assert!(answer.body.contains("<code>Workspace T2</code> (T2)"), "{}", answer.body);
@@ -84,10 +84,10 @@ fn other_tenant_than_before_is_rejected() {
     let browser = Browser::new();
     let was = Tenant { id: "E9".to_owned(), name: "Elsewhere".to_owned() };
     let known = Source { tenant: Some(was), ..source("acme", site.now()) };
-    let query = browser.consent(&site, &site.grant(&known, 0), &Consent::organisation());
+    let query = browser.consent(&site, &site.grant(&known, 0), &Consent::organization());
     let answer = refused(&site, &browser, &query, 409, "wrong_tenant");
     assert!(answer.body.contains("<code>Elsewhere</code> (E9)"), "{}", answer.body);
-    assert!(answer.body.contains("<code>Organisation E1</code> (E1)"), "{}", answer.body);
+    assert!(answer.body.contains("<code>Organization E1</code> (E1)"), "{}", answer.body);
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn concurrent_connects_to_different_tenants_do_not_mix() {
 
 #[test]
 fn missing_scope_is_named() {
-    let app = App { user_optional: vec!["auditlogs:read".to_owned()], ..App::organisation(REDIRECT_URL) };
+    let app = App { user_optional: vec!["auditlogs:read".to_owned()], ..App::organization(REDIRECT_URL) };
     let site = Site::with(vec![app]);
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organisation().without("auditlogs:read"));
+    let query = browser.consent(&site, &ticket, &Consent::organization().without("auditlogs:read"));
     let answer = refused(&site, &browser, &query, 409, "missing_scope");
     assert!(answer.body.contains("<code>auditlogs:read</code>"), "{}", answer.body);
 }
@@ -303,7 +303,7 @@ fn broken_exchange_of_connected_source_revokes_only_foreign_token() {
     for (tenant, token, kept) in [("E1", "may_be_in_use", 1), ("E2", "revoked", 0)] {
         let site = Site::new();
         let browser = Browser::new();
-        let all = Consent::organisation();
+        let all = Consent::organization();
         assert_eq!(browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &all).status, 200);
         let query = browser.consent(&site, &site.grant(&site.source("acme").unwrap(), 0), &all);
         let issued = issued_token(&site);
@@ -325,10 +325,10 @@ fn live(site: &Site) -> usize {
 
 #[test]
 fn rejected_installation_leaves_no_valid_token() {
-    let optional = App { user_optional: vec!["admin".to_owned()], ..App::organisation(REDIRECT_URL) };
+    let optional = App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL) };
     for (app, consent, kind) in [
-        (App::organisation(REDIRECT_URL), Consent::workspace("T2"), "not_organisation"),
-        (optional, Consent::organisation().without("admin"), "missing_scope"),
+        (App::organization(REDIRECT_URL), Consent::workspace("T2"), "not_organization"),
+        (optional, Consent::organization().without("admin"), "missing_scope"),
     ] {
         for (app, end) in [(app.clone(), "revoked"), (app.rotating(), "refresh_token_may_be_valid")] {
             let site = Site::with(vec![app]);
@@ -349,12 +349,12 @@ fn rejected_installation_leaves_no_valid_token() {
 #[test]
 fn rejected_installation_of_rotating_app_mentions_refresh_token() {
     const REFRESH_TOKEN: &str = "refresh token may still be valid";
-    for (app, is_told) in [(App::organisation(REDIRECT_URL), false), (App::organisation(REDIRECT_URL).rotating(), true)]
+    for (app, is_told) in [(App::organization(REDIRECT_URL), false), (App::organization(REDIRECT_URL).rotating(), true)]
     {
         let site = Site::with(vec![app]);
         let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
-        let answer = refused(&site, &browser, &query, 409, "not_organisation");
+        let answer = refused(&site, &browser, &query, 409, "not_organization");
         let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
         let line = site.line();
         for text in [&answer.body, &refusal.hint, line.field("message")] {
@@ -369,10 +369,10 @@ fn rejected_installation_of_rotating_app_mentions_refresh_token() {
 
 #[test]
 fn token_that_may_be_in_use_is_not_revoked() {
-    let app = App { user_optional: vec!["admin".to_owned()], ..App::organisation(REDIRECT_URL) };
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL) };
     let site = Site::with(vec![app]);
     let browser = Browser::new();
-    let all = Consent::organisation();
+    let all = Consent::organization();
     assert_eq!(browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &all).status, 200);
     let token = site.credentials("acme").grant.unwrap().token;
     let connected = site.source("acme").unwrap();
@@ -393,7 +393,7 @@ fn failed_token_revocation_is_reported() {
     for _ in 0..2 {
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("auth.revoke"), FaultKind::Html(503))));
     }
-    let answer = refused(&site, &browser, &query, 409, "not_organisation");
+    let answer = refused(&site, &browser, &query, 409, "not_organization");
     assert!(answer.body.contains("its token may still be valid"), "{}", answer.body);
     let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
     assert!(refusal.hint.ends_with("its token may still be valid"), "{}", refusal.hint);
@@ -414,7 +414,7 @@ fn token_of_rejected_install_counts_as_revoked_only_if_confirmed() {
         let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
         site.slack(|slack| slack.fault(Fault::every(CallMatcher::path("auth.revoke"), kind.clone())));
-        refused(&site, &browser, &query, 409, "not_organisation");
+        refused(&site, &browser, &query, 409, "not_organization");
         assert_eq!(site.line().field("token"), end, "{kind:?}");
     }
 }
@@ -428,7 +428,7 @@ fn only_access_logs_of_organization_are_probed_per_workspace() {
     ] {
         let site = Site::new();
         let (asked, consent) = match app {
-            0 => (source("acme", site.now()), Consent::organisation()),
+            0 => (source("acme", site.now()), Consent::organization()),
             _ => (workspace_source("team", site.now()), Consent::workspace("T1")),
         };
         let browser = Browser::new();
@@ -504,17 +504,17 @@ fn names_are_escaped_whatever_they_contain() {
     let site = Site::new();
     let name = "<script>alert(1)</script>\u{202e}\"'&\u{2066}\u{7}";
     site.settings(|settings| {
-        let slacktrail_simulator::tenant::Tenant::Organisation { name: organisation, workspaces, .. } =
+        let slacktrail_simulator::tenant::Tenant::Organization { name: organization, workspaces, .. } =
             &mut settings.tenant
         else {
-            panic!("an organisation")
+            panic!("an organization")
         };
-        *organisation = name.to_owned();
+        *organization = name.to_owned();
         workspaces[0].name = name.to_owned();
     });
     let labelled = Source { label: name.to_owned(), ..source("acme", site.now()) };
     let browser = Browser::new();
-    let connected = browser.connect(&site, &site.grant(&labelled, 0), &Consent::organisation());
+    let connected = browser.connect(&site, &site.grant(&labelled, 0), &Consent::organization());
     assert_eq!(connected.status, 200);
     let shown = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#38;";
     assert_eq!(connected.body.matches(&format!("<bdi>{shown}</bdi>")).count(), 2, "{}", connected.body);

@@ -24,9 +24,9 @@ struct Tour {
 
 impl Tour {
     fn new() -> Tour {
-        let organisation =
-            App { user_optional: vec!["admin".to_owned()], ..App::organisation(REDIRECT_URL).rotating() };
-        let site = Site::with(vec![organisation, App::workspace(REDIRECT_URL, "T1")]);
+        let organization =
+            App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL).rotating() };
+        let site = Site::with(vec![organization, App::workspace(REDIRECT_URL, "T1")]);
         let secrets = [0, 1].map(|index| site.app(index).client_secret).into_iter().chain([MARK.to_owned()]).collect();
         Tour { site, secrets, kinds: BTreeSet::new() }
     }
@@ -113,19 +113,19 @@ impl Tour {
 #[test]
 fn secrets_appear_only_where_they_belong() {
     let mut tour = Tour::new();
-    let organisation = Consent::organisation();
+    let organization = Consent::organization();
     let acme = source("acme", tour.site.now());
 
     // What is left out, before it was ever granted: scopes only add up.
-    let (browser, query) = tour.go(&acme, Some(&organisation.clone().without("admin")));
+    let (browser, query) = tour.go(&acme, Some(&organization.clone().without("admin")));
     assert_eq!(tour.back(&browser, &query), 409);
 
     // What goes well, and what comes after it.
-    let (browser, query) = tour.go(&acme, Some(&organisation));
+    let (browser, query) = tour.go(&acme, Some(&organization));
     assert_eq!(tour.back(&browser, &query), 200);
     assert_eq!(tour.back(&browser, &query), 410);
     let connected = tour.site.source("acme").unwrap();
-    let (browser, query) = tour.go(&connected, Some(&organisation));
+    let (browser, query) = tour.go(&connected, Some(&organization));
     assert_eq!(tour.back(&Browser::new(), &query), 403);
     assert_eq!(tour.back(&browser, &format!("{query}&{query}")), 400);
     assert_eq!(tour.back(&browser, &query.replace("code=", "error=")), 502);
@@ -144,14 +144,14 @@ fn secrets_appear_only_where_they_belong() {
         FaultKind::not_ok("invalid_code"),
         FaultKind::Truncated,
     ] {
-        let (browser, query) = tour.go(&connected, Some(&organisation));
+        let (browser, query) = tour.go(&connected, Some(&organization));
         tour.site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), garbage)));
         assert_eq!(tour.back(&browser, &query), 502);
     }
 
     // What fails on our side, at each operation.
     for operation in 0..12 {
-        let (browser, query) = tour.go(&connected, Some(&organisation));
+        let (browser, query) = tour.go(&connected, Some(&organization));
         tour.site.strike_next(StageFault { process: 0, operation, kind: StageFaultKind::Refused });
         let answer = run(browser.getting(&tour.site, "/oauth/callback", &query)).unwrap();
         tour.site.world.with(|state| state.faults.clear());
@@ -159,7 +159,7 @@ fn secrets_appear_only_where_they_belong() {
     }
 
     // What comes late.
-    let (browser, query) = tour.go(&connected, Some(&organisation));
+    let (browser, query) = tour.go(&connected, Some(&organization));
     let unused = tour.grant(&connected);
     tour.site.world.pass(600);
     assert_eq!(tour.back(&browser, &query), 410);

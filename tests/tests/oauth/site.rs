@@ -53,14 +53,14 @@ pub(crate) struct Stored {
 type SimulatedOauth = Oauth<SimulatedPorts, SimulatedPorts, SimulatedPorts, Patience>;
 
 impl Site {
-    /// With an organisation's app and a workspace's, and a record in each log.
+    /// With an organization's app and a workspace's, and a record in each log.
     pub(crate) fn new() -> Site {
-        Site::with(vec![App::organisation(REDIRECT_URL), App::workspace(REDIRECT_URL, "T1")])
+        Site::with(vec![App::organization(REDIRECT_URL), App::workspace(REDIRECT_URL, "T1")])
     }
 
     pub(crate) fn with(apps: Vec<App>) -> Site {
         let now = Timestamp::constant(1_795_356_000, 0);
-        let mut settings = Settings { apps, tokens: Vec::new(), limits: Limits::OFF, ..Settings::organisation() };
+        let mut settings = Settings { apps, tokens: Vec::new(), limits: Limits::OFF, ..Settings::organization() };
         settings.users.push(User::new(ADMIN, "Ada Admin", Role::Admin));
         let mut slack = World::new(settings);
         slack.add(Row::small_audit(now, "one"));

@@ -26,7 +26,7 @@ fn exchanges(site: &Site) -> u32 {
 /// A browser that has consented, and the query that it comes back with.
 fn consented(site: &Site) -> (Browser, String) {
     let browser = Browser::new();
-    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organisation());
+    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
     (browser, query)
 }
 
@@ -83,7 +83,7 @@ fn state_expires_after_exactly_ten_minutes() {
     let browser = Browser::new();
     let started = browser.start(&site, &site.grant(&source("acme", site.now()), 0));
     site.world.pass(LIFE_SECONDS - 1);
-    let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
+    let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
 
@@ -94,7 +94,7 @@ fn state_expires_ten_minutes_after_link_was_used() {
     site.world.pass(LIFE_SECONDS - 1);
     let started = browser.start(&site, &ticket);
     site.world.pass(LIFE_SECONDS - 1);
-    let query = crate::browser::consented(&site, started.location(), &Consent::organisation());
+    let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
 
@@ -137,7 +137,7 @@ fn callback_without_state_is_rejected_even_with_valid_code() {
     let (browser, query) = consented(&site);
     let now = site.world.now();
     let back = site.slack(|slack| {
-        slack.install_from_slack(now, &slack.settings().apps[0].client_id.clone(), &Consent::organisation())
+        slack.install_from_slack(now, &slack.settings().apps[0].client_id.clone(), &Consent::organization())
     });
     let from_slack = query_of(&back.unwrap());
     assert!(!from_slack.contains("state"));
@@ -159,7 +159,7 @@ fn authorization_that_was_not_started_accepts_no_callback() {
 fn canceled_authorization_accepts_no_callback() {
     let site = Site::new();
     let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organisation());
+    let query = browser.consent(&site, &ticket, &Consent::organization());
     site.set_step(&ticket.id, Step::Cancelled);
     let answer = refused(&site, &browser, &query, 410, "expired");
     assert!(answer.body.contains("was cancelled"), "{}", answer.body);

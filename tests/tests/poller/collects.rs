@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 use slacktrail_tests::archive;
-use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, organisation_source, until};
+use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, organization_source, until};
 
 const EVENTS: [&str; 3] = [
     include_str!("../../../events/rule.json"),
@@ -16,10 +16,10 @@ const EVENTS: [&str; 3] = [
     include_str!("../../../events/empty.json"),
 ];
 
-/// An organisation of three workspaces that is asked far more often than Slack would allow.
+/// An organization of three workspaces that is asked far more often than Slack would allow.
 fn settings() -> Settings {
-    let tenant = Tenant::organisation("E1", &["T1", "T2", "T3"]);
-    Settings { tenant, limits: Limits::OFF, ..Settings::organisation() }
+    let tenant = Tenant::organization("E1", &["T1", "T2", "T3"]);
+    Settings { tenant, limits: Limits::OFF, ..Settings::organization() }
 }
 
 /// The lines that a poller wrote about a stream, one for each tick.
@@ -35,7 +35,7 @@ async fn history_and_new_records_are_stored_once_byte_for_byte() {
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     let now = Timestamp::now();
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(48), now, 400);
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let poller = deployment.poller();
 
     let mut invocations = 0;
@@ -69,7 +69,7 @@ async fn history_and_new_records_are_stored_once_byte_for_byte() {
         assert!(about.iter().all(|line| line["level"] == "INFO"), "{about:#?}");
         assert_eq!(about[invocations]["fields"]["state"], "ok");
     }
-    deployment.assert_nowhere(ORGANISATION_TOKEN, &lines).await;
+    deployment.assert_nowhere(ORGANIZATION_TOKEN, &lines).await;
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn two_concurrent_pollers_store_each_record_once() {
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     let now = Timestamp::now();
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let pollers = [deployment.poller(), deployment.poller()];
     // Slow enough that both are always at work when either stores.
     deployment.slack().fault(Fault::every(CallMatcher::any(), FaultKind::Delay(Duration::from_millis(25))));
@@ -109,12 +109,12 @@ async fn no_token_is_logged_at_trace_level() {
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     let now = Timestamp::now();
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(1), now, 8);
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let poller = deployment.poller_with(&[("AWS_LAMBDA_LOG_LEVEL", Some("TRACE"))]);
     deployment.drain().await;
-    deployment.slack().revoke(ORGANISATION_TOKEN);
+    deployment.slack().revoke(ORGANIZATION_TOKEN);
     deployment.invoke().await;
     let lines = poller.kill().await;
     assert!(lines.iter().any(|line| line.contains(r#""level":"TRACE""#)), "{} lines", lines.len());
-    deployment.assert_nowhere(ORGANISATION_TOKEN, &lines).await;
+    deployment.assert_nowhere(ORGANIZATION_TOKEN, &lines).await;
 }

@@ -1,11 +1,11 @@
 //! What a minute costs: the calls that the compiled poller makes to AWS and to Slack.
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::archive::name;
-use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, organisation_source};
+use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, organization_source};
 use slacktrail_tests::function::Function;
 
 /// DynamoDB counts writes in units of this size.
@@ -23,16 +23,16 @@ fn count(calls: &[String], call: &str) -> usize {
     calls.iter().filter(|made| made.starts_with(call)).count()
 }
 
-/// A poller that has collected all that happened in so many hours, in an organisation of one workspace: there an
+/// A poller that has collected all that happened in so many hours, in an organization of one workspace: there an
 /// integration log is one call as well.
 async fn caught_up(hours: i64) -> Option<(LocalDeployment, Life, Function)> {
-    let tenant = Tenant::organisation("E1", &["T1"]);
-    let settings = Settings { tenant, limits: Limits::OFF, ..Settings::organisation() };
+    let tenant = Tenant::organization("E1", &["T1"]);
+    let settings = Settings { tenant, limits: Limits::OFF, ..Settings::organization() };
     let mut life = Life::new(&settings);
     let deployment = LocalDeployment::start(settings).await?;
     let now = Timestamp::now();
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(hours), now, 300);
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let poller = deployment.poller();
     deployment.drain().await;
     deployment.drain().await; // the first live walk

@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slacktrail_shared::source::{Source, Tenant as SlackTenant};
 use slacktrail_shared::time::Second;
-use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::{Tenant, Token};
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::archive;
-use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, TABLE, organisation_source};
+use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, TABLE, organization_source};
 use slacktrail_tests::function::level_in_lambda;
 use slacktrail_tests::lambda_runtime_api::Answer;
 
@@ -18,9 +18,9 @@ const OTHER_TOKEN: &str = "xoxp-simulated-other";
 const NEW_TOKEN: &str = "xoxp-simulated-new";
 
 fn settings() -> Settings {
-    let tenant = Tenant::organisation("E1", &["T1", "T2", "T3"]);
-    let tokens = [ORGANISATION_TOKEN, OTHER_TOKEN, NEW_TOKEN].map(Token::organisation).to_vec();
-    Settings { tenant, tokens, limits: Limits::OFF, ..Settings::organisation() }
+    let tenant = Tenant::organization("E1", &["T1", "T2", "T3"]);
+    let tokens = [ORGANIZATION_TOKEN, OTHER_TOKEN, NEW_TOKEN].map(Token::organization).to_vec();
+    Settings { tenant, tokens, limits: Limits::OFF, ..Settings::organization() }
 }
 
 /// A deployment with a source `acme` and a history of the last 30 hours, of which nothing is collected yet.
@@ -30,7 +30,7 @@ async fn connected() -> Option<(LocalDeployment, Life)> {
     let deployment = LocalDeployment::start(settings).await?;
     let now = Timestamp::now();
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     Some((deployment, life))
 }
 
@@ -51,15 +51,15 @@ fn text<'a>(stream: &'a Value, field: &str) -> &'a str {
 async fn token_of_other_tenant_is_not_used_and_its_source_is_reported() {
     let Some((deployment, _)) = connected().await else { return };
     let tenant = |id: &str| Some(SlackTenant { id: id.to_owned(), name: "Acme".to_owned() });
-    let acme = Source { tenant: tenant("E1"), ..organisation_source("acme") };
-    deployment.connect_with(&acme, &json!({ "token": ORGANISATION_TOKEN, "tenant": "E2" })).await;
+    let acme = Source { tenant: tenant("E1"), ..organization_source("acme") };
+    deployment.connect_with(&acme, &json!({ "token": ORGANIZATION_TOKEN, "tenant": "E2" })).await;
     let poller = deployment.poller();
     deployment.slack().forget_calls();
     let answer = deployment.invoke_with(json!({})).await;
     assert_error(&answer, "reconfigure", &["its token belongs to `E2`", "`Acme` (E1)", "slacktrail connect acme"]);
     assert_eq!(deployment.slack().calls().total(), 0, "Slack is not asked with it");
 
-    deployment.connect_with(&acme, &json!({ "token": ORGANISATION_TOKEN, "tenant": "E1" })).await;
+    deployment.connect_with(&acme, &json!({ "token": ORGANIZATION_TOKEN, "tenant": "E1" })).await;
     poller.kill().await;
     let poller = deployment.poller();
     deployment.drain().await;
@@ -70,11 +70,11 @@ async fn token_of_other_tenant_is_not_used_and_its_source_is_reported() {
 #[tokio::test]
 async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
     let Some((deployment, mut life)) = connected().await else { return };
-    deployment.connect(&organisation_source("other"), OTHER_TOKEN).await;
+    deployment.connect(&organization_source("other"), OTHER_TOKEN).await;
     let poller = deployment.poller();
     deployment.drain().await;
 
-    deployment.slack().revoke(ORGANISATION_TOKEN);
+    deployment.slack().revoke(ORGANIZATION_TOKEN);
     for _ in 0..2 {
         life.go_on(&mut deployment.slack(), 20);
         let summary = deployment.invoke().await;
@@ -87,7 +87,7 @@ async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
     }
     deployment.archive().await.assert_exactly(&deployment.slack(), "other", &Log::ALL);
 
-    let reconnected = Source { connected_at: Second::of(Timestamp::now()), ..organisation_source("acme") };
+    let reconnected = Source { connected_at: Second::of(Timestamp::now()), ..organization_source("acme") };
     deployment.connect(&reconnected, NEW_TOKEN).await;
     let summary = deployment.invoke().await;
     for log in Log::ALL {
@@ -112,7 +112,7 @@ async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
         }
         assert!(about("other").all(|line| line["level"] == "INFO"), "{lines:#?}");
     }
-    for token in [ORGANISATION_TOKEN, OTHER_TOKEN, NEW_TOKEN] {
+    for token in [ORGANIZATION_TOKEN, OTHER_TOKEN, NEW_TOKEN] {
         deployment.assert_nowhere(token, &lines).await;
     }
 }
@@ -123,7 +123,7 @@ async fn revoked_token_is_reported_despite_unreadable_workspaces() {
     let first = deployment.poller();
     deployment.drain().await;
     first.kill().await;
-    if let Tenant::Organisation { workspaces, .. } = &mut deployment.slack().settings_mut().tenant {
+    if let Tenant::Organization { workspaces, .. } = &mut deployment.slack().settings_mut().tenant {
         workspaces.pop();
         workspaces[0].owner_belongs = false;
     }
@@ -131,7 +131,7 @@ async fn revoked_token_is_reported_despite_unreadable_workspaces() {
     let summary = deployment.invoke().await;
     assert_eq!(summary.stream("acme", Log::Integration)["workspaces_failing"], 1, "{summary:?}");
 
-    deployment.slack().revoke(ORGANISATION_TOKEN);
+    deployment.slack().revoke(ORGANIZATION_TOKEN);
     life.go_on(&mut deployment.slack(), 8);
     let summary = deployment.invoke().await;
     for log in Log::ALL {

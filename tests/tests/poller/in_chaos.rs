@@ -15,11 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
-use slacktrail_simulator::settings::{Fill, Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Fill, Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings, When};
 use slacktrail_tests::chaos_proxy::{ChaosProxy, Mishaps};
-use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, TABLE, organisation_source};
+use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, TABLE, organization_source};
 use slacktrail_tests::emulated_aws;
 use slacktrail_tests::fake_clock::{MovableClock, run_again};
 use slacktrail_tests::function::{Function, poller_binary};
@@ -54,12 +54,12 @@ const ROUNDS_TO_A_LOSS: u32 = 60;
 /// Small pages, so that the day has dozens.
 fn settings() -> Settings {
     Settings {
-        tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]),
+        tenant: Tenant::organization("E1", &["T1", "T2", "T3"]),
         limits: Limits::OFF,
         audit_limit_max: 60,
         access_fill: Fill::UpTo(60),
         integration_count_max: 100, // a round of the three workspaces fits a tick's calls, else one is always under way
-        ..Settings::organisation()
+        ..Settings::organization()
     }
 }
 
@@ -201,7 +201,7 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
     println!("seed {seed}: {kills} kills");
     let now = Timestamp::now();
     life.borrow_mut().happen(&mut deployment.slack(), now - SignedDuration::from_hours(24), now, DAYS_ROWS);
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     slacks_faults().into_iter().for_each(|fault| deployment.slack().fault(fault));
     let chaos = ChaosProxy::start(deployment.aws.endpoint(), seed).await;
     let tally = Tally::default();

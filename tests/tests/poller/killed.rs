@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_simulator::settings::{Fill, Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Fill, Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 use slacktrail_tests::counting_proxy::Moment;
 use slacktrail_tests::counting_proxy::Moment::{Unanswered, Unsent};
-use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source, until};
+use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source, until};
 
 /// Slack's answer to a killed poller takes this long: the test is over before.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -39,12 +39,12 @@ const POINTS: [At; 11] = [
 /// Small pages, so that a few hundred rows have several.
 fn settings() -> Settings {
     Settings {
-        tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]),
+        tenant: Tenant::organization("E1", &["T1", "T2", "T3"]),
         limits: Limits::OFF,
         audit_limit_max: 40,
         access_fill: Fill::UpTo(60),
         integration_count_max: 30,
-        ..Settings::organisation()
+        ..Settings::organization()
     }
 }
 
@@ -81,8 +81,8 @@ async fn poller_killed_in_first_tick_stores_each_record_once() {
     let now = Timestamp::now();
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(40), now, 240);
     for (number, at) in POINTS.into_iter().enumerate() {
-        let source = organisation_source(&format!("killed-at-point-{number}"));
-        deployment.connect(&source, ORGANISATION_TOKEN).await;
+        let source = organization_source(&format!("killed-at-point-{number}"));
+        deployment.connect(&source, ORGANIZATION_TOKEN).await;
         kill(&deployment, at).await;
         let next = deployment.poller();
         deployment.drain().await;
@@ -99,7 +99,7 @@ async fn poller_killed_in_many_ticks_stores_each_record_once() {
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     let now = Timestamp::now();
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(40), now, 60);
-    deployment.connect(&organisation_source("acme"), ORGANISATION_TOKEN).await;
+    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let first = deployment.poller();
     deployment.drain().await;
     first.kill().await;

@@ -6,12 +6,12 @@ use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::{Log, Outcome, Request, Settings};
-use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
 
 fn rotating_app() -> Settings {
-    Settings { apps: vec![App::organisation(REDIRECT_URL).rotating()], ..Settings::organisation() }
+    Settings { apps: vec![App::organization(REDIRECT_URL).rotating()], ..Settings::organization() }
 }
 
 /// The secret of a source that is connected at this moment, whose token has so many seconds to live as far as the secret tells.
@@ -23,7 +23,7 @@ fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
         "client_id={}&user_scope=auditlogs:read,admin&scope=team:read&redirect_uri={REDIRECT_URL}",
         app.client_id
     );
-    let back = slack.consent(now, &asked, &Consent::organisation()).unwrap();
+    let back = slack.consent(now, &asked, &Consent::organization()).unwrap();
     let code = back.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
     let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
     let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
@@ -42,8 +42,8 @@ fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
 #[tokio::test]
 async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
-    let acme = Source { logs: LogType::ALL.to_vec(), ..organisation_source("acme") };
-    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organisation()));
+    let acme = Source { logs: LogType::ALL.to_vec(), ..organization_source("acme") };
+    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organization()));
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 60);
     let before = consent(&deployment, 3_600);
     deployment.connect_with(&acme, &before).await;
@@ -77,11 +77,11 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
 #[tokio::test]
 async fn invalid_refresh_token_is_reported_while_collection_continues() {
     let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
-    let acme = Source { logs: vec![LogType::Audit], ..organisation_source("acme") };
+    let acme = Source { logs: vec![LogType::Audit], ..organization_source("acme") };
     let mut secret = consent(&deployment, 3_600);
     secret["refresh_token"] = json!("xoxe-1-dead");
     deployment.connect_with(&acme, &secret).await;
-    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organisation()));
+    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organization()));
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 60);
 
     let poller = deployment.poller();
@@ -100,7 +100,7 @@ async fn invalid_refresh_token_is_reported_while_collection_continues() {
 #[tokio::test]
 async fn token_that_expires_in_decades_is_refreshed_and_reported() {
     let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
-    let acme = Source { logs: vec![LogType::Audit], ..organisation_source("acme") };
+    let acme = Source { logs: vec![LogType::Audit], ..organization_source("acme") };
     deployment.connect_with(&acme, &consent(&deployment, 2_000_000_000)).await;
 
     let poller = deployment.poller();

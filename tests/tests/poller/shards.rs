@@ -9,9 +9,9 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use serde_json::{Value, json};
 use slacktrail_shared::source::{LogType, Source};
-use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Row, Settings};
-use slacktrail_tests::deployment::{LocalDeployment, Summary, organisation_source};
+use slacktrail_tests::deployment::{LocalDeployment, Summary, organization_source};
 use tokio::net::TcpListener;
 
 /// More than one invocation polls, by some.
@@ -35,12 +35,12 @@ async fn lambda(asked: Asked) -> String {
 
 #[tokio::test]
 async fn sources_beyond_one_shard_are_dispatched_and_polled_once() {
-    let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
+    let settings = Settings { limits: Limits::OFF, ..Settings::organization() };
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     deployment.slack().add(Row::small_audit(jiff::Timestamp::now() - jiff::SignedDuration::from_secs(600), "a"));
     for number in 0..SOURCES {
-        let source = Source { logs: vec![LogType::Audit], ..organisation_source(&format!("acme-{number}")) };
-        deployment.connect(&source, ORGANISATION_TOKEN).await;
+        let source = Source { logs: vec![LogType::Audit], ..organization_source(&format!("acme-{number}")) };
+        deployment.connect(&source, ORGANIZATION_TOKEN).await;
     }
     let asked = Asked::default();
     let endpoint = lambda(Arc::clone(&asked)).await;

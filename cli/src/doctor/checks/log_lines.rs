@@ -281,6 +281,6 @@ mod tests {
         let timeout = PLATFORM.replace("success", "timeout");
         assert_eq!(error_of(&timeout).unwrap(), "Lambda reported an invocation with the status `timeout`");
         let line = r#"{"level":"ERROR","fields":{"message":"stream requires action","code":"token_revoked"}}"#;
-        assert_eq!(error_of(line).unwrap(), "stream needs a person; token_revoked");
+        assert_eq!(error_of(line).unwrap(), "stream requires action; token_revoked");
     }
 }

@@ -9,7 +9,7 @@ use slacktrail_shared::secret::Token;
 use slacktrail_shared::settings::SLACK_API_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::tick::{Poller, ResourceLimits, TickLimits};
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 
 use crate::Outcome;
 use crate::backlog::Backlog;
@@ -27,7 +27,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
         slack: SlackHttp::new(SLACK_API_URL, audit_url)?,
         day_logs: DirectoryDayLogs::new(directory),
         deployment: DirectoryDeployment::new(directory),
-        credentials: DirectoryCredentials::new(Token::new(ORGANISATION_TOKEN)?),
+        credentials: DirectoryCredentials::new(Token::new(ORGANIZATION_TOKEN)?),
     };
     slacktrail_shared::sources::put(&ports.deployment, &source(backlog)?).await?;
     let poller = Poller::new(ports);
@@ -57,7 +57,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
 fn source(backlog: Backlog) -> Outcome<Source> {
     Ok(Source {
         logs: vec![LogType::Audit],
-        organisation: true,
+        organization: true,
         connected_at: backlog.now,
         ..Source::new("acme".parse()?, "Acme", Plan::Enterprise, backlog.since())
     })

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use slacktrail_shared::object::GZIP_LEVEL;
-use slacktrail_simulator::settings::ORGANISATION_TOKEN;
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 
 use crate::Outcome;
 use crate::backlog::Backlog;
@@ -33,7 +33,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, file: &Path, collecte
     let mut gzip = GzEncoder::new(File::create(file)?, Compression::new(GZIP_LEVEL));
     let (mut calls, mut bytes, mut cursor) = (0, 0, None);
     loop {
-        let call = client.get(url(backlog, audit_url, cursor.as_deref())?).bearer_auth(ORGANISATION_TOKEN);
+        let call = client.get(url(backlog, audit_url, cursor.as_deref())?).bearer_auth(ORGANIZATION_TOKEN);
         let page = call.send().await?.error_for_status()?.bytes().await?;
         calls += 1;
         if instead.is_none() {

@@ -40,7 +40,7 @@ impl Drop for Slack {
 
 /// Serves the backlog without limits of calls, says where, and ends with the input.
 pub(crate) async fn serve(backlog: Backlog) -> Outcome<()> {
-    let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
+    let settings = Settings { limits: Limits::OFF, ..Settings::organization() };
     let mut generator = Generator::new(Activity::default(), &settings);
     let mut world = World::new(settings);
     for time in backlog.times() {

@@ -346,7 +346,8 @@ impl Judge<'_> {
     /// A stream is silent if Slack has shown no record for longer than the source allows, whatever is left to collect.
     fn silence(&self, watch: &Watch) -> Option<String> {
         let (summary, clock) = (self.summary, self.facts.clock.as_second());
-        let may_last = self.source.silence_seconds.filter(|_| self.log.expects_regular_traffic() && summary.polled)?;
+        let may_last =
+            self.source.silent_after_seconds.filter(|_| self.log.expects_regular_traffic() && summary.polled)?;
         let connected = self.source.connected_at.get();
         let newest = watch.newest_shown.unwrap_or(i64::MIN).max(connected);
         let well = summary.code.is_none() && matches!(summary.state, Health::Ok | Health::CatchingUp);

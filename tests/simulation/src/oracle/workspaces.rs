@@ -1,4 +1,4 @@
-//! Workspaces of an organisation that cannot be read, and whether their stream says so.
+//! Workspaces of an organization that cannot be read, and whether their stream says so.
 
 use std::collections::BTreeMap;
 

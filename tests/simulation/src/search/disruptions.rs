@@ -91,9 +91,9 @@ impl RandomizedRun {
         }
     }
 
-    /// Slack refuses to let the source read one of an organisation's workspaces, or lets it read all of them again.
+    /// Slack refuses to let the source read one of an organization's workspaces, or lets it read all of them again.
     pub(super) fn bar(&mut self, barred: bool) {
-        if !self.start.slack.organisation {
+        if !self.start.slack.organization {
             return;
         }
         let ids: &[&str] = if barred { &[self.rng.pick(&["T1", "T2"])] } else { &["T1", "T2"] };
@@ -124,7 +124,7 @@ impl RandomizedRun {
             let mut cursor = Cursor::decode(&stored.text).expect("a cursor that was saved can be read");
             let asked = cursor.backfill(log, oldest, latest, now);
             *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
-            if asked == Backfill::Begun {
+            if asked == Backfill::Started {
                 state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
             }
         });

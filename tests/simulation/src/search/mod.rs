@@ -40,7 +40,7 @@ fn slacks_of(log: LogType, scenario: &scenario::Scenario) -> Vec<slacks::Slack> 
     if !scenario.logs.contains(&log) {
         return Vec::new();
     }
-    slacks::covering(log).into_iter().filter(|slack| slack.organisation || !scenario.of_workspaces).collect()
+    slacks::covering(log).into_iter().filter(|slack| slack.organization || !scenario.of_workspaces).collect()
 }
 
 /// Returns the jobs of the bounded search. Every single fault is injected at every starting point. The other kinds run in every scenario under one Slack,

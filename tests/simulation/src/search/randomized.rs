@@ -70,7 +70,7 @@ impl RandomizedRun {
         let now = jiff::Timestamp::constant(1_795_356_000, 0);
         let source = Source {
             logs: logs.clone(),
-            organisation: slack.organisation,
+            organization: slack.organization,
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };

@@ -46,7 +46,7 @@ pub(super) fn row(start: &StartingPoint, number: u32, users: u32, time: Timestam
         }
         LogType::Integration => Row::small_integration(time, &format!("A{}", number / 3)),
     };
-    match (start.slack.organisation, number % 2) {
+    match (start.slack.organization, number % 2) {
         (false, _) => row,
         (true, 0) => row.in_workspace("T1"),
         (true, _) => row.in_workspace("T2"),

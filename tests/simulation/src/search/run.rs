@@ -61,7 +61,7 @@ impl Run {
         let now = beginning();
         let source = Source {
             logs: vec![start.log],
-            organisation: start.slack.organisation,
+            organization: start.slack.organization,
             connected_at: Second::of(now),
             ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
@@ -257,8 +257,8 @@ impl Run {
             }
             End::Answered(_) => {
                 self.is_through = end.went_well() && end.is_through();
-                // An organisation's round that was broken off is finished before one up to now begins: a tick later.
-                let promised = !self.start.slack.organisation || (was_through && self.is_through);
+                // An organization's round that was broken off is finished before one up to now begins: a tick later.
+                let promised = !self.start.slack.organization || (was_through && self.is_through);
                 if end.went_well() && promised && self.start.is_prompt() {
                     self.record_violation(self.world.with(oracle::late));
                 }

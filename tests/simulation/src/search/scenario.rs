@@ -1,4 +1,4 @@
-//! Lives: what has happened to an organisation and its collector when the ticks come that meet faults.
+//! Lives: what has happened to an organization and its collector when the ticks come that meet faults.
 
 use slacktrail_shared::source::LogType;
 use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
@@ -52,7 +52,7 @@ pub enum Event {
     Connect,
     /// Our clock is so many seconds ahead of Slack's from now on.
     ClockAhead(i64),
-    /// Slack refuses to let the source read this workspace of its organisation.
+    /// Slack refuses to let the source read this workspace of its organization.
     Bar(&'static str),
     /// Slack lets it read the workspace again.
     Admit(&'static str),
@@ -67,7 +67,7 @@ pub struct Scenario {
     pub before: Vec<Event>,
     /// Calls to Slack in a tick, where they are few; none: as many as in production.
     pub calls_max: Option<u32>,
-    /// Whether only an organisation that is read workspace by workspace can have it.
+    /// Whether only an organization that is read workspace by workspace can have it.
     pub of_workspaces: bool,
     /// Whether it ends in odd responses or odd stored state rather than in an odd course of events.
     pub is_odd: bool,

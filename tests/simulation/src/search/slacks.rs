@@ -17,8 +17,8 @@ pub struct Slack {
     pub name: &'static str,
     /// How it behaves.
     pub settings: Settings,
-    /// Whether the source is an organisation whose log is read workspace by workspace.
-    pub organisation: bool,
+    /// Whether the source is an organization whose log is read workspace by workspace.
+    pub organization: bool,
 }
 
 /// Rows on a page: every edge of the protocol within a few records.
@@ -36,8 +36,8 @@ fn small(base: Settings) -> Settings {
 
 /// The covering set of a log.
 pub fn covering(log: LogType) -> Vec<Slack> {
-    let slack = |name, settings| Slack { name, settings, organisation: false };
-    let base = || small(Settings::organisation());
+    let slack = |name, settings| Slack { name, settings, organization: false };
+    let base = || small(Settings::organization());
     match log {
         LogType::Audit => vec![
             slack("plain", base()),
@@ -91,7 +91,7 @@ pub fn covering(log: LogType) -> Vec<Slack> {
             ),
             slack("classic", Settings { access_classic: true, ..access(base(), AccessColumn::First, Paging::Offset) }),
             Slack {
-                organisation: true,
+                organization: true,
                 ..slack(
                     "by-workspace",
                     Settings {
@@ -106,20 +106,20 @@ pub fn covering(log: LogType) -> Vec<Slack> {
                 let layout = if integration_order == Direction::OldestFirst { Layout::Pretty } else { Layout::Compact };
                 Settings { integration_order, layout, ..small(base) }
             };
-            let of_organisation =
-                |name, order| Slack { organisation: true, ..slack(name, ordered(Settings::organisation(), order)) };
+            let of_organization =
+                |name, order| Slack { organization: true, ..slack(name, ordered(Settings::organization(), order)) };
             vec![
                 slack("newest", ordered(Settings::workspace(), Direction::NewestFirst)),
                 slack("oldest", ordered(Settings::workspace(), Direction::OldestFirst)),
-                of_organisation("org-newest", Direction::NewestFirst),
-                of_organisation("org-oldest", Direction::OldestFirst),
+                of_organization("org-newest", Direction::NewestFirst),
+                of_organization("org-oldest", Direction::OldestFirst),
                 Slack {
-                    organisation: true,
+                    organization: true,
                     ..slack(
                         "org-php",
                         Settings {
                             envelope: Envelope::Php,
-                            ..ordered(Settings::organisation(), Direction::NewestFirst)
+                            ..ordered(Settings::organization(), Direction::NewestFirst)
                         },
                     )
                 },
@@ -135,9 +135,9 @@ fn access(base: Settings, access_order: AccessColumn, access_paging: Paging) -> 
 /// Any mixture.
 pub fn sampled(log: LogType, rng: &mut Rng) -> Slack {
     let by_workspace = log == LogType::Access && rng.one_in(5);
-    let organisation = by_workspace || log == LogType::Integration && rng.one_in(2);
-    let single = log == LogType::Integration && !organisation;
-    let base = if single { Settings::workspace() } else { Settings::organisation() };
+    let organization = by_workspace || log == LogType::Integration && rng.one_in(2);
+    let single = log == LogType::Integration && !organization;
+    let base = if single { Settings::workspace() } else { Settings::organization() };
     let ends = [End::EmptyString, End::EmptyObject, End::MissingKey];
     let columns = [AccessColumn::First, AccessColumn::Last];
     let integration_count_max = rng.pick(&[3, 8, 1_000]);
@@ -180,5 +180,5 @@ pub fn sampled(log: LogType, rng: &mut Rng) -> Slack {
     if integration_count_max == 1_000 && settings.response_bytes_max.is_none() && settings.seed.is_multiple_of(3) {
         settings.integration_page_max = Some(2); // with small pages, after one broke off, most rows are beyond the last
     }
-    Slack { name: "sampled", settings, organisation }
+    Slack { name: "sampled", settings, organization }
 }

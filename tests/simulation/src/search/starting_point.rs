@@ -30,7 +30,7 @@ impl StartingPoint {
         // These two begin at the head at every tick, a few pages deep, before they go on where they were.
         let least = match self.log {
             LogType::Audit => 1,
-            LogType::Access | LogType::Integration if self.slack.organisation => 10,
+            LogType::Access | LogType::Integration if self.slack.organization => 10,
             LogType::Access => 4,
             LogType::Integration => 8,
         };
@@ -41,7 +41,7 @@ impl StartingPoint {
     pub(super) fn many(&self) -> u32 {
         match self.log {
             LogType::Audit => 9,
-            LogType::Access | LogType::Integration if self.slack.organisation => 50,
+            LogType::Access | LogType::Integration if self.slack.organization => 50,
             LogType::Access => 20,
             LogType::Integration => 40,
         }

@@ -11,19 +11,19 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 
-fn organisation() -> Settings {
+fn organization() -> Settings {
     Settings {
         limits: Limits::OFF,
         audit_limit_max: 3,
         access_fill: Fill::UpTo(3),
         integration_count_max: 3,
-        ..Settings::organisation()
+        ..Settings::organization()
     }
 }
 
 /// A source that has collected its week, with so many rows from each of the days before it.
 fn settled(log: LogType, calls_max: u32, rows_a_day: i64, days: std::ops::Range<i64>) -> Harness {
-    let mut harness = Harness::new(organisation(), &[log]);
+    let mut harness = Harness::new(organization(), &[log]);
     harness.calls_max = calls_max;
     for row in days.flat_map(|day| (0..rows_a_day).map(move |n| day * DAY + n * 600 + 60)) {
         harness.late_row(simulated(log), row);
@@ -51,7 +51,7 @@ fn live_records_arrive_at_next_tick_during_backfill_without_duplicates() {
         let mut harness = settled(log, calls_max, 8, 10..30);
         let stored_before = harness.stored_lines();
         assert_eq!(stored_before, 20, "what lies before the source's time is not collected by itself");
-        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
+        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
 
         let mut beside = 0;
         for _ in 0..12 {
@@ -66,7 +66,7 @@ fn live_records_arrive_at_next_tick_during_backfill_without_duplicates() {
         assert_eq!(harness.stored_lines(), 20 + 24 + 80, "{log}: the ten days that were asked for, and no other");
         harness.assert_complete();
 
-        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
+        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
         drain(&mut harness, log);
         assert_eq!(harness.stored_lines(), 20 + 24 + 80, "{log}: a repeated backfill adds nothing");
     }
@@ -92,12 +92,12 @@ fn repeated_backfill_request_changes_nothing() {
     for log in LogType::ALL {
         let mut harness = settled(log, 6, 8, 10..30);
         // The ages are of one moment: a minute later the same time is a minute older.
-        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Begun);
+        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
         for minutes in 1..4 {
             harness.pass(60);
             harness.tick();
             let age = minutes * 60;
-            assert_eq!(harness.backfill(log, 25 * DAY + age, 15 * DAY + age), Backfill::UnderWay, "{log}");
+            assert_eq!(harness.backfill(log, 25 * DAY + age, 15 * DAY + age), Backfill::InProgress, "{log}");
         }
         assert_eq!(harness.gaps(log).iter().filter(|kind| **kind == GapKind::Backfill).count(), 1);
     }
@@ -107,7 +107,7 @@ fn repeated_backfill_request_changes_nothing() {
 fn re_reads_find_late_records_during_backfill() {
     for log in [LogType::Audit, LogType::Access] {
         let mut harness = settled(log, 4, 100, 10..30);
-        assert_eq!(harness.backfill(log, 30 * DAY, 10 * DAY), Backfill::Begun);
+        assert_eq!(harness.backfill(log, 30 * DAY, 10 * DAY), Backfill::Started);
         let mut late_seconds_max = 0;
         for minute in 0..130 {
             harness.pass(60);
@@ -141,7 +141,7 @@ fn poller_killed_during_backfill_stores_each_record_once() {
 fn many_backlogs_during_backfill_do_not_collect_time_between_them() {
     let log = LogType::Audit;
     let mut harness = settled(log, 1, 4, 10..30);
-    assert_eq!(harness.backfill(log, 30 * DAY, 29 * DAY), Backfill::Begun);
+    assert_eq!(harness.backfill(log, 30 * DAY, 29 * DAY), Backfill::Started);
     // Each tick leaves its live gap half walked, so that the cursor has more gaps than it may.
     for _ in 0..40 {
         harness.pass(60);
@@ -188,7 +188,7 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
     match &mut settings.tenant {
-        Tenant::Organisation { workspaces, .. } => {
+        Tenant::Organization { workspaces, .. } => {
             workspaces.iter_mut().find(|workspace| workspace.id == id).expect("such a workspace")
         }
         Tenant::Single(workspace) => workspace,

@@ -11,7 +11,7 @@ use crate::minutes::unlimited;
 #[test]
 fn quiet_tick_calls_slack_once_per_log_and_writes_nothing() {
     let mut harness =
-        Harness::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
+        Harness::new(Settings { limits: Limits::OFF, ..Settings::organization() }, &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
     harness.rows(Log::Access, 5, 30);
     harness.tick();
@@ -30,7 +30,7 @@ fn quiet_tick_calls_slack_once_per_log_and_writes_nothing() {
 #[test]
 fn busy_minute_creates_one_object_and_replaces_one_cursor_per_stream() {
     let mut harness =
-        Harness::new(Settings { limits: Limits::OFF, ..Settings::organisation() }, &[LogType::Audit, LogType::Access]);
+        Harness::new(Settings { limits: Limits::OFF, ..Settings::organization() }, &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
     harness.rows(Log::Access, 5, 30);
     harness.tick();
@@ -50,7 +50,7 @@ fn busy_minute_creates_one_object_and_replaces_one_cursor_per_stream() {
 
 #[test]
 fn page_of_thousands_of_rows_makes_one_object() {
-    let settings = unlimited(Settings { audit_limit_max: 9_999, ..Settings::organisation() });
+    let settings = unlimited(Settings { audit_limit_max: 9_999, ..Settings::organization() });
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     harness.rows(Log::Audit, 3_000, 0); // of one second, which Slack does not split
     let operations = harness.operations_of_tick();
@@ -72,7 +72,7 @@ fn integration_page_that_exceeds_memory_is_requested_smaller() {
 #[test]
 fn backlog_stays_within_calls_per_minute() {
     let mut harness =
-        Harness::new(Settings { limits: Limits::SLACK, audit_limit_max: 3, ..Settings::organisation() }, &LogType::ALL);
+        Harness::new(Settings { limits: Limits::SLACK, audit_limit_max: 3, ..Settings::organization() }, &LogType::ALL);
     harness.rows(Log::Audit, 300, 100);
     harness.rows(Log::Integration, 20, 100);
     harness.production_calls();
@@ -90,7 +90,7 @@ fn backlog_stays_within_calls_per_minute() {
 fn log_with_more_ids_than_cache_is_read_again_without_duplicates() {
     for log in LogType::ALL {
         for spread in [2, 4_000] {
-            let pages_of_three = Settings { audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() };
+            let pages_of_three = Settings { audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() };
             let settings = Settings { limits: Limits::OFF, access_fill: Fill::UpTo(3), ..pages_of_three };
             let mut harness = Harness::new(settings, &[log]);
             harness.seen_max(20);
@@ -113,7 +113,7 @@ fn objects_read(harness: &mut Harness) -> usize {
 #[test]
 fn streams_that_exceed_cache_quota_evict_and_read_again() {
     let reads = |seen| {
-        let mut harness = Harness::new(unlimited(Settings::organisation()), &LogType::ALL);
+        let mut harness = Harness::new(unlimited(Settings::organization()), &LogType::ALL);
         harness.limit(1, seen);
         for _ in 0..2 {
             LogType::ALL.into_iter().for_each(|log| harness.rows(simulated(log), 10, 30));
@@ -129,7 +129,7 @@ fn streams_that_exceed_cache_quota_evict_and_read_again() {
 #[test]
 fn new_process_reads_last_minutes_and_two_hours_for_hourly_re_read() {
     for log in LogType::ALL {
-        let settings = Settings { limits: Limits::OFF, access_order: AccessColumn::Last, ..Settings::organisation() };
+        let settings = Settings { limits: Limits::OFF, access_order: AccessColumn::Last, ..Settings::organization() };
         let mut harness = Harness::new(settings, &[log]);
         harness.production_calls();
         for minute in 0..5 * 60 + 30 {

@@ -11,8 +11,8 @@ use crate::minutes::{tick_and_pass, with_two_new_rows};
 #[test]
 fn single_rejection_of_valid_token_waits_for_one_tick() {
     let refusals = [
-        (LogType::Audit, Settings::organisation(), FaultKind::EmptyUnauthorized, "invalid_authentication"),
-        (LogType::Access, Settings::organisation(), FaultKind::not_ok("invalid_auth"), "invalid_auth"),
+        (LogType::Audit, Settings::organization(), FaultKind::EmptyUnauthorized, "invalid_authentication"),
+        (LogType::Access, Settings::organization(), FaultKind::not_ok("invalid_auth"), "invalid_auth"),
         (LogType::Integration, Settings::workspace(), FaultKind::not_ok("token_revoked"), "token_revoked"),
     ];
     for (log, base, kind, code) in refusals {
@@ -50,7 +50,7 @@ fn lasting_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
 #[test]
 fn first_error_that_requires_action_waits_for_one_tick() {
     for (log, kind, code, _) in lasting_errors() {
-        let mut harness = with_two_new_rows(log, Settings::organisation());
+        let mut harness = with_two_new_rows(log, Settings::organization());
         harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
         let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.state, summary.code.as_deref()), (State::Waiting, Some(code)), "{code}");
@@ -63,7 +63,7 @@ fn first_error_that_requires_action_waits_for_one_tick() {
 #[test]
 fn error_repeated_by_next_tick_requires_action() {
     for (log, kind, code, state) in lasting_errors() {
-        let mut harness = with_two_new_rows(log, Settings::organisation());
+        let mut harness = with_two_new_rows(log, Settings::organization());
         harness.fault(Fault::every(CallMatcher::log(simulated(log)), kind));
         assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "{code}");
         let summary = tick_and_pass(&mut harness);
@@ -74,8 +74,8 @@ fn error_repeated_by_next_tick_requires_action() {
 #[test]
 fn revoked_token_is_reported_by_same_tick() {
     for (log, base) in [
-        (LogType::Audit, Settings::organisation()),
-        (LogType::Access, Settings::organisation()),
+        (LogType::Audit, Settings::organization()),
+        (LogType::Access, Settings::organization()),
         (LogType::Integration, Settings::workspace()),
     ] {
         let mut harness = with_two_new_rows(log, base);
@@ -86,7 +86,7 @@ fn revoked_token_is_reported_by_same_tick() {
 
 #[test]
 fn token_rejection_is_confirmed_by_next_tick_if_slack_cannot_say() {
-    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organization());
     harness.fault(Fault::every(CallMatcher::path("auth.test"), FaultKind::Hangup));
     harness.revoke();
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
@@ -95,7 +95,7 @@ fn token_rejection_is_confirmed_by_next_tick_if_slack_cannot_say() {
 
 #[test]
 fn token_rejection_before_reconnect_confirms_no_later_one() {
-    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organization());
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
     harness.connect_again();
@@ -107,7 +107,7 @@ fn token_rejection_before_reconnect_confirms_no_later_one() {
 
 #[test]
 fn token_rejection_before_page_confirms_no_later_one() {
-    let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
+    let base = Settings { audit_limit_max: 1, ..Settings::organization() };
     let mut harness = with_two_new_rows(LogType::Audit, base);
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
@@ -118,7 +118,7 @@ fn token_rejection_before_page_confirms_no_later_one() {
 
 #[test]
 fn repeated_retry_after_is_honored_each_time() {
-    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organization());
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::throttled("300")));
     let polled = (0..16).filter(|_| tick_and_pass(&mut harness).polled).count();
     assert_eq!(polled, 4, "every five minutes");
@@ -126,7 +126,7 @@ fn repeated_retry_after_is_honored_each_time() {
 
 #[test]
 fn stream_that_reads_pages_after_outage_is_catching_up() {
-    let base = Settings { audit_limit_max: 1, ..Settings::organisation() };
+    let base = Settings { audit_limit_max: 1, ..Settings::organization() };
     let mut harness = with_two_new_rows(LogType::Audit, base);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Hangup));
     for _ in 0..20 {
@@ -143,7 +143,7 @@ fn stream_that_reads_pages_after_outage_is_catching_up() {
 fn error_with_clock_ahead_is_reported_after_one_call() {
     for (code, status) in [("missing_scope", 403), ("invalid_range", 400)] {
         for ahead in [0, 60] {
-            let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+            let mut harness = with_two_new_rows(LogType::Audit, Settings::organization());
             let calls = harness.calls();
             harness.clock_ahead(ahead);
             harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::AuditError(status, code.to_owned())));

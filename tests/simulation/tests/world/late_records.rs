@@ -35,7 +35,7 @@ fn is_stored_by_the_next_tick(mut harness: Harness, minutes: i64) {
 }
 
 fn settings() -> Settings {
-    Settings { limits: Limits::OFF, ..Settings::organisation() }
+    Settings { limits: Limits::OFF, ..Settings::organization() }
 }
 
 #[test]

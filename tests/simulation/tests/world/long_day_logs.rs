@@ -22,7 +22,7 @@ fn hurry(harness: &Harness, operations: u32) {
 
 #[test]
 fn backlog_continues_over_ticks_alongside_live_records_of_same_day() {
-    let settings = Settings { audit_limit_max: 3, limits: Limits::OFF, ..Settings::organisation() };
+    let settings = Settings { audit_limit_max: 3, limits: Limits::OFF, ..Settings::organization() };
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     store(&mut harness, Log::Audit, 160, 60);
     (0..40).for_each(|n| harness.late_row(Log::Audit, n * 240));
@@ -37,7 +37,7 @@ fn backlog_continues_over_ticks_alongside_live_records_of_same_day() {
 
 #[test]
 fn page_with_rows_of_many_days_is_checked_over_several_ticks() {
-    let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
+    let settings = Settings { limits: Limits::OFF, ..Settings::organization() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     store(&mut harness, Log::Access, 60, 8_640);
     harness.lose_cursors();

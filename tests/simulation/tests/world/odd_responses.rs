@@ -9,7 +9,7 @@ use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Layout, Limits}
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 fn settings(log: LogType) -> Settings {
-    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
+    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organization() };
     Settings { limits: Limits::OFF, audit_limit_max: 3, access_fill: Fill::UpTo(3), integration_count_max: 3, ..base }
 }
 
@@ -150,7 +150,7 @@ fn access_page_shorter_than_claimed_is_read_again() {
 #[test]
 fn long_pages_shrink_until_complete() {
     for log in [LogType::Audit, LogType::Access] {
-        let base = Settings { limits: Limits::OFF, response_bytes_max: Some(2_000), ..Settings::organisation() };
+        let base = Settings { limits: Limits::OFF, response_bytes_max: Some(2_000), ..Settings::organization() };
         let mut harness = Harness::new(base, &[log]);
         harness.rows(simulated(log), 60, 7);
         harness.settle();

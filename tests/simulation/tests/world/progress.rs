@@ -14,7 +14,7 @@ const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless:
 
 /// A source that is up to date, a minute later.
 fn up_to_date(log: LogType) -> Harness {
-    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
+    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organization() };
     let mut harness = Harness::new(unlimited(base), &[log]);
     harness.production_calls();
     harness.rows(simulated(log), 5, 30);
@@ -141,7 +141,7 @@ fn lag_of_half_read_minute_counts_from_its_start() {
 #[test]
 fn history_before_first_tick_is_no_lag() {
     let mut harness =
-        Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
+        Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organization() }), &[LogType::Audit]);
     harness.production_calls();
     for age in 0..600 {
         harness.late_row(Log::Audit, 600 - age + 3_600);
@@ -155,7 +155,7 @@ fn history_before_first_tick_is_no_lag() {
 #[test]
 fn silent_stream_is_reported_during_backlog() {
     let mut harness =
-        Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organisation() }), &[LogType::Audit]);
+        Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organization() }), &[LogType::Audit]);
     harness.calls_max = 2;
     for n in 0..2_400 {
         harness.late_row(Log::Audit, 5 * 86_400 + n * 20);
@@ -168,7 +168,7 @@ fn silent_stream_is_reported_during_backlog() {
         harness.pass(900);
     }
     assert_eq!(states[1], (State::CatchingUp, None), "connected a moment ago");
-    assert_eq!(*states.last().unwrap(), (State::Silent, Some("silence".to_owned())));
+    assert_eq!(*states.last().unwrap(), (State::Silent, Some("silent_stream".to_owned())));
     harness.rows(Log::Audit, 1, 1);
     assert_eq!(tick_and_pass(&mut harness).state, State::CatchingUp);
 }
@@ -208,7 +208,7 @@ fn walk_continues_after_more_empty_pages_than_tick_reads() {
 
 #[test]
 fn single_empty_page_after_outage_is_no_success() {
-    let mut harness = with_two_new_rows(LogType::Audit, Settings::organisation());
+    let mut harness = with_two_new_rows(LogType::Audit, Settings::organization());
     harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
     (0..20).for_each(|_| drop(tick_and_pass(&mut harness)));
     harness.heal();

@@ -11,13 +11,13 @@ use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Token;
 use slacktrail_simulator::{Log, Settings};
 
-fn organisation() -> Settings {
-    Settings { limits: Limits::OFF, ..Settings::organisation() }
+fn organization() -> Settings {
+    Settings { limits: Limits::OFF, ..Settings::organization() }
 }
 
 #[test]
 fn later_since_after_pause_skips_nothing() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
     harness.rows(Log::Audit, 3, 10);
     harness.tick();
     harness.world().with(|state| state.sources.values_mut().for_each(|source| source.paused = true));
@@ -39,7 +39,7 @@ fn later_since_after_pause_skips_nothing() {
 
 #[test]
 fn number_of_deleted_object_is_not_reused() {
-    let mut harness = Harness::new(Settings { audit_limit_max: 3, ..organisation() }, &[LogType::Audit]);
+    let mut harness = Harness::new(Settings { audit_limit_max: 3, ..organization() }, &[LogType::Audit]);
     for _ in 0..30 {
         harness.rows(Log::Audit, 1, 0);
         harness.tick();
@@ -71,7 +71,7 @@ fn number_of_deleted_object_is_not_reused() {
 
 /// Runs a tick of `calls_max` calls whose token is replaced once it has made `calls` of them.
 fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Harness {
-    let mut settings = Settings { audit_limit_max: 3, ..organisation() };
+    let mut settings = Settings { audit_limit_max: 3, ..organization() };
     let old = settings.tokens[0].clone();
     settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
     let mut harness = Harness::new(settings, &[LogType::Audit]);

@@ -13,7 +13,7 @@ const AHEAD: i64 = 500;
 
 /// A source that is up to date, whose clock is ahead of Slack's from now on.
 fn ahead() -> Harness {
-    let mut harness = Harness::new(unlimited(Settings::organisation()), &[LogType::Audit]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.clock_ahead(AHEAD);
@@ -66,7 +66,7 @@ fn rows_moved_between_passes_do_not_determine_access_order() {
     let settings = Settings {
         access_order: AccessColumn::Last,
         access_fill: Fill::UpTo(3),
-        ..unlimited(Settings::organisation())
+        ..unlimited(Settings::organization())
     };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     for age in (0..6).rev() {
@@ -89,7 +89,7 @@ fn rows_moved_between_passes_do_not_determine_access_order() {
 
 #[test]
 fn record_26_hours_late_is_found_if_clock_was_ahead_at_last_re_read() {
-    let mut harness = Harness::new(unlimited(Settings::organisation()), &[LogType::Audit]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.pass(24 * 3_600);
@@ -107,7 +107,7 @@ fn record_26_hours_late_is_found_if_clock_was_ahead_at_last_re_read() {
 #[test]
 fn tick_with_only_rejected_range_is_no_success() {
     let mut harness =
-        with_two_new_rows(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organisation() });
+        with_two_new_rows(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organization() });
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(404, String::new())));
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut harness).state, State::Failing);
@@ -123,7 +123,7 @@ fn tick_with_only_rejected_range_is_no_success() {
 
 #[test]
 fn round_in_which_every_workspace_fails_is_no_success() {
-    let mut harness = with_two_new_rows(LogType::Integration, Settings::organisation());
+    let mut harness = with_two_new_rows(LogType::Integration, Settings::organization());
     // The first workspace is read, and the tick ends before the second.
     harness.pass(300);
     harness.calls_max = 1;

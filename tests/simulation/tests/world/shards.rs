@@ -23,10 +23,10 @@ const ROOT: u32 = 1_000_000;
 /// So many sources with these logs, each of which shows one record.
 fn deployment(sources: usize, logs: &[LogType]) -> SimulatedWorld {
     let now = Timestamp::constant(1_795_356_000, 0);
-    let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organisation() });
+    let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organization() });
     let source = |number: usize| Source {
         logs: logs.to_vec(),
-        organisation: true,
+        organization: true,
         connected_at: Second::of(now),
         ..Source::new(format!("acme-{number}").parse().unwrap(), "Acme", Plan::Enterprise, Second::of(now).plus(-3_600))
     };
@@ -93,7 +93,7 @@ fn operations(counts: &[(&str, usize)]) -> BTreeMap<String, usize> {
     counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
-/// Operations of a share of 100 idle sources, each an organisation of two workspaces. (A secret is read once in a process's scenario; the
+/// Operations of a share of 100 idle sources, each an organization of two workspaces. (A secret is read once in a process's scenario; the
 /// adapter remembers it, which is not simulated here.)
 const IDLE: [(&str, usize); 3] = [("load", 1), ("credentials", 400), ("slack", 400)];
 /// What a record in each of their streams adds.

@@ -11,8 +11,8 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 const AUDIT: [LogType; 1] = [LogType::Audit];
 
-fn organisation() -> Settings {
-    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() }
+fn organization() -> Settings {
+    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
 }
 
 fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
@@ -21,7 +21,7 @@ fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
 
 #[test]
 fn error_under_200_is_not_end_and_sets_stream_health() {
-    let mut harness = Harness::new(organisation(), &AUDIT);
+    let mut harness = Harness::new(organization(), &AUDIT);
     harness.rows(Log::Audit, 5, 30);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
     assert_eq!(state(&harness.tick()), (State::Waiting, Some("feature_not_enabled")));
@@ -35,7 +35,7 @@ fn error_under_200_is_not_end_and_sets_stream_health() {
 
 #[test]
 fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
-    let mut harness = Harness::new(organisation(), &LogType::ALL);
+    let mut harness = Harness::new(organization(), &LogType::ALL);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.revoke();
@@ -60,7 +60,7 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
 
 #[test]
 fn record_25_hours_late_is_collected_and_its_lateness_is_measured() {
-    let mut harness = Harness::new(organisation(), &AUDIT);
+    let mut harness = Harness::new(organization(), &AUDIT);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.late_row(Log::Audit, 25 * 3600);
@@ -79,7 +79,7 @@ fn record_25_hours_late_is_collected_and_its_lateness_is_measured() {
 fn late_records_up_to_26_hours_are_collected() {
     for log in LogType::ALL {
         for hour in 0..25 {
-            let mut harness = Harness::new(organisation(), &[log]);
+            let mut harness = Harness::new(organization(), &[log]);
             harness.row_shown_after(log, 26 * 3600 + hour * 3600, hour * 3600);
             for _ in 0..110 {
                 harness.tick();
@@ -92,7 +92,7 @@ fn late_records_up_to_26_hours_are_collected() {
 
 #[test]
 fn late_records_from_before_long_outage_are_collected() {
-    let mut harness = Harness::new(organisation(), &AUDIT);
+    let mut harness = Harness::new(organization(), &AUDIT);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.row_shown_after(LogType::Audit, -1, 20 * 3600); // just before the outage, seen in the middle of it
@@ -104,7 +104,7 @@ fn late_records_from_before_long_outage_are_collected() {
 #[test]
 fn live_records_arrive_at_next_tick_while_backlog_drains() {
     for log in [LogType::Audit, LogType::Access] {
-        let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+        let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
         let mut harness = Harness::new(settings, &[log]);
         harness.calls_max = 6;
         harness.rows(simulated(log), 400, 300);
@@ -124,7 +124,7 @@ fn live_records_arrive_at_next_tick_while_backlog_drains() {
 
 #[test]
 fn access_logs_continue_beyond_100_pages() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     harness.rows(Log::Access, 330, 200);
     harness.settle_within(60);
@@ -133,7 +133,7 @@ fn access_logs_continue_beyond_100_pages() {
 
 #[test]
 fn access_log_that_fails_after_page_does_not_count_as_collected() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     harness.rows(Log::Access, 9, 600);
     harness.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
@@ -145,7 +145,7 @@ fn access_log_that_fails_after_page_does_not_count_as_collected() {
 
 #[test]
 fn access_logs_that_need_workspace_are_read_per_workspace() {
-    let settings = Settings { access_team: AccessTeam::Required, ..organisation() };
+    let settings = Settings { access_team: AccessTeam::Required, ..organization() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     for (n, workspace) in (0..4).zip(["T1", "T2"].into_iter().cycle()) {
         let time = harness.now().saturating_sub(jiff::SignedDuration::from_secs(n * 60)).unwrap();
@@ -161,7 +161,7 @@ fn access_logs_that_need_workspace_are_read_per_workspace() {
 
 #[test]
 fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
-    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    let mut harness = Harness::new(organization(), &[LogType::Integration]);
     harness.rows(Log::Integration, 6, 60);
     harness.tick();
     harness.settings(|settings| workspace(settings, "T1").owner_belongs = false);
@@ -180,7 +180,7 @@ fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
 
 #[test]
 fn workspace_that_joins_is_collected_from_start() {
-    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    let mut harness = Harness::new(organization(), &[LogType::Integration]);
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
     harness.rows(Log::Integration, 8, 3_000);
     harness.tick();
@@ -191,7 +191,7 @@ fn workspace_that_joins_is_collected_from_start() {
 
 #[test]
 fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
-    let mut harness = Harness::new(organisation(), &AUDIT);
+    let mut harness = Harness::new(organization(), &AUDIT);
     harness.rows(Log::Audit, 12, 30);
     let operations = harness.operations_of_tick();
     let asked: Vec<&str> = operations.iter().filter_map(|what| what.strip_prefix("slack logs ")).collect();
@@ -203,7 +203,7 @@ fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
 
 #[test]
 fn killed_invocation_does_not_block_next_one() {
-    let mut harness = Harness::new(organisation(), &LogType::ALL);
+    let mut harness = Harness::new(organization(), &LogType::ALL);
     for log in Log::ALL {
         harness.rows(log, 5, 30);
     }
@@ -220,7 +220,7 @@ fn killed_invocation_does_not_block_next_one() {
 fn access_row_that_moves_during_walk_is_not_lost() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
         for access_paging in [Paging::Keyset, Paging::Offset] {
-            let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..organisation() };
+            let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..organization() };
             let mut harness = Harness::new(settings, &[LogType::Access]);
             harness.tick();
             harness.pass(60);
@@ -237,7 +237,7 @@ fn access_row_that_moves_during_walk_is_not_lost() {
 #[test]
 fn access_row_is_stored_once_however_often_user_returns() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
-        let mut harness = Harness::new(Settings { access_order, ..organisation() }, &[LogType::Access]);
+        let mut harness = Harness::new(Settings { access_order, ..organization() }, &[LogType::Access]);
         harness.rows(Log::Access, 3, 30);
         for _ in 0..30 {
             harness.tick();
@@ -270,7 +270,7 @@ fn equal_integration_rows_across_page_boundary_are_each_stored_once() {
 #[test]
 fn wrong_clock_is_reported_and_skips_no_time() {
     for ahead in [-3_600, -600, 600, 3_600] {
-        let settings = Settings { audit_range_strict: true, ..organisation() };
+        let settings = Settings { audit_range_strict: true, ..organization() };
         let mut harness = Harness::new(settings, &AUDIT);
         harness.clock_ahead(ahead);
         for _ in 0..20 {
@@ -289,7 +289,7 @@ fn wrong_clock_is_reported_and_skips_no_time() {
 
 #[test]
 fn clock_that_steps_back_loses_nothing() {
-    let mut harness = Harness::new(organisation(), &AUDIT);
+    let mut harness = Harness::new(organization(), &AUDIT);
     for step in [60, 60, 60, 60] {
         harness.pass(step);
         harness.rows(Log::Audit, 2, 1);
@@ -305,7 +305,7 @@ fn clock_that_steps_back_loses_nothing() {
 
 #[test]
 fn malformed_rows_are_stored_counted_and_reported() {
-    let mut harness = Harness::new(organisation(), &AUDIT);
+    let mut harness = Harness::new(organization(), &AUDIT);
     let now = harness.now();
     let odd = [
         r#"{"date_create":1795356000,"action":"no id"}"#,
@@ -330,7 +330,7 @@ fn malformed_rows_are_stored_counted_and_reported() {
 
 #[test]
 fn pretty_printed_responses_are_stored_one_record_per_line() {
-    let settings = Settings { layout: Layout::Pretty, ..organisation() };
+    let settings = Settings { layout: Layout::Pretty, ..organization() };
     let mut harness = Harness::new(settings, &AUDIT);
     harness.rows(Log::Audit, 7, 30);
     harness.settle();
@@ -339,7 +339,7 @@ fn pretty_printed_responses_are_stored_one_record_per_line() {
 
 #[test]
 fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit, LogType::Access]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
     harness.rows(Log::Access, 5, 30);
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::throttled("150")));
@@ -356,14 +356,14 @@ fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
     match &mut settings.tenant {
-        Tenant::Organisation { workspaces, .. } => workspaces.iter_mut().find(|workspace| workspace.id == id).unwrap(),
+        Tenant::Organization { workspaces, .. } => workspaces.iter_mut().find(|workspace| workspace.id == id).unwrap(),
         Tenant::Single(workspace) => workspace,
     }
 }
 
 #[test]
 fn interrupted_walk_resumes_where_it_stopped() {
-    let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organisation() };
+    let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organization() };
     let mut harness = Harness::new(base, &[LogType::Audit]);
     harness.production_calls();
     harness.tick();

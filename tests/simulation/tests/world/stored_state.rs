@@ -12,7 +12,7 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 const YEAR_2100: i64 = 4_102_444_800;
 
 fn harness(log: LogType) -> Harness {
-    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organisation() };
+    let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organization() };
     let mut harness = Harness::new(Settings { limits: Limits::OFF, ..base }, &[log]);
     harness.rows(simulated(log), 6, 70);
     harness.tick();

@@ -12,7 +12,7 @@ use slacktrail_shared::ports::Ports;
 use slacktrail_shared::record::RowId;
 use slacktrail_shared::source::{LogType, Source};
 use slacktrail_shared::time::{Day, Second};
-use slacktrail_shared::verify::{self, Findings, Kind, Obstacle, Step, Verdict, Verification, Why};
+use slacktrail_shared::verify::{self, Findings, Kind, Limitation, Reason, Step, Verdict, Verification};
 use slacktrail_simulation::SimulatedPorts;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
@@ -27,8 +27,8 @@ const STEPS_MAX: usize = 10_000;
 
 type Simulated = Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>;
 
-fn organisation() -> Settings {
-    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organisation() }
+fn organization() -> Settings {
+    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
 }
 
 /// Runs a future of the simulated world, in which nothing waits for anything outside it.
@@ -84,13 +84,13 @@ fn error_of_reading(harness: &Harness, log: LogType) -> Error {
 
 #[test]
 fn every_collected_day_is_complete_with_any_slack_settings() {
-    let varying = Settings { audit_fill: Fill::Varying, access_fill: Fill::Varying, ..organisation() };
-    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organisation() };
-    let ascending = Settings { integration_order: Direction::OldestFirst, trailing_empty_page: true, ..organisation() };
-    let pretty = Settings { layout: Layout::Pretty, ..organisation() };
+    let varying = Settings { audit_fill: Fill::Varying, access_fill: Fill::Varying, ..organization() };
+    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organization() };
+    let ascending = Settings { integration_order: Direction::OldestFirst, trailing_empty_page: true, ..organization() };
+    let pretty = Settings { layout: Layout::Pretty, ..organization() };
     let without_integration = &[LogType::Audit, LogType::Access]; // whose rows the oracle knows in one layout only
     for (settings, logs) in [
-        (organisation(), &LogType::ALL[..]),
+        (organization(), &LogType::ALL[..]),
         (varying, &LogType::ALL),
         (by_last, &LogType::ALL),
         (ascending, &LogType::ALL),
@@ -109,7 +109,7 @@ fn every_collected_day_is_complete_with_any_slack_settings() {
                     "{log} {day}"
                 );
                 assert_eq!((findings.not_compared, findings.undated, findings.renamed), (0, 0, 0), "{log} {day}");
-                shown += findings.shown;
+                shown += findings.slack_records;
             }
             let all = if *log == LogType::Integration { 44 } else { 36 };
             assert_eq!(shown, all, "each {log} record lies in one of these days");
@@ -135,7 +135,7 @@ fn four_days(harness: &mut Harness) {
 
 #[test]
 fn records_stored_during_verify_are_neither_missing_nor_extra() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     harness.pass(3_600);
@@ -146,13 +146,17 @@ fn records_stored_during_verify_are_neither_missing_nor_extra() {
         harness.settle_within(2);
         harness.assert_complete();
     });
-    assert_eq!((findings.verdict(), findings.shown, findings.lines), (Verdict::Complete, 10, 11), "{findings:?}");
+    assert_eq!(
+        (findings.verdict(), findings.slack_records, findings.lines),
+        (Verdict::Complete, 10, 11),
+        "{findings:?}"
+    );
     assert_eq!(findings.not_compared, 1);
 }
 
 #[test]
 fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     harness.pass(3 * 3_600);
@@ -160,9 +164,9 @@ fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
     harness.late_row(Log::Audit, 2 * 3_600 + 1_800);
     let day = day_ago(&harness, 0);
     let findings = verify_day(&mut harness, LogType::Audit, day);
-    let whys: Vec<_> = findings.differences.iter().map(|it| (it.kind, it.why)).collect();
-    assert_eq!(whys, [(Kind::NotCollectedYet, Some(Why::BeforeReread))]);
-    assert_eq!(findings.verdict(), Verdict::Undecided);
+    let reasons: Vec<_> = findings.differences.iter().map(|it| (it.kind, it.reason)).collect();
+    assert_eq!(reasons, [(Kind::NotCollectedYet, Some(Reason::BeforeReread))]);
+    assert_eq!(findings.verdict(), Verdict::Inconclusive);
 
     for _ in 0..26 {
         harness.pass(3_600);
@@ -177,12 +181,12 @@ fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
     harness.late_row(Log::Audit, 60 * 3_600);
     let day = now(&harness).plus(-60 * 3_600).day();
     let findings = verify_day(&mut harness, LogType::Audit, day);
-    assert_eq!((findings.count(Kind::Missing), findings.verdict()), (1, Verdict::Different), "later than we promise");
+    assert_eq!((findings.count(Kind::Missing), findings.verdict()), (1, Verdict::Mismatch), "later than we promise");
 }
 
 #[test]
 fn slack_faults_are_reported_and_step_can_be_retried() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     harness.pass(600);
@@ -195,14 +199,14 @@ fn slack_faults_are_reported_and_step_can_be_retried() {
         let is_done = |step| matches!(step, Ok(Step::Done));
         while !is_done(run(verification.step(now(&harness))).inspect_err(|_| failures += 1)) {}
         let findings = run(verification.conclude(|_, _| ())).unwrap();
-        assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9), "{kind:?}");
+        assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9), "{kind:?}");
         assert_eq!(failures, u32::from(kind == FaultKind::Html(502)));
     }
 }
 
 #[test]
 fn page_cursors_that_are_always_rejected_end_reading() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organisation() };
+    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
     let mut harness = Harness::new(settings, &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 9, 60);
     harness.rows(Log::Access, 9, 60);
@@ -214,7 +218,7 @@ fn page_cursors_that_are_always_rejected_end_reading() {
     }
     let audit = verify_day(&mut harness, LogType::Audit, day);
     assert_eq!(
-        (audit.verdict(), audit.shown),
+        (audit.verdict(), audit.slack_records),
         (Verdict::Complete, 9),
         "each restart begins where the last one came to"
     );
@@ -224,7 +228,7 @@ fn page_cursors_that_are_always_rejected_end_reading() {
 
 #[test]
 fn page_cursors_rejected_100_times_end_reading_that_advances() {
-    let mut harness = Harness::new(Settings { audit_limit_max: 2, ..organisation() }, &[LogType::Audit]);
+    let mut harness = Harness::new(Settings { audit_limit_max: 2, ..organization() }, &[LogType::Audit]);
     harness.rows(Log::Audit, 110, 60);
     harness.pass(600);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
@@ -234,23 +238,23 @@ fn page_cursors_rejected_100_times_end_reading_that_advances() {
 
 #[test]
 fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
-    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    let mut harness = Harness::new(organization(), &[LogType::Integration]);
     harness.rows(Log::Integration, 8, 60);
     harness.settle();
     harness.pass(600);
     let day = day_ago(&harness, 0);
     let refuse = |harness: &mut Harness, number: usize| {
         harness.settings(|settings| {
-            if let Tenant::Organisation { workspaces, .. } = &mut settings.tenant {
+            if let Tenant::Organization { workspaces, .. } = &mut settings.tenant {
                 workspaces[number].owner_belongs = false;
             }
         });
     };
     refuse(&mut harness, 1);
     let findings = verify_day(&mut harness, LogType::Integration, day);
-    let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
-    assert_eq!(unread, [("T2", "invalid_auth")]);
-    assert_eq!((findings.shown, findings.not_compared, findings.verdict()), (4, 4, Verdict::Undecided));
+    let skipped: Vec<_> = findings.skipped_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
+    assert_eq!(skipped, [("T2", "invalid_auth")]);
+    assert_eq!((findings.slack_records, findings.not_compared, findings.verdict()), (4, 4, Verdict::Inconclusive));
 
     refuse(&mut harness, 0);
     assert_eq!(error_of_reading(&harness, LogType::Integration).code, "invalid_auth");
@@ -259,7 +263,7 @@ fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
 #[test]
 fn access_row_used_again_after_storing_is_no_difference() {
     for order in [AccessColumn::First, AccessColumn::Last] {
-        let settings = Settings { access_order: order, access_limit_max: 1_000, ..organisation() };
+        let settings = Settings { access_order: order, access_limit_max: 1_000, ..organization() };
         let mut harness = Harness::new(settings, &[LogType::Access]);
         harness.rows(Log::Access, 9, 60);
         let day = day_ago(&harness, 0);
@@ -269,7 +273,7 @@ fn access_row_used_again_after_storing_is_no_difference() {
         harness.settle_within(2);
         let findings = verify_day(&mut harness, LogType::Access, day);
         assert_eq!(
-            (findings.verdict(), findings.shown, findings.lines),
+            (findings.verdict(), findings.slack_records, findings.lines),
             (Verdict::Complete, 9, 9),
             "{order:?}: {findings:?}"
         );
@@ -278,7 +282,7 @@ fn access_row_used_again_after_storing_is_no_difference() {
 
 #[test]
 fn undated_rows_are_counted_and_their_day_is_not_requested() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
     harness.rows(Log::Audit, 2, 60);
     let odd = Row::audit(harness.now(), r#"{"id":"odd","date_create":"soon"}"#);
     harness.add(odd);
@@ -286,11 +290,11 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
     harness.pass(600);
     let today = day_ago(&harness, 0);
     let findings = verify_day(&mut harness, LogType::Audit, today);
-    assert_eq!((findings.verdict(), findings.shown, findings.undated), (Verdict::Complete, 2, 1));
+    assert_eq!((findings.verdict(), findings.slack_records, findings.undated), (Verdict::Complete, 2, 1));
 
     let calls = harness.calls();
     let findings = verify_day(&mut harness, LogType::Audit, Second::EPOCH.day());
-    assert_eq!((findings.verdict(), findings.lines), (Verdict::Undecided, 1));
+    assert_eq!((findings.verdict(), findings.lines), (Verdict::Inconclusive, 1));
     assert_eq!(harness.calls(), calls, "Slack cannot be asked for them");
 }
 
@@ -298,7 +302,7 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
 fn day_is_read_with_replaced_token() {
     // Slack refuses a token with an empty body in audit logs, and with an error in the others.
     for log in [LogType::Audit, LogType::Access] {
-        let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[log]);
+        let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organization() }, &[log]);
         harness.rows(simulated(log), 9, 60);
         harness.settle();
         harness.pass(600);
@@ -307,17 +311,17 @@ fn day_is_read_with_replaced_token() {
         let mut verification = run(Verification::begin(&ports, &source, log, range)).unwrap();
         assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
         harness.revoke();
-        let other = slacktrail_simulator::tenant::Token::organisation("xoxp-simulated-other");
+        let other = slacktrail_simulator::tenant::Token::organization("xoxp-simulated-other");
         harness.settings(|settings| settings.tokens.insert(0, other));
         while run(verification.step(now(&harness))).unwrap() == Step::More {}
         let findings = run(verification.conclude(|_, _| ())).unwrap();
-        assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9));
+        assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9));
     }
 }
 
 /// An organization whose access logs Slack gives one workspace at a time.
 fn by_workspace() -> Settings {
-    Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..organisation() }
+    Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..organization() }
 }
 
 /// Nine access rows, a minute apart, of two workspaces in turn.
@@ -343,7 +347,7 @@ fn access_logs_that_need_team_id_are_compared_per_workspace() {
         let day = day_ago(&harness, days);
         let findings = verify_day(&mut harness, LogType::Access, day);
         assert_eq!((findings.verdict(), &findings.differences[..]), (Verdict::Complete, &[][..]), "{day}");
-        shown += findings.shown;
+        shown += findings.slack_records;
     }
     assert_eq!(shown, 27);
 }
@@ -358,12 +362,12 @@ fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
     let day = day_ago(&harness, 0);
     harness.settings(|settings| settings.access_team = AccessTeam::Required);
     let findings = verify_day(&mut harness, LogType::Access, day);
-    assert_eq!((findings.verdict(), findings.shown, findings.lines), (Verdict::Complete, 9, 9), "{findings:?}");
+    assert_eq!((findings.verdict(), findings.slack_records, findings.lines), (Verdict::Complete, 9, 9), "{findings:?}");
 }
 
 #[test]
 fn listed_workspace_without_id_makes_verify_inconclusive() {
-    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    let mut harness = Harness::new(organization(), &[LogType::Integration]);
     harness.rows(Log::Integration, 8, 60);
     harness.settle();
     harness.pass(600);
@@ -371,9 +375,9 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
     let list = |teams: &str| FaultKind::Status(200, format!(r#"{{"ok":true,"teams":[{teams}]}}"#));
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
     let findings = verify_day(&mut harness, LogType::Integration, day);
-    let unread: Vec<_> = findings.unread_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
-    assert_eq!(unread, [("(no ID)", "workspace_list_failed")]);
-    assert_eq!((findings.shown, findings.verdict()), (8, Verdict::Undecided), "{findings:?}");
+    let skipped: Vec<_> = findings.skipped_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
+    assert_eq!(skipped, [("(no ID)", "workspace_list_failed")]);
+    assert_eq!((findings.slack_records, findings.verdict()), (8, Verdict::Inconclusive), "{findings:?}");
 
     harness.world().with(|state| state.slack.clear_faults());
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
@@ -389,8 +393,8 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
 fn only_access_logs_of_organization_are_read_per_workspace_instead() {
     for (settings, log, code) in [
         (Settings { limits: Limits::OFF, ..Settings::workspace() }, LogType::Access, "missing_argument"),
-        (organisation(), LogType::Audit, "missing_argument"),
-        (organisation(), LogType::Access, "invalid_arguments"),
+        (organization(), LogType::Audit, "missing_argument"),
+        (organization(), LogType::Access, "invalid_arguments"),
     ] {
         let mut harness = Harness::new(settings, &[log]);
         let calling = if log == LogType::Audit { CallMatcher::log(Log::Audit) } else { CallMatcher::log(Log::Access) };
@@ -447,13 +451,13 @@ fn workspace_list_restarts_if_page_cursor_is_rejected() {
     let errors: Vec<_> = steps.iter().filter_map(|step| step.as_ref().err()).map(|error| error.code.as_str()).collect();
     assert_eq!(errors, ["workspace_list_failed"]);
     let findings = run(verification.conclude(|_, _| ())).unwrap();
-    assert_eq!((findings.verdict(), findings.shown), (Verdict::Complete, 9), "{findings:?}");
+    assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9), "{findings:?}");
 }
 
 #[test]
 fn pages_without_new_rows_end_reading() {
     for kind in [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows] {
-        let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+        let mut harness = Harness::new(organization(), &[LogType::Audit]);
         harness.rows(Log::Audit, 9, 60);
         harness.pass(600);
         harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Endless(kind)));
@@ -463,20 +467,20 @@ fn pages_without_new_rows_end_reading() {
 
 #[test]
 fn pages_that_slack_does_not_return_make_verify_inconclusive() {
-    let mut harness = Harness::new(organisation(), &[LogType::Integration]);
+    let mut harness = Harness::new(organization(), &[LogType::Integration]);
     harness.rows(Log::Integration, 8, 60);
     harness.settle();
     harness.pass(600);
     let day = day_ago(&harness, 0);
     harness.settings(|settings| settings.integration_page_max = Some(1));
     let findings = verify_day(&mut harness, LogType::Integration, day);
-    assert_eq!((findings.shown, findings.verdict()), (6, Verdict::Undecided));
-    assert_eq!(findings.obstacles, [Obstacle::PagesEnd]);
+    assert_eq!((findings.slack_records, findings.verdict()), (6, Verdict::Inconclusive));
+    assert_eq!(findings.limitations, [Limitation::PagesEnd]);
 }
 
 #[test]
 fn position_reports_pages_and_how_far_back_they_go() {
-    let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organisation() }, &[LogType::Access]);
+    let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organization() }, &[LogType::Access]);
     let newest = now(&harness);
     nine_access_rows(&mut harness, 0);
     harness.settle();
@@ -497,7 +501,7 @@ fn position_reports_pages_and_how_far_back_they_go() {
 
 #[test]
 fn complete_day_costs_one_token_read_and_two_day_listings() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     harness.pass(600);
@@ -512,7 +516,7 @@ fn complete_day_costs_one_token_read_and_two_day_listings() {
 
 #[test]
 fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
-    let mut harness = Harness::new(organisation(), &[LogType::Audit]);
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
     harness.rows(Log::Audit, 4, 60);
     harness.settle();
     harness.pass(600);

@@ -1,4 +1,4 @@
-//! The workspaces of an organisation: they join, leave, come back and answer with errors, and their integration logs are collected whole.
+//! The workspaces of an organization: they join, leave, come back and answer with errors, and their integration logs are collected whole.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
 use jiff::SignedDuration;
@@ -14,8 +14,8 @@ use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackF
 const INTEGRATION: [LogType; 1] = [LogType::Integration];
 const DAY: i64 = 86_400;
 
-fn organisation() -> Settings {
-    Settings { limits: Limits::OFF, integration_count_max: 3, ..Settings::organisation() }
+fn organization() -> Settings {
+    Settings { limits: Limits::OFF, integration_count_max: 3, ..Settings::organization() }
 }
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
@@ -29,9 +29,9 @@ fn row(harness: &mut Harness, id: &str, age: i64, name: &str) {
     harness.add(Row::small_integration(time, name).in_workspace(id).visible_from(now));
 }
 
-/// An organisation whose workspace T2 joins with days-old rows, at the moment before the tick that finds it.
+/// An organization whose workspace T2 joins with days-old rows, at the moment before the tick that finds it.
 fn with_one_that_joins() -> Harness {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
     for n in 0..5 {
         row(&mut harness, "T1", 600 + n * 60, &format!("one{n}"));
@@ -71,7 +71,7 @@ fn uncollected_time_of_workspace_survives_failed_write() {
 
 #[test]
 fn workspace_that_leaves_before_its_backlog_is_collected_on_return() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.calls_max = 4;
     for n in 0..15 {
         row(&mut harness, "T1", 4 * DAY + n * 60, &format!("one{n}"));
@@ -94,7 +94,7 @@ fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
     for count in [5, 6, 7, 8, 9, 10, 11] {
         let ids: Vec<String> = (1..=count).map(|number| format!("T{number:02}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let settings = Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() };
+        let settings = Settings { tenant: Tenant::organization("E1", &ids), ..organization() };
         let mut harness = Harness::new(settings, &INTEGRATION);
         harness.production_calls();
         for n in 0..60 {
@@ -111,7 +111,7 @@ fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
 
 #[test]
 fn token_revoked_between_workspaces_is_stream_error_at_once() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     harness.pass(60);
     let on = CallMatcher::log(Log::Integration).team("T2");
@@ -126,7 +126,7 @@ fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
     for kind in
         [SlackFaultKind::Hangup, SlackFaultKind::Status(500, String::new()), SlackFaultKind::not_ok("token_revoked")]
     {
-        let mut harness = Harness::new(organisation(), &INTEGRATION);
+        let mut harness = Harness::new(organization(), &INTEGRATION);
         harness.tick();
         harness.pass(60);
         harness.fault(SlackFault::next(CallMatcher::log(Log::Integration), kind));
@@ -143,7 +143,7 @@ fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
 
 #[test]
 fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
     harness.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::Status(500, String::new()) });
@@ -173,7 +173,7 @@ fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
 
 #[test]
 fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
     let body = r#"{"ok":false,"error":"team_added_to_org"}"#.to_owned();
@@ -191,7 +191,7 @@ fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
 #[test]
 fn workspace_that_moves_or_rejects_request_blocks_no_other() {
     for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
-        let mut harness = Harness::new(organisation(), &INTEGRATION);
+        let mut harness = Harness::new(organization(), &INTEGRATION);
         harness.tick();
         let on = CallMatcher::log(Log::Integration).team("T1");
         harness.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::not_ok(code) });
@@ -206,7 +206,7 @@ fn workspace_that_moves_or_rejects_request_blocks_no_other() {
 
 #[test]
 fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"},null,{"id":"T2","name":[]}]}"#.to_owned();
     harness.fault(SlackFault::every(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
     for n in 0..3 {
@@ -224,7 +224,7 @@ fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
 
 #[test]
 fn workspace_list_without_any_id_is_reported() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
     harness.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
     assert_eq!(harness.tick()[0].code.as_deref(), Some("workspace_list_failed"));
@@ -232,7 +232,7 @@ fn workspace_list_without_any_id_is_reported() {
 
 #[test]
 fn records_of_unreadable_workspace_do_not_count_as_late() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     row(&mut harness, "T2", 30, "two");
     harness.pass(60);
@@ -250,7 +250,7 @@ fn records_of_unreadable_workspace_do_not_count_as_late() {
 
 #[test]
 fn endless_pages_of_one_workspace_do_not_block_next_one() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.production_calls();
     harness.settings(|settings| settings.integration_page_max = None);
     harness.tick();
@@ -266,9 +266,9 @@ fn endless_pages_of_one_workspace_do_not_block_next_one() {
     harness.assert_newest_stored_in(Log::Integration, "T2");
 }
 
-/// An organisation of which `id` has answered with an error since a minute ago.
+/// An organization of which `id` has answered with an error since a minute ago.
 fn with_one_failing(id: &str) -> Harness {
-    let settings = Settings { tenant: Tenant::organisation("E1", &["T1", "T2", "T3"]), ..organisation() };
+    let settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2", "T3"]), ..organization() };
     let mut harness = Harness::new(settings, &INTEGRATION);
     harness.tick();
     harness.pass(60);
@@ -351,7 +351,7 @@ fn unread_workspace_is_reported_despite_future_stored_time() {
 
 #[test]
 fn single_error_of_other_workspace_does_not_hide_persistent_one() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     let of = |team: &str| CallMatcher::log(Log::Integration).team(team);
     harness.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
     let told: Vec<bool> = (0..20)
@@ -368,7 +368,7 @@ fn single_error_of_other_workspace_does_not_hide_persistent_one() {
 
 #[test]
 fn error_of_every_workspace_is_stream_error_and_skips_no_workspace() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     harness.pass(60);
     harness.fault(SlackFault::every(CallMatcher::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
@@ -385,7 +385,7 @@ fn error_of_every_workspace_is_stream_error_and_skips_no_workspace() {
 
 #[test]
 fn workspace_absent_for_days_is_collected_on_return() {
-    let mut harness = Harness::new(organisation(), &INTEGRATION);
+    let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
     for hour in 0..5 * 24 {
@@ -406,7 +406,7 @@ fn workspace_list_is_read_over_several_pages() {
     let ids: Vec<String> = (0..1_200).map(|number| format!("T{number:04}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut harness =
-        Harness::new(Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() }, &INTEGRATION);
+        Harness::new(Settings { tenant: Tenant::organization("E1", &ids), ..organization() }, &INTEGRATION);
     harness.calls_max = 2_000;
     for id in ["T0000", "T1199"] {
         row(&mut harness, id, 5, id);
@@ -444,7 +444,7 @@ fn workspace_unreadable_for_15_minutes_is_reported_until_it_recovers() {
 fn error_names_at_most_ten_unreadable_workspaces() {
     let ids: Vec<String> = (1..=14).map(|number| format!("T{number:02}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let settings = Settings { tenant: Tenant::organisation("E1", &ids), ..organisation() };
+    let settings = Settings { tenant: Tenant::organization("E1", &ids), ..organization() };
     let mut harness = Harness::new(settings, &INTEGRATION);
     harness.calls_max = 100;
     harness.tick();

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slacktrail_shared::source::Source;
 use slacktrail_simulator::Settings;
-use slacktrail_simulator::settings::{Limits, ORGANISATION_TOKEN};
+use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_tests::connecting::Connecting;
-use slacktrail_tests::deployment::{Life, LocalDeployment, organisation_source};
+use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::Function;
 use slacktrail_tests::lambda_runtime_api::Answer;
@@ -64,7 +64,7 @@ impl Account {
         let bucket = stack.names().bucket;
         set_up_bucket(&moto, &bucket).await;
         let aws = ScriptedAws::start(moto.endpoint()).await;
-        let settings = Settings { limits: Limits::OFF, ..Settings::organisation() };
+        let settings = Settings { limits: Limits::OFF, ..Settings::organization() };
         let local = Arc::new(LocalDeployment::on(moto, stack.names(), settings).await);
         let connecting = Connecting::start(&local).await;
         let mut certificate = NamedTempFile::new().unwrap();
@@ -121,8 +121,8 @@ impl Account {
 
     /// Connects a source and collects what its Slack has shown since yesterday.
     pub(super) async fn collect(&self) {
-        let acme = Source { since: organisation_source("acme").since, ..organisation_source("acme") };
-        self.local.connect(&acme, ORGANISATION_TOKEN).await;
+        let acme = Source { since: organization_source("acme").since, ..organization_source("acme") };
+        self.local.connect(&acme, ORGANIZATION_TOKEN).await;
         let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
         life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(30), now, 60);
         self.local.drain().await;

@@ -8,7 +8,7 @@ mod reader;
 use elsewhere::ELSEWHERE;
 use reader::Reader;
 
-use crate::slack::ORGANISATION;
+use crate::slack::ORGANIZATION;
 
 /// What goes on while a command runs.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ use Meanwhile::{Answer, Connect, Interrupt, Paste, TickBefore, TickOnce, Wait};
 const TYPED: [(&str, Meanwhile, &str); 16] = [
     ("export AWS_DEFAULT_REGION=us-east-1", Wait, ""),
     ("export SLACKTRAIL_STACK=slacktrail", Wait, ""),
-    (r#"slacktrail connect acme --name "Acme" --plan enterprise"#, Connect, "connected `acme` to the organisation"),
+    (r#"slacktrail connect acme --name "Acme" --plan enterprise"#, Connect, "connected `acme` to the organization"),
     ("slacktrail status", TickBefore, "acme    integration  ok"),
     ("slacktrail sources", Wait, "acme    Acme  enterprise"),
     ("slacktrail status --watch", Interrupt("acme    integration  ok"), "slacktrail status at "),
@@ -47,11 +47,11 @@ const TYPED: [(&str, Meanwhile, &str); 16] = [
     ),
     ("slacktrail verify acme --log audit --day 2024-01-15", Wait, "complete: 2 records of 2024-01-15"),
     ("slacktrail disconnect acme", Answer("Disconnect it?", "y"), "disconnected `acme`"),
-    ("read -rs SLACK_TOKEN", Paste(ORGANISATION), ""),
+    ("read -rs SLACK_TOKEN", Paste(ORGANIZATION), ""),
     ("export SLACK_TOKEN", Wait, ""),
-    ("slacktrail pull --log audit --to ./logs", Wait, "slack/audit"),
-    ("slacktrail pull --to ./logs --follow", Interrupt("pages, ok"), "slack/integration"),
-    ("slacktrail status --to ./logs", Wait, "slack   integration  ok"),
+    ("slacktrail pull --logs audit --dir ./logs", Wait, "slack/audit"),
+    ("slacktrail pull --dir ./logs --follow", Interrupt("pages, ok"), "slack/integration"),
+    ("slacktrail status --dir ./logs", Wait, "slack   integration  ok"),
 ];
 
 #[test]

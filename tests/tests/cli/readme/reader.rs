@@ -39,8 +39,8 @@ impl Reader {
     pub(super) async fn start() -> Option<Reader> {
         let moto = EmulatedAws::start_with_cloudformation()?;
         let names = Stack::deploy(&moto).names();
-        let app = App { redirects: Redirects::Any, ..App::organisation("") };
-        let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organisation() };
+        let app = App { redirects: Redirects::Any, ..App::organization("") };
+        let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organization() };
         let deployment = LocalDeployment::on(moto, names, settings.clone()).await;
         live(&deployment, &settings);
 

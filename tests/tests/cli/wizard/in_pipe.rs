@@ -8,11 +8,11 @@ use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::Token;
 
 use super::{NEW, Stage, plain};
-use crate::slack::{ORGANISATION, WORKSPACE};
+use crate::slack::{ORGANIZATION, WORKSPACE};
 
 #[tokio::test]
 async fn missing_arguments_are_all_named_in_pipe() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let ran = stage.slacktrail.run(&["connect", "acme"]).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r#"
     error: source `acme` cannot be connected: `--name`, `--plan`, `--client-id` and `--client-secret-stdin` are missing
@@ -30,7 +30,7 @@ async fn missing_arguments_are_all_named_in_pipe() {
 #[tokio::test]
 async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
     let Some(stage) = Stage::workspace().await else { return };
-    let arguments = ["connect", "acme", "--name", "Acme", "--plan", "pro", "--silence", "3d", "--json"];
+    let arguments = ["connect", "acme", "--name", "Acme", "--plan", "pro", "--silent-after", "3d", "--json"];
     let (child, link, told) = stage.pipe(&arguments).await;
     stage.open(&link, &Consent::workspace("T1")).await.unwrap();
     let ran = stage.slacktrail.end(child).await.exits(0);
@@ -60,7 +60,7 @@ async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
         printed["facts"],
         json!({
             "tenant": {"id": "T1", "name": "Workspace T1"},
-            "organisation": false,
+            "organization": false,
             "user": "W0OWNER",
             "scopes": ["admin"],
             "rotates": false,
@@ -76,12 +76,12 @@ async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
 
 #[tokio::test]
 async fn rotating_app_is_reported_and_its_refresh_token_is_stored() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let stage = Stage { app: stage.app.clone().rotating(), ..stage };
     stage.slack.world().settings_mut().apps = vec![stage.app.clone()];
-    let (child, link, told) = stage.pipe(&[&NEW[..], &["--rotation"]].concat()).await;
-    assert!(told.contains("warning: `--rotation` changes nothing for an app that exists"), "{told}");
-    stage.open(&link, &Consent::organisation()).await.unwrap();
+    let (child, link, told) = stage.pipe(&[&NEW[..], &["--token-rotation"]].concat()).await;
+    assert!(told.contains("warning: `--token-rotation` changes nothing for an app that exists"), "{told}");
+    stage.open(&link, &Consent::organization()).await.unwrap();
     let ran = stage.slacktrail.end(child).await.exits(0);
     assert!(ran.stdout.contains("; its tokens rotate, and are refreshed in time"), "{}", ran.stdout);
     assert!(stage.secret().await.unwrap()["refresh_token"].as_str().unwrap().starts_with("xoxe-"));
@@ -89,20 +89,20 @@ async fn rotating_app_is_reported_and_its_refresh_token_is_stored() {
 
 #[tokio::test]
 async fn callback_error_is_reported_with_hint() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let (child, link, _) = stage.pipe(&NEW).await;
     stage.open(&link, &Consent::workspace("T1")).await.unwrap_err();
     let ran = stage.slacktrail.end(child).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
-    error: the app was installed on the workspace `Workspace T1` (T1), and audit logs are the organisation's
-    hint: run `slacktrail connect acme` again and choose the organisation in the menu at the top right of Slack's page; the Org Owner has to do that
+    error: the app was installed on the workspace `Workspace T1` (T1), and audit logs are the organization's
+    hint: run `slacktrail connect acme` again and choose the organization in the menu at the top right of Slack's page; the Org Owner has to do that
     ");
     assert_eq!((ran.stdout.as_str(), stage.sources().await), ("", json!([])));
 }
 
 #[tokio::test]
 async fn link_not_used_in_time_is_canceled() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let (child, link, _) = stage.pipe(&NEW).await;
     stage.force(&link, |connection| Connection { expires_at: Second::MARCH_2018, ..connection }).await;
     let ran = stage.slacktrail.end(child).await.exits(1);
@@ -115,9 +115,9 @@ async fn link_not_used_in_time_is_canceled() {
 
 #[tokio::test]
 async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let (child, link, _) = stage.pipe(&NEW).await;
-    stage.open(&link, &Consent::organisation()).await.unwrap();
+    stage.open(&link, &Consent::organization()).await.unwrap();
     stage.slacktrail.end(child).await.exits(0);
     let first = stage.secret().await.unwrap();
 
@@ -126,7 +126,7 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     stage.slack.world().settings_mut().apps.push(other.clone());
     let again = Stage { app: other.clone(), ..stage };
     let (child, link, told) = again.pipe(&["connect", "acme"]).await;
-    assert!(told.contains("source `acme` exists: `Organisation E1` (E1): audit, access, integration"), "{told}");
+    assert!(told.contains("source `acme` exists: `Organization E1` (E1): audit, access, integration"), "{told}");
     let mut pending = again.secret().await.unwrap();
     assert_eq!(pending["pending_client_id"], json!(other.client_id));
     for field in ["pending_client_id", "pending_client_secret"] {
@@ -134,10 +134,10 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     }
     assert_eq!(pending, first, "what refreshes the token is what granted it");
 
-    again.open(&link, &Consent::organisation()).await.unwrap();
+    again.open(&link, &Consent::organization()).await.unwrap();
     let ran = again.slacktrail.end(child).await.exits(0);
     assert!(
-        ran.stdout.starts_with("connected `acme` again to the organisation `Organisation E1` (E1)\n"),
+        ran.stdout.starts_with("connected `acme` again to the organization `Organization E1` (E1)\n"),
         "{}",
         ran.stdout
     );
@@ -148,9 +148,9 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
 
 #[tokio::test]
 async fn token_of_other_tenant_or_without_scopes_is_rejected() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     const NARROW: &str = "xoxp-simulated-narrow";
-    let narrow = Token { scopes: vec!["admin".to_owned()], ..Token::organisation(NARROW) };
+    let narrow = Token { scopes: vec!["admin".to_owned()], ..Token::organization(NARROW) };
     stage.slack.world().settings_mut().tokens.extend([narrow, Token::workspace(WORKSPACE, "T1")]);
     let connect = [&NEW[..], &["--token-stdin"]].concat();
     let ran = stage.slacktrail.run_with(&connect, NARROW).await.exits(1);
@@ -160,12 +160,12 @@ async fn token_of_other_tenant_or_without_scopes_is_rejected() {
     ");
     assert_eq!((stage.secret().await, stage.sources().await), (None, json!([])));
 
-    stage.slacktrail.run_with(&connect, ORGANISATION).await.exits(0);
+    stage.slacktrail.run_with(&connect, ORGANIZATION).await.exits(0);
     let arguments = ["connect", "acme", "--plan", "pro", "--logs", "access", "--token-stdin"];
     let ran = stage.slacktrail.run_with(&arguments, WORKSPACE).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
-    error: source `acme` collects from `Organisation E1` (E1), and the token is of `Workspace T1` (T1)
+    error: source `acme` collects from `Organization E1` (E1), and the token is of `Workspace T1` (T1)
     hint: use a token of the same Slack, or give this one a source id of its own
     ");
-    assert_eq!(stage.secret().await.unwrap()["token"], json!(ORGANISATION));
+    assert_eq!(stage.secret().await.unwrap()["token"], json!(ORGANIZATION));
 }

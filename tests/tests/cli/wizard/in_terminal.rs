@@ -5,12 +5,12 @@ use slacktrail_shared::connection::Step;
 use slacktrail_simulator::oauth::Consent;
 
 use super::{NEW, Stage, link, plain};
-use crate::slack::ORGANISATION;
+use crate::slack::ORGANIZATION;
 use crate::terminal::{Shown, Terminal};
 
 #[tokio::test]
 async fn wizard_guides_new_user_in_terminal() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let mut terminal = Terminal::start(&stage.slacktrail, &["connect", "acme"]);
     terminal.shows("? Name of the source").await;
     terminal.enters("Acme").await;
@@ -21,7 +21,7 @@ async fn wizard_guides_new_user_in_terminal() {
     terminal.shows("? Client Secret:").await;
     terminal.enters(&stage.app.client_secret).await;
     terminal.shows("waiting for the link to be opened").await;
-    let facts = stage.open(&link(&terminal.screen()), &Consent::organisation()).await.unwrap();
+    let facts = stage.open(&link(&terminal.screen()), &Consent::organization()).await.unwrap();
     assert_eq!(facts.tenant.id, "E1");
 
     let Shown { code, screen, told } = terminal.end().await;
@@ -38,8 +38,8 @@ async fn wizard_guides_new_user_in_terminal() {
 
     <link to Slack>
 
-    One app for the organisation serves all of its logs. If Slack does not offer the
-    organisation in step 3, activate public distribution (`Manage Distribution`).
+    One app for the organization serves all of its logs. If Slack does not offer the
+    organization in step 3, activate public distribution (`Manage Distribution`).
 
     2/4 Its credentials, from the app's page `Basic Information`
 
@@ -50,14 +50,14 @@ async fn wizard_guides_new_user_in_terminal() {
 
     This link leads to Slack's page, where the app is installed. Open it, or send it to
     somebody who may: it is good once, for 10 minutes.
-    It takes the Org Owner, who chooses the organisation, not a workspace, at the top
+    It takes the Org Owner, who chooses the organization, not a workspace, at the top
     right of Slack's page.
 
     https://connect.example/oauth/start?grant=<grant>
 
     4/4 What was verified
 
-    connected `acme` to the organisation `Organisation E1` (E1)
+    connected `acme` to the organization `Organization E1` (E1)
     installed by W0OWNER with auditlogs:read, admin
     log          verified
     audit        readable, newest record <time>
@@ -70,12 +70,12 @@ async fn wizard_guides_new_user_in_terminal() {
     assert_eq!((&secret["client_id"], secret.get("pending_client_id")), (&json!(stage.app.client_id), None));
     assert!(secret["token"].as_str().unwrap().starts_with("xoxp-"));
     let sources = stage.sources().await;
-    assert_eq!((&sources[0]["label"], &sources[0]["organisation"]), (&json!("Acme"), &json!(true)));
+    assert_eq!((&sources[0]["label"], &sources[0]["organization"]), (&json!("Acme"), &json!(true)));
 }
 
 #[tokio::test]
 async fn ctrl_c_at_prompt_changes_nothing() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let answers =
         [("? Name of the source", "Acme"), ("? Slack plan", ""), ("? Client ID:", "1.2"), ("? Client Secret:", "")];
     for last in 0..answers.len() {
@@ -99,7 +99,7 @@ async fn ctrl_c_at_prompt_changes_nothing() {
 
 #[tokio::test]
 async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
     let mut terminal = Terminal::start(&environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret), &NEW);
     terminal.shows("waiting for the link to be opened").await;
@@ -112,20 +112,20 @@ async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     hint: run the same command again: it continues with the app's credentials, and nothing else was stored
     ");
     assert_eq!(stage.connections().await[0].step, Step::Cancelled);
-    assert!(stage.open(&spoilt, &Consent::organisation()).await.is_err());
+    assert!(stage.open(&spoilt, &Consent::organization()).await.is_err());
     assert_eq!(stage.sources().await, json!([]));
 
     // Nothing is asked any more: the app is known.
     let mut terminal = Terminal::start(&stage.slacktrail, &NEW);
     terminal.shows("waiting for the link to be opened").await;
     assert!(terminal.screen().contains(&stage.app.client_id) && !terminal.screen().contains("Client Secret:"));
-    stage.open(&link(&terminal.screen()), &Consent::organisation()).await.unwrap();
+    stage.open(&link(&terminal.screen()), &Consent::organization()).await.unwrap();
     assert_eq!(terminal.end().await.code, 0);
 }
 
 #[tokio::test]
 async fn interrupted_wizard_says_which_answers_were_not_stored() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
     let environment = environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
     let mut terminal = Terminal::start(&environment, &["connect", "acme"]);
@@ -146,7 +146,7 @@ async fn interrupted_wizard_says_which_answers_were_not_stored() {
 
 #[tokio::test]
 async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let arguments = [&NEW[..], &["--client-id", &stage.app.client_id, "--client-secret-stdin"]].concat();
     let ran = stage.slacktrail.run_with(&arguments, "wrong").await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
@@ -156,7 +156,7 @@ async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
     It needs:
       user token scopes `auditlogs:read`, `admin`
       redirect URL https://connect.example/oauth/callback
-      organisation-wide installation
+      organization-wide installation
 
     error: Slack finds the client secret wrong for the app with the client id `1000000000.1000000001`
     hint: copy both from the app's page `Basic Information`; `slacktrail connect acme --new-app` asks for them anew
@@ -183,8 +183,8 @@ async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
 
 #[tokio::test]
 async fn abandoned_reconnect_leaves_source_unchanged() {
-    let Some(stage) = Stage::organisation().await else { return };
-    stage.slacktrail.run_with(&[&NEW[..], &["--token-stdin"]].concat(), ORGANISATION).await.exits(0);
+    let Some(stage) = Stage::organization().await else { return };
+    stage.slacktrail.run_with(&[&NEW[..], &["--token-stdin"]].concat(), ORGANIZATION).await.exits(0);
     let (before, secret) = (stage.sources().await, stage.secret().await.unwrap());
 
     let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
@@ -199,7 +199,7 @@ async fn abandoned_reconnect_leaves_source_unchanged() {
 
 #[tokio::test]
 async fn local_browser_opens_link_on_request() {
-    let Some(stage) = Stage::organisation().await else { return };
+    let Some(stage) = Stage::organization().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
     fake_browser(folder.path(), &opened);

@@ -39,8 +39,8 @@ struct Stage {
 
 impl Stage {
     /// `None`, and a printed line, where there is no moto.
-    async fn organisation() -> Option<Stage> {
-        Stage::start(Slack::organisation().await, App::organisation(REDIRECT_URL)).await
+    async fn organization() -> Option<Stage> {
+        Stage::start(Slack::organization().await, App::organization(REDIRECT_URL)).await
     }
 
     async fn workspace() -> Option<Stage> {

@@ -9,15 +9,15 @@ use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
 use slacktrail_shared::walk::Walk;
 
+use crate::duration;
 use crate::hints::{self, Collector};
-use crate::span;
 
 /// A quiet stream's cursor is saved each 15 minutes; one that was not for twice as long is not being collected.
 const SILENT_SECONDS: i64 = 1_800;
 
 /// Where a deployment is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum Target {
     /// On AWS, where there is a tick each minute.
     Aws,
     /// In a directory, where there is one when somebody pulls.
@@ -26,7 +26,7 @@ pub(crate) enum Place {
 
 /// One stream's status. The names are a contract: scripts read them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Entry {
+pub(crate) struct StreamStatus {
     pub(crate) source: String,
     /// `None` when the source itself cannot be read.
     pub(crate) log: Option<LogType>,
@@ -60,35 +60,47 @@ fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::O
 }
 
 /// The status of every stream of a deployment, by source and log type. Disconnected sources have none.
-pub(crate) fn entries(deployment: &Deployment, place: Place, now: Second) -> Vec<Entry> {
-    let mut entries = Vec::new();
+pub(crate) fn statuses(deployment: &Deployment, target: Target, now: Second) -> Vec<StreamStatus> {
+    let mut statuses = Vec::new();
     for (id, source) in &deployment.sources {
         match source {
-            Err(error) => entries.push(Entry::unreadable(id, None, error)),
+            Err(error) => statuses.push(StreamStatus::unreadable(id, None, error)),
             Ok(source) if source.disconnected => {}
             Ok(source) => {
                 let logs = LogType::ALL.into_iter().filter(|log| source.logs.contains(log));
-                entries.extend(logs.map(|log| Entry::of(deployment, source, log, place, now)));
+                statuses.extend(logs.map(|log| StreamStatus::of(deployment, source, log, target, now)));
             }
         }
     }
-    entries
+    statuses
 }
 
-impl Entry {
+impl StreamStatus {
     /// The status of one stream.
-    pub(crate) fn of(deployment: &Deployment, source: &Source, log: LogType, place: Place, now: Second) -> Entry {
+    pub(crate) fn of(
+        deployment: &Deployment,
+        source: &Source,
+        log: LogType,
+        target: Target,
+        now: Second,
+    ) -> StreamStatus {
         let stream = StreamId { source: source.id.clone(), log };
-        let entry = match deployment.cursors.get(&stream) {
-            None => Entry::without_cursor(source, log, place),
-            Some((_, Err(error))) => Entry::unreadable(&source.id, Some(log), error),
-            Some((_, Ok(cursor))) => Entry::of_cursor(source, log, cursor, now).heed_place(source, cursor, place, now),
+        let status = match deployment.cursors.get(&stream) {
+            None => StreamStatus::without_cursor(source, log, target),
+            Some((_, Err(error))) => StreamStatus::unreadable(&source.id, Some(log), error),
+            Some((_, Ok(cursor))) => {
+                StreamStatus::of_cursor(source, log, cursor, now).apply_target(source, cursor, target, now)
+            }
         };
-        if source.paused { Entry { state: State::Paused, code: None, hint: None, since: None, ..entry } } else { entry }
+        if source.paused {
+            StreamStatus { state: State::Paused, code: None, hint: None, since: None, ..status }
+        } else {
+            status
+        }
     }
 
-    fn new(source: &SourceId, log: Option<LogType>, state: State) -> Entry {
-        Entry {
+    fn new(source: &SourceId, log: Option<LogType>, state: State) -> StreamStatus {
+        StreamStatus {
             source: source.to_string(),
             log,
             state,
@@ -102,32 +114,32 @@ impl Entry {
         }
     }
 
-    fn without_cursor(source: &Source, log: LogType, place: Place) -> Entry {
-        let hint = match place {
-            Place::Aws => "waits for its first tick, which comes within a minute where the poller runs",
-            Place::Directory => "waits for its first tick: run `slacktrail pull`",
+    fn without_cursor(source: &Source, log: LogType, target: Target) -> StreamStatus {
+        let hint = match target {
+            Target::Aws => "waits for its first tick, which comes within a minute where the poller runs",
+            Target::Directory => "waits for its first tick: run `slacktrail pull`",
         };
-        Entry {
+        StreamStatus {
             hint: Some(hint.to_owned()),
             since: Some(source.connected_at),
-            ..Entry::new(&source.id, Some(log), State::Waiting)
+            ..StreamStatus::new(&source.id, Some(log), State::Waiting)
         }
     }
 
-    fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error) -> Entry {
-        Entry {
+    fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error) -> StreamStatus {
+        StreamStatus {
             code: Some(error.code.clone()),
             hint: Some(format!("{error}; {}", error.hint)),
-            ..Entry::new(source, log, State::Failing)
+            ..StreamStatus::new(source, log, State::Failing)
         }
     }
 
-    fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, now: Second) -> Entry {
+    fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, now: Second) -> StreamStatus {
         let health = &cursor.health;
         let mut gaps: Vec<&Gap> = cursor.gaps.iter().collect();
         gaps.sort_by_key(|gap| std::cmp::Reverse(gap.latest));
         let workspaces = workspaces(cursor);
-        Entry {
+        StreamStatus {
             code: health.code.clone().or_else(|| workspaces.as_ref().map(|(code, _)| code.clone())),
             hint: health.hint.clone().or_else(|| workspaces.map(|(_, hint)| hint)),
             since: health.since,
@@ -135,46 +147,46 @@ impl Entry {
             last_record: health.last_record,
             lag_seconds: Some(cursor.lag_seconds(now)),
             gaps: gaps.into_iter().map(GapEntry::of).collect(),
-            ..Entry::new(&source.id, Some(log), health.state)
+            ..StreamStatus::new(&source.id, Some(log), health.state)
         }
     }
 
     /// What the cursor cannot tell: that the source was connected again since, and that no tick comes. A directory's ticks come
     /// when somebody pulls, and each of them connects again.
-    fn heed_place(self, source: &Source, cursor: &Cursor, place: Place, now: Second) -> Entry {
-        let collector = if place == Place::Aws { Collector::Poller } else { Collector::Pull };
+    fn apply_target(self, source: &Source, cursor: &Cursor, target: Target, now: Second) -> StreamStatus {
+        let collector = if target == Target::Aws { Collector::Poller } else { Collector::Pull };
         let hint = self.hint.as_deref().map(|hint| hints::of_stream(hint, collector));
-        let entry = Entry { hint, ..self };
-        if place == Place::Directory {
-            return entry;
+        let status = StreamStatus { hint, ..self };
+        if target == Target::Directory {
+            return status;
         }
         let silent_since = cursor.saved_at.max(source.connected_at);
         let is_outdated = cursor.health.predates_reconnect(source);
-        if now.since(silent_since) >= SILENT_SECONDS && (is_outdated || entry.state != State::Failing) {
-            return Entry {
+        if now.since(silent_since) >= SILENT_SECONDS && (is_outdated || status.state != State::Failing) {
+            return StreamStatus {
                 state: State::Failing,
-                code: Some("no_ticks".to_owned()),
+                code: Some("poller_not_running".to_owned()),
                 hint: Some(format!(
                     "no tick has come since {silent_since}; see whether the poller is scheduled and what its log says"
                 )),
                 since: Some(silent_since),
-                ..entry
+                ..status
             };
         }
         if !is_outdated {
-            return entry;
+            return status;
         }
-        Entry {
+        StreamStatus {
             state: State::Waiting,
             code: None,
             hint: Some("connected again; the poller tries within a minute".to_owned()),
             since: Some(source.connected_at),
-            ..entry
+            ..status
         }
     }
 
     /// Whether it stays so until somebody does something.
-    pub(crate) fn needs_a_person(&self) -> bool {
+    pub(crate) fn requires_action(&self) -> bool {
         match self.state {
             State::Reauthorize | State::Reconfigure | State::Failing | State::Silent => true,
             // All is collected but of some workspaces that cannot be read.
@@ -192,13 +204,13 @@ impl Entry {
     }
 
     /// How much time is not collected. What is merely read again counts only where there is nothing else.
-    pub(crate) fn to_collect(&self) -> String {
+    pub(crate) fn backlog(&self) -> String {
         let missing: Vec<i64> =
             self.gaps.iter().filter(|gap| gap.kind != GapKind::Reread).map(GapEntry::seconds).collect();
         match (self.gaps.len(), missing.len()) {
             (0, _) => "-".to_owned(),
             (_, 0) => "re-read".to_owned(),
-            _ => span::words(missing.iter().sum()),
+            _ => duration::words(missing.iter().sum()),
         }
     }
 }
@@ -227,7 +239,7 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
     }
 }
 
-/// The code and the remedy of an organisation's workspaces that cannot be read while the others are.
+/// The code and the remedy of an organization's workspaces that cannot be read while the others are.
 fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
     let failing = || cursor.workspaces.iter().filter_map(|(id, state)| Some((id, state.code.as_ref()?)));
     let (_, code) = failing().next()?;

@@ -7,41 +7,41 @@ use slacktrail_shared::source::Plan;
 use super::*;
 
 /// Catching up, with all that a table must find room for.
-pub(crate) fn entry_of(source: &str) -> Entry {
-    let span =
+pub(crate) fn status_of(source: &str) -> StreamStatus {
+    let gap =
         GapEntry { kind: GapKind::Backlog, oldest: Some(Second::EPOCH), latest: Some(Second::EPOCH.plus(900_000)) };
-    Entry {
+    StreamStatus {
         since: Some(Second::EPOCH),
         last_success: Some(Second::EPOCH),
         last_record: Some(Second::EPOCH),
         lag_seconds: Some(90_061),
-        gaps: vec![span; 16],
-        ..Entry::new(&source.parse().unwrap(), Some(LogType::Integration), State::CatchingUp)
+        gaps: vec![gap; 16],
+        ..StreamStatus::new(&source.parse().unwrap(), Some(LogType::Integration), State::CatchingUp)
     }
 }
 
 /// In this state, with a code and a remedy.
-pub(crate) fn failing(state: State, code: &str, hint: &str) -> Entry {
-    Entry {
+pub(crate) fn failing(state: State, code: &str, hint: &str) -> StreamStatus {
+    StreamStatus {
         code: Some(code.to_owned()),
         hint: Some(hint.to_owned()),
         since: Some(Second::EPOCH),
-        ..Entry::new(&"acme".parse().unwrap(), Some(LogType::Audit), state)
+        ..StreamStatus::new(&"acme".parse().unwrap(), Some(LogType::Audit), state)
     }
 }
 
 fn source() -> Source {
     Source {
         logs: vec![LogType::Audit],
-        organisation: true,
+        organization: true,
         ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
     }
 }
 
-fn one(deployment: &Deployment, place: Place, now: i64) -> Entry {
-    let entries = entries(deployment, place, Second::EPOCH.plus(now));
-    assert_eq!(entries.len(), 1);
-    entries[0].clone()
+fn one(deployment: &Deployment, target: Target, now: i64) -> StreamStatus {
+    let statuses = statuses(deployment, target, Second::EPOCH.plus(now));
+    assert_eq!(statuses.len(), 1);
+    statuses[0].clone()
 }
 
 fn deployment(source: Source, cursor: Option<Cursor>) -> Deployment {
@@ -72,51 +72,55 @@ fn refused(since: i64) -> Cursor {
 
 #[test]
 fn stream_without_cursor_waits_for_first_tick() {
-    let entry = one(&deployment(source(), None), Place::Aws, 0);
-    assert_eq!((entry.state, entry.lag_seconds), (State::Waiting, None));
-    assert!(entry.hint.unwrap().contains("first tick"));
+    let status = one(&deployment(source(), None), Target::Aws, 0);
+    assert_eq!((status.state, status.lag_seconds), (State::Waiting, None));
+    assert!(status.hint.unwrap().contains("first tick"));
 }
 
 #[test]
 fn paused_source_is_paused_regardless_of_cursor() {
     let paused = Source { paused: true, ..source() };
-    let entry = one(&deployment(paused, Some(cursor(0))), Place::Aws, 999_999);
-    assert_eq!((entry.state, entry.code, entry.hint), (State::Paused, None, None));
+    let status = one(&deployment(paused, Some(cursor(0))), Target::Aws, 999_999);
+    assert_eq!((status.state, status.code, status.hint), (State::Paused, None, None));
 }
 
 #[test]
 fn disconnected_source_has_no_status() {
     let deployment = deployment(Source { disconnected: true, ..source() }, Some(cursor(0)));
-    assert_eq!(entries(&deployment, Place::Aws, Second::EPOCH), []);
+    assert_eq!(statuses(&deployment, Target::Aws, Second::EPOCH), []);
 }
 
 #[test]
 fn stopped_poller_is_failing_and_stopped_pull_is_not() {
     let deployment = deployment(source(), Some(cursor(0)));
-    let entry = one(&deployment, Place::Aws, 7_200);
-    assert_eq!((entry.state, entry.code.as_deref()), (State::Failing, Some("no_ticks")));
-    assert_eq!(entry.since, Some(Second::EPOCH));
-    assert_eq!(one(&deployment, Place::Directory, 7_200).state, State::Ok);
-    assert_eq!(one(&deployment, Place::Aws, 900).state, State::Ok);
+    let status = one(&deployment, Target::Aws, 7_200);
+    assert_eq!((status.state, status.code.as_deref()), (State::Failing, Some("poller_not_running")));
+    assert_eq!(status.since, Some(Second::EPOCH));
+    assert_eq!(one(&deployment, Target::Directory, 7_200).state, State::Ok);
+    assert_eq!(one(&deployment, Target::Aws, 900).state, State::Ok);
 }
 
 #[test]
 fn rejection_before_reconnect_waits_for_next_tick() {
     let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
     let refused_before = deployment(again.clone(), Some(refused(200)));
-    let entry = one(&refused_before, Place::Aws, 510);
-    assert_eq!((entry.state, entry.code.as_deref()), (State::Waiting, None));
-    assert_eq!(entry.hint.as_deref(), Some("connected again; the poller tries within a minute"));
-    assert_eq!(entry.since, Some(again.connected_at));
-    assert_eq!(one(&refused_before, Place::Directory, 510).state, State::Reauthorize);
-    assert_eq!(one(&refused_before, Place::Aws, 500 + 1_800).code.as_deref(), Some("no_ticks"), "none has come");
-    let refused_since = one(&deployment(again, Some(refused(501))), Place::Aws, 510);
+    let status = one(&refused_before, Target::Aws, 510);
+    assert_eq!((status.state, status.code.as_deref()), (State::Waiting, None));
+    assert_eq!(status.hint.as_deref(), Some("connected again; the poller tries within a minute"));
+    assert_eq!(status.since, Some(again.connected_at));
+    assert_eq!(one(&refused_before, Target::Directory, 510).state, State::Reauthorize);
+    assert_eq!(
+        one(&refused_before, Target::Aws, 500 + 1_800).code.as_deref(),
+        Some("poller_not_running"),
+        "none has come"
+    );
+    let refused_since = one(&deployment(again, Some(refused(501))), Target::Aws, 510);
     assert_eq!((refused_since.state, refused_since.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
 }
 
 #[test]
 fn persistent_errors_require_action() {
-    let needs = |state, code| Entry { code, ..failing(state, "", "") }.needs_a_person();
+    let needs = |state, code| StreamStatus { code, ..failing(state, "", "") }.requires_action();
     let some = || Some("x".to_owned());
     for state in [State::Reauthorize, State::Reconfigure, State::Failing, State::Silent] {
         assert!(needs(state, some()), "{state:?}");
@@ -135,16 +139,16 @@ fn backlog_is_shown_as_time() {
         oldest: Some(Second::EPOCH),
         latest: Some(Second::EPOCH.plus(hours * 3_600)),
     };
-    let to_collect = |gaps: Vec<GapEntry>| Entry { gaps, ..entry_of("acme") }.to_collect();
-    assert_eq!(to_collect(Vec::new()), "-");
-    assert_eq!(to_collect(vec![gap(GapKind::Reread, 50)]), "re-read");
-    assert_eq!(to_collect(vec![gap(GapKind::Reread, 50), gap(GapKind::Backfill, 30)]), "1 d 6 h");
+    let backlog = |gaps: Vec<GapEntry>| StreamStatus { gaps, ..status_of("acme") }.backlog();
+    assert_eq!(backlog(Vec::new()), "-");
+    assert_eq!(backlog(vec![gap(GapKind::Reread, 50)]), "re-read");
+    assert_eq!(backlog(vec![gap(GapKind::Reread, 50), gap(GapKind::Backfill, 30)]), "1 d 6 h");
 }
 
 #[test]
 fn status_json_has_documented_keys_and_utc_times() {
-    let entry = one(&deployment(source(), Some(cursor(60))), Place::Directory, 65);
-    let json = serde_json::to_string(&entry).unwrap();
+    let status = one(&deployment(source(), Some(cursor(60))), Target::Directory, 65);
+    let json = serde_json::to_string(&status).unwrap();
     assert_eq!(
         json,
         concat!(

@@ -1,18 +1,18 @@
-//! After how long a stream without a record is silent: `--silence`.
+//! After how long a stream without a record is silent: `--silent-after`.
 
 use std::str::FromStr;
 
 /// Seconds without a record after which a stream is silent; `None`: never.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Silence(pub(super) Option<i64>);
+pub(super) struct SilentAfter(pub(super) Option<i64>);
 
-impl FromStr for Silence {
+impl FromStr for SilentAfter {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Silence, String> {
+    fn from_str(text: &str) -> Result<SilentAfter, String> {
         let wrong = || "use `never`, or a time such as `24h` or `3d`".to_owned();
         if text == "never" {
-            return Ok(Silence(None));
+            return Ok(SilentAfter(None));
         }
         let (number, unit) = match (text.strip_suffix('h'), text.strip_suffix('d')) {
             (Some(number), _) => (number, 3_600),
@@ -20,7 +20,7 @@ impl FromStr for Silence {
             _ => return Err(wrong()),
         };
         let number: u16 = number.parse().map_err(|_| wrong())?;
-        if number == 0 { Err(wrong()) } else { Ok(Silence(Some(i64::from(number) * unit))) }
+        if number == 0 { Err(wrong()) } else { Ok(SilentAfter(Some(i64::from(number) * unit))) }
     }
 }
 
@@ -31,10 +31,10 @@ mod tests {
     #[test]
     fn silent_after_is_hours_days_or_never() {
         for (text, expected) in [("24h", Some(86_400)), ("3d", Some(259_200)), ("1h", Some(3_600)), ("never", None)] {
-            assert_eq!(text.parse(), Ok(Silence(expected)), "{text}");
+            assert_eq!(text.parse(), Ok(SilentAfter(expected)), "{text}");
         }
         for text in ["", "h", "0h", "-1d", "24", "90m", "1.5d", "always", "99999999d", "ä"] {
-            assert!(text.parse::<Silence>().unwrap_err().contains("`24h`"), "{text}");
+            assert!(text.parse::<SilentAfter>().unwrap_err().contains("`24h`"), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The simulated organisation: its people at work, what goes wrong with its Slack, and what that Slack has shown.
+//! The simulated organization: its people at work, what goes wrong with its Slack, and what that Slack has shown.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,12 @@ use slacktrail_simulator::{Activity, CallMatcher, Fault, FaultKind, Generator, L
 use super::time::{LATE_MAX, SimulatedTime};
 use crate::failure::Failure;
 
-/// The token of the organisation's owner.
-pub(crate) const TOKEN: &str = settings::ORGANISATION_TOKEN;
+/// The token of the organization's owner.
+pub(crate) const TOKEN: &str = settings::ORGANIZATION_TOKEN;
 
 /// What the demonstration says about itself.
 pub(crate) const INTRODUCTION: &str = "\
-This Slack is simulated: an Enterprise organisation with four workspaces,
+This Slack is simulated: an Enterprise organization with four workspaces,
 three days of history, and people at work where a minute passes each second.
 It limits calls as Slack does, shows some records late, and is made to fail:
 HTTP 500 and 429, a stale page cursor, HTML instead of JSON, a response that
@@ -28,8 +28,8 @@ const WORKSPACES: [&str; 4] = ["T0ENGINEER", "T0FINANCE", "T0PEOPLE", "T0SALES"]
 /// How often life goes on: six simulated seconds.
 const STEP: Duration = Duration::from_millis(100);
 
-/// The organisation, its Slack on loopback, and the life in it.
-pub(crate) struct Organisation {
+/// The organization, its Slack on loopback, and the life in it.
+pub(crate) struct Organization {
     world: Arc<Mutex<World>>,
     server: Server,
     life: tokio::task::JoinHandle<()>,
@@ -37,13 +37,13 @@ pub(crate) struct Organisation {
     time: Arc<SimulatedTime>,
 }
 
-impl Organisation {
+impl Organization {
     /// Founds it: with its history, its faults, and life from now on.
     ///
     /// # Errors
     /// When no port of loopback can be opened.
-    pub(crate) async fn found(time: Arc<SimulatedTime>) -> Result<Organisation, Failure> {
-        let settings = Settings { tenant: Tenant::organisation("E0ACME", &WORKSPACES), ..Settings::organisation() };
+    pub(crate) async fn found(time: Arc<SimulatedTime>) -> Result<Organization, Failure> {
+        let settings = Settings { tenant: Tenant::organization("E0ACME", &WORKSPACES), ..Settings::organization() };
         let mut generator = Generator::new(activity(), &settings);
         let mut world = World::new(settings);
         generator.fill(&mut world, time.history_begins(), time.life_begins());
@@ -58,7 +58,7 @@ impl Organisation {
         })?;
         let resting = Arc::new(AtomicBool::new(false));
         let life = tokio::spawn(live(generator, Arc::clone(&world), Arc::clone(&time), Arc::clone(&resting)));
-        Ok(Organisation { world, server, life, resting, time })
+        Ok(Organization { world, server, life, resting, time })
     }
 
     /// Ends its people's work: from now on no record is written.

@@ -6,14 +6,14 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::tick::{StreamSummary, Summary};
 
 use super::progress::Progress;
+use crate::duration;
 use crate::failure::Failure;
 use crate::hints::{self, Collector};
-use crate::span;
 use crate::terminal::{self, Level};
 
 /// What was told.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints {
+pub(crate) struct ErrorReporter {
     /// By stream: its code and state.
     errors: BTreeMap<String, (String, State)>,
     /// The last failure of a tick as a whole.
@@ -22,16 +22,16 @@ pub(crate) struct Complaints {
     told: BTreeSet<String>,
 }
 
-impl Complaints {
+impl ErrorReporter {
     /// Tells why a tick failed as a whole, unless the one before failed for the same reason.
-    pub(crate) fn hear_of_run(&mut self, progress: &Progress, failure: &Failure) {
+    pub(crate) fn report_run(&mut self, progress: &Progress, failure: &Failure) {
         if self.of_run.replace(failure.to_string()) != Some(failure.to_string()) {
             tell(progress, Level::Error, failure);
         }
     }
 
     /// Tells what is new in a tick's summary.
-    pub(crate) fn hear(&mut self, progress: &Progress, summary: &Summary, clock_is_real: bool) {
+    pub(crate) fn report(&mut self, progress: &Progress, summary: &Summary, clock_is_real: bool) {
         self.of_run = None;
         for stream in &summary.streams {
             let name = name(stream);
@@ -58,7 +58,7 @@ impl Complaints {
 
 /// Tells a failure above the progress lines.
 fn tell(progress: &Progress, level: Level, failure: &Failure) {
-    progress.suspend(|| terminal::complain(level, failure));
+    progress.suspend(|| terminal::print_error(level, failure));
 }
 
 fn name(stream: &StreamSummary) -> String {
@@ -90,7 +90,7 @@ pub(super) fn failure(stream: &StreamSummary) -> Failure {
 fn clock(stream: &StreamSummary) -> Option<Failure> {
     let seconds = stream.clock_skew_seconds?;
     let which = if seconds > 0 { "ahead of" } else { "behind" };
-    let message = format!("this machine's clock is {} {which} Slack's", span::words(seconds.abs()));
+    let message = format!("this machine's clock is {} {which} Slack's", duration::words(seconds.abs()));
     Some(
         Failure::new(message)
             .hint("set the clock; nothing is lost meanwhile, for Slack's clock decides what is collected"),
@@ -99,6 +99,6 @@ fn clock(stream: &StreamSummary) -> Option<Failure> {
 
 fn workspaces(stream: &StreamSummary) -> Option<Failure> {
     let number = stream.workspaces_failing;
-    let message = format!("{}: {number} of the organisation's workspaces cannot be read", name(stream));
-    (number > 0).then(|| Failure::new(message).hint("`slacktrail status --to <directory>` names them and says why"))
+    let message = format!("{}: {number} of the organization's workspaces cannot be read", name(stream));
+    (number > 0).then(|| Failure::new(message).hint("`slacktrail status --dir <directory>` names them and says why"))
 }

@@ -5,13 +5,13 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::source::{LogType, StreamId};
 use slacktrail_shared::tick::Summary;
 
+use crate::duration;
 use crate::hints::{self, Collector};
-use crate::span;
 use crate::table::{self, Column};
 
 /// What came of a run.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct Totals {
     streams: Vec<Total>,
 }
 
@@ -46,8 +46,8 @@ const COLUMNS: [Column; 7] = [
     Column::Left("state"),
 ];
 
-impl Tally {
-    pub(crate) fn new(streams: Vec<StreamId>) -> Tally {
+impl Totals {
+    pub(crate) fn new(streams: Vec<StreamId>) -> Totals {
         let none = |stream: StreamId| Total {
             source: stream.source.to_string(),
             log: stream.log,
@@ -62,7 +62,7 @@ impl Tally {
             code: None,
             hint: None,
         };
-        Tally { streams: streams.into_iter().map(none).collect() }
+        Totals { streams: streams.into_iter().map(none).collect() }
     }
 
     /// Adds a tick.
@@ -91,7 +91,7 @@ impl Tally {
     }
 
     /// The streams' totals.
-    pub(crate) fn totals(&self) -> &[Total] {
+    pub(crate) fn streams(&self) -> &[Total] {
         &self.streams
     }
 
@@ -100,11 +100,11 @@ impl Tally {
         let row = |total: &Total| {
             vec![
                 format!("{}/{}", total.source, total.log),
-                span::count(total.records),
-                span::count(total.objects),
+                duration::count(total.records),
+                duration::count(total.objects),
                 size(total.bytes),
                 total.gaps.to_string(),
-                span::words(total.lag_seconds),
+                duration::words(total.lag_seconds),
                 total.state.map_or("-", State::name).replace('_', " "),
             ]
         };
@@ -128,12 +128,12 @@ mod tests {
     #[test]
     fn run_table_fits_80_columns_with_largest_numbers() {
         let stream = |log| StreamId { source: "a-source-with-a-rather-long-id-of-its-own".parse().unwrap(), log };
-        let mut tally = Tally::new(LogType::ALL.map(stream).to_vec());
-        for total in &mut tally.streams {
+        let mut totals = Totals::new(LogType::ALL.map(stream).to_vec());
+        for total in &mut totals.streams {
             (total.records, total.objects, total.bytes) = (123_456_789, 12_345, 98_765_432_109);
             (total.gaps, total.lag_seconds, total.state) = (16, 86_399, Some(State::Reauthorize));
         }
-        let table = tally.table();
+        let table = totals.table();
         assert!(table.lines().all(|line| line.chars().count() <= terminal::COLUMNS), "{table}");
         assert!(table.contains("123,456,789"), "{table}");
     }
@@ -141,6 +141,6 @@ mod tests {
     #[test]
     fn run_without_tick_is_not_ok() {
         let stream = StreamId { source: "slack".parse().unwrap(), log: LogType::Audit };
-        assert!(!Tally::new(vec![stream]).is_ok());
+        assert!(!Totals::new(vec![stream]).is_ok());
     }
 }
