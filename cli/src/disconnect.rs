@@ -28,7 +28,7 @@ use crate::{aws, environment, prompt, sources};
 pub(crate) struct Arguments {
     /// The source's id
     id: SourceId,
-    /// Do not ask; needed where nobody can be asked
+    /// Skip confirmation (required without a terminal)
     #[arg(long)]
     yes: bool,
     /// Delete the secret even if Slack cannot be told to revoke the token

@@ -27,10 +27,10 @@ use crate::terminal::{self, Level};
 /// The token comes from SLACK_TOKEN. Run it again to go on where it stopped; nothing is stored twice.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// A log to collect: audit, access or integration; may be given several times [default: all that the token can read]
+    /// The logs to collect: audit, access, integration, separated by commas [default: all that the token can read]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
-    /// The directory
+    /// The directory to store the logs in
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// The source's id in file names: lower case letters, digits and `-`

@@ -43,13 +43,13 @@ pub(crate) struct Arguments {
     /// The Slack plan that it is on: enterprise, business, pro, or Slack's own name such as "Business+"
     #[arg(long, value_name = "PLAN", value_parser = logs::parse_plan)]
     plan: Option<Plan>,
-    /// The logs to collect [default: all that the plan has]
+    /// The logs to collect: audit, access, integration, separated by commas [default: all that the plan has]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
     /// How far back to begin: now, 12h, 7d, 2026-01-31 or all [default: 7d]
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
-    /// After how long without a record to call it silent: 24h, 3d or never [default: 24h]
+    /// Report a stream as silent after this long without a record: 24h, 3d or never [default: 24h]
     #[arg(long, value_name = "TIME")]
     silent_after: Option<SilentAfter>,
     /// It is on GovSlack
@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
     /// Enter another Slack app than the one that is stored
     #[arg(long, conflicts_with = "token_stdin")]
     new_app: bool,
-    /// Make the app with token rotation, which can never be undone
+    /// Create the app with token rotation (cannot be turned off later)
     #[arg(long, conflicts_with = "token_stdin")]
     token_rotation: bool,
     /// Open no browser

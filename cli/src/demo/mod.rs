@@ -29,7 +29,7 @@ use time::{Hasty, Live, SimulatedTime};
 /// Watch it collect from a simulated Slack, with every kind of failure: no account, no network
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// A new or empty directory for the logs [default: ./logs/demo-1 and so on]
+    /// A new or empty directory to store the logs in [default: ./logs/demo-1, ./logs/demo-2, ...]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Seconds to collect for: a minute of the simulated Slack each

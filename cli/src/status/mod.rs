@@ -21,7 +21,7 @@ use stream_status::{StreamStatus, Target};
 
 /// Show how each stream is doing
 ///
-/// A stream is ok, catching up, waiting (nothing to do: it is tried again), paused, or in a state that needs a person:
+/// A stream is ok, catching up, waiting (nothing to do: it is tried again), paused, or in a state that requires action:
 /// reauthorize, reconfigure, failing, silent. What to do then stands below the table.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
@@ -32,16 +32,16 @@ pub(crate) struct Arguments {
     /// Look again every two seconds until Ctrl-C; in a pipe, print again whenever something has changed
     #[arg(long)]
     watch: bool,
-    /// Let the exit code be 1 when a stream needs a person
+    /// Exit with code 1 if a stream requires action
     #[arg(long, conflicts_with = "watch")]
     check: bool,
-    /// Look at a directory that `pull` fills, instead of at the deployment
+    /// Read a directory that `slacktrail pull` filled instead of the deployment
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
-Exit code: 0 when it can tell, whatever it has to tell; with --check, 1 when a stream needs a person.
+Exit code: 0 if the status could be read; with --check, 1 if a stream requires action.
 With --json --watch each change is one line of JSON: the list of all streams.";
 
 /// Runs the command.

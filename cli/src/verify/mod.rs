@@ -43,10 +43,10 @@ pub(crate) struct Arguments {
     /// The day (UTC), such as 2026-11-20
     #[arg(long, value_name = "DAY", value_parser = parse_day)]
     day: Day,
-    /// Look at a directory that `pull` fills, with the token in SLACK_TOKEN, instead of at the deployment
+    /// Read a directory that `slacktrail pull` filled instead of the deployment, with the token in SLACK_TOKEN
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Show the records themselves in the examples, which costs reading Slack once more
+    /// Show the records of the examples (reads Slack a second time)
     #[arg(long)]
     show_records: bool,
     /// Print all that was found as JSON

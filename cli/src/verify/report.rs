@@ -163,10 +163,6 @@ fn verdict(findings: &Findings) -> String {
     if findings.until < findings.day.end() {
         time.push_str(&format!(" up to {}", findings.until));
     }
-    let told = |is_told: &dyn Fn(Kind) -> bool| {
-        let kinds = Kind::ALL.into_iter().filter(|kind| findings.count(*kind) > 0 && is_told(*kind));
-        kinds.map(|kind| counted(kind, findings.count(kind) as u64)).collect::<Vec<_>>()
-    };
     match findings.verdict() {
         Verdict::Complete if findings.slack_records == 0 => format!("complete: Slack shows no record of {time}"),
         Verdict::Complete => {
@@ -180,11 +176,18 @@ fn verdict(findings: &Findings) -> String {
                 duration::count(findings.slack_records)
             )
         }
-        Verdict::Mismatch => format!("mismatch: of {time}, {}", told(&|kind| kind.is_defect(log)).join(", ")),
+        Verdict::Mismatch => {
+            let defects = Kind::ALL.into_iter().filter(|kind| findings.count(*kind) > 0 && kind.is_defect(log));
+            let defects: Vec<_> = defects.map(|kind| counted(kind, findings.count(kind) as u64)).collect();
+            format!("mismatch: {} on {time}", defects.join(", "))
+        }
         Verdict::Inconclusive => {
-            let open = told(&|kind| kind == Kind::NotCollectedYet);
-            let open = if open.is_empty() { "not all could be compared".to_owned() } else { open.join(", ") };
-            format!("inconclusive: of {time}, {open}; nothing that was compared differs")
+            let open = match findings.count(Kind::NotCollectedYet) {
+                0 => format!("part of {time} could not be compared"),
+                1 => format!("1 record of {time} is not collected yet"),
+                count => format!("{} records of {time} are not collected yet", duration::count(count as u64)),
+            };
+            format!("inconclusive: {open}; everything compared so far matches")
         }
     }
 }
@@ -241,7 +244,7 @@ mod tests {
         let text = text(&findings(LogType::Audit, missing), &Records::default());
         assert_eq!(text.matches("  2026-11-20T00:").count(), 20);
         assert!(text.contains("  and 1,003 more; `--json` lists all\n"), "{text}");
-        assert!(text.ends_with("mismatch: of 2026-11-20, 1,023 missing"), "{text}");
+        assert!(text.ends_with("mismatch: 1,023 missing on 2026-11-20"), "{text}");
     }
 
     #[test]
@@ -262,7 +265,9 @@ mod tests {
         assert!(text.contains("note: 2 are of a time that is still to be collected"), "{text}");
         assert!(text.contains("note: 1 is from before the time"), "{text}");
         assert!(
-            text.ends_with("inconclusive: of 2026-11-20, 3 not collected yet; nothing that was compared differs"),
+            text.ends_with(
+                "inconclusive: 3 records of 2026-11-20 are not collected yet; everything compared so far matches"
+            ),
             "{text}"
         );
     }

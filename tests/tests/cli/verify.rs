@@ -174,7 +174,7 @@ async fn deleted_object_is_missing_with_its_records() {
     );
     fs::remove_file(pulled.object("audit", 1)).unwrap();
     let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
-    assert_eq!(verdict(&ran), "mismatch: of DAY, 2 missing, 1 missing object");
+    assert_eq!(verdict(&ran), "mismatch: 2 missing, 1 missing object on DAY");
     let (day, time) = (at(0).strftime("%Y/%m/%d"), at(1));
     assert!(ran.stdout.contains(&format!("missing:\n  {time} ")), "{}", ran.stdout);
     assert!(ran.stdout.contains(&format!("missing objects:\n  audit/{day}/acme-000001.json.gz")), "{}", ran.stdout);
@@ -189,7 +189,7 @@ async fn altered_line_is_changed_and_shown_only_on_request() {
     write_lines(&pulled.object("audit", 1), &lines);
 
     let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
-    assert_eq!(verdict(&ran), "mismatch: of DAY, 1 changed");
+    assert_eq!(verdict(&ran), "mismatch: 1 changed on DAY");
     assert!(ran.stdout.contains("acme-000001.json.gz line 4\n") && !ran.stdout.contains("user_log"), "{}", ran.stdout);
     let shown = pulled.verify("audit", &["--show-records"]).await.exits(MISMATCH).stdout;
     let slack = pulled
@@ -213,7 +213,7 @@ async fn access_line_that_contradicts_its_id_is_changed() {
     let altered: Vec<String> =
         lines_of(&path).iter().map(|line| line.replacen("203.0.113.7", "203.0.113.8", 1)).collect();
     write_lines(&path, &altered);
-    assert_eq!(verdict(&pulled.verify("access", &[]).await.exits(MISMATCH)), "mismatch: of DAY, 2 changed");
+    assert_eq!(verdict(&pulled.verify("access", &[]).await.exits(MISMATCH)), "mismatch: 2 changed on DAY");
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn copied_object_is_duplicate_and_corruption_names_its_location() {
     let pulled = Pulled::new().await;
     fs::copy(pulled.object("audit", 1), pulled.object("audit", 2)).unwrap();
     let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
-    assert_eq!(verdict(&ran), "mismatch: of DAY, 5 duplicate");
+    assert_eq!(verdict(&ran), "mismatch: 5 duplicate on DAY");
 
     write_lines(&pulled.object("audit", 2), &[r#"{"not":"ours"}"#.to_owned()]);
     fs::write(pulled.object("audit", 3), "no gzip").unwrap();
@@ -242,7 +242,7 @@ async fn record_shown_late_is_pending_or_missing_if_too_late() {
 
     pulled.slack.world().add(Row::small_audit(at(6), "later than promised"));
     let ran = pulled.verify("audit", &[]).await.exits(MISMATCH);
-    assert_eq!(verdict(&ran), "mismatch: of DAY, 1 missing");
+    assert_eq!(verdict(&ran), "mismatch: 1 missing on DAY");
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
     let bare = Slack::organization().await;
     bare.world().add(Row::small_audit(at(1), "day-1"));
     let pulled = Pulled { slack: bare, ..pulled };
-    assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(MISMATCH)), "mismatch: of DAY, 4 extra");
+    assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(MISMATCH)), "mismatch: 4 extra on DAY");
     let ran = pulled.verify("access", &[]).await.exits(COMPLETE);
     assert_eq!(count(&ran, "extra"), "2");
     assert!(ran.stdout.contains("note: extra rows are no defect here"), "{}", ran.stdout);
@@ -265,7 +265,10 @@ async fn uncollected_day_is_inconclusive_with_reason() {
     let recent = Pulled::empty().await;
     recent.pull(&["--source", "acme", "--since", "24h"]).await.exits(0);
     let ran = recent.verify("audit", &[]).await.exits(INCONCLUSIVE);
-    assert_eq!(verdict(&ran), "inconclusive: of DAY, 5 not collected yet; nothing that was compared differs");
+    assert_eq!(
+        verdict(&ran),
+        "inconclusive: 5 records of DAY are not collected yet; everything compared so far matches"
+    );
     assert!(ran.stdout.contains("note: 5 are from before the time from which `acme` is collected"), "{}", ran.stdout);
 
     let refused = Pulled::empty().await;
