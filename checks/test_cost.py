@@ -48,11 +48,11 @@ class WhatIsCounted(unittest.TestCase):
             ("shared/src/source.rs", r"LogType::Audit => (\d+),", cost.CALLS_PER_TICK_MAX["audit"]),
             ("shared/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
             ("shared/src/slack/request.rs", r"LogType::Audit \| LogType::Integration => (\d+),", cost.ROWS_PER_PAGE),
-            ("shared/src/tick/bounds.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
+            ("shared/src/tick/resources.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
             ("shared/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
-            ("shared/src/tick/bounds.rs", r"seen: Shared \{ each: \S+, all: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
+            ("shared/src/tick/resources.rs", r"stored_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):
                 self.assertEqual(number(path, pattern), counted)
@@ -133,7 +133,7 @@ class TheArithmetic(unittest.TestCase):
     def test_busy_source_costs_less_than_one_dollar_as_readme_states(self):
         total = sum(cost.bill(cost.usage(cost.BUSY)).values())
         self.assertLess(total, 1)
-        self.assertIn(f"{cost.usd(total)} USD a month", (ROOT / "README.md").read_text())
+        self.assertIn(f"${cost.usd(total)} per month", (ROOT / "README.md").read_text())
 
     def test_only_usage_beyond_free_tier_is_billed(self):
         self.assertEqual(cost.bill({"log_gb": 5, "alarms": 5}), {"log_gb": 0, "alarms": 0})

@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Matches an error code in the sources: after the kind, or as the code for a missing resource.
 PATTERNS = [
-    re.compile(r'Remedy::\w+,\s*(?://[^\n]*\n\s*)?"([a-z][a-z0-9_]+)"'),
+    re.compile(r'ErrorKind::\w+,\s*(?://[^\n]*\n\s*)?"([a-z][a-z0-9_]+)"'),
     re.compile(r'missing_code: "([a-z][a-z0-9_]+)"'),
 ]
 # Matches Slack's error codes in the table of their meanings.
@@ -61,7 +61,7 @@ class Operations(unittest.TestCase):
             (
                 "docs/design.md",
                 "How are thousands of sources polled within a minute?",
-                ["Up to {} sources are polled", "shares of {} and"],
+                ["Up to {} sources are polled", "shards of {} and"],
             ),
         ]:
             for saying in sayings:

@@ -67,7 +67,7 @@ class Docs(unittest.TestCase):
         self.assertEqual(rows, as_text(expected, names))
 
     def test_first_query_in_docs_matches_readme(self):
-        self.assertEqual(query_under("The first query", DOCS), query_under("Ask", README))  # the class Readme runs it
+        self.assertEqual(query_under("The first query", DOCS), query_under("Query the logs", README))  # the class Readme runs it
 
     def test_docs_list_details_columns_with_their_source_keys(self):
         view = next(view for view in sources.views() if view.name == "audit_events")
@@ -100,10 +100,10 @@ class Docs(unittest.TestCase):
 
 class Readme(unittest.TestCase):
     def test_readme_query_returns_rows_shown_below_it(self):
-        names, *rows = table_under("Ask", README)
+        names, *rows = table_under("Query the logs", README)
         with tempfile.TemporaryDirectory() as name:
             archive.collect_samples(Path(name))
-            found = duck.run(duck.database(Path(name)), query_under("Ask", README), samples.TODAY)
+            found = duck.run(duck.database(Path(name)), query_under("Query the logs", README), samples.TODAY)
         self.assertEqual(list(found[0]), names)
         self.assertEqual(as_text(found, names), rows)
 

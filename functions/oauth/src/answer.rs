@@ -12,7 +12,7 @@
 //! | 410 | used, expired: good once, and for ten minutes |
 //! | 502 | slack_refused, slack_unreachable |
 //! | 503 | ours: the table, the secrets or the settings |
-//! | 504 | out_of_time: Slack or AWS took too long |
+//! | 504 | deadline_reached: Slack or AWS took too long |
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::header::{
