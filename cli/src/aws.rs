@@ -10,8 +10,8 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use slacktrail_shared::aws::{AwsPorts, ResourceNames, sdk_config};
 use slacktrail_shared::settings::SECRET_PREFIX;
 
+use crate::cli_error::{CliError, chain};
 use crate::environment::variable;
-use crate::failure::{Failure, chain};
 use crate::region;
 
 /// The variable with the name of the CloudFormation stack.
@@ -31,7 +31,7 @@ type Outputs = BTreeMap<String, String>;
 ///
 /// # Errors
 /// Names every variable that is missing, or says why the stack cannot be read.
-pub(crate) async fn ports() -> Result<AwsPorts, Failure> {
+pub(crate) async fn ports() -> Result<AwsPorts, CliError> {
     let (config, outputs) = look_up(&[BUCKET, TABLE]).await?;
     Ok(AwsPorts::connect(&config, names(variable, outputs.as_ref())?))
 }
@@ -40,17 +40,17 @@ pub(crate) async fn ports() -> Result<AwsPorts, Failure> {
 ///
 /// # Errors
 /// As [`ports`]; and when there is no such URL.
-pub(crate) async fn edges_and_url() -> Result<(AwsPorts, String), Failure> {
+pub(crate) async fn edges_and_url() -> Result<(AwsPorts, String), CliError> {
     let (config, outputs) = look_up(&[BUCKET, TABLE, URL]).await?;
     let ports = AwsPorts::connect(&config, names(variable, outputs.as_ref())?);
     Ok((ports, url(variable, outputs.as_ref())?))
 }
 
 /// The settings of AWS, and the stack's outputs where one of these names is not a variable.
-async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>), Failure> {
+async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>), CliError> {
     let config = sdk_config().await;
     let Some(region) = region::of(&config) else {
-        return Err(Failure::new("no AWS region is set").hint(region::SET_REGION));
+        return Err(CliError::new("no AWS region is set").hint(region::SET_REGION));
     };
     let is_complete = needed.iter().all(|(name, _)| variable(name).is_some());
     let outputs = match variable(STACK) {
@@ -61,7 +61,7 @@ async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>)
 }
 
 /// The names, from variables first and else from the stack's outputs.
-fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<ResourceNames, Failure> {
+fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<ResourceNames, CliError> {
     let find = |(name, output): (&str, &str)| variable(name).or_else(|| outputs?.get(output).cloned());
     match (find(BUCKET), find(TABLE)) {
         (Some(bucket), Some(table)) => {
@@ -75,34 +75,34 @@ fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -
 }
 
 /// The public URL, from its variable first and else from the stack's output.
-fn url(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<String, Failure> {
+fn url(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<String, CliError> {
     let (name, output) = URL;
     variable(name).or_else(|| outputs?.get(output).cloned()).ok_or_else(|| {
         let why = match outputs {
             Some(_) => format!("the stack that `{STACK}` names has no output `{output}`"),
             None => format!("neither `{STACK}` nor `{name}` is set"),
         };
-        Failure::new(format!("the deployment's public URL is not known: {why}")).hint(
+        CliError::new(format!("the deployment's public URL is not known: {why}")).hint(
             "deploy the stack as it is now; or connect with a user token that you have, which needs no URL: `--token-stdin`",
         )
     })
 }
 
-fn nameless(missing: Vec<(&str, &str)>, stack_was_read: bool) -> Failure {
+fn nameless(missing: Vec<(&str, &str)>, stack_was_read: bool) -> CliError {
     let list = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
     if stack_was_read {
         let outputs = list(missing.iter().map(|(_, output)| *output).collect());
-        Failure::new(format!("the stack that `{STACK}` names has no output {outputs}"))
+        CliError::new(format!("the stack that `{STACK}` names has no output {outputs}"))
             .hint("see whether it is a slacktrail stack, and is deployed completely")
     } else {
         let variables = list(missing.iter().map(|(name, _)| *name).collect());
-        Failure::new(format!("no deployment is named: neither `{STACK}` nor {variables} is set"))
+        CliError::new(format!("no deployment is named: neither `{STACK}` nor {variables} is set"))
             .hint(format!("set `{STACK}` to the name of the CloudFormation stack, as given to `sam deploy`"))
     }
 }
 
 /// The outputs of a stack.
-async fn outputs(config: &SdkConfig, region: &str, stack: &str) -> Result<Outputs, Failure> {
+async fn outputs(config: &SdkConfig, region: &str, stack: &str) -> Result<Outputs, CliError> {
     let timeouts = TimeoutConfig::builder().operation_timeout(STACK_READ_MAX).build();
     let client = Client::new(&config.clone().into_builder().timeout_config(timeouts).build());
     let described =
@@ -113,7 +113,7 @@ async fn outputs(config: &SdkConfig, region: &str, stack: &str) -> Result<Output
         .collect())
 }
 
-fn unreadable<E>(stack: &str, region: &str, error: SdkError<E>) -> Failure
+fn unreadable<E>(stack: &str, region: &str, error: SdkError<E>) -> CliError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -131,14 +131,14 @@ where
     };
     let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
     let place = region::describe(region);
-    Failure::new(format!("reading the stack `{stack}` that `{STACK}` names failed in region {place}"))
+    CliError::new(format!("reading the stack `{stack}` that `{STACK}` names failed in region {place}"))
         .with_source(cause)
         .hint(hint)
 }
 
 /// Returns `true` if the SDK called nobody because it could not load credentials. A failure of the network is of another kind.
 fn has_no_credentials<E>(error: &SdkError<E>) -> bool {
-    matches!(error, SdkError::DispatchFailure(failure) if failure.is_other() && failure.as_other().is_none())
+    matches!(error, SdkError::DispatchFailure(error) if error.is_other() && error.as_other().is_none())
 }
 
 #[cfg(test)]
@@ -162,12 +162,12 @@ mod tests {
 
     #[test]
     fn all_missing_settings_are_named_at_once() {
-        let failure = names(|_| None, None).unwrap_err();
+        let error = names(|_| None, None).unwrap_err();
         for name in ["`SLACKTRAIL_STACK`", "`SLACKTRAIL_BUCKET`", "`SLACKTRAIL_TABLE`"] {
-            assert!(failure.to_string().contains(name), "{failure}");
+            assert!(error.to_string().contains(name), "{error}");
         }
-        let failure = names(|_| None, Some(&map(&[("TableName", "t")]))).unwrap_err();
-        assert!(failure.to_string().ends_with("has no output `BucketName`"), "{failure}");
+        let error = names(|_| None, Some(&map(&[("TableName", "t")]))).unwrap_err();
+        assert!(error.to_string().ends_with("has no output `BucketName`"), "{error}");
     }
 
     #[test]
@@ -177,9 +177,9 @@ mod tests {
         let variables = map(&[("SLACKTRAIL_URL", "https://b.example")]);
         assert_eq!(url(|name| variables.get(name).cloned(), Some(&outputs)).unwrap(), "https://b.example");
         for (outputs, expected) in [(Some(map(&[])), "no output `ApiUrl`"), (None, "nor `SLACKTRAIL_URL` is set")] {
-            let failure = url(|_| None, outputs.as_ref()).unwrap_err();
-            assert!(failure.to_string().ends_with(expected), "{failure}");
-            assert!(failure.next_action().unwrap().contains("`--token-stdin`"));
+            let error = url(|_| None, outputs.as_ref()).unwrap_err();
+            assert!(error.to_string().ends_with(expected), "{error}");
+            assert!(error.next_action().unwrap().contains("`--token-stdin`"));
         }
     }
 }

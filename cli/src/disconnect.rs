@@ -9,14 +9,14 @@ use clap::Args;
 use inquire::{Confirm, InquireError};
 use jiff::Timestamp;
 use serde::Serialize;
-use slacktrail_shared::connection::{is_ended, revoke};
+use slacktrail_shared::connect::{is_token_invalid, revoke};
 use slacktrail_shared::ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};
 use slacktrail_shared::source::{Source, SourceId, shown_name};
 use slacktrail_shared::sources as stored_sources;
 use slacktrail_shared::time::Second;
 
+use crate::cli_error::CliError;
 use crate::connect::deletion::is_being_deleted;
-use crate::failure::Failure;
 use crate::terminal::{self, Level};
 use crate::{aws, environment, prompt, sources};
 
@@ -67,7 +67,7 @@ struct Outcome<'a> {
 const TOKENS_MAX: usize = 4;
 
 /// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let slack = environment::slack()?;
     let ports = aws::ports().await?;
     let source = sources::find(&ports.deployment.load().await?.sources, &args.id)?;
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     if !args.yes && !is_meant(&source)? {
-        return Err(Failure::new(format!("nothing was changed: source `{}` stays connected", args.id)));
+        return Err(CliError::new(format!("nothing was changed: source `{}` stays connected", args.id)));
     }
 
     let disconnected = stored_sources::update(&ports.deployment, &args.id, |present| {
@@ -96,10 +96,10 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Tells what will happen and asks whether it is meant.
-fn is_meant(source: &Source) -> Result<bool, Failure> {
+fn is_meant(source: &Source) -> Result<bool, CliError> {
     let id = &source.id;
     if !prompt::can_ask() {
-        return Err(Failure::new(format!("disconnecting `{id}` is asked about first, and nobody can be asked here"))
+        return Err(CliError::new(format!("disconnecting `{id}` is asked about first, and nobody can be asked here"))
             .hint(format!("if it is meant: slacktrail disconnect {id} --yes")));
     }
     terminal::note(&format!(
@@ -112,7 +112,7 @@ fn is_meant(source: &Source) -> Result<bool, Failure> {
     match Confirm::new("Disconnect it?").with_default(false).prompt() {
         Ok(answer) => Ok(answer),
         Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
-        Err(error) => Err(Failure::new("asking whether it is meant failed").with_source(error).hint("give `--yes`")),
+        Err(error) => Err(CliError::new("asking whether it is meant failed").with_source(error).hint("give `--yes`")),
     }
 }
 
@@ -123,18 +123,18 @@ async fn end<S: Slack, K: CredentialStore>(
     credentials: &K,
     source: &Source,
     stored: Option<StoredCredentials>,
-) -> Result<Ended, Failure> {
+) -> Result<Ended, CliError> {
     let mut stored = stored;
     let mut ended = Ended::None;
     for _ in 0..TOKENS_MAX {
         let Some(present) = stored else { return Ok(ended) };
         match end_one(slack, source, &present).await {
             Ok(one) => ended = one,
-            Err(failure) if args.force => {
-                terminal::print_error(Level::Warning, &failure.hint("remove the app in Slack to be sure"));
+            Err(error) if args.force => {
+                terminal::print_error(Level::Warning, &error.hint("remove the app in Slack to be sure"));
                 ended = Ended::Unknown;
             }
-            Err(failure) => return Err(failure),
+            Err(error) => return Err(error),
         }
         let again = credentials.reload_credentials(&source.id).await?;
         if again.as_ref().is_none_or(|again| again.version == present.version) {
@@ -142,28 +142,28 @@ async fn end<S: Slack, K: CredentialStore>(
         }
         stored = again;
     }
-    Err(Failure::new(format!("the secret of source `{}` changes all the time", source.id))
+    Err(CliError::new(format!("the secret of source `{}` changes all the time", source.id))
         .hint("see who else writes it, then run the command again"))
 }
 
-async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredentials) -> Result<Ended, Failure> {
+async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredentials) -> Result<Ended, CliError> {
     let id = &source.id;
     let Some(credentials) = &stored.credentials else {
-        return Err(Failure::new(format!("the secret of source `{id}` is not one that slacktrail wrote"))
+        return Err(CliError::new(format!("the secret of source `{id}` is not one that slacktrail wrote"))
             .hint("see what it is; `--force` deletes it without revoking a token"));
     };
     let Some(grant) = &credentials.grant else { return Ok(Ended::None) };
     match revoke(slack, source, &grant.token, Second::of(Timestamp::now())).await {
         Ok(()) => {
-            if grant.renewal.is_some() {
+            if grant.token_refresh.is_some() {
                 // Slack ends only the token itself; the refresh token is forgotten with the secret.
                 terminal::note("the app rotates its tokens: to end its authorisation as well, remove the app in Slack");
             }
             Ok(Ended::Revoked)
         }
-        Err(error) if is_ended(&error) => Ok(Ended::AlreadyInvalid),
-        Err(error) => Err(Failure::new(format!("the token of source `{id}` could not be revoked"))
-            .with_source(Failure::from(error))
+        Err(error) if is_token_invalid(&error) => Ok(Ended::AlreadyInvalid),
+        Err(error) => Err(CliError::new(format!("the token of source `{id}` could not be revoked"))
+            .with_source(CliError::from(error))
             .hint(
                 "it is not collected any more, and its secret is kept: run the command again in a minute; \
                  or with `--force`, and remove the app in Slack yourself",
@@ -197,7 +197,7 @@ fn told(id: &SourceId, token: Ended, secret_deleted: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::slack::{Refusal, Request, Response};
+    use slacktrail_shared::slack::{PageError, Request, Response};
 
     use super::*;
 
@@ -207,15 +207,15 @@ mod tests {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
             let response = Response { status: 200, body, ..Response::default() };
             match response.page(&Request::revoke(), Second::EPOCH) {
-                Err(Refusal::Error(error)) => error,
+                Err(PageError::Error(error)) => error,
                 other => panic!("{other:?}"),
             }
         };
         for dead in ["token_revoked", "token_expired", "account_inactive"] {
-            assert!(is_ended(&to_error(dead)), "{dead}");
+            assert!(is_token_invalid(&to_error(dead)), "{dead}");
         }
         for alive in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
-            assert!(!is_ended(&to_error(alive)), "{alive}");
+            assert!(!is_token_invalid(&to_error(alive)), "{alive}");
         }
     }
 

@@ -4,7 +4,7 @@ use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::secret::Token;
 use slacktrail_shared::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// A variable's value; one that is empty is not set.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -15,7 +15,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 ///
 /// # Errors
 /// When one of them is no URL that a token may be sent to.
-pub(crate) fn slack() -> Result<SlackHttp, Failure> {
+pub(crate) fn slack() -> Result<SlackHttp, CliError> {
     let url = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
     Ok(SlackHttp::new(&url("SLACK_API_URL", SLACK_API_URL), &url("SLACK_AUDIT_URL", SLACK_AUDIT_URL))?)
 }
@@ -24,14 +24,14 @@ pub(crate) fn slack() -> Result<SlackHttp, Failure> {
 ///
 /// # Errors
 /// When it is not set, or is no token.
-pub(crate) fn token() -> Result<Token, Failure> {
+pub(crate) fn token() -> Result<Token, CliError> {
     let text = std::env::var_os("SLACK_TOKEN").filter(|text| !text.is_empty()).ok_or_else(|| {
-        Failure::new("`SLACK_TOKEN` is not set")
+        CliError::new("`SLACK_TOKEN` is not set")
             .hint("set it to the user token (`xoxp-...`) of a Slack app with the scopes `auditlogs:read` and `admin`")
     })?;
     // The text is not repeated, whatever it is: it may be a secret all the same.
     Token::new(&text.to_string_lossy()).map_err(|error| {
-        Failure::new("`SLACK_TOKEN` is not a Slack token")
+        CliError::new("`SLACK_TOKEN` is not a Slack token")
             .with_source(error)
             .hint("copy the user token once more, in one piece")
     })

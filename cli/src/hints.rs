@@ -45,7 +45,7 @@ pub(crate) fn of_stream(hint: &str, collector: Collector) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::slack::{Refusal, Request, Response};
+    use slacktrail_shared::slack::{PageError, Request, Response};
     use slacktrail_shared::time::Second;
 
     use super::*;
@@ -84,7 +84,9 @@ mod tests {
         {
             let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
             let response = Response { status: 200, body, ..Response::default() };
-            let Err(Refusal::Error(error)) = response.page(&Request::revoke(), Second::EPOCH) else { panic!("{code}") };
+            let Err(PageError::Error(error)) = response.page(&Request::revoke(), Second::EPOCH) else {
+                panic!("{code}")
+            };
             let hint = of_command(&error).unwrap();
             assert!(!hint.contains("tick"), "{code}: {hint}");
         }
@@ -101,7 +103,7 @@ mod tests {
     fn hint_for_rejected_pull_token_names_slack_token() {
         let refused = Response { status: 401, ..Response::default() };
         let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
-        let Err(Refusal::Error(error)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
+        let Err(PageError::Error(error)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
         let hint = of_stream(&error.hint, Collector::Pull);
         assert!(hint.starts_with("set `SLACK_TOKEN` to a new token"), "{hint}");
     }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use slacktrail_shared::connection::manifest::user_scopes;
+use slacktrail_shared::connect::manifest::user_scopes;
 use slacktrail_shared::error::Error;
 use slacktrail_shared::ports::{CallAuth, Slack};
 use slacktrail_shared::secret::Token;
@@ -10,7 +10,7 @@ use slacktrail_shared::slack::Request;
 use slacktrail_shared::source::{LogType, Source, Tenant};
 use slacktrail_shared::time::Second;
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// Whose token it is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -92,12 +92,12 @@ impl Identity {
     ///
     /// # Errors
     /// When audit logs are asked for with a workspace's token.
-    pub(crate) fn check_logs(&self, logs: &[LogType]) -> Result<(), Failure> {
+    pub(crate) fn check_logs(&self, logs: &[LogType]) -> Result<(), CliError> {
         if logs.iter().all(|log| self.logs().contains(log)) {
             return Ok(());
         }
         let message = format!("the token is of the workspace {self}, and audit logs are the organization's");
-        Err(Failure::new(message).hint(
+        Err(CliError::new(message).hint(
             "let the Org Owner install the app on the organization, not on a workspace, and use the token of that; \
              or leave the audit log out",
         ))
@@ -107,7 +107,7 @@ impl Identity {
     ///
     /// # Errors
     /// Names the scopes that are missing.
-    pub(crate) fn check_scopes(&self, logs: &[LogType]) -> Result<(), Failure> {
+    pub(crate) fn check_scopes(&self, logs: &[LogType]) -> Result<(), CliError> {
         let Some(granted) = &self.scopes else { return Ok(()) };
         let needed = user_scopes(logs);
         let missing: Vec<&str> =
@@ -116,7 +116,7 @@ impl Identity {
             return Ok(());
         }
         let missing = missing.join("`, `");
-        Err(Failure::new(format!("the token lacks the user scope `{missing}`")).hint(format!(
+        Err(CliError::new(format!("the token lacks the user scope `{missing}`")).hint(format!(
             "add `{missing}` to the app's User Token Scopes, install the app again, and use its new token"
         )))
     }
@@ -126,7 +126,7 @@ impl Identity {
     ///
     /// # Errors
     /// When it was another workspace or organization; or where that is not known, the other kind.
-    pub(crate) fn check_same_tenant(&self, existing: &Source) -> Result<(), Failure> {
+    pub(crate) fn check_same_tenant(&self, existing: &Source) -> Result<(), CliError> {
         let kind = |organization| if organization { "an organization" } else { "a workspace" };
         let message = match &existing.tenant {
             Some(was) if was.id == self.tenant().id => return Ok(()),
@@ -139,7 +139,7 @@ impl Identity {
                 kind(self.is_organization())
             ),
         };
-        Err(Failure::new(message).hint("use a token of the same Slack, or give this one a source id of its own"))
+        Err(CliError::new(message).hint("use a token of the same Slack, or give this one a source id of its own"))
     }
 }
 
@@ -180,9 +180,9 @@ mod tests {
     fn workspace_token_cannot_read_audit_log() {
         let workspace = identity(r#"{"team":"Acme\u001b[31m","team_id":"T1"}"#);
         assert!(workspace.check_logs(&[LogType::Access, LogType::Integration]).is_ok());
-        let failure = workspace.check_logs(&[LogType::Audit]).unwrap_err();
-        assert!(failure.to_string().contains("`Acme[31m` (T1)"), "{failure}");
-        assert!(failure.next_action().unwrap().contains("on the organization"));
+        let error = workspace.check_logs(&[LogType::Audit]).unwrap_err();
+        assert!(error.to_string().contains("`Acme[31m` (T1)"), "{error}");
+        assert!(error.next_action().unwrap().contains("on the organization"));
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
                 Some("`acme` is an organization, and the token is of a workspace: `New` (T1)"),
             ),
         ] {
-            let refusal = identity.check_same_tenant(&source).err().map(|failure| failure.to_string());
+            let refusal = identity.check_same_tenant(&source).err().map(|error| error.to_string());
             assert_eq!(refusal, expected.map(|text| format!("source {text}")));
         }
     }
@@ -228,8 +228,8 @@ mod tests {
         };
         assert!(with(&["identify", "admin", "auditlogs:read"]).check_scopes(&LogType::ALL).is_ok());
         assert!(identity(r#"{"team_id":"E1"}"#).check_scopes(&LogType::ALL).is_ok());
-        let failure = with(&["admin"]).check_scopes(&LogType::ALL).unwrap_err();
-        assert_eq!(failure.to_string(), "the token lacks the user scope `auditlogs:read`");
+        let error = with(&["admin"]).check_scopes(&LogType::ALL).unwrap_err();
+        assert_eq!(error.to_string(), "the token lacks the user scope `auditlogs:read`");
         assert!(with(&[]).check_scopes(&LogType::ALL).unwrap_err().to_string().contains("`auditlogs:read`, `admin`"));
     }
 }

@@ -2,7 +2,7 @@
 
 use slacktrail_shared::source::{LogType, Plan};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// Reads a plan's name as a command takes it, or as Slack writes it: `Business+`, `Enterprise Grid`. Case, spaces and `+` do not count.
 ///
@@ -33,13 +33,13 @@ pub(crate) fn plan_name(plan: Plan) -> &'static str {
 ///
 /// # Errors
 /// When a log is asked for that the plan does not have.
-pub(crate) fn on_plan(plan: Plan, requested: &[LogType]) -> Result<Vec<LogType>, Failure> {
+pub(crate) fn on_plan(plan: Plan, requested: &[LogType]) -> Result<Vec<LogType>, CliError> {
     if requested.is_empty() {
         return Ok(plan.logs().to_vec());
     }
     match requested.iter().find(|log| !plan.logs().contains(log)) {
         None => Ok(in_order(requested)),
-        Some(log) => Err(Failure::new(format!("the plan `{}` has no `{log}` log", plan_name(plan)))
+        Some(log) => Err(CliError::new(format!("the plan `{}` has no `{log}` log", plan_name(plan)))
             .hint(format!("ask for `--logs {}`; audit logs need `--plan enterprise`", names(plan.logs(), ",")))),
     }
 }
@@ -96,8 +96,8 @@ mod tests {
 
     #[test]
     fn log_missing_from_plan_is_rejected_with_available_logs() {
-        let failure = on_plan(Plan::Business, &[Access, Audit]).unwrap_err();
-        assert_eq!(failure.to_string(), "the plan `business` has no `audit` log");
-        assert!(failure.next_action().unwrap().contains("--logs access,integration"));
+        let error = on_plan(Plan::Business, &[Access, Audit]).unwrap_err();
+        assert_eq!(error.to_string(), "the plan `business` has no `audit` log");
+        assert!(error.next_action().unwrap().contains("--logs access,integration"));
     }
 }

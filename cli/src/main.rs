@@ -5,19 +5,19 @@
 //!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`].
 //! - [`run`]: ticks of the collector on this machine, which `pull` and `demo` share.
 //! - [`environment`], [`aws`], [`identity`], [`logs`], [`since`]: what the commands are told, and by whom.
-//! - [`failure`], [`hints`], [`terminal`], [`prompt`], [`table`], [`duration`]: what the person at the terminal sees.
+//! - [`cli_error`], [`hints`], [`terminal`], [`prompt`], [`table`], [`duration`]: what the person at the terminal sees.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 mod arguments;
 mod aws;
 mod backfill;
+mod cli_error;
 mod connect;
 mod demo;
 mod disconnect;
 mod doctor;
 mod duration;
 mod environment;
-mod failure;
 mod hints;
 mod identity;
 mod logs;
@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use failure::Failure;
+use cli_error::CliError;
 use terminal::Level;
 
 #[tokio::main(flavor = "current_thread")]
@@ -56,8 +56,8 @@ async fn main() -> ExitCode {
         Command::Status(args) => status::run(args).await,
         Command::Verify(args) => verify::run(args).await,
     };
-    done.unwrap_or_else(|failure: Failure| {
-        terminal::print_error(Level::Error, &failure);
+    done.unwrap_or_else(|error: CliError| {
+        terminal::print_error(Level::Error, &error);
         ExitCode::FAILURE
     })
 }

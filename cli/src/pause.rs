@@ -8,7 +8,7 @@ use slacktrail_shared::source::{Source, SourceId};
 use slacktrail_shared::sources as stored_sources;
 
 use crate::aws;
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::sources::{self, Listing};
 use crate::terminal;
 
@@ -39,16 +39,16 @@ pub(crate) struct Resume {
 }
 
 /// Runs `pause`.
-pub(crate) async fn pause(args: &Pause) -> Result<ExitCode, Failure> {
+pub(crate) async fn pause(args: &Pause) -> Result<ExitCode, CliError> {
     set(&args.id, true, args.json).await
 }
 
 /// Runs `resume`.
-pub(crate) async fn resume(args: &Resume) -> Result<ExitCode, Failure> {
+pub(crate) async fn resume(args: &Resume) -> Result<ExitCode, CliError> {
     set(&args.id, false, args.json).await
 }
 
-async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, Failure> {
+async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, CliError> {
     let deployment = aws::ports().await?.deployment;
     let before = sources::find_connected(&deployment.load().await?.sources, id)?;
     let set = |present: Source| Source { paused, ..present };

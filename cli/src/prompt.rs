@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// Why something did not come to its end.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) enum Stopped {
     /// The person at the terminal did not want to go on.
     Interrupted,
     /// Something failed.
-    Failed(Failure),
+    Failed(CliError),
 }
 
 /// Whether there is somebody to ask.
@@ -66,24 +66,26 @@ fn unanswered(error: InquireError) -> Stopped {
     match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => Stopped::Interrupted,
         error => Stopped::Failed(
-            Failure::new("asking at this terminal failed")
+            CliError::new("asking at this terminal failed")
                 .with_source(error)
                 .hint("give the answers as flags: see `--help`"),
         ),
     }
 }
 
-impl From<Failure> for Stopped {
-    fn from(failure: Failure) -> Stopped {
-        Stopped::Failed(failure)
+impl From<CliError> for Stopped {
+    fn from(error: CliError) -> Stopped {
+        Stopped::Failed(error)
     }
 }
 
-impl From<Stopped> for Failure {
-    fn from(stopped: Stopped) -> Failure {
+impl From<Stopped> for CliError {
+    fn from(stopped: Stopped) -> CliError {
         match stopped {
-            Stopped::Interrupted => Failure::new("interrupted: nothing was changed").hint("run the same command again"),
-            Stopped::Failed(failure) => failure,
+            Stopped::Interrupted => {
+                CliError::new("interrupted: nothing was changed").hint("run the same command again")
+            }
+            Stopped::Failed(error) => error,
         }
     }
 }

@@ -13,8 +13,8 @@ use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
 use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 
+use crate::cli_error::CliError;
 use crate::environment;
-use crate::failure::Failure;
 use crate::hints::{self, Collector};
 use crate::identity::Identity;
 use crate::logs;
@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the command. It succeeds when all that Slack shows is stored; with `--follow`, when it was stopped.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let token = environment::token()?;
     let slack = environment::slack()?;
     let logs = prepare(&args, &slack, &token).await?;
@@ -69,14 +69,14 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     if pace.is_stopped() {
-        let stopped = Failure::new("stopped before all was collected");
+        let stopped = CliError::new("stopped before all was collected");
         terminal::print_error(Level::Warning, &stopped.hint("run the same command again: it goes on from here"));
     }
     Ok(ExitCode::FAILURE)
 }
 
 /// Verifies the token and stores the source in the directory. Returns the logs of this run.
-async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, Failure> {
+async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, CliError> {
     let now = Second::of(Timestamp::now());
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
     let deployment = DirectoryDeployment::new(&args.dir);
@@ -84,7 +84,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     let existing = stored.sources.remove(&args.source).transpose()?;
     if since.is_some() && stored.cursors.keys().any(|stream| stream.source == args.source) {
         let message = format!("`--since` changes nothing for logs that `{}` holds already", args.dir.display());
-        terminal::print_error(Level::Warning, &Failure::new(message).hint("give another directory to begin earlier"));
+        terminal::print_error(Level::Warning, &CliError::new(message).hint("give another directory to begin earlier"));
     }
 
     let mut source = existing.clone().unwrap_or_else(|| new_source(&args.source, now));
@@ -93,7 +93,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     source.connected_at = now; // what was refused before is tried again at once
     let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut error| {
         error.hint = hints::of_stream(&error.hint, Collector::Pull);
-        Failure::from(error)
+        CliError::from(error)
     })?;
     identity.check_logs(&args.logs)?;
     if let Some(existing) = &existing {
@@ -116,7 +116,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
         present.as_ref().is_none_or(is_ours).then(|| source.clone())
     });
     if saved.await?.is_none() {
-        return Err(Failure::new(format!("another process has just bound source `{}` to another Slack", source.id))
+        return Err(CliError::new(format!("another process has just bound source `{}` to another Slack", source.id))
             .hint("choose another directory, or another id with `--source`"));
     }
     Ok(logs)

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use slacktrail_shared::time::{Day, Second};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// From when on records are wanted, as it was asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +27,7 @@ impl Since {
     ///
     /// # Errors
     /// When it lies in the future.
-    pub(crate) fn resolve(self, now: Second) -> Result<Second, Failure> {
+    pub(crate) fn resolve(self, now: Second) -> Result<Second, CliError> {
         let second = match self {
             Since::Now => now,
             Since::Ago(seconds) => now.plus(-seconds),
@@ -35,7 +35,7 @@ impl Since {
             Since::All => Second::MARCH_2018,
         };
         if second > now {
-            return Err(Failure::new(format!("`--since` lies in the future: {second}"))
+            return Err(CliError::new(format!("`--since` lies in the future: {second}"))
                 .hint("give a day up to today (UTC), or `now` to collect from this moment on"));
         }
         Ok(second.max(Second::MARCH_2018))
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn future_since_is_rejected() {
         let now = second("2026-11-22T17:00:05Z");
-        let failure = "2026-11-23".parse::<Since>().unwrap().resolve(now).unwrap_err();
-        assert!(failure.to_string().contains("2026-11-23T00:00:00Z"), "{failure}");
+        let error = "2026-11-23".parse::<Since>().unwrap().resolve(now).unwrap_err();
+        assert!(error.to_string().contains("2026-11-23T00:00:00Z"), "{error}");
     }
 }

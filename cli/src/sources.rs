@@ -10,7 +10,7 @@ use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::source::{LogType, Plan, Source, SourceId, Tenant};
 
 use crate::aws;
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::logs;
 use crate::table::{self, Column};
 use crate::terminal::{self, Level};
@@ -30,15 +30,15 @@ pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
 ///
 /// # Errors
 /// When there is none, naming those that there are; or when it cannot be read.
-pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, Failure> {
+pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
     match sources.get(id) {
         Some(source) => Ok(source.clone()?),
-        None if sources.is_empty() => Err(Failure::new(format!("there is no source `{id}`, and no other one"))
+        None if sources.is_empty() => Err(CliError::new(format!("there is no source `{id}`, and no other one"))
             .hint("connect one: slacktrail connect <id> --help")),
         None => {
             let names: Vec<String> = sources.keys().map(|id| format!("`{id}`")).collect();
             let hint = format!("the sources are {}; `slacktrail sources` shows them", names.join(", "));
-            Err(Failure::new(format!("there is no source `{id}`")).hint(hint))
+            Err(CliError::new(format!("there is no source `{id}`")).hint(hint))
         }
     }
 }
@@ -47,10 +47,10 @@ pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, Failure> 
 ///
 /// # Errors
 /// As [`find`], and when it is disconnected.
-pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, Failure> {
+pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
     let source = find(sources, id)?;
     if source.disconnected {
-        return Err(Failure::new(format!("source `{id}` is disconnected"))
+        return Err(CliError::new(format!("source `{id}` is disconnected"))
             .hint(format!("connect it again: `slacktrail connect {id}`")));
     }
     Ok(source)
@@ -87,7 +87,7 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// Runs the command.
-pub(crate) async fn run(args: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: &Arguments) -> Result<ExitCode, CliError> {
     let sources = aws::ports().await?.deployment.load().await?.sources;
     let listings: Vec<Listing> = sources
         .iter()
@@ -221,9 +221,9 @@ mod tests {
         let none = find(&Sources::new(), &"acme".parse().unwrap()).unwrap_err();
         assert_eq!(none.to_string(), "there is no source `acme`, and no other one");
         let sources: Sources = ["beta", "gamma"].into_iter().map(|id| (id.parse().unwrap(), Ok(source(id)))).collect();
-        let failure = find(&sources, &"acme".parse().unwrap()).unwrap_err();
-        assert_eq!(failure.to_string(), "there is no source `acme`");
-        assert!(failure.next_action().unwrap().starts_with("the sources are `beta`, `gamma`;"));
+        let error = find(&sources, &"acme".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "there is no source `acme`");
+        assert!(error.next_action().unwrap().starts_with("the sources are `beta`, `gamma`;"));
         assert_eq!(find(&sources, &"beta".parse().unwrap()).unwrap().id.as_str(), "beta");
     }
 
@@ -232,9 +232,9 @@ mod tests {
         let id: SourceId = "acme".parse().unwrap();
         let disconnected = Source { disconnected: true, ..source("acme") };
         let sources = Sources::from([(id.clone(), Ok(disconnected))]);
-        let failure = find_connected(&sources, &id).unwrap_err();
-        assert_eq!(failure.to_string(), "source `acme` is disconnected");
-        assert_eq!(failure.next_action(), Some("connect it again: `slacktrail connect acme`"));
+        let error = find_connected(&sources, &id).unwrap_err();
+        assert_eq!(error.to_string(), "source `acme` is disconnected");
+        assert_eq!(error.next_action(), Some("connect it again: `slacktrail connect acme`"));
         assert!(find(&sources, &id).is_ok());
     }
 }

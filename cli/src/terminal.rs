@@ -1,7 +1,7 @@
 //! What reaches the terminal: results on standard output, everything else on standard error. Nobody else prints, so that whatever
 //! a text brings along from outside is made harmless here. What steers a terminal is added only after that.
 //!
-//! A reader that went away (`slacktrail status | head -1`) is no failure of the command, so write errors are passed over.
+//! A reader that went away (`slacktrail status | head -1`) is no error of the command, so write errors are passed over.
 
 use std::io::{IsTerminal, Write};
 
@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 use slacktrail_shared::sanitize::{escaped_json, shown_line, shown_text};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// Columns of a terminal that does not tell: what every terminal has.
 pub(crate) const COLUMNS: usize = 80;
@@ -108,20 +108,20 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", shown_text(text));
 }
 
-/// Prints a failure: the sentence, its causes, the hint.
-pub(crate) fn print_error(level: Level, failure: &Failure) {
+/// Prints an error: the sentence, its causes, the hint.
+pub(crate) fn print_error(level: Level, error: &CliError) {
     let coloured = colours_of(&std::io::stderr());
-    let _ = std::io::stderr().write_all(error_text(level, failure, coloured).as_bytes());
+    let _ = std::io::stderr().write_all(error_text(level, error, coloured).as_bytes());
 }
 
-fn error_text(level: Level, failure: &Failure, coloured: bool) -> String {
+fn error_text(level: Level, error: &CliError, coloured: bool) -> String {
     let paint =
         |word: &str, colour: u8| if coloured { format!("\x1b[1;{colour}m{word}\x1b[0m") } else { word.to_owned() };
-    let mut text = format!("{}: {}\n", paint(level.word(), level.colour()), shown_line(&failure.to_string()));
-    for cause in failure.causes() {
+    let mut text = format!("{}: {}\n", paint(level.word(), level.colour()), shown_line(&error.to_string()));
+    for cause in error.causes() {
         text.push_str(&format!("  caused by: {}\n", shown_line(&cause)));
     }
-    if let Some(hint) = failure.next_action() {
+    if let Some(hint) = error.next_action() {
         text.push_str(&format!("{}: {}\n", paint("hint", 36), shown_line(hint)));
     }
     text
@@ -153,19 +153,18 @@ mod tests {
 
     #[test]
     fn error_prints_message_causes_and_hint() {
-        let failure =
-            Failure::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
-        let text = error_text(Level::Error, &failure, false);
+        let error = CliError::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
+        let text = error_text(Level::Error, &error, false);
         assert_eq!(text, "error: writing `a` failed\n  caused by: no room\nhint: make room\n");
-        let coloured = error_text(Level::Warning, &Failure::new("late"), true);
+        let coloured = error_text(Level::Warning, &CliError::new("late"), true);
         assert_eq!(coloured, "\u{1b}[1;33mwarning\u{1b}[0m: late\n");
     }
 
     #[test]
     fn error_stays_on_its_lines_and_cannot_control_terminal() {
-        let failure =
-            Failure::new("a\nhint: rm -rf\u{1b}[2J").with_source(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
-        let text = error_text(Level::Error, &failure, false);
+        let error =
+            CliError::new("a\nhint: rm -rf\u{1b}[2J").with_source(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
+        let text = error_text(Level::Error, &error, false);
         assert_eq!(text, "error: a hint: rm -rf\u{fffd}[2J\n  caused by: b\u{fffd}\nhint: c\u{fffd}\n");
     }
 

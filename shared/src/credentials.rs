@@ -1,4 +1,4 @@
-//! What proves to Slack who we are: the app's credentials and the grant that its installation gave, as one secret holds them.
+//! The app's credentials and the grant of its installation, stored in one secret per source.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,13 +18,13 @@ use crate::time::{CLOCK_SKEW_SECONDS, Second};
 /// |---|---|
 /// | `token` | the user token that logs are read with |
 /// | `tenant` | the ID of the workspace or organization that granted the token |
-/// | `refresh_token`, `expires_at` | of an app with token rotation: what the next token is asked for with, and when this one ends (Unix seconds) |
-/// | `client_id`, `client_secret` | of the app that granted the token: what it is refreshed with |
-/// | `pending_client_id`, `pending_client_secret` | of the app that is to take over with its first grant |
-/// | `rotation` | an attempt to rotate that is under way or was refused |
-/// | `written_by` | a store's mark of the writer, where it must tell equal texts of two writers apart |
+/// | `refresh_token`, `expires_at` | with token rotation: the refresh token, and when the access token expires (Unix seconds) |
+/// | `client_id`, `client_secret` | the credentials of the app that granted the token |
+/// | `pending_client_id`, `pending_client_secret` | the credentials of the app that takes over with its first grant |
+/// | `refresh_lease` | a refresh that is in progress or was rejected: `expires_at` (Unix seconds) and, if Slack rejected it, `error_code` |
+/// | `writer_id` | a random ID of the writer, for a store that must distinguish identical texts of two writers |
 ///
-/// Fields that it does not know stay as they are.
+/// Unknown fields are preserved.
 #[derive(Clone, Default)]
 pub struct Credentials {
     /// The app that the grant is of, where the source was connected through OAuth; or is to be of, while there is none.
@@ -34,8 +34,8 @@ pub struct Credentials {
     pub pending_app: Option<App>,
     /// What its installation granted, once it is connected.
     pub grant: Option<Grant>,
-    /// The last attempt to rotate the grant's token, until it has succeeded.
-    pub rotation: Option<Attempt>,
+    /// The lease of a refresh that is in progress or was rejected.
+    pub refresh_lease: Option<RefreshLease>,
     others: BTreeMap<String, Box<RawValue>>,
 }
 
@@ -44,7 +44,7 @@ pub struct Credentials {
 pub struct App {
     /// Its public name for Slack.
     pub client_id: String,
-    /// What proves that we are it.
+    /// The client secret.
     pub client_secret: ClientSecret,
 }
 
@@ -53,44 +53,44 @@ pub struct App {
 pub struct Grant {
     /// The user token that logs are read with.
     pub token: Token,
-    /// How the next token is had, where the app rotates tokens.
-    pub renewal: Option<Renewal>,
+    /// The refresh token and the expiry, if the app uses token rotation.
+    pub token_refresh: Option<TokenRefresh>,
     /// The ID of the workspace or organization that granted it; `None` if a person wrote the secret by hand.
     pub tenant: Option<String>,
 }
 
-/// How the next token is had.
+/// A refresh token, and when its access token expires.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Renewal {
-    /// Good for one refresh; Slack honours it a little longer, for a lost reply.
+pub struct TokenRefresh {
+    /// The refresh token. It is single-use, but Slack accepts it for a short time after its use, in case a response is lost.
     pub refresh_token: Token,
-    /// When the present token ends; [`Second::EPOCH`] where the secret does not say it in a way that can be read.
+    /// When the access token expires; [`Second::EPOCH`] if the secret has no valid `expires_at`.
     pub expires_at: Second,
 }
 
-/// A rotating token lives at most so long (docs.slack.dev, using token rotation).
-pub(crate) const TOKEN_LIFE_SECONDS_MAX: i64 = 43_200;
+/// The longest lifetime of an access token with token rotation (docs.slack.dev, using token rotation).
+pub(crate) const TOKEN_TTL_SECONDS_MAX: i64 = 43_200;
 
-impl Renewal {
-    /// When the present token ends; `None` if what is stored cannot be true: after all that Slack could have given by `now`, or before there
-    /// was token rotation.
-    pub(crate) fn believed_end(&self, now: Second) -> Option<Second> {
-        let latest = now.plus(TOKEN_LIFE_SECONDS_MAX + CLOCK_SKEW_SECONDS);
+impl TokenRefresh {
+    /// Returns when the access token expires; `None` if the stored time is implausible: later than Slack could have set by `now`, or before
+    /// Slack had token rotation.
+    pub(crate) fn plausible_expiry(&self, now: Second) -> Option<Second> {
+        let latest = now.plus(TOKEN_TTL_SECONDS_MAX + CLOCK_SKEW_SECONDS);
         (Second::MARCH_2018..=latest).contains(&self.expires_at).then_some(self.expires_at)
     }
 }
 
-/// An attempt to rotate a token: one writer at a time makes it.
+/// A lease on refreshing a token. Only its holder refreshes the token.
 #[derive(Clone, Debug, Eq, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Attempt {
-    /// Until then nobody else makes one.
-    pub until: Second,
-    /// Slack's error code, when it refused.
+pub struct RefreshLease {
+    /// Until then, no other writer refreshes the token.
+    pub expires_at: Second,
+    /// Slack's error code, if Slack rejected the refresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
+    pub error_code: Option<String>,
 }
 
-const WRITTEN_BY: &str = "written_by";
+const WRITER_ID: &str = "writer_id";
 const APP_FIELDS: [&str; 2] = ["client_id", "client_secret"];
 const PENDING_APP_FIELDS: [&str; 2] = ["pending_client_id", "pending_client_secret"];
 
@@ -100,7 +100,7 @@ impl Credentials {
         self.encode_as(None)
     }
 
-    /// The same with the writer's mark.
+    /// Encodes the credentials with the writer's ID.
     pub(crate) fn encode_as(&self, writer: Option<&str>) -> String {
         let mut fields = self.others.clone();
         let mut put = |name: &str, value: Box<RawValue>| drop(fields.insert(name.to_owned(), value));
@@ -115,16 +115,16 @@ impl Credentials {
             if let Some(tenant) = &grant.tenant {
                 put("tenant", raw(tenant));
             }
-            if let Some(renewal) = &grant.renewal {
-                put("refresh_token", raw(renewal.refresh_token.reveal()));
-                put("expires_at", raw(&renewal.expires_at));
+            if let Some(token_refresh) = &grant.token_refresh {
+                put("refresh_token", raw(token_refresh.refresh_token.reveal()));
+                put("expires_at", raw(&token_refresh.expires_at));
             }
         }
-        if let Some(attempt) = &self.rotation {
-            put("rotation", raw(attempt));
+        if let Some(lease) = &self.refresh_lease {
+            put("refresh_lease", raw(lease));
         }
         if let Some(writer) = writer {
-            put(WRITTEN_BY, raw(writer));
+            put(WRITER_ID, raw(writer));
         }
         serde_json::to_string(&fields).expect("an object of JSON values is JSON")
     }
@@ -133,42 +133,42 @@ impl Credentials {
     /// it. A known field that is not of its form is as good as missing.
     pub fn decode(text: &str) -> Option<Credentials> {
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
-        fields.remove(WRITTEN_BY);
+        fields.remove(WRITER_ID);
         let app = take_app(&mut fields, APP_FIELDS);
         let pending_app = take_app(&mut fields, PENDING_APP_FIELDS);
         let token = take(&mut fields, "token").and_then(|text: String| Token::new(&text).ok());
         let refresh_token = take(&mut fields, "refresh_token").and_then(|text: String| Token::new(&text).ok());
         let expires_at = take(&mut fields, "expires_at").unwrap_or(Second::EPOCH);
         let tenant = take(&mut fields, "tenant");
-        let renewal = refresh_token.map(|refresh_token| Renewal { refresh_token, expires_at });
+        let token_refresh = refresh_token.map(|refresh_token| TokenRefresh { refresh_token, expires_at });
         Some(Credentials {
             app,
             pending_app,
-            grant: token.map(|token| Grant { token, renewal, tenant }),
-            rotation: take(&mut fields, "rotation"),
+            grant: token.map(|token| Grant { token, token_refresh, tenant }),
+            refresh_lease: take(&mut fields, "refresh_lease"),
             others: fields,
         })
     }
 
-    /// How the next token is had, where the app rotates tokens.
-    pub fn renewal(&self) -> Option<&Renewal> {
-        self.grant.as_ref()?.renewal.as_ref()
+    /// Returns the refresh token and the expiry, if the app uses token rotation.
+    pub fn token_refresh(&self) -> Option<&TokenRefresh> {
+        self.grant.as_ref()?.token_refresh.as_ref()
     }
 
-    /// Whether the token has ended by `now`. One that does not rotate never does; of one whose end is not known Slack decides.
-    pub fn ends_by(&self, now: Second) -> bool {
-        self.renewal().and_then(|renewal| renewal.believed_end(now)).is_some_and(|end| end <= now)
+    /// Returns `true` if the access token has expired at `now`. Returns `false` without token rotation, or if the expiry is unknown.
+    pub fn is_expired_at(&self, now: Second) -> bool {
+        self.token_refresh().and_then(|token_refresh| token_refresh.plausible_expiry(now)).is_some_and(|end| end <= now)
     }
 
-    /// The same with an attempt to rotate.
-    pub(crate) fn with_attempt(&self, until: Second, refused: Option<String>) -> Credentials {
-        Credentials { rotation: Some(Attempt { until, refused }), ..self.clone() }
+    /// Returns the same credentials with a refresh lease.
+    pub(crate) fn with_refresh_lease(&self, expires_at: Second, error_code: Option<String>) -> Credentials {
+        Credentials { refresh_lease: Some(RefreshLease { expires_at, error_code }), ..self.clone() }
     }
 
-    /// The same with another grant, which no attempt to rotate the one before concerns.
+    /// Returns the same credentials with another grant. This drops the lease, which belongs to the previous grant.
     #[must_use]
     pub fn with_grant(&self, grant: Grant) -> Credentials {
-        Credentials { grant: Some(grant), rotation: None, ..self.clone() }
+        Credentials { grant: Some(grant), refresh_lease: None, ..self.clone() }
     }
 
     /// Returns the same credentials with a refreshed grant. A refresh never changes the tenant, so that one stays.
@@ -200,7 +200,7 @@ impl Credentials {
     }
 }
 
-/// Somebody else's write is met at most so often.
+/// Conflicts with other writers before giving up.
 const ROUNDS_MAX: usize = 4;
 
 /// Changes a source's credentials, whoever else does so at the same time: reads them, applies `change` and replaces them, again if
@@ -234,12 +234,12 @@ pub async fn update<K: CredentialStore>(
 /// Neither a value nor the names of fields that we do not know: either may be a secret.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Credentials { app, pending_app, grant, rotation, others } = self;
+        let Credentials { app, pending_app, grant, refresh_lease, others } = self;
         f.debug_struct("Credentials")
             .field("app", app)
             .field("pending_app", pending_app)
             .field("grant", grant)
-            .field("rotation", rotation)
+            .field("refresh_lease", refresh_lease)
             .field("other_fields", &others.len())
             .finish()
     }
@@ -272,7 +272,7 @@ mod tests {
 
     const WHOLE: &str = concat!(
         r#"{"b":{"c":1.0,"a":[]},"client_id":"1.2","client_secret":"hush","expires_at":1795332821,"n":12345678901234567890123,"#,
-        r#""pending_client_id":"3.4","pending_client_secret":"hushed","refresh_token":"xoxe-1-r","rotation":{"until":5},"tenant":"E1","token":"xoxe.xoxp-1-t"}"#
+        r#""pending_client_id":"3.4","pending_client_secret":"hushed","refresh_lease":{"expires_at":5},"refresh_token":"xoxe-1-r","tenant":"E1","token":"xoxe.xoxp-1-t"}"#
     );
 
     #[test]
@@ -280,13 +280,14 @@ mod tests {
         assert_eq!(Credentials::decode(WHOLE).unwrap().encode(), WHOLE);
         let token_alone = Credentials::decode(r#"{"token":" xoxp-1 "}"#).unwrap();
         assert_eq!(token_alone.encode(), r#"{"token":"xoxp-1"}"#);
-        assert!(token_alone.app.is_none() && token_alone.grant.unwrap().renewal.is_none());
+        assert!(token_alone.app.is_none() && token_alone.grant.unwrap().token_refresh.is_none());
     }
 
     #[test]
     fn refresh_lease_replaces_only_previous_lease() {
-        let noted = Credentials::decode(WHOLE).unwrap().with_attempt(Second::EPOCH.plus(7), Some("gone".to_owned()));
-        assert_eq!(noted.encode(), WHOLE.replace(r#"{"until":5}"#, r#"{"until":7,"refused":"gone"}"#));
+        let noted =
+            Credentials::decode(WHOLE).unwrap().with_refresh_lease(Second::EPOCH.plus(7), Some("gone".to_owned()));
+        assert_eq!(noted.encode(), WHOLE.replace(r#"{"expires_at":5}"#, r#"{"expires_at":7,"error_code":"gone"}"#));
     }
 
     #[test]
@@ -299,11 +300,11 @@ mod tests {
     #[test]
     fn token_expiry_is_trusted_only_if_slack_could_have_issued_it() {
         let now = Second::new(1_795_356_000).unwrap();
-        let latest = now.plus(TOKEN_LIFE_SECONDS_MAX + CLOCK_SKEW_SECONDS);
+        let latest = now.plus(TOKEN_TTL_SECONDS_MAX + CLOCK_SKEW_SECONDS);
         let read = |expires_at: &str| {
             let secret = format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1"{expires_at}}}"#);
             let credentials = Credentials::decode(&secret).unwrap();
-            (credentials.renewal().unwrap().believed_end(now), credentials.ends_by(now))
+            (credentials.token_refresh().unwrap().plausible_expiry(now), credentials.is_expired_at(now))
         };
         let stored = |second: i64| read(&format!(r#","expires_at":{second}"#));
         for (second, ended) in [(latest, false), (now.plus(1), false), (now, true), (now.plus(-31_536_000), true)] {
@@ -321,10 +322,10 @@ mod tests {
     fn new_grant_clears_refresh_lease_and_keeps_app() {
         let again = Credentials::decode(WHOLE).unwrap().with_grant(Grant {
             token: Token::new("xoxp-new").unwrap(),
-            renewal: None,
+            token_refresh: None,
             tenant: None,
         });
-        assert_eq!(again.rotation, None);
+        assert_eq!(again.refresh_lease, None);
         assert_eq!(again.app.as_ref().unwrap().client_id, "1.2");
         assert!(!again.encode().contains("xoxe") && !again.encode().contains("E1"), "{}", again.encode());
         let refreshed = Credentials::decode(WHOLE).unwrap().with_refreshed(again.grant.unwrap()).grant.unwrap();
@@ -337,7 +338,7 @@ mod tests {
             client_id: id.to_owned(),
             client_secret: ClientSecret::new(secret).unwrap(),
         };
-        let grant = |token: &str| Grant { token: Token::new(token).unwrap(), renewal: None, tenant: None };
+        let grant = |token: &str| Grant { token: Token::new(token).unwrap(), token_refresh: None, tenant: None };
         let (first, second, renewed) = (app("1.2", "a"), app("3.4", "b"), app("1.2", "c"));
 
         let fresh = Credentials::default().with_app(first.clone()).with_app(second.clone());

@@ -11,13 +11,13 @@
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is walked.
 //! - [`day_log`]: the only way to write.
 //! - [`event`], [`tick`] and [`collect`]: what an invocation asks for, one tick of all, one tick of one stream.
-//! - [`credentials`], [`rotation`] and [`connection`]: what proves to Slack who we are, how it is kept fresh, and how it is had.
+//! - [`credentials`], [`token_refresh`] and [`connect`]: tokens and app credentials, how they are refreshed, and how a source is connected.
 //! - [`verify`]: one day of one stream, compared with Slack once more.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 pub mod collect;
-pub mod connection;
+pub mod connect;
 pub mod credentials;
 pub mod cursor;
 pub mod day_log;
@@ -28,7 +28,6 @@ pub mod line;
 pub mod object;
 pub mod ports;
 pub mod record;
-pub mod rotation;
 pub mod sanitize;
 pub mod secret;
 pub mod settings;
@@ -38,6 +37,7 @@ pub mod source;
 pub mod sources;
 pub mod tick;
 pub mod time;
+pub mod token_refresh;
 pub mod verify;
 pub mod walk;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use jiff::Timestamp;
 
-use crate::connection::{Connection, ConnectionId};
+use crate::connect::{Authorization, AuthorizationId};
 use crate::credentials::{App, Credentials};
 use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind, json_location};
@@ -343,22 +343,22 @@ pub trait Invoker {
     async fn invoke(&self, shard: &Shard) -> Result<(), Error>;
 }
 
-/// Where connections under way are kept.
-pub trait ConnectionStore {
-    /// Reads a connection; `None` when there is none of this id, or none any more.
+/// Stores authorizations.
+pub trait AuthorizationStore {
+    /// Reads an authorization; `None` if it does not exist or was deleted.
     ///
     /// # Errors
     /// By remedy.
-    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Error>;
+    async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error>;
 
-    /// Replaces a connection if its version is still `expected` (`None`: there is none of this id).
+    /// Replaces an authorization if its version is still `expected` (`None`: it does not exist).
     ///
     /// # Errors
     /// By remedy; then it may be replaced or not.
-    async fn replace_connection(
+    async fn replace_authorization(
         &self,
         expected: Option<Version>,
-        connection: &Connection,
+        authorization: &Authorization,
     ) -> Result<ReplaceOutcome, Error>;
 }
 

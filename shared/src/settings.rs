@@ -27,7 +27,7 @@ pub struct PollerSettings {
 /// The settings of the function that connects sources.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OauthSettings {
-    /// The table of sources, cursors and connections.
+    /// The table of sources, cursors and authorizations.
     pub table: String,
     /// What secrets' names begin with; a source's id follows.
     pub secret_prefix: String,

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use jiff::Timestamp;
 use rand::{RngExt, rngs::StdRng};
 
+use crate::api_error::ApiError;
 use crate::page::{Form, PageFault, Tail};
-use crate::refusal::Refusal;
 use crate::settings::{AccessColumn, Fill, Paging, Settings};
 use crate::visibility::VisibleRows;
 use crate::{Endless, Request, Response, Row, cursor};
@@ -79,19 +79,19 @@ impl AccessLog {
         visible_rows: &VisibleRows<'_>,
         (page_fault, form): (PageFault, Form),
         dice: &mut StdRng,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, ApiError> {
         self.sort_by(settings.access_order);
         let before = match request.parameter("before") {
             None | Some("now") => i64::MAX,
-            Some(text) => text.parse().map_err(|_| Refusal::new("invalid_arguments"))?,
+            Some(text) => text.parse().map_err(|_| ApiError::new("invalid_arguments"))?,
         };
         let view = View { log: self, settings, now, visible_rows, before, form };
         if settings.access_classic {
             return view.classic_page(request, page_fault);
         }
-        let limit = request.integer("limit").map_err(|_| Refusal::new("invalid_limit"))?.unwrap_or(0);
+        let limit = request.integer("limit").map_err(|_| ApiError::new("invalid_limit"))?.unwrap_or(0);
         let limit = usize::try_from(limit).ok().filter(|limit| *limit <= settings.access_limit_max);
-        let limit = limit.ok_or_else(|| Refusal::new("invalid_limit"))?;
+        let limit = limit.ok_or_else(|| ApiError::new("invalid_limit"))?;
         if limit == 0 && request.parameter("cursor").is_none() {
             return view.classic_page(request, page_fault);
         }
@@ -117,10 +117,10 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn classic_page(&self, request: &Request, page_fault: PageFault) -> Result<Response, Refusal> {
+    fn classic_page(&self, request: &Request, page_fault: PageFault) -> Result<Response, ApiError> {
         let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
         if count > COUNT_MAX || page > PAGE_MAX {
-            return Err(Refusal::new("over_pagination_limit"));
+            return Err(ApiError::new("over_pagination_limit"));
         }
         let count = match self.settings.access_fill {
             Fill::UpTo(rows) if self.settings.access_classic => count.min(rows),
@@ -137,10 +137,10 @@ impl<'a> View<'a> {
         Ok(self.form.page(LIST, &shown, Tail::Paging { count, total, page }))
     }
 
-    fn cursor_page(&self, request: &Request, rows_max: usize, page_fault: PageFault) -> Result<Response, Refusal> {
+    fn cursor_page(&self, request: &Request, rows_max: usize, page_fault: PageFault) -> Result<Response, ApiError> {
         let cursor = request.parameter("cursor");
         if page_fault.stale_cursor && cursor.is_some() {
-            return Err(Refusal::new("invalid_cursor"));
+            return Err(ApiError::new("invalid_cursor"));
         }
         let (page, next) = match self.settings.access_paging {
             Paging::Keyset => self.keyset_page(cursor, rows_max, page_fault.empty)?,
@@ -166,7 +166,7 @@ impl<'a> View<'a> {
         rows_max: usize,
         endless: Endless,
         call: u64,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, ApiError> {
         let page = match endless {
             Endless::OldRows => self.keyset_page(None, rows_max, false)?.0,
             _ => Vec::new(),
@@ -175,7 +175,7 @@ impl<'a> View<'a> {
         Ok(self.form.page(LIST, &page, Tail::Cursor(Some(&next), self.settings.access_end)))
     }
 
-    fn keyset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, Refusal> {
+    fn keyset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, ApiError> {
         let start = cursor.map(|text| self.decode::<2>(KEYSET, text)).transpose()?;
         // A first page begins above every key; numbers stay far below i64::MAX.
         let [second, number] = start.unwrap_or([i64::MAX, i64::MAX]);
@@ -195,7 +195,7 @@ impl<'a> View<'a> {
         Ok((page, more.then(|| cursor::encode(KEYSET, place, self.now))))
     }
 
-    fn offset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, Refusal> {
+    fn offset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, ApiError> {
         let start = cursor.map(|text| self.decode::<1>(OFFSET, text)).transpose()?;
         let skip = usize::try_from(start.unwrap_or([0])[0]).unwrap_or(0);
         let mut rows = self.rows(Bound::Unbounded).map(|(_, row)| row).skip(skip);
@@ -209,8 +209,8 @@ impl<'a> View<'a> {
         self.settings.trailing_empty_page && !page.is_empty() && page.len() >= rows_max
     }
 
-    fn decode<const N: usize>(&self, list: &str, text: &str) -> Result<[i64; N], Refusal> {
-        cursor::decode(list, text, self.now, self.settings.cursor_ttl).ok_or_else(|| Refusal::new("invalid_cursor"))
+    fn decode<const N: usize>(&self, list: &str, text: &str) -> Result<[i64; N], ApiError> {
+        cursor::decode(list, text, self.now, self.settings.cursor_ttl).ok_or_else(|| ApiError::new("invalid_cursor"))
     }
 
     /// What may be seen below `end`, newest first.
@@ -233,13 +233,13 @@ impl<'a> View<'a> {
 }
 
 /// `count` and `page`, which Slack types as strings.
-pub(crate) fn count_and_page(request: &Request, count_default: usize) -> Result<(usize, usize), Refusal> {
+pub(crate) fn count_and_page(request: &Request, count_default: usize) -> Result<(usize, usize), ApiError> {
     let number = |name, default| match request.integer(name) {
         Ok(number) => usize::try_from(number.unwrap_or(default)).ok().filter(|number| *number > 0),
         Err(_) => None,
     };
     let count = number("count", i64::try_from(count_default).unwrap_or(i64::MAX));
-    count.zip(number("page", 1)).ok_or_else(|| Refusal::new("invalid_arguments"))
+    count.zip(number("page", 1)).ok_or_else(|| ApiError::new("invalid_arguments"))
 }
 
 fn value(row: &Row, column: AccessColumn) -> i64 {

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::api_error::ApiError;
 use crate::auth::Caller;
 use crate::oauth::{Issued, TokenKind, seconds_until};
-use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::tenant::{Install, Token, Workspace};
 use crate::{Request, Response, cursor};
@@ -66,12 +66,12 @@ pub(crate) fn teams(
     request: &Request,
     token: &Token,
     stale_cursor: bool,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let limit = request.integer("limit").ok().map(|limit| limit.unwrap_or(TEAMS_DEFAULT));
-    let limit = limit.filter(|limit| (1..=TEAMS_MAX).contains(limit)).ok_or_else(|| Refusal::new("invalid_limit"))?;
+    let limit = limit.filter(|limit| (1..=TEAMS_MAX).contains(limit)).ok_or_else(|| ApiError::new("invalid_limit"))?;
     let start = request.parameter("cursor").map(|text| {
         let decoded = cursor::decode::<1>(CURSOR, text, now, settings.cursor_ttl).filter(|_| !stale_cursor);
-        decoded.ok_or_else(|| Refusal::new("invalid_cursor"))
+        decoded.ok_or_else(|| ApiError::new("invalid_cursor"))
     });
     let start = start.transpose()?.map_or(0, |[start]| start);
     let skip = usize::try_from(start).unwrap_or(usize::MAX);

@@ -5,9 +5,9 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, rngs::StdRng};
 use serde_json::Value;
 
+use crate::api_error::ApiError;
 use crate::generate::KNOWN_ACTIONS;
 use crate::page::{Form, PageFault, Tail};
-use crate::refusal::Refusal;
 use crate::row_store::RowStore;
 use crate::settings::{SecondOrder, Seconds, Settings};
 use crate::{Endless, Request, Response, Row, cursor};
@@ -45,7 +45,7 @@ pub(crate) fn answer(
     page_fault: PageFault,
     form: Form,
     dice: &mut StdRng,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     if let Some(endless) = page_fault.endless.filter(|endless| *endless != Endless::Circle) {
         return Ok(endless_page(store, settings, now, request, endless, form, dice));
     }
@@ -94,19 +94,19 @@ impl<'a> Ask<'a> {
         request: &'a Request,
         page_fault: PageFault,
         dice: &mut StdRng,
-    ) -> Result<Ask<'a>, Refusal> {
-        let bound = |name| request.integer(name).map_err(|_| Refusal::new("invalid_range"));
+    ) -> Result<Ask<'a>, ApiError> {
+        let bound = |name| request.integer(name).map_err(|_| ApiError::new("invalid_range"));
         let (mut oldest, mut latest) = (bound("oldest")?, bound("latest")?);
         check_range(oldest, latest, now, settings.audit_range_strict)?;
-        let limit = request.integer("limit").map_err(|_| Refusal::new("invalid_limit"))?;
+        let limit = request.integer("limit").map_err(|_| ApiError::new("invalid_limit"))?;
         let limit = limit.map_or(Ok(settings.audit_limit_default), usize::try_from);
-        let limit = limit.map_err(|_| Refusal::new("invalid_limit"))?.clamp(1, settings.audit_limit_max.max(1));
+        let limit = limit.map_err(|_| ApiError::new("invalid_limit"))?.clamp(1, settings.audit_limit_max.max(1));
 
         let mut place = (latest.unwrap_or(i64::MAX), 0);
         if let Some(text) = request.parameter("cursor") {
             let decoded =
                 cursor::decode::<4>(CURSOR, text, now, settings.cursor_ttl).filter(|_| !page_fault.stale_cursor);
-            let [second, skip, kept_oldest, kept_latest] = decoded.ok_or_else(|| Refusal::new("invalid_cursor"))?;
+            let [second, skip, kept_oldest, kept_latest] = decoded.ok_or_else(|| ApiError::new("invalid_cursor"))?;
             oldest = oldest.max(Some(kept_oldest));
             latest = Some(latest.unwrap_or(i64::MAX).min(kept_latest));
             place = (second, usize::try_from(skip).unwrap_or(0));
@@ -167,11 +167,11 @@ impl<'a> Ask<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn read(request: &'a Request, strict: bool) -> Result<Filter<'a>, Refusal> {
+    fn read(request: &'a Request, strict: bool) -> Result<Filter<'a>, ApiError> {
         let actions: Vec<&str> = request.parameter("action").map(|list| list.split(',').collect()).unwrap_or_default();
         let unknown = strict && actions.iter().any(|action| !KNOWN_ACTIONS.contains(action));
         if unknown || actions.len() > ACTIONS_MAX {
-            return Err(Refusal::new("invalid_action"));
+            return Err(ApiError::new("invalid_action"));
         }
         Ok(Filter { actions, actor: request.parameter("actor"), entity: request.parameter("entity") })
     }
@@ -197,10 +197,10 @@ fn subject(value: &Value) -> Option<&str> {
 
 /// Refuses a range upside down, before audit logs existed, or in the future. Sources leave open whether one that only partly lies
 /// there is refused: `strict` does.
-fn check_range(oldest: Option<i64>, latest: Option<i64>, now: Timestamp, strict: bool) -> Result<(), Refusal> {
+fn check_range(oldest: Option<i64>, latest: Option<i64>, now: Timestamp, strict: bool) -> Result<(), ApiError> {
     let (beginning, now) = (AUDIT_BEGINNING.as_second(), now.as_second());
     let upside_down = oldest.zip(latest).is_some_and(|(oldest, latest)| oldest > latest);
     let outside = oldest.is_some_and(|oldest| oldest > now) || latest.is_some_and(|latest| latest < beginning);
     let partly = oldest.is_some_and(|oldest| oldest < beginning) || latest.is_some_and(|latest| latest > now);
-    if upside_down || outside || (strict && partly) { Err(Refusal::new("invalid_range")) } else { Ok(()) }
+    if upside_down || outside || (strict && partly) { Err(ApiError::new("invalid_range")) } else { Ok(()) }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::api_error::ApiError;
 use crate::oauth::{Issued, Oauth, TokenKind};
-use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::tenant::{Install, Plan, Role, Token};
 use crate::{Family, Method, Request};
@@ -30,19 +30,19 @@ pub(crate) struct Caller {
 }
 
 /// Checks an audit call.
-pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<(), Refusal> {
+pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<(), ApiError> {
     if request.method != Method::Get {
-        return Err(Refusal::new("method_not_allowed"));
+        return Err(ApiError::new("method_not_allowed"));
     }
     if request.path != "logs" {
-        return Err(Refusal::new("bad_endpoint"));
+        return Err(ApiError::new("bad_endpoint"));
     }
-    let text = request.bearer.as_deref().ok_or_else(|| Refusal::new("missing_authentication"))?;
+    let text = request.bearer.as_deref().ok_or_else(|| ApiError::new("missing_authentication"))?;
     let token = match keys.find(text) {
         Some(caller) if !keys.invalidated.contains_key(text) && !caller.is_expired(now) && !caller.is_bot() => {
             caller.token
         }
-        _ => return Err(Refusal::new("invalid_authentication")),
+        _ => return Err(ApiError::new("invalid_authentication")),
     };
     let refused = match token {
         _ if keys.settings.plan != Plan::Enterprise => "feature_not_enabled",
@@ -51,39 +51,39 @@ pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result
         _ if !has_scope(&token, "auditlogs:read") => "invalid_authentication",
         _ => return Ok(()),
     };
-    Err(Refusal::new(refused))
+    Err(ApiError::new(refused))
 }
 
 /// The caller of a Web API call, whose token is valid at all.
-pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<Caller, Refusal> {
+pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<Caller, ApiError> {
     debug_assert_eq!(request.family, Family::Web);
     let text = request.bearer.as_deref().or_else(|| request.parameter("token"));
-    let text = text.ok_or_else(|| Refusal::new("not_authed"))?;
+    let text = text.ok_or_else(|| ApiError::new("not_authed"))?;
     if let Some(code) = keys.invalidated.get(text) {
-        return Err(Refusal::new(code));
+        return Err(ApiError::new(code));
     }
-    let caller = keys.find(text).ok_or_else(|| Refusal::new("invalid_auth"))?;
+    let caller = keys.find(text).ok_or_else(|| ApiError::new("invalid_auth"))?;
     if caller.is_expired(now) {
-        return Err(Refusal::new("token_expired"));
+        return Err(ApiError::new("token_expired"));
     }
     Ok(caller)
 }
 
 /// Checks that a valid token may read access or integration logs, of which the first are not on the free plan.
-pub(crate) fn web_log(settings: &Settings, caller: &Caller, on_free: bool) -> Result<(), Refusal> {
+pub(crate) fn web_log(settings: &Settings, caller: &Caller, on_free: bool) -> Result<(), ApiError> {
     if caller.is_bot() {
-        return Err(Refusal::new("not_allowed_token_type"));
+        return Err(ApiError::new("not_allowed_token_type"));
     }
     let token = &caller.token;
     if !has_scope(token, "admin") {
         let (needed, provided) = (Some("admin".to_owned()), Some(token.scopes.join(",")));
-        return Err(Refusal { needed, provided, ..Refusal::new("missing_scope") });
+        return Err(ApiError { needed, provided, ..ApiError::new("missing_scope") });
     }
     if token.rights < Role::Admin {
-        return Err(Refusal::new(settings.member_error));
+        return Err(ApiError::new(settings.member_error));
     }
     if settings.plan == Plan::Free && !on_free {
-        return Err(Refusal::new("paid_only"));
+        return Err(ApiError::new("paid_only"));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::refusal::{not_ok, throttled_code};
+use crate::api_error::{not_ok, throttled_code};
 use crate::{Family, Log, Request, Response, Row};
 
 /// One scripted fault.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::access::count_and_page;
+use crate::api_error::ApiError;
 use crate::page::{Form, PageFault, Tail};
-use crate::refusal::Refusal;
 use crate::row_store::RowStore;
 use crate::settings::{Direction, Settings};
 use crate::visibility::VisibleRows;
@@ -24,10 +24,10 @@ pub(crate) fn answer(
     visible_rows: &VisibleRows<'_>,
     page_fault: PageFault,
     form: Form,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
     if settings.integration_page_max.is_some_and(|last| page > last) {
-        return Err(Refusal::new("over_pagination_limit"));
+        return Err(ApiError::new("over_pagination_limit"));
     }
     let count = count.min(settings.integration_count_max);
     let visible =

@@ -62,10 +62,10 @@ mod integration;
 pub use audit::AUDIT_BEGINNING;
 
 // What they share: who may ask, what they see, and how a page is put together.
+mod api_error;
 mod auth;
 mod cursor;
 mod layout;
-mod refusal;
 mod row_store;
 mod throttle;
 mod visibility;

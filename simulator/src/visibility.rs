@@ -1,6 +1,6 @@
 //! Which rows a caller can see, by where the token is installed and which `team_id` it names.
 
-use crate::refusal::Refusal;
+use crate::api_error::ApiError;
 use crate::settings::{AccessTeam, Settings};
 use crate::tenant::{Install, Token};
 use crate::{Log, Request, Row};
@@ -22,7 +22,7 @@ pub(crate) enum VisibleRows<'a> {
 
 impl<'a> VisibleRows<'a> {
     /// Applies the rules of `team_id`, which count only for an organization's token.
-    pub(crate) fn of(settings: &Settings, token: &'a Token, request: &'a Request) -> Result<VisibleRows<'a>, Refusal> {
+    pub(crate) fn of(settings: &Settings, token: &'a Token, request: &'a Request) -> Result<VisibleRows<'a>, ApiError> {
         if let Install::Workspace(own) = &token.install {
             let alone = settings.tenant.as_organization().is_none();
             return Ok(if alone { VisibleRows::Everything } else { VisibleRows::Workspace(own) });
@@ -30,17 +30,17 @@ impl<'a> VisibleRows<'a> {
         let access = request.path == Log::Access.path();
         let Some(team) = request.parameter("team_id") else {
             let whole = access && settings.access_team == AccessTeam::Narrows;
-            return if whole { Ok(VisibleRows::Everything) } else { Err(Refusal::new("missing_argument")) };
+            return if whole { Ok(VisibleRows::Everything) } else { Err(ApiError::new("missing_argument")) };
         };
         if access && !team.starts_with('T') {
-            return Err(Refusal::new("invalid_team_id"));
+            return Err(ApiError::new("invalid_team_id"));
         }
         match settings.tenant.workspace(team) {
-            Some(workspace) if !workspace.owner_belongs => Err(Refusal::new("invalid_auth")),
-            Some(workspace) if !workspace.app_added => Err(Refusal::new("team_access_not_granted")),
+            Some(workspace) if !workspace.owner_belongs => Err(ApiError::new("invalid_auth")),
+            Some(workspace) if !workspace.app_added => Err(ApiError::new("team_access_not_granted")),
             Some(_) if access && settings.access_team == AccessTeam::Narrows => Ok(VisibleRows::SiteAndApps(team)),
             Some(_) => Ok(VisibleRows::Workspace(team)),
-            None => Err(Refusal::new("invalid_auth")),
+            None => Err(ApiError::new("invalid_auth")),
         }
     }
 

@@ -8,12 +8,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::access::AccessLog;
+use crate::api_error::ApiError;
 use crate::auth::{Caller, Invalidated, Keys};
 use crate::calls::Calls;
 use crate::faults::{Fault, FaultKind, FaultScript};
 use crate::oauth::Oauth;
 use crate::page::{Form, PageFault};
-use crate::refusal::Refusal;
 use crate::row_store::RowStore;
 use crate::settings::{Layout, Settings};
 use crate::tenant::Install;
@@ -202,7 +202,7 @@ impl World {
             Family::Web => self.web_response(now, request, page_fault),
             Family::Browser => self.browser_response(now, request),
         };
-        let mut response = answer.unwrap_or_else(|refusal| refusal.into_response(request.family));
+        let mut response = answer.unwrap_or_else(|error| error.into_response(request.family));
         if self.settings.layout == Layout::Pretty && response.is_json() {
             response.body = layout::pretty(&response.body);
         }
@@ -214,7 +214,7 @@ impl World {
         now: Timestamp,
         request: &Request,
         page_fault: PageFault,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, ApiError> {
         let settings = self.settings.clone();
         auth::audit(self.keys(&settings), now, request)?;
         let limits = settings.limits;
@@ -223,10 +223,10 @@ impl World {
         audit::answer(&self.audit, &settings, now, request, page_fault, self.form(), &mut self.dice())
     }
 
-    fn web_response(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Response, Refusal> {
+    fn web_response(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Response, ApiError> {
         let settings = self.settings.clone();
         if !WEB_METHODS.contains(&request.path.as_str()) {
-            return Err(Refusal::new("unknown_method"));
+            return Err(ApiError::new("unknown_method"));
         }
         let caller = auth::web(self.keys(&settings), now, request)?;
         let allowed = match request.path.as_str() {
@@ -275,10 +275,10 @@ impl World {
         key: &str,
         allowed: Option<u32>,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         self.throttle.admit(key, allowed, now).map_err(|seconds| {
             self.calls.note_throttled(&request.path);
-            Refusal::throttled(request.family, seconds)
+            ApiError::throttled(request.family, seconds)
         })
     }
 

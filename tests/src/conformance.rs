@@ -2,13 +2,13 @@
 //! either in other tests must keep the same ones.
 
 use futures_util::future::join_all;
-use slacktrail_shared::connection::{Connection, Step};
+use slacktrail_shared::connect::{Authorization, AuthorizationState};
 use slacktrail_shared::credentials::{Credentials, Grant};
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::object::{DayLogId, ObjectKey};
 use slacktrail_shared::ports::{
-    ConnectionStore, CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion,
+    AuthorizationStore, CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion,
     StoredCredentials, Version,
 };
 use slacktrail_shared::secret::Token;
@@ -355,7 +355,7 @@ async fn stored_as<S: CredentialStore>(
 /// When `text` is no token.
 pub fn credentials(text: &str) -> Credentials {
     let token = Token::new(text).expect("a token");
-    Credentials::default().with_grant(Grant { token, renewal: None, tenant: None })
+    Credentials::default().with_grant(Grant { token, token_refresh: None, tenant: None })
 }
 
 /// The token of stored credentials.
@@ -367,25 +367,25 @@ pub fn token(stored: Option<StoredCredentials>) -> String {
     grant.expect("there is a token").token.reveal().to_owned()
 }
 
-/// Every requirement of [`ConnectionStore`].
+/// Every requirement of [`AuthorizationStore`].
 ///
 /// # Panics
 /// When the adapter breaks a requirement.
-pub async fn connection_store<S: ConnectionStore>(store: &S) {
-    let (connection, _) = Connection::grant([1; 16], [2; 32], source("acme"), "1.2", Second::MARCH_2018);
-    let (other, _) = Connection::grant([3; 16], [2; 32], source("other"), "1.2", Second::MARCH_2018);
-    assert!(ok(store.load_connection(&connection.id).await).is_none(), "one that was never made is not there");
-    let first = replaced(store.replace_connection(None, &connection).await);
-    replaced(store.replace_connection(None, &other).await);
-    assert_eq!(ok(store.replace_connection(None, &connection).await), ReplaceOutcome::Conflict);
-    assert_eq!(ok(store.load_connection(&connection.id).await), Some((first, connection.clone())));
+pub async fn authorization_store<S: AuthorizationStore>(store: &S) {
+    let (authorization, _) = Authorization::new([1; 16], [2; 32], source("acme"), "1.2", Second::MARCH_2018);
+    let (other, _) = Authorization::new([3; 16], [2; 32], source("other"), "1.2", Second::MARCH_2018);
+    assert!(ok(store.load_authorization(&authorization.id).await).is_none(), "one that was never made is not there");
+    let first = replaced(store.replace_authorization(None, &authorization).await);
+    replaced(store.replace_authorization(None, &other).await);
+    assert_eq!(ok(store.replace_authorization(None, &authorization).await), ReplaceOutcome::Conflict);
+    assert_eq!(ok(store.load_authorization(&authorization.id).await), Some((first, authorization.clone())));
 
-    let verifying = connection.at(Step::Verifying);
-    let outcomes = join_all((0..4).map(|_| store.replace_connection(Some(first), &verifying))).await;
+    let verifying = authorization.with_state(AuthorizationState::Verifying);
+    let outcomes = join_all((0..4).map(|_| store.replace_authorization(Some(first), &verifying))).await;
     let won = outcomes.into_iter().filter(|outcome| matches!(outcome, Ok(ReplaceOutcome::Replaced(_)))).count();
     assert_eq!(won, 1, "a state is used once, however many callbacks come at once");
-    assert_eq!(ok(store.load_connection(&connection.id).await).expect("it is there").1, verifying);
-    assert_eq!(ok(store.load_connection(&other.id).await).expect("it is there").1, other, "another one stays");
+    assert_eq!(ok(store.load_authorization(&authorization.id).await).expect("it is there").1, verifying);
+    assert_eq!(ok(store.load_authorization(&other.id).await).expect("it is there").1, other, "another one stays");
 }
 
 fn cursor(stream: &StreamId, minute: i64) -> Cursor {

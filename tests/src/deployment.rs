@@ -98,7 +98,7 @@ impl LocalDeployment {
     /// Stores a source and its token, in place of what was there.
     pub async fn connect(&self, source: &Source, token: &str) {
         let ports = self.ports();
-        let grant = Grant { token: Token::new(token).expect("a token"), renewal: None, tenant: None };
+        let grant = Grant { token: Token::new(token).expect("a token"), token_refresh: None, tenant: None };
         let granted =
             credentials::update(&ports.credentials, &source.id, |known| Some(known.with_grant(grant.clone())));
         granted.await.expect("the secret is written");

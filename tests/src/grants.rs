@@ -202,7 +202,7 @@ mod tests {
     fn leading_keys_limit_permission_to_their_items() {
         let statement: Statement = serde_json::from_value(serde_json::json!({
             "Sid": "S", "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "t",
-            "Condition": { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": ["source", "connection"] } },
+            "Condition": { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": ["source", "authorization"] } },
         }))
         .expect("a statement of a policy");
         let granted = statement.permissions();

@@ -11,7 +11,7 @@ use slacktrail_shared::time::Second;
 
 use super::range::Range;
 use super::rest::{Pace, Rest, words};
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::sources;
 use crate::status::stream_status::{StreamStatus, Target};
 use crate::terminal;
@@ -44,7 +44,7 @@ pub(super) async fn follow<T: DeploymentStore>(
     stream: &StreamId,
     range: Range,
     since: Option<Version>,
-) -> Result<Followed, Failure> {
+) -> Result<Followed, CliError> {
     let mut display = Display::new(range);
     let to_its_end = async {
         loop {
@@ -69,14 +69,14 @@ async fn look<T: DeploymentStore>(
     stream: &StreamId,
     range: Range,
     since: Option<Version>,
-) -> Result<Rest, Failure> {
+) -> Result<Rest, CliError> {
     let stored = deployment.load().await?;
     let source = sources::find_connected(&stored.sources, &stream.source)?;
     let cursor = match stored.cursors.get(stream) {
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
         Some((_, Err(error))) => return Err(error.clone().into()),
         _ => {
-            return Err(Failure::new(format!("the cursor of `{stream}` was removed, and the range with it"))
+            return Err(CliError::new(format!("the cursor of `{stream}` was removed, and the range with it"))
                 .hint("run the command again"));
         }
     };
@@ -89,9 +89,9 @@ async fn look<T: DeploymentStore>(
 }
 
 /// Whether it goes on by itself.
-fn check(status: &StreamStatus) -> Result<(), Failure> {
+fn check(status: &StreamStatus) -> Result<(), CliError> {
     let name = status.name();
-    let stands_still = |why: &str| Failure::new(format!("{name} is not being collected: {why}"));
+    let stands_still = |why: &str| CliError::new(format!("{name} is not being collected: {why}"));
     match status.state {
         State::Ok | State::CatchingUp | State::Waiting | State::Silent => Ok(()),
         State::Paused => Err(stands_still("its source was paused")

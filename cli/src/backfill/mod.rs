@@ -16,7 +16,7 @@ use slacktrail_shared::ports::{DeploymentStore, ReplaceOutcome, Version};
 use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::terminal::{self, Level};
 use crate::{aws, logs, sources};
 use follow::{Followed, follow};
@@ -80,7 +80,7 @@ enum Stage {
 const ROUNDS_MAX: usize = 5;
 
 /// Runs the command. It succeeds when the range is collected; with `--detach`, when it is going to be.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let now = Second::of(Timestamp::now());
     let range = Range::resolve(args.from, args.to, now)?;
     let deployment = aws::ports().await?.deployment;
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
         }
         Followed::UntilStopped => {
             let stopped =
-                Failure::new(format!("stopped looking on: {stream} goes on being collected in the deployment"));
+                CliError::new(format!("stopped looking on: {stream} goes on being collected in the deployment"));
             terminal::print_error(Level::Warning, &stopped.hint("run the same command again to see how far it is"));
             Ok(ExitCode::FAILURE)
         }
@@ -109,16 +109,16 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Whether there is anything to wait for.
-fn check(args: &Arguments, source: &Source) -> Result<(), Failure> {
+fn check(args: &Arguments, source: &Source) -> Result<(), CliError> {
     let id = &source.id;
     if !source.logs.contains(&args.log) {
-        return Err(Failure::new(format!("source `{id}` collects no `{}` logs", args.log)).hint(format!(
+        return Err(CliError::new(format!("source `{id}` collects no `{}` logs", args.log)).hint(format!(
             "it collects {}; `slacktrail connect {id} --logs ...` changes that",
             logs::names(&source.logs, ", ")
         )));
     }
     if source.paused && !args.detach {
-        return Err(Failure::new(format!("source `{id}` is paused, so that nothing is collected")).hint(format!(
+        return Err(CliError::new(format!("source `{id}` is paused, so that nothing is collected")).hint(format!(
             "resume it (`slacktrail resume {id}`), or give `--detach` to have it collected after that"
         )));
     }
@@ -132,7 +132,7 @@ async fn add<T: DeploymentStore>(
     stream: &StreamId,
     range: Range,
     now: Second,
-) -> Result<(Option<Version>, Stage), Failure> {
+) -> Result<(Option<Version>, Stage), CliError> {
     for _ in 0..ROUNDS_MAX {
         let stored = deployment.load().await?.cursors.remove(stream);
         let (version, mut cursor) = match stored {
@@ -142,18 +142,19 @@ async fn add<T: DeploymentStore>(
         match cursor.backfill(stream.log, range.oldest, range.latest, now) {
             Backfill::InProgress => return Ok((version, Stage::InProgress)),
             Backfill::TooMany => return Err(too_many(stream)),
-            Backfill::Empty => return Err(Failure::new(format!("there is no time {range}"))),
+            Backfill::Empty => return Err(CliError::new(format!("there is no time {range}"))),
             Backfill::Started => {}
         }
         if let ReplaceOutcome::Replaced(version) = deployment.replace_cursor(stream, version, &cursor).await? {
             return Ok((Some(version), Stage::Started));
         }
     }
-    Err(Failure::new(format!("the cursor of `{stream}` was replaced by ticks each time")).hint("run the command again"))
+    Err(CliError::new(format!("the cursor of `{stream}` was replaced by ticks each time"))
+        .hint("run the command again"))
 }
 
-fn too_many(stream: &StreamId) -> Failure {
-    Failure::new(format!("{BACKFILLS_MAX} backfills of `{stream}` are under way, which is the most"))
+fn too_many(stream: &StreamId) -> CliError {
+    CliError::new(format!("{BACKFILLS_MAX} backfills of `{stream}` are under way, which is the most"))
         .hint("wait until one is through (`slacktrail status`), or ask for longer times at once")
 }
 

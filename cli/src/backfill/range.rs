@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use slacktrail_shared::time::{Day, Second};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// A UTC day, typed as `2024-01-31`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,19 +40,19 @@ impl Range {
     ///
     /// # Errors
     /// When nothing is left of it.
-    pub(crate) fn resolve(from: TypedDay, to: TypedDay, now: Second) -> Result<Range, Failure> {
+    pub(crate) fn resolve(from: TypedDay, to: TypedDay, now: Second) -> Result<Range, CliError> {
         let (oldest, latest) = (from.0.start(), to.0.start().plus(-1));
         if latest < oldest {
-            return Err(Failure::new("`--to` is not later than `--from`, so that there is no day between them")
+            return Err(CliError::new("`--to` is not later than `--from`, so that there is no day between them")
                 .hint("`--to` is the day after the last one: `--from 2024-01-01 --to 2024-02-01` is January"));
         }
         if oldest > now {
             return Err(
-                Failure::new(format!("`--from` lies in the future: {oldest}")).hint("give a day up to today (UTC)")
+                CliError::new(format!("`--from` lies in the future: {oldest}")).hint("give a day up to today (UTC)")
             );
         }
         if latest < Second::MARCH_2018 {
-            return Err(Failure::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
+            return Err(CliError::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
                 .hint("give days from 2018-03-01 on"));
         }
         Ok(Range { oldest: oldest.max(Second::MARCH_2018), latest: latest.min(now) })
@@ -77,7 +77,7 @@ mod tests {
     fn resolve(from: &str, to: &str) -> Result<String, String> {
         let now = Second::of("2026-11-22T17:00:05Z".parse().unwrap());
         let range = Range::resolve(from.parse().unwrap(), to.parse().unwrap(), now);
-        range.map(|range| range.to_string()).map_err(|failure| failure.to_string())
+        range.map(|range| range.to_string()).map_err(|error| error.to_string())
     }
 
     #[test]

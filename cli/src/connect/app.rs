@@ -10,8 +10,8 @@ use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
 
 use super::{Arguments, standard_input};
+use crate::cli_error::CliError;
 use crate::environment;
-use crate::failure::Failure;
 use crate::prompt;
 
 /// What is given of an app's credentials.
@@ -37,16 +37,16 @@ impl Given {
     ///
     /// # Errors
     /// When one of them holds what cannot be such a thing. It is not repeated.
-    pub(super) fn read(args: &Arguments) -> Result<Given, Failure> {
+    pub(super) fn read(args: &Arguments) -> Result<Given, CliError> {
         let client_id = args.client_id.clone().or_else(|| environment::variable("SLACK_CLIENT_ID"));
-        let client_id = client_id.as_deref().map(client_id_of).transpose().map_err(Failure::new)?;
+        let client_id = client_id.as_deref().map(client_id_of).transpose().map_err(CliError::new)?;
         let client_secret = match args.client_secret_stdin {
             true => Some((standard_input::read("--client-secret-stdin", "client secret")?, "standard input")),
             false => environment::variable("SLACK_CLIENT_SECRET").map(|text| (text, "`SLACK_CLIENT_SECRET`")),
         };
         let client_secret = client_secret.map(|(text, place)| {
             ClientSecret::new(&text).map_err(|error| {
-                Failure::new(format!("{place} holds no client secret of a Slack app")).with_source(error)
+                CliError::new(format!("{place} holds no client secret of a Slack app")).with_source(error)
             })
         });
         Ok(Given { client_id, client_secret: client_secret.transpose()? })
@@ -80,7 +80,7 @@ impl Given {
     ///
     /// # Errors
     /// When it is interrupted.
-    pub(super) fn ask(self) -> Result<App, Failure> {
+    pub(super) fn ask(self) -> Result<App, CliError> {
         let client_id = match self.client_id {
             Some(client_id) => client_id,
             None => prompt::text("Client ID:", client_id_of)?,
@@ -119,7 +119,7 @@ pub(super) async fn check<S: Slack>(
     app: &App,
     redirect_url: &str,
     now: Second,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
     let answer: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
         Ok(response) => response.json(&request, now),
@@ -130,7 +130,7 @@ pub(super) async fn check<S: Slack>(
         Some("bad_client_secret") => "Slack finds the client secret wrong for the app with the client id",
         _ => return Ok(()),
     };
-    Err(Failure::new(format!("{wrong} `{}`", app.client_id)).hint(format!(
+    Err(CliError::new(format!("{wrong} `{}`", app.client_id)).hint(format!(
         "copy both from the app's page `Basic Information`; `slacktrail connect {} --new-app` asks for them anew",
         source.id
     )))
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn given_app_overrides_stored_app_and_pending_overrides_active() {
         let (used, pending) = (app("1.1", "used"), app("2.2", "pending"));
-        let grant = Grant { token: Token::new("xoxp-1").unwrap(), renewal: None, tenant: None };
+        let grant = Grant { token: Token::new("xoxp-1").unwrap(), token_refresh: None, tenant: None };
         let stored = Credentials::default().with_app(used.clone()).with_grant(grant);
         let both = stored.with_app(pending.clone());
         for (given, credentials, new_app, expected) in [

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use slacktrail_shared::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
 use slacktrail_shared::error::Error;
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::terminal;
 
 /// Seconds from one try to the next: a minute in all.
@@ -17,14 +17,14 @@ const PAUSES_SECONDS: [u64; 9] = [1, 2, 3, 4, 10, 10, 10, 10, 10];
 ///
 /// # Errors
 /// Returns the call's error. If the secret is still being deleted, the hint names what its cause leaves to do.
-pub(super) async fn wait_out<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, Failure> {
+pub(super) async fn wait_out<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, CliError> {
     wait_out_with(call, async |pause| tokio::time::sleep(pause).await).await
 }
 
 async fn wait_out_with<T>(
     call: impl AsyncFn() -> Result<T, Error>,
     pause: impl AsyncFn(Duration),
-) -> Result<T, Failure> {
+) -> Result<T, CliError> {
     let mut line: Option<ProgressBar> = None;
     let mut seconds_left: u64 = PAUSES_SECONDS.iter().sum();
     for seconds in PAUSES_SECONDS {
@@ -66,13 +66,13 @@ fn show(line: &ProgressBar, seconds_left: u64) {
 }
 
 /// A minute later no forced deletion is under way any more, so a secret that is still there is in a recovery window.
-fn still_being_deleted(error: Error) -> Failure {
+fn still_being_deleted(error: Error) -> CliError {
     let hint = match error.code.as_str() {
         DELETION_IN_PROGRESS => "wait some minutes".to_owned(),
         SCHEDULED_FOR_DELETION => error.hint.split("; ").next().unwrap_or_default().to_owned(),
         _ => return error.into(),
     };
-    Failure::from(error).hint(format!("{hint}; then run the command again"))
+    CliError::from(error).hint(format!("{hint}; then run the command again"))
 }
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ mod tests {
     }
 
     /// Tries a call that fails so often with this code, and returns what came of it, how often it was made, and the seconds waited.
-    async fn tried(failures: usize, code: &str) -> (Result<(), Failure>, usize, u64) {
+    async fn tried(failures: usize, code: &str) -> (Result<(), CliError>, usize, u64) {
         let (calls, waited) = (Cell::new(0), RefCell::new(0));
         let call = async || {
             calls.set(calls.get() + 1);

@@ -5,7 +5,9 @@ use std::cell::Cell;
 
 use jiff::Timestamp;
 use slacktrail_shared::aws::AwsPorts;
-use slacktrail_shared::connection::{Connection, Facts, LIFE_SECONDS, Refusal, RefusalKind, Ticket};
+use slacktrail_shared::connect::{
+    Authorization, ConnectError, ConnectErrorKind, ConnectReport, LINK_TTL_SECONDS, OneTimeToken,
+};
 use slacktrail_shared::credentials::App;
 use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::source::{Source, SourceId};
@@ -14,7 +16,7 @@ use slacktrail_shared::time::Second;
 use super::public_url::PublicUrl;
 use super::waiting::{self, End};
 use super::{Arguments, app, deletion, link};
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::prompt::Stopped;
 use crate::terminal;
 
@@ -28,14 +30,14 @@ pub(super) async fn install(
     args: &Arguments,
     source: &Source,
     (app, again): (&App, &str),
-) -> Result<(Source, Box<Facts>), Failure> {
+) -> Result<(Source, Box<ConnectReport>), CliError> {
     let now = Second::of(Timestamp::now()); // making the app may have taken its time
-    let (connection, ticket) = link::make(source, &app.client_id, now)?;
+    let (authorization, link_token) = link::make(source, &app.client_id, now)?;
     let app_is_stored = Cell::new(false);
     let followed = async {
         deletion::wait_out(async || app::store(&ports.credentials, source, app).await).await?;
         app_is_stored.set(true);
-        follow(ports, (&connection, &ticket), url, args).await
+        follow(ports, (&authorization, &link_token), url, args).await
     };
     let ended = tokio::select! {
         ended = followed => ended,
@@ -44,30 +46,30 @@ pub(super) async fn install(
     // What has expired by our clock shall have expired by everybody's.
     let end = match &ended {
         Ok(End::Expired) | Err(_) => tokio::select! {
-            end = waiting::give_up(&ports.deployment, &connection.id) => end,
+            end = waiting::give_up(&ports.deployment, &authorization.id) => end,
             () = interrupted() => End::Lost,
         },
         Ok(end) => end.clone(),
     };
     match (end, ended) {
-        (End::Connected(facts), _) => Ok((connected(ports, &connection, &facts).await, facts)),
-        (End::Refused(refusal), _) => Err(refused(refusal, &source.id, url)),
+        (End::Connected(report), _) => Ok((connected(ports, &authorization, &report).await, report)),
+        (End::Failed(connect_error), _) => Err(failed(connect_error, &source.id, url)),
         (End::Lost, _) => Err(lost(&source.id)),
-        (_, Err(Stopped::Failed(failure))) => Err(failure),
+        (_, Err(Stopped::Failed(error))) => Err(error),
         (_, Err(Stopped::Interrupted)) => Err(stopped(app_is_stored.get(), again)),
-        (End::Expired | End::Cancelled, Ok(_)) => Err(expired(&source.id, again)),
+        (End::Expired | End::Canceled, Ok(_)) => Err(expired(&source.id, again)),
     }
 }
 
 async fn follow(
     ports: &AwsPorts,
-    (connection, ticket): (&Connection, &Ticket),
+    (authorization, link_token): (&Authorization, &OneTimeToken),
     url: &PublicUrl,
     args: &Arguments,
 ) -> Result<End, Stopped> {
     terminal::note("3/4 The installation\n");
-    let _opened = link::show(&ports.deployment, (connection, ticket), url, args).await?;
-    let end = waiting::wait(&ports.deployment, &connection.id).await.map_err(Failure::from)?;
+    let _opened = link::show(&ports.deployment, (authorization, link_token), url, args).await?;
+    let end = waiting::wait(&ports.deployment, &authorization.id).await.map_err(CliError::from)?;
     Ok(end)
 }
 
@@ -79,45 +81,45 @@ async fn interrupted() {
 }
 
 /// The source as it is stored now; if it cannot be read just now, as it was to be.
-async fn connected(ports: &AwsPorts, connection: &Connection, facts: &Facts) -> Source {
-    let meant = &connection.source;
+async fn connected(ports: &AwsPorts, authorization: &Authorization, report: &ConnectReport) -> Source {
+    let meant = &authorization.source;
     let stored = ports.deployment.load_source(&meant.id).await.ok().flatten();
     stored.and_then(|(_, stored)| stored.ok()).unwrap_or_else(|| Source {
-        organization: facts.organization,
-        tenant: Some(facts.tenant.clone()),
+        organization: report.organization,
+        tenant: Some(report.tenant.clone()),
         ..meant.clone()
     })
 }
 
-fn stopped(app_is_stored: bool, again: &str) -> Failure {
+fn stopped(app_is_stored: bool, again: &str) -> CliError {
     match app_is_stored {
-        true => Failure::new("interrupted: the source was not connected, and the link is no longer valid")
+        true => CliError::new("interrupted: the source was not connected, and the link is no longer valid")
             .hint(format!("run {again}: it continues with the app's credentials, and nothing else was stored")),
-        false => Failure::new("interrupted: the source was not connected").hint(format!("run {again}")),
+        false => CliError::new("interrupted: the source was not connected").hint(format!("run {again}")),
     }
 }
 
-fn expired(id: &SourceId, again: &str) -> Failure {
-    let minutes = LIFE_SECONDS / 60;
-    Failure::new(format!("nobody finished the installation within {minutes} minutes, and nothing was connected")).hint(
+fn expired(id: &SourceId, again: &str) -> CliError {
+    let minutes = LINK_TTL_SECONDS / 60;
+    CliError::new(format!("nobody finished the installation within {minutes} minutes, and nothing was connected")).hint(
         format!(
             "run {again} for a new link; if Slack's page showed an error instead, check the app's settings, or enter another app: `slacktrail connect {id} --new-app`"
         ),
     )
 }
 
-fn lost(id: &SourceId) -> Failure {
-    Failure::new(format!("it is not known what came of the installation: `{id}` may be connected or not"))
+fn lost(id: &SourceId) -> CliError {
+    CliError::new(format!("it is not known what came of the installation: `{id}` may be connected or not"))
         .hint("`slacktrail sources` tells; if it is not, see the log of the deployment's OAuth function, and run the same command again; Slack may have issued a token that slacktrail did not store, so remove the app in Slack if you do not connect again")
 }
 
-fn refused(refusal: Refusal, id: &SourceId, url: &PublicUrl) -> Failure {
-    let hint = match refusal.kind {
-        RefusalKind::WrongApp => format!(
+fn failed(connect_error: ConnectError, id: &SourceId, url: &PublicUrl) -> CliError {
+    let hint = match connect_error.kind {
+        ConnectErrorKind::WrongApp => format!(
             "the app's settings must have the redirect URL {}; or enter another app: `slacktrail connect {id} --new-app`",
             url.redirect_url()
         ),
-        _ => refusal.hint,
+        _ => connect_error.hint,
     };
-    Failure::new(refusal.message).hint(hint)
+    CliError::new(connect_error.message).hint(hint)
 }

@@ -1,8 +1,8 @@
-//! The link that begins a connection: good once, for ten minutes, for whoever opens it.
+//! The single-use link that starts an authorization.
 
-use slacktrail_shared::connection::{Connection, LIFE_SECONDS, Ticket};
+use slacktrail_shared::connect::{Authorization, LINK_TTL_SECONDS, OneTimeToken};
 use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::ConnectionStore;
+use slacktrail_shared::ports::AuthorizationStore;
 use slacktrail_shared::random;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
@@ -10,37 +10,37 @@ use slacktrail_shared::time::Second;
 use super::browser::{self, Opened};
 use super::public_url::PublicUrl;
 use super::{Arguments, new_app};
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::prompt::{self, Stopped};
 use crate::terminal;
 
-/// A connection that is not stored yet, and its ticket.
+/// Creates an authorization, which is not stored yet, and the one-time token of its link.
 ///
 /// # Errors
 /// When the operating system has no random bytes.
-pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Connection, Ticket), Error> {
-    Ok(Connection::grant(random::bytes()?, random::bytes()?, source.clone(), client_id, now))
+pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Authorization, OneTimeToken), Error> {
+    Ok(Authorization::new(random::bytes()?, random::bytes()?, source.clone(), client_id, now))
 }
 
-/// Stores the connection, shows its link, and opens it here if that is wanted.
+/// Stores the authorization, shows its link, and offers to open it in the browser.
 ///
 /// # Errors
 /// When it cannot be stored, or the question is interrupted.
 #[must_use = "the browser reads the link until this is dropped"]
-pub(super) async fn show<C: ConnectionStore>(
-    connections: &C,
-    (connection, ticket): (&Connection, &Ticket),
+pub(super) async fn show<C: AuthorizationStore>(
+    authorizations: &C,
+    (authorization, link_token): (&Authorization, &OneTimeToken),
     url: &PublicUrl,
     args: &Arguments,
 ) -> Result<Option<Opened>, Stopped> {
     // One of this id is there already only if a repeated request of ours has made it: the id is random.
-    connections.replace_connection(None, connection).await.map_err(Failure::from)?;
-    let link = url.link(ticket);
+    authorizations.replace_authorization(None, authorization).await.map_err(CliError::from)?;
+    let link = url.link(link_token);
     terminal::note(&format!(
         "This link leads to Slack's page, where the app is installed. Open it, or send it to\n\
-         somebody who may: it is good once, for {} minutes.\n{}\n\n{link}\n",
-        LIFE_SECONDS / 60,
-        new_app::installing(&connection.source)
+         a user who may. The link works once, and expires in {} minutes.\n{}\n\n{link}\n",
+        LINK_TTL_SECONDS / 60,
+        new_app::installing(&authorization.source)
     ));
     // Whoever wants to send the link to another person must be able to say no.
     let may_open = !args.no_browser && prompt::can_ask() && browser::is_here();

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::Args;
 use slacktrail_shared::source::{LogType, Plan, SourceId};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::logs;
 use crate::since::Since;
 use silent_after::SilentAfter;
@@ -79,7 +79,7 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     if args.token_stdin { token::connect(&args).await } else { wizard::connect(args).await }
 }
 

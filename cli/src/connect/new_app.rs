@@ -1,6 +1,6 @@
 //! What to say about the Slack app: how it is made, and what it must have.
 
-use slacktrail_shared::connection::manifest::{manifest, new_app_url, user_scopes};
+use slacktrail_shared::connect::manifest::{manifest, new_app_url, user_scopes};
 use slacktrail_shared::credentials::App;
 use slacktrail_shared::source::{LogType, Source};
 

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use slacktrail_shared::connection::Ticket;
+use slacktrail_shared::connect::OneTimeToken;
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// The URL of the deployment's API, without a slash at its end.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,7 +15,7 @@ impl PublicUrl {
     ///
     /// # Errors
     /// When Slack could not send a browser there: it takes `https` only. On this machine `http` will do, for trying it out.
-    pub(super) fn new(text: &str) -> Result<PublicUrl, Failure> {
+    pub(super) fn new(text: &str) -> Result<PublicUrl, CliError> {
         let url = text.trim_end_matches('/');
         let (host, is_safe) = match url.split_once("://") {
             Some(("https", rest)) => (host(rest), true),
@@ -26,7 +26,7 @@ impl PublicUrl {
         if is_safe && is_plain && !host.is_empty() {
             return Ok(PublicUrl(url.to_owned()));
         }
-        Err(Failure::new(format!("the deployment's public URL is `{text}`, which is no `https` URL of a host alone"))
+        Err(CliError::new(format!("the deployment's public URL is `{text}`, which is no `https` URL of a host alone"))
             .hint("set `SLACKTRAIL_URL` to what the stack's output `ApiUrl` says, such as `https://abc.execute-api.eu-west-1.amazonaws.com`"))
     }
 
@@ -35,9 +35,9 @@ impl PublicUrl {
         format!("{}/oauth/callback", self.0)
     }
 
-    /// The link that begins a connection. It is a secret until it is used.
-    pub(super) fn link(&self, ticket: &Ticket) -> String {
-        format!("{}/oauth/start?grant={}", self.0, ticket.reveal())
+    /// The link that begins an authorization. It is a secret until it is used.
+    pub(super) fn link(&self, link_token: &OneTimeToken) -> String {
+        format!("{}/oauth/start?grant={}", self.0, link_token.reveal())
     }
 }
 
@@ -85,8 +85,8 @@ mod tests {
             "https://u:p@a.example",
             "https://a.example/a b",
         ] {
-            let failure = PublicUrl::new(text).unwrap_err();
-            assert!(failure.next_action().unwrap().contains("SLACKTRAIL_URL"), "{text}");
+            let error = PublicUrl::new(text).unwrap_err();
+            assert!(error.next_action().unwrap().contains("SLACKTRAIL_URL"), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What was verified, for people and for programs.
 
 use serde::Serialize;
-use slacktrail_shared::connection::Facts;
+use slacktrail_shared::connect::ConnectReport;
 use slacktrail_shared::source::{LogType, Source, Tenant, shown_name};
 
 use crate::sources::Listing;
@@ -13,7 +13,7 @@ use crate::{logs, terminal};
 struct Connected {
     #[serde(flatten)]
     source: Listing,
-    facts: Verified,
+    verified: Verified,
 }
 
 #[derive(Debug, Serialize)]
@@ -34,25 +34,25 @@ struct VerifiedLog {
 }
 
 /// Prints it as JSON, or else for people.
-pub(super) fn print(source: &Source, facts: &Facts, again: bool, json: bool) {
+pub(super) fn print(source: &Source, report: &ConnectReport, again: bool, json: bool) {
     if json {
-        terminal::print_json(&Connected { source: Listing::of(source), facts: Verified::of(facts) });
+        terminal::print_json(&Connected { source: Listing::of(source), verified: Verified::of(report) });
     } else {
-        terminal::print(&words(source, facts, again));
+        terminal::print(&words(source, report, again));
     }
 }
 
-fn words(source: &Source, facts: &Facts, again: bool) -> String {
+fn words(source: &Source, report: &ConnectReport, again: bool) -> String {
     let again = if again { " again" } else { "" };
-    let kind = if facts.organization { "organization" } else { "workspace" };
-    let mut lines = vec![format!("connected `{}`{again} to the {kind} {}", source.id, facts.tenant)];
-    let rotates = if facts.rotates { "; its tokens rotate, and are refreshed in time" } else { "" };
-    match (shown_name(&facts.user).as_str(), facts.scopes.is_empty()) {
+    let kind = if report.organization { "organization" } else { "workspace" };
+    let mut lines = vec![format!("connected `{}`{again} to the {kind} {}", source.id, report.tenant)];
+    let rotates = if report.rotates { "; its tokens rotate, and are refreshed in time" } else { "" };
+    match (shown_name(&report.user).as_str(), report.scopes.is_empty()) {
         ("", true) => {}
         (user, true) => lines.push(format!("installed by {user}{rotates}")),
-        (user, false) => lines.push(format!("installed by {user} with {}{rotates}", facts.scopes.join(", "))),
+        (user, false) => lines.push(format!("installed by {user} with {}{rotates}", report.scopes.join(", "))),
     }
-    let rows = facts.logs.iter().map(|probed| vec![probed.log.to_string(), probed.words()]);
+    let rows = report.logs.iter().map(|log_probe| vec![log_probe.log.to_string(), log_probe.words()]);
     lines.push(table::render(&[Column::Left("log"), Column::Left("verified")], rows.collect()));
     lines.push(format!("collecting {} since {}", logs::names(&source.logs, ", "), source.since));
     lines.push(match source.paused {
@@ -63,12 +63,12 @@ fn words(source: &Source, facts: &Facts, again: bool) -> String {
 }
 
 impl Verified {
-    fn of(facts: &Facts) -> Verified {
-        let Facts { tenant, organization, user, scopes, rotates, logs } = facts.clone();
-        let logs = logs.into_iter().map(|probed| VerifiedLog {
-            log: probed.log,
-            newest: probed.newest.map(|newest| newest.to_string()),
-            note: probed.note,
+    fn of(report: &ConnectReport) -> Verified {
+        let ConnectReport { tenant, organization, user, scopes, rotates, logs } = report.clone();
+        let logs = logs.into_iter().map(|log_probe| VerifiedLog {
+            log: log_probe.log,
+            newest: log_probe.newest.map(|newest| newest.to_string()),
+            note: log_probe.note,
         });
         Verified { tenant, organization, user, scopes, rotates, logs: logs.collect() }
     }
@@ -76,24 +76,24 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::connection::Probed;
+    use slacktrail_shared::connect::LogProbe;
     use slacktrail_shared::source::Plan;
     use slacktrail_shared::time::Second;
 
     use super::*;
 
-    fn facts() -> Facts {
-        let probed = |log, newest, note: Option<&str>| Probed { log, newest, note: note.map(str::to_owned) };
-        Facts {
+    fn report() -> ConnectReport {
+        let log_probe = |log, newest, note: Option<&str>| LogProbe { log, newest, note: note.map(str::to_owned) };
+        ConnectReport {
             tenant: Tenant { id: "E1".to_owned(), name: "Acme".to_owned() },
             organization: true,
             user: "W1".to_owned(),
             scopes: vec!["auditlogs:read".to_owned(), "admin".to_owned()],
             rotates: true,
             logs: vec![
-                probed(LogType::Audit, Some(Second::MARCH_2018), None),
-                probed(LogType::Access, None, None),
-                probed(LogType::Integration, None, Some("the app is on no workspace of the organization yet")),
+                log_probe(LogType::Audit, Some(Second::MARCH_2018), None),
+                log_probe(LogType::Access, None, None),
+                log_probe(LogType::Integration, None, Some("the app is on no workspace of the organization yet")),
             ],
         }
     }
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn report_lists_each_verified_fact() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
-        insta::assert_snapshot!(words(&source, &facts(), false), @r"
+        insta::assert_snapshot!(words(&source, &report(), false), @r"
         connected `acme` to the organization `Acme` (E1)
         installed by W1 with auditlogs:read, admin; its tokens rotate, and are refreshed in time
         log          verified
@@ -113,6 +113,6 @@ mod tests {
         the next tick begins, within a minute; `slacktrail status` shows how it goes
         ");
         let paused = Source { paused: true, ..source };
-        assert!(words(&paused, &facts(), true).ends_with("it is paused: `slacktrail resume acme` lets it go on"));
+        assert!(words(&paused, &report(), true).ends_with("it is paused: `slacktrail resume acme` lets it go on"));
     }
 }

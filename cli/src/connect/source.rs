@@ -5,7 +5,7 @@ use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
 use slacktrail_shared::time::Second;
 
 use super::Arguments;
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::logs;
 use crate::prompt;
 use crate::since::Since;
@@ -19,14 +19,14 @@ pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'stat
 }
 
 /// The failure that names all that is missing, with a command line that is whole but for `way`.
-pub(super) fn incomplete(args: &Arguments, missing: &[&str], way: &str) -> Failure {
+pub(super) fn incomplete(args: &Arguments, missing: &[&str], way: &str) -> CliError {
     let id = &args.id;
     let (list, verb) = match missing {
         [one] => ((*one).to_owned(), "is"),
         [many @ .., last] => (format!("{} and {last}", many.join(", ")), "are"),
         [] => (String::new(), "is"),
     };
-    Failure::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
+    CliError::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
         .hint(format!("for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {way}"))
 }
 
@@ -47,7 +47,7 @@ pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
 ///
 /// # Errors
 /// When it is interrupted.
-pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Arguments, Failure> {
+pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Arguments, CliError> {
     if existing.is_some() {
         return Ok(args);
     }
@@ -65,7 +65,7 @@ pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Argument
     Ok(Arguments { name: Some(name), plan: Some(plan), ..args })
 }
 
-fn choose_plan() -> Result<Plan, Failure> {
+fn choose_plan() -> Result<Plan, CliError> {
     const PLANS: [(&str, Plan); 3] = [
         ("Enterprise: Enterprise+ or Enterprise Grid (audit, access and integration logs)", Plan::Enterprise),
         ("Business+ (access and integration logs)", Plan::Business),
@@ -84,7 +84,7 @@ fn choose_plan() -> Result<Plan, Failure> {
 ///
 /// # Errors
 /// When it is new and has no name or no plan, or when a log is asked for that its plan does not have.
-pub(super) fn merge(args: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, Failure> {
+pub(super) fn merge(args: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, CliError> {
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
     let source = match (existing, &args.name, args.plan) {
         (Some(existing), name, plan) => Source {
@@ -124,11 +124,11 @@ pub(super) fn collected(stored: &Deployment, id: &SourceId) -> Vec<LogType> {
 }
 
 /// The warning that `--since` comes too late for these logs, if it was given.
-pub(super) fn since_too_late(args: &Arguments, collected: &[LogType]) -> Option<Failure> {
+pub(super) fn since_too_late(args: &Arguments, collected: &[LogType]) -> Option<CliError> {
     let first = collected.first().filter(|_| args.since.is_some())?;
     let id = &args.id;
     Some(
-        Failure::new("`--since` changes nothing for logs that are being collected already").hint(format!(
+        CliError::new("`--since` changes nothing for logs that are being collected already").hint(format!(
             "`slacktrail backfill {id} --log {first} --from <day> --to <day>` collects what lies before"
         )),
     )
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn audit_logs_are_rejected_on_plan_without_them() {
-        let failure = merge(&args("acme --name Acme --plan business --logs audit"), None, now()).unwrap_err();
-        assert_eq!(failure.to_string(), "the plan `business` has no `audit` log");
+        let error = merge(&args("acme --name Acme --plan business --logs audit"), None, now()).unwrap_err();
+        assert_eq!(error.to_string(), "the plan `business` has no `audit` log");
     }
 
     #[test]

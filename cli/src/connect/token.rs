@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use slacktrail_shared::aws::AwsPorts;
-use slacktrail_shared::connection::{Facts, Failure as StoreFailure, probe, store};
+use slacktrail_shared::connect::{CallbackError, ConnectReport, probe, store};
 use slacktrail_shared::credentials::{self, Grant};
 use slacktrail_shared::http::SlackHttp;
 use slacktrail_shared::ports::DeploymentStore;
@@ -13,36 +13,36 @@ use slacktrail_shared::source::{Source, Tenant};
 use slacktrail_shared::time::Second;
 
 use super::{Arguments, deletion, report, source, standard_input};
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::identity::Identity;
 use crate::terminal::{self, Level};
 use crate::{aws, environment};
 
 /// Connects with the token on standard input.
-pub(super) async fn connect(args: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) async fn connect(args: &Arguments) -> Result<ExitCode, CliError> {
     let now = Second::of(Timestamp::now());
     let slack = environment::slack()?;
     let token = read()?;
     let ports = aws::ports().await?;
 
-    let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
+    let mut stored = ports.deployment.load().await.map_err(CliError::from)?;
     let collected = source::collected(&stored, &args.id);
     // One that cannot be read is connected anew, as its error says.
     let existing = stored.sources.remove(&args.id).and_then(Result::ok);
     let meant = source::merge(args, existing.clone(), now)?;
-    let (source, facts) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
-    let source = save(&ports, &source, &facts.tenant, token).await?;
+    let (source, report) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
+    let source = save(&ports, &source, &report.tenant, token).await?;
 
     if let Some(warning) = source::since_too_late(args, &collected) {
         terminal::print_error(Level::Warning, &warning);
     }
-    report::print(&source, &facts, existing.is_some(), args.json);
+    report::print(&source, &report, existing.is_some(), args.json);
     Ok(ExitCode::SUCCESS)
 }
 
-fn read() -> Result<Token, Failure> {
+fn read() -> Result<Token, CliError> {
     Token::new(&standard_input::read("--token-stdin", "token")?).map_err(|error| {
-        Failure::new("standard input holds no Slack token").with_source(error).hint("give the app's user token alone")
+        CliError::new("standard input holds no Slack token").with_source(error).hint("give the app's user token alone")
     })
 }
 
@@ -53,8 +53,8 @@ async fn verify(
     existing: Option<&Source>,
     token: &Token,
     now: Second,
-) -> Result<(Source, Facts), Failure> {
-    let identity = Identity::ask(slack, &meant, token, now).await.map_err(Failure::from)?;
+) -> Result<(Source, ConnectReport), CliError> {
+    let identity = Identity::ask(slack, &meant, token, now).await.map_err(CliError::from)?;
     identity.check_logs(&meant.logs)?;
     identity.check_scopes(&meant.logs)?;
     if let Some(existing) = existing {
@@ -67,22 +67,22 @@ async fn verify(
         logs.push(probe(slack, &source, *log, token, now).await?);
     }
     let (user, scopes) = (identity.user_id.clone(), identity.scopes.clone().unwrap_or_default());
-    let facts = Facts { tenant, organization: source.organization, user, scopes, rotates: false, logs };
-    Ok((source, facts))
+    let report = ConnectReport { tenant, organization: source.organization, user, scopes, rotates: false, logs };
+    Ok((source, report))
 }
 
 /// Binds the source to its tenant, stores the token, and lets the poller collect.
-async fn save(ports: &AwsPorts, source: &Source, tenant: &Tenant, token: Token) -> Result<Source, Failure> {
-    let grant = Grant { token, renewal: None, tenant: Some(tenant.id.clone()) };
+async fn save(ports: &AwsPorts, source: &Source, tenant: &Tenant, token: Token) -> Result<Source, CliError> {
+    let grant = Grant { token, token_refresh: None, tenant: Some(tenant.id.clone()) };
     let stored = deletion::wait_out(async || {
         let with_grant = |known: credentials::Credentials| Some(known.with_grant(grant.clone()));
         match store((&ports.deployment, &ports.credentials), source, tenant, with_grant).await {
-            Err(StoreFailure { error: Some(error), .. }) if deletion::is_being_deleted(&error) => Err(error),
+            Err(CallbackError { error: Some(error), .. }) if deletion::is_being_deleted(&error) => Err(error),
             stored => Ok(stored),
         }
     });
-    stored.await?.map_err(|failure| match failure.error {
-        Some(error) => Failure::from(error),
-        None => failure.refusal.into(),
+    stored.await?.map_err(|callback_error| match callback_error.error {
+        Some(error) => CliError::from(error),
+        None => callback_error.connect_error.into(),
     })
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use slacktrail_shared::connection::{Connection, ConnectionId, Facts, Refusal, Step};
+use slacktrail_shared::connect::{Authorization, AuthorizationId, AuthorizationState, ConnectError, ConnectReport};
 use slacktrail_shared::error::{Error, ErrorKind};
-use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
+use slacktrail_shared::ports::{AuthorizationStore, ReplaceOutcome};
 use slacktrail_shared::time::Second;
 
 use crate::{duration, terminal};
 
-/// How often the connection is looked at.
+/// How often the authorization is read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// So many looks in a row may fail for a reason that passes; the SDK has tried each of them three times.
 const FAILED_LOOKS_MAX: u32 = 5;
@@ -22,19 +22,19 @@ const GIVE_UP_MAX: Duration = Duration::from_secs(40);
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(120);
 
-/// What became of a connection.
+/// How an authorization ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum End {
     /// It is connected.
-    Connected(Box<Facts>),
-    /// It was refused.
-    Refused(Refusal),
-    /// Nobody finished it in time.
+    Connected(Box<ConnectReport>),
+    /// Connecting failed.
+    Failed(ConnectError),
+    /// It expired.
     Expired,
-    /// It was verified, and no word came of it.
+    /// The function verified it, but did not report the outcome.
     Lost,
-    /// It was given up, and can come to nothing any more.
-    Cancelled,
+    /// It was canceled, and its link is invalid.
+    Canceled,
 }
 
 /// What is waited for.
@@ -45,33 +45,34 @@ enum Stage {
     Verifying,
 }
 
-/// What a look at a connection tells.
+/// What the stored authorization shows.
 #[derive(Debug, Eq, PartialEq)]
 enum Seen {
     Waiting(Stage),
     Over(End),
 }
 
-/// Waits until the connection has come to an end.
+/// Waits until the authorization ends.
 ///
 /// # Errors
 /// When it cannot be looked at any more.
-pub(super) async fn wait<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> Result<End, Error> {
+pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> Result<End, Error> {
     let mut display = Display::new();
     let (mut failed_looks, mut verifying_since) = (0, None);
     loop {
         let now = Second::of(Timestamp::now());
-        match connections.load_connection(id).await {
+        match authorizations.load_authorization(id).await {
             Ok(found) => {
                 failed_looks = 0;
-                let connection = found.map(|(_, connection)| connection);
-                match seen(connection.as_ref(), verifying_since, now) {
+                let authorization = found.map(|(_, authorization)| authorization);
+                match seen(authorization.as_ref(), verifying_since, now) {
                     Seen::Over(end) => return Ok(end),
                     Seen::Waiting(stage) => {
                         if stage == Stage::Verifying {
                             verifying_since.get_or_insert(now);
                         }
-                        display.show(stage, connection.map_or(0, |connection| connection.expires_at.since(now)));
+                        display
+                            .show(stage, authorization.map_or(0, |authorization| authorization.expires_at.since(now)));
                     }
                 }
             }
@@ -82,53 +83,56 @@ pub(super) async fn wait<C: ConnectionStore>(connections: &C, id: &ConnectionId)
     }
 }
 
-fn seen(connection: Option<&Connection>, verifying_since: Option<Second>, now: Second) -> Seen {
+fn seen(authorization: Option<&Authorization>, verifying_since: Option<Second>, now: Second) -> Seen {
     // DynamoDB deletes it a day after its time at the earliest; earlier somebody else has.
-    let Some(connection) = connection else { return Seen::Over(End::Cancelled) };
-    match &connection.step {
-        Step::Granted | Step::Started if connection.is_expired(now) => Seen::Over(End::Expired),
-        Step::Granted => Seen::Waiting(Stage::Opening),
-        Step::Started => Seen::Waiting(Stage::Slack),
-        Step::Verifying if verifying_since.is_some_and(|since| now.since(since) > VERIFYING_SECONDS_MAX) => {
+    let Some(authorization) = authorization else { return Seen::Over(End::Canceled) };
+    match &authorization.state {
+        AuthorizationState::LinkIssued | AuthorizationState::Started if authorization.is_expired(now) => {
+            Seen::Over(End::Expired)
+        }
+        AuthorizationState::LinkIssued => Seen::Waiting(Stage::Opening),
+        AuthorizationState::Started => Seen::Waiting(Stage::Slack),
+        AuthorizationState::Verifying
+            if verifying_since.is_some_and(|since| now.since(since) > VERIFYING_SECONDS_MAX) =>
+        {
             Seen::Over(End::Lost)
         }
-        Step::Verifying => Seen::Waiting(Stage::Verifying),
-        Step::Connected(facts) => Seen::Over(End::Connected(facts.clone())),
-        Step::Refused(refusal) => Seen::Over(End::Refused(refusal.clone())),
-        Step::Cancelled => Seen::Over(End::Cancelled),
+        AuthorizationState::Verifying => Seen::Waiting(Stage::Verifying),
+        AuthorizationState::Connected(report) => Seen::Over(End::Connected(report.clone())),
+        AuthorizationState::Failed(connect_error) => Seen::Over(End::Failed(connect_error.clone())),
+        AuthorizationState::Canceled => Seen::Over(End::Canceled),
     }
 }
 
-/// Makes the link and the state good for nothing, in bounded time. What is just being verified cannot be called back: its end is
-/// waited for.
-pub(super) async fn give_up<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> End {
-    tokio::time::timeout(GIVE_UP_MAX, cancel(connections, id)).await.unwrap_or(End::Lost)
+/// Cancels the authorization within a limited time. An authorization that is being verified cannot be canceled, so this waits for its end.
+pub(super) async fn give_up<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> End {
+    tokio::time::timeout(GIVE_UP_MAX, cancel(authorizations, id)).await.unwrap_or(End::Lost)
 }
 
-async fn cancel<C: ConnectionStore>(connections: &C, id: &ConnectionId) -> End {
+async fn cancel<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> End {
     let mut told = false;
     loop {
         // Each step happens once and there are three, so that this ends; and it is bounded by who calls it.
-        match connections.load_connection(id).await {
-            Ok(None) => return End::Cancelled,
-            Ok(Some((version, connection))) => match &connection.step {
-                Step::Granted | Step::Started => {
-                    let cancelled = connection.at(Step::Cancelled);
-                    match connections.replace_connection(Some(version), &cancelled).await {
-                        Ok(ReplaceOutcome::Replaced(_)) => return End::Cancelled,
+        match authorizations.load_authorization(id).await {
+            Ok(None) => return End::Canceled,
+            Ok(Some((version, authorization))) => match &authorization.state {
+                AuthorizationState::LinkIssued | AuthorizationState::Started => {
+                    let canceled = authorization.with_state(AuthorizationState::Canceled);
+                    match authorizations.replace_authorization(Some(version), &canceled).await {
+                        Ok(ReplaceOutcome::Replaced(_)) => return End::Canceled,
                         Ok(ReplaceOutcome::Conflict) => continue,
                         Err(_) => {}
                     }
                 }
-                Step::Verifying if told => {}
-                Step::Verifying => {
+                AuthorizationState::Verifying if told => {}
+                AuthorizationState::Verifying => {
                     terminal::note("what Slack granted is just being verified: waiting for what comes of it");
                     told = true;
                 }
-                Step::Connected(facts) => return End::Connected(facts.clone()),
-                // What was refused may have left something to do.
-                Step::Refused(refusal) => return End::Refused(refusal.clone()),
-                Step::Cancelled => return End::Cancelled,
+                AuthorizationState::Connected(report) => return End::Connected(report.clone()),
+                // A failed authorization may require a cleanup.
+                AuthorizationState::Failed(connect_error) => return End::Failed(connect_error.clone()),
+                AuthorizationState::Canceled => return End::Canceled,
             },
             Err(_) => {}
         }
@@ -184,7 +188,7 @@ impl Drop for Display {
 mod tests {
     use std::cell::RefCell;
 
-    use slacktrail_shared::connection::RefusalKind;
+    use slacktrail_shared::connect::ConnectErrorKind;
     use slacktrail_shared::ports::Version;
     use slacktrail_shared::source::{Plan, Source, Tenant};
 
@@ -192,61 +196,66 @@ mod tests {
 
     const NOW: Second = Second::MARCH_2018;
 
-    fn granted() -> Connection {
+    fn link_issued() -> Authorization {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, NOW);
-        Connection::grant([1; 16], [2; 32], source, "1.2", NOW).0
+        Authorization::new([1; 16], [2; 32], source, "1.2", NOW).0
     }
 
-    fn facts() -> Box<Facts> {
+    fn report() -> Box<ConnectReport> {
         let tenant = Tenant { id: "E1".to_owned(), name: "Acme".to_owned() };
         let (user, scopes, logs) = ("W1".to_owned(), Vec::new(), Vec::new());
-        Box::new(Facts { tenant, organization: true, user, scopes, rotates: false, logs })
+        Box::new(ConnectReport { tenant, organization: true, user, scopes, rotates: false, logs })
     }
 
-    fn refusal() -> Refusal {
+    fn connect_error() -> ConnectError {
         let (message, hint) = ("no".to_owned(), "try".to_owned());
-        Refusal { kind: RefusalKind::Denied, message, hint }
+        ConnectError { kind: ConnectErrorKind::Denied, message, hint }
     }
 
     #[test]
     fn each_authorization_state_is_awaited_or_final() {
         let waiting = |stage| Seen::Waiting(stage);
-        for (step, seconds, expected) in [
-            (granted().step, 599, waiting(Stage::Opening)),
-            (granted().step, 600, Seen::Over(End::Expired)),
-            (Step::Started, 599, waiting(Stage::Slack)),
-            (Step::Started, 600, Seen::Over(End::Expired)),
-            (Step::Verifying, 700, waiting(Stage::Verifying)),
-            (Step::Connected(facts()), 700, Seen::Over(End::Connected(facts()))),
-            (Step::Refused(refusal()), 700, Seen::Over(End::Refused(refusal()))),
-            (Step::Cancelled, 0, Seen::Over(End::Cancelled)),
+        for (state, seconds, expected) in [
+            (link_issued().state, 599, waiting(Stage::Opening)),
+            (link_issued().state, 600, Seen::Over(End::Expired)),
+            (AuthorizationState::Started, 599, waiting(Stage::Slack)),
+            (AuthorizationState::Started, 600, Seen::Over(End::Expired)),
+            (AuthorizationState::Verifying, 700, waiting(Stage::Verifying)),
+            (AuthorizationState::Connected(report()), 700, Seen::Over(End::Connected(report()))),
+            (AuthorizationState::Failed(connect_error()), 700, Seen::Over(End::Failed(connect_error()))),
+            (AuthorizationState::Canceled, 0, Seen::Over(End::Canceled)),
         ] {
-            assert_eq!(seen(Some(&granted().at(step.clone())), None, NOW.plus(seconds)), expected, "{step:?}");
+            assert_eq!(
+                seen(Some(&link_issued().with_state(state.clone())), None, NOW.plus(seconds)),
+                expected,
+                "{state:?}"
+            );
         }
-        assert_eq!(seen(None, None, NOW), Seen::Over(End::Cancelled));
-        let verifying = granted().at(Step::Verifying);
+        assert_eq!(seen(None, None, NOW), Seen::Over(End::Canceled));
+        let verifying = link_issued().with_state(AuthorizationState::Verifying);
         assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(60)), waiting(Stage::Verifying));
         assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(61)), Seen::Over(End::Lost));
     }
 
-    /// A connection that is elsewhere each time somebody wants to replace it.
+    /// An authorization that changes state before each replacement.
     struct Moving {
-        present: RefCell<Connection>,
-        next: RefCell<Vec<Step>>,
+        present: RefCell<Authorization>,
+        next: RefCell<Vec<AuthorizationState>>,
     }
 
-    impl ConnectionStore for Moving {
-        async fn load_connection(&self, _: &ConnectionId) -> Result<Option<(Version, Connection)>, Error> {
+    impl AuthorizationStore for Moving {
+        async fn load_authorization(&self, _: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error> {
             Ok(Some((Version(1), self.present.borrow().clone())))
         }
 
-        async fn replace_connection(
+        async fn replace_authorization(
             &self,
             _: Option<Version>,
-            connection: &Connection,
+            authorization: &Authorization,
         ) -> Result<ReplaceOutcome, Error> {
             let next = self.next.borrow_mut().pop();
-            *self.present.borrow_mut() = connection.at(next.clone().unwrap_or_else(|| connection.step.clone()));
+            *self.present.borrow_mut() =
+                authorization.with_state(next.clone().unwrap_or_else(|| authorization.state.clone()));
             Ok(if next.is_none() { ReplaceOutcome::Replaced(Version(2)) } else { ReplaceOutcome::Conflict })
         }
     }
@@ -254,15 +263,17 @@ mod tests {
     #[tokio::test]
     async fn canceling_takes_effect_unless_outcome_came_first() {
         for (next, expected) in [
-            (vec![], End::Cancelled),
-            (vec![Step::Started], End::Cancelled),
-            (vec![Step::Connected(facts()), Step::Started], End::Connected(facts())),
-            (vec![Step::Refused(refusal())], End::Refused(refusal())),
+            (vec![], End::Canceled),
+            (vec![AuthorizationState::Started], End::Canceled),
+            (vec![AuthorizationState::Connected(report()), AuthorizationState::Started], End::Connected(report())),
+            (vec![AuthorizationState::Failed(connect_error())], End::Failed(connect_error())),
         ] {
-            let store = Moving { present: RefCell::new(granted()), next: RefCell::new(next) };
-            assert_eq!(give_up(&store, &granted().id).await, expected);
-            let is_over =
-                matches!(store.present.borrow().step, Step::Cancelled | Step::Connected(_) | Step::Refused(_));
+            let store = Moving { present: RefCell::new(link_issued()), next: RefCell::new(next) };
+            assert_eq!(give_up(&store, &link_issued().id).await, expected);
+            let is_over = matches!(
+                store.present.borrow().state,
+                AuthorizationState::Canceled | AuthorizationState::Connected(_) | AuthorizationState::Failed(_)
+            );
             assert!(is_over, "{:?}", store.present);
         }
     }

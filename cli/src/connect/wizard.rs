@@ -14,7 +14,7 @@ use slacktrail_shared::time::Second;
 use super::app::{self, Given, Known};
 use super::public_url::PublicUrl;
 use super::{Arguments, deletion, install, new_app, report, source};
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::terminal::{self, Level};
 use crate::{aws, environment, prompt};
 
@@ -22,14 +22,14 @@ use crate::{aws, environment, prompt};
 const ENTRIES_MAX: u32 = 3;
 
 /// Leads through it.
-pub(super) async fn connect(args: Arguments) -> Result<ExitCode, Failure> {
+pub(super) async fn connect(args: Arguments) -> Result<ExitCode, CliError> {
     let now = Second::of(Timestamp::now());
     let slack = environment::slack()?;
     let given = Given::read(&args)?;
     let (ports, url) = aws::edges_and_url().await?;
     let url = PublicUrl::new(&url)?;
 
-    let mut stored = ports.deployment.load().await.map_err(Failure::from)?;
+    let mut stored = ports.deployment.load().await.map_err(CliError::from)?;
     let collected = source::collected(&stored, &args.id);
     // One that cannot be read is connected anew, as its error says.
     let existing = stored.sources.remove(&args.id).and_then(Result::ok);
@@ -47,14 +47,14 @@ pub(super) async fn connect(args: Arguments) -> Result<ExitCode, Failure> {
         terminal::print_error(Level::Warning, &warning);
     }
     let app = app_steps(&slack, &meant, known, (&url.redirect_url(), args.token_rotation), now).await?;
-    let (connected, facts) = install::install(&ports, &url, &args, &meant, (&app, &again)).await?;
+    let (connected, report) = install::install(&ports, &url, &args, &meant, (&app, &again)).await?;
     terminal::note("4/4 What was verified\n");
-    report::print(&connected, &facts, existing.is_some(), args.json);
+    report::print(&connected, &report, existing.is_some(), args.json);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Asks for what is missing of the source, or fails with all that is missing where nobody can be asked.
-fn complete(args: Arguments, existing: Option<&Source>, known: &Known) -> Result<Arguments, Failure> {
+fn complete(args: Arguments, existing: Option<&Source>, known: &Known) -> Result<Arguments, CliError> {
     if prompt::can_ask() {
         return source::ask(args, existing);
     }
@@ -79,7 +79,7 @@ async fn app_steps(
     known: Known,
     (redirect_url, rotation): (&str, bool),
     now: Second,
-) -> Result<App, Failure> {
+) -> Result<App, CliError> {
     let mut given = match known {
         Known::Partly(given) => given,
         Known::Given(ref app) | Known::Stored(ref app) => {
@@ -88,15 +88,15 @@ async fn app_steps(
             if rotation {
                 let message = "`--token-rotation` changes nothing for an app that exists";
                 let hint = "turn token rotation on in its settings, or make another: `--new-app`";
-                terminal::print_error(Level::Warning, &Failure::new(message).hint(hint));
+                terminal::print_error(Level::Warning, &CliError::new(message).hint(hint));
             }
             match app::check(slack, source, app, redirect_url, now).await {
                 Ok(()) => {
                     terminal::note("2/4 Its credentials are known\n");
                     return Ok(app.clone());
                 }
-                Err(failure) if !prompt::can_ask() => return Err(failure),
-                Err(failure) => terminal::print_error(Level::Warning, &failure),
+                Err(error) if !prompt::can_ask() => return Err(error),
+                Err(error) => terminal::print_error(Level::Warning, &error),
             }
             Given::default()
         }
@@ -111,8 +111,8 @@ async fn app_steps(
                 terminal::note("");
                 return Ok(app);
             }
-            Err(failure) if entries >= ENTRIES_MAX => return Err(failure),
-            Err(failure) => terminal::print_error(Level::Warning, &failure),
+            Err(error) if entries >= ENTRIES_MAX => return Err(error),
+            Err(error) => terminal::print_error(Level::Warning, &error),
         }
         entries += 1;
     }

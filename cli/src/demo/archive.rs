@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// What the appended fields begin with. A quote inside a JSON string is escaped, so the last of these is slacktrail's.
 const APPENDED: &str = r#","p_log_type":""#;
@@ -59,7 +59,7 @@ impl Archive {
     ///
     /// # Errors
     /// When a file is not what it should be: its name, its gzip, or a line.
-    pub(crate) fn read(directory: &Path) -> Result<Archive, Failure> {
+    pub(crate) fn read(directory: &Path) -> Result<Archive, CliError> {
         let mut archive = Archive::default();
         for log in ["audit", "access", "integration"] {
             let mut paths = Vec::new();
@@ -135,7 +135,7 @@ impl Fields {
 }
 
 /// The files under a directory, in the order of their names. Names that begin with a dot are not logs.
-fn find_files(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
+fn find_files(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), CliError> {
     if !directory.exists() {
         return Ok(());
     }
@@ -150,12 +150,12 @@ fn find_files(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failure>
     Ok(())
 }
 
-fn unread(path: &Path, error: std::io::Error) -> Failure {
-    Failure::new(format!("`{}` cannot be read back", path.display())).with_source(error)
+fn unread(path: &Path, error: std::io::Error) -> CliError {
+    CliError::new(format!("`{}` cannot be read back", path.display())).with_source(error)
 }
 
-fn odd(path: &Path, what: &str) -> Failure {
-    Failure::new(format!("`{}` is not what slacktrail should have written: {what}", path.display()))
+fn odd(path: &Path, what: &str) -> CliError {
+    CliError::new(format!("`{}` is not what slacktrail should have written: {what}", path.display()))
 }
 
 #[cfg(test)]

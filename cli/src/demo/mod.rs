@@ -17,8 +17,8 @@ use slacktrail_shared::source::{LogType, Plan, Source};
 use slacktrail_shared::sources;
 use slacktrail_shared::time::Second;
 
+use crate::cli_error::CliError;
 use crate::duration;
-use crate::failure::Failure;
 use crate::run::{Run, Totals, Until};
 use crate::terminal;
 use archive::Archive;
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 const SOURCE: &str = "acme";
 
 /// Runs the command. It succeeds when what it stored is exactly what the simulated Slack showed.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let directory = fresh_directory(args.dir)?;
     let time = Arc::new(SimulatedTime::for_a_life_of(args.seconds));
     terminal::print(organization::INTRODUCTION);
@@ -63,12 +63,12 @@ async fn collect(
     time: &Arc<SimulatedTime>,
     directory: &Path,
     seconds: u32,
-) -> Result<Totals, Failure> {
+) -> Result<Totals, CliError> {
     let source = source(time)?;
     sources::put(&DirectoryDeployment::new(directory), &source).await?;
     let slack = SlackHttp::new(&organization.api_url(), &organization.audit_url())?;
     let token =
-        Token::new(organization::TOKEN).map_err(|error| Failure::new("the simulated token").with_source(error))?;
+        Token::new(organization::TOKEN).map_err(|error| CliError::new("the simulated token").with_source(error))?;
     let mut run = Run::new(slack, directory, token, &source.id, &LogType::ALL);
 
     run.go(&Live::new(Arc::clone(time), seconds), Until::Stopped).await?;
@@ -81,12 +81,12 @@ async fn collect(
     Ok(run.finish())
 }
 
-fn source(time: &SimulatedTime) -> Result<Source, Failure> {
+fn source(time: &SimulatedTime) -> Result<Source, CliError> {
     Ok(Source {
         organization: true,
         connected_at: Second::of(time.now()),
         ..Source::new(
-            SOURCE.parse().map_err(|error: String| Failure::new(error))?,
+            SOURCE.parse().map_err(|error: String| CliError::new(error))?,
             "Acme (simulated)",
             Plan::Enterprise,
             Second::of(time.history_begins()),
@@ -95,7 +95,7 @@ fn source(time: &SimulatedTime) -> Result<Source, Failure> {
 }
 
 /// The directory that was asked for, if nothing is in it, or the first `./logs/demo-<n>` that there is not.
-fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
     let Some(directory) = given else {
         let fresh = (1..).map(|number| Path::new("logs").join(format!("demo-{number}"))).find(|path| !path.exists());
         return Ok(fresh.expect("there is a number that no directory has"));
@@ -103,9 +103,9 @@ fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     match std::fs::read_dir(&directory).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(directory),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(directory),
-        Ok(false) => Err(Failure::new(format!("`{}` is not empty", directory.display()))
+        Ok(false) => Err(CliError::new(format!("`{}` is not empty", directory.display()))
             .hint("the demonstration compares all that it finds there: give it a new directory")),
-        Err(error) => Err(Failure::new(format!("`{}` cannot be read", directory.display()))
+        Err(error) => Err(CliError::new(format!("`{}` cannot be read", directory.display()))
             .with_source(error)
             .hint("give it a new directory")),
     }
@@ -133,12 +133,12 @@ fn report(totals: &Totals, archive: &Archive, verdict: &Verdict, directory: &Pat
     }
 }
 
-fn inexact(totals: &Totals) -> Failure {
+fn inexact(totals: &Totals) -> CliError {
     let failing = totals.streams().iter().find_map(|total| total.hint.clone());
-    let failure = Failure::new("what is stored is not exactly what the simulated Slack showed");
-    let failure = failure.hint("this is a fault of slacktrail: please report it with the output above");
+    let error = CliError::new("what is stored is not exactly what the simulated Slack showed");
+    let error = error.hint("this is a fault of slacktrail: please report it with the output above");
     match failing {
-        Some(hint) => failure.with_source(hint),
-        None => failure,
+        Some(hint) => error.with_source(hint),
+        None => error,
     }
 }

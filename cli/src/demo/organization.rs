@@ -10,7 +10,7 @@ use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Activity, CallMatcher, Fault, FaultKind, Generator, Log, Row, Server, World};
 
 use super::time::{LATE_MAX, SimulatedTime};
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// The token of the organization's owner.
 pub(crate) const TOKEN: &str = settings::ORGANIZATION_TOKEN;
@@ -42,7 +42,7 @@ impl Organization {
     ///
     /// # Errors
     /// When no port of loopback can be opened.
-    pub(crate) async fn found(time: Arc<SimulatedTime>) -> Result<Organization, Failure> {
+    pub(crate) async fn found(time: Arc<SimulatedTime>) -> Result<Organization, CliError> {
         let settings = Settings { tenant: Tenant::organization("E0ACME", &WORKSPACES), ..Settings::organization() };
         let mut generator = Generator::new(activity(), &settings);
         let mut world = World::new(settings);
@@ -52,7 +52,7 @@ impl Organization {
         let world = Arc::new(Mutex::new(world));
         let clock = Arc::clone(&time);
         let server = Server::start(Arc::clone(&world), Arc::new(move || clock.now())).await.map_err(|error| {
-            Failure::new("the simulated Slack cannot open a port on loopback")
+            CliError::new("the simulated Slack cannot open a port on loopback")
                 .with_source(error)
                 .hint("let this process listen on 127.0.0.1")
         })?;

@@ -9,7 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 
 use super::verdict::Problem;
-use crate::failure::chain;
+use crate::cli_error::chain;
 
 /// The time to establish a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);

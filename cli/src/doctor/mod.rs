@@ -16,8 +16,8 @@ use std::time::Duration;
 use clap::Args;
 use slacktrail_shared::aws::sdk_config;
 
+use crate::cli_error::CliError;
 use crate::environment::variable;
-use crate::failure::Failure;
 use crate::terminal;
 use checks::{CHECKS, Check};
 use facts::Facts;
@@ -51,9 +51,9 @@ an earlier check failed, or there is nothing to look at yet.
 What each check proves and which permission it needs: docs/operations.md.";
 
 /// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let stack = args.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
-        Failure::new("no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set")
+        CliError::new("no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set")
             .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`")
     })?;
     let facts = Facts::new(&sdk_config().await, stack, web::client()?);
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Runs the checks one after another, and prints each finding as it is there unless all are printed as JSON at the end.
-async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, Failure> {
+async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError> {
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     let mut findings = Vec::new();
     for check in &CHECKS {
@@ -76,7 +76,7 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, Failure> 
         let finding = tokio::select! {
             biased;
             _ = &mut interrupt, if !check.creates => {
-                return Err(Failure::new("interrupted: the remaining checks did not run"));
+                return Err(CliError::new("interrupted: the remaining checks did not run"));
             }
             finding = running => finding,
         };

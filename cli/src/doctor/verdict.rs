@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::failure::{Failure, chain};
+use crate::cli_error::{CliError, chain};
 
 /// What a check found: the detail of a passed check, or why it did not pass.
 pub(super) type Verdict = Result<String, Problem>;
@@ -17,7 +17,7 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    /// Returns a failure with its next action.
+    /// Returns an error with its next action.
     pub(super) fn failed(detail: impl Into<String>, hint: impl Into<String>) -> Problem {
         Problem::Failed { detail: detail.into(), hint: hint.into() }
     }
@@ -36,14 +36,14 @@ impl Problem {
 impl From<slacktrail_shared::error::Error> for Problem {
     fn from(error: slacktrail_shared::error::Error) -> Problem {
         let is_denied = error.code == "access_denied";
-        let failure = Failure::from(error);
-        let hint = failure.next_action().unwrap_or("run the command again in a minute");
-        let detail = chain(&failure);
+        let error = CliError::from(error);
+        let hint = error.next_action().unwrap_or("run the command again in a minute");
+        let detail = chain(&error);
         if is_denied { Problem::skipped_until(detail, hint) } else { Problem::failed(detail, hint) }
     }
 }
 
-/// Returns `Ok` if `holds`, or else a failure.
+/// Returns `Ok` if `holds`, or else an error.
 pub(super) fn ensure(holds: bool, detail: impl Into<String>, hint: impl Into<String>) -> Result<(), Problem> {
     if holds { Ok(()) } else { Err(Problem::failed(detail, hint)) }
 }

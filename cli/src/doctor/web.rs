@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use slacktrail_shared::time::parse_http_date;
 
 use super::verdict::Problem;
-use crate::failure::{Failure, chain};
+use crate::cli_error::{CliError, chain};
 
 /// The time for a request with its body.
 const REQUEST_MAX: Duration = Duration::from_secs(35); // API Gateway itself answers after 30
@@ -27,20 +27,20 @@ pub(super) struct Answer {
 ///
 /// # Errors
 /// Returns an error if the system's certificates cannot be loaded.
-pub(super) fn client() -> Result<reqwest::Client, Failure> {
+pub(super) fn client() -> Result<reqwest::Client, CliError> {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("slacktrail/", env!("CARGO_PKG_VERSION")))
         .timeout(REQUEST_MAX)
         .redirect(Policy::none());
     builder.build().map_err(|error| {
-        Failure::new("no HTTPS client can be made").with_source(error).hint("install the system's certificates")
+        CliError::new("no HTTPS client can be made").with_source(error).hint("install the system's certificates")
     })
 }
 
 /// Returns the response to `GET url`.
 ///
 /// # Errors
-/// Returns a failure that names the host if the request or its body does not complete.
+/// Returns an error that names the host if the request or its body does not complete.
 pub(super) async fn get(client: &reqwest::Client, url: &str, hint: &str) -> Result<Answer, Problem> {
     let lost = |error: reqwest::Error| {
         Problem::failed(format!("`{url}` cannot be read: {}", chain(&error.without_url())), hint)

@@ -6,8 +6,8 @@ use slacktrail_shared::health::State;
 use slacktrail_shared::tick::{StreamSummary, Summary};
 
 use super::progress::Progress;
+use crate::cli_error::CliError;
 use crate::duration;
-use crate::failure::Failure;
 use crate::hints::{self, Collector};
 use crate::terminal::{self, Level};
 
@@ -24,9 +24,9 @@ pub(crate) struct ErrorReporter {
 
 impl ErrorReporter {
     /// Tells why a tick failed as a whole, unless the one before failed for the same reason.
-    pub(crate) fn report_run(&mut self, progress: &Progress, failure: &Failure) {
-        if self.of_run.replace(failure.to_string()) != Some(failure.to_string()) {
-            tell(progress, Level::Error, failure);
+    pub(crate) fn report_run(&mut self, progress: &Progress, error: &CliError) {
+        if self.of_run.replace(error.to_string()) != Some(error.to_string()) {
+            tell(progress, Level::Error, error);
         }
     }
 
@@ -40,16 +40,16 @@ impl ErrorReporter {
                 Some(code) => {
                     let error = (code.clone(), stream.state);
                     if self.errors.insert(name, error.clone()) != Some(error) {
-                        tell(progress, level(stream.state), &failure(stream));
+                        tell(progress, level(stream.state), &stream_error(stream));
                     }
                 }
             }
             let clock = clock(stream).filter(|_| clock_is_real);
-            for (subject, failure) in [("clock", clock), ("workspaces", workspaces(stream))] {
-                if let Some(failure) = failure
+            for (subject, error) in [("clock", clock), ("workspaces", workspaces(stream))] {
+                if let Some(error) = error
                     && self.told.insert(subject.to_owned())
                 {
-                    tell(progress, Level::Warning, &failure);
+                    tell(progress, Level::Warning, &error);
                 }
             }
         }
@@ -57,8 +57,8 @@ impl ErrorReporter {
 }
 
 /// Tells a failure above the progress lines.
-fn tell(progress: &Progress, level: Level, failure: &Failure) {
-    progress.suspend(|| terminal::print_error(level, failure));
+fn tell(progress: &Progress, level: Level, error: &CliError) {
+    progress.suspend(|| terminal::print_error(level, error));
 }
 
 fn name(stream: &StreamSummary) -> String {
@@ -75,30 +75,30 @@ fn level(state: State) -> Level {
     }
 }
 
-pub(super) fn failure(stream: &StreamSummary) -> Failure {
+pub(super) fn stream_error(stream: &StreamSummary) -> CliError {
     let (name, hint) = (name(stream), hints::of_stream(stream.hint.as_deref().unwrap_or_default(), Collector::Pull));
     let Some(message) = &stream.message else {
-        return Failure::new(format!("{name}: {hint}")); // not polled: the cursor's own words, hint and all
+        return CliError::new(format!("{name}: {hint}")); // not polled: the cursor's own words, hint and all
     };
-    let failure = Failure::new(format!("{name}: {message}")).hint(hint);
+    let error = CliError::new(format!("{name}: {message}")).hint(hint);
     match &stream.cause {
-        Some(cause) => failure.with_source(cause.clone()),
-        None => failure,
+        Some(cause) => error.with_source(cause.clone()),
+        None => error,
     }
 }
 
-fn clock(stream: &StreamSummary) -> Option<Failure> {
+fn clock(stream: &StreamSummary) -> Option<CliError> {
     let seconds = stream.clock_skew_seconds?;
     let which = if seconds > 0 { "ahead of" } else { "behind" };
     let message = format!("this machine's clock is {} {which} Slack's", duration::words(seconds.abs()));
     Some(
-        Failure::new(message)
+        CliError::new(message)
             .hint("set the clock; nothing is lost meanwhile, for Slack's clock decides what is collected"),
     )
 }
 
-fn workspaces(stream: &StreamSummary) -> Option<Failure> {
+fn workspaces(stream: &StreamSummary) -> Option<CliError> {
     let number = stream.workspaces_failing;
     let message = format!("{}: {number} of the organization's workspaces cannot be read", name(stream));
-    (number > 0).then(|| Failure::new(message).hint("`slacktrail status --dir <directory>` names them and says why"))
+    (number > 0).then(|| CliError::new(message).hint("`slacktrail status --dir <directory>` names them and says why"))
 }

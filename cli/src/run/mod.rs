@@ -21,7 +21,7 @@ use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, TickLimits}
 pub(crate) use pace::{Pace, Wall};
 pub(crate) use totals::Totals;
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use error_reporter::ErrorReporter;
 use progress::Progress;
 use watched::{WatchedDeployment, WatchedSlack};
@@ -71,18 +71,18 @@ impl Run {
     /// # Errors
     /// When this machine's side fails as a whole: at once, or where the run goes on until it is stopped, in its first tick.
     /// Later such failures are told, and the next tick tries again.
-    pub(crate) async fn go(&mut self, pace: &impl Pace, until: Until) -> Result<(), Failure> {
+    pub(crate) async fn go(&mut self, pace: &impl Pace, until: Until) -> Result<(), CliError> {
         let mut is_first = true;
         loop {
             let left = match self.tick(pace).await {
                 Ok(left) => left,
-                Err(failure) if until == Until::Stopped && !is_first => {
-                    self.reporter.report_run(&self.progress, &failure);
+                Err(error) if until == Until::Stopped && !is_first => {
+                    self.reporter.report_run(&self.progress, &error);
                     true
                 }
-                Err(failure) => {
+                Err(error) => {
                     self.progress.clear();
-                    return Err(failure);
+                    return Err(error);
                 }
             };
             is_first = false;
@@ -93,7 +93,7 @@ impl Run {
     }
 
     /// One tick. Returns whether it left something that a next tick could collect.
-    async fn tick(&mut self, pace: &impl Pace) -> Result<bool, Failure> {
+    async fn tick(&mut self, pace: &impl Pace) -> Result<bool, CliError> {
         let now = pace.now();
         let deployment = self.collector.ports().deployment.load().await?;
         self.progress.begin_tick(&deployment, now);
@@ -103,7 +103,7 @@ impl Run {
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
         if let Some(locked) = summary.streams.iter().find(|stream| stream.code.as_deref() == Some(watched::LOCKED)) {
-            return Err(error_reporter::failure(locked));
+            return Err(error_reporter::stream_error(locked));
         }
         self.reporter.report(&self.progress, &summary, pace.is_real());
         self.totals.add(&summary);

@@ -15,7 +15,7 @@ use slacktrail_shared::ports::DeploymentStore;
 use slacktrail_shared::time::Second;
 
 use crate::aws;
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::terminal;
 use stream_status::{StreamStatus, Target};
 
@@ -45,7 +45,7 @@ Exit code: 0 if the status could be read; with --check, 1 if a stream requires a
 With --json --watch each change is one line of JSON: the list of all streams.";
 
 /// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let deployed = match &args.dir {
         Some(directory) => Deployed::Directory(directory.clone()),
         None => Deployed::Aws(aws::ports().await?.deployment),
@@ -81,13 +81,13 @@ struct Snapshot {
 }
 
 impl Deployed {
-    async fn look(&self) -> Result<Snapshot, Failure> {
+    async fn look(&self) -> Result<Snapshot, CliError> {
         let (deployment, target) = match self {
             Deployed::Aws(deployment) => (deployment.load().await?, Target::Aws),
             Deployed::Directory(directory) => {
                 let deployment = DirectoryDeployment::new(directory).load().await?;
                 if deployment.sources.is_empty() {
-                    return Err(Failure::new(format!("nothing was ever pulled into `{}`", directory.display()))
+                    return Err(CliError::new(format!("nothing was ever pulled into `{}`", directory.display()))
                         .hint("give the directory that `slacktrail pull --dir` was given"));
                 }
                 (deployment, Target::Directory)

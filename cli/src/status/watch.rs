@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::report;
 use super::stream_status::StreamStatus;
 use super::{Deployed, Snapshot};
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::terminal::{self, Level};
 
 /// From one look to the next.
@@ -18,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When the first look fails; later ones may.
-pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), Failure> {
+pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), CliError> {
     let first = deployed.look().await?;
     let show = async {
         if json || !std::io::stdout().is_terminal() {
@@ -49,7 +49,7 @@ async fn draw(deployed: &Deployed, first: Snapshot) {
         tokio::time::sleep(LOOK_AGAIN).await;
         match deployed.look().await {
             Ok(next) => (snapshot, error) = (next, String::new()),
-            Err(failure) => error = format!("\n\nwarning: {failure}: this is how it was before"),
+            Err(cause) => error = format!("\n\nwarning: {cause}: this is how it was before"),
         }
     }
 }
@@ -58,7 +58,7 @@ async fn draw(deployed: &Deployed, first: Snapshot) {
 async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
     let mut printed: Option<Vec<StreamStatus>> = None;
     let mut printed_error = String::new();
-    let mut snapshot: Result<Snapshot, Failure> = Ok(first);
+    let mut snapshot: Result<Snapshot, CliError> = Ok(first);
     loop {
         match snapshot {
             Ok(snapshot) => {
@@ -76,10 +76,10 @@ async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
                 }
                 printed_error.clear();
             }
-            Err(failure) if printed_error == failure.to_string() => {}
-            Err(failure) => {
-                printed_error = failure.to_string();
-                terminal::print_error(Level::Warning, &failure);
+            Err(error) if printed_error == error.to_string() => {}
+            Err(error) => {
+                printed_error = error.to_string();
+                terminal::print_error(Level::Warning, &error);
             }
         }
         tokio::time::sleep(LOOK_AGAIN).await;

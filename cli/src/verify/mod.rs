@@ -18,7 +18,7 @@ use slacktrail_shared::source::{LogType, Source, SourceId};
 use slacktrail_shared::time::{Day, Second};
 use slacktrail_shared::verify::{self, Findings, MARGIN_SECONDS, Step, Verdict, Verification};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 use crate::hints::{self, Collector};
 use crate::identity::Identity;
 use crate::terminal::{self, Level};
@@ -77,14 +77,14 @@ fn parse_day(text: &str) -> Result<Day, String> {
 }
 
 /// Runs the command. Its exit code is the verdict; that of a failure is that nothing is decided.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let now = Second::of(Timestamp::now());
     let compared = match comparable(args.day, now) {
         Ok(until) => match &args.dir {
             Some(directory) => in_directory(&args, directory, until, now).await,
             None => deployed(&args, until).await,
         },
-        Err(failure) => Err(failure),
+        Err(error) => Err(error),
     };
     match compared {
         Ok((findings, records)) => {
@@ -95,32 +95,32 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, Failure> {
                 Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
             })
         }
-        Err(failure) => {
-            terminal::print_error(Level::Error, &failure);
+        Err(error) => {
+            terminal::print_error(Level::Error, &error);
             Ok(ExitCode::from(INCONCLUSIVE))
         }
     }
 }
 
 /// The last second of the day that can be compared.
-fn comparable(day: Day, now: Second) -> Result<Second, Failure> {
+fn comparable(day: Day, now: Second) -> Result<Second, CliError> {
     if day.start() > now {
-        return Err(Failure::new(format!("`--day` lies in the future: {day}")).hint("give a day up to today (UTC)"));
+        return Err(CliError::new(format!("`--day` lies in the future: {day}")).hint("give a day up to today (UTC)"));
     }
     if day.end() < Second::MARCH_2018 && day != Second::EPOCH.day() {
-        return Err(Failure::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
+        return Err(CliError::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
             .hint("give a day from 2018-03-01 on; rows without a time that can be read are kept under 1970-01-01"));
     }
     verify::until(day, now).ok_or_else(|| {
         let minutes = MARGIN_SECONDS / 60;
-        Failure::new(format!(
+        CliError::new(format!(
             "the day {day} has hardly begun: its records are compared from {minutes} minutes after it on"
         ))
         .hint("run the command again in a few minutes")
     })
 }
 
-type Compared = Result<(Findings, Records), Failure>;
+type Compared = Result<(Findings, Records), CliError>;
 
 async fn deployed(args: &Arguments, until: Second) -> Compared {
     let ports = aws::ports().await?.with(environment::slack()?);
@@ -133,7 +133,7 @@ async fn in_directory(args: &Arguments, directory: &Path, until: Second, now: Se
     let deployment = DirectoryDeployment::new(directory);
     let stored = deployment.load().await?;
     if stored.sources.is_empty() {
-        return Err(Failure::new(format!("nothing was ever pulled into `{}`", directory.display()))
+        return Err(CliError::new(format!("nothing was ever pulled into `{}`", directory.display()))
             .hint("give the directory that `slacktrail pull --dir` was given"));
     }
     let source = sources::find(&stored.sources, &args.id)?;
@@ -150,10 +150,10 @@ async fn check_token<S: Slack>(
     token: &Token,
     log: LogType,
     now: Second,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let identity = Identity::ask(slack, source, token, now).await.map_err(|mut error| {
         error.hint = hints::of_stream(&error.hint, Collector::Pull);
-        Failure::from(error)
+        CliError::from(error)
     })?;
     identity.check_logs(&[log])?;
     identity.check_same_tenant(source)
@@ -166,15 +166,15 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     until: Second,
 ) -> Compared {
     if !source.logs.contains(&args.log) {
-        return Err(Failure::new(format!("source `{}` collects no `{}` logs", source.id, args.log))
+        return Err(CliError::new(format!("source `{}` collects no `{}` logs", source.id, args.log))
             .hint(format!("it collects {}", logs::names(&source.logs, ", "))));
     }
     let days = (args.day, until);
-    let mut verification = Verification::begin(ports, source, args.log, days).await.map_err(Failure::from)?;
+    let mut verification = Verification::begin(ports, source, args.log, days).await.map_err(CliError::from)?;
     let progress = Progress::new(args.log, args.day, until);
     let mut pacer = Pacer::new(args.log.calls_per_tick_max());
     read(&mut verification, &mut pacer, &progress).await?;
-    let findings = verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(Failure::from)?;
+    let findings = verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(CliError::from)?;
     let mut records = Records::default();
     if args.show_records {
         records.take_stored(&verification, &findings).await?;
@@ -192,7 +192,7 @@ async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     verification: &mut Verification<'_, S, D, T, K>,
     pacer: &mut Pacer,
     progress: &Progress,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     loop {
         progress.show_position(&verification.position());
         pacer.make_room(progress).await;
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn day_is_compared_whole_or_up_to_few_minutes_ago() {
         let now = second("2026-11-20T12:00:00Z");
-        let until = |day: &str| comparable(parse_day(day).unwrap(), now).map_err(|failure| failure.to_string());
+        let until = |day: &str| comparable(parse_day(day).unwrap(), now).map_err(|error| error.to_string());
         assert_eq!(until("2026-11-19"), Ok(second("2026-11-19T23:59:59Z")));
         assert_eq!(until("2026-11-20"), Ok(second("2026-11-20T11:55:00Z")));
         assert_eq!(until("1970-01-01"), Ok(second("1970-01-01T23:59:59Z")));

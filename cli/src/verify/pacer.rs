@@ -7,8 +7,8 @@ use slacktrail_shared::error::{Error, ErrorKind};
 use tokio::time::Instant;
 
 use super::progress::Progress;
+use crate::cli_error::CliError;
 use crate::duration;
-use crate::failure::Failure;
 
 /// What Slack allows is counted in this time.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -64,10 +64,10 @@ impl Pacer {
     ///
     /// # Errors
     /// The error, when it does not pass or not soon enough.
-    pub(super) async fn wait_out(&mut self, error: Error, progress: &Progress) -> Result<(), Failure> {
+    pub(super) async fn wait_out(&mut self, error: Error, progress: &Progress) -> Result<(), CliError> {
         let Some(seconds) = self.wait_seconds(&error) else {
             progress.clear();
-            return Err(Failure::from(error));
+            return Err(CliError::from(error));
         };
         progress.note(&format!("{error}: waiting {}", duration::words(seconds)));
         tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;

@@ -8,7 +8,7 @@ use slacktrail_shared::record::RowId;
 use slacktrail_shared::time::Second;
 use slacktrail_shared::verify::{Difference, Findings, Kind, Verification};
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
 /// Examples of each kind of difference.
 pub(super) const EXAMPLES_MAX: usize = 20;
@@ -46,7 +46,7 @@ impl Records {
         &mut self,
         verification: &Verification<'_, S, D, T, K>,
         findings: &Findings,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         for example in Kind::ALL.iter().flat_map(|kind| examples(findings, *kind)) {
             if let (Some(object), Some(line)) = (example.object, example.line)
                 && let Some(text) = verification.stored_line(object, line).await?

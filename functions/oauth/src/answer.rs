@@ -1,17 +1,17 @@
 //! Answers: statuses, headers and cookies.
 //!
-//! | status | what came of the request |
+//! | status | outcome of the request |
 //! |---|---|
 //! | 200 | offered: the page with the button; connected |
 //! | 303 | started: the browser goes on to Slack, with `GET` |
-//! | 400 | malformed: not a request that our link or Slack makes; without_state: the installation was begun at Slack |
-//! | 403 | denied: the user declined; wrong_browser: another browser began |
-//! | 404 | unknown: no such link or state; no such page |
+//! | 400 | malformed: neither slacktrail's links nor Slack send this request; missing_state: the installation was started in Slack |
+//! | 403 | denied: the user declined; wrong_browser: a different browser opened the link |
+//! | 404 | unknown: the link, state or page does not exist |
 //! | 405 | another method |
-//! | 409 | what was installed does not fit: wrong_tenant, not_organization, missing_scope, not_on_plan, not_owner, wrong_app; superseded: somebody else was at it |
-//! | 410 | used, expired: good once, and for ten minutes |
+//! | 409 | the installation does not fit: wrong_tenant, not_organization, missing_scope, not_on_plan, insufficient_role, wrong_app; conflict: another command changed the source |
+//! | 410 | used, expired: a link is single-use and expires after 10 minutes |
 //! | 502 | slack_refused, slack_unreachable |
-//! | 503 | ours: the table, the secrets or the settings |
+//! | 503 | internal: the table, the secrets or the settings |
 //! | 504 | deadline_reached: Slack or AWS took too long |
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -20,7 +20,7 @@ use lambda_http::http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
-use slacktrail_shared::connection::{ConnectionId, LIFE_SECONDS, RefusalKind, cookie_name};
+use slacktrail_shared::connect::{AuthorizationId, ConnectErrorKind, LINK_TTL_SECONDS, cookie_name};
 
 use crate::handler::Outcome;
 use crate::page;
@@ -30,28 +30,28 @@ pub(crate) fn status(outcome: &Outcome) -> u16 {
     match outcome {
         Outcome::Offered(_) | Outcome::Connected(_) => 200,
         Outcome::Started(_) => 303,
-        Outcome::Refused(failure) => status_of_refusal(failure.refusal.kind),
+        Outcome::Failed(callback_error) => status_of_kind(callback_error.connect_error.kind),
         Outcome::NotFound => 404,
         Outcome::MethodNotAllowed(_) => 405,
     }
 }
 
-fn status_of_refusal(kind: RefusalKind) -> u16 {
+fn status_of_kind(kind: ConnectErrorKind) -> u16 {
     match kind {
-        RefusalKind::Malformed | RefusalKind::WithoutState => 400,
-        RefusalKind::Denied | RefusalKind::WrongBrowser => 403,
-        RefusalKind::Unknown => 404,
-        RefusalKind::WrongTenant
-        | RefusalKind::NotOrganization
-        | RefusalKind::MissingScope
-        | RefusalKind::NotOnPlan
-        | RefusalKind::NotOwner
-        | RefusalKind::WrongApp
-        | RefusalKind::Superseded => 409,
-        RefusalKind::Used | RefusalKind::Expired => 410,
-        RefusalKind::SlackRefused | RefusalKind::SlackUnreachable => 502,
-        RefusalKind::Ours => 503,
-        RefusalKind::OutOfTime => 504,
+        ConnectErrorKind::Malformed | ConnectErrorKind::MissingState => 400,
+        ConnectErrorKind::Denied | ConnectErrorKind::WrongBrowser => 403,
+        ConnectErrorKind::Unknown => 404,
+        ConnectErrorKind::WrongTenant
+        | ConnectErrorKind::NotOrganization
+        | ConnectErrorKind::MissingScope
+        | ConnectErrorKind::NotOnPlan
+        | ConnectErrorKind::InsufficientRole
+        | ConnectErrorKind::WrongApp
+        | ConnectErrorKind::Conflict => 409,
+        ConnectErrorKind::Used | ConnectErrorKind::Expired => 410,
+        ConnectErrorKind::SlackRefused | ConnectErrorKind::SlackUnreachable => 502,
+        ConnectErrorKind::Internal => 503,
+        ConnectErrorKind::DeadlineReached => 504,
     }
 }
 
@@ -63,15 +63,15 @@ pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
     answer.body = Some(page::of(outcome).into());
     match outcome {
         Outcome::Offered(offer) => {
-            answer.cookies.push(set_cookie(&offer.cookie_name, &offer.cookie_value, LIFE_SECONDS));
+            answer.cookies.push(set_cookie(&offer.cookie_name, &offer.cookie_value, LINK_TTL_SECONDS));
         }
         Outcome::Started(started) => {
             answer.headers.insert(LOCATION, text(&started.location));
-            answer.cookies.push(set_cookie(&started.cookie_name, &started.cookie_value, LIFE_SECONDS));
+            answer.cookies.push(set_cookie(&started.cookie_name, &started.cookie_value, LINK_TTL_SECONDS));
         }
-        Outcome::Connected(connected) => answer.cookies.push(forget(&connected.connection)),
-        Outcome::Refused(failure) => {
-            answer.cookies.extend(failure.connection.iter().filter(|_| failure.is_over).map(forget));
+        Outcome::Connected(connected) => answer.cookies.push(forget(&connected.authorization)),
+        Outcome::Failed(callback_error) => {
+            answer.cookies.extend(callback_error.authorization.iter().filter(|_| callback_error.is_final).map(forget));
         }
         Outcome::MethodNotAllowed(allowed) => drop(answer.headers.insert(ALLOW, HeaderValue::from_static(allowed))),
         Outcome::NotFound => {}
@@ -102,8 +102,8 @@ fn set_cookie(name: &str, value: &str, seconds: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
 }
 
-fn forget(connection: &ConnectionId) -> String {
-    set_cookie(&cookie_name(connection), "", 0)
+fn forget(authorization: &AuthorizationId) -> String {
+    set_cookie(&cookie_name(authorization), "", 0)
 }
 
 fn text(value: &str) -> HeaderValue {
@@ -117,8 +117,8 @@ mod tests {
     #[test]
     fn every_error_kind_has_documented_http_status() {
         let table = include_str!("answer.rs");
-        for kind in RefusalKind::ALL {
-            let status = status_of_refusal(kind);
+        for kind in ConnectErrorKind::ALL {
+            let status = status_of_kind(kind);
             let row = table.lines().find(|line| line.starts_with(&format!("//! | {status} |"))).unwrap();
             assert!(row.split([' ', ',', ':', ';']).any(|word| word == kind.name()), "{} {row}", kind.name());
         }
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn cookie_is_deleted_under_its_own_name() {
-        let id = ConnectionId::of([7; 16]);
+        let id = AuthorizationId::of([7; 16]);
         assert_eq!(forget(&id), format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", cookie_name(&id)));
     }
 }

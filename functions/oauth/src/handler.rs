@@ -2,10 +2,10 @@
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::Method;
-use slacktrail_shared::connection::{
-    BEGIN_MAX, Callback, CallbackPorts, Connected, Failure, Offer, Refusal, Started, callback, offer, start,
+use slacktrail_shared::connect::{
+    BEGIN_MAX, Callback, CallbackError, CallbackPorts, ConnectError, Connected, Offer, Started, callback, offer, start,
 };
-use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, Slack, Timer};
+use slacktrail_shared::ports::{AuthorizationStore, CredentialStore, DeploymentStore, Slack, Timer};
 use slacktrail_shared::random;
 use slacktrail_shared::time::Second;
 
@@ -21,7 +21,7 @@ pub struct Oauth<S, C, K, W> {
     authorize_url: String,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 pub(crate) enum Outcome {
     /// The page with the button is shown.
     Offered(Box<Offer>),
@@ -29,8 +29,8 @@ pub(crate) enum Outcome {
     Started(Started),
     /// A source is connected.
     Connected(Box<Connected>),
-    /// It came to nothing.
-    Refused(Box<Failure>),
+    /// Connecting failed.
+    Failed(Box<CallbackError>),
     /// There is no such page.
     NotFound,
     /// The page is there for these methods only.
@@ -45,7 +45,7 @@ impl<S, C, K, W> Oauth<S, C, K, W> {
 }
 
 /// Answers a request and logs one line about it. There is an answer to everything: what fails on our side is a page too.
-pub async fn handle<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+pub async fn handle<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     event: &ApiGatewayV2httpRequest,
     now: Second,
@@ -56,7 +56,7 @@ pub async fn handle<S: Slack, C: ConnectionStore + DeploymentStore, K: Credentia
     answer::answer(&outcome)
 }
 
-async fn outcome<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+async fn outcome<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
     now: Second,
@@ -71,23 +71,23 @@ async fn outcome<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialSt
     }
     let parameters = match Parameters::read(request.query) {
         Ok(parameters) => parameters,
-        Err(refusal) => return Outcome::Refused(Box::new(refusal.into())),
+        Err(connect_error) => return Outcome::Failed(Box::new(connect_error.into())),
     };
     let done = match (request.address, &request.method) {
         (Address::Start, &Method::POST) => begin(oauth, request, &parameters, now).await.map(Outcome::Started),
         (Address::Start, _) => show(oauth, request, &parameters, now).await.map(|it| Outcome::Offered(Box::new(it))),
         _ => finish(oauth, request, &parameters, now).await.map(|it| Outcome::Connected(Box::new(it))),
     };
-    done.unwrap_or_else(|failure| Outcome::Refused(Box::new(failure)))
+    done.unwrap_or_else(|callback_error| Outcome::Failed(Box::new(callback_error)))
 }
 
 /// Shows what a link would connect. Chats, mail scanners and browsers open links that nobody has clicked, so this changes nothing.
-async fn show<S, C: ConnectionStore, K, W: Timer>(
+async fn show<S, C: AuthorizationStore, K, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
     parameters: &Parameters,
     now: Second,
-) -> Result<Offer, Failure> {
+) -> Result<Offer, CallbackError> {
     let grant = parameters.grant()?;
     let table = &oauth.ports.table;
     let shown = offer(table, grant, &oauth.authorize_url, |name| request.cookie(name), random::bytes()?, now);
@@ -95,14 +95,14 @@ async fn show<S, C: ConnectionStore, K, W: Timer>(
 }
 
 /// Uses a link up, when a person has used the button.
-async fn begin<S, C: ConnectionStore, K, W: Timer>(
+async fn begin<S, C: AuthorizationStore, K, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
     parameters: &Parameters,
     now: Second,
-) -> Result<Started, Failure> {
+) -> Result<Started, CallbackError> {
     if request.is_cross_site() {
-        return Err(Refusal::cross_site().into());
+        return Err(ConnectError::cross_site().into());
     }
     let grant = parameters.grant()?;
     let (table, redirect_url) = (&oauth.ports.table, request.redirect_url()?);
@@ -110,23 +110,23 @@ async fn begin<S, C: ConnectionStore, K, W: Timer>(
     oauth.in_time(start(table, grant, urls, |name| request.cookie(name), random::bytes()?, now)).await
 }
 
-async fn finish<S: Slack, C: ConnectionStore + DeploymentStore, K: CredentialStore, W: Timer>(
+async fn finish<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
     parameters: &Parameters,
     now: Second,
-) -> Result<Connected, Failure> {
-    let came = Callback {
+) -> Result<Connected, CallbackError> {
+    let params = Callback {
         state: parameters.state.as_deref(),
         code: parameters.code.as_deref(),
         error: parameters.error.as_deref(),
     };
-    callback(&oauth.ports, came, |name| request.cookie(name), now).await
+    callback(&oauth.ports, params, |name| request.cookie(name), now).await
 }
 
 impl<S, C, K, W: Timer> Oauth<S, C, K, W> {
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, CallbackError>>) -> Result<T, CallbackError> {
         let done = self.ports.timer.within(BEGIN_MAX, work).await;
-        done.ok_or_else(|| Failure::deadline_reached(None, BEGIN_MAX))?
+        done.ok_or_else(|| CallbackError::deadline_reached(None, BEGIN_MAX))?
     }
 }

@@ -4,7 +4,7 @@
 use std::error::Error as StdError;
 
 use lambda_http::tracing::{error, info, warn};
-use slacktrail_shared::connection::{ConnectionId, RefusalKind, TokenEnd};
+use slacktrail_shared::connect::{AuthorizationId, ConnectErrorKind, TokenOutcome};
 use slacktrail_shared::error::Error;
 use slacktrail_shared::source::SourceId;
 
@@ -12,10 +12,10 @@ use crate::answer;
 use crate::handler::Outcome;
 use crate::request::Address;
 
-/// Logs one line. It holds nothing that came with the request but the name of a connection whose secret came along; the name is no secret.
+/// Logs one line. It holds nothing that came with the request but the ID of an authorization whose secret was part of the request. The ID is not secret.
 pub(crate) fn log(address: Address, outcome: &Outcome) {
-    let (connection, source) = whose(outcome);
-    let (connection, source) = (connection.map(ToString::to_string), source.map(SourceId::as_str));
+    let (authorization, source) = whose(outcome);
+    let (authorization, source) = (authorization.map(ToString::to_string), source.map(SourceId::as_str));
     let error = to_error(outcome);
     let cause = error.and_then(causes);
     let token = token(outcome);
@@ -25,7 +25,7 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
                 path = address.name(),
                 status = answer::status(outcome),
                 outcome = word(outcome),
-                connection,
+                authorization,
                 source,
                 code = error.map(|error| error.code.as_str()),
                 error_message = error.map(|error| error.message.as_str()),
@@ -38,24 +38,26 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
     }
     match outcome {
         Outcome::Offered(_) => line!(info, "link shown, and not used up"),
-        Outcome::Started(_) => line!(info, "connection started"),
-        Outcome::Connected(connected) if connected.untold.is_none() => line!(info, "source connected"),
-        Outcome::Connected(_) => line!(warn, "source connected, and the command that waits could not be told"),
+        Outcome::Started(_) => line!(info, "authorization started"),
+        Outcome::Connected(connected) if connected.notify_error.is_none() => line!(info, "source connected"),
+        Outcome::Connected(_) => line!(warn, "source connected, waiting command not notified"),
         Outcome::NotFound | Outcome::MethodNotAllowed(_) => line!(info, "request refused"),
-        Outcome::Refused(failure) => match failure.refusal.kind {
-            RefusalKind::Ours => line!(error, "connecting needs a person"),
+        Outcome::Failed(callback_error) => match callback_error.connect_error.kind {
+            ConnectErrorKind::Internal => line!(error, "connecting needs a person"),
             // Anybody on the internet can have these.
-            RefusalKind::Malformed | RefusalKind::Unknown | RefusalKind::WithoutState => line!(info, "request refused"),
-            _ => match failure.token {
-                Some(TokenEnd::MayBeValid) => line!(warn, "connection refused, its token may still be valid"),
-                Some(TokenEnd::RefreshTokenMayBeValid) => {
-                    line!(warn, "connection refused, its refresh token may still be valid")
+            ConnectErrorKind::Malformed | ConnectErrorKind::Unknown | ConnectErrorKind::MissingState => {
+                line!(info, "request refused")
+            }
+            _ => match callback_error.token {
+                Some(TokenOutcome::MayBeValid) => line!(warn, "authorization failed, its token may still be valid"),
+                Some(TokenOutcome::RefreshTokenMayBeValid) => {
+                    line!(warn, "authorization failed, its refresh token may still be valid")
                 }
-                Some(TokenEnd::MayExist) => {
-                    line!(warn, "connection refused, Slack may have issued a token that was not received")
+                Some(TokenOutcome::MayExist) => {
+                    line!(warn, "authorization failed, Slack may have issued a token that was not received")
                 }
-                Some(TokenEnd::Revoked | TokenEnd::MayBeInUse) | None => {
-                    line!(warn, "connection refused, nothing is lost")
+                Some(TokenOutcome::Revoked | TokenOutcome::MayBeInUse) | None => {
+                    line!(warn, "authorization failed, nothing is lost")
                 }
             },
         },
@@ -67,34 +69,34 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Offered(_) => "offered",
         Outcome::Started(_) => "started",
         Outcome::Connected(_) => "connected",
-        Outcome::Refused(failure) => failure.refusal.kind.name(),
+        Outcome::Failed(callback_error) => callback_error.connect_error.kind.name(),
         Outcome::NotFound => "not_found",
         Outcome::MethodNotAllowed(_) => "method_not_allowed",
     }
 }
 
-fn whose(outcome: &Outcome) -> (Option<&ConnectionId>, Option<&SourceId>) {
+fn whose(outcome: &Outcome) -> (Option<&AuthorizationId>, Option<&SourceId>) {
     match outcome {
-        Outcome::Offered(offer) => (Some(&offer.connection), Some(&offer.source.id)),
-        Outcome::Started(started) => (Some(&started.connection), Some(&started.source)),
-        Outcome::Connected(connected) => (Some(&connected.connection), Some(&connected.source.id)),
-        Outcome::Refused(failure) => (failure.connection.as_ref(), failure.source.as_ref()),
+        Outcome::Offered(offer) => (Some(&offer.authorization), Some(&offer.source.id)),
+        Outcome::Started(started) => (Some(&started.authorization), Some(&started.source)),
+        Outcome::Connected(connected) => (Some(&connected.authorization), Some(&connected.source.id)),
+        Outcome::Failed(callback_error) => (callback_error.authorization.as_ref(), callback_error.source.as_ref()),
         Outcome::NotFound | Outcome::MethodNotAllowed(_) => (None, None),
     }
 }
 
 fn to_error(outcome: &Outcome) -> Option<&Error> {
     match outcome {
-        Outcome::Connected(connected) => connected.untold.as_ref(),
-        Outcome::Refused(failure) => failure.error.as_ref(),
+        Outcome::Connected(connected) => connected.notify_error.as_ref(),
+        Outcome::Failed(callback_error) => callback_error.error.as_ref(),
         Outcome::Offered(_) | Outcome::Started(_) | Outcome::NotFound | Outcome::MethodNotAllowed(_) => None,
     }
 }
 
-/// What became of a token that Slack had granted for a connection that failed.
+/// Returns the outcome of revoking the token of a failed authorization.
 fn token(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::Refused(failure) => failure.token.map(TokenEnd::name),
+        Outcome::Failed(callback_error) => callback_error.token.map(TokenOutcome::name),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use slacktrail_shared::connection::{Connected, ConnectionId, Facts, Failure, Offer, RefusalKind};
+use slacktrail_shared::connect::{AuthorizationId, CallbackError, ConnectErrorKind, ConnectReport, Connected, Offer};
 use slacktrail_shared::source::{LogType, Source, shown_name};
 
 use crate::handler::Outcome;
@@ -35,16 +35,16 @@ pub(crate) fn of(outcome: &Outcome) -> String {
         Outcome::Offered(offer) => OfferedPage::of(offer).text(),
         Outcome::Started(_) => String::new(),
         Outcome::Connected(connected) => ConnectedPage::of(connected).text(),
-        Outcome::Refused(failure) => RefusedPage::of(failure).text(),
-        Outcome::NotFound => RefusedPage::nothing_here("There is nothing here").text(),
-        Outcome::MethodNotAllowed(_) => RefusedPage::nothing_here("This address is for a browser to open").text(),
+        Outcome::Failed(callback_error) => ErrorPage::of(callback_error).text(),
+        Outcome::NotFound => ErrorPage::nothing_here("There is nothing here").text(),
+        Outcome::MethodNotAllowed(_) => ErrorPage::nothing_here("This address is for a browser to open").text(),
     }
 }
 
 #[derive(Template)]
 #[template(path = "offered.html")]
 struct OfferedPage<'a> {
-    reference: Option<&'a ConnectionId>,
+    reference: Option<&'a AuthorizationId>,
     label: String,
     tenant: Option<(String, &'a str)>,
     source: &'a Source,
@@ -55,19 +55,19 @@ struct OfferedPage<'a> {
 #[derive(Template)]
 #[template(path = "connected.html")]
 struct ConnectedPage<'a> {
-    reference: Option<&'a ConnectionId>,
+    reference: Option<&'a AuthorizationId>,
     label: String,
     tenant: String,
     source: &'a Source,
-    facts: &'a Facts,
+    report: &'a ConnectReport,
     is_verified: bool,
     logs: Vec<(LogType, Prose)>,
 }
 
 #[derive(Template)]
-#[template(path = "refused.html")]
-struct RefusedPage<'a> {
-    reference: Option<&'a ConnectionId>,
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    reference: Option<&'a AuthorizationId>,
     mark: &'static str,
     title: &'static str,
     message: Prose,
@@ -91,9 +91,9 @@ impl HtmlSafe for Prose {}
 
 impl<'a> OfferedPage<'a> {
     fn of(offer: &'a Offer) -> OfferedPage<'a> {
-        let Offer { connection, source, expires_at, .. } = offer;
+        let Offer { authorization, source, expires_at, .. } = offer;
         OfferedPage {
-            reference: Some(connection),
+            reference: Some(authorization),
             label: shown_name(&source.label),
             tenant: source.tenant.as_ref().map(|tenant| (shown_name(&tenant.name), tenant.id.as_str())),
             source,
@@ -109,15 +109,15 @@ impl<'a> OfferedPage<'a> {
 
 impl<'a> ConnectedPage<'a> {
     fn of(connected: &'a Connected) -> ConnectedPage<'a> {
-        let Connected { connection, source, facts, .. } = connected;
+        let Connected { authorization, source, report, .. } = connected;
         ConnectedPage {
-            reference: Some(connection),
+            reference: Some(authorization),
             label: shown_name(&source.label),
-            tenant: shown_name(&facts.tenant.name),
+            tenant: shown_name(&report.tenant.name),
             source,
-            facts,
-            is_verified: facts.logs.iter().all(|probed| probed.note.is_none()),
-            logs: facts.logs.iter().map(|probed| (probed.log, Prose::of(&probed.words()))).collect(),
+            report,
+            is_verified: report.logs.iter().all(|log_probe| log_probe.note.is_none()),
+            logs: report.logs.iter().map(|log_probe| (log_probe.log, Prose::of(&log_probe.words()))).collect(),
         }
     }
 
@@ -126,24 +126,24 @@ impl<'a> ConnectedPage<'a> {
     }
 }
 
-impl<'a> RefusedPage<'a> {
-    fn of(failure: &'a Failure) -> RefusedPage<'a> {
-        RefusedPage {
-            reference: failure.connection.as_ref(),
+impl<'a> ErrorPage<'a> {
+    fn of(callback_error: &'a CallbackError) -> ErrorPage<'a> {
+        ErrorPage {
+            reference: callback_error.authorization.as_ref(),
             mark: "Not connected",
-            title: title(failure.refusal.kind),
-            message: Prose::sentence(&failure.refusal.message),
-            hint: Prose::sentence(&failure.refusal.hint),
+            title: title(callback_error.connect_error.kind),
+            message: Prose::sentence(&callback_error.connect_error.message),
+            hint: Prose::sentence(&callback_error.connect_error.hint),
         }
     }
 
-    fn nothing_here(title: &'static str) -> RefusedPage<'a> {
-        RefusedPage {
+    fn nothing_here(title: &'static str) -> ErrorPage<'a> {
+        ErrorPage {
             reference: None,
             mark: "Not connected",
             title,
-            message: Prose::sentence("no link of slacktrail and no page of Slack's leads here in this way"),
-            hint: Prose::sentence("open the link that `slacktrail connect` prints, whole and unchanged"),
+            message: Prose::sentence("neither slacktrail nor Slack links to this URL"),
+            hint: Prose::sentence("open the complete link that `slacktrail connect` prints"),
         }
     }
 
@@ -168,32 +168,32 @@ impl Prose {
     }
 }
 
-fn title(kind: RefusalKind) -> &'static str {
+fn title(kind: ConnectErrorKind) -> &'static str {
     match kind {
-        RefusalKind::Malformed => "This address is not whole",
-        RefusalKind::WithoutState => "Begin with slacktrail, not in Slack",
-        RefusalKind::Unknown => "This link is not known",
-        RefusalKind::Used => "This link was used before",
-        RefusalKind::Expired => "This link is no longer good",
-        RefusalKind::WrongBrowser => "Another browser began this",
-        RefusalKind::Denied => "Access was declined",
-        RefusalKind::WrongTenant => "This is not the Slack that the source had",
-        RefusalKind::NotOrganization => "Audit logs need the whole organization",
-        RefusalKind::MissingScope => "A permission is missing",
-        RefusalKind::NotOnPlan => "This Slack plan does not have the log",
-        RefusalKind::NotOwner => "Somebody with more rights has to do this",
-        RefusalKind::WrongApp => "The Slack app is set up differently",
-        RefusalKind::Superseded => "Somebody else changed this source meanwhile",
-        RefusalKind::SlackRefused => "Slack refused",
-        RefusalKind::SlackUnreachable => "Slack could not answer just now",
-        RefusalKind::OutOfTime => "slacktrail ran out of time",
-        RefusalKind::Ours => "slacktrail could not go on",
+        ConnectErrorKind::Malformed => "Incomplete link",
+        ConnectErrorKind::MissingState => "Start with slacktrail, not in Slack",
+        ConnectErrorKind::Unknown => "Unknown link",
+        ConnectErrorKind::Used => "This link was already used",
+        ConnectErrorKind::Expired => "This link has expired",
+        ConnectErrorKind::WrongBrowser => "A different browser started this",
+        ConnectErrorKind::Denied => "Access was declined",
+        ConnectErrorKind::WrongTenant => "Different workspace or organization",
+        ConnectErrorKind::NotOrganization => "Audit logs need the whole organization",
+        ConnectErrorKind::MissingScope => "A permission is missing",
+        ConnectErrorKind::NotOnPlan => "This Slack plan does not have the log",
+        ConnectErrorKind::InsufficientRole => "Insufficient permissions",
+        ConnectErrorKind::WrongApp => "The Slack app is set up differently",
+        ConnectErrorKind::Conflict => "Another command changed this source",
+        ConnectErrorKind::SlackRefused => "Slack refused",
+        ConnectErrorKind::SlackUnreachable => "Slack could not answer just now",
+        ConnectErrorKind::DeadlineReached => "slacktrail ran out of time",
+        ConnectErrorKind::Internal => "Internal error",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::connection::{Probed, Refusal};
+    use slacktrail_shared::connect::{ConnectError, LogProbe};
     use slacktrail_shared::source::{Plan, Tenant};
     use slacktrail_shared::time::Second;
 
@@ -205,11 +205,11 @@ mod tests {
             ..Source::new("acme".parse().unwrap(), "Acme & Söhne <GmbH>", Plan::Enterprise, Second::EPOCH)
         };
         let logs = vec![
-            Probed { log: LogType::Audit, newest: Second::new(1_795_332_821), note: None },
-            Probed { log: LogType::Access, newest: None, note: None },
-            Probed { log: LogType::Integration, newest: None, note: Some("Slack answered `x` <i>".to_owned()) },
+            LogProbe { log: LogType::Audit, newest: Second::new(1_795_332_821), note: None },
+            LogProbe { log: LogType::Access, newest: None, note: None },
+            LogProbe { log: LogType::Integration, newest: None, note: Some("Slack answered `x` <i>".to_owned()) },
         ];
-        let facts = Facts {
+        let report = ConnectReport {
             tenant: Tenant { id: "E1".to_owned(), name: "Acme\u{202e}".to_owned() },
             organization: true,
             user: "W1".to_owned(),
@@ -217,14 +217,19 @@ mod tests {
             rotates: true,
             logs,
         };
-        Outcome::Connected(Box::new(Connected { connection: ConnectionId::of([7; 16]), source, facts, untold: None }))
+        Outcome::Connected(Box::new(Connected {
+            authorization: AuthorizationId::of([7; 16]),
+            source,
+            report,
+            notify_error: None,
+        }))
     }
 
     fn offered() -> Outcome {
         let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme <b>".to_owned() });
         let source = Source::new("acme".parse().unwrap(), "Acme & Söhne <GmbH>", Plan::Enterprise, Second::EPOCH);
         Outcome::Offered(Box::new(Offer {
-            connection: ConnectionId::of([7; 16]),
+            authorization: AuthorizationId::of([7; 16]),
             source: Source { tenant, ..source },
             expires_at: Second::new(1_795_332_821).unwrap(),
             leads_to: "https://slack.com".to_owned(),
@@ -276,7 +281,7 @@ mod tests {
         <dt>Organization</dt><dd><bdi>Acme</bdi> <code>E1</code></dd>
         <dt>Installed by</dt><dd><code>W1</code></dd>
         <dt>Scopes</dt><dd><code>auditlogs:read</code> <code>admin</code></dd>
-        <dt>Token</dt><dd>rotates: slacktrail renews it in time</dd>
+        <dt>Token</dt><dd>expires and is refreshed automatically</dd>
         </dl>
         <h2>Logs</h2>
         <dl>
@@ -296,22 +301,22 @@ mod tests {
 
     #[test]
     fn error_page_matches_snapshot() {
-        let refusal = Refusal {
-            kind: RefusalKind::WrongTenant,
+        let connect_error = ConnectError {
+            kind: ConnectErrorKind::WrongTenant,
             message: "source `acme` collects from `<b>` (E1)".to_owned(),
             hint: "run `slacktrail connect acme` again".to_owned(),
         };
-        let failure = Failure {
-            refusal,
+        let callback_error = CallbackError {
+            connect_error,
             error: None,
-            connection: Some(ConnectionId::of([7; 16])),
+            authorization: Some(AuthorizationId::of([7; 16])),
             source: None,
-            is_over: true,
+            is_final: true,
             token: None,
         };
-        insta::assert_snapshot!(main_of(&of(&Outcome::Refused(Box::new(failure)))), @r#"
+        insta::assert_snapshot!(main_of(&of(&Outcome::Failed(Box::new(callback_error)))), @r#"
         <p class="mark bad"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="m8.5 8.5 7 7m0-7-7 7"/></svg>Not connected</p>
-        <h1>This is not the Slack that the source had</h1>
+        <h1>Different workspace or organization</h1>
         <p>Source <code>acme</code> collects from <code>&#60;b&#62;</code> (E1).</p>
         <h2>What to do</h2>
         <p>Run <code>slacktrail connect acme</code> again.</p>
@@ -349,10 +354,10 @@ mod tests {
 
     #[test]
     fn every_error_kind_has_own_title() {
-        let mut titles: Vec<&str> = RefusalKind::ALL.into_iter().map(title).collect();
+        let mut titles: Vec<&str> = ConnectErrorKind::ALL.into_iter().map(title).collect();
         titles.sort_unstable();
         titles.dedup();
-        assert_eq!(titles.len(), RefusalKind::ALL.len());
+        assert_eq!(titles.len(), ConnectErrorKind::ALL.len());
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use slacktrail_shared::connection::Refusal;
+use slacktrail_shared::connect::ConnectError;
 
 /// A longer query is not read. Ours and Slack's have a few hundred bytes.
 const QUERY_BYTES_MAX: usize = 4096;
-/// A parameter that means something is shorter: a ticket has 97 bytes, Slack's code about 90.
+/// A parameter that means something is shorter: a one-time token has 97 bytes, Slack's code about 90.
 const VALUE_BYTES_MAX: usize = 512;
 
 /// What a query says. `Debug` would show secrets, so there is none.
@@ -26,9 +26,9 @@ impl Parameters {
     /// What makes a link good.
     ///
     /// # Errors
-    /// Returns a refusal if it is missing.
-    pub(crate) fn grant(&self) -> Result<&str, Refusal> {
-        self.grant.as_deref().ok_or_else(|| Refusal::malformed("its `grant` is missing"))
+    /// Returns an error if it is missing.
+    pub(crate) fn grant(&self) -> Result<&str, ConnectError> {
+        self.grant.as_deref().ok_or_else(|| ConnectError::malformed("its `grant` is missing"))
     }
 
     /// Reads a query as it came. An empty parameter is as good as none: Slack sends `state=` where it has no state. Others are
@@ -37,9 +37,9 @@ impl Parameters {
     /// # Errors
     /// A parameter that comes twice could mean one thing to us and another to whoever checked it before, so that is refused; and
     /// what is too long.
-    pub(crate) fn read(query: &str) -> Result<Parameters, Refusal> {
+    pub(crate) fn read(query: &str) -> Result<Parameters, ConnectError> {
         if query.len() > QUERY_BYTES_MAX {
-            return Err(Refusal::malformed("it is too long"));
+            return Err(ConnectError::malformed("it is too long"));
         }
         let mut parameters = Parameters::default();
         let mut seen: Vec<Cow<'_, str>> = Vec::new();
@@ -52,10 +52,10 @@ impl Parameters {
                 _ => continue,
             };
             if value.len() > VALUE_BYTES_MAX {
-                return Err(Refusal::malformed(&format!("its `{name}` is too long")));
+                return Err(ConnectError::malformed(&format!("its `{name}` is too long")));
             }
             if seen.contains(&name) {
-                return Err(Refusal::malformed(&format!("it has more than one `{name}`")));
+                return Err(ConnectError::malformed(&format!("it has more than one `{name}`")));
             }
             *place = Some(value.into_owned()).filter(|value| !value.is_empty());
             seen.push(name);
@@ -87,8 +87,8 @@ mod tests {
             &format!("grant=hidden{}", "x".repeat(VALUE_BYTES_MAX)),
             &format!("error=hidden&other={}", "x".repeat(QUERY_BYTES_MAX)),
         ] {
-            let refusal = Parameters::read(query).err().unwrap();
-            assert!(!format!("{refusal:?}").contains("hidden"), "{refusal:?}");
+            let connect_error = Parameters::read(query).err().unwrap();
+            assert!(!format!("{connect_error:?}").contains("hidden"), "{connect_error:?}");
         }
         assert!(Parameters::read(&format!("code={}", "x".repeat(VALUE_BYTES_MAX))).is_ok());
     }

@@ -10,7 +10,7 @@ use slacktrail_shared::error::Error;
 use slacktrail_shared::event::PollRequest;
 use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
 use slacktrail_shared::shard::{SOURCES_MAX, dispatch_shards};
-use slacktrail_shared::tick::{Poller, ResourceLimits, RotationSummary, StreamSummary, Summary, TickLimits};
+use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits, TokenRefreshSummary};
 
 use crate::metrics;
 
@@ -46,7 +46,7 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
     };
     match outcome {
         Ok(summary) => {
-            summary.rotations.iter().for_each(log_rotation);
+            summary.token_refreshes.iter().for_each(log_token_refresh);
             summary.streams.iter().for_each(log_stream);
             metrics::write(&event.context.env_config.function_name, &summary, Timestamp::now());
             Ok(summary)
@@ -131,13 +131,13 @@ fn log_stream(stream: &StreamSummary) {
     }
 }
 
-/// One line for each token that was rotated, or should have been.
-fn log_rotation(rotation: &RotationSummary) {
-    let RotationSummary { source, code, message, hint, rotated } = rotation;
-    if *rotated && code.is_none() {
-        info!(source, "token rotated");
-    } else if *rotated {
-        warn!(source, code, error_message = message, hint, "token rotated");
+/// Logs one line per token that was due.
+fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
+    let TokenRefreshSummary { source, code, message, hint, refreshed } = token_refresh;
+    if *refreshed && code.is_none() {
+        info!(source, "token refreshed");
+    } else if *refreshed {
+        warn!(source, code, error_message = message, hint, "token refreshed");
     } else {
         warn!(source, code, error_message = message, hint, "token refresh failed");
     }

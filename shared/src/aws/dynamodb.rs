@@ -1,11 +1,11 @@
-//! Sources, cursors and connections in one DynamoDB table. Each kind has a partition key of its own, because an IAM policy can limit a role
-//! to partition keys (`dynamodb:LeadingKeys`): the poller writes cursors only, the OAuth function sources and connections only.
+//! Sources, cursors and authorizations in one DynamoDB table. Each kind has a partition key of its own, because an IAM policy can limit a role
+//! to partition keys (`dynamodb:LeadingKeys`): the poller writes cursors only, the OAuth function sources and authorizations only.
 //!
 //! | `pk` | `sk` | attributes |
 //! |---|---|---|
 //! | `source` | `<source id>/source` | `version`: a number, one more at each replacement; `source`: the source as JSON |
 //! | `cursor` | `<source id>/cursor/<log type>` | `version`; `cursor`: the cursor as JSON |
-//! | `connection` | `<connection id>` | `version`; `connection`: the connection as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
+//! | `authorization` | `<authorization id>` | `version`; `authorization`: the authorization as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
 
 use std::collections::HashMap;
 
@@ -18,10 +18,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join;
 
 use super::operation::{Operation, Resource};
-use crate::connection::{Connection, ConnectionId};
+use crate::connect::{Authorization, AuthorizationId};
 use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind};
-use crate::ports::{ConnectionStore, Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
+use crate::ports::{AuthorizationStore, Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
 use crate::shard::Shard;
 use crate::source::{Source, SourceId, StreamId};
 
@@ -29,9 +29,9 @@ use crate::source::{Source, SourceId, StreamId};
 const SOURCES: &str = "source";
 /// The partition key of cursors. One partition takes 1000 writes a second; 10,000 sources whose three streams are all busy make 500.
 const CURSORS: &str = "cursor";
-/// The partition key of connections under way.
-const CONNECTIONS: &str = "connection";
-/// A connection is kept so much longer than its link or state is good, for whoever asks what became of it.
+/// The partition key of authorizations.
+const AUTHORIZATIONS: &str = "authorization";
+/// How long an authorization is kept after it expires, so that the waiting command can read the outcome.
 const KEPT_SECONDS: i64 = 86_400;
 
 /// Bytes of memory that an invocation spends on the sources that it polls, at most 100, and on their cursors, at most 300. A source takes
@@ -261,38 +261,43 @@ impl DeploymentStore for DynamoDeployment {
     }
 }
 
-impl ConnectionStore for DynamoDeployment {
-    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Error> {
+impl AuthorizationStore for DynamoDeployment {
+    async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error> {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let sent = get.key("pk", text(CONNECTIONS)).key("sk", text(id.to_string())).send().await;
+        let sent = get.key("pk", text(AUTHORIZATIONS)).key("sk", text(id.to_string())).send().await;
         let output = sent.map_err(|error| {
-            // Not which: the name came with a request, and nobody has shown yet that it is more than made up.
-            self.operation(format!("reading a connection of table `{}`", self.table), "dynamodb:GetItem").failed(error)
+            // Does not name the ID, because it comes from an unauthenticated request.
+            self.operation(format!("reading an authorization of table `{}`", self.table), "dynamodb:GetItem")
+                .failed(error)
         })?;
         let Some(item) = output.item else { return Ok(None) };
-        let connection = serde_json::from_str(text_of(&item, "connection").unwrap_or_default());
-        match (version_of(&item), connection) {
-            (Some(version), Ok(connection)) => Ok(Some((version, connection))),
+        let authorization = serde_json::from_str(text_of(&item, "authorization").unwrap_or_default());
+        match (version_of(&item), authorization) {
+            (Some(version), Ok(authorization)) => Ok(Some((version, authorization))),
             _ => Err(Error::deployment(
                 ErrorKind::Investigate,
                 "corrupt_authorization",
-                format!("reading a connection of table `{}`: it is not one that this slacktrail wrote", self.table),
+                format!(
+                    "reading an authorization of table `{}`: this version of slacktrail did not write it",
+                    self.table
+                ),
                 "run `slacktrail connect` again, of the same version as the deployment",
             )),
         }
     }
 
-    async fn replace_connection(
+    async fn replace_authorization(
         &self,
         expected: Option<Version>,
-        connection: &Connection,
+        authorization: &Authorization,
     ) -> Result<ReplaceOutcome, Error> {
-        let id = &connection.id;
-        let put = self.client.put_item().item("pk", text(CONNECTIONS)).item("sk", text(id.to_string()));
-        let delete_at = connection.expires_at.plus(KEPT_SECONDS).get().to_string();
-        let put = put.item("connection", text(connection.encode())).item("expires_at", AttributeValue::N(delete_at));
+        let id = &authorization.id;
+        let put = self.client.put_item().item("pk", text(AUTHORIZATIONS)).item("sk", text(id.to_string()));
+        let delete_at = authorization.expires_at.plus(KEPT_SECONDS).get().to_string();
+        let put =
+            put.item("authorization", text(authorization.encode())).item("expires_at", AttributeValue::N(delete_at));
         self.replace(put, expected).await.map_err(|error| {
-            self.operation(format!("saving connection `{id}` in table `{}`", self.table), "dynamodb:PutItem")
+            self.operation(format!("saving authorization `{id}` in table `{}`", self.table), "dynamodb:PutItem")
                 .failed(error)
         })
     }

@@ -7,7 +7,7 @@ use crate::cursor::Gap;
 use crate::error::{Error, ErrorKind, Origin};
 use crate::ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack, StoredCredentials};
 use crate::secret::Token;
-use crate::slack::{Refusal, Request, Response};
+use crate::slack::{PageError, Request, Response};
 use crate::source::{LogType, Source, SourceId, shown_name};
 use crate::time::Second;
 
@@ -84,7 +84,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     fn refuses_token(&self, page: &OpenPage<'_>) -> bool {
-        matches!(page.refusal(self.now), Some(Refusal::Error(error)) if error.kind == ErrorKind::Reauthorize)
+        matches!(page.page_error(self.now), Some(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize)
     }
 
     /// Whether a gap, or the workspace that it is at, is through in spite of an error.

@@ -30,11 +30,11 @@ use crate::health::{Health, TickOutcome};
 use crate::line::LineWriter;
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, ReplaceOutcome, Slack, Version};
 use crate::record::RowId;
-use crate::rotation::Overdue;
 use crate::secret::Token;
-use crate::slack::{Refusal, Request};
+use crate::slack::{PageError, Request};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::Second;
+use crate::token_refresh::RefreshFailure;
 use crate::walk::{PageContext, Walk};
 
 /// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
@@ -105,8 +105,8 @@ pub(crate) struct Collector<'a, S, D, T, K> {
     lines: LineWriter,
     token: Option<Token>,
     token_is_fresh: bool,
-    /// Why the token could not be rotated though that is due.
-    overdue: Option<&'a Overdue>,
+    /// Why the token is due but could not be refreshed.
+    refresh_failure: Option<&'a RefreshFailure>,
     report: Report,
 }
 
@@ -133,7 +133,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         now: Timestamp,
         limits: &'a Limits<'a>,
         stored: Option<(Version, Cursor)>,
-        overdue: Option<&'a Overdue>,
+        refresh_failure: Option<&'a RefreshFailure>,
         cache: &'a mut StreamCache,
     ) -> Self {
         let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
@@ -159,15 +159,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             lines: LineWriter::new(source, stream.log, now),
             token: None,
             token_is_fresh: false,
-            overdue,
+            refresh_failure,
             report,
         }
     }
 
     /// Collects what there is, newest first, until nothing is left or the tick's budget is spent.
     pub(crate) async fn collect(mut self) -> Report {
-        self.report.error = match self.overdue {
-            Some(overdue) if overdue.ended => Some(overdue.error.clone()), // every call would be refused
+        self.report.error = match self.refresh_failure {
+            Some(failure) if failure.token_expired => Some(failure.error.clone()), // every call would be refused
             _ => match self.collect_gaps().await {
                 Ok(()) => self.report.error.take(),
                 // A cursor that was not believed is told of all the same: the next tick finds a good one.
@@ -294,13 +294,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         batch: &mut Batch,
     ) -> Result<bool, Error> {
         let page = self.call(request).await?;
-        match page.refusal(self.now) {
+        match page.page_error(self.now) {
             None => {
                 let closed = self.process(gap, page, (request, page_rows), context, batch).await?;
                 self.cache.page_size.grow();
                 Ok(closed)
             }
-            Some(Refusal::NoSuchPage) => {
+            Some(PageError::NoSuchPage) => {
                 self.report.refused = Some(missing_page("there is no such page"));
                 // Slack shows so many pages of a log, and as many larger ones reach further back. Of a log that shows old rows first, the newest
                 // ones would be there: how many pages there are is asked again. A page that was there before, in an earlier tick, came from page
@@ -313,12 +313,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 }
                 Ok(is_end)
             }
-            Some(Refusal::StalePageCursor) => {
+            Some(PageError::StalePageCursor) => {
                 self.report.refused = Some(missing_page("it refused its own page cursor"));
                 gap.restart(context);
                 Ok(false)
             }
-            Some(Refusal::Error(error)) => {
+            Some(PageError::Error(error)) => {
                 let response = page.response().without_body();
                 drop(page);
                 self.is_passed_over(gap, error, &response).await
@@ -437,7 +437,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();
         // While the old token lives collecting goes on, and a person is told in time that it will end.
-        let person = self.overdue.map(|overdue| &overdue.error).filter(|error| error.kind != ErrorKind::Retry);
+        let person = self.refresh_failure.map(|failure| &failure.error).filter(|error| error.kind != ErrorKind::Retry);
         self.report.error = self.report.error.take().or_else(|| person.cloned());
         let tick = TickOutcome {
             error: self.report.error.as_ref(),

@@ -4,7 +4,7 @@ use futures_util::lock::{Mutex, MutexGuard};
 
 use crate::error::Error;
 use crate::ports::Body;
-use crate::slack::{Advance, PageEnd, PageReader, RawRow, Refusal, Request, Response, too_large};
+use crate::slack::{Advance, PageEnd, PageError, PageReader, RawRow, Request, Response, too_large};
 use crate::source::LogType;
 use crate::time::Second;
 
@@ -42,7 +42,7 @@ impl<'a> OpenPage<'a> {
     }
 
     /// Why this is no page, if it has no row.
-    pub(super) fn refusal(&self, now: Second) -> Option<Refusal> {
+    pub(super) fn page_error(&self, now: Second) -> Option<PageError> {
         if self.has_row { None } else { self.end(now).err() }
     }
 
@@ -84,7 +84,7 @@ impl<'a> OpenPage<'a> {
     ///
     /// # Errors
     /// Why it is none.
-    pub(super) fn end(&self, now: Second) -> Result<PageEnd, Refusal> {
+    pub(super) fn end(&self, now: Second) -> Result<PageEnd, PageError> {
         self.response.page_end(&self.reader, &self.request, now)
     }
 

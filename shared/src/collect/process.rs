@@ -10,7 +10,7 @@ use crate::cursor::{Gap, GapKind};
 use crate::error::{Error, ErrorKind};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 use crate::record::RowId;
-use crate::slack::{Refusal, Request, TooLarge, too_large};
+use crate::slack::{PageError, Request, TooLarge, too_large};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{MatchedRecord, PageContext, PageSoFar};
 
@@ -59,11 +59,11 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         }
         let end = match page.end(self.now) {
             Ok(end) => end,
-            Err(refusal) => {
+            Err(page_error) => {
                 // What it says of itself cannot be used, and its rows are rows.
                 let matched = ahead.process_rows(&mut so_far, &block.rows);
                 self.keep(&ahead, &block, &matched, context, batch).await?;
-                return Err(refused(refusal));
+                return Err(to_error(page_error));
             }
         };
         self.report.pages += 1;
@@ -171,12 +171,12 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     }
 }
 
-/// A refusal that came after rows: they are read again by a later tick.
-fn refused(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Error(error) => error,
-        Refusal::NoSuchPage => missing_page("there is no such page"),
-        Refusal::StalePageCursor => missing_page("it refused its own page cursor"),
+/// Returns the error of a response that failed after rows had arrived. A later tick reads them again.
+fn to_error(page_error: PageError) -> Error {
+    match page_error {
+        PageError::Error(error) => error,
+        PageError::NoSuchPage => missing_page("there is no such page"),
+        PageError::StalePageCursor => missing_page("it refused its own page cursor"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::Collector;
 use crate::cursor::{Gap, GapKind};
 use crate::error::{Error, ErrorKind};
 use crate::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
-use crate::slack::{Refusal, Request};
+use crate::slack::{PageError, Request};
 use crate::source::{LogType, shown_name};
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 use crate::walk::{PageContext, WorkspaceState};
@@ -114,9 +114,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                     return Err(cut_off("it has more than 10,000 workspaces"));
                 }
             }
-            let end = page.end(self.now).map_err(|refusal| match refusal {
-                Refusal::Error(error) => error,
-                Refusal::StalePageCursor | Refusal::NoSuchPage => cut_off("its page cursor was refused"),
+            let end = page.end(self.now).map_err(|page_error| match page_error {
+                PageError::Error(error) => error,
+                PageError::StalePageCursor | PageError::NoSuchPage => cut_off("its page cursor was refused"),
             })?;
             if end.next.is_some() && end.next == page_cursor {
                 return Err(cut_off("its page cursor leads to the same page"));

@@ -22,7 +22,7 @@ type Numbered = (u64, Option<Credentials>);
 impl DirectoryCredentials {
     /// Every source has this token until other credentials are stored for it.
     pub fn new(given: Token) -> DirectoryCredentials {
-        let grant = Grant { token: given, renewal: None, tenant: None };
+        let grant = Grant { token: given, token_refresh: None, tenant: None };
         DirectoryCredentials { given: Some(Credentials::default().with_grant(grant)), ..DirectoryCredentials::empty() }
     }
 

@@ -12,4 +12,4 @@ pub use envelope::{Envelope, Paging};
 pub use page_reader::{Advance, PageReader, RawRow, TooLarge};
 pub use request::{Family, Request, rows_per_page};
 pub(crate) use response::too_large;
-pub use response::{Page, PageEnd, Refusal, Response};
+pub use response::{Page, PageEnd, PageError, Response};

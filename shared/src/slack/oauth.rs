@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::request::Request;
 use super::response::Response;
-use crate::credentials::{Grant, Renewal, TOKEN_LIFE_SECONDS_MAX};
+use crate::credentials::{Grant, TOKEN_TTL_SECONDS_MAX, TokenRefresh};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Token;
 use crate::source::Tenant;
@@ -101,10 +101,10 @@ struct Place<'a> {
     name: Option<&'a RawValue>,
 }
 
-/// A rotating token's life is within these, whatever Slack says. A longer one is refreshed sooner than it has to be.
-const LIFE_SECONDS: (i64, i64) = (60, TOKEN_LIFE_SECONDS_MAX);
-/// A rotating token's life where Slack does not say it.
-const LIFE_DEFAULT_SECONDS: i64 = TOKEN_LIFE_SECONDS_MAX;
+/// The lifetime of a token with rotation is clamped to this range. A longer-lived token is refreshed earlier than necessary.
+const TOKEN_TTL_SECONDS: (i64, i64) = (60, TOKEN_TTL_SECONDS_MAX);
+/// The lifetime of a token with rotation if Slack does not specify it.
+const TOKEN_TTL_DEFAULT_SECONDS: i64 = TOKEN_TTL_SECONDS_MAX;
 /// Slack's tokens have a few hundred bytes. A longer one fits no secret.
 const TOKEN_BYTES_MAX: usize = 4096;
 /// Tokens that are read from a broken response. A whole one has two: the user's and the app's own.
@@ -127,10 +127,13 @@ impl Tokens<'_> {
     /// `None` when there is no access token that could be one.
     fn grant(&self, now: Second) -> Option<Grant> {
         let token = token(self.access_token.as_deref()?)?;
-        let life = whole_number(self.expires_in).unwrap_or(LIFE_DEFAULT_SECONDS).clamp(LIFE_SECONDS.0, LIFE_SECONDS.1);
+        let ttl = whole_number(self.expires_in)
+            .unwrap_or(TOKEN_TTL_DEFAULT_SECONDS)
+            .clamp(TOKEN_TTL_SECONDS.0, TOKEN_TTL_SECONDS.1);
         let refresh_token = self.refresh_token.as_deref().and_then(self::token);
-        let renewal = refresh_token.map(|refresh_token| Renewal { refresh_token, expires_at: now.plus(life) });
-        Some(Grant { token, renewal, tenant: None })
+        let token_refresh =
+            refresh_token.map(|refresh_token| TokenRefresh { refresh_token, expires_at: now.plus(ttl) });
+        Some(Grant { token, token_refresh, tenant: None })
     }
 
     fn scopes(&self) -> Option<Vec<String>> {
@@ -254,8 +257,8 @@ pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<
     let user = response.json::<Refreshed<'_>>(request, now)?.authed_user;
     let user = user.and_then(|user| serde_json::from_str::<Tokens<'_>>(user.get()).ok());
     let of_user = [Some(top), user].into_iter().flatten().filter(|tokens| !tokens.is_of_bot());
-    let mut renewable = of_user.filter_map(|tokens| tokens.grant(now)).filter(|grant| grant.renewal.is_some());
-    renewable.next().ok_or_else(|| {
+    let mut refreshable = of_user.filter_map(|tokens| tokens.grant(now)).filter(|grant| grant.token_refresh.is_some());
+    refreshable.next().ok_or_else(|| {
         Error::slack(
             ErrorKind::Retry,
             "invalid_response",
@@ -288,7 +291,7 @@ mod tests {
                 format!(r#"{{"id":"U1","access_token":"xoxp-1","token_type":"user","refresh_token":{nothing}}}"#);
             let grant =
                 installed(&format!(r#"{{"ok":true,"team":{{"id":"T1"}},"authed_user":{user}}}"#)).grant.unwrap();
-            assert!(grant.renewal.is_none(), "{nothing}");
+            assert!(grant.token_refresh.is_none(), "{nothing}");
             let body = format!(
                 r#"{{"ok":true,"access_token":"xoxe.xoxp-1","refresh_token":"xoxe-1","token_type":"user","authed_user":{nothing}}}"#
             );
@@ -310,7 +313,7 @@ mod tests {
         assert_eq!(installed.scopes.unwrap(), ["auditlogs:read", "admin"]);
         assert_eq!(installed.bot.unwrap().reveal(), "xoxb-1");
         let grant = installed.grant.unwrap();
-        assert_eq!((grant.token.reveal(), grant.renewal), ("xoxp-1", None));
+        assert_eq!((grant.token.reveal(), grant.token_refresh), ("xoxp-1", None));
     }
 
     #[test]
@@ -320,7 +323,7 @@ mod tests {
             "team":{"id":"T1","name":"One"},"enterprise":{"id":"E1","name":"Acme"},"is_enterprise_install":false}"#,
         );
         assert_eq!((installed.organization, installed.tenant.unwrap().id.as_str()), (false, "T1"));
-        assert_eq!(installed.grant.unwrap().renewal.unwrap().expires_at, NOW.plus(43_200));
+        assert_eq!(installed.grant.unwrap().token_refresh.unwrap().expires_at, NOW.plus(43_200));
     }
 
     #[test]
@@ -341,15 +344,15 @@ mod tests {
             (r#""expires_in":43200,"scope":["admin"]"#, 43_200),
             (r#""expires_in":"3600","scope":{}"#, 3600),
             (r#""expires_in":3600.9,"scope":null"#, 3600),
-            (r#""expires_in":"soon","token_type":{}"#, LIFE_DEFAULT_SECONDS),
-            (r#""expires_in":[1,2],"scope":1"#, LIFE_DEFAULT_SECONDS),
+            (r#""expires_in":"soon","token_type":{}"#, TOKEN_TTL_DEFAULT_SECONDS),
+            (r#""expires_in":[1,2],"scope":1"#, TOKEN_TTL_DEFAULT_SECONDS),
             (r#""expires_in":-5"#, 60),
             (r#""expires_in":315360000"#, 43_200),
         ] {
             let installed = with(fields);
             assert_eq!((installed.scopes, installed.user.as_str(), installed.organization), (None, "", false));
             assert_eq!(installed.tenant.unwrap().id, "T1");
-            assert_eq!(installed.grant.unwrap().renewal.unwrap().expires_at, NOW.plus(seconds), "{fields}");
+            assert_eq!(installed.grant.unwrap().token_refresh.unwrap().expires_at, NOW.plus(seconds), "{fields}");
         }
         let organization = r#"{"ok":true,"team":"x","enterprise":{"id":"E1"},"is_enterprise_install":{}}"#;
         assert_eq!(installed(organization).tenant.unwrap().id, "E1");
@@ -450,10 +453,10 @@ mod tests {
         let grant =
             refresh(&format!(r#"{{"ok":true,{tokens},"token_type":"user","scope":"admin","team":null}}"#)).unwrap();
         assert_eq!(grant.token.reveal(), "xoxe.xoxp-1-b");
-        assert_eq!(grant.renewal.unwrap().refresh_token.reveal(), "xoxe-1-s");
+        assert_eq!(grant.token_refresh.unwrap().refresh_token.reveal(), "xoxe-1-s");
         let as_text = tokens.replace("43200", r#""43200""#);
         let grant = refresh(&format!(r#"{{"ok":true,{as_text},"token_type":"user","scope":[],"team":"x"}}"#)).unwrap();
-        assert_eq!(grant.renewal.unwrap().expires_at, NOW.plus(43_200));
+        assert_eq!(grant.token_refresh.unwrap().expires_at, NOW.plus(43_200));
         let nested =
             r#"{"ok":true,"access_token":"xoxb-1","token_type":"bot","authed_user":{TOKENS,"token_type":"user"}}"#;
         assert_eq!(refresh(&nested.replace("TOKENS", tokens)).unwrap().token.reveal(), "xoxe.xoxp-1-b");
@@ -493,8 +496,12 @@ mod tests {
             r#","team":7,"enterprise":"","scope":7,"is_enterprise_install":"no""#,
         ] {
             let grant = refreshed(&response(&format!(r#"{{"ok":true,{tokens}{others}}}"#)), &request, NOW).unwrap();
-            let renewal = grant.renewal.unwrap();
-            assert_eq!((grant.token.reveal(), renewal.refresh_token.reveal()), ("xoxe.xoxp-2", "xoxe-2"), "{others}");
+            let token_refresh = grant.token_refresh.unwrap();
+            assert_eq!(
+                (grant.token.reveal(), token_refresh.refresh_token.reveal()),
+                ("xoxe.xoxp-2", "xoxe-2"),
+                "{others}"
+            );
         }
     }
 

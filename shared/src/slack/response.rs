@@ -51,9 +51,9 @@ pub struct Page {
     pub end: PageEnd,
 }
 
-/// Why there is no page.
+/// Why a response is not a page.
 #[derive(Clone, Debug)]
-pub enum Refusal {
+pub enum PageError {
     /// The page cursor is too old: start again without it.
     StalePageCursor,
     /// Numbered pages end before this one.
@@ -72,7 +72,7 @@ impl Response {
     ///
     /// # Errors
     /// By remedy, from the status, the error code, the shape and the size of the reply.
-    pub fn page(&self, request: &Request, now: Second) -> Result<Page, Refusal> {
+    pub fn page(&self, request: &Request, now: Second) -> Result<Page, PageError> {
         let (rows, reader) = self.read(request)?;
         let end = self.page_end(&reader, request, now)?;
         Ok(Page { rows, end })
@@ -88,14 +88,14 @@ impl Response {
             Ok(()) => {
                 serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &json_location(&error)))
             }
-            Err(Refusal::Error(error)) => Err(error),
+            Err(PageError::Error(error)) => Err(error),
             Err(_) => Err(self.unreadable(request, "it speaks of pages")),
         }
     }
 
-    fn read(&self, request: &Request) -> Result<(Vec<String>, PageReader), Refusal> {
+    fn read(&self, request: &Request) -> Result<(Vec<String>, PageReader), PageError> {
         let rows_max = if request.log().is_some() { usize::MAX } else { LISTED_MAX };
-        let too_large = |limit| Refusal::Error(too_large(request, limit));
+        let too_large = |limit| PageError::Error(too_large(request, limit));
         let mut reader = PageReader::new(request.method);
         let mut rows = Vec::new();
         reader.push(&self.body).map_err(too_large)?;
@@ -121,9 +121,9 @@ impl<B> Response<B> {
     ///
     /// # Errors
     /// By remedy, from the status, the error code and the shape of the reply.
-    pub fn page_end(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageEnd, Refusal> {
+    pub fn page_end(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageEnd, PageError> {
         self.answered(reader, request, now)?;
-        let unreadable = |what| Refusal::Error(self.unreadable(request, what));
+        let unreadable = |what| PageError::Error(self.unreadable(request, what));
         if !reader.has_rows() {
             return Err(unreadable("it holds no list of rows"));
         }
@@ -141,7 +141,7 @@ impl<B> Response<B> {
     }
 
     /// Whether Slack did what it was asked for.
-    fn answered(&self, reader: &PageReader, request: &Request, now: Second) -> Result<(), Refusal> {
+    fn answered(&self, reader: &PageReader, request: &Request, now: Second) -> Result<(), PageError> {
         let (code, needed) = (reader.envelope().error(), reader.envelope().needed());
         if self.status == 200 && reader.is_whole() {
             // Web replies always say `ok`; audit replies never do, but a `false` there is an error all the same.
@@ -149,35 +149,35 @@ impl<B> Response<B> {
                 (Some(true), _) => Ok(()),
                 (None, Family::Audit) if code.is_none() => Ok(()),
                 (None, Family::Web) => {
-                    Err(Refusal::Error(self.unreadable(request, "it does not say whether it is `ok`")))
+                    Err(PageError::Error(self.unreadable(request, "it does not say whether it is `ok`")))
                 }
-                _ => Err(self.refusal(request, code.unwrap_or("unknown_error"), needed.as_deref(), now)),
+                _ => Err(self.page_error(request, code.unwrap_or("unknown_error"), needed.as_deref(), now)),
             };
         }
         match (self.status, code) {
-            (200, _) if reader.has_rows() => Err(Refusal::Error(Self::cut_off(request))),
-            (200, _) => Err(Refusal::Error(self.unreadable(request, "it is not whole JSON"))),
+            (200, _) if reader.has_rows() => Err(PageError::Error(Self::cut_off(request))),
+            (200, _) => Err(PageError::Error(self.unreadable(request, "it is not whole JSON"))),
             // Seen in the field: a stale audit cursor answers 400, not always with a code.
-            (400, _) if request.family == Family::Audit && request.has_page_cursor() => Err(Refusal::StalePageCursor),
-            (_, Some(code)) => Err(self.refusal(request, code, needed.as_deref(), now)),
-            (429, None) => Err(self.refusal(request, "ratelimited", None, now)),
+            (400, _) if request.family == Family::Audit && request.has_page_cursor() => Err(PageError::StalePageCursor),
+            (_, Some(code)) => Err(self.page_error(request, code, needed.as_deref(), now)),
+            (429, None) => Err(self.page_error(request, "ratelimited", None, now)),
             // A bad audit token answers 401 with an empty body. The web methods say what they refuse: there such a status is a proxy's.
             (401, None) if request.family == Family::Audit => {
-                Err(self.refusal(request, "invalid_authentication", None, now))
+                Err(self.page_error(request, "invalid_authentication", None, now))
             }
-            (403, None) if request.family == Family::Audit => Err(self.refusal(request, "access_denied", None, now)),
-            (status, None) => Err(Refusal::Error(self.bare_status(request, status))),
+            (403, None) if request.family == Family::Audit => Err(self.page_error(request, "access_denied", None, now)),
+            (status, None) => Err(PageError::Error(self.bare_status(request, status))),
         }
     }
 
-    fn refusal(&self, request: &Request, code: &str, needed: Option<&str>, now: Second) -> Refusal {
+    fn page_error(&self, request: &Request, code: &str, needed: Option<&str>, now: Second) -> PageError {
         match code {
-            "invalid_cursor" if request.has_page_cursor() => Refusal::StalePageCursor,
-            "over_pagination_limit" if request.method == "team.integrationLogs" => Refusal::NoSuchPage,
+            "invalid_cursor" if request.has_page_cursor() => PageError::StalePageCursor,
+            "over_pagination_limit" if request.method == "team.integrationLogs" => PageError::NoSuchPage,
             _ => {
                 let limited = self.status == 429 || matches!(code, "ratelimited" | "rate_limited");
                 let wait = (limited || self.retry_after.is_some()).then(|| self.retry_after_seconds(now));
-                Refusal::Error(error::to_error(request.method, code, needed).with_retry_after(wait))
+                PageError::Error(error::to_error(request.method, code, needed).with_retry_after(wait))
             }
         }
     }
@@ -268,7 +268,7 @@ mod tests {
 
     fn to_error(response: &Response, request: &Request) -> Error {
         match response.page(request, NOW) {
-            Err(Refusal::Error(error)) => error,
+            Err(PageError::Error(error)) => error,
             other => panic!("{other:?}"),
         }
     }
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn stale_page_cursor_is_recognized_in_both_apis_if_one_was_sent() {
         let stale = |response: &Response, request: &Request| {
-            matches!(response.page(request, NOW), Err(Refusal::StalePageCursor))
+            matches!(response.page(request, NOW), Err(PageError::StalePageCursor))
         };
         assert!(stale(&response(400, ""), &audit(Some("x"))));
         assert!(stale(&response(400, r#"{"error":"invalid_cursor"}"#), &audit(Some("x"))));
@@ -378,7 +378,7 @@ mod tests {
     fn only_integration_pages_end_at_pagination_limit() {
         let limit = response(200, r#"{"ok":false,"error":"over_pagination_limit"}"#);
         let integration = Request::integration_logs(1000, 101, None);
-        assert!(matches!(limit.page(&integration, NOW), Err(Refusal::NoSuchPage)));
+        assert!(matches!(limit.page(&integration, NOW), Err(PageError::NoSuchPage)));
         assert_eq!(to_error(&limit, &Request::access_logs_page(999, 101, None)).code, "over_pagination_limit");
     }
 

@@ -15,23 +15,23 @@ use jiff::Timestamp;
 use eligibility::{Eligibility, eligibility, first_at};
 pub use resources::{Quota, ResourceLimits};
 use stream_caches::StreamCaches;
-pub use summary::{RotationSummary, StreamSummary, Summary};
+pub use summary::{StreamSummary, Summary, TokenRefreshSummary};
 
 use crate::collect::Collector;
 use crate::cursor::Cursor;
 use crate::day_log::Limits;
 use crate::error::Error;
 use crate::ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
-use crate::rotation::{Overdue, Rotations};
 use crate::source::{Source, SourceId, StreamId};
 use crate::time::Second;
+use crate::token_refresh::{RefreshFailure, TokenRefresher};
 
 /// Collects, tick by tick. What it remembers between ticks only saves reading back.
 #[derive(Debug)]
 pub struct Poller<S, D, T, K> {
     ports: Ports<S, D, T, K>,
     caches: StreamCaches,
-    rotations: Rotations,
+    token_refresher: TokenRefresher,
     /// Held by the stream that is reading a long row.
     long_rows: Mutex<()>,
 }
@@ -49,13 +49,18 @@ pub struct TickLimits<'a> {
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
     /// A poller that remembers nothing yet.
     pub fn new(ports: Ports<S, D, T, K>) -> Self {
-        Poller { ports, caches: StreamCaches::default(), rotations: Rotations::default(), long_rows: Mutex::new(()) }
+        Poller {
+            ports,
+            caches: StreamCaches::default(),
+            token_refresher: TokenRefresher::default(),
+            long_rows: Mutex::new(()),
+        }
     }
 
     /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
     pub fn with_cache_of(ports: Ports<S, D, T, K>, other: &Self) -> Self {
-        let (caches, rotations) = (other.caches.clone(), other.rotations.clone());
-        Poller { ports, caches, rotations, long_rows: Mutex::new(()) }
+        let (caches, token_refresher) = (other.caches.clone(), other.token_refresher.clone());
+        Poller { ports, caches, token_refresher, long_rows: Mutex::new(()) }
     }
 
     /// What it works on.
@@ -103,7 +108,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                 }
             }
         }
-        let (rotations, overdue) = self.rotate(&due, now).await;
+        let (token_refreshes, refresh_failures) = self.refresh_tokens(&due, now).await;
         let (concurrent, stored_ids) = limits.resources.of_streams(due.len());
         let stream_limits = Limits {
             batch_bytes: limits.resources.batch_bytes.split(concurrent),
@@ -118,32 +123,36 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let first = first_at(now, due.len());
         due.rotate_left(first);
         let ticks = due.iter().map(|(source, stream, stored)| {
-            self.tick_stream(source, stream, stored.clone(), overdue.get(&source.id), now, &stream_limits)
+            self.tick_stream(source, stream, stored.clone(), refresh_failures.get(&source.id), now, &stream_limits)
         });
         let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(concurrent).collect().await;
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
         match summary::failure(&streams) {
             Some(error) => Err(error),
-            None => Ok(Summary { streams, shards: None, rotations }),
+            None => Ok(Summary { streams, shards: None, token_refreshes }),
         }
     }
 
-    /// Rotates the tokens of the sources that are due, each once.
-    async fn rotate(&self, due: &[Stream], now: Timestamp) -> (Vec<RotationSummary>, HashMap<SourceId, Overdue>) {
+    /// Refreshes the tokens of `due` sources, each once.
+    async fn refresh_tokens(
+        &self,
+        due: &[Stream],
+        now: Timestamp,
+    ) -> (Vec<TokenRefreshSummary>, HashMap<SourceId, RefreshFailure>) {
         let mut sources: Vec<&Source> = due.iter().map(|(source, ..)| source).collect();
         sources.dedup_by_key(|source| &source.id); // the streams of a source stand together
-        let rotations = sources.into_iter().map(async |source| {
+        let refreshes = sources.into_iter().map(async |source| {
             let ports = (&self.ports.slack, &self.ports.credentials);
-            (source, self.rotations.rotate(ports, source, Second::of(now)).await)
+            (source, self.token_refresher.refresh_if_due(ports, source, Second::of(now)).await)
         });
-        let outcomes: Vec<_> = stream::iter(rotations).buffer_unordered(ROTATIONS_AT_ONCE).collect().await;
-        let (mut summaries, mut overdue) = (Vec::new(), HashMap::new());
+        let outcomes: Vec<_> = stream::iter(refreshes).buffer_unordered(REFRESHES_AT_ONCE).collect().await;
+        let (mut summaries, mut failures) = (Vec::new(), HashMap::new());
         for (source, outcome) in outcomes {
-            summaries.extend(RotationSummary::of(&source.id, &outcome));
-            overdue.extend(outcome.err().map(|outcome| (source.id.clone(), outcome)));
+            summaries.extend(TokenRefreshSummary::of(&source.id, &outcome));
+            failures.extend(outcome.err().map(|outcome| (source.id.clone(), outcome)));
         }
-        (summaries, overdue)
+        (summaries, failures)
     }
 
     async fn tick_stream(
@@ -151,13 +160,14 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         source: &Source,
         stream: &StreamId,
         stored: Option<(Version, Cursor)>,
-        overdue: Option<&Overdue>,
+        refresh_failure: Option<&RefreshFailure>,
         now: Timestamp,
         limits: &Limits<'_>,
     ) -> StreamSummary {
         let mut cache = self.caches.take(stream);
-        let report =
-            Collector::new(&self.ports, (source, stream), now, limits, stored, overdue, &mut cache).collect().await;
+        let report = Collector::new(&self.ports, (source, stream), now, limits, stored, refresh_failure, &mut cache)
+            .collect()
+            .await;
         self.caches.keep(stream, cache, limits.cached_ids_max);
         StreamSummary::of_report(stream, report)
     }
@@ -166,5 +176,5 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
 /// A stream whose turn it is, with its cursor.
 type Stream = (Source, StreamId, Option<(Version, Cursor)>);
 
-/// Sources whose tokens are rotated side by side.
-const ROTATIONS_AT_ONCE: usize = 8;
+/// Tokens that are refreshed concurrently.
+const REFRESHES_AT_ONCE: usize = 8;

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::collect::Report;
 use crate::error::{Error, ErrorKind, Origin};
 use crate::health::State;
-use crate::rotation::{Overdue, Rotation};
 use crate::source::{LogType, SourceId, StreamId};
+use crate::token_refresh::{RefreshFailure, RefreshOutcome};
 
 /// How a tick went: the poller's answer.
 #[derive(Debug, Serialize)]
@@ -16,26 +16,26 @@ pub struct Summary {
     /// How many shares were handed out instead, of a large deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<usize>,
-    /// The sources whose token was rotated, or should have been.
+    /// The sources whose token was due.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub rotations: Vec<RotationSummary>,
+    pub token_refreshes: Vec<TokenRefreshSummary>,
 }
 
 impl Summary {
     /// Of an invocation that has handed out shares and polled nothing itself.
     pub fn of_shards(invoked: usize) -> Summary {
-        Summary { streams: Vec::new(), shards: Some(invoked), rotations: Vec::new() }
+        Summary { streams: Vec::new(), shards: Some(invoked), token_refreshes: Vec::new() }
     }
 }
 
-/// What came of rotating a source's token.
+/// The outcome of refreshing a source's token.
 #[derive(Debug, Serialize)]
-pub struct RotationSummary {
+pub struct TokenRefreshSummary {
     /// Whose token.
     pub source: String,
     /// Whether there is a new one.
-    pub rotated: bool,
-    /// Slack's error code, or ours; also of a rotation that a stored time forced which cannot be true.
+    pub refreshed: bool,
+    /// Slack's or slacktrail's error code. Also set if an implausible stored time forced the refresh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What happened.
@@ -46,17 +46,20 @@ pub struct RotationSummary {
     pub hint: Option<String>,
 }
 
-impl RotationSummary {
-    /// Of a token that was rotated or should have been; `None` of one that was not due.
-    pub(super) fn of(source: &SourceId, outcome: &Result<Rotation, Overdue>) -> Option<RotationSummary> {
+impl TokenRefreshSummary {
+    /// Returns the summary of a token that was due; `None` if it was not due.
+    pub(super) fn of(
+        source: &SourceId,
+        outcome: &Result<RefreshOutcome, RefreshFailure>,
+    ) -> Option<TokenRefreshSummary> {
         let error = match outcome {
-            Ok(Rotation::NotDue) => return None,
-            Ok(Rotation::Done { not_believed }) => not_believed.map(|field| corrupt(source, field)),
-            Err(overdue) => Some(overdue.error.clone()),
+            Ok(RefreshOutcome::NotDue) => return None,
+            Ok(RefreshOutcome::Refreshed { corrupt_field }) => corrupt_field.map(|field| corrupt(source, field)),
+            Err(failure) => Some(failure.error.clone()),
         };
-        Some(RotationSummary {
+        Some(TokenRefreshSummary {
             source: source.to_string(),
-            rotated: outcome.is_ok(),
+            refreshed: outcome.is_ok(),
             code: error.as_ref().map(|error| error.code.clone()),
             message: error.as_ref().map(|error| error.message.clone()),
             hint: error.map(|error| error.hint),
@@ -268,15 +271,18 @@ mod tests {
 
     #[test]
     fn token_refresh_is_reported_when_due() {
-        assert!(RotationSummary::of(&acme(), &Ok(Rotation::NotDue)).is_none());
-        let rotated = RotationSummary::of(&acme(), &Ok(Rotation::Done { not_believed: None })).unwrap();
-        assert_eq!((rotated.rotated, rotated.code), (true, None));
-        let mended = RotationSummary::of(&acme(), &Ok(Rotation::Done { not_believed: Some("expires_at") })).unwrap();
-        assert_eq!((mended.rotated, mended.code.as_deref()), (true, Some("corrupt_secret")));
+        assert!(TokenRefreshSummary::of(&acme(), &Ok(RefreshOutcome::NotDue)).is_none());
+        let refreshed =
+            TokenRefreshSummary::of(&acme(), &Ok(RefreshOutcome::Refreshed { corrupt_field: None })).unwrap();
+        assert_eq!((refreshed.refreshed, refreshed.code), (true, None));
+        let mended =
+            TokenRefreshSummary::of(&acme(), &Ok(RefreshOutcome::Refreshed { corrupt_field: Some("expires_at") }))
+                .unwrap();
+        assert_eq!((mended.refreshed, mended.code.as_deref()), (true, Some("corrupt_secret")));
         assert!(mended.message.unwrap().contains("`expires_at`") && mended.hint.is_some());
         let error = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
-        let refused = RotationSummary::of(&acme(), &Err(Overdue { error, ended: false })).unwrap();
-        assert_eq!((refused.rotated, refused.code.as_deref()), (false, Some("access_denied")));
+        let refused = TokenRefreshSummary::of(&acme(), &Err(RefreshFailure { error, token_expired: false })).unwrap();
+        assert_eq!((refused.refreshed, refused.code.as_deref()), (false, Some("access_denied")));
         assert_eq!((refused.message.as_deref(), refused.hint.as_deref()), (Some("denied"), Some("allow it")));
     }
 

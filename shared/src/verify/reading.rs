@@ -12,7 +12,7 @@ use crate::ports::{CallAuth, CredentialStore, Slack};
 use crate::record::{Record, RowId};
 use crate::secret::Token;
 use crate::slack::page_reader::RESPONSE_BYTES_MAX;
-use crate::slack::{Page, Refusal, Request, Response, rows_per_page};
+use crate::slack::{Page, PageError, Request, Response, rows_per_page};
 use crate::source::{LogType, Source};
 use crate::time::{Day, Second};
 use crate::walk::{Column, PageContext, PageSoFar, Row, Walk};
@@ -170,21 +170,21 @@ impl<'a> Reading<'a> {
         match response.page(&request, now) {
             Ok(page) if is_listing => self.take_list(&page)?,
             Ok(page) => self.take(&page, page_rows)?,
-            Err(Refusal::Error(error)) if is_listing => return Err(error),
+            Err(PageError::Error(error)) if is_listing => return Err(error),
             Err(_) if is_listing => {
                 self.begin_list(); // asked for with that cursor again, it would be refused again
                 return Err(cut_off("its page cursor was refused"));
             }
-            Err(Refusal::NoSuchPage) => {
+            Err(PageError::NoSuchPage) => {
                 self.was_cut_short = true;
                 self.next_workspace();
             }
-            Err(Refusal::StalePageCursor) => self.restart()?,
+            Err(PageError::StalePageCursor) => self.restart()?,
             // Slack gives this organization's access logs one workspace at a time.
-            Err(Refusal::Error(error)) if self.may_read_by_workspace(&error) => {
+            Err(PageError::Error(error)) if self.may_read_by_workspace(&error) => {
                 self.begin_list();
             }
-            Err(Refusal::Error(error)) => self.leave_workspace(error)?,
+            Err(PageError::Error(error)) => self.leave_workspace(error)?,
         }
         Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
     }
@@ -205,7 +205,7 @@ impl<'a> Reading<'a> {
             slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, RESPONSE_BYTES_MAX).await?;
         self.token = Some(token.clone());
         let is_refused = response.body.len() <= ERROR_BYTES_MAX
-            && matches!(response.page(request, now), Err(Refusal::Error(error)) if error.kind == ErrorKind::Reauthorize);
+            && matches!(response.page(request, now), Err(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize);
         if !is_refused {
             return Ok(response);
         }

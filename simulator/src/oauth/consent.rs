@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::authorize::Asked;
 use super::{App, Distribution, TokenKind, User, page, redirect};
-use crate::refusal::Refusal;
+use crate::api_error::ApiError;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role};
 use crate::{Family, Method, Request, Response, World};
@@ -95,21 +95,21 @@ impl World {
     }
 
     /// Answers what a browser asks for.
-    pub(crate) fn browser_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, Refusal> {
+    pub(crate) fn browser_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
         debug_assert_eq!(request.family, Family::Browser);
         let settings = self.settings.clone();
         match (request.path.as_str(), request.method) {
             ("authorize", Method::Get) => {
-                let asked = Asked::read(&settings, request).map_err(Refusal::new)?;
-                let user = user(&settings, request.parameter(page::VISITOR)).map_err(Refusal::new)?;
+                let asked = Asked::read(&settings, request).map_err(ApiError::new)?;
+                let user = user(&settings, request.parameter(page::VISITOR)).map_err(ApiError::new)?;
                 let targets = targets(&settings, asked.app, user);
                 if targets.is_empty() {
-                    return Err(Refusal::new(nowhere(asked.app)));
+                    return Err(ApiError::new(no_target_error(asked.app)));
                 }
                 Ok(page::consent(&settings, request, &asked, user, &targets))
             }
-            ("consent", Method::Post) => self.decide(now, &settings, request).map_err(Refusal::new),
-            _ => Err(Refusal::new("not_found")),
+            ("consent", Method::Post) => self.decide(now, &settings, request).map_err(ApiError::new),
+            _ => Err(ApiError::new("not_found")),
         }
     }
 
@@ -141,7 +141,7 @@ impl World {
             return Err("not_offered");
         }
         if !targets(&settings, asked.app, user).contains(&consent.install) {
-            return Err(nowhere_at(asked.app, &consent.install));
+            return Err(target_error(asked.app, &consent.install));
         }
         let is_deselected = |scope: &str| consent.deselected.iter().any(|name| name == scope);
         let is_offered =
@@ -223,18 +223,18 @@ fn answer_to(asked: &Asked<'_>, answer: (&str, &str)) -> String {
     redirect::with_parameters(&asked.redirect, &parameters)
 }
 
-/// Why there is nowhere to install at all.
-fn nowhere(app: &App) -> &'static str {
+/// Returns the error code if the app cannot be installed anywhere.
+fn no_target_error(app: &App) -> &'static str {
     match app.distribution {
         Distribution::Home(_) => "invalid_team_for_non_distributed_app",
         Distribution::Distributed => "not_offered",
     }
 }
 
-/// Why this place is not offered.
-fn nowhere_at(app: &App, install: &Install) -> &'static str {
+/// Returns the error code if the app cannot be installed here.
+fn target_error(app: &App, install: &Install) -> &'static str {
     match (&app.distribution, install) {
         (Distribution::Home(home), Install::Workspace(id)) if home == id => "not_offered",
-        _ => nowhere(app),
+        _ => no_target_error(app),
     }
 }

@@ -7,20 +7,20 @@ use super::authorize::app_of;
 use super::consent::Code;
 use super::grants::Pair;
 use super::{App, Grant, TokenKind};
-use crate::refusal::Refusal;
+use crate::api_error::ApiError;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role};
 use crate::{Method, Request, Response, World};
 
-/// How long a code lives (section 6.2).
-const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// The lifetime of a code (section 6.2).
+const CODE_TTL: SignedDuration = SignedDuration::from_mins(10);
 
 impl World {
     /// Answers `oauth.v2.access`: by a code, or by a refresh token.
-    pub(crate) fn access_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, Refusal> {
+    pub(crate) fn access_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
         // What a GET is answered with is not documented; secrets in a URL should not go unnoticed.
         if request.method != Method::Post {
-            return Err(Refusal::new("invalid_arguments"));
+            return Err(ApiError::new("invalid_arguments"));
         }
         let settings = self.settings.clone();
         let app = client(&settings, request)?;
@@ -29,15 +29,15 @@ impl World {
         match request.parameter("grant_type") {
             None | Some("authorization_code") => self.exchange(now, app, request),
             Some("refresh_token") => self.refresh(now, app, request),
-            Some(_) => Err(Refusal::new("invalid_grant_type")),
+            Some(_) => Err(ApiError::new("invalid_grant_type")),
         }
     }
 
-    fn exchange(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Response, Refusal> {
+    fn exchange(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Response, ApiError> {
         let text = request.parameter("code").unwrap_or_default();
         let code = self.oauth.codes.get(text).cloned();
-        let code = code.ok_or_else(|| Refusal::new("invalid_code"))?;
-        self.check(now, app, &code, request).map_err(Refusal::new)?;
+        let code = code.ok_or_else(|| ApiError::new("invalid_code"))?;
+        self.check(now, app, &code, request).map_err(ApiError::new)?;
         if let Some(code) = self.oauth.codes.get_mut(text) {
             code.used = true;
         }
@@ -67,7 +67,7 @@ impl World {
 
     /// Whether this code may be exchanged now. A refused exchange leaves the code as it was (which is not documented).
     fn check(&self, now: Timestamp, app: &App, code: &Code, request: &Request) -> Result<(), &'static str> {
-        if code.client_id != app.client_id || now.duration_since(code.issued) >= CODE_LIFE {
+        if code.client_id != app.client_id || now.duration_since(code.issued) >= CODE_TTL {
             return Err("invalid_code");
         }
         if code.used {
@@ -97,7 +97,7 @@ impl World {
 
     /// The place of the grant, with these scopes added: scopes only add up (section 6.1).
     fn grant(&mut self, app: &App, kind: TokenKind, user: &str, code: &Code, scopes: &[String]) -> usize {
-        let place = self.oauth.standing(&app.client_id, kind, user, &code.install).unwrap_or_else(|| {
+        let place = self.oauth.active_grant(&app.client_id, kind, user, &code.install).unwrap_or_else(|| {
             self.oauth.grants.push(Grant {
                 client_id: app.client_id.clone(),
                 kind,
@@ -124,7 +124,7 @@ impl World {
     }
 
     /// What an install gives: without rotation the token that is there (by the rules), else a new pair. Earlier refresh tokens are
-    /// superseded by it as if they had been used.
+    /// replaced by it, as if they had been used.
     fn pair_of_install(&mut self, now: Timestamp, place: usize, app: &App) -> Pair {
         if !app.token_rotation && self.settings.oauth.reinstall_same_token {
             let mut tokens = self.oauth.grants[place].tokens.iter().rev();
@@ -136,21 +136,21 @@ impl World {
         let before = self.oauth.grants[place].refresh_tokens.len();
         let pair = self.new_pair(now, place, app);
         for old in &mut self.oauth.grants[place].refresh_tokens[..before] {
-            old.superseded.get_or_insert_with(|| (now, pair.clone()));
+            old.replaced.get_or_insert_with(|| (now, pair.clone()));
         }
         pair
     }
 }
 
 /// The app that calls, by HTTP Basic or else by fields.
-pub(crate) fn client<'a>(settings: &'a Settings, request: &Request) -> Result<&'a App, Refusal> {
+pub(crate) fn client<'a>(settings: &'a Settings, request: &Request) -> Result<&'a App, ApiError> {
     let (id, secret) = match &request.basic {
         Some((id, secret)) => (Some(id.as_str()), Some(secret.as_str())),
         None => (request.parameter("client_id"), request.parameter("client_secret")),
     };
-    let app = app_of(settings, id).ok_or_else(|| Refusal::new("invalid_client_id"))?;
+    let app = app_of(settings, id).ok_or_else(|| ApiError::new("invalid_client_id"))?;
     if secret != Some(app.client_secret.as_str()) {
-        return Err(Refusal::new("bad_client_secret"));
+        return Err(ApiError::new("bad_client_secret"));
     }
     Ok(app)
 }

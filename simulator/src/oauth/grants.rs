@@ -1,4 +1,4 @@
-//! What was granted: who let which app in where, and the tokens that came of it. Sections 6.3, 6.4 and 7.
+//! Grants: which user allowed which app where, and the tokens that were issued. Sections 6.3, 6.4 and 7.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::World;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role, Token};
 
-/// How long an access token of an app with rotation lives (section 7).
-pub(crate) const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(43_200);
-/// Access tokens with an expiry that a grant can have alive; one more revokes the oldest (section 7).
+/// The lifetime of an access token with token rotation (section 7).
+pub(crate) const ACCESS_TOKEN_TTL: SignedDuration = SignedDuration::from_secs(43_200);
+/// The maximum number of valid access tokens with an expiry per grant. One more revokes the oldest (section 7).
 const LIVE_TOKENS_MAX: usize = 2;
 
 /// Whom a token acts for.
@@ -25,7 +25,7 @@ pub enum TokenKind {
     Bot,
 }
 
-/// One app let in at one place, by one person or for its bot. Scopes only add up until it ends.
+/// An app's grant at one workspace or organization, for one user or for its bot. Scopes accumulate until it is revoked.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The app.
@@ -74,12 +74,12 @@ pub struct LiveToken {
     pub expires: Option<Timestamp>,
 }
 
-/// A refresh token, and what became of it.
+/// A refresh token and the token pair that replaced it.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshToken {
     pub(crate) text: String,
-    /// When it was first used, or overtaken by a reinstall, and the pair that took its place.
-    pub(crate) superseded: Option<(Timestamp, Pair)>,
+    /// When it was first used or replaced by a reinstall, and the token pair that replaced it.
+    pub(crate) replaced: Option<(Timestamp, Pair)>,
 }
 
 /// What one exchange gives: an access token, and with rotation a refresh token.
@@ -101,7 +101,7 @@ pub(crate) struct Issued {
     pub(crate) expires: Option<Timestamp>,
 }
 
-/// Everything that OAuth remembers.
+/// The state of OAuth.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Oauth {
     pub(crate) codes: BTreeMap<String, Code>,
@@ -162,8 +162,14 @@ impl Oauth {
         Some((grant.token(settings, access), issued))
     }
 
-    /// The place of the grant that has not ended, if this was granted before.
-    pub(crate) fn standing(&self, client_id: &str, kind: TokenKind, user: &str, install: &Install) -> Option<usize> {
+    /// Returns the index of the active grant, if there is one.
+    pub(crate) fn active_grant(
+        &self,
+        client_id: &str,
+        kind: TokenKind,
+        user: &str,
+        install: &Install,
+    ) -> Option<usize> {
         self.grants.iter().position(|grant| {
             grant.ended.is_none()
                 && grant.client_id == client_id
@@ -201,13 +207,13 @@ impl World {
     /// Makes a new pair for the grant at `place`. With rotation, and two access tokens alive, the oldest of them ends.
     pub(crate) fn new_pair(&mut self, now: Timestamp, place: usize, app: &App) -> Pair {
         let (seed, rotating) = (self.settings.seed, app.token_rotation);
-        let expires = rotating.then(|| now.saturating_add(ACCESS_TOKEN_LIFE).unwrap_or(Timestamp::MAX));
+        let expires = rotating.then(|| now.saturating_add(ACCESS_TOKEN_TTL).unwrap_or(Timestamp::MAX));
         let text = self.oauth.token_generator.access_token(seed, self.oauth.grants[place].kind, rotating);
         let refresh = rotating.then(|| self.oauth.token_generator.refresh_token(seed));
         let access = AccessToken { text, issued: now, expires };
         let grant = &mut self.oauth.grants[place];
         grant.tokens.push(access.clone());
-        grant.refresh_tokens.extend(refresh.clone().map(|text| RefreshToken { text, superseded: None }));
+        grant.refresh_tokens.extend(refresh.clone().map(|text| RefreshToken { text, replaced: None }));
         let live: Vec<String> = self.oauth.grants[place]
             .tokens
             .iter()

@@ -44,7 +44,7 @@ pub(crate) use page::error as error_page;
 // From a code to tokens, to newer tokens, to none.
 mod exchange;
 pub(crate) use exchange::seconds_until;
+mod refresh;
 mod revoke;
-mod rotation;
 mod token_generator;
-pub use rotation::Refresh;
+pub use refresh::Refresh;

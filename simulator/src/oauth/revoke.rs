@@ -1,12 +1,12 @@
-//! The end of tokens: `auth.revoke`, `apps.uninstall`, and an administrator who removes the app. Sections 6.4 and 8.
+//! Revocation of tokens: `auth.revoke`, `apps.uninstall`, and an administrator who removes the app. Sections 6.4 and 8.
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::TokenKind;
 use super::exchange::client;
+use crate::api_error::ApiError;
 use crate::auth::Caller;
-use crate::refusal::Refusal;
 use crate::tenant::{Install, Role};
 use crate::{Request, Response, World};
 
@@ -28,10 +28,10 @@ impl World {
     pub(crate) fn revoke_response(&mut self, now: Timestamp, request: &Request, caller: &Caller) -> Response {
         let is_test = matches!(request.parameter("test"), Some("1" | "true"));
         if !is_test {
-            let standing = caller.issued.as_ref().filter(|issued| issued.expires.is_none()).and_then(|issued| {
-                self.oauth.standing(&issued.client_id, issued.kind, &issued.user, &caller.token.install)
+            let active_grant = caller.issued.as_ref().filter(|issued| issued.expires.is_none()).and_then(|issued| {
+                self.oauth.active_grant(&issued.client_id, issued.kind, &issued.user, &caller.token.install)
             });
-            match standing {
+            match active_grant {
                 Some(place) => self.end(now, place),
                 None => self.revoke(&caller.token.text),
             }
@@ -46,20 +46,20 @@ impl World {
         now: Timestamp,
         request: &Request,
         caller: &Caller,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, ApiError> {
         let settings = self.settings.clone();
         let app = client(&settings, request)?;
         let issued = caller.issued.as_ref().filter(|issued| issued.client_id == app.client_id);
-        let issued = issued.ok_or_else(|| Refusal::new("client_id_token_mismatch"))?;
+        let issued = issued.ok_or_else(|| ApiError::new("client_id_token_mismatch"))?;
         // Who lacks the permission is not documented: here a person who is no administrator.
         if issued.kind == TokenKind::User && caller.token.rights < Role::Admin {
-            return Err(Refusal::new("no_permission"));
+            return Err(ApiError::new("no_permission"));
         }
         self.uninstall(now, &app.client_id, &caller.token.install);
         Ok(Response::json(200, json!({"ok": true}).to_string()))
     }
 
-    /// Ends a grant with everything that came of it.
+    /// Revokes a grant and all its tokens.
     fn end(&mut self, now: Timestamp, place: usize) {
         let grant = &mut self.oauth.grants[place];
         grant.ended.get_or_insert(now);

@@ -12,7 +12,7 @@ mod install;
 mod integration;
 mod limits;
 mod oddities;
+mod refresh;
 mod revoke;
-mod rotation;
 mod server;
 mod walk;

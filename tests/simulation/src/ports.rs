@@ -5,14 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_shared::connection::{Connection, ConnectionId};
+use slacktrail_shared::connect::{Authorization, AuthorizationId};
 use slacktrail_shared::credentials::Credentials;
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::error::{Error, ErrorKind};
 use slacktrail_shared::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_shared::ports::{
-    Body, CallAuth, ConnectionStore, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Invoker,
-    Ports, ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
+    AuthorizationStore, Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore,
+    Invoker, Ports, ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
 use slacktrail_shared::shard::Shard;
 use slacktrail_shared::slack::{Family, Request, Response};
@@ -401,35 +401,35 @@ impl DeploymentStore for SimulatedPorts {
     }
 }
 
-impl ConnectionStore for SimulatedPorts {
-    async fn load_connection(&self, id: &ConnectionId) -> Result<Option<(Version, Connection)>, Error> {
+impl AuthorizationStore for SimulatedPorts {
+    async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error> {
         self.look(
             Part::Table,
-            || "load a connection".to_owned(), // as the real one, its error does not name a connection that may be made up
+            || "load an authorization".to_owned(), // like the real adapter, the error does not name the ID, which may be invented
             |state| {
-                let (version, text) = state.connections.get(id)?;
-                Some((Version(*version), serde_json::from_str(text).expect("it was written as a connection")))
+                let (version, text) = state.authorizations.get(id)?;
+                Some((Version(*version), serde_json::from_str(text).expect("it was written as an authorization")))
             },
         )
         .await
     }
 
-    async fn replace_connection(
+    async fn replace_authorization(
         &self,
         expected: Option<Version>,
-        connection: &Connection,
+        authorization: &Authorization,
     ) -> Result<ReplaceOutcome, Error> {
-        let text = connection.encode();
+        let text = authorization.encode();
         self.operate(
             Part::Table,
-            || format!("replace connection {text}"),
+            || format!("replace authorization {text}"),
             |state| {
-                let present = state.connections.get(&connection.id).map(|(version, _)| Version(*version));
+                let present = state.authorizations.get(&authorization.id).map(|(version, _)| Version(*version));
                 if present != expected {
                     return ReplaceOutcome::Conflict;
                 }
                 let next = present.map_or(1, |version| version.0 + 1);
-                state.connections.insert(connection.id.clone(), (next, text.clone()));
+                state.authorizations.insert(authorization.id.clone(), (next, text.clone()));
                 ReplaceOutcome::Replaced(Version(next))
             },
         )

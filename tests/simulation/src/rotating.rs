@@ -15,7 +15,7 @@ use super::simulated_world::{Fault, FaultKind, SimulatedWorld, asked};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
 /// A token is valid for twelve hours.
-const LIFE_SECONDS: i64 = 43_200;
+const TOKEN_TTL_SECONDS: i64 = 43_200;
 /// Ticks that are run, at most, until a source must be well again: claims and grace periods are over by then.
 const SETTLING_TICKS: u32 = 4;
 
@@ -80,7 +80,7 @@ impl Rotating {
                 "client_secret": app.client_secret,
                 "token": user["access_token"],
                 "refresh_token": user["refresh_token"],
-                "expires_at": Second::of(now).get() + LIFE_SECONDS,
+                "expires_at": Second::of(now).get() + TOKEN_TTL_SECONDS,
             });
             let id: slacktrail_shared::source::SourceId = "acme".parse().expect("an id");
             let number = state.credentials.get(&id).map_or(0, |(number, _)| *number);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_shared::connection::ConnectionId;
+use slacktrail_shared::connect::AuthorizationId;
 use slacktrail_shared::shard::Shard;
 use slacktrail_shared::source::{Source, SourceId, StreamId};
 use slacktrail_shared::time::Second;
@@ -42,8 +42,8 @@ pub struct State {
     pub sources: BTreeMap<SourceId, Source>,
     /// Texts that stand where a source should, and are none.
     pub garbled_sources: BTreeMap<SourceId, String>,
-    /// Connections under way: how often each was replaced, and its text.
-    pub connections: BTreeMap<ConnectionId, (u64, String)>,
+    /// Authorizations: the number of replacements and the text of each.
+    pub authorizations: BTreeMap<AuthorizationId, (u64, String)>,
     /// The secrets: how often each was replaced, and its text; none once deleted.
     pub credentials: BTreeMap<SourceId, (u64, Option<String>)>,
     /// The shares that invocations were asked to poll.
@@ -208,7 +208,7 @@ impl SimulatedWorld {
             cursors: BTreeMap::new(),
             sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),
             garbled_sources: BTreeMap::new(),
-            connections: BTreeMap::new(),
+            authorizations: BTreeMap::new(),
             credentials: BTreeMap::new(),
             invoked: Vec::new(),
             foreign: Vec::new(),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_shared::aws::connect_table_and_secrets;
-use slacktrail_shared::connection::Connection;
+use slacktrail_shared::connect::Authorization;
 use slacktrail_shared::credentials::{self, App};
-use slacktrail_shared::ports::ConnectionStore as _;
+use slacktrail_shared::ports::AuthorizationStore as _;
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::settings::SECRET_PREFIX;
 use slacktrail_shared::time::Second;
@@ -60,9 +60,10 @@ impl Siege {
         let update = credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await;
         update.expect("the secret is written");
         let now = Second::of(Timestamp::now());
-        let (connection, ticket) = Connection::grant([number; 16], [number ^ 0x55; 32], source, &app.client_id, now);
-        table.replace_connection(None, &connection).await.expect("the connection is written");
-        format!("grant={}", ticket.reveal())
+        let (authorization, link_token) =
+            Authorization::new([number; 16], [number ^ 0x55; 32], source, &app.client_id, now);
+        table.replace_authorization(None, &authorization).await.expect("the authorization is written");
+        format!("grant={}", link_token.reveal())
     }
 }
 

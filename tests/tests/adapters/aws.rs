@@ -72,7 +72,7 @@ async fn secrets_manager_conforms_to_credentials() {
 async fn dynamodb_conforms_to_authorizations() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
-    conformance::connection_store(&connect(&moto).deployment).await;
+    conformance::authorization_store(&connect(&moto).deployment).await;
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn credentials_are_cached_and_other_secret_fields_are_kept() {
 
     let value = moto.secrets_manager().get_secret_value().secret_id("slacktrail/acme").send().await.unwrap();
     let mut fields: serde_json::Value = serde_json::from_str(value.secret_string().unwrap()).unwrap();
-    assert_eq!(fields.as_object_mut().unwrap().remove("written_by").unwrap().as_str().unwrap().len(), 32);
+    assert_eq!(fields.as_object_mut().unwrap().remove("writer_id").unwrap().as_str().unwrap().len(), 32);
     assert_eq!(fields.to_string(), r#"{"client_id":"1.2","client_secret":"s","later":{"b":1.0},"token":"xoxp-2"}"#);
 }
 

@@ -31,7 +31,7 @@ async fn simulated_table_conforms_to_sources_and_cursors() {
 
 #[tokio::test]
 async fn simulated_table_conforms_to_authorizations() {
-    conformance::connection_store(&SimulatedPorts::of(&world(), 0)).await;
+    conformance::authorization_store(&SimulatedPorts::of(&world(), 0)).await;
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn deployed(moto: &EmulatedAws, slack: &Slack) -> Slacktrail {
 async fn secret(moto: &EmulatedAws, name: &str) -> Option<Value> {
     let value = moto.secrets_manager().get_secret_value().secret_id(name).send().await.ok()?;
     let mut secret: Value = serde_json::from_str(value.secret_string()?).unwrap();
-    secret.as_object_mut()?.remove("written_by"); // random
+    secret.as_object_mut()?.remove("writer_id"); // random
     Some(secret)
 }
 
@@ -72,8 +72,8 @@ async fn reconnect_replaces_token_and_keeps_rest() {
     }
     assert_eq!(after[0]["since"], "2018-03-01T00:00:00Z");
     let mut printed = ran.json();
-    let facts = printed.as_object_mut().unwrap().remove("facts").unwrap();
-    assert_eq!((&printed, &facts["tenant"]["id"]), (&after[0], &json!("E1")));
+    let verified = printed.as_object_mut().unwrap().remove("verified").unwrap();
+    assert_eq!((&printed, &verified["tenant"]["id"]), (&after[0], &json!("E1")));
 }
 
 #[tokio::test]

@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slacktrail_shared::aws::connect_table_and_secrets;
-use slacktrail_shared::connection::{Connection, Ticket};
+use slacktrail_shared::connect::{Authorization, OneTimeToken};
 use slacktrail_shared::credentials::{self, App as StoredApp};
-use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
+use slacktrail_shared::ports::{AuthorizationStore, ReplaceOutcome};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::settings::{OauthSettings, PollerSettings};
 use slacktrail_shared::shard::SOURCES_MAX;
@@ -83,7 +83,7 @@ impl Deployed {
     }
 
     /// What `slacktrail connect` does until it waits.
-    async fn grant(&self, source: &Source) -> Ticket {
+    async fn grant(&self, source: &Source) -> OneTimeToken {
         let app = self.local.slack().settings().apps[0].clone();
         let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
         let names = self.stack.names();
@@ -91,9 +91,9 @@ impl Deployed {
             connect_table_and_secrets(&self.local.aws.sdk_config(), names.table, names.secret_prefix);
         credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
         let now = Second::of(Timestamp::now());
-        let (connection, ticket) = Connection::grant([1; 16], [2; 32], source.clone(), &app.client_id, now);
-        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), ReplaceOutcome::Conflict);
-        ticket
+        let (authorization, link_token) = Authorization::new([1; 16], [2; 32], source.clone(), &app.client_id, now);
+        assert_ne!(table.replace_authorization(None, &authorization).await.unwrap(), ReplaceOutcome::Conflict);
+        link_token
     }
 
     /// Connects a source as a browser does, by the oauth function.

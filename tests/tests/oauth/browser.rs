@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use slacktrail_shared::connection::Ticket;
+use slacktrail_shared::connect::OneTimeToken;
 use slacktrail_simulator::oauth::Consent;
 use slacktrail_tests::http_api::event;
 
@@ -30,20 +30,20 @@ impl Browser {
         Browser::default()
     }
 
-    /// Opens the link of a ticket.
-    pub(crate) fn open(&self, site: &Site, ticket: &Ticket) -> Answer {
-        self.get(site, "/oauth/start", &grant(ticket))
+    /// Opens a link.
+    pub(crate) fn open(&self, site: &Site, link_token: &OneTimeToken) -> Answer {
+        self.get(site, "/oauth/start", &grant(link_token))
     }
 
     /// Presses the button on the page of a link.
-    pub(crate) fn press(&self, site: &Site, ticket: &Ticket) -> Answer {
-        run(self.pressing(site, &grant(ticket))).expect("nothing was killed")
+    pub(crate) fn press(&self, site: &Site, link_token: &OneTimeToken) -> Answer {
+        run(self.pressing(site, &grant(link_token))).expect("nothing was killed")
     }
 
-    /// Opens the link of a ticket, and presses the button if there is one.
-    pub(crate) fn start(&self, site: &Site, ticket: &Ticket) -> Answer {
-        let opened = self.open(site, ticket);
-        if opened.status == 200 { self.press(site, ticket) } else { opened }
+    /// Opens a link, and presses the button if there is one.
+    pub(crate) fn start(&self, site: &Site, link_token: &OneTimeToken) -> Answer {
+        let opened = self.open(site, link_token);
+        if opened.status == 200 { self.press(site, link_token) } else { opened }
     }
 
     /// Comes back from Slack with this query.
@@ -52,15 +52,15 @@ impl Browser {
     }
 
     /// Opens the link, consents, and gives the query that Slack sends the browser back with.
-    pub(crate) fn consent(&self, site: &Site, ticket: &Ticket, consent: &Consent) -> String {
-        let started = self.start(site, ticket);
+    pub(crate) fn consent(&self, site: &Site, link_token: &OneTimeToken, consent: &Consent) -> String {
+        let started = self.start(site, link_token);
         assert_eq!(started.status, 303, "{}", started.body);
         consented(site, started.location(), consent)
     }
 
     /// The whole way.
-    pub(crate) fn connect(&self, site: &Site, ticket: &Ticket, consent: &Consent) -> Answer {
-        let query = self.consent(site, ticket, consent);
+    pub(crate) fn connect(&self, site: &Site, link_token: &OneTimeToken, consent: &Consent) -> Answer {
+        let query = self.consent(site, link_token, consent);
         self.callback(site, &query)
     }
 
@@ -109,8 +109,8 @@ impl Browser {
 }
 
 /// The query of a link.
-pub(crate) fn grant(ticket: &Ticket) -> String {
-    format!("grant={}", ticket.reveal())
+pub(crate) fn grant(link_token: &OneTimeToken) -> String {
+    format!("grant={}", link_token.reveal())
 }
 
 /// The query that Slack sends a browser back with when somebody consents.

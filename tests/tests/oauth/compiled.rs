@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_shared::aws::connect_table_and_secrets;
-use slacktrail_shared::connection::{Connection, Ticket};
+use slacktrail_shared::connect::{Authorization, OneTimeToken};
 use slacktrail_shared::credentials::{self, App as StoredApp};
-use slacktrail_shared::ports::{ConnectionStore, CredentialStore, DeploymentStore, ReplaceOutcome};
+use slacktrail_shared::ports::{AuthorizationStore, CredentialStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::source::Source;
 use slacktrail_shared::time::Second;
@@ -46,16 +46,16 @@ impl Compiled {
     }
 
     /// What `slacktrail connect` does until it waits.
-    async fn grant(&self, number: u8, source: &Source) -> Ticket {
+    async fn issue_link(&self, number: u8, source: &Source) -> OneTimeToken {
         let app = self.deployment.slack().settings().apps[0].clone();
         let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
         let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, "slacktrail/");
         credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
         let now = Second::of(Timestamp::now());
-        let (connection, ticket) =
-            Connection::grant([number; 16], [0x50 + number; 32], source.clone(), &app.client_id, now);
-        assert_ne!(table.replace_connection(None, &connection).await.unwrap(), ReplaceOutcome::Conflict);
-        ticket
+        let (authorization, link_token) =
+            Authorization::new([number; 16], [0x50 + number; 32], source.clone(), &app.client_id, now);
+        assert_ne!(table.replace_authorization(None, &authorization).await.unwrap(), ReplaceOutcome::Conflict);
+        link_token
     }
 
     async fn ask(&self, asked: Value) -> Answer {
@@ -66,8 +66,8 @@ impl Compiled {
     }
 
     /// Opens a link and consents: the event of the way back.
-    async fn consent(&self, ticket: &Ticket) -> Value {
-        let query = grant(ticket);
+    async fn consent(&self, link_token: &OneTimeToken) -> Value {
+        let query = grant(link_token);
         let offered = self.ask(event("GET", "/oauth/start", &query, &[], &[])).await;
         assert_eq!(offered.status, 200, "{}", offered.body);
         let cookie = offered.cookies[0].split(';').next().unwrap().to_owned();
@@ -90,8 +90,8 @@ impl Compiled {
 async fn concurrent_callbacks_connect_source_once_and_next_tick_collects() {
     let Some(compiled) = Compiled::start(2).await else { return };
     let acme = source("acme", Second::of(Timestamp::now()));
-    let ticket = compiled.grant(1, &acme).await;
-    let asked = compiled.consent(&ticket).await;
+    let link_token = compiled.issue_link(1, &acme).await;
+    let asked = compiled.consent(&link_token).await;
     let (one, other) = tokio::join!(compiled.ask(asked.clone()), compiled.ask(asked.clone()));
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
@@ -114,9 +114,9 @@ async fn concurrent_callbacks_connect_source_once_and_next_tick_collects() {
         state,
         asked["queryStringParameters"]["code"].as_str().unwrap().to_owned(),
         asked["cookies"][0].as_str().unwrap().split_once('=').unwrap().1.to_owned(),
-        ticket.reveal().split_once('.').unwrap().1.to_owned(),
+        link_token.reveal().split_once('.').unwrap().1.to_owned(),
         grant.token.reveal().to_owned(),
-        grant.renewal.unwrap().refresh_token.reveal().to_owned(),
+        grant.token_refresh.unwrap().refresh_token.reveal().to_owned(),
         compiled.deployment.slack().settings().apps[0].client_secret.clone(),
     ];
     let items = format!("{:?}", compiled.deployment.items().await);
@@ -161,8 +161,8 @@ async fn missing_table_returns_page_and_logs_error() {
         .filter(|(name, _)| name == "TABLE_NAME")
         .for_each(|(_, value)| *value = "elsewhere".to_owned());
     compiled.functions.push(compiled.lambda.spawn(&oauth_binary().unwrap(), environment));
-    let ticket = compiled.grant(1, &source("acme", Second::of(Timestamp::now()))).await;
-    let query = format!("grant={}", ticket.reveal());
+    let link_token = compiled.issue_link(1, &source("acme", Second::of(Timestamp::now()))).await;
+    let query = format!("grant={}", link_token.reveal());
     let answer = compiled.ask(event("GET", "/oauth/start", &query, &[], &[])).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert!(
@@ -176,7 +176,10 @@ async fn missing_table_returns_page_and_logs_error() {
     for part in ["elsewhere", "TABLE_NAME"] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    assert!(!line.contains(&ticket.id.to_string()), "the address may be made up, and nothing of it is logged: {line}");
+    assert!(
+        !line.contains(&link_token.id.to_string()),
+        "the address may be made up, and nothing of it is logged: {line}"
+    );
 }
 
 #[tokio::test]

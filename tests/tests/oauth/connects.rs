@@ -1,6 +1,6 @@
 //! What ends well: which secrets and sources are stored, and what the page tells.
 
-use slacktrail_shared::connection::Step;
+use slacktrail_shared::connect::AuthorizationState;
 use slacktrail_shared::cursor::Cursor;
 use slacktrail_shared::source::{LogType, Source, StreamId, Tenant};
 use slacktrail_simulation::StoredCursor;
@@ -10,13 +10,13 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 use tracing::Level;
 
 use crate::browser::Browser;
-use crate::site::{REDIRECT_URL, Site, set_step, source, workspace_source};
+use crate::site::{REDIRECT_URL, Site, set_state, source, workspace_source};
 
 #[test]
 fn link_redirects_browser_to_slack_with_scopes_and_binds_it() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let answer = browser.start(&site, &ticket);
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let answer = browser.start(&site, &link_token);
     assert_eq!((answer.status, answer.body.as_str()), (303, ""));
     let (page, query) = answer.location().split_once('?').unwrap();
     assert_eq!(page, "https://slack.com/oauth/v2/authorize");
@@ -26,21 +26,24 @@ fn link_redirects_browser_to_slack_with_scopes_and_binds_it() {
     let values: Vec<&str> = query[..4].iter().map(|(_, value)| value.as_str()).collect();
     assert_eq!(values, [&site.app(0).client_id, "auditlogs:read,admin", "team:read", REDIRECT_URL]);
     let state = &query[4].1;
-    assert!(state.starts_with(&format!("{}.", ticket.id)) && state.len() == 97 && *state != ticket.reveal(), "{state}");
+    assert!(
+        state.starts_with(&format!("{}.", link_token.id)) && state.len() == 97 && *state != link_token.reveal(),
+        "{state}"
+    );
 
     let [cookie] = &answer.cookies[..] else { panic!("one cookie: {:?}", answer.cookies) };
     let (pair, attributes) = cookie.split_once("; ").unwrap();
     assert_eq!(attributes, "Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax");
     let (name, value) = pair.split_once('=').unwrap();
-    assert_eq!((name, value.len()), (format!("__Host-slacktrail-{}", ticket.id).as_str(), 64));
+    assert_eq!((name, value.len()), (format!("__Host-slacktrail-{}", link_token.id).as_str(), 64));
     assert_eq!((site.line().level, site.line().field("source")), (Level::INFO, "acme"));
 }
 
 #[test]
 fn organization_app_connects_all_three_logs() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let answer = browser.connect(&site, &ticket, &Consent::organization());
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let answer = browser.connect(&site, &link_token, &Consent::organization());
     assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"));
     for told in [
         "<dt>Organization</dt><dd><bdi>Organization E1</bdi> <code>E1</code></dd>",
@@ -52,7 +55,7 @@ fn organization_app_connects_all_three_logs() {
         "within about a minute",
         "close this window",
         "<code>slacktrail status</code>",
-        &ticket.id.to_string(),
+        &link_token.id.to_string(),
     ] {
         assert!(answer.body.contains(told), "{told}: {}", answer.body);
     }
@@ -66,22 +69,24 @@ fn organization_app_connects_all_three_logs() {
     let grant = credentials.grant.unwrap();
     let now = site.world.now();
     let live = site.slack(|slack| slack.live_tokens(now));
-    assert!(grant.token.reveal().starts_with("xoxp-") && grant.renewal.is_none());
+    assert!(grant.token.reveal().starts_with("xoxp-") && grant.token_refresh.is_none());
     assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "the token is one that Slack honours");
-    let Step::Connected(facts) = site.connection(&ticket.id).step else { panic!("the command is told") };
-    assert_eq!((facts.user.as_str(), facts.rotates, facts.logs.len()), ("W0OWNER", false, 3));
+    let AuthorizationState::Connected(report) = site.authorization(&link_token.id).state else {
+        panic!("the command is told")
+    };
+    assert_eq!((report.user.as_str(), report.rotates, report.logs.len()), ("W0OWNER", false, 3));
     let line = site.line();
     assert_eq!((line.level, line.field("outcome"), line.field("status")), (Level::INFO, "connected", "200"));
     assert_eq!((line.field("path"), line.field("source")), ("/oauth/callback", "acme"));
-    assert_eq!(line.field("connection"), ticket.id.to_string());
+    assert_eq!(line.field("authorization"), link_token.id.to_string());
     assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
 }
 
 #[test]
 fn workspace_app_connects_its_two_logs() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&workspace_source("team", site.now()), 1));
-    let started = browser.start(&site, &ticket);
+    let (browser, link_token) = (Browser::new(), site.issue_link(&workspace_source("team", site.now()), 1));
+    let started = browser.start(&site, &link_token);
     assert!(started.location().contains("user_scope=admin&scope=&"), "{}", started.location());
     let query = crate::browser::consented(&site, started.location(), &Consent::workspace("T1").by(crate::site::ADMIN));
     let answer = browser.callback(&site, &query);
@@ -96,21 +101,21 @@ fn workspace_app_connects_its_two_logs() {
 #[test]
 fn app_with_rotation_stores_refresh_token() {
     let site = Site::with(vec![App::organization(REDIRECT_URL).rotating()]);
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let answer = browser.connect(&site, &ticket, &Consent::organization());
-    assert!(answer.body.contains("rotates: slacktrail renews it in time"), "{}", answer.body);
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let answer = browser.connect(&site, &link_token, &Consent::organization());
+    assert!(answer.body.contains("expires and is refreshed automatically"), "{}", answer.body);
     let grant = site.credentials("acme").grant.unwrap();
     assert!(grant.token.reveal().starts_with("xoxe.xoxp-"));
-    let renewal = grant.renewal.unwrap();
-    assert!(renewal.refresh_token.reveal().starts_with("xoxe-1-"));
-    assert_eq!(renewal.expires_at, site.now().plus(43_200));
+    let token_refresh = grant.token_refresh.unwrap();
+    assert!(token_refresh.refresh_token.reveal().starts_with("xoxe-1-"));
+    assert_eq!(token_refresh.expires_at, site.now().plus(43_200));
 }
 
 #[test]
 fn reconnected_source_keeps_cursors_app_and_pause() {
     let site = Site::with(vec![App::organization(REDIRECT_URL).rotating()]);
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
     let before = site.credentials("acme");
     let paused = Source { paused: true, ..site.source("acme").unwrap() };
     let stream = StreamId { source: paused.id.clone(), log: LogType::Audit };
@@ -121,8 +126,8 @@ fn reconnected_source_keeps_cursors_app_and_pause() {
     });
 
     site.world.pass(3600);
-    let ticket = site.grant(&paused, 0);
-    let started = browser.start(&site, &ticket);
+    let link_token = site.issue_link(&paused, 0);
+    let started = browser.start(&site, &link_token);
     assert!(started.location().ends_with("&team=E1"), "Slack offers the same organization: {}", started.location());
     let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     let answer = browser.callback(&site, &query);
@@ -143,9 +148,9 @@ fn reconnected_source_keeps_cursors_app_and_pause() {
 fn source_paused_while_connecting_stays_paused() {
     let site = Site::new();
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
     let running = site.source("acme").unwrap();
-    let query = browser.consent(&site, &site.grant(&running, 0), &Consent::organization());
+    let query = browser.consent(&site, &site.issue_link(&running, 0), &Consent::organization());
     let paused = Source { paused: true, ..running };
     site.world.with(|state| state.sources.insert(paused.id.clone(), paused.clone()));
     assert_eq!(browser.callback(&site, &query).status, 200);
@@ -157,10 +162,10 @@ fn new_app_takes_over_with_its_own_grant() {
     let second = App { client_id: "3000000000.3000000003".to_owned(), ..App::organization(REDIRECT_URL) };
     let site = Site::with(vec![App::organization(REDIRECT_URL), second]);
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
-    let ticket = site.grant(&site.source("acme").unwrap(), 1);
+    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    let link_token = site.issue_link(&site.source("acme").unwrap(), 1);
     assert_eq!(site.credentials("acme").app.unwrap().client_id, site.app(0).client_id, "not before there is a grant");
-    assert_eq!(browser.connect(&site, &ticket, &Consent::organization()).status, 200);
+    assert_eq!(browser.connect(&site, &link_token, &Consent::organization()).status, 200);
     let credentials = site.credentials("acme");
     assert_eq!((credentials.app.unwrap().client_id, credentials.pending_app), (site.app(1).client_id, None));
 }
@@ -168,8 +173,8 @@ fn new_app_takes_over_with_its_own_grant() {
 #[test]
 fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organization());
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::organization());
     site.slack(|slack| {
         slack.fault(Fault::next(CallMatcher::path("logs"), FaultKind::Html(502)));
         slack.fault(Fault::next(CallMatcher::path("auth.teams.list"), FaultKind::Hangup));
@@ -184,8 +189,8 @@ fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
 /// What the page says of each log, where Slack gives access logs one workspace at a time.
 fn told_by_workspace(change: impl Fn(&Site)) -> (u64, String) {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organization());
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::organization());
     site.settings(|settings| settings.access_team = AccessTeam::Required);
     change(&site);
     let answer = browser.callback(&site, &query);
@@ -236,8 +241,8 @@ fn malformed_listed_workspace_is_skipped_by_probe() {
 fn connecting_repairs_corrupt_source() {
     let site = Site::new();
     let browser = Browser::new();
-    browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
-    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    let query = browser.consent(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
     site.world.with(|state| state.garbled_sources.insert("acme".parse().unwrap(), "{".to_owned()));
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -245,24 +250,24 @@ fn connecting_repairs_corrupt_source() {
 #[test]
 fn authorization_canceled_during_verification_stores_nothing() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organization());
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::organization());
     let before = site.stored();
     // The request is let go on until it has asked Slack for the tokens; then somebody presses Ctrl-C elsewhere.
-    let id = ticket.id.clone();
-    let cancelled = async {
+    let id = link_token.id.clone();
+    let canceled = async {
         while !site.world.with(|state| state.slack.calls().of("oauth.v2.access") > 0) {
             give_way().await;
         }
-        site.world.with(|state| set_step(state, &id, Step::Cancelled));
+        site.world.with(|state| set_state(state, &id, AuthorizationState::Canceled));
     };
     let (answer, ()) =
-        crate::site::run(futures_util::future::join(browser.getting(&site, "/oauth/callback", &query), cancelled))
+        crate::site::run(futures_util::future::join(browser.getting(&site, "/oauth/callback", &query), canceled))
             .unwrap();
     answer.assert_refused(&site, 410, "expired");
-    assert!(answer.body.contains("was cancelled"), "{}", answer.body);
+    assert!(answer.body.contains("canceled this authorization"), "{}", answer.body);
     assert_eq!(site.stored(), before);
-    assert_eq!(site.connection(&ticket.id).step, Step::Cancelled);
+    assert_eq!(site.authorization(&link_token.id).state, AuthorizationState::Canceled);
 }
 
 async fn give_way() {

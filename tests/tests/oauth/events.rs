@@ -1,8 +1,8 @@
 //! The sample events of `events/`, which `sam local invoke` takes too.
 
 use serde_json::Value;
-use slacktrail_shared::connection::{Connection, ConnectionId, SecretHash, Step, Ticket, Visit};
-use slacktrail_shared::ports::ConnectionStore;
+use slacktrail_shared::connect::{Authorization, AuthorizationId, AuthorizationState, OneTimeToken, SecretHash, Visit};
+use slacktrail_shared::ports::AuthorizationStore;
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser};
@@ -10,22 +10,25 @@ use crate::site::{REDIRECT_URL, Site, run, source};
 
 const NAME: [u8; 16] = [0x8f, 0x14, 0xe4, 0x5f, 0xce, 0xea, 0x16, 0x7a, 0x5a, 0x36, 0xde, 0xdd, 0x4b, 0xea, 0x25, 0x43];
 
-/// A site where a connection of the sample's name is granted.
+/// A site with a link whose authorization has the sample's ID.
 fn site() -> Site {
     let site = Site::new();
-    site.grant(&source("acme", site.now()), 0); // stores the app's credentials
+    site.issue_link(&source("acme", site.now()), 0); // stores the app's credentials
     let client_id = site.app(0).client_id;
-    let (granted, _) = Connection::grant(NAME, [0x5e; 32], source("acme", site.now()), &client_id, site.now());
-    run(async { site.ports().replace_connection(None, &granted).await.unwrap() });
+    let (granted, _) = Authorization::new(NAME, [0x5e; 32], source("acme", site.now()), &client_id, site.now());
+    run(async { site.ports().replace_authorization(None, &granted).await.unwrap() });
     site
 }
 
-/// Puts the sample's connection where its state and its browser are those of the samples of a callback.
+/// Puts the sample's authorization where its state and its browser are those of the samples of a callback.
 fn start(site: &Site) {
-    let id = ConnectionId::of(NAME);
-    let state = Ticket::new(id.clone(), [0x7a; 32]).hash();
+    let id = AuthorizationId::of(NAME);
+    let state = OneTimeToken::new(id.clone(), [0x7a; 32]).hash();
     let visit = Visit { state, browser: SecretHash::of(&"3c".repeat(32)), redirect_url: REDIRECT_URL.to_owned() };
-    site.change(&id, |connection| Connection { visit: Some(visit.clone()), ..connection.at(Step::Started) });
+    site.change(&id, |authorization| Authorization {
+        visit: Some(visit.clone()),
+        ..authorization.with_state(AuthorizationState::Started)
+    });
 }
 
 fn started() -> Site {
@@ -81,7 +84,7 @@ fn sample_of_denied_callback_is_denied() {
 fn sample_of_bad_state_is_unknown() {
     let site = started();
     ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")).assert_refused(&site, 404, "unknown");
-    assert!(matches!(site.connection(&ConnectionId::of(NAME)).step, Step::Started));
+    assert!(matches!(site.authorization(&AuthorizationId::of(NAME)).state, AuthorizationState::Started));
 }
 
 #[test]
@@ -93,7 +96,7 @@ fn every_response_has_privacy_headers() {
         ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")),
         Browser::new().get(&site, "/", ""),
         run(site.request(slacktrail_tests::http_api::event("HEAD", "/oauth/start", "", &[], &[]))).unwrap(),
-        Browser::new().connect(&site, &site.grant(&source("other", site.now()), 0), &Consent::organization()),
+        Browser::new().connect(&site, &site.issue_link(&source("other", site.now()), 0), &Consent::organization()),
     ];
     assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 303, 404, 404, 405, 200]);
     for (number, answer) in answers.into_iter().enumerate() {

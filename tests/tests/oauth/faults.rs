@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use slacktrail_shared::connection::{BEGIN_MAX, Step, TELL_MAX, Ticket, WORK_MAX};
+use slacktrail_shared::connect::{AuthorizationState, BEGIN_MAX, OneTimeToken, TELL_MAX, WORK_MAX};
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
 use tracing::Level;
@@ -32,7 +32,7 @@ fn struck(site: &Site, browser: &Browser, query: &str, fault: Fault) -> Option<O
 }
 
 /// A source is stored only with credentials that work, and a page that says so only when both are.
-fn assert_whole(site: &Site, ticket: &Ticket, answer: Option<&Answer>, what: &str) {
+fn assert_whole(site: &Site, link_token: &OneTimeToken, answer: Option<&Answer>, what: &str) {
     let granted = site.credentials("acme").grant.is_some();
     let saved = site.source("acme").is_some_and(|source| !source.disconnected);
     assert!(granted || !saved, "{what}: a source without a token");
@@ -42,7 +42,7 @@ fn assert_whole(site: &Site, ticket: &Ticket, answer: Option<&Answer>, what: &st
         assert!([200, 404, 409, 410, 502, 503].contains(&answer.status), "{what}: {} {}", answer.status, answer.body);
         assert_eq!(answer.status == 503, site.line().level == Level::ERROR, "{what}: {:?}", site.line());
     }
-    if let Step::Connected(_) = site.connection(&ticket.id).step {
+    if let AuthorizationState::Connected(_) = site.authorization(&link_token.id).state {
         assert!(saved, "{what}: the command is told what is not so");
     }
 }
@@ -53,12 +53,12 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
         let mut operations = 0;
         for operation in 0..OPERATIONS_MAX {
             let site = rotating();
-            let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-            let query = browser.consent(&site, &ticket, &Consent::organization());
+            let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+            let query = browser.consent(&site, &link_token, &Consent::organization());
             let what = format!("{kind:?} at operation {operation}");
             let Some(answer) = struck(&site, &browser, &query, fault(operation, kind)) else { break };
             operations += 1;
-            assert_whole(&site, &ticket, answer.as_ref(), &what);
+            assert_whole(&site, &link_token, answer.as_ref(), &what);
             let is_unseen = site.credentials("acme").grant.is_none() && !live(&site).is_empty();
             if is_unseen && answer.is_some() {
                 assert!(
@@ -70,11 +70,12 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
 
             // The same callback again must not exchange the code twice, whatever else it comes to.
             let again = browser.callback(&site, &query);
-            assert_whole(&site, &ticket, Some(&again), &what);
+            assert_whole(&site, &link_token, Some(&again), &what);
             let exchanges = site.slack(|slack| slack.calls().of("oauth.v2.access"));
             assert!(exchanges <= if kind == FaultKind::Twice { 2 } else { 1 }, "{what}: {exchanges} exchanges");
 
-            let anew = browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+            let anew =
+                browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
             assert_eq!(anew.status, 200, "{what}: {}", anew.body);
             let grant = site.credentials("acme").grant.unwrap();
             let now = site.world.now();
@@ -90,15 +91,15 @@ fn no_link_fault_allows_second_use() {
     for kind in FaultKind::ALL {
         for operation in 0.. {
             let site = Site::new();
-            let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+            let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
             site.strike_next(fault(operation, kind));
-            let first = run(browser.pressing(&site, &grant(&ticket)));
+            let first = run(browser.pressing(&site, &grant(&link_token)));
             if !site.world.with(|state| std::mem::take(&mut state.struck)) {
                 assert_eq!(operation, 2, "a link is read and used up");
                 break;
             }
             site.world.with(|state| state.faults.clear());
-            let second = Browser::new().start(&site, &ticket);
+            let second = Browser::new().start(&site, &link_token);
             let started = [first.as_ref(), Some(&second)].into_iter().flatten().filter(|answer| answer.status == 303);
             assert!(started.count() <= 1, "{kind:?} at operation {operation}");
         }
@@ -109,7 +110,7 @@ fn no_link_fault_allows_second_use() {
 fn operation_of(what: &str) -> u32 {
     let site = rotating();
     let browser = Browser::new();
-    let query = browser.consent(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+    let query = browser.consent(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
     let before = site.world.with(|state| state.trace.len());
     assert_eq!(browser.callback(&site, &query).status, 200);
     let at = site.world.with(|state| state.trace[before..].iter().position(|line| line.contains(what)));
@@ -127,16 +128,18 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
     for what in ["replace source", "replace credentials"] {
         let operation = operation_of(what);
         let site = rotating();
-        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-        let query = browser.consent(&site, &ticket, &Consent::organization());
+        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &link_token, &Consent::organization());
         let answer = struck(&site, &browser, &query, fault(operation, FaultKind::Refused)).unwrap().unwrap();
-        answer.assert_refused(&site, 503, "ours");
+        answer.assert_refused(&site, 503, "internal");
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
         assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: nothing is collected");
         assert_eq!((live(&site), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
         assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_response"), "{what}");
-        let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
-        assert_eq!(refusal.kind.name(), "ours");
+        let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
+            panic!("the command is told")
+        };
+        assert_eq!(connect_error.kind.name(), "internal");
     }
 }
 
@@ -146,9 +149,9 @@ fn failed_reconnect_keeps_active_token() {
         for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
             let site = Site::new();
             let browser = Browser::new();
-            browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+            browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
             let connected = site.source("acme").unwrap();
-            let query = browser.consent(&site, &site.grant(&connected, 0), &Consent::organization());
+            let query = browser.consent(&site, &site.issue_link(&connected, 0), &Consent::organization());
             let before = site.world.with(|state| state.trace.len());
             let fork = site.world.fork();
             assert_eq!(browser.clone().callback(&site, &query).status, 200);
@@ -156,7 +159,7 @@ fn failed_reconnect_keeps_active_token() {
             let operation = u32::try_from(trace.iter().position(|line| line.contains(what)).unwrap()).unwrap();
             let site = site.on(fork);
             let answer = struck(&site, &browser, &query, fault(operation, kind)).unwrap().unwrap();
-            answer.assert_refused(&site, 503, "ours");
+            answer.assert_refused(&site, 503, "internal");
             assert_eq!(site.line().field("token"), "may_be_in_use", "{what}");
             let token = site.credentials("acme").grant.unwrap().token;
             assert!(live(&site).contains(&token.reveal().to_owned()), "{what}: the stored token is alive");
@@ -169,8 +172,8 @@ fn timed_out_function_informs_user_and_command() {
     let mut told = BTreeSet::new();
     for polls in 0.. {
         let site = rotating();
-        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-        let query = browser.consent(&site, &ticket, &Consent::organization());
+        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &link_token, &Consent::organization());
         site.patience.let_be_late(WORK_MAX, polls);
         let answer = browser.callback(&site, &query);
         if answer.status == 200 {
@@ -179,12 +182,18 @@ fn timed_out_function_informs_user_and_command() {
         answer.assert_refused(&site, 504, "deadline_reached");
         assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
         assert!(answer.body.contains("<code>slacktrail sources</code>"), "{}", answer.body);
-        let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
-        assert_eq!(refusal.kind.name(), "deadline_reached");
+        let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
+            panic!("the command is told")
+        };
+        assert_eq!(connect_error.kind.name(), "deadline_reached");
         let is_active = site.source("acme").is_some_and(|source| !source.disconnected);
         assert_eq!(site.line().field("token") == "may_be_in_use", is_active, "after {polls} polls");
         let is_told = site.line().field("token") == "may_exist";
-        assert_eq!(refusal.hint.contains("may have issued a token"), is_told, "after {polls} polls: {refusal:?}");
+        assert_eq!(
+            connect_error.hint.contains("may have issued a token"),
+            is_told,
+            "after {polls} polls: {connect_error:?}"
+        );
         assert!(is_active || is_told || live(&site).is_empty(), "after {polls} polls: {:?}", site.line());
         told.insert(site.line().field("token").to_owned());
     }
@@ -196,13 +205,13 @@ fn timed_out_function_informs_user_and_command() {
 #[test]
 fn slow_step_before_or_after_work_is_reported() {
     let site = rotating();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     for path in ["/oauth/start", "/oauth/callback"] {
         site.patience.let_be_late(BEGIN_MAX, 1);
-        let query = format!("{0}&state={1}&code=1", grant(&ticket), ticket.reveal());
+        let query = format!("{0}&state={1}&code=1", grant(&link_token), link_token.reveal());
         browser.get(&site, path, &query).assert_refused(&site, 504, "deadline_reached");
     }
-    let query = browser.consent(&site, &ticket, &Consent::organization());
+    let query = browser.consent(&site, &link_token, &Consent::organization());
     site.patience.let_be_late(TELL_MAX, 0);
     assert_eq!(browser.callback(&site, &query).status, 200, "the page tells what is true");
     assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
@@ -211,10 +220,10 @@ fn slow_step_before_or_after_work_is_reported() {
 #[test]
 fn error_that_command_does_not_receive_is_logged_with_reason() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organization());
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::organization());
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
     site.patience.let_be_late(TELL_MAX, 0);
-    browser.callback(&site, &query).assert_refused(&site, 409, "superseded");
+    browser.callback(&site, &query).assert_refused(&site, 409, "conflict");
     assert_eq!(site.line().field("code"), "deadline_reached");
 }

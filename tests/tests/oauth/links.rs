@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use serde_json::json;
-use slacktrail_shared::connection::{ConnectionId, LIFE_SECONDS, Step, Ticket};
+use slacktrail_shared::connect::{AuthorizationId, AuthorizationState, LINK_TTL_SECONDS, OneTimeToken};
 use slacktrail_shared::source::Source;
 use slacktrail_simulation::Part;
 use slacktrail_simulator::oauth::Consent;
@@ -16,79 +16,79 @@ use crate::site::{Site, run, source};
 
 /// Opens with this query and presses the button, is refused both times, and nothing was changed.
 fn refused(site: &Site, query: &str, status: u64, kind: &str) -> Answer {
-    let connections = connections(site);
+    let authorizations = authorizations(site);
     let browser = Browser::new();
     let opened = browser.get(site, "/oauth/start", query);
     opened.assert_refused(site, status, kind);
     let pressed = run(browser.pressing(site, query)).unwrap();
     pressed.assert_refused(site, status, kind);
-    assert_eq!(self::connections(site), connections, "no connection is touched");
+    assert_eq!(self::authorizations(site), authorizations, "no authorization is touched");
     assert_eq!(opened.body, pressed.body);
     assert!(opened.cookies.is_empty() && pressed.cookies.is_empty(), "{:?}", pressed.cookies);
     pressed
 }
 
-fn connections(site: &Site) -> BTreeMap<ConnectionId, (u64, String)> {
-    site.world.with(|state| state.connections.clone())
+fn authorizations(site: &Site) -> BTreeMap<AuthorizationId, (u64, String)> {
+    site.world.with(|state| state.authorizations.clone())
 }
 
 #[test]
 fn opening_link_repeatedly_changes_nothing() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    let before = connections(&site);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    let before = authorizations(&site);
     for _ in 0..3 {
-        let page = Browser::new().open(&site, &ticket);
+        let page = Browser::new().open(&site, &link_token);
         assert_eq!((page.status, page.heading()), (200, "Connect <bdi>Acme</bdi> to slacktrail?"));
         assert!(page.body.contains("<form method=\"post\">") && page.body.contains("Org Owner"), "{}", page.body);
-        assert!(!page.body.contains(ticket.reveal().split_once('.').unwrap().1), "the link is not in the page");
+        assert!(!page.body.contains(link_token.reveal().split_once('.').unwrap().1), "the link is not in the page");
         assert_eq!((site.line().field("outcome"), site.line().level), ("offered", Level::INFO));
-        assert_eq!(connections(&site), before);
+        assert_eq!(authorizations(&site), before);
     }
-    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
+    assert_eq!(Browser::new().start(&site, &link_token).status, 303);
 }
 
 #[test]
 fn pressing_button_twice_redirects_to_slack_with_same_state() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    let (browser, query) = (Browser::new(), grant(&ticket));
-    browser.open(&site, &ticket);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    let (browser, query) = (Browser::new(), grant(&link_token));
+    browser.open(&site, &link_token);
     let both = join(browser.pressing(&site, &query), browser.pressing(&site, &query));
     let (one, other) = run(both).unwrap();
-    let again = browser.start(&site, &ticket);
+    let again = browser.start(&site, &link_token);
     for answer in [&one, &other, &again] {
         assert_eq!((answer.status, answer.location()), (303, one.location()), "{}", answer.body);
     }
     let back = crate::browser::consented(&site, one.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &back).status, 200);
-    assert_eq!(browser.open(&site, &ticket).status, 410, "now it is used");
+    assert_eq!(browser.open(&site, &link_token).status, 410, "now it is used");
 }
 
 #[test]
 fn form_of_other_website_does_not_use_link() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
     for from in ["cross-site", "same-site"] {
-        let asked = event("POST", "/oauth/start", &grant(&ticket), &[("sec-fetch-site", from)], &[]);
+        let asked = event("POST", "/oauth/start", &grant(&link_token), &[("sec-fetch-site", from)], &[]);
         let answer = run(site.request(asked)).unwrap();
         answer.assert_refused(&site, 400, "malformed");
         assert!(answer.body.contains("Another website sent this request"), "{}", answer.body);
     }
-    let own = event("POST", "/oauth/start", &grant(&ticket), &[("sec-fetch-site", "same-origin")], &[]);
+    let own = event("POST", "/oauth/start", &grant(&link_token), &[("sec-fetch-site", "same-origin")], &[]);
     assert_eq!(run(site.request(own)).unwrap().status, 303);
 }
 
 #[test]
 fn unknown_id_and_wrong_secret_get_same_response_at_every_step() {
     let site = Site::new();
-    let nobody = Ticket::new(ConnectionId::of([0x11; 16]), [0x22; 32]);
+    let nobody = OneTimeToken::new(AuthorizationId::of([0x11; 16]), [0x22; 32]);
     let unknown = refused(&site, &grant(&nobody), 404, "unknown");
     let back = format!("code=1.2.3&state={}", nobody.reveal());
     let unknown_state = Browser::new().callback(&site, &back);
     let browser = Browser::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    let wrong = Ticket::new(ticket.id.clone(), [0x22; 32]);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    let wrong = OneTimeToken::new(link_token.id.clone(), [0x22; 32]);
     let assert_same = |what: &str| {
         assert_eq!(refused(&site, &grant(&wrong), 404, "unknown").body, unknown.body, "{what}");
         let answer = browser.callback(&site, &format!("code=1.2.3&state={}", wrong.reveal()));
@@ -101,47 +101,47 @@ fn unknown_id_and_wrong_secret_get_same_response_at_every_step() {
         assert!(!format!("{:?}", site.line()).contains(&wrong.id.to_string()), "{what}");
     };
     assert_same("granted");
-    let query = browser.consent(&site, &ticket, &Consent::organization());
+    let query = browser.consent(&site, &link_token, &Consent::organization());
     assert_same("started");
-    site.set_step(&ticket.id, Step::Verifying);
+    site.set_state(&link_token.id, AuthorizationState::Verifying);
     assert_same("verifying");
-    site.set_step(&ticket.id, Step::Started);
+    site.set_state(&link_token.id, AuthorizationState::Started);
     assert_eq!(browser.callback(&site, &query).status, 200);
     assert_same("connected");
-    site.set_step(&ticket.id, Step::Cancelled);
-    assert_same("cancelled");
-    site.world.pass(LIFE_SECONDS);
+    site.set_state(&link_token.id, AuthorizationState::Canceled);
+    assert_same("canceled");
+    site.world.pass(LINK_TTL_SECONDS);
     assert_same("expired");
 }
 
 #[test]
 fn forged_link_id_never_appears_in_error_line() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
     site.world.with(|state| state.down = vec![Part::Table]);
     for path in ["/oauth/start", "/oauth/callback"] {
-        let query = format!("grant={0}&state={0}&code=concealed&error=concealed", ticket.reveal());
+        let query = format!("grant={0}&state={0}&code=concealed&error=concealed", link_token.reveal());
         let answer = Browser::new().get(&site, path, &query);
-        answer.assert_refused(&site, 503, "ours");
+        answer.assert_refused(&site, 503, "internal");
         assert_eq!(site.line().level, Level::ERROR);
         let line = format!("{:?}{}", site.line(), answer.body);
-        assert!(!line.contains(&ticket.id.to_string()) && !line.contains("concealed"), "{line}");
+        assert!(!line.contains(&link_token.id.to_string()) && !line.contains("concealed"), "{line}");
     }
 }
 
 #[test]
 fn link_is_single_use() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
-    let answer = refused(&site, &format!("grant={}", ticket.reveal()), 410, "used");
-    assert_eq!(answer.heading(), "This link was used before");
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    assert_eq!(Browser::new().start(&site, &link_token).status, 303);
+    let answer = refused(&site, &format!("grant={}", link_token.reveal()), 410, "used");
+    assert_eq!(answer.heading(), "This link was already used");
 }
 
 #[test]
 fn exactly_one_of_two_concurrent_users_of_link_continues() {
     let site = Site::new();
-    let query = grant(&site.grant(&source("acme", site.now()), 0));
+    let query = grant(&site.issue_link(&source("acme", site.now()), 0));
     let (one, other) = (Browser::new(), Browser::new());
     for browser in [&one, &other] {
         assert_eq!(browser.get(&site, "/oauth/start", &query).status, 200);
@@ -155,8 +155,8 @@ fn exactly_one_of_two_concurrent_users_of_link_continues() {
 #[test]
 fn link_expires_after_exactly_ten_minutes() {
     let site = Site::new();
-    let [late, last] = [0, 1].map(|_| site.grant(&source("acme", site.now()), 0));
-    site.world.pass(LIFE_SECONDS - 1);
+    let [late, last] = [0, 1].map(|_| site.issue_link(&source("acme", site.now()), 0));
+    site.world.pass(LINK_TTL_SECONDS - 1);
     assert_eq!(Browser::new().start(&site, &last).status, 303);
     site.world.pass(1);
     refused(&site, &format!("grant={}", late.reveal()), 410, "expired");
@@ -165,8 +165,8 @@ fn link_expires_after_exactly_ten_minutes() {
 #[test]
 fn altered_link_is_unknown_and_original_stays_valid() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    let text = ticket.reveal();
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    let text = link_token.reveal();
     for at in (0..text.len()).step_by(5).chain([32, 96]) {
         let mut letters: Vec<char> = text.chars().collect();
         letters[at] = if letters[at] == '0' { '1' } else { '0' };
@@ -177,21 +177,21 @@ fn altered_link_is_unknown_and_original_stays_valid() {
         assert!(!answer.body.contains("script"), "{}", answer.body);
         assert_eq!(site.line().level, Level::INFO, "anybody on the internet can do that");
     }
-    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
+    assert_eq!(Browser::new().start(&site, &link_token).status, 303);
 }
 
 #[test]
 fn link_of_canceled_authorization_is_invalid() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    site.set_step(&ticket.id, Step::Cancelled);
-    refused(&site, &format!("grant={}", ticket.reveal()), 410, "expired");
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    site.set_state(&link_token.id, AuthorizationState::Canceled);
+    refused(&site, &format!("grant={}", link_token.reveal()), 410, "expired");
 }
 
 #[test]
 fn link_with_missing_or_repeated_grant_is_malformed() {
     let site = Site::new();
-    let grant = format!("grant={}", site.grant(&source("acme", site.now()), 0).reveal());
+    let grant = format!("grant={}", site.issue_link(&source("acme", site.now()), 0).reveal());
     for query in ["", "grant=", "gran=x", &format!("{grant}&{grant}"), &format!("{grant},x&grant=")] {
         refused(&site, query, 400, "malformed");
     }
@@ -203,8 +203,8 @@ fn link_with_missing_or_repeated_grant_is_malformed() {
 #[test]
 fn other_methods_do_not_use_link() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    let query = grant(&ticket);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    let query = grant(&link_token);
     for (path, allowed) in [("/oauth/start", "GET, POST"), ("/oauth/callback", "GET")] {
         for method in ["HEAD", "OPTIONS", "PUT", "DELETE"] {
             let answer = run(site.request(event(method, path, &query, &[], &[]))).unwrap();
@@ -214,7 +214,7 @@ fn other_methods_do_not_use_link() {
     }
     let answer = run(site.request(event("POST", "/oauth/callback", &query, &[], &[]))).unwrap();
     assert_eq!(answer.status, 405);
-    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
+    assert_eq!(Browser::new().start(&site, &link_token).status, 303);
 }
 
 #[test]
@@ -241,14 +241,14 @@ fn other_paths_are_not_found_and_not_logged() {
 fn forged_host_header_is_ignored() {
     let site = Site::new();
     for host in ["evil.example", "evil example", "evil.example:99999", "\"><script>", ""] {
-        let ticket = site.grant(&source("acme", site.now()), 0);
+        let link_token = site.issue_link(&source("acme", site.now()), 0);
         let headers = [
             ("host", host),
             ("x-forwarded-host", "evil.example"),
             ("x-forwarded-proto", "1 gopher"),
             ("forwarded", "host=evil.example"),
         ];
-        let asked = event("POST", "/oauth/start", &grant(&ticket), &headers, &[]);
+        let asked = event("POST", "/oauth/start", &grant(&link_token), &headers, &[]);
         let answer = run(site.request(asked)).unwrap();
         assert_eq!(answer.status, 303, "{host}: {}", answer.body);
         assert!(!answer.location().contains("evil"), "{}", answer.location());
@@ -260,8 +260,8 @@ fn forged_host_header_is_ignored() {
 #[test]
 fn stage_is_part_of_redirect_url() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    let mut asked = event("POST", "/dev/oauth/start", &grant(&ticket), &[], &[]);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    let mut asked = event("POST", "/dev/oauth/start", &grant(&link_token), &[], &[]);
     asked["requestContext"]["world"] = json!("dev");
     let answer = run(site.request(asked)).unwrap();
     assert!(answer.location().contains("amazonaws.com%2Fdev%2Foauth%2Fcallback&"), "{}", answer.location());
@@ -270,23 +270,23 @@ fn stage_is_part_of_redirect_url() {
 #[test]
 fn govslack_source_is_sent_to_govslack_page() {
     let site = Site::new();
-    let ticket = site.grant(&Source { gov: true, ..source("acme", site.now()) }, 0);
+    let link_token = site.issue_link(&Source { gov: true, ..source("acme", site.now()) }, 0);
     let browser = Browser::new();
-    let policy = browser.open(&site, &ticket).headers["content-security-policy"].clone();
+    let policy = browser.open(&site, &link_token).headers["content-security-policy"].clone();
     assert!(policy.contains("form-action 'self' https://slack-gov.com https://*.slack-gov.com;"), "{policy}");
-    let answer = browser.press(&site, &ticket);
+    let answer = browser.press(&site, &link_token);
     assert!(answer.location().starts_with("https://slack-gov.com/oauth/v2/authorize?"), "{}", answer.location());
 }
 
 #[test]
 fn event_not_from_api_gateway_is_internal_error_and_uses_no_link() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    let mut asked = event("POST", "/oauth/start", &grant(&ticket), &[], &[]);
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    let mut asked = event("POST", "/oauth/start", &grant(&link_token), &[], &[]);
     asked["requestContext"]["domainName"] = json!(null);
-    run(site.request(asked)).unwrap().assert_refused(&site, 503, "ours");
+    run(site.request(asked)).unwrap().assert_refused(&site, 503, "internal");
     assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_domain_name"));
-    assert_eq!(Browser::new().start(&site, &ticket).status, 303);
+    assert_eq!(Browser::new().start(&site, &link_token).status, 303);
 }
 
 #[test]

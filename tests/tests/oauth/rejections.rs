@@ -1,6 +1,6 @@
 //! What Slack grants and does not fit, and what Slack answers: each has its page, and nothing is stored.
 
-use slacktrail_shared::connection::Step;
+use slacktrail_shared::connect::AuthorizationState;
 use slacktrail_shared::credentials::{App as StoredApp, Credentials};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::source::{Source, Tenant};
@@ -12,7 +12,7 @@ use tracing::Level;
 use crate::browser::{Answer, Browser, query_of};
 use crate::site::{REDIRECT_URL, Site, source, workspace_source};
 
-/// Comes back from Slack, is refused, and leaves all as it was but the connection, which tells the command.
+/// Comes back from Slack, is refused, and changes nothing but the authorization, which reports the error to the command.
 fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
     let before = site.stored();
     let answer = browser.callback(site, query);
@@ -24,21 +24,23 @@ fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str)
 /// A browser that has consented to everything, and the query that it comes back with.
 fn consented(site: &Site) -> (Browser, String) {
     let browser = Browser::new();
-    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+    let query = browser.consent(site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
     (browser, query)
 }
 
 #[test]
 fn declining_user_and_command_are_informed() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let started = browser.start(&site, &ticket);
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let started = browser.start(&site, &link_token);
     let back = site.slack(|slack| slack.decline(started.location())).unwrap();
     let answer = refused(&site, &browser, &query_of(&back), 403, "denied");
     assert!(answer.body.contains("<code>slacktrail connect acme</code>"), "{}", answer.body);
     assert_eq!(site.line().level, Level::WARN);
-    let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
-    assert_eq!(refusal.message, "access was declined in Slack");
+    let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
+        panic!("the command is told")
+    };
+    assert_eq!(connect_error.message, "access was declined in Slack");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
     refused(&site, &browser, &query_of(&back), 410, "used");
 }
@@ -53,8 +55,8 @@ fn error_from_slack_is_shown_only_if_known() {
         ("never_heard_of", "slack_refused", "an unknown error of 14 characters"),
     ] {
         let site = Site::new();
-        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-        let started = browser.start(&site, &ticket);
+        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let started = browser.start(&site, &link_token);
         let back = site.slack(|slack| slack.decline(started.location())).unwrap();
         let query = query_of(&back).replace("access_denied", error);
         let status = if kind == "wrong_app" { 409 } else { 502 };
@@ -69,8 +71,8 @@ fn error_from_slack_is_shown_only_if_known() {
 #[test]
 fn workspace_is_rejected_where_organization_is_needed() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
     let answer = refused(&site, &browser, &query, 409, "not_organization");
     assert_eq!(answer.heading(), "Audit logs need the whole organization");
     assert_eq!(site.line().field("source"), "acme");
@@ -84,7 +86,7 @@ fn other_tenant_than_before_is_rejected() {
     let browser = Browser::new();
     let was = Tenant { id: "E9".to_owned(), name: "Elsewhere".to_owned() };
     let known = Source { tenant: Some(was), ..source("acme", site.now()) };
-    let query = browser.consent(&site, &site.grant(&known, 0), &Consent::organization());
+    let query = browser.consent(&site, &site.issue_link(&known, 0), &Consent::organization());
     let answer = refused(&site, &browser, &query, 409, "wrong_tenant");
     assert!(answer.body.contains("<code>Elsewhere</code> (E9)"), "{}", answer.body);
     assert!(answer.body.contains("<code>Organization E1</code> (E1)"), "{}", answer.body);
@@ -95,8 +97,8 @@ fn concurrent_connects_to_different_tenants_do_not_mix() {
     let site = Site::new();
     let (first, second) = (Browser::new(), Browser::new());
     let new = Source { logs: workspace_source("acme", site.now()).logs, ..source("acme", site.now()) };
-    let to_workspace = first.consent(&site, &site.grant(&new, 0), &Consent::workspace("T1"));
-    let to_another = second.consent(&site, &site.grant(&new, 0), &Consent::workspace("T2"));
+    let to_workspace = first.consent(&site, &site.issue_link(&new, 0), &Consent::workspace("T1"));
+    let to_another = second.consent(&site, &site.issue_link(&new, 0), &Consent::workspace("T2"));
     assert_eq!(first.callback(&site, &to_workspace).status, 200);
     refused(&site, &second, &to_another, 409, "wrong_tenant");
 }
@@ -105,8 +107,8 @@ fn concurrent_connects_to_different_tenants_do_not_mix() {
 fn missing_scope_is_named() {
     let app = App { user_optional: vec!["auditlogs:read".to_owned()], ..App::organization(REDIRECT_URL) };
     let site = Site::with(vec![app]);
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organization().without("auditlogs:read"));
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::organization().without("auditlogs:read"));
     let answer = refused(&site, &browser, &query, 409, "missing_scope");
     assert!(answer.body.contains("<code>auditlogs:read</code>"), "{}", answer.body);
 }
@@ -125,7 +127,7 @@ fn plan_without_access_logs_is_reported() {
     let site = Site::new();
     let browser = Browser::new();
     let query =
-        browser.consent(&site, &site.grant(&workspace_source("team", site.now()), 1), &Consent::workspace("T1"));
+        browser.consent(&site, &site.issue_link(&workspace_source("team", site.now()), 1), &Consent::workspace("T1"));
     site.settings(|settings| settings.plan = Plan::Free);
     refused(&site, &browser, &query, 409, "not_on_plan");
 }
@@ -135,7 +137,7 @@ fn user_who_is_not_org_owner_is_informed() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.users[0].rights = Role::Admin);
-    let answer = refused(&site, &browser, &query, 409, "not_owner");
+    let answer = refused(&site, &browser, &query, 409, "insufficient_role");
     assert!(answer.body.contains("Owner"), "{}", answer.body);
 }
 
@@ -191,7 +193,7 @@ fn malformed_tokens_are_reported_without_being_echoed() {
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), garbage)));
         let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
         assert!(!answer.body.contains("leaked") && !format!("{:?}", site.line()).contains("leaked"), "{body}");
-        assert!(!format!("{:?}", site.connection(&ticket_id(&query))).contains("leaked"), "{body}");
+        assert!(!format!("{:?}", site.authorization(&authorization_id(&query))).contains("leaked"), "{body}");
     }
 }
 
@@ -247,9 +249,15 @@ fn lost_exchange_response_is_reported_as_possible_token() {
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), kind.clone())));
         let answer = browser.callback(&site, &query);
         assert_eq!((answer.status, site.line().field("token")), (502, token), "{kind:?}");
-        let Step::Refused(refusal) = site.connection(&ticket_id(&query)).step else { panic!("the command is told") };
+        let AuthorizationState::Failed(connect_error) = site.authorization(&authorization_id(&query)).state else {
+            panic!("the command is told")
+        };
         let is_told = token == "may_exist";
-        assert_eq!((answer.body.contains(MAY_EXIST), refusal.hint.contains(MAY_EXIST)), (is_told, is_told), "{kind:?}");
+        assert_eq!(
+            (answer.body.contains(MAY_EXIST), connect_error.hint.contains(MAY_EXIST)),
+            (is_told, is_told),
+            "{kind:?}"
+        );
         assert_eq!(site.line().field("message").contains("may have issued a token"), is_told, "{:?}", site.line());
         assert!(is_told || live(&site) == 0, "{kind:?}");
     }
@@ -304,8 +312,8 @@ fn broken_exchange_of_connected_source_revokes_only_foreign_token() {
         let site = Site::new();
         let browser = Browser::new();
         let all = Consent::organization();
-        assert_eq!(browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &all).status, 200);
-        let query = browser.consent(&site, &site.grant(&site.source("acme").unwrap(), 0), &all);
+        assert_eq!(browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &all).status, 200);
+        let query = browser.consent(&site, &site.issue_link(&site.source("acme").unwrap(), 0), &all);
         let issued = issued_token(&site);
         let before = live(&site);
         let body = r#"{"ok":true,"enterprise":{"id":"TENANT"},"is_enterprise_install":true,
@@ -332,8 +340,8 @@ fn rejected_installation_leaves_no_valid_token() {
     ] {
         for (app, end) in [(app.clone(), "revoked"), (app.rotating(), "refresh_token_may_be_valid")] {
             let site = Site::with(vec![app]);
-            let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-            let query = browser.consent(&site, &ticket, &consent);
+            let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+            let query = browser.consent(&site, &link_token, &consent);
             refused(&site, &browser, &query, 409, kind);
             assert_eq!((live(&site), site.line().field("token")), (0, end), "{kind}");
         }
@@ -352,15 +360,17 @@ fn rejected_installation_of_rotating_app_mentions_refresh_token() {
     for (app, is_told) in [(App::organization(REDIRECT_URL), false), (App::organization(REDIRECT_URL).rotating(), true)]
     {
         let site = Site::with(vec![app]);
-        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-        let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
         let answer = refused(&site, &browser, &query, 409, "not_organization");
-        let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
+        let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
+            panic!("the command is told")
+        };
         let line = site.line();
-        for text in [&answer.body, &refusal.hint, line.field("message")] {
+        for text in [&answer.body, &connect_error.hint, line.field("message")] {
             assert_eq!(text.contains(REFRESH_TOKEN), is_told, "{text}");
         }
-        for text in [&answer.body, &refusal.hint] {
+        for text in [&answer.body, &connect_error.hint] {
             assert_eq!(text.contains("remove the app from it in Slack"), is_told, "{text}");
         }
         assert_eq!(line.level, Level::WARN);
@@ -373,10 +383,10 @@ fn token_that_may_be_in_use_is_not_revoked() {
     let site = Site::with(vec![app]);
     let browser = Browser::new();
     let all = Consent::organization();
-    assert_eq!(browser.connect(&site, &site.grant(&source("acme", site.now()), 0), &all).status, 200);
+    assert_eq!(browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &all).status, 200);
     let token = site.credentials("acme").grant.unwrap().token;
     let connected = site.source("acme").unwrap();
-    let query = browser.consent(&site, &site.grant(&connected, 0), &all);
+    let query = browser.consent(&site, &site.issue_link(&connected, 0), &all);
     site.settings(|settings| settings.plan = Plan::Paid);
     refused(&site, &browser, &query, 409, "not_on_plan");
     assert_eq!(site.line().field("token"), "may_be_in_use");
@@ -388,15 +398,17 @@ fn token_that_may_be_in_use_is_not_revoked() {
 #[test]
 fn failed_token_revocation_is_reported() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
     for _ in 0..2 {
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("auth.revoke"), FaultKind::Html(503))));
     }
     let answer = refused(&site, &browser, &query, 409, "not_organization");
     assert!(answer.body.contains("its token may still be valid"), "{}", answer.body);
-    let Step::Refused(refusal) = site.connection(&ticket.id).step else { panic!("the command is told") };
-    assert!(refusal.hint.ends_with("its token may still be valid"), "{}", refusal.hint);
+    let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
+        panic!("the command is told")
+    };
+    assert!(connect_error.hint.ends_with("its token may still be valid"), "{}", connect_error.hint);
     assert_eq!(site.line().field("token"), "may_be_valid");
 }
 
@@ -411,8 +423,8 @@ fn token_of_rejected_install_counts_as_revoked_only_if_confirmed() {
         (FaultKind::not_ok("invalid_auth"), "may_be_valid"),
     ] {
         let site = Site::new();
-        let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-        let query = browser.consent(&site, &ticket, &Consent::workspace("T2"));
+        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
         site.slack(|slack| slack.fault(Fault::every(CallMatcher::path("auth.revoke"), kind.clone())));
         refused(&site, &browser, &query, 409, "not_organization");
         assert_eq!(site.line().field("token"), end, "{kind:?}");
@@ -423,7 +435,7 @@ fn token_of_rejected_install_counts_as_revoked_only_if_confirmed() {
 fn only_access_logs_of_organization_are_probed_per_workspace() {
     for (app, path, code, status, kind) in [
         (0, "logs", "missing_argument", 502, "slack_refused"),
-        (0, "team.accessLogs", "no_permission", 409, "not_owner"),
+        (0, "team.accessLogs", "no_permission", 409, "insufficient_role"),
         (1, "team.accessLogs", "missing_argument", 502, "slack_refused"),
     ] {
         let site = Site::new();
@@ -432,7 +444,7 @@ fn only_access_logs_of_organization_are_probed_per_workspace() {
             _ => (workspace_source("team", site.now()), Consent::workspace("T1")),
         };
         let browser = Browser::new();
-        let query = browser.consent(&site, &site.grant(&asked, app), &consent);
+        let query = browser.consent(&site, &site.issue_link(&asked, app), &consent);
         site.slack(|slack| slack.fault(Fault::every(CallMatcher::path(path), FaultKind::not_ok(code))));
         refused(&site, &browser, &query, status, kind);
     }
@@ -475,9 +487,9 @@ fn code_of_other_browser_is_stored_only_under_its_own_tenant() {
         ..source("acme", site.now())
     };
     let mine = Browser::new();
-    let my_query = mine.consent(&site, &site.grant(&known, 0), &Consent::workspace("T2"));
+    let my_query = mine.consent(&site, &site.issue_link(&known, 0), &Consent::workspace("T2"));
     let theirs = Source { logs: workspaces, ..source("other", site.now()) };
-    let their_query = Browser::new().consent(&site, &site.grant(&theirs, 0), &Consent::workspace("T1"));
+    let their_query = Browser::new().consent(&site, &site.issue_link(&theirs, 0), &Consent::workspace("T1"));
     let code = |query: &str| query.split('&').find(|pair| pair.starts_with("code=")).unwrap().to_owned();
     let swapped = my_query.replace(&code(&my_query), &code(&their_query));
     refused(&site, &mine, &swapped, 409, "wrong_tenant");
@@ -491,12 +503,12 @@ fn faster_concurrent_connect_is_not_undone() {
     let another = StoredApp { client_id: "9.9".to_owned(), client_secret: ClientSecret::new("else").unwrap() };
     let theirs = Credentials::default().with_app(another).encode();
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, Some(theirs))));
-    refused(&site, &browser, &query, 409, "superseded");
+    refused(&site, &browser, &query, 409, "conflict");
 
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
-    refused(&site, &browser, &query, 409, "superseded");
+    refused(&site, &browser, &query, 409, "conflict");
 }
 
 #[test]
@@ -514,13 +526,13 @@ fn names_are_escaped_whatever_they_contain() {
     });
     let labelled = Source { label: name.to_owned(), ..source("acme", site.now()) };
     let browser = Browser::new();
-    let connected = browser.connect(&site, &site.grant(&labelled, 0), &Consent::organization());
+    let connected = browser.connect(&site, &site.issue_link(&labelled, 0), &Consent::organization());
     assert_eq!(connected.status, 200);
     let shown = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#38;";
     assert_eq!(connected.body.matches(&format!("<bdi>{shown}</bdi>")).count(), 2, "{}", connected.body);
     let wrong = browser.connect(
         &site,
-        &site.grant(&Source { tenant: None, ..source("other", site.now()) }, 0),
+        &site.issue_link(&Source { tenant: None, ..source("other", site.now()) }, 0),
         &Consent::workspace("T1"),
     );
     wrong.assert_refused(&site, 502, "slack_refused");
@@ -531,7 +543,7 @@ fn names_are_escaped_whatever_they_contain() {
     }
 }
 
-fn ticket_id(query: &str) -> slacktrail_shared::connection::ConnectionId {
+fn authorization_id(query: &str) -> slacktrail_shared::connect::AuthorizationId {
     let (_, state) = query.split_once("state=").unwrap();
     state.split('.').next().unwrap().parse().unwrap()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use slacktrail_shared::connection::{Connection, Ticket};
+use slacktrail_shared::connect::{Authorization, OneTimeToken};
 use slacktrail_shared::source::Source;
 use slacktrail_simulation::{Fault as StageFault, FaultKind as StageFaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
@@ -31,10 +31,10 @@ impl Tour {
         Tour { site, secrets, kinds: BTreeSet::new() }
     }
 
-    fn grant(&mut self, source: &Source) -> Ticket {
-        let ticket = self.site.grant(source, 0);
-        self.secrets.insert(ticket.reveal().split_once('.').unwrap().1.to_owned());
-        ticket
+    fn issue_link(&mut self, source: &Source) -> OneTimeToken {
+        let link_token = self.site.issue_link(source, 0);
+        self.secrets.insert(link_token.reveal().split_once('.').unwrap().1.to_owned());
+        link_token
     }
 
     /// Notes what an answer came to, and the secrets that Slack has given meanwhile.
@@ -59,10 +59,10 @@ impl Tour {
 
     /// Opens a new link and answers Slack's page, up to the way back.
     fn go(&mut self, source: &Source, consent: Option<&Consent>) -> (Browser, String) {
-        let (browser, ticket) = (Browser::new(), self.grant(source));
-        let opened = browser.open(&self.site, &ticket);
+        let (browser, link_token) = (Browser::new(), self.issue_link(source));
+        let opened = browser.open(&self.site, &link_token);
         self.note(&opened);
-        let started = browser.press(&self.site, &ticket);
+        let started = browser.press(&self.site, &link_token);
         self.note(&started);
         let (_, state) = started.location().split_once("&state=").unwrap();
         self.secrets.insert(state.split('&').next().unwrap().split_once('.').unwrap().1.to_owned());
@@ -98,9 +98,10 @@ impl Tour {
             texts.push(answer.to_string());
         }
         self.site.world.with(|state| {
-            texts.extend(state.connections.values().map(|(_, text)| text.clone()));
-            let connections = state.connections.values().map(|(_, text)| serde_json::from_str::<Connection>(text));
-            texts.extend(connections.map(|connection| format!("{:?}", connection.unwrap())));
+            texts.extend(state.authorizations.values().map(|(_, text)| text.clone()));
+            let authorizations =
+                state.authorizations.values().map(|(_, text)| serde_json::from_str::<Authorization>(text));
+            texts.extend(authorizations.map(|authorization| format!("{:?}", authorization.unwrap())));
             texts.extend(state.sources.values().map(|source| serde_json::to_string(source).unwrap()));
             texts.extend(state.sources.values().map(|source| format!("{source:?}")));
             texts.extend(state.trace.iter().cloned()); // holds the `Debug` output of every request to Slack
@@ -160,7 +161,7 @@ fn secrets_appear_only_where_they_belong() {
 
     // What comes late.
     let (browser, query) = tour.go(&connected, Some(&organization));
-    let unused = tour.grant(&connected);
+    let unused = tour.issue_link(&connected);
     tour.site.world.pass(600);
     assert_eq!(tour.back(&browser, &query), 410);
     let late = browser.start(&tour.site, &unused);
@@ -174,12 +175,12 @@ fn secrets_appear_only_where_they_belong() {
         "expired",
         "wrong_browser",
         "malformed",
-        "without_state",
+        "missing_state",
         "denied",
         "missing_scope",
         "slack_refused",
         "slack_unreachable",
-        "ours",
+        "internal",
     ] {
         assert!(tour.kinds.contains(kind), "{kind} was not met: {:?}", tour.kinds);
     }

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_oauth::{Oauth, handle};
-use slacktrail_shared::connection::{CallbackPorts, Connection, ConnectionId, Step, Ticket};
+use slacktrail_shared::connect::{Authorization, AuthorizationId, AuthorizationState, CallbackPorts, OneTimeToken};
 use slacktrail_shared::credentials::{self, Credentials};
-use slacktrail_shared::ports::{ConnectionStore, ReplaceOutcome};
+use slacktrail_shared::ports::{AuthorizationStore, ReplaceOutcome};
 use slacktrail_shared::secret::ClientSecret;
 use slacktrail_shared::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_shared::source::{LogType, Plan, Source};
@@ -36,7 +36,7 @@ pub(crate) const ADMIN: &str = "W0ADMIN";
 pub(crate) struct Site {
     pub(crate) world: SimulatedWorld,
     pub(crate) spy: Spy,
-    granted: Cell<u8>,
+    links: Cell<u8>,
     processes: Cell<u32>,
     pub(crate) patience: Patience,
     /// Every answer that was ever given, as JSON.
@@ -67,7 +67,7 @@ impl Site {
         Site {
             world: SimulatedWorld::new(now, slack, []),
             spy: Spy::new(),
-            granted: Cell::new(0),
+            links: Cell::new(0),
             processes: Cell::new(0),
             patience: Patience::default(),
             answers: RefCell::default(),
@@ -97,24 +97,24 @@ impl Site {
     }
 
     /// What `slacktrail connect` does until it waits: stores the app's credentials and makes a link.
-    pub(crate) fn grant(&self, source: &Source, app: usize) -> Ticket {
+    pub(crate) fn issue_link(&self, source: &Source, app: usize) -> OneTimeToken {
         let app = self.app(app);
         let app = credentials::App {
             client_id: app.client_id,
             client_secret: ClientSecret::new(&app.client_secret).unwrap(),
         };
         let ports = self.ports();
-        self.granted.set(self.granted.get() + 1);
-        let number = self.granted.get();
-        let (connection, ticket) =
-            Connection::grant([0xa0 ^ number; 16], [0xc0 ^ number; 32], source.clone(), &app.client_id, self.now());
+        self.links.set(self.links.get() + 1);
+        let number = self.links.get();
+        let (authorization, link_token) =
+            Authorization::new([0xa0 ^ number; 16], [0xc0 ^ number; 32], source.clone(), &app.client_id, self.now());
         run(async {
             credentials::update(&ports, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
-            let made = ports.replace_connection(None, &connection).await.unwrap();
-            assert_ne!(made, ReplaceOutcome::Conflict, "a connection's name is random");
+            let made = ports.replace_authorization(None, &authorization).await.unwrap();
+            assert_ne!(made, ReplaceOutcome::Conflict, "an authorization's ID is random");
         })
         .unwrap();
-        ticket
+        link_token
     }
 
     /// Ports of a process of their own.
@@ -166,33 +166,33 @@ impl Site {
         Credentials::decode(&text.and_then(|(_, text)| text).unwrap()).unwrap()
     }
 
-    pub(crate) fn connection(&self, id: &ConnectionId) -> Connection {
-        self.world.with(|state| connection(state, id))
+    pub(crate) fn authorization(&self, id: &AuthorizationId) -> Authorization {
+        self.world.with(|state| authorization(state, id))
     }
 
-    /// Puts another connection in the place of this one.
-    pub(crate) fn change(&self, id: &ConnectionId, change: impl Fn(&Connection) -> Connection) {
+    /// Replaces this authorization.
+    pub(crate) fn change(&self, id: &AuthorizationId, change: impl Fn(&Authorization) -> Authorization) {
         self.world.with(|state| {
-            let text = change(&connection(state, id)).encode();
-            let stored = state.connections.get_mut(id).unwrap();
+            let text = change(&authorization(state, id)).encode();
+            let stored = state.authorizations.get_mut(id).unwrap();
             *stored = (stored.0 + 1, text);
         });
     }
 
-    /// Changes how far a connection is, as the command may from outside.
-    pub(crate) fn set_step(&self, id: &ConnectionId, step: Step) {
-        self.world.with(|state| set_step(state, id, step));
+    /// Changes the state of an authorization, as the command may.
+    pub(crate) fn set_state(&self, id: &AuthorizationId, next: AuthorizationState) {
+        self.world.with(|state| set_state(state, id, next));
     }
 }
 
-pub(crate) fn set_step(state: &mut State, id: &ConnectionId, step: Step) {
-    let text = connection(state, id).at(step).encode();
-    let stored = state.connections.get_mut(id).unwrap();
+pub(crate) fn set_state(state: &mut State, id: &AuthorizationId, next: AuthorizationState) {
+    let text = authorization(state, id).with_state(next).encode();
+    let stored = state.authorizations.get_mut(id).unwrap();
     *stored = (stored.0 + 1, text);
 }
 
-fn connection(state: &State, id: &ConnectionId) -> Connection {
-    serde_json::from_str(&state.connections[id].1).unwrap()
+fn authorization(state: &State, id: &AuthorizationId) -> Authorization {
+    serde_json::from_str(&state.authorizations[id].1).unwrap()
 }
 
 /// A source as `slacktrail connect` means it: with all logs of the plan.

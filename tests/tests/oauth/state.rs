@@ -1,7 +1,7 @@
 //! Attacks on the state: replayed, stolen, swapped, late, twice at once. None is exchanged, stored or shown.
 
 use futures_util::future::join;
-use slacktrail_shared::connection::{LIFE_SECONDS, Step};
+use slacktrail_shared::connect::{AuthorizationState, LINK_TTL_SECONDS};
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser, query_of};
@@ -9,12 +9,12 @@ use crate::site::{Site, run, source};
 
 /// Comes with this query, is refused, and nothing was changed or asked of Slack.
 fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
-    let (before, connections) = (site.stored(), site.world.with(|state| state.connections.clone()));
+    let (before, authorizations) = (site.stored(), site.world.with(|state| state.authorizations.clone()));
     let exchanges = exchanges(site);
     let answer = browser.callback(site, query);
     answer.assert_refused(site, status, kind);
     assert_eq!(site.stored(), before, "nothing is stored");
-    assert_eq!(site.world.with(|state| state.connections.clone()), connections, "no connection is touched");
+    assert_eq!(site.world.with(|state| state.authorizations.clone()), authorizations, "no authorization is touched");
     assert_eq!(self::exchanges(site), exchanges, "Slack is not asked");
     answer
 }
@@ -26,7 +26,7 @@ fn exchanges(site: &Site) -> u32 {
 /// A browser that has consented, and the query that it comes back with.
 fn consented(site: &Site) -> (Browser, String) {
     let browser = Browser::new();
-    let query = browser.consent(site, &site.grant(&source("acme", site.now()), 0), &Consent::organization());
+    let query = browser.consent(site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
     (browser, query)
 }
 
@@ -52,7 +52,7 @@ fn state_in_other_browser_is_rejected_and_stays_valid_in_its_own() {
         *value = "3c".repeat(32);
     }
     refused(&site, &other, &query, 403, "wrong_browser");
-    assert!(!other.cookies.borrow().is_empty(), "a stranger's refusal takes nobody's cookie");
+    assert!(!other.cookies.borrow().is_empty(), "a stranger's error takes nobody's cookie");
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
 
@@ -75,14 +75,14 @@ fn cookie_of_one_authorization_is_invalid_for_other() {
 fn state_expires_after_exactly_ten_minutes() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    site.world.pass(LIFE_SECONDS);
+    site.world.pass(LINK_TTL_SECONDS);
     refused(&site, &browser, &query, 410, "expired");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
 
     let site = Site::new();
     let browser = Browser::new();
-    let started = browser.start(&site, &site.grant(&source("acme", site.now()), 0));
-    site.world.pass(LIFE_SECONDS - 1);
+    let started = browser.start(&site, &site.issue_link(&source("acme", site.now()), 0));
+    site.world.pass(LINK_TTL_SECONDS - 1);
     let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -90,10 +90,10 @@ fn state_expires_after_exactly_ten_minutes() {
 #[test]
 fn state_expires_ten_minutes_after_link_was_used() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    site.world.pass(LIFE_SECONDS - 1);
-    let started = browser.start(&site, &ticket);
-    site.world.pass(LIFE_SECONDS - 1);
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    site.world.pass(LINK_TTL_SECONDS - 1);
+    let started = browser.start(&site, &link_token);
+    site.world.pass(LINK_TTL_SECONDS - 1);
     let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -124,7 +124,7 @@ fn altered_state_is_unknown() {
         letters[at] = if letters[at] == '0' { '1' } else { '0' };
         let changed: String = letters.into_iter().collect();
         let answer = refused(&site, &browser, &format!("{code}&state={changed}"), 404, "unknown");
-        assert_eq!(answer.heading(), "This link is not known", "{kind} {at}");
+        assert_eq!(answer.heading(), "Unknown link", "{kind} {at}");
     }
     for state in [&state[..96], &format!("{state}0"), &state.to_uppercase(), &state.replace('.', "%2e0"), "x", "."] {
         refused(&site, &browser, &format!("{code}&state={state}"), 404, "unknown");
@@ -142,8 +142,8 @@ fn callback_without_state_is_rejected_even_with_valid_code() {
     let from_slack = query_of(&back.unwrap());
     assert!(!from_slack.contains("state"));
     for query in [from_slack.as_str(), &format!("{from_slack}&state="), "error=access_denied", ""] {
-        let answer = refused(&site, &browser, query, 400, "without_state");
-        assert!(answer.body.contains("begin with the link"), "{}", answer.body);
+        let answer = refused(&site, &browser, query, 400, "missing_state");
+        assert!(answer.body.contains("start with the link"), "{}", answer.body);
     }
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -151,18 +151,18 @@ fn callback_without_state_is_rejected_even_with_valid_code() {
 #[test]
 fn authorization_that_was_not_started_accepts_no_callback() {
     let site = Site::new();
-    let ticket = site.grant(&source("acme", site.now()), 0);
-    refused(&site, &Browser::new(), &format!("code=1.2.3&state={}", ticket.reveal()), 404, "unknown");
+    let link_token = site.issue_link(&source("acme", site.now()), 0);
+    refused(&site, &Browser::new(), &format!("code=1.2.3&state={}", link_token.reveal()), 404, "unknown");
 }
 
 #[test]
 fn canceled_authorization_accepts_no_callback() {
     let site = Site::new();
-    let (browser, ticket) = (Browser::new(), site.grant(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &ticket, &Consent::organization());
-    site.set_step(&ticket.id, Step::Cancelled);
+    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let query = browser.consent(&site, &link_token, &Consent::organization());
+    site.set_state(&link_token.id, AuthorizationState::Canceled);
     let answer = refused(&site, &browser, &query, 410, "expired");
-    assert!(answer.body.contains("was cancelled"), "{}", answer.body);
+    assert!(answer.body.contains("canceled this authorization"), "{}", answer.body);
 }
 
 #[test]

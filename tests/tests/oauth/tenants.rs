@@ -1,11 +1,11 @@
-//! One source, one tenant: whatever two connections of one new source do at once, the source never collects with the other's token.
+//! One source, one tenant: whatever two authorizations of one new source do at once, the source never collects with the other's token.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use slacktrail_shared::collect::token_of;
-use slacktrail_shared::connection::store;
+use slacktrail_shared::connect::store;
 use slacktrail_shared::error::ErrorKind;
 use slacktrail_shared::ports::{SecretVersion, StoredCredentials};
 use slacktrail_shared::source::{Source, Tenant};
@@ -23,7 +23,7 @@ fn consented() -> (Site, [(Browser, String); 2]) {
     let new = Source { logs: workspace_source("acme", site.now()).logs, ..source("acme", site.now()) };
     let both = ["T1", "T2"].map(|workspace| {
         let browser = Browser::new();
-        let query = browser.consent(&site, &site.grant(&new, 0), &Consent::workspace(workspace));
+        let query = browser.consent(&site, &site.issue_link(&new, 0), &Consent::workspace(workspace));
         (browser, query)
     });
     (site, both)
@@ -109,7 +109,7 @@ fn source_is_bound_to_tenant_before_token_is_stored() {
         site.world.with(|state| state.sources.extend(present.map(|present| (present.id.clone(), present))));
         let ports = site.ports();
         let no_token = run(store((&ports, &ports), &new, &named("Now"), |_| None)).unwrap();
-        assert_eq!(no_token.unwrap_err().refusal.kind.name(), "superseded");
+        assert_eq!(no_token.unwrap_err().connect_error.kind.name(), "conflict");
         assert_eq!(site.source("acme"), Some(expected));
 
         let stored = run(store((&ports, &ports), &new, &named("Now"), Some)).unwrap().unwrap();

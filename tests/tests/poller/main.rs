@@ -9,5 +9,5 @@ mod hostile;
 mod in_chaos;
 mod killed;
 mod progress;
-mod rotates;
 mod shards;
+mod token_refresh;

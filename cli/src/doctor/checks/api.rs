@@ -1,6 +1,6 @@
 //! `api`: the API reaches the OAuth function, which reads its table and answers with the page for an unknown link.
 
-use slacktrail_shared::connection::{ConnectionId, Refusal, Ticket};
+use slacktrail_shared::connect::{AuthorizationId, ConnectError, OneTimeToken};
 use slacktrail_shared::random;
 
 use super::functions::SET_ARCHITECTURE;
@@ -10,7 +10,7 @@ use crate::doctor::web;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
     let base = facts.deployed()?.url.trim_end_matches('/');
-    let link = Ticket::new(ConnectionId::of(random::bytes()?), random::bytes()?); // no link that was ever made
+    let link = OneTimeToken::new(AuthorizationId::of(random::bytes()?), random::bytes()?); // no link that was ever made
     let address = format!("{base}/oauth/start");
     let answer = web::get(
         &facts.http,
@@ -18,8 +18,8 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         "check the network and the URL; see \"OAuth errors\" in docs/operations.md for the function",
     )
     .await?;
-    let refusal = Refusal::unknown().message;
-    let phrase = &refusal[1..]; // the page begins the sentence with a capital letter
+    let connect_error = ConnectError::unknown().message;
+    let phrase = &connect_error[1..]; // the page begins the sentence with a capital letter
     let logs = "see `sam logs --stack-name $SLACKTRAIL_STACK --name OAuth` for why the function failed";
     let hint = if answer.status >= 500 {
         format!("{logs}; if that names `Runtime.InvalidEntrypoint`, the architecture is wrong: {SET_ARCHITECTURE}")

@@ -13,7 +13,7 @@ pub(super) fn secret(bytes: &[u8]) {
     let again = Credentials::decode(&encoded).expect("what we encode can be decoded");
     assert_eq!(again.encode(), encoded);
     assert_eq!((&again.app, &again.pending_app), (&credentials.app, &credentials.pending_app));
-    assert_eq!((&again.grant, &again.rotation), (&credentials.grant, &credentials.rotation));
+    assert_eq!((&again.grant, &again.refresh_lease), (&credentials.grant, &credentials.refresh_lease));
     for app in [&credentials.app, &credentials.pending_app].into_iter().flatten() {
         assert_hides(&app.client_secret, app.client_secret.reveal());
     }
@@ -21,7 +21,7 @@ pub(super) fn secret(bytes: &[u8]) {
         assert_hides(&grant, grant.token.reveal());
         assert!(grant.token.reveal().bytes().all(|c| c.is_ascii_graphic()), "a token that no header can hold");
     }
-    if let Some(renewal) = credentials.renewal() {
-        assert_hides(&renewal, renewal.refresh_token.reveal());
+    if let Some(token_refresh) = credentials.token_refresh() {
+        assert_hides(&token_refresh, token_refresh.refresh_token.reveal());
     }
 }

@@ -1,6 +1,6 @@
 //! The targets: one for each kind of bytes that come from outside.
 
-mod connection;
+mod authorization;
 mod credentials;
 mod cursor;
 mod event;
@@ -29,7 +29,7 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: [Target; 13] = [
-    Target { name: "connection", of: "connections as stored", run: connection::stored },
+    Target { name: "connection", of: "authorizations as stored", run: authorization::stored },
     Target { name: "credentials", of: "secrets as stored", run: credentials::secret },
     Target { name: "cursor", of: "cursors as stored", run: cursor::stored },
     Target { name: "event", of: "what the poller is invoked with", run: event::event },
@@ -40,7 +40,7 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "source", of: "sources as stored", run: source::stored },
     Target { name: "stored_line", of: "lines as stored", run: stored_line::line },
     Target { name: "tick", of: "a whole tick: cursor, objects and Slack's responses", run: tick::tick },
-    Target { name: "ticket", of: "tickets in an address", run: connection::ticket },
+    Target { name: "ticket", of: "one-time tokens in an address", run: authorization::one_time_token },
     Target { name: "time", of: "days, seconds and times", run: time::text },
 ];
 

@@ -9,7 +9,7 @@ use super::{now, response};
 use crate::error_text::{assert_hides, assert_tells_nothing};
 
 /// A token's life is within these seconds, whatever Slack says.
-const LIFE_SECONDS: std::ops::RangeInclusive<i64> = 60..=43_200;
+const TOKEN_TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=43_200;
 
 /// What is granted is shown to nobody; what is refused is told without it.
 pub(super) fn response(bytes: &[u8]) {
@@ -34,7 +34,7 @@ pub(super) fn response(bytes: &[u8]) {
     let refresh_token = Token::new("xoxe-1-before").expect("it has the form of a token");
     match refreshed(&response, &Request::refresh(&refresh_token), now()) {
         Ok(grant) => {
-            assert!(grant.renewal.is_some(), "a token that cannot be refreshed again");
+            assert!(grant.token_refresh.is_some(), "a token that cannot be refreshed again");
             assert_grant(&grant, &grant);
         }
         Err(error) => assert_tells_nothing(&error),
@@ -48,8 +48,8 @@ fn is_plain(text: &str) -> bool {
 fn assert_grant(grant: &Grant, holder: &impl std::fmt::Debug) {
     assert!(is_plain(grant.token.reveal()), "a token that no header can hold");
     assert_hides(&grant, grant.token.reveal());
-    if let Some(renewal) = &grant.renewal {
-        assert_hides(holder, renewal.refresh_token.reveal());
-        assert!(LIFE_SECONDS.contains(&renewal.expires_at.since(now())), "a life out of bounds");
+    if let Some(token_refresh) = &grant.token_refresh {
+        assert_hides(holder, token_refresh.refresh_token.reveal());
+        assert!(TOKEN_TTL_SECONDS.contains(&token_refresh.expires_at.since(now())), "a lifetime out of bounds");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use slacktrail_shared::slack::{Advance, Page, PageReader, Refusal, Request, Response};
+use slacktrail_shared::slack::{Advance, Page, PageError, PageReader, Request, Response};
 
 use super::{now, response};
 use crate::error_text::assert_tells_nothing;
@@ -17,7 +17,7 @@ pub(super) fn response(bytes: &[u8]) {
     for (request, list) in requests() {
         match response.page(&request, now()) {
             Ok(page) => assert_page(&response, &page, list),
-            Err(refusal) => assert_refusal(&response, &request, &refusal),
+            Err(page_error) => assert_page_error(&response, &request, &page_error),
         }
         let json: Result<IgnoredAny, _> = response.json(&request, now());
         if let Err(error) = json {
@@ -87,11 +87,11 @@ fn cut(bytes: &[u8]) {
     assert_eq!(read(size), read(usize::MAX), "other rows in chunks of {size} bytes");
 }
 
-fn assert_refusal(response: &Response, request: &Request, refusal: &Refusal) {
-    match refusal {
-        Refusal::StalePageCursor => assert!(request.has_page_cursor(), "there was no page cursor to refuse"),
-        Refusal::NoSuchPage => {}
-        Refusal::Error(error) => {
+fn assert_page_error(response: &Response, request: &Request, page_error: &PageError) {
+    match page_error {
+        PageError::StalePageCursor => assert!(request.has_page_cursor(), "there was no page cursor to refuse"),
+        PageError::NoSuchPage => {}
+        PageError::Error(error) => {
             assert_tells_nothing(error);
             #[derive(serde::Deserialize)]
             struct Said {

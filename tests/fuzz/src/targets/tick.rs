@@ -251,7 +251,7 @@ impl DeploymentStore for Edge {
 impl CredentialStore for Edge {
     async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
         let token = Token::new(TOKEN).expect("it has the form of a token");
-        let grant = Grant { token, renewal: None, tenant: None };
+        let grant = Grant { token, token_refresh: None, tenant: None };
         let credentials = Some(Credentials::default().with_grant(grant));
         Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials }))
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use slacktrail_shared::connection::{Connection, Step};
+use slacktrail_shared::connect::{Authorization, AuthorizationState};
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::Token;
@@ -46,18 +46,18 @@ async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
     2/4 Its credentials are known
     3/4 The installation
     This link leads to Slack's page, where the app is installed. Open it, or send it to
-    somebody who may: it is good once, for 10 minutes.
+    a user who may. The link works once, and expires in 10 minutes.
     It takes an admin or owner of the workspace.
     https://connect.example/oauth/start?grant=<grant>
     4/4 What was verified
     ");
 
     let mut printed = ran.json();
-    let newest = printed["facts"]["logs"][0]["newest"].take();
+    let newest = printed["verified"]["logs"][0]["newest"].take();
     assert!(newest.as_str().unwrap().parse::<Timestamp>().is_ok(), "{newest}");
-    printed["facts"]["logs"][1]["newest"].take();
+    printed["verified"]["logs"][1]["newest"].take();
     assert_eq!(
-        printed["facts"],
+        printed["verified"],
         json!({
             "tenant": {"id": "T1", "name": "Workspace T1"},
             "organization": false,
@@ -70,8 +70,8 @@ async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
             ],
         })
     );
-    let facts = printed.as_object_mut().unwrap().remove("facts");
-    assert!(facts.is_some() && printed == stage.sources().await[0], "{printed}");
+    let report = printed.as_object_mut().unwrap().remove("verified");
+    assert!(report.is_some() && printed == stage.sources().await[0], "{printed}");
 }
 
 #[tokio::test]
@@ -104,13 +104,13 @@ async fn callback_error_is_reported_with_hint() {
 async fn link_not_used_in_time_is_canceled() {
     let Some(stage) = Stage::organization().await else { return };
     let (child, link, _) = stage.pipe(&NEW).await;
-    stage.force(&link, |connection| Connection { expires_at: Second::MARCH_2018, ..connection }).await;
+    stage.force(&link, |authorization| Authorization { expires_at: Second::MARCH_2018, ..authorization }).await;
     let ran = stage.slacktrail.end(child).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
     error: nobody finished the installation within 10 minutes, and nothing was connected
     hint: run the same command again for a new link; if Slack's page showed an error instead, check the app's settings, or enter another app: `slacktrail connect acme --new-app`
     ");
-    assert_eq!(stage.connections().await[0].step, Step::Cancelled);
+    assert_eq!(stage.authorizations().await[0].state, AuthorizationState::Canceled);
 }
 
 #[tokio::test]

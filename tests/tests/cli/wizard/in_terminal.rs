@@ -1,7 +1,7 @@
 //! In a terminal: questions, Ctrl-C, the browser.
 
 use serde_json::json;
-use slacktrail_shared::connection::Step;
+use slacktrail_shared::connect::AuthorizationState;
 use slacktrail_simulator::oauth::Consent;
 
 use super::{NEW, Stage, link, plain};
@@ -21,8 +21,8 @@ async fn wizard_guides_new_user_in_terminal() {
     terminal.shows("? Client Secret:").await;
     terminal.enters(&stage.app.client_secret).await;
     terminal.shows("waiting for the link to be opened").await;
-    let facts = stage.open(&link(&terminal.screen()), &Consent::organization()).await.unwrap();
-    assert_eq!(facts.tenant.id, "E1");
+    let report = stage.open(&link(&terminal.screen()), &Consent::organization()).await.unwrap();
+    assert_eq!(report.tenant.id, "E1");
 
     let Shown { code, screen, told } = terminal.end().await;
     assert_eq!(code, 0, "{screen}");
@@ -49,7 +49,7 @@ async fn wizard_guides_new_user_in_terminal() {
     3/4 The installation
 
     This link leads to Slack's page, where the app is installed. Open it, or send it to
-    somebody who may: it is good once, for 10 minutes.
+    a user who may. The link works once, and expires in 10 minutes.
     It takes the Org Owner, who chooses the organization, not a workspace, at the top
     right of Slack's page.
 
@@ -94,7 +94,7 @@ async fn ctrl_c_at_prompt_changes_nothing() {
             shown.screen
         );
     }
-    assert_eq!((stage.secret().await, stage.connections().await), (None, vec![]));
+    assert_eq!((stage.secret().await, stage.authorizations().await), (None, vec![]));
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     error: interrupted: the source was not connected, and the link is no longer valid
     hint: run the same command again: it continues with the app's credentials, and nothing else was stored
     ");
-    assert_eq!(stage.connections().await[0].step, Step::Cancelled);
+    assert_eq!(stage.authorizations().await[0].state, AuthorizationState::Canceled);
     assert!(stage.open(&spoilt, &Consent::organization()).await.is_err());
     assert_eq!(stage.sources().await, json!([]));
 
@@ -171,7 +171,7 @@ async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
     terminal.shows("? Client Secret:").await;
     terminal.enters("wrong").await;
     terminal.shows("warning: Slack finds the client secret wrong").await;
-    assert_eq!((stage.secret().await, stage.connections().await), (None, vec![]));
+    assert_eq!((stage.secret().await, stage.authorizations().await), (None, vec![]));
     terminal.shows("? Client ID:").await;
     terminal.enters(&stage.app.client_id).await;
     terminal.shows("? Client Secret:").await;

@@ -8,9 +8,11 @@ mod in_terminal;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_shared::aws::{AwsPorts, ResourceNames};
-use slacktrail_shared::connection::{self, Callback, CallbackPorts, Connection, ConnectionId, Facts, Refusal, Ticket};
+use slacktrail_shared::connect::{
+    self, Authorization, AuthorizationId, Callback, CallbackPorts, ConnectError, ConnectReport, OneTimeToken,
+};
 use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::ConnectionStore;
+use slacktrail_shared::ports::AuthorizationStore;
 use slacktrail_shared::random;
 use slacktrail_shared::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
@@ -70,7 +72,7 @@ impl Stage {
         let secrets = self.moto.secrets_manager();
         let value = secrets.get_secret_value().secret_id("slacktrail/acme").send().await.ok()?;
         let mut secret: Value = serde_json::from_str(value.secret_string()?).unwrap();
-        secret.as_object_mut()?.remove("written_by"); // random
+        secret.as_object_mut()?.remove("writer_id"); // random
         Some(secret)
     }
 
@@ -78,42 +80,42 @@ impl Stage {
         self.slacktrail.run(&["sources", "--json"]).await.exits(0).json()
     }
 
-    /// Every connection in the table.
-    async fn connections(&self) -> Vec<Connection> {
+    /// Every authorization in the table.
+    async fn authorizations(&self) -> Vec<Authorization> {
         let scanned = self.moto.dynamodb().scan().table_name("streams").send().await.unwrap();
-        let texts = scanned.items().iter().filter_map(|item| item.get("connection")?.as_s().ok());
+        let texts = scanned.items().iter().filter_map(|item| item.get("authorization")?.as_s().ok());
         texts.map(|text| serde_json::from_str(text).unwrap()).collect()
     }
 
     /// What somebody does who opens a link, answers Slack, and comes back.
-    async fn open(&self, link: &str, consent: &Consent) -> Result<Facts, Refusal> {
-        let ticket = link.strip_prefix("https://connect.example/oauth/start?grant=").unwrap();
+    async fn open(&self, link: &str, consent: &Consent) -> Result<ConnectReport, ConnectError> {
+        let link_token = link.strip_prefix("https://connect.example/oauth/start?grant=").unwrap();
         let (ports, now) = (self.ports(), Second::of(Timestamp::now()));
         let urls = (self.slack.authorize_url(), REDIRECT_URL);
         let bits = random::bytes().unwrap();
-        let started = connection::start(&ports.deployment, ticket, (&urls.0, urls.1), |_| None, bits, now).await;
-        let started = started.map_err(|failure| failure.refusal)?;
+        let started = connect::start(&ports.deployment, link_token, (&urls.0, urls.1), |_| None, bits, now).await;
+        let started = started.map_err(|callback_error| callback_error.connect_error)?;
         let back = self.slack.world().consent(Timestamp::now(), &started.location, consent).unwrap();
         let parameter = |name: &str| {
             let query = back.split_once('?').unwrap().1;
             form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).unwrap().1.into_owned()
         };
         let (state, code) = (parameter("state"), parameter("code"));
-        let came = Callback { state: Some(&state), code: Some(&code), error: None };
+        let params = Callback { state: Some(&state), code: Some(&code), error: None };
         let slack = SlackHttp::new(&self.slack.api_url(), &self.slack.audit_url()).unwrap();
         let (table, credentials) = (ports.deployment, ports.credentials);
         let ports = CallbackPorts { slack, table, credentials, timer: Patience::default() };
         let cookie = |name: &str| (name == started.cookie_name).then(|| started.cookie_value.clone());
-        let done = connection::callback(&ports, came, cookie, now).await;
-        done.map(|connected| connected.facts).map_err(|failure| failure.refusal)
+        let done = connect::callback(&ports, params, cookie, now).await;
+        done.map(|connected| connected.report).map_err(|callback_error| callback_error.connect_error)
     }
 
-    /// Puts a connection where it would come to by itself after a while.
-    async fn force(&self, link: &str, change: impl Fn(Connection) -> Connection) {
-        let id: ConnectionId = Ticket::parse(link.split_once("grant=").unwrap().1).unwrap().id;
+    /// Changes a stored authorization.
+    async fn force(&self, link: &str, change: impl Fn(Authorization) -> Authorization) {
+        let id: AuthorizationId = OneTimeToken::parse(link.split_once("grant=").unwrap().1).unwrap().id;
         let store = self.ports().deployment;
-        let (version, connection) = store.load_connection(&id).await.unwrap().unwrap();
-        store.replace_connection(Some(version), &change(connection)).await.unwrap();
+        let (version, authorization) = store.load_authorization(&id).await.unwrap().unwrap();
+        store.replace_authorization(Some(version), &change(authorization)).await.unwrap();
     }
 
     /// Starts it in a pipe with the app's credentials, and returns with its link.

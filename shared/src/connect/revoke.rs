@@ -1,10 +1,10 @@
-//! Ends a token that Slack has granted and that is not stored, so that no token stays valid unseen.
+//! Revokes tokens that Slack granted but slacktrail did not store, so that no unknown token stays valid.
 
 use std::mem;
 
 use serde::Deserialize;
 
-use super::{CallbackPorts, Failure};
+use super::{CallbackError, CallbackPorts};
 use crate::error::{Error, ErrorKind};
 use crate::ports::{CallAuth, DeploymentStore, Slack, Timer};
 use crate::secret::Token;
@@ -13,12 +13,12 @@ use crate::slack::oauth::{Installation, Remains, remains};
 use crate::source::{Source, Tenant};
 use crate::time::Second;
 
-/// What became of a token that Slack granted for a connection that failed.
+/// The outcome of revoking a token that Slack granted for a failed authorization.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum TokenEnd {
+pub enum TokenOutcome {
     /// Slack has revoked it.
     Revoked,
-    /// Slack has revoked it, but not the refresh token that came with it: a rotating app's authorization goes on.
+    /// Slack has revoked it, but not the refresh token that came with it: with token rotation, the app's authorization continues.
     RefreshTokenMayBeValid,
     /// It may be the token that the source collects with: the source belongs to the same tenant.
     MayBeInUse,
@@ -28,15 +28,15 @@ pub enum TokenEnd {
     MayExist,
 }
 
-impl TokenEnd {
-    /// The word for it in log lines.
+impl TokenOutcome {
+    /// Returns the name in log lines.
     pub fn name(self) -> &'static str {
         match self {
-            TokenEnd::Revoked => "revoked",
-            TokenEnd::RefreshTokenMayBeValid => "refresh_token_may_be_valid",
-            TokenEnd::MayBeInUse => "may_be_in_use",
-            TokenEnd::MayBeValid => "may_be_valid",
-            TokenEnd::MayExist => "may_exist",
+            TokenOutcome::Revoked => "revoked",
+            TokenOutcome::RefreshTokenMayBeValid => "refresh_token_may_be_valid",
+            TokenOutcome::MayBeInUse => "may_be_in_use",
+            TokenOutcome::MayBeValid => "may_be_valid",
+            TokenOutcome::MayExist => "may_exist",
         }
     }
 }
@@ -109,7 +109,7 @@ impl Granted {
         Granted::Read(Unstored { tenant, tokens, may_be_more: false, has_refresh_token })
     }
 
-    /// The tokens to end; `None` if there is none.
+    /// Returns the tokens to revoke; `None` if there are none.
     pub(super) fn into_unstored(self) -> Option<Unstored> {
         let unstored = match self {
             Granted::Nothing => return None,
@@ -146,42 +146,42 @@ pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Se
     }
 }
 
-/// Returns `true` if Slack's refusal says that the token has ended. `invalid_auth` does not: Slack gives it also to a caller from an
-/// address that the app does not allow.
-pub fn is_ended(error: &Error) -> bool {
+/// Returns `true` if Slack's error means that the token is revoked or expired. `invalid_auth` does not: Slack also returns it to a caller
+/// from an address that the app does not allow.
+pub fn is_token_invalid(error: &Error) -> bool {
     matches!(error.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
 }
 
-/// Ends the tokens of an installation that came to nothing, unless the source may be collecting with them.
-pub(super) async fn end<S: Slack, C: DeploymentStore, K, W: Timer>(
+/// Revokes the tokens of a failed installation, unless the source may be using them.
+pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
     ports: &CallbackPorts<S, C, K, W>,
     source: &Source,
     unstored: &Unstored,
     now: Second,
-) -> TokenEnd {
+) -> TokenOutcome {
     if unstored.tokens.is_empty() {
-        return TokenEnd::MayExist;
+        return TokenOutcome::MayExist;
     }
     if may_be_in_use(&ports.table, source, unstored).await {
-        return TokenEnd::MayBeInUse;
+        return TokenOutcome::MayBeInUse;
     }
-    let mut end = match unstored {
-        Unstored { may_be_more: true, .. } => TokenEnd::MayExist,
+    let mut outcome = match unstored {
+        Unstored { may_be_more: true, .. } => TokenOutcome::MayExist,
         // With rotation, `auth.revoke` ends only the token that calls, and Slack has no method that ends a refresh token.
-        Unstored { has_refresh_token: true, .. } => TokenEnd::RefreshTokenMayBeValid,
-        _ => TokenEnd::Revoked,
+        Unstored { has_refresh_token: true, .. } => TokenOutcome::RefreshTokenMayBeValid,
+        _ => TokenOutcome::Revoked,
     };
     for token in &unstored.tokens {
         match revoke(&ports.slack, source, token, now).await {
             Ok(()) => {}
-            Err(error) if is_ended(&error) => {}
-            Err(_) => end = TokenEnd::MayBeValid,
+            Err(error) if is_token_invalid(&error) => {}
+            Err(_) => outcome = TokenOutcome::MayBeValid,
         }
     }
-    end
+    outcome
 }
 
-/// Slack gives the same token again to a user who installs an app twice, so the token of a refused installation may be the stored one.
+/// Slack gives the same token again to a user who installs an app twice, so the token of a failed installation may be the stored one.
 async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, unstored: &Unstored) -> bool {
     match table.load_source(&source.id).await {
         Ok(None) => false,
@@ -193,20 +193,20 @@ async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, unstored:
     }
 }
 
-impl Failure {
-    /// The same with what became of the token, which the person learns where there is something left to do.
+impl CallbackError {
+    /// Returns the same error with the outcome of the revocation. The hint names what is left to do.
     #[must_use]
-    pub(super) fn with_token(mut self, end: TokenEnd) -> Failure {
-        self.refusal.hint.push_str(match end {
-            TokenEnd::Revoked | TokenEnd::MayBeInUse => "",
-            TokenEnd::RefreshTokenMayBeValid => {
+    pub(super) fn with_token(mut self, outcome: TokenOutcome) -> CallbackError {
+        self.connect_error.hint.push_str(match outcome {
+            TokenOutcome::Revoked | TokenOutcome::MayBeInUse => "",
+            TokenOutcome::RefreshTokenMayBeValid => {
                 "; Slack revoked the access token, but its refresh token may still be valid: unless you connect the same workspace or organization again, remove the app from it in Slack, which ends the authorization"
             }
-            TokenEnd::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
-            TokenEnd::MayExist => {
+            TokenOutcome::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
+            TokenOutcome::MayExist => {
                 "; Slack may have issued a token that slacktrail did not receive: if you do not connect again, remove the app in Slack, which revokes its tokens"
             }
         });
-        Failure { token: Some(end), ..self }
+        CallbackError { token: Some(outcome), ..self }
     }
 }

@@ -1,45 +1,45 @@
-//! What was verified before a source counts as connected.
+//! The result of verifying a source before it counts as connected.
 
 use serde::{Deserialize, Serialize};
 
 use crate::source::{LogType, Tenant};
 use crate::time::Second;
 
-/// What was verified.
+/// The result of verifying a source.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Facts {
-    /// The Slack that was connected.
+pub struct ConnectReport {
+    /// The connected workspace or organization.
     pub tenant: Tenant,
     /// Whether the app is on the whole organization.
     pub organization: bool,
-    /// Who installed it.
+    /// The ID of the user who installed the app.
     pub user: String,
     /// The user scopes that were granted.
     pub scopes: Vec<String>,
-    /// Whether its tokens rotate.
+    /// Whether the app uses token rotation.
     pub rotates: bool,
-    /// What each log showed.
-    pub logs: Vec<Probed>,
+    /// The probe of each log.
+    pub logs: Vec<LogProbe>,
 }
 
-/// What a log showed.
+/// The result of a test read of a log.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Probed {
-    /// Which log.
+pub struct LogProbe {
+    /// The log type.
     pub log: LogType,
-    /// The time of its newest record.
+    /// The time of the newest record.
     pub newest: Option<Second>,
-    /// Why nothing can be said of it yet, where the reason will pass or is of one workspace alone.
+    /// Why the log is not verified yet: a transient error, or an error of one workspace only.
     pub note: Option<String>,
 }
 
-impl Probed {
-    /// A log of which nothing can be said yet, and why.
-    pub(super) fn not_yet(log: LogType, why: String) -> Probed {
-        Probed { log, newest: None, note: Some(why) }
+impl LogProbe {
+    /// Returns the probe of a log that could not be verified yet.
+    pub(super) fn not_yet(log: LogType, why: String) -> LogProbe {
+        LogProbe { log, newest: None, note: Some(why) }
     }
 
-    /// What it showed, in words.
+    /// Describes the result.
     pub fn words(&self) -> String {
         match (&self.note, self.newest) {
             (Some(note), _) => format!("not verified yet: {note}"),

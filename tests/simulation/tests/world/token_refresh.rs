@@ -41,9 +41,9 @@ fn token_is_refreshed_once_in_time_and_stored_before_use() {
     let mut rotating = due(GRACES[0]);
     let operations = rotating.operations_of_tick();
     let at = |what: &str| operations.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}"));
-    let (claim, refresh) = (at("replace credentials"), at("slack oauth.v2.access"));
+    let (lease, refresh) = (at("replace credentials"), at("slack oauth.v2.access"));
     let store = refresh + operations[refresh..].iter().position(|line| line.contains("replace credentials")).unwrap();
-    assert!(claim < refresh && refresh < store && store < at("slack logs"), "{operations:#?}");
+    assert!(lease < refresh && refresh < store && store < at("slack logs"), "{operations:#?}");
     assert!(!operations.join("\n").contains("xoxe"), "{operations:#?}");
     assert_eq!(rotating.refreshes(), 1);
     for _ in 0..10 {
@@ -238,15 +238,15 @@ fn token_with_impossible_stored_expiry_is_refreshed_at_once() {
 
 #[test]
 fn refresh_lease_until_2100_blocks_no_refresh() {
-    for refused in [json!({}), json!({"refused": "invalid_refresh_token"})] {
+    for lease in [json!({}), json!({"error_code": "invalid_refresh_token"})] {
         let mut rotating = with_secret(|secret| {
-            secret["rotation"] = refused.clone();
-            secret["rotation"]["until"] = json!(4_102_444_800_i64);
+            secret["refresh_lease"] = lease.clone();
+            secret["refresh_lease"]["expires_at"] = json!(4_102_444_800_i64);
         });
         rotating.pass(NOT_YET + DUE);
-        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{refused}");
-        assert_eq!(rotating.refreshes(), 1, "{refused}");
-        must_outlive(rotating, &refused.to_string());
+        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{lease}");
+        assert_eq!(rotating.refreshes(), 1, "{lease}");
+        must_outlive(rotating, &lease.to_string());
     }
 }
 

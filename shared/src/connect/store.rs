@@ -1,10 +1,10 @@
 //! Stores a grant and the source that it is for, so that a source never collects with the token of another tenant.
 //!
-//! The source is bound to its tenant first, by a conditional write that only one of several connections can win. Only then is the token
+//! The source is bound to its tenant first, by a conditional write that only one of several authorizations can win. Only then is the token
 //! written, together with the ID of its tenant. A new source stays `disconnected` until its token is there. So whatever fails in between,
-//! the source is visible (`slacktrail sources`), and `slacktrail disconnect` ends its token.
+//! the source is visible (`slacktrail sources`), and `slacktrail disconnect` revokes its token.
 
-use super::{Failure, Refusal};
+use super::{CallbackError, ConnectError};
 use crate::credentials::{self, Credentials};
 use crate::error::Error;
 use crate::ports::{CredentialStore, DeploymentStore, ReplaceOutcome, Version};
@@ -22,14 +22,14 @@ type Present = Option<(Version, Option<Source>)>;
 /// `change` returns `None` if the credentials that it would change are not there any more.
 ///
 /// # Errors
-/// Returns a refusal if the source is bound to another tenant, and an error if a store fails. The source may be stored, and its token
+/// Returns an error if the source is bound to another tenant, or if a store fails. The source may be stored, and its token
 /// too, even if this function returns an error.
 pub async fn store<T: DeploymentStore, K: CredentialStore>(
     (table, credentials): (&T, &K),
     source: &Source,
     tenant: &Tenant,
     change: impl Fn(Credentials) -> Option<Credentials>,
-) -> Result<Source, Failure> {
+) -> Result<Source, CallbackError> {
     let source = Source { tenant: Some(tenant.clone()), disconnected: false, ..source.clone() };
     replace(table, &source, |present| match present {
         None => Some(Source { disconnected: true, ..source.clone() }),
@@ -38,7 +38,7 @@ pub async fn store<T: DeploymentStore, K: CredentialStore>(
     })
     .await?;
     if !credentials::update(credentials, &source.id, change).await? {
-        return Err(Refusal::superseded().into());
+        return Err(ConnectError::conflict().into());
     }
     let paused = |present: &Option<Source>| present.as_ref().map_or(source.paused, |present| present.paused);
     let stored = replace(table, &source, |present| Some(Source { paused: paused(&present), ..source.clone() })).await?;
@@ -50,7 +50,7 @@ async fn replace<T: DeploymentStore>(
     table: &T,
     source: &Source,
     change: impl Fn(Option<Source>) -> Option<Source>,
-) -> Result<Option<Source>, Failure> {
+) -> Result<Option<Source>, CallbackError> {
     for _ in 0..ATTEMPTS_MAX {
         let present = load(table, source).await?;
         let (version, present) = present.map_or((None, None), |(version, present)| (Some(version), present));
@@ -63,15 +63,15 @@ async fn replace<T: DeploymentStore>(
     Err(contended(&source.id).into())
 }
 
-/// A source that cannot be read gives way: connecting it again is the remedy for that.
+/// Loads the stored source. A source that cannot be read is replaced, because connecting again is the fix for it.
 async fn load<T: DeploymentStore>(table: &T, source: &Source) -> Result<Present, Error> {
     Ok(table.load_source(&source.id).await?.map(|(version, present)| (version, present.ok())))
 }
 
-/// Refuses another tenant than the stored one: the records of two would lie in one day log.
-pub(super) fn check_tenant(source: &Source, present: Option<&Source>) -> Result<(), Refusal> {
+/// Rejects a different tenant than the stored one, because both would share the same day logs.
+pub(super) fn check_tenant(source: &Source, present: Option<&Source>) -> Result<(), ConnectError> {
     match (present.and_then(|present| present.tenant.as_ref()), &source.tenant) {
-        (Some(was), Some(is)) if was.id != is.id => Err(Refusal::wrong_tenant(source, was, is)),
+        (Some(was), Some(is)) if was.id != is.id => Err(ConnectError::wrong_tenant(source, was, is)),
         _ => Ok(()),
     }
 }

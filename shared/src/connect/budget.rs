@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-/// Finding the connection and using its state up, or showing and using up a link.
+/// Finding the authorization and consuming its OAuth state, or showing and consuming a link.
 pub const BEGIN_MAX: Duration = Duration::from_secs(4);
 /// Everything from the exchange of the code to the stored source.
 pub const WORK_MAX: Duration = Duration::from_secs(18);
-/// Probing the logs, within [`WORK_MAX`]. A log that takes longer is noted and connected all the same.
+/// Probing the logs, within [`WORK_MAX`]. A log that takes longer gets a note, and the source is still connected.
 pub const PROBES_MAX: Duration = Duration::from_secs(6);
 /// Revoking a token that is not stored.
 pub const REVOKE_MAX: Duration = Duration::from_secs(3);
-/// Telling the waiting command.
+/// Notifying the waiting command.
 pub const TELL_MAX: Duration = Duration::from_secs(3);
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
     if logs.contains(&LogType::Audit) { &["team:read"] } else { &[] }
 }
 
-/// The manifest of the app for these logs. `rotation`: its tokens live twelve hours and are refreshed; that can never be undone.
+/// The manifest of the app for these logs. With `rotation`, its tokens expire after twelve hours and are refreshed. Slack does not let an app undo this.
 pub fn manifest(label: &str, logs: &[LogType], redirect_url: &str, rotation: bool) -> Value {
     let organization = logs.contains(&LogType::Audit);
     let name: String = format!("slacktrail {label}").chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();

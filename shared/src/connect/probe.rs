@@ -1,27 +1,27 @@
-//! Whether a log can be read, and what it shows first.
+//! Checks whether a log can be read.
 
-use super::{Probed, Refusal};
+use super::{ConnectError, LogProbe};
 use crate::collect::workspace_id;
 use crate::error::{Error, ErrorKind};
 use crate::ports::{CallAuth, Slack};
 use crate::record::Record;
 use crate::secret::Token;
-use crate::slack::{Refusal as SlackRefusal, Request};
+use crate::slack::{PageError, Request};
 use crate::source::{LogType, Source};
 use crate::time::Second;
 
-/// Reads the head of a log with a user's token. What will pass by itself, or is one workspace's matter, is noted and does not stop the
-/// connection.
+/// Reads the newest records of a log with a user token. A transient error, or an error of one workspace, becomes a note and does not fail the
+/// authorization.
 ///
 /// # Errors
-/// Why the log cannot be read.
+/// Returns an error if the log cannot be read.
 pub async fn probe<S: Slack>(
     slack: &S,
     source: &Source,
     log: LogType,
     token: &Token,
     now: Second,
-) -> Result<Probed, Refusal> {
+) -> Result<LogProbe, ConnectError> {
     let mut by_workspace = source.organization && log == LogType::Integration;
     let mut shown = match by_workspace {
         true => newest_of_a_workspace(slack, source, log, token, now).await,
@@ -34,9 +34,9 @@ pub async fn probe<S: Slack>(
         shown = newest_of_a_workspace(slack, source, log, token, now).await;
     }
     match shown {
-        Ok(newest) => Ok(Probed { log, newest, note: None }),
-        Err(error) if by_workspace || error.kind == ErrorKind::Retry => Ok(Probed::not_yet(log, error.message)),
-        Err(error) => Err(Refusal::of_probe(log, &error)),
+        Ok(newest) => Ok(LogProbe { log, newest, note: None }),
+        Err(error) if by_workspace || error.kind == ErrorKind::Retry => Ok(LogProbe::not_yet(log, error.message)),
+        Err(error) => Err(ConnectError::of_probe(log, &error)),
     }
 }
 
@@ -51,8 +51,8 @@ async fn newest_of_a_workspace<S: Slack>(
     let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     let workspaces = match response.page(&request, now) {
         Ok(page) => page.rows,
-        Err(SlackRefusal::Error(error)) => return Err(error),
-        Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Vec::new(), // we asked for neither
+        Err(PageError::Error(error)) => return Err(error),
+        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Vec::new(), // we asked for neither
     };
     let Some(first) = workspaces.iter().find_map(|workspace| workspace_id(workspace)) else {
         return Err(Error::slack(
@@ -65,7 +65,7 @@ async fn newest_of_a_workspace<S: Slack>(
     newest(slack, source, log, token, Some(&first), now).await
 }
 
-/// The time of the record that a log shows first.
+/// Returns the time of the newest record.
 async fn newest<S: Slack>(
     slack: &S,
     source: &Source,
@@ -78,7 +78,7 @@ async fn newest<S: Slack>(
     let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     match response.page(&request, now) {
         Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
-        Err(SlackRefusal::Error(error)) => Err(error),
-        Err(SlackRefusal::StalePageCursor | SlackRefusal::NoSuchPage) => Ok(None), // we asked for neither
+        Err(PageError::Error(error)) => Err(error),
+        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Ok(None), // we asked for neither
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::exchange::{bot_user, place_fields, token_fields};
 use super::grants::Pair;
 use super::{App, GraceReuse, TokenKind};
-use crate::refusal::Refusal;
+use crate::api_error::ApiError;
 use crate::{Request, Response, World};
 
 /// One call of `oauth.v2.access` with a refresh token that was granted, whether or not its reply arrived.
@@ -37,16 +37,16 @@ impl World {
         self.oauth.refreshes.iter().filter(|refresh| refresh.used == refresh_token).count()
     }
 
-    pub(crate) fn refresh(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Response, Refusal> {
-        let refused = || Refusal::new("invalid_refresh_token");
+    pub(crate) fn refresh(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Response, ApiError> {
+        let refused = || ApiError::new("invalid_refresh_token");
         let text = request.parameter("refresh_token").ok_or_else(refused)?;
         let (place, number) = self.refresh_place(app, text).ok_or_else(refused)?;
-        let superseded = self.oauth.grants[place].refresh_tokens[number].superseded.clone();
-        let in_grace = superseded.is_some();
-        let pair = match superseded {
+        let replaced = self.oauth.grants[place].refresh_tokens[number].replaced.clone();
+        let in_grace = replaced.is_some();
+        let pair = match replaced {
             None => {
                 let pair = self.new_pair(now, place, app);
-                self.oauth.grants[place].refresh_tokens[number].superseded = Some((now, pair.clone()));
+                self.oauth.grants[place].refresh_tokens[number].replaced = Some((now, pair.clone()));
                 pair
             }
             Some((since, _)) if now.duration_since(since) >= self.settings.oauth.refresh_grace => return Err(refused()),

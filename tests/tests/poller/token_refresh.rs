@@ -15,7 +15,7 @@ fn rotating_app() -> Settings {
 }
 
 /// The secret of a source that is connected at this moment, whose token has so many seconds to live as far as the secret tells.
-fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
+fn consent(deployment: &LocalDeployment, ttl_seconds: i64) -> Value {
     let now = Timestamp::now();
     let mut slack = deployment.slack();
     let app = slack.settings().apps[0].clone();
@@ -34,7 +34,7 @@ fn consent(deployment: &LocalDeployment, life_seconds: i64) -> Value {
         "client_secret": app.client_secret,
         "token": user["access_token"],
         "refresh_token": user["refresh_token"],
-        "expires_at": Second::of(now).get() + life_seconds,
+        "expires_at": Second::of(now).get() + ttl_seconds,
         "tenant": "E1",
     })
 }
@@ -57,7 +57,7 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     }
     assert_eq!(after["tenant"], "E1", "a refresh keeps the tenant");
     assert!(after["expires_at"].as_i64().unwrap() > before["expires_at"].as_i64().unwrap() + 36_000);
-    assert_eq!((&after["client_id"], &after["rotation"]), (&before["client_id"], &Value::Null));
+    assert_eq!((&after["client_id"], &after["refresh_lease"]), (&before["client_id"], &Value::Null));
 
     life.go_on(&mut deployment.slack(), 20);
     deployment.drain().await;
@@ -65,7 +65,7 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
 
     let lines = poller.kill().await;
-    let told = lines.iter().filter(|line| line.contains("token rotated")).count();
+    let told = lines.iter().filter(|line| line.contains("token refreshed")).count();
     assert_eq!(told, 1, "{lines:#?}");
     for secret in [&before, &after] {
         for field in ["token", "refresh_token", "client_secret"] {
@@ -109,6 +109,6 @@ async fn token_that_expires_in_decades_is_refreshed_and_reported() {
     assert_eq!(deployment.slack().refreshes().len(), 1);
     let lines = poller.kill().await;
     let told: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let told = told.iter().find(|line| line["fields"]["message"] == "token rotated").unwrap();
+    let told = told.iter().find(|line| line["fields"]["message"] == "token refreshed").unwrap();
     assert_eq!((&told["level"], &told["fields"]["code"]), (&json!("WARN"), &json!("corrupt_secret")), "{told}");
 }

@@ -1,12 +1,12 @@
-//! A refusal: the error code, and how each family of the API says it.
+//! Errors of the API: the code, and how each API family returns it.
 
 use serde_json::{Map, Value};
 
 use crate::{Family, Response, oauth};
 
-/// Why Slack does not do what was asked.
+/// An error that Slack returns.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     pub(crate) code: String,
     pub(crate) needed: Option<String>,
     pub(crate) provided: Option<String>,
@@ -14,16 +14,16 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<i64>,
 }
 
-impl Refusal {
-    pub(crate) fn new(code: &str) -> Refusal {
-        Refusal { code: code.to_owned(), ..Refusal::default() }
+impl ApiError {
+    pub(crate) fn new(code: &str) -> ApiError {
+        ApiError { code: code.to_owned(), ..ApiError::default() }
     }
 
-    pub(crate) fn throttled(family: Family, seconds: i64) -> Refusal {
-        Refusal { retry_after: Some(seconds), ..Refusal::new(throttled_code(family)) }
+    pub(crate) fn throttled(family: Family, seconds: i64) -> ApiError {
+        ApiError { retry_after: Some(seconds), ..ApiError::new(throttled_code(family)) }
     }
 
-    /// The refusal as the family puts it: a status of its own for audit, `ok:false` under 200 on the Web, a page for a browser.
+    /// Returns the response of the family: an HTTP status for audit, `ok:false` with status 200 for the Web API, a page for a browser.
     pub(crate) fn into_response(self, family: Family) -> Response {
         if family == Family::Audit && self.code == "invalid_authentication" {
             return Response::empty(401);

@@ -2,37 +2,37 @@
 
 use std::error::Error as StdError;
 
-use slacktrail_shared::connection::Refusal;
+use slacktrail_shared::connect::ConnectError;
 use slacktrail_shared::error::Error;
 
 use crate::hints;
 
-/// A command's failure, or a warning of the same form.
+/// The error of a command, or a warning of the same form.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub(crate) struct Failure {
+pub(crate) struct CliError {
     message: String,
     hint: Option<String>,
     #[source]
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-impl Failure {
-    /// A failure told in one lower-case sentence that stands alone.
-    pub(crate) fn new(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hint: None, cause: None }
+impl CliError {
+    /// An error with this message: one line in lower case, without a period.
+    pub(crate) fn new(message: impl Into<String>) -> CliError {
+        CliError { message: message.into(), hint: None, cause: None }
     }
 
     /// The same with the next action.
     #[must_use]
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Failure {
-        Failure { hint: Some(hint.into()), ..self }
+    pub(crate) fn hint(self, hint: impl Into<String>) -> CliError {
+        CliError { hint: Some(hint.into()), ..self }
     }
 
     /// The same with what caused it.
     #[must_use]
-    pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Failure {
-        Failure { cause: Some(cause.into()), ..self }
+    pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> CliError {
+        CliError { cause: Some(cause.into()), ..self }
     }
 
     /// The next action.
@@ -46,17 +46,17 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
+impl From<Error> for CliError {
+    fn from(error: Error) -> CliError {
         let hint = hints::of_command(&error);
         let cause = causes(&error).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
-        Failure { message: error.message, hint, cause: cause.map(|cause| cause as Box<dyn StdError + Send + Sync>) }
+        CliError { message: error.message, hint, cause: cause.map(|cause| cause as Box<dyn StdError + Send + Sync>) }
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Failure {
-        Failure::new(refusal.message).hint(refusal.hint)
+impl From<ConnectError> for CliError {
+    fn from(connect_error: ConnectError) -> CliError {
+        CliError::new(connect_error.message).hint(connect_error.hint)
     }
 }
 
@@ -97,10 +97,10 @@ mod tests {
     fn error_keeps_message_hint_and_causes() {
         let io = std::io::Error::other("the disk is on fire");
         let error = Error::deployment(ErrorKind::Reconfigure, "x", "writing `a` failed", "wait")
-            .with_source(Failure::new("b").with_source(io));
-        let failure = Failure::from(error);
-        assert_eq!(failure.to_string(), "writing `a` failed");
-        assert_eq!(failure.next_action(), Some("wait"));
-        assert_eq!(failure.causes(), ["b", "the disk is on fire"]);
+            .with_source(CliError::new("b").with_source(io));
+        let error = CliError::from(error);
+        assert_eq!(error.to_string(), "writing `a` failed");
+        assert_eq!(error.next_action(), Some("wait"));
+        assert_eq!(error.causes(), ["b", "the disk is on fire"]);
     }
 }
