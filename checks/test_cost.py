@@ -41,28 +41,28 @@ class WhatIsCounted(unittest.TestCase):
 
     def test_intervals_and_limits_match_code(self):
         for path, pattern, counted in [
-            ("shared/src/collect/mod.rs", r"HEARTBEAT_SECONDS: i64 = (\d+);", 3600 / cost.HEARTBEATS_AN_HOUR),
-            ("shared/src/day_log.rs", r"READS_AT_ONCE: u32 = (\d+);", cost.READS_AT_ONCE),
-            ("shared/src/time.rs", r"CLOCK_SKEW_SECONDS: i64 = (\d+);", cost.CLOCK_SKEW_HOURS * 3600),
-            ("shared/src/collect/overlap.rs", r"OVERLAP_MAX_SECONDS: i64 = (\d+);", cost.OVERLAP_MINUTES * 60),
-            ("shared/src/source.rs", r"LogType::Audit => (\d+),", cost.CALLS_PER_TICK_MAX["audit"]),
-            ("shared/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
-            ("shared/src/slack/request.rs", r"LogType::Audit \| LogType::Integration => (\d+),", cost.ROWS_PER_PAGE),
-            ("shared/src/tick/resources.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
+            ("shared/collector/src/collect/mod.rs", r"HEARTBEAT_SECONDS: i64 = (\d+);", 3600 / cost.HEARTBEATS_AN_HOUR),
+            ("shared/collector/src/day_log.rs", r"READS_AT_ONCE: u32 = (\d+);", cost.READS_AT_ONCE),
+            ("shared/core/src/time.rs", r"CLOCK_SKEW_SECONDS: i64 = (\d+);", cost.CLOCK_SKEW_HOURS * 3600),
+            ("shared/collector/src/collect/overlap.rs", r"OVERLAP_MAX_SECONDS: i64 = (\d+);", cost.OVERLAP_MINUTES * 60),
+            ("shared/core/src/source.rs", r"LogType::Audit => (\d+),", cost.CALLS_PER_TICK_MAX["audit"]),
+            ("shared/core/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
+            ("shared/core/src/slack/request.rs", r"LogType::Audit \| LogType::Integration => (\d+),", cost.ROWS_PER_PAGE),
+            ("shared/collector/src/tick/resources.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
-            ("shared/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
-            ("shared/src/tick/resources.rs", r"stored_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
+            ("shared/core/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
+            ("shared/collector/src/tick/resources.rs", r"stored_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):
                 self.assertEqual(number(path, pattern), counted)
         rereads = r"REREADS: .* = \[\(3600, (\d+) \* 3600\), \(24 \* 3600, (\d+) \* 3600\)\];"
-        ((hourly, daily),) = found("shared/src/cursor.rs", rereads)
+        ((hourly, daily),) = found("shared/core/src/cursor.rs", rereads)
         self.assertEqual({"hourly": int(hourly), "daily": int(daily)}, cost.REREAD_HOURS)
 
     def test_bytes_and_seconds_per_record_match_design(self):
-        (level,) = found("shared/src/object.rs", r"Compression::new\((\d+)\)") or found(
-            "shared/src/object.rs", r"GZIP_LEVEL\w*: \w+ = (?:Compression::new\()?(\d+)"
+        (level,) = found("shared/core/src/object.rs", r"Compression::new\((\d+)\)") or found(
+            "shared/core/src/object.rs", r"GZIP_LEVEL\w*: \w+ = (?:Compression::new\()?(\d+)"
         )
         megabytes = number("docs/design.md", rf"\| {level} \| [\d.]+ \| ([\d.]+) \|")
         self.assertAlmostEqual(megabytes * 1e6 / 100_000, cost.STORED_BYTES_A_RECORD)

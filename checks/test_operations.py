@@ -18,7 +18,7 @@ SLACK_CODE = re.compile(r'"([a-z][a-z0-9_]+)"')
 def codes_of_ours():
     """Returns slacktrail's error codes from the sources, without the tests."""
     codes = set()
-    for path in [*ROOT.glob("shared/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]:
+    for path in [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]:
         text = path.read_text().split("#[cfg(test)]")[0]
         codes.update(code for pattern in PATTERNS for code in pattern.findall(text))
     return codes
@@ -26,7 +26,7 @@ def codes_of_ours():
 
 def codes_of_slack():
     """Returns Slack's error codes from `slack/error.rs`."""
-    text = (ROOT / "shared/src/slack/error.rs").read_text()
+    text = (ROOT / "shared/core/src/slack/error.rs").read_text()
     return set(SLACK_CODE.findall(text.split("match code {")[1].split("_ => return None")[0]))
 
 
@@ -44,14 +44,14 @@ class Operations(unittest.TestCase):
         self.assertEqual(sorted((codes_of_ours() | codes_of_slack()) - named), [])
 
     def test_every_state_has_row_and_heading(self):
-        states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/src/health.rs").read_text())
+        states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/core/src/health.rs").read_text())
         self.assertEqual(states[0], "ok", "the pattern must match the states")
         section = section_of("docs/operations.md", "States")
         self.assertEqual(re.findall(r"^### (.+)$", section, re.MULTILINE), states)
         self.assertEqual(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE), states)
 
     def test_sources_per_shard_match_code(self):
-        (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/src/shard.rs").read_text())
+        (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/core/src/shard.rs").read_text())
         for document, heading, sayings in [
             (
                 "docs/operations.md",

@@ -7,7 +7,7 @@ from template import ROOT
 
 def logs() -> list[str]:
     """Returns the names of the log types, which are the prefixes of the object keys."""
-    code = (ROOT / "shared/src/source.rs").read_text()
+    code = (ROOT / "shared/core/src/source.rs").read_text()
     names = dict(re.findall(r'LogType::(\w+) => "([a-z]+)",', code))
     (all_of_them,) = re.findall(r"ALL: \[LogType; \d+\] = \[([^\]]*)\]", code)
     return [names[log] for log in re.findall(r"LogType::(\w+)", all_of_them)]
@@ -23,7 +23,7 @@ def metrics() -> tuple[str, str, set[str]]:
 
 def attribute_of_the_end() -> str:
     """Returns the table's TTL attribute."""
-    code = (ROOT / "shared/src/aws/dynamodb.rs").read_text()
+    code = (ROOT / "shared/adapters/src/aws/dynamodb.rs").read_text()
     (found,) = re.findall(r'\.item\("(\w+)", AttributeValue::N\(delete_at\)\)', code)
     return found
 

@@ -7,8 +7,8 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
-use slacktrail_shared::aws::{AwsPorts, ResourceNames, sdk_config};
-use slacktrail_shared::settings::SECRET_PREFIX;
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames, sdk_config};
+use slacktrail_core::settings::SECRET_PREFIX;
 
 use crate::cli_error::{CliError, chain};
 use crate::environment::variable;

@@ -2,8 +2,8 @@
 
 use std::error::Error as StdError;
 
-use slacktrail_shared::connect::ConnectError;
-use slacktrail_shared::error::Error;
+use slacktrail_core::authorization::ConnectError;
+use slacktrail_core::error::Error;
 
 use crate::hints;
 
@@ -89,7 +89,7 @@ struct Cause {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::error::ErrorKind;
+    use slacktrail_core::error::ErrorKind;
 
     use super::*;
 

@@ -9,11 +9,11 @@ use clap::Args;
 use inquire::{Confirm, InquireError};
 use jiff::Timestamp;
 use serde::Serialize;
-use slacktrail_shared::connect::{is_token_invalid, revoke};
-use slacktrail_shared::ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};
-use slacktrail_shared::source::{Source, SourceId, shown_name};
-use slacktrail_shared::sources as stored_sources;
-use slacktrail_shared::time::Second;
+use slacktrail_connect::{is_token_invalid, revoke};
+use slacktrail_core::source::{Source, SourceId, shown_name};
+use slacktrail_core::time::Second;
+use slacktrail_ports::sources as stored_sources;
+use slacktrail_ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};
 
 use crate::cli_error::CliError;
 use crate::connect::deletion::is_being_deleted;
@@ -197,7 +197,7 @@ fn told(id: &SourceId, token: Ended, secret_deleted: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::slack::{PageError, Request, Response};
+    use slacktrail_core::slack::{PageError, Request, Response};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Times and spans of time in the words of a table.
 
-use slacktrail_shared::time::Second;
+use slacktrail_core::time::Second;
 
 /// A span in at most two units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
 pub(crate) fn words(seconds: i64) -> String {

@@ -1,8 +1,8 @@
 //! What the environment tells: where Slack is, and the token of `pull`.
 
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_core::secret::Token;
+use slacktrail_core::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 
 use crate::cli_error::CliError;
 

@@ -1,7 +1,7 @@
 //! What the person at the terminal can do about an error. The collector's own hints are worded for a log line, where the next tick
 //! tries again by itself; here somebody may run a command again, or look on while the poller or `pull` tries.
 
-use slacktrail_shared::error::{Error, ErrorKind};
+use slacktrail_core::error::{Error, ErrorKind};
 
 /// Who tries again by itself, while somebody looks on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,8 +45,8 @@ pub(crate) fn of_stream(hint: &str, collector: Collector) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::slack::{PageError, Request, Response};
-    use slacktrail_shared::time::Second;
+    use slacktrail_core::slack::{PageError, Request, Response};
+    use slacktrail_core::time::Second;
 
     use super::*;
 

@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use slacktrail_shared::connect::manifest::user_scopes;
-use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::{CallAuth, Slack};
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::slack::Request;
-use slacktrail_shared::source::{LogType, Source, Tenant};
-use slacktrail_shared::time::Second;
+use slacktrail_connect::manifest::user_scopes;
+use slacktrail_core::error::Error;
+use slacktrail_core::secret::Token;
+use slacktrail_core::slack::Request;
+use slacktrail_core::source::{LogType, Source, Tenant};
+use slacktrail_core::time::Second;
+use slacktrail_ports::{CallAuth, Slack};
 
 use crate::cli_error::CliError;
 
@@ -151,7 +151,7 @@ impl std::fmt::Display for Identity {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::source::Plan;
+    use slacktrail_core::source::Plan;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Which logs are collected: by what was asked for, by the plan, and by the kind of token.
 
-use slacktrail_shared::source::{LogType, Plan};
+use slacktrail_core::source::{LogType, Plan};
 
 use crate::cli_error::CliError;
 

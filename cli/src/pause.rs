@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::source::{Source, SourceId};
-use slacktrail_shared::sources as stored_sources;
+use slacktrail_core::source::{Source, SourceId};
+use slacktrail_ports::DeploymentStore;
+use slacktrail_ports::sources as stored_sources;
 
 use crate::aws;
 use crate::cli_error::CliError;

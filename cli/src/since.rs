@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use slacktrail_shared::time::{Day, Second};
+use slacktrail_core::time::{Day, Second};
 
 use crate::cli_error::CliError;
 

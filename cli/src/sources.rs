@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::source::{LogType, Plan, Source, SourceId, Tenant};
+use slacktrail_core::error::Error;
+use slacktrail_core::source::{LogType, Plan, Source, SourceId, Tenant};
+use slacktrail_ports::DeploymentStore;
 
 use crate::aws;
 use crate::cli_error::CliError;
@@ -179,7 +179,7 @@ impl Listing {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::time::Second;
+    use slacktrail_core::time::Second;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Tables that fit every terminal: 80 columns, no frames, no colour, long cells on several lines.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use slacktrail_shared::sanitize::shown_line;
+use slacktrail_core::sanitize::shown_line;
 
 use crate::terminal::COLUMNS;
 

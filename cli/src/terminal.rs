@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::ProgressBar;
 use serde::Serialize;
-use slacktrail_shared::sanitize::{escaped_json, shown_line, shown_text};
+use slacktrail_core::sanitize::{escaped_json, shown_line, shown_text};
 
 use crate::cli_error::CliError;
 

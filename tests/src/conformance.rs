@@ -2,20 +2,20 @@
 //! either in other tests must keep the same ones.
 
 use futures_util::future::join_all;
-use slacktrail_shared::connect::{Authorization, AuthorizationState};
-use slacktrail_shared::credentials::{Credentials, Grant};
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::error::{Error, ErrorKind};
-use slacktrail_shared::object::{DayLogId, ObjectKey};
-use slacktrail_shared::ports::{
+use slacktrail_core::authorization::{Authorization, AuthorizationState};
+use slacktrail_core::credentials::{Credentials, Grant};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::object::{DayLogId, ObjectKey};
+use slacktrail_core::secret::Token;
+use slacktrail_core::shard::Shard;
+use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_ports::sources;
+use slacktrail_ports::{
     AuthorizationStore, CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion,
     StoredCredentials, Version,
 };
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::shard::Shard;
-use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
-use slacktrail_shared::sources;
-use slacktrail_shared::time::Second;
 
 /// Writers that try to create one object at the same time.
 const CREATORS: usize = 8;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_shared::aws::{AwsPorts, ResourceNames};
-use slacktrail_shared::credentials::{self, Credentials, Grant};
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::settings::SECRET_PREFIX;
-use slacktrail_shared::source::Source;
-use slacktrail_shared::sources;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
+use slacktrail_core::credentials::{Credentials, Grant};
+use slacktrail_core::secret::Token;
+use slacktrail_core::settings::SECRET_PREFIX;
+use slacktrail_core::source::Source;
+use slacktrail_core::time::Second;
+use slacktrail_ports::sources;
 use slacktrail_simulator::{Activity, Generator, Log, Row, Server, Settings, World};
 
 use crate::archive::{Archive, name};
@@ -99,8 +99,9 @@ impl LocalDeployment {
     pub async fn connect(&self, source: &Source, token: &str) {
         let ports = self.ports();
         let grant = Grant { token: Token::new(token).expect("a token"), token_refresh: None, tenant: None };
-        let granted =
-            credentials::update(&ports.credentials, &source.id, |known| Some(known.with_grant(grant.clone())));
+        let granted = slacktrail_ports::credentials::update(&ports.credentials, &source.id, |known| {
+            Some(known.with_grant(grant.clone()))
+        });
         granted.await.expect("the secret is written");
         sources::put(&ports.deployment, source).await.expect("the source is written");
     }
@@ -120,7 +121,8 @@ impl LocalDeployment {
     pub async fn connect_with(&self, source: &Source, secret: &Value) {
         let ports = self.ports();
         let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
-        let stored = credentials::update(&ports.credentials, &source.id, |_| Some(credentials.clone()));
+        let stored =
+            slacktrail_ports::credentials::update(&ports.credentials, &source.id, |_| Some(credentials.clone()));
         stored.await.expect("the secret is written");
         sources::put(&ports.deployment, source).await.expect("the source is written");
     }

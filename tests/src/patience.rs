@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use slacktrail_shared::ports::Timer;
+use slacktrail_ports::Timer;
 
 /// Waits for all work, except for what a test lets be late.
 #[derive(Clone, Debug, Default)]

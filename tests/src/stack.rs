@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde::Deserialize;
-use slacktrail_shared::aws::ResourceNames;
+use slacktrail_adapters::aws::ResourceNames;
 
 use crate::emulated_aws::{EmulatedAws, checks, python};
 use crate::grants::Statement;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use slacktrail_shared::health::State;
-use slacktrail_shared::ports::{DeploymentStore, Version};
-use slacktrail_shared::source::StreamId;
-use slacktrail_shared::time::Second;
+use slacktrail_core::health::State;
+use slacktrail_core::source::StreamId;
+use slacktrail_core::time::Second;
+use slacktrail_ports::{DeploymentStore, Version};
 
 use super::range::Range;
 use super::rest::{Pace, Rest, words};

@@ -11,10 +11,10 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use slacktrail_shared::cursor::{BACKFILLS_MAX, Backfill, Cursor};
-use slacktrail_shared::ports::{DeploymentStore, ReplaceOutcome, Version};
-use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
-use slacktrail_shared::time::Second;
+use slacktrail_core::cursor::{BACKFILLS_MAX, Backfill, Cursor};
+use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_ports::{DeploymentStore, ReplaceOutcome, Version};
 
 use crate::cli_error::CliError;
 use crate::terminal::{self, Level};

@@ -1,7 +1,7 @@
 //! What is left of a backfill, as the cursor tells it, and how long it will take.
 
-use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
-use slacktrail_shared::walk::Walk;
+use slacktrail_core::cursor::{Cursor, Gap, GapKind};
+use slacktrail_core::walk::Walk;
 
 use super::range::Range;
 use crate::duration;
@@ -77,8 +77,8 @@ pub(super) fn words(left: i64, estimate: Option<i64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::source::{LogType, Plan, Source};
-    use slacktrail_shared::time::Second;
+    use slacktrail_core::source::{LogType, Plan, Source};
+    use slacktrail_core::time::Second;
 
     use super::*;
 

@@ -1,13 +1,14 @@
 //! The credentials of the source's Slack app: given by flags and the environment, stored before, or asked for. They are checked with
 //! Slack before anything is stored.
 
-use slacktrail_shared::credentials::{App, Credentials, update};
-use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::{CallAuth, CredentialStore, Slack};
-use slacktrail_shared::secret::ClientSecret;
-use slacktrail_shared::slack::Request;
-use slacktrail_shared::source::Source;
-use slacktrail_shared::time::Second;
+use slacktrail_core::credentials::{App, Credentials};
+use slacktrail_core::error::Error;
+use slacktrail_core::secret::ClientSecret;
+use slacktrail_core::slack::Request;
+use slacktrail_core::source::Source;
+use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::update;
+use slacktrail_ports::{CallAuth, CredentialStore, Slack};
 
 use super::{Arguments, standard_input};
 use crate::cli_error::CliError;
@@ -150,8 +151,8 @@ pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::credentials::Grant;
-    use slacktrail_shared::secret::Token;
+    use slacktrail_core::credentials::Grant;
+    use slacktrail_core::secret::Token;
 
     use super::*;
 

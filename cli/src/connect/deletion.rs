@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use slacktrail_shared::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
-use slacktrail_shared::error::Error;
+use slacktrail_adapters::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
+use slacktrail_core::error::Error;
 
 use crate::cli_error::CliError;
 use crate::terminal;
@@ -79,7 +79,7 @@ fn still_being_deleted(error: Error) -> CliError {
 mod tests {
     use std::cell::{Cell, RefCell};
 
-    use slacktrail_shared::error::ErrorKind;
+    use slacktrail_core::error::ErrorKind;
 
     use super::*;
 

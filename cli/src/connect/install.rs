@@ -4,14 +4,14 @@
 use std::cell::Cell;
 
 use jiff::Timestamp;
-use slacktrail_shared::aws::AwsPorts;
-use slacktrail_shared::connect::{
+use slacktrail_adapters::aws::AwsPorts;
+use slacktrail_core::authorization::{
     Authorization, ConnectError, ConnectErrorKind, ConnectReport, LINK_TTL_SECONDS, OneTimeToken,
 };
-use slacktrail_shared::credentials::App;
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::source::{Source, SourceId};
-use slacktrail_shared::time::Second;
+use slacktrail_core::credentials::App;
+use slacktrail_core::source::{Source, SourceId};
+use slacktrail_core::time::Second;
+use slacktrail_ports::DeploymentStore;
 
 use super::public_url::PublicUrl;
 use super::waiting::{self, End};

@@ -1,11 +1,11 @@
 //! The single-use link that starts an authorization.
 
-use slacktrail_shared::connect::{Authorization, LINK_TTL_SECONDS, OneTimeToken};
-use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::AuthorizationStore;
-use slacktrail_shared::random;
-use slacktrail_shared::source::Source;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::random;
+use slacktrail_core::authorization::{Authorization, LINK_TTL_SECONDS, OneTimeToken};
+use slacktrail_core::error::Error;
+use slacktrail_core::source::Source;
+use slacktrail_core::time::Second;
+use slacktrail_ports::AuthorizationStore;
 
 use super::browser::{self, Opened};
 use super::public_url::PublicUrl;

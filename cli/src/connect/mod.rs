@@ -22,7 +22,7 @@ mod wizard;
 use std::process::ExitCode;
 
 use clap::Args;
-use slacktrail_shared::source::{LogType, Plan, SourceId};
+use slacktrail_core::source::{LogType, Plan, SourceId};
 
 use crate::cli_error::CliError;
 use crate::logs;

@@ -1,8 +1,8 @@
 //! What to say about the Slack app: how it is made, and what it must have.
 
-use slacktrail_shared::connect::manifest::{manifest, new_app_url, user_scopes};
-use slacktrail_shared::credentials::App;
-use slacktrail_shared::source::{LogType, Source};
+use slacktrail_connect::manifest::{manifest, new_app_url, user_scopes};
+use slacktrail_core::credentials::App;
+use slacktrail_core::source::{LogType, Source};
 
 /// Where apps for GovSlack are made (docs.slack.dev, GovSlack).
 const GOV_APPS_URL: &str = "https://api.slack-gov.com/apps";
@@ -68,8 +68,8 @@ fn is_for_organization(source: &Source) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::source::Plan;
-    use slacktrail_shared::time::Second;
+    use slacktrail_core::source::Plan;
+    use slacktrail_core::time::Second;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use slacktrail_shared::connect::OneTimeToken;
+use slacktrail_core::authorization::OneTimeToken;
 
 use crate::cli_error::CliError;
 

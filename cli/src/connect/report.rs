@@ -1,8 +1,8 @@
 //! What was verified, for people and for programs.
 
 use serde::Serialize;
-use slacktrail_shared::connect::ConnectReport;
-use slacktrail_shared::source::{LogType, Source, Tenant, shown_name};
+use slacktrail_core::authorization::ConnectReport;
+use slacktrail_core::source::{LogType, Source, Tenant, shown_name};
 
 use crate::sources::Listing;
 use crate::table::{self, Column};
@@ -76,9 +76,9 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::connect::LogProbe;
-    use slacktrail_shared::source::Plan;
-    use slacktrail_shared::time::Second;
+    use slacktrail_core::authorization::LogProbe;
+    use slacktrail_core::source::Plan;
+    use slacktrail_core::time::Second;
 
     use super::*;
 

@@ -1,8 +1,8 @@
 //! The source that is meant: what is given, and else what was there before.
 
-use slacktrail_shared::ports::Deployment;
-use slacktrail_shared::source::{LogType, Plan, Source, SourceId};
-use slacktrail_shared::time::Second;
+use slacktrail_core::source::{LogType, Plan, Source, SourceId};
+use slacktrail_core::time::Second;
+use slacktrail_ports::Deployment;
 
 use super::Arguments;
 use crate::cli_error::CliError;
@@ -138,7 +138,7 @@ pub(super) fn since_too_late(args: &Arguments, collected: &[LogType]) -> Option<
 mod tests {
     use super::super::tests::args;
     use super::*;
-    use slacktrail_shared::source::{SILENT_AFTER_SECONDS, Tenant};
+    use slacktrail_core::source::{SILENT_AFTER_SECONDS, Tenant};
 
     fn now() -> Second {
         Second::of("2026-11-22T17:00:00Z".parse().unwrap())

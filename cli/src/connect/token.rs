@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use slacktrail_shared::aws::AwsPorts;
-use slacktrail_shared::connect::{CallbackError, ConnectReport, probe, store};
-use slacktrail_shared::credentials::{self, Grant};
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::source::{Source, Tenant};
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::AwsPorts;
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_connect::{CallbackError, probe, store};
+use slacktrail_core::authorization::ConnectReport;
+use slacktrail_core::credentials::{self, Grant};
+use slacktrail_core::secret::Token;
+use slacktrail_core::source::{Source, Tenant};
+use slacktrail_core::time::Second;
+use slacktrail_ports::DeploymentStore;
 
 use super::{Arguments, deletion, report, source, standard_input};
 use crate::cli_error::CliError;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use slacktrail_shared::connect::{Authorization, AuthorizationId, AuthorizationState, ConnectError, ConnectReport};
-use slacktrail_shared::error::{Error, ErrorKind};
-use slacktrail_shared::ports::{AuthorizationStore, ReplaceOutcome};
-use slacktrail_shared::time::Second;
+use slacktrail_core::authorization::{Authorization, AuthorizationId, AuthorizationState, ConnectError, ConnectReport};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::time::Second;
+use slacktrail_ports::{AuthorizationStore, ReplaceOutcome};
 
 use crate::{duration, terminal};
 
@@ -188,9 +188,9 @@ impl Drop for Display {
 mod tests {
     use std::cell::RefCell;
 
-    use slacktrail_shared::connect::ConnectErrorKind;
-    use slacktrail_shared::ports::Version;
-    use slacktrail_shared::source::{Plan, Source, Tenant};
+    use slacktrail_core::authorization::ConnectErrorKind;
+    use slacktrail_core::source::{Plan, Source, Tenant};
+    use slacktrail_ports::Version;
 
     use super::*;
 

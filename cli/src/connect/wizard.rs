@@ -5,11 +5,11 @@
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use slacktrail_shared::credentials::App;
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::{CredentialStore, DeploymentStore};
-use slacktrail_shared::source::Source;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_core::credentials::App;
+use slacktrail_core::source::Source;
+use slacktrail_core::time::Second;
+use slacktrail_ports::{CredentialStore, DeploymentStore};
 
 use super::app::{self, Given, Known};
 use super::public_url::PublicUrl;

@@ -10,12 +10,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use slacktrail_shared::directory::DirectoryDeployment;
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::sources;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_core::secret::Token;
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
+use slacktrail_ports::sources;
 
 use crate::cli_error::CliError;
 use crate::duration;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use slacktrail_shared::aws::sdk_config;
+use slacktrail_adapters::aws::sdk_config;
 
 use crate::cli_error::CliError;
 use crate::environment::variable;

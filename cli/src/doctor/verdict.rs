@@ -33,8 +33,8 @@ impl Problem {
     }
 }
 
-impl From<slacktrail_shared::error::Error> for Problem {
-    fn from(error: slacktrail_shared::error::Error) -> Problem {
+impl From<slacktrail_core::error::Error> for Problem {
+    fn from(error: slacktrail_core::error::Error) -> Problem {
         let is_denied = error.code == "access_denied";
         let error = CliError::from(error);
         let hint = error.next_action().unwrap_or("run the command again in a minute");
@@ -94,7 +94,7 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::error::{Error, ErrorKind};
+    use slacktrail_core::error::{Error, ErrorKind};
 
     use super::*;
 

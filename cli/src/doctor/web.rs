@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::header::DATE;
 use reqwest::redirect::Policy;
-use slacktrail_shared::time::parse_http_date;
+use slacktrail_core::time::parse_http_date;
 
 use super::verdict::Problem;
 use crate::cli_error::{CliError, chain};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use slacktrail_shared::health::State;
-use slacktrail_shared::tick::{StreamSummary, Summary};
+use slacktrail_collector::tick::{StreamSummary, Summary};
+use slacktrail_core::health::State;
 
 use super::progress::Progress;
 use crate::cli_error::CliError;

@@ -10,13 +10,13 @@ mod watched;
 use std::path::Path;
 use std::rc::Rc;
 
-use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_shared::health::State;
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::{DeploymentStore, Ports};
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::source::{LogType, SourceId, StreamId};
-use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, TickLimits};
+use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, TickLimits};
+use slacktrail_core::health::State;
+use slacktrail_core::secret::Token;
+use slacktrail_core::source::{LogType, SourceId, StreamId};
+use slacktrail_ports::{DeploymentStore, Ports};
 
 pub(crate) use pace::{Pace, Wall};
 pub(crate) use totals::Totals;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use slacktrail_shared::cursor::{Cursor, GapKind};
-use slacktrail_shared::health::State;
-use slacktrail_shared::ports::Deployment;
-use slacktrail_shared::source::{LogType, StreamId};
-use slacktrail_shared::tick::Summary;
-use slacktrail_shared::time::Second;
+use slacktrail_collector::tick::Summary;
+use slacktrail_core::cursor::{Cursor, GapKind};
+use slacktrail_core::health::State;
+use slacktrail_core::source::{LogType, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_ports::Deployment;
 
 use crate::{duration, terminal};
 

@@ -1,9 +1,9 @@
 //! What came of a run, stream by stream: the table at its end.
 
 use serde::Serialize;
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::{LogType, StreamId};
-use slacktrail_shared::tick::Summary;
+use slacktrail_collector::tick::Summary;
+use slacktrail_core::health::State;
+use slacktrail_core::source::{LogType, StreamId};
 
 use crate::duration;
 use crate::hints::{self, Collector};

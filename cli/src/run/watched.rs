@@ -3,13 +3,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::{
-    Body, CallAuth, Deployment, DeploymentStore, ReplaceOutcome, Slack, StoredSource, Version,
-};
-use slacktrail_shared::slack::{Request, Response};
-use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::Error;
+use slacktrail_core::slack::{Request, Response};
+use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
+use slacktrail_ports::{Body, CallAuth, Deployment, DeploymentStore, ReplaceOutcome, Slack, StoredSource, Version};
 
 use super::progress::Progress;
 use crate::terminal;
@@ -117,9 +115,9 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::error::ErrorKind;
-    use slacktrail_shared::source::Plan;
-    use slacktrail_shared::time::Second;
+    use slacktrail_core::error::ErrorKind;
+    use slacktrail_core::source::Plan;
+    use slacktrail_core::time::Second;
 
     use super::*;
 

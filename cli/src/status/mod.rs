@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use slacktrail_shared::aws::DynamoDeployment;
-use slacktrail_shared::directory::DirectoryDeployment;
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::DynamoDeployment;
+use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_core::time::Second;
+use slacktrail_ports::DeploymentStore;
 
 use crate::aws;
 use crate::cli_error::CliError;

@@ -2,8 +2,8 @@
 //!
 //! The words carry the meaning. Colour only adds, and [`coloured`] adds it last.
 
-use slacktrail_shared::health::State;
-use slacktrail_shared::time::Second;
+use slacktrail_core::health::State;
+use slacktrail_core::time::Second;
 
 use super::stream_status::StreamStatus;
 use crate::duration;

@@ -1,13 +1,13 @@
 //! One stream's status: from its source and its cursor, at a time.
 
 use serde::{Serialize, Serializer};
-use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
-use slacktrail_shared::error::Error;
-use slacktrail_shared::health::State;
-use slacktrail_shared::ports::Deployment;
-use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
-use slacktrail_shared::time::Second;
-use slacktrail_shared::walk::Walk;
+use slacktrail_core::cursor::{Cursor, Gap, GapKind};
+use slacktrail_core::error::Error;
+use slacktrail_core::health::State;
+use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_core::walk::Walk;
+use slacktrail_ports::Deployment;
 
 use crate::duration;
 use crate::hints::{self, Collector};

@@ -11,12 +11,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::source::{LogType, Source, SourceId};
-use slacktrail_shared::time::{Day, Second};
-use slacktrail_shared::verify::{self, Findings, MARGIN_SECONDS, Step, Verdict, Verification};
+use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use slacktrail_archive::verify::{self, Findings, MARGIN_SECONDS, Step, Verdict, Verification};
+use slacktrail_core::secret::Token;
+use slacktrail_core::source::{LogType, Source, SourceId};
+use slacktrail_core::time::{Day, Second};
+use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
 use crate::cli_error::CliError;
 use crate::hints::{self, Collector};

@@ -1,9 +1,9 @@
 //! What was found, for programs.
 
 use serde::Serialize;
-use slacktrail_shared::object::DayLogId;
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::verify::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
+use slacktrail_archive::verify::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
+use slacktrail_core::object::DayLogId;
+use slacktrail_core::source::LogType;
 
 use super::records::Records;
 

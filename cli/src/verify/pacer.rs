@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use slacktrail_shared::error::{Error, ErrorKind};
+use slacktrail_core::error::{Error, ErrorKind};
 use tokio::time::Instant;
 
 use super::progress::Progress;

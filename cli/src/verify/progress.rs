@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::time::{Day, Second};
-use slacktrail_shared::verify::Position;
+use slacktrail_archive::verify::Position;
+use slacktrail_core::source::LogType;
+use slacktrail_core::time::{Day, Second};
 
 use crate::{duration, terminal};
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 
-use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
-use slacktrail_shared::record::RowId;
-use slacktrail_shared::time::Second;
-use slacktrail_shared::verify::{Difference, Findings, Kind, Verification};
+use slacktrail_archive::verify::{Difference, Findings, Kind, Verification};
+use slacktrail_core::record::RowId;
+use slacktrail_core::time::Second;
+use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 use crate::cli_error::CliError;
 

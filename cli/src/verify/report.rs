@@ -1,8 +1,8 @@
 //! What was found, for people: a small table, examples, notes, and last the verdict in a sentence.
 
-use slacktrail_shared::sanitize::escaped_json;
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::verify::{Difference, Findings, Kind, Limitation, MARGIN_SECONDS, Reason, Verdict};
+use slacktrail_archive::verify::{Difference, Findings, Kind, Limitation, MARGIN_SECONDS, Reason, Verdict};
+use slacktrail_core::sanitize::escaped_json;
+use slacktrail_core::source::LogType;
 
 use super::outcome::{day, key};
 use super::records::{EXAMPLES_MAX, Records, examples};
@@ -198,9 +198,9 @@ mod tests {
     use crate::terminal::COLUMNS;
 
     fn findings(log: LogType, differences: Vec<Difference>) -> Findings {
-        let day: slacktrail_shared::time::Day = "2026/11/20".parse().unwrap();
+        let day: slacktrail_core::time::Day = "2026/11/20".parse().unwrap();
         Findings {
-            stream: slacktrail_shared::source::StreamId { source: "acme".parse().unwrap(), log },
+            stream: slacktrail_core::source::StreamId { source: "acme".parse().unwrap(), log },
             day,
             until: day.end(),
             pages: 61,

@@ -2,12 +2,13 @@
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::Method;
-use slacktrail_shared::connect::{
-    BEGIN_MAX, Callback, CallbackError, CallbackPorts, ConnectError, Connected, Offer, Started, callback, offer, start,
+use slacktrail_adapters::random;
+use slacktrail_connect::{
+    BEGIN_MAX, Callback, CallbackError, CallbackPorts, Connected, Offer, Started, callback, offer, start,
 };
-use slacktrail_shared::ports::{AuthorizationStore, CredentialStore, DeploymentStore, Slack, Timer};
-use slacktrail_shared::random;
-use slacktrail_shared::time::Second;
+use slacktrail_core::authorization::ConnectError;
+use slacktrail_core::time::Second;
+use slacktrail_ports::{AuthorizationStore, CredentialStore, DeploymentStore, Slack, Timer};
 
 use crate::query::Parameters;
 use crate::request::{Address, Request};

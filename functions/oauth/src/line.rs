@@ -4,9 +4,10 @@
 use std::error::Error as StdError;
 
 use lambda_http::tracing::{error, info, warn};
-use slacktrail_shared::connect::{AuthorizationId, ConnectErrorKind, TokenOutcome};
-use slacktrail_shared::error::Error;
-use slacktrail_shared::source::SourceId;
+use slacktrail_connect::TokenOutcome;
+use slacktrail_core::authorization::{AuthorizationId, ConnectErrorKind};
+use slacktrail_core::error::Error;
+use slacktrail_core::source::SourceId;
 
 use crate::answer;
 use crate::handler::Outcome;

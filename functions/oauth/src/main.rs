@@ -7,16 +7,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
+use slacktrail_adapters::aws::{connect_table_and_secrets_within, sdk_config};
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_adapters::log;
+use slacktrail_connect::{CallbackPorts, WORK_MAX};
+use slacktrail_core::settings::OauthSettings;
+use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
-use slacktrail_shared::aws::{connect_table_and_secrets_within, sdk_config};
-use slacktrail_shared::connect::{CallbackPorts, WORK_MAX};
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::log;
-use slacktrail_shared::ports::Timer;
-use slacktrail_shared::settings::OauthSettings;
-use slacktrail_shared::time::Second;
+use slacktrail_ports::Timer;
 
-/// One call to Slack, within the time that a callback may take (`slacktrail_shared::connect`). API Gateway times out after 30 seconds
+/// One call to Slack, within the time that a callback may take (`slacktrail_connect`). API Gateway times out after 30 seconds
 /// and would then show its own page, which does not say what happened.
 const SLACK_CALL_MAX: Duration = Duration::from_secs(8);
 /// One attempt of a call to AWS, and the call with its retries.

@@ -7,8 +7,9 @@ use askama::filters::HtmlSafe;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use slacktrail_shared::connect::{AuthorizationId, CallbackError, ConnectErrorKind, ConnectReport, Connected, Offer};
-use slacktrail_shared::source::{LogType, Source, shown_name};
+use slacktrail_connect::{CallbackError, Connected, Offer};
+use slacktrail_core::authorization::{AuthorizationId, ConnectErrorKind, ConnectReport};
+use slacktrail_core::source::{LogType, Source, shown_name};
 
 use crate::handler::Outcome;
 
@@ -193,9 +194,9 @@ fn title(kind: ConnectErrorKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::connect::{ConnectError, LogProbe};
-    use slacktrail_shared::source::{Plan, Tenant};
-    use slacktrail_shared::time::Second;
+    use slacktrail_core::authorization::{ConnectError, LogProbe};
+    use slacktrail_core::source::{Plan, Tenant};
+    use slacktrail_core::time::Second;
 
     use super::*;
 

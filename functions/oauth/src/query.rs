@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use slacktrail_shared::connect::ConnectError;
+use slacktrail_core::authorization::ConnectError;
 
 /// A longer query is not read. Ours and Slack's have a few hundred bytes.
 const QUERY_BYTES_MAX: usize = 4096;

@@ -3,7 +3,7 @@
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Method;
-use slacktrail_shared::error::{Error, ErrorKind};
+use slacktrail_core::error::{Error, ErrorKind};
 
 /// Where a browser begins.
 const START: &str = "/oauth/start";

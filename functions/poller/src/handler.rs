@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
-use slacktrail_shared::error::Error;
-use slacktrail_shared::event::PollRequest;
-use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
-use slacktrail_shared::shard::{SOURCES_MAX, dispatch_shards};
-use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits, TokenRefreshSummary};
+use slacktrail_collector::dispatch::dispatch_shards;
+use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits, TokenRefreshSummary};
+use slacktrail_core::error::Error;
+use slacktrail_core::event::PollRequest;
+use slacktrail_core::shard::SOURCES_MAX;
+use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
 
 use crate::metrics;
 
@@ -85,7 +86,7 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
 
 /// One line per stream and tick: INFO when all is well, WARN when nothing is lost, ERROR when a person must act.
 fn log_stream(stream: &StreamSummary) {
-    use slacktrail_shared::health::State;
+    use slacktrail_core::health::State;
     let log = stream.log.map_or("", |log| log.name());
     macro_rules! line {
         ($level:ident, $text:literal) => {

@@ -7,11 +7,11 @@ use std::env;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use slacktrail_shared::aws::{AwsPorts, ResourceNames, connect_invoker, sdk_config};
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::log;
-use slacktrail_shared::settings::PollerSettings;
-use slacktrail_shared::tick::Poller;
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames, connect_invoker, sdk_config};
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_adapters::log;
+use slacktrail_collector::tick::Poller;
+use slacktrail_core::settings::PollerSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

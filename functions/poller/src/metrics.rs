@@ -8,8 +8,8 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use slacktrail_shared::health::State;
-use slacktrail_shared::tick::Summary;
+use slacktrail_collector::tick::Summary;
+use slacktrail_core::health::State;
 
 /// The namespace that the template's alarms and dashboard name.
 const NAMESPACE: &str = "slacktrail";

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt::Debug;
 
-use slacktrail_shared::error::Error;
+use slacktrail_core::error::Error;
 
 /// A text of an error is shorter than this, so that a log line stays one.
 const TEXT_BYTES_MAX: usize = 1000;

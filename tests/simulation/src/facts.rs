@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use slacktrail_shared::slack::Request;
-use slacktrail_shared::source::{LogType, Source};
-use slacktrail_shared::time::parse_http_date;
+use slacktrail_core::slack::Request;
+use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::parse_http_date;
 use slacktrail_simulator::{Response, Row, Shown};
 
 use super::oracle::{Line, Unread, log_of_key as log_of};

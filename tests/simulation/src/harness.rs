@@ -1,10 +1,10 @@
 //! A harness: a source of the simulated Slack and one process that collects it, told what to do step by step.
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_shared::cursor::{Backfill, Cursor, GapKind};
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Quota, ResourceLimits, StreamSummary};
-use slacktrail_shared::time::Second;
+use slacktrail_collector::tick::{Quota, ResourceLimits, StreamSummary};
+use slacktrail_core::cursor::{Backfill, Cursor, GapKind};
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 

@@ -1,6 +1,6 @@
 //! The simulated world: Slack, the bucket, the table and the clock in one struct, with no socket, no clock and no AWS.
 //!
-//! A process is the real [`Poller`](slacktrail_shared::tick::Poller) over simulated ports. Each port operation is one step:
+//! A process is the real [`Poller`](slacktrail_collector::tick::Poller) over simulated ports. Each port operation is one step:
 //! it first gives way (so that processes interleave there), then may fail before or after it took effect, take effect
 //! twice, or be the last that its process ever did. The [`oracle`] checks each object when it is created, each cursor when it is
 //! saved, and in the end that nothing is missing; it knows only what Slack has shown and what lies in the bucket.

@@ -1,7 +1,7 @@
 //! Deliberately wrong collectors: the test of the tests. Each is the real one with one edge bent, so that what it does to
 //! the world is what that mistake in it would do.
 
-use slacktrail_shared::slack::Response;
+use slacktrail_core::slack::Response;
 use slacktrail_simulator::Request;
 
 /// A mistake that others have made.

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use slacktrail_shared::source::Source;
+use slacktrail_core::source::Source;
 use slacktrail_simulator::settings::{AccessTeam, Layout};
 use slacktrail_simulator::{Log, Row};
 

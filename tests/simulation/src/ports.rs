@@ -5,19 +5,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_shared::connect::{Authorization, AuthorizationId};
-use slacktrail_shared::credentials::Credentials;
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::error::{Error, ErrorKind};
-use slacktrail_shared::object::{DayLogId, KeyOwner, ObjectKey};
-use slacktrail_shared::ports::{
+use slacktrail_core::authorization::{Authorization, AuthorizationId};
+use slacktrail_core::credentials::Credentials;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
+use slacktrail_core::shard::Shard;
+use slacktrail_core::slack::{Family, Request, Response};
+use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
+use slacktrail_core::time::parse_http_date;
+use slacktrail_ports::{
     AuthorizationStore, Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore,
     Invoker, Ports, ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
-use slacktrail_shared::shard::Shard;
-use slacktrail_shared::slack::{Family, Request, Response};
-use slacktrail_shared::source::{LogType, Source, SourceId, StreamId};
-use slacktrail_shared::time::parse_http_date;
 use slacktrail_simulator as simulator;
 
 use super::facts::CLOCK_SKEW_SECONDS;
@@ -347,11 +347,14 @@ impl DeploymentStore for SimulatedPorts {
         let replaced = self
             .operate(Part::Table, what, |state| {
                 let before = state.cursor(stream);
-                let (held_up, clock) =
-                    self.id.note(|facts| (state.now.duration_since(facts.begun), facts.clock.as_second()));
+                let (held_up, clock, is_loaded) = self.id.note(|facts| {
+                    let is_loaded = facts.of(stream.log).saved.is_none(); // what the tick has saved itself is no news to it
+                    (state.now.duration_since(facts.begun), facts.clock.as_second(), is_loaded)
+                });
                 let replaced = state.replace(stream, expected, &text);
                 // With a clock of long ago, a good cursor is of the future: live collection begins with that clock.
-                let is_future = before.as_ref().and_then(newest_time) > Some(clock + CLOCK_SKEW_SECONDS);
+                let newest = before.as_ref().filter(|_| is_loaded).and_then(newest_time);
+                let is_future = newest > Some(clock + CLOCK_SKEW_SECONDS);
                 let watermark = |cursor: Option<Value>| cursor.and_then(|cursor| cursor["watermark"].as_i64());
                 let goes_back = watermark(state.cursor(stream)) < watermark(before);
                 let goes_back = held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || goes_back);

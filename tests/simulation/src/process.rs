@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::shard::Shard;
-use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
+use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
+use slacktrail_core::error::Error;
+use slacktrail_core::shard::Shard;
+use slacktrail_ports::DeploymentStore;
 
 use super::facts::Facts;
 use super::oracle;

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use slacktrail_shared::health::State as Health;
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{ResourceLimits, StreamSummary};
-use slacktrail_shared::time::Second;
+use slacktrail_collector::tick::{ResourceLimits, StreamSummary};
+use slacktrail_core::health::State as Health;
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
 use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
 
@@ -82,7 +82,7 @@ impl Rotating {
                 "refresh_token": user["refresh_token"],
                 "expires_at": Second::of(now).get() + TOKEN_TTL_SECONDS,
             });
-            let id: slacktrail_shared::source::SourceId = "acme".parse().expect("an id");
+            let id: slacktrail_core::source::SourceId = "acme".parse().expect("an id");
             let number = state.credentials.get(&id).map_or(0, |(number, _)| *number);
             state.credentials.insert(id.clone(), (number + 1, Some(secret.to_string())));
             state.sources.get_mut(&id).expect("it is there").connected_at = Second::of(now);

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_shared::connect::AuthorizationId;
-use slacktrail_shared::shard::Shard;
-use slacktrail_shared::source::{Source, SourceId, StreamId};
-use slacktrail_shared::time::Second;
+use slacktrail_core::authorization::AuthorizationId;
+use slacktrail_core::shard::Shard;
+use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_core::time::Second;
 use slacktrail_simulator::World;
 
 use super::oracle;
@@ -71,7 +71,7 @@ pub struct State {
     /// What the oracle knows.
     pub(super) book: oracle::Book,
     /// Streams whose cursor somebody has tampered with, and no tick has saved another since.
-    pub(super) tampered: Vec<slacktrail_shared::source::LogType>,
+    pub(super) tampered: Vec<slacktrail_core::source::LogType>,
     /// Slack's replies arrive in pieces of so many bytes; none: in one piece.
     pub chunk_bytes: Option<usize>,
     /// Operations so far, of all processes.

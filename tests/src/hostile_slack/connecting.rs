@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_shared::aws::connect_table_and_secrets;
-use slacktrail_shared::connect::Authorization;
-use slacktrail_shared::credentials::{self, App};
-use slacktrail_shared::ports::AuthorizationStore as _;
-use slacktrail_shared::secret::ClientSecret;
-use slacktrail_shared::settings::SECRET_PREFIX;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::connect_table_and_secrets;
+use slacktrail_core::authorization::Authorization;
+use slacktrail_core::credentials::App;
+use slacktrail_core::secret::ClientSecret;
+use slacktrail_core::settings::SECRET_PREFIX;
+use slacktrail_core::time::Second;
+use slacktrail_ports::AuthorizationStore as _;
 use slacktrail_simulator::oauth::Consent;
 
 use super::Siege;
@@ -57,7 +57,9 @@ impl Siege {
         let app = App { client_id: app.client_id, client_secret: secret };
         let source = organization_source(&format!("granted{number}"));
         let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, SECRET_PREFIX);
-        let update = credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await;
+        let update =
+            slacktrail_ports::credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone())))
+                .await;
         update.expect("the secret is written");
         let now = Second::of(Timestamp::now());
         let (authorization, link_token) =

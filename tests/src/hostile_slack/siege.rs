@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_shared::source::{LogType, Source};
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::{Tenant, Token};

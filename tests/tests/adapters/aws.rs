@@ -2,13 +2,13 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use slacktrail_shared::aws::{AwsPorts, DELETION_IN_PROGRESS, ResourceNames, SCHEDULED_FOR_DELETION};
-use slacktrail_shared::collect::token_of;
-use slacktrail_shared::credentials::update;
-use slacktrail_shared::error::{Error, ErrorKind};
-use slacktrail_shared::ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
-use slacktrail_shared::source::{LogType, SourceId};
-use slacktrail_shared::sources;
+use slacktrail_adapters::aws::{AwsPorts, DELETION_IN_PROGRESS, ResourceNames, SCHEDULED_FOR_DELETION};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::source::{LogType, SourceId};
+use slacktrail_ports::credentials::token_of;
+use slacktrail_ports::credentials::update;
+use slacktrail_ports::sources;
+use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
 use slacktrail_tests::conformance::{self, day_log, source, stream, token};
 use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::emulated_aws::EmulatedAws;
@@ -100,7 +100,7 @@ async fn table_of_several_pages_is_loaded_whole() {
     // DynamoDB replies with 1 MB at most.
     for number in 0..12 {
         let source =
-            slacktrail_shared::source::Source { label: "x".repeat(200_000), ..source(&format!("acme-{number}")) };
+            slacktrail_core::source::Source { label: "x".repeat(200_000), ..source(&format!("acme-{number}")) };
         sources::put(&deployment, &source).await.unwrap();
     }
     assert_eq!(deployment.load().await.unwrap().sources.len(), 12);

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use slacktrail_shared::aws::{AwsPorts, ResourceNames};
-use slacktrail_shared::error::{Error, ErrorKind};
-use slacktrail_shared::ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
-use slacktrail_shared::shard::Shard;
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::shard::Shard;
+use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use tokio::net::TcpListener;
 

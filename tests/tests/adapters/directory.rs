@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_shared::error::{Error, ErrorKind};
-use slacktrail_shared::ports::{CreateOutcome, DayLogStore, DeploymentStore, ReplaceOutcome};
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::source::{LogType, Source};
-use slacktrail_shared::sources;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::secret::Token;
+use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::Second;
+use slacktrail_ports::sources;
+use slacktrail_ports::{CreateOutcome, DayLogStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_tests::conformance::{self, day_log, source};
 
 fn put(path: &Path, content: &str) {
@@ -51,7 +51,7 @@ async fn directory_conforms_to_day_logs() {
 async fn directory_conforms_to_sources_and_cursors() {
     let root = tempfile::tempdir().unwrap();
     let state = root.path().join(".slacktrail");
-    let garble = async |id: &slacktrail_shared::source::SourceId| {
+    let garble = async |id: &slacktrail_core::source::SourceId| {
         put(&state.join(format!("sources/{id}.json")), "{\"id\":");
         put(&state.join(format!("cursors/{id}.audit.json")), "");
         put(&state.join("cursors/.slacktrail-tmp-abc"), "");
@@ -65,7 +65,7 @@ async fn in_memory_credentials_conform_to_credentials() {
     let empty = DirectoryCredentials::empty();
     conformance::credential_store(&empty, &empty).await;
     let given = DirectoryCredentials::new(Token::new("xoxp-given").unwrap());
-    let stored = slacktrail_shared::ports::CredentialStore::credentials(&given, &source("third").id).await.unwrap();
+    let stored = slacktrail_ports::CredentialStore::credentials(&given, &source("third").id).await.unwrap();
     assert_eq!(conformance::token(stored), "xoxp-given");
 }
 

@@ -1,6 +1,6 @@
 //! The simulated world conforms to the ports, as the directory and AWS do: what is proven there holds for them.
 
-use slacktrail_shared::source::{LogType, SourceId, StreamId};
+use slacktrail_core::source::{LogType, SourceId, StreamId};
 use slacktrail_simulation::{SimulatedPorts, SimulatedWorld, StoredCursor};
 use slacktrail_simulator::{Settings, World};
 use slacktrail_tests::conformance;

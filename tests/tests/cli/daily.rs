@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_shared::aws::{AwsPorts, DynamoDeployment, ResourceNames, S3DayLogs, SecretsManagerCredentials};
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::sources;
-use slacktrail_shared::tick::{Poller, ResourceLimits, TickLimits};
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::{AwsPorts, DynamoDeployment, ResourceNames, S3DayLogs, SecretsManagerCredentials};
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
+use slacktrail_ports::DeploymentStore;
+use slacktrail_ports::sources;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
 use slacktrail_tests::counting_proxy::CountingProxy;

@@ -5,15 +5,15 @@ use std::fs;
 use std::process::Command;
 
 use jiff::Timestamp;
-use slacktrail_shared::cursor::{Cursor, Gap, GapKind};
-use slacktrail_shared::directory::DirectoryDeployment;
-use slacktrail_shared::health::{Health, State};
-use slacktrail_shared::ports::DeploymentStore;
-use slacktrail_shared::sanitize::steers;
-use slacktrail_shared::source::{LogType, Plan, Source, StreamId};
-use slacktrail_shared::sources;
-use slacktrail_shared::time::Second;
-use slacktrail_shared::walk::Depth;
+use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_core::cursor::{Cursor, Gap, GapKind};
+use slacktrail_core::health::{Health, State};
+use slacktrail_core::sanitize::steers;
+use slacktrail_core::source::{LogType, Plan, Source, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_core::walk::Depth;
+use slacktrail_ports::DeploymentStore;
+use slacktrail_ports::sources;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::Slacktrail;

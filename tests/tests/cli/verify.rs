@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use slacktrail_shared::source::Source;
+use slacktrail_core::source::Source;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};

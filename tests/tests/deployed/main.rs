@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use slacktrail_shared::aws::connect_table_and_secrets;
-use slacktrail_shared::connect::{Authorization, OneTimeToken};
-use slacktrail_shared::credentials::{self, App as StoredApp};
-use slacktrail_shared::ports::{AuthorizationStore, ReplaceOutcome};
-use slacktrail_shared::secret::ClientSecret;
-use slacktrail_shared::settings::{OauthSettings, PollerSettings};
-use slacktrail_shared::shard::SOURCES_MAX;
-use slacktrail_shared::source::{LogType, Source};
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::connect_table_and_secrets;
+use slacktrail_core::authorization::{Authorization, OneTimeToken};
+use slacktrail_core::credentials::App as StoredApp;
+use slacktrail_core::secret::ClientSecret;
+use slacktrail_core::settings::{OauthSettings, PollerSettings};
+use slacktrail_core::shard::SOURCES_MAX;
+use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::Second;
+use slacktrail_ports::{AuthorizationStore, ReplaceOutcome};
 use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Log, Settings};
@@ -89,7 +89,9 @@ impl Deployed {
         let names = self.stack.names();
         let (table, secrets) =
             connect_table_and_secrets(&self.local.aws.sdk_config(), names.table, names.secret_prefix);
-        credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
+        slacktrail_ports::credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone())))
+            .await
+            .unwrap();
         let now = Second::of(Timestamp::now());
         let (authorization, link_token) = Authorization::new([1; 16], [2; 32], source.clone(), &app.client_id, now);
         assert_ne!(table.replace_authorization(None, &authorization).await.unwrap(), ReplaceOutcome::Conflict);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_shared::aws::connect_table_and_secrets;
-use slacktrail_shared::connect::{Authorization, OneTimeToken};
-use slacktrail_shared::credentials::{self, App as StoredApp};
-use slacktrail_shared::ports::{AuthorizationStore, CredentialStore, DeploymentStore, ReplaceOutcome};
-use slacktrail_shared::secret::ClientSecret;
-use slacktrail_shared::source::Source;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::connect_table_and_secrets;
+use slacktrail_core::authorization::{Authorization, OneTimeToken};
+use slacktrail_core::credentials::App as StoredApp;
+use slacktrail_core::secret::ClientSecret;
+use slacktrail_core::source::Source;
+use slacktrail_core::time::Second;
+use slacktrail_ports::{AuthorizationStore, CredentialStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::deployment::{Life, LocalDeployment, TABLE};
@@ -50,7 +50,9 @@ impl Compiled {
         let app = self.deployment.slack().settings().apps[0].clone();
         let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
         let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, "slacktrail/");
-        credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
+        slacktrail_ports::credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone())))
+            .await
+            .unwrap();
         let now = Second::of(Timestamp::now());
         let (authorization, link_token) =
             Authorization::new([number; 16], [0x50 + number; 32], source.clone(), &app.client_id, now);

@@ -1,8 +1,8 @@
 //! What ends well: which secrets and sources are stored, and what the page tells.
 
-use slacktrail_shared::connect::AuthorizationState;
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::source::{LogType, Source, StreamId, Tenant};
+use slacktrail_core::authorization::AuthorizationState;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::source::{LogType, Source, StreamId, Tenant};
 use slacktrail_simulation::StoredCursor;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::settings::AccessTeam;

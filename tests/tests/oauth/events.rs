@@ -1,8 +1,10 @@
 //! The sample events of `events/`, which `sam local invoke` takes too.
 
 use serde_json::Value;
-use slacktrail_shared::connect::{Authorization, AuthorizationId, AuthorizationState, OneTimeToken, SecretHash, Visit};
-use slacktrail_shared::ports::AuthorizationStore;
+use slacktrail_core::authorization::{
+    Authorization, AuthorizationId, AuthorizationState, OneTimeToken, SecretHash, Visit,
+};
+use slacktrail_ports::AuthorizationStore;
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use slacktrail_shared::connect::{AuthorizationState, BEGIN_MAX, OneTimeToken, TELL_MAX, WORK_MAX};
+use slacktrail_connect::{BEGIN_MAX, TELL_MAX, WORK_MAX};
+use slacktrail_core::authorization::{AuthorizationState, OneTimeToken};
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
 use tracing::Level;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use serde_json::json;
-use slacktrail_shared::connect::{AuthorizationId, AuthorizationState, LINK_TTL_SECONDS, OneTimeToken};
-use slacktrail_shared::source::Source;
+use slacktrail_core::authorization::{AuthorizationId, AuthorizationState, LINK_TTL_SECONDS, OneTimeToken};
+use slacktrail_core::source::Source;
 use slacktrail_simulation::Part;
 use slacktrail_simulator::oauth::Consent;
 use slacktrail_tests::http_api::event;

@@ -1,9 +1,9 @@
 //! What Slack grants and does not fit, and what Slack answers: each has its page, and nothing is stored.
 
-use slacktrail_shared::connect::AuthorizationState;
-use slacktrail_shared::credentials::{App as StoredApp, Credentials};
-use slacktrail_shared::secret::ClientSecret;
-use slacktrail_shared::source::{Source, Tenant};
+use slacktrail_core::authorization::AuthorizationState;
+use slacktrail_core::credentials::{App as StoredApp, Credentials};
+use slacktrail_core::secret::ClientSecret;
+use slacktrail_core::source::{Source, Tenant};
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::{Plan, Role};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Outcome, Request};
@@ -543,7 +543,7 @@ fn names_are_escaped_whatever_they_contain() {
     }
 }
 
-fn authorization_id(query: &str) -> slacktrail_shared::connect::AuthorizationId {
+fn authorization_id(query: &str) -> slacktrail_core::authorization::AuthorizationId {
     let (_, state) = query.split_once("state=").unwrap();
     state.split('.').next().unwrap().parse().unwrap()
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use slacktrail_shared::connect::{Authorization, OneTimeToken};
-use slacktrail_shared::source::Source;
+use slacktrail_core::authorization::{Authorization, OneTimeToken};
+use slacktrail_core::source::Source;
 use slacktrail_simulation::{Fault as StageFault, FaultKind as StageFaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind};

@@ -7,14 +7,15 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use slacktrail_connect::CallbackPorts;
+use slacktrail_core::authorization::{Authorization, AuthorizationId, AuthorizationState, OneTimeToken};
+use slacktrail_core::credentials::{self, Credentials};
+use slacktrail_core::secret::ClientSecret;
+use slacktrail_core::settings::SLACK_AUTHORIZE_URL;
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
-use slacktrail_shared::connect::{Authorization, AuthorizationId, AuthorizationState, CallbackPorts, OneTimeToken};
-use slacktrail_shared::credentials::{self, Credentials};
-use slacktrail_shared::ports::{AuthorizationStore, ReplaceOutcome};
-use slacktrail_shared::secret::ClientSecret;
-use slacktrail_shared::settings::SLACK_AUTHORIZE_URL;
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::time::Second;
+use slacktrail_ports::{AuthorizationStore, ReplaceOutcome};
 use slacktrail_simulation::{Fault, SimulatedPorts, SimulatedWorld, State};
 use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
@@ -109,7 +110,9 @@ impl Site {
         let (authorization, link_token) =
             Authorization::new([0xa0 ^ number; 16], [0xc0 ^ number; 32], source.clone(), &app.client_id, self.now());
         run(async {
-            credentials::update(&ports, &source.id, |known| Some(known.with_app(app.clone()))).await.unwrap();
+            slacktrail_ports::credentials::update(&ports, &source.id, |known| Some(known.with_app(app.clone())))
+                .await
+                .unwrap();
             let made = ports.replace_authorization(None, &authorization).await.unwrap();
             assert_ne!(made, ReplaceOutcome::Conflict, "an authorization's ID is random");
         })

@@ -1,7 +1,7 @@
 //! Attacks on the state: replayed, stolen, swapped, late, twice at once. None is exchanged, stored or shown.
 
 use futures_util::future::join;
-use slacktrail_shared::connect::{AuthorizationState, LINK_TTL_SECONDS};
+use slacktrail_core::authorization::{AuthorizationState, LINK_TTL_SECONDS};
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser, query_of};

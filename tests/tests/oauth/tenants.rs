@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use slacktrail_shared::collect::token_of;
-use slacktrail_shared::connect::store;
-use slacktrail_shared::error::ErrorKind;
-use slacktrail_shared::ports::{SecretVersion, StoredCredentials};
-use slacktrail_shared::source::{Source, Tenant};
+use slacktrail_connect::store;
+use slacktrail_core::error::ErrorKind;
+use slacktrail_core::source::{Source, Tenant};
+use slacktrail_ports::credentials::token_of;
+use slacktrail_ports::{SecretVersion, StoredCredentials};
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser};

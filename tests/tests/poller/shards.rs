@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use serde_json::{Value, json};
-use slacktrail_shared::source::{LogType, Source};
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Row, Settings};
 use slacktrail_tests::deployment::{LocalDeployment, Summary, organization_source};

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_shared::source::{LogType, Source};
-use slacktrail_shared::time::Second;
+use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::{Log, Outcome, Request, Settings};
 use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};

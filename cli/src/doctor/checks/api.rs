@@ -1,7 +1,7 @@
 //! `api`: the API reaches the OAuth function, which reads its table and answers with the page for an unknown link.
 
-use slacktrail_shared::connect::{AuthorizationId, ConnectError, OneTimeToken};
-use slacktrail_shared::random;
+use slacktrail_adapters::random;
+use slacktrail_core::authorization::{AuthorizationId, ConnectError, OneTimeToken};
 
 use super::functions::SET_ARCHITECTURE;
 use crate::doctor::facts::Facts;

@@ -7,7 +7,7 @@ use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRe
 use aws_sdk_sts::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::BoxError;
 use jiff::Timestamp;
-use slacktrail_shared::time::parse_http_date;
+use slacktrail_core::time::parse_http_date;
 
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;

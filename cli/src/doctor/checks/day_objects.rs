@@ -80,7 +80,7 @@ fn lines_of(gzip: &[u8]) -> std::io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_shared::object;
+    use slacktrail_core::object;
 
     use super::*;
 

@@ -2,8 +2,8 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use slacktrail_shared::aws::connect_table_and_secrets;
-use slacktrail_shared::ports::DeploymentStore;
+use slacktrail_adapters::aws::connect_table_and_secrets;
+use slacktrail_ports::DeploymentStore;
 
 use super::policy;
 use crate::doctor::aws::problem;

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
-use slacktrail_shared::random;
+use slacktrail_adapters::random;
 
 use crate::doctor::PROBE;
 use crate::doctor::aws::problem;

@@ -3,7 +3,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
-use slacktrail_shared::random;
+use slacktrail_adapters::random;
 
 use crate::doctor::PROBE;
 use crate::doctor::aws::{problem, s3};

@@ -1,8 +1,8 @@
 //! What a stream's status says in each situation; and entries for the tests of the table.
 
-use slacktrail_shared::health::Health;
-use slacktrail_shared::ports::Version;
-use slacktrail_shared::source::Plan;
+use slacktrail_core::health::Health;
+use slacktrail_core::source::Plan;
+use slacktrail_ports::Version;
 
 use super::*;
 

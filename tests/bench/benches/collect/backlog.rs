@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use slacktrail_shared::time::Second;
+use slacktrail_core::time::Second;
 
 const DAY_MICROSECONDS: i64 = 86_400_000_000;
 

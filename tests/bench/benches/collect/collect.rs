@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use slacktrail_shared::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::Ports;
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::settings::SLACK_API_URL;
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Poller, ResourceLimits, TickLimits};
+use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
+use slacktrail_core::secret::Token;
+use slacktrail_core::settings::SLACK_API_URL;
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_ports::Ports;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 
 use crate::Outcome;
@@ -29,7 +29,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
         deployment: DirectoryDeployment::new(directory),
         credentials: DirectoryCredentials::new(Token::new(ORGANIZATION_TOKEN)?),
     };
-    slacktrail_shared::sources::put(&ports.deployment, &source(backlog)?).await?;
+    slacktrail_ports::sources::put(&ports.deployment, &source(backlog)?).await?;
     let poller = Poller::new(ports);
     let limits =
         TickLimits { calls_max: Some(u32::MAX), resources: ResourceLimits::default(), deadline_reached: &|| false };

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
-use slacktrail_shared::object::GZIP_LEVEL;
+use slacktrail_core::object::GZIP_LEVEL;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 
 use crate::Outcome;

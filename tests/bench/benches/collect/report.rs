@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use slacktrail_shared::object::GZIP_LEVEL;
+use slacktrail_core::object::GZIP_LEVEL;
 
 use crate::backlog::Backlog;
 use crate::comparison::{Comparison, Contender};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use slacktrail_shared::object::GZIP_LEVEL;
+use slacktrail_core::object::GZIP_LEVEL;
 
 use crate::Outcome;
 use crate::stored::Objects;

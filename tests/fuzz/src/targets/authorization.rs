@@ -1,6 +1,6 @@
 //! Authorizations as they are stored, and the one-time tokens that lead to them.
 
-use slacktrail_shared::connect::{Authorization, OneTimeToken};
+use slacktrail_core::authorization::{Authorization, OneTimeToken};
 
 use super::{now, text};
 use crate::error_text::assert_hides;

@@ -1,6 +1,6 @@
 //! Secrets as they are stored.
 
-use slacktrail_shared::credentials::Credentials;
+use slacktrail_core::credentials::Credentials;
 
 use super::text;
 use crate::error_text::assert_hides;

@@ -1,7 +1,7 @@
 //! Cursors as they are stored.
 
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::source::LogType;
 
 use super::{now, text};
 use crate::error_text::assert_tells_nothing;

@@ -1,8 +1,8 @@
 //! What the poller is invoked with.
 
 use serde_json::{Value, json};
-use slacktrail_shared::event::{PollRequest, SHARD};
-use slacktrail_shared::source::SourceId;
+use slacktrail_core::event::{PollRequest, SHARD};
+use slacktrail_core::source::SourceId;
 
 /// An event is refused in words that a log may hold, or it is for all sources, or for a share that comes back as it was.
 pub(super) fn event(bytes: &[u8]) {

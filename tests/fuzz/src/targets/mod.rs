@@ -14,7 +14,7 @@ mod stored_line;
 mod tick;
 mod time;
 
-use slacktrail_shared::time::Second;
+use slacktrail_core::time::Second;
 
 /// A decoder and what it must keep to.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
 //! Replies of `oauth.v2.access`.
 
-use slacktrail_shared::credentials::Grant;
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::slack::Request;
-use slacktrail_shared::slack::oauth::{installation, refreshed, remains};
+use slacktrail_core::credentials::Grant;
+use slacktrail_core::secret::Token;
+use slacktrail_core::slack::Request;
+use slacktrail_core::slack::oauth::{installation, refreshed, remains};
 
 use super::{now, response};
 use crate::error_text::{assert_hides, assert_tells_nothing};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
-use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
-use slacktrail_shared::record::{Record, RowId};
-use slacktrail_shared::source::{LogType, StreamId};
-use slacktrail_shared::time::{Day, Second};
+use slacktrail_core::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
+use slacktrail_core::record::{Record, RowId};
+use slacktrail_core::source::{LogType, StreamId};
+use slacktrail_core::time::{Day, Second};
 
 use super::{row, text};
 use crate::error_text::assert_tells_nothing;
@@ -45,7 +45,7 @@ fn key(log: LogType, day: Day) -> ObjectKey {
     DayLogId { stream, day }.key(1)
 }
 
-fn read(key: &ObjectKey, bytes: &[u8]) -> Result<Vec<(RowId, Second)>, slacktrail_shared::error::Error> {
+fn read(key: &ObjectKey, bytes: &[u8]) -> Result<Vec<(RowId, Second)>, slacktrail_core::error::Error> {
     let mut read = Vec::new();
     decode(key, bytes, |id, time| read.push((id, time)))?;
     Ok(read)

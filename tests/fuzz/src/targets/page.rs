@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use slacktrail_shared::slack::{Advance, Page, PageError, PageReader, Request, Response};
+use slacktrail_core::slack::{Advance, Page, PageError, PageReader, Request, Response};
 
 use super::{now, response};
 use crate::error_text::assert_tells_nothing;

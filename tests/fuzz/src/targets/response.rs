@@ -1,7 +1,7 @@
 //! A reply of Slack's as one input: the status, headers, an empty line, the body.
 
-use slacktrail_shared::slack::Response;
-use slacktrail_shared::time::parse_http_date;
+use slacktrail_core::slack::Response;
+use slacktrail_core::time::parse_http_date;
 
 use super::text;
 

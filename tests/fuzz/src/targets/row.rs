@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use slacktrail_shared::line::{LineWriter, StoredLine, read_line};
-use slacktrail_shared::record::Record;
-use slacktrail_shared::source::{LogType, Plan, Source};
+use slacktrail_core::line::{LineWriter, StoredLine, read_line};
+use slacktrail_core::record::Record;
+use slacktrail_core::source::{LogType, Plan, Source};
 
 use super::{now, text};
 

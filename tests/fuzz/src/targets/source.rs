@@ -1,7 +1,7 @@
 //! Sources as they are stored.
 
-use slacktrail_shared::ports::Deployment;
-use slacktrail_shared::source::{Source, SourceId};
+use slacktrail_core::source::{Source, SourceId};
+use slacktrail_ports::Deployment;
 
 use super::text;
 use crate::error_text::assert_tells_nothing;

@@ -1,8 +1,8 @@
 //! Lines as they are stored, or as somebody else put them there.
 
-use slacktrail_shared::line::{StoredLine, read_line};
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::time::athena_time;
+use slacktrail_core::line::{StoredLine, read_line};
+use slacktrail_core::source::LogType;
+use slacktrail_core::time::athena_time;
 
 /// A line is refused, or it says what is read from it.
 pub(super) fn line(bytes: &[u8]) {

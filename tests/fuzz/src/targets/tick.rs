@@ -9,20 +9,20 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use slacktrail_shared::credentials::{Credentials, Grant};
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::error::Error;
-use slacktrail_shared::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
-use slacktrail_shared::ports::{
+use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
+use slacktrail_core::credentials::{Credentials, Grant};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::Error;
+use slacktrail_core::object::{DayLogId, GZIP_LEVEL, ObjectKey, decode, encode};
+use slacktrail_core::record::{Record, RowId};
+use slacktrail_core::secret::Token;
+use slacktrail_core::slack::{Request, Response};
+use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
+use slacktrail_core::time::Day;
+use slacktrail_ports::{
     Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, ReplaceOutcome,
     SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
-use slacktrail_shared::record::{Record, RowId};
-use slacktrail_shared::secret::Token;
-use slacktrail_shared::slack::{Request, Response};
-use slacktrail_shared::source::{LogType, Plan, Source, SourceId, StreamId};
-use slacktrail_shared::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
-use slacktrail_shared::time::Day;
 
 use super::{now, response, row, text};
 use crate::error_text::{assert_fit_for_a_log, assert_tells_nothing};

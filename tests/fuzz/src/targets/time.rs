@@ -1,8 +1,8 @@
 //! Days, seconds and times, as texts.
 
-use slacktrail_shared::record::RowId;
-use slacktrail_shared::source::{LogType, SourceId, shown_name};
-use slacktrail_shared::time::{Day, Second, athena_time, parse_athena_time, parse_http_date};
+use slacktrail_core::record::RowId;
+use slacktrail_core::source::{LogType, SourceId, shown_name};
+use slacktrail_core::time::{Day, Second, athena_time, parse_athena_time, parse_http_date};
 
 fn time(text: &str) {
     if let Ok(day) = text.parse::<Day>() {

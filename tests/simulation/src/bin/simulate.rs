@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::search::tally::thousands;
 use slacktrail_simulation::search::workers::{Violation, Work, search};
 use slacktrail_simulation::search::{Kind, REGRESSIONS, Schedule, StartingPoint, bounded, whole};

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use slacktrail_shared::health::State as Health;
-use slacktrail_shared::slack::Request;
-use slacktrail_shared::source::{LogType, Source};
-use slacktrail_shared::tick::StreamSummary;
+use slacktrail_collector::tick::StreamSummary;
+use slacktrail_core::health::State as Health;
+use slacktrail_core::slack::Request;
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_simulator::{Log, Response, Row};
 
 use super::{Book, Name};
@@ -185,7 +185,9 @@ impl Judge<'_> {
             .or_else(|| self.progress(&watch, &unstored));
         if self.summary.polled {
             let refusals = self.own.token_refusals + self.facts.shared.token_refusals;
-            if refusals == 0 && self.own.saved == Some(true) {
+            // A tick that read nothing and met no error of its own leaves the earlier error in the cursor.
+            let says_more = self.own.pages > 0 || self.summary.message.is_some();
+            if refusals == 0 && says_more && self.own.saved == Some(true) {
                 watch.note_honored(self.facts.operations_before, self.state.operations);
             }
             let through = self.quiescent && went_well && self.summary.gaps == 0 && self.is_at_leisure();
@@ -328,7 +330,11 @@ impl Judge<'_> {
         let first_unstored = unstored.iter().filter(|time| **time >= first).min().copied().unwrap_or(i64::MAX);
         let least = (clock - watch.shown.at.min(first_unstored) - watch.ahead).max(0);
         if summary.lag_seconds < least {
-            return Some(format!("lag: {} of {:?}, and at the least it is {least}", summary.lag_seconds, self.log));
+            let (shown, unstored) = (at(watch.shown.at), (first_unstored < i64::MAX).then(|| at(first_unstored)));
+            return Some(format!(
+                "lag: {} of {:?}, and at the least it is {least}: shown up to {shown}, first record not stored {unstored:?}",
+                summary.lag_seconds, self.log
+            ));
         }
         if !self.quiescent || !summary.polled || summary.code.is_some() {
             return None;

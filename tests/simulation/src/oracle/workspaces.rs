@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use slacktrail_shared::tick::StreamSummary;
+use slacktrail_collector::tick::StreamSummary;
 use slacktrail_simulator::Response;
 
 use crate::facts::LogFacts;

@@ -2,9 +2,9 @@
 //! revoke its token, connect it again, take a workspace away and ask for a backfill.
 
 use jiff::SignedDuration;
-use slacktrail_shared::cursor::{Backfill, Cursor};
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::time::Second;
+use slacktrail_core::cursor::{Backfill, Cursor};
+use slacktrail_core::source::LogType;
+use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind};
 
 use super::randomized::RandomizedRun;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 
 use super::run::Run;
 use super::schedule::{Moment, Plan, Ran};

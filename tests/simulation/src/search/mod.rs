@@ -19,7 +19,7 @@ pub use run::{Run, SETTLING_TICKS};
 pub use schedule::Schedule;
 pub use starting_point::StartingPoint;
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulator::settings::Envelope;
 
 /// Every starting point of a log: each scenario under each Slack of the covering set, with the process that has lived it and with a new one.

@@ -2,9 +2,9 @@
 //! interleaved; operations fail by chance; whole services go away; Slack misbehaves in every way that it knows.
 
 use jiff::SignedDuration;
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Quota, ResourceLimits};
-use slacktrail_shared::time::Second;
+use slacktrail_collector::tick::{Quota, ResourceLimits};
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault, Row, World};
 
 use super::disruptions::slack_fault;

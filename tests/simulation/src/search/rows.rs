@@ -1,7 +1,7 @@
 //! The rows of a starting point's log.
 
 use jiff::Timestamp;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulator::Row;
 
 use super::starting_point::StartingPoint;

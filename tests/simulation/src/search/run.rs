@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::source::{LogType, Plan, Source};
-use slacktrail_shared::tick::{Quota, ResourceLimits};
-use slacktrail_shared::time::Second;
+use slacktrail_collector::tick::{Quota, ResourceLimits};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
 use super::rows::{damaged, of_no_time, row, twin};

@@ -1,6 +1,6 @@
 //! Lives: what has happened to an organization and its collector when the ticks come that meet faults.
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 
 /// Something that happens.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 
 use super::randomized;
 use super::run::{InjectedFault, Run};

@@ -2,7 +2,7 @@
 //! setting for the exhaustive search, and any mixture of them, drawn, for the long runs.
 
 use jiff::SignedDuration;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::{
     AccessColumn, AccessTeam, Direction, End, Envelope, Fill, Layout, Limits, Paging, SecondOrder, Seconds,

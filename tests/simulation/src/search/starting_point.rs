@@ -1,6 +1,6 @@
 //! The starting points where the search begins.
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulator::settings::Fill;
 
 use super::scenario::Scenario;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 
 use super::explore::Kind;
 

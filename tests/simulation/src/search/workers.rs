@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 
 use super::explore::{Kind, explore};
 use super::randomized;

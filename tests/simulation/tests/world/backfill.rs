@@ -1,8 +1,8 @@
 //! Backfills beside everything else that a stream does: they are collected exactly once, and nothing waits for them.
 #![allow(missing_docs, reason = "the names of the tests say what they are about")]
 
-use slacktrail_shared::cursor::{Backfill, GapKind};
-use slacktrail_shared::source::LogType;
+use slacktrail_core::cursor::{Backfill, GapKind};
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::tenant::{Tenant, Workspace};

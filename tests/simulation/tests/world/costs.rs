@@ -1,7 +1,7 @@
 //! What a tick costs: calls to Slack, objects read and written, writes to the table.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::{Log, Row, Settings};

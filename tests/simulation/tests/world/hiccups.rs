@@ -1,8 +1,8 @@
 //! A hiccup is no revoked token.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
 
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::health::State;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::simulated;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 

@@ -2,8 +2,8 @@
 #![allow(missing_docs, reason = "a test may end in a panic")]
 
 use jiff::SignedDuration;
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::health::State;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Row, Settings};

@@ -1,7 +1,7 @@
 //! Day logs that take longer to read back than a tick has time, with less memory than what they hold.
 #![allow(missing_docs, reason = "a test fails where it stands")]
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Settings};

@@ -1,8 +1,8 @@
 //! A source that is collected minute by minute.
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::tick::StreamSummary;
+use slacktrail_collector::tick::StreamSummary;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::Limits;

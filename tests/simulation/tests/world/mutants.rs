@@ -2,7 +2,7 @@
 //! same with bugs in the source itself.
 #![allow(clippy::print_stdout, missing_docs, reason = "a test says how much it tried")]
 
-use slacktrail_shared::source::LogType;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::mutant::Mutant;
 use slacktrail_simulation::search::workers::{Work, search};
 use slacktrail_simulation::search::{Kind, starting_points};

@@ -1,8 +1,8 @@
 //! Rows decide: whatever stands around them, they are stored.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
 
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::health::State;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::End;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Layout, Limits};

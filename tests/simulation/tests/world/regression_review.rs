@@ -1,10 +1,10 @@
 //! Defects that somebody found by reading the collector, each with the course of events that showed it.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::source::{LogType, StreamId};
-use slacktrail_shared::tick::ResourceLimits;
-use slacktrail_shared::time::Second;
+use slacktrail_collector::tick::ResourceLimits;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::source::{LogType, StreamId};
+use slacktrail_core::time::Second;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{End, Process, StoredCursor};
 use slacktrail_simulator::settings::Limits;

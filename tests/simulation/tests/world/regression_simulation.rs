@@ -1,8 +1,8 @@
 //! What the search has found in the collector, one test each.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
 
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::health::State;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulator::settings::{AccessColumn, Direction, Fill};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};

@@ -1,8 +1,8 @@
 //! The search itself: a schedule's name repeats it, and a small search in plain `cargo test`. `make simulate` searches a million.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
-use slacktrail_shared::cursor::Cursor;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::search::workers::{Work, search};
 use slacktrail_simulation::search::{Kind, REGRESSIONS, Run, Schedule, StartingPoint, bounded, starting_points};
 

@@ -1,9 +1,9 @@
 //! What Slack may do to a collector, one test each: what others have got wrong, and the collector's answer to it.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
 
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::tick::StreamSummary;
+use slacktrail_collector::tick::StreamSummary;
+use slacktrail_core::health::State;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::{Tenant, Workspace};

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
 
 use serde_json::Value;
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::LogType;
-use slacktrail_shared::time::Second;
+use slacktrail_core::health::State;
+use slacktrail_core::source::LogType;
+use slacktrail_core::time::Second;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};

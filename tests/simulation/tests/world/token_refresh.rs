@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use serde_json::{Value, json};
-use slacktrail_shared::health::State;
+use slacktrail_core::health::State;
 use slacktrail_simulation::FaultKind;
 use slacktrail_simulation::rotating::{Grace, Rotating};
 use slacktrail_simulator::oauth::GraceReuse;

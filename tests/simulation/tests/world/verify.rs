@@ -7,12 +7,12 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
-use slacktrail_shared::error::Error;
-use slacktrail_shared::ports::Ports;
-use slacktrail_shared::record::RowId;
-use slacktrail_shared::source::{LogType, Source};
-use slacktrail_shared::time::{Day, Second};
-use slacktrail_shared::verify::{self, Findings, Kind, Limitation, Reason, Step, Verdict, Verification};
+use slacktrail_archive::verify::{self, Findings, Kind, Limitation, Reason, Step, Verdict, Verification};
+use slacktrail_core::error::Error;
+use slacktrail_core::record::RowId;
+use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::{Day, Second};
+use slacktrail_ports::Ports;
 use slacktrail_simulation::SimulatedPorts;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};

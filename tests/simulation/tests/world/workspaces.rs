@@ -3,8 +3,8 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use slacktrail_shared::health::State;
-use slacktrail_shared::source::LogType;
+use slacktrail_core::health::State;
+use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::settings::Limits;

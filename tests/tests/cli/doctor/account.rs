@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, PublicAccessBlockConfiguration, 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_shared::source::Source;
+use slacktrail_core::source::Source;
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_tests::connecting::Connecting;

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use slacktrail_shared::connect::{Authorization, AuthorizationState};
-use slacktrail_shared::time::Second;
+use slacktrail_core::authorization::{Authorization, AuthorizationState};
+use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::Token;
 

@@ -1,7 +1,7 @@
 //! In a terminal: questions, Ctrl-C, the browser.
 
 use serde_json::json;
-use slacktrail_shared::connect::AuthorizationState;
+use slacktrail_core::authorization::AuthorizationState;
 use slacktrail_simulator::oauth::Consent;
 
 use super::{NEW, Stage, link, plain};

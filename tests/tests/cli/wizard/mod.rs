@@ -7,14 +7,13 @@ mod in_terminal;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_shared::aws::{AwsPorts, ResourceNames};
-use slacktrail_shared::connect::{
-    self, Authorization, AuthorizationId, Callback, CallbackPorts, ConnectError, ConnectReport, OneTimeToken,
-};
-use slacktrail_shared::http::SlackHttp;
-use slacktrail_shared::ports::AuthorizationStore;
-use slacktrail_shared::random;
-use slacktrail_shared::time::Second;
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_adapters::random;
+use slacktrail_connect::{self, Callback, CallbackPorts};
+use slacktrail_core::authorization::{Authorization, AuthorizationId, ConnectError, ConnectReport, OneTimeToken};
+use slacktrail_core::time::Second;
+use slacktrail_ports::AuthorizationStore;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::patience::Patience;
@@ -93,7 +92,8 @@ impl Stage {
         let (ports, now) = (self.ports(), Second::of(Timestamp::now()));
         let urls = (self.slack.authorize_url(), REDIRECT_URL);
         let bits = random::bytes().unwrap();
-        let started = connect::start(&ports.deployment, link_token, (&urls.0, urls.1), |_| None, bits, now).await;
+        let started =
+            slacktrail_connect::start(&ports.deployment, link_token, (&urls.0, urls.1), |_| None, bits, now).await;
         let started = started.map_err(|callback_error| callback_error.connect_error)?;
         let back = self.slack.world().consent(Timestamp::now(), &started.location, consent).unwrap();
         let parameter = |name: &str| {
@@ -106,7 +106,7 @@ impl Stage {
         let (table, credentials) = (ports.deployment, ports.credentials);
         let ports = CallbackPorts { slack, table, credentials, timer: Patience::default() };
         let cookie = |name: &str| (name == started.cookie_name).then(|| started.cookie_value.clone());
-        let done = connect::callback(&ports, params, cookie, now).await;
+        let done = slacktrail_connect::callback(&ports, params, cookie, now).await;
         done.map(|connected| connected.report).map_err(|callback_error| callback_error.connect_error)
     }
 

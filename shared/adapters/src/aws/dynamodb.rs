@@ -1,0 +1,352 @@
+//! Sources, cursors and authorizations in one DynamoDB table. Each kind has a partition key of its own, because an IAM policy can limit a role
+//! to partition keys (`dynamodb:LeadingKeys`): the poller writes cursors only, the OAuth function sources and authorizations only.
+//!
+//! | `pk` | `sk` | attributes |
+//! |---|---|---|
+//! | `source` | `<source id>/source` | `version`: a number, one more at each replacement; `source`: the source as JSON |
+//! | `cursor` | `<source id>/cursor/<log type>` | `version`; `cursor`: the cursor as JSON |
+//! | `authorization` | `<authorization id>` | `version`; `authorization`: the authorization as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join;
+
+use super::operation::{Operation, Resource};
+use slacktrail_core::authorization::{Authorization, AuthorizationId};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::shard::Shard;
+use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_ports::{AuthorizationStore, Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
+
+/// The partition key of sources.
+const SOURCES: &str = "source";
+/// The partition key of cursors. One partition takes 1000 writes a second; 10,000 sources whose three streams are all busy make 500.
+const CURSORS: &str = "cursor";
+/// The partition key of authorizations.
+const AUTHORIZATIONS: &str = "authorization";
+/// How long an authorization is kept after it expires, so that the waiting command can read the outcome.
+const KEPT_SECONDS: i64 = 86_400;
+
+/// Bytes of memory that an invocation spends on the sources that it polls, at most 100, and on their cursors, at most 300. A source takes
+/// about 2 kB, a cursor 6 kB, and 0.4 kB more for each workspace that it waits for.
+const SOURCES_BYTES_MAX: usize = 4 << 20;
+const CURSORS_BYTES_MAX: usize = 28 << 20;
+/// Bytes that an item takes beside its text.
+const ITEM_BYTES: usize = 1 << 10;
+/// Bytes that an object takes beside its text once it is parsed: an entry of a cursor's workspaces, or a part of a gap.
+const OBJECT_BYTES: usize = 192;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Sources and cursors in a table.
+#[derive(Clone, Debug)]
+pub struct DynamoDeployment {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDeployment {
+    /// Sources and cursors in `table`, whose keys are the strings `pk` and `sk`.
+    pub fn new(client: Client, table: impl Into<String>) -> DynamoDeployment {
+        DynamoDeployment { client, table: table.into() }
+    }
+
+    fn operation(&self, doing: String, permission: &str) -> Operation {
+        let table = &self.table;
+        let resource = Resource {
+            name: format!("table `{table}`"),
+            missing_code: "no_such_table",
+            missing_hint: format!(
+                "see whether `TABLE_NAME` (`SLACKTRAIL_TABLE` on the command line) says `{table}` by mistake, and the region is right"
+            ),
+        };
+        Operation { doing, resource, permissions: format!("`{permission}` on `{table}`") }
+    }
+
+    /// Puts an item in place of the one whose version is `expected`. Version 0 is an item without a version, as a person may put there.
+    async fn replace(
+        &self,
+        put: PutItemFluentBuilder,
+        expected: Option<Version>,
+    ) -> Result<ReplaceOutcome, SdkError<PutItemError>> {
+        let next = Version(expected.map_or(0, |version| version.0) + 1);
+        let put = put.table_name(&self.table).item("version", number(next));
+        let put = match expected {
+            None => put.condition_expression("attribute_not_exists(#sk)").expression_attribute_names("#sk", "sk"),
+            Some(Version(0)) => put
+                .condition_expression("attribute_exists(#sk) AND attribute_not_exists(#version)")
+                .expression_attribute_names("#sk", "sk")
+                .expression_attribute_names("#version", "version"),
+            Some(version) => put
+                .condition_expression("#version = :expected")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":expected", number(version)),
+        };
+        match put.send().await {
+            Ok(_) => Ok(ReplaceOutcome::Replaced(next)),
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(ReplaceOutcome::Conflict)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A page of the items whose keys lie in a share, as they are now; or, for half of the price, their keys of some seconds ago.
+    async fn query(
+        &self,
+        partition: &str,
+        shard: &Shard,
+        keys_only: bool,
+        from: Option<Item>,
+    ) -> Result<QueryOutput, Error> {
+        // Every key of a source begins with its place, and `~` comes after whatever follows there.
+        let last_key = |id: &SourceId| text(format!("{}~", id.sort_prefix()));
+        let first = shard.after.as_ref().map_or(text(" "), last_key);
+        let last = shard.through.as_ref().map_or(text("~"), last_key);
+        let condition = "#pk = :pk AND #sk BETWEEN :first AND :last";
+        let query = self.client.query().table_name(&self.table).key_condition_expression(condition);
+        let query = query.expression_attribute_names("#pk", "pk").expression_attribute_names("#sk", "sk");
+        let query = query.expression_attribute_values(":pk", text(partition));
+        let query = query.expression_attribute_values(":first", first).expression_attribute_values(":last", last);
+        let query = query.set_projection_expression(keys_only.then(|| "#sk".to_owned()));
+        // An older cursor would cost reading again what is stored. Older names cost nothing: the shares cut at them have every source.
+        let sent = query.consistent_read(!keys_only).set_exclusive_start_key(from).send().await;
+        sent.map_err(|error| {
+            self.operation(format!("reading {partition}s of table `{}`", self.table), "dynamodb:Query").failed(error)
+        })
+    }
+
+    /// Every item of a partition that lies in a share. Stops with `None` once it has more than `items_max`.
+    ///
+    /// # Errors
+    /// Returns an error if the items take more than `bytes_max` of memory: anybody who may write to the table can put more there than the
+    /// function has.
+    async fn items(
+        &self,
+        partition: &str,
+        shard: &Shard,
+        items_max: usize,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<Item>>, Error> {
+        let (mut items, mut from, mut bytes) = (Vec::new(), None, 0);
+        // Bounded by the table: 1 MB a page, and each page starts after the one before.
+        loop {
+            let page = self.query(partition, shard, false, from).await?;
+            for mut item in page.items.unwrap_or_default() {
+                item.retain(|_, value| value.is_s() || value.is_n());
+                bytes += bytes_of(&item);
+                items.push(item);
+            }
+            from = page.last_evaluated_key;
+            if items.len() > items_max {
+                return Ok(None);
+            }
+            if bytes > bytes_max {
+                return Err(self.too_large(partition, bytes_max));
+            }
+            if from.is_none() {
+                return Ok(Some(items));
+            }
+        }
+    }
+
+    fn too_large(&self, partition: &str, bytes_max: usize) -> Error {
+        let table = &self.table;
+        Error::deployment(
+            ErrorKind::Investigate,
+            "table_too_large",
+            format!(
+                "reading {partition}s of table `{table}`: those of one invocation take more than {} MiB of memory, which is more than slacktrail writes",
+                bytes_max >> 20
+            ),
+            format!(
+                "find out who writes to the table, delete the items of partition `{partition}` in `{table}` that slacktrail did not write, or restore the table from its backup"
+            ),
+        )
+    }
+
+    /// Reads the sources and the cursors of a share at once, each within its bytes.
+    async fn read(
+        &self,
+        shard: &Shard,
+        (sources_bytes_max, cursors_bytes_max): (usize, usize),
+    ) -> Result<Deployment, Error> {
+        let all = |partition, bytes_max| self.items(partition, shard, usize::MAX, bytes_max);
+        let (sources, cursors) = try_join(all(SOURCES, sources_bytes_max), all(CURSORS, cursors_bytes_max)).await?;
+        Ok(deployment(sources.unwrap_or_default().iter().chain(&cursors.unwrap_or_default())))
+    }
+}
+
+impl DeploymentStore for DynamoDeployment {
+    async fn load(&self) -> Result<Deployment, Error> {
+        // For commands: a deployment may have thousands of sources, and a person's machine has the memory for them.
+        self.read(&Shard::default(), (usize::MAX, usize::MAX)).await
+    }
+
+    async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Error> {
+        // Sources first: of a deployment that is too large the cursors are not read.
+        let shard = Shard::default();
+        let sources = self.items(SOURCES, &shard, sources_max, SOURCES_BYTES_MAX).await?;
+        let Some(sources) = sources else { return Ok(None) };
+        let cursors = self.items(CURSORS, &shard, usize::MAX, CURSORS_BYTES_MAX).await?;
+        Ok(Some(deployment(sources.iter().chain(&cursors.unwrap_or_default()))))
+    }
+
+    async fn load_shard(&self, shard: &Shard) -> Result<Deployment, Error> {
+        self.read(shard, (SOURCES_BYTES_MAX, CURSORS_BYTES_MAX)).await
+    }
+
+    async fn source_ids(&self) -> Result<Vec<SourceId>, Error> {
+        let mut ids = Vec::new();
+        let mut from = None;
+        loop {
+            let page = self.query(SOURCES, &Shard::default(), true, from).await?;
+            let sources = page.items().iter().filter_map(|item| text_of(item, "sk")?.strip_suffix("/source"));
+            ids.extend(sources.filter_map(|id| id.parse::<SourceId>().ok()));
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+
+    async fn replace_cursor(
+        &self,
+        stream: &StreamId,
+        expected: Option<Version>,
+        cursor: &Cursor,
+    ) -> Result<ReplaceOutcome, Error> {
+        let put = self
+            .client
+            .put_item()
+            .item("pk", text(CURSORS))
+            .item("sk", text(format!("{}cursor/{}", stream.source.sort_prefix(), stream.log)));
+        let put = put.item("cursor", text(cursor.encode()));
+        let replaced = self.replace(put, expected).await;
+        // Changed also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads
+        // what is there, which is then what we meant.
+        replaced.map_err(|error| {
+            let doing = format!("replacing the cursor of `{stream}` in table `{}`", self.table);
+            self.operation(doing, "dynamodb:PutItem").failed(error)
+        })
+    }
+
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let sent = get.key("pk", text(SOURCES)).key("sk", text(source_key(id))).send().await;
+        let output = sent.map_err(|error| {
+            self.operation(format!("reading source `{id}` of table `{}`", self.table), "dynamodb:GetItem").failed(error)
+        })?;
+        let Some(item) = output.item else { return Ok(None) };
+        let source = deployment([&item]).sources.remove(id);
+        Ok(source.map(|source| (version_of(&item).unwrap_or(Version(0)), source)))
+    }
+
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
+        let json = serde_json::to_string(source).expect("a source holds only text and numbers");
+        let put = self.client.put_item().item("pk", text(SOURCES)).item("sk", text(source_key(&source.id)));
+        self.replace(put.item("source", text(json)), expected).await.map_err(|error| {
+            self.operation(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
+                .failed(error)
+        })
+    }
+}
+
+impl AuthorizationStore for DynamoDeployment {
+    async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let sent = get.key("pk", text(AUTHORIZATIONS)).key("sk", text(id.to_string())).send().await;
+        let output = sent.map_err(|error| {
+            // Does not name the ID, because it comes from an unauthenticated request.
+            self.operation(format!("reading an authorization of table `{}`", self.table), "dynamodb:GetItem")
+                .failed(error)
+        })?;
+        let Some(item) = output.item else { return Ok(None) };
+        let authorization = serde_json::from_str(text_of(&item, "authorization").unwrap_or_default());
+        match (version_of(&item), authorization) {
+            (Some(version), Ok(authorization)) => Ok(Some((version, authorization))),
+            _ => Err(Error::deployment(
+                ErrorKind::Investigate,
+                "corrupt_authorization",
+                format!(
+                    "reading an authorization of table `{}`: this version of slacktrail did not write it",
+                    self.table
+                ),
+                "run `slacktrail connect` again, of the same version as the deployment",
+            )),
+        }
+    }
+
+    async fn replace_authorization(
+        &self,
+        expected: Option<Version>,
+        authorization: &Authorization,
+    ) -> Result<ReplaceOutcome, Error> {
+        let id = &authorization.id;
+        let put = self.client.put_item().item("pk", text(AUTHORIZATIONS)).item("sk", text(id.to_string()));
+        let delete_at = authorization.expires_at.plus(KEPT_SECONDS).get().to_string();
+        let put =
+            put.item("authorization", text(authorization.encode())).item("expires_at", AttributeValue::N(delete_at));
+        self.replace(put, expected).await.map_err(|error| {
+            self.operation(format!("saving authorization `{id}` in table `{}`", self.table), "dynamodb:PutItem")
+                .failed(error)
+        })
+    }
+}
+
+fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn number(version: Version) -> AttributeValue {
+    AttributeValue::N(version.0.to_string())
+}
+
+/// Bytes of memory that an item takes with what is parsed of it, which may hold its text once more. Roughly, and rather too many.
+fn bytes_of(item: &Item) -> usize {
+    let texts = item.values().filter_map(|value| value.as_s().or_else(|_| value.as_n()).ok());
+    let bytes = texts.map(|text| 2 * text.len() + OBJECT_BYTES * text.bytes().filter(|byte| *byte == b'{').count());
+    ITEM_BYTES + item.keys().map(String::len).sum::<usize>() + bytes.sum::<usize>()
+}
+
+fn source_key(id: &SourceId) -> String {
+    format!("{}source", id.sort_prefix())
+}
+
+/// The sources and cursors in these items. Ignores a key of another kind: later versions may keep other items here.
+fn deployment<'a>(items: impl IntoIterator<Item = &'a Item>) -> Deployment {
+    let mut deployment = Deployment::default();
+    for item in items {
+        let key = text_of(item, "sk").and_then(|key| key.split_once('/'));
+        let Some((Ok(source), kind)) = key.map(|(source, kind)| (source.parse::<SourceId>(), kind)) else { continue };
+        match (text_of(item, "pk"), kind, kind.strip_prefix("cursor/").map(str::parse)) {
+            (Some(SOURCES), "source", _) => {
+                deployment.insert_source(source, text_of(item, "source").unwrap_or_default());
+            }
+            (Some(CURSORS), _, Some(Ok(log))) => deployment.insert_cursor(
+                StreamId { source, log },
+                version_of(item),
+                text_of(item, "cursor").unwrap_or_default(),
+            ),
+            _ => {}
+        }
+    }
+    deployment
+}
+
+fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
+    item.get(attribute)?.as_s().ok().map(String::as_str)
+}
+
+fn version_of(item: &Item) -> Option<Version> {
+    item.get("version")?.as_n().ok()?.parse().ok().map(Version)
+}

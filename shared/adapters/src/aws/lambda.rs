@@ -1,0 +1,48 @@
+//! Further invocations of the poller, by Lambda itself.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+
+use super::operation::{Operation, Resource};
+use slacktrail_core::error::Error;
+use slacktrail_core::event::SHARD;
+use slacktrail_core::shard::Shard;
+use slacktrail_ports::Invoker;
+
+/// Invokes a function with `{"shard": ...}`, without waiting for its answer.
+#[derive(Clone, Debug)]
+pub struct LambdaInvoker {
+    client: Client,
+    function: String,
+}
+
+impl LambdaInvoker {
+    /// Invokes the function of this name.
+    pub fn new(client: Client, function: impl Into<String>) -> LambdaInvoker {
+        LambdaInvoker { client, function: function.into() }
+    }
+}
+
+impl Invoker for LambdaInvoker {
+    async fn invoke(&self, shard: &Shard) -> Result<(), Error> {
+        let event = serde_json::json!({ SHARD: shard }).to_string();
+        let invoke = self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
+        match invoke.payload(Blob::new(event)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let function = &self.function;
+                let operation = Operation {
+                    doing: format!("handing a shard of the sources to function `{function}`"),
+                    resource: Resource {
+                        name: format!("function `{function}`"),
+                        missing_code: "no_such_function",
+                        missing_hint: "deploy the stack again: the poller invokes itself under its own name".to_owned(),
+                    },
+                    permissions: format!("`lambda:InvokeFunction` on `{function}`"),
+                };
+                Err(operation.failed(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Credentials in Secrets Manager: a source's secret holds the text of [`Credentials::encode`].
+//!
+//! Secrets Manager knows no conditional write, and none is needed. A version is named by its writer (`ClientRequestToken`), it can be
+//! created once and never changed ("you can't modify an existing version", API reference of `PutSecretValue`), and creating it
+//! makes it the current one. So the name of the version that follows on another is made from that one's name: of all who replace the
+//! same version one creates the next, and the others learn that it exists. The same idea as that of the day logs in S3.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use sha2::{Digest, Sha256};
+
+use super::operation::{Operation, Resource};
+use slacktrail_core::credentials::Credentials;
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::source::SourceId;
+use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
+
+/// The code of a secret's name that is not free yet, because AWS completes a forced deletion in the background.
+pub const DELETION_IN_PROGRESS: &str = "secret_deletion_in_progress";
+/// The code of a secret that cannot be used, because it is scheduled for deletion.
+pub const SCHEDULED_FOR_DELETION: &str = "secret_pending_deletion";
+
+/// Credentials in secrets named `<prefix><source id>`.
+#[derive(Debug)]
+pub struct SecretsManagerCredentials {
+    client: Client,
+    prefix: String,
+    /// A warm function asks once for each source: reading a secret costs money and time.
+    cache: Mutex<HashMap<SourceId, StoredCredentials>>,
+}
+
+impl SecretsManagerCredentials {
+    /// Credentials in secrets whose names are `prefix` and the source's id.
+    pub fn new(client: Client, prefix: impl Into<String>) -> SecretsManagerCredentials {
+        SecretsManagerCredentials { client, prefix: prefix.into(), cache: Mutex::default() }
+    }
+
+    fn name(&self, source: &SourceId) -> String {
+        format!("{}{source}", self.prefix)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, HashMap<SourceId, StoredCredentials>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner) // credentials are in it whole or not at all
+    }
+
+    fn operation(&self, source: &SourceId, doing: &str, action: &str) -> Operation {
+        let name = self.name(source);
+        let resource = Resource {
+            name: format!("secret `{name}`"),
+            missing_code: "no_such_secret",
+            missing_hint: format!(
+                "connect the source (`slacktrail connect {source}`), or see whether `SECRET_PREFIX` says `{}` by mistake",
+                self.prefix
+            ),
+        };
+        Operation {
+            doing: format!("{doing} secret `{name}`"),
+            resource,
+            permissions: format!("`secretsmanager:{action}` on `{name}`"),
+        }
+    }
+
+    /// The error that an error of the SDK is, where the secret may be one that is being deleted.
+    fn failed<E>(&self, source: &SourceId, doing: &str, action: &str, error: SdkError<E>) -> Error
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
+        // AWS says "already scheduled for deletion" and "marked for deletion", and has no code for either.
+        let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
+        let mut error = self.operation(source, doing, action).failed(error);
+        let name = self.name(source);
+        if is_deleted && action == "CreateSecret" {
+            // A secret in a recovery window is found when it is read, which comes first. One that is deleted by force is not, and its
+            // name is free "after a short delay" (API reference of `DeleteSecret`).
+            error.kind = ErrorKind::Retry;
+            error.code = DELETION_IN_PROGRESS.to_owned();
+            error.message = format!("{doing} secret `{name}`: AWS is still deleting the former secret of this name");
+            error.hint = format!("run `slacktrail connect {source}` again in a minute");
+        } else if is_deleted {
+            error.code = SCHEDULED_FOR_DELETION.to_owned();
+            error.message = format!("{doing} secret `{name}`: it is scheduled for deletion");
+            error.hint = format!(
+                "restore it: `aws secretsmanager restore-secret --secret-id {name}`; if `slacktrail disconnect` has just deleted it, \
+                 run `slacktrail connect {source}` in a minute"
+            );
+        }
+        error
+    }
+
+    /// Creates the secret with its first version; false when there is such a secret.
+    async fn create(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
+        let create = self.client.create_secret().name(self.name(source)).client_request_token(version);
+        match create.secret_string(text).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
+                Ok(false)
+            }
+            Err(error) => Err(self.failed(source, "creating", "CreateSecret", error)),
+        }
+    }
+
+    /// Creates a version of a secret; false when there is one of that name with another text.
+    async fn put(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
+        let put = self.client.put_secret_value().secret_id(self.name(source)).client_request_token(version);
+        match put.secret_string(text).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
+                Ok(false)
+            }
+            Err(error) => Err(self.failed(source, "writing", "PutSecretValue", error)),
+        }
+    }
+}
+
+impl CredentialStore for SecretsManagerCredentials {
+    async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
+        let kept = self.cache().get(source).cloned();
+        match kept {
+            Some(stored) => Ok(Some(stored)),
+            None => self.reload_credentials(source).await,
+        }
+    }
+
+    async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
+        let stored = match self.client.get_secret_value().secret_id(self.name(source)).send().await {
+            Ok(value) => StoredCredentials {
+                version: SecretVersion(value.version_id.unwrap_or_default()),
+                credentials: Credentials::decode(value.secret_string.as_deref().unwrap_or_default()),
+            },
+            // Also a secret without a value: one that was made by hand.
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+                self.cache().remove(source);
+                return Ok(None);
+            }
+            Err(error) => return Err(self.failed(source, "reading", "GetSecretValue", error)),
+        };
+        self.cache().insert(source.clone(), stored.clone());
+        Ok(Some(stored))
+    }
+
+    async fn replace_credentials(
+        &self,
+        source: &SourceId,
+        expected: Option<&SecretVersion>,
+        credentials: &Credentials,
+    ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
+        let version = version_after(expected.map_or("", |version| &version.0));
+        // Creating a version again with the same text succeeds: two writers' texts must differ, and a repeated request must not.
+        let writer = random_mark()?;
+        let text = credentials.encode_as(Some(&writer));
+        let written = match expected {
+            None if self.create(source, &version, &text).await? => true,
+            _ => self.put(source, &version, &text).await?,
+        };
+        if !written {
+            self.cache().remove(source);
+            return Ok(ReplaceOutcome::Conflict);
+        }
+        let version = SecretVersion(version);
+        let stored = StoredCredentials { version: version.clone(), credentials: Some(credentials.clone()) };
+        self.cache().insert(source.clone(), stored);
+        Ok(ReplaceOutcome::Replaced(version))
+    }
+
+    async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error> {
+        self.cache().remove(source);
+        // At once: in a recovery window the source could not be connected again.
+        let delete = self.client.delete_secret().secret_id(self.name(source)).force_delete_without_recovery(true);
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+                Ok(())
+            }
+            Err(error) => Err(self.failed(source, "deleting", "DeleteSecret", error)),
+        }
+    }
+}
+
+/// The name of the version that follows on `version`, in the form of a UUID, which Secrets Manager recommends.
+fn version_after(version: &str) -> String {
+    let hash = Sha256::digest(format!("slacktrail: the version after {version}"));
+    let mut hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    for dash in [20, 16, 12, 8] {
+        hex.insert(dash, '-');
+    }
+    hex
+}
+
+fn random_mark() -> Result<String, Error> {
+    Ok(crate::random::bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_version_name_follows_from_previous_name() {
+        let first = version_after("");
+        assert_eq!(first.len(), 36);
+        assert_eq!(first, version_after(""));
+        assert_ne!(first, version_after(&first));
+    }
+}

@@ -1,0 +1,5 @@
+//! Reads the archive back: [`verify`] compares a stored day with Slack.
+#![deny(clippy::disallowed_methods)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
+
+pub mod verify;

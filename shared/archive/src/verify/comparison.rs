@@ -1,0 +1,316 @@
+//! The comparison itself: what Slack shows, record by record, with what is stored, line by line. Pure.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::coverage::Coverage;
+use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
+use slacktrail_core::line::{StoredLine, slacks_part};
+use slacktrail_core::record::{Record, RowId};
+use slacktrail_core::source::{LogType, StreamId};
+use slacktrail_core::time::{Day, Second};
+
+/// Equal integration rows are looked for up to this many.
+const OCCURRENCES_MAX: u32 = 4096;
+
+/// The records of a day that Slack shows.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    rows: HashMap<RowId, Row>,
+    /// The hashes of rows that Slack shows under one identity in several forms.
+    forms: HashMap<RowId, Vec<u64>>,
+    /// Where an organization is read workspace by workspace.
+    workspaces: HashMap<RowId, String>,
+    /// By the identity of an access row in the whole organization, its identities in workspaces: it may have been stored under the former
+    /// before Slack gave access logs one workspace at a time.
+    in_workspaces: HashMap<RowId, Vec<RowId>>,
+}
+
+/// What is remembered of a record.
+#[derive(Debug)]
+struct Row {
+    /// Of its bytes.
+    digest: u64,
+    /// Its time, counted from the day's first second.
+    second: u32,
+    /// The number of the object that holds it; 0 while none is known to.
+    object: u32,
+}
+
+impl Shown {
+    /// Adds a record of `day`.
+    pub(super) fn add(&mut self, id: RowId, record: &Record<'_>, day: Day) {
+        let digest = digest(slacks_part(&record.json));
+        let second = u32::try_from(record.partition_time().since(day.start())).unwrap_or(0); // a day has fewer seconds than that
+        let row = self.rows.entry(id).or_insert(Row { digest, second, object: 0 });
+        if row.digest != digest {
+            self.forms.entry(id).or_default().push(digest);
+        }
+        if let Some(workspace) = record.workspace {
+            self.workspaces.insert(id, workspace.to_owned());
+        }
+        if let Some(alias) = record.alias {
+            let ids = self.in_workspaces.entry(alias).or_default();
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+
+    /// The identities of the records that a line of this identity may hold.
+    fn ids_of_line(&self, id: RowId) -> Vec<RowId> {
+        if self.rows.contains_key(&id) {
+            return vec![id];
+        }
+        self.in_workspaces.get(&id).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn has_form(&self, id: RowId, digest: u64) -> bool {
+        self.forms.get(&id).is_some_and(|forms| forms.contains(&digest))
+    }
+}
+
+/// 64 bits of a SHA-256: who alters a record cannot choose one of the same hash.
+fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    let mut hash = Sha256::new();
+    parts.into_iter().for_each(|part| hash.update(part));
+    let mut digest = [0; 8];
+    digest.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(digest)
+}
+
+/// Where a line is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The object's number.
+    pub(super) object: u32,
+    /// The line's, from 1.
+    pub(super) line: u64,
+}
+
+/// What is known beside the records and the lines, at the end.
+pub(super) struct Known<'a> {
+    pub(super) coverage: Coverage<'a>,
+    /// The last second that was asked for.
+    pub(super) until: Second,
+    /// The day log's last object before Slack was read.
+    pub(super) last_object: u32,
+    pub(super) was_asked: bool,
+    /// Whether Slack's pages ended before the day did.
+    pub(super) was_cut_short: bool,
+    pub(super) skipped_workspaces: &'a [SkippedWorkspace],
+}
+
+/// A day's comparison under way.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    log: LogType,
+    day: Day,
+    shown: Shown,
+    /// The first lines of records that Slack does not show.
+    unshown: HashMap<RowId, Unshown>,
+    differences: Vec<Difference>,
+    found: usize,
+    objects: u64,
+    lines: u64,
+    renamed: u64,
+}
+
+/// A line whose record Slack does not show.
+#[derive(Debug)]
+struct Unshown {
+    place: Place,
+    time: Second,
+    workspace: Option<String>,
+}
+
+impl Comparison {
+    pub(super) fn new(log: LogType, day: Day, shown: Shown) -> Comparison {
+        Comparison {
+            log,
+            day,
+            shown,
+            unshown: HashMap::new(),
+            differences: Vec::new(),
+            found: 0,
+            objects: 0,
+            lines: 0,
+            renamed: 0,
+        }
+    }
+
+    /// Whether a line was found for each record that Slack shows.
+    pub(super) fn is_whole(&self) -> bool {
+        self.found == self.shown.len()
+    }
+
+    /// An object's lines follow.
+    pub(super) fn take_object(&mut self) {
+        self.objects += 1;
+    }
+
+    /// Takes a line without its line break; `None` for one that has none.
+    pub(super) fn process_line(&mut self, place: Place, line: Option<&[u8]>) {
+        self.lines += 1;
+        let Some(line) = line.and_then(|line| StoredLine::read(self.log, line)) else {
+            return self.differ(Kind::Unreadable, None, Some(place));
+        };
+        let record = Some((line.id, line.time));
+        if line.time.day() != self.day {
+            return self.differ(Kind::WrongDay, record, Some(place));
+        }
+        let ids = self.shown.ids_of_line(line.id);
+        let is_stored = |id: &RowId| self.shown.rows.get(id).is_some_and(|row| row.object != 0);
+        let new = ids.iter().copied().find(|id| !is_stored(id));
+        for id in &ids {
+            if let Some(row) = self.shown.rows.get_mut(id).filter(|row| row.object == 0) {
+                row.object = place.object;
+                self.found += 1;
+            }
+        }
+        let kind = match new.and_then(|id| self.shown.rows.get(&id)) {
+            None if !ids.is_empty() => Some(Kind::Duplicate),
+            Some(row) => {
+                let digest = digest([line.slacks_part]);
+                let is_same_time = self.day.start().plus(i64::from(row.second)) == line.time;
+                let is_same = row.digest == digest || self.shown.has_form(line.id, digest);
+                self.renamed += u64::from(self.log == LogType::Integration && !is_same);
+                let is_right = if self.log == LogType::Audit { is_same } else { is_its_own(self.log, &line) };
+                (!is_right || !is_same_time).then_some(Kind::Changed)
+            }
+            None if self.unshown.contains_key(&line.id) => Some(Kind::Duplicate),
+            None => {
+                let unshown = Unshown { place, time: line.time, workspace: line.workspace() };
+                self.unshown.insert(line.id, unshown);
+                // Without Slack's bytes at hand the identity still tells.
+                (self.log != LogType::Audit && !is_its_own(self.log, &line)).then_some(Kind::Changed)
+            }
+        };
+        if let Some(kind) = kind {
+            self.differ(kind, record, Some(place));
+        }
+    }
+
+    /// An object could not be unpacked to its end.
+    pub(super) fn take_damage(&mut self, object: u32) {
+        let damage = Difference { object: Some(object), ..difference(Kind::Unreadable) };
+        self.differences.push(damage);
+    }
+
+    /// An object was listed and is gone.
+    pub(super) fn lose_object(&mut self, object: u32) {
+        self.differences.push(Difference { object: Some(object), ..difference(Kind::MissingObject) });
+    }
+
+    /// Takes the numbers of all objects, ascending.
+    pub(super) fn take_numbers(&mut self, numbers: &[u32]) {
+        let there: HashSet<u32> = numbers.iter().copied().collect();
+        let missing_objects = (1..numbers.last().copied().unwrap_or(0)).filter(|number| !there.contains(number));
+        let missing_objects =
+            missing_objects.map(|object| Difference { object: Some(object), ..difference(Kind::MissingObject) });
+        self.differences.extend(missing_objects);
+    }
+
+    fn differ(&mut self, kind: Kind, record: Option<(RowId, Second)>, place: Option<Place>) {
+        self.differences.push(Difference {
+            id: record.map(|(id, _)| id),
+            time: record.map(|(_, time)| time),
+            object: place.map(|place| place.object),
+            line: place.map(|place| place.line),
+            ..difference(kind)
+        });
+    }
+
+    /// What it comes to, once all lines are taken.
+    pub(super) fn finish(mut self, stream: &StreamId, known: Known<'_>) -> Findings {
+        let shown = self.shown.len() as u64;
+        self.judge_missing(&known);
+        let mut limitations = Vec::new();
+        if !known.was_asked {
+            limitations.push(Limitation::NotAsked);
+        } else if self.log == LogType::Audit && shown == 0 && !self.unshown.is_empty() {
+            limitations.push(Limitation::Forgotten);
+        }
+        let not_compared = self.judge_unshown(&known, !limitations.is_empty());
+        if known.was_cut_short {
+            limitations.push(Limitation::PagesEnd);
+        }
+        self.differences.sort_by_key(|it| (it.kind, it.time, it.object, it.line, it.id));
+        Findings {
+            stream: stream.clone(),
+            day: self.day,
+            until: known.until,
+            pages: 0,
+            slack_records: shown,
+            objects: self.objects,
+            lines: self.lines,
+            differences: self.differences,
+            not_compared,
+            renamed: self.renamed,
+            undated: 0,
+            skipped_workspaces: known.skipped_workspaces.to_vec(),
+            limitations,
+        }
+    }
+
+    fn judge_missing(&mut self, known: &Known<'_>) {
+        let missing = self.shown.rows.iter().filter(|(_, row)| row.object == 0).map(|(id, row)| {
+            let time = self.day.start().plus(i64::from(row.second));
+            let reason = known.coverage.excuse(self.shown.workspaces.get(id).map(String::as_str), time);
+            let kind = if reason.is_some() { Kind::NotCollectedYet } else { Kind::Missing };
+            Difference { id: Some(*id), time: Some(time), reason, ..difference(kind) }
+        });
+        self.differences.extend(missing);
+    }
+
+    /// Tells lines that Slack should show from those that it could not be expected to. Returns the number of the latter.
+    fn judge_unshown(&mut self, known: &Known<'_>, all_excused: bool) -> u64 {
+        let changed: HashSet<RowId> =
+            self.differences.iter().filter(|it| it.kind == Kind::Changed).filter_map(|it| it.id).collect();
+        let mut not_compared = 0;
+        for (id, line) in std::mem::take(&mut self.unshown) {
+            let is_skipped =
+                |workspace: &String| known.skipped_workspaces.iter().any(|skipped| skipped.id == *workspace);
+            let is_new = line.time > known.until || line.place.object > known.last_object;
+            if all_excused || is_new || line.workspace.as_ref().is_some_and(is_skipped) {
+                not_compared += 1;
+            } else if !changed.contains(&id) {
+                self.differ(Kind::Extra, Some((id, line.time)), Some(line.place));
+            }
+        }
+        not_compared
+    }
+}
+
+fn difference(kind: Kind) -> Difference {
+    Difference { kind, id: None, time: None, object: None, line: None, reason: None }
+}
+
+/// Whether a line holds the record whose identity it gives. Of integration rows it may be any of several equal ones.
+fn is_its_own(log: LogType, line: &StoredLine<'_>) -> bool {
+    let workspace = line.workspace();
+    line.slacks_json().any(|json| {
+        let Ok(row) = RawValue::from_string(json) else { return false };
+        let record = Record::read(log, workspace.as_deref(), row.get());
+        match log {
+            LogType::Integration => (1..=OCCURRENCES_MAX).any(|number| record.id.occurrence(number) == line.id),
+            LogType::Audit | LogType::Access => record.id == line.id,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn record_takes_32_bytes_of_memory() {
+        assert_eq!(size_of::<(RowId, Row)>(), 32);
+    }
+}

@@ -1,0 +1,99 @@
+//! What need not be stored yet, by the stream's cursor.
+
+use super::findings::Reason;
+use slacktrail_core::cursor::{Cursor, REREADS};
+use slacktrail_core::time::Second;
+
+/// What is known of the time that was to be collected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coverage<'a> {
+    /// From when on the source is collected.
+    pub(super) since: Second,
+    /// The cursor, as it was after Slack was read; `None` when there is none.
+    pub(super) cursor: Option<&'a Cursor>,
+}
+
+impl Coverage<'_> {
+    /// Why a record of this time that Slack shows need not be stored; `None` when it must be.
+    pub(super) fn excuse(&self, workspace: Option<&str>, time: Second) -> Option<Reason> {
+        let Some(cursor) = self.cursor else { return Some(Reason::NeverCollected) };
+        let state = workspace.and_then(|workspace| cursor.workspaces.get(workspace));
+        // A re-read begins where the last one could not yet be sure of late records.
+        let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
+        [
+            (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
+            (time < self.since, Reason::BeforeSince),
+            (time > cursor.watermark, Reason::SinceLastTick),
+            (
+                state.and_then(|state| state.uncollected_since).is_some_and(|from| time >= from),
+                Reason::SkippedWorkspace,
+            ),
+            (reach.is_some_and(|reach| time >= reach), Reason::BeforeReread),
+        ]
+        .into_iter()
+        .find_map(|(holds, reason)| holds.then_some(reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slacktrail_core::cursor::{Gap, GapKind};
+    use slacktrail_core::source::{LogType, Plan, Source};
+    use slacktrail_core::walk::{Walk, WorkspaceState};
+
+    const HOUR: i64 = 3600;
+
+    fn at(hours: i64) -> Second {
+        Second::new(1_800_000_000 + hours * HOUR).unwrap()
+    }
+
+    /// Collected from hour -300 up to hour 0, with the re-reads that began then.
+    fn settled() -> Cursor {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, at(-300));
+        let mut cursor = Cursor::first(&source, LogType::Audit, at(0));
+        cursor.gaps.clear();
+        cursor
+    }
+
+    fn excuse(cursor: &Cursor, hours: i64) -> Option<Reason> {
+        Coverage { since: at(-300), cursor: Some(cursor) }.excuse(Some("T1"), at(hours))
+    }
+
+    #[test]
+    fn record_must_be_stored_unless_cursor_says_it_is_pending() {
+        let mut gapped = settled();
+        let walk = Walk::begin(LogType::Audit, at(-200));
+        gapped.gaps.push(Gap { walk, ..Gap::unwalked(LogType::Audit, GapKind::Backlog, at(-200), at(-100)) });
+        let mut skipped = settled();
+        let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
+        skipped.workspaces.insert("T1".to_owned(), state);
+        for (cursor, hours, expected) in [
+            (&settled(), -299, None),
+            (&settled(), -300, None),
+            (&settled(), -301, Some(Reason::BeforeSince)),
+            (&settled(), 1, Some(Reason::SinceLastTick)),
+            (&settled(), 0, Some(Reason::BeforeReread)),
+            (&settled(), -26, Some(Reason::BeforeReread)),
+            (&settled(), -27, None),
+            (&gapped, -200, Some(Reason::InGap)),
+            (&gapped, -100, Some(Reason::InGap)),
+            (&gapped, -201, None),
+            (&gapped, -99, None),
+            (&skipped, -90, Some(Reason::SkippedWorkspace)),
+            (&skipped, -91, None),
+        ] {
+            assert_eq!(excuse(cursor, hours), expected, "{hours}");
+        }
+    }
+
+    #[test]
+    fn unread_workspace_excuses_no_other_and_missing_cursor_excuses_all() {
+        let mut cursor = settled();
+        let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
+        cursor.workspaces.insert("T2".to_owned(), state);
+        assert_eq!(excuse(&cursor, -90), None);
+        let coverage = Coverage { since: at(-300), cursor: None };
+        assert_eq!(coverage.excuse(None, at(-90)), Some(Reason::NeverCollected));
+    }
+}

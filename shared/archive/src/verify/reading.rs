@@ -1,0 +1,347 @@
+//! Reads a day of a log from Slack once more, page by page, with the walks that the collector uses.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
+
+use super::comparison::Shown;
+use super::findings::SkippedWorkspace;
+use slacktrail_core::cursor::{Gap, GapKind};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::record::{Record, RowId};
+use slacktrail_core::secret::Token;
+use slacktrail_core::slack::page_reader::RESPONSE_BYTES_MAX;
+use slacktrail_core::slack::{
+    LIST_PAGES_MAX, Page, PageError, Request, Response, list_error, rows_per_page, workspace_id,
+};
+use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::{Day, Second};
+use slacktrail_core::walk::{Column, PageContext, PageSoFar, Row, Walk};
+use slacktrail_ports::credentials::token_of;
+use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
+
+/// A page cursor that Slack refuses begins the walk again so many times at most: one that lives ten minutes lasts for any day.
+const RESTARTS_MAX: u32 = 100;
+/// A reply that tells an error is small.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+/// Pages that are read at most: more than 30 million records.
+const PAGES_MAX: u32 = 32_768;
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// There is more to read.
+    More,
+    /// Slack is read to its end.
+    Done,
+}
+
+/// How far Slack is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Position<'a> {
+    /// Pages read.
+    pub pages: u32,
+    /// Records of the day found.
+    pub records: usize,
+    /// Of audit logs: all from there on is read. Of the others: the oldest second on the last page that had one.
+    pub oldest: Option<Second>,
+    /// The workspace that is being read.
+    pub workspace: Option<&'a str>,
+}
+
+/// Slack's part of a comparison, under way.
+pub(super) struct Reading<'a> {
+    source: &'a Source,
+    log: LogType,
+    day: Day,
+    gap: Gap,
+    sorted_by: Option<Column>,
+    context: PageContext,
+    stage: Stage,
+    token: Option<Token>,
+    shown: Shown,
+    records: usize,
+    pages: u32,
+    restarts: u32,
+    oldest: Option<Second>,
+    undated: HashSet<RowId>,
+    skipped: Vec<SkippedWorkspace>,
+    workspaces: usize,
+    was_cut_short: bool,
+    /// Records whose JSON is to be kept, instead of remembering all for a comparison.
+    wanted: Option<HashSet<RowId>>,
+    kept: BTreeMap<RowId, String>,
+}
+
+/// What is asked for next.
+enum Stage {
+    /// The list of workspaces, from this page on; those listed so far.
+    Listing { page_cursor: Option<String>, pages: u32, ids: Vec<String> },
+    /// Rows; the workspaces that are left after this one, the next last.
+    Walking { left: Vec<String> },
+    /// Nothing.
+    Done,
+}
+
+impl<'a> Reading<'a> {
+    /// A reading of the records of a time that lies in one day.
+    pub(super) fn new(
+        source: &'a Source,
+        log: LogType,
+        range: RangeInclusive<Second>,
+        is_to_be_asked: bool,
+    ) -> Reading<'a> {
+        let (oldest, latest) = range.into_inner();
+        // A backfill's gap takes what lies in it and nothing else.
+        let gap = Gap::unwalked(log, GapKind::Backfill, oldest, latest);
+        let fans_out = source.organization && log == LogType::Integration;
+        let stage = match (is_to_be_asked, fans_out) {
+            (false, _) => Stage::Done,
+            (true, true) => Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() },
+            (true, false) => Stage::Walking { left: Vec::new() },
+        };
+        Reading {
+            source,
+            log,
+            day: oldest.day(),
+            gap,
+            sorted_by: None,
+            context: PageContext::default(),
+            stage,
+            token: None,
+            shown: Shown::default(),
+            records: 0,
+            pages: 0,
+            restarts: 0,
+            oldest: None,
+            undated: HashSet::new(),
+            skipped: Vec::new(),
+            workspaces: 0,
+            was_cut_short: false,
+            wanted: None,
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// The same, to keep the JSON of these records and remember nothing else.
+    pub(super) fn keeping(self, ids: HashSet<RowId>) -> Reading<'a> {
+        Reading { wanted: Some(ids), ..self }
+    }
+
+    pub(super) fn position(&self) -> Position<'_> {
+        let workspace = self.gap.walk.workspace();
+        Position { pages: self.pages, records: self.records, oldest: self.oldest, workspace }
+    }
+
+    pub(super) fn take_shown(&mut self) -> Shown {
+        std::mem::take(&mut self.shown)
+    }
+
+    pub(super) fn kept(&self) -> &BTreeMap<RowId, String> {
+        &self.kept
+    }
+
+    pub(super) fn undated(&self) -> u64 {
+        self.undated.len() as u64
+    }
+
+    pub(super) fn skipped_workspaces(&self) -> &[SkippedWorkspace] {
+        &self.skipped
+    }
+
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.was_cut_short
+    }
+
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// By remedy; then no page was read, and the step can be made again.
+    pub(super) async fn step<S: Slack, K: CredentialStore>(
+        &mut self,
+        slack: &S,
+        credentials: &K,
+        now: Second,
+    ) -> Result<Step, Error> {
+        let (request, page_rows) = match &self.stage {
+            Stage::Done => return Ok(Step::Done),
+            Stage::Listing { page_cursor, .. } => (Request::workspaces(page_cursor.as_deref()), 0),
+            Stage::Walking { .. } => self.gap.request(&self.context, rows_per_page(self.log)),
+        };
+        let response = self.call(slack, credentials, &request, now).await?;
+        let is_listing = matches!(self.stage, Stage::Listing { .. });
+        match response.page(&request, now) {
+            Ok(page) if is_listing => self.take_list(&page)?,
+            Ok(page) => self.take(&page, page_rows)?,
+            Err(PageError::Error(error)) if is_listing => return Err(error),
+            Err(_) if is_listing => {
+                self.begin_list(); // asked for with that cursor again, it would be refused again
+                return Err(list_error("its page cursor was refused"));
+            }
+            Err(PageError::NoSuchPage) => {
+                self.was_cut_short = true;
+                self.next_workspace();
+            }
+            Err(PageError::StalePageCursor) => self.restart()?,
+            // Slack gives this organization's access logs one workspace at a time.
+            Err(PageError::Error(error)) if self.may_read_by_workspace(&error) => {
+                self.begin_list();
+            }
+            Err(PageError::Error(error)) => self.leave_workspace(error)?,
+        }
+        Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
+    }
+
+    /// Makes a call. A token that is refused is read anew, for the poller may have rotated it or somebody connected the source again.
+    async fn call<S: Slack, K: CredentialStore>(
+        &mut self,
+        slack: &S,
+        credentials: &K,
+        request: &Request,
+        now: Second,
+    ) -> Result<Response, Error> {
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
+        };
+        let response =
+            slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, RESPONSE_BYTES_MAX).await?;
+        self.token = Some(token.clone());
+        let is_refused = response.body.len() <= ERROR_BYTES_MAX
+            && matches!(response.page(request, now), Err(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize);
+        if !is_refused {
+            return Ok(response);
+        }
+        let fresh = token_of(self.source, credentials.reload_credentials(&self.source.id).await?)?;
+        if fresh == token {
+            return Ok(response);
+        }
+        self.token = Some(fresh.clone());
+        slack.call(self.source, request, CallAuth::User(&fresh)).await?.whole(request, RESPONSE_BYTES_MAX).await
+    }
+
+    fn may_read_by_workspace(&self, error: &Error) -> bool {
+        let is_whole = self.source.organization && self.gap.walk.workspace().is_none();
+        is_whole && self.log == LogType::Access && error.code == "missing_argument"
+    }
+
+    fn take(&mut self, page: &Page, page_rows: u32) -> Result<(), Error> {
+        if self.pages >= PAGES_MAX {
+            return Err(endless(&format!("it does not come to an end within {PAGES_MAX} pages")));
+        }
+        self.pages += 1;
+        let workspace = self.gap.walk.workspace().map(str::to_owned);
+        let records: Vec<Record<'_>> =
+            page.rows.iter().map(|row| Record::read(self.log, workspace.as_deref(), row)).collect();
+        let rows: Vec<Row> = records.iter().map(Row::of).collect();
+        let outcome = self.gap.end_page(
+            &mut self.sorted_by,
+            &mut self.context,
+            PageSoFar::default(),
+            (&rows, page_rows),
+            &page.end,
+        );
+        rows.iter().for_each(|row| self.context.progress.row(row, self.gap.reach()));
+        if !outcome.done && !self.context.progress.end_page() {
+            return Err(endless("Slack names further pages, and they show nothing new"));
+        }
+        self.oldest = match self.gap.walk {
+            Walk::Audit(_) => Some(self.gap.latest),
+            Walk::Access(_) | Walk::Integration(_) => oldest_of(&records).or(self.oldest),
+        };
+        for (record, id) in outcome.matched.iter().map(|(index, id)| (&records[*index], id)) {
+            if record.time.is_none() {
+                self.undated.insert(*id);
+                continue;
+            }
+            match &self.wanted {
+                Some(wanted) if wanted.contains(id) => drop(self.kept.insert(*id, record.json.clone().into_owned())),
+                Some(_) => {}
+                None => self.shown.add(*id, record, self.day),
+            }
+        }
+        self.records = self.shown.len();
+        if outcome.done {
+            self.next_workspace();
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<(), Error> {
+        if self.restarts >= RESTARTS_MAX {
+            return Err(endless(&format!("Slack refused its own page cursor {} times", self.restarts + 1)));
+        }
+        self.restarts += 1;
+        self.gap.restart(&mut self.context);
+        Ok(())
+    }
+
+    fn begin_list(&mut self) {
+        self.stage = Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() };
+        self.skipped.clear();
+    }
+
+    fn take_list(&mut self, page: &Page) -> Result<(), Error> {
+        let listed: Vec<Option<String>> = page.rows.iter().map(|row| workspace_id(row)).collect();
+        let Stage::Listing { page_cursor, pages, ids } = &mut self.stage else { return Ok(()) };
+        if *pages >= LIST_PAGES_MAX {
+            return Err(list_error("it goes on beyond 10 pages"));
+        }
+        let without_id = listed.iter().filter(|id| id.is_none()).count();
+        let is_last = page.end.next.is_none();
+        if is_last && ids.is_empty() && listed.len() == without_id && without_id + self.skipped.len() > 0 {
+            return Err(list_error("no workspace in it has an ID"));
+        }
+        *pages += 1;
+        // Nobody can ask for their rows. The others are compared all the same.
+        let skipped = SkippedWorkspace { id: "(no ID)".to_owned(), code: "workspace_list_failed".to_owned() };
+        self.skipped.extend(std::iter::repeat_n(skipped, without_id));
+        ids.extend(listed.into_iter().flatten());
+        page_cursor.clone_from(&page.end.next);
+        if is_last {
+            let mut left = std::mem::take(ids);
+            left.sort_unstable_by(|a, b| b.cmp(a));
+            left.dedup();
+            self.workspaces = left.len() + self.skipped.len();
+            self.stage = Stage::Walking { left };
+            self.next_workspace();
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next workspace, or to the end.
+    fn next_workspace(&mut self) {
+        let next = match &mut self.stage {
+            Stage::Walking { left } => left.pop(),
+            _ => None,
+        };
+        match next {
+            Some(id) => {
+                self.gap.enter(id, None);
+                self.context = PageContext::default();
+            }
+            None => self.stage = Stage::Done,
+        }
+    }
+
+    /// Passes over a workspace that cannot be read; if none can, it is the token.
+    fn leave_workspace(&mut self, error: Error) -> Result<(), Error> {
+        let is_own = matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
+        let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
+        if self.skipped.len() + 1 >= self.workspaces {
+            return Err(error);
+        }
+        self.skipped.push(SkippedWorkspace { id, code: error.code });
+        self.next_workspace();
+        Ok(())
+    }
+}
+
+/// The oldest second on a page, by the last activity where there is one.
+fn oldest_of(records: &[Record<'_>]) -> Option<Second> {
+    records.iter().filter_map(|record| record.last_active.or(record.time)).min()
+}
+
+fn endless(what: &str) -> Error {
+    let message = format!("reading the day again from Slack: {what}");
+    Error::slack(ErrorKind::Retry, "pagination_loop", message, "run the command again later")
+}

@@ -1,0 +1,332 @@
+//! The comparison by tables: what Slack shows, what is stored, and what that comes to.
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::comparison::{Comparison, Known, Place, Shown};
+use super::coverage::Coverage;
+use super::findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
+use super::{MARGIN_SECONDS, until};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::line::LineWriter;
+use slacktrail_core::record::{Record, RowId};
+use slacktrail_core::source::{LogType, Plan, Source, StreamId};
+use slacktrail_core::time::{Day, Second};
+
+fn day() -> Day {
+    "2026/11/20".parse().unwrap()
+}
+
+fn source() -> Source {
+    Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, day().start().plus(-86_400))
+}
+
+/// A row of the day, `second` seconds after its beginning.
+fn row(log: LogType, name: &str, second: i64) -> String {
+    let second = day().start().plus(second).get();
+    match log {
+        LogType::Audit => format!(r#"{{"id":"{name}","date_create":{second},"n":1}}"#),
+        LogType::Access => format!(
+            r#"{{"user_id":"{name}","ip":"203.0.113.7","user_agent":"x","date_first":{second},"date_last":{second},"count":1}}"#
+        ),
+        LogType::Integration => {
+            format!(r#"{{"user_id":"U1","user_name":"ann","date":"{second}","change_type":"added","app_id":"{name}"}}"#)
+        }
+    }
+}
+
+/// The line that is stored for a row.
+fn line(log: LogType, json: &str) -> String {
+    let row = RawValue::from_string(json.to_owned()).unwrap();
+    let workspace = (log == LogType::Integration).then_some("T1");
+    let record = Record::read(log, workspace, row.get());
+    let id = if log == LogType::Integration { record.id.occurrence(1) } else { record.id };
+    let mut out = Vec::new();
+    LineWriter::new(&source(), log, Timestamp::UNIX_EPOCH).write(&record, id, &mut out);
+    String::from_utf8(out).unwrap().trim_end().to_owned()
+}
+
+/// A comparison as it is made after everything was collected, three days after the day.
+struct Case {
+    log: LogType,
+    shown: Vec<String>,
+    /// The lines of objects 1, 2, ...
+    objects: Vec<Vec<String>>,
+    last_object: u32,
+    until: Second,
+    cursor: Option<Cursor>,
+    was_asked: bool,
+    skipped: Vec<SkippedWorkspace>,
+}
+
+impl Case {
+    fn new(log: LogType, shown: &[&str], objects: &[&[&str]]) -> Case {
+        let rows = |rows: &[&str]| rows.iter().zip(1..).map(|(name, second)| row(log, name, second)).collect();
+        let objects: Vec<Vec<String>> = objects
+            .iter()
+            .map(|names| {
+                let second = |name: &str| 1 + shown.iter().position(|shown| *shown == name).unwrap_or(98) as i64;
+                names.iter().map(|name| line(log, &row(log, name, second(name)))).collect()
+            })
+            .collect();
+        let now = day().end().plus(3 * 86_400);
+        let mut cursor = Cursor::first(&source(), log, now);
+        cursor.gaps.clear();
+        let last_object = objects.len() as u32;
+        let (shown, cursor) = (rows(shown), Some(cursor));
+        Case { log, shown, objects, last_object, until: day().end(), cursor, was_asked: true, skipped: Vec::new() }
+    }
+
+    fn compare(&self) -> Findings {
+        let mut shown = Shown::default();
+        for json in &self.shown {
+            let row = RawValue::from_string(json.clone()).unwrap();
+            let workspace = (self.log == LogType::Integration).then_some("T1");
+            let record = Record::read(self.log, workspace, row.get());
+            let id = if workspace.is_some() { record.id.occurrence(1) } else { record.id };
+            shown.add(id, &record, day());
+        }
+        let mut comparison = Comparison::new(self.log, day(), shown);
+        for (object, lines) in (1..).zip(&self.objects) {
+            comparison.take_object();
+            for (number, line) in (1..).zip(lines) {
+                comparison.process_line(Place { object, line: number }, Some(line.as_bytes()));
+            }
+        }
+        let coverage = Coverage { since: source().since, cursor: self.cursor.as_ref() };
+        let known = Known {
+            coverage,
+            until: self.until,
+            last_object: self.last_object,
+            was_asked: self.was_asked,
+            was_cut_short: false,
+            skipped_workspaces: &self.skipped,
+        };
+        comparison.finish(&StreamId { source: source().id, log: self.log }, known)
+    }
+}
+
+/// The kinds of what differs, and what it comes to.
+fn found(case: &Case) -> (Vec<Kind>, Verdict) {
+    let findings = case.compare();
+    (findings.differences.iter().map(|difference| difference.kind).collect(), findings.verdict())
+}
+
+#[test]
+fn each_difference_is_reported_and_only_defects_are_mismatches() {
+    use Kind::{Duplicate, Extra, Missing};
+    use LogType::{Access, Audit, Integration};
+    use Verdict::{Complete, Mismatch};
+    type Row<'a> = (LogType, &'a [&'a str], &'a [&'a [&'a str]], &'a [Kind], Verdict);
+    let all: [Row<'_>; 9] = [
+        (Audit, &["a", "b"], &[&["a"], &["b"]], &[], Complete),
+        (Audit, &[], &[], &[], Complete),
+        (Audit, &["a", "b"], &[&["a"]], &[Missing], Mismatch),
+        (Audit, &["a"], &[&["a", "b"]], &[Extra], Mismatch),
+        (Audit, &["a"], &[&["a"], &["a"]], &[Duplicate], Mismatch),
+        (Audit, &["a"], &[&["a", "b"], &["b"]], &[Extra, Duplicate], Mismatch),
+        (Access, &["a"], &[&["a", "b"]], &[Extra], Complete),
+        (Integration, &["a"], &[&["a", "b"]], &[Extra], Complete),
+        (Access, &["a", "b"], &[&["b"]], &[Missing], Mismatch),
+    ];
+    for (log, shown, objects, kinds, verdict) in all {
+        let case = Case::new(log, shown, objects);
+        assert_eq!(found(&case), (kinds.to_vec(), verdict), "{log}: {shown:?} {objects:?}");
+    }
+}
+
+#[test]
+fn altered_line_is_changed_and_volatile_fields_are_ignored() {
+    let changed = (vec![Kind::Changed], Verdict::Mismatch);
+    let none = (vec![], Verdict::Complete);
+    for (log, from, to, expected) in [
+        (LogType::Audit, r#""n":1"#, r#""n":2"#, &changed),
+        (LogType::Audit, r#""n":1"#, r#""n": 1"#, &changed),
+        (LogType::Audit, "00:00:01.000", "00:00:02.000", &changed),
+        (LogType::Access, r#""count":1"#, r#""count":9"#, &none),
+        (LogType::Access, "203.0.113.7", "203.0.113.8", &changed),
+        (LogType::Integration, "ann", "anna", &none),
+        (LogType::Integration, r#""change_type":"added""#, r#""change_type":"removed""#, &changed),
+        (LogType::Integration, r#""p_workspace_id":"T1""#, r#""p_workspace_id":"T2""#, &changed),
+    ] {
+        let mut case = Case::new(log, &["a"], &[&["a"]]);
+        let altered = case.objects[0][0].replacen(from, to, 1);
+        assert_ne!(altered, case.objects[0][0], "{from}");
+        case.objects[0][0] = altered;
+        assert_eq!(&found(&case), expected, "{log}: {from} to {to}");
+    }
+}
+
+#[test]
+fn line_unknown_to_slack_is_changed_if_it_contradicts_its_id() {
+    for (log, from, to, kind) in [
+        (LogType::Access, r#""count":1"#, r#""count":9"#, Kind::Extra),
+        (LogType::Access, "203.0.113.7", "203.0.113.8", Kind::Changed),
+        (LogType::Integration, r#""change_type":"added""#, r#""change_type":"removed""#, Kind::Changed),
+        (LogType::Audit, r#""id":"b""#, r#""id":"c""#, Kind::Extra), // only Slack's bytes tell
+    ] {
+        let mut case = Case::new(log, &["a"], &[&["a", "b"]]);
+        let altered = case.objects[0][1].replacen(from, to, 1);
+        assert_ne!(altered, case.objects[0][1], "{from}");
+        case.objects[0][1] = altered;
+        assert_eq!(found(&case).0, [kind], "{log}: {from} to {to}");
+    }
+}
+
+#[test]
+fn each_difference_names_record_time_and_location() {
+    let record = |name: &str, second: i64| {
+        let json = row(LogType::Audit, name, second);
+        let id: RowId = Record::read(LogType::Audit, None, &json).id;
+        (Some(id), Some(day().start().plus(second)))
+    };
+    // `a` is stored twice and `b` not at all; Slack does not show `c`, and two objects were read.
+    let case = Case::new(LogType::Audit, &["a", "b"], &[&["a", "a"], &["c"]]);
+    let findings = case.compare();
+    let ((missing, missing_at), (duplicate, duplicate_at), (extra, extra_at)) =
+        (record("b", 2), record("a", 1), record("c", 99));
+    assert_eq!(
+        findings.differences,
+        [
+            Difference { kind: Kind::Missing, id: missing, time: missing_at, object: None, line: None, reason: None },
+            Difference { kind: Kind::Extra, id: extra, time: extra_at, object: Some(2), line: Some(1), reason: None },
+            Difference {
+                kind: Kind::Duplicate,
+                id: duplicate,
+                time: duplicate_at,
+                object: Some(1),
+                line: Some(2),
+                reason: None
+            },
+        ]
+    );
+    assert_eq!((findings.slack_records, findings.objects, findings.lines), (2, 2, 3));
+}
+
+#[test]
+fn comparison_is_complete_once_each_slack_record_has_line() {
+    let lines = ["a", "a", "b"].map(|name| (name, if name == "a" { 1 } else { 2 }));
+    let mut shown = Shown::default();
+    for (name, second) in &lines[1..] {
+        let json = row(LogType::Audit, name, *second);
+        let record = Record::read(LogType::Audit, None, &json);
+        shown.add(record.id, &record, day());
+    }
+    let mut comparison = Comparison::new(LogType::Audit, day(), shown);
+    let is_whole = lines.map(|(name, second)| {
+        let line = line(LogType::Audit, &row(LogType::Audit, name, second));
+        comparison.process_line(Place { object: 1, line: 1 }, Some(line.as_bytes()));
+        comparison.is_whole()
+    });
+    assert_eq!(is_whole, [false, false, true], "a duplicate line stands for no other record");
+    assert!(Comparison::new(LogType::Audit, day(), Shown::default()).is_whole());
+}
+
+#[test]
+fn day_is_compared_up_to_five_minutes_ago() {
+    let (start, end) = (day().start(), day().end());
+    for (now, expected) in [
+        (start.plus(MARGIN_SECONDS - 1), None),
+        (start.plus(MARGIN_SECONDS), Some(start)),
+        (start.plus(43_200), Some(start.plus(43_200 - MARGIN_SECONDS))),
+        (end.plus(MARGIN_SECONDS), Some(end)),
+        (end.plus(86_400), Some(end)),
+    ] {
+        assert_eq!(until(day(), now), expected, "{now}");
+    }
+}
+
+#[test]
+fn rename_is_reported_and_is_no_difference() {
+    let mut case = Case::new(LogType::Integration, &["a"], &[&["a"]]);
+    case.shown[0] = case.shown[0].replace("ann", "anna");
+    assert_eq!(found(&case), (vec![], Verdict::Complete));
+    assert_eq!(case.compare().renamed, 1);
+}
+
+#[test]
+fn row_that_slack_returns_in_two_forms_may_be_stored_in_either() {
+    let mut case = Case::new(LogType::Audit, &["a"], &[&["a"]]);
+    let other = case.shown[0].replace(r#""n":1"#, r#""n":2"#);
+    case.shown.insert(0, other);
+    assert_eq!(found(&case), (vec![], Verdict::Complete));
+    assert_eq!(case.compare().slack_records, 1);
+}
+
+#[test]
+fn line_of_other_day_is_wrong_day_and_foreign_line_is_malformed() {
+    let mut case = Case::new(LogType::Audit, &["a"], &[&["a"]]);
+    case.objects[0].push(line(LogType::Audit, &row(LogType::Audit, "b", 86_400)));
+    case.objects[0].push(r#"{"id":"c"}"#.to_owned());
+    case.objects[0].push(line(LogType::Audit, "null"));
+    let (kinds, verdict) = found(&case);
+    assert_eq!(
+        (kinds.as_slice(), verdict),
+        (&[Kind::WrongDay, Kind::WrongDay, Kind::Unreadable][..], Verdict::Mismatch)
+    );
+    let findings = case.compare();
+    let places: Vec<_> = findings.differences.iter().map(|it| (it.object, it.line)).collect();
+    assert_eq!(places, [(Some(1), Some(4)), (Some(1), Some(2)), (Some(1), Some(3))]);
+}
+
+#[test]
+fn missing_objects_are_listed_and_corruption_names_object() {
+    let mut comparison = Comparison::new(LogType::Audit, day(), Shown::default());
+    comparison.take_numbers(&[2, 3, 6]);
+    comparison.lose_object(6);
+    comparison.take_damage(3);
+    let known = Known {
+        coverage: Coverage { since: source().since, cursor: None },
+        until: day().end(),
+        last_object: 6,
+        was_asked: true,
+        was_cut_short: false,
+        skipped_workspaces: &[],
+    };
+    let findings = comparison.finish(&StreamId { source: source().id, log: LogType::Audit }, known);
+    let missing_objects: Vec<_> =
+        findings.of_kind(Kind::MissingObject).map(|missing_object| missing_object.object.unwrap()).collect();
+    assert_eq!((missing_objects.as_slice(), findings.verdict()), (&[1, 4, 5, 6][..], Verdict::Mismatch));
+    let damaged: Vec<_> = findings.of_kind(Kind::Unreadable).map(|damaged| (damaged.object, damaged.line)).collect();
+    assert_eq!(damaged, [(Some(3), None)]);
+}
+
+#[test]
+fn uncollected_records_make_day_inconclusive() {
+    let mut case = Case::new(LogType::Audit, &["a", "b"], &[&["a"]]);
+    case.cursor = None;
+    assert_eq!(found(&case), (vec![Kind::NotCollectedYet], Verdict::Inconclusive));
+    assert_eq!(case.compare().differences[0].reason, Some(Reason::NeverCollected));
+    case.objects.push(vec![case.objects[0][0].clone()]);
+    assert_eq!(case.compare().verdict(), Verdict::Mismatch, "a defect is one whatever is still to come");
+}
+
+#[test]
+fn lines_not_requested_or_stored_during_verify_are_not_compared() {
+    let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
+    let of_last_second = Case { until: day().start().plus(99), ..case() };
+    assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Mismatch));
+    let stored_meanwhile = Case { last_object: 1, ..case() };
+    let of_later = Case { until: day().start().plus(98), ..case() };
+    for case in [stored_meanwhile, of_later] {
+        assert_eq!(found(&case), (vec![], Verdict::Complete));
+        assert_eq!(case.compare().not_compared, 1);
+    }
+    let mut skipped = Case::new(LogType::Integration, &["a"], &[&["a", "b"]]);
+    skipped.skipped = vec![SkippedWorkspace { id: "T1".to_owned(), code: "invalid_auth".to_owned() }];
+    assert_eq!(found(&skipped), (vec![], Verdict::Inconclusive));
+    assert_eq!(skipped.compare().not_compared, 1);
+}
+
+#[test]
+fn day_that_slack_cannot_return_is_inconclusive() {
+    let forgotten = Case::new(LogType::Audit, &[], &[&["a"]]);
+    let unasked = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a"]]) };
+    for (case, limitation) in [(&forgotten, Limitation::Forgotten), (&unasked, Limitation::NotAsked)] {
+        assert_eq!(found(case), (vec![], Verdict::Inconclusive));
+        let findings = case.compare();
+        assert_eq!((findings.limitations.as_slice(), findings.not_compared), (&[limitation][..], 1));
+    }
+    let duplicate = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a", "a"]]) };
+    assert_eq!(found(&duplicate), (vec![Kind::Duplicate], Verdict::Mismatch));
+}

@@ -1,0 +1,123 @@
+//! How far back each tick reads again, for records that Slack shows late. Five minutes, as long as that fits the calls that a tick may make.
+
+use slacktrail_core::time::Second;
+
+/// Seconds before what is collected that a tick reads again.
+pub(crate) const OVERLAP_MAX_SECONDS: i64 = 300;
+/// The overlap is never less than this, so that the second at the edge is always read again.
+const OVERLAP_MIN_SECONDS: i64 = 10;
+/// Time between two ticks.
+const TICK_SECONDS: i64 = 60;
+/// For how long a measured lateness counts, at least.
+const WINDOW_SECONDS: i64 = 3_600;
+
+/// The overlap of a stream's next tick.
+#[derive(Clone, Debug)]
+pub(crate) struct Overlap {
+    seconds: i64,
+    /// The greatest lateness measured in the present window and in the one before.
+    lateness: [i64; 2],
+    window_began: Second,
+}
+
+/// A live walk that came to an end, or to the end of its calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LiveWalk {
+    /// Pages that it took.
+    pub pages: u32,
+    /// The seconds that they cover.
+    pub seconds: i64,
+    /// Calls that a tick may make.
+    pub calls_max: u32,
+    /// Whether other gaps wait for calls.
+    pub(crate) others_wait: bool,
+}
+
+impl Overlap {
+    /// The overlap of a stream of which nothing is known yet.
+    pub(crate) fn new() -> Overlap {
+        Overlap { seconds: OVERLAP_MAX_SECONDS, lateness: [0; 2], window_began: Second::EPOCH }
+    }
+
+    /// Seconds to read again.
+    pub(crate) fn seconds(&self) -> i64 {
+        self.seconds
+    }
+
+    /// Takes in that a record came so many seconds late. What is later than the longest overlap is left to the re-reads.
+    pub(crate) fn add_late(&mut self, seconds: i64, now: Second) {
+        self.turn_window(now);
+        if seconds <= OVERLAP_MAX_SECONDS {
+            self.lateness[0] = self.lateness[0].max(seconds);
+        }
+    }
+
+    /// Chooses the next overlap. The longest one is kept as long as it fits all calls, or half of them while others wait. What is cut is
+    /// cut down to what the measured lateness needs, for which live records may take all calls but an eighth.
+    pub(crate) fn adapt(&mut self, walk: LiveWalk, now: Second) {
+        self.turn_window(now);
+        let calls = i64::from(walk.calls_max);
+        let fitting = |calls: i64| calls * walk.seconds / i64::from(walk.pages.max(1)) - TICK_SECONDS;
+        let needed = match self.lateness[0].max(self.lateness[1]) {
+            0 => 0,
+            lateness => lateness + lateness / 4 + OVERLAP_MIN_SECONDS,
+        };
+        self.seconds = match walk.pages {
+            0 | 1 => OVERLAP_MAX_SECONDS,
+            _ => {
+                let kept = fitting(if walk.others_wait { calls / 2 } else { calls });
+                kept.max(needed.min(fitting(calls - (calls + 7) / 8))).clamp(OVERLAP_MIN_SECONDS, OVERLAP_MAX_SECONDS)
+            }
+        };
+    }
+
+    fn turn_window(&mut self, now: Second) {
+        if now.since(self.window_began) >= WINDOW_SECONDS {
+            self.lateness = [0, self.lateness[0]];
+            self.window_began = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Second = Second::MARCH_2018;
+
+    fn after(overlap: &mut Overlap, pages: u32, seconds: i64, others_wait: bool) -> i64 {
+        overlap.adapt(LiveWalk { pages, seconds, calls_max: 25, others_wait }, NOW);
+        overlap.seconds()
+    }
+
+    #[test]
+    fn overlap_of_five_minutes_is_kept_while_it_fits_calls() {
+        for (pages, others_wait) in [(1, true), (2, true), (12, true), (25, false)] {
+            assert_eq!(after(&mut Overlap::new(), pages, 360, others_wait), 300, "{pages} {others_wait}");
+        }
+        assert_eq!(after(&mut Overlap::new(), 1, 1, true), 300, "a page is all that there is");
+        assert_eq!(after(&mut Overlap::new(), 24, 360, true), 120);
+        assert_eq!(after(&mut Overlap::new(), 50, 360, false), 120);
+    }
+
+    #[test]
+    fn measured_lateness_determines_overlap_cut() {
+        let mut overlap = Overlap::new();
+        overlap.add_late(120, NOW);
+        assert_eq!(after(&mut overlap, 24, 360, true), 160, "more than half of the calls, for the records need it");
+        assert_eq!(after(&mut overlap, 60, 360, true), 66, "seven eighths of the calls");
+        overlap.add_late(4_000, NOW);
+        assert_eq!(after(&mut overlap, 24, 360, true), 160, "the re-reads find what is later");
+        let later = NOW.plus(2 * WINDOW_SECONDS);
+        overlap.add_late(0, NOW.plus(WINDOW_SECONDS));
+        overlap.add_late(0, later);
+        assert_eq!(after(&mut overlap, 24, 360, true), 120, "no record came late for an hour");
+    }
+
+    #[test]
+    fn overlap_is_at_least_ten_seconds_and_recovers_at_once() {
+        let mut overlap = Overlap::new();
+        assert_eq!(after(&mut overlap, 1_000, 360, true), 10);
+        assert_eq!(after(&mut overlap, 1, 70, true), 300);
+    }
+}

@@ -1,0 +1,202 @@
+//! A page while it arrives: the reply's chunks go into the reader, and rows come out.
+
+use futures_util::lock::{Mutex, MutexGuard};
+
+use slacktrail_core::error::Error;
+use slacktrail_core::slack::{Advance, PageEnd, PageError, PageReader, RawRow, Request, Response, too_large};
+use slacktrail_core::source::LogType;
+use slacktrail_core::time::Second;
+use slacktrail_ports::Body;
+
+/// A row longer than this is read by one stream at a time: of all that are side by side each might meet the longest there may be.
+const LONG_ROW_BYTES: usize = 256 << 10;
+/// Good pages after which the next one is asked for twice as many rows.
+const GOOD_PAGES: u32 = 8;
+
+/// A reply that is being read.
+pub(super) struct OpenPage<'a> {
+    request: Request,
+    response: Response<Body>,
+    reader: PageReader,
+    /// Whether the reader's row is still to be given out.
+    has_row: bool,
+    long_rows: &'a Mutex<()>,
+    long_row: Option<MutexGuard<'a, ()>>,
+}
+
+impl<'a> OpenPage<'a> {
+    /// Reads a reply to its first row, or to its end if it has none.
+    ///
+    /// # Errors
+    /// When the reply breaks off or exceeds a limit.
+    pub(super) async fn open(
+        request: &Request,
+        response: Response<Body>,
+        long_rows: &'a Mutex<()>,
+    ) -> Result<OpenPage<'a>, Error> {
+        let reader = PageReader::new(request.method);
+        let mut page =
+            OpenPage { request: request.clone(), response, reader, has_row: false, long_rows, long_row: None };
+        page.has_row = page.advance().await?;
+        Ok(page)
+    }
+
+    /// Why this is no page, if it has no row.
+    pub(super) fn page_error(&self, now: Second) -> Option<PageError> {
+        if self.has_row { None } else { self.end(now).err() }
+    }
+
+    /// Reads on to the next row. Returns whether there is one.
+    ///
+    /// # Errors
+    /// When the reply breaks off or exceeds a limit.
+    pub(super) async fn advance(&mut self) -> Result<bool, Error> {
+        if std::mem::take(&mut self.has_row) {
+            return Ok(true);
+        }
+        loop {
+            match self.reader.advance().map_err(|limit| too_large(&self.request, limit))? {
+                Advance::Row => return Ok(true),
+                Advance::End => return Ok(false),
+                Advance::More => {}
+            }
+            if self.reader.held_bytes() > LONG_ROW_BYTES && self.long_row.is_none() {
+                self.long_row = Some(self.long_rows.lock().await);
+            }
+            match self.response.body.chunk().await? {
+                Some(chunk) => self.reader.push(&chunk).map_err(|limit| too_large(&self.request, limit))?,
+                None => self.reader.end(),
+            }
+        }
+    }
+
+    /// The row that the page has been read to.
+    pub(super) fn row(&self) -> RawRow<'_> {
+        self.reader.row()
+    }
+
+    /// Lets another stream read a long row: this page's are stored.
+    pub(super) fn release(&mut self) {
+        self.long_row = None;
+    }
+
+    /// What the page says beside its rows, once it has been read.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(super) fn end(&self, now: Second) -> Result<PageEnd, PageError> {
+        self.response.page_end(&self.reader, &self.request, now)
+    }
+
+    pub(super) fn response(&self) -> &Response<Body> {
+        &self.response
+    }
+}
+
+/// How many rows pages are asked for: as many as Slack gives, and fewer where such pages are too large or take too long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageSize {
+    rows: u32,
+    rows_max: u32,
+    good_pages: u32,
+}
+
+impl PageSize {
+    pub(super) fn of(log: LogType) -> PageSize {
+        let rows_max = slacktrail_core::slack::rows_per_page(log);
+        PageSize { rows: rows_max, rows_max, good_pages: 0 }
+    }
+
+    pub(super) fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// After a page that could be read.
+    pub(super) fn grow(&mut self) {
+        self.good_pages += 1;
+        if self.good_pages >= GOOD_PAGES {
+            (self.rows, self.good_pages) = ((self.rows * 2).min(self.rows_max), 0);
+        }
+    }
+
+    /// After pages of so many rows that did not reach far enough: the last that Slack shows, or those of a walk that is stuck. Returns whether
+    /// there are larger ones.
+    pub(super) fn enlarge(&mut self, asked: u32) -> bool {
+        (self.rows, self.good_pages) = (self.rows.max(asked.saturating_mul(2)).min(self.rows_max), 0);
+        asked < self.rows_max
+    }
+
+    /// After a page of so many rows that was too large. Returns whether there are smaller ones.
+    pub(super) fn shrink(&mut self, asked: u32) -> bool {
+        (self.rows, self.good_pages) = ((asked / 4).max(1), 0);
+        asked > 1
+    }
+}
+
+/// Whether a smaller page may be read where this one could not.
+pub(super) fn may_be_smaller(error: &Error) -> bool {
+    matches!(error.code.as_str(), "response_too_large" | "incomplete_response" | "page_unfinished")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn page_size_shrinks_to_one_row_and_recovers() {
+        let mut size = PageSize::of(LogType::Audit);
+        let mut sizes = vec![size.rows()];
+        while size.shrink(size.rows()) {
+            sizes.push(size.rows());
+        }
+        assert_eq!(sizes, [1000, 250, 62, 15, 3, 1]);
+        (1..GOOD_PAGES).for_each(|_| size.grow());
+        assert_eq!(size.rows(), 1, "seven good pages");
+        size.grow();
+        assert_eq!(size.rows(), 2);
+        (0..10 * GOOD_PAGES).for_each(|_| size.grow());
+        assert_eq!(size.rows(), 1000);
+    }
+
+    #[test]
+    fn pages_that_reach_too_little_are_enlarged_up_to_maximum() {
+        let mut size = PageSize::of(LogType::Integration);
+        size.shrink(1000);
+        let enlarged = [250, 500, 1000].map(|asked| (size.enlarge(asked), size.rows()));
+        assert_eq!(enlarged, [(true, 500), (true, 1000), (false, 1000)]);
+    }
+
+    #[test]
+    fn smaller_pages_are_requested_only_if_that_can_help() {
+        let may_be = |code| {
+            let error = Error::slack(slacktrail_core::error::ErrorKind::Retry, code, String::new(), "");
+            may_be_smaller(&error)
+        };
+        assert!(["response_too_large", "incomplete_response", "page_unfinished"].into_iter().all(may_be));
+        assert!(!["ratelimited", "internal_error", "invalid_response"].into_iter().any(may_be));
+    }
+
+    #[test]
+    fn long_row_waits_for_other_long_row_and_short_row_does_not() {
+        let open = |bytes: usize, long_rows: &Mutex<()>| {
+            let row = format!(r#"{{"entries":["{}"#, "x".repeat(bytes)).into_bytes();
+            let chunks = [row, br#""]}"#.to_vec()].map(Ok);
+            let body = Body::chunks(futures_util::stream::iter(chunks));
+            let response = Response { status: 200, retry_after: None, date: None, scopes: None, body };
+            let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
+            let opened = OpenPage::open(&request, response, long_rows);
+            let mut page = opened.now_or_never()?.unwrap();
+            let is_held = long_rows.try_lock().is_none();
+            page.release();
+            Some((is_held, long_rows.try_lock().is_none()))
+        };
+        let (free, held) = (Mutex::new(()), Mutex::new(()));
+        let _held = held.try_lock().unwrap();
+        assert_eq!(open(LONG_ROW_BYTES, &free), Some((true, false)));
+        assert_eq!(open(LONG_ROW_BYTES, &held), None);
+        assert_eq!(open(LONG_ROW_BYTES / 2, &free), Some((false, false)));
+        assert_eq!(open(LONG_ROW_BYTES / 2, &held), Some((true, true)), "the lock is the other one's");
+    }
+}

@@ -1,0 +1,190 @@
+//! Takes a page: rows into blocks, new records into the batch, full batches into day logs.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::block::{Block, Conflicts};
+use super::page::OpenPage;
+use super::{Collector, missing_page};
+use slacktrail_core::batch::{Batch, Counts};
+use slacktrail_core::cursor::{Gap, GapKind};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::record::RowId;
+use slacktrail_core::slack::{PageError, Request, TooLarge, too_large};
+use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Day, Second};
+use slacktrail_core::walk::{MatchedRecord, PageContext, PageSoFar};
+use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
+
+/// Identities of a page that are remembered where it takes several ticks to decide on it: pages of as many rows as are asked for are shorter.
+const CHECKED_IDS_MAX: usize = 5_000;
+/// A page of integration logs may make so many bytes of lines: its rows are told apart only once all of them are there.
+const WHOLE_PAGE_BYTES_MAX: usize = 8 << 20;
+
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
+    /// Takes a page while it arrives: its new records go to the batch, and the gap moves on at its end. Returns whether that is the
+    /// gap's end.
+    pub(super) async fn process(
+        &mut self,
+        gap: &mut Gap,
+        mut page: OpenPage<'_>,
+        (request, page_rows): (&Request, u32),
+        context: &mut PageContext,
+        batch: &mut Batch,
+    ) -> Result<bool, Error> {
+        let workspace = gap.walk.workspace().map(str::to_owned);
+        self.checked_ids.clear();
+        let mut ahead = gap.clone();
+        let (mut so_far, mut block, mut conflicts) = (PageSoFar::default(), Block::default(), Conflicts::default());
+        while page.advance().await? {
+            let (id, content) = block.read(self.stream.log, workspace.as_deref(), &page.row(), &self.lines);
+            block.rows.last().into_iter().for_each(|row| context.progress.row(row, gap.reach()));
+            if ahead.processes_whole_pages() {
+                if block.bytes() > WHOLE_PAGE_BYTES_MAX {
+                    return Err(too_large(request, TooLarge::Rows));
+                }
+                continue;
+            }
+            conflicts.add(id, content);
+            if block.is_full(self.limits.batch_bytes) {
+                let matched = ahead.process_rows(&mut so_far, &block.rows);
+                self.keep(&ahead, &block, &matched, context, batch).await?;
+                block.clear();
+                if batch.bytes() >= self.limits.batch_bytes {
+                    self.append(batch).await?;
+                }
+                page.release();
+                if (self.limits.deadline_reached)() {
+                    return Err(deadline_reached(request));
+                }
+            }
+        }
+        let end = match page.end(self.now) {
+            Ok(end) => end,
+            Err(page_error) => {
+                // What it says of itself cannot be used, and its rows are rows.
+                let matched = ahead.process_rows(&mut so_far, &block.rows);
+                self.keep(&ahead, &block, &matched, context, batch).await?;
+                return Err(to_error(page_error));
+            }
+        };
+        self.report.pages += 1;
+        self.report.conflicting += conflicts.count;
+        let outcome = ahead.end_page(&mut self.cursor.sorted_by, context, so_far, (&block.rows, page_rows), &end);
+        self.keep(&ahead, &block, &outcome.matched, context, batch).await?;
+        self.checked_ids.clear();
+        *gap = ahead;
+        Ok(outcome.done)
+    }
+
+    /// Adds to the batch what is new among the wanted rows of a block.
+    async fn keep(
+        &mut self,
+        gap: &Gap,
+        block: &Block,
+        matched: &[MatchedRecord],
+        context: &mut PageContext,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        let believed = self.now.plus(CLOCK_SKEW_SECONDS);
+        let shown = block.rows.iter().filter_map(|row| row.time).filter(|time| *time <= believed).max();
+        self.report.newest_shown = self.report.newest_shown.max(shown);
+        let mut days: BTreeMap<Day, Vec<MatchedRecord>> = BTreeMap::new();
+        for (index, id) in matched {
+            days.entry(block.partition_time(*index).day()).or_default().push((*index, *id));
+        }
+        for (day, records) in days.into_iter().rev() {
+            let stored = self.stored_of(day, block, &records).await?;
+            for (index, id) in records.into_iter().filter(|(_, id)| !stored.contains(id)) {
+                let time = block.partition_time(index);
+                let mut counts = block.lines[index].counts;
+                if matches!(gap.kind, GapKind::Live | GapKind::Reread)
+                    && block.rows[index].time.is_some_and(|time| self.was_passed(gap, time))
+                {
+                    counts = Counts { late: 1, late_oldest: Some(time), ..counts };
+                }
+                if batch.add(id, time, block.line(index), block.lines[index].id_at, counts) {
+                    context.progress.record_is_new();
+                    if counts.late > 0 {
+                        self.cache.overlap.add_late(self.now.since(time), self.now);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether earlier ticks have read all that Slack showed of this second.
+    fn was_passed(&self, gap: &Gap, time: Second) -> bool {
+        // Of a workspace that could not be read: when this walk entered it, or since.
+        let workspace = gap.walk.workspace().and_then(|id| self.cursor.workspaces.get(id));
+        let uncollected_since = [gap.walk.uncollected_since(), workspace.and_then(|state| state.uncollected_since)];
+        if uncollected_since.into_iter().flatten().any(|from| time >= from) {
+            return false;
+        }
+        let is_unread = |gap: &Gap| {
+            let since = gap.uncollected_since.map_or(gap.oldest, |since| since.max(gap.oldest));
+            matches!(gap.kind, GapKind::Live | GapKind::Backlog) && (since..=gap.latest).contains(&time)
+        };
+        self.previous_watermark.is_some_and(|previous_watermark| time < previous_watermark)
+            && !self.cursor.gaps.iter().any(is_unread)
+    }
+
+    /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.
+    async fn stored_of(&mut self, day: Day, block: &Block, records: &[MatchedRecord]) -> Result<HashSet<RowId>, Error> {
+        let ids = || records.iter().map(|(_, id)| *id);
+        if ids().all(|id| self.cache.known_stored.contains(&id)) {
+            self.add_checked(ids());
+            return Ok(ids().collect());
+        }
+        let times = || records.iter().map(|(index, _)| block.partition_time(*index));
+        let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
+        let (store, day_logs) = (&self.ports.day_logs, &mut self.cache.day_logs);
+        let opened = day_logs.load_ids(store, &self.cursor.last_objects, day, range, self.limits).await;
+        if matches!(&opened, Err(error) if error.kind == ErrorKind::Investigate) {
+            // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.
+            day_logs.remove(day);
+            self.cursor.last_objects.remove(&day);
+        }
+        let known_from = opened?;
+        let names = |(index, id): &MatchedRecord| [Some(*id), block.lines[*index].alias].into_iter().flatten();
+        let mut stored = HashSet::new();
+        let mut unknown = HashSet::new();
+        for record in records {
+            if names(record).any(|id| day_logs.holds(day, &id)) {
+                stored.insert(record.1);
+            } else if block.partition_time(record.0) < known_from {
+                unknown.extend(names(record));
+            }
+        }
+        if !unknown.is_empty() {
+            let found = day_logs.find_stored(store, day, &unknown, self.limits).await?;
+            stored
+                .extend(records.iter().filter(|record| names(record).any(|id| found.contains(&id))).map(|(_, id)| *id));
+        }
+        self.add_checked(ids());
+        Ok(stored)
+    }
+
+    /// Notes rows of the page under way that are stored, or will be with the batch.
+    fn add_checked(&mut self, ids: impl Iterator<Item = RowId>) {
+        let room = CHECKED_IDS_MAX.saturating_sub(self.checked_ids.len());
+        self.checked_ids.extend(ids.take(room));
+    }
+}
+
+/// Returns the error of a response that failed after rows had arrived. A later tick reads them again.
+fn to_error(page_error: PageError) -> Error {
+    match page_error {
+        PageError::Error(error) => error,
+        PageError::NoSuchPage => missing_page("there is no such page"),
+        PageError::StalePageCursor => missing_page("it refused its own page cursor"),
+    }
+}
+
+fn deadline_reached(request: &Request) -> Error {
+    Error::slack(
+        ErrorKind::Retry,
+        "page_unfinished",
+        format!("reading a page of `{}`: the tick's time ran out; what was read is stored", request.method),
+        "wait for the next tick, which asks for a smaller page; if this persists, increase `PollerMemory` to get more CPU",
+    )
+}

@@ -1,0 +1,104 @@
+//! Which streams a tick polls, and in which order.
+
+use jiff::Timestamp;
+
+use super::StreamSummary;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::Error;
+use slacktrail_core::health::State;
+use slacktrail_core::source::{Source, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_ports::Version;
+
+/// Which of `due` streams goes first. Where time is short the last ones are not reached, and they are others at each tick.
+pub(super) fn first_at(now: Timestamp, due: usize) -> usize {
+    usize::try_from(now.as_second() / 60).unwrap_or(0) % due.max(1)
+}
+
+/// What a tick does with a stream.
+pub(super) enum Eligibility {
+    /// Polls it, with the cursor that is stored.
+    Due(Box<Option<(Version, Cursor)>>),
+    /// Only tells how it stands.
+    Skipped(Box<StreamSummary>),
+}
+
+/// Whether a stream is polled at this tick.
+pub(super) fn eligibility(
+    source: &Source,
+    stream: &StreamId,
+    cursor: Option<(Version, Result<Cursor, Error>)>,
+    now: Second,
+) -> Eligibility {
+    let (version, cursor) = match cursor {
+        None if source.is_active() => return Eligibility::Due(Box::new(None)),
+        None => {
+            return Eligibility::Skipped(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused)));
+        }
+        Some((_, Err(error))) => {
+            return Eligibility::Skipped(Box::new(StreamSummary::of_error(&stream.source, Some(stream.log), &error)));
+        }
+        Some((version, Ok(cursor))) => (version, cursor),
+    };
+    let waits = cursor.must_wait(now) && !cursor.health.predates_reconnect(source);
+    if !source.paused && !waits {
+        return Eligibility::Due(Box::new(Some((version, cursor))));
+    }
+    let state = if source.paused { State::Paused } else { cursor.health.state };
+    let mut summary = StreamSummary::of(&stream.source, Some(stream.log), state);
+    summary.gaps = cursor.gaps.len();
+    summary.lag_seconds = cursor.lag_seconds(now);
+    summary.code = cursor.health.code.filter(|_| !source.paused);
+    summary.hint = cursor.health.hint.filter(|_| !source.paused);
+    Eligibility::Skipped(Box::new(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slacktrail_core::source::{LogType, Plan};
+
+    fn now() -> Second {
+        Second::new(1_795_356_000).unwrap()
+    }
+
+    fn acme() -> Source {
+        Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now())
+    }
+
+    fn told(source: &Source, cursor: Option<Cursor>) -> Option<StreamSummary> {
+        let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
+        match eligibility(source, &stream, cursor.map(|cursor| (Version(1), Ok(cursor))), now()) {
+            Eligibility::Due(_) => None,
+            Eligibility::Skipped(summary) => Some(*summary),
+        }
+    }
+
+    #[test]
+    fn due_streams_take_turns_going_first() {
+        let at = |minute: i64| Timestamp::from_second(1_795_356_000 + 60 * minute).unwrap();
+        let first: Vec<usize> = (0..6).map(|minute| first_at(at(minute), 3)).collect();
+        assert_eq!(first, [0, 1, 2, 0, 1, 2]);
+        assert_eq!(first_at(at(0), 0), 0);
+    }
+
+    #[test]
+    fn stream_without_cursor_is_polled_unless_source_is_paused() {
+        assert!(told(&acme(), None).is_none());
+        let told = told(&Source { paused: true, ..acme() }, None).unwrap();
+        assert_eq!((told.state, told.polled), (State::Paused, false));
+    }
+
+    #[test]
+    fn waiting_stream_gives_reason_and_paused_stream_does_not() {
+        let mut cursor = Cursor::first(&acme(), LogType::Audit, now());
+        cursor.not_before = Some(now().plus(60));
+        cursor.health.state = State::Waiting;
+        (cursor.health.code, cursor.health.hint) = (Some("ratelimited".to_owned()), Some("nothing to do".to_owned()));
+        let waiting = told(&acme(), Some(cursor.clone())).unwrap();
+        assert_eq!((waiting.state, waiting.code.as_deref()), (State::Waiting, Some("ratelimited")));
+        assert_eq!(waiting.hint.as_deref(), Some("nothing to do"));
+        let paused = told(&Source { paused: true, ..acme() }, Some(cursor)).unwrap();
+        assert_eq!((paused.state, paused.code, paused.hint), (State::Paused, None, None));
+    }
+}

@@ -1,0 +1,180 @@
+//! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's error is its own.
+
+mod eligibility;
+mod resources;
+mod stream_caches;
+mod summary;
+
+use std::collections::HashMap;
+
+use futures_util::StreamExt;
+use futures_util::lock::Mutex;
+use futures_util::stream;
+use jiff::Timestamp;
+
+use eligibility::{Eligibility, eligibility, first_at};
+pub use resources::{Quota, ResourceLimits};
+use stream_caches::StreamCaches;
+pub use summary::{StreamSummary, Summary, TokenRefreshSummary};
+
+use crate::collect::Collector;
+use crate::day_log::Limits;
+use crate::token_refresh::{RefreshFailure, TokenRefresher};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::Error;
+use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
+
+/// Collects, tick by tick. What it remembers between ticks only saves reading back.
+#[derive(Debug)]
+pub struct Poller<S, D, T, K> {
+    ports: Ports<S, D, T, K>,
+    caches: StreamCaches,
+    token_refresher: TokenRefresher,
+    /// Held by the stream that is reading a long row.
+    long_rows: Mutex<()>,
+}
+
+/// What a tick may use.
+pub struct TickLimits<'a> {
+    /// Calls to Slack for each stream; `None`: half of what Slack allows a minute.
+    pub calls_max: Option<u32>,
+    /// What the streams share.
+    pub resources: ResourceLimits,
+    /// Whether it is time to stop.
+    pub deadline_reached: &'a dyn Fn() -> bool,
+}
+
+impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
+    /// A poller that remembers nothing yet.
+    pub fn new(ports: Ports<S, D, T, K>) -> Self {
+        Poller {
+            ports,
+            caches: StreamCaches::default(),
+            token_refresher: TokenRefresher::default(),
+            long_rows: Mutex::new(()),
+        }
+    }
+
+    /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
+    pub fn with_cache_of(ports: Ports<S, D, T, K>, other: &Self) -> Self {
+        let (caches, token_refresher) = (other.caches.clone(), other.token_refresher.clone());
+        Poller { ports, caches, token_refresher, long_rows: Mutex::new(()) }
+    }
+
+    /// What it works on.
+    pub fn ports(&self) -> &Ports<S, D, T, K> {
+        &self.ports
+    }
+
+    /// Collects every stream that is due.
+    ///
+    /// # Errors
+    /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such error.
+    pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Error> {
+        let deployment = self.ports.deployment.load().await?;
+        self.tick_deployment(deployment, now, limits).await
+    }
+
+    /// Collects every stream of `deployment`, as it was loaded a moment ago, that is due.
+    ///
+    /// # Errors
+    /// When no stream could be polled for a reason on our side: the first such error.
+    pub async fn tick_deployment(
+        &self,
+        deployment: Deployment,
+        now: Timestamp,
+        limits: &TickLimits<'_>,
+    ) -> Result<Summary, Error> {
+        let Deployment { sources, cursors } = deployment;
+        let mut cursors: HashMap<_, _> = cursors.into_iter().collect();
+        let mut streams = Vec::new();
+        let mut due = Vec::new();
+        for (id, source) in sources {
+            match source {
+                Err(error) => streams.push(StreamSummary::of_error(&id, None, &error)),
+                Ok(source) if source.disconnected => {}
+                Ok(source) => {
+                    let source = source.believed(Second::of(now));
+                    for log in source.logs.clone() {
+                        let stream = StreamId { source: id.clone(), log };
+                        let cursor = cursors.remove(&stream);
+                        match eligibility(&source, &stream, cursor, Second::of(now)) {
+                            Eligibility::Due(stored) => due.push((source.clone(), stream, *stored)),
+                            Eligibility::Skipped(summary) => streams.push(*summary),
+                        }
+                    }
+                }
+            }
+        }
+        let (token_refreshes, refresh_failures) = self.refresh_tokens(&due, now).await;
+        let (concurrent, stored_ids) = limits.resources.of_streams(due.len());
+        let stream_limits = Limits {
+            batch_bytes: limits.resources.batch_bytes.split(concurrent),
+            gzip_level: limits.resources.gzip_level,
+            stored_ids_max: stored_ids.split(concurrent),
+            cached_ids_max: stored_ids.total,
+            calls_max: limits.calls_max,
+            deadline_reached: limits.deadline_reached,
+            long_rows: &self.long_rows,
+        };
+        self.caches.retain(|stream| due.iter().any(|(_, polled, _)| polled == stream));
+        let first = first_at(now, due.len());
+        due.rotate_left(first);
+        let ticks = due.iter().map(|(source, stream, stored)| {
+            self.tick_stream(source, stream, stored.clone(), refresh_failures.get(&source.id), now, &stream_limits)
+        });
+        let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(concurrent).collect().await;
+        streams.append(&mut polled);
+        streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
+        match summary::failure(&streams) {
+            Some(error) => Err(error),
+            None => Ok(Summary { streams, shards: None, token_refreshes }),
+        }
+    }
+
+    /// Refreshes the tokens of `due` sources, each once.
+    async fn refresh_tokens(
+        &self,
+        due: &[Stream],
+        now: Timestamp,
+    ) -> (Vec<TokenRefreshSummary>, HashMap<SourceId, RefreshFailure>) {
+        let mut sources: Vec<&Source> = due.iter().map(|(source, ..)| source).collect();
+        sources.dedup_by_key(|source| &source.id); // the streams of a source stand together
+        let refreshes = sources.into_iter().map(async |source| {
+            let ports = (&self.ports.slack, &self.ports.credentials);
+            (source, self.token_refresher.refresh_if_due(ports, source, Second::of(now)).await)
+        });
+        let outcomes: Vec<_> = stream::iter(refreshes).buffer_unordered(REFRESHES_AT_ONCE).collect().await;
+        let (mut summaries, mut failures) = (Vec::new(), HashMap::new());
+        for (source, outcome) in outcomes {
+            summaries.extend(TokenRefreshSummary::of(&source.id, &outcome));
+            failures.extend(outcome.err().map(|outcome| (source.id.clone(), outcome)));
+        }
+        (summaries, failures)
+    }
+
+    async fn tick_stream(
+        &self,
+        source: &Source,
+        stream: &StreamId,
+        stored: Option<(Version, Cursor)>,
+        refresh_failure: Option<&RefreshFailure>,
+        now: Timestamp,
+        limits: &Limits<'_>,
+    ) -> StreamSummary {
+        let mut cache = self.caches.take(stream);
+        let report = Collector::new(&self.ports, (source, stream), now, limits, stored, refresh_failure, &mut cache)
+            .collect()
+            .await;
+        self.caches.keep(stream, cache, limits.cached_ids_max);
+        StreamSummary::of_report(stream, report)
+    }
+}
+
+/// A stream whose turn it is, with its cursor.
+type Stream = (Source, StreamId, Option<(Version, Cursor)>);
+
+/// Tokens that are refreshed concurrently.
+const REFRESHES_AT_ONCE: usize = 8;

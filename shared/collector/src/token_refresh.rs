@@ -1,0 +1,437 @@
+//! Refreshes the tokens of apps with token rotation before they expire.
+//!
+//! A refresh token is single-use, but Slack accepts it for a short time after its use (docs.slack.dev, using token rotation). A poller
+//! therefore first takes a lease by replacing the credentials, which only one writer can do. It then calls Slack, and stores the new token
+//! pair before using it. If a response is lost, the next tick repeats the refresh with the same refresh token. A pair that could not be
+//! stored stays in memory until it can be stored.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use slacktrail_core::credentials::{App, Credentials, Grant, RefreshLease, TokenRefresh};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::secret::Token;
+use slacktrail_core::slack::{Request, error, oauth};
+use slacktrail_core::source::{Source, SourceId};
+use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
+use slacktrail_ports::{CallAuth, CredentialStore, ReplaceOutcome, SecretVersion, Slack, StoredCredentials};
+
+/// Tokens are refreshed this long before they expire, as in Slack's own libraries.
+pub const REFRESH_BEFORE_EXPIRY_SECONDS: i64 = 2 * 3600;
+/// The duration of a lease. It is longer than a call to Slack and one to the secret store (20 s and 25 s), and shorter than the minute until
+/// the next tick, which may have to retry while Slack still accepts the refresh token.
+pub const LEASE_SECONDS: i64 = 50;
+/// How long to wait before retrying a refresh that Slack rejected.
+const REJECTED_RETRY_SECONDS: i64 = 900;
+/// Conflicts with other writers per tick before giving up.
+const ROUNDS_MAX: usize = 3;
+
+/// Refreshes tokens, and keeps new token pairs in memory until they are stored.
+#[derive(Clone, Debug, Default)]
+pub struct TokenRefresher {
+    unstored: RefCell<HashMap<SourceId, Unstored>>,
+}
+
+#[derive(Clone, Debug)]
+struct Unstored {
+    /// The refresh token that was exchanged for it.
+    after: Token,
+    grant: Grant,
+}
+
+/// The outcome of checking a source's token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RefreshOutcome {
+    /// The token was not due, or another invocation refreshes it.
+    NotDue,
+    /// The token was refreshed.
+    Refreshed {
+        /// The secret's field with an implausible time, which made the token due.
+        corrupt_field: Option<&'static str>,
+    },
+}
+
+/// A token that is due but could not be refreshed.
+#[derive(Clone, Debug)]
+pub struct RefreshFailure {
+    /// The cause.
+    pub error: Error,
+    /// Whether the access token has expired, so that the source cannot be collected.
+    pub token_expired: bool,
+}
+
+/// Whether a source's token is due.
+enum Due<'a> {
+    /// The token is not due.
+    No,
+    /// Another writer holds the lease.
+    Leased,
+    /// Slack recently rejected the refresh with this code.
+    Rejected(&'a str),
+    /// The token is due.
+    Yes(&'a App, &'a TokenRefresh),
+    /// The token is due, but the app's credentials are missing.
+    NoApp,
+}
+
+impl TokenRefresher {
+    /// Refreshes the token of `source` if it is due.
+    ///
+    /// # Errors
+    /// Returns an error if the token is due but could not be refreshed: [`ErrorKind::Reauthorize`] if retrying cannot help.
+    pub async fn refresh_if_due<S: Slack, K: CredentialStore>(
+        &self,
+        (slack, store): (&S, &K),
+        source: &Source,
+        now: Second,
+    ) -> Result<RefreshOutcome, RefreshFailure> {
+        let kept = self.unstored.borrow_mut().remove(&source.id);
+        if let Some(unstored) = kept {
+            // The stored token may have expired, but the pair in memory is valid.
+            let stored = self.store(store, source, None, unstored).await;
+            return stored
+                .map(|is_refreshed| outcome(is_refreshed, None))
+                .map_err(|error| RefreshFailure { error, token_expired: false });
+        }
+        // Without credentials there is nothing to refresh. The caller that needs them reports the error.
+        let Ok(Some(mut stored)) = store.credentials(&source.id).await else { return Ok(RefreshOutcome::NotDue) };
+        for round in 0..ROUNDS_MAX {
+            let Some(credentials) = &stored.credentials else { return Ok(RefreshOutcome::NotDue) };
+            let token_expired = credentials.is_expired_at(now);
+            let failure = |error| RefreshFailure { error, token_expired };
+            match due(credentials, now) {
+                Due::No => return Ok(RefreshOutcome::NotDue),
+                Due::Yes(app, token_refresh) => {
+                    let corrupt_field = corrupt_field(credentials, now);
+                    let lease = credentials.with_refresh_lease(now.plus(LEASE_SECONDS), None);
+                    match store.replace_credentials(&source.id, Some(&stored.version), &lease).await.map_err(failure)? {
+                        ReplaceOutcome::Replaced(version) => {
+                            let leased = StoredCredentials { version, credentials: Some(lease) };
+                            let refreshed =
+                                self.refresh((slack, store), source, (app, token_refresh), &leased, now).await;
+                            return refreshed.map(|is_refreshed| outcome(is_refreshed, corrupt_field)).map_err(failure);
+                        }
+                        ReplaceOutcome::Conflict => {}
+                    }
+                }
+                // The cached credentials may be stale, because the source may have been reconnected.
+                Due::Rejected(_) | Due::Leased | Due::NoApp if round == 0 => {}
+                Due::Rejected(code) => return Err(failure(rejected(source, code))),
+                Due::Leased if token_expired => return Err(failure(leased_elsewhere(source))),
+                Due::Leased => return Ok(RefreshOutcome::NotDue),
+                Due::NoApp => return Err(failure(no_app(source))),
+            }
+            let fresh = store.reload_credentials(&source.id).await.map_err(failure)?;
+            let Some(fresh) = fresh else { return Ok(RefreshOutcome::NotDue) };
+            stored = fresh;
+        }
+        Ok(RefreshOutcome::NotDue)
+    }
+
+    async fn refresh<S: Slack, K: CredentialStore>(
+        &self,
+        (slack, store): (&S, &K),
+        source: &Source,
+        (app, token_refresh): (&App, &TokenRefresh),
+        leased: &StoredCredentials,
+        now: Second,
+    ) -> Result<bool, Error> {
+        let request = Request::refresh(&token_refresh.refresh_token);
+        let response = slack.call_whole(source, &request, CallAuth::App(app)).await?;
+        match oauth::refreshed(&response, &request, now) {
+            Ok(grant) => {
+                let unstored = Unstored { after: token_refresh.refresh_token.clone(), grant };
+                self.store(store, source, Some(leased.clone()), unstored).await
+            }
+            Err(error) if error.kind == ErrorKind::Retry => Err(error),
+            Err(error) => record_rejection(store, source, &token_refresh.refresh_token, &error, now).await,
+        }
+    }
+
+    /// Stores a token pair. If that fails, keeps it for the next tick. If `leased` is `None`, reads the credentials first.
+    async fn store<K: CredentialStore>(
+        &self,
+        store: &K,
+        source: &Source,
+        leased: Option<StoredCredentials>,
+        unstored: Unstored,
+    ) -> Result<bool, Error> {
+        // Keep the pair until it is stored, even if this future is dropped.
+        self.unstored.borrow_mut().insert(source.id.clone(), unstored.clone());
+        let mut known = leased;
+        for _ in 0..ROUNDS_MAX {
+            let stored = match known.take() {
+                Some(stored) => Some(stored),
+                None => store.reload_credentials(&source.id).await?,
+            };
+            // Another writer stored a newer pair or disconnected the source, so this pair is useless.
+            let Some((version, credentials)) = stored.and_then(|stored| if_unchanged(stored, &unstored.after)) else {
+                break;
+            };
+            let refreshed = credentials.with_refreshed(unstored.grant.clone());
+            if let ReplaceOutcome::Replaced(_) =
+                store.replace_credentials(&source.id, Some(&version), &refreshed).await?
+            {
+                self.unstored.borrow_mut().remove(&source.id);
+                return Ok(true);
+            }
+        }
+        self.unstored.borrow_mut().remove(&source.id);
+        Ok(false)
+    }
+}
+
+/// Returns the credentials if they still contain this refresh token.
+fn if_unchanged(stored: StoredCredentials, refresh_token: &Token) -> Option<(SecretVersion, Credentials)> {
+    let credentials = stored.credentials?;
+    let same = credentials.token_refresh().is_some_and(|token_refresh| token_refresh.refresh_token == *refresh_token);
+    same.then_some((stored.version, credentials))
+}
+
+/// Stores that Slack rejected the refresh token, so that the following ticks do not retry each minute. Does nothing if another writer stored a
+/// newer pair.
+async fn record_rejection<K: CredentialStore>(
+    store: &K,
+    source: &Source,
+    refresh_token: &Token,
+    error: &Error,
+    now: Second,
+) -> Result<bool, Error> {
+    let stored = store.reload_credentials(&source.id).await?;
+    let Some((version, credentials)) = stored.and_then(|stored| if_unchanged(stored, refresh_token)) else {
+        return Ok(false);
+    };
+    let marked = credentials.with_refresh_lease(now.plus(REJECTED_RETRY_SECONDS), Some(error.code.clone()));
+    store.replace_credentials(&source.id, Some(&version), &marked).await?;
+    Err(rejected(source, &error.code))
+}
+
+/// Returns whether the token is due. A token with an implausible expiry is due, because otherwise it might never be.
+fn due(credentials: &Credentials, now: Second) -> Due<'_> {
+    let is_due = |token_refresh: &&TokenRefresh| {
+        token_refresh.plausible_expiry(now).is_none_or(|end| end.since(now) < REFRESH_BEFORE_EXPIRY_SECONDS)
+    };
+    let Some(token_refresh) = credentials.token_refresh().filter(is_due) else { return Due::No };
+    let lease = credentials.refresh_lease.as_ref().filter(|lease| is_plausible(lease, now) && lease.expires_at > now);
+    match (lease, &credentials.app) {
+        (Some(RefreshLease { error_code: Some(code), .. }), _) => Due::Rejected(code),
+        (Some(RefreshLease { error_code: None, .. }), _) => Due::Leased,
+        (_, Some(app)) => Due::Yes(app, token_refresh),
+        (_, None) => Due::NoApp,
+    }
+}
+
+/// Returns `true` if slacktrail could have written this lease by `now`. Otherwise a corrupt lease could block refreshes forever.
+fn is_plausible(lease: &RefreshLease, now: Second) -> bool {
+    let lasts = if lease.error_code.is_some() { REJECTED_RETRY_SECONDS } else { LEASE_SECONDS };
+    lease.expires_at.since(now) <= lasts + CLOCK_SKEW_SECONDS
+}
+
+/// Returns the field with an implausible time.
+fn corrupt_field(credentials: &Credentials, now: Second) -> Option<&'static str> {
+    let lease_is_corrupt = credentials.refresh_lease.as_ref().is_some_and(|lease| !is_plausible(lease, now));
+    match credentials.token_refresh()?.plausible_expiry(now) {
+        None => Some("expires_at"),
+        Some(_) => lease_is_corrupt.then_some("refresh_lease"),
+    }
+}
+
+fn outcome(is_refreshed: bool, corrupt_field: Option<&'static str>) -> RefreshOutcome {
+    if is_refreshed { RefreshOutcome::Refreshed { corrupt_field } } else { RefreshOutcome::NotDue }
+}
+
+fn rejected(source: &Source, code: &str) -> Error {
+    let mut error = error::to_error("oauth.v2.access", code, None);
+    error.message = format!("refreshing the token of source `{}`: {}", source.id, error.message);
+    error
+}
+
+fn leased_elsewhere(source: &Source) -> Error {
+    Error::slack(
+        ErrorKind::Retry,
+        "token_expired",
+        format!("the token of source `{}` has expired, and another invocation is refreshing it", source.id),
+        "wait: the next tick uses the new token",
+    )
+}
+
+fn no_app(source: &Source) -> Error {
+    Error::slack(
+        ErrorKind::Reauthorize,
+        "no_client_secret",
+        format!(
+            "the token of source `{}` must be refreshed, and its secret holds no client id and client secret",
+            source.id
+        ),
+        format!("connect the source again (`slacktrail connect {}`)", source.id),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use slacktrail_core::slack::Response;
+    use slacktrail_core::source::Plan;
+    use slacktrail_ports::Body;
+
+    const NOW: Second = Second::MARCH_2018;
+
+    /// A secret whose cached value differs from the stored one. It must not be written, and Slack must not be called.
+    struct ReplacedSecret {
+        before: Credentials,
+        after: Credentials,
+    }
+
+    fn stored(credentials: &Credentials) -> Result<Option<StoredCredentials>, Error> {
+        Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials: Some(credentials.clone()) }))
+    }
+
+    impl CredentialStore for ReplacedSecret {
+        async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
+            stored(&self.before)
+        }
+
+        async fn reload_credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
+            stored(&self.after)
+        }
+
+        async fn replace_credentials(
+            &self,
+            _: &SourceId,
+            _: Option<&SecretVersion>,
+            _: &Credentials,
+        ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
+            unreachable!()
+        }
+
+        async fn delete_credentials(&self, _: &SourceId) -> Result<(), Error> {
+            unreachable!()
+        }
+    }
+
+    impl Slack for ReplacedSecret {
+        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Response<Body>, Error> {
+            unreachable!()
+        }
+    }
+
+    #[test]
+    fn token_that_cannot_be_refreshed_is_judged_by_current_secret() {
+        let now = NOW.plus(1_000);
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now);
+        let read = |expires_in: i64, app: &str, refresh_lease: &str| {
+            let (expires_at, until) = (now.plus(expires_in).get(), now.plus(LEASE_SECONDS).get());
+            let refresh_lease = refresh_lease.replace("UNTIL", &until.to_string());
+            let grant = format!(r#""token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{expires_at}"#);
+            Credentials::decode(&format!("{{{grant}{app}{refresh_lease}}}")).unwrap()
+        };
+        let app = r#","client_id":"1.2","client_secret":"hush""#;
+        let (lease, rejection) = (
+            r#","refresh_lease":{"expires_at":UNTIL}"#,
+            r#","refresh_lease":{"expires_at":UNTIL,"error_code":"invalid_refresh_token"}"#,
+        );
+        let refresh = |before: Credentials, after: Credentials| {
+            let store = ReplacedSecret { before, after };
+            let outcome =
+                TokenRefresher::default().refresh_if_due((&store, &store), &source, now).now_or_never().unwrap();
+            outcome.map_err(|failure| (failure.error.code, failure.token_expired))
+        };
+        for (expires_in, app, refresh_lease, expected) in [
+            (60, app, lease, None),
+            (-60, app, lease, Some(("token_expired", true))),
+            (60, app, rejection, Some(("invalid_refresh_token", false))),
+            (60, "", "", Some(("no_client_secret", false))),
+        ] {
+            let credentials = read(expires_in, app, refresh_lease);
+            let expected = expected
+                .map_or(Ok(RefreshOutcome::NotDue), |(code, token_expired)| Err((code.to_owned(), token_expired)));
+            assert_eq!(refresh(credentials.clone(), credentials.clone()), expected, "{expires_in} {refresh_lease}");
+            let connected_again = read(43_200, app, "");
+            assert_eq!(
+                refresh(credentials, connected_again),
+                Ok(RefreshOutcome::NotDue),
+                "{expires_in} {refresh_lease}"
+            );
+        }
+    }
+
+    fn word(expires_in: i64, refresh_lease: &str) -> (&'static str, Option<&'static str>) {
+        let expires_at = NOW.get() + expires_in;
+        let secret = format!(
+            r#"{{"client_id":"1.2","client_secret":"hush","token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{expires_at}{refresh_lease}}}"#
+        );
+        let credentials = Credentials::decode(&secret).unwrap();
+        let word = match due(&credentials, NOW) {
+            Due::No => "no",
+            Due::Leased => "leased",
+            Due::Rejected(_) => "rejected",
+            Due::Yes(..) => "yes",
+            Due::NoApp => "no app",
+        };
+        (word, corrupt_field(&credentials, NOW))
+    }
+
+    #[test]
+    fn refresh_lease_blocks_others_only_for_its_longest_duration() {
+        let lease = |seconds: i64| word(60, &format!(r#","refresh_lease":{{"expires_at":{}}}"#, NOW.get() + seconds));
+        let rejection = |seconds: i64| {
+            word(60, &format!(r#","refresh_lease":{{"expires_at":{},"error_code":"x"}}"#, NOW.get() + seconds))
+        };
+        assert_eq!(lease(0), ("yes", None));
+        assert_eq!(lease(LEASE_SECONDS + CLOCK_SKEW_SECONDS), ("leased", None));
+        assert_eq!(lease(LEASE_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("refresh_lease")));
+        assert_eq!(rejection(REJECTED_RETRY_SECONDS + CLOCK_SKEW_SECONDS), ("rejected", None));
+        assert_eq!(rejection(REJECTED_RETRY_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("refresh_lease")));
+        for unreadable in [r#"{"expires_at":"soon"}"#, r#"{"expires_at":1e300}"#, "[]", "5"] {
+            assert_eq!(word(60, &format!(r#","refresh_lease":{unreadable}"#)), ("yes", None), "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn token_with_implausible_expiry_is_due() {
+        assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS, ""), ("no", None));
+        assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS + 1, ""), ("yes", Some("expires_at")));
+        assert_eq!(word(-NOW.get(), ""), ("yes", Some("expires_at")));
+    }
+
+    #[test]
+    fn token_is_due_two_hours_before_expiry_for_one_writer() {
+        let now = Second::MARCH_2018.plus(1_000);
+        let due = |ends: i64, rest: &str| {
+            let ends = now.plus(ends).get();
+            let text = format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{ends}{rest}}}"#);
+            match due(&Credentials::decode(&text).unwrap(), now) {
+                Due::No => "no".to_owned(),
+                Due::Yes(..) => "yes".to_owned(),
+                Due::Rejected(code) => code.to_owned(),
+                Due::Leased => "leased".to_owned(),
+                Due::NoApp => "no app".to_owned(),
+            }
+        };
+        let app = r#","client_id":"1.2","client_secret":"0123456789abcdef""#;
+        let lease = |until: i64, refused: &str| {
+            format!(r#"{app},"refresh_lease":{{"expires_at":{}{refused}}}"#, now.plus(until).get())
+        };
+        let refused = r#","error_code":"invalid_refresh_token""#;
+        for (ends, rest, expected) in [
+            (REFRESH_BEFORE_EXPIRY_SECONDS, app.to_owned(), "no"),
+            (REFRESH_BEFORE_EXPIRY_SECONDS - 1, app.to_owned(), "yes"),
+            (-1, app.to_owned(), "yes"),
+            (0, String::new(), "no app"),
+            (0, lease(1, ""), "leased"),
+            (0, lease(0, ""), "yes"),
+            (0, lease(1, refused), "invalid_refresh_token"),
+            (0, lease(0, refused), "yes"),
+        ] {
+            assert_eq!(due(ends, &rest), expected, "{ends} {rest}");
+        }
+        let token_expired = |ends: i64| {
+            let text =
+                format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{}}}"#, now.plus(ends).get());
+            Credentials::decode(&text).unwrap().is_expired_at(now)
+        };
+        assert_eq!([-1, 0, 1].map(token_expired), [true, true, false]);
+    }
+}

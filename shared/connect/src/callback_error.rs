@@ -1,0 +1,73 @@
+//! The error of a request to the OAuth function: what to show, what to log, and which authorization it belongs to.
+
+use std::time::Duration;
+
+use super::TokenOutcome;
+use slacktrail_core::authorization::{Authorization, AuthorizationId, ConnectError, ConnectErrorKind};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::source::SourceId;
+
+/// The error of a request to the OAuth function.
+#[derive(Debug)]
+pub struct CallbackError {
+    /// The error that the page shows.
+    pub connect_error: ConnectError,
+    /// The underlying error, for the log.
+    pub error: Option<Error>,
+    /// The authorization, if the browser sent its secret. Otherwise `None`, so that invented IDs appear neither in the log nor on a page.
+    pub authorization: Option<AuthorizationId>,
+    /// The source of that authorization.
+    pub source: Option<SourceId>,
+    /// Whether the authorization has ended, so that the browser's cookie can be deleted.
+    pub is_final: bool,
+    /// The outcome of revoking the token, if Slack granted one.
+    pub token: Option<TokenOutcome>,
+}
+
+impl CallbackError {
+    /// Returns an error that ends the authorization.
+    pub(super) fn terminal(connect_error: ConnectError) -> CallbackError {
+        CallbackError { is_final: true, ..connect_error.into() }
+    }
+
+    /// Returns an error that leaves the authorization unchanged. It may have ended before.
+    pub(super) fn unchanged(connect_error: ConnectError) -> CallbackError {
+        CallbackError {
+            is_final: matches!(connect_error.kind, ConnectErrorKind::Used | ConnectErrorKind::Expired),
+            ..connect_error.into()
+        }
+    }
+}
+
+impl From<ConnectError> for CallbackError {
+    fn from(connect_error: ConnectError) -> CallbackError {
+        CallbackError { connect_error, error: None, authorization: None, source: None, is_final: false, token: None }
+    }
+}
+
+impl CallbackError {
+    /// Returns the error of a step that exceeded its time limit.
+    pub fn deadline_reached(source: Option<&SourceId>, limit: Duration) -> CallbackError {
+        let source_words = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
+        let message = format!("connecting {source_words}: one step took more than {} seconds", limit.as_secs());
+        let hint = "see AWS's and Slack's status pages, then connect again";
+        let error = Error::deployment(ErrorKind::Retry, "deadline_reached", message, hint);
+        CallbackError { error: Some(error), ..ConnectError::deadline_reached(source).into() }
+    }
+
+    /// Returns the same error with the authorization whose secret the browser sent.
+    pub(super) fn for_authorization(self, authorization: &Authorization) -> CallbackError {
+        CallbackError {
+            authorization: Some(authorization.id.clone()),
+            source: Some(authorization.source.id.clone()),
+            ..self
+        }
+    }
+}
+
+/// An error of the deployment.
+impl From<Error> for CallbackError {
+    fn from(error: Error) -> CallbackError {
+        CallbackError { error: Some(error.clone()), ..ConnectError::deployment(&error).into() }
+    }
+}

@@ -1,0 +1,95 @@
+//! The Slack app that a source needs: its scopes, and the manifest that makes it (docs.slack.dev, app manifest reference).
+
+use form_urlencoded::Serializer;
+use serde_json::{Value, json};
+
+use slacktrail_core::source::LogType;
+
+/// The user scope that audit logs need.
+pub const AUDIT_SCOPE: &str = "auditlogs:read";
+/// The user scope that access and integration logs need.
+pub const ADMIN_SCOPE: &str = "admin";
+
+/// Where Slack makes an app of a manifest.
+const NEW_APP_URL: &str = "https://api.slack.com/apps";
+/// Slack's bound of an app's name.
+const NAME_CHARS_MAX: usize = 35;
+
+/// The user scopes that these logs need.
+pub fn user_scopes(logs: &[LogType]) -> Vec<&'static str> {
+    let audit = logs.contains(&LogType::Audit).then_some(AUDIT_SCOPE);
+    let admin = logs.iter().any(|log| *log != LogType::Audit).then_some(ADMIN_SCOPE);
+    audit.into_iter().chain(admin).collect()
+}
+
+/// The bot scopes that these logs need: none; but an app appears among those for a whole organization only if it has one
+/// (docs.slack.dev, audit logs guide). Its token is not kept.
+pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
+    if logs.contains(&LogType::Audit) { &["team:read"] } else { &[] }
+}
+
+/// The manifest of the app for these logs. With `rotation`, its tokens expire after twelve hours and are refreshed. Slack does not let an app undo this.
+pub fn manifest(label: &str, logs: &[LogType], redirect_url: &str, rotation: bool) -> Value {
+    let organization = logs.contains(&LogType::Audit);
+    let name: String = format!("slacktrail {label}").chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+    let mut manifest = json!({
+        "_metadata": { "major_version": 2, "minor_version": 1 },
+        "display_information": {
+            "name": name.trim_end(),
+            "description": "Collects security logs into your own S3 bucket. It reads logs, never messages.",
+        },
+        "oauth_config": {
+            "redirect_urls": [redirect_url],
+            "scopes": { "user": user_scopes(logs) },
+        },
+        "settings": {
+            "org_deploy_enabled": organization,
+            "socket_mode_enabled": false,
+            "token_rotation_enabled": rotation,
+            "is_hosted": false,
+        },
+    });
+    if organization {
+        manifest["oauth_config"]["scopes"]["bot"] = json!(bot_scopes(logs));
+        manifest["features"] = json!({ "bot_user": { "display_name": "slacktrail", "always_online": false } });
+    }
+    manifest
+}
+
+/// The page of Slack's that makes an app of this manifest.
+pub fn new_app_url(manifest: &Value) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("new_app", "1").append_pair("manifest_json", &manifest.to_string());
+    // Slack's page decodes `%20`, and not every page decodes `+` (a form's way to write a space).
+    format!("{NEW_APP_URL}?{}", query.finish().replace('+', "%20"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifest_has_scopes_and_settings_of_each_installation_type() {
+        let organization = manifest("Acme", &LogType::ALL, "https://x/oauth/callback", false);
+        assert_eq!(organization["oauth_config"]["scopes"]["user"], json!(["auditlogs:read", "admin"]));
+        assert_eq!(organization["oauth_config"]["scopes"]["bot"], json!(["team:read"]));
+        assert_eq!(organization["settings"]["org_deploy_enabled"], json!(true));
+        let workspace = manifest("Acme", &[LogType::Access, LogType::Integration], "https://x/oauth/callback", true);
+        assert_eq!(workspace["oauth_config"]["scopes"], json!({ "user": ["admin"] }));
+        assert_eq!(workspace["settings"]["org_deploy_enabled"], json!(false));
+        assert_eq!(workspace["settings"]["token_rotation_enabled"], json!(true));
+        assert_eq!(user_scopes(&[LogType::Audit]), ["auditlogs:read"]);
+    }
+
+    #[test]
+    fn app_link_contains_manifest_and_app_name_fits() {
+        let manifest = manifest(&"Große\t & \nSöhne ".repeat(9), &LogType::ALL, "https://x/oauth/callback", false);
+        assert_eq!(manifest["display_information"]["name"], json!("slacktrail Große & Söhne Große & Sö"));
+        assert!(manifest["display_information"]["description"].as_str().unwrap().len() <= 140);
+        let url = new_app_url(&manifest);
+        assert!(!url.contains('+') && !url.contains(' ') && !url.contains('"'), "{url}");
+        let query = url.split_once('?').unwrap().1;
+        let (_, json) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "manifest_json").unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), manifest);
+    }
+}

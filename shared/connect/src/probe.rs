@@ -1,0 +1,84 @@
+//! Checks whether a log can be read.
+
+use slacktrail_core::authorization::{ConnectError, LogProbe};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::record::Record;
+use slacktrail_core::secret::Token;
+use slacktrail_core::slack::workspace_id;
+use slacktrail_core::slack::{PageError, Request};
+use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::Second;
+use slacktrail_ports::{CallAuth, Slack};
+
+/// Reads the newest records of a log with a user token. A transient error, or an error of one workspace, becomes a note and does not fail the
+/// authorization.
+///
+/// # Errors
+/// Returns an error if the log cannot be read.
+pub async fn probe<S: Slack>(
+    slack: &S,
+    source: &Source,
+    log: LogType,
+    token: &Token,
+    now: Second,
+) -> Result<LogProbe, ConnectError> {
+    let mut by_workspace = source.organization && log == LogType::Integration;
+    let mut shown = match by_workspace {
+        true => newest_of_a_workspace(slack, source, log, token, now).await,
+        false => newest(slack, source, log, token, None, now).await,
+    };
+    // Slack gives this organization's access logs one workspace at a time.
+    if source.organization && log == LogType::Access && matches!(&shown, Err(error) if error.code == "missing_argument")
+    {
+        by_workspace = true;
+        shown = newest_of_a_workspace(slack, source, log, token, now).await;
+    }
+    match shown {
+        Ok(newest) => Ok(LogProbe { log, newest, note: None }),
+        Err(error) if by_workspace || error.kind == ErrorKind::Retry => Ok(LogProbe::not_yet(log, error.message)),
+        Err(error) => Err(ConnectError::of_probe(log, &error)),
+    }
+}
+
+async fn newest_of_a_workspace<S: Slack>(
+    slack: &S,
+    source: &Source,
+    log: LogType,
+    token: &Token,
+    now: Second,
+) -> Result<Option<Second>, Error> {
+    let request = Request::workspaces(None);
+    let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
+    let workspaces = match response.page(&request, now) {
+        Ok(page) => page.rows,
+        Err(PageError::Error(error)) => return Err(error),
+        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Vec::new(), // we asked for neither
+    };
+    let Some(first) = workspaces.iter().find_map(|workspace| workspace_id(workspace)) else {
+        return Err(Error::slack(
+            ErrorKind::Reconfigure,
+            "no_workspace",
+            format!("the app is on no workspace of the organization yet: add it to those whose {log} logs you want"),
+            "add it in the organization's app management page",
+        ));
+    };
+    newest(slack, source, log, token, Some(&first), now).await
+}
+
+/// Returns the time of the newest record.
+async fn newest<S: Slack>(
+    slack: &S,
+    source: &Source,
+    log: LogType,
+    token: &Token,
+    workspace: Option<&str>,
+    now: Second,
+) -> Result<Option<Second>, Error> {
+    let request = Request::probe(log, now, workspace);
+    let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
+    match response.page(&request, now) {
+        Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
+        Err(PageError::Error(error)) => Err(error),
+        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Ok(None), // we asked for neither
+    }
+}

@@ -1,0 +1,212 @@
+//! Revokes tokens that Slack granted but slacktrail did not store, so that no unknown token stays valid.
+
+use std::mem;
+
+use serde::Deserialize;
+
+use super::{CallbackError, CallbackPorts};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::secret::Token;
+use slacktrail_core::slack::Request;
+use slacktrail_core::slack::oauth::{Installation, Remains, remains};
+use slacktrail_core::source::{Source, Tenant};
+use slacktrail_core::time::Second;
+use slacktrail_ports::{CallAuth, DeploymentStore, Slack, Timer};
+
+/// The outcome of revoking a token that Slack granted for a failed authorization.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TokenOutcome {
+    /// Slack has revoked it.
+    Revoked,
+    /// Slack has revoked it, but not the refresh token that came with it: with token rotation, the app's authorization continues.
+    RefreshTokenMayBeValid,
+    /// It may be the token that the source collects with: the source belongs to the same tenant.
+    MayBeInUse,
+    /// It may still be valid: Slack did not confirm the revocation.
+    MayBeValid,
+    /// Slack may have issued a token that slacktrail did not receive: the response was lost or cannot be read.
+    MayExist,
+}
+
+impl TokenOutcome {
+    /// Returns the name in log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            TokenOutcome::Revoked => "revoked",
+            TokenOutcome::RefreshTokenMayBeValid => "refresh_token_may_be_valid",
+            TokenOutcome::MayBeInUse => "may_be_in_use",
+            TokenOutcome::MayBeValid => "may_be_valid",
+            TokenOutcome::MayExist => "may_exist",
+        }
+    }
+}
+
+/// What Slack has granted so far, none of which is stored. `Debug` would show tokens, so there is none.
+#[derive(Default)]
+pub(super) enum Granted {
+    /// Nothing: the code was not sent, or Slack refused it.
+    #[default]
+    Nothing,
+    /// The code was sent. This much of the response has arrived, and nobody has read it.
+    Unread(Vec<u8>),
+    /// The response was read.
+    Read(Unstored),
+}
+
+/// Tokens that are not stored.
+pub(super) struct Unstored {
+    /// Who granted them, if Slack said so.
+    tenant: Option<Tenant>,
+    /// The user's token and the app's own.
+    tokens: Vec<Token>,
+    /// Whether Slack may have granted another one that is not among them.
+    may_be_more: bool,
+    /// Whether a refresh token came with them.
+    has_refresh_token: bool,
+}
+
+impl Granted {
+    /// Adds what has arrived of the response.
+    pub(super) fn receive(&mut self, chunk: &[u8]) {
+        if let Granted::Unread(body) = self {
+            body.extend_from_slice(chunk);
+        }
+    }
+
+    /// Takes what has arrived of the response out, until it is put back or replaced.
+    pub(super) fn take_response(&mut self) -> Vec<u8> {
+        match mem::take(self) {
+            Granted::Unread(body) => body,
+            Granted::Nothing | Granted::Read(_) => Vec::new(),
+        }
+    }
+
+    /// What an installation granted.
+    pub(super) fn of(installed: &Installation) -> Granted {
+        let user = installed.grant.iter().map(|grant| grant.token.clone());
+        Granted::Read(Unstored {
+            tenant: installed.tenant.clone(),
+            tokens: user.chain(installed.bot.clone()).collect(),
+            may_be_more: installed.has_unreadable_token,
+            has_refresh_token: installed.has_refresh_token,
+        })
+    }
+
+    /// What a response granted that is no installation: nothing if Slack refused the exchange, but for tokens that are there all the same.
+    ///
+    /// An error that may pass is no refusal: Slack may have failed after it issued the token (docs.slack.dev, `fatal_error`). A code that Slack
+    /// does not accept may have been used: by this very call, if it was delivered twice, or by somebody else.
+    pub(super) fn of_failed(body: Vec<u8>, error: &Error) -> Granted {
+        let may_be_issued = match error.code.as_str() {
+            "ratelimited" | "rate_limited" => false,
+            "invalid_code" | "code_already_used" => true,
+            _ => error.kind == ErrorKind::Retry,
+        };
+        if may_be_issued {
+            return Granted::Unread(body);
+        }
+        let Remains { tenant, tokens, has_refresh_token, .. } = remains(&body);
+        Granted::Read(Unstored { tenant, tokens, may_be_more: false, has_refresh_token })
+    }
+
+    /// Returns the tokens to revoke; `None` if there are none.
+    pub(super) fn into_unstored(self) -> Option<Unstored> {
+        let unstored = match self {
+            Granted::Nothing => return None,
+            Granted::Unread(body) => {
+                let Remains { tenant, tokens, may_be_more, has_refresh_token } = remains(&body);
+                Unstored { tenant, tokens, may_be_more, has_refresh_token }
+            }
+            Granted::Read(unstored) => unstored,
+        };
+        Some(unstored).filter(|unstored| unstored.may_be_more || !unstored.tokens.is_empty())
+    }
+}
+
+/// Revokes a token at Slack.
+///
+/// # Errors
+/// Returns an error if Slack does not confirm it. The token may have been revoked even then.
+pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Second) -> Result<(), Error> {
+    #[derive(Deserialize)]
+    struct Revoked {
+        #[serde(default)]
+        revoked: serde_json::Value,
+    }
+    let request = Request::revoke();
+    let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
+    match response.json::<Revoked>(&request, now)?.revoked {
+        serde_json::Value::Bool(false) => Err(Error::slack(
+            ErrorKind::Retry,
+            "not_revoked",
+            "Slack answered `auth.revoke` without revoking the token",
+            "remove the app in Slack",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Returns `true` if Slack's error means that the token is revoked or expired. `invalid_auth` does not: Slack also returns it to a caller
+/// from an address that the app does not allow.
+pub fn is_token_invalid(error: &Error) -> bool {
+    matches!(error.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
+}
+
+/// Revokes the tokens of a failed installation, unless the source may be using them.
+pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
+    ports: &CallbackPorts<S, C, K, W>,
+    source: &Source,
+    unstored: &Unstored,
+    now: Second,
+) -> TokenOutcome {
+    if unstored.tokens.is_empty() {
+        return TokenOutcome::MayExist;
+    }
+    if may_be_in_use(&ports.table, source, unstored).await {
+        return TokenOutcome::MayBeInUse;
+    }
+    let mut outcome = match unstored {
+        Unstored { may_be_more: true, .. } => TokenOutcome::MayExist,
+        // With rotation, `auth.revoke` ends only the token that calls, and Slack has no method that ends a refresh token.
+        Unstored { has_refresh_token: true, .. } => TokenOutcome::RefreshTokenMayBeValid,
+        _ => TokenOutcome::Revoked,
+    };
+    for token in &unstored.tokens {
+        match revoke(&ports.slack, source, token, now).await {
+            Ok(()) => {}
+            Err(error) if is_token_invalid(&error) => {}
+            Err(_) => outcome = TokenOutcome::MayBeValid,
+        }
+    }
+    outcome
+}
+
+/// Slack gives the same token again to a user who installs an app twice, so the token of a failed installation may be the stored one.
+async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, unstored: &Unstored) -> bool {
+    match table.load_source(&source.id).await {
+        Ok(None) => false,
+        Ok(Some((_, Ok(present)))) => {
+            let differs = |(was, is): (&Tenant, &Tenant)| was.id != is.id;
+            !present.disconnected && !present.tenant.as_ref().zip(unstored.tenant.as_ref()).is_some_and(differs)
+        }
+        Ok(Some((_, Err(_)))) | Err(_) => true,
+    }
+}
+
+impl CallbackError {
+    /// Returns the same error with the outcome of the revocation. The hint names what is left to do.
+    #[must_use]
+    pub(super) fn with_token(mut self, outcome: TokenOutcome) -> CallbackError {
+        self.connect_error.hint.push_str(match outcome {
+            TokenOutcome::Revoked | TokenOutcome::MayBeInUse => "",
+            TokenOutcome::RefreshTokenMayBeValid => {
+                "; Slack revoked the access token, but its refresh token may still be valid: unless you connect the same workspace or organization again, remove the app from it in Slack, which ends the authorization"
+            }
+            TokenOutcome::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
+            TokenOutcome::MayExist => {
+                "; Slack may have issued a token that slacktrail did not receive: if you do not connect again, remove the app in Slack, which revokes its tokens"
+            }
+        });
+        CallbackError { token: Some(outcome), ..self }
+    }
+}

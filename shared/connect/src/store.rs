@@ -1,0 +1,78 @@
+//! Stores a grant and the source that it is for, so that a source never collects with the token of another tenant.
+//!
+//! The source is bound to its tenant first, by a conditional write that only one of several authorizations can win. Only then is the token
+//! written, together with the ID of its tenant. A new source stays `disconnected` until its token is there. So whatever fails in between,
+//! the source is visible (`slacktrail sources`), and `slacktrail disconnect` revokes its token.
+
+use super::CallbackError;
+use slacktrail_core::authorization::ConnectError;
+use slacktrail_core::credentials::Credentials;
+use slacktrail_core::error::Error;
+use slacktrail_core::source::{Source, Tenant};
+use slacktrail_ports::sources::contended;
+use slacktrail_ports::{CredentialStore, DeploymentStore, ReplaceOutcome, Version};
+
+/// Writes again after this many conflicts with other writers, and then gives up.
+const ATTEMPTS_MAX: usize = 4;
+
+/// A source as it is stored: its version, and what can be read of it.
+type Present = Option<(Version, Option<Source>)>;
+
+/// Binds `source` to `tenant`, writes its credentials with `change`, and lets the poller collect it. Returns the source as stored.
+///
+/// `change` returns `None` if the credentials that it would change are not there any more.
+///
+/// # Errors
+/// Returns an error if the source is bound to another tenant, or if a store fails. The source may be stored, and its token
+/// too, even if this function returns an error.
+pub async fn store<T: DeploymentStore, K: CredentialStore>(
+    (table, credentials): (&T, &K),
+    source: &Source,
+    tenant: &Tenant,
+    change: impl Fn(Credentials) -> Option<Credentials>,
+) -> Result<Source, CallbackError> {
+    let source = Source { tenant: Some(tenant.clone()), disconnected: false, ..source.clone() };
+    replace(table, &source, |present| match present {
+        None => Some(Source { disconnected: true, ..source.clone() }),
+        Some(present) if present.tenant.is_none() => Some(Source { tenant: source.tenant.clone(), ..present }),
+        Some(_) => None,
+    })
+    .await?;
+    if !slacktrail_ports::credentials::update(credentials, &source.id, change).await? {
+        return Err(ConnectError::conflict().into());
+    }
+    let paused = |present: &Option<Source>| present.as_ref().map_or(source.paused, |present| present.paused);
+    let stored = replace(table, &source, |present| Some(Source { paused: paused(&present), ..source.clone() })).await?;
+    Ok(stored.unwrap_or(source))
+}
+
+/// Replaces a source that has no tenant or the right one. Returns what was written; `None` if `change` had nothing to change.
+async fn replace<T: DeploymentStore>(
+    table: &T,
+    source: &Source,
+    change: impl Fn(Option<Source>) -> Option<Source>,
+) -> Result<Option<Source>, CallbackError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let present = load(table, source).await?;
+        let (version, present) = present.map_or((None, None), |(version, present)| (Some(version), present));
+        check_tenant(source, present.as_ref())?;
+        let Some(changed) = change(present) else { return Ok(None) };
+        if let ReplaceOutcome::Replaced(_) = table.replace_source(version, &changed).await? {
+            return Ok(Some(changed));
+        }
+    }
+    Err(contended(&source.id).into())
+}
+
+/// Loads the stored source. A source that cannot be read is replaced, because connecting again is the fix for it.
+async fn load<T: DeploymentStore>(table: &T, source: &Source) -> Result<Present, Error> {
+    Ok(table.load_source(&source.id).await?.map(|(version, present)| (version, present.ok())))
+}
+
+/// Rejects a different tenant than the stored one, because both would share the same day logs.
+pub(super) fn check_tenant(source: &Source, present: Option<&Source>) -> Result<(), ConnectError> {
+    match (present.and_then(|present| present.tenant.as_ref()), &source.tenant) {
+        (Some(was), Some(is)) if was.id != is.id => Err(ConnectError::wrong_tenant(source, was, is)),
+        _ => Ok(()),
+    }
+}

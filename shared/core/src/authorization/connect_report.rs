@@ -1,0 +1,50 @@
+//! The result of verifying a source before it counts as connected.
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::{LogType, Tenant};
+use crate::time::Second;
+
+/// The result of verifying a source.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ConnectReport {
+    /// The connected workspace or organization.
+    pub tenant: Tenant,
+    /// Whether the app is on the whole organization.
+    pub organization: bool,
+    /// The ID of the user who installed the app.
+    pub user: String,
+    /// The user scopes that were granted.
+    pub scopes: Vec<String>,
+    /// Whether the app uses token rotation.
+    pub rotates: bool,
+    /// The probe of each log.
+    pub logs: Vec<LogProbe>,
+}
+
+/// The result of a test read of a log.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct LogProbe {
+    /// The log type.
+    pub log: LogType,
+    /// The time of the newest record.
+    pub newest: Option<Second>,
+    /// Why the log is not verified yet: a transient error, or an error of one workspace only.
+    pub note: Option<String>,
+}
+
+impl LogProbe {
+    /// Returns the probe of a log that could not be verified yet.
+    pub fn not_yet(log: LogType, why: String) -> LogProbe {
+        LogProbe { log, newest: None, note: Some(why) }
+    }
+
+    /// Describes the result.
+    pub fn words(&self) -> String {
+        match (&self.note, self.newest) {
+            (Some(note), _) => format!("not verified yet: {note}"),
+            (None, Some(newest)) => format!("readable, newest record {newest}"),
+            (None, None) => "readable, no record yet".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! One-time tokens: the name of an authorization and a 256-bit secret. A link and an OAuth state each carry one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// The ID of an authorization: 128 random bits as 32 hex digits. It is not secret.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AuthorizationId(String);
+
+/// The SHA-256 hash of a secret, as 64 hex digits. The secret has 256 random bits, so the hash cannot be reversed by guessing.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct SecretHash(String);
+
+/// The ID of an authorization and a secret: `<32 hex digits>.<64 hex digits>`. `Debug` shows only the ID.
+#[derive(Clone)]
+pub struct OneTimeToken {
+    /// The ID of the authorization.
+    pub id: AuthorizationId,
+    secret: String,
+}
+
+impl AuthorizationId {
+    /// Formats random bits as an ID.
+    pub fn of(bits: [u8; 16]) -> AuthorizationId {
+        AuthorizationId(hex(&bits))
+    }
+}
+
+impl FromStr for AuthorizationId {
+    type Err = String;
+    fn from_str(text: &str) -> Result<AuthorizationId, String> {
+        if is_hex(text, 32) {
+            Ok(AuthorizationId(text.to_owned()))
+        } else {
+            Err("not the ID of an authorization".to_owned())
+        }
+    }
+}
+
+impl TryFrom<String> for AuthorizationId {
+    type Error = String;
+    fn try_from(text: String) -> Result<AuthorizationId, String> {
+        text.parse()
+    }
+}
+
+impl From<AuthorizationId> for String {
+    fn from(id: AuthorizationId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for AuthorizationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl SecretHash {
+    /// Hashes a secret.
+    pub fn of(secret: &str) -> SecretHash {
+        SecretHash(hex(&Sha256::digest(secret)))
+    }
+
+    /// Returns `true` if this is the hash of `secret`. Compares in constant time.
+    pub fn is_of(&self, secret: &str) -> bool {
+        self.0.as_bytes().ct_eq(SecretHash::of(secret).0.as_bytes()).into()
+    }
+}
+
+impl OneTimeToken {
+    /// Creates a one-time token for an authorization from random bits.
+    pub fn new(id: AuthorizationId, secret: [u8; 32]) -> OneTimeToken {
+        OneTimeToken { id, secret: hex(&secret) }
+    }
+
+    /// Parses a one-time token. Returns `None` for any other text.
+    pub fn parse(text: &str) -> Option<OneTimeToken> {
+        let (id, secret) = text.split_once('.')?;
+        let id = id.parse().ok()?;
+        is_hex(secret, 64).then(|| OneTimeToken { id, secret: secret.to_owned() })
+    }
+
+    /// Returns the OAuth state for this link in the browser with this cookie. The state is derived, so that pressing the button twice sends
+    /// the same state to Slack. Only the holder of both secrets can compute it.
+    pub fn state_in(&self, browser: &str) -> OneTimeToken {
+        let hash = Sha256::new().chain_update("slacktrail: the state of a link\0").chain_update(&self.secret);
+        OneTimeToken { id: self.id.clone(), secret: hex(&hash.chain_update(browser).finalize()) }
+    }
+
+    /// Returns the hash to store.
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::of(&self.secret)
+    }
+
+    /// Returns `true` if `hash` is the hash of this token.
+    pub fn matches(&self, hash: &SecretHash) -> bool {
+        hash.is_of(&self.secret)
+    }
+
+    /// Returns the text for a URL.
+    pub fn reveal(&self) -> String {
+        format!("{}.{}", self.id, self.secret)
+    }
+}
+
+impl fmt::Debug for OneTimeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OneTimeToken({}, hidden)", self.id)
+    }
+}
+
+/// Encodes bytes as lowercase hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns `true` if the text is exactly so many lowercase hex digits.
+pub fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_time_token_survives_round_trip_and_hides_secret() {
+        let token = OneTimeToken::new(AuthorizationId::of([7; 16]), [9; 32]);
+        let again = OneTimeToken::parse(&token.reveal()).unwrap();
+        assert!(again.matches(&token.hash()) && again.id == token.id);
+        assert!(!format!("{token:?}").contains("0909"), "{token:?}");
+        assert!(!OneTimeToken::new(token.id.clone(), [8; 32]).matches(&token.hash()));
+    }
+
+    #[test]
+    fn malformed_one_time_token_is_rejected() {
+        let good = OneTimeToken::new(AuthorizationId::of([0xab; 16]), [9; 32]).reveal();
+        for wrong in
+            ["", ".", "x", &good[1..], &good[..96], &good.to_uppercase(), &format!("{good}0"), &"0.".repeat(4000)]
+        {
+            assert!(OneTimeToken::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

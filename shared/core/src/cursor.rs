@@ -1,0 +1,499 @@
+//! A stream's cursor: what it still has to do. Positions only; safety rests on the day logs alone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, json_location};
+use crate::health::Health;
+use crate::source::{LogType, Source};
+use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
+use crate::walk::{Depth, Walk, WorkspaceState};
+
+/// The form in which cursors are written. A greater number is of a newer slacktrail, and refused.
+const FORMAT: u32 = 1;
+
+/// Gaps that a cursor keeps at most; beyond, the two oldest neighbours become one, which costs reading between them again.
+pub const GAPS_MAX: usize = 16;
+
+/// Backfills among them at most: the others' room is for what must not wait.
+pub const BACKFILLS_MAX: usize = 8;
+
+/// A re-read of the recent past, on a schedule of its own: `(every, back)` in seconds.
+///
+/// A record that is up to L late is found for certain when `back - every >= L`: some re-read then comes after it has
+/// become visible and still reaches back to its time. So the daily one must reach 50 hours back to keep the 26 hours
+/// that we promise, and the hourly one finds most late records, those up to an hour late, soon.
+pub const REREADS: [(i64, i64); 2] = [(3600, 2 * 3600), (24 * 3600, 50 * 3600)];
+
+/// A range of time that is not yet collected, both ends inclusive.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Why it is to be collected, which decides its turn.
+    pub kind: GapKind,
+    /// Its first second.
+    pub oldest: Second,
+    /// Its last second. Of a half-walked audit gap: the oldest second stored so far.
+    pub latest: Second,
+    /// How far its walk has come.
+    pub walk: Walk,
+    /// How far back its walk has come.
+    #[serde(default, skip_serializing_if = "Depth::is_new")]
+    pub depth: Depth,
+    /// Of a gap that live collection opened: the first second of it that no walk has come through yet. What is before was read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncollected_since: Option<Second>,
+}
+
+impl Gap {
+    /// A gap of which nothing is walked.
+    pub fn unwalked(log: LogType, kind: GapKind, oldest: Second, latest: Second) -> Gap {
+        Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), depth: Depth::default(), uncollected_since: None }
+    }
+
+    /// The last second that was to be collected when its walk began.
+    pub fn end(&self) -> Second {
+        match &self.walk {
+            // Whatever a damaged cursor says: never before its beginning.
+            Walk::Audit(walk) => walk.asked_latest.map_or(self.latest, |asked| asked.max(self.latest)),
+            Walk::Access(_) | Walk::Integration(_) => self.latest,
+        }
+    }
+}
+
+/// Why a gap is to be collected; in the order in which gaps have their turn.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapKind {
+    /// What happened since the last tick.
+    Live,
+    /// What is left of an earlier tick, an outage, or the time before the first tick.
+    Backlog,
+    /// A look for records that Slack showed late.
+    Reread,
+    /// A time that somebody asked to have collected, whatever was collected of it before.
+    Backfill,
+}
+
+/// What came of asking for a backfill.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Backfill {
+    /// There is a gap for it now, or for what of it was not under way.
+    Started,
+    /// It is under way: there was a gap for all of it.
+    InProgress,
+    /// There are [`BACKFILLS_MAX`] under way; another must wait until one is through.
+    TooMany,
+    /// The range has no second up to now.
+    Empty,
+}
+
+/// A stream's cursor.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Cursor {
+    format: u32,
+    /// From when on the stream is collected, whatever its source says later; none in a cursor of before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Second>,
+    /// All time up to here is collected or in a gap.
+    pub watermark: Second,
+    /// What is not yet collected.
+    pub gaps: Vec<Gap>,
+    /// The number of the last object of recent day logs, as far as this cursor's writer knew.
+    pub last_objects: BTreeMap<Day, u32>,
+    /// When each of [`REREADS`] last began.
+    pub rereads: [Second; REREADS.len()],
+    /// Access: the column that Slack sorts by, once seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sorted_by: Option<crate::walk::Column>,
+    /// Access, with an organization's token: whether Slack gives the log of one workspace at a time only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_workspace: bool,
+    /// Where an organization is read workspace by workspace: the workspaces, and what of each is missing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workspaces: BTreeMap<String, WorkspaceState>,
+    /// Slack asked us not to call before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Second>,
+    /// How the stream is doing.
+    pub health: Health,
+    /// When this was written.
+    pub saved_at: Second,
+}
+
+impl Cursor {
+    /// The cursor of a stream that was never collected: everything from the source's `since` is a gap.
+    pub fn first(source: &Source, log: LogType, now: Second) -> Cursor {
+        let since = source.since.min(now);
+        let gap = Gap::unwalked(log, GapKind::Backlog, since, now);
+        Cursor {
+            format: FORMAT,
+            since: Some(since),
+            watermark: now,
+            gaps: vec![gap],
+            last_objects: BTreeMap::new(),
+            rereads: [now; REREADS.len()],
+            sorted_by: None,
+            by_workspace: false,
+            workspaces: BTreeMap::new(),
+            not_before: None,
+            health: Health::default(),
+            saved_at: now,
+        }
+    }
+
+    /// Opens the gaps that this tick adds: the time since the last one with an overlap, and re-reads that are due. Returns
+    /// whether that must not be forgotten.
+    pub fn open_gaps(&mut self, source: &Source, log: LogType, now: Second, overlap_seconds: i64, live: bool) -> bool {
+        let mut lasting = false;
+        let since = self.since.unwrap_or(source.since).min(now);
+        if live {
+            // What an earlier tick left half walked is backlog now; what it left untouched is the same gap, grown.
+            let (untouched, mut kept): (Vec<Gap>, Vec<Gap>) =
+                self.gaps.drain(..).partition(|gap| gap.kind == GapKind::Live && !gap.is_under_way());
+            kept.iter_mut().filter(|gap| gap.kind == GapKind::Live).for_each(|gap| gap.kind = GapKind::Backlog);
+            self.gaps = kept;
+            lasting |= !untouched.is_empty();
+            let reach = self.watermark.min(now).plus(-overlap_seconds).max(since);
+            let reach = untouched.iter().map(|gap| gap.oldest).min().map_or(reach, |earlier| reach.min(earlier));
+            // Our clock may have stepped back since, or this tick may have been held up before it loaded the cursor.
+            let latest = untouched.iter().map(|gap| gap.latest).max().map_or(now, |later| now.max(later));
+            let uncollected = untouched.iter().filter_map(|gap| gap.uncollected_since).min();
+            let uncollected_since = Some(uncollected.map_or(self.watermark, |since| since.min(self.watermark)));
+            self.gaps.push(Gap { uncollected_since, ..Gap::unwalked(log, GapKind::Live, reach, latest) });
+            self.watermark = self.watermark.max(now);
+        }
+        for (index, (every, back)) in REREADS.into_iter().enumerate() {
+            if now.since(self.rereads[index]) >= every {
+                // From where the last one could not yet be sure; after a day without ticks that is further back.
+                let reach = self.rereads[index].plus(every - back).max(since);
+                self.gaps.push(Gap::unwalked(log, GapKind::Reread, reach, now));
+                self.rereads[index] = now;
+                lasting = true;
+            }
+        }
+        self.limit_gaps(log);
+        lasting
+    }
+
+    /// Opens a gap for a time that somebody wants collected, which yields to everything else. Asking again while it is under way
+    /// changes nothing; where only its beginning is, a gap for the rest is opened.
+    pub fn backfill(&mut self, log: LogType, oldest: Second, latest: Second, now: Second) -> Backfill {
+        let latest = latest.min(now);
+        let same_start = |gap: &&Gap| gap.kind == GapKind::Backfill && (gap.oldest..=gap.end()).contains(&oldest);
+        let under_way = self.gaps.iter().filter(same_start).map(Gap::end).max();
+        let oldest = under_way.map_or(oldest, |end| end.plus(1));
+        if oldest > latest {
+            return if under_way.is_some() { Backfill::InProgress } else { Backfill::Empty };
+        }
+        if self.gaps.iter().filter(|gap| gap.kind == GapKind::Backfill).count() >= BACKFILLS_MAX {
+            return Backfill::TooMany;
+        }
+        self.gaps.push(Gap::unwalked(log, GapKind::Backfill, oldest, latest));
+        self.limit_gaps(log);
+        Backfill::Started
+    }
+
+    fn limit_gaps(&mut self, log: LogType) {
+        self.gaps.sort_by_key(|gap| (gap.latest, gap.oldest));
+        while self.gaps.len() > GAPS_MAX {
+            // A backfill is never one of the two: the years between it and its neighbour nobody has asked for.
+            let mut others = (0..self.gaps.len()).filter(|&index| self.gaps[index].kind != GapKind::Backfill);
+            let Some((first, second)) = others.next().zip(others.next()) else { return };
+            let (newer, older) = (self.gaps.remove(second), self.gaps.remove(first));
+            let kind = older.kind.min(newer.kind).max(GapKind::Backlog);
+            let (oldest, latest) = (older.oldest.min(newer.oldest), older.latest.max(newer.latest));
+            let uncollected_since = [older.uncollected_since, newer.uncollected_since].into_iter().flatten().min();
+            self.gaps.insert(first, Gap { uncollected_since, ..Gap::unwalked(log, kind, oldest, latest) });
+        }
+    }
+
+    /// The index of the gap whose turn it is: live work first, then the backlog, re-reads, and backfills, each newest first.
+    pub fn next_gap(&self) -> Option<usize> {
+        (0..self.gaps.len()).min_by_key(|&index| (self.gaps[index].kind, std::cmp::Reverse(self.gaps[index].latest)))
+    }
+
+    /// Whether there is time that is neither collected nor merely to be read again.
+    pub fn is_behind(&self) -> bool {
+        self.gaps.iter().any(|gap| gap.kind != GapKind::Reread)
+    }
+
+    /// The age of the newest instant up to which everything since the stream's first tick is stored, in seconds. What happened before that
+    /// is a backlog from the beginning, which nobody has waited for.
+    pub fn lag_seconds(&self, now: Second) -> i64 {
+        let uncollected = self.gaps.iter().filter_map(|gap| gap.uncollected_since).min();
+        now.since(uncollected.map_or(self.watermark, |since| since.min(self.watermark))).max(0)
+    }
+
+    /// The field whose time lies in the future, if there is one: then this is no cursor that slacktrail wrote, or its clock was wrong. Times up
+    /// to ten minutes ahead are believed, by which clocks may differ.
+    pub fn time_in_future(&self, now: Second) -> Option<&'static str> {
+        let believed = now.plus(CLOCK_SKEW_SECONDS);
+        let gaps = self.gaps.iter().flat_map(|gap| {
+            let begun = if let Walk::Access(walk) = &gap.walk { Some(walk.begun.max(walk.stop)) } else { None };
+            [Some(gap.oldest), Some(gap.end()), gap.uncollected_since, begun]
+        });
+        let times = [("watermark", Some(self.watermark)), ("since", self.since), ("saved_at", Some(self.saved_at))];
+        let rereads = self.rereads.iter().map(|began| ("rereads", Some(*began)));
+        let mut times = times.into_iter().chain(rereads).chain(gaps.map(|time| ("gaps", time)));
+        times.find(|(_, time)| time.is_some_and(|time| time > believed)).map(|(field, _)| field)
+    }
+
+    /// Whether Slack asked not to be called yet. It is asked again after an hour, whatever it says and whatever is stored.
+    pub fn must_wait(&self, now: Second) -> bool {
+        let latest = now.plus(3_600 + CLOCK_SKEW_SECONDS);
+        self.not_before.is_some_and(|not_before| now < not_before && not_before <= latest)
+    }
+
+    /// The cursor as it is stored: JSON.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("a cursor holds only text and numbers")
+    }
+
+    /// Reads a stored cursor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Investigate`] for a cursor of a newer slacktrail and for one that no slacktrail wrote.
+    pub fn decode(text: &str) -> Result<Cursor, Error> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let format = serde_json::from_str::<Format>(text).map_err(|error| malformed(json_location(&error)))?.format;
+        if format > FORMAT {
+            let message =
+                format!("the stored cursor has format {format}, and this slacktrail reads formats up to {FORMAT}");
+            return Err(Error::deployment(
+                ErrorKind::Investigate,
+                "newer_cursor",
+                message,
+                "deploy the newer slacktrail that wrote it",
+            ));
+        }
+        let cursor: Cursor = serde_json::from_str(text).map_err(|error| malformed(json_location(&error)))?;
+        match cursor.gaps.iter().find(|gap| gap.oldest > gap.latest) {
+            None => Ok(cursor),
+            Some(gap) => Err(malformed(format!("a gap ends at {} before it begins at {}", gap.latest, gap.oldest))),
+        }
+    }
+}
+
+fn malformed(cause: String) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
+        "malformed_cursor",
+        "the stored cursor is not one that slacktrail wrote",
+        "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
+    )
+    .with_source(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Plan;
+    use crate::walk::AuditWalk;
+
+    fn second(seconds: i64) -> Second {
+        Second::new(1_800_000_000 + seconds).unwrap()
+    }
+
+    /// A cursor at second 0 whose first gap is collected.
+    fn settled() -> Cursor {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
+        Cursor { gaps: Vec::new(), ..Cursor::first(&source, LogType::Audit, second(0)) }
+    }
+
+    fn backfill(cursor: &mut Cursor, oldest: i64, latest: i64) -> Backfill {
+        cursor.backfill(LogType::Audit, second(oldest), second(latest), second(0))
+    }
+
+    fn ranges(cursor: &Cursor) -> Vec<(i64, i64)> {
+        let seconds = |second: Second| second.since(self::second(0));
+        cursor.gaps.iter().map(|gap| (seconds(gap.oldest), seconds(gap.latest))).collect()
+    }
+
+    #[test]
+    fn backfill_of_one_second_starts() {
+        assert_eq!(backfill(&mut settled(), -50, -50), Backfill::Started);
+        assert_eq!(backfill(&mut settled(), -50, -51), Backfill::Empty);
+    }
+
+    #[test]
+    fn wait_longer_than_70_minutes_is_ignored() {
+        for (seconds, waits) in [(1, true), (4_200, true), (4_201, false)] {
+            let cursor = Cursor { not_before: Some(second(seconds)), ..settled() };
+            assert_eq!(cursor.must_wait(second(0)), waits, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn cursor_of_newer_format_has_own_error_code() {
+        let mut stored: serde_json::Value = serde_json::from_str(&settled().encode()).unwrap();
+        stored["format"] = (FORMAT + 1).into();
+        assert_eq!(Cursor::decode(&stored.to_string()).unwrap_err().code, "newer_cursor");
+    }
+
+    /// Lets the walk of a gap come back to a second.
+    fn walk_to(gap: &mut Gap, latest: i64) {
+        let asked_latest = Some(gap.end());
+        gap.walk = Walk::Audit(AuditWalk { page_cursor: Some("next".to_owned()), asked_latest });
+        gap.latest = second(latest);
+    }
+
+    #[test]
+    fn unread_gap_keeps_its_end_if_clock_is_behind_earlier_tick() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
+        let mut cursor = settled();
+        cursor.open_gaps(&source, LogType::Audit, second(600), 300, true);
+        assert_eq!(ranges(&cursor), [(-300, 600)]);
+        assert!(cursor.open_gaps(&source, LogType::Audit, second(510), 10, true));
+        assert_eq!((ranges(&cursor), cursor.watermark), (vec![(-300, 600)], second(600)));
+    }
+
+    #[test]
+    fn backfill_is_gap_up_to_now_and_empty_range_is_rejected() {
+        let mut cursor = settled();
+        assert_eq!(backfill(&mut cursor, -9_000, 500), Backfill::Started);
+        assert_eq!(ranges(&cursor), [(-9_000, 0)]);
+        assert_eq!(cursor.gaps[0].kind, GapKind::Backfill);
+        assert!(cursor.is_behind());
+        let mut cursor = settled();
+        assert_eq!(backfill(&mut cursor, 10, 500), Backfill::Empty);
+        assert_eq!(backfill(&mut cursor, -10, -20), Backfill::Empty);
+        assert_eq!(ranges(&cursor), []);
+    }
+
+    #[test]
+    fn repeated_backfill_in_progress_changes_nothing() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -9_000, -5_000);
+        for walked_to in [-5_000, -6_000, -9_000] {
+            walk_to(&mut cursor.gaps[0], walked_to);
+            let before = cursor.clone();
+            assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::InProgress);
+            assert_eq!(backfill(&mut cursor, -8_000, -7_000), Backfill::InProgress);
+            assert_eq!(cursor, before);
+        }
+    }
+
+    #[test]
+    fn longer_backfill_opens_only_time_after_running_one() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -9_000, -8_000);
+        walk_to(&mut cursor.gaps[0], -8_500);
+        assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::Started);
+        assert_eq!(ranges(&cursor), [(-9_000, -8_500), (-7_999, -5_000)]);
+    }
+
+    #[test]
+    fn backfill_that_starts_earlier_opens_whole_range() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -9_000, -8_000);
+        assert_eq!(backfill(&mut cursor, -9_500, -8_000), Backfill::Started);
+        assert_eq!(ranges(&cursor), [(-9_500, -8_000), (-9_000, -8_000)]);
+    }
+
+    #[test]
+    fn backfills_leave_room_for_urgent_gaps() {
+        let mut cursor = settled();
+        let begun = |cursor: &mut Cursor, n: i64| backfill(cursor, -90_000 + n * 100, -90_000 + n * 100 + 50);
+        for n in 0..BACKFILLS_MAX as i64 {
+            assert_eq!(begun(&mut cursor, n), Backfill::Started);
+        }
+        assert_eq!(begun(&mut cursor, 99), Backfill::TooMany);
+        assert_eq!(begun(&mut cursor, 0), Backfill::InProgress);
+        cursor.gaps.remove(0);
+        assert_eq!(begun(&mut cursor, 99), Backfill::Started);
+    }
+
+    #[test]
+    fn merged_gaps_exclude_time_between_backfill_and_now() {
+        let mut cursor = settled();
+        backfill(&mut cursor, -90_000_000, -89_000_000);
+        for n in 0..40 {
+            let (oldest, latest) = (second(n * 10), second(n * 10 + 5));
+            cursor.gaps.push(Gap::unwalked(LogType::Audit, GapKind::Backlog, oldest, latest));
+        }
+        cursor.limit_gaps(LogType::Audit);
+        assert_eq!(cursor.gaps.len(), GAPS_MAX);
+        assert_eq!(ranges(&cursor)[..3], [(-90_000_000, -89_000_000), (0, 255), (260, 265)]);
+    }
+
+    #[test]
+    fn backfill_is_read_after_all_other_gaps() {
+        let mut cursor = settled();
+        for kind in [GapKind::Backfill, GapKind::Reread, GapKind::Backlog, GapKind::Live] {
+            cursor.gaps.insert(0, Gap::unwalked(LogType::Audit, kind, second(-10), second(0)));
+        }
+        let mut turns = Vec::new();
+        while let Some(index) = cursor.next_gap() {
+            turns.push(cursor.gaps.remove(index).kind);
+        }
+        assert_eq!(turns, [GapKind::Live, GapKind::Backlog, GapKind::Reread, GapKind::Backfill]);
+    }
+
+    #[test]
+    fn lag_counts_uncollected_live_time_and_not_history() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
+        let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
+        assert_eq!(cursor.lag_seconds(second(0)), 0, "history is a backlog");
+        for (tick, now) in [60, 120, 180].into_iter().enumerate() {
+            cursor.open_gaps(&source, LogType::Audit, second(now), 300, true);
+            assert_eq!(cursor.lag_seconds(second(now)), now, "nothing is stored");
+            if let Some(live) = cursor.gaps.iter_mut().find(|gap| gap.kind == GapKind::Live && tick == 1) {
+                walk_to(live, 60); // a part of it is, which the next tick leaves as a backlog
+            }
+        }
+        cursor.gaps.retain(|gap| gap.kind != GapKind::Live);
+        assert_eq!(cursor.lag_seconds(second(180)), 180, "the rest of the earlier one");
+        cursor.gaps.clear();
+        assert_eq!(cursor.lag_seconds(second(200)), 20);
+    }
+
+    #[test]
+    fn merged_gaps_keep_earliest_uncollected_second() {
+        let mut cursor = settled();
+        for n in 0..40 {
+            let uncollected_since = Some(second(n * 10 + 3)).filter(|_| n > 1);
+            let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(n * 10), second(n * 10 + 5));
+            cursor.gaps.push(Gap { uncollected_since, ..gap });
+        }
+        cursor.limit_gaps(LogType::Audit);
+        assert_eq!(cursor.gaps[0].uncollected_since, Some(second(23)));
+    }
+
+    #[test]
+    fn cursor_with_future_time_is_not_trusted() {
+        let far = Second::new(4_102_444_800).unwrap();
+        let now = second(0);
+        let gap = |oldest, latest| Gap::unwalked(LogType::Access, GapKind::Backlog, oldest, latest);
+        for (field, cursor) in [
+            ("watermark", Cursor { watermark: far, ..settled() }),
+            ("since", Cursor { since: Some(far), ..settled() }),
+            ("saved_at", Cursor { saved_at: far, ..settled() }),
+            ("rereads", Cursor { rereads: [now, far], ..settled() }),
+            ("gaps", Cursor { gaps: vec![gap(now, far)], ..settled() }),
+            (
+                "gaps",
+                Cursor { gaps: vec![Gap { walk: Walk::begin(LogType::Access, far), ..gap(now, now) }], ..settled() },
+            ),
+        ] {
+            assert_eq!(cursor.time_in_future(now), Some(field));
+        }
+        assert_eq!(Cursor { watermark: now.plus(CLOCK_SKEW_SECONDS), ..settled() }.time_in_future(now), None);
+        assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
+        assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
+        assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the time has come");
+    }
+
+    #[test]
+    fn gap_of_one_second_is_valid_and_reversed_gap_is_not() {
+        let decoded = |oldest, latest| {
+            let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(oldest), second(latest));
+            Cursor::decode(&Cursor { gaps: vec![gap], ..settled() }.encode()).map_err(|error| error.code)
+        };
+        assert_eq!(decoded(7, 7).map(|cursor| cursor.gaps.len()), Ok(1));
+        assert_eq!(decoded(8, 7).err().as_deref(), Some("malformed_cursor"));
+    }
+}

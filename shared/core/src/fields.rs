@@ -1,0 +1,449 @@
+//! One look through a record's JSON: the few scalars that name and date it, and the addresses, e-mails and user names anywhere
+//! in it. Nothing here decides what a record is, and no shape is required: every value may be missing or of another type.
+//!
+//! What JSON is, [`serde_json`] has decided before: it checks the whole reply and cuts out each row as a [`RawValue`]. So this
+//! need not check again, only find its way from string to string, and decodes no more of them than are asked for. A test holds
+//! it to what a full parse finds.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+#[cfg(test)]
+use serde_json::value::RawValue;
+
+/// Containers deeper in one another than this are passed over: what stands in them is no indicator.
+const DEPTH_MAX: usize = 128;
+/// Bytes of the longest e-mail address that SMTP delivers (RFC 5321, section 4.5.3.1.3, without the angle brackets).
+const ADDRESS_LEN_MAX: usize = 254;
+
+/// The keys that mean something to us at the top of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Top {
+    Id,
+    DateCreate,
+    UserId,
+    Ip,
+    UserAgent,
+    DateFirst,
+    DateLast,
+    Date,
+}
+
+/// What an indicator is; in the order in which lines list them.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Kind {
+    IpAddress,
+    Email,
+    Username,
+}
+
+/// Something that a person may search all logs for.
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Indicator<'a> {
+    pub kind: Kind,
+    /// Borrowed where the record holds it without an escape.
+    pub text: Cow<'a, str>,
+}
+
+/// What a record's JSON holds that we use.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    /// The scalars under [`Top`] keys. Of a key that comes twice the last counts, as in every common parser.
+    top: [Option<Cow<'a, str>>; 8],
+    /// The indicators anywhere in it: sorted, each once.
+    pub(crate) indicators: Vec<Indicator<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a record. `None` when it is not a JSON object.
+    #[cfg(test)]
+    pub(crate) fn read(row: &'a RawValue) -> Option<Fields<'a>> {
+        Fields::of_json(row.get())
+    }
+
+    /// Reads a record that is valid JSON. `None` when it is not an object.
+    pub(crate) fn of_json(json: &'a str) -> Option<Fields<'a>> {
+        if !json.starts_with('{') {
+            return None;
+        }
+        let mut fields = Fields::default();
+        fields.read_all(json)?;
+        fields.indicators.sort_unstable();
+        fields.indicators.dedup();
+        Some(fields)
+    }
+
+    /// Goes through a record byte by byte, but for its strings. `None` where it ends too early, which no [`RawValue`] does.
+    fn read_all(&mut self, json: &'a str) -> Option<()> {
+        let bytes = json.as_bytes();
+        let mut outer = [Place::default(); DEPTH_MAX];
+        let (mut place, mut depth, mut at) = (Place::default(), 0_usize, 0);
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match byte {
+                b'"' => {
+                    let string = Quoted::read(json, at)?;
+                    at += string.raw.len() + 1;
+                    match string {
+                        _ if depth > DEPTH_MAX => {}
+                        key if is_key(&bytes[at..]) => place.key = key.key(depth),
+                        text if place.wants_text() => self.add_string(place, text),
+                        _ => {}
+                    }
+                }
+                b'{' | b'[' => {
+                    if let Some(outer) = outer.get_mut(depth) {
+                        *outer = place;
+                        if byte == b'{' {
+                            place = place.inside(); // an array's elements stand under its own key
+                        }
+                    }
+                    depth += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    place = outer.get(depth).copied().unwrap_or(place);
+                }
+                b'n' | b'-' | b'0'..=b'9' if depth <= DEPTH_MAX => {
+                    if let Key::Top(top) = place.key {
+                        let number = number(&json[at - 1..]);
+                        at += number.as_ref().map_or(0, |(_, len)| len - 1);
+                        self.top[top as usize] = number.map(|(digits, _)| digits);
+                    }
+                }
+                _ => {} // white space, a comma, a colon; the rest of a number that we do not want, or of one of JSON's three words
+            }
+        }
+        (depth == 0).then_some(())
+    }
+
+    /// The text of the scalar under `key`: a string's content or a number's digits.
+    pub(crate) fn scalar(&self, key: Top) -> Option<&str> {
+        self.top[key as usize].as_deref()
+    }
+
+    fn add_string(&mut self, place: Place, string: Quoted<'a>) {
+        let Place { parent, key, .. } = place;
+        let Some(text) = string.decoded() else {
+            if let Key::Top(top) = key {
+                self.top[top as usize] = Some(Cow::Borrowed(string.raw)); // no text, but the same at every read
+            }
+            return;
+        };
+        let kind = match key {
+            // Slack writes `redacted`, nothing, and impossible addresses here: they stay in the record, and are no address.
+            Key::Address | Key::Top(Top::Ip) if text.parse::<IpAddr>().is_ok() => Some(Kind::IpAddress),
+            Key::Email if text.contains('@') => Some(Kind::Email),
+            Key::Username if !text.is_empty() => Some(Kind::Username),
+            // Everything has a `name`; a person's is the one under `user`, or who invited or removed somebody.
+            Key::Name if parent == Key::Person && !text.is_empty() => Some(Kind::Username),
+            _ => None,
+        };
+        match (key, kind) {
+            (Key::Top(top), None) => self.top[top as usize] = Some(text),
+            (Key::Top(top), Some(kind)) => {
+                self.top[top as usize] = Some(text.clone());
+                self.indicators.push(Indicator { kind, text });
+            }
+            (_, Some(kind)) => self.indicators.push(Indicator { kind, text }),
+            (_, None) if place.may_hold_addresses() => self.add_addresses(text),
+            (_, None) => {}
+        }
+    }
+
+    /// Adds each e-mail address in a text that may hold other words too.
+    fn add_addresses(&mut self, text: Cow<'a, str>) {
+        let indicator = |text| Indicator { kind: Kind::Email, text };
+        match text {
+            Cow::Borrowed(text) => self.indicators.extend(addresses_in(text).map(Cow::Borrowed).map(indicator)),
+            Cow::Owned(text) => {
+                self.indicators.extend(addresses_in(&text).map(|found| indicator(Cow::Owned(found.to_owned()))));
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Key {
+    Top(Top),
+    Address,
+    Email,
+    Username,
+    Name,
+    Person,
+    /// What a setting is now or was before: a text, a list or an object, which differs for each action.
+    Setting,
+    #[default]
+    Other,
+}
+
+impl Key {
+    fn of(text: &[u8], depth: usize) -> Key {
+        match text {
+            b"id" if depth == 1 => Key::Top(Top::Id),
+            b"date_create" if depth == 1 => Key::Top(Top::DateCreate),
+            b"user_id" if depth == 1 => Key::Top(Top::UserId),
+            b"ip" if depth == 1 => Key::Top(Top::Ip),
+            b"user_agent" if depth == 1 => Key::Top(Top::UserAgent),
+            b"date_first" if depth == 1 => Key::Top(Top::DateFirst),
+            b"date_last" if depth == 1 => Key::Top(Top::DateLast),
+            b"date" if depth == 1 => Key::Top(Top::Date),
+            b"ip" | b"ip_address" | b"previous_ip_address" => Key::Address,
+            b"email" | b"emails" => Key::Email,
+            b"username" | b"user_name" => Key::Username,
+            b"name" => Key::Name,
+            // In `details` each of them may be an id, a user itself, or an object with a user in it.
+            b"user" | b"inviter" | b"kicker" | b"target_user" => Key::Person,
+            b"new_value" | b"previous_value" => Key::Setting,
+            other if other.ends_with(b"_email") || other.ends_with(b"_emails") => Key::Email, // as `external_user_email`
+            _ => Key::Other,
+        }
+    }
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// The key of the object that it is in.
+    parent: Key,
+    /// Its own key.
+    key: Key,
+    /// Whether it is somewhere inside a [`Key::Setting`].
+    in_setting: bool,
+}
+
+impl Place {
+    /// Returns the place of the values in the object that begins here.
+    fn inside(self) -> Place {
+        Place { parent: self.key, key: Key::Other, in_setting: self.in_setting || self.key == Key::Setting }
+    }
+
+    /// Returns `true` if a string here can hold a scalar or an indicator.
+    fn wants_text(self) -> bool {
+        self.key != Key::Other || self.in_setting
+    }
+
+    /// Returns `true` if a string here may hold e-mail addresses among other words.
+    fn may_hold_addresses(self) -> bool {
+        self.in_setting || matches!(self.key, Key::Setting | Key::Person)
+    }
+}
+
+/// Whether the string before `rest` is a key: then a colon comes next.
+fn is_key(rest: &[u8]) -> bool {
+    rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) == Some(&b':')
+}
+
+/// How many bytes come before the next quote or backslash. By hand, for nine of ten strings are shorter than 16 bytes, and what
+/// `memchr2` gains on the others it loses on each call.
+#[inline]
+fn plain_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let mut count = 0;
+    for eight in bytes.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*eight);
+        let found = zero_bytes(word ^ (ONES * u64::from(b'"'))) | zero_bytes(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return count + found.trailing_zeros() as usize / 8; // the lowest found is right, whatever carries above it
+        }
+        count += 8;
+    }
+    count + bytes[count..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count()
+}
+
+/// A string as it stands between its quotes.
+#[derive(Clone, Copy)]
+struct Quoted<'a> {
+    raw: &'a str,
+    /// Whether it holds an escape, so that its text is another.
+    escapes: bool,
+}
+
+impl<'a> Quoted<'a> {
+    /// The string that begins at `start`, after its opening quote.
+    #[inline]
+    fn read(json: &'a str, start: usize) -> Option<Quoted<'a>> {
+        let bytes = json.as_bytes();
+        let (mut end, mut escapes) = (start, false);
+        loop {
+            end += plain_bytes(bytes.get(end..)?);
+            if *bytes.get(end)? == b'"' {
+                return Some(Quoted { raw: json.get(start..end)?, escapes });
+            }
+            (end, escapes) = (end + 2, true); // whatever is escaped, it is no end
+        }
+    }
+
+    fn key(self, depth: usize) -> Key {
+        if !self.escapes {
+            return Key::of(self.raw.as_bytes(), depth);
+        }
+        self.decoded().map_or(Key::Other, |name| Key::of(name.as_bytes(), depth))
+    }
+
+    /// Its text; `None` when it stands for none (a lone surrogate).
+    fn decoded(self) -> Option<Cow<'a, str>> {
+        if !self.escapes {
+            return Some(Cow::Borrowed(self.raw));
+        }
+        serde_json::from_str(&format!("\"{}\"", self.raw)).ok().map(Cow::Owned)
+    }
+}
+
+/// The number that `json` begins with, and its length there: a whole one prints without a point, however it was written.
+fn number(json: &str) -> Option<(Cow<'_, str>, usize)> {
+    let is_part = |c: char| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
+    let text = &json[..json.find(|c| !is_part(c))?];
+    if text.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')) {
+        return (!text.is_empty()).then_some((Cow::Borrowed(text), text.len()));
+    }
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    Some((number.map_or(Cow::Borrowed(text), |number| Cow::Owned(number.to_string())), text.len()))
+}
+
+/// Returns the e-mail addresses in a text, each without what surrounds it: `<mailto:ann@example.com|Ann>` holds one. Goes
+/// through the text once.
+fn addresses_in(text: &str) -> impl Iterator<Item = &str> {
+    let words = if text.contains('@') { text } else { "" }.split(ends_address);
+    words.map(|word| word.trim_matches(['.', '\''])).filter(|word| is_address(word))
+}
+
+/// Returns `true` for a character that no address holds, or so rarely that it more likely separates two.
+fn ends_address(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || ",;:<>()[]{}\"`|/\\?=&".contains(c)
+}
+
+/// Returns `true` if a word has the form of an address: a local part, and a domain of labels that ends in no number.
+fn is_address(word: &str) -> bool {
+    let Some((local, domain)) = word.split_once('@') else { return false };
+    let is_label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+    word.len() <= ADDRESS_LEN_MAX
+        && !local.is_empty()
+        && domain.split('.').all(is_label)
+        && domain.rsplit_once('.').is_some_and(|(_, last)| last.contains(char::is_alphabetic))
+}
+
+#[cfg(test)]
+mod oracle;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn texts<'f>(fields: &'f Fields<'_>, kind: Kind) -> Vec<&'f str> {
+        fields.indicators.iter().filter(|indicator| indicator.kind == kind).map(|indicator| &*indicator.text).collect()
+    }
+
+    #[test]
+    fn valid_addresses_emails_and_user_names_are_found_anywhere() {
+        let json = r#"{"id":"1","actor":{"type":"user","user":{"id":"W1","name":"Ann \"A\"","email":"ann@example.com"}},
+            "entity":{"type":"channel","channel":{"name":"general"}},"details":{"inviter":{"user":{"name":"Bob","email":"none"}},"kicker":{"name":"Cem"}},
+            "context":{"ip_address":"redacted","list":[{"ip":"2001:db8::1"}]},"ip":"203.0.113.7","username":""}"#;
+        let row = raw(json);
+        let fields = Fields::read(&row).unwrap();
+        assert_eq!(texts(&fields, Kind::Username), ["Ann \"A\"", "Bob", "Cem"]);
+        assert_eq!(texts(&fields, Kind::Email), ["ann@example.com"]);
+        assert_eq!(texts(&fields, Kind::IpAddress), ["2001:db8::1", "203.0.113.7"]);
+        assert_eq!(fields.scalar(Top::Ip), Some("203.0.113.7"));
+    }
+
+    #[test]
+    fn emails_are_found_under_every_email_key_and_in_settings() {
+        let json = r#"{"actor":{"user":{"email":"ann@example.com"}},
+            "details":{"external_user_email":"zoe@supplier.example","emails":["kim@example.com"],"invited_emails":["lee@example.com"],"note":"not@noted.example",
+                "target_user":{"id":"W2","name":"Ben","email":"ben@example.com"},"inviter":"eve@example.com",
+                "new_value":["Old <old@example.com>, mailto:o'neil+x@mail.example.com; @here","{\"to\":\"in@text.example\"}"],
+                "previous_value":{"who":{"list":[{"any":"deep@example.com"}]},"user":["W1"]}},
+            "after":"not@noted.example"}"#;
+        let row = raw(json);
+        let fields = Fields::read(&row).unwrap();
+        let expected = [
+            "ann@example.com",
+            "ben@example.com",
+            "deep@example.com",
+            "eve@example.com",
+            "in@text.example",
+            "kim@example.com",
+            "lee@example.com",
+            "o'neil+x@mail.example.com",
+            "old@example.com",
+            "zoe@supplier.example",
+        ];
+        assert_eq!(texts(&fields, Kind::Email), expected);
+        assert_eq!(texts(&fields, Kind::Username), ["Ben"]);
+    }
+
+    #[test]
+    fn words_with_at_sign_are_not_taken_for_emails() {
+        for text in [
+            "",
+            "@",
+            "@here",
+            "ann@",
+            "ann@localhost",
+            "a@b@c.example",
+            "a@.example",
+            "a@b..c",
+            "pw@10.0.0.1",
+            "a@b_c.de",
+        ] {
+            assert_eq!(addresses_in(text).count(), 0, "{text}");
+        }
+        assert_eq!(addresses_in(&format!("{}@example.com", "a".repeat(254))).count(), 0);
+        assert_eq!(addresses_in("'a@b.de'. ü@ü.example.").collect::<Vec<_>>(), ["a@b.de", "ü@ü.example"]);
+    }
+
+    #[test]
+    fn scalars_are_read_as_text_and_last_duplicate_key_wins() {
+        let row = raw(
+            r#"{"id":1,"id":"b","date_create":1787670000,"date":"1787670001","date_last":1.5,"date_first":5.0,"user_id":"U","user_id":null}"#,
+        );
+        let fields = Fields::read(&row).unwrap();
+        assert_eq!(fields.scalar(Top::Id), Some("b"));
+        assert_eq!(fields.scalar(Top::DateCreate), Some("1787670000"));
+        assert_eq!(fields.scalar(Top::Date), Some("1787670001"));
+        assert_eq!(fields.scalar(Top::DateLast), Some("1.5"));
+        assert_eq!(fields.scalar(Top::DateFirst), Some("5"));
+        assert_eq!(fields.scalar(Top::UserId), None);
+        assert_eq!(Fields::read(&raw(r#"{"user":{"id":"inner"}}"#)).unwrap().scalar(Top::Id), None);
+    }
+
+    #[test]
+    fn undecodable_value_does_not_hide_rest_of_record() {
+        let surrogate = r#"{"id":"a","email":"\ud800@","date_create":5,"username":"ann"}"#;
+        let (open, close) = ("[{\"user\":".repeat(500), "}]".repeat(500));
+        let deep = format!(r#"{{"id":"a","deep":{open}{{"name":"\"]"}}{close},"date_create":5,"username":"ann"}}"#);
+        let huge = r#"{"id":"a","number":1e999,"date_create":5,"username":"ann"}"#;
+        for json in [surrogate, &deep, huge] {
+            let row = raw(json);
+            let fields = Fields::read(&row).unwrap();
+            assert_eq!((fields.scalar(Top::Id), fields.scalar(Top::DateCreate)), (Some("a"), Some("5")), "{json}");
+            assert_eq!(fields.indicators, [Indicator { kind: Kind::Username, text: "ann".into() }], "{json}");
+        }
+        assert_eq!(Fields::read(&raw(r#"{"id":"\ud800"}"#)).unwrap().scalar(Top::Id), Some("\\ud800"));
+    }
+
+    #[test]
+    fn non_object_has_no_fields() {
+        for json in ["null", "[]", "\"text\"", "7"] {
+            assert!(Fields::read(&raw(json)).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn values_deeper_than_128_levels_are_skipped() {
+        for (depth, kept) in [(128, true), (129, false)] {
+            // The record itself is the first level.
+            let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+            let json = format!(r#"{{"date":{open}5{close},"email":{open}"ann@example.com"{close}}}"#);
+            let fields = Fields::of_json(&json).unwrap();
+            assert_eq!(fields.scalar(Top::Date).is_some(), kept, "{depth}");
+            assert_eq!(texts(&fields, Kind::Email).len(), usize::from(kept), "{depth}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! How a stream is doing: its state, why, and what to do. Recorded when it changes, not at every tick.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+use crate::source::{LogType, Source};
+use crate::time::{CLOCK_SKEW_SECONDS, Second};
+
+/// What a stream is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// All that Slack shows is stored.
+    #[default]
+    Ok,
+    /// A backlog drains; live records arrive all the same.
+    CatchingUp,
+    /// Slack or AWS could not answer; the next tick tries again.
+    Waiting,
+    /// The token is refused: connect the source again.
+    Reauthorize,
+    /// A setting is wrong, in Slack or in AWS.
+    Reconfigure,
+    /// Somebody must look.
+    Failing,
+    /// Somebody has paused the source.
+    Paused,
+    /// All is well, but for too long Slack has shown no record.
+    Silent,
+}
+
+impl State {
+    /// Every state, in the order in which a summary counts them.
+    pub const ALL: [State; 8] = [
+        State::Ok,
+        State::CatchingUp,
+        State::Waiting,
+        State::Reauthorize,
+        State::Reconfigure,
+        State::Failing,
+        State::Paused,
+        State::Silent,
+    ];
+
+    /// The word for it in commands and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::CatchingUp => "catching_up",
+            State::Waiting => "waiting",
+            State::Reauthorize => "reauthorize",
+            State::Reconfigure => "reconfigure",
+            State::Failing => "failing",
+            State::Paused => "paused",
+            State::Silent => "silent",
+        }
+    }
+}
+
+/// A stream's recorded health.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// What it is doing.
+    pub state: State,
+    /// Slack's error code or ours, while there is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened and what to do, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Since when it has been so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Second>,
+    /// When a tick last went without error. Saved with the heartbeat, so up to 15 minutes behind on a quiet stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<Second>,
+    /// The time of the newest record that Slack has shown, all of which are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_record: Option<Second>,
+}
+
+/// Slack's and the network's errors pass; one that stays this long needs somebody's eyes.
+const WAITING_MAX_SECONDS: i64 = 900;
+/// A refused token or a wrong setting is tried again this often, not each minute.
+const SLOW_RETRY_SECONDS: i64 = 900;
+
+/// How a tick of a stream went.
+#[derive(Clone, Copy, Debug)]
+pub struct TickOutcome<'a> {
+    /// What went wrong.
+    pub error: Option<&'a Error>,
+    /// Whether there is time that is neither collected nor merely to be read again.
+    pub behind: bool,
+    /// Whether pages of the log were read, and a walk advanced by them.
+    pub was_read: bool,
+    /// The time of the newest record that Slack has shown.
+    pub newest_shown: Option<Second>,
+}
+
+impl Health {
+    /// Takes in how a tick went. Returns whether anything changed that must be recorded.
+    pub fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) -> bool {
+        let &TickOutcome { error, behind, was_read, newest_shown } = tick;
+        let believed = now.plus(CLOCK_SKEW_SECONDS);
+        self.since = self.since.map(|since| if since > believed { now } else { since });
+        self.last_record = self.last_record.filter(|record| *record <= believed).max(newest_shown);
+        let is_well = matches!(self.state, State::Ok | State::CatchingUp | State::Silent | State::Paused);
+        if error.is_none() && !was_read && !is_well {
+            return false; // a tick that read nothing proves nothing
+        }
+        let silent_since = self.silent_since(source, log, now);
+        let state = match error.map(|error| error.kind) {
+            None if silent_since.is_some() => State::Silent,
+            None if behind => State::CatchingUp,
+            None => State::Ok,
+            Some(ErrorKind::Retry) if self.has_waited_too_long(now) => State::Failing,
+            Some(ErrorKind::Retry) => State::Waiting,
+            Some(ErrorKind::Reauthorize) => State::Reauthorize,
+            Some(ErrorKind::Reconfigure) => State::Reconfigure,
+            Some(ErrorKind::Investigate) => State::Failing,
+        };
+        if error.is_none() && was_read {
+            self.last_success = Some(now);
+        }
+        let code = match state {
+            State::Silent => Some("silent_stream".to_owned()),
+            _ => error.map(|error| error.code.clone()),
+        };
+        // What is still refused after the source was connected again is refused anew: else it would be tried at once for ever.
+        let anew = error.is_some() && (self.predates_reconnect(source) || self.is_before_connection(source));
+        let changed = anew || (state, &code) != (self.state, &self.code);
+        if changed {
+            // What is waited for may have one cause after the other: it lasts since the first.
+            let waits = error.is_some_and(|error| error.kind == ErrorKind::Retry);
+            let goes_on = self.state == State::Waiting && waits && !anew;
+            if !goes_on {
+                self.since = Some(now);
+            }
+            self.state = state;
+            self.code = code;
+            self.hint = match silent_since {
+                Some(since) if state == State::Silent => Some(silent_stream_hint(source, since)),
+                _ => error.map(|error| format!("{}; {}", error.message, error.hint)),
+            };
+        } else if self.since.is_none() {
+            self.since = Some(now); // well from the beginning
+            return true;
+        }
+        changed
+    }
+
+    /// Since when there has been no record, if that is longer than it may be.
+    fn silent_since(&self, source: &Source, log: LogType, now: Second) -> Option<Second> {
+        let may_last = source.silent_after_seconds.filter(|_| log.expects_regular_traffic())?;
+        // Since when nobody knows, where no record was shown yet and the source does not say when it was connected.
+        let connected_at = Some(source.connected_at).filter(|connected_at| *connected_at != Second::EPOCH);
+        let since = self.last_record.into_iter().chain(connected_at).max()?;
+        (now.since(since) > may_last).then_some(since)
+    }
+
+    fn has_waited_too_long(&self, now: Second) -> bool {
+        match self.state {
+            State::Waiting => self.since.is_some_and(|since| now.since(since) > WAITING_MAX_SECONDS),
+            state => state == State::Failing,
+        }
+    }
+
+    /// Whether it has failed with this code for so long that waiting is over.
+    pub fn fails_with(&self, code: &str, now: Second) -> bool {
+        self.state == State::Failing
+            && self.code.as_deref() == Some(code)
+            && self.since.is_some_and(|since| now.since(since) > WAITING_MAX_SECONDS)
+    }
+
+    /// How long to leave Slack alone after this error, beyond what Slack asks for.
+    pub fn pause_seconds(error: &Error) -> Option<i64> {
+        let slow = error.origin == crate::error::Origin::Slack
+            && matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
+        error.retry_after_seconds.or(slow.then_some(SLOW_RETRY_SECONDS))
+    }
+
+    /// Whether the source was connected again after this error began.
+    pub fn predates_reconnect(&self, source: &Source) -> bool {
+        matches!(self.state, State::Reauthorize | State::Reconfigure)
+            && self.since.is_some_and(|since| source.connected_at >= since)
+    }
+
+    /// Whether this began before the source was last connected.
+    pub fn is_before_connection(&self, source: &Source) -> bool {
+        self.since.is_some_and(|since| since < source.connected_at)
+    }
+}
+
+fn silent_stream_hint(source: &Source, since: Second) -> String {
+    let id = &source.id;
+    format!(
+        "Slack answers, and has shown no record since {since}; see in Slack whether people are at work, \
+         and if they are not, let the silence last longer: `slacktrail connect {id} --silent-after 72h`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Plan;
+
+    fn second(seconds: i64) -> Second {
+        Second::new(seconds).unwrap()
+    }
+
+    fn read(behind: bool) -> TickOutcome<'static> {
+        TickOutcome { error: None, behind, was_read: true, newest_shown: None }
+    }
+
+    fn met(error: &Error) -> TickOutcome<'_> {
+        TickOutcome { error: Some(error), ..read(false) }
+    }
+
+    fn source() -> Source {
+        Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(100))
+    }
+
+    #[test]
+    fn day_without_records_is_silent_even_with_backlog() {
+        let mut health = Health { last_record: Some(second(500)), ..Health::default() };
+        let update = |health: &mut Health, log, behind, now| health.update(&read(behind), &source(), log, second(now));
+        assert!(update(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
+        assert!(!update(&mut health, LogType::Integration, false, 501 + 86_400));
+        assert!(update(&mut health, LogType::Audit, false, 501 + 86_400));
+        assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silent_stream")));
+        assert!(health.hint.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
+        assert!(!update(&mut health, LogType::Audit, true, 600 + 86_400));
+        assert_eq!(health.state, State::Silent);
+        health.last_record = Some(second(86_900));
+        assert!(update(&mut health, LogType::Audit, true, 700 + 86_400));
+        assert_eq!(health.state, State::CatchingUp);
+        assert!(update(&mut health, LogType::Audit, false, 700 + 86_400));
+        assert_eq!((health.state, health.code.as_deref(), health.hint.as_deref()), (State::Ok, None, None));
+    }
+
+    #[test]
+    fn silent_after_setting_of_source_applies() {
+        let noted = |source: Source| {
+            let mut health = Health::default();
+            health.update(&read(false), &source, LogType::Access, second(100 + 100_000));
+            health.state
+        };
+        assert_eq!(noted(source()), State::Silent);
+        assert_eq!(noted(Source { silent_after_seconds: Some(200_000), ..source() }), State::Ok);
+        assert_eq!(noted(Source { silent_after_seconds: None, ..source() }), State::Ok);
+        assert_eq!(noted(Source { connected_at: second(90_000), ..source() }), State::Ok, "connected a moment ago");
+    }
+
+    #[test]
+    fn healthy_stream_is_ok_since_first_tick() {
+        let mut health = Health::default();
+        for now in [100, 160, 220] {
+            assert_eq!(health.update(&read(false), &source(), LogType::Audit, second(now)), now == 100);
+            assert_eq!((health.state, health.since), (State::Ok, Some(second(100))));
+        }
+    }
+
+    #[test]
+    fn error_repeated_after_reconnect_has_new_start_time() {
+        let error = Error::slack(ErrorKind::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
+        let mut health = Health::default();
+        assert!(health.update(&met(&error), &source(), LogType::Audit, second(200)));
+        let again = Source { connected_at: second(500), ..source() };
+        assert!(health.predates_reconnect(&again));
+        assert!(health.update(&met(&error), &again, LogType::Audit, second(520)));
+        assert_eq!(health.since, Some(second(520)));
+        assert!(!health.predates_reconnect(&again));
+        assert!(!health.update(&met(&error), &again, LogType::Audit, second(580)));
+    }
+
+    #[test]
+    fn persistent_transient_error_becomes_failing_until_success() {
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let update = |health: &mut Health, error: Option<&Error>, now| {
+            health.update(&TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
+        };
+        let mut health = Health::default();
+        assert!(update(&mut health, Some(&error), second(100)));
+        assert_eq!((health.state, health.since), (State::Waiting, Some(second(100))));
+        assert!(!update(&mut health, Some(&error), second(160)));
+        assert!(update(&mut health, Some(&error), second(1001)));
+        assert_eq!((health.state, health.since), (State::Failing, Some(second(100))));
+        assert!(!update(&mut health, Some(&error), second(1060)));
+        assert!(update(&mut health, None, second(1120)));
+        assert_eq!((health.state, health.code.as_deref(), health.last_success), (State::Ok, None, Some(second(1120))));
+    }
+
+    #[test]
+    fn tick_that_read_nothing_clears_no_error_and_is_no_success() {
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let mut health = Health::default();
+        health.update(&met(&error), &source(), LogType::Audit, second(100));
+        let nothing = TickOutcome { was_read: false, ..read(true) };
+        assert!(!health.update(&nothing, &source(), LogType::Audit, second(160)));
+        assert_eq!((health.state, health.code.as_deref()), (State::Waiting, Some("http_500")));
+        assert_eq!(health.last_success, None);
+        assert!(health.update(&read(true), &source(), LogType::Audit, second(220)));
+        assert_eq!((health.state, health.last_success), (State::CatchingUp, Some(second(220))));
+    }
+
+    #[test]
+    fn time_within_clock_skew_is_trusted() {
+        let latest = second(1_000 + CLOCK_SKEW_SECONDS);
+        for (since, kept) in [(latest, latest), (latest.plus(1), second(1_000))] {
+            let mut health = Health { since: Some(since), ..Health::default() };
+            health.update(&read(false), &source(), LogType::Integration, second(1_000));
+            assert_eq!(health.since, Some(kept));
+        }
+    }
+
+    #[test]
+    fn future_stored_times_hide_neither_silent_nor_failing_state() {
+        let future = Second::new(4_102_444_800);
+        let mut health = Health { last_record: future, ..Health::default() };
+        health.update(&read(false), &source(), LogType::Audit, second(200 + 86_400));
+        assert_eq!(health.state, State::Silent);
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let mut health = Health { state: State::Waiting, code: Some("http_500".to_owned()), since: future, ..health };
+        health.update(&met(&error), &source(), LogType::Audit, second(1_000));
+        health.update(&met(&error), &source(), LogType::Audit, second(2_000));
+        assert_eq!(health.state, State::Failing);
+    }
+
+    #[test]
+    fn new_persistent_error_starts_when_it_occurs() {
+        let (passing, lasting) = (
+            Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait"),
+            Error::slack(ErrorKind::Investigate, "missing_time", "a row has no time", "report it"),
+        );
+        let mut health = Health::default();
+        health.update(&met(&passing), &source(), LogType::Audit, second(100));
+        health.update(&met(&lasting), &source(), LogType::Audit, second(200));
+        assert_eq!((health.state, health.since), (State::Failing, Some(second(200))));
+    }
+
+    #[test]
+    fn alternating_transient_errors_become_failing_after_15_minutes() {
+        let to_error = |code: &str| Error::slack(ErrorKind::Retry, code.to_owned(), "it failed", "wait");
+        let mut health = Health::default();
+        for minute in 0..=16 {
+            let code = if minute % 2 == 0 { "http_500" } else { "unreachable" };
+            health.update(&met(&to_error(code)), &source(), LogType::Audit, second(100 + 60 * minute));
+            let expected = if minute <= 15 { State::Waiting } else { State::Failing };
+            assert_eq!((health.state, health.since), (expected, Some(second(100))), "{minute}");
+        }
+    }
+
+    #[test]
+    fn error_of_silent_stream_shows_its_own_hint() {
+        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let mut health = Health { last_record: Some(second(500)), ..Health::default() };
+        health.update(&read(false), &source(), LogType::Audit, second(500 + 86_401));
+        assert_eq!(health.state, State::Silent);
+        health.update(&met(&error), &source(), LogType::Audit, second(560 + 86_401));
+        assert_eq!((health.state, health.hint.as_deref()), (State::Waiting, Some("Slack answered 500; wait")));
+    }
+
+    #[test]
+    fn state_name_is_its_stored_form() {
+        for state in State::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
+}

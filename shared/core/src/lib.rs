@@ -1,0 +1,34 @@
+//! The pure core of slacktrail. It performs no I/O.
+//!
+//! The core computes from its arguments what to ask Slack next, what a response means, which records are new, what an object's key and bytes
+//! are, and what the next cursor is. `now` is an argument too. A lint forbids clocks, randomness and the environment.
+//!
+//! Read in this order:
+//! - [`source`] and [`time`]: the terms. [`sanitize`]: text from outside.
+//! - [`record`], [`mod@line`], [`object`]: from a row of a page to the bytes of an object.
+//! - [`slack`]: requests, responses, and the meaning of each error.
+//! - [`walk`] and [`cursor`]: how each log is read, and what is still to collect. [`health`]: what a tick reports.
+//! - [`event`] and [`shard`]: what an invocation is asked to do.
+//! - [`credentials`] and [`authorization`]: the stored state of a grant and of an attempt to connect a source.
+#![deny(clippy::disallowed_methods)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
+
+pub mod authorization;
+pub mod batch;
+pub mod credentials;
+pub mod cursor;
+pub mod error;
+pub mod event;
+mod fields;
+pub mod health;
+pub mod line;
+pub mod object;
+pub mod record;
+pub mod sanitize;
+pub mod secret;
+pub mod settings;
+pub mod shard;
+pub mod slack;
+pub mod source;
+pub mod time;
+pub mod walk;

@@ -1,0 +1,496 @@
+//! A record: one row of one of Slack's pages, as raw bytes, with its time and its identity.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::str::FromStr;
+
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::fields::{Fields, Indicator, Top};
+use crate::source::LogType;
+use crate::time::Second;
+
+/// A record's identity, the same at every read: 128 bits of a SHA-256, written as 32 hex digits.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RowId(pub [u8; 16]);
+
+impl RowId {
+    fn of(parts: &[&[u8]]) -> RowId {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes()); // so that no two lists of parts run together alike
+            hash.update(part);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        RowId(id)
+    }
+
+    /// The identity as text: 32 hex digits.
+    pub fn digits(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        digits
+    }
+
+    /// The identity of the `occurrence`th (from 1) among rows that are equal in all that identifies them.
+    #[must_use]
+    pub fn occurrence(self, occurrence: u32) -> RowId {
+        RowId::of(&[&self.0, &occurrence.to_be_bytes()])
+    }
+}
+
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.digits().into_iter().try_for_each(|digit| f.write_char(char::from(digit)))
+    }
+}
+
+impl Serialize for RowId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RowId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RowId, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| D::Error::custom("an identity is 32 hex digits"))
+    }
+}
+
+impl fmt::Debug for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for RowId {
+    type Err = ();
+    fn from_str(text: &str) -> Result<RowId, ()> {
+        if text.len() != 32 || !text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(());
+        }
+        u128::from_str_radix(text, 16).map(|bits| RowId(bits.to_be_bytes())).map_err(|_| ())
+    }
+}
+
+/// One row of a page.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// Which log it is of.
+    pub log: LogType,
+    /// The workspace that it was read from, where an organization is read workspace by workspace.
+    pub workspace: Option<&'a str>,
+    /// Slack's JSON, with at most the insignificant line breaks taken out.
+    pub json: Cow<'a, str>,
+    /// Its identity. Of an integration row: without its occurrence number, which only a walk knows.
+    pub id: RowId,
+    /// Its own time, which decides its day and never changes (audit `date_create`, access `date_first`, integration `date`).
+    pub time: Option<Second>,
+    /// Access rows: when the combination was last active (`date_last`), which moves.
+    pub last_active: Option<Second>,
+    /// Access rows that were read from a workspace: the identity that the row has where it is read from the whole organization. A source
+    /// that changes from one way to the other must not store it again.
+    pub alias: Option<RowId>,
+    /// Whether it lacks the identity or the time that a row of its log has. It is stored all the same.
+    pub malformed: bool,
+    /// The addresses, e-mails and user names in it: sorted, each once.
+    pub(crate) indicators: Vec<Indicator<'a>>,
+}
+
+impl<'a> Record<'a> {
+    /// Reads a row, which is valid JSON. Never fails: a row without an identity is identified by its bytes, one without a time has none.
+    pub fn read(log: LogType, workspace: Option<&'a str>, row: &'a str) -> Record<'a> {
+        let json = without_line_breaks(row);
+        let fields = Fields::of_json(row).unwrap_or_default();
+        let seconds = |key| fields.scalar(key).and_then(whole_seconds);
+        let (time, last_active) = match log {
+            LogType::Audit => (seconds(Top::DateCreate), None),
+            LogType::Access => (seconds(Top::DateFirst), seconds(Top::DateLast)),
+            LogType::Integration => (seconds(Top::Date), None),
+        };
+        let named = |workspace| identity(log, workspace, &fields, &json, time);
+        let id = named(workspace);
+        let malformed = id.is_none() || time.is_none();
+        let id_of_bytes = |workspace| without_identity(log, workspace, &json);
+        let alias = match (log, workspace) {
+            (LogType::Access, Some(_)) => Some(named(None).unwrap_or_else(|| id_of_bytes(None))),
+            _ => None,
+        };
+        let id = id.unwrap_or_else(|| id_of_bytes(workspace));
+        Record { log, workspace, json, id, time, last_active, alias, malformed, indicators: fields.indicators }
+    }
+
+    /// A digest of what the row says. Two rows of one reply with one identity say the same if their digests are equal. What Slack counts on
+    /// in access rows is left out, and so is the white space between integration rows' tokens: their identity is their content.
+    pub fn content(&self) -> u64 {
+        match self.log {
+            LogType::Audit => digest(0, self.json.as_bytes()),
+            LogType::Access => members(&self.json).map_or(0, |members| {
+                lasting(&members)
+                    .fold(0, |sum, (key, value)| digest(digest(sum, key.as_bytes()), value.get().as_bytes()))
+            }),
+            LogType::Integration => 0,
+        }
+    }
+
+    /// The time under which it is kept: its own, or [`Second::EPOCH`] when it has none that can be read.
+    pub fn partition_time(&self) -> Second {
+        self.time.unwrap_or(Second::EPOCH)
+    }
+}
+
+/// The members of an access row but those that Slack counts on with every use.
+fn lasting<'m, 'a>(members: &'m [(String, &'a RawValue)]) -> impl Iterator<Item = &'m (String, &'a RawValue)> {
+    members.iter().filter(|(key, _)| key != "date_last" && key != "count")
+}
+
+/// The identity of a row that lacks what tells rows of its log apart: of its bytes; of an access row, of the members that last.
+fn without_identity(log: LogType, workspace: Option<&str>, json: &str) -> RowId {
+    let mut content = Vec::new();
+    match members(json).filter(|_| log == LogType::Access) {
+        Some(members) => lasting(&members).for_each(|(key, value)| {
+            write_part(key.as_bytes(), &mut content);
+            write_part(value.get().as_bytes(), &mut content);
+        }),
+        None => content.extend_from_slice(json.as_bytes()),
+    }
+    RowId::of(&[b"unreadable", log.name().as_bytes(), workspace.unwrap_or("").as_bytes(), &content])
+}
+
+/// A quick digest, which nobody's safety rests on: whoever forges one hides a row of his own that nobody could store.
+fn digest(sum: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
+    words.fold(sum ^ bytes.len() as u64, |sum, word| {
+        let product = (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+        product ^ (product >> 32) // a product's low bits depend on the low bits of its factors alone
+    })
+}
+
+fn identity(
+    log: LogType,
+    workspace: Option<&str>,
+    fields: &Fields<'_>,
+    json: &str,
+    time: Option<Second>,
+) -> Option<RowId> {
+    let seconds = time?.get().to_be_bytes();
+    match log {
+        // Slack calls `id` opaque and does not state that it is unique; with the time, an id stays in its day log.
+        LogType::Audit => Some(RowId::of(&[b"audit", fields.scalar(Top::Id)?.as_bytes(), &seconds])),
+        LogType::Access => {
+            let part = |key| fields.scalar(key).unwrap_or("").as_bytes();
+            let row = [b"access", part(Top::UserId), part(Top::Ip), part(Top::UserAgent), seconds.as_slice()];
+            // Somebody may come into two workspaces of an organization in one second.
+            match workspace {
+                Some(workspace) => Some(RowId::of(&[row.as_slice(), &[workspace.as_bytes()]].concat())),
+                None => Some(RowId::of(&row)),
+            }
+        }
+        LogType::Integration => {
+            let mut canonical = Vec::with_capacity(json.len());
+            canonical_row(json, &mut canonical)?;
+            Some(RowId::of(&[b"integration", workspace.unwrap_or("").as_bytes(), &canonical]))
+        }
+    }
+}
+
+/// Names for people that follow from an id in the same row. They change when somebody renames a user or an app, and the row
+/// is still the same row.
+const DISPLAY_NAMES: [(&str, &str); 3] =
+    [("user_name", "user_id"), ("app_type", "app_id"), ("service_type", "service_id")];
+
+/// Values deeper than this in a row count by their bytes: whoever nests without end must neither exhaust our stack nor our time, and
+/// no row of Slack's comes near.
+const DEPTH_MAX: usize = 64;
+/// Values of more members or elements than this count by their bytes too: each takes ten times its bytes in memory.
+const PARTS_MAX: usize = 10_000;
+
+/// Writes a row so that neither the order of its keys, nor white space, nor number-or-string makes a difference.
+fn canonical_row(json: &str, out: &mut Vec<u8>) -> Option<()> {
+    let members = members(json)?;
+    let has = |key: &str| members.iter().any(|(name, _)| name == key);
+    for (key, value) in &members {
+        if !DISPLAY_NAMES.iter().any(|(name, id)| name == key && has(id)) {
+            write_part(key.as_bytes(), out);
+            canonical_value(value.get(), 1, out);
+        }
+    }
+    Some(())
+}
+
+fn canonical_value(json: &str, depth: usize, out: &mut Vec<u8>) {
+    // Its first byte says what it is: to try and fail costs more than to parse.
+    let is = |first| json.starts_with(first) && depth <= DEPTH_MAX;
+    if is('{')
+        && let Some(members) = members(json)
+    {
+        out.push(b'{');
+        for (key, value) in &members {
+            write_part(key.as_bytes(), out);
+            canonical_value(value.get(), depth + 1, out);
+        }
+        out.push(b'}');
+    } else if is('[')
+        && let Some(elements) = elements(json)
+    {
+        out.push(b'[');
+        elements.iter().for_each(|element| canonical_value(element.get(), depth + 1, out));
+        out.push(b']');
+    } else if is('"')
+        && let Ok(text) = serde_json::from_str::<String>(json)
+    {
+        write_part(text.as_bytes(), out);
+    } else if depth > DEPTH_MAX {
+        write_part(json.as_bytes(), out);
+    } else {
+        write_part(json.trim_matches('"').as_bytes(), out); // a number, true, false, null, a lone surrogate
+    }
+}
+
+fn write_part(part: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(part.len() as u64).to_be_bytes());
+    out.extend_from_slice(part);
+}
+
+/// An object's members sorted by key; of equal keys each one, in the order they came. `None` for more than [`PARTS_MAX`].
+fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(String, &'de RawValue)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a JSON object of at most {PARTS_MAX} members")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            take_parts(&self, || map.next_entry())
+        }
+    }
+    let mut members = serde_json::Deserializer::from_str(json).deserialize_map(Members).ok()?;
+    members.sort_by(|a, b| a.0.cmp(&b.0));
+    Some(members)
+}
+
+/// An array's elements. `None` for more than [`PARTS_MAX`].
+fn elements(json: &str) -> Option<Vec<&RawValue>> {
+    struct Elements;
+    impl<'de> Visitor<'de> for Elements {
+        type Value = Vec<&'de RawValue>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a JSON array of at most {PARTS_MAX} elements")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+            take_parts(&self, || array.next_element())
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_seq(Elements).ok()
+}
+
+fn take_parts<P, E: serde::de::Error>(
+    expected: &dyn serde::de::Expected,
+    mut next: impl FnMut() -> Result<Option<P>, E>,
+) -> Result<Vec<P>, E> {
+    let mut parts = Vec::new();
+    while let Some(part) = next()? {
+        parts.push(part);
+        if parts.len() > PARTS_MAX {
+            return Err(E::invalid_length(parts.len(), expected));
+        }
+    }
+    Ok(parts)
+}
+
+/// JSON allows raw line breaks only between tokens, so taking them out changes no value and makes a record one line.
+fn without_line_breaks(json: &str) -> Cow<'_, str> {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.chars().filter(|c| !matches!(c, '\n' | '\r')).collect())
+}
+
+/// Times that a row of Slack's can have: from 2009, when the company that makes Slack was founded, until 2100. A row of any other time would
+/// lie outside every range that is collected, and be dropped. Fixed, for the time is a part of a record's identity.
+const TIMES: Range<i64> = 1_230_768_000..4_102_444_800;
+
+/// Seconds as Slack writes them: a number or a string of digits. A fraction is no time of Slack's.
+fn whole_seconds(text: &str) -> Option<Second> {
+    let seconds = text.parse().ok().filter(|seconds| TIMES.contains(seconds))?;
+    Second::new(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn id(log: LogType, json: &str) -> RowId {
+        Record::read(log, None, json).id
+    }
+
+    #[test]
+    fn audit_record_id_depends_only_on_slack_id_and_second() {
+        let first = id(LogType::Audit, r#"{"id":"a","date_create":1800000005,"actor":{"user":{"name":"Ann"}}}"#);
+        assert_eq!(
+            first,
+            id(LogType::Audit, r#"{"date_create":1800000005,"actor":{"user":{"name":"Anna"}},"id":"a"}"#)
+        );
+        assert_ne!(first, id(LogType::Audit, r#"{"id":"a","date_create":1800000006}"#));
+        assert_ne!(first, id(LogType::Audit, r#"{"id":"b","date_create":1800000005}"#));
+    }
+
+    #[test]
+    fn access_row_keeps_record_id_while_it_moves() {
+        let row = |last: u32, count: u32| {
+            format!(
+                r#"{{"user_id":"U1","ip":"","user_agent":"x","date_first":1800000005,"date_last":{last},"count":{count},"isp":null}}"#
+            )
+        };
+        assert_eq!(id(LogType::Access, &row(1_800_000_006, 1)), id(LogType::Access, &row(1_800_000_900, 14)));
+        assert_ne!(
+            id(LogType::Access, &row(1_800_000_006, 1)),
+            id(LogType::Access, &row(1_800_000_006, 1).replace("\"x\"", "\"y\""))
+        );
+        let record = raw(&row(1_800_000_006, 1));
+        assert_eq!(Record::read(LogType::Access, None, record.get()).last_active, Second::new(1_800_000_006));
+    }
+
+    #[test]
+    fn access_row_with_malformed_time_keeps_record_id_while_it_moves() {
+        let row = |last: u32| format!(r#"{{"user_id":"U1","date_first":0,"date_last":{last},"count":{last}}}"#);
+        assert_eq!(id(LogType::Access, &row(1_800_000_006)), id(LogType::Access, &row(1_800_000_900)));
+        assert_ne!(id(LogType::Access, &row(6)), id(LogType::Access, &row(6).replace("U1", "U2")));
+        assert_ne!(id(LogType::Access, "null"), id(LogType::Access, "true"));
+        let of_workspace = Record::read(LogType::Access, Some("T1"), &row(6)).alias;
+        assert_eq!(of_workspace, Some(id(LogType::Access, &row(6))));
+    }
+
+    #[test]
+    fn integration_record_id_is_canonical_and_ignores_renames() {
+        let row = r#"{"user_id":"U1","user_name":"ann","date":"1800000005","change_type":"added","service_id":12,"service_type":"RSS"}"#;
+        let same = r#"{ "service_id":"12", "change_type":"added","date":1800000005,"user_id":"U1","user_name":"anna","service_type":"RSS feed"}"#;
+        assert_eq!(id(LogType::Integration, row), id(LogType::Integration, same));
+        assert_ne!(id(LogType::Integration, row), id(LogType::Integration, &row.replace("added", "removed")));
+        let text = raw(row);
+        assert_ne!(id(LogType::Integration, row), Record::read(LogType::Integration, Some("T1"), text.get()).id);
+        assert_ne!(id(LogType::Integration, row).occurrence(1), id(LogType::Integration, row).occurrence(2));
+    }
+
+    #[test]
+    fn name_without_id_identifies_integration_row() {
+        let row = |name: &str| id(LogType::Integration, &format!(r#"{{"date":1800000005,"user_name":"{name}"}}"#));
+        assert_ne!(row("ann"), row("anna"));
+    }
+
+    #[test]
+    fn values_are_canonical_to_depth_64_and_raw_bytes_below() {
+        let nested = |arrays: usize, value: &str| {
+            let (open, close) = ("[".repeat(arrays), "]".repeat(arrays));
+            id(LogType::Integration, &format!(r#"{{"date":1800000005,"x":{open}{value}{close}}}"#))
+        };
+        assert_eq!(nested(2, r#"{"a":1,"b":[2, 3]}"#), nested(2, r#"{ "b":["2",3],"a":"1"}"#));
+        assert_eq!(nested(63, "1"), nested(63, r#""1""#));
+        assert_ne!(nested(64, "1"), nested(64, r#""1""#));
+        assert_ne!(nested(100, "1"), nested(100, " 1"));
+        let objects = |value: &str| {
+            let (open, close) = (r#"{"a":"#.repeat(100), "}".repeat(100));
+            id(LogType::Integration, &format!(r#"{{"date":1800000005,"x":{open}{value}{close}}}"#))
+        };
+        assert_ne!(objects("1"), objects(" 1"));
+    }
+
+    #[test]
+    fn digests_of_similar_contents_rarely_collide() {
+        let digests: std::collections::HashSet<u64> =
+            (0..10_000).map(|n| digest(digest(0, b"key"), format!("value {n}").as_bytes())).collect();
+        assert!(digests.len() > 9_000);
+    }
+
+    #[test]
+    fn digest_depends_on_length_and_start_value() {
+        let digests = [(0, &b"a"[..]), (1, b"a"), (0, b"a\0"), (1, b"a\0")].map(|(sum, bytes)| digest(sum, bytes));
+        assert_eq!(std::collections::HashSet::from(digests).len(), 4, "{digests:?}");
+    }
+
+    #[test]
+    fn deeply_nested_row_is_still_record() {
+        let nested = |value: &str| {
+            format!(r#"{{"date":1800000005,"x":{}{value}{}}}"#, r#"[{"a":"#.repeat(100_000), "}]".repeat(100_000))
+        };
+        assert_eq!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("1")));
+        assert_ne!(id(LogType::Integration, &nested("1")), id(LogType::Integration, &nested("2")));
+    }
+
+    #[test]
+    fn similar_texts_have_different_digests() {
+        let digests =
+            (0..10_000).map(|n| digest(0, format!(r#"{{"id":"a","date_create":1800000005,"n":"{n:08}"}}"#).as_bytes()));
+        assert_eq!(digests.collect::<std::collections::HashSet<u64>>().len(), 10_000);
+    }
+
+    #[test]
+    fn row_with_too_many_parts_is_identified_by_its_bytes() {
+        let row = |members: usize| {
+            let members: Vec<String> = (1..members).map(|n| format!(r#""k{n}":0"#)).collect();
+            format!(r#"{{"date":1800000005,{}}}"#, members.join(","))
+        };
+        let is_malformed = |json: &str| Record::read(LogType::Integration, None, json).malformed;
+        assert_eq!([PARTS_MAX, PARTS_MAX + 1].map(|members| is_malformed(&row(members))), [false, true]);
+        let nested = |elements: usize| format!(r#"{{"date":1800000005,"x":[{}0]}}"#, "0, ".repeat(elements - 1));
+        let is_same = |elements| {
+            let row = nested(elements);
+            id(LogType::Integration, &row) == id(LogType::Integration, &row.replace(' ', ""))
+        };
+        assert_eq!([PARTS_MAX, PARTS_MAX + 1].map(is_same), [true, false], "by its elements, or by its bytes");
+    }
+
+    #[test]
+    fn row_without_id_or_time_is_identified_by_its_bytes() {
+        for (json, time) in [
+            (r#"{"date_create":1800000005}"#, Second::new(1_800_000_005)),
+            (r#"{"id":"a"}"#, None),
+            (r#"{"id":"a","date_create":0}"#, None),
+            (r#"{"id":"a","date_create":-1}"#, None),
+            (r#"{"id":"a","date_create":1230767999}"#, None),
+            (r#"{"id":"a","date_create":"4102444800"}"#, None),
+            ("null", None),
+            (r#"{"id":"a","date_create":1.5}"#, None),
+        ] {
+            let row = raw(json);
+            let record = Record::read(LogType::Audit, None, row.get());
+            assert!(record.malformed, "{json}");
+            assert_eq!(record.time, time);
+            assert_eq!(record.id, id(LogType::Audit, json));
+        }
+        assert_ne!(id(LogType::Audit, "null"), id(LogType::Audit, "true"));
+    }
+
+    #[test]
+    fn only_line_breaks_between_tokens_are_removed() {
+        let row = raw("{\r\n \"id\": \"a\\n\u{2028}\",\n\"date_create\":5}");
+        assert_eq!(Record::read(LogType::Audit, None, row.get()).json, "{ \"id\": \"a\\n\u{2028}\",\"date_create\":5}");
+    }
+
+    #[test]
+    fn record_id_round_trips_as_32_hex_digits() {
+        let id = RowId([0xab; 16]);
+        assert_eq!(id.to_string(), "ab".repeat(16));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!("AB".repeat(16).parse::<RowId>(), Err(()));
+        assert_eq!("+b".repeat(16).parse::<RowId>(), Err(()));
+    }
+}

@@ -1,0 +1,268 @@
+//! What a reply says around its rows.
+//!
+//! Only what decides is typed strictly: `ok`, `error` and the page cursor. Everything else is read if it has the expected type and ignored if
+//! not, because Slack's PHP writes `[]` for an empty object and text for a number.
+
+use serde_json::Value;
+
+/// A member is kept up to this length. An error, a page cursor and page numbers are far shorter.
+pub(super) const MEMBER_BYTES_MAX: usize = 64 << 10;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Member {
+    Ok,
+    Error,
+    Needed,
+    Metadata,
+    Paging,
+}
+
+/// The members around the rows, as they came. `None`: absent, or too long to be what it should be.
+#[derive(Debug, Default)]
+pub struct Envelope {
+    ok: Option<Value>,
+    error: Option<Value>,
+    needed: Option<Value>,
+    metadata: Option<Value>,
+    paging: Option<Value>,
+    /// Whether `response_metadata` was too long to keep, or no JSON: then nobody knows whether there is another page.
+    metadata_lost: bool,
+}
+
+impl Member {
+    pub(super) fn of(key: &str) -> Option<Member> {
+        Some(match key {
+            "ok" => Member::Ok,
+            "error" => Member::Error,
+            "needed" => Member::Needed,
+            "response_metadata" => Member::Metadata,
+            "paging" => Member::Paging,
+            _ => return None,
+        })
+    }
+}
+
+impl Envelope {
+    /// Takes in a member whose text is complete. Text that is not JSON counts as absent.
+    pub(super) fn set(&mut self, member: Member, text: &[u8]) {
+        let value = serde_json::from_str(&String::from_utf8_lossy(text)).ok();
+        self.metadata_lost |= member == Member::Metadata && value.is_none();
+        match member {
+            Member::Ok => self.ok = value,
+            Member::Error => self.error = value,
+            Member::Needed => self.needed = value,
+            Member::Metadata => self.metadata = value,
+            Member::Paging => self.paging = value,
+        }
+    }
+
+    /// Takes in that a member is too long to be kept.
+    pub(super) fn set_too_long(&mut self, member: Member) {
+        self.metadata_lost |= member == Member::Metadata;
+    }
+
+    /// Whether Slack says that all is well. It decides, so nothing but `true` and `false` counts.
+    pub(super) fn ok(&self) -> Option<bool> {
+        self.ok.as_ref().and_then(Value::as_bool)
+    }
+
+    /// The error code. One of another type than text is `unknown_error`; PHP's ways to say nothing are none.
+    pub(super) fn error(&self) -> Option<&str> {
+        match self.error.as_ref()? {
+            Value::Null | Value::Bool(false) => None,
+            Value::Array(list) if list.is_empty() => None,
+            Value::Object(object) if object.is_empty() => None,
+            Value::Number(number) if number.as_f64() == Some(0.0) => None,
+            Value::String(code) => Some(code.as_str()).filter(|code| !code.is_empty()),
+            _ => Some("unknown_error"),
+        }
+    }
+
+    /// The scopes that an error says are needed.
+    pub(super) fn needed(&self) -> Option<String> {
+        match self.needed.as_ref()? {
+            Value::String(scope) => Some(scope.clone()),
+            Value::Array(scopes) => Some(scopes.iter().filter_map(Value::as_str).take(8).collect::<Vec<_>>().join(",")),
+            _ => None,
+        }
+    }
+
+    /// The cursor of the next page, `None` at the end.
+    ///
+    /// # Errors
+    /// What is wrong with it: the cursor decides whether rows are missed, so one that cannot be understood is not taken for the end.
+    pub(super) fn next_cursor(&self) -> Result<Option<String>, &'static str> {
+        if self.metadata_lost {
+            return Err("its `response_metadata` is too long, or not JSON");
+        }
+        match self.metadata.as_ref().and_then(|metadata| metadata.get("next_cursor")) {
+            None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+            Some(Value::Array(list)) if list.is_empty() => Ok(None),
+            Some(Value::Object(object)) if object.is_empty() => Ok(None),
+            Some(Value::Number(number)) if number.as_f64() == Some(0.0) => Ok(None),
+            Some(Value::String(cursor)) => Ok(Some(cursor.clone()).filter(|cursor| !cursor.is_empty())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(_) => Err("its page cursor is not text"),
+        }
+    }
+
+    /// Where pages are numbered: how many there are. `None` where Slack does not say so in numbers.
+    pub(super) fn paging(&self) -> Option<Paging> {
+        let paging = self.paging.as_ref()?;
+        let number = |name: &str| match paging.get(name)? {
+            Value::Number(number) => {
+                number.as_u64().or_else(|| number.as_f64().filter(|n| *n >= 0.0 && n.fract() == 0.0).map(|n| n as u64))
+            }
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let small = |name: &str| number(name).and_then(|number| u32::try_from(number).ok());
+        let (total, count) = (number("total"), small("count").unwrap_or(0));
+        let counted = || {
+            u32::try_from(total?.checked_div(u64::from(count))?)
+                .ok()
+                .map(|pages| pages.saturating_add(u32::from(total.is_some_and(|total| total % u64::from(count) > 0))))
+        };
+        Some(Paging { pages: small("pages").or_else(counted)?, total, count })
+    }
+}
+
+/// Which page of how many.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Paging {
+    /// How many pages there are.
+    pub pages: u32,
+    /// How many rows all pages have, where Slack says so.
+    pub total: Option<u64>,
+    /// How many rows a full page has; 0 where Slack does not say.
+    pub count: u32,
+}
+
+impl Paging {
+    /// Whether the page of this number may have so many rows, by what it says of itself. Where that is not to be believed, because
+    /// its numbers do not fit each other, any page among pages with rows must have some.
+    pub fn admits(&self, page: u32, rows: usize) -> bool {
+        let (rows, count) = (rows as u64, u64::from(self.count));
+        match self.total {
+            Some(total) if count > 0 && total.div_ceil(count) == u64::from(self.pages) => {
+                rows == total.saturating_sub(u64::from(page.saturating_sub(1)) * count).min(count)
+            }
+            None if count > 0 && page < self.pages => rows == count,
+            total => rows > 0 || total == Some(0) || page > self.pages.max(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::page_reader::{Advance, PageReader};
+    use super::*;
+
+    /// The envelope of a body that arrives in small chunks.
+    fn envelope(body: &str) -> Envelope {
+        let mut reader = PageReader::new("logs");
+        let mut chunks = body.as_bytes().chunks(7);
+        loop {
+            match reader.advance().unwrap() {
+                Advance::Row => {}
+                Advance::End => return reader.into_envelope(),
+                Advance::More => match chunks.next() {
+                    Some(chunk) => reader.push(chunk).unwrap(),
+                    None => reader.end(),
+                },
+            }
+        }
+    }
+
+    #[test]
+    fn php_forms_of_empty_cursor_are_read_and_hide_no_page() {
+        for end in [
+            "[]",
+            "null",
+            "false",
+            "0",
+            "\"\"",
+            "{}",
+            r#"{"next_cursor":""}"#,
+            r#"{"next_cursor":null}"#,
+            r#"{"next_cursor":false}"#,
+            r#"{"next_cursor":[]}"#,
+            r#"{"next_cursor":{}}"#,
+            r#"{"next_cursor":0}"#,
+        ] {
+            let body = format!(r#"{{"entries":[],"response_metadata":{end}}}"#);
+            assert_eq!(envelope(&body).next_cursor(), Ok(None), "{end}");
+        }
+        assert_eq!(
+            envelope(r#"{"entries":[],"response_metadata":{"next_cursor":17}}"#).next_cursor(),
+            Ok(Some("17".to_owned()))
+        );
+        for unclear in ["true", r#"{"a":1}"#, "[1]"] {
+            let body = format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":{unclear}}}}}"#);
+            assert!(envelope(&body).next_cursor().is_err(), "{unclear}");
+        }
+        let broken = r#"{"entries":[],"response_metadata":{"next_cursor":"a",}}"#;
+        assert!(envelope(broken).next_cursor().is_err());
+        let metadata = |bytes: usize| {
+            let cursor = "x".repeat(bytes - r#"{"next_cursor":""}"#.len());
+            envelope(&format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"{cursor}"}}}}"#)).next_cursor()
+        };
+        assert!(metadata(MEMBER_BYTES_MAX).is_ok_and(|cursor| cursor.is_some()));
+        assert!(metadata(MEMBER_BYTES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn page_numbers_parse_from_numbers_or_text_and_absurd_ones_are_none() {
+        let paging = |json: &str| envelope(&format!(r#"{{"entries":[],"paging":{json}}}"#)).paging();
+        let all = Some(Paging { pages: 3, total: Some(5), count: 2 });
+        assert_eq!(paging(r#"{"pages":3,"total":5,"count":2,"page":1}"#), all);
+        assert_eq!(paging(r#"{"pages":"3","total":"5","count":2.0}"#), all);
+        assert_eq!(paging(r#"{"total":5,"count":2}"#), all);
+        assert_eq!(paging(r#"{"total":4,"count":2}"#), Some(Paging { pages: 2, total: Some(4), count: 2 }));
+        assert_eq!(paging(r#"{"pages":3,"total":-1,"count":[]}"#), Some(Paging { pages: 3, total: None, count: 0 }));
+        for none in ["[]", "null", "{}", r#"{"pages":-1}"#, r#"{"pages":[]}"#, r#"{"total":5,"count":0}"#] {
+            assert_eq!(paging(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn error_code_is_text_and_empty_php_values_are_none() {
+        for none in ["null", "false", "[]", "{}", "0", "\"\""] {
+            assert_eq!(envelope(&format!(r#"{{"error":{none},"entries":[]}}"#)).error(), None, "{none}");
+        }
+        assert_eq!(envelope(r#"{"error":"invalid_auth","response_metadata":[]}"#).error(), Some("invalid_auth"));
+        assert_eq!(envelope(r#"{"error":{"code":1}}"#).error(), Some("unknown_error"));
+        assert_eq!(envelope(r#"{"error":["x"]}"#).error(), Some("unknown_error"));
+        assert_eq!(envelope(r#"{"needed":"admin"}"#).needed().as_deref(), Some("admin"));
+        assert_eq!(envelope(r#"{"needed":["a:read","b"]}"#).needed().as_deref(), Some("a:read,b"));
+    }
+
+    #[test]
+    fn row_count_must_match_page_numbers_unless_they_conflict() {
+        // Pages, total, rows of a full page; the page's number, its rows, whether it may have so many.
+        for (pages, total, count, page, rows, admitted) in [
+            (3, Some(5), 2, 1, 2, true),
+            (3, Some(5), 2, 1, 1, false),
+            (3, Some(5), 2, 3, 1, true),
+            (3, Some(5), 2, 3, 2, false),
+            (3, Some(5), 2, 4, 0, true),
+            // Its numbers conflict.
+            (3, Some(9), 2, 1, 1, true),
+            (3, Some(9), 2, 1, 0, false),
+            (3, Some(9), 2, 3, 0, false),
+            (3, Some(9), 2, 4, 0, true),
+            (3, Some(5), 0, 1, 1, true),
+            (2, Some(0), 2, 1, 0, true),
+            // It does not say how many rows there are in all.
+            (3, None, 2, 1, 2, true),
+            (3, None, 2, 1, 1, false),
+            (3, None, 2, 3, 1, true),
+            (3, None, 2, 3, 0, false),
+            (3, None, 2, 4, 0, true),
+            (3, None, 0, 1, 5, true),
+        ] {
+            let paging = Paging { pages, total, count };
+            assert_eq!(paging.admits(page, rows), admitted, "page {page} with {rows} rows of {paging:?}");
+        }
+    }
+}

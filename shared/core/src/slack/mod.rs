@@ -1,0 +1,16 @@
+//! Slack's side of the protocol: what we ask, what the replies mean. The facts are of docs.slack.dev, read in 2026.
+
+pub mod envelope;
+pub mod error;
+pub mod oauth;
+pub mod page_reader;
+pub mod request;
+pub mod response;
+mod scan;
+mod workspace_list;
+
+pub use envelope::{Envelope, Paging};
+pub use page_reader::{Advance, PageReader, RawRow, TooLarge};
+pub use request::{Family, Request, rows_per_page};
+pub use response::{Page, PageEnd, PageError, Response, too_large};
+pub use workspace_list::{LIST_PAGES_MAX, list_error, workspace_id};

@@ -1,0 +1,392 @@
+//! Replies of Slack: a page of rows, or why there is none. An empty page and an unreadable reply are never taken for the end.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::envelope::Paging;
+use super::error;
+use super::page_reader::{Advance, PageReader, TooLarge};
+use super::request::{Family, Request};
+use crate::error::{Error, ErrorKind, json_location};
+use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
+
+/// Seconds that Slack may take from looking at its rows to the `Date` of its reply. A longer time would be safer, and keep a walk from
+/// its end where more rows than fit one page are in use within it.
+const ANSWER_SECONDS_MAX: i64 = 1;
+/// A reply that is no page of a log holds at most so many rows: ten times the workspaces that are asked for at once.
+const LISTED_MAX: usize = 10_000;
+
+/// What came back over HTTP. `B` is its body: bytes, or [`Body`](slacktrail_ports::Body) while they arrive.
+#[derive(Clone, Debug, Default)]
+pub struct Response<B = Vec<u8>> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Retry-After` header, as it came.
+    pub retry_after: Option<String>,
+    /// The `Date` header: Slack's clock.
+    pub date: Option<Timestamp>,
+    /// The `x-oauth-scopes` header: what the token that was used may do, where Slack says so.
+    pub scopes: Option<String>,
+    /// The body.
+    pub body: B,
+}
+
+/// What a page says beside its rows.
+#[derive(Clone, Debug)]
+pub struct PageEnd {
+    /// The cursor of the next page; `None` at the end.
+    pub next: Option<String>,
+    /// Where pages are numbered: of how many this is one.
+    pub paging: Option<Paging>,
+    /// Slack looked at its rows at this time or later, by its own clock.
+    pub made_after: Second,
+}
+
+/// One page, read whole.
+#[derive(Debug)]
+pub struct Page {
+    /// The rows' JSON, in Slack's order.
+    pub rows: Vec<String>,
+    /// What it says beside them.
+    pub end: PageEnd,
+}
+
+/// Why a response is not a page.
+#[derive(Clone, Debug)]
+pub enum PageError {
+    /// The page cursor is too old: start again without it.
+    StalePageCursor,
+    /// Numbered pages end before this one.
+    NoSuchPage,
+    /// Anything else.
+    Error(Error),
+}
+
+/// Seconds to wait when Slack limits us and says nothing that we understand.
+const RETRY_AFTER_DEFAULT_SECONDS: i64 = 60;
+/// However long Slack says: we ask again after an hour.
+const RETRY_AFTER_MAX_SECONDS: i64 = 3600;
+
+impl Response {
+    /// The page that answers `request`, whole. The poller reads a log's pages while they arrive instead.
+    ///
+    /// # Errors
+    /// By remedy, from the status, the error code, the shape and the size of the reply.
+    pub fn page(&self, request: &Request, now: Second) -> Result<Page, PageError> {
+        let (rows, reader) = self.read(request)?;
+        let end = self.page_end(&reader, request, now)?;
+        Ok(Page { rows, end })
+    }
+
+    /// The body of a reply that is no page and no error, as JSON of a shape of the caller's.
+    ///
+    /// # Errors
+    /// By remedy, from the status, the error code and the shape of the reply.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Error> {
+        let answered = self.read(request).and_then(|(_, reader)| self.answered(&reader, request, now));
+        match answered {
+            Ok(()) => {
+                serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &json_location(&error)))
+            }
+            Err(PageError::Error(error)) => Err(error),
+            Err(_) => Err(self.unreadable(request, "it speaks of pages")),
+        }
+    }
+
+    fn read(&self, request: &Request) -> Result<(Vec<String>, PageReader), PageError> {
+        let rows_max = if request.log().is_some() { usize::MAX } else { LISTED_MAX };
+        let too_large = |limit| PageError::Error(too_large(request, limit));
+        let mut reader = PageReader::new(request.method);
+        let mut rows = Vec::new();
+        reader.push(&self.body).map_err(too_large)?;
+        reader.end();
+        while reader.advance().map_err(too_large)? == Advance::Row {
+            if rows.len() == rows_max {
+                return Err(too_large(TooLarge::Rows));
+            }
+            rows.push(reader.row().json.into_owned());
+        }
+        Ok((rows, reader))
+    }
+}
+
+impl<B> Response<B> {
+    /// The status and the headers alone.
+    pub fn without_body(&self) -> Response<()> {
+        let (retry_after, scopes) = (self.retry_after.clone(), self.scopes.clone());
+        Response { status: self.status, retry_after, date: self.date, scopes, body: () }
+    }
+
+    /// What the page says that `reader` has read to its end.
+    ///
+    /// # Errors
+    /// By remedy, from the status, the error code and the shape of the reply.
+    pub fn page_end(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageEnd, PageError> {
+        self.answered(reader, request, now)?;
+        let unreadable = |what| PageError::Error(self.unreadable(request, what));
+        if !reader.has_rows() {
+            return Err(unreadable("it holds no list of rows"));
+        }
+        let next = reader.envelope().next_cursor().map_err(unreadable)?;
+        Ok(PageEnd {
+            next,
+            paging: reader.envelope().paging(),
+            made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX),
+        })
+    }
+
+    /// Slack's time when it answered; where it does not say, one that it was certainly past.
+    pub fn slack_now(&self, now: Second) -> Second {
+        self.date.map_or(now.plus(-CLOCK_SKEW_SECONDS), Second::of)
+    }
+
+    /// Whether Slack did what it was asked for.
+    fn answered(&self, reader: &PageReader, request: &Request, now: Second) -> Result<(), PageError> {
+        let (code, needed) = (reader.envelope().error(), reader.envelope().needed());
+        if self.status == 200 && reader.is_whole() {
+            // Web replies always say `ok`; audit replies never do, but a `false` there is an error all the same.
+            return match (reader.envelope().ok(), request.family) {
+                (Some(true), _) => Ok(()),
+                (None, Family::Audit) if code.is_none() => Ok(()),
+                (None, Family::Web) => {
+                    Err(PageError::Error(self.unreadable(request, "it does not say whether it is `ok`")))
+                }
+                _ => Err(self.page_error(request, code.unwrap_or("unknown_error"), needed.as_deref(), now)),
+            };
+        }
+        match (self.status, code) {
+            (200, _) if reader.has_rows() => Err(PageError::Error(Self::cut_off(request))),
+            (200, _) => Err(PageError::Error(self.unreadable(request, "it is not whole JSON"))),
+            // Seen in the field: a stale audit cursor answers 400, not always with a code.
+            (400, _) if request.family == Family::Audit && request.has_page_cursor() => Err(PageError::StalePageCursor),
+            (_, Some(code)) => Err(self.page_error(request, code, needed.as_deref(), now)),
+            (429, None) => Err(self.page_error(request, "ratelimited", None, now)),
+            // A bad audit token answers 401 with an empty body. The web methods say what they refuse: there such a status is a proxy's.
+            (401, None) if request.family == Family::Audit => {
+                Err(self.page_error(request, "invalid_authentication", None, now))
+            }
+            (403, None) if request.family == Family::Audit => Err(self.page_error(request, "access_denied", None, now)),
+            (status, None) => Err(PageError::Error(self.bare_status(request, status))),
+        }
+    }
+
+    fn page_error(&self, request: &Request, code: &str, needed: Option<&str>, now: Second) -> PageError {
+        match code {
+            "invalid_cursor" if request.has_page_cursor() => PageError::StalePageCursor,
+            "over_pagination_limit" if request.method == "team.integrationLogs" => PageError::NoSuchPage,
+            _ => {
+                let limited = self.status == 429 || matches!(code, "ratelimited" | "rate_limited");
+                let wait = (limited || self.retry_after.is_some()).then(|| self.retry_after_seconds(now));
+                PageError::Error(error::to_error(request.method, code, needed).with_retry_after(wait))
+            }
+        }
+    }
+
+    fn bare_status(&self, request: &Request, status: u16) -> Error {
+        let (kind, hint) = match status {
+            400 | 404 | 405 | 414 => (
+                ErrorKind::Investigate,
+                "Slack finds our request wrong: see the URL settings, or report it with this line",
+            ),
+            _ => (ErrorKind::Retry, "nothing to do: the next tick asks again"),
+        };
+        let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(parse_date(self)));
+        Error::slack(
+            kind,
+            format!("http_{status}"),
+            format!("Slack answered `{}` with HTTP status {status} and no error code", request.method),
+            hint,
+        )
+        .with_retry_after(wait)
+    }
+
+    fn unreadable(&self, request: &Request, what: &str) -> Error {
+        Error::slack(
+            ErrorKind::Retry,
+            "invalid_response",
+            format!(
+                "Slack answered `{}` with HTTP status {} and a body that slacktrail cannot use: {what}",
+                request.method, self.status
+            ),
+            "wait for the next tick; if this persists, check whether a proxy alters Slack's responses",
+        )
+    }
+
+    /// A page that ends in its middle, as PHP's do that run out of memory: a smaller one may be whole.
+    fn cut_off(request: &Request) -> Error {
+        Error::slack(
+            ErrorKind::Retry,
+            "incomplete_response",
+            format!("Slack's response to `{}` ends in the middle of its JSON", request.method),
+            "wait for the next tick, which asks for fewer rows",
+        )
+    }
+
+    /// `Retry-After` is seconds, or an HTTP date; anything else is a minute.
+    fn retry_after_seconds(&self, now: Second) -> i64 {
+        let text = self.retry_after.as_deref().unwrap_or("").trim();
+        let seconds =
+            text.parse::<f64>().ok().filter(|seconds| seconds.is_finite()).map(|seconds| seconds.ceil() as i64);
+        let until =
+            || parse_http_date(text).map(|instant| Second::of(instant).since(self.date.map_or(now, Second::of)));
+        seconds.or_else(until).unwrap_or(RETRY_AFTER_DEFAULT_SECONDS).clamp(1, RETRY_AFTER_MAX_SECONDS)
+    }
+}
+
+fn parse_date<B>(response: &Response<B>) -> Second {
+    response.date.map_or(Second::EPOCH, Second::of)
+}
+
+/// The error of a reply that exceeds a limit of [`PageReader`].
+pub fn too_large(request: &Request, limit: TooLarge) -> Error {
+    let what = match limit {
+        TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB of a log, 1 MiB of anything else)",
+        TooLarge::Rows => "more rows than slacktrail reads in a page",
+        TooLarge::Row => "a longer row than slacktrail stores (4 MiB)",
+    };
+    Error::slack(
+        ErrorKind::Retry,
+        "response_too_large",
+        format!("Slack answered `{}` with {what}", request.method),
+        "report this: slacktrail asks for smaller pages by itself, down to one row",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Second = Second::EPOCH;
+
+    fn response(status: u16, body: &str) -> Response {
+        Response { status, body: body.as_bytes().to_vec(), ..Response::default() }
+    }
+
+    fn audit(cursor: Option<&str>) -> Request {
+        Request::audit_logs(NOW, NOW, 1000, cursor)
+    }
+
+    fn to_error(response: &Response, request: &Request) -> Error {
+        match response.page(request, NOW) {
+            Err(PageError::Error(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn end_has_three_forms_and_empty_page_is_not_one() {
+        for end in [
+            r#"{"entries":[{}]}"#,
+            r#"{"entries":[{}],"response_metadata":{}}"#,
+            r#"{"entries":[{}],"response_metadata":{"next_cursor":""}}"#,
+        ] {
+            assert_eq!(response(200, end).page(&audit(None), NOW).unwrap().end.next, None);
+        }
+        let empty = response(200, r#"{"entries":[],"response_metadata":{"next_cursor":"abc="}}"#);
+        assert_eq!(empty.page(&audit(None), NOW).unwrap().end.next.as_deref(), Some("abc="));
+    }
+
+    #[test]
+    fn not_ok_under_200_and_malformed_responses_are_errors() {
+        let web = Request::access_logs(999, None, None);
+        assert_eq!(
+            to_error(&response(200, r#"{"ok":false,"error":"invalid_auth"}"#), &web).kind,
+            ErrorKind::Reauthorize
+        );
+        assert_eq!(to_error(&response(200, r#"{"ok":false}"#), &web).code, "unknown_error");
+        assert_eq!(
+            to_error(&response(200, r#"{"ok":false,"error":"missing_scope","needed":"admin"}"#), &audit(None)).kind,
+            ErrorKind::Reconfigure
+        );
+        for (body, request) in [
+            ("<html>", &web),
+            ("", &web),
+            (r#"{"logins":[]}"#, &web),
+            (r#"{"ok":true}"#, &web),
+            ("{}", &audit(None)),
+            (r#"{"ok":true,"logs":[]}"#, &web),
+            (r#"{"ok":true,"logins":null}"#, &web),
+            (r#"{"ok":1,"logins":[]}"#, &web),
+            (r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":true}}"#, &web),
+        ] {
+            assert_eq!(to_error(&response(200, body), request).code, "invalid_response", "{body}");
+        }
+        assert_eq!(to_error(&response(200, r#"{"ok":true,"logins":[{}"#), &web).code, "incomplete_response");
+    }
+
+    #[test]
+    fn empty_401_requires_reauthorization_and_each_status_has_kind() {
+        assert_eq!(to_error(&response(401, ""), &audit(None)).kind, ErrorKind::Reauthorize);
+        assert_eq!(to_error(&response(403, ""), &audit(None)).kind, ErrorKind::Reconfigure);
+        let web = Request::access_logs(999, None, None);
+        assert_eq!(to_error(&response(401, ""), &web).code, "http_401");
+        assert_eq!(to_error(&response(403, "<html>"), &web).kind, ErrorKind::Retry);
+        assert_eq!(to_error(&response(400, ""), &audit(None)).kind, ErrorKind::Investigate);
+        assert_eq!(to_error(&response(502, "<html>"), &audit(None)).kind, ErrorKind::Retry);
+        assert_eq!(
+            to_error(&response(401, r#"{"error":"user_not_authorized"}"#), &audit(None)).kind,
+            ErrorKind::Reconfigure
+        );
+    }
+
+    #[test]
+    fn stale_page_cursor_is_recognized_in_both_apis_if_one_was_sent() {
+        let stale = |response: &Response, request: &Request| {
+            matches!(response.page(request, NOW), Err(PageError::StalePageCursor))
+        };
+        assert!(stale(&response(400, ""), &audit(Some("x"))));
+        assert!(stale(&response(400, r#"{"error":"invalid_cursor"}"#), &audit(Some("x"))));
+        assert!(stale(
+            &response(200, r#"{"ok":false,"error":"invalid_cursor"}"#),
+            &Request::access_logs(999, Some("x"), None)
+        ));
+        assert!(!stale(&response(400, r#"{"error":"invalid_cursor"}"#), &audit(None)));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_date_or_one_minute_and_at_most_one_hour() {
+        let wait = |header: Option<&str>| {
+            let limited = Response {
+                status: 429,
+                retry_after: header.map(str::to_owned),
+                date: parse_http_date("Sun, 22 Nov 2026 07:33:41 GMT"),
+                ..Response::default()
+            };
+            to_error(&limited, &audit(None)).retry_after_seconds
+        };
+        assert_eq!(wait(Some("30")), Some(30));
+        assert_eq!(wait(Some(" 1.5 ")), Some(2));
+        assert_eq!(wait(Some("Sun, 22 Nov 2026 07:34:41 GMT")), Some(60));
+        assert_eq!(wait(Some("soon")), Some(60));
+        assert_eq!(wait(None), Some(60));
+        assert_eq!(wait(Some("-5")), Some(1));
+        assert_eq!(wait(Some("99999999999999999999")), Some(3600));
+    }
+
+    #[test]
+    fn page_is_dated_by_slack_clock_or_long_before_local_clock() {
+        let now = Second::MARCH_2018;
+        let made_after = |date: Option<Timestamp>| {
+            let page = Response { date, ..response(200, r#"{"entries":[]}"#) };
+            page.page(&audit(None), now).unwrap().end.made_after.since(now)
+        };
+        assert_eq!(made_after(Some(now.plus(7).instant())), 6);
+        assert_eq!(made_after(None), -CLOCK_SKEW_SECONDS - 1);
+    }
+
+    #[test]
+    fn only_integration_pages_end_at_pagination_limit() {
+        let limit = response(200, r#"{"ok":false,"error":"over_pagination_limit"}"#);
+        let integration = Request::integration_logs(1000, 101, None);
+        assert!(matches!(limit.page(&integration, NOW), Err(PageError::NoSuchPage)));
+        assert_eq!(to_error(&limit, &Request::access_logs_page(999, 101, None)).code, "over_pagination_limit");
+    }
+
+    #[test]
+    fn audit_error_is_not_page_and_only_rate_limit_asks_to_wait() {
+        let refused = |body: &str| to_error(&response(200, body), &audit(None));
+        let invalid = refused(r#"{"entries":[],"error":"invalid_auth"}"#);
+        assert_eq!((invalid.code.as_str(), invalid.retry_after_seconds), ("invalid_auth", None));
+        assert_eq!(refused(r#"{"ok":false,"error":"ratelimited"}"#).retry_after_seconds, Some(60));
+    }
+}

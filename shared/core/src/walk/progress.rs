@@ -1,0 +1,347 @@
+//! Whether a walk advances. Slack may answer for ever with page cursors that lead nowhere; a walk that follows them is not healthy.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Row;
+use crate::record::RowId;
+use crate::time::Second;
+
+/// Pages in a row that may bring nothing. Slack shows single empty pages in the middle of a log; five cost a fifth of a tick's calls.
+const IDLE_PAGES_MAX: u32 = 5;
+/// Rows that are remembered to tell new ones from repeated ones. Beyond that, a row counts as repeated until the walk comes further back.
+const SEEN_MAX: usize = 5_000;
+/// Ticks that may bring a walk nothing since it last came further back. A page cursor that Slack refuses may cost a tick now and then.
+const IDLE_TICKS_MAX: u32 = 5;
+
+/// Follows the pages of one walk within one tick. A page advances the walk if it brings a record that was not stored, an older time than any
+/// page before it, or a row that this walk has not seen. Any other page is idle.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The oldest time that a row had so far.
+    oldest: Option<Second>,
+    /// Rows seen so far. A row that moved to the head of access logs is another one.
+    seen: HashSet<(RowId, Option<Second>)>,
+    idle_pages: u32,
+    page_advances: bool,
+    /// Whether the page's rows count for the walk, rather than only telling it which page to ask for.
+    page_is_taken: bool,
+    has_advanced: bool,
+    pages: u32,
+    /// Whether a record was not stored before.
+    has_new_record: bool,
+    /// How far back the rows go since the walk last started again in this tick, if it did.
+    reach: Reach,
+    has_restarted: bool,
+    /// Whether it started again by smaller pages, by which it is longer on the way.
+    has_changed_page_size: bool,
+}
+
+/// How far back rows go, by both columns that a log may be sorted by.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reach {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time: Option<Second>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_active: Option<Second>,
+}
+
+impl Reach {
+    /// Takes in further rows. `begin`: how far back the walk goes; an older time than that is no further.
+    pub(super) fn process_rows(&mut self, rows: &[Row], begin: Second) {
+        let oldest =
+            |times: &dyn Fn(&Row) -> Option<Second>| rows.iter().filter_map(times).min().map(|time| time.max(begin));
+        self.extend(Reach { time: oldest(&|row| row.time), last_active: oldest(&|row| row.last_active) });
+    }
+
+    /// Takes in how far back other rows go. Returns whether that is further.
+    fn extend(&mut self, other: Reach) -> bool {
+        let before = *self;
+        self.time = self.time.into_iter().chain(other.time).min();
+        self.last_active = self.last_active.into_iter().chain(other.last_active).min();
+        *self != before
+    }
+}
+
+/// How far back a gap's walk has come over all ticks. Within one tick a walk advances by rows that it has not seen in that tick, and page
+/// cursors may lead in a circle that is longer, or be refused in every tick.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Depth {
+    /// The furthest.
+    deepest: Reach,
+    /// Since the walk last started again.
+    present: Reach,
+    /// Ticks since it came further back than ever or stored a record: those in which it started again, and those in which it came no further back.
+    idle_ticks: u32,
+}
+
+impl Depth {
+    /// Takes in a tick's pages. Returns whether the walk has been stuck for another [`IDLE_TICKS_MAX`] ticks.
+    pub fn end_tick(&mut self, progress: &Progress) -> bool {
+        if progress.pages == 0 && !progress.has_restarted {
+            return false;
+        }
+        if progress.has_restarted {
+            self.present = Reach::default();
+        }
+        let goes_on = self.present.extend(progress.reach) && !progress.has_restarted || progress.has_changed_page_size;
+        if self.deepest.extend(progress.reach) || progress.has_new_record {
+            self.idle_ticks = 0;
+        } else if !goes_on {
+            self.idle_ticks = self.idle_ticks.saturating_add(1);
+            return self.idle_ticks.is_multiple_of(IDLE_TICKS_MAX);
+        }
+        false
+    }
+
+    /// Whether the walk leads nowhere.
+    pub fn is_stuck(&self) -> bool {
+        self.idle_ticks >= IDLE_TICKS_MAX
+    }
+
+    #[cfg(test)]
+    pub(super) fn oldest(&self) -> Option<Second> {
+        self.deepest.time
+    }
+
+    /// Whether nothing is known of it.
+    pub fn is_new(&self) -> bool {
+        *self == Depth::default()
+    }
+}
+
+impl Progress {
+    /// Takes in a row that a page shows, wanted or not. `begin`: how far back the walk goes; an older time than that is no progress.
+    pub fn row(&mut self, row: &Row, begin: Second) {
+        let time = row.last_active.or(row.time).map(|time| time.max(begin));
+        if time.is_some() && self.oldest.is_none_or(|oldest| time < Some(oldest)) {
+            self.oldest = time;
+            if self.seen.len() >= SEEN_MAX {
+                self.seen.clear();
+            }
+            self.page_advances = true;
+        }
+        if self.seen.len() < SEEN_MAX && self.seen.insert((row.id, row.last_active)) {
+            self.page_advances = true;
+        }
+    }
+
+    /// Takes in how far back the rows go of a page that counts for the walk.
+    pub(super) fn come_to(&mut self, reach: Reach) {
+        self.page_is_taken = true;
+        self.reach.extend(reach);
+    }
+
+    /// Takes in that a record was not stored before.
+    pub fn record_is_new(&mut self) {
+        self.page_advances = true;
+        self.has_new_record = true;
+    }
+
+    /// Takes in that the walk starts again.
+    pub(super) fn restart(&mut self) {
+        self.reach = Reach::default();
+        self.has_restarted = true;
+    }
+
+    /// Takes in that it starts again by pages of another size.
+    pub(super) fn change_page_size(&mut self) {
+        self.has_changed_page_size = true;
+    }
+
+    /// Whether any page advanced the walk that is not only one by which it finds the page to go on with.
+    pub fn has_advanced(&self) -> bool {
+        self.has_advanced
+    }
+
+    /// Ends a page, or an attempt that brought none. Returns `true` while the walk advances.
+    pub fn end_page(&mut self) -> bool {
+        self.pages += 1;
+        self.has_advanced |= std::mem::take(&mut self.page_is_taken) && self.page_advances;
+        self.idle_pages = if std::mem::take(&mut self.page_advances) { 0 } else { self.idle_pages + 1 };
+        self.idle_pages < IDLE_PAGES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u8, time: i64) -> Row {
+        Row { id: RowId([id; 16]), time: Second::new(time), last_active: None }
+    }
+
+    fn page(progress: &mut Progress, rows: &[Row]) -> bool {
+        rows.iter().for_each(|row| progress.row(row, Second::EPOCH));
+        let mut reach = Reach::default();
+        reach.process_rows(rows, Second::EPOCH);
+        progress.come_to(reach);
+        progress.end_page()
+    }
+
+    #[test]
+    fn fifth_consecutive_page_without_news_is_no_progress() {
+        let mut progress = Progress::default();
+        for _ in 0..5 {
+            assert!(page(&mut progress, &[row(1, 9)]));
+        }
+        assert!(!page(&mut progress, &[row(1, 9)]));
+        assert!(page(&mut progress, &[row(2, 9)]), "a row that the walk has not seen");
+        assert_eq!((0..5).filter(|_| page(&mut progress, &[])).count(), 4);
+    }
+
+    #[test]
+    fn known_row_stays_known_when_walk_goes_further_back() {
+        let mut progress = Progress::default();
+        assert!(page(&mut progress, &[row(1, 9), row(2, 8)]));
+        assert!(page(&mut progress, &[row(1, 9), row(2, 8), row(3, 7)]), "an older time");
+        let repeats = [&[row(1, 9)][..], &[row(2, 8)], &[row(3, 7)], &[row(1, 9), row(2, 8)], &[row(2, 8)]];
+        assert_eq!(repeats.map(|rows| page(&mut progress, rows)), [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn page_that_only_names_next_page_proves_no_progress() {
+        let mut progress = Progress::default();
+        progress.row(&row(1, 9), Second::EPOCH);
+        assert!(progress.end_page());
+        assert!(!progress.has_advanced());
+        assert!(page(&mut progress, &[row(2, 9)]) && progress.has_advanced());
+    }
+
+    #[test]
+    fn walk_that_returned_thousands_of_rows_continues() {
+        let mut progress = Progress::default();
+        for n in 0..3 * SEEN_MAX as u64 {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            let time = Second::new(1_000_000 - n as i64 / 100);
+            progress.row(&Row { id: RowId(id), time, last_active: None }, Second::EPOCH);
+            assert!(!n.is_multiple_of(1_000) || progress.end_page(), "{n}");
+        }
+    }
+
+    #[test]
+    fn new_record_older_time_and_new_row_each_count_as_progress() {
+        let mut progress = Progress::default();
+        for n in 1..20 {
+            assert!(page(&mut progress, &[row(n, 100)]));
+        }
+        for n in 1..20 {
+            assert!(page(&mut progress, &[row(1, 100 - n)]));
+        }
+        for _ in 0..20 {
+            progress.record_is_new();
+            assert!(page(&mut progress, &[]));
+        }
+    }
+
+    #[test]
+    fn times_before_start_of_walk_are_no_progress() {
+        let mut progress = Progress::default();
+        let mut pages = (1..20).map(|n| {
+            progress.row(&row(1, 100 - n), Second::new(100).unwrap());
+            progress.end_page()
+        });
+        assert!(pages.any(|advances| !advances));
+    }
+
+    /// A tick whose pages go back to this time, of rows that are stored.
+    fn tick(depth: &mut Depth, back_to: i64, restarts: bool) -> bool {
+        let mut progress = Progress::default();
+        if restarts {
+            page(&mut progress, &[row(1, 1)]); // of before it starts again
+            progress.restart();
+        }
+        page(&mut progress, &[row(1, 200), row(2, back_to)]);
+        depth.end_tick(&progress);
+        depth.is_stuck()
+    }
+
+    #[test]
+    fn circular_walk_longer_than_tick_is_stuck() {
+        let mut depth = Depth::default();
+        let stuck = [90, 80, 70, 90, 80, 70, 90, 80].map(|back_to| tick(&mut depth, back_to, false));
+        assert_eq!(stuck, [false, false, false, false, false, false, false, true]);
+        assert!(!tick(&mut depth, 60, false), "it has come out");
+    }
+
+    #[test]
+    fn every_fifth_idle_tick_is_reported() {
+        let mut depth = Depth::default();
+        let mut told = || {
+            let mut progress = Progress::default();
+            page(&mut progress, &[row(1, 200)]);
+            depth.end_tick(&progress)
+        };
+        let told: Vec<usize> = (0..12).filter(|_| told()).collect();
+        assert_eq!(told, [5, 10], "the first tick comes further back than ever");
+    }
+
+    #[test]
+    fn walk_that_restarts_in_every_tick_is_stuck() {
+        let mut depth = Depth::default();
+        assert!(!tick(&mut depth, 10, false));
+        assert!((1..20).all(|n| !tick(&mut depth, 100 - n, n == 1)), "it goes back again to where it was");
+        let mut depth = Depth::default();
+        tick(&mut depth, 10, false);
+        let stuck = (0..10).map(|n| tick(&mut depth, 100 - n, n % 2 == 0));
+        assert_eq!(stuck.filter(|stuck| *stuck).count(), 2, "every other tick starts it again");
+    }
+
+    #[test]
+    fn page_shrinking_is_not_idle_but_circular_walk_with_it_is_stuck() {
+        let smaller = |depth: &mut Depth| {
+            let mut progress = Progress::default();
+            progress.restart();
+            progress.change_page_size();
+            depth.end_tick(&progress);
+            depth.is_stuck()
+        };
+        let mut depth = Depth::default();
+        assert!((0..20).all(|_| !smaller(&mut depth)));
+        let circles = (0..6).map(|_| {
+            let stuck = [smaller(&mut depth), tick(&mut depth, 90, false), tick(&mut depth, 80, true)];
+            stuck.contains(&true)
+        });
+        assert_eq!(circles.collect::<Vec<_>>(), [false, false, false, false, false, true]);
+    }
+
+    #[test]
+    fn new_record_resets_idle_ticks_and_empty_tick_is_not_idle() {
+        let mut depth = Depth::default();
+        (0..4).for_each(|_| assert!(!tick(&mut depth, 90, false)));
+        assert!((0..9).all(|_| !depth.end_tick(&Progress::default())));
+        assert!(!tick(&mut depth, 90, false) && tick(&mut depth, 90, false));
+        let mut progress = Progress::default();
+        progress.record_is_new();
+        page(&mut progress, &[]);
+        depth.end_tick(&progress);
+        assert!(!depth.is_stuck());
+    }
+
+    #[test]
+    fn walk_along_descending_column_is_not_stuck() {
+        let active = |n: u8| Row { last_active: Second::new(500), ..row(n, 100 - i64::from(n)) };
+        let first = |n: u8| Row { last_active: Second::new(500 - i64::from(n)), ..row(n, 100) };
+        for rows in [active as fn(u8) -> Row, first] {
+            let mut depth = Depth::default();
+            for n in 0..20 {
+                let mut progress = Progress::default();
+                page(&mut progress, &[rows(n)]);
+                depth.end_tick(&progress);
+                assert!(!depth.is_stuck());
+            }
+        }
+    }
+
+    #[test]
+    fn walk_that_progressed_once_has_progressed() {
+        let mut progress = Progress::default();
+        page(&mut progress, &[]);
+        assert!(!progress.has_advanced());
+        page(&mut progress, &[row(1, 9)]);
+        page(&mut progress, &[]);
+        assert!(progress.has_advanced());
+    }
+}

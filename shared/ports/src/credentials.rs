@@ -1,0 +1,101 @@
+//! Reads the token from a source's credentials, and changes credentials while other writers change them too.
+
+use slacktrail_core::credentials::{Credentials, Grant};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::secret::Token;
+use slacktrail_core::source::{Source, SourceId, shown_name};
+
+use crate::{CredentialStore, ReplaceOutcome, StoredCredentials};
+
+/// Conflicts with other writers before giving up.
+const ROUNDS_MAX: usize = 4;
+
+/// Changes a source's credentials, whoever else does so at the same time: reads them, applies `change` and replaces them, again if
+/// somebody was first. What is stored and is nothing of ours gives way. Returns whether `change` had anything to change.
+///
+/// # Errors
+/// By remedy; [`ErrorKind::Retry`] when others were first each time.
+pub async fn update<K: CredentialStore>(
+    store: &K,
+    source: &SourceId,
+    change: impl Fn(Credentials) -> Option<Credentials>,
+) -> Result<bool, Error> {
+    for _ in 0..ROUNDS_MAX {
+        let (version, present) = match store.reload_credentials(source).await? {
+            Some(stored) => (Some(stored.version), stored.credentials.unwrap_or_default()),
+            None => (None, Credentials::default()),
+        };
+        let Some(changed) = change(present) else { return Ok(false) };
+        if let ReplaceOutcome::Replaced(_) = store.replace_credentials(source, version.as_ref(), &changed).await? {
+            return Ok(true);
+        }
+    }
+    Err(Error::deployment(
+        ErrorKind::Retry,
+        "credentials_conflict",
+        format!("writing the secret of source `{source}`: somebody else wrote it each time"),
+        "try again",
+    ))
+}
+
+/// Returns the token among a source's credentials.
+///
+/// # Errors
+/// Returns [`ErrorKind::Reconfigure`] if there is no token, or if another tenant than the source's has granted it: the poller would store that
+/// tenant's records under this source.
+pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<Token, Error> {
+    let id = &source.id;
+    let (code, what) = match stored {
+        None => ("no_such_secret", "it does not exist".to_owned()),
+        Some(StoredCredentials { credentials: None, .. }) => {
+            ("unreadable_secret", "it is not of the form {\"token\":\"xoxp-...\"}".to_owned())
+        }
+        Some(StoredCredentials { credentials: Some(credentials), .. }) => match (credentials.grant, &source.tenant) {
+            (Some(Grant { tenant: Some(of), .. }), Some(tenant)) if of != tenant.id => {
+                let of = shown_name(&of);
+                ("tenant_mismatch", format!("its token belongs to `{of}`, and the source to {tenant}"))
+            }
+            (Some(grant), _) => return Ok(grant.token),
+            (None, _) => ("no_token", "it holds no token: nobody has installed the app yet".to_owned()),
+        },
+    };
+    Err(Error::deployment(
+        ErrorKind::Reconfigure,
+        code,
+        format!("reading the secret of source `{id}`: {what}"),
+        format!(
+            "connect the source (`slacktrail connect {id}`), or see whether `SECRET_PREFIX` is what the deployment says"
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SecretVersion;
+    use slacktrail_core::source::{Plan, Tenant};
+    use slacktrail_core::time::Second;
+
+    #[test]
+    fn token_of_other_tenant_is_not_used() {
+        let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() });
+        let source = Source {
+            tenant: tenant.clone(),
+            ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)
+        };
+        let by_hand = Source { tenant: None, ..source.clone() };
+        let taken = |source: &Source, secret: &str| {
+            let stored =
+                StoredCredentials { version: SecretVersion(String::new()), credentials: Credentials::decode(secret) };
+            token_of(source, Some(stored)).map_err(|error| error.code).map(drop)
+        };
+        let of = |tenant: &str| format!(r#"{{"token":"xoxp-1","tenant":"{tenant}"}}"#);
+        assert_eq!(taken(&source, &of("E1")), Ok(()));
+        assert_eq!(taken(&source, &of("E2")), Err("tenant_mismatch".to_owned()));
+        assert_eq!(taken(&source, r#"{"token":"xoxp-1"}"#), Ok(()), "a secret that a person wrote");
+        assert_eq!(taken(&by_hand, &of("E2")), Ok(()), "a source that was connected with a token");
+        assert_eq!(taken(&source, "{}"), Err("no_token".to_owned()));
+        assert_eq!(taken(&source, "xoxp-1"), Err("unreadable_secret".to_owned()));
+        assert_eq!(token_of(&source, None).map_err(|error| error.code).map(drop), Err("no_such_secret".to_owned()));
+    }
+}
