@@ -189,6 +189,7 @@ async fn a_cursor_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStor
     assert!(loaded.sources.is_empty() && loaded.cursors.is_empty(), "nothing was stored yet");
 
     let stream = stream("acme", LogType::Audit);
+    assert!(ok(store.load_stream(&stream).await).is_none(), "nothing was stored yet");
     let [first, second, third] = [1, 2, 3].map(|minute| cursor(&stream, minute));
     assert_eq!(
         ok(store.replace_cursor(&stream, Some(Version(1)), &first).await),
@@ -394,8 +395,11 @@ fn cursor(stream: &StreamId, minute: i64) -> Cursor {
 }
 
 async fn load_cursor<S: DeploymentStore>(store: &S, stream: &StreamId) -> (Version, Cursor) {
-    let (version, cursor) = ok(store.load().await).cursors.remove(stream).expect("there is a cursor");
-    (version, ok(cursor))
+    let (version, alone) = ok(store.load_stream(stream).await).expect("the stream has a cursor");
+    let (same, together) = ok(store.load().await).cursors.remove(stream).expect("the stream has a cursor");
+    let alone = ok(alone);
+    assert_eq!((same, ok(together)), (version, alone.clone()), "both reads return the same cursor");
+    (version, alone)
 }
 
 fn replaced(outcome: Result<ReplaceOutcome, Error>) -> Version {

@@ -8,6 +8,7 @@
 
 pub mod credentials;
 pub mod sources;
+mod update;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use jiff::Timestamp;
+
+pub use update::update;
 
 use slacktrail_core::authorization::{Authorization, AuthorizationId};
 use slacktrail_core::credentials::{App, Credentials};
@@ -189,7 +192,7 @@ pub struct Deployment {
     /// The sources. One that cannot be read is an error of that source alone.
     pub sources: BTreeMap<SourceId, Result<Source, Error>>,
     /// The cursors with their versions. One that cannot be read is an error of that stream alone.
-    pub cursors: BTreeMap<StreamId, (Version, Result<Cursor, Error>)>,
+    pub cursors: BTreeMap<StreamId, StoredCursor>,
 }
 
 impl Deployment {
@@ -232,6 +235,9 @@ impl Deployment {
 }
 
 /// A source as stored, or why it cannot be read, with its version.
+/// A cursor as it is stored: its version, and the cursor or the error for which it cannot be read.
+pub type StoredCursor = (Version, Result<Cursor, Error>);
+
 pub type StoredSource = (Version, Result<Source, Error>);
 
 /// Where sources and cursors are kept.
@@ -281,6 +287,14 @@ pub trait DeploymentStore {
         expected: Option<Version>,
         cursor: &Cursor,
     ) -> Result<ReplaceOutcome, Error>;
+
+    /// Loads the cursor of one stream; `None` if it has none.
+    ///
+    /// # Errors
+    /// Returns an error if the store fails.
+    async fn load_stream(&self, stream: &StreamId) -> Result<Option<StoredCursor>, Error> {
+        Ok(self.load().await?.cursors.remove(stream))
+    }
 
     /// Reads one source with its version; `None` if the ID has no source. A source that cannot be read has a version too, so that it
     /// can be replaced.

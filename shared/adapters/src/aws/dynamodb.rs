@@ -23,7 +23,9 @@ use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::shard::Shard;
 use slacktrail_core::source::{Source, SourceId, StreamId};
-use slacktrail_ports::{AuthorizationStore, Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
+use slacktrail_ports::{
+    AuthorizationStore, Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version,
+};
 
 /// The partition key of sources.
 const SOURCES: &str = "source";
@@ -174,6 +176,17 @@ impl DynamoDeployment {
         )
     }
 
+    /// Reads one item. `what` names it in errors.
+    async fn get(&self, partition: &str, key: String, what: impl Fn() -> String) -> Result<Option<Item>, Error> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let sent = get.key("pk", text(partition)).key("sk", text(key)).send().await;
+        let output = sent.map_err(|error| {
+            let doing = format!("reading {} of table `{}`", what(), self.table);
+            self.operation(doing, "dynamodb:GetItem").failed(error)
+        })?;
+        Ok(output.item)
+    }
+
     /// Reads the sources and the cursors of a share at once, each within its bytes.
     async fn read(
         &self,
@@ -225,11 +238,7 @@ impl DeploymentStore for DynamoDeployment {
         expected: Option<Version>,
         cursor: &Cursor,
     ) -> Result<ReplaceOutcome, Error> {
-        let put = self
-            .client
-            .put_item()
-            .item("pk", text(CURSORS))
-            .item("sk", text(format!("{}cursor/{}", stream.source.sort_prefix(), stream.log)));
+        let put = self.client.put_item().item("pk", text(CURSORS)).item("sk", text(cursor_key(stream)));
         let put = put.item("cursor", text(cursor.encode()));
         let replaced = self.replace(put, expected).await;
         // Changed also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads
@@ -240,13 +249,13 @@ impl DeploymentStore for DynamoDeployment {
         })
     }
 
+    async fn load_stream(&self, stream: &StreamId) -> Result<Option<StoredCursor>, Error> {
+        let item = self.get(CURSORS, cursor_key(stream), || format!("the cursor of `{stream}`")).await?;
+        Ok(item.and_then(|item| deployment([&item]).cursors.remove(stream)))
+    }
+
     async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
-        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let sent = get.key("pk", text(SOURCES)).key("sk", text(source_key(id))).send().await;
-        let output = sent.map_err(|error| {
-            self.operation(format!("reading source `{id}` of table `{}`", self.table), "dynamodb:GetItem").failed(error)
-        })?;
-        let Some(item) = output.item else { return Ok(None) };
+        let Some(item) = self.get(SOURCES, source_key(id), || format!("source `{id}`")).await? else { return Ok(None) };
         let source = deployment([&item]).sources.remove(id);
         Ok(source.map(|source| (version_of(&item).unwrap_or(Version(0)), source)))
     }
@@ -263,14 +272,9 @@ impl DeploymentStore for DynamoDeployment {
 
 impl AuthorizationStore for DynamoDeployment {
     async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error> {
-        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let sent = get.key("pk", text(AUTHORIZATIONS)).key("sk", text(id.to_string())).send().await;
-        let output = sent.map_err(|error| {
-            // Does not name the ID, because it comes from an unauthenticated request.
-            self.operation(format!("reading an authorization of table `{}`", self.table), "dynamodb:GetItem")
-                .failed(error)
-        })?;
-        let Some(item) = output.item else { return Ok(None) };
+        // The error does not name the ID, because it comes from an unauthenticated request.
+        let item = self.get(AUTHORIZATIONS, id.to_string(), || "an authorization".to_owned()).await?;
+        let Some(item) = item else { return Ok(None) };
         let authorization = serde_json::from_str(text_of(&item, "authorization").unwrap_or_default());
         match (version_of(&item), authorization) {
             (Some(version), Ok(authorization)) => Ok(Some((version, authorization))),
@@ -316,6 +320,10 @@ fn bytes_of(item: &Item) -> usize {
     let texts = item.values().filter_map(|value| value.as_s().or_else(|_| value.as_n()).ok());
     let bytes = texts.map(|text| 2 * text.len() + OBJECT_BYTES * text.bytes().filter(|byte| *byte == b'{').count());
     ITEM_BYTES + item.keys().map(String::len).sum::<usize>() + bytes.sum::<usize>()
+}
+
+fn cursor_key(stream: &StreamId) -> String {
+    format!("{}cursor/{}", stream.source.sort_prefix(), stream.log)
 }
 
 fn source_key(id: &SourceId) -> String {

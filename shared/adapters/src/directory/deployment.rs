@@ -19,7 +19,7 @@ use super::file;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::{Source, SourceId, StreamId};
-use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredSource, Version};
+use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
 
 /// The directory of state. Its name keeps it out of listings and of most tools that read a whole tree.
 const STATE: &str = ".slacktrail";
@@ -88,6 +88,13 @@ impl DirectoryDeployment {
     }
 }
 
+/// Adds the cursor in the text of a file.
+fn insert_cursor(deployment: &mut Deployment, stream: StreamId, text: &str) {
+    let versioned = Versioned::parse(text);
+    let version = versioned.as_ref().map(|versioned| Version(versioned.version));
+    deployment.insert_cursor(stream, version, versioned.as_ref().map_or("", |versioned| versioned.cursor.get()));
+}
+
 impl DeploymentStore for DirectoryDeployment {
     async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = Deployment::default();
@@ -106,15 +113,7 @@ impl DeploymentStore for DirectoryDeployment {
                 continue; // not a file of ours
             };
             match text {
-                Ok(text) => {
-                    let versioned = Versioned::parse(&text);
-                    let version = versioned.as_ref().map(|versioned| Version(versioned.version));
-                    deployment.insert_cursor(
-                        stream,
-                        version,
-                        versioned.as_ref().map_or("", |versioned| versioned.cursor.get()),
-                    );
-                }
+                Ok(text) => insert_cursor(&mut deployment, stream, &text),
                 Err(error) => drop(deployment.cursors.insert(stream, (Version(0), Err(error)))),
             }
         }
@@ -143,6 +142,16 @@ impl DeploymentStore for DirectoryDeployment {
             serde_json::to_string(&Versioned { version: next.0, cursor }).expect("an object of JSON values is JSON");
         file::replace(&self.root, &path, text.as_bytes()).map_err(failed)?;
         Ok(ReplaceOutcome::Replaced(next))
+    }
+
+    async fn load_stream(&self, stream: &StreamId) -> Result<Option<StoredCursor>, Error> {
+        let path = self.cursor_path(stream);
+        let stored = file::read(&self.root, &path).map_err(|error| file::to_error("reading", &path, error))?;
+        Ok(stored.and_then(|content| {
+            let mut deployment = Deployment::default();
+            insert_cursor(&mut deployment, stream.clone(), &String::from_utf8_lossy(&content.bytes));
+            deployment.cursors.remove(stream)
+        }))
     }
 
     async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
