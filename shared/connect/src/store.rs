@@ -7,16 +7,9 @@
 use super::CallbackError;
 use slacktrail_core::authorization::ConnectError;
 use slacktrail_core::credentials::Credentials;
-use slacktrail_core::error::Error;
 use slacktrail_core::source::{Source, Tenant};
-use slacktrail_ports::sources::contended;
-use slacktrail_ports::{CredentialStore, DeploymentStore, ReplaceOutcome, Version};
-
-/// Writes again after this many conflicts with other writers, and then gives up.
-const ATTEMPTS_MAX: usize = 4;
-
-/// A source as it is stored: its version, and what can be read of it.
-type Present = Option<(Version, Option<Source>)>;
+use slacktrail_ports::sources;
+use slacktrail_ports::{CredentialStore, DeploymentStore};
 
 /// Binds `source` to `tenant`, writes its credentials with `change`, and lets the poller collect it. Returns the source as stored.
 ///
@@ -46,27 +39,18 @@ pub async fn store<T: DeploymentStore, K: CredentialStore>(
     Ok(stored.unwrap_or(source))
 }
 
-/// Replaces a source that has no tenant or the right one. Returns what was written; `None` if `change` had nothing to change.
+/// Replaces a source that has no tenant or the right one. Returns what was written; `None` if `change` had nothing to change. A source that
+/// cannot be read is replaced, because connecting again is the fix for it.
 async fn replace<T: DeploymentStore>(
     table: &T,
     source: &Source,
     change: impl Fn(Option<Source>) -> Option<Source>,
 ) -> Result<Option<Source>, CallbackError> {
-    for _ in 0..ATTEMPTS_MAX {
-        let present = load(table, source).await?;
-        let (version, present) = present.map_or((None, None), |(version, present)| (Some(version), present));
+    sources::try_update(table, &source.id, |present| {
         check_tenant(source, present.as_ref())?;
-        let Some(changed) = change(present) else { return Ok(None) };
-        if let ReplaceOutcome::Replaced(_) = table.replace_source(version, &changed).await? {
-            return Ok(Some(changed));
-        }
-    }
-    Err(contended(&source.id).into())
-}
-
-/// Loads the stored source. A source that cannot be read is replaced, because connecting again is the fix for it.
-async fn load<T: DeploymentStore>(table: &T, source: &Source) -> Result<Present, Error> {
-    Ok(table.load_source(&source.id).await?.map(|(version, present)| (version, present.ok())))
+        Ok(change(present))
+    })
+    .await
 }
 
 /// Rejects a different tenant than the stored one, because both would share the same day logs.

@@ -5,37 +5,37 @@ use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{Source, SourceId, shown_name};
 
-use crate::{CredentialStore, ReplaceOutcome, StoredCredentials};
+use crate::{CredentialStore, SecretVersion, StoredCredentials};
 
-/// Conflicts with other writers before giving up.
-const ROUNDS_MAX: usize = 4;
-
-/// Changes a source's credentials, whoever else does so at the same time: reads them, applies `change` and replaces them, again if
-/// somebody was first. What is stored and is nothing of ours gives way. Returns whether `change` had anything to change.
+/// Applies `change` to a source's credentials. Returns `true` if `change` had anything to change.
+///
+/// A secret that holds no credentials counts as empty, and is replaced.
 ///
 /// # Errors
-/// By remedy; [`ErrorKind::Retry`] when others were first each time.
+/// Returns an error if the store fails, or with code `credentials_conflict` if other writers replace the secret each time. The secret may have
+/// been replaced even if this function returns an error.
 pub async fn update<K: CredentialStore>(
     store: &K,
     source: &SourceId,
     change: impl Fn(Credentials) -> Option<Credentials>,
 ) -> Result<bool, Error> {
-    for _ in 0..ROUNDS_MAX {
-        let (version, present) = match store.reload_credentials(source).await? {
-            Some(stored) => (Some(stored.version), stored.credentials.unwrap_or_default()),
-            None => (None, Credentials::default()),
-        };
-        let Some(changed) = change(present) else { return Ok(false) };
-        if let ReplaceOutcome::Replaced(_) = store.replace_credentials(source, version.as_ref(), &changed).await? {
-            return Ok(true);
-        }
-    }
-    Err(Error::deployment(
-        ErrorKind::Retry,
-        "credentials_conflict",
-        format!("writing the secret of source `{source}`: somebody else wrote it each time"),
-        "try again",
-    ))
+    let load = async || {
+        let stored = store.reload_credentials(source).await?;
+        Ok(stored
+            .map_or_else(Default::default, |stored| (Some(stored.version), stored.credentials.unwrap_or_default())))
+    };
+    let replace = async |version: Option<SecretVersion>, changed: &Credentials| {
+        store.replace_credentials(source, version.as_ref(), changed).await
+    };
+    let contended = || {
+        Error::deployment(
+            ErrorKind::Retry,
+            "credentials_conflict",
+            format!("writing the secret of source `{source}`: another writer replaced it each time"),
+            "try again",
+        )
+    };
+    Ok(crate::update(load, |present| Ok(change(present)), replace, contended).await?.is_some())
 }
 
 /// Returns the token among a source's credentials.
@@ -72,7 +72,6 @@ pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<To
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SecretVersion;
     use slacktrail_core::source::{Plan, Tenant};
     use slacktrail_core::time::Second;
 

@@ -1,11 +1,8 @@
 //! Changes a stored source while other writers change it too: reads it, applies a change, and replaces it if nobody else has.
 
-use crate::{DeploymentStore, ReplaceOutcome};
+use crate::{DeploymentStore, StoredSource, Version};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::source::{Source, SourceId};
-
-/// Reads and replaces again after this many conflicts with other writers, and then gives up.
-const ATTEMPTS_MAX: usize = 4;
 
 /// Applies `change` to a stored source. Returns the source as stored now; `None` if `change` had nothing to change.
 ///
@@ -19,17 +16,27 @@ pub async fn update<T: DeploymentStore>(
     id: &SourceId,
     change: impl Fn(Option<Source>) -> Option<Source>,
 ) -> Result<Option<Source>, Error> {
-    for _ in 0..ATTEMPTS_MAX {
-        let (version, present) = match store.load_source(id).await? {
-            Some((version, present)) => (Some(version), present.ok()),
-            None => (None, None),
-        };
-        let Some(changed) = change(present) else { return Ok(None) };
-        if let ReplaceOutcome::Replaced(_) = store.replace_source(version, &changed).await? {
-            return Ok(Some(changed));
-        }
-    }
-    Err(contended(id))
+    try_update(store, id, |present| Ok(change(present))).await
+}
+
+/// Applies `change` to a stored source like [`update`], unless `change` returns an error.
+///
+/// # Errors
+/// Returns the error of `change`, or an error under the same conditions as [`update`].
+pub async fn try_update<T: DeploymentStore, E: From<Error>>(
+    store: &T,
+    id: &SourceId,
+    change: impl Fn(Option<Source>) -> Result<Option<Source>, E>,
+) -> Result<Option<Source>, E> {
+    let load = async || Ok(split(store.load_source(id).await?));
+    let replace = async |version, source: &Source| Ok(store.replace_source(version, source).await?);
+    let updated = crate::update(load, change, replace, || contended(id).into()).await?;
+    Ok(updated.map(|(_, source)| source))
+}
+
+/// Splits a stored source into its version and what can be read of it.
+fn split(stored: Option<StoredSource>) -> (Option<Version>, Option<Source>) {
+    stored.map_or((None, None), |(version, source)| (Some(version), source.ok()))
 }
 
 /// Stores a source in place of whatever is stored under its ID.
@@ -41,7 +48,7 @@ pub async fn put<T: DeploymentStore>(store: &T, source: &Source) -> Result<(), E
 }
 
 /// The error of a source that other writers replace each time.
-pub fn contended(id: &SourceId) -> Error {
+fn contended(id: &SourceId) -> Error {
     Error::deployment(
         ErrorKind::Retry,
         "source_contended",
