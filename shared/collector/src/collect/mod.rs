@@ -239,7 +239,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 
     fn budget_exhausted(&self) -> bool {
-        self.report.calls >= self.calls_max() || (self.limits.deadline_reached)()
+        self.calls_exhausted() || (self.limits.deadline_reached)()
+    }
+
+    fn calls_exhausted(&self) -> bool {
+        self.report.calls >= self.calls_max()
     }
 
     /// Reads pages of a gap into the batch until it is closed, the batch is full, or the budget is spent. On an error, what was
@@ -276,7 +280,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 return Ok(GapOutcome::Complete);
             }
         }
-        if self.budget_exhausted() {
+        // A tick that runs out of time does not show how many calls the overlap needs.
+        if self.calls_exhausted() {
             let covered = if let Walk::Audit(_) = gap.walk { gap.latest } else { gap.oldest };
             self.adapt_overlap(gap, pages + 1, latest.since(covered)); // there is at least one more
         }

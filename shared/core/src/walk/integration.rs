@@ -87,10 +87,18 @@ pub(super) struct BoundaryState {
     size_mismatch: Option<(u32, usize)>,
     /// The time of the first page's rows, which are of one second and so don't show the log's order, while the last page is read to learn it.
     first_page: Option<Second>,
-    /// Whether the last page has shown that new rows come first.
-    is_newest_first: bool,
     /// A suspect page that was cleared: the page before it, read again after it, had not changed.
     confirmed: Option<Fingerprint>,
+}
+
+/// What a page shows of the order in which Slack lists the rows.
+enum Order {
+    /// The order is known, and the page belongs to the walk.
+    Known,
+    /// New rows come first, and the newest are older than the gap.
+    NothingNewer,
+    /// This page must be read instead.
+    Read(u32),
 }
 
 /// Rows that are kept with their counts, so that a cursor stays small: a second of a whole page has not been seen.
@@ -149,12 +157,15 @@ impl IntegrationWalk {
             boundary_state.ask = Some(number);
             return PageOutcome::nothing_yet();
         }
-        if self.page == 0
-            && paging.is_some()
-            && let Some(ask) = self.learn_order(boundary_state, (number, pages), &rows, *range.start())
-        {
-            boundary_state.ask = Some(ask); // not kept for a later tick: which page is the last then is asked again
-            return PageOutcome::nothing_yet();
+        if self.page == 0 && paging.is_some() {
+            match self.learn_order(boundary_state, (number, pages), &rows, *range.start()) {
+                Order::Known => {}
+                Order::NothingNewer => return PageOutcome::of(Vec::new(), true),
+                Order::Read(page) => {
+                    boundary_state.ask = Some(page); // not kept for a later tick: which page is the last then is asked again
+                    return PageOutcome::nothing_yet();
+                }
+            }
         }
         if self.oldest_first {
             rows.reverse();
@@ -193,7 +204,7 @@ impl IntegrationWalk {
         PageOutcome::of(matched, through || last_page)
     }
 
-    /// Learns whether Slack lists old rows first, and returns the page to read instead of this one, if any.
+    /// Learns whether Slack lists old rows first.
     ///
     /// A first page whose rows are of one second does not show the order. If they are older than the gap, nothing newer exists in a log that
     /// lists new rows first, and everything does in one that lists old rows first. So the last page is read to tell the two apart.
@@ -203,24 +214,23 @@ impl IntegrationWalk {
         (number, pages): (u32, u32),
         rows: &[(usize, Row)],
         oldest: Second,
-    ) -> Option<u32> {
+    ) -> Order {
         let newest = rows.iter().filter_map(|(_, row)| row.time).max();
         if let Some(first) = state.first_page {
             if rows.is_empty() && number > 2 {
-                return Some(number - 1);
+                return Order::Read(number - 1);
             }
-            state.first_page = None;
             self.oldest_first = newest > Some(first);
-            state.is_newest_first = !self.oldest_first;
-            return state.is_newest_first.then_some(1);
+            return if self.oldest_first { Order::Known } else { Order::NothingNewer };
         }
         if number != 1 {
-            return None;
+            return Order::Known;
         }
         self.oldest_first = is_oldest_first(rows);
-        let is_unclear = !self.oldest_first && !descends(rows) && !state.is_newest_first;
+        let is_unclear = !self.oldest_first && !descends(rows);
         state.first_page = newest.filter(|newest| is_unclear && pages > 1 && *newest < oldest);
-        (pages > 1 && (self.oldest_first || state.first_page.is_some())).then_some(pages)
+        let reads_last = pages > 1 && (self.oldest_first || state.first_page.is_some());
+        if reads_last { Order::Read(pages) } else { Order::Known }
     }
 
     /// Begins with the first page again.
@@ -402,7 +412,7 @@ mod tests {
             (asked, walk.oldest_first)
         };
         assert_eq!(asked(50, &[&[60]]), (vec![(false, 9), (false, 8)], true));
-        assert_eq!(asked(50, &[&[1], &[1]]), (vec![(false, 9), (false, 1), (true, 2)], false));
+        assert_eq!(asked(50, &[&[1]]), (vec![(false, 9), (true, 9)], false));
         assert_eq!(asked(50, &[&[], &[], &[60]]), (vec![(false, 9), (false, 9), (false, 8), (false, 7)], true));
         assert_eq!(asked(0, &[]), (vec![(false, 2)], false), "the page belongs to the gap");
     }

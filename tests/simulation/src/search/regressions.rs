@@ -1,7 +1,7 @@
 //! Randomized runs from fresh seeds on which an invariant was once broken, because the collector or the invariant was wrong.
 
 /// The days, by their schedules' names. They break no invariant any more, unless a bug is planted that they once found.
-pub const REGRESSIONS: [&str; 45] = [
+pub const REGRESSIONS: [&str; 46] = [
     // A token is revoked, refused and honored again during one tick.
     "randomized/audit/1795770183000009",
     // Pages have three rows, and a walk needs more than 15 ticks to reach what is missing, while the lag is two days.
@@ -86,4 +86,6 @@ pub const REGRESSIONS: [&str; 45] = [
     "randomized/access/1795858859000626",
     // A tick that had no time to call leaves the refusal of the tick before it in the cursor.
     "randomized/audit/1795858861000560",
+    // A tick that ran out of time after one page cut the overlap to ten seconds. (The collector was wrong.)
+    "randomized/access/1795860271000218",
 ];
