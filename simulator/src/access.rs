@@ -1,4 +1,4 @@
-//! `team.accessLogs`: rows that sum up a user at a place on a device, and move when the user comes back.
+//! `team.accessLogs`: each row sums up one user, IP address and device. Slack updates the row when the user returns.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -12,7 +12,7 @@ use crate::settings::{AccessColumn, Fill, Paging, Settings};
 use crate::visibility::VisibleRows;
 use crate::{Endless, Request, Response, Row, cursor};
 
-/// Classic paging ends here.
+/// The last page of classic paging.
 const PAGE_MAX: usize = 100;
 const COUNT_MAX: usize = 1_000;
 const ROWS_DEFAULT: usize = 100;
@@ -20,12 +20,12 @@ const LIST: &str = "logins";
 const KEYSET: &str = "logins";
 const OFFSET: &str = "logins-from";
 
-/// The rows of a page, and the cursor of the next.
+/// The rows of a page, and the cursor of the next page.
 type Page<'a> = (Vec<&'a Row>, Option<String>);
-/// The value of the sort column, then the row's number: the later a row came, the nearer to the head.
+/// The value of the sort column, then the row's number. Of two rows with the same value, the one added later is newer.
 type Key = (i64, usize);
 
-/// All access rows, kept sorted by one of their two dates.
+/// All access rows, sorted by one of their two dates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AccessLog {
     rows: Vec<Row>,
@@ -38,7 +38,7 @@ impl AccessLog {
         &self.rows
     }
 
-    /// Adds a row and says its number.
+    /// Adds a row and returns its number.
     pub(crate) fn add(&mut self, row: Row) -> usize {
         let number = self.rows.len();
         if let Some(by) = self.by {
@@ -48,7 +48,7 @@ impl AccessLog {
         number
     }
 
-    /// The user of row `number` comes back at `now`. Does nothing if there is no such row.
+    /// Updates row `number` for a return of its user at `now`. Does nothing if there is no such row.
     pub(crate) fn touch(&mut self, number: usize, now: Timestamp) {
         let Some(row) = self.rows.get_mut(number) else {
             return;
@@ -62,7 +62,7 @@ impl AccessLog {
         }
     }
 
-    /// Sorts by this column from now on.
+    /// Sorts by `by` from now on.
     fn sort_by(&mut self, by: AccessColumn) {
         if self.by != Some(by) {
             self.by = Some(by);
@@ -70,7 +70,7 @@ impl AccessLog {
         }
     }
 
-    /// Answers `team.accessLogs`.
+    /// Returns the response of `team.accessLogs`.
     pub(crate) fn answer(
         &mut self,
         settings: &Settings,
@@ -78,7 +78,7 @@ impl AccessLog {
         request: &Request,
         visible_rows: &VisibleRows<'_>,
         (page_fault, form): (PageFault, Form),
-        dice: &mut StdRng,
+        rng: &mut StdRng,
     ) -> Result<Response, ApiError> {
         self.sort_by(settings.access_order);
         let before = match request.parameter("before") {
@@ -95,18 +95,18 @@ impl AccessLog {
         if limit == 0 && request.parameter("cursor").is_none() {
             return view.classic_page(request, page_fault);
         }
-        let asked = if limit == 0 { ROWS_DEFAULT } else { limit };
-        let rows_max = page_fault.rows(asked, settings.access_fill, |most| dice.random_range(0..=most));
+        let requested = if limit == 0 { ROWS_DEFAULT } else { limit };
+        let rows_max = page_fault.rows(requested, settings.access_fill, |most| rng.random_range(0..=most));
         match page_fault.endless {
             Some(endless) if endless != Endless::Circle => {
-                view.endless_page(request, rows_max, endless, dice.random_range(0..1 << 40))
+                view.endless_page(request, rows_max, endless, rng.random_range(0..1 << 40))
             }
             _ => view.cursor_page(request, rows_max, page_fault),
         }
     }
 }
 
-/// The rows that one call may see.
+/// The rows that one call can see.
 struct View<'a> {
     log: &'a AccessLog,
     settings: &'a Settings,
@@ -127,7 +127,7 @@ impl<'a> View<'a> {
             _ => count,
         };
         let rows: Vec<&Row> = self.rows(Bound::Unbounded).map(|(_, row)| row).collect();
-        // Without a cursor an empty page is the end, whatever a fault would have it say.
+        // Without a cursor, an empty page means the end. A fault must not produce one.
         let page_fault = PageFault { empty: false, ..page_fault };
         let shown = page_fault.rows_of_numbered(self.settings, count, page * count >= rows.len());
         let of_page = if page_fault.page_ignored { 1 } else { page };
@@ -146,12 +146,12 @@ impl<'a> View<'a> {
             Paging::Keyset => self.keyset_page(cursor, rows_max, page_fault.empty)?,
             Paging::Offset => self.offset_page(cursor, rows_max, page_fault.empty)?,
         };
-        let leads_on = page_fault.endless == Some(Endless::Circle) && cursor.is_some();
-        let next = next.or_else(|| leads_on.then(|| self.start()));
+        let is_circular = page_fault.endless == Some(Endless::Circle) && cursor.is_some();
+        let next = next.or_else(|| is_circular.then(|| self.start()));
         Ok(self.form.page(LIST, &page, Tail::Cursor(next.as_deref(), self.settings.access_end)))
     }
 
-    /// The cursor of the first page.
+    /// Returns the cursor of the first page.
     fn start(&self) -> String {
         match self.settings.access_paging {
             Paging::Keyset => cursor::encode(KEYSET, [i64::MAX, i64::MAX], self.now),
@@ -159,7 +159,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A page whose cursor leads nowhere.
+    /// Returns a page whose cursor never reaches the end.
     fn endless_page(
         &self,
         request: &Request,
@@ -177,7 +177,7 @@ impl<'a> View<'a> {
 
     fn keyset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, ApiError> {
         let start = cursor.map(|text| self.decode::<2>(KEYSET, text)).transpose()?;
-        // A first page begins above every key; numbers stay far below i64::MAX.
+        // The first page starts above every key, because row numbers stay far below `i64::MAX`.
         let [second, number] = start.unwrap_or([i64::MAX, i64::MAX]);
         let mut last = (second, usize::try_from(number).unwrap_or(usize::MAX));
         let mut page = Vec::new();
@@ -191,8 +191,8 @@ impl<'a> View<'a> {
             page.push(row);
         }
         more |= emptied || self.trailing(&page, rows_max);
-        let place = [last.0, i64::try_from(last.1).unwrap_or(i64::MAX)];
-        Ok((page, more.then(|| cursor::encode(KEYSET, place, self.now))))
+        let position = [last.0, i64::try_from(last.1).unwrap_or(i64::MAX)];
+        Ok((page, more.then(|| cursor::encode(KEYSET, position, self.now))))
     }
 
     fn offset_page(&self, cursor: Option<&str>, rows_max: usize, emptied: bool) -> Result<Page<'a>, ApiError> {
@@ -201,8 +201,8 @@ impl<'a> View<'a> {
         let mut rows = self.rows(Bound::Unbounded).map(|(_, row)| row).skip(skip);
         let page: Vec<&Row> = rows.by_ref().take(rows_max).collect();
         let more = rows.next().is_some() || emptied || self.trailing(&page, rows_max);
-        let place = [i64::try_from(skip + page.len()).unwrap_or(i64::MAX)];
-        Ok((page, more.then(|| cursor::encode(OFFSET, place, self.now))))
+        let position = [i64::try_from(skip + page.len()).unwrap_or(i64::MAX)];
+        Ok((page, more.then(|| cursor::encode(OFFSET, position, self.now))))
     }
 
     fn trailing(&self, page: &[&Row], rows_max: usize) -> bool {
@@ -213,11 +213,11 @@ impl<'a> View<'a> {
         cursor::decode(list, text, self.now, self.settings.cursor_ttl).ok_or_else(|| ApiError::new("invalid_cursor"))
     }
 
-    /// What may be seen below `end`, newest first.
+    /// Returns the visible rows below `end`, newest first.
     fn rows(&self, end: Bound<Key>) -> impl Iterator<Item = (Key, &'a Row)> {
         let (log, settings, now, visible_rows, before) =
             (self.log, self.settings, self.now, self.visible_rows, self.before);
-        // Where `before` compares the sort column it is a place in the order, not something to look for row by row.
+        // If `before` applies to the sort column, start the range there, so that the filter below has nothing to skip.
         let end = match end {
             Bound::Excluded(key) if key.0 <= before => end,
             _ if settings.before_column == settings.access_order => Bound::Included((before, usize::MAX)),
@@ -232,7 +232,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// `count` and `page`, which Slack types as strings.
+/// Returns `count` and `page`, which Slack types as strings.
 pub(crate) fn count_and_page(request: &Request, count_default: usize) -> Result<(usize, usize), ApiError> {
     let number = |name, default| match request.integer(name) {
         Ok(number) => usize::try_from(number.unwrap_or(default)).ok().filter(|number| *number > 0),

@@ -1,4 +1,4 @@
-//! `auth.test` and `auth.teams.list`: who a token is, and which workspaces it reaches.
+//! `auth.test` and `auth.teams.list`: the identity of a token, and the workspaces that it can access.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ const TEAMS_DEFAULT: i64 = 100;
 const TEAMS_MAX: i64 = 1_000;
 const CURSOR: &str = "teams";
 
-/// Answers `auth.test`.
+/// Returns the response of `auth.test`.
 pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> Response {
     let token = &caller.token;
     let organization = settings.tenant.as_organization();
@@ -40,13 +40,13 @@ pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> 
         body["enterprise_id"] = Value::from(id);
     }
     if let Some(issued) = &caller.issued {
-        introduce(&mut body, now, issued);
+        add_issued_fields(&mut body, now, issued);
     }
     Response::json(200, body.to_string())
 }
 
-/// The person and the app of a token that came out of OAuth.
-fn introduce(body: &mut Value, now: Timestamp, issued: &Issued) {
+/// Adds the user and the app of a token that OAuth issued.
+fn add_issued_fields(body: &mut Value, now: Timestamp, issued: &Issued) {
     body["user"] = issued.user_name.as_str().into();
     body["user_id"] = issued.user.as_str().into();
     body["app_id"] = issued.app_id.as_str().into();
@@ -59,7 +59,7 @@ fn introduce(body: &mut Value, now: Timestamp, issued: &Issued) {
     }
 }
 
-/// Answers `auth.teams.list`.
+/// Returns the response of `auth.teams.list`.
 pub(crate) fn teams(
     settings: &Settings,
     now: Timestamp,
@@ -75,10 +75,10 @@ pub(crate) fn teams(
     });
     let start = start.transpose()?.map_or(0, |[start]| start);
     let skip = usize::try_from(start).unwrap_or(usize::MAX);
-    let mut reached = settings.tenant.workspaces().iter().filter(|team| reaches(token, team)).skip(skip);
-    let page = reached.by_ref().take(usize::try_from(limit).unwrap_or(1));
+    let mut reachable = settings.tenant.workspaces().iter().filter(|team| reaches(token, team)).skip(skip);
+    let page = reachable.by_ref().take(usize::try_from(limit).unwrap_or(1));
     let page: Vec<Value> = page.map(|team| json!({"id": team.id, "name": team.name})).collect();
-    let next = reached.next().map(|_| cursor::encode(CURSOR, [start + limit], now)).unwrap_or_default();
+    let next = reachable.next().map(|_| cursor::encode(CURSOR, [start + limit], now)).unwrap_or_default();
     let body = json!({"ok": true, "teams": page, "response_metadata": {"next_cursor": next}});
     Ok(Response::json(200, body.to_string()))
 }

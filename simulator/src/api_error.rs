@@ -1,4 +1,4 @@
-//! Errors of the API: the code, and how each API family returns it.
+//! API errors: the code, and how each API family returns it.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ pub(crate) struct ApiError {
     pub(crate) code: String,
     pub(crate) needed: Option<String>,
     pub(crate) provided: Option<String>,
-    /// Throttled, with these seconds to wait.
+    /// The value of `Retry-After` in seconds, if the call is throttled.
     pub(crate) retry_after: Option<i64>,
 }
 
@@ -23,7 +23,7 @@ impl ApiError {
         ApiError { retry_after: Some(seconds), ..ApiError::new(throttled_code(family)) }
     }
 
-    /// Returns the response of the family: an HTTP status for audit, `ok:false` with status 200 for the Web API, a page for a browser.
+    /// Returns the family's form of this error: an HTTP status for audit, `ok:false` with status 200 for the Web API, a page for a browser.
     pub(crate) fn into_response(self, family: Family) -> Response {
         if family == Family::Audit && self.code == "invalid_authentication" {
             return Response::empty(401);
@@ -44,7 +44,7 @@ impl ApiError {
     }
 }
 
-/// `{"ok":false,"error":...}` with whatever else is known.
+/// Returns `{"ok":false,"error":...}`, with the scopes if they are known.
 pub(crate) fn not_ok(code: &str, needed: Option<String>, provided: Option<String>) -> String {
     let mut body = Map::new();
     body.insert("ok".to_owned(), Value::Bool(false));
@@ -54,7 +54,7 @@ pub(crate) fn not_ok(code: &str, needed: Option<String>, provided: Option<String
     Value::Object(body).to_string()
 }
 
-/// The code of a 429, which the families spell differently.
+/// Returns the code of a 429, which the families spell differently.
 pub(crate) fn throttled_code(family: Family) -> &'static str {
     match family {
         Family::Audit => "rate_limited",
@@ -62,7 +62,7 @@ pub(crate) fn throttled_code(family: Family) -> &'static str {
     }
 }
 
-/// The status of an audit error. Only those of a bad token, filter and cursor have been observed; the others follow HTTP.
+/// Returns the status of an audit error. Only those of an invalid token, filter and cursor have been observed. The others follow HTTP.
 fn audit_status(code: &str) -> u16 {
     match code {
         "missing_authentication" => 401,

@@ -1,4 +1,4 @@
-//! Who may come in: finds the caller's token and checks it, before any log is looked at.
+//! Authentication: finds and checks the caller's token before a log is read.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::settings::Settings;
 use crate::tenant::{Install, Plan, Role, Token};
 use crate::{Family, Method, Request};
 
-/// Tokens that were invalidated, each with the code that the Web API gives for it.
+/// Invalidated tokens, each with the error code that the Web API returns for it.
 pub(crate) type Invalidated = BTreeMap<String, String>;
 
-/// Every token that there is or was.
+/// All tokens, including expired and invalidated ones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys<'a> {
     pub(crate) settings: &'a Settings,
@@ -21,11 +21,11 @@ pub(crate) struct Keys<'a> {
     pub(crate) invalidated: &'a Invalidated,
 }
 
-/// Somebody who came in.
+/// The token of an authenticated call.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) token: Token,
-    /// What is known of a token that came out of OAuth; one from the settings has no app and no person.
+    /// Details of a token that OAuth issued. `None` for a token from the settings, which has no app and no user.
     pub(crate) issued: Option<Issued>,
 }
 
@@ -44,17 +44,17 @@ pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result
         }
         _ => return Err(ApiError::new("invalid_authentication")),
     };
-    let refused = match token {
+    let code = match token {
         _ if keys.settings.plan != Plan::Enterprise => "feature_not_enabled",
         _ if token.install != Install::Organization => "team_not_authorized",
         _ if token.rights != Role::Owner => "user_not_authorized",
         _ if !has_scope(&token, "auditlogs:read") => "invalid_authentication",
         _ => return Ok(()),
     };
-    Err(ApiError::new(refused))
+    Err(ApiError::new(code))
 }
 
-/// The caller of a Web API call, whose token is valid at all.
+/// Returns the caller of a Web API call, if its token is valid.
 pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<Caller, ApiError> {
     debug_assert_eq!(request.family, Family::Web);
     let text = request.bearer.as_deref().or_else(|| request.parameter("token"));
@@ -69,7 +69,7 @@ pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<C
     Ok(caller)
 }
 
-/// Checks that a valid token may read access or integration logs, of which the first are not on the free plan.
+/// Checks that a valid token may read access or integration logs. `on_free` says whether the free plan includes the log.
 pub(crate) fn web_log(settings: &Settings, caller: &Caller, on_free: bool) -> Result<(), ApiError> {
     if caller.is_bot() {
         return Err(ApiError::new("not_allowed_token_type"));
@@ -98,7 +98,7 @@ impl Keys<'_> {
 }
 
 impl Caller {
-    /// What calls are counted for besides method and workspace: the app. A token from the settings is an app of its own.
+    /// Returns the app that rate limits apply to. Each token from the settings counts as a separate app.
     pub(crate) fn app(&self) -> &str {
         self.issued.as_ref().map_or(&self.token.text, |issued| &issued.client_id)
     }

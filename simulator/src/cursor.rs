@@ -1,37 +1,37 @@
-//! Page cursors: opaque to the caller, and stateless here. Each says which list it belongs to, the place to go on from, and when it
-//! was issued.
+//! Page cursors, which are opaque to the caller and need no state in the simulator. Each contains its list, the position to continue from
+//! and the time when it was issued.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
-/// Writes a cursor. Padding makes many of them end in `=`, which callers must percent-encode.
-pub(crate) fn encode<const N: usize>(list: &str, place: [i64; N], now: Timestamp) -> String {
+/// Returns a cursor. Because of padding, many cursors end in `=`, which callers must percent-encode.
+pub(crate) fn encode<const N: usize>(list: &str, position: [i64; N], now: Timestamp) -> String {
     let mut text = list.to_owned();
-    for number in place.iter().chain([&now.as_second()]) {
+    for number in position.iter().chain([&now.as_second()]) {
         text.push(':');
         text.push_str(&number.to_string());
     }
     STANDARD.encode(text)
 }
 
-/// Reads a cursor back. `None` if it is not of this list, was tampered with, or is older than `life`.
+/// Returns the position of a cursor, or `None` if it belongs to another list, is malformed, or is older than `ttl`.
 pub(crate) fn decode<const N: usize>(
     list: &str,
     cursor: &str,
     now: Timestamp,
-    life: Option<SignedDuration>,
+    ttl: Option<SignedDuration>,
 ) -> Option<[i64; N]> {
     let text = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;
     let mut parts = text.split(':');
     if parts.next() != Some(list) {
         return None;
     }
-    let mut place = [0; N];
-    for number in &mut place {
+    let mut position = [0; N];
+    for number in &mut position {
         *number = parts.next()?.parse().ok()?;
     }
     let issued: i64 = parts.next()?.parse().ok()?;
     let age = SignedDuration::from_secs(now.as_second() - issued);
-    (parts.next().is_none() && life.is_none_or(|life| age <= life)).then_some(place)
+    (parts.next().is_none() && ttl.is_none_or(|ttl| age <= ttl)).then_some(position)
 }

@@ -1,4 +1,5 @@
-//! Scripted faults: what goes wrong, on which call, and what a fault does to a reply. Nothing here is random; a test that wants chance draws it itself.
+//! Scripted faults: the fault, the calls that it applies to, and its effect on the response. Faults are deterministic. Tests that need
+//! random faults generate them.
 
 use std::time::Duration;
 
@@ -10,109 +11,110 @@ use crate::{Family, Log, Request, Response, Row};
 /// One scripted fault.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// On which of the calls that match.
+    /// Which of the matching calls the fault applies to.
     pub when: When,
-    /// Which calls match.
+    /// The calls that match.
     pub on: CallMatcher,
-    /// What goes wrong.
+    /// The effect of the fault.
     pub kind: FaultKind,
 }
 
-/// Which of the matching calls meet a fault.
+/// Which of the matching calls a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// Only the n-th since the fault was scripted, counting from 1.
+    /// The n-th call since the fault was added, counting from 1.
     Nth(u32),
-    /// Every n-th.
+    /// Every n-th call.
     EveryNth(u32),
-    /// All of them, until the faults are cleared.
+    /// Every call, until the faults are cleared.
     Every,
-    /// All in this time, both ends included.
+    /// Every call in this time range, including both ends.
     During(Timestamp, Timestamp),
 }
 
-/// Which calls a fault is meant for. Everything that is set must match.
+/// The calls that a fault applies to. All fields that are set must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallMatcher {
-    /// Only this path, such as `auth.test`.
+    /// The path, such as `auth.test`.
     pub path: Option<String>,
-    /// Only with this `team_id`.
+    /// The `team_id`.
     pub team: Option<String>,
-    /// `Some(true)`: only pages asked for by cursor; `Some(false)`: only first pages.
+    /// `Some(true)`: only requests with a cursor. `Some(false)`: only requests without one.
     pub cursor: Option<bool>,
 }
 
-/// What goes wrong.
+/// The effect of a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// Any status with any text as `text/plain`; an empty text is an empty body.
+    /// Any status with any text as `text/plain`. An empty text means an empty body.
     Status(u16, String),
-    /// A page for browsers under any status, 200 and 502 among them.
+    /// An HTML page with any status, for example 200 or 502.
     Html(u16),
-    /// 401 without a body, as the audit API answers a bad token.
+    /// 401 without a body, as the audit API returns for an invalid token.
     EmptyUnauthorized,
     /// HTTP 200 with `ok:false`.
     NotOk {
         /// The error code.
         code: String,
-        /// The scopes that `missing_scope` says are needed.
+        /// The `needed` scopes of `missing_scope`.
         needed: Option<String>,
-        /// The scopes that it says were provided.
+        /// The `provided` scopes of `missing_scope`.
         provided: Option<String>,
     },
-    /// An error code of the audit API under a status.
+    /// A status and an error code of the audit API.
     AuditError(u16, String),
-    /// 429. The family's own error code is the body, unless another body is given.
+    /// 429, with the family's error code in the body unless `body` is set.
     Throttled {
-        /// The `Retry-After` header, in any text; `None`: no such header.
+        /// Any text for the `Retry-After` header. `None` omits the header.
         retry_after: Option<String>,
-        /// A body instead of the usual one.
+        /// A body that replaces the usual one.
         body: Option<String>,
     },
-    /// The true body, broken off in the middle.
+    /// The first half of the regular body.
     Truncated,
-    /// A page without rows that still names a cursor, to where the page should have begun. (Integration logs know no cursor: the page
-    /// is just empty. Numbered pages of access logs never are.) Asked for again by the next call, the page is as it should be.
+    /// An empty page with a cursor that leads to the start of the same page. The page is complete if the next call requests it again.
+    /// Integration logs have no cursor, so their page is only empty. Numbered pages of access logs are never empty.
     EmptyPage,
-    /// A page of this many rows, whatever was asked for, once as [`FaultKind::EmptyPage`]. (A last numbered page stays whole where nothing would say how many rows there are.)
+    /// A page of this many rows, whatever limit was requested. The page is complete if the next call requests it again. The last numbered page
+    /// stays complete if the response does not contain the total.
     Oversize(usize),
-    /// The cursor of a call that has one is refused.
+    /// Slack rejects the cursor. Calls without a cursor are not affected.
     StaleCursor,
-    /// A page of audit or access logs whose cursor leads nowhere.
+    /// A page of audit or access logs whose cursor never reaches the end.
     Endless(Endless),
-    /// Numbered pages say that there are so many rows in all, whatever there are: those beyond the last are empty.
+    /// Numbered pages claim this total number of rows. Pages after the last row are empty.
     Claims(usize),
-    /// Numbered pages show the first page's rows, whichever is asked for.
+    /// Every numbered page contains the rows of the first page.
     PageIgnored,
-    /// These rows come into the log just before the answer, so that the page shifts.
+    /// The log receives these rows just before the response, so that the page shifts.
     Insert(Vec<Row>),
-    /// The access row of this number (see [`crate::World::add`]) moves to the head just before the answer.
+    /// The user of the access row with this number (see [`crate::World::add`]) returns just before the response.
     Touch(usize),
-    /// The `Date` header says this, or is missing.
+    /// The `Date` header has this text. `None` omits the header.
     Date(Option<String>),
-    /// The connection is closed without an answer, and the call has no effect.
+    /// The connection closes without a response, and the call has no effect.
     Hangup,
-    /// The call takes effect, and the connection is closed without an answer: the reply is lost.
+    /// The call takes effect, but the connection closes without a response.
     HangupAfter,
-    /// The server waits this long before it answers.
+    /// The server waits this long before it responds.
     Delay(Duration),
 }
 
-/// How a page cursor leads nowhere. With [`When::Every`] the log has no end.
+/// A page cursor that never reaches the end. With [`When::Every`], the log is endless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endless {
-    /// No rows, and the cursor that was asked with.
+    /// No rows, and the cursor of the request.
     SameCursor,
-    /// No rows, and another cursor each time.
+    /// No rows, and a new cursor each time.
     FreshCursor,
-    /// The rows of the first page, and the cursor that was asked with.
+    /// The rows of the first page, and the cursor of the request.
     OldRows,
-    /// True pages, the last of which leads to the first again.
+    /// Regular pages. The cursor of the last page leads back to the first page.
     Circle,
 }
 
 impl Endless {
-    /// The next page's cursor, after a page that was asked for with this one.
+    /// Returns the cursor of the page that follows a request with the cursor `asked`.
     pub(crate) fn next(self, asked: Option<&str>, now: Timestamp, call: u64) -> String {
         match (self, asked) {
             (Endless::FreshCursor, _) => crate::cursor::encode("endless", [i64::try_from(call).unwrap_or(0)], now),
@@ -123,34 +125,34 @@ impl Endless {
 }
 
 impl CallMatcher {
-    /// Every call.
+    /// Matches every call.
     pub fn any() -> CallMatcher {
         CallMatcher::default()
     }
 
-    /// Calls of this path.
+    /// Matches calls of this path.
     pub fn path(path: &str) -> CallMatcher {
         CallMatcher { path: Some(path.to_owned()), ..CallMatcher::default() }
     }
 
-    /// Calls for a log.
+    /// Matches calls that read a log.
     pub fn log(log: Log) -> CallMatcher {
         CallMatcher::path(log.path())
     }
 
-    /// Of these, only the ones with this `team_id`.
+    /// Restricts the matcher to calls with this `team_id`.
     pub fn team(mut self, team: &str) -> CallMatcher {
         self.team = Some(team.to_owned());
         self
     }
 
-    /// Of these, only pages asked for by cursor.
+    /// Restricts the matcher to requests with a cursor.
     pub fn later_pages(mut self) -> CallMatcher {
         self.cursor = Some(true);
         self
     }
 
-    /// Of these, only pages asked for without a cursor.
+    /// Restricts the matcher to requests without a cursor.
     pub fn first_pages(mut self) -> CallMatcher {
         self.cursor = Some(false);
         self
@@ -164,43 +166,43 @@ impl CallMatcher {
 }
 
 impl Fault {
-    /// A fault on the next matching call only.
+    /// Creates a fault for the next matching call only.
     pub fn next(on: CallMatcher, kind: FaultKind) -> Fault {
         Fault::nth(1, on, kind)
     }
 
-    /// A fault on the n-th matching call only, counting from 1.
+    /// Creates a fault for the n-th matching call only, counting from 1.
     pub fn nth(n: u32, on: CallMatcher, kind: FaultKind) -> Fault {
         Fault { when: When::Nth(n), on, kind }
     }
 
-    /// A fault on every matching call.
+    /// Creates a fault for every matching call.
     pub fn every(on: CallMatcher, kind: FaultKind) -> Fault {
         Fault { when: When::Every, on, kind }
     }
 
-    /// A fault on every matching call from `from` to `until`.
+    /// Creates a fault for every matching call from `from` to `until`.
     pub fn during(from: Timestamp, until: Timestamp, on: CallMatcher, kind: FaultKind) -> Fault {
         Fault { when: When::During(from, until), on, kind }
     }
 }
 
 impl FaultKind {
-    /// `ok:false` with this code.
+    /// Returns `ok:false` with this code.
     pub fn not_ok(code: &str) -> FaultKind {
         FaultKind::NotOk { code: code.to_owned(), needed: None, provided: None }
     }
 
-    /// 429 with this `Retry-After`.
+    /// Returns 429 with this `Retry-After`.
     pub fn throttled(retry_after: &str) -> FaultKind {
         FaultKind::Throttled { retry_after: Some(retry_after.to_owned()), body: None }
     }
 }
 
-/// The faults still to come.
+/// The pending faults.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FaultScript {
-    /// Each with the number of calls that matched it so far.
+    /// Each fault, with the number of calls that have matched it.
     faults: Vec<(Fault, u32)>,
 }
 
@@ -217,32 +219,32 @@ impl FaultScript {
         self.faults.clear();
     }
 
-    /// What hits this call, in the order of scripting. A fault that cannot occur again is forgotten.
+    /// Returns the faults that apply to this call, in the order in which they were added. Removes faults that cannot occur again.
     pub(crate) fn next_faults(&mut self, now: Timestamp, request: &Request) -> Vec<FaultKind> {
-        let mut met = Vec::new();
+        let mut hits = Vec::new();
         self.faults.retain_mut(|(fault, matched)| {
-            // A refused cursor needs a cursor: other calls neither meet the fault nor count.
+            // A stale cursor requires a cursor. Calls without one do not count as matching.
             let without_cursor = fault.kind == FaultKind::StaleCursor && request.parameter("cursor").is_none();
             if without_cursor || !fault.on.matches(request) {
                 return true;
             }
             *matched += 1;
-            let (is_met, is_spent) = match fault.when {
+            let (applies, is_exhausted) = match fault.when {
                 When::Nth(n) => (*matched == n, *matched >= n),
                 When::EveryNth(n) => (n > 0 && *matched % n == 0, false),
                 When::Every => (true, false),
                 When::During(from, until) => (from <= now && now <= until, now > until),
             };
-            if is_met {
-                met.push(fault.kind.clone());
+            if applies {
+                hits.push(fault.kind.clone());
             }
-            !is_spent
+            !is_exhausted
         });
-        met
+        hits
     }
 }
 
-/// The reply that a fault puts in the place of the true one.
+/// Returns the response that replaces the regular one, if the fault has one.
 pub(crate) fn replacement(fault: &FaultKind, family: Family) -> Option<Response> {
     Some(match fault {
         FaultKind::Status(status, text) if text.is_empty() => Response::empty(*status),
@@ -265,7 +267,7 @@ pub(crate) fn replacement(fault: &FaultKind, family: Family) -> Option<Response>
     })
 }
 
-/// What a fault does to a reply, true or scripted.
+/// Applies a fault to a response, which may itself be the replacement of another fault.
 pub(crate) fn apply(response: &mut Response, fault: &FaultKind) {
     match fault {
         FaultKind::Truncated => cut_off(response, response.body.len() / 2),
@@ -280,7 +282,7 @@ pub(crate) fn apply(response: &mut Response, fault: &FaultKind) {
     }
 }
 
-/// Breaks a reply off after so many bytes.
+/// Truncates the body of a response to `bytes`.
 pub(crate) fn cut_off(response: &mut Response, bytes: usize) {
     response.body.truncate(bytes);
     if let Some(shown) = &mut response.shown {

@@ -1,4 +1,4 @@
-//! `team.integrationLogs`: numbered pages of a list that has no cursor, no bounds and no row id.
+//! `team.integrationLogs`: a list with numbered pages. It has no cursor, no time bounds and no row IDs.
 
 use jiff::Timestamp;
 
@@ -11,11 +11,11 @@ use crate::visibility::VisibleRows;
 use crate::{Request, Response, Row};
 
 const ROWS_DEFAULT: usize = 100;
-/// The filters, and the field that each is compared with.
+/// The filter parameters, and the row field that each one is compared with.
 const FILTERS: [(&str, &str); 4] =
     [("app_id", "app_id"), ("service_id", "service_id"), ("user", "user_id"), ("change_type", "change_type")];
 
-/// Answers `team.integrationLogs`.
+/// Returns the response of `team.integrationLogs`.
 pub(crate) fn answer(
     store: &RowStore,
     settings: &Settings,

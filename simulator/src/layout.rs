@@ -1,6 +1,6 @@
-//! Lays JSON out over many lines without touching a token: strings keep their escapes, duplicate keys stay.
+//! Pretty-prints JSON without changing a token: strings keep their escapes, and duplicate keys remain.
 
-/// The same JSON with a raw line break after each `{`, `[` and `,`.
+/// Returns the same JSON with indentation, and with a line break after each `{`, `[` and `,`.
 pub(crate) fn pretty(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);

@@ -1,7 +1,7 @@
-//! A Slack that runs on loopback: for the demo, the tests and the benchmark.
+//! A local Slack simulator for the demo, the tests and the benchmark.
 //!
-//! [`World`] is the whole of it: rows, faults and settings, asked one [`Request`] at one instant and answering with one [`Outcome`].
-//! It opens no socket, reads no clock and repeats itself exactly; [`Server`] puts it behind HTTP, and [`Generator`] fills it with life.
+//! [`World`] holds rows, faults and settings. It returns one [`Outcome`] for one [`Request`] at one instant. It performs no I/O, reads no
+//! clock and is deterministic. [`Server`] serves a world over HTTP on loopback, and [`Generator`] fills it with realistic rows.
 //!
 //! ```
 //! use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
@@ -11,11 +11,11 @@
 //! let mut slack = World::new(Settings::organization());
 //! slack.add(Row::small_audit(now, "a"));
 //! let request = Request::for_log(Log::Audit).bearer(ORGANIZATION_TOKEN).with("limit", 3);
-//! let reply = slack.answer(now, &request).reply().expect("no hangup was scripted");
-//! assert_eq!(reply.status, 200);
+//! let response = slack.answer(now, &request).response().expect("no scripted hangup");
+//! assert_eq!(response.status, 200);
 //! ```
 //!
-//! It is written from what is publicly known about Slack's APIs, never from what a collector expects of them.
+//! The simulator is written from Slack's public API documentation, independently of the collector.
 
 mod request;
 pub use request::{Family, Method, Request};
@@ -32,7 +32,7 @@ pub use row::{Log, Row};
 mod world;
 pub use world::World;
 
-// How a world is set up, and what it remembers.
+// Settings, scripted faults and call counts of a world.
 pub mod settings;
 pub use settings::Settings;
 
@@ -46,22 +46,22 @@ pub use calls::Calls;
 
 pub mod oauth;
 
-// Life: rows that look like an organization at work.
+// Generated rows.
 pub mod generate;
 pub use generate::{Activity, Generator};
 
-// The world behind HTTP.
+// HTTP.
 pub mod server;
 pub use server::Server;
 
-// The three logs and the account, as each is asked for.
+// The endpoints.
 mod access;
 mod account;
 mod audit;
 mod integration;
 pub use audit::AUDIT_BEGINNING;
 
-// What they share: who may ask, what they see, and how a page is put together.
+// Authentication, visibility and pagination, which the endpoints share.
 mod api_error;
 mod auth;
 mod cursor;

@@ -1,4 +1,4 @@
-//! `slack-simulator`: an Enterprise organization with a history and live activity, on loopback, to try things by hand.
+//! `slack-simulator`: serves an Enterprise organization with history and live activity on loopback, for manual tests.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ struct Options {
     port: u16,
     days: i64,
     activity: Activity,
-    /// Where the app may send people back to; none given: any `https` URL and any of loopback.
+    /// Allowed redirect URLs of the app. If empty, any `https` or loopback URL is allowed.
     redirect_urls: Vec<String>,
     rotation: bool,
 }
@@ -33,21 +33,21 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let mut generator = Generator::new(options.activity, &settings);
     let mut world = World::new(settings);
 
-    let mut lived_until = Timestamp::now();
-    generator.fill(&mut world, lived_until - SignedDuration::from_hours(24 * options.days), lived_until);
+    let mut generated_until = Timestamp::now();
+    generator.fill(&mut world, generated_until - SignedDuration::from_hours(24 * options.days), generated_until);
     let world = Arc::new(Mutex::new(world));
     let server = Server::start_on(options.port, world.clone(), Arc::new(Timestamp::now)).await?;
-    introduce(&server, &world.lock().unwrap_or_else(PoisonError::into_inner), &app);
+    print_settings(&server, &world.lock().unwrap_or_else(PoisonError::into_inner), &app);
 
     loop {
         tokio::time::sleep(TICK).await;
         let now = Timestamp::now();
-        generator.advance(&mut world.lock().unwrap_or_else(PoisonError::into_inner), lived_until, now);
-        lived_until = lived_until.max(now);
+        generator.advance(&mut world.lock().unwrap_or_else(PoisonError::into_inner), generated_until, now);
+        generated_until = generated_until.max(now);
     }
 }
 
-/// The app that can be installed: on the organization by its owner, who is the one in front of the browser.
+/// Returns the app that the organization's owner can install in the browser.
 fn app(options: &Options) -> App {
     let redirects = match options.redirect_urls.as_slice() {
         [] => Redirects::Any,
@@ -56,10 +56,10 @@ fn app(options: &Options) -> App {
     App { redirects, token_rotation: options.rotation, ..App::organization("") }
 }
 
-#[expect(clippy::print_stdout, reason = "a command talks to the person who started it")]
-fn introduce(server: &Server, world: &World, app: &App) {
+#[expect(clippy::print_stdout, reason = "a command prints to its user")]
+fn print_settings(server: &Server, world: &World, app: &App) {
     for log in Log::ALL {
-        println!("{:>9} {log:?} rows so far", world.rows(log).len());
+        println!("{:>9} {log:?} rows", world.rows(log).len());
     }
     println!("SLACK_AUDIT_URL={}", server.audit_url());
     println!("SLACK_API_URL={}", server.api_url());
@@ -79,15 +79,15 @@ fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, 
             continue;
         }
         let value = arguments.next().ok_or(USAGE)?;
-        let wrong = |_| format!("`{value}` is no value for `{name}`\nhint: {USAGE}");
+        let invalid = |_| format!("invalid value `{value}` for `{name}`\nhint: {USAGE}");
         match name.as_str() {
-            "--port" => options.port = value.parse().map_err(wrong)?,
-            "--days" => options.days = value.parse::<i64>().map_err(wrong)?.clamp(0, DAYS_MAX),
-            "--audit-per-day" => options.activity.audit_per_day = value.parse().map_err(wrong)?,
-            "--people" => options.activity.people = value.parse().map_err(wrong)?,
+            "--port" => options.port = value.parse().map_err(invalid)?,
+            "--days" => options.days = value.parse::<i64>().map_err(invalid)?.clamp(0, DAYS_MAX),
+            "--audit-per-day" => options.activity.audit_per_day = value.parse().map_err(invalid)?,
+            "--people" => options.activity.people = value.parse().map_err(invalid)?,
             "--redirect-url" => options.redirect_urls.push(value),
-            "--seed" => options.activity.seed = value.parse().map_err(wrong)?,
-            _ => return Err(format!("`{name}` is no option\nhint: {USAGE}").into()),
+            "--seed" => options.activity.seed = value.parse().map_err(invalid)?,
+            _ => return Err(format!("unknown option `{name}`\nhint: {USAGE}").into()),
         }
     }
     Ok(options)

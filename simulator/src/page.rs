@@ -1,4 +1,4 @@
-//! Puts a page together: the rows' own bytes, commas between, and what surrounds them.
+//! Builds pages: copies the bytes of the rows and adds the JSON around them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::faults::Endless;
 use crate::settings::{End, Envelope, Fill, Settings};
 use crate::{Response, Row};
 
-/// What a scripted fault does to one page.
+/// The effects of scripted faults on one page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PageFault {
     pub(crate) empty: bool,
@@ -14,12 +14,12 @@ pub(crate) struct PageFault {
     pub(crate) stale_cursor: bool,
     pub(crate) endless: Option<Endless>,
     pub(crate) claims: Option<usize>,
-    /// Whether numbered pages are the first one, whichever is asked for.
+    /// Whether every numbered page contains the rows of the first page.
     pub(crate) page_ignored: bool,
 }
 
 impl PageFault {
-    /// How many rows this page should have when `asked` were asked for. `chance` decides where the fill varies.
+    /// Returns the number of rows for a page with the limit `asked`. `chance` picks the number if the fill varies.
     pub(crate) fn rows(self, asked: usize, fill: Fill, chance: impl FnOnce(usize) -> usize) -> usize {
         match (self, fill) {
             (PageFault { empty: true, .. }, _) => 0,
@@ -30,12 +30,13 @@ impl PageFault {
         }
     }
 
-    /// Whether the page may have fewer rows than it should.
+    /// Returns `true` if the page may contain fewer rows than requested.
     pub(crate) fn cuts_short(self) -> bool {
         self.empty || self.oversize.is_some()
     }
 
-    /// How many rows of a numbered page are shown. PHP may hide the total: then nothing could tell that a last page is not whole, so it is.
+    /// Returns the number of rows of a numbered page. The PHP envelope may omit the total. A caller could then not detect that the last page
+    /// is incomplete, so the last page is always complete.
     pub(crate) fn rows_of_numbered(self, settings: &Settings, count: usize, is_last: bool) -> usize {
         let shown = self.rows(count, Fill::Full, |most| most);
         let stays_whole = is_last && self.cuts_short() && settings.envelope == Envelope::Php;
@@ -43,33 +44,33 @@ impl PageFault {
     }
 }
 
-/// The page that a reply holds: for tests that judge what a caller makes of it.
+/// The content of a page, for tests that check how a caller processes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// The rows, in the page's order.
+    /// The rows, in the order of the page.
     pub rows: Vec<Row>,
     /// The cursor of the next page.
     pub next: Option<String>,
-    /// Whether the page reaches the caller whole: no fault broke it off.
+    /// Whether the caller receives the complete page. `false` if a fault truncated it.
     pub whole: bool,
 }
 
-/// How the replies of one call are written.
+/// The JSON format of one call's response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
     envelope: Envelope,
-    /// The same for every call of a world.
+    /// A number that is constant per world.
     world: u64,
-    /// Another one for each call.
+    /// A number that differs per call.
     call: u64,
 }
 
-/// What follows the rows.
+/// The pagination fields after the rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Tail<'a> {
-    /// Paged by cursor.
+    /// Pagination by cursor.
     Cursor(Option<&'a str>, End),
-    /// Paged by number.
+    /// Pagination by page number.
     Paging { count: usize, total: usize, page: usize },
 }
 
@@ -79,7 +80,7 @@ impl Form {
         Form { envelope: settings.envelope, world: settings.seed, call: mixed >> 40 }
     }
 
-    /// A page of `list`. The rows are copied, never parsed, so that each reaches the caller byte for byte.
+    /// Returns a page of `list`. Copies the rows without parsing them, so that the caller receives them byte for byte.
     pub(crate) fn page(self, list: &str, rows: &[&Row], tail: Tail<'_>) -> Response {
         let body = match self.envelope {
             Envelope::Documented => self.documented(list, rows, tail),
@@ -103,8 +104,8 @@ impl Form {
         body
     }
 
-    /// As PHP writes what it has: an empty object is `[]`, a list with holes is an object, a number may be a text, and what is missing may
-    /// be `false`. Text around the rows may be in an encoding of its own.
+    /// Returns the body as PHP may encode it. An empty object becomes `[]`, and a list with missing indexes becomes an object. A number may be
+    /// a string, and a missing value may be `false`. Text around the rows may contain invalid UTF-8.
     fn php(self, list: &str, rows: &[&Row], tail: Tail<'_>) -> Vec<u8> {
         let holes = rows.len() > 1 && self.call.is_multiple_of(3);
         let mut list = format!("\"{list}\":{}", if holes { '{' } else { '[' }).into_bytes();
@@ -165,7 +166,7 @@ fn write_rows(out: &mut Vec<u8>, rows: &[&Row], key: impl Fn(usize) -> String) {
     }
 }
 
-/// The text with a byte that is no UTF-8 in the place of each replacement character.
+/// Replaces each U+FFFD in the text with a byte that is invalid UTF-8.
 fn damaged(json: &Arc<str>) -> Vec<u8> {
     let parts: Vec<&[u8]> = json.split(char::REPLACEMENT_CHARACTER).map(str::as_bytes).collect();
     parts.join(&0xff)

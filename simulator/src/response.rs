@@ -1,37 +1,37 @@
-//! What comes back: a reply, or a connection closed without one.
+//! The outcome of a request: a response, or a closed connection.
 
 use std::time::Duration;
 
 use crate::Shown;
 
-/// One HTTP reply.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// Headers. There is always a `Date`, unless a fault took it away.
+    /// The headers. A response of a world contains `Date`, unless a fault removed it.
     pub headers: Vec<(String, String)>,
-    /// The body's bytes.
+    /// The body.
     pub body: Vec<u8>,
-    /// How long the server waits before it sends this; a caller in the same process is free to ignore it.
+    /// How long the server waits before it sends the response. Callers in the same process may ignore it.
     pub delay: Duration,
-    /// Whether the connection breaks off after the body's last byte, before the end of the reply.
+    /// Whether the connection closes after the last byte of the body, before the end of the response.
     pub breaks_off: bool,
-    /// The page that it holds, if it holds one.
+    /// The content of the page, if the response is one.
     pub shown: Option<Shown>,
 }
 
-/// What a caller meets.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// An HTTP reply of any status.
+    /// An HTTP response with any status.
     Response(Response),
-    /// The connection was closed before a single byte of an answer: a transport error to the caller.
+    /// The connection closed before the first byte of a response. The caller sees a transport error.
     Hangup,
 }
 
 impl Outcome {
-    /// The reply, unless the connection was closed.
+    /// Returns the response, or `None` if the connection closed.
     pub fn response(self) -> Option<Response> {
         match self {
             Outcome::Response(response) => Some(response),
@@ -41,29 +41,29 @@ impl Outcome {
 }
 
 impl Response {
-    /// A reply in JSON.
+    /// Creates a JSON response.
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Response {
         Response::of(status, JSON, body.into())
     }
 
-    /// A page for a browser, where a program hoped for JSON.
+    /// Creates an HTML response.
     pub fn html(status: u16, body: impl Into<Vec<u8>>) -> Response {
         Response::of(status, "text/html; charset=utf-8", body.into())
     }
 
-    /// A reply that sends a browser elsewhere.
+    /// Creates a redirect to `to`.
     pub fn redirect(to: &str) -> Response {
         let mut response = Response::empty(302);
         response.push("Location", to);
         response
     }
 
-    /// A reply in plain text.
+    /// Creates a plain text response.
     pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Response {
         Response::of(status, "text/plain; charset=utf-8", body.into())
     }
 
-    /// A reply without a body.
+    /// Creates a response without a body.
     pub fn empty(status: u16) -> Response {
         Response {
             status,
@@ -75,17 +75,16 @@ impl Response {
         }
     }
 
-    /// The value of a header, whatever the case of its name.
+    /// Returns the value of a header. The name is not case-sensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Adds a header.
     pub(crate) fn push(&mut self, name: &str, value: impl Into<String>) {
         self.headers.push((name.to_owned(), value.into()));
     }
 
-    /// Whether the body is JSON.
+    /// Returns `true` if the body is JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.header("Content-Type") == Some(JSON)
     }

@@ -1,11 +1,11 @@
-//! One row of a log, with the instant from which Slack shows it. The JSON text is what Slack serves, byte for byte.
+//! Rows of the logs. Each row contains the JSON that Slack returns, byte for byte, and the time from which Slack returns it.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// The three logs.
+/// The log types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Log {
     /// The Audit Logs API.
@@ -17,10 +17,10 @@ pub enum Log {
 }
 
 impl Log {
-    /// The three logs.
+    /// All log types.
     pub const ALL: [Log; 3] = [Log::Audit, Log::Access, Log::Integration];
 
-    /// The path that serves it: see [`crate::Request::path`].
+    /// Returns the path of the log (see [`crate::Request::path`]).
     pub fn path(self) -> &'static str {
         match self {
             Log::Audit => "logs",
@@ -30,27 +30,27 @@ impl Log {
     }
 }
 
-/// One row.
+/// A row of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The log it belongs to.
+    /// The log that contains the row.
     pub log: Log,
-    /// The workspace of an access or integration row in an organization. `None`: the organization itself, or the only workspace.
+    /// The workspace of an access or integration row in an organization. `None` for the organization itself, or for a standalone workspace.
     pub workspace: Option<String>,
-    /// `date_create` (audit), `date_first` (access), `date` (integration). Slack compares whole seconds.
+    /// `date_create` (audit), `date_first` (access) or `date` (integration). Slack compares whole seconds.
     pub time: Timestamp,
     /// `date_last` of an access row.
     pub date_last: Option<Timestamp>,
-    /// From when on Slack shows the row.
+    /// The time from which Slack returns the row.
     pub visible_at: Timestamp,
-    /// Whether Slack serves a byte that is no UTF-8 in the place of each U+FFFD of the text.
+    /// Whether Slack returns a byte that is invalid UTF-8 instead of each U+FFFD in the text.
     pub is_damaged: bool,
-    /// The row as Slack serves it.
+    /// The row as Slack returns it.
     pub json: Arc<str>,
 }
 
 impl Row {
-    /// An audit row, visible at once.
+    /// Creates an audit row that is visible immediately.
     pub fn audit(time: Timestamp, json: impl Into<Arc<str>>) -> Row {
         Row {
             log: Log::Audit,
@@ -63,23 +63,23 @@ impl Row {
         }
     }
 
-    /// An access row, visible at once.
+    /// Creates an access row that is visible immediately.
     pub fn access(date_first: Timestamp, date_last: Timestamp, json: impl Into<Arc<str>>) -> Row {
         Row { log: Log::Access, date_last: Some(date_last), ..Row::audit(date_first, json) }
     }
 
-    /// An integration row, visible at once.
+    /// Creates an integration row that is visible immediately.
     pub fn integration(time: Timestamp, json: impl Into<Arc<str>>) -> Row {
         Row { log: Log::Integration, ..Row::audit(time, json) }
     }
 
-    /// The smallest audit row that says all a collector needs.
+    /// Creates an audit row with the minimum fields that a collector needs.
     pub fn small_audit(time: Timestamp, id: &str) -> Row {
         let second = time.as_second();
         Row::audit(time, format!(r#"{{"id":"{id}","date_create":{second},"action":"user_login"}}"#))
     }
 
-    /// The smallest complete access row.
+    /// Creates a minimal complete access row.
     pub fn small_access(date_first: Timestamp, date_last: Timestamp, user: &str, ip: &str, agent: &str) -> Row {
         let (first, last) = (date_first.as_second(), date_last.as_second());
         let json = format!(
@@ -96,7 +96,7 @@ impl Row {
         Row::access(date_first, date_last, json)
     }
 
-    /// The smallest integration row that says which app changed.
+    /// Creates a minimal integration row for a change of `app`.
     pub fn small_integration(time: Timestamp, app: &str) -> Row {
         let second = time.as_second();
         let json = format!(
@@ -105,30 +105,30 @@ impl Row {
         Row::integration(time, json)
     }
 
-    /// The same row in a workspace of an organization.
+    /// Sets the workspace of the organization.
     pub fn in_workspace(mut self, workspace: &str) -> Row {
         self.workspace = Some(workspace.to_owned());
         self
     }
 
-    /// The same row, shown from `instant` on.
+    /// Sets the time from which Slack returns the row.
     pub fn visible_from(mut self, instant: Timestamp) -> Row {
         self.visible_at = instant;
         self
     }
 
-    /// The same row with bytes that are no UTF-8, where its text has U+FFFD.
+    /// Makes Slack return a byte that is invalid UTF-8 instead of each U+FFFD in the text.
     pub fn damaged(mut self) -> Row {
         self.is_damaged = true;
         self
     }
 
-    /// Whether Slack shows the row at `now`.
+    /// Returns `true` if Slack returns the row at `now`.
     pub fn is_visible(&self, now: Timestamp) -> bool {
         self.visible_at <= now
     }
 
-    /// A field of the row as text: a string's content, anything else as JSON. `None` if the row lacks it.
+    /// Returns a field as text: the content of a string, or the JSON of any other value. Returns `None` if the field is missing.
     pub fn field(&self, name: &str) -> Option<String> {
         match serde_json::from_str::<Value>(&self.json).ok()?.get(name)? {
             Value::String(text) => Some(text.clone()),
@@ -136,13 +136,16 @@ impl Row {
         }
     }
 
-    /// An audit row's `id`.
+    /// Returns the `id` of an audit row.
     pub fn id(&self) -> Option<String> {
         self.field("id")
     }
 
-    /// What tells this row from every other of its log and never changes: an audit row's id; an access row's user, IP, user agent
-    /// and first date; an integration row's whole text (equal rows are possible: count them).
+    /// Returns the text that identifies this row in its log and never changes:
+    ///
+    /// - audit: the `id`
+    /// - access: the user, IP address, user agent and first date
+    /// - integration: the whole JSON text, although equal rows can exist
     pub fn identity(&self) -> String {
         match self.log {
             Log::Audit => self.id().unwrap_or_default(),
@@ -153,17 +156,17 @@ impl Row {
         }
     }
 
-    /// The second that Slack compares.
+    /// Returns the row's time in seconds, as Slack compares it.
     pub(crate) fn second(&self) -> i64 {
         self.time.as_second()
     }
 
-    /// The second of the last access; the first one where there is no last.
+    /// Returns the time of the last access in seconds, or the row's time if the row has no `date_last`.
     pub(crate) fn last_second(&self) -> i64 {
         self.date_last.unwrap_or(self.time).as_second()
     }
 
-    /// Moves an access row on to `now`: `date_last` and `count` change in place, every other byte stays.
+    /// Updates `date_last` and `count` of an access row for an access at `now`. All other bytes stay the same.
     pub(crate) fn touch(&mut self, now: Timestamp) {
         let last = self.date_last.unwrap_or(self.time).max(now);
         self.date_last = Some(last);
@@ -172,7 +175,7 @@ impl Row {
     }
 }
 
-/// Replaces the number after `"name":`. The quoted name cannot occur inside a string, where its quotes would be escaped.
+/// Replaces the number after `"name":`. The quoted name cannot occur inside a string, because its quotes would be escaped there.
 fn replace_number(json: &str, name: &str, change: impl Fn(i64) -> i64) -> String {
     let key = format!("\"{name}\":");
     let Some(found) = json.find(&key) else {

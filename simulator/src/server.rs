@@ -1,4 +1,4 @@
-//! Puts a world behind HTTP on loopback. It turns HTTP into a [`Request`] and an [`Outcome`] into HTTP, and decides nothing else.
+//! Serves a world over HTTP on loopback. It only converts HTTP requests to a [`Request`], and an [`Outcome`] to HTTP.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,13 +24,13 @@ use crate::{Family, Method, Outcome, Request, Response, World};
 const API_PREFIX: &str = "/api/";
 const AUDIT_PREFIX: &str = "/audit/v1/";
 const BROWSER_PREFIX: &str = "/oauth/v2/";
-/// A longer body of a request closes the connection: no log method needs one.
+/// The maximum size of a request body. The server closes the connection if a body is longer.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// What the server asks for the time: a test gives it a time of its own.
+/// Returns the current time of the server. Tests pass a fake clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// A world behind HTTP. It serves until [`Server::stop`] or until it is dropped; calls under way are cut off then.
+/// An HTTP server for a world. It runs until [`Server::stop`] is called or it is dropped. Both abort calls in progress.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -38,49 +38,51 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// What every connection needs.
+/// The state that all connections share.
 #[derive(Clone)]
-struct Desk {
+struct Handler {
     world: Arc<Mutex<World>>,
     clock: Clock,
 }
 
-/// Ends a connection without an answer.
+/// An error that closes the connection without a response.
 #[derive(Debug)]
 struct HungUp;
 
 impl Server {
-    /// Serves `world` on a free port of loopback, from inside any tokio runtime with I/O and time.
+    /// Serves `world` on a free loopback port. Requires a Tokio runtime with I/O and time enabled.
     ///
     /// # Errors
-    /// If no port can be opened.
+    ///
+    /// Returns an error if no port can be opened.
     pub async fn start(world: Arc<Mutex<World>>, clock: Clock) -> io::Result<Server> {
         Server::start_on(0, world, clock).await
     }
 
-    /// Serves `world` on this port of loopback; 0 is any free one.
+    /// Serves `world` on this loopback port. 0 picks a free port.
     ///
     /// # Errors
-    /// If the port cannot be opened.
+    ///
+    /// Returns an error if the port cannot be opened.
     pub async fn start_on(port: u16, world: Arc<Mutex<World>>, clock: Clock) -> io::Result<Server> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
-        let task = tokio::spawn(serve(listener, Desk { world, clock }, stopped));
+        let task = tokio::spawn(serve(listener, Handler { world, clock }, stopped));
         Ok(Server { address, stop, task })
     }
 
-    /// The base of the Web API: `http://127.0.0.1:PORT/api/`.
+    /// Returns the base URL of the Web API: `http://127.0.0.1:PORT/api/`.
     pub fn api_url(&self) -> String {
         format!("http://{}{API_PREFIX}", self.address)
     }
 
-    /// The base of the audit API: `http://127.0.0.1:PORT/audit/v1/`.
+    /// Returns the base URL of the audit API: `http://127.0.0.1:PORT/audit/v1/`.
     pub fn audit_url(&self) -> String {
         format!("http://{}{AUDIT_PREFIX}", self.address)
     }
 
-    /// Where a browser is sent to install an app: `http://127.0.0.1:PORT/oauth/v2/authorize`.
+    /// Returns the URL of the consent page: `http://127.0.0.1:PORT/oauth/v2/authorize`.
     pub fn authorize_url(&self) -> String {
         format!("http://{}{BROWSER_PREFIX}authorize", self.address)
     }
@@ -88,49 +90,49 @@ impl Server {
     /// Closes the port and every connection.
     pub async fn stop(self) {
         drop(self.stop);
-        // The task only ends; it cannot fail but by a panic, which has been reported by then.
+        // The task can fail only by a panic, which Rust has already reported.
         let _ = self.task.await;
     }
 }
 
-/// Accepts connections until the sender of `stopped` is gone. Dropping the set of connections then closes them all.
-async fn serve(listener: TcpListener, desk: Desk, mut stopped: watch::Receiver<()>) {
+/// Accepts connections until the sender of `stopped` is dropped. Dropping the set of connections then closes all of them.
+async fn serve(listener: TcpListener, handler: Handler, mut stopped: watch::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = stopped.changed() => return,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
-                // A caller that is gone before it is accepted is that caller's matter.
+                // An error means that the caller disconnected before its connection was accepted.
                 if let Ok((socket, _)) = accepted {
-                    connections.spawn(converse(socket, desk.clone()));
+                    connections.spawn(handle_connection(socket, handler.clone()));
                 }
             }
         }
     }
 }
 
-async fn converse(socket: TcpStream, desk: Desk) {
-    // Small replies would wait for the caller's acknowledgement otherwise.
+async fn handle_connection(socket: TcpStream, handler: Handler) {
+    // Otherwise, small responses would wait for the caller's acknowledgment.
     let _ = socket.set_nodelay(true);
-    let service = service_fn(move |request| answer(desk.clone(), request));
+    let service = service_fn(move |request| answer(handler.clone(), request));
     let connection = http1::Builder::new()
-        .auto_date_header(false) // the simulated Slack has its own date, or none
+        .auto_date_header(false) // the world sets the `Date` header or omits it
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(socket), service);
-    // An error here is a caller who left, or our own hanging up.
+    // An error means that the caller or a fault closed the connection.
     let _ = connection.await;
 }
 
-async fn answer(desk: Desk, request: hyper::Request<Incoming>) -> Result<hyper::Response<Body>, HungUp> {
+async fn answer(handler: Handler, request: hyper::Request<Incoming>) -> Result<hyper::Response<Body>, HungUp> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| HungUp)?.to_bytes();
     let Some(request) = read(&head, &body) else {
-        return respond(Response::text(404, "not found: the paths here begin with /api/, /audit/v1/ or /oauth/v2/\n"));
+        return respond(Response::text(404, "not found: paths start with /api/, /audit/v1/ or /oauth/v2/\n"));
     };
     let outcome = {
-        let now = (desk.clock)();
-        desk.world.lock().unwrap_or_else(PoisonError::into_inner).answer(now, &request)
+        let now = (handler.clock)();
+        handler.world.lock().unwrap_or_else(PoisonError::into_inner).answer(now, &request)
     };
     let Outcome::Response(response) = outcome else {
         return Err(HungUp);
@@ -141,13 +143,13 @@ async fn answer(desk: Desk, request: hyper::Request<Incoming>) -> Result<hyper::
     respond(response)
 }
 
-/// What was asked, if the path belongs to one of the families.
+/// Returns the request, or `None` if the path belongs to no API family.
 fn read(head: &hyper::http::request::Parts, body: &[u8]) -> Option<Request> {
     let path = head.uri.path();
     let families = [(API_PREFIX, Family::Web), (AUDIT_PREFIX, Family::Audit), (BROWSER_PREFIX, Family::Browser)];
     let (path, family) =
         families.into_iter().find_map(|(prefix, family)| Some((path.strip_prefix(prefix)?, family)))?;
-    // Slack's word is case-sensitive: `bearer` is no token at all.
+    // Slack treats the scheme as case-sensitive: it ignores a token after `bearer`.
     let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = authorization.and_then(|text| text.strip_prefix("Bearer ")).map(str::to_owned);
     let query = head.uri.query().unwrap_or_default().as_bytes();
@@ -162,7 +164,7 @@ fn read(head: &hyper::http::request::Parts, body: &[u8]) -> Option<Request> {
     })
 }
 
-/// User and password of HTTP Basic, whose word is not case-sensitive.
+/// Returns the user name and password of HTTP Basic authentication. Its scheme is not case-sensitive.
 fn basic(authorization: &str) -> Option<(String, String)> {
     let (_, text) = authorization.split_once(' ').filter(|(word, _)| word.eq_ignore_ascii_case("Basic"))?;
     let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
@@ -174,16 +176,16 @@ fn respond(response: Response) -> Result<hyper::Response<Body>, HungUp> {
     for (name, value) in &response.headers {
         http = http.header(name, value);
     }
-    // Only a scripted status or header can be unfit for HTTP: there is no answer to give then.
+    // Only a scripted status or header can be invalid in HTTP. No response is possible in that case.
     http.body(Body { bytes: Some(response.body.into()), breaks_off: response.breaks_off, was_sent: false })
         .map_err(|_| HungUp)
 }
 
-/// The bytes of a reply, after which the connection may break off.
+/// The body of a response. The connection may close after it.
 struct Body {
     bytes: Option<Bytes>,
     breaks_off: bool,
-    /// Whether hyper had its turn to send what it holds, before the connection breaks off.
+    /// Whether hyper was able to send the buffered bytes before the connection closes.
     was_sent: bool,
 }
 
@@ -214,7 +216,7 @@ impl hyper::body::Body for Body {
 
 impl std::fmt::Display for HungUp {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("the connection was closed without an answer")
+        out.write_str("the connection was closed without a response")
     }
 }
 

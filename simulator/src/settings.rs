@@ -1,4 +1,5 @@
-//! How this Slack behaves where the documentation is silent or contradicts itself. Every default is what most sources report.
+//! Settings of the simulated Slack, including behavior that the documentation leaves open or contradicts. Each default is what most sources
+//! report.
 
 use jiff::SignedDuration;
 
@@ -10,203 +11,204 @@ pub const ORGANIZATION_TOKEN: &str = "xoxp-simulated-organization";
 /// The token of the default workspace.
 pub const WORKSPACE_TOKEN: &str = "xoxp-simulated-workspace";
 
-/// Everything that can differ between one Slack and another. Plain data; see [`Settings::organization`] for the defaults.
+/// The tenant and the behavior of the simulated Slack. See [`Settings::organization`] for the defaults.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Decides shuffles and page lengths, and nothing else.
+    /// The seed. It determines shuffles, page lengths, varying envelopes, codes and tokens.
     pub seed: u64,
     /// The organization or workspace.
     pub tenant: Tenant,
-    /// What it pays for.
+    /// The plan of the tenant.
     pub plan: Plan,
-    /// The tokens it honours.
+    /// The configured tokens.
     pub tokens: Vec<Token>,
-    /// How many calls a minute.
+    /// The rate limits.
     pub limits: Limits,
-    /// What the `Date` header adds to the true time: a caller's clock is wrong by the opposite.
+    /// The offset of the `Date` header from the true time. It simulates a caller whose clock is wrong by the opposite offset.
     pub clock_offset: SignedDuration,
-    /// How replies are laid out.
+    /// The layout of JSON responses.
     pub layout: Layout,
-    /// How typed what surrounds the rows is.
+    /// The form of the JSON around the rows.
     pub envelope: Envelope,
-    /// The connection breaks off after so many bytes of a longer body, as when a proxy has had enough. `None`: never.
+    /// The connection closes after this many bytes of a longer body, as behind a proxy with a size limit. `None` disables the limit.
     pub response_bytes_max: Option<usize>,
-    /// After this long Slack refuses a page cursor. `None`: never.
+    /// The time after which Slack rejects a page cursor. `None` means never.
     pub cursor_ttl: Option<SignedDuration>,
-    /// Whether the last full page still names a cursor, to an empty page.
+    /// Whether a full last page contains a cursor, which leads to an empty page.
     pub trailing_empty_page: bool,
-    /// What the Web API says to a token whose user is no admin.
+    /// The error code of the Web API for a token whose user is not an admin.
     pub member_error: &'static str,
 
-    /// Rows of an audit page if `limit` is not given.
+    /// The number of rows of an audit page if the request has no `limit`.
     pub audit_limit_default: usize,
-    /// The most rows that an audit `limit` can ask for; a larger one is cut down to it.
+    /// The maximum `limit` of audit requests. A larger value is reduced to it.
     pub audit_limit_max: usize,
-    /// How full audit pages are.
+    /// How many of the requested rows audit pages contain.
     pub audit_fill: Fill,
-    /// Whether a page may end inside a second.
+    /// Whether an audit page may end inside a second.
     pub audit_seconds: Seconds,
-    /// How audit rows of one second are ordered.
+    /// The order of audit rows within one second.
     pub audit_second_order: SecondOrder,
-    /// How the end of an audit walk is told.
+    /// How the last audit page shows that it is the last.
     pub audit_end: End,
-    /// Whether an audit cursor forgets `oldest` and `latest`: a page asked for without them then walks on through all history.
+    /// Whether an audit cursor drops `oldest` and `latest`. A request with a cursor but without these bounds then continues through all
+    /// history.
     pub audit_cursor_forgets: bool,
-    /// Whether a range that only partly lies before March 2018 or in the future is refused too.
+    /// Whether Slack also rejects a range that lies only partly before March 2018 or in the future.
     pub audit_range_strict: bool,
-    /// Whether an unknown name in `action` fails the request.
+    /// Whether Slack rejects a request with an unknown name in `action`.
     pub audit_action_strict: bool,
 
-    /// What access rows are sorted by, newest first.
+    /// The column that access rows are sorted by, newest first.
     pub access_order: AccessColumn,
-    /// What the parameter `before` is compared with.
+    /// The column that the parameter `before` is compared with.
     pub before_column: AccessColumn,
-    /// How an access cursor finds its place.
+    /// How an access cursor stores its position.
     pub access_paging: Paging,
-    /// How full access pages are in cursor mode, and where there is no such mode.
+    /// How many of the requested rows access pages contain. Applies in cursor mode, and to all pages if `access_classic` is set.
     pub access_fill: Fill,
-    /// Whether access logs know no cursor mode: `limit` and `cursor` are ignored, and pages are numbered.
+    /// Whether access logs have only numbered pages. Slack then ignores `limit` and `cursor`.
     pub access_classic: bool,
-    /// How the end of an access walk is told in cursor mode.
+    /// How the last access page shows that it is the last, in cursor mode.
     pub access_end: End,
-    /// The largest `limit`; above it the call fails with `invalid_limit`.
+    /// The maximum `limit` of access requests. Slack rejects a larger one with `invalid_limit`.
     pub access_limit_max: usize,
-    /// What `team_id` means with an organization's token.
+    /// The meaning of `team_id` with an organization's token.
     pub access_team: AccessTeam,
 
-    /// How integration rows are sorted.
+    /// The order of integration rows.
     pub integration_order: Direction,
-    /// The most rows of a page; a larger `count` is cut down to it.
+    /// The maximum number of rows of an integration page. A larger `count` is reduced to it.
     pub integration_count_max: usize,
-    /// The last page that may be asked for. `None`: any.
+    /// The highest page number that Slack accepts. `None` means no maximum.
     pub integration_page_max: Option<usize>,
-    /// Whether the free plan has integration logs.
+    /// Whether the free plan includes integration logs.
     pub integration_on_free: bool,
 
-    /// The apps that can be installed. None of them by default: nobody comes to the consent page then.
+    /// The apps that can be installed. By default there are none, and the consent page returns an error.
     pub apps: Vec<App>,
-    /// The people who can be in front of the consent page. The first is, unless another is named.
+    /// The users who can sign in to the consent page. By default, the first one is signed in.
     pub users: Vec<User>,
-    /// How OAuth behaves where the documentation is silent.
+    /// OAuth behavior that the documentation leaves open.
     pub oauth: Rules,
 }
 
-/// Calls that Slack allows in any 60 seconds; `None` is without limit.
+/// The number of calls that Slack allows in any 60 seconds. `None` means no limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Audit calls of the whole organization.
+    /// Audit API calls, for the whole organization.
     pub audit: Option<u32>,
-    /// How many of them other apps use up.
+    /// The number of allowed audit API calls that other apps use.
     pub audit_used_by_others: u32,
-    /// Calls of a tier 2 method for one workspace.
+    /// Calls of one tier 2 method by one app for one workspace.
     pub tier_two: Option<u32>,
-    /// Calls of `auth.test`.
+    /// Calls of `auth.test` by one app.
     pub auth_test: Option<u32>,
-    /// Calls of `oauth.v2.access` by one app. It is of the same special tier as `auth.test`.
+    /// Calls of `oauth.v2.access` by one app. This method has the same special tier as `auth.test`.
     pub oauth: Option<u32>,
-    /// Calls of a tier 3 method, of which `auth.revoke` is one, for one workspace. `apps.uninstall` has no limit here: once
-    /// it has succeeded there is nothing left to uninstall.
+    /// Calls of one tier 3 method, such as `auth.revoke`, by one app for one workspace. The simulator does not limit `apps.uninstall`, because
+    /// no app remains after its first success.
     pub tier_three: Option<u32>,
 }
 
 /// A column of an access row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessColumn {
-    /// `date_first`
+    /// The column `date_first`.
     First,
-    /// `date_last`
+    /// The column `date_last`.
     Last,
 }
 
-/// How a cursor finds its place again.
+/// How a cursor stores its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paging {
-    /// Below the last row that was served: nothing shifts.
+    /// By the key of the last returned row. New rows shift nothing.
     Keyset,
-    /// By the number of rows served: a row inserted at the head shifts every later page by one.
+    /// By the number of returned rows. Each new first row shifts all later pages by one row.
     Offset,
 }
 
-/// How full pages are.
+/// How many of the requested rows a page contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
-    /// As many rows as asked for.
+    /// All requested rows.
     Full,
-    /// Never more than this, whatever was asked for.
+    /// At most this many rows.
     UpTo(usize),
-    /// Anything from none to as many as asked for, by the seed and the number of the call.
+    /// A random number of rows, from zero to the requested number. The seed and the number of the call determine it.
     Varying,
 }
 
-/// Whether rows of one second stay together.
+/// Whether rows of one second stay on one page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seconds {
-    /// They do: a page exceeds `limit` rather than split a second.
+    /// They do. A page exceeds `limit` to avoid splitting a second.
     Whole,
-    /// They do not: a page ends at `limit`, and the cursor knows where in the second.
+    /// They may not. A page ends at `limit`, and the cursor stores the position within the second.
     Split,
 }
 
 /// The order of audit rows inside one second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecondOrder {
-    /// The same at every call: added last, shown first.
+    /// The same order at every call: the row added last comes first.
     Stable,
-    /// Another one at every call.
+    /// A random order at every call.
     Shuffled,
 }
 
-/// How a reply says that there are no more pages.
+/// How the last page shows that it is the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// `"response_metadata":{"next_cursor":""}`
+    /// By `"response_metadata":{"next_cursor":""}`.
     EmptyString,
-    /// `"response_metadata":{}`
+    /// By `"response_metadata":{}`.
     EmptyObject,
-    /// No `response_metadata` at all.
+    /// By omitting `response_metadata`.
     MissingKey,
 }
 
-/// What stands around the rows.
+/// The form of the JSON around the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Envelope {
-    /// What the documentation shows.
+    /// The documented form.
     Documented,
-    /// What PHP code plausibly writes in its place, another form in each reply: `"response_metadata":[]`, `"next_cursor":false`, numbers as
-    /// text, `"total":-1`, rows as an object (`{"0":...,"2":...}`), keys in another order, bytes that are no UTF-8.
+    /// Forms that PHP code may produce. They vary per response: `"response_metadata":[]`, `"next_cursor":false`, numbers as text, `"total":-1`,
+    /// rows as an object (`{"0":...,"2":...}`), another order of keys, and invalid UTF-8.
     Php,
 }
 
-/// What `team_id` means for access logs with an organization's token.
+/// The meaning of `team_id` for access logs with an organization's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessTeam {
-    /// Without it: all rows of the organization. With it: only that workspace's team-site and third-party-app rows (user agents
-    /// that begin with `SlackWeb ` or `ApiApp/`).
+    /// Without it, Slack returns all rows of the organization. With it, Slack returns only the workspace's rows of its team site and of
+    /// third-party apps, whose user agents start with `SlackWeb ` or `ApiApp/`.
     Narrows,
-    /// Without it: `missing_argument`. With it: all rows of that workspace.
+    /// Without it, Slack returns `missing_argument`. With it, Slack returns all rows of that workspace.
     Required,
 }
 
-/// Which end of a log comes first.
+/// The order of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// The newest row on page 1.
+    /// Page 1 contains the newest row.
     NewestFirst,
-    /// The oldest row on page 1.
+    /// Page 1 contains the oldest row.
     OldestFirst,
 }
 
-/// How JSON is laid out.
+/// The layout of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// On one line.
+    /// One line.
     Compact,
-    /// Indented, with raw line breaks between the tokens.
+    /// Indented, with line breaks between tokens.
     Pretty,
 }
 
 impl Limits {
-    /// What Slack publishes.
+    /// The rate limits that Slack documents.
     pub const SLACK: Limits = Limits {
         audit: Some(50),
         audit_used_by_others: 0,
@@ -215,19 +217,19 @@ impl Limits {
         oauth: Some(300),
         tier_three: Some(50),
     };
-    /// No limit at all.
+    /// No rate limits.
     pub const OFF: Limits =
         Limits { audit: None, audit_used_by_others: 0, tier_two: None, auth_test: None, oauth: None, tier_three: None };
 }
 
 impl Settings {
-    /// An Enterprise organization `E1` with workspaces `T1` and `T2` and one token, [`ORGANIZATION_TOKEN`], of its owner.
+    /// Returns an Enterprise organization `E1` with workspaces `T1` and `T2`. Its owner has the token [`ORGANIZATION_TOKEN`].
     pub fn organization() -> Settings {
         let tenant = Tenant::organization("E1", &["T1", "T2"]);
         Settings::new(tenant, Plan::Enterprise, Token::organization(ORGANIZATION_TOKEN))
     }
 
-    /// A paid workspace `T1` of its own and one token, [`WORKSPACE_TOKEN`], of an admin.
+    /// Returns a paid standalone workspace `T1`. An admin has the token [`WORKSPACE_TOKEN`].
     pub fn workspace() -> Settings {
         let tenant = Tenant::Single(Workspace::new("T1", "Workspace T1"));
         Settings::new(tenant, Plan::Paid, Token::workspace(WORKSPACE_TOKEN, "T1"))

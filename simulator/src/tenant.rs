@@ -1,53 +1,53 @@
-//! Who is installed where: the organization or workspace, and the tokens that were granted.
+//! The simulated organization or workspace, and its configured tokens.
 
-/// The Slack that is simulated.
+/// The simulated Slack tenant.
 #[derive(Clone, Debug)]
 pub enum Tenant {
-    /// An Enterprise organization with workspaces in it.
+    /// An Enterprise organization with workspaces.
     Organization {
-        /// `E...`
+        /// The ID, `E...`.
         id: String,
         /// Its name.
         name: String,
-        /// Its workspaces, in the order in which `auth.teams.list` names them.
+        /// The workspaces, in the order in which `auth.teams.list` returns them.
         workspaces: Vec<Workspace>,
     },
-    /// A workspace of its own.
+    /// A standalone workspace.
     Single(Workspace),
 }
 
 /// A workspace.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    /// `T...`
+    /// The ID, `T...`.
     pub id: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Whether an admin has added the organization's app to it; if not, its calls fail with `team_access_not_granted`.
+    /// Whether an admin has added the organization's app. Otherwise, calls with this `team_id` fail with `team_access_not_granted`.
     pub app_added: bool,
-    /// Whether the installing owner belongs to it; if not, `team.integrationLogs` fails with `invalid_auth`.
+    /// Whether the installing owner is a member. Otherwise, calls with this `team_id` fail with `invalid_auth`.
     pub owner_belongs: bool,
 }
 
-/// The plan that the tenant pays for.
+/// The Slack plan of the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// No access logs.
+    /// The free plan, without access logs.
     Free,
     /// A paid plan without audit logs.
     Paid,
-    /// Everything.
+    /// The Enterprise plan, with all logs.
     Enterprise,
 }
 
-/// A token and what it may do.
+/// A token and its permissions.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// What a caller sends.
+    /// The token as a caller sends it.
     pub text: String,
     /// Where the app was installed.
     pub install: Install,
-    /// What the installing user is.
+    /// The role of the installing user.
     pub rights: Role,
     /// The granted user scopes.
     pub scopes: Vec<String>,
@@ -58,36 +58,36 @@ pub struct Token {
 pub enum Install {
     /// On the organization.
     Organization,
-    /// On the workspace with this id.
+    /// On the workspace with this ID.
     Workspace(String),
 }
 
-/// What the installing user is in the tenant, least first.
+/// The role of the installing user in the tenant, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Neither owner nor admin.
     Member,
-    /// An admin: enough for access and integration logs.
+    /// An admin, who may read access and integration logs.
     Admin,
-    /// The (organization's) owner: the only one who may read audit logs.
+    /// The owner of the organization or workspace. Only the Org Owner may read audit logs.
     Owner,
 }
 
 impl Workspace {
-    /// A workspace with the app added and the owner in it.
+    /// Creates a workspace with the app added and the owner as a member.
     pub fn new(id: &str, name: &str) -> Workspace {
         Workspace { id: id.to_owned(), name: name.to_owned(), app_added: true, owner_belongs: true }
     }
 }
 
 impl Tenant {
-    /// An organization that has a workspace for each id.
+    /// Creates an organization with one workspace per ID.
     pub fn organization(id: &str, workspaces: &[&str]) -> Tenant {
         let workspaces = workspaces.iter().map(|id| Workspace::new(id, &format!("Workspace {id}"))).collect();
         Tenant::Organization { id: id.to_owned(), name: format!("Organization {id}"), workspaces }
     }
 
-    /// Every workspace there is.
+    /// Returns all workspaces.
     pub fn workspaces(&self) -> &[Workspace] {
         match self {
             Tenant::Organization { workspaces, .. } => workspaces,
@@ -95,7 +95,7 @@ impl Tenant {
         }
     }
 
-    /// The workspace with this id, to be changed.
+    /// Returns a mutable reference to the workspace with this ID.
     pub fn workspace_mut(&mut self, id: &str) -> Option<&mut Workspace> {
         let workspaces = match self {
             Tenant::Organization { workspaces, .. } => workspaces.as_mut_slice(),
@@ -104,7 +104,7 @@ impl Tenant {
         workspaces.iter_mut().find(|workspace| workspace.id == id)
     }
 
-    /// The organization's id and name.
+    /// Returns the organization's ID and name.
     pub(crate) fn as_organization(&self) -> Option<(&str, &str)> {
         match self {
             Tenant::Organization { id, name, .. } => Some((id, name)),
@@ -112,20 +112,20 @@ impl Tenant {
         }
     }
 
-    /// The workspace with this id.
+    /// Returns the workspace with this ID.
     pub(crate) fn workspace(&self, id: &str) -> Option<&Workspace> {
         self.workspaces().iter().find(|workspace| workspace.id == id)
     }
 }
 
 impl Token {
-    /// A token of the organization's owner with both scopes, installed on the organization.
+    /// Creates a token of the organization's owner with both scopes, installed on the organization.
     pub fn organization(text: &str) -> Token {
         let scopes = ["auditlogs:read", "admin"].map(str::to_owned).to_vec();
         Token { text: text.to_owned(), install: Install::Organization, rights: Role::Owner, scopes }
     }
 
-    /// A token of a workspace's admin with the scope `admin`.
+    /// Creates a token of a workspace admin with the scope `admin`.
     pub fn workspace(text: &str, workspace: &str) -> Token {
         let install = Install::Workspace(workspace.to_owned());
         Token { text: text.to_owned(), install, rights: Role::Admin, scopes: vec!["admin".to_owned()] }

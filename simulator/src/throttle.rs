@@ -1,4 +1,4 @@
-//! Slack's limits: so many calls in any 60 seconds, for each thing that is counted.
+//! Slack's rate limits: a number of calls per key in any 60 seconds.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 const WINDOW_SECONDS: i64 = 60;
 
-/// The calls of the last minute, by what they count against.
+/// The times of the calls in the last minute, by rate limit key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Throttle {
     windows: BTreeMap<String, VecDeque<i64>>,
 }
 
 impl Throttle {
-    /// Lets one call through, or says after how many seconds to come again. A refused call does not count.
+    /// Counts one call, or returns the seconds after which the caller may retry. A rejected call does not count.
     pub(crate) fn admit(&mut self, key: &str, allowed: Option<u32>, now: Timestamp) -> Result<(), i64> {
         let Some(allowed) = allowed else {
             return Ok(());

@@ -1,27 +1,27 @@
-//! Which rows a caller can see, by where the token is installed and which `team_id` it names.
+//! Which rows a caller can see. This depends on where the token was installed and on `team_id`.
 
 use crate::api_error::ApiError;
 use crate::settings::{AccessTeam, Settings};
 use crate::tenant::{Install, Token};
 use crate::{Log, Request, Row};
 
-/// User agents of third-party apps and of the workspace's own site.
+/// The user agents of third-party apps, and those of the workspace's team site below.
 const APP_AGENT: &str = r#""user_agent":"ApiApp/"#;
 const SITE_AGENT: &str = r#""user_agent":"SlackWeb "#;
 
-/// The rows of access and integration logs that one call can see.
+/// The access or integration rows that a call can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VisibleRows<'a> {
-    /// All there are.
+    /// All rows.
     Everything,
-    /// Those of one workspace.
+    /// The rows of one workspace.
     Workspace(&'a str),
-    /// Those of one workspace that come from its site or from third-party apps.
+    /// The rows of one workspace with user agents of its team site or of third-party apps.
     SiteAndApps(&'a str),
 }
 
 impl<'a> VisibleRows<'a> {
-    /// Applies the rules of `team_id`, which count only for an organization's token.
+    /// Returns the rows that the token can see. `team_id` only matters for an organization's token.
     pub(crate) fn of(settings: &Settings, token: &'a Token, request: &'a Request) -> Result<VisibleRows<'a>, ApiError> {
         if let Install::Workspace(own) = &token.install {
             let alone = settings.tenant.as_organization().is_none();

@@ -1,4 +1,5 @@
-//! The simulated Slack itself: answers one request at a given instant. It knows no clock, no socket and no chance but its seed.
+//! The simulated Slack. It returns the response to a request at a given instant. It reads no clock and performs no I/O, and its seed
+//! determines all random choices.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::throttle::Throttle;
 use crate::visibility::VisibleRows;
 use crate::{Family, Log, Outcome, Request, Response, Row, account, audit, auth, faults, integration, layout};
 
-/// A Slack: its rows, the faults in store for its callers, and what was asked of it. A clone goes its own way.
+/// A simulated Slack: its rows, the scripted faults and the call counts. Clones are independent.
 #[derive(Clone, Debug)]
 pub struct World {
     pub(crate) settings: Arc<Settings>,
@@ -33,14 +34,14 @@ pub struct World {
     script: FaultScript,
     throttle: Throttle,
     calls: Calls,
-    /// What the last call asked for, if its page was cut short.
+    /// The parameters of the last call, if a fault shortened its page.
     cut_short: Option<Vec<(String, String)>>,
-    /// Calls answered: the dice of each call are thrown from the seed and this number.
+    /// The number of calls. The seed and this number determine the random choices of each call.
     answered: u64,
 }
 
 impl World {
-    /// A Slack without rows or faults.
+    /// Creates a world without rows or faults.
     pub fn new(settings: Settings) -> World {
         World {
             settings: Arc::new(settings),
@@ -57,9 +58,9 @@ impl World {
         }
     }
 
-    /// Answers one request at `now`. A row is shown from its `visible_at` on, whatever its time.
+    /// Returns the outcome of a request at `now`. A row is visible from its `visible_at`, whatever its time.
     pub fn answer(&mut self, now: Timestamp, request: &Request) -> Outcome {
-        self.calls.note(&request.path, now);
+        self.calls.record(&request.path, now);
         self.answered += 1;
         let faults = self.script.next_faults(now, request);
         let page_fault = self.apply(&faults, now, request);
@@ -82,7 +83,7 @@ impl World {
         Outcome::Response(response)
     }
 
-    /// Adds a row to its log and says its number: the n-th of that log, from 0. [`World::touch_access`] takes an access row's.
+    /// Adds a row to its log and returns its number, counting from 0. Pass the number of an access row to [`World::touch_access`].
     pub fn add(&mut self, row: Row) -> usize {
         let store = match row.log {
             Log::Audit => &mut self.audit,
@@ -93,18 +94,19 @@ impl World {
         store.rows().len() - 1
     }
 
-    /// The user of the access row `number` comes back: `date_last` and `count` move on, and the row with them if the log is sorted
-    /// by `date_last`. A number that was never given out changes nothing.
+    /// Updates `date_last` and `count` of the access row `number`, as if its user returned at `now`. If the log is sorted by `date_last`, the
+    /// row moves to the front. Ignores an unknown number.
     pub fn touch_access(&mut self, number: usize, now: Timestamp) {
         self.access.touch(number, now);
     }
 
-    /// Every row that Slack has been able to show by `now`. Audit and integration rows come oldest first, access rows as added.
+    /// Returns every row of a log that is visible at `now`. Audit and integration rows are oldest first. Access rows are in the order in which
+    /// they were added.
     pub fn visible_rows(&self, log: Log, now: Timestamp) -> impl Iterator<Item = &Row> {
         self.rows(log).iter().filter(move |row| row.is_visible(now))
     }
 
-    /// Every row of a log, those not visible yet included.
+    /// Returns every row of a log, including rows that are not visible yet.
     pub fn rows(&self, log: Log) -> &[Row] {
         match log {
             Log::Audit => self.audit.rows(),
@@ -113,68 +115,68 @@ impl World {
         }
     }
 
-    /// Scripts a fault.
+    /// Adds a scripted fault.
     pub fn fault(&mut self, fault: Fault) {
         self.script.add(fault);
     }
 
-    /// Forgets faults that occur more than once.
+    /// Removes faults that can occur more than once.
     pub fn end_lasting_faults(&mut self) {
         self.script.end_lasting();
     }
 
-    /// Forgets every fault still to come.
+    /// Removes all faults.
     pub fn clear_faults(&mut self) {
         self.script.clear();
     }
 
-    /// What was asked so far.
+    /// Returns the call counts.
     pub fn calls(&self) -> &Calls {
         &self.calls
     }
 
-    /// Counts calls from zero again. Slack's own limits remember.
+    /// Resets the call counts, but not the rate limits.
     pub fn forget_calls(&mut self) {
         self.calls = Calls::default();
     }
 
-    /// Revokes a token: an empty 401 from the audit API, `token_revoked` from the Web API.
+    /// Revokes a token. The audit API then returns an empty 401, and the Web API returns `token_revoked`.
     pub fn revoke(&mut self, token: &str) {
         self.invalidate(token, "token_revoked");
     }
 
-    /// Invalidates a token under another code of the Web API, such as `account_inactive` or `token_expired`.
+    /// Invalidates a token. The Web API then returns `code`, such as `account_inactive` or `token_expired`.
     pub fn invalidate(&mut self, token: &str, code: &str) {
         self.invalidated.insert(token.to_owned(), code.to_owned());
     }
 
-    /// Whether a token is revoked or invalidated.
+    /// Returns `true` if a token is revoked or invalidated.
     pub fn refuses(&self, token: &str) -> bool {
         self.invalidated.contains_key(token)
     }
 
-    /// Honours a revoked or invalidated token again.
+    /// Makes a revoked or invalidated token valid again.
     pub fn restore(&mut self, token: &str) {
         self.invalidated.remove(token);
     }
 
-    /// How this Slack behaves.
+    /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Changes how it behaves from the next call on: a plan that lapses, an owner who becomes a member, another sort order.
+    /// Returns the settings for changes from the next call on, such as a plan change or a new role of the owner.
     pub fn settings_mut(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.settings)
     }
 
-    /// Lets the faults that change the world do so, and gathers what they do to the page.
+    /// Applies the faults that change the world, and returns the effects on the page.
     fn apply(&mut self, faults: &[FaultKind], now: Timestamp, request: &Request) -> PageFault {
         let mut page_fault = PageFault::default();
         for fault in faults {
             match fault {
                 FaultKind::Insert(rows) => rows.iter().for_each(|row| {
-                    let shown = row.visible_at.max(now); // nobody was shown it before
+                    let shown = row.visible_at.max(now); // no earlier call could return it
                     self.add(row.clone().visible_from(shown));
                 }),
                 FaultKind::Touch(number) => self.touch_access(*number, now),
@@ -220,7 +222,7 @@ impl World {
         let limits = settings.limits;
         let allowed = limits.audit.map(|calls| calls.saturating_sub(limits.audit_used_by_others));
         self.admit(request, "audit", allowed, now)?;
-        audit::answer(&self.audit, &settings, now, request, page_fault, self.form(), &mut self.dice())
+        audit::answer(&self.audit, &settings, now, request, page_fault, self.form(), &mut self.rng())
     }
 
     fn web_response(&mut self, now: Timestamp, request: &Request, page_fault: PageFault) -> Result<Response, ApiError> {
@@ -245,14 +247,14 @@ impl World {
             "team.accessLogs" => {
                 auth::web_log(&settings, &caller, false)?;
                 let visible_rows = VisibleRows::of(&settings, token, request)?;
-                let mut dice = self.dice();
+                let mut rng = self.rng();
                 self.access.answer(
                     &settings,
                     now,
                     request,
                     &visible_rows,
                     (page_fault, Form::of(&settings, self.answered)),
-                    &mut dice,
+                    &mut rng,
                 )?
             }
             _ => {
@@ -277,7 +279,7 @@ impl World {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         self.throttle.admit(key, allowed, now).map_err(|seconds| {
-            self.calls.note_throttled(&request.path);
+            self.calls.record_throttled(&request.path);
             ApiError::throttled(request.family, seconds)
         })
     }
@@ -286,7 +288,7 @@ impl World {
         Form::of(&self.settings, self.answered)
     }
 
-    fn dice(&self) -> StdRng {
+    fn rng(&self) -> StdRng {
         StdRng::seed_from_u64(self.settings.seed.rotate_left(32) ^ self.answered)
     }
 
@@ -296,11 +298,11 @@ impl World {
     }
 }
 
-/// The methods that take a token.
+/// The Web API methods that require a token.
 const WEB_METHODS: [&str; 6] =
     ["apps.uninstall", "auth.revoke", "auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
 
-/// Web API calls count for each method, workspace and app.
+/// Returns the rate limit key of a Web API call: method, workspace and app.
 fn throttle_key(request: &Request, caller: &Caller) -> String {
     let team = match &caller.token.install {
         Install::Workspace(own) => own,

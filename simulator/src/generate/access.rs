@@ -1,4 +1,4 @@
-//! Access rows: a user, a place and a device.
+//! Access rows: a user, a location and a device.
 
 use jiff::Timestamp;
 use rand::RngExt;
@@ -7,28 +7,28 @@ use rand::rngs::StdRng;
 use super::directory::{BROWSERS, Directory, address, new_id, pick};
 use crate::Row;
 
-/// The row of a user who was never seen here on this device.
-pub(super) fn row(dice: &mut StdRng, directory: &Directory, time: Timestamp) -> Row {
-    let person = directory.person(dice);
+/// Returns the row of a user's first access with a device.
+pub(super) fn row(rng: &mut StdRng, directory: &Directory, time: Timestamp) -> Row {
+    let person = directory.person(rng);
     let second = time.as_second();
-    let agent = match dice.random_range(0..10) {
-        0 => format!("ApiApp/{} {}", new_id("A", dice), "python-requests/2.32.4"),
-        1 => format!("SlackWeb {}", pick(dice, &BROWSERS)),
-        2..5 => format!("SlackWeb/0 {}", pick(dice, &BROWSERS)),
-        _ => pick(dice, &BROWSERS).to_owned(),
+    let agent = match rng.random_range(0..10) {
+        0 => format!("ApiApp/{} {}", new_id("A", rng), "python-requests/2.32.4"),
+        1 => format!("SlackWeb {}", pick(rng, &BROWSERS)),
+        2..5 => format!("SlackWeb/0 {}", pick(rng, &BROWSERS)),
+        _ => pick(rng, &BROWSERS).to_owned(),
     };
-    let ip = match dice.random_range(0..100) {
+    let ip = match rng.random_range(0..100) {
         0 => "null".to_owned(),
         1 => r#""""#.to_owned(),
-        _ => format!(r#""{}""#, address(person, dice)),
+        _ => format!(r#""{}""#, address(person, rng)),
     };
-    let place = match dice.random_range(0..3) {
+    let location = match rng.random_range(0..3) {
         0 => r#""isp":null,"country":null,"region":null"#,
         1 => r#""isp":"Example Net","country":"US","region":null"#,
         _ => r#""isp":"Beispiel Netz \u0026 Co","country":"DE","region":"BE""#,
     };
     let json = format!(
-        r#"{{"user_id":"{}","username":"{}","date_first":{second},"date_last":{second},"count":1,"ip":{ip},"user_agent":"{agent}",{place}}}"#,
+        r#"{{"user_id":"{}","username":"{}","date_first":{second},"date_last":{second},"count":1,"ip":{ip},"user_agent":"{agent}",{location}}}"#,
         person.id, person.name
     );
     let row = Row::access(time, time, json);

@@ -1,6 +1,6 @@
-//! Names of audit actions. The true list is never complete; these are enough for a filter to be right or wrong.
+//! Names of audit actions. The list is incomplete, but long enough to test valid and invalid filters.
 
-/// The actions that this Slack knows. Any other name in the parameter `action` is refused.
+/// The known actions. The audit API rejects any other name in the parameter `action`.
 pub const KNOWN_ACTIONS: &[&str] = &[
     "anomaly",
     "app_approved",

@@ -1,4 +1,4 @@
-//! Who and what audit records speak of, as JSON text.
+//! The actors and entities of audit records, as JSON text.
 
 use jiff::Timestamp;
 use rand::RngExt;
@@ -6,36 +6,36 @@ use rand::rngs::StdRng;
 
 use super::directory::{Directory, Person, new_id, pick};
 
-pub(super) fn user(person: &Person, directory: &Directory, dice: &mut StdRng) -> String {
+pub(super) fn user(person: &Person, directory: &Directory, rng: &mut StdRng) -> String {
     let Person { id, name, email, .. } = person;
-    let account = if dice.random_ratio(1, 3) { r#","account_type":"FULL_MEMBER""# } else { "" };
+    let account = if rng.random_ratio(1, 3) { r#","account_type":"FULL_MEMBER""# } else { "" };
     let team = directory.team();
     format!(r#"{{"type":"user","user":{{"id":"{id}","name":"{name}","email":"{email}","team":"{team}"{account}}}}}"#)
 }
 
-pub(super) fn app(dice: &mut StdRng, directory: &Directory) -> String {
+pub(super) fn app(rng: &mut StdRng, directory: &Directory) -> String {
     format!(
         concat!(
             r#"{{"type":"app","app":{{"id":"{id}","name":"Build Watcher","is_distributed":false,"#,
             r#""is_directory_approved":false,"is_workflow_app":false,"scopes":["channels:history","users:read","files:read"],"#,
             r#""scopes_bot":["chat:write","commands"],"creator":"{creator}","team":"{team}"}}}}"#
         ),
-        id = new_id("A", dice),
-        creator = directory.person(dice).id,
+        id = new_id("A", rng),
+        creator = directory.person(rng).id,
         team = directory.team()
     )
 }
 
-pub(super) fn file(dice: &mut StdRng) -> String {
-    let title = pick(dice, &["Q3 plan", r"Q3 \u2028 plan", "Ro\u{2028}ad \u{1f680} map", r#"\"final\" \\ v2\n"#, ""]);
-    let kind = pick(dice, &["pdf", "png", "text/plain", "docx"]);
-    let id = new_id("F", dice);
+pub(super) fn file(rng: &mut StdRng) -> String {
+    let title = pick(rng, &["Q3 plan", r"Q3 \u2028 plan", "Ro\u{2028}ad \u{1f680} map", r#"\"final\" \\ v2\n"#, ""]);
+    let kind = pick(rng, &["pdf", "png", "text/plain", "docx"]);
+    let id = new_id("F", rng);
     format!(r#"{{"type":"file","file":{{"id":"{id}","name":"{id}.{kind}","filetype":"{kind}","title":"{title}"}}}}"#)
 }
 
-pub(super) fn channel(dice: &mut StdRng, directory: &Directory) -> String {
-    let (id, privacy) = (new_id("C", dice), pick(dice, &["public", "private", "DM", "MPDM"]));
-    let shared = if dice.random_ratio(1, 5) {
+pub(super) fn channel(rng: &mut StdRng, directory: &Directory) -> String {
+    let (id, privacy) = (new_id("C", rng), pick(rng, &["public", "private", "DM", "MPDM"]));
+    let shared = if rng.random_ratio(1, 5) {
         format!(r#","teams_shared_with":["{}","T0FRIENDS"]"#, directory.workspaces[0])
     } else {
         String::new()
@@ -46,24 +46,24 @@ pub(super) fn channel(dice: &mut StdRng, directory: &Directory) -> String {
     )
 }
 
-pub(super) fn place(directory: &Directory, person: &Person) -> String {
+pub(super) fn workspace(directory: &Directory, person: &Person) -> String {
     let id = &directory.workspaces[person.workspace];
     format!(r#"{{"type":"workspace","workspace":{{"id":"{id}","name":"Acme {id}","domain":"acme-corp"}}}}"#)
 }
 
-pub(super) fn huddle(dice: &mut StdRng, person: &Person, time: Timestamp) -> String {
+pub(super) fn huddle(rng: &mut StdRng, person: &Person, time: Timestamp) -> String {
     let (start, end) = (time.as_second() - 600, time.as_second());
     format!(
         r#"{{"type":"huddle","huddle":{{"id":"{}","date_start":{start},"date_end":{end},"participants":["{}"]}}}}"#,
-        new_id("R", dice),
+        new_id("R", rng),
         person.id
     )
 }
 
-pub(super) fn message(dice: &mut StdRng, directory: &Directory, time: Timestamp) -> String {
-    let (team, channel, second) = (directory.team(), new_id("C", dice), time.as_second());
+pub(super) fn message(rng: &mut StdRng, directory: &Directory, time: Timestamp) -> String {
+    let (team, channel, second) = (directory.team(), new_id("C", rng), time.as_second());
     format!(
         r#"{{"type":"message","message":{{"team":"{team}","channel":"{channel}","timestamp":"{second}.{:06}"}}}}"#,
-        dice.random_range(0..1_000_000)
+        rng.random_range(0..1_000_000)
     )
 }

@@ -1,4 +1,4 @@
-//! Integration rows: apps and services that come, change and go.
+//! Integration rows: apps and services that are added, changed or removed.
 
 use jiff::Timestamp;
 use rand::RngExt;
@@ -13,19 +13,19 @@ const APPS: [&str; 4] = ["Standup Bot", "Build Watcher", r"R\u00e9sum\u00e9 Read
 const SCOPES: [&str; 3] = ["commands,chat:write", "channels:history,groups:history,users:read", "admin,files:read"];
 const SERVICES: [&str; 3] = ["Google Calendar", "incoming-webhook", "Jenkins CI"];
 
-/// One change in one workspace.
-pub(super) fn row(dice: &mut StdRng, directory: &Directory, time: Timestamp) -> Row {
-    let person = directory.person(dice);
-    let change = pick(dice, &CHANGES);
+/// Returns a row for one change in one workspace.
+pub(super) fn row(rng: &mut StdRng, directory: &Directory, time: Timestamp) -> Row {
+    let person = directory.person(rng);
+    let change = pick(rng, &CHANGES);
     let mut json = format!(
         r#"{{"user_id":"{}","user_name":"{}","date":"{}","change_type":"{change}""#,
         person.id,
         person.name,
         time.as_second()
     );
-    json.push_str(&what(dice));
+    json.push_str(&subject(rng));
     if change == "disabled" {
-        json.push_str(&format!(r#","reason":"{}""#, pick(dice, &REASONS)));
+        json.push_str(&format!(r#","reason":"{}""#, pick(rng, &REASONS)));
     }
     json.push('}');
     let row = Row::integration(time, json);
@@ -35,19 +35,19 @@ pub(super) fn row(dice: &mut StdRng, directory: &Directory, time: Timestamp) -> 
     }
 }
 
-/// The app, service or feed that changed.
-fn what(dice: &mut StdRng) -> String {
-    let number = dice.random_range(0..20_u64);
-    match dice.random_range(0..10) {
+/// Returns the fields of the app, service or feed that changed.
+fn subject(rng: &mut StdRng) -> String {
+    let number = rng.random_range(0..20_u64);
+    match rng.random_range(0..10) {
         0..6 => {
-            let (app, scope) = (pick(dice, &APPS), pick(dice, &SCOPES));
+            let (app, scope) = (pick(rng, &APPS), pick(rng, &SCOPES));
             format!(r#","app_type":"{app}","app_id":"{}","scope":"{scope}""#, id("A", number))
         }
         6..8 => {
-            format!(r#","service_id":{},"service_type":"{}""#, 1_234_567_890 + number, pick(dice, &SERVICES))
+            format!(r#","service_id":{},"service_type":"{}""#, 1_234_567_890 + number, pick(rng, &SERVICES))
         }
         8 => {
-            let (service, channel) = (pick(dice, &SERVICES), id("C", number));
+            let (service, channel) = (pick(rng, &SERVICES), id("C", number));
             format!(r#","service_id":"{}","service_type":"{service}","channel":"{channel}""#, 1_234_567_890 + number)
         }
         _ => concat!(

@@ -1,57 +1,58 @@
-//! An app as its developer has configured it: what Slack compares a request to install with.
+//! The configuration of a Slack app, which Slack checks installations against.
 
 use super::grants::TokenKind;
 use super::redirect;
 
-/// An app that can be installed. Plain data; see the constructors for two that are configured well.
+/// An app that can be installed. The constructors return two valid configurations.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Public name of the OAuth client.
+    /// The OAuth client ID.
     pub client_id: String,
-    /// Its secret.
+    /// The OAuth client secret.
     pub client_secret: String,
-    /// `A...`
+    /// The app ID, `A...`.
     pub app_id: String,
-    /// What people see.
+    /// The display name.
     pub name: String,
-    /// Where Slack may send people back to.
+    /// The allowed redirect URLs.
     pub redirects: Redirects,
-    /// User scopes that may be asked for.
+    /// The user scopes that the app may request.
     pub user_scopes: Vec<String>,
-    /// Bot scopes that may be asked for.
+    /// The bot scopes that the app may request.
     pub bot_scopes: Vec<String>,
-    /// Of the user scopes, those that people may deselect.
+    /// The user scopes that users may deselect.
     pub user_optional: Vec<String>,
-    /// Of the bot scopes, those that people may deselect.
+    /// The bot scopes that users may deselect.
     pub bot_optional: Vec<String>,
-    /// Whether it may be installed on the organization, which also takes a bot scope: see [`App::is_org_ready`].
+    /// Whether organization installs are enabled. They also require a bot scope (see [`App::is_org_ready`]).
     pub org_deploy_enabled: bool,
-    /// Whether its tokens expire and are refreshed. A real app cannot switch this off again.
+    /// Whether tokens expire and are refreshed. In Slack, this setting cannot be disabled again.
     pub token_rotation: bool,
-    /// Where it may be installed.
+    /// Where the app may be installed.
     pub distribution: Distribution,
 }
 
-/// Where Slack may send people back to.
+/// The allowed redirect URLs of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redirects {
-    /// To these URLs and below them: the same scheme, host and port, and a path that begins with these segments.
+    /// These URLs and URLs below them: the same scheme, host and port, and a path that starts with the same segments.
     Listed(Vec<String>),
-    /// To any `https` URL, and to any URL of loopback. The real Slack has no such thing; it is for trying things out.
+    /// Any `https` or loopback URL. Slack does not offer this. It is for manual tests.
     Any,
 }
 
 /// Where an app may be installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Distribution {
-    /// Only on the workspace where it was made; elsewhere: `invalid_team_for_non_distributed_app`.
+    /// Only on the workspace that owns the app. Elsewhere, Slack returns `invalid_team_for_non_distributed_app`.
     Home(String),
-    /// Anywhere here. `org_deploy_enabled` brings this within an organization.
+    /// On every workspace of the tenant. Within an organization, `org_deploy_enabled` has this effect.
     Distributed,
 }
 
 impl App {
-    /// An app for an organization: user scopes `auditlogs:read` and `admin`, and the bot scope `team:read` that makes it org-ready.
+    /// Creates an app for an organization. It has the user scopes `auditlogs:read` and `admin`, and the bot scope `team:read`, which makes it
+    /// org-ready.
     pub fn organization(redirect_url: &str) -> App {
         App {
             client_id: "1000000000.1000000001".to_owned(),
@@ -66,7 +67,7 @@ impl App {
         }
     }
 
-    /// An app for the workspace `home` alone: the user scope `admin`, no bot.
+    /// Creates an app for the workspace `home` only. It has the user scope `admin` and no bot.
     pub fn workspace(redirect_url: &str, home: &str) -> App {
         App {
             client_id: "2000000000.2000000002".to_owned(),
@@ -79,17 +80,17 @@ impl App {
         }
     }
 
-    /// The same app with token rotation.
+    /// Enables token rotation.
     pub fn rotating(self) -> App {
         App { token_rotation: true, ..self }
     }
 
-    /// Whether it can be installed on an organization: that takes a bot scope in its settings too (section 6.1, `scope`).
+    /// Returns `true` if the app can be installed on an organization, which requires a bot scope in its settings.
     pub fn is_org_ready(&self) -> bool {
         self.org_deploy_enabled && !self.bot_scopes.is_empty()
     }
 
-    /// The scopes of a kind that may be asked for.
+    /// Returns the scopes that the app may request.
     pub fn scopes(&self, kind: TokenKind) -> &[String] {
         match kind {
             TokenKind::User => &self.user_scopes,
@@ -97,7 +98,7 @@ impl App {
         }
     }
 
-    /// Whether people may deselect this scope.
+    /// Returns `true` if users may deselect this scope.
     pub(crate) fn is_optional(&self, kind: TokenKind, scope: &str) -> bool {
         let optional = match kind {
             TokenKind::User => &self.user_optional,
@@ -106,7 +107,7 @@ impl App {
         optional.iter().any(|name| name == scope)
     }
 
-    /// Where Slack sends people back to: `sent` if the settings allow it, without it the first URL of the settings.
+    /// Returns the URL that Slack redirects to: `sent` if the settings allow it, or the first configured URL if `sent` is `None`.
     pub(crate) fn redirect_for(&self, sent: Option<&str>) -> Option<String> {
         let target = match (sent, &self.redirects) {
             (None, Redirects::Any) => return None,

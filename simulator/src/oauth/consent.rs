@@ -1,18 +1,19 @@
-//! The person's answer: where to install, which scopes, yes or no; and the code that a yes gives. Sections 6.1 and 6.2.
+//! The user's decision on the consent page: the installation target, the scopes, and approval or denial. An approval creates a code
+//! (docs.slack.dev, installing with OAuth).
 
 use jiff::Timestamp;
 
-use super::authorize::Asked;
+use super::authorize::InstallRequest;
 use super::{App, Distribution, TokenKind, User, page, redirect};
 use crate::api_error::ApiError;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role};
 use crate::{Family, Method, Request, Response, World};
 
-/// What somebody answers on the consent page, for tests without a browser.
+/// An approval on the consent page, for tests without a browser.
 #[derive(Clone, Debug)]
 pub struct Consent {
-    /// The id of one of [`Settings::users`]; `None` is the first of them.
+    /// The ID of one of [`Settings::users`]. `None` means the first one.
     pub user: Option<String>,
     /// Where to install.
     pub install: Install,
@@ -20,7 +21,7 @@ pub struct Consent {
     pub deselected: Vec<String>,
 }
 
-/// A code on its way to the app.
+/// A code that Slack issued to an app.
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
     pub(crate) client_id: String,
@@ -36,22 +37,22 @@ pub(crate) struct Code {
 }
 
 impl Consent {
-    /// Install on the organization.
+    /// Approves the installation on the organization.
     pub fn organization() -> Consent {
         Consent { user: None, install: Install::Organization, deselected: Vec::new() }
     }
 
-    /// Install on this workspace.
+    /// Approves the installation on this workspace.
     pub fn workspace(id: &str) -> Consent {
         Consent { install: Install::Workspace(id.to_owned()), ..Consent::organization() }
     }
 
-    /// The same answer by this person.
+    /// Sets the user.
     pub fn by(self, user: &str) -> Consent {
         Consent { user: Some(user.to_owned()), ..self }
     }
 
-    /// The same answer without this optional scope.
+    /// Deselects an optional scope.
     pub fn without(mut self, scope: &str) -> Consent {
         self.deselected.push(scope.to_owned());
         self
@@ -59,30 +60,33 @@ impl Consent {
 }
 
 impl World {
-    /// What a browser does with an authorize URL when somebody consents: the URL that it is sent to, with a code. `asked` is the
-    /// authorize URL, or its query alone.
+    /// Approves an installation request, and returns the redirect URL with a code. `authorize_url` may also be only its query.
     ///
     /// # Errors
-    /// The code that Slack would show instead of the consent page; or `not_offered`, which is no code of Slack's, if the page would
-    /// not offer this answer.
-    pub fn consent(&mut self, now: Timestamp, asked: &str, consent: &Consent) -> Result<String, &'static str> {
+    ///
+    /// Returns the error code that Slack would show instead of the consent page. Returns `not_offered`, which is not a Slack code, if the page
+    /// would not offer this choice.
+    pub fn consent(&mut self, now: Timestamp, authorize_url: &str, consent: &Consent) -> Result<String, &'static str> {
         let settings = self.settings.clone();
-        let asked = Asked::read(&settings, &Request::authorize(asked))?;
-        self.consent_to(now, &asked, consent)
+        let install_request = InstallRequest::read(&settings, &Request::authorize(authorize_url))?;
+        self.consent_to(now, &install_request, consent)
     }
 
-    /// The same when somebody declines.
+    /// Denies an installation request, and returns the redirect URL with the error.
     ///
     /// # Errors
-    /// The code that Slack would show instead of the consent page.
-    pub fn decline(&self, asked: &str) -> Result<String, &'static str> {
-        Asked::read(&self.settings, &Request::authorize(asked)).map(|asked| declined(&asked))
+    ///
+    /// Returns the error code that Slack would show instead of the consent page.
+    pub fn decline(&self, authorize_url: &str) -> Result<String, &'static str> {
+        let install_request = InstallRequest::read(&self.settings, &Request::authorize(authorize_url))?;
+        Ok(declined(&install_request))
     }
 
-    /// The same when an install begins on Slack's own pages: a code for all scopes of the app, and no state (section 6.2).
+    /// Approves an installation that starts on Slack's own pages. The redirect URL has a code for all scopes of the app, and no state.
     ///
     /// # Errors
-    /// As [`World::consent`].
+    ///
+    /// Returns the error code that Slack would show instead of the consent page, or `not_offered` if the page would not offer this choice.
     pub fn install_from_slack(
         &mut self,
         now: Timestamp,
@@ -90,102 +94,117 @@ impl World {
         consent: &Consent,
     ) -> Result<String, &'static str> {
         let settings = self.settings.clone();
-        let asked = Asked::from_slack(&settings, client_id)?;
-        self.consent_to(now, &asked, consent)
+        let install_request = InstallRequest::from_slack(&settings, client_id)?;
+        self.consent_to(now, &install_request, consent)
     }
 
-    /// Answers what a browser asks for.
+    /// Returns the response to a browser.
     pub(crate) fn browser_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
         debug_assert_eq!(request.family, Family::Browser);
         let settings = self.settings.clone();
         match (request.path.as_str(), request.method) {
             ("authorize", Method::Get) => {
-                let asked = Asked::read(&settings, request).map_err(ApiError::new)?;
-                let user = user(&settings, request.parameter(page::VISITOR)).map_err(ApiError::new)?;
-                let targets = targets(&settings, asked.app, user);
+                let install_request = InstallRequest::read(&settings, request).map_err(ApiError::new)?;
+                let user = user(&settings, request.parameter(page::USER_PARAMETER)).map_err(ApiError::new)?;
+                let targets = targets(&settings, install_request.app, user);
                 if targets.is_empty() {
-                    return Err(ApiError::new(no_target_error(asked.app)));
+                    return Err(ApiError::new(no_target_error(install_request.app)));
                 }
-                Ok(page::consent(&settings, request, &asked, user, &targets))
+                Ok(page::consent(&settings, request, &install_request, user, &targets))
             }
-            ("consent", Method::Post) => self.decide(now, &settings, request).map_err(ApiError::new),
+            ("consent", Method::Post) => self.handle_decision(now, &settings, request).map_err(ApiError::new),
             _ => Err(ApiError::new("not_found")),
         }
     }
 
-    /// Answers the form of the consent page. Everything is checked again: a form says what its sender likes.
-    fn decide(&mut self, now: Timestamp, settings: &Settings, request: &Request) -> Result<Response, &'static str> {
-        let asked = Asked::read(settings, request)?;
+    /// Returns the response to the form of the consent page. Checks everything again, because a client can send any form.
+    fn handle_decision(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        request: &Request,
+    ) -> Result<Response, &'static str> {
+        let install_request = InstallRequest::read(settings, request)?;
         let to = match request.parameter("decision") {
-            Some("deny") => declined(&asked),
+            Some("deny") => declined(&install_request),
             Some("allow") => {
-                let user = user(settings, request.parameter(page::VISITOR))?;
-                let targets = targets(settings, asked.app, user);
+                let user = user(settings, request.parameter(page::USER_PARAMETER))?;
+                let targets = targets(settings, install_request.app, user);
                 let chosen = request.parameter("install");
-                let install = targets.iter().find(|target| id_of(settings, target) == chosen).ok_or("not_offered")?;
+                let install =
+                    targets.iter().find(|target| install_id(settings, target) == chosen).ok_or("not_offered")?;
                 let is_checked = |kind: TokenKind, scope: &str| {
                     let value = page::optional_value(kind, scope);
                     request.query.iter().any(|(name, checked)| name == "optional" && *checked == value)
                 };
-                self.allow(now, &asked, user, install, is_checked)
+                self.allow(now, &install_request, user, install, is_checked)
             }
             _ => return Err("invalid_arguments"),
         };
         Ok(Response::redirect(&to))
     }
 
-    fn consent_to(&mut self, now: Timestamp, asked: &Asked<'_>, consent: &Consent) -> Result<String, &'static str> {
+    fn consent_to(
+        &mut self,
+        now: Timestamp,
+        install_request: &InstallRequest<'_>,
+        consent: &Consent,
+    ) -> Result<String, &'static str> {
         let settings = self.settings.clone();
         let user = user(&settings, consent.user.as_deref())?;
-        if consent.user.as_ref().is_some_and(|asked| *asked != user.id) {
+        if consent.user.as_ref().is_some_and(|id| *id != user.id) {
             return Err("not_offered");
         }
-        if !targets(&settings, asked.app, user).contains(&consent.install) {
-            return Err(target_error(asked.app, &consent.install));
+        if !targets(&settings, install_request.app, user).contains(&consent.install) {
+            return Err(target_error(install_request.app, &consent.install));
         }
         let is_deselected = |scope: &str| consent.deselected.iter().any(|name| name == scope);
-        let is_offered =
-            |kind: TokenKind, name: &String| asked.scopes(kind).contains(name) && asked.app.is_optional(kind, name);
+        let is_offered = |kind: TokenKind, name: &String| {
+            install_request.scopes(kind).contains(name) && install_request.app.is_optional(kind, name)
+        };
         let kinds = [TokenKind::User, TokenKind::Bot];
         if !consent.deselected.iter().all(|name| kinds.iter().any(|kind| is_offered(*kind, name))) {
             return Err("not_offered");
         }
-        Ok(self.allow(now, asked, user, &consent.install, |_, scope| !is_deselected(scope)))
+        Ok(self.allow(now, install_request, user, &consent.install, |_, scope| !is_deselected(scope)))
     }
 
-    /// Makes the code. Of the optional scopes only those that are still checked go with it.
+    /// Creates a code, and returns the redirect URL. The code grants only the optional scopes that are still checked.
     fn allow(
         &mut self,
         now: Timestamp,
-        asked: &Asked<'_>,
+        install_request: &InstallRequest<'_>,
         user: &User,
         install: &Install,
         is_checked: impl Fn(TokenKind, &str) -> bool,
     ) -> String {
         let granted = |kind| {
-            let scopes = asked.scopes(kind).iter();
-            scopes.filter(|scope| !asked.app.is_optional(kind, scope) || is_checked(kind, scope)).cloned().collect()
+            let scopes = install_request.scopes(kind).iter();
+            scopes
+                .filter(|scope| !install_request.app.is_optional(kind, scope) || is_checked(kind, scope))
+                .cloned()
+                .collect()
         };
         let code = Code {
-            client_id: asked.app.client_id.clone(),
+            client_id: install_request.app.client_id.clone(),
             user: user.id.clone(),
             rights: user.rights,
             install: install.clone(),
             user_scopes: granted(TokenKind::User),
             bot_scopes: granted(TokenKind::Bot),
-            redirect: asked.redirect.clone(),
-            redirect_sent: asked.redirect_sent.clone(),
+            redirect: install_request.redirect.clone(),
+            redirect_sent: install_request.redirect_sent.clone(),
             issued: now,
             used: false,
         };
         let text = self.oauth.token_generator.code(self.settings.seed);
-        let to = answer_to(asked, ("code", &text));
+        let to = redirect_url(install_request, ("code", &text));
         self.oauth.codes.insert(text, code);
         to
     }
 }
 
-/// Where this person can install this app: the organization first, which takes its owner and an org-ready app, then workspaces.
+/// Returns where the user can install the app: the organization first, if the user is its owner and the app is org-ready, then workspaces.
 pub(crate) fn targets(settings: &Settings, app: &App, user: &User) -> Vec<Install> {
     let organization = settings.tenant.as_organization().is_some()
         && app.is_org_ready()
@@ -199,28 +218,28 @@ pub(crate) fn targets(settings: &Settings, app: &App, user: &User) -> Vec<Instal
     organization.then_some(Install::Organization).into_iter().chain(workspaces).collect()
 }
 
-/// The id of a place: `E...` or `T...`.
-pub(crate) fn id_of<'a>(settings: &'a Settings, install: &'a Install) -> Option<&'a str> {
+/// Returns the ID of an installation target: `E...` or `T...`.
+pub(crate) fn install_id<'a>(settings: &'a Settings, install: &'a Install) -> Option<&'a str> {
     match install {
         Install::Organization => settings.tenant.as_organization().map(|(id, _)| id),
         Install::Workspace(id) => Some(id),
     }
 }
 
-/// The person of this id, else the first there is.
+/// Returns the user with this ID, or the first user if there is none.
 fn user<'a>(settings: &'a Settings, id: Option<&str>) -> Result<&'a User, &'static str> {
     let named = settings.users.iter().find(|user| Some(user.id.as_str()) == id);
     named.or(settings.users.first()).ok_or("not_offered")
 }
 
-fn declined(asked: &Asked<'_>) -> String {
-    answer_to(asked, ("error", "access_denied"))
+fn declined(install_request: &InstallRequest<'_>) -> String {
+    redirect_url(install_request, ("error", "access_denied"))
 }
 
-fn answer_to(asked: &Asked<'_>, answer: (&str, &str)) -> String {
-    let state = asked.state.as_deref().map(|state| ("state", state));
+fn redirect_url(install_request: &InstallRequest<'_>, answer: (&str, &str)) -> String {
+    let state = install_request.state.as_deref().map(|state| ("state", state));
     let parameters: Vec<(&str, &str)> = [answer].into_iter().chain(state).collect();
-    redirect::with_parameters(&asked.redirect, &parameters)
+    redirect::with_parameters(&install_request.redirect, &parameters)
 }
 
 /// Returns the error code if the app cannot be installed anywhere.

@@ -1,4 +1,4 @@
-//! `oauth.v2.access`: a code becomes tokens. Section 6.3.
+//! `oauth.v2.access`: exchanges a code for tokens (docs.slack.dev, `oauth.v2.access`).
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -12,13 +12,13 @@ use crate::settings::Settings;
 use crate::tenant::{Install, Role};
 use crate::{Method, Request, Response, World};
 
-/// The lifetime of a code (section 6.2).
+/// The lifetime of a code (docs.slack.dev, installing with OAuth).
 const CODE_TTL: SignedDuration = SignedDuration::from_mins(10);
 
 impl World {
-    /// Answers `oauth.v2.access`: by a code, or by a refresh token.
+    /// Returns the response of `oauth.v2.access` for a code or a refresh token.
     pub(crate) fn access_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
-        // What a GET is answered with is not documented; secrets in a URL should not go unnoticed.
+        // Slack does not document its response to GET. The simulator rejects it, because secrets do not belong in a URL.
         if request.method != Method::Post {
             return Err(ApiError::new("invalid_arguments"));
         }
@@ -42,30 +42,30 @@ impl World {
             code.used = true;
         }
         let mut body = Map::new();
-        let mut person = json!({"id": code.user});
+        let mut authed_user = json!({"id": code.user});
         for (kind, user, scopes) in
             [(TokenKind::User, code.user.clone(), &code.user_scopes), (TokenKind::Bot, bot_user(app), &code.bot_scopes)]
         {
             if scopes.is_empty() {
                 continue;
             }
-            let place = self.grant(app, kind, &user, &code, scopes);
-            let pair = self.pair_of_install(now, place, app);
-            let fields = token_fields(now, &self.oauth.grants[place], &pair);
-            match (kind, person.as_object_mut()) {
-                (TokenKind::User, Some(person)) => person.extend(fields),
+            let index = self.grant(app, kind, &user, &code, scopes);
+            let pair = self.pair_of_install(now, index, app);
+            let fields = token_fields(now, &self.oauth.grants[index], &pair);
+            match (kind, authed_user.as_object_mut()) {
+                (TokenKind::User, Some(authed_user)) => authed_user.extend(fields),
                 _ => body.extend(fields),
             }
         }
-        body.insert("authed_user".to_owned(), person);
+        body.insert("authed_user".to_owned(), authed_user);
         if body.contains_key("access_token") {
             body.insert("bot_user_id".to_owned(), bot_user(app).into());
         }
-        body.extend(place_fields(&self.settings, app, &code.install));
+        body.extend(install_fields(&self.settings, app, &code.install));
         Ok(Response::json(200, Value::Object(body).to_string()))
     }
 
-    /// Whether this code may be exchanged now. A refused exchange leaves the code as it was (which is not documented).
+    /// Checks that the code may be exchanged. A rejected exchange does not use up the code. Slack does not document this.
     fn check(&self, now: Timestamp, app: &App, code: &Code, request: &Request) -> Result<(), &'static str> {
         if code.client_id != app.client_id || now.duration_since(code.issued) >= CODE_TTL {
             return Err("invalid_code");
@@ -76,7 +76,7 @@ impl World {
         let sent = request.parameter("redirect_uri");
         let is_same = match &code.redirect_sent {
             Some(before) => sent == Some(before),
-            // Not sent before: it need not be sent now, and if it is it can only be the one that was used.
+            // If the authorize URL had no `redirect_uri`, the exchange may omit it or send the URL that was used.
             None => sent.is_none_or(|sent| sent == code.redirect),
         };
         if !is_same {
@@ -95,9 +95,9 @@ impl World {
         Ok(())
     }
 
-    /// The place of the grant, with these scopes added: scopes only add up (section 6.1).
+    /// Adds scopes to the grant, and returns its index. Scopes accumulate over installations (docs.slack.dev, installing with OAuth).
     fn grant(&mut self, app: &App, kind: TokenKind, user: &str, code: &Code, scopes: &[String]) -> usize {
-        let place = self.oauth.active_grant(&app.client_id, kind, user, &code.install).unwrap_or_else(|| {
+        let index = self.oauth.active_grant(&app.client_id, kind, user, &code.install).unwrap_or_else(|| {
             self.oauth.grants.push(Grant {
                 client_id: app.client_id.clone(),
                 kind,
@@ -111,7 +111,7 @@ impl World {
             });
             self.oauth.grants.len() - 1
         });
-        let grant = &mut self.oauth.grants[place];
+        let grant = &mut self.oauth.grants[index];
         if kind == TokenKind::User {
             grant.rights = code.rights;
         }
@@ -120,29 +120,29 @@ impl World {
                 grant.scopes.push(scope.clone());
             }
         }
-        place
+        index
     }
 
-    /// What an install gives: without rotation the token that is there (by the rules), else a new pair. Earlier refresh tokens are
-    /// replaced by it, as if they had been used.
-    fn pair_of_install(&mut self, now: Timestamp, place: usize, app: &App) -> Pair {
+    /// Returns the token pair of an installation. Without rotation, this is the existing token if the rules say so. Otherwise it is a new pair,
+    /// which replaces earlier refresh tokens as if they had been used.
+    fn pair_of_install(&mut self, now: Timestamp, index: usize, app: &App) -> Pair {
         if !app.token_rotation && self.settings.oauth.reinstall_same_token {
-            let mut tokens = self.oauth.grants[place].tokens.iter().rev();
+            let mut tokens = self.oauth.grants[index].tokens.iter().rev();
             let same = tokens.find(|token| token.expires.is_none() && self.is_live(token, now));
             if let Some(access) = same.cloned() {
                 return Pair { access, refresh: None };
             }
         }
-        let before = self.oauth.grants[place].refresh_tokens.len();
-        let pair = self.new_pair(now, place, app);
-        for old in &mut self.oauth.grants[place].refresh_tokens[..before] {
+        let before = self.oauth.grants[index].refresh_tokens.len();
+        let pair = self.new_pair(now, index, app);
+        for old in &mut self.oauth.grants[index].refresh_tokens[..before] {
             old.replaced.get_or_insert_with(|| (now, pair.clone()));
         }
         pair
     }
 }
 
-/// The app that calls, by HTTP Basic or else by fields.
+/// Returns the calling app, which authenticates with HTTP Basic or with fields.
 pub(crate) fn client<'a>(settings: &'a Settings, request: &Request) -> Result<&'a App, ApiError> {
     let (id, secret) = match &request.basic {
         Some((id, secret)) => (Some(id.as_str()), Some(secret.as_str())),
@@ -155,7 +155,8 @@ pub(crate) fn client<'a>(settings: &'a Settings, request: &Request) -> Result<&'
     Ok(app)
 }
 
-/// What a reply says about one token: in `authed_user` after an install, at the top level otherwise.
+/// Returns the response fields of one token. A user token's fields are in `authed_user` after an installation, and otherwise at the top
+/// level.
 pub(crate) fn token_fields(now: Timestamp, grant: &Grant, pair: &Pair) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("access_token".to_owned(), pair.access.text.as_str().into());
@@ -170,8 +171,8 @@ pub(crate) fn token_fields(now: Timestamp, grant: &Grant, pair: &Pair) -> Map<St
     fields
 }
 
-/// What every reply of `oauth.v2.access` says: the app, and where it is installed. `team` is null for an organization.
-pub(crate) fn place_fields(settings: &Settings, app: &App, install: &Install) -> Map<String, Value> {
+/// Returns the response fields of the app and its installation target. `team` is null for an organization.
+pub(crate) fn install_fields(settings: &Settings, app: &App, install: &Install) -> Map<String, Value> {
     let named = |id: &str, name: &str| json!({"id": id, "name": name});
     let team = match install {
         Install::Organization => Value::Null,
@@ -188,12 +189,12 @@ pub(crate) fn place_fields(settings: &Settings, app: &App, install: &Install) ->
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Whole seconds that are left, never less than none.
+/// Returns the remaining whole seconds, at least zero.
 pub(crate) fn seconds_until(now: Timestamp, expires: Timestamp) -> i64 {
     expires.duration_since(now).as_secs().max(0)
 }
 
-/// The id of an app's bot, which is the same wherever it is installed here.
+/// Returns the ID of an app's bot, which is the same for every installation target.
 pub(crate) fn bot_user(app: &App) -> String {
     format!("U0BOT{}", app.app_id.trim_start_matches("A0"))
 }

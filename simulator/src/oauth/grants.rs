@@ -1,4 +1,4 @@
-//! Grants: which user allowed which app where, and the tokens that were issued. Sections 6.3, 6.4 and 7.
+//! Grants: which user installed which app where, and the issued tokens (docs.slack.dev, using token rotation).
 
 use std::collections::BTreeMap;
 
@@ -11,66 +11,66 @@ use crate::World;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role, Token};
 
-/// The lifetime of an access token with token rotation (section 7).
+/// The lifetime of an access token with token rotation (docs.slack.dev, using token rotation).
 pub(crate) const ACCESS_TOKEN_TTL: SignedDuration = SignedDuration::from_secs(43_200);
-/// The maximum number of valid access tokens with an expiry per grant. One more revokes the oldest (section 7).
+/// The maximum number of valid access tokens with an expiry per grant. One more revokes the oldest (docs.slack.dev, using token rotation).
 const LIVE_TOKENS_MAX: usize = 2;
 
-/// Whom a token acts for.
+/// The identity that a token acts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TokenKind {
-    /// The person who consented.
+    /// The user who approved the installation.
     User,
-    /// The app's own bot.
+    /// The app's bot.
     Bot,
 }
 
 /// An app's grant at one workspace or organization, for one user or for its bot. Scopes accumulate until it is revoked.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    /// The app.
+    /// The client ID of the app.
     pub client_id: String,
-    /// Whom its tokens act for.
+    /// The identity that the tokens act for.
     pub kind: TokenKind,
-    /// The person, or the bot's own id.
+    /// The ID of the user or bot.
     pub user: String,
-    /// Where.
+    /// The installation target.
     pub install: Install,
-    /// The scopes so far, in the order in which they were first granted.
+    /// The accumulated scopes, in the order in which they were first granted.
     pub scopes: Vec<String>,
-    /// Every access token so far, oldest first.
+    /// All issued access tokens, oldest first.
     pub tokens: Vec<AccessToken>,
-    /// When it was revoked, or the app removed.
+    /// When the grant was revoked or the app was removed.
     pub ended: Option<Timestamp>,
-    /// What the person was at the last consent; counts only if [`Settings::users`] no longer says what the person is.
+    /// The role of the user at the last approval. Used only if [`Settings::users`] no longer contains the user.
     pub rights: Role,
-    /// Every refresh token so far, oldest first.
+    /// All issued refresh tokens, oldest first.
     pub(crate) refresh_tokens: Vec<RefreshToken>,
 }
 
 /// An access token of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
-    /// What a caller sends.
+    /// The token as a caller sends it.
     pub text: String,
-    /// When it was made.
+    /// When the token was issued.
     pub issued: Timestamp,
-    /// From when on it is refused as `token_expired`.
+    /// When the token expires.
     pub expires: Option<Timestamp>,
 }
 
-/// An access token that is honoured at some instant.
+/// An access token that is valid at a given instant.
 #[derive(Clone, Debug)]
 pub struct LiveToken {
-    /// The app.
+    /// The client ID of the app.
     pub client_id: String,
-    /// Whom it acts for.
+    /// The identity that the token acts for.
     pub kind: TokenKind,
-    /// The person, or the bot's own id.
+    /// The ID of the user or bot.
     pub user: String,
-    /// The token as the logs see it.
+    /// The token with its permissions.
     pub token: Token,
-    /// When it expires.
+    /// When the token expires.
     pub expires: Option<Timestamp>,
 }
 
@@ -82,14 +82,14 @@ pub(crate) struct RefreshToken {
     pub(crate) replaced: Option<(Timestamp, Pair)>,
 }
 
-/// What one exchange gives: an access token, and with rotation a refresh token.
+/// The tokens of one exchange: an access token and, with rotation, a refresh token.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
     pub(crate) access: AccessToken,
     pub(crate) refresh: Option<String>,
 }
 
-/// The token of a call that came out of OAuth: what `auth.test` says about it.
+/// The details of an issued token that `auth.test` returns.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) client_id: String,
@@ -111,7 +111,7 @@ pub(crate) struct Oauth {
 }
 
 impl TokenKind {
-    /// The word of `token_type`.
+    /// Returns the value of `token_type`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             TokenKind::User => "user",
@@ -121,14 +121,14 @@ impl TokenKind {
 }
 
 impl AccessToken {
-    /// Whether its time is over at `now`: it is honoured up to, but not at, its expiry.
+    /// Returns `true` if the token is expired at `now`. It is no longer valid at the exact time of its expiry.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
 impl Grant {
-    /// What its person is now.
+    /// Returns the current role of the user.
     pub(crate) fn rights_now(&self, settings: &Settings) -> Role {
         settings.users.iter().find(|user| user.id == self.user).map_or(self.rights, |user| user.rights)
     }
@@ -144,7 +144,7 @@ impl Grant {
 }
 
 impl Oauth {
-    /// The issued access token with this text, expired ones and those of ended grants included.
+    /// Returns the issued access token with this text, even if it is expired or its grant is revoked.
     pub(crate) fn find(&self, settings: &Settings, text: &str) -> Option<(Token, Issued)> {
         let mut tokens = self.grants.iter().flat_map(|grant| grant.tokens.iter().map(move |token| (grant, token)));
         let (grant, access) = tokens.find(|(_, token)| token.text == text)?;
@@ -181,13 +181,12 @@ impl Oauth {
 }
 
 impl World {
-    /// Every grant so far, those that ended included.
+    /// Returns all grants, including revoked ones.
     pub fn grants(&self) -> &[Grant] {
         &self.oauth.grants
     }
 
-    /// Every access token from OAuth that is honoured at `now`: neither expired, nor revoked, nor invalidated. Never more than two for
-    /// each app, person and place with rotation.
+    /// Returns all issued access tokens that are valid at `now`: not expired, revoked or invalidated. With rotation, a grant has at most two.
     pub fn live_tokens(&self, now: Timestamp) -> Vec<LiveToken> {
         let live = |grant: &Grant, access: &AccessToken| LiveToken {
             client_id: grant.client_id.clone(),
@@ -204,17 +203,17 @@ impl World {
         !token.is_expired(now) && !self.invalidated.contains_key(&token.text)
     }
 
-    /// Makes a new pair for the grant at `place`. With rotation, and two access tokens alive, the oldest of them ends.
-    pub(crate) fn new_pair(&mut self, now: Timestamp, place: usize, app: &App) -> Pair {
+    /// Creates a token pair for the grant at `index`. With rotation, a third valid access token revokes the oldest one.
+    pub(crate) fn new_pair(&mut self, now: Timestamp, index: usize, app: &App) -> Pair {
         let (seed, rotating) = (self.settings.seed, app.token_rotation);
         let expires = rotating.then(|| now.saturating_add(ACCESS_TOKEN_TTL).unwrap_or(Timestamp::MAX));
-        let text = self.oauth.token_generator.access_token(seed, self.oauth.grants[place].kind, rotating);
+        let text = self.oauth.token_generator.access_token(seed, self.oauth.grants[index].kind, rotating);
         let refresh = rotating.then(|| self.oauth.token_generator.refresh_token(seed));
         let access = AccessToken { text, issued: now, expires };
-        let grant = &mut self.oauth.grants[place];
+        let grant = &mut self.oauth.grants[index];
         grant.tokens.push(access.clone());
         grant.refresh_tokens.extend(refresh.clone().map(|text| RefreshToken { text, replaced: None }));
-        let live: Vec<String> = self.oauth.grants[place]
+        let live: Vec<String> = self.oauth.grants[index]
             .tokens
             .iter()
             .filter(|token| token.expires.is_some() && self.is_live(token, now))

@@ -1,51 +1,51 @@
-//! The pages that a person sees: small, without scripts, and headed so that nobody takes them for the real Slack's.
+//! The HTML pages. They have no scripts, and a banner marks them as simulated.
 
 use std::fmt::Write as _;
 
-use super::authorize::Asked;
-use super::consent::id_of;
+use super::authorize::InstallRequest;
+use super::consent::install_id;
 use super::{TokenKind, User};
 use crate::settings::Settings;
 use crate::tenant::Install;
 use crate::{Request, Response};
 
-/// Our own parameter: who is signed in, where there is more than one person. Slack takes that from a session.
-pub(crate) const VISITOR: &str = "simulated_user";
-/// What the form carries along of the query.
+/// The parameter with the ID of the signed-in user. Only the simulator has it. Slack uses a session.
+pub(crate) const USER_PARAMETER: &str = "simulated_user";
+/// The query parameters that the form repeats.
 const CARRIED: [&str; 5] = ["client_id", "scope", "user_scope", "redirect_uri", "state"];
 const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:40em;margin:2em auto;padding:0 1em}\
     .simulated{background:#fd0;color:#000;padding:.5em 1em;font-weight:bold}button{font:inherit;padding:.3em 1.5em}";
 
-/// The page that asks for consent. The form's names are `install`, `optional` and `decision`; the buttons are `#allow` and `#deny`.
+/// Returns the consent page. Its form fields are `install`, `optional` and `decision`. Its buttons are `#allow` and `#deny`.
 pub(crate) fn consent(
     settings: &Settings,
     request: &Request,
-    asked: &Asked<'_>,
+    install_request: &InstallRequest<'_>,
     user: &User,
     targets: &[Install],
 ) -> Response {
-    let app = escape(&asked.app.name);
+    let app = escape(&install_request.app.name);
     let mut body = format!("<h1>Install {app}?</h1>\n");
     let _ = writeln!(body, "<p>Signed in as <b id=\"user\">{}</b>.</p>", escape(&user.name));
-    others(&mut body, settings, request, user);
+    user_links(&mut body, settings, request, user);
     body.push_str("<form method=\"post\" action=\"/oauth/v2/consent\">\n");
     let carried = CARRIED.iter().filter_map(|name| Some((*name, request.parameter(name)?)));
-    for (name, value) in carried.chain([(VISITOR, user.id.as_str())]) {
+    for (name, value) in carried.chain([(USER_PARAMETER, user.id.as_str())]) {
         let _ = writeln!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value));
     }
     body.push_str("<p><label>Install on <select name=\"install\">\n");
     for target in targets {
-        option(&mut body, settings, asked, target);
+        option(&mut body, settings, install_request, target);
     }
     body.push_str("</select></label></p>\n");
-    scopes(&mut body, asked, TokenKind::User, "On your behalf");
-    scopes(&mut body, asked, TokenKind::Bot, "As a bot");
+    scopes(&mut body, install_request, TokenKind::User, "On your behalf");
+    scopes(&mut body, install_request, TokenKind::Bot, "As a bot");
     body.push_str("<p><button id=\"allow\" name=\"decision\" value=\"allow\">Allow</button>\n");
     body.push_str("<button id=\"deny\" name=\"decision\" value=\"deny\">Cancel</button></p>\n</form>\n");
     Response::html(200, document(&format!("install {app}?"), &body))
 }
 
-/// The page that says why there is no consent page.
+/// Returns the page that shows an error code instead of the consent page.
 pub(crate) fn error(code: &str) -> Response {
     let status = if code == "not_found" { 404 } else { 400 };
     let body = format!(
@@ -55,25 +55,25 @@ pub(crate) fn error(code: &str) -> Response {
     Response::html(status, document("something went wrong", &body))
 }
 
-/// What the checkbox of an optional scope sends.
+/// Returns the form value of an optional scope's checkbox.
 pub(crate) fn optional_value(kind: TokenKind, scope: &str) -> String {
     format!("{}:{scope}", kind.name())
 }
 
-/// Links to the same page for the other people.
-fn others(body: &mut String, settings: &Settings, request: &Request, user: &User) {
+/// Adds links to the same page for the other users.
+fn user_links(body: &mut String, settings: &Settings, request: &Request, user: &User) {
     for other in settings.users.iter().filter(|other| other.id != user.id) {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(request.query.iter().filter(|(name, _)| name != VISITOR));
-        let query = query.append_pair(VISITOR, &other.id).finish();
+        query.extend_pairs(request.query.iter().filter(|(name, _)| name != USER_PARAMETER));
+        let query = query.append_pair(USER_PARAMETER, &other.id).finish();
         let (href, name) = (escape(&query), escape(&other.name));
         let _ =
-            writeln!(body, "<p><a href=\"/oauth/v2/authorize?{href}\">Go on as {name} ({:?})</a></p>", other.rights);
+            writeln!(body, "<p><a href=\"/oauth/v2/authorize?{href}\">Continue as {name} ({:?})</a></p>", other.rights);
     }
 }
 
-fn option(body: &mut String, settings: &Settings, asked: &Asked<'_>, target: &Install) {
-    let id = id_of(settings, target).unwrap_or_default();
+fn option(body: &mut String, settings: &Settings, install_request: &InstallRequest<'_>, target: &Install) {
+    let id = install_id(settings, target).unwrap_or_default();
     let (name, is_preselectable) = match target {
         Install::Organization => {
             let name = settings.tenant.as_organization().map_or("", |(_, name)| name);
@@ -81,18 +81,18 @@ fn option(body: &mut String, settings: &Settings, asked: &Asked<'_>, target: &In
         }
         Install::Workspace(id) => (settings.tenant.workspace(id).map(|it| it.name.clone()).unwrap_or_default(), true),
     };
-    let selected = if is_preselectable && asked.team.as_deref() == Some(id) { " selected" } else { "" };
+    let selected = if is_preselectable && install_request.team.as_deref() == Some(id) { " selected" } else { "" };
     let _ = writeln!(body, "<option value=\"{}\"{selected}>{}</option>", escape(id), escape(&name));
 }
 
-fn scopes(body: &mut String, asked: &Asked<'_>, kind: TokenKind, heading: &str) {
-    if asked.scopes(kind).is_empty() {
+fn scopes(body: &mut String, install_request: &InstallRequest<'_>, kind: TokenKind, heading: &str) {
+    if install_request.scopes(kind).is_empty() {
         return;
     }
     let _ = writeln!(body, "<h2>{heading}</h2>\n<ul>");
-    for scope in asked.scopes(kind) {
+    for scope in install_request.scopes(kind) {
         let text = escape(scope);
-        let _ = if asked.app.is_optional(kind, scope) {
+        let _ = if install_request.app.is_optional(kind, scope) {
             let value = escape(&optional_value(kind, scope));
             let input = format!("<input type=\"checkbox\" name=\"optional\" value=\"{value}\" checked>");
             writeln!(body, "<li><label>{input} {text} (optional)</label></li>")
@@ -103,7 +103,7 @@ fn scopes(body: &mut String, asked: &Asked<'_>, kind: TokenKind, heading: &str) 
     body.push_str("</ul>\n");
 }
 
-/// A whole page. `title` and `body` are HTML already.
+/// Returns a complete page. `title` and `body` must be HTML.
 fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Simulated Slack: {title}</title>\
@@ -112,7 +112,7 @@ fn document(title: &str, body: &str) -> String {
     )
 }
 
-/// Text as HTML, fit for an element and for an attribute in either kind of quotation marks.
+/// Escapes text for use in an HTML element or a quoted attribute.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,19 +1,19 @@
-//! Redirect URLs: which are allowed, and how an answer is put into one. Section 6.1, `redirect_uri`.
+//! Redirect URLs: which ones are allowed, and how parameters are added (docs.slack.dev, installing with OAuth).
 
 use form_urlencoded::Serializer;
 
-/// A URL taken apart as far as the rules need it.
+/// The parts of a URL that the rules compare.
 #[derive(Debug, PartialEq, Eq)]
 struct Parts {
     scheme: String,
-    /// Host and port, without the scheme's own port.
+    /// The host and port, without the scheme's default port.
     host: String,
     path: String,
     query: Option<String>,
 }
 
-/// Whether Slack sends anybody to this URL: `https` (or loopback, so that tests need no certificate), no `#`, and nothing that a
-/// browser reads otherwise than a comparison of text does.
+/// Returns `true` if Slack may redirect to this URL. It must use `https`, or a loopback host so that tests need no certificate. It must
+/// contain no `#`, and nothing that a browser interprets differently from a text comparison.
 pub(crate) fn is_acceptable(url: &str) -> bool {
     let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'\\' | b'"' | b'<' | b'>'));
     let Some(parts) = Parts::of(url).filter(|_| plain) else {
@@ -26,7 +26,7 @@ pub(crate) fn is_acceptable(url: &str) -> bool {
     named && safe && !climbs
 }
 
-/// Whether `url` is `configured` or below it. Both must be acceptable on their own.
+/// Returns `true` if `url` equals `configured` or is below it. Does not check that the URLs are acceptable.
 pub(crate) fn is_below(url: &str, configured: &str) -> bool {
     if url == configured {
         return true;
@@ -42,7 +42,7 @@ pub(crate) fn is_below(url: &str, configured: &str) -> bool {
         && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The URL with these parameters added.
+/// Returns the URL with added parameters.
 pub(crate) fn with_parameters(url: &str, parameters: &[(&str, &str)]) -> String {
     let added = Serializer::new(String::new()).extend_pairs(parameters).finish();
     let joint = if url.contains('?') { '&' } else { '?' };
@@ -59,9 +59,9 @@ impl Parts {
             None => (rest, None),
         };
         let scheme = scheme.to_ascii_lowercase();
-        let own_port = if scheme == "https" { ":443" } else { ":80" };
+        let default_port = if scheme == "https" { ":443" } else { ":80" };
         let host = host.to_ascii_lowercase();
-        let host = host.strip_suffix(own_port).unwrap_or(&host).to_owned();
+        let host = host.strip_suffix(default_port).unwrap_or(&host).to_owned();
         Some(Parts { scheme, host, path: path.to_owned(), query })
     }
 }

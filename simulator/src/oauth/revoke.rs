@@ -1,4 +1,5 @@
-//! Revocation of tokens: `auth.revoke`, `apps.uninstall`, and an administrator who removes the app. Sections 6.4 and 8.
+//! Revocation of tokens: `auth.revoke`, `apps.uninstall`, and removal of the app by an admin (docs.slack.dev, `auth.revoke`,
+//! `apps.uninstall`).
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -11,20 +12,20 @@ use crate::tenant::{Install, Role};
 use crate::{Request, Response, World};
 
 impl World {
-    /// An administrator removes the app from this place: its users' tokens answer `token_revoked` from now on and its bot's
+    /// Removes the app from an installation target, as an admin would. Its user tokens then return `token_revoked`, its bot tokens return
     /// `account_inactive`, and its refresh tokens are invalid.
     pub fn uninstall(&mut self, now: Timestamp, client_id: &str, install: &Install) {
-        let is_meant = |place: &usize| {
-            let grant = &self.oauth.grants[*place];
+        let is_affected = |index: &usize| {
+            let grant = &self.oauth.grants[*index];
             grant.client_id == client_id && grant.install == *install
         };
-        let places: Vec<usize> = (0..self.oauth.grants.len()).filter(is_meant).collect();
-        for place in places {
-            self.end(now, place);
+        let indexes: Vec<usize> = (0..self.oauth.grants.len()).filter(is_affected).collect();
+        for index in indexes {
+            self.end(now, index);
         }
     }
 
-    /// Answers `auth.revoke`. Without rotation it ends the authorisation, with rotation only the token that calls.
+    /// Returns the response of `auth.revoke`. Without rotation, this revokes the grant. With rotation, it revokes only the calling token.
     pub(crate) fn revoke_response(&mut self, now: Timestamp, request: &Request, caller: &Caller) -> Response {
         let is_test = matches!(request.parameter("test"), Some("1" | "true"));
         if !is_test {
@@ -32,15 +33,15 @@ impl World {
                 self.oauth.active_grant(&issued.client_id, issued.kind, &issued.user, &caller.token.install)
             });
             match active_grant {
-                Some(place) => self.end(now, place),
+                Some(index) => self.end(now, index),
                 None => self.revoke(&caller.token.text),
             }
         }
-        // A dry run has revoked nothing. The documentation shows no reply to one.
+        // Slack does not document the response to a dry run.
         Response::json(200, json!({"ok": true, "revoked": !is_test}).to_string())
     }
 
-    /// Answers `apps.uninstall`.
+    /// Returns the response of `apps.uninstall`.
     pub(crate) fn uninstall_response(
         &mut self,
         now: Timestamp,
@@ -51,7 +52,7 @@ impl World {
         let app = client(&settings, request)?;
         let issued = caller.issued.as_ref().filter(|issued| issued.client_id == app.client_id);
         let issued = issued.ok_or_else(|| ApiError::new("client_id_token_mismatch"))?;
-        // Who lacks the permission is not documented: here a person who is no administrator.
+        // Slack does not document which users lack the permission. The simulator requires an admin.
         if issued.kind == TokenKind::User && caller.token.rights < Role::Admin {
             return Err(ApiError::new("no_permission"));
         }
@@ -60,8 +61,8 @@ impl World {
     }
 
     /// Revokes a grant and all its tokens.
-    fn end(&mut self, now: Timestamp, place: usize) {
-        let grant = &mut self.oauth.grants[place];
+    fn end(&mut self, now: Timestamp, index: usize) {
+        let grant = &mut self.oauth.grants[index];
         grant.ended.get_or_insert(now);
         let code = match grant.kind {
             TokenKind::User => "token_revoked",

@@ -1,30 +1,30 @@
-//! How OAuth behaves here where the documentation is silent.
+//! Rules for OAuth behavior that the documentation leaves open.
 
 use jiff::SignedDuration;
 
-/// What can differ. The defaults are the likelier reading of the contract.
+/// The rules. The defaults are the most likely behavior.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// The code for a code that was exchanged before: `invalid_code`, or the `code_already_used` of older reports (section 6.3).
+    /// The error code for a used code: `invalid_code`, or `code_already_used` as in older reports.
     pub used_code_error: &'static str,
-    /// Whether a reinstall by the same person of an app without rotation gives the same token again (inferred).
+    /// Whether a reinstallation of an app without rotation by the same user returns the same token. This is inferred, not documented.
     pub reinstall_same_token: bool,
-    /// How long a refresh token goes on working after it was used. Section 7 says "a short grace period" without a length.
+    /// How long a refresh token still works after its use. Slack does not document the length of this grace period.
     pub refresh_grace: SignedDuration,
-    /// What a used refresh token gives during its grace period.
+    /// The response to a used refresh token in its grace period.
     pub grace_reuse: GraceReuse,
-    /// The JSON of `token_type` in a reply to a refresh, empty to leave it out; `None`: as documented.
+    /// The JSON value of `token_type` in the response to a refresh. An empty text omits the field. `None` returns the documented value.
     pub refreshed_token_type: Option<&'static str>,
-    /// Whether `team=E...` preselects the organization on the consent page (section 6.1: unconfirmed).
+    /// Whether `team=E...` preselects the organization on the consent page. Slack does not document this.
     pub team_preselects_organization: bool,
 }
 
-/// What a refresh token gives when it is used once more during its grace period.
+/// The response to a refresh token that is used again in its grace period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GraceReuse {
-    /// The pair that it gave before: a lost reply costs nothing. A new pair if that access token has been ended since.
+    /// The same pair as before, or a new pair if that access token is no longer valid.
     SamePair,
-    /// One more pair, which counts against the two live access tokens.
+    /// A new pair, which counts toward the limit of two valid access tokens.
     NewPair,
 }
 

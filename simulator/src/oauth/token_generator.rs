@@ -1,4 +1,4 @@
-//! Generates codes and tokens: they look like Slack's, are unique, and are determined by the seed.
+//! Generates codes and tokens in Slack's format. They are unique, and the seed determines them.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -16,14 +16,14 @@ pub(crate) struct TokenGenerator {
 }
 
 impl TokenGenerator {
-    /// A code, as in `4724469134.4644010092847.232b...`.
+    /// Returns a code, such as `4724469134.4644010092847.232b...`.
     pub(crate) fn code(&mut self, seed: u64) -> String {
         let mut rng = self.rng(seed);
         let (first, second) = (digits(&mut rng, 10), digits(&mut rng, 13));
         format!("{first}.{second}.{}", letters(&mut rng, b"0123456789abcdef", BODY_LENGTH))
     }
 
-    /// An access token. The prefixes of tokens that rotate are those of section 7.
+    /// Returns an access token. Rotating tokens have their own prefixes (docs.slack.dev, using token rotation).
     pub(crate) fn access_token(&mut self, seed: u64, kind: TokenKind, rotating: bool) -> String {
         let mut rng = self.rng(seed);
         let prefix = match kind {
@@ -37,7 +37,7 @@ impl TokenGenerator {
         format!("{prefix}-{first}-{second}-{}", body(&mut rng))
     }
 
-    /// A refresh token.
+    /// Returns a refresh token.
     pub(crate) fn refresh_token(&mut self, seed: u64) -> String {
         format!("xoxe-1-{}", body(&mut self.rng(seed)))
     }

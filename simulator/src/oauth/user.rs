@@ -1,38 +1,38 @@
-//! The people who may sit in front of the consent page.
+//! The users who can sign in to the consent page.
 
 use crate::tenant::Role;
 
-/// A person with an account here.
+/// A user of the tenant.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// `W...` or `U...`
+    /// The ID, `W...` or `U...`.
     pub id: String,
-    /// What `auth.test` and the consent page call this person.
+    /// The name that `auth.test` and the consent page show.
     pub name: String,
-    /// What this person is in the tenant. Tokens are worth what their owner is now, not what the owner was at the install.
+    /// The role in the tenant. Tokens have the current role of their user, not the role at the time of the installation.
     pub rights: Role,
-    /// The workspaces that this person can install on.
+    /// The workspaces that the user can install apps on.
     pub workspaces: Membership,
 }
 
-/// Which workspaces somebody belongs to.
+/// The workspaces that a user belongs to.
 ///
-/// This counts for the consent page; what an organization's token reaches is [`crate::tenant::Workspace::owner_belongs`].
+/// This only affects the consent page. [`crate::tenant::Workspace::owner_belongs`] limits an organization's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
-    /// All there are.
+    /// All workspaces.
     Everywhere,
-    /// Those with these ids.
+    /// The workspaces with these IDs.
     Of(Vec<String>),
 }
 
 impl User {
-    /// Somebody who belongs to every workspace.
+    /// Creates a user who belongs to every workspace.
     pub fn new(id: &str, name: &str, rights: Role) -> User {
         User { id: id.to_owned(), name: name.to_owned(), rights, workspaces: Membership::Everywhere }
     }
 
-    /// The same person, belonging only to these workspaces.
+    /// Limits the user to these workspaces.
     pub fn of(self, workspaces: &[&str]) -> User {
         let ids = workspaces.iter().map(|id| (*id).to_owned()).collect();
         User { workspaces: Membership::Of(ids), ..self }

@@ -3,7 +3,7 @@ use slacktrail_simulator::{Log, Request, Row, Settings, World};
 
 use crate::walk::{asking, at, column, epoch, error, json, next, walk};
 
-/// Users a to d, first seen at 10, 20, 30, 40 and last seen at 90, 25, 35, 45.
+/// Creates a world with users a to d. Their first accesses are at 10, 20, 30, 40, and their last ones at 90, 25, 35, 45.
 fn world(settings: Settings) -> World {
     let mut world = World::new(settings);
     for (user, first, last) in [("a", 10, 90), ("b", 20, 25), ("c", 30, 35), ("d", 40, 45)] {
@@ -108,7 +108,7 @@ fn invalid_limit_or_cursor_is_rejected() {
     assert_eq!(error(&mut world, 100, &request), (200, "invalid_cursor".to_owned()));
 }
 
-/// One browser row and one app row in each of two workspaces.
+/// Creates a world with one browser row and one app row in each of two workspaces.
 fn organization(access_team: AccessTeam) -> World {
     let mut world = World::new(Settings { access_team, ..Settings::default() });
     for team in ["T1", "T2"] {

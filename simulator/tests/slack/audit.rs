@@ -73,8 +73,8 @@ fn pages_of_any_length_return_every_row_once() {
 
 #[test]
 fn expired_or_foreign_cursor_is_rejected() {
-    let life = jiff::SignedDuration::from_secs(60);
-    let mut world = audit_world(Settings { cursor_ttl: Some(life), ..Settings::default() }, &ROWS);
+    let cursor_ttl = jiff::SignedDuration::from_secs(60);
+    let mut world = audit_world(Settings { cursor_ttl: Some(cursor_ttl), ..Settings::default() }, &ROWS);
     let first = asking(Log::Audit).with("limit", 1);
     let cursor = next(&json(&mut world, 100, &first)).expect("a second page");
     let second = first.clone().with("cursor", &cursor);
@@ -104,7 +104,7 @@ fn rows_of_one_second_may_change_order_at_every_call() {
     let first = column(&json(&mut world, 100, &asking(Log::Audit)), "id");
     let mut second = column(&json(&mut world, 100, &asking(Log::Audit)), "id");
     assert_ne!(first, second);
-    assert_eq!(first, column(&json(&mut twin, 100, &asking(Log::Audit)), "id"), "the seed decides");
+    assert_eq!(first, column(&json(&mut twin, 100, &asking(Log::Audit)), "id"), "the seed determines the order");
     let mut sorted = first;
     sorted.sort();
     second.sort();
@@ -115,13 +115,13 @@ fn rows_of_one_second_may_change_order_at_every_call() {
 fn range_outside_log_is_rejected() {
     let mut world = audit_world(Settings::default(), &ROWS);
     let beginning = AUDIT_BEGINNING.as_second();
-    let refused = [
+    let rejected = [
         asking(Log::Audit).with("oldest", epoch(20)).with("latest", epoch(19)),
         asking(Log::Audit).with("oldest", epoch(101)),
         asking(Log::Audit).with("latest", beginning - 1),
         asking(Log::Audit).with("oldest", "1.78e9"),
     ];
-    for request in &refused {
+    for request in &rejected {
         assert_eq!(error(&mut world, 100, request), (400, "invalid_range".to_owned()), "{request:?}");
     }
     let partly = asking(Log::Audit).with("oldest", 0).with("latest", epoch(101));
@@ -168,9 +168,9 @@ fn row_is_returned_byte_for_byte_unless_pretty_printed() {
 fn invalid_token_is_empty_401_and_missing_token_is_error() {
     let mut world = audit_world(Settings::default(), &ROWS);
     world.revoke(ORGANIZATION_TOKEN);
-    let refused = response(&mut world, 100, &asking(Log::Audit));
-    assert_eq!((refused.status, refused.body.len()), (401, 0));
-    assert!(refused.header("date").is_some());
+    let rejected = response(&mut world, 100, &asking(Log::Audit));
+    assert_eq!((rejected.status, rejected.body.len()), (401, 0));
+    assert!(rejected.header("date").is_some());
     world.restore(ORGANIZATION_TOKEN);
     assert_eq!(response(&mut world, 100, &asking(Log::Audit)).status, 200);
     let anonymous = slacktrail_simulator::Request::for_log(Log::Audit);

@@ -6,7 +6,7 @@ use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::tenant::{Role, Tenant};
 use slacktrail_simulator::{CallMatcher, Family, Fault, FaultKind, Method, Request, Server, World};
 
-use crate::install::{BACK, asking_for, code_of, organization, parameter, world_of};
+use crate::install::{REDIRECT_URL, asking_for, code_of, organization, parameter, world_of};
 use crate::walk::{at, response};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
@@ -17,7 +17,7 @@ fn page(world: &mut World, asked: &str) -> (u16, String) {
     (response.status, String::from_utf8(response.body).expect("UTF-8"))
 }
 
-/// The form of the page of [`asking_for`], with these answers.
+/// Returns the form of the consent page for [`asking_for`], with these answers.
 fn form(app: &App, answers: &[(&str, &str)]) -> Request {
     let asked = Request::authorize(&asking_for(app, "auditlogs:read,admin"));
     let posted = Request { family: Family::Browser, method: Method::Post, path: "consent".to_owned(), ..asked };
@@ -27,7 +27,7 @@ fn form(app: &App, answers: &[(&str, &str)]) -> Request {
 fn location(world: &mut World, request: &Request) -> String {
     let response = response(world, 0, request);
     assert_eq!(response.status, 302, "{}", String::from_utf8_lossy(&response.body));
-    response.header("Location").expect("a place to go").to_owned()
+    response.header("Location").expect("a redirect URL").to_owned()
 }
 
 #[test]
@@ -49,14 +49,14 @@ fn consent_page_says_it_is_simulated_and_lists_request() {
         "<button id=\"deny\" name=\"decision\" value=\"deny\">",
         "<input type=\"hidden\" name=\"state\" value=\"s 1\">",
     ] {
-        assert!(html.contains(part), "{part} is missing in\n{html}");
+        assert!(html.contains(part), "missing `{part}` in\n{html}");
     }
     assert!(!html.contains("checkbox") && !html.contains("<script"));
 }
 
 #[test]
 fn names_and_parameters_are_escaped() {
-    let app = App { name: SCRIPT.to_owned(), ..App::organization(BACK) };
+    let app = App { name: SCRIPT.to_owned(), ..App::organization(REDIRECT_URL) };
     let mut world = world_of(&app);
     world.settings_mut().users[0].name = "\"><b onclick='x'>&".to_owned();
     world.settings_mut().users.push(User::new("W2", SCRIPT, Role::Admin));
@@ -89,11 +89,15 @@ fn other_user_sees_other_targets() {
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
     let asked = asking_for(&app, "admin");
     let (_, html) = page(&mut world, &asked);
-    assert!(html.contains("simulated_user=W2\">Go on as Ada (Admin)</a>"), "{html}");
+    assert!(html.contains("simulated_user=W2\">Continue as Ada (Admin)</a>"), "{html}");
     let (_, html) = page(&mut world, &format!("{asked}&simulated_user=W2"));
     assert!(html.contains("<option value=\"T2\">") && !html.contains("\"E1\"") && !html.contains("\"T1\""), "{html}");
     let chosen = [("decision", "allow"), ("install", "T1"), ("simulated_user", "W2")];
-    assert_eq!(response(&mut world, 0, &form(&app, &chosen)).status, 400, "what is not offered cannot be chosen");
+    assert_eq!(
+        response(&mut world, 0, &form(&app, &chosen)).status,
+        400,
+        "an install target that the page does not offer is rejected"
+    );
 }
 
 #[test]
@@ -113,7 +117,7 @@ fn invalid_consent_request_shows_code_without_redirect() {
 
 #[test]
 fn only_optional_scopes_are_checkboxes() {
-    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(BACK) };
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL) };
     let mut world = world_of(&app);
     let (_, html) = page(&mut world, &asking_for(&app, "auditlogs:read,admin"));
     assert!(html.contains("<input type=\"checkbox\" name=\"optional\" value=\"user:admin\" checked>"), "{html}");
@@ -155,13 +159,17 @@ async fn app_is_installed_over_http() {
     assert_eq!(denied.headers()["location"], "https://collector.example/callback?error=access_denied&state=s+1");
     let allowed = form("allow").await.expect("a response");
     assert_eq!(allowed.status(), 302);
-    let back = allowed.headers()["location"].to_str().expect("text").to_owned();
-    assert_eq!(parameter(&back, "state").as_deref(), Some("s+1"));
+    let redirect = allowed.headers()["location"].to_str().expect("text").to_owned();
+    assert_eq!(parameter(&redirect, "state").as_deref(), Some("s+1"));
 
     let exchange = client.post(format!("{}oauth.v2.access", server.api_url()));
     let exchange = exchange.basic_auth(&app.client_id, Some(&app.client_secret));
     let exchange = exchange.header("content-type", "application/x-www-form-urlencoded");
-    let given = exchange.body(format!("code={}&redirect_uri={BACK}", code_of(&back))).send().await.expect("a response");
+    let given = exchange
+        .body(format!("code={}&redirect_uri={REDIRECT_URL}", code_of(&redirect)))
+        .send()
+        .await
+        .expect("a response");
     let given: serde_json::Value = serde_json::from_slice(&given.bytes().await.expect("a body")).expect("JSON");
     let token = given["authed_user"]["access_token"].as_str().expect("a token");
     let logs = client.get(format!("{}logs", server.audit_url())).bearer_auth(token).send().await.expect("a response");

@@ -3,19 +3,19 @@ use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Request, World};
 
 use crate::install::{
-    BACK, access, asking_for, code_of, exchanging, install, organization, owner_becomes, parameter, world_of,
+    REDIRECT_URL, access, asking_for, code_of, exchanging, install, organization, owner_becomes, parameter, world_of,
 };
 use crate::walk::{at, error, json};
 
-fn refused(world: &mut World, now: i64, request: &Request) -> String {
+fn error_code(world: &mut World, now: i64, request: &Request) -> String {
     error(world, now, request).1
 }
 
 #[test]
 fn declining_redirects_with_access_denied() {
     let (app, world) = organization();
-    let back = world.decline(&asking_for(&app, "admin"));
-    assert_eq!(back.as_deref(), Ok("https://collector.example/callback?error=access_denied&state=s+1"));
+    let redirect = world.decline(&asking_for(&app, "admin"));
+    assert_eq!(redirect.as_deref(), Ok("https://collector.example/callback?error=access_denied&state=s+1"));
     let stateless = format!("client_id={}&user_scope=admin", app.client_id);
     assert_eq!(world.decline(&stateless).as_deref(), Ok("https://collector.example/callback?error=access_denied"));
 }
@@ -23,9 +23,9 @@ fn declining_redirects_with_access_denied() {
 #[test]
 fn install_from_slack_page_has_code_and_no_state() {
     let (app, mut world) = organization();
-    let back = world.install_from_slack(at(0), &app.client_id, &Consent::organization()).expect("a redirect");
-    assert_eq!(parameter(&back, "state"), None);
-    let given = json(&mut world, 0, &access(&app).with("code", code_of(&back)));
+    let redirect = world.install_from_slack(at(0), &app.client_id, &Consent::organization()).expect("a redirect");
+    assert_eq!(parameter(&redirect, "state"), None);
+    let given = json(&mut world, 0, &access(&app).with("code", code_of(&redirect)));
     assert_eq!(given["authed_user"]["scope"], "auditlogs:read,admin");
 }
 
@@ -38,16 +38,17 @@ fn invalid_consent_request_returns_its_code() {
         ("client_id=1.2&user_scope=admin".to_owned(), "invalid_client_id"),
         (format!("client_id={id}&user_scope=admin&redirect_uri=https://evil.example/callback"), "bad_redirect_uri"),
         (format!("client_id={id}&user_scope=admin&redirect_uri=https://collector.example/"), "bad_redirect_uri"),
-        (format!("client_id={id}&user_scope=admin&redirect_uri={BACK}%23x"), "bad_redirect_uri"),
+        (format!("client_id={id}&user_scope=admin&redirect_uri={REDIRECT_URL}%23x"), "bad_redirect_uri"),
         (format!("client_id={id}&user_scope=admin,chat:write"), "invalid_scope"),
         (format!("client_id={id}&scope=admin"), "invalid_scope"),
         (format!("client_id={id}"), "invalid_scope"),
     ] {
         assert_eq!(world.consent(at(0), &asked, &Consent::organization()), Err(code), "{asked}");
     }
-    let below = format!("https://slack.example/oauth?client_id={id}&user_scope=admin&redirect_uri={BACK}/acme?a=1");
-    let back = world.consent(at(0), &below, &Consent::organization()).expect("a redirect");
-    assert!(back.starts_with("https://collector.example/callback/acme?a=1&code="), "{back}");
+    let below =
+        format!("https://slack.example/oauth?client_id={id}&user_scope=admin&redirect_uri={REDIRECT_URL}/acme?a=1");
+    let redirect = world.consent(at(0), &below, &Consent::organization()).expect("a redirect");
+    assert!(redirect.starts_with("https://collector.example/callback/acme?a=1&code="), "{redirect}");
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn users_install_on_workspaces_they_belong_to() {
 
 #[test]
 fn undistributed_app_stays_on_its_own_workspace() {
-    let app = App { distribution: Distribution::Home("T1".to_owned()), ..App::organization(BACK) };
+    let app = App { distribution: Distribution::Home("T1".to_owned()), ..App::organization(REDIRECT_URL) };
     let mut world = world_of(&app);
     let asked = asking_for(&app, "admin");
     let elsewhere = Err("invalid_team_for_non_distributed_app".to_owned());
@@ -104,13 +105,13 @@ fn undistributed_app_stays_on_its_own_workspace() {
 
 #[test]
 fn only_scopes_marked_optional_can_be_deselected() {
-    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(BACK) };
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL) };
     let mut world = world_of(&app);
     let answer = Consent::organization().without("admin");
     let given = install(&mut world, 0, &app, "auditlogs:read,admin", &answer);
     assert_eq!(given["authed_user"]["scope"], "auditlogs:read");
     let answer = Consent::organization().without("auditlogs:read");
     assert_eq!(world.consent(at(0), &asking_for(&app, "auditlogs:read"), &answer), Err("not_offered"));
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization().without("admin"));
-    assert_eq!(refused(&mut world, 0, &exchanging(&app, &code_of(&back.expect("a redirect")))), "no_scopes");
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization().without("admin"));
+    assert_eq!(error_code(&mut world, 0, &exchanging(&app, &code_of(&redirect.expect("a redirect")))), "no_scopes");
 }

@@ -3,11 +3,12 @@ use slacktrail_simulator::tenant::{Install, Role};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Method, Outcome, Request, Settings, World};
 
 use crate::install::{
-    BACK, access, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, parameter, text,
+    REDIRECT_URL, access, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, parameter,
+    text,
 };
 use crate::walk::{at, audit_world, error, json, response};
 
-fn refused(world: &mut World, now: i64, request: &Request) -> String {
+fn error_code(world: &mut World, now: i64, request: &Request) -> String {
     error(world, now, request).1
 }
 
@@ -18,17 +19,17 @@ fn consent_page_needs_app() {
         world.consent(at(0), "client_id=1&user_scope=admin", &Consent::organization()),
         Err("invalid_client_id")
     );
-    assert_eq!(refused(&mut world, 0, &Request::post("oauth.v2.access").with("code", "x")), "invalid_client_id");
+    assert_eq!(error_code(&mut world, 0, &Request::post("oauth.v2.access").with("code", "x")), "invalid_client_id");
 }
 
 #[test]
 fn organization_install_returns_user_token_that_reads_audit_logs() {
     let (app, mut world) = organization();
-    let back = world.consent(at(0), &asking_for(&app, "auditlogs:read,admin"), &Consent::organization());
-    let back = back.expect("a redirect");
-    assert!(back.starts_with("https://collector.example/callback?code="), "{back}");
-    assert_eq!(parameter(&back, "state").as_deref(), Some("s+1"));
-    let given = json(&mut world, 1, &exchanging(&app, &code_of(&back)));
+    let redirect = world.consent(at(0), &asking_for(&app, "auditlogs:read,admin"), &Consent::organization());
+    let redirect = redirect.expect("a redirect");
+    assert!(redirect.starts_with("https://collector.example/callback?code="), "{redirect}");
+    assert_eq!(parameter(&redirect, "state").as_deref(), Some("s+1"));
+    let given = json(&mut world, 1, &exchanging(&app, &code_of(&redirect)));
     let token = text(&given, "/authed_user/access_token").to_owned();
     let expected = serde_json::json!({
         "ok": true,
@@ -50,21 +51,21 @@ fn organization_install_returns_user_token_that_reads_audit_logs() {
 fn requested_bot_scopes_return_bot_token_at_top_level() {
     let (app, mut world) = organization();
     let asked = format!("{}&scope=team:read", asking_for(&app, "auditlogs:read"));
-    let back = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
-    let given = json(&mut world, 0, &exchanging(&app, &code_of(&back)));
+    let redirect = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
+    let given = json(&mut world, 0, &exchanging(&app, &code_of(&redirect)));
     assert!(text(&given, "/access_token").starts_with("xoxb-"));
     assert_eq!((&given["token_type"], &given["scope"]), (&"bot".into(), &"team:read".into()));
     assert_eq!(given["bot_user_id"], "U0BOTORGANISED");
     assert!(text(&given, "/authed_user/access_token").starts_with("xoxp-"));
     let bot = text(&given, "/access_token");
-    assert_eq!(refused(&mut world, 0, &calling("team.accessLogs", bot)), "not_allowed_token_type");
+    assert_eq!(error_code(&mut world, 0, &calling("team.accessLogs", bot)), "not_allowed_token_type");
     assert_eq!(response(&mut world, 0, &Request::for_log(Log::Audit).bearer(bot)).status, 401);
     let who = json(&mut world, 0, &calling("auth.test", bot));
     assert_eq!((&who["user_id"], &who["bot_id"]), (&"U0BOTORGANISED".into(), &"B0BOTORGANISED".into()));
 
     let alone = format!("client_id={}&scope=team:read", app.client_id);
-    let back = world.consent(at(0), &alone, &Consent::organization()).expect("a redirect");
-    let given = json(&mut world, 0, &access(&app).with("code", code_of(&back)));
+    let redirect = world.consent(at(0), &alone, &Consent::organization()).expect("a redirect");
+    let given = json(&mut world, 0, &access(&app).with("code", code_of(&redirect)));
     assert_eq!(given["authed_user"], serde_json::json!({"id": "W0OWNER"}));
 }
 
@@ -81,7 +82,7 @@ fn workspace_install_in_organization_names_both_and_reads_no_audit() {
 
 #[test]
 fn standalone_workspace_has_no_enterprise() {
-    let app = App::workspace(BACK, "T1");
+    let app = App::workspace(REDIRECT_URL, "T1");
     let mut world = World::new(Settings { apps: vec![app.clone()], ..Settings::workspace() });
     assert_eq!(
         world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()),
@@ -99,8 +100,9 @@ fn auth_test_returns_tenant_user_and_app_of_issued_token() {
     let (app, mut world) = organization();
     let given = install(&mut world, 0, &app, "admin", &Consent::organization());
     let who = json(&mut world, 0, &calling("auth.test", text(&given, "/authed_user/access_token")));
-    let told = ["team_id", "team", "user_id", "user", "app_id", "app_name"].map(|name| text(&who, &format!("/{name}")));
-    assert_eq!(told, ["E1", "Organization E1", "W0OWNER", "Olga Owner", "A0ORGANISED", "slacktrail"]);
+    let fields =
+        ["team_id", "team", "user_id", "user", "app_id", "app_name"].map(|name| text(&who, &format!("/{name}")));
+    assert_eq!(fields, ["E1", "Organization E1", "W0OWNER", "Olga Owner", "A0ORGANISED", "slacktrail"]);
     assert_eq!(who["is_enterprise_install"], true);
     assert!(who.get("expires_in").is_none());
 }
@@ -111,63 +113,66 @@ fn code_expires_after_ten_minutes_and_is_single_use() {
     let mut code = || code_of(&world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("ok"));
     let (first, second) = (code(), code());
     assert_ne!(first, second);
-    assert_eq!(refused(&mut world, 600, &exchanging(&app, &first)), "invalid_code");
+    assert_eq!(error_code(&mut world, 600, &exchanging(&app, &first)), "invalid_code");
     assert_eq!(json(&mut world, 599, &exchanging(&app, &second))["ok"], true);
-    assert_eq!(refused(&mut world, 599, &exchanging(&app, &second)), "invalid_code");
+    assert_eq!(error_code(&mut world, 599, &exchanging(&app, &second)), "invalid_code");
     world.settings_mut().oauth.used_code_error = "code_already_used";
-    assert_eq!(refused(&mut world, 599, &exchanging(&app, &second)), "code_already_used");
-    assert_eq!(refused(&mut world, 599, &exchanging(&app, "nonsense")), "invalid_code");
-    assert_eq!(refused(&mut world, 599, &access(&app)), "invalid_code");
+    assert_eq!(error_code(&mut world, 599, &exchanging(&app, &second)), "code_already_used");
+    assert_eq!(error_code(&mut world, 599, &exchanging(&app, "nonsense")), "invalid_code");
+    assert_eq!(error_code(&mut world, 599, &access(&app)), "invalid_code");
 }
 
 #[test]
 fn code_belongs_to_one_app() {
     let (app, mut world) = organization();
-    let other = App::workspace(BACK, "T1");
+    let other = App::workspace(REDIRECT_URL, "T1");
     world.settings_mut().apps.push(other.clone());
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    assert_eq!(refused(&mut world, 0, &exchanging(&other, &code_of(&back))), "invalid_code");
-    assert_eq!(json(&mut world, 0, &exchanging(&app, &code_of(&back)))["ok"], true);
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
+    assert_eq!(error_code(&mut world, 0, &exchanging(&other, &code_of(&redirect))), "invalid_code");
+    assert_eq!(json(&mut world, 0, &exchanging(&app, &code_of(&redirect)))["ok"], true);
 }
 
 #[test]
 fn redirect_uri_must_be_repeated_in_exchange() {
     let (app, mut world) = organization();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let without = access(&app).with("code", code_of(&back));
-    assert_eq!(refused(&mut world, 0, &without), "bad_redirect_uri");
-    assert_eq!(refused(&mut world, 0, &without.clone().with("redirect_uri", format!("{BACK}/"))), "bad_redirect_uri");
-    assert_eq!(json(&mut world, 0, &without.with("redirect_uri", BACK))["ok"], true);
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
+    let without = access(&app).with("code", code_of(&redirect));
+    assert_eq!(error_code(&mut world, 0, &without), "bad_redirect_uri");
+    assert_eq!(
+        error_code(&mut world, 0, &without.clone().with("redirect_uri", format!("{REDIRECT_URL}/"))),
+        "bad_redirect_uri"
+    );
+    assert_eq!(json(&mut world, 0, &without.with("redirect_uri", REDIRECT_URL))["ok"], true);
 
     let unsent = format!("client_id={}&user_scope=admin", app.client_id);
-    let back = world.consent(at(0), &unsent, &Consent::organization()).expect("a redirect");
-    let other = access(&app).with("code", code_of(&back)).with("redirect_uri", "https://other.example");
-    assert_eq!(refused(&mut world, 0, &other), "bad_redirect_uri");
-    assert_eq!(json(&mut world, 0, &access(&app).with("code", code_of(&back)))["ok"], true);
+    let redirect = world.consent(at(0), &unsent, &Consent::organization()).expect("a redirect");
+    let other = access(&app).with("code", code_of(&redirect)).with("redirect_uri", "https://other.example");
+    assert_eq!(error_code(&mut world, 0, &other), "bad_redirect_uri");
+    assert_eq!(json(&mut world, 0, &access(&app).with("code", code_of(&redirect)))["ok"], true);
 }
 
 #[test]
 fn client_authenticates_with_basic_header_or_fields() {
     let (app, mut world) = organization();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let plain = Request::post("oauth.v2.access").with("code", code_of(&back)).with("redirect_uri", BACK);
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
+    let plain = Request::post("oauth.v2.access").with("code", code_of(&redirect)).with("redirect_uri", REDIRECT_URL);
     let id = plain.clone().with("client_id", &app.client_id);
-    assert_eq!(refused(&mut world, 0, &plain), "invalid_client_id");
-    assert_eq!(refused(&mut world, 0, &plain.clone().basic("1.2", &app.client_secret)), "invalid_client_id");
-    assert_eq!(refused(&mut world, 0, &plain.clone().basic(&app.client_id, "x")), "bad_client_secret");
-    assert_eq!(refused(&mut world, 0, &id), "bad_client_secret");
+    assert_eq!(error_code(&mut world, 0, &plain), "invalid_client_id");
+    assert_eq!(error_code(&mut world, 0, &plain.clone().basic("1.2", &app.client_secret)), "invalid_client_id");
+    assert_eq!(error_code(&mut world, 0, &plain.clone().basic(&app.client_id, "x")), "bad_client_secret");
+    assert_eq!(error_code(&mut world, 0, &id), "bad_client_secret");
     assert_eq!(json(&mut world, 0, &id.with("client_secret", &app.client_secret))["ok"], true);
 }
 
 #[test]
 fn exchange_is_post_with_known_grant_type_and_without_pkce() {
     let (app, mut world) = organization();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let request = exchanging(&app, &code_of(&back));
-    assert_eq!(refused(&mut world, 0, &request.clone().with("grant_type", "password")), "invalid_grant_type");
-    assert_eq!(refused(&mut world, 0, &request.clone().with("code_verifier", "x")), "pkce_not_allowed");
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
+    let request = exchanging(&app, &code_of(&redirect));
+    assert_eq!(error_code(&mut world, 0, &request.clone().with("grant_type", "password")), "invalid_grant_type");
+    assert_eq!(error_code(&mut world, 0, &request.clone().with("code_verifier", "x")), "pkce_not_allowed");
     let got = Request { method: Method::Get, ..request.clone() };
-    assert_eq!(refused(&mut world, 0, &got), "invalid_arguments");
+    assert_eq!(error_code(&mut world, 0, &got), "invalid_arguments");
     assert_eq!(json(&mut world, 0, &request.with("grant_type", "authorization_code"))["ok"], true);
 }
 
@@ -212,7 +217,7 @@ fn token_has_current_rights_of_its_user() {
     owner_becomes(&mut world, Role::Admin);
     assert_eq!(error(&mut world, 0, &audit), (403, "user_not_authorized".to_owned()));
     owner_becomes(&mut world, Role::Member);
-    assert_eq!(refused(&mut world, 0, &Request::for_log(Log::Access).bearer(token)), "no_permission");
+    assert_eq!(error_code(&mut world, 0, &Request::for_log(Log::Access).bearer(token)), "no_permission");
     owner_becomes(&mut world, Role::Owner);
     assert_eq!(response(&mut world, 0, &audit).status, 200);
 }
@@ -221,14 +226,14 @@ fn token_has_current_rights_of_its_user() {
 fn organization_app_cannot_be_installed_on_workspace() {
     let (app, mut world) = organization();
     install(&mut world, 0, &app, "admin", &Consent::organization());
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::workspace("T1")).expect("a redirect");
-    let request = exchanging(&app, &code_of(&back));
-    assert_eq!(refused(&mut world, 0, &request), "cannot_install_an_org_installed_app");
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::workspace("T1")).expect("a redirect");
+    let request = exchanging(&app, &code_of(&redirect));
+    assert_eq!(error_code(&mut world, 0, &request), "cannot_install_an_org_installed_app");
 }
 
 #[test]
 fn configured_tokens_work_alongside_issued_ones() {
-    let app = App::organization(BACK);
+    let app = App::organization(REDIRECT_URL);
     let mut world = audit_world(Settings { apps: vec![app.clone()], ..Settings::organization() }, &[(1, "a")]);
     let given = install(&mut world, 2, &app, "auditlogs:read", &Consent::organization());
     for token in [slacktrail_simulator::settings::ORGANIZATION_TOKEN, text(&given, "/authed_user/access_token")] {
@@ -241,8 +246,8 @@ fn configured_tokens_work_alongside_issued_ones() {
 #[test]
 fn lost_response_uses_up_code_and_failed_call_does_not() {
     let (app, mut world) = organization();
-    let back = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let request = exchanging(&app, &code_of(&back));
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
+    let request = exchanging(&app, &code_of(&redirect));
     let on = || CallMatcher::path("oauth.v2.access");
     world.fault(Fault::next(on(), FaultKind::Hangup));
     world.fault(Fault::nth(2, on(), FaultKind::Status(500, String::new())));
@@ -252,18 +257,18 @@ fn lost_response_uses_up_code_and_failed_call_does_not() {
     assert_eq!(world.answer(at(1), &request), Outcome::Hangup);
     assert_eq!(response(&mut world, 2, &request).status, 500);
     assert_eq!(response(&mut world, 3, &request).header("Retry-After"), Some("7"));
-    assert_eq!(refused(&mut world, 4, &request), "fatal_error");
+    assert_eq!(error_code(&mut world, 4, &request), "fatal_error");
     assert!(world.live_tokens(at(4)).is_empty());
     assert_eq!(world.answer(at(5), &request), Outcome::Hangup);
     assert_eq!(world.live_tokens(at(5)).len(), 1);
-    assert_eq!(refused(&mut world, 6, &request), "invalid_code");
+    assert_eq!(error_code(&mut world, 6, &request), "invalid_code");
     assert_eq!(world.calls().of("oauth.v2.access"), 6);
 }
 
 #[test]
 fn same_seed_makes_same_tokens() {
     let token = |seed| {
-        let app = App::organization(BACK);
+        let app = App::organization(REDIRECT_URL);
         let mut world = World::new(Settings { seed, apps: vec![app.clone()], ..Settings::organization() });
         text(&install(&mut world, 0, &app, "admin", &Consent::organization()), "/authed_user/access_token").to_owned()
     };

@@ -81,13 +81,13 @@ fn error_codes_of_both_apis_are_returned() {
 #[test]
 fn throttling_returns_any_retry_after_or_none() {
     for text in ["30", "soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"] {
-        let refused = response(&mut faulty(Log::Access, FaultKind::throttled(text)), 100, &asking(Log::Access));
-        assert_eq!((refused.status, refused.header("Retry-After")), (429, Some(text)));
-        assert_eq!(refused.body, br#"{"error":"ratelimited","ok":false}"#);
+        let rejected = response(&mut faulty(Log::Access, FaultKind::throttled(text)), 100, &asking(Log::Access));
+        assert_eq!((rejected.status, rejected.header("Retry-After")), (429, Some(text)));
+        assert_eq!(rejected.body, br#"{"error":"ratelimited","ok":false}"#);
     }
     let kind = FaultKind::Throttled { retry_after: None, body: Some(String::new()) };
-    let refused = response(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
-    assert_eq!((refused.status, refused.header("Retry-After"), refused.body.len()), (429, None, 0));
+    let rejected = response(&mut faulty(Log::Audit, kind), 100, &asking(Log::Audit));
+    assert_eq!((rejected.status, rejected.header("Retry-After"), rejected.body.len()), (429, None, 0));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn empty_page_continues_where_it_should_have_started() {
     }
     let mut empty = World::new(Settings::default());
     empty.fault(Fault::next(CallMatcher::any(), FaultKind::EmptyPage));
-    assert!(next(&json(&mut empty, 100, &asking(Log::Audit))).is_some(), "even where there is nothing");
+    assert!(next(&json(&mut empty, 100, &asking(Log::Audit))).is_some(), "an empty log also returns a cursor");
 }
 
 #[test]

@@ -12,8 +12,8 @@ fn activity() -> Activity {
     Activity { audit_per_day: 48_000, integration_per_day: 2_400, late_per_mille: 100, ..Activity::default() }
 }
 
-/// An hour of history and an hour of life, the latter in so many steps.
-fn lived(activity: Activity, steps: i64) -> World {
+/// Generates an hour of history, then an hour of live rows in this many steps.
+fn generated(activity: Activity, steps: i64) -> World {
     let settings = Settings::default();
     let mut generator = Generator::new(activity, &settings);
     let mut world = World::new(settings);
@@ -27,17 +27,17 @@ fn lived(activity: Activity, steps: i64) -> World {
 
 #[test]
 fn seed_determines_rows_regardless_of_step_size() {
-    let (one, two) = (lived(activity(), 1), lived(activity(), 60));
+    let (one, two) = (generated(activity(), 1), generated(activity(), 60));
     for log in Log::ALL {
         assert_eq!(one.rows(log), two.rows(log));
     }
-    let other = lived(Activity { seed: 2, ..activity() }, 1);
+    let other = generated(Activity { seed: 2, ..activity() }, 1);
     assert_ne!(one.rows(Log::Audit)[0], other.rows(Log::Audit)[0]);
 }
 
 #[test]
 fn configured_rates_are_kept() {
-    let world = lived(activity(), 1);
+    let world = generated(activity(), 1);
     let near = |log, expected: usize| {
         let rows = world.rows(log).len();
         assert!((expected * 8 / 10..expected * 12 / 10).contains(&rows), "{log:?}: {rows}");
@@ -46,12 +46,12 @@ fn configured_rates_are_kept() {
     near(Log::Access, 166);
     near(Log::Integration, 220);
     let none = Activity { audit_per_day: 0, integration_per_day: 0, ..activity() };
-    assert!(lived(none, 1).rows(Log::Audit).is_empty());
+    assert!(generated(none, 1).rows(Log::Audit).is_empty());
 }
 
 #[test]
 fn audit_records_have_realistic_size_and_oddities() {
-    let world = lived(activity(), 1);
+    let world = generated(activity(), 1);
     let rows = world.rows(Log::Audit);
     let bytes: usize = rows.iter().map(|row| row.json.len()).sum();
     let average = bytes / rows.len();
@@ -60,7 +60,7 @@ fn audit_records_have_realistic_size_and_oddities() {
     let ids: BTreeSet<String> = rows.iter().filter_map(|row| row.id()).collect();
     assert_eq!(ids.len(), rows.len());
     let seconds: BTreeSet<i64> = rows.iter().map(|row| row.time.as_second()).collect();
-    assert!(seconds.len() < rows.len() * 9 / 10, "several in a second");
+    assert!(seconds.len() < rows.len() * 9 / 10, "some rows share a second");
     let oddities = [
         r#""ip_address":"""#,
         r#""ip_address":"redacted""#,
@@ -84,12 +84,12 @@ fn audit_records_have_realistic_size_and_oddities() {
     for oddity in oddities {
         assert!(rows.iter().any(|row| row.json.contains(oddity)), "{oddity}");
     }
-    assert!(rows.iter().any(|row| row.field("entity").is_none()), "a missing entity");
+    assert!(rows.iter().any(|row| row.field("entity").is_none()), "some rows have no entity");
 }
 
 #[test]
 fn every_row_is_json_and_contains_its_time() {
-    let world = lived(activity(), 1);
+    let world = generated(activity(), 1);
     let fields = [(Log::Audit, "date_create"), (Log::Access, "date_first"), (Log::Integration, "date")];
     for (log, field) in fields {
         for row in world.rows(log) {
@@ -104,18 +104,18 @@ fn every_row_is_json_and_contains_its_time() {
 
 #[test]
 fn some_live_rows_are_late_and_no_historic_row_is() {
-    let world = lived(activity(), 1);
+    let world = generated(activity(), 1);
     let late =
         |row: &&slacktrail_simulator::Row| row.visible_at.duration_since(row.time) > SignedDuration::from_secs(4);
     let (settled, live): (Vec<_>, Vec<_>) = world.rows(Log::Audit).iter().partition(|row| row.time < at(HOUR));
     assert_eq!(settled.iter().copied().filter(late).count(), 0);
-    let share = live.iter().copied().filter(late).count() * 100 / live.len();
-    assert!((5..15).contains(&share), "{share}");
+    let percent = live.iter().copied().filter(late).count() * 100 / live.len();
+    assert!((5..15).contains(&percent), "{percent}");
 }
 
 #[test]
 fn users_return_on_their_devices() {
-    let world = lived(activity(), 1);
+    let world = generated(activity(), 1);
     let rows = world.rows(Log::Access);
     assert!(rows.iter().any(|row| row.date_last > Some(row.time)));
     assert!(rows.iter().any(|row| row.field("count").is_some_and(|count| count != "1")));
@@ -131,7 +131,7 @@ fn users_return_on_their_devices() {
 
 #[test]
 fn integration_rows_include_apps_services_and_equal_rows() {
-    let world = lived(activity(), 1);
+    let world = generated(activity(), 1);
     let rows = world.rows(Log::Integration);
     for text in [r#""app_id":"A"#, r#""service_id":1"#, r#""service_id":"1"#, r#""rss_feed":true"#, r#""reason":""#] {
         assert!(rows.iter().any(|row| row.json.contains(text)), "{text}");

@@ -1,4 +1,4 @@
-//! An app for tests: goes from the authorize URL to tokens without a browser.
+//! Installs an app in tests: gets tokens from an authorize URL without a browser.
 
 use serde_json::Value;
 use slacktrail_simulator::oauth::{App, Consent};
@@ -7,77 +7,77 @@ use slacktrail_simulator::{Family, Method, Request, Settings, World};
 
 use crate::walk::{at, json};
 
-/// Where the apps of these tests are sent back to.
-pub(crate) const BACK: &str = "https://collector.example/callback";
+/// The redirect URL of the apps in these tests.
+pub(crate) const REDIRECT_URL: &str = "https://collector.example/callback";
 
-/// An organization where this app can be installed by its owner.
+/// Creates an organization whose owner can install this app.
 pub(crate) fn world_of(app: &App) -> World {
     World::new(Settings { apps: vec![app.clone()], ..Settings::organization() })
 }
 
-/// The organization's app, and a world for it.
+/// Creates an app for an organization, and its world.
 pub(crate) fn organization() -> (App, World) {
-    let app = App::organization(BACK);
+    let app = App::organization(REDIRECT_URL);
     let world = world_of(&app);
     (app, world)
 }
 
-/// The same with token rotation.
+/// Creates an app with token rotation for an organization, and its world.
 pub(crate) fn rotating() -> (App, World) {
-    let app = App::organization(BACK).rotating();
+    let app = App::organization(REDIRECT_URL).rotating();
     let world = world_of(&app);
     (app, world)
 }
 
-/// The query of an authorize URL that asks for these user scopes.
+/// Returns the query of an authorize URL that requests these user scopes.
 pub(crate) fn asking_for(app: &App, user_scope: &str) -> String {
-    format!("client_id={}&user_scope={user_scope}&state=s%201&redirect_uri={BACK}", app.client_id)
+    format!("client_id={}&user_scope={user_scope}&state=s%201&redirect_uri={REDIRECT_URL}", app.client_id)
 }
 
-/// The code of a redirect.
+/// Returns the code of a redirect.
 pub(crate) fn code_of(url: &str) -> String {
     parameter(url, "code").expect("a code")
 }
 
-/// A parameter of a redirect.
+/// Returns a parameter of a redirect.
 pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     let query = url.split_once('?').expect("a query").1;
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
-/// Exchanges a code, as the app, with the redirect URL of [`asking_for`].
+/// Returns the app's request to exchange a code, with the redirect URL of [`asking_for`].
 pub(crate) fn exchanging(app: &App, code: &str) -> Request {
-    access(app).with("code", code).with("redirect_uri", BACK)
+    access(app).with("code", code).with("redirect_uri", REDIRECT_URL)
 }
 
-/// Exchanges a refresh token, as the app.
+/// Returns the app's request to exchange a refresh token.
 pub(crate) fn refreshing(app: &App, refresh_token: &str) -> Request {
     access(app).with("grant_type", "refresh_token").with("refresh_token", refresh_token)
 }
 
-/// `oauth.v2.access` as the app, without anything to exchange.
+/// Returns the app's request to `oauth.v2.access`, without a code or refresh token.
 pub(crate) fn access(app: &App) -> Request {
     Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret)
 }
 
-/// Installs the app with this answer and gives the reply of the exchange.
+/// Installs the app with this approval, and returns the response of the exchange.
 pub(crate) fn install(world: &mut World, now: i64, app: &App, user_scope: &str, consent: &Consent) -> Value {
-    let back = world.consent(at(now), &asking_for(app, user_scope), consent).expect("a redirect");
-    json(world, now, &exchanging(app, &code_of(&back)))
+    let redirect = world.consent(at(now), &asking_for(app, user_scope), consent).expect("a redirect");
+    json(world, now, &exchanging(app, &code_of(&redirect)))
 }
 
-/// Makes the first user a person with these rights.
+/// Changes the role of the first user.
 pub(crate) fn owner_becomes(world: &mut World, rights: Role) {
     world.settings_mut().users[0].rights = rights;
 }
 
-/// A text of a reply.
+/// Returns a string of a response.
 pub(crate) fn text<'a>(response: &'a Value, path: &str) -> &'a str {
-    response.pointer(path).and_then(Value::as_str).expect("a text")
+    response.pointer(path).and_then(Value::as_str).expect("a string")
 }
 
-/// A call of a method of the Web API with this token.
+/// Returns a call of a Web API method with this token.
 pub(crate) fn calling(method: &str, token: &str) -> Request {
     Request { method: Method::Post, ..Request::get(Family::Web, method).bearer(token) }
 }

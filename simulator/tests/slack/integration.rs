@@ -64,9 +64,9 @@ fn organization_token_needs_team_that_it_can_access() {
 fn scope_role_and_plan_are_checked() {
     let mut world = world(Settings::default());
     world.settings_mut().tokens[0].scopes.pop();
-    let refused = json(&mut world, 100, &asking_t1());
-    assert_eq!((&refused["error"], &refused["needed"]), (&"missing_scope".into(), &"admin".into()));
-    assert_eq!(refused["provided"], "auditlogs:read");
+    let rejected = json(&mut world, 100, &asking_t1());
+    assert_eq!((&rejected["error"], &rejected["needed"]), (&"missing_scope".into(), &"admin".into()));
+    assert_eq!(rejected["provided"], "auditlogs:read");
     world.settings_mut().tokens[0].scopes.push("admin".to_owned());
     world.settings_mut().tokens[0].rights = Role::Member;
     assert_eq!(error(&mut world, 100, &asking_t1()).1, "no_permission");

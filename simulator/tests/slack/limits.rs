@@ -9,9 +9,9 @@ fn call_beyond_limit_returns_retry_after() {
     for second in 0..50 {
         assert_eq!(response(&mut world, second, &asking(Log::Audit)).status, 200);
     }
-    let refused = response(&mut world, 50, &asking(Log::Audit));
-    assert_eq!((refused.status, refused.header("Retry-After")), (429, Some("10")));
-    assert_eq!(refused.body, br#"{"error":"rate_limited","ok":false}"#);
+    let rejected = response(&mut world, 50, &asking(Log::Audit));
+    assert_eq!((rejected.status, rejected.header("Retry-After")), (429, Some("10")));
+    assert_eq!(rejected.body, br#"{"error":"rate_limited","ok":false}"#);
     assert_eq!(response(&mut world, 59, &asking(Log::Audit)).status, 429);
     assert_eq!(response(&mut world, 60, &asking(Log::Audit)).status, 200);
     assert_eq!((world.calls().of("logs"), world.calls().throttled("logs")), (53, 2));

@@ -1,4 +1,4 @@
-//! What the simulated Slack does, said in sentences.
+//! Tests of the simulated Slack.
 
 mod access;
 mod account;

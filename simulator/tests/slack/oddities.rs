@@ -1,4 +1,4 @@
-//! Replies that PHP code and proxies plausibly produce, logs without an end, and what a token may see.
+//! Tests of responses that PHP code and proxies may produce, endless logs, and the visibility of rows.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn access_world(settings: Settings) -> World {
     world
 }
 
-/// The reply as text, whatever its bytes.
+/// Returns the response as text, with invalid UTF-8 replaced.
 fn text(world: &mut World, request: &Request) -> String {
     String::from_utf8_lossy(&response(world, 100, request).body).into_owned()
 }
@@ -40,7 +40,7 @@ fn endless_cursor_returns_empty_pages_or_old_rows() {
                 let asked = cursors.iter().last().map_or(asked.clone(), |cursor| asked.with("cursor", cursor));
                 let page = json(&mut world, 100, &asked);
                 assert_eq!(column(&page, field).len(), rows, "{endless:?}");
-                cursors.push(next(&page).expect("a next page for ever"));
+                cursors.push(next(&page).expect("a next page"));
             }
             let different: BTreeSet<&String> = cursors.iter().collect();
             assert_eq!(different.len(), if endless == Endless::FreshCursor { 4 } else { 1 });
@@ -70,7 +70,7 @@ fn php_envelope_keeps_every_row_and_varies_rest() {
         for row in world.rows(Log::Audit) {
             assert!(page.contains(&*row.json), "{page}");
         }
-        serde_json::from_str::<Value>(&page).expect("JSON, once its bytes are text");
+        serde_json::from_str::<Value>(&page).expect("JSON after replacement of invalid UTF-8");
         texts.insert(page);
     }
     for form in [
@@ -107,7 +107,7 @@ fn damaged_row_is_returned_with_invalid_utf8() {
     world.add(Row::small_audit(at(20), "caf\u{fffd}"));
     let body = response(&mut world, 100, &asking(Log::Audit)).body;
     assert!(String::from_utf8(body.clone()).is_err());
-    assert_eq!(body.iter().filter(|byte| **byte == 0xff).count(), 1, "only the damaged row");
+    assert_eq!(body.iter().filter(|byte| **byte == 0xff).count(), 1, "only the damaged row has invalid UTF-8");
     let read = String::from_utf8_lossy(&body).into_owned();
     assert!(world.rows(Log::Audit).iter().all(|row| read.contains(&*row.json)), "{read}");
 }
@@ -134,7 +134,7 @@ fn access_by_workspace_rejects_organization_without_team() {
     assert_eq!(column(&page, "user_id"), ["c", "b", "a"]);
     let mut workspace = access_world(Settings { access_team: AccessTeam::Required, ..Settings::workspace() });
     let request = Request::for_log(Log::Access).bearer(WORKSPACE_TOKEN);
-    assert_eq!(column(&json(&mut workspace, 100, &request), "user_id").len(), 3, "a workspace's token needs none");
+    assert_eq!(column(&json(&mut workspace, 100, &request), "user_id").len(), 3, "a workspace's token needs no team");
 }
 
 #[test]

@@ -4,15 +4,16 @@ use slacktrail_simulator::tenant::{Install, Role};
 use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
 use crate::install::{
-    BACK, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, refreshing, rotating, text,
+    REDIRECT_URL, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, refreshing, rotating,
+    text,
 };
 use crate::walk::{at, error, json, response};
 
-/// Installs with a bot too and gives both access tokens: the person's and the bot's.
+/// Installs the app with a bot, and returns the access tokens of the user and the bot.
 fn install_both(world: &mut World, app: &App) -> (String, String) {
     let asked = format!("{}&scope=team:read", asking_for(app, "auditlogs:read,admin"));
-    let back = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
-    let given = json(world, 0, &exchanging(app, &code_of(&back)));
+    let redirect = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
+    let given = json(world, 0, &exchanging(app, &code_of(&redirect)));
     (text(&given, "/authed_user/access_token").to_owned(), text(&given, "/access_token").to_owned())
 }
 
@@ -71,7 +72,7 @@ fn revocation_with_rotation_ends_only_that_token() {
     assert_eq!(state(&mut world, 21, first), "token_revoked");
     assert_eq!(state(&mut world, 21, text(&second, "/access_token")), "ok");
     assert_eq!(json(&mut world, 22, &refreshing(&app, text(&second, "/refresh_token")))["ok"], true);
-    assert_eq!(world.live_tokens(at(22)).len(), 2, "the revoked one does not count");
+    assert_eq!(world.live_tokens(at(22)).len(), 2, "a revoked token does not count");
 }
 
 #[test]
@@ -115,17 +116,17 @@ fn uninstalling_revokes_every_token_of_app_in_that_tenant() {
 #[test]
 fn uninstalling_needs_app_secret_and_admin() {
     let (app, mut world) = organization();
-    let stranger = App::workspace(BACK, "T1");
-    world.settings_mut().apps.push(stranger.clone());
+    let other_app = App::workspace(REDIRECT_URL, "T1");
+    world.settings_mut().apps.push(other_app.clone());
     let (token, _) = install_both(&mut world, &app);
-    let refused = |world: &mut World, request: Request| error(world, 0, &request).1;
-    assert_eq!(refused(&mut world, uninstalling(&stranger, &token)), "client_id_token_mismatch");
-    assert_eq!(refused(&mut world, uninstalling(&app, ORGANIZATION_TOKEN)), "client_id_token_mismatch");
+    let rejected = |world: &mut World, request: Request| error(world, 0, &request).1;
+    assert_eq!(rejected(&mut world, uninstalling(&other_app, &token)), "client_id_token_mismatch");
+    assert_eq!(rejected(&mut world, uninstalling(&app, ORGANIZATION_TOKEN)), "client_id_token_mismatch");
     let guessed = App { client_secret: "x".to_owned(), ..app.clone() };
-    assert_eq!(refused(&mut world, uninstalling(&guessed, &token)), "bad_client_secret");
-    assert_eq!(refused(&mut world, calling("apps.uninstall", &token)), "invalid_client_id");
+    assert_eq!(rejected(&mut world, uninstalling(&guessed, &token)), "bad_client_secret");
+    assert_eq!(rejected(&mut world, calling("apps.uninstall", &token)), "invalid_client_id");
     owner_becomes(&mut world, Role::Member);
-    assert_eq!(refused(&mut world, uninstalling(&app, &token)), "no_permission");
+    assert_eq!(rejected(&mut world, uninstalling(&app, &token)), "no_permission");
     assert_eq!(state(&mut world, 0, &token), "ok");
 }
 
@@ -134,7 +135,7 @@ fn removal_by_admin_invalidates_refresh_tokens() {
     let (app, mut world) = rotating();
     let given = install(&mut world, 0, &app, "admin", &Consent::organization());
     world.uninstall(at(1), &app.client_id, &Install::Workspace("T1".to_owned()));
-    assert_eq!(world.live_tokens(at(1)).len(), 1, "another place");
+    assert_eq!(world.live_tokens(at(1)).len(), 1, "an uninstall from another target revokes nothing");
     world.uninstall(at(1), &app.client_id, &Install::Organization);
     assert_eq!(state(&mut world, 1, text(&given, "/authed_user/access_token")), "token_revoked");
     let refresh = refreshing(&app, text(&given, "/authed_user/refresh_token"));

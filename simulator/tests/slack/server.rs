@@ -8,7 +8,7 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Server, Sett
 
 use crate::walk::{at, column, epoch};
 
-/// A world with one row in each log, behind HTTP, at 100 seconds after the start.
+/// Serves a world with one row in each log over HTTP. The time is 100 seconds after the start.
 async fn served() -> (Server, Arc<Mutex<World>>) {
     let mut world = World::new(Settings::default());
     world.add(Row::small_audit(at(10), "a"));
@@ -33,7 +33,7 @@ async fn every_endpoint_responds_over_http() {
     let (api, audit) = (server.api_url(), server.audit_url());
     let response = get(format!("{audit}logs?oldest={}&latest={}&limit=9", epoch(10), epoch(10))).await;
     assert_eq!(response.status(), 200);
-    assert_eq!(response.headers()["date"], "Thu, 28 May 2026 20:28:20 GMT", "Slack's date, not this machine's");
+    assert_eq!(response.headers()["date"], "Thu, 28 May 2026 20:28:20 GMT", "the date is Slack's, not this machine's");
     assert_eq!(column(&json(response).await, "id"), ["a"]);
     assert_eq!(column(&json(get(format!("{api}team.accessLogs?limit=1")).await).await, "user_id"), ["b"]);
     let page = json(get(format!("{api}team.integrationLogs?team_id=T1")).await).await;
@@ -100,7 +100,7 @@ async fn delayed_response_outlasts_client_timeout_and_does_not_block_stop() {
     let hour = Duration::from_secs(3_600);
     world.lock().expect("the world").fault(Fault::every(CallMatcher::any(), FaultKind::Delay(hour)));
     let client = Client::builder().timeout(Duration::from_millis(50)).build().expect("a client");
-    let error = client.get(format!("{}logs", server.audit_url())).send().await.expect_err("no answer in time");
+    let error = client.get(format!("{}logs", server.audit_url())).send().await.expect_err("a timeout");
     assert!(error.is_timeout());
     server.stop().await;
 }

@@ -1,26 +1,26 @@
-//! A caller for tests: asks one page, or walks a log to its end.
+//! Requests one page in tests, or walks a log to its end.
 
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::{Log, Request, Response, Row, Settings, World};
 
-/// Pages after which a walk counts as endless.
+/// The number of pages after which a walk counts as endless.
 const PAGES_MAX: usize = 1_000;
-/// A Thursday in 2026, the zero of these tests.
+/// The start time of these tests, a Thursday in 2026.
 const START: i64 = 1_780_000_000;
 
-/// So many seconds after the start.
+/// Returns the time this many seconds after the start.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::constant(START + seconds, 0)
 }
 
-/// The same as Slack writes it.
+/// Returns the time this many seconds after the start, in Slack's format.
 pub(crate) fn epoch(seconds: i64) -> i64 {
     START + seconds
 }
 
-/// An organization with an audit row for each pair of second and id.
+/// Creates an organization with one audit row per pair of second and ID.
 pub(crate) fn audit_world(settings: Settings, rows: &[(i64, &str)]) -> World {
     let mut world = World::new(settings);
     for (second, id) in rows {
@@ -29,22 +29,22 @@ pub(crate) fn audit_world(settings: Settings, rows: &[(i64, &str)]) -> World {
     world
 }
 
-/// A request for a log with the organization's token.
+/// Returns a request for a log with the organization's token.
 pub(crate) fn asking(log: Log) -> Request {
     Request::for_log(log).bearer(ORGANIZATION_TOKEN)
 }
 
-/// The reply; the connection must not be closed.
+/// Returns the response. Panics if the connection closes.
 pub(crate) fn response(world: &mut World, now: i64, request: &Request) -> Response {
-    world.answer(at(now), request).response().expect("an answer")
+    world.answer(at(now), request).response().expect("a response")
 }
 
-/// The reply's JSON.
+/// Returns the JSON of the response.
 pub(crate) fn json(world: &mut World, now: i64, request: &Request) -> Value {
     serde_json::from_slice(&response(world, now, request).body).expect("JSON")
 }
 
-/// The `error` of a reply under its status.
+/// Returns the status and the `error` of the response.
 pub(crate) fn error(world: &mut World, now: i64, request: &Request) -> (u16, String) {
     let response = response(world, now, request);
     let body: Value = serde_json::from_slice(&response.body).expect("JSON");
@@ -52,7 +52,7 @@ pub(crate) fn error(world: &mut World, now: i64, request: &Request) -> (u16, Str
     (response.status, body["error"].as_str().expect("a code").to_owned())
 }
 
-/// One field of every row of a page, whatever the log.
+/// Returns one field of every row of a page of any log.
 pub(crate) fn column(page: &Value, field: &str) -> Vec<String> {
     let rows = ["entries", "logins", "logs"].iter().find_map(|key| page[key].as_array());
     let text = |row: &Value| match &row[field] {
@@ -62,13 +62,13 @@ pub(crate) fn column(page: &Value, field: &str) -> Vec<String> {
     rows.expect("rows").iter().map(text).collect()
 }
 
-/// The cursor of the next page.
+/// Returns the cursor of the next page.
 pub(crate) fn next(page: &Value) -> Option<String> {
     let cursor = page["response_metadata"]["next_cursor"].as_str()?;
     (!cursor.is_empty()).then(|| cursor.to_owned())
 }
 
-/// Walks by cursor to the end at one instant; the field of each row, page by page.
+/// Walks all pages by cursor at one instant, and returns a field of each row per page.
 pub(crate) fn walk(world: &mut World, now: i64, request: &Request, field: &str) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut cursor = None;
@@ -84,5 +84,5 @@ pub(crate) fn walk(world: &mut World, now: i64, request: &Request, field: &str) 
             return pages;
         }
     }
-    panic!("the walk does not end");
+    panic!("the walk did not end after {PAGES_MAX} pages");
 }

@@ -1,32 +1,33 @@
-//! The corpus: inputs in files, by target.
+//! The corpus: files of inputs by target.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// An input and the name of its file.
+/// An input of the corpus.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// The file's name.
+    /// The file name.
     pub name: String,
-    /// Its bytes.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 
-/// Where a target's inputs are.
+/// Returns the folder of a target's inputs.
 pub fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
 }
 
-/// The inputs of a target, in order of their names.
+/// Returns the inputs of a target, sorted by name.
 ///
 /// # Panics
-/// When there are none, or one cannot be read.
+///
+/// Panics if the target has no inputs, or if an input cannot be read.
 pub fn inputs(target: &str) -> Vec<Input> {
     let folder = folder(target);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));
     let mut inputs: Vec<Input> = entries
         .map(|entry| {
-            let path = entry.expect("a folder can be read to its end").path();
+            let path = entry.expect("readable folder entry").path();
             let bytes = fs::read(&path).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
             Input { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes }
         })

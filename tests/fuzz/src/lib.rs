@@ -1,11 +1,16 @@
-//! What every decoder of outside bytes must keep to, whatever comes.
+//! Fuzz targets for every decoder of external input.
 //!
-//! A [`Target`] is a plain function of bytes that panics where a decoder breaks its promise: it panics itself, tells a secret, lets a
-//! control character through, says more than a log line holds, or takes for good what is not. `corpus/<target>/` holds inputs for
-//! it: what Slack and AWS send, and what they never should. Two things run a target:
+//! A [`Target`] is a function of bytes that panics if a decoder violates an invariant. A decoder must not:
 //!
-//! - `tests/corpus.rs`: every input of the corpus, and inputs that [`mutate`] makes of them from a seed, for as long as is asked (`make test`, `make fuzz`);
-//! - `guided/`: libFuzzer, which is led by the code that an input reaches (`make fuzz`, where cargo-fuzz is installed).
+//! - panic
+//! - reveal a secret
+//! - return a control character, or a text that is too long for a log line
+//! - accept invalid input
+//!
+//! `corpus/<target>/` contains valid and invalid inputs. Targets run in two ways:
+//!
+//! - `tests/corpus.rs` runs every input of the corpus, and inputs that [`mutate`] creates from them with a seed (`make test`, `make fuzz`).
+//! - `guided/` runs coverage-guided inputs of libFuzzer (`make fuzz`, if cargo-fuzz is installed).
 
 pub mod corpus;
 mod error_text;

@@ -1,17 +1,17 @@
-//! Inputs from inputs: the same from the same seed. Most changes keep JSON what it is and put something else in a value's place, for
-//! bytes changed at random seldom get past the parser.
+//! Mutates inputs. The same seed produces the same mutations. Most of them replace a JSON value, because inputs with random bytes seldom
+//! pass the parser.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// No input grows beyond this, but for one that is nested on purpose.
+/// The maximum size of an input. Only deliberately nested inputs may be larger.
 const BYTES_MAX: usize = 1 << 16;
-/// Changes that one input undergoes at most.
+/// The maximum number of changes to one input.
 const CHANGES_MAX: u32 = 6;
-/// Containers around a value, where it is nested: beyond what any parser takes by recursion.
+/// The numbers of containers around a nested value. The largest one exceeds what any recursive parser accepts.
 const NESTING: [usize; 6] = [2, 63, 65, 127, 129, 20_000];
 
-/// What stands in for a value: bounds of our types and of other people's, and texts that break what repeats them.
+/// Replacements for a value: limits of numeric and time types, and texts that break output that contains them.
 const VALUES: &[&str] = &[
     "null",
     "true",
@@ -79,7 +79,7 @@ const VALUES: &[&str] = &[
     "\"over_pagination_limit\"",
 ];
 
-/// Names of members and pieces of text that mean something to one decoder or another.
+/// Field names and texts that have a meaning for at least one decoder.
 const TOKENS: &[&str] = &[
     "{",
     "}",
@@ -163,34 +163,34 @@ const TOKENS: &[&str] = &[
     "[u-ca=iso8601]",
 ];
 
-/// A source of inputs.
+/// Generates inputs by mutation.
 #[derive(Debug)]
 pub struct Mutator<'a> {
-    dice: StdRng,
+    rng: StdRng,
     seeds: &'a [Vec<u8>],
 }
 
 impl<'a> Mutator<'a> {
-    /// Makes inputs of `seeds`, of which there is at least one.
+    /// Creates a mutator of `seeds`, which must not be empty.
     pub fn new(seeds: &'a [Vec<u8>], seed: u64) -> Mutator<'a> {
-        Mutator { dice: StdRng::seed_from_u64(seed), seeds }
+        Mutator { rng: StdRng::seed_from_u64(seed), seeds }
     }
 
-    /// The next input.
+    /// Returns the next input.
     pub fn next_input(&mut self) -> Vec<u8> {
         let mut bytes = self.seeds[self.below(self.seeds.len())].clone();
-        for _ in 0..self.dice.random_range(1..=CHANGES_MAX) {
+        for _ in 0..self.rng.random_range(1..=CHANGES_MAX) {
             self.change(&mut bytes);
             bytes.truncate(BYTES_MAX);
         }
-        if self.dice.random_ratio(1, 100) {
+        if self.rng.random_ratio(1, 100) {
             self.nest(&mut bytes);
         }
         bytes
     }
 
     fn change(&mut self, bytes: &mut Vec<u8>) {
-        match self.dice.random_range(0..14) {
+        match self.rng.random_range(0..14) {
             0 => self.flip(bytes),
             1 => drop(self.cut(bytes)),
             2 => self.repeat(bytes),
@@ -209,7 +209,7 @@ impl<'a> Mutator<'a> {
     fn flip(&mut self, bytes: &mut [u8]) {
         if !bytes.is_empty() {
             let at = self.below(bytes.len());
-            bytes[at] ^= 1 << self.dice.random_range(0..8);
+            bytes[at] ^= 1 << self.rng.random_range(0..8);
         }
     }
 
@@ -227,7 +227,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Puts a piece of another seed into this one.
+    /// Inserts a piece of another seed.
     fn splice(&mut self, bytes: &mut Vec<u8>) {
         let other = &self.seeds[self.below(self.seeds.len())];
         let piece = other[self.range(other.len())].to_vec();
@@ -276,11 +276,11 @@ impl<'a> Mutator<'a> {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        self.dice.random_range(0..bound)
+        self.rng.random_range(0..bound)
     }
 }
 
-/// Where values of JSON stand in bytes that may hold some: strings, numbers, words, and containers.
+/// Returns the ranges of JSON values in `bytes`: strings, numbers, literals and containers.
 fn values(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let (mut values, mut open, mut at) = (Vec::new(), Vec::new(), 0);
     while at < bytes.len() {
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(inputs(1), inputs(1));
         assert_ne!(inputs(1), inputs(2));
         let still_json = |input: &&Vec<u8>| serde_json::from_slice::<serde_json::Value>(input).is_ok();
-        assert!(inputs(1).iter().filter(still_json).count() > 20, "few inputs get past a parser");
+        assert!(inputs(1).iter().filter(still_json).count() > 20, "too few inputs pass the parser");
     }
 
     #[test]

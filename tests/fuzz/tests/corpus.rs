@@ -1,7 +1,9 @@
-//! Every target, over its corpus and over what a seed makes of it.
+//! Runs every target on its corpus and on mutations of it.
 //!
-//! `FUZZ_SECONDS=60` searches for so long, from a seed of its own that it prints; `SEED=7` from that one; `FUZZ_TARGET=page` in one target.
-#![expect(clippy::print_stdout, reason = "a search says what it did")]
+//! - `FUZZ_SECONDS=60` sets the duration, and uses a new seed, which the test prints.
+//! - `SEED=7` sets the seed.
+//! - `FUZZ_TARGET=page` runs only one target.
+#![expect(clippy::print_stdout, reason = "a search prints its progress")]
 
 use std::env::var;
 use std::fs::{self, File};
@@ -14,11 +16,11 @@ use slacktrail_fuzz::corpus::{folder, inputs};
 use slacktrail_fuzz::mutate::Mutator;
 use slacktrail_fuzz::{TARGETS, Target};
 
-/// Inputs that each target gets in every run of the tests.
+/// The number of mutated inputs per target if `FUZZ_SECONDS` is not set.
 const INPUTS: u64 = 4_000;
-/// The corpus is part of the repository: inputs that show nothing new do not belong there.
+/// The maximum size of the corpus, which is part of the repository. It should contain no input that adds no coverage.
 const CORPUS_BYTES_MAX: u64 = 200 << 10;
-/// An input that takes longer has found a loop.
+/// The maximum duration of one input. A longer one indicates a loop.
 const INPUT_MAX: Duration = Duration::from_secs(10);
 
 #[test]
@@ -26,7 +28,7 @@ fn every_corpus_input_is_accepted_or_rejected_as_required() {
     for target in chosen() {
         for input in inputs(target.name) {
             let kept = catch_unwind(AssertUnwindSafe(|| (target.run)(&input.bytes)));
-            assert!(kept.is_ok(), "`{}` breaks a promise of {}", input.name, target.of);
+            assert!(kept.is_ok(), "input `{}` violates an invariant of {}", input.name, target.input);
         }
     }
 }
@@ -44,56 +46,64 @@ fn every_mutated_input_is_accepted_or_rejected_as_required() {
 
 #[test]
 fn corpus_is_small_and_has_one_folder_per_target() {
-    let folders = fs::read_dir(folder("")).expect("the corpus can be read");
-    let mut names: Vec<_> = folders.map(|entry| entry.expect("the corpus can be read").file_name()).collect();
+    let folders = fs::read_dir(folder("")).expect("a readable corpus");
+    let mut names: Vec<_> = folders.map(|entry| entry.expect("a readable corpus").file_name()).collect();
     names.sort();
     assert_eq!(names, TARGETS.map(|target| target.name));
     let bytes: u64 = TARGETS.iter().flat_map(|target| inputs(target.name)).map(|input| input.bytes.len() as u64).sum();
-    assert!(bytes <= CORPUS_BYTES_MAX, "the corpus has {bytes} bytes");
+    assert!(bytes <= CORPUS_BYTES_MAX, "the corpus is too large: {bytes} bytes");
 }
 
 fn chosen() -> Vec<Target> {
     let only = var("FUZZ_TARGET").ok();
     let chosen: Vec<_> =
         TARGETS.into_iter().filter(|target| only.as_ref().is_none_or(|name| name == target.name)).collect();
-    assert!(!chosen.is_empty(), "there is no target of that name: {:?}", TARGETS.map(|target| target.name));
+    assert!(
+        !chosen.is_empty(),
+        "unknown target in `FUZZ_TARGET`: expected one of {:?}",
+        TARGETS.map(|target| target.name)
+    );
     chosen
 }
 
-/// Looks for an input that a target does not bear. Without a time it tries [`INPUTS`].
+/// Searches for an input that makes a target panic, for `time` or for [`INPUTS`] inputs.
 fn search(target: Target, seed: u64, time: Option<Duration>) {
     let seeds: Vec<Vec<u8>> = inputs(target.name).into_iter().map(|input| input.bytes).collect();
     let mut mutator = Mutator::new(&seeds, seed);
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut running = Running::of(target);
     let mut count = 0;
-    while time.map_or(count < INPUTS, |time| begun.elapsed() < time) {
+    while time.map_or(count < INPUTS, |time| started.elapsed() < time) {
         let input = mutator.next_input();
         count += 1;
-        running.note(&input);
+        running.write(&input);
         let tried = Instant::now();
         if catch_unwind(AssertUnwindSafe(|| (target.run)(&input))).is_err() {
             let small = shrink(target, input);
-            let found = keep(target, "found", &small);
+            let found = save(target, "found", &small);
             panic!(
-                "seed {seed}, input {count}: `{}` breaks a promise of {}: {:?}; hint: it is in `{}`; mend what it shows, and put it into `{}` under a name that says what it is",
+                "seed {seed}, input {count}: target `{}` ({}) failed with {:?}; hint: fix the bug, then move the input from `{}` to `{}` under a descriptive name",
                 target.name,
-                target.of,
+                target.input,
                 String::from_utf8_lossy(&small),
                 found.display(),
                 folder(target.name).display()
             );
         }
-        assert!(tried.elapsed() < INPUT_MAX, "seed {seed}, input {count}: too slow, see `{}`", running.path.display());
+        assert!(
+            tried.elapsed() < INPUT_MAX,
+            "seed {seed}, input {count}: too slow, see input `{}`",
+            running.path.display()
+        );
     }
-    let rate = count * 1000 / (begun.elapsed().as_millis() as u64).max(1);
-    println!("{:12} {count:>9} inputs from seed {seed}, {rate:>6} a second: {}", target.name, target.of);
+    let rate = count * 1000 / (started.elapsed().as_millis() as u64).max(1);
+    println!("{:12} {count:>9} inputs from seed {seed}, {rate:>6} per second: {}", target.name, target.input);
 }
 
-/// The input without whatever it does not need to break the same target.
+/// Removes all parts of the input that it does not need to make the target panic.
 fn shrink(target: Target, mut input: Vec<u8>) -> Vec<u8> {
     let hook = take_hook();
-    set_hook(Box::new(|_| {})); // what it breaks was said once
+    set_hook(Box::new(|_| {})); // the first panic has already printed its message
     let mut piece = input.len() / 2;
     while piece > 0 {
         let mut at = 0;
@@ -111,8 +121,8 @@ fn shrink(target: Target, mut input: Vec<u8>) -> Vec<u8> {
     input
 }
 
-/// The file of the input that is being tried. It is written before, for an overflow of the stack ends the process and leaves nothing
-/// else behind.
+/// The file with the current input. It is written before the target runs, because a stack overflow aborts the process and leaves no other
+/// trace.
 struct Running {
     path: PathBuf,
     file: File,
@@ -125,10 +135,10 @@ impl Running {
         Running { path, file }
     }
 
-    fn note(&mut self, input: &[u8]) {
-        let noted = self.file.rewind().and_then(|()| self.file.write_all(input));
-        let noted = noted.and_then(|()| self.file.set_len(input.len() as u64));
-        noted.unwrap_or_else(|error| panic!("`{}`: {error}", self.path.display()));
+    fn write(&mut self, input: &[u8]) {
+        let written = self.file.rewind().and_then(|()| self.file.write_all(input));
+        let written = written.and_then(|()| self.file.set_len(input.len() as u64));
+        written.unwrap_or_else(|error| panic!("`{}`: {error}", self.path.display()));
     }
 }
 
@@ -136,7 +146,7 @@ fn path(target: Target, what: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}.{what}", target.name))
 }
 
-fn keep(target: Target, what: &str, input: &[u8]) -> PathBuf {
+fn save(target: Target, what: &str, input: &[u8]) -> PathBuf {
     let file = path(target, what);
     fs::write(&file, input).unwrap_or_else(|error| panic!("`{}`: {error}", file.display()));
     file
@@ -144,7 +154,7 @@ fn keep(target: Target, what: &str, input: &[u8]) -> PathBuf {
 
 fn number(variable: &str) -> Option<u64> {
     let text = var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is `{text}`, which is no number")))
+    Some(text.parse().unwrap_or_else(|_| panic!("invalid number `{text}` in `{variable}`")))
 }
 
 fn fresh_seed() -> u64 {

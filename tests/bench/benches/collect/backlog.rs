@@ -1,4 +1,4 @@
-//! The backlog that is collected: how many records, up to when.
+//! The backlog that the benchmark collects.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,30 +6,31 @@ use slacktrail_core::time::Second;
 
 const DAY_MICROSECONDS: i64 = 86_400_000_000;
 
-/// Audit records at equal distances, up to an instant that Slack and its callers take for now.
+/// Audit records at equal intervals, up to the current time of the simulated Slack.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Backlog {
-    /// How many.
+    /// The number of records.
     pub(crate) records: u32,
-    /// How many of them a day.
+    /// The number of records per day.
     pub(crate) per_day: u32,
-    /// Now: the same for every process of a run. It is near the true time, which files get as theirs.
+    /// The current time, which is the same for every process of a run. It is close to the true time, because the modification times of files
+    /// are true.
     pub(crate) now: Second,
 }
 
 impl Backlog {
-    /// So many records, so many a day, up to now.
+    /// Creates a backlog of `records` records that ends now.
     pub(crate) fn of(records: u32, per_day: u32) -> Backlog {
         Backlog { records, per_day, now: Second::of(Timestamp::now()) }
     }
 
-    /// The times of its records, oldest first.
+    /// Returns the times of the records, oldest first.
     pub(crate) fn times(self) -> impl Iterator<Item = Timestamp> {
         let before = move |number| i64::from(number) * DAY_MICROSECONDS / i64::from(self.per_day);
         (1..=self.records).rev().map(move |number| self.now.instant() - SignedDuration::from_micros(before(number)))
     }
 
-    /// The time before which there are none.
+    /// Returns the time of the oldest record.
     pub(crate) fn since(self) -> Second {
         self.times().next().map_or(self.now, Second::of)
     }

@@ -1,4 +1,4 @@
-//! slacktrail itself: the poller with its adapters for HTTP and a directory, tick by tick until nothing is left.
+//! slacktrail: runs ticks of the poller with its HTTP and directory adapters until no gap is left.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::meter::Meter;
 use crate::stored;
 use crate::task::Run;
 
-/// Ticks that may pass before everything is collected.
+/// The maximum number of ticks for the whole backlog.
 const TICKS_MAX: usize = 10;
 
 /// Collects the backlog into `directory`.
@@ -46,12 +46,12 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
             let used = meter.used();
             let stored = stored::measure(directory)?;
             if stored.records != u64::from(backlog.records) {
-                return Err(format!("{} records were collected of {}", stored.records, backlog.records).into());
+                return Err(format!("collected {} of {} records", stored.records, backlog.records).into());
             }
             return Ok(Run { used, calls, bytes: stored.bytes, stored: stored.gzipped });
         }
     }
-    Err(format!("not everything is collected after {TICKS_MAX} ticks").into())
+    Err(format!("the backlog is not complete after {TICKS_MAX} ticks").into())
 }
 
 fn source(backlog: Backlog) -> Outcome<Source> {

@@ -1,4 +1,4 @@
-//! The comparison: slacktrail and the floor, round by round on the same Slack.
+//! Compares slacktrail with the baseline in several rounds on the same simulated Slack.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::backlog::Backlog;
 use crate::slack::Slack;
 use crate::task::{Run, Task};
 
-/// What the rounds came to.
+/// The result of all rounds.
 pub(crate) struct Comparison {
-    /// What there was to collect.
+    /// The collected backlog.
     pub(crate) backlog: Backlog,
-    /// The bare loop.
-    pub(crate) floor: Contender,
-    /// The bare loop that gzips what slacktrail stores.
-    pub(crate) floor_of_stored: Contender,
+    /// The baseline, which compresses the pages.
+    pub(crate) baseline: Contender,
+    /// The baseline that compresses the lines that slacktrail stores.
+    pub(crate) baseline_of_stored: Contender,
     /// slacktrail.
     pub(crate) collect: Contender,
-    /// What slacktrail collected in the last round.
+    /// The directory that slacktrail collected into in the last round.
     pub(crate) collected: TempDir,
 }
 
@@ -28,59 +28,59 @@ pub(crate) struct Comparison {
 pub(crate) struct Contender(Vec<Run>);
 
 impl Contender {
-    /// The median of what `of` says of its runs; `None` where it could not be measured.
+    /// Returns the median of `of` over all runs, or `None` if it could not be measured.
     pub(crate) fn median<T: Ord + Copy>(&self, of: impl Fn(&Run) -> Option<T>) -> Option<T> {
         let mut values: Vec<T> = self.0.iter().filter_map(of).collect();
         values.sort_unstable();
         values.get(values.len() / 2).copied()
     }
 
-    /// The median of its CPU.
+    /// Returns the median CPU time.
     pub(crate) fn cpu(&self) -> Option<Duration> {
         self.median(|run| run.used.cpu)
     }
 
-    /// Its least CPU: other programs on the machine can only add to it.
-    pub(crate) fn cpu_least(&self) -> Option<Duration> {
+    /// Returns the minimum CPU time. Other programs on the machine can only increase the CPU time.
+    pub(crate) fn cpu_min(&self) -> Option<Duration> {
         self.0.iter().filter_map(|run| run.used.cpu).min()
     }
 
-    /// How often it ran.
+    /// Returns the number of runs.
     pub(crate) fn rounds(&self) -> usize {
         self.0.len()
     }
 
-    /// Its last run.
+    /// Returns the last run.
     pub(crate) fn last(&self) -> Option<&Run> {
         self.0.last()
     }
 }
 
 impl Comparison {
-    /// Runs all contenders `rounds` times.
+    /// Runs every contender `rounds` times.
     pub(crate) fn run(backlog: Backlog, rounds: usize) -> Outcome<Comparison> {
         let slack = Slack::start(backlog)?;
         let scratch = tempfile::tempdir()?;
-        let floor_of = |collected: Option<&TempDir>| Task::Floor {
+        let baseline_of = |collected: Option<&TempDir>| Task::Baseline {
             backlog,
             audit_url: slack.audit_url.clone(),
             file: scratch.path().join("pages.gz"),
             collected: collected.map(|directory| directory.path().to_owned()),
         };
-        let (mut floor, mut floor_of_stored) = (Contender::default(), Contender::default());
+        let (mut baseline, mut baseline_of_stored) = (Contender::default(), Contender::default());
         let mut collect = Contender::default();
         let mut collected = tempfile::tempdir()?;
         for _ in 0..rounds {
             collected = tempfile::tempdir()?;
-            floor.0.push(floor_of(None).result()?);
+            baseline.0.push(baseline_of(None).result()?);
             collect.0.push(collect_from(&slack, backlog, &collected)?);
-            floor_of_stored.0.push(floor_of(Some(&collected)).result()?);
+            baseline_of_stored.0.push(baseline_of(Some(&collected)).result()?);
         }
-        Ok(Comparison { backlog, floor, floor_of_stored, collect, collected })
+        Ok(Comparison { backlog, baseline, baseline_of_stored, collect, collected })
     }
 }
 
-/// Collects another backlog once.
+/// Collects a backlog once.
 pub(crate) fn collect_once(backlog: Backlog) -> Outcome<Run> {
     collect_from(&Slack::start(backlog)?, backlog, &tempfile::tempdir()?)
 }

@@ -1,4 +1,4 @@
-//! What each level of gzip costs and saves, on lines as they are stored.
+//! Measures the CPU time and the compressed size of each gzip level on stored lines.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,32 +12,32 @@ use crate::Outcome;
 use crate::meter::Meter;
 use crate::stored::Objects;
 
-/// So many records are compressed.
+/// The number of compressed records.
 pub(crate) const RECORDS: usize = 100_000;
-/// Times that each level is tried, one after the other; the least CPU counts.
+/// The number of runs per level. The minimum CPU time counts.
 const TRIES: usize = 3;
 
-/// One level.
+/// The measurement of one gzip level.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Level {
-    /// From 1 to 9.
+    /// The level, from 1 to 9.
     pub(crate) level: u32,
-    /// CPU for all bytes.
+    /// The CPU time for all bytes.
     pub(crate) cpu: Option<Duration>,
-    /// Bytes before.
+    /// The uncompressed size in bytes.
     pub(crate) bytes: u64,
-    /// Bytes after.
+    /// The compressed size in bytes.
     pub(crate) gzipped: u64,
 }
 
-/// Tries all levels on what was collected into `directory`.
+/// Measures all levels on the records in `directory`.
 pub(crate) fn run(directory: &Path) -> Outcome<Vec<Level>> {
-    let (mut objects, mut room) = (Vec::new(), RECORDS);
+    let (mut objects, mut remaining) = (Vec::new(), RECORDS);
     for lines in Objects::under(directory)? {
         let lines = lines?;
-        let ends: Vec<usize> = memchr::memchr_iter(b'\n', &lines).take(room).collect();
+        let ends: Vec<usize> = memchr::memchr_iter(b'\n', &lines).take(remaining).collect();
         objects.push(lines[..ends.last().map_or(0, |end| end + 1)].to_vec());
-        room -= ends.len();
+        remaining -= ends.len();
     }
     let mut levels = (1..=9).map(|level| compress(level, &objects)).collect::<Outcome<Vec<_>>>()?;
     for _ in 1..TRIES {

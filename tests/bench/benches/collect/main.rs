@@ -1,12 +1,12 @@
-//! What collecting costs, next to the floor: a bare loop that downloads the same pages and gzips the same bytes once.
+//! Compares the cost of collection with a baseline that only downloads the same pages and compresses them once.
 //!
-//! Every run is a process of its own, and so is the simulated Slack, so that CPU and memory are of that run alone. It never
-//! fails for being slow; it fails when what was collected is not what there was.
+//! Every run has its own process, and so has the simulated Slack. CPU time and memory are therefore those of the run alone. The benchmark
+//! never fails because it is slow. It fails if slacktrail does not collect exactly the backlog's number of records.
 
 mod backlog;
+mod baseline;
 mod collect;
 mod comparison;
-mod floor;
 mod levels;
 mod meter;
 mod report;
@@ -22,11 +22,11 @@ use crate::comparison::Comparison;
 use crate::levels::Level;
 use crate::task::Task;
 
-/// The records of the comparison, and how many of them there are a day.
+/// The number of records in the comparison, and how many of them are from each day.
 const RECORDS: (u32, u32) = (200_000, 100_000);
-/// Rounds, of which the medians are printed. In each round every contender runs once, so that a busy minute hits all alike.
+/// The number of rounds, whose medians are printed. Every contender runs once per round, so that load on the machine affects all of them.
 const ROUNDS: usize = 7;
-/// Backlogs of which the peak memory is measured besides. The simulated Slack keeps a million records in 1 GB of memory.
+/// More backlogs whose peak memory is measured: records and records per day. The simulated Slack needs 1 GB of memory for a million records.
 const OTHER_BACKLOGS: [(u32, u32); 3] = [(20_000, 100_000), (1_000_000, 100_000), (1_000_000, 1_000_000)];
 
 type Outcome<T> = Result<T, Box<dyn StdError>>;

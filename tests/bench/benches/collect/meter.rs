@@ -1,4 +1,4 @@
-//! What a process uses: CPU seconds, peak memory, and time on the wall.
+//! Measures the CPU time, peak memory and wall time of a process.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -8,40 +8,40 @@ use serde::{Deserialize, Serialize};
 /// Linux counts a process's CPU time in hundredths of a second on every architecture (proc_pid_stat(5), USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
 
-/// What was used. Without Linux's `/proc` only the wall time is known.
+/// The measured resource usage. Without Linux's `/proc`, only the wall time is known.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Used {
-    /// User and system time of all threads.
+    /// The user and system time of all threads.
     pub(crate) cpu: Option<Duration>,
-    /// The most memory that was resident since the process began, in bytes.
+    /// The peak resident memory since the process started, in bytes.
     pub(crate) memory_peak: Option<u64>,
-    /// Time that passed.
+    /// The wall time.
     pub(crate) wall: Duration,
 }
 
-/// Measures this process from a moment on.
+/// Measures this process from the time when it was created.
 pub(crate) struct Meter {
     cpu: Option<Duration>,
-    began: Instant,
+    started: Instant,
 }
 
 impl Meter {
-    /// Begins to measure.
+    /// Starts a measurement.
     pub(crate) fn start() -> Meter {
-        Meter { cpu: cpu(), began: Instant::now() }
+        Meter { cpu: cpu(), started: Instant::now() }
     }
 
-    /// What was used since.
+    /// Returns the usage since the start.
     pub(crate) fn used(&self) -> Used {
         Used {
             cpu: cpu().zip(self.cpu).map(|(now, before)| now.saturating_sub(before)),
             memory_peak: memory_peak(),
-            wall: self.began.elapsed(),
+            wall: self.started.elapsed(),
         }
     }
 }
 
-/// The 14th and 15th field of `/proc/self/stat`; the second, in parentheses, is a name that may hold anything.
+/// Returns the sum of the 14th and 15th field of `/proc/self/stat`. The second field is a name in parentheses that may contain any character.
 fn cpu() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

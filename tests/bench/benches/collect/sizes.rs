@@ -1,4 +1,4 @@
-//! What a stored record takes in objects of many and of few records: gzip learns anew in each.
+//! Measures the size of a stored record by the number of records per object. Each object's gzip stream starts with an empty window.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,20 +10,20 @@ use slacktrail_core::object::GZIP_LEVEL;
 use crate::Outcome;
 use crate::stored::Objects;
 
-/// Records of an object.
+/// The numbers of records per object.
 const SIZES: [usize; 4] = [10_000, 100, 10, 1];
-/// So many records are put into objects of each size.
+/// The number of records that are measured for each size.
 const RECORDS: usize = 10_000;
 
-/// Objects of one size.
+/// The measurement of one object size.
 pub(crate) struct Size {
-    /// Records of each object.
+    /// The number of records per object.
     pub(crate) records: usize,
-    /// Bytes that each of its records takes.
-    pub(crate) bytes_a_record: f64,
+    /// The compressed size in bytes per record.
+    pub(crate) bytes_per_record: f64,
 }
 
-/// Puts what was collected into `directory` into objects of each size.
+/// Compresses the records in `directory` into objects of each size.
 pub(crate) fn run(directory: &Path) -> Outcome<Vec<Size>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for object in Objects::under(directory)? {
@@ -43,5 +43,5 @@ fn measure(lines: &[Vec<u8>], records: usize) -> Outcome<Size> {
         object.iter().try_for_each(|line| gzip.write_all(line))?;
         gzipped += gzip.finish()?.len();
     }
-    Ok(Size { records, bytes_a_record: gzipped as f64 / lines.len() as f64 })
+    Ok(Size { records, bytes_per_record: gzipped as f64 / lines.len() as f64 })
 }

@@ -1,4 +1,4 @@
-//! The simulated Slack, in a process of its own.
+//! Runs the simulated Slack in its own process.
 
 use std::io::{BufRead, BufReader};
 use std::process::Child;
@@ -12,15 +12,15 @@ use crate::Outcome;
 use crate::backlog::Backlog;
 use crate::task::{Task, answer};
 
-/// A running Slack; dropped, it ends.
+/// A running simulated Slack. It stops when it is dropped.
 pub(crate) struct Slack {
     process: Child,
-    /// The base of its audit API.
+    /// The base URL of the audit API.
     pub(crate) audit_url: String,
 }
 
 impl Slack {
-    /// Starts it, and returns when it answers.
+    /// Starts the process, and returns when it accepts requests.
     pub(crate) fn start(backlog: Backlog) -> Outcome<Slack> {
         let mut process = Task::Serve { backlog }.start()?;
         let mut line = String::new();
@@ -33,12 +33,12 @@ impl Slack {
 
 impl Drop for Slack {
     fn drop(&mut self) {
-        drop(self.process.stdin.take()); // it serves until its input ends
-        let _ = self.process.wait(); // a simulator that ended before is reported by whoever called it
+        drop(self.process.stdin.take()); // the process runs until its input ends
+        let _ = self.process.wait(); // if it ended early, the contender's run has already failed
     }
 }
 
-/// Serves the backlog without limits of calls, says where, and ends with the input.
+/// Serves the backlog without rate limits and prints the URL. Stops when the input ends.
 pub(crate) async fn serve(backlog: Backlog) -> Outcome<()> {
     let settings = Settings { limits: Limits::OFF, ..Settings::organization() };
     let mut generator = Generator::new(Activity::default(), &settings);

@@ -1,4 +1,4 @@
-//! What was collected, read back from its directory by nothing but gzip and line breaks.
+//! Reads the collected objects from a directory. It only uses gzip and line breaks.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
@@ -8,24 +8,24 @@ use flate2::read::GzDecoder;
 
 use crate::Outcome;
 
-/// Objects' lines, object by object.
+/// An iterator over the decompressed lines of each object.
 pub(crate) struct Objects {
     files: std::vec::IntoIter<PathBuf>,
 }
 
-/// How much was collected.
+/// The size of the collected records.
 #[derive(Default)]
 pub(crate) struct Stored {
-    /// Lines.
+    /// The number of lines.
     pub(crate) records: u64,
-    /// Bytes of the lines.
+    /// The size of the lines in bytes.
     pub(crate) bytes: u64,
-    /// Bytes of the objects.
+    /// The size of the objects in bytes.
     pub(crate) gzipped: u64,
 }
 
 impl Objects {
-    /// The objects under `directory`, in the order of their keys.
+    /// Returns the objects in `directory`, in the order of their keys.
     pub(crate) fn under(directory: &Path) -> Outcome<Objects> {
         let mut files = Vec::new();
         find(&directory.join("audit"), &mut files)?;
@@ -48,7 +48,7 @@ impl Iterator for Objects {
     }
 }
 
-/// Counts what was collected.
+/// Measures the collected records in `directory`.
 pub(crate) fn measure(directory: &Path) -> Outcome<Stored> {
     let mut stored = Stored::default();
     let objects = Objects::under(directory)?;

@@ -1,4 +1,4 @@
-//! A task of one process: the benchmark starts itself again with the task as its only argument.
+//! The task of one process. The benchmark starts itself again with the task as the only argument.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,36 +9,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::backlog::Backlog;
 use crate::meter::Used;
-use crate::{Outcome, collect, floor, levels, slack};
+use crate::{Outcome, baseline, collect, levels, slack};
 
-/// What a process is to do.
+/// The task of a process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
-    /// Be Slack, until the input ends.
+    /// Serve the simulated Slack until the input ends.
     Serve { backlog: Backlog },
     /// Collect with slacktrail into a directory.
     Collect { backlog: Backlog, audit_url: String, directory: PathBuf },
-    /// Download the pages and gzip them into a file. `collected`: gzip what was collected there instead.
-    Floor { backlog: Backlog, audit_url: String, file: PathBuf, collected: Option<PathBuf> },
-    /// Gzip what was collected at every level.
+    /// Download the pages and compress them into a file. If `collected` is set, compress the lines in that directory instead.
+    Baseline { backlog: Backlog, audit_url: String, file: PathBuf, collected: Option<PathBuf> },
+    /// Compress the collected lines with every gzip level.
     Levels { collected: PathBuf },
 }
 
-/// What a contender did, and what it used for that.
+/// The result of one run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
-    /// What it used.
+    /// The resource usage.
     pub(crate) used: Used,
-    /// Calls to Slack.
+    /// The number of calls to Slack.
     pub(crate) calls: u64,
-    /// Bytes that went into gzip.
+    /// The uncompressed size in bytes.
     pub(crate) bytes: u64,
-    /// Bytes that came out.
+    /// The compressed size in bytes.
     pub(crate) stored: u64,
 }
 
 impl Task {
-    /// Does it, in this process.
+    /// Runs the task in this process.
     pub(crate) fn run(self) -> Outcome<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         match self {
@@ -46,21 +46,21 @@ impl Task {
             Task::Collect { backlog, audit_url, directory } => {
                 answer(&runtime.block_on(collect::run(backlog, &audit_url, &directory))?)
             }
-            Task::Floor { backlog, audit_url, file, collected } => {
-                answer(&runtime.block_on(floor::run(backlog, &audit_url, &file, collected.as_deref()))?)
+            Task::Baseline { backlog, audit_url, file, collected } => {
+                answer(&runtime.block_on(baseline::run(backlog, &audit_url, &file, collected.as_deref()))?)
             }
             Task::Levels { collected } => answer(&levels::run(&collected)?),
         }
     }
 
-    /// Starts a process that does it.
+    /// Starts a process that runs the task.
     pub(crate) fn start(&self) -> Outcome<Child> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(serde_json::to_string(self)?).stdin(Stdio::piped()).stdout(Stdio::piped());
         Ok(command.spawn()?)
     }
 
-    /// Has a process do it, and returns what it answers.
+    /// Runs the task in a new process, and returns its result.
     pub(crate) fn result<T: DeserializeOwned>(&self) -> Outcome<T> {
         let output = self.start()?.wait_with_output()?;
         if !output.status.success() {
@@ -70,7 +70,7 @@ impl Task {
     }
 }
 
-/// Tells the process that started this one, which reads its output.
+/// Prints the result for the parent process, which reads this process's output.
 pub(crate) fn answer(answer: &impl Serialize) -> Outcome<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, answer)?;

@@ -1,4 +1,4 @@
-//! One target, which `FUZZ_TARGET` names, led by the code that an input reaches.
+//! Runs the target that `FUZZ_TARGET` names with coverage-guided inputs.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ static CHOSEN: LazyLock<Target> = LazyLock::new(|| {
     TARGETS
         .into_iter()
         .find(|target| target.name == name)
-        .unwrap_or_else(|| panic!("`FUZZ_TARGET` is `{name}`, not one of {names:?}"))
+        .unwrap_or_else(|| panic!("unknown target `{name}` in `FUZZ_TARGET`: expected one of {names:?}"))
 });
 
 fuzz_target!(|bytes: &[u8]| (CHOSEN.run)(bytes));

@@ -1,27 +1,27 @@
-//! Cursors as they are stored.
+//! Stored cursors.
 
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::source::LogType;
 
 use super::{now, text};
-use crate::error_text::assert_tells_nothing;
+use crate::error_text::assert_safe_error;
 
-/// A cursor is refused in words that a log may hold, or comes back as it was and can be worked with.
+/// Checks that a cursor is either rejected with a safe error, or usable and unchanged after it is encoded and decoded.
 pub(super) fn stored(bytes: &[u8]) {
     let cursor = match Cursor::decode(&text(bytes)) {
         Ok(cursor) => cursor,
-        Err(error) => return assert_tells_nothing(&error),
+        Err(error) => return assert_safe_error(&error),
     };
     let encoded = cursor.encode();
-    let again = Cursor::decode(&encoded).expect("what we encode can be decoded");
+    let again = Cursor::decode(&encoded).expect("an encoded cursor can be decoded");
     assert_eq!(again, cursor);
     assert_eq!(again.encode(), encoded);
-    assert!(cursor.gaps.iter().all(|gap| gap.oldest <= gap.latest), "a gap that ends before it begins");
+    assert!(cursor.gaps.iter().all(|gap| gap.oldest <= gap.latest), "a gap ends before it starts");
     assert!(cursor.lag_seconds(now()) >= 0);
     for log in LogType::ALL {
         let mut backfilled = cursor.clone();
         backfilled.backfill(log, now().plus(-86_400), now(), now());
         assert!(backfilled.is_behind());
-        Cursor::decode(&backfilled.encode()).expect("what we encode can be decoded");
+        Cursor::decode(&backfilled.encode()).expect("an encoded cursor can be decoded");
     }
 }

@@ -1,4 +1,4 @@
-//! The targets: one for each kind of bytes that come from outside.
+//! The targets, one per kind of external input.
 
 mod authorization;
 mod credentials;
@@ -16,42 +16,42 @@ mod time;
 
 use slacktrail_core::time::Second;
 
-/// A decoder and what it must keep to.
+/// A decoder and its invariants.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its name, which is also its corpus's.
+    /// The name of the target and of its corpus.
     pub name: &'static str,
-    /// What comes in.
-    pub of: &'static str,
-    /// Panics where the decoder breaks its promise.
+    /// The kind of input.
+    pub input: &'static str,
+    /// Panics if the decoder violates an invariant.
     pub run: fn(&[u8]),
 }
 
-/// Every target.
+/// All targets.
 pub const TARGETS: [Target; 13] = [
-    Target { name: "connection", of: "authorizations as stored", run: authorization::stored },
-    Target { name: "credentials", of: "secrets as stored", run: credentials::secret },
-    Target { name: "cursor", of: "cursors as stored", run: cursor::stored },
-    Target { name: "event", of: "what the poller is invoked with", run: event::event },
-    Target { name: "oauth", of: "responses of `oauth.v2.access`", run: oauth::response },
-    Target { name: "object", of: "objects as stored, whole and damaged", run: object::stored },
-    Target { name: "page", of: "responses of the logs: pages, errors, headers", run: page::response },
-    Target { name: "row", of: "rows of each log, on their way to a line and back", run: row::row },
-    Target { name: "source", of: "sources as stored", run: source::stored },
-    Target { name: "stored_line", of: "lines as stored", run: stored_line::line },
-    Target { name: "tick", of: "a whole tick: cursor, objects and Slack's responses", run: tick::tick },
-    Target { name: "ticket", of: "one-time tokens in an address", run: authorization::one_time_token },
-    Target { name: "time", of: "days, seconds and times", run: time::text },
+    Target { name: "connection", input: "stored authorizations", run: authorization::stored },
+    Target { name: "credentials", input: "stored secrets", run: credentials::secret },
+    Target { name: "cursor", input: "stored cursors", run: cursor::stored },
+    Target { name: "event", input: "events that invoke the poller", run: event::event },
+    Target { name: "oauth", input: "responses of `oauth.v2.access`", run: oauth::response },
+    Target { name: "object", input: "stored objects, intact and damaged", run: object::stored },
+    Target { name: "page", input: "log responses: pages, errors, headers", run: page::response },
+    Target { name: "row", input: "rows of each log, written to lines and read back", run: row::row },
+    Target { name: "source", input: "stored sources", run: source::stored },
+    Target { name: "stored_line", input: "stored lines", run: stored_line::line },
+    Target { name: "tick", input: "a tick: cursor, objects and Slack responses", run: tick::tick },
+    Target { name: "ticket", input: "one-time tokens in links", run: authorization::one_time_token },
+    Target { name: "time", input: "days, seconds and times", run: time::text },
 ];
 
-/// The instant at which targets run: 22 November 2026.
+/// The current time of the targets: 22 November 2026.
 const NOW: i64 = 1_795_332_840;
 
 fn now() -> Second {
-    Second::new(NOW).expect("it is a second of our days")
+    Second::new(NOW).expect("a valid second")
 }
 
-/// The text of an input, as an adapter hands it in.
+/// Returns the text of an input as an adapter passes it, with invalid UTF-8 replaced.
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }

@@ -1,4 +1,4 @@
-//! Replies of `oauth.v2.access`.
+//! Responses of `oauth.v2.access`.
 
 use slacktrail_core::credentials::Grant;
 use slacktrail_core::secret::Token;
@@ -6,12 +6,12 @@ use slacktrail_core::slack::Request;
 use slacktrail_core::slack::oauth::{installation, refreshed, remains};
 
 use super::{now, response};
-use crate::error_text::{assert_hides, assert_tells_nothing};
+use crate::error_text::{assert_hides, assert_safe_error};
 
-/// A token's life is within these seconds, whatever Slack says.
+/// The range in seconds that the lifetime of a token is limited to.
 const TOKEN_TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=43_200;
 
-/// What is granted is shown to nobody; what is refused is told without it.
+/// Checks that debug output and errors reveal no granted token.
 pub(super) fn response(bytes: &[u8]) {
     let response = response::read(bytes);
     match installation(&response, &Request::exchange("c0de", "https://x/"), now()) {
@@ -26,18 +26,18 @@ pub(super) fn response(bytes: &[u8]) {
             let shown = installed.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
             assert!(shown.len() <= 400 && !shown.chars().any(char::is_control), "{shown:?}");
         }
-        Err(error) => assert_tells_nothing(&error),
+        Err(error) => assert_safe_error(&error),
     }
     let left = remains(&response.body);
     assert!(left.tokens.len() <= 4 && (left.may_be_more || !left.tokens.is_empty()));
     left.tokens.iter().for_each(|token| assert_hides(token, token.reveal()));
-    let refresh_token = Token::new("xoxe-1-before").expect("it has the form of a token");
+    let refresh_token = Token::new("xoxe-1-before").expect("a valid token");
     match refreshed(&response, &Request::refresh(&refresh_token), now()) {
         Ok(grant) => {
-            assert!(grant.token_refresh.is_some(), "a token that cannot be refreshed again");
+            assert!(grant.token_refresh.is_some(), "the grant has no refresh token");
             assert_grant(&grant, &grant);
         }
-        Err(error) => assert_tells_nothing(&error),
+        Err(error) => assert_safe_error(&error),
     }
 }
 
@@ -46,10 +46,10 @@ fn is_plain(text: &str) -> bool {
 }
 
 fn assert_grant(grant: &Grant, holder: &impl std::fmt::Debug) {
-    assert!(is_plain(grant.token.reveal()), "a token that no header can hold");
+    assert!(is_plain(grant.token.reveal()), "the token is invalid in a header");
     assert_hides(&grant, grant.token.reveal());
     if let Some(token_refresh) = &grant.token_refresh {
         assert_hides(holder, token_refresh.refresh_token.reveal());
-        assert!(TOKEN_TTL_SECONDS.contains(&token_refresh.expires_at.since(now())), "a lifetime out of bounds");
+        assert!(TOKEN_TTL_SECONDS.contains(&token_refresh.expires_at.since(now())), "token lifetime out of range");
     }
 }

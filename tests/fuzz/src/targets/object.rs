@@ -1,4 +1,4 @@
-//! Objects: rows that are written and read back, and the same with damage.
+//! Objects: reads arbitrary bytes, and reads back written rows, intact and damaged.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::{Day, Second};
 
 use super::{row, text};
-use crate::error_text::assert_tells_nothing;
+use crate::error_text::assert_safe_error;
 
-/// Where damage is done: as many places as this, spread by the input's own bytes.
+/// The number of damaged positions, which depend on the bytes of the input.
 const DAMAGES: usize = 12;
 
-/// The input as it is, as an object; and its lines as rows, written and read back whole and damaged.
+/// Reads the input as an object. Then writes its lines as rows, and reads them back intact and damaged.
 pub(super) fn stored(bytes: &[u8]) {
     for log in LogType::ALL {
         if let Err(error) = read(&key(log, Second::EPOCH.day()), bytes) {
-            assert_tells_nothing(&error);
+            assert_safe_error(&error);
         }
         for (day, lines) in day_logs(log, bytes) {
-            assert_comes_back(&key(log, day), &lines, bytes);
+            assert_round_trip(&key(log, day), &lines, bytes);
         }
     }
 }
 
 type Line = (RowId, Second, Vec<u8>);
 
-/// The rows of the input, one a line, as the lines of each day's log.
+/// Returns the rows of the input, one per line, as the lines of each day log.
 fn day_logs(log: LogType, bytes: &[u8]) -> BTreeMap<Day, Vec<Line>> {
     let mut days: BTreeMap<Day, Vec<Line>> = BTreeMap::new();
     for json in text(bytes).lines() {
@@ -41,7 +41,7 @@ fn day_logs(log: LogType, bytes: &[u8]) -> BTreeMap<Day, Vec<Line>> {
 }
 
 fn key(log: LogType, day: Day) -> ObjectKey {
-    let stream = StreamId { source: "acme".parse().expect("it is an id"), log };
+    let stream = StreamId { source: "acme".parse().expect("a valid ID"), log };
     DayLogId { stream, day }.key(1)
 }
 
@@ -51,27 +51,27 @@ fn read(key: &ObjectKey, bytes: &[u8]) -> Result<Vec<(RowId, Second)>, slacktrai
     Ok(read)
 }
 
-fn assert_comes_back(key: &ObjectKey, lines: &[Line], input: &[u8]) {
+fn assert_round_trip(key: &ObjectKey, lines: &[Line], input: &[u8]) {
     let written: Vec<(RowId, Second)> = lines.iter().map(|(id, time, _)| (*id, *time)).collect();
     let object = encode(lines.iter().map(|(.., line)| line.as_slice()), GZIP_LEVEL);
-    assert_eq!(read(key, &object).expect("what we wrote can be read back"), written);
+    assert_eq!(read(key, &object).expect("a written object can be read back"), written);
 
     let other_day = ObjectKey { log: DayLogId { day: key.log.day.end().plus(1).day(), ..key.log.clone() }, number: 1 };
-    assert!(other_day.log.day == key.log.day || read(&other_day, &object).is_err(), "lines of another day were taken");
+    assert!(other_day.log.day == key.log.day || read(&other_day, &object).is_err(), "accepted lines of another day");
 
     for damage in 0..DAMAGES {
         let number = input.get(damage * input.len() / DAMAGES).map_or(0, |byte| usize::from(*byte));
         let at = (damage * 251 + number * 31) % object.len();
-        assert!(read(key, &object[..at]).is_err(), "an object that ends after {at} bytes was taken for whole");
+        assert!(read(key, &object[..at]).is_err(), "accepted an object truncated to {at} bytes");
         let mut flipped = object.clone();
         flipped[at] ^= 1 << (number % 8);
-        // Bits of gzip's head that say when and where it was made may be any; all else is covered by its checksum.
+        // Some bits of the gzip header, such as the time and the operating system, may have any value. A checksum covers the data.
         if let Ok(taken) = read(key, &flipped) {
-            assert_eq!(taken, written, "an object damaged at byte {at} was taken, with other lines");
+            assert_eq!(taken, written, "an object damaged at byte {at} returned different lines");
         }
         let longer = [&object, &input[..input.len().min(damage)]].concat();
         if let Ok(taken) = read(key, &longer) {
-            assert_eq!(taken, written, "an object with {damage} bytes behind it was taken, with other lines");
+            assert_eq!(taken, written, "an object with {damage} extra bytes returned different lines");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! A reply of Slack's as one input: the status, headers, an empty line, the body.
+//! The input format of a Slack response: the status, the headers, an empty line, and the body.
 
 use slacktrail_core::slack::Response;
 use slacktrail_core::time::parse_http_date;
 
 use super::text;
 
-/// Reads a reply. Without an empty line all of it is the body of a 200.
+/// Reads a response. Without an empty line, the whole input is the body of a 200.
 pub(super) fn read(bytes: &[u8]) -> Response {
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\n\n") else {
         return Response { status: 200, body: bytes.to_vec(), ..Response::default() };

@@ -1,4 +1,4 @@
-//! Rows, on their way to a line and back.
+//! Rows that are written to lines and read back.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use slacktrail_core::source::{LogType, Plan, Source};
 
 use super::{now, text};
 
-/// Names that come from outside and stand in every line.
+/// A source name and workspace ID that imitates the fields of a line.
 const AWKWARD: &str = "\"p_log_type\":\"Slack.AuditLogs\" \\ \u{2028}\n";
 
-/// Deeper values count by their bytes.
+/// The maximum nesting depth up to which whitespace does not affect the record ID. Deeper values are hashed by their bytes.
 const NESTED_MAX: usize = 60;
 
-/// Whatever JSON a row is, its line begins with it, is one line of JSON, and gives its identity and time back.
+/// Checks that the line of any JSON row starts with the row, is one line of JSON, and returns the row's ID and time.
 pub(super) fn row(bytes: &[u8]) {
     let Ok(row) = RawValue::from_string(text(bytes).into_owned()) else { return };
     for log in LogType::ALL {
         for workspace in [None, Some("T1"), Some(AWKWARD)] {
             assert_line(log, workspace, &row);
         }
-        assert_layout_is_nothing(log, &row);
+        assert_ignores_whitespace(log, &row);
     }
 }
 
-/// The line of a row.
+/// Returns the line of a record.
 pub(super) fn write(record: &Record<'_>) -> Vec<u8> {
-    let id = "acme".parse().expect("it is an id");
+    let id = "acme".parse().expect("a valid ID");
     let source = Source::new(id, AWKWARD, Plan::Enterprise, now());
     let mut line = Vec::new();
     LineWriter::new(&source, record.log, now().instant()).write(record, record.id, &mut line);
@@ -39,50 +39,55 @@ pub(super) fn write(record: &Record<'_>) -> Vec<u8> {
 
 fn assert_line(log: LogType, workspace: Option<&str>, row: &RawValue) {
     let record = Record::read(log, workspace, row.get());
-    assert_eq!(record.id, Record::read(log, workspace, row.get()).id, "another identity at the second read");
+    assert_eq!(record.id, Record::read(log, workspace, row.get()).id, "the second read returned another ID");
     let line = write(&record);
-    let line = line.strip_suffix(b"\n").expect("a line ends with a line break");
-    assert!(!line.contains(&b'\n') && !line.contains(&b'\r'), "a line break in a line");
-    let text = std::str::from_utf8(line).expect("a line is text");
+    let line = line.strip_suffix(b"\n").expect("a line must end with a line break");
+    assert!(!line.contains(&b'\n') && !line.contains(&b'\r'), "line break inside a line");
+    let text = std::str::from_utf8(line).expect("a line must be UTF-8");
 
-    let slacks: String = row.get().chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
-    let begins = match slacks.strip_suffix('}').filter(|open| open.starts_with('{')) {
+    let slack_json: String = row.get().chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+    let begins = match slack_json.strip_suffix('}').filter(|open| open.starts_with('{')) {
         Some(open) => text.starts_with(open),
-        None => text.starts_with(&format!(r#"{{"p_row":{slacks},"#)),
+        None => text.starts_with(&format!(r#"{{"p_row":{slack_json},"#)),
     };
-    assert!(begins, "a line that does not begin with Slack's bytes: {text}");
+    assert!(begins, "the line does not start with Slack's bytes: {text}");
 
-    // Of names that come twice the last counts, here as in Athena and everywhere else, and ours come last.
-    assert!(serde_json::from_str::<IgnoredAny>(text).is_ok(), "a line that is no JSON: {text}");
-    // Slack's own names may stand for no text (`\\ud800`).
+    // If a name occurs twice, the last one counts, in serde_json and in Athena. slacktrail's fields come last.
+    assert!(serde_json::from_str::<IgnoredAny>(text).is_ok(), "the line is not JSON: {text}");
+    // Names in Slack's JSON may be invalid Unicode (`\\ud800`).
     if let Ok(fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text) {
-        let field = |name: &str| serde_json::from_str::<String>(fields[name].get()).expect("it is a text");
+        let field = |name: &str| serde_json::from_str::<String>(fields[name].get()).expect("a string");
         assert_eq!(field("p_row_id"), record.id.to_string());
         assert_eq!(field("p_log_type"), log.panther_log_type());
         assert_eq!(field("p_source_label"), AWKWARD);
     }
 
-    assert_eq!(read_line(log, line), Some((record.id, record.partition_time())), "what comes back of {text}");
-    let stored = StoredLine::read(log, line).expect("it was read a moment ago");
-    assert_eq!(stored.workspace().as_deref(), workspace, "the workspace of {text}");
-    assert!(stored.slacks_json().any(|json| json == slacks), "Slack's JSON of {text}");
+    assert_eq!(read_line(log, line), Some((record.id, record.partition_time())), "ID and time of {text}");
+    let stored = StoredLine::read(log, line).expect("`read_line` accepted the line");
+    assert_eq!(stored.workspace().as_deref(), workspace, "workspace of {text}");
+    assert!(stored.slacks_json().any(|json| json == slack_json), "Slack's JSON of {text}");
     for other in LogType::ALL.into_iter().filter(|other| *other != log) {
-        assert_eq!(read_line(other, line), None, "a line of the {log} log taken for one of the {other} log");
+        assert_eq!(read_line(other, line), None, "accepted a line of the {log} log as one of the {other} log");
     }
 }
 
-/// White space between tokens makes no other record, where there is an identity to tell and no value is nested without end.
-fn assert_layout_is_nothing(log: LogType, row: &RawValue) {
+/// Checks that whitespace between tokens does not change the time or the ID of a record. Skips deeply nested values, and skips the ID of
+/// malformed records.
+fn assert_ignores_whitespace(log: LogType, row: &RawValue) {
     let Ok(value) = serde_json::from_str::<Value>(row.get()) else { return };
     if depth(&value) > NESTED_MAX {
         return;
     }
     let record = Record::read(log, None, row.get());
-    let spread = RawValue::from_string(spread(row.get())).expect("white space between tokens changes no JSON");
+    let spread = RawValue::from_string(spread(row.get())).expect("JSON with added whitespace");
     let again = Record::read(log, None, spread.get());
-    assert_eq!((again.time, again.last_active), (record.time, record.last_active), "another time of {value}");
+    assert_eq!(
+        (again.time, again.last_active),
+        (record.time, record.last_active),
+        "whitespace changed the time of {value}"
+    );
     if !record.malformed {
-        assert_eq!(again.id, record.id, "another identity of {value}");
+        assert_eq!(again.id, record.id, "whitespace changed the ID of {value}");
     }
 }
 
@@ -94,7 +99,7 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// The same JSON with a line break and a space around each mark of punctuation.
+/// Returns the same JSON with whitespace around each punctuation character.
 fn spread(json: &str) -> String {
     let (mut out, mut in_text, mut escaped) = (String::new(), false, false);
     for c in json.chars() {

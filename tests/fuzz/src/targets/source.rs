@@ -1,27 +1,27 @@
-//! Sources as they are stored.
+//! Stored sources.
 
 use slacktrail_core::source::{Source, SourceId};
 use slacktrail_ports::Deployment;
 
 use super::text;
-use crate::error_text::assert_tells_nothing;
+use crate::error_text::assert_safe_error;
 
-/// A source is refused in words that a log may hold, or comes back as it was; and it is the one whose place it has.
+/// Checks that a source is either rejected with a safe error, or has the ID of its key and survives encoding and decoding.
 pub(super) fn stored(bytes: &[u8]) {
     let text = text(bytes);
-    let id: SourceId = "acme".parse().expect("it is an id");
+    let id: SourceId = "acme".parse().expect("a valid ID");
     let mut deployment = Deployment::default();
     deployment.insert_source(id.clone(), &text);
-    match deployment.sources.remove(&id).expect("it was taken a moment ago") {
+    match deployment.sources.remove(&id).expect("the inserted source") {
         Ok(source) => {
-            assert_eq!(source.id, id, "another source");
+            assert_eq!(source.id, id, "accepted a source with another ID");
             if let Some(tenant) = &source.tenant {
                 let shown = tenant.to_string();
                 assert!(shown.len() <= 400 && !shown.chars().any(char::is_control), "{shown:?}");
             }
-            let encoded = serde_json::to_string(&source).expect("a source holds only text and numbers");
-            assert_eq!(serde_json::from_str::<Source>(&encoded).expect("what we encode can be decoded"), source);
+            let encoded = serde_json::to_string(&source).expect("a source can be encoded");
+            assert_eq!(serde_json::from_str::<Source>(&encoded).expect("an encoded source can be decoded"), source);
         }
-        Err(error) => assert_tells_nothing(&error),
+        Err(error) => assert_safe_error(&error),
     }
 }

@@ -1,10 +1,10 @@
-//! Lines as they are stored, or as somebody else put them there.
+//! Stored lines, including lines that slacktrail did not write.
 
 use slacktrail_core::line::{StoredLine, read_line};
 use slacktrail_core::source::LogType;
 use slacktrail_core::time::athena_time;
 
-/// A line is refused, or it says what is read from it.
+/// Checks that a line is either rejected or contains the fields that were read from it.
 pub(super) fn line(bytes: &[u8]) {
     let mut logs = 0;
     for log in LogType::ALL {
@@ -17,11 +17,11 @@ pub(super) fn line(bytes: &[u8]) {
             String::from_utf8_lossy(&written[..20])
         );
         let holds = bytes.windows(fields.len()).any(|window| window == fields.as_bytes());
-        assert!(holds, "a line that does not hold {fields} was taken for ours");
-        let line = StoredLine::read(log, bytes).expect("it was read a moment ago");
+        assert!(holds, "accepted a line without {fields}");
+        let line = StoredLine::read(log, bytes).expect("`read_line` accepted the line");
         assert_eq!((line.id, line.time), (id, time));
         assert!(line.slacks_json().count() > 0);
         let _ = line.workspace();
     }
-    assert!(logs <= 1, "a line of two logs");
+    assert!(logs <= 1, "accepted a line for two logs");
 }

@@ -1,7 +1,12 @@
-//! A whole tick, then another, with all that comes from outside out of one input: the cursor, the objects, Slack's replies.
+//! Two ticks whose external input comes from one fuzz input: the source, the cursors, the objects and Slack's responses.
 //!
-//! An input is parts that each begin with a line `--- <part>`: `cursor <log>`, `source`, `object <log> <day>` (rows, one a line, each
-//! part the day log's next object), `damaged <log> <day>` (the object's bytes themselves) and `response <method>` (in turn, over and over).
+//! Each part of an input starts with a line `--- <part>`:
+//!
+//! - `source`: the stored source
+//! - `cursor <log>`: the stored cursor of a log
+//! - `object <log> <day>`: the next object of a day log, as rows, one per line
+//! - `damaged <log> <day>`: the next object of a day log, as raw bytes
+//! - `response <method>`: the next response of a method; the responses repeat in a cycle
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,33 +30,33 @@ use slacktrail_ports::{
 };
 
 use super::{now, response, row, text};
-use crate::error_text::{assert_fit_for_a_log, assert_tells_nothing};
+use crate::error_text::{assert_loggable, assert_safe_error};
 
-/// The secret that no answer may tell.
+/// The token that no output may contain.
 const TOKEN: &str = "xoxp-1-hush0123456789";
-/// A tick that gives way so often does not come to an end.
+/// The number of polls after which a tick counts as endless.
 const POLLS_MAX: usize = 100_000;
-/// Seconds between the two ticks.
+/// The seconds between the two ticks.
 const PAUSE_SECONDS: i64 = 60;
 
-/// Whatever comes, a tick ends within its bounds, tells nothing, and leaves objects and cursors that can be read.
+/// Checks that a tick stays within its limits, returns safe errors, and leaves readable objects and cursors.
 pub(super) fn tick(bytes: &[u8]) {
-    let outside = Rc::new(Outside::read(bytes));
-    let edge = || Edge(Rc::clone(&outside));
-    let poller = Poller::new(Ports { slack: edge(), day_logs: edge(), deployment: edge(), credentials: edge() });
+    let environment = Rc::new(Environment::read(bytes));
+    let fake = || FakePorts(Rc::clone(&environment));
+    let poller = Poller::new(Ports { slack: fake(), day_logs: fake(), deployment: fake(), credentials: fake() });
     for pause in [0, PAUSE_SECONDS] {
         let limits = TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
         match finish(poller.tick(now().plus(pause).instant(), &limits)) {
             Ok(summary) => assert_summary(&summary),
-            Err(error) => assert_tells_nothing(&error),
+            Err(error) => assert_safe_error(&error),
         }
-        outside.assert_calls_within_bounds();
+        environment.assert_calls_within_bounds();
     }
-    outside.assert_objects();
+    environment.assert_objects();
 }
 
-/// Everything outside of the poller.
-struct Outside {
+/// The environment of the poller: the stored state and Slack.
+struct Environment {
     source: String,
     responses: BTreeMap<String, Vec<Response>>,
     cursors: RefCell<BTreeMap<StreamId, (Version, String)>>,
@@ -62,14 +67,14 @@ struct Outside {
 }
 
 #[derive(Clone)]
-struct Edge(Rc<Outside>);
+struct FakePorts(Rc<Environment>);
 
-impl Outside {
-    fn read(bytes: &[u8]) -> Outside {
-        let id: SourceId = "acme".parse().expect("it is an id");
+impl Environment {
+    fn read(bytes: &[u8]) -> Environment {
+        let id: SourceId = "acme".parse().expect("a valid ID");
         let source = Source::new(id.clone(), "Acme", Plan::Enterprise, now().plus(-86_400));
-        let mut outside = Outside {
-            source: serde_json::to_string(&source).expect("a source holds only text and numbers"),
+        let mut environment = Environment {
+            source: serde_json::to_string(&source).expect("a source can be encoded"),
             responses: BTreeMap::new(),
             cursors: RefCell::default(),
             objects: RefCell::default(),
@@ -79,30 +84,30 @@ impl Outside {
         for (head, body) in parts(bytes) {
             let words: Vec<&str> = head.split_whitespace().collect();
             match words[..] {
-                ["source"] => outside.source = text(body).into_owned(),
+                ["source"] => environment.source = text(body).into_owned(),
                 ["response", method] => {
-                    outside.responses.entry(method.to_owned()).or_default().push(response::read(body))
+                    environment.responses.entry(method.to_owned()).or_default().push(response::read(body))
                 }
                 ["cursor", log] => {
                     if let Ok(log) = log.parse() {
                         let stream = StreamId { source: id.clone(), log };
-                        outside.cursors.borrow_mut().insert(stream, (Version(7), text(body).into_owned()));
+                        environment.cursors.borrow_mut().insert(stream, (Version(7), text(body).into_owned()));
                     }
                 }
                 [kind @ ("object" | "damaged"), log, day] => {
                     if let (Ok(log), Ok(day)) = (log.parse(), day.parse::<Day>()) {
-                        outside.put(log, day, if kind == "object" { object(log, body) } else { body.to_vec() });
+                        environment.put(log, day, if kind == "object" { object(log, body) } else { body.to_vec() });
                     }
                 }
                 _ => {}
             }
         }
-        outside
+        environment
     }
 
     /// Adds the next object of a day log.
     fn put(&self, log: LogType, day: Day, bytes: Vec<u8>) {
-        let log = DayLogId { stream: StreamId { source: "acme".parse().expect("it is an id"), log }, day };
+        let log = DayLogId { stream: StreamId { source: "acme".parse().expect("a valid ID"), log }, day };
         let mut objects = self.objects.borrow_mut();
         let number = objects.values().filter(|(key, _)| key.log == log).count();
         let key = log.key(u32::try_from(number).map_or(u32::MAX, |number| number + 1));
@@ -112,26 +117,26 @@ impl Outside {
     fn assert_calls_within_bounds(&self) {
         for (method, calls) in std::mem::take(&mut *self.calls.borrow_mut()) {
             let bound = if method == "logs" { LogType::Audit } else { LogType::Access }.calls_per_tick_max();
-            assert!(calls <= bound, "{calls} calls of `{method}` in one tick");
+            assert!(calls <= bound, "too many calls of `{method}` in one tick: {calls}");
         }
     }
 
-    /// Whatever lay there before: what the poller wrote can be read, and nothing of it was there already.
+    /// Asserts that the poller's objects are readable and repeat no record that an earlier object contains, whatever the input contains.
     fn assert_objects(&self) {
         let mut known: BTreeMap<&DayLogId, BTreeSet<RowId>> = BTreeMap::new();
         let objects = self.objects.borrow();
         let mut in_order: Vec<_> = objects.values().collect();
         in_order.sort_by_key(|(key, _)| (&key.log, key.number));
         for (key, bytes) in in_order {
-            let ours = self.created.borrow().contains(&key.to_string());
+            let is_created = self.created.borrow().contains(&key.to_string());
             let known = known.entry(&key.log).or_default();
-            let read = decode(key, bytes, |id, _| assert!(known.insert(id) || !ours, "`{key}` repeats a record"));
-            assert!(read.is_ok() || !ours, "`{key}` cannot be read back: {read:?}");
+            let read = decode(key, bytes, |id, _| assert!(known.insert(id) || !is_created, "`{key}` repeats a record"));
+            assert!(read.is_ok() || !is_created, "`{key}` cannot be read back: {read:?}");
         }
     }
 }
 
-/// The parts of an input: what follows `---` on its first line, and the lines after that.
+/// Returns the parts of an input: the text after `---` on its first line, and the lines after it.
 fn parts(bytes: &[u8]) -> Vec<(String, &[u8])> {
     const MARK: &[u8] = b"--- ";
     let starts: Vec<usize> = (0..bytes.len())
@@ -161,19 +166,19 @@ fn finish<T>(future: impl Future<Output = T>) -> T {
             return done;
         }
     }
-    panic!("a tick that does not come to an end");
+    panic!("the tick did not end after {POLLS_MAX} polls");
 }
 
 fn assert_summary(summary: &Summary) {
-    let told = serde_json::to_string(summary).expect("a summary is JSON");
-    assert!(!told.contains(TOKEN), "the token in {told}");
+    let json = serde_json::to_string(summary).expect("a summary can be encoded");
+    assert!(!json.contains(TOKEN), "token in {json}");
     for stream in &summary.streams {
         let StreamSummary { code, message, hint, cause, .. } = stream;
-        [code, message, hint, cause].into_iter().flatten().for_each(|text| assert_fit_for_a_log(text));
+        [code, message, hint, cause].into_iter().flatten().for_each(|text| assert_loggable(text));
     }
 }
 
-impl Slack for Edge {
+impl Slack for FakePorts {
     async fn call(&self, _: &Source, request: &Request, _: CallAuth<'_>) -> Result<Response<Body>, Error> {
         let mut calls = self.0.calls.borrow_mut();
         let calls = calls.entry(request.method.to_owned()).or_default();
@@ -186,7 +191,7 @@ impl Slack for Edge {
     }
 }
 
-impl DayLogStore for Edge {
+impl DayLogStore for FakePorts {
     async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error> {
         let name = key.to_string();
         if self.0.objects.borrow().contains_key(&name) {
@@ -212,10 +217,10 @@ impl DayLogStore for Edge {
     }
 }
 
-impl DeploymentStore for Edge {
+impl DeploymentStore for FakePorts {
     async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = Deployment::default();
-        deployment.insert_source("acme".parse().expect("it is an id"), &self.0.source);
+        deployment.insert_source("acme".parse().expect("a valid ID"), &self.0.source);
         for (stream, (version, text)) in &*self.0.cursors.borrow() {
             deployment.insert_cursor(stream.clone(), Some(*version), text);
         }
@@ -233,14 +238,18 @@ impl DeploymentStore for Edge {
             return Ok(ReplaceOutcome::Conflict);
         }
         let encoded = cursor.encode();
-        assert_eq!(Cursor::decode(&encoded).as_ref().ok(), Some(cursor), "a cursor that does not come back: {encoded}");
+        assert_eq!(
+            Cursor::decode(&encoded).as_ref().ok(),
+            Some(cursor),
+            "the cursor changed when it was encoded: {encoded}"
+        );
         let next = Version(expected.map_or(1, |version| version.0 + 1));
         cursors.insert(stream.clone(), (next, encoded));
         Ok(ReplaceOutcome::Replaced(next))
     }
 
     async fn load_source(&self, _: &SourceId) -> Result<Option<StoredSource>, Error> {
-        unreachable!("a tick loads sources together")
+        unreachable!("a tick loads all sources together")
     }
 
     async fn replace_source(&self, _: Option<Version>, _: &Source) -> Result<ReplaceOutcome, Error> {
@@ -248,9 +257,9 @@ impl DeploymentStore for Edge {
     }
 }
 
-impl CredentialStore for Edge {
+impl CredentialStore for FakePorts {
     async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
-        let token = Token::new(TOKEN).expect("it has the form of a token");
+        let token = Token::new(TOKEN).expect("a valid token");
         let grant = Grant { token, token_refresh: None, tenant: None };
         let credentials = Some(Credentials::default().with_grant(grant));
         Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials }))

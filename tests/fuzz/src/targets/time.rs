@@ -1,4 +1,4 @@
-//! Days, seconds and times, as texts.
+//! Days, seconds, times and names as text.
 
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, SourceId, shown_name};
@@ -8,10 +8,13 @@ fn time(text: &str) {
     if let Ok(day) = text.parse::<Day>() {
         assert_eq!(day.to_string(), text);
         assert_eq!((day.start().day(), day.end().day()), (day, day));
-        assert!(day.end().since(day.start()) == 86_399 || day.to_string() == "9999/12/30", "a day of another length");
+        assert!(
+            day.end().since(day.start()) == 86_399 || day.to_string() == "9999/12/30",
+            "the day has another length"
+        );
     }
     if let Some(second) = parse_athena_time(text) {
-        assert_eq!(&athena_time(second.instant())[..20], &text.as_bytes()[..20], "another time than was written");
+        assert_eq!(&athena_time(second.instant())[..20], &text.as_bytes()[..20], "the time changed");
     }
     if let Some(instant) = parse_http_date(text) {
         assert!(Second::new(Second::of(instant).get()).is_some());
@@ -26,7 +29,7 @@ fn time(text: &str) {
     }
 }
 
-/// What is read is written as it was read, and anything else is refused: times, and names of sources, logs and rows.
+/// Checks that every accepted time, source ID, log name and record ID is written exactly as it was read.
 pub(super) fn text(bytes: &[u8]) {
     let text = super::text(bytes);
     time(&text);

@@ -1,5 +1,5 @@
-//! The floor: what it costs at least to have the pages on this machine, compressed. It reads no record, keeps no position and
-//! would store everything again when it is started again.
+//! The baseline: the minimum cost of downloading and compressing the pages. It parses no record and stores no position, so a second run
+//! would store everything again.
 
 use std::fs::File;
 use std::io::Write;
@@ -19,12 +19,15 @@ use crate::meter::Meter;
 use crate::stored::Objects;
 use crate::task::Run;
 
-/// Downloads the backlog page by page and gzips the pages into `file`; or what slacktrail has `collected`, read beforehand.
+/// Downloads the backlog page by page and compresses the pages into `file`.
+///
+/// If `collected` is set, compresses the lines in that directory instead of the pages. Reads these lines before the measurement starts.
 pub(crate) async fn run(backlog: Backlog, audit_url: &str, file: &Path, collected: Option<&Path>) -> Outcome<Run> {
-    let instead = collected.map(|directory| Objects::under(directory)?.collect::<Outcome<Vec<_>>>()).transpose()?;
+    let stored_lines =
+        collected.map(|directory| Objects::under(directory)?.collect::<Outcome<Vec<_>>>()).transpose()?;
     let meter = Meter::start();
     let client = Client::builder()
-        .user_agent("floor")
+        .user_agent("baseline")
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(20))
         .redirect(Policy::none())
@@ -36,7 +39,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, file: &Path, collecte
         let call = client.get(url(backlog, audit_url, cursor.as_deref())?).bearer_auth(ORGANIZATION_TOKEN);
         let page = call.send().await?.error_for_status()?.bytes().await?;
         calls += 1;
-        if instead.is_none() {
+        if stored_lines.is_none() {
             gzip.write_all(&page)?;
             bytes += page.len() as u64;
         }
@@ -45,7 +48,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, file: &Path, collecte
             break;
         }
     }
-    for lines in instead.iter().flatten() {
+    for lines in stored_lines.iter().flatten() {
         gzip.write_all(lines)?;
         bytes += lines.len() as u64;
     }
@@ -62,7 +65,7 @@ fn url(backlog: Backlog, audit_url: &str, cursor: Option<&str>) -> Outcome<Url> 
     Ok(url)
 }
 
-/// The cursor of the next page, which stands at the end of a page.
+/// Returns the cursor of the next page, which is at the end of a page.
 fn next_cursor(page: &[u8]) -> Option<String> {
     const KEY: &[u8] = br#""next_cursor":""#;
     let after = &page[memchr::memmem::rfind(page, KEY)? + KEY.len()..];
