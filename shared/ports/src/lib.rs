@@ -234,10 +234,10 @@ impl Deployment {
     }
 }
 
-/// A source as stored, or why it cannot be read, with its version.
-/// A cursor as it is stored: its version, and the cursor or the error for which it cannot be read.
+/// A cursor as stored: its version, and the cursor or the error for which it cannot be read.
 pub type StoredCursor = (Version, Result<Cursor, Error>);
 
+/// A source as stored: its version, and the source or the error for which it cannot be read.
 pub type StoredSource = (Version, Result<Source, Error>);
 
 /// Where sources and cursors are kept.

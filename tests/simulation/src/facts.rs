@@ -1,4 +1,5 @@
-//! The facts of a tick: what its process asked, was shown, created and saved. The ports note them, and the oracle judges by them.
+//! The facts of a tick: what its process requested, was shown, created and saved. The ports record them, and the oracle judges the tick by
+//! them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
@@ -12,77 +13,77 @@ use slacktrail_simulator::{Response, Row, Shown};
 
 use super::oracle::{Line, Unread, log_of_key as log_of};
 
-/// Without a `Date` in a reply the collector may take Slack's clock to be so far behind its own.
+/// How far Slack's clock may be behind the collector's clock if no response has a `Date`.
 pub(super) const CLOCK_SKEW_SECONDS: i64 = 600;
 
 /// The facts of one tick.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// Slack's time when it began.
-    pub(super) begun: Timestamp,
-    /// The collector's clock when it began.
+    /// Slack's time at the start.
+    pub(super) started: Timestamp,
+    /// The collector's clock at the start.
     pub(super) clock: Timestamp,
-    /// Calls that it may make to each log, if they are few.
+    /// Calls that the tick may make to each log. `None`: the production limit.
     pub(super) calls_max: Option<u32>,
-    /// Operations of all processes before it, and its own.
+    /// Operations of all processes before the tick, and operations of the tick.
     pub(super) operations_before: u64,
     pub(super) operations: u64,
-    /// Whether an operation of it failed, or its time was limited.
+    /// Whether an operation failed or the time was limited.
     pub(super) disturbed: bool,
-    /// Streams of which it found a cursor of another century.
+    /// Streams whose cursor was already tampered with when the tick loaded it.
     pub(super) tampered: Vec<LogType>,
-    /// Audit, access, integration.
+    /// The facts of the audit, access and integration logs.
     pub(super) logs: [LogFacts; 3],
-    /// Calls that can be of any log: `auth.test`.
+    /// Calls that serve every log: `auth.test`.
     pub(super) shared: LogFacts,
-    /// Calls that are of no log.
+    /// Calls that serve no log.
     pub(super) others: LogFacts,
 }
 
-/// The facts of one log.
+/// The facts of one log in one tick.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogFacts {
     /// Calls to Slack.
     pub(super) calls: u32,
-    /// Of these, the ones that brought what was asked for.
+    /// Calls that returned what they requested.
     pub(super) answered: u32,
-    /// Pages of the log that arrived whole, and ones that were broken off.
+    /// Pages that arrived whole, and pages that broke off.
     pub(super) pages: u32,
     pub(super) broken_pages: u32,
-    /// Replies that refused the token, whoever was at fault, and those of a Slack that truly refuses it.
-    pub(super) token_refusals: u32,
-    pub(super) told_revoked: bool,
-    /// The collector's clock less each `Date`, in seconds.
+    /// Responses that rejected the token, and whether the token was really invalid in one of them.
+    pub(super) token_rejections: u32,
+    pub(super) token_revoked: bool,
+    /// The collector's clock minus the `Date` of each response, in seconds.
     pub(super) skews: Vec<i64>,
-    /// How far Slack's clock had come for certain, by the earliest reply.
+    /// The second that Slack's clock had certainly reached, by the earliest response.
     pub(super) reached: Option<i64>,
-    /// The newest time of a row that was shown, and of its last use.
+    /// The newest time of a shown row, and the newest last use of one.
     pub(super) newest: Option<i64>,
     pub(super) newest_use: Option<i64>,
-    /// Pages in a row of one walk that showed nothing new, and the most of them.
+    /// The current and the longest run of pages of one walk that showed no new row.
     idle_run: u32,
     pub(super) idle_max: u32,
-    /// Rows that the walk was shown, by their texts.
+    /// The rows that the current walk was shown, as JSON.
     rows_shown: HashSet<Arc<str>>,
-    /// The page cursor or number that goes on with the walk.
+    /// The page cursor or page number that continues the walk.
     follower: Option<String>,
-    /// Whether an object was there before: what it holds may have been stored by an operation that had no reply.
+    /// Whether an object already existed. An operation without a response may have stored its records.
     pub(super) met_others: bool,
-    /// Whether Slack showed a page when a workspace was last asked for, by its ID.
+    /// Whether the last request for each workspace, by ID, returned a page.
     pub(super) workspaces: BTreeMap<String, bool>,
-    /// Rows on whole pages that share their identity with a row before them and differ from it.
+    /// Rows of whole pages that share their ID with an earlier row of the page and differ from it.
     pub(super) conflicting: u64,
-    /// What was created, in truth.
+    /// The lines of the created objects, and the counts of these objects.
     pub(super) created: Vec<Rc<Line>>,
-    pub(super) truly: Stored,
-    /// What was created by operations whose reply said so.
-    pub(super) told: Stored,
+    pub(super) actual: Stored,
+    /// The counts of the objects whose create was acknowledged.
+    pub(super) acknowledged: Stored,
     last: Stored,
-    /// Whether the cursor was saved last, or somebody else had been faster.
+    /// Whether the last write of the cursor succeeded. `None`: there was no write.
     pub(super) saved: Option<bool>,
 }
 
-/// What was stored.
+/// Counts of stored records, objects and bytes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Stored {
     pub(super) records: u64,
@@ -99,12 +100,12 @@ impl Stored {
 }
 
 impl LogFacts {
-    /// Takes in whether a page shows anything that the pages before it in its walk have not.
+    /// Updates the run of pages that show no row that is new to their walk.
     fn note_progress(&mut self, request: &Request, shown: &Shown) {
         let argument =
             |name: &str| request.arguments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
-        let place = argument("cursor").or_else(|| argument("page"));
-        let follows = place.is_some() && place == self.follower;
+        let position = argument("cursor").or_else(|| argument("page"));
+        let follows = position.is_some() && position == self.follower;
         if !follows {
             self.rows_shown.clear();
             self.idle_run = 0;
@@ -122,7 +123,7 @@ impl Facts {
         &self.logs[log as usize]
     }
 
-    /// The facts of the log that a call of this method is for.
+    /// Returns the facts of the log that a call of this method serves.
     pub(super) fn of_call(&mut self, source: &Source, method: &str) -> &mut LogFacts {
         match log_of_call(source, method) {
             Some(log) => &mut self.logs[log as usize],
@@ -131,40 +132,40 @@ impl Facts {
         }
     }
 
-    /// Takes in that an object came into being with these lines.
+    /// Records that an object with these lines was created.
     pub(super) fn note_created(&mut self, key: &str, bytes: &[u8], lines: &[Rc<Line>]) {
         let facts = &mut self.logs[log_of(key) as usize];
         facts.created.extend(lines.iter().cloned());
         facts.last = Stored { records: lines.len() as u64, objects: 1, bytes: bytes.len() as u64 };
-        facts.truly.add(facts.last);
+        facts.actual.add(facts.last);
     }
 
-    /// Takes in that the object was there before.
+    /// Records that the object already existed.
     pub(super) fn note_exists(&mut self, key: &str) {
         self.logs[log_of(key) as usize].met_others = true;
     }
 
-    /// Takes in that the cursor was saved, or that somebody else had been faster. The next page is another walk's, though its page cursor may
-    /// be the same text.
+    /// Records whether the cursor was saved. The next page belongs to another walk, even if its page cursor has the same text.
     pub(super) fn note_saved(&mut self, log: LogType, saved: bool) {
         let facts = &mut self.logs[log as usize];
         facts.saved = Some(saved);
         facts.follower = None;
     }
 
-    /// Takes in that the collector was told so.
-    pub(super) fn note_told(&mut self, key: &str) {
+    /// Records that the create was acknowledged.
+    pub(super) fn note_acknowledged(&mut self, key: &str) {
         let facts = &mut self.logs[log_of(key) as usize];
-        facts.told.add(std::mem::take(&mut facts.last));
+        facts.acknowledged.add(std::mem::take(&mut facts.last));
     }
 
-    /// Takes in a reply that reached the collector, and returns whether it refused the token. `refuses`: whether Slack truly does.
+    /// Records a response that reached the collector, and returns whether it rejected the token. `is_invalid` states whether the token is
+    /// really invalid.
     pub(super) fn note_response(
         &mut self,
         source: &Source,
         request: &Request,
         response: &Response,
-        refuses: bool,
+        is_invalid: bool,
     ) -> bool {
         let clock = self.clock.as_second();
         let facts = self.of_call(source, request.method);
@@ -173,7 +174,7 @@ impl Facts {
         let reached = date.unwrap_or(clock - CLOCK_SKEW_SECONDS);
         facts.reached = Some(facts.reached.map_or(reached, |before| before.min(reached)));
         let text = || String::from_utf8_lossy(&response.body);
-        let mut refused = false;
+        let mut rejected = false;
         match &response.shown {
             Some(shown) => {
                 facts.answered += 1;
@@ -193,89 +194,90 @@ impl Facts {
                 facts.answered += 1
             }
             None => {
-                refused = response.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
-                facts.token_refusals += u32::from(refused);
-                facts.told_revoked |= refused && refuses;
+                rejected = response.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
+                facts.token_rejections += u32::from(rejected);
+                facts.token_revoked |= rejected && is_invalid;
             }
         }
-        refused
+        rejected
     }
 }
 
-/// The log that a call of this method is for, if it is for one alone.
+/// Returns the log that a call of this method serves, if it serves only one.
 pub(super) fn log_of_call(source: &Source, method: &str) -> Option<LogType> {
     match method {
         "logs" => Some(LogType::Audit),
         "team.accessLogs" => Some(LogType::Access),
         "team.integrationLogs" => Some(LogType::Integration),
-        // Read for whatever is read workspace by workspace.
+        // Every log that is read per workspace needs this list.
         "auth.teams.list" if source.logs.contains(&LogType::Integration) => Some(LogType::Integration),
         "auth.teams.list" => Some(LogType::Access),
         _ => None,
     }
 }
 
-/// What Slack says of a token that it does not honor.
+/// Slack's error codes for a token that it does not accept.
 const TOKEN_CODES: [&str; 4] = ["token_revoked", "invalid_auth", "token_expired", "account_inactive"];
 
-/// What the oracle remembers of a log's pages, so that it knows which time Slack has shown whole. A clone goes its own way.
+/// What the oracle knows of a log's pages, so that it can derive which times Slack has shown completely. A clone is independent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
-    /// When the stream was first collected: live collection begins here. History before it is backlog.
+    /// The start of live collection. Earlier history is backlog.
     pub(super) first: Option<i64>,
-    /// The same in operations of all processes.
+    /// The start of live collection, in operations of all processes.
     pub(super) first_operation: u64,
-    /// All time up to here was shown to somebody, whether or not it is stored.
+    /// All time up to here was shown to a tick, whether or not it is stored.
     pub(super) shown: Frontier,
-    /// All time up to here was shown to a tick that left nothing to collect and saved its cursor.
+    /// All time up to here was shown to a tick that left no gap and saved its cursor.
     pub(super) sure: i64,
-    /// The most by which the collector's clock was ahead of Slack's in a tick that no reply told so.
+    /// The maximum lead of the collector's clock in a tick without a `Date` in any response.
     pub(super) ahead: i64,
-    /// The newest row that such a tick was shown.
+    /// The newest row shown to a tick that succeeded and saved its cursor.
     pub(super) newest_sure: Option<i64>,
-    /// The newest row, or last use of one, that anybody was shown.
+    /// The newest row, or last use of a row, that any tick was shown.
     pub(super) newest_shown: Option<i64>,
-    /// Where the page of each page cursor begins: the last of them.
-    places: Vec<(u64, i64)>,
-    /// Records that were stored so far, and how many it were when a tick ended.
+    /// The time at which the page of each recent page cursor starts.
+    page_starts: Vec<(u64, i64)>,
+    /// The number of stored records, now and at the end of the last tick.
     pub(super) stored: u64,
     stored_before: u64,
-    /// Polled ticks in a row that showed no other row than the one before, and during which nothing was stored, though Slack could show
-    /// something that is missing.
+    /// Polled ticks in a row that stored nothing and showed no row that the tick before had not shown, although Slack can show a missing
+    /// record.
     pub(super) dry_ticks: u32,
-    /// The same of ticks that showed no other row than was shown since something was stored last, and left as many gaps as before, though
-    /// something is missing or in a gap.
+    /// Polled ticks in a row that stored nothing, closed no gap, and showed no row that was new since the last stored record, although a
+    /// record is missing or a gap is left.
     pub(super) stale_ticks: u32,
-    /// The fewest gaps that one of them left.
+    /// The fewest gaps that one of these ticks left.
     gaps_least: usize,
-    /// The rows that were shown since the last of them ended, without what moves in them, and those of the one before.
+    /// The rows shown since the last tick, and those of the tick before, without the fields that change.
     rows: HashSet<u64>,
     rows_before: HashSet<u64>,
-    /// All rows that were shown since something was stored last.
+    /// All rows shown since the last stored record.
     rows_since_stored: HashSet<u64>,
-    /// Replies that refused the token.
-    refusals: Vec<Refusal>,
+    /// Responses that rejected the token.
+    rejections: Vec<Rejection>,
     /// Workspaces that cannot be read.
     pub(super) unread: Unread,
-    /// When a tick had left nothing to collect, for certain, with half of its calls to spare: operations of all processes, and Slack's time.
-    pub(super) through_at: Option<(u64, Timestamp)>,
+    /// The last tick, if it certainly left nothing to collect and needed at most half of its calls: operations of all processes at its end,
+    /// and Slack's time at its start.
+    pub(super) caught_up_at: Option<(u64, Timestamp)>,
 }
 
-/// A reply that refused the token.
+/// A response that rejected the token.
 #[derive(Clone, Copy, Debug)]
-struct Refusal {
-    /// When it came, in operations of all processes.
+struct Rejection {
+    /// When it arrived, in operations of all processes.
     at: u64,
-    /// The collector's clock at that tick.
+    /// The collector's clock in that tick.
     clock: i64,
-    /// When a tick ended that began later, was not refused, and saved the cursor: in operations of all processes.
+    /// The end of the first tick that started later, was not rejected and saved its cursor, in operations of all processes.
     honored: Option<u64>,
 }
 
-/// Page cursors that are remembered.
-const PLACES_MAX: usize = 1_000;
+/// The maximum number of page cursors that the oracle remembers.
+const PAGE_STARTS_MAX: usize = 1_000;
 
-/// All time from the stream's first tick up to a second, and ranges beyond it.
+/// The second up to which all time since the stream's first tick was shown, and ranges beyond it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frontier {
     pub(super) at: i64,
@@ -283,7 +285,7 @@ pub(super) struct Frontier {
 }
 
 impl Frontier {
-    /// Takes in that all of these seconds were shown.
+    /// Adds a range of seconds that was shown completely.
     pub(super) fn add(&mut self, span: (i64, i64)) {
         if span.1 <= self.at || span.0 > span.1 {
             return;
@@ -298,14 +300,15 @@ impl Frontier {
 }
 
 impl Watch {
-    /// Takes in that Slack showed a row.
+    /// Records that Slack showed a row.
     pub(super) fn note_row(&mut self, row: &Row) {
-        // What moves in a row comes after its time.
-        let steady = row.json.split("\"date_last\"").next().unwrap_or_default();
-        self.rows.insert(hash(steady));
+        // The fields that change start with `date_last`.
+        let constant = row.json.split("\"date_last\"").next().unwrap_or_default();
+        self.rows.insert(hash(constant));
     }
 
-    /// Takes in that a polled tick ended. `is_missing`: whether Slack could show something that is not stored. `gaps`: how many the tick left.
+    /// Records the end of a polled tick. `is_missing` states whether Slack can show a record that is not stored. `gaps` counts the gaps
+    /// that the tick left.
     pub(super) fn end_tick(&mut self, is_missing: bool, gaps: usize) {
         let stored_nothing = self.stored == self.stored_before;
         let is_dry = is_missing && stored_nothing && self.rows.is_subset(&self.rows_before);
@@ -322,83 +325,85 @@ impl Watch {
         self.rows_before = std::mem::take(&mut self.rows);
     }
 
-    /// Live collection begins.
+    /// Starts live collection.
     pub(super) fn begin(&mut self, at: i64) {
-        let refusals = std::mem::take(&mut self.refusals); // some came before the cursor was written
-        *self = Watch { newest_shown: self.newest_shown, stored: self.stored, refusals, ..Watch::default() };
+        let rejections = std::mem::take(&mut self.rejections); // some came before the cursor was written
+        *self = Watch { newest_shown: self.newest_shown, stored: self.stored, rejections, ..Watch::default() };
         (self.first, self.shown.at, self.sure) = (Some(at), at, at);
     }
 
-    /// Takes in a reply that refused the token, at this operation and in a tick of this clock.
-    pub(super) fn note_refusal(&mut self, at: u64, clock: i64) {
-        self.refusals.push(Refusal { at, clock, honored: None });
+    /// Records a response that rejected the token.
+    pub(super) fn note_rejection(&mut self, at: u64, clock: i64) {
+        self.rejections.push(Rejection { at, clock, honored: None });
     }
 
-    /// Takes in that a tick which began after `began` operations was not refused, and that the cursor says so since `ended`.
+    /// Records that a tick which started after `began` operations was not rejected, and that the cursor contains this since `ended`.
     pub(super) fn note_honored(&mut self, began: u64, ended: u64) {
-        for refusal in self.refusals.iter_mut().filter(|refusal| refusal.at <= began) {
-            refusal.honored.get_or_insert(ended);
+        for rejection in self.rejections.iter_mut().filter(|rejection| rejection.at <= began) {
+            rejection.honored.get_or_insert(ended);
         }
     }
 
-    /// What was refused until now was another token. Where the collector's clock was ahead, it cannot know that.
+    /// Clears the rejections of the previous token. Those seen by a clock ahead of `now` stay, because the collector cannot tell that they
+    /// are older.
     pub(super) fn note_connection(&mut self, now: i64) {
         self.unread = Unread::default();
-        self.refusals.retain(|refusal| refusal.clock >= now);
+        self.rejections.retain(|rejection| rejection.clock >= now);
     }
 
-    /// How often the token was refused, as the cursor may say that a tick finds which began after so many operations. Of ticks that overlap,
-    /// any may have had the last word in the cursor, even one that was killed.
-    pub(super) fn refusals(&self, began: u64) -> usize {
-        self.refusals.iter().filter(|refusal| refusal.honored.is_none_or(|honored| honored > began)).count()
+    /// Returns how many rejections the cursor may hold for a tick that starts after `began` operations. Of overlapping ticks, any may have
+    /// written the cursor last, even a killed one.
+    pub(super) fn rejections(&self, began: u64) -> usize {
+        self.rejections.iter().filter(|rejection| rejection.honored.is_none_or(|honored| honored > began)).count()
     }
 
-    /// Which time a page of audit logs shows whole. Where the next one begins is remembered.
+    /// Returns the time range that a page of audit logs shows completely, and stores where the next page starts.
     pub(super) fn audit_page(&mut self, request: &Request, shown: &Shown, now: Timestamp) -> (i64, i64) {
         let argument =
             |name: &str| request.arguments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
         let second = |name| argument(name).and_then(|text| text.parse::<i64>().ok());
         let at = match argument("cursor") {
             None => second("latest").unwrap_or(i64::MAX).min(now.as_second()),
-            Some(cursor) => self.place(cursor).unwrap_or(now.as_second()), // the most, where it is not known
+            Some(cursor) => self.page_start(cursor).unwrap_or(now.as_second()), // the latest possible time if it is unknown
         };
         let last = shown.rows.iter().map(|row| row.time.as_second()).min();
-        let begun = last.map_or(at, |last| last.min(at));
+        let start = last.map_or(at, |last| last.min(at));
         if let Some(next) = shown.next.as_ref().filter(|_| shown.whole) {
-            self.remember(next, begun);
+            self.store_page_start(next, start);
         }
         let is_last = shown.next.is_none() && shown.whole;
-        (if is_last { second("oldest").unwrap_or(0) } else { begun + 1 }, at)
+        (if is_last { second("oldest").unwrap_or(0) } else { start + 1 }, at)
     }
 
-    /// Which time the pages of access logs up to this one may have shown whole: their order is not told, so this is the most.
+    /// Returns the longest time range that the pages of access logs up to this one may have shown completely. The order of the rows is
+    /// unknown.
     pub(super) fn access_page(&mut self, request: &Request, shown: &Shown, now: Timestamp) -> (i64, i64) {
         let cursor = request.arguments.iter().find(|(name, _)| *name == "cursor").map(|(_, value)| value.as_str());
         let is_first = cursor.is_none() && request.arguments.iter().all(|(name, _)| *name != "page");
-        let head = match cursor.and_then(|cursor| self.place(cursor)) {
-            Some(head) if !is_first => head,
+        let latest = match cursor.and_then(|cursor| self.page_start(cursor)) {
+            Some(latest) if !is_first => latest,
             _ => now.as_second(),
         };
         if let Some(next) = &shown.next {
-            self.remember(next, head);
+            self.store_page_start(next, latest);
         }
         let last = shown.rows.iter().map(|row| row.time.as_second()).min();
-        let begun = if shown.next.is_none() { Some(i64::MIN) } else { last.map(|last| last + 1) };
-        (begun.unwrap_or(i64::MAX), head)
+        let start = if shown.next.is_none() { Some(i64::MIN) } else { last.map(|last| last + 1) };
+        (start.unwrap_or(i64::MAX), latest)
     }
 
-    fn place(&self, cursor: &str) -> Option<i64> {
+    fn page_start(&self, cursor: &str) -> Option<i64> {
         let key = hash(cursor);
-        self.places.iter().rev().find(|(known, _)| *known == key).map(|(_, place)| *place)
+        self.page_starts.iter().rev().find(|(known, _)| *known == key).map(|(_, start)| *start)
     }
 
-    fn remember(&mut self, cursor: &str, place: i64) {
+    fn store_page_start(&mut self, cursor: &str, start: i64) {
         let key = hash(cursor);
-        self.places.retain(|(known, _)| *known != key);
-        if self.places.len() >= PLACES_MAX {
-            self.places.remove(0);
+        self.page_starts.retain(|(known, _)| *known != key);
+        if self.page_starts.len() >= PAGE_STARTS_MAX {
+            self.page_starts.remove(0);
         }
-        self.places.push((key, place));
+        self.page_starts.push((key, start));
     }
 }
 

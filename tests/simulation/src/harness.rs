@@ -1,4 +1,4 @@
-//! A harness: a source of the simulated Slack and one process that collects it, told what to do step by step.
+//! A harness for tests: a source of the simulated Slack and one process that collects it, controlled step by step.
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_collector::tick::{Quota, ResourceLimits, StreamSummary};
@@ -10,7 +10,7 @@ use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process};
-use super::simulated_world::{SimulatedWorld, StoredCursor, asked};
+use super::simulated_world::{SimulatedWorld, StoredCursor, operation_in};
 
 /// A source and a process that collects it.
 #[derive(Debug)]
@@ -20,20 +20,20 @@ pub struct Harness {
     processes: u32,
     rows: u32,
     resources: ResourceLimits,
-    /// Calls to Slack for each stream in a tick.
+    /// Calls to Slack per stream and tick.
     pub calls_max: u32,
     production_calls: bool,
 }
 
 impl Harness {
-    /// A source with these logs, connected at 14:00 UTC, that collects the last seven days.
+    /// Creates a source with these logs, connected at 14:00 UTC, that collects the last seven days.
     pub fn new(settings: Settings, logs: &[LogType]) -> Harness {
         let now = Timestamp::constant(1_795_356_000, 0);
         let source = Source {
             logs: logs.to_vec(),
             organization: matches!(settings.tenant, Tenant::Organization { .. }),
             connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
+            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
         let world = SimulatedWorld::new(now, World::new(settings), [source]);
         let process = Process::start(0, &world);
@@ -48,43 +48,43 @@ impl Harness {
         }
     }
 
-    /// Lets a tick make as many calls as in production.
+    /// Allows a tick as many calls as in production.
     pub fn production_calls(&mut self) {
         self.production_calls = true;
     }
 
-    /// Keeps only so many identities in memory.
-    pub fn seen_max(&mut self, count: usize) {
+    /// Limits the IDs that the process can cache.
+    pub fn stored_ids_max(&mut self, count: usize) {
         self.resources.stored_ids = Quota { per_stream: count, total: count };
     }
 
-    /// Lets fewer streams be collected side by side, and all together remember only so many identities.
+    /// Limits the number of concurrent streams, and the IDs that all of them can cache.
     pub fn limit(&mut self, streams_at_once: usize, stored_ids: usize) {
         self.resources.streams_at_once = streams_at_once;
         self.resources.stored_ids.total = stored_ids;
     }
 
-    /// The simulated world that it runs in.
+    /// Returns the simulated world.
     pub fn world(&self) -> &SimulatedWorld {
         &self.world
     }
 
-    /// The time, by Slack's clock.
+    /// Returns Slack's time.
     pub fn now(&self) -> Timestamp {
         self.world.now()
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn pass(&mut self, seconds: i64) {
         self.world.pass(seconds);
     }
 
-    /// Sets the collector's clock so many seconds ahead of Slack's. Slack's own time stays what it is.
+    /// Sets the collector's clock ahead of Slack's clock.
     pub fn clock_ahead(&mut self, seconds: i64) {
         self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(seconds));
     }
 
-    /// Rows come into being, `spread` seconds apart back from now. Slack shows none of them before now.
+    /// Adds rows, `spread` seconds apart, of which the last one is of now. Slack shows none of them before now.
     pub fn rows(&mut self, log: Log, count: u32, spread: i64) {
         for n in (0..count).rev() {
             let time = self.ago(i64::from(n) * spread);
@@ -93,13 +93,13 @@ impl Harness {
         }
     }
 
-    /// A row of `age` seconds ago that Slack shows only now.
+    /// Adds a row of `age` seconds ago that Slack shows only now.
     pub fn late_row(&mut self, log: Log, age: i64) {
         let row = self.row(log, self.ago(age)).visible_from(self.now());
         self.add(row);
     }
 
-    /// A row whose time is `after` seconds from now, which Slack shows `late` seconds after that.
+    /// Adds a row whose time is `after` seconds from now, and which Slack shows `late` seconds after that.
     pub fn row_shown_after(&mut self, log: LogType, after: i64, late: i64) {
         let log = match log {
             LogType::Audit => Log::Audit,
@@ -112,17 +112,17 @@ impl Harness {
         self.add(row);
     }
 
-    /// An integration row that equals all others of this second.
+    /// Adds an integration row that equals all others of this second.
     pub fn equal_row(&mut self) {
         self.add(Row::small_integration(self.now(), "Equal"));
     }
 
-    /// An integration row of now that is unlike all others.
+    /// Returns a new integration row of now that differs from all others.
     pub fn integration_row(&mut self) -> Row {
         self.row(Log::Integration, self.now())
     }
 
-    /// Adds a row.
+    /// Adds a row to Slack.
     pub fn add(&mut self, row: Row) {
         self.world.with(|state| state.slack.add(row));
     }
@@ -141,102 +141,102 @@ impl Harness {
         }
     }
 
-    /// Scripts a fault of Slack's.
+    /// Adds a fault of Slack.
     pub fn fault(&mut self, fault: Fault) {
         self.world.with(|state| state.slack.fault(fault));
     }
 
-    /// Changes how Slack behaves.
+    /// Changes Slack's settings.
     pub fn settings(&mut self, change: impl FnOnce(&mut Settings)) {
         self.world.with(|state| change(state.slack.settings_mut()));
     }
 
-    /// Slack revokes the token.
+    /// Revokes the token at Slack.
     pub fn revoke(&mut self) {
         self.world.revoke();
     }
 
-    /// Somebody connects the source again.
+    /// Reconnects the source.
     pub fn connect_again(&mut self) {
         self.world.connect();
     }
 
-    /// Somebody asks for a backfill of the time between two ages, in seconds before now, as the command does.
+    /// Requests a backfill of the time between two ages in seconds, as `slacktrail backfill` does.
     ///
     /// # Panics
-    /// When the stream has no cursor yet.
+    /// Panics if the stream has no cursor yet.
     pub fn backfill(&mut self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Backfill {
         self.world.with(|state| {
             let now = Second::of(state.now);
             let cursors = state.cursors.iter_mut().find(|(stream, _)| stream.log == log);
-            let (_, stored) = cursors.expect("the stream was collected before");
-            let mut cursor = Cursor::decode(&stored.text).expect("a cursor");
+            let (_, stored) = cursors.expect("the stream has a cursor");
+            let mut cursor = Cursor::decode(&stored.text).expect("the cursor is valid");
             let asked = cursor.backfill(log, now.plus(-oldest_ago), now.plus(-latest_ago), now);
             *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
             asked
         })
     }
 
-    /// The kinds of what a log's stream has still to collect.
+    /// Returns the kinds of the gaps of a log's stream.
     pub fn gaps(&self, log: LogType) -> Vec<GapKind> {
         self.world.with(|state| {
             let stored = state.cursors.iter().find(|(stream, _)| stream.log == log).map(|(_, stored)| &stored.text);
-            let cursor = stored.map(|text| Cursor::decode(text).expect("a cursor"));
+            let cursor = stored.map(|text| Cursor::decode(text).expect("the cursor is valid"));
             cursor.iter().flat_map(|cursor| &cursor.gaps).map(|gap| gap.kind).collect()
         })
     }
 
-    /// The table forgets its cursors.
+    /// Deletes the cursors from the table.
     pub fn lose_cursors(&mut self) {
         self.world.lose_cursors();
     }
 
-    /// Somebody changes every stored cursor behind the collector's back.
+    /// Edits every stored cursor.
     ///
     /// # Panics
-    /// When a cursor is no JSON.
+    /// Panics if a cursor is not JSON.
     pub fn edit_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
         self.world.edit_cursors(edit);
     }
 
-    /// Changes every stored cursor so that it cannot be true, and tells the oracle.
+    /// Edits every stored cursor, and tells the oracle that it is corrupt.
     pub fn tamper_with_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
         self.world.edit_cursors(edit);
         self.world.mark_tampered();
     }
 
-    /// Somebody changes the stored source.
+    /// Edits the stored source.
     pub fn edit_source(&mut self, edit: impl Fn(&mut Source)) {
         self.world.with(|state| state.sources.values_mut().for_each(edit));
     }
 
-    /// Slack's replies arrive in pieces of so many bytes.
+    /// Delivers Slack's responses in chunks of this many bytes.
     pub fn chunks(&mut self, bytes: usize) {
         self.world.with(|state| state.chunk_bytes = Some(bytes));
     }
 
-    /// Every fault of Slack's is over.
+    /// Ends all of Slack's faults.
     pub fn heal(&mut self) {
         self.world.with(|state| state.slack.clear_faults());
     }
 
-    /// The first record that Slack has shown and that is not stored.
+    /// Returns the first record that Slack has shown and that is not stored.
     pub fn missing(&self) -> Option<String> {
         self.world.with(|state| oracle::missing(state, |_| true))
     }
 
-    /// The process starts anew and remembers nothing.
+    /// Replaces the process with a new one, which has an empty cache.
     pub fn restart(&mut self) {
         self.process = Process::start(self.processes, &self.world);
         self.processes += 1;
     }
 
-    /// The user of an access row comes back.
+    /// Uses an access row again, so that it moves to the newest end of its log.
     pub fn touch(&mut self, row: usize) {
         self.world.with(|state| state.slack.touch_access(row, state.now));
     }
 
-    /// Begins a tick, and kills its process after so many operations.
+    /// Starts a tick, and kills its process after this many steps.
     pub fn kill_a_tick_after(&mut self, steps: u32) {
         let mut tick = self.process.begin(Some(self.calls_max), self.resources);
         (0..steps).find_map(|_| tick.step());
@@ -244,40 +244,40 @@ impl Harness {
         self.restart();
     }
 
-    /// Ticks once. Returns how each stream's tick went.
+    /// Runs a tick, and returns the summaries of its streams.
     ///
     /// # Panics
-    /// When the tick is an error, or an invariant is broken.
+    /// Panics if the tick fails or an invariant is violated.
     pub fn tick(&mut self) -> Vec<StreamSummary> {
-        let End::Answered(answer) = self.try_tick() else { panic!("nobody kills it") };
+        let End::Answered(answer) = self.try_tick() else { panic!("the process was killed") };
         let broken = self.world.with(|state| state.broken.clone());
         assert_eq!(broken, None, "\n{}", self.world.with(|state| state.trace.join("\n")));
-        answer.expect("the tick answers").streams
+        answer.expect("the tick succeeds").streams
     }
 
-    /// Ticks once, whatever comes of it.
+    /// Runs a tick, and returns its end, even if it fails.
     pub fn try_tick(&mut self) -> End {
         self.process.tick((!self.production_calls).then_some(self.calls_max), self.resources)
     }
 
-    /// Operations that the process has made.
+    /// Returns the number of operations of the process so far.
     pub fn operations(&self) -> u32 {
         self.process.operations()
     }
 
-    /// Ticks once. Returns what it did, in order.
+    /// Runs a tick, and returns its operations in order.
     pub fn operations_of_tick(&mut self) -> Vec<String> {
         self.world.with(|state| state.trace.clear());
         self.tick();
-        self.world.with(|state| state.trace.iter().filter_map(|line| asked(line)).collect())
+        self.world.with(|state| state.trace.iter().filter_map(|line| operation_in(line)).collect())
     }
 
-    /// Ticks for half an hour.
+    /// Runs ticks for half an hour.
     pub fn settle(&mut self) {
         self.settle_within(30);
     }
 
-    /// Ticks so many times, a minute apart.
+    /// Runs this many ticks, a minute apart.
     pub fn settle_within(&mut self, ticks: u32) {
         for _ in 0..ticks {
             self.tick();
@@ -285,40 +285,40 @@ impl Harness {
         }
     }
 
-    /// Calls to Slack so far.
+    /// Returns the number of calls to Slack so far.
     pub fn calls(&self) -> u32 {
         self.world.with(|state| state.slack.calls().total())
     }
 
-    /// The most calls of a method in one minute.
+    /// Returns the maximum number of calls of a method within a minute.
     pub fn busiest_minute(&self, method: &str) -> u32 {
         self.world.with(|state| state.slack.calls().busiest_minute(method))
     }
 
-    /// Calls that Slack refused because there were too many.
+    /// Returns the number of calls that Slack throttled.
     pub fn throttled(&self) -> u32 {
         let methods = Log::ALL.map(Log::path);
         self.world.with(|state| methods.iter().map(|method| state.slack.calls().throttled(method)).sum())
     }
 
-    /// Lines in the bucket.
+    /// Returns the number of lines in the bucket.
     pub fn stored_lines(&self) -> usize {
         self.world.with(|state| state.book.lines.len())
     }
 
-    /// Every record that Slack has shown is stored once.
+    /// Asserts that every record that Slack has shown is stored once.
     ///
     /// # Panics
-    /// When one is not.
+    /// Panics if a record is missing or an invariant is violated.
     pub fn assert_complete(&self) {
         let outcome = self.world.with(oracle::check_end);
         assert_eq!(outcome, Ok(()), "\n{}", self.world.with(|state| state.trace.join("\n")));
     }
 
-    /// Slack's newest rows of a log are stored.
+    /// Asserts that Slack's newest rows of a log are stored.
     ///
     /// # Panics
-    /// When one is not.
+    /// Panics if a row is not stored.
     pub fn assert_newest_stored(&self, log: Log, count: usize) {
         self.world.with(|state| {
             let mut rows: Vec<&Row> = state.slack.visible_rows(log, state.now).collect();
@@ -329,10 +329,10 @@ impl Harness {
         });
     }
 
-    /// All of a workspace's rows are stored.
+    /// Asserts that all rows of a workspace are stored.
     ///
     /// # Panics
-    /// When one is not.
+    /// Panics if a row is not stored.
     pub fn assert_newest_stored_in(&self, log: Log, workspace: &str) {
         self.world.with(|state| {
             for row in
@@ -343,10 +343,10 @@ impl Harness {
         });
     }
 
-    /// Exactly these rows are stored, byte for byte.
+    /// Asserts that exactly these rows are stored, byte for byte.
     ///
     /// # Panics
-    /// When they are not.
+    /// Panics if the stored rows differ.
     pub fn assert_stored_bytes(&self, rows: &[&str]) {
         self.world.with(|state| {
             let mut stored: Vec<&str> = state.book.lines.iter().map(|line| line.slack()).collect();
@@ -358,7 +358,7 @@ impl Harness {
     }
 }
 
-/// The simulator's name of a log.
+/// Returns the simulator's name of a log.
 pub fn simulated(log: LogType) -> Log {
     match log {
         LogType::Audit => Log::Audit,

@@ -1,9 +1,10 @@
-//! The simulated world: Slack, the bucket, the table and the clock in one struct, with no socket, no clock and no AWS.
+//! The simulated world: Slack, the bucket, the table and the clock in one struct, without sockets, system clock or AWS.
 //!
-//! A process is the real [`Poller`](slacktrail_collector::tick::Poller) over simulated ports. Each port operation is one step:
-//! it first gives way (so that processes interleave there), then may fail before or after it took effect, take effect
-//! twice, or be the last that its process ever did. The [`oracle`] checks each object when it is created, each cursor when it is
-//! saved, and in the end that nothing is missing; it knows only what Slack has shown and what lies in the bucket.
+//! A process is the real [`Poller`](slacktrail_collector::tick::Poller) with simulated ports. Each port operation is one step. It first
+//! yields, so that processes interleave. Then it can fail before or after it takes effect, take effect twice, or kill its process.
+//!
+//! The [`oracle`] checks each object when it is created, each cursor when it is saved, and at the end that no record is missing. It knows
+//! only what Slack has shown and what the bucket contains.
 
 mod facts;
 pub mod harness;

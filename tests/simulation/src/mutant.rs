@@ -1,23 +1,23 @@
-//! Deliberately wrong collectors: the test of the tests. Each is the real one with one edge bent, so that what it does to
-//! the world is what that mistake in it would do.
+//! Mutants of the collector, which test the simulation itself. Each is the real collector behind one port that behaves differently, and has
+//! the effect of a typical mistake.
 
 use slacktrail_core::slack::Response;
 use slacktrail_simulator::Request;
 
-/// A mistake that others have made.
+/// A mistake in a collector.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mutant {
-    /// Saves the cursor before the objects that it speaks of.
+    /// Saves the cursor before the objects that it covers.
     CursorBeforeObject,
-    /// Writes objects whether or not their key is taken.
+    /// Writes an object even if its key exists.
     OverwritesObjects,
-    /// Reads back only a day log's last few objects, however far back the gap reaches.
+    /// Reads back only the last objects of a day log, regardless of where the gap starts.
     ReadsBackTooLittle,
-    /// Takes `oldest` for exclusive: `>` for `>=`.
+    /// Treats `oldest` as exclusive: `>` instead of `>=`.
     LosesTheBoundarySecond,
-    /// Closes the gap when its first page is stored.
+    /// Closes the gap after its first page is stored.
     MovesTheMarkOnPageOne,
-    /// Takes an empty page for the end.
+    /// Treats an empty page as the end of the log.
     EndsAtAnEmptyPage,
 }
 
@@ -30,7 +30,7 @@ impl Mutant {
         }
     }
 
-    /// Bends the reply's text, so that the rows in it stay what Slack sent.
+    /// Edits the text of the response, so that its rows stay as Slack sent them.
     pub(super) fn alter_response(mutant: Option<Mutant>, response: &mut Response) {
         let Ok(text) = String::from_utf8(response.body.clone()) else { return };
         let empty = ["\"entries\":[]", "\"logins\":[]", "\"logs\":[]"].iter().any(|rows| text.contains(rows));

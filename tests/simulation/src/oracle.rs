@@ -1,7 +1,7 @@
-//! The oracle: checks the invariants from what Slack has shown and what lies in the bucket. It shares no code with the collector:
-//! it has its own way to read an object, and takes a record's day from Slack's own time.
+//! The oracle: checks the invariants. It compares what Slack has shown with what the bucket contains, and shares no code with the
+//! collector. It has its own object reader, and takes the day of a record from Slack's time.
 //!
-//! What it knows grows with the world: an object is read when it is created, and never again, for none may change.
+//! The oracle reads each object once, when it is created, because objects never change.
 
 mod ticks;
 mod workspaces;
@@ -28,18 +28,18 @@ use super::simulated_world::State;
 pub(super) use ticks::{begin_stream, judge_tick, log_of_key, note_response};
 pub(super) use workspaces::Unread;
 
-/// A stored line: where it is, what Slack's part of it is, and what tells it from every other.
+/// A stored line: its object, Slack's JSON, and the name of its record.
 #[derive(Debug)]
 pub(super) struct Line {
     key: String,
     log: Log,
     slack: Arc<str>,
-    /// The same without white space between its tokens.
+    /// Slack's JSON without white space between its tokens.
     compact: Arc<str>,
     name: Name,
-    /// Slack's own time of it, in seconds; none when it has none.
+    /// Slack's time of the record in seconds. `None`: missing or impossible.
     time: Option<i64>,
-    /// Whether it has an identity and a time.
+    /// Whether the record has an ID and a time.
     readable: bool,
 }
 
@@ -49,39 +49,39 @@ impl Line {
     }
 }
 
-/// What tells a record from every other: log, workspace, identity.
+/// The unique name of a record: its log, workspace and ID.
 type Name = Arc<str>;
 
-/// What the oracle knows. A clone goes its own way, and shares what is read once and for all.
+/// The state of the oracle. A clone is independent, but shares the parse cache.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Book {
-    /// What the bucket's lines say.
+    /// The lines in the bucket.
     pub(super) lines: Vec<Rc<Line>>,
     /// How often each record is stored.
     stored: HashMap<Name, u32>,
     /// The number of each day log's last object.
     last_objects: BTreeMap<Rc<str>, u32>,
-    /// Every text of an access row that Slack has shown; the rows change.
+    /// Every text of an access row that Slack has shown. Slack updates these rows.
     shown: HashSet<Arc<str>>,
-    /// What Slack has shown of each log: audit, access, integration.
+    /// What Slack has shown of the audit, access and integration logs.
     pub(super) watches: [Watch; 3],
-    /// Workspaces that were once refused.
+    /// Workspaces that Slack has rejected at least once.
     pub(super) failing: HashSet<String>,
-    read: Rc<RefCell<Once>>,
+    parsed: Rc<RefCell<ParseCache>>,
 }
 
-/// What is read once: the names of Slack's rows, and the lines of an object of these bytes.
+/// Results of parsing: the names of Slack's rows, and the lines of each object by key and bytes.
 #[derive(Debug, Default)]
-struct Once {
+struct ParseCache {
     names: HashMap<Arc<str>, HashMap<Option<String>, Name>>,
     objects: HashMap<(String, Vec<u8>), Vec<Rc<Line>>>,
 }
 
-/// Objects whose lines are remembered at most.
-const OBJECTS_REMEMBERED_MAX: usize = 4_096;
+/// The maximum number of objects in the parse cache.
+const OBJECTS_CACHED_MAX: usize = 4_096;
 
 impl Book {
-    /// Access rows change: their present texts are shown, and may be stored later.
+    /// Records the current texts of access rows. Slack updates the rows, and the collector may store these texts later.
     pub(super) fn note_shown<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) {
         for row in rows {
             if !self.shown.contains(&row.json) {
@@ -90,30 +90,30 @@ impl Book {
         }
     }
 
-    /// What was refused was another token.
+    /// Clears the rejections of the previous token.
     pub(super) fn note_connection(&mut self, now: Timestamp) {
         self.watches.iter_mut().for_each(|watch| watch.note_connection(now.as_second()));
     }
 
     fn name(&self, row: &Row, by_workspace: bool) -> Name {
         let workspace = if by_workspace { &row.workspace } else { &None };
-        let mut read = self.read.borrow_mut();
-        if let Some(name) = read.names.get(&row.json).and_then(|names| names.get(workspace)) {
+        let mut parsed = self.parsed.borrow_mut();
+        if let Some(name) = parsed.names.get(&row.json).and_then(|names| names.get(workspace)) {
             return name.clone();
         }
         let name = name(row.log, workspace.as_deref().unwrap_or(""), &value(&row.json), &row.json);
-        read.names.entry(row.json.clone()).or_default().insert(workspace.clone(), name.clone());
+        parsed.names.entry(row.json.clone()).or_default().insert(workspace.clone(), name.clone());
         name
     }
 
     fn object_lines(&self, key: &str, bytes: &[u8]) -> Result<Vec<Rc<Line>>, String> {
         let object = (key.to_owned(), bytes.to_vec());
-        if let Some(lines) = self.read.borrow().objects.get(&object) {
+        if let Some(lines) = self.parsed.borrow().objects.get(&object) {
             return Ok(lines.clone());
         }
         let lines = read_object(key, bytes)?;
-        let objects = &mut self.read.borrow_mut().objects;
-        if objects.len() >= OBJECTS_REMEMBERED_MAX {
+        let objects = &mut self.parsed.borrow_mut().objects;
+        if objects.len() >= OBJECTS_CACHED_MAX {
             objects.clear();
         }
         objects.insert(object, lines.clone());
@@ -121,20 +121,20 @@ impl Book {
     }
 }
 
-/// Checks an object that was created a moment ago, and learns what it holds.
+/// Checks an object that was just created, and records its lines.
 ///
 /// # Errors
-/// The invariant that is broken, with the record or the key.
+/// Returns the violation, with the record or the key.
 pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result<(), String> {
     check_number(&mut state.book.last_objects, key)?;
     let lines = state.book.object_lines(key, bytes)?;
-    let mut may: Option<HashMap<Name, u32>> = None;
+    let mut shown: Option<HashMap<Name, u32>> = None;
     for line in &lines {
         check_line(state, line)?;
-        let may = may.get_or_insert_with(|| shown_names(state, line.log));
+        let shown = shown.get_or_insert_with(|| shown_names(state, line.log));
         let times = state.book.stored.entry(line.name.clone()).or_insert(0);
         *times += 1;
-        if *times > may.get(&line.name).copied().unwrap_or(0) {
+        if *times > shown.get(&line.name).copied().unwrap_or(0) {
             let first = state.book.lines.iter().find(|before| before.name == line.name).map(|before| &before.key);
             return Err(format!("duplicate: {} in `{key}`, and in {first:?}", line.slack));
         }
@@ -144,7 +144,7 @@ pub(super) fn check_object(state: &mut State, key: &str, bytes: &[u8]) -> Result
     Ok(())
 }
 
-/// How many records of each name Slack has been able to show by now.
+/// Returns how often Slack can have shown each record so far.
 fn shown_names(state: &State, log: Log) -> HashMap<Name, u32> {
     let by_workspace = by_workspace(state, log);
     let mut names = HashMap::new();
@@ -156,59 +156,59 @@ fn shown_names(state: &State, log: Log) -> HashMap<Name, u32> {
 }
 
 fn by_workspace(state: &State, log: Log) -> bool {
-    let fans_out = match log {
+    let reads_per_workspace = match log {
         Log::Audit => false,
         Log::Access => state.slack.settings().access_team == AccessTeam::Required,
         Log::Integration => true,
     };
-    fans_out && state.sources.values().any(|source| source.organization)
+    reads_per_workspace && state.sources.values().any(|source| source.organization)
 }
 
-/// Byte for byte what Slack has shown, in the day of its own time.
+/// Checks that Slack has shown the line, byte for byte, and that it is in the day log of its own day.
 fn check_line(state: &State, line: &Line) -> Result<(), String> {
     check_no_secret(state, &format!("a line in `{}`", line.key), &line.slack)?;
     let book = &state.book;
-    // Where Slack lays out its JSON otherwise, that is what is stored.
+    // A stored line keeps the layout of the response. A pretty-printed one is compared in compact form.
     let text = if state.slack.settings().layout == Layout::Pretty { &line.compact } else { &line.slack };
-    let of_a_row = || book.read.borrow().names.contains_key(text);
+    let of_a_row = || book.parsed.borrow().names.contains_key(text);
     let shown = match line.log {
         Log::Access => book.shown.contains(text),
         _ => {
             of_a_row() || {
-                shown_names(state, line.log); // learns the rows that are new since the last time
+                shown_names(state, line.log); // adds the new rows to the parse cache
                 of_a_row()
             }
         }
     };
     if !shown {
-        return Err(format!("altered: `{}` holds what Slack never showed: {}", line.key, line.slack));
+        return Err(format!("altered: `{}` contains a record that Slack never showed: {}", line.key, line.slack));
     }
     let day = Timestamp::from_second(line.time.unwrap_or(0)).map_err(|error| error.to_string())?;
     let day = day.to_zoned(TimeZone::UTC).strftime("/%Y/%m/%d/").to_string();
     if !line.key.contains(&day) {
-        return Err(format!("wrong-day: a record of {day} lies in `{}`", line.key));
+        return Err(format!("wrong-day: a record of {day} is in `{}`", line.key));
     }
     Ok(())
 }
 
-/// Day logs are numbered 1, 2, 3 ... without holes.
+/// Checks that the objects of a day log are numbered 1, 2, 3 and so on.
 fn check_number(last_objects: &mut BTreeMap<Rc<str>, u32>, key: &str) -> Result<(), String> {
     let (log, number) = key
         .strip_suffix(".json.gz")
         .and_then(|key| key.rsplit_once('-'))
-        .ok_or_else(|| format!("numbers: `{key}` is no key"))?;
-    let expected = last_objects.get(log).map_or(1, |head| head + 1);
+        .ok_or_else(|| format!("numbers: `{key}` is not a valid key"))?;
+    let expected = last_objects.get(log).map_or(1, |last| last + 1);
     last_objects.insert(log.into(), expected);
     if number.parse() == Ok(expected) {
         return Ok(());
     }
-    Err(format!("numbers: `{key}` was created where number {expected} should be"))
+    Err(format!("numbers: `{key}` was created instead of number {expected}"))
 }
 
-/// Checks what must hold once nothing fails any more and the collector has had its ticks.
+/// Checks the invariants after the quiescent ticks at the end of a run.
 ///
 /// # Errors
-/// The invariant that is broken, with the record or the key.
+/// Returns the violation, with the record or the key.
 pub fn check_end(state: &mut State) -> Result<(), String> {
     if let Some(invariant) = &state.broken {
         return Err(invariant.clone());
@@ -221,7 +221,7 @@ pub fn check_end(state: &mut State) -> Result<(), String> {
     missing(state, |_| true).map_or(Ok(()), Err)
 }
 
-/// The first record of those that `must` be stored that is not.
+/// Returns the violation for the first record that `must` be stored and is not.
 pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
     for (log, from, to) in wanted_times(state) {
         let by_workspace = by_workspace(state, log);
@@ -236,7 +236,8 @@ pub fn missing(state: &State, must: impl Fn(&Row) -> bool) -> Option<String> {
     None
 }
 
-/// Those of these rows that are not stored. Equal integration rows are as many records; of the other logs, rows of one identity are one.
+/// Returns those of the rows that are not stored. Each of several equal integration rows is a record. In the other logs, rows with the same
+/// ID are one record.
 fn not_stored<'a>(
     state: &'a State,
     rows: impl Iterator<Item = &'a Row>,
@@ -255,22 +256,22 @@ fn not_stored<'a>(
     })
 }
 
-/// Whether Slack refuses to let the source read the workspace of this row.
+/// Returns `true` if Slack bars the source from the workspace of this row.
 fn is_barred(state: &State, row: &Row) -> bool {
     let workspaces = state.slack.settings().tenant.workspaces();
     workspaces.iter().any(|workspace| !workspace.owner_belongs && row.workspace.as_ref() == Some(&workspace.id))
 }
 
-/// The first record of the last minute that is not stored though a tick has just gone well. What comes into being in the tick's own
-/// second may come after it has asked.
+/// Returns the violation for the first record of the last minute that is not stored, although a tick has just succeeded. Records of the
+/// tick's own second do not count, because they may appear after its requests.
 pub fn late(state: &mut State) -> Option<String> {
     let ago = |seconds| state.now.saturating_sub(SignedDuration::from_secs(seconds)).unwrap_or(state.now);
     let minute = ago(60)..=ago(1);
     missing(state, |row| minute.contains(&row.time) && row.visible_at == row.time)
-        .map(|invariant| invariant.replacen("missing:", "stale: a tick has gone well, and", 1))
+        .map(|invariant| invariant.replacen("missing:", "stale: a tick succeeded, but", 1))
 }
 
-/// The logs that are collected, and their times: what the source asks for, and the backfills.
+/// Returns the collected logs with their time ranges: those of the sources, and the backfills.
 fn wanted_times(state: &State) -> Vec<(Log, Timestamp, Timestamp)> {
     let of_source = |source: &Source| {
         source.logs.iter().map(|log| (log_of(log.name()), source.since.instant(), Timestamp::MAX)).collect::<Vec<_>>()
@@ -286,7 +287,7 @@ fn log_of(key: &str) -> Log {
     }
 }
 
-/// JSON without white space between its tokens: Slack may lay out a reply as it likes.
+/// Removes white space between JSON tokens, because Slack may use any layout.
 fn compact(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     let significant = |c: &char| {
@@ -298,23 +299,23 @@ fn compact(json: &str) -> String {
     json.chars().filter(significant).collect()
 }
 
-/// The lines of an object.
+/// Reads the lines of an object.
 fn read_object(key: &str, bytes: &[u8]) -> Result<Vec<Rc<Line>>, String> {
     let mut text = String::new();
     GzDecoder::new(bytes).read_to_string(&mut text).map_err(|error| format!("unreadable: `{key}`: {error}"))?;
     if text.is_empty() || !text.ends_with('\n') {
-        return Err(format!("unreadable: `{key}` has no line, or its last line does not end"));
+        return Err(format!("unreadable: `{key}` is empty or does not end with a line break"));
     }
     text.lines().map(|line| read_line(key, line).map(Rc::new)).collect()
 }
 
 fn read_line(key: &str, line: &str) -> Result<Line, String> {
     let unreadable = |what: &str| format!("unreadable: `{key}` has a line {what}");
-    let end = line.rfind(",\"p_log_type\":").ok_or_else(|| unreadable("without our fields"))?;
-    let ours: Value =
-        serde_json::from_str(&format!("{{{}", &line[end + 1..])).map_err(|_| unreadable("that ends wrong"))?;
+    let end = line.rfind(",\"p_log_type\":").ok_or_else(|| unreadable("without slacktrail's fields"))?;
+    let fields: Value =
+        serde_json::from_str(&format!("{{{}", &line[end + 1..])).map_err(|_| unreadable("with an invalid end"))?;
     let (log, slack) = (log_of(key), format!("{}}}", &line[..end]));
-    let workspace = ours.get("p_workspace_id").and_then(Value::as_str).unwrap_or_default();
+    let workspace = fields.get("p_workspace_id").and_then(Value::as_str).unwrap_or_default();
     let row = value(&slack);
     let compact: Arc<str> = if slack.contains(['\n', ' ']) { compact(&slack).into() } else { slack.as_str().into() };
     let column = match log {
@@ -329,17 +330,17 @@ fn read_line(key: &str, line: &str) -> Result<Line, String> {
     Ok(Line { key: key.to_owned(), log, name, compact, slack: slack.into(), time, readable })
 }
 
-/// The fields of a row. One whose text is no Unicode (half of a surrogate pair) is left out, and the others are read.
+/// Returns the fields of a row, except those whose text is not valid Unicode (half of a surrogate pair).
 fn value(json: &str) -> Value {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
     let read = |(name, raw): (String, &RawValue)| Some((name, serde_json::from_str(raw.get()).ok()?));
     Value::Object(fields.into_iter().filter_map(read).collect())
 }
 
-/// From 2009 until 2100: of any other time is no row of Slack's.
+/// The times that a row of Slack can have: from 2009 until 2100.
 const POSSIBLE_TIMES: std::ops::Range<i64> = 1_230_768_000..4_102_444_800;
 
-/// What tells a stored or shown record from every other, by the oracle's own reading.
+/// Returns the name of a stored or shown record.
 fn name(log: Log, workspace: &str, row: &Value, json: &str) -> Name {
     let field = |name: &str| row.get(name).map(Value::to_string).unwrap_or_default();
     let identity = match log {
@@ -351,7 +352,7 @@ fn name(log: Log, workspace: &str, row: &Value, json: &str) -> Name {
     format!("{}|{workspace}|{identity}", log.path()).into()
 }
 
-/// What the oracle reads of a cursor: which time it says is collected.
+/// The times that a cursor claims as collected.
 #[derive(Deserialize)]
 struct Claim {
     watermark: i64,
@@ -364,15 +365,15 @@ struct Range {
     latest: i64,
 }
 
-/// A cursor claims only what is stored: an audit record that was visible at once, from before `watermark` and in no gap, is in the
-/// bucket. The other two logs are walked by other things than time; the end tells. No cursor holds a secret.
+/// Checks that an audit cursor claims only what is stored, and that a cursor contains no secret. The claim covers records that were visible
+/// at once, are older than `watermark`, and are in no gap. Slack does not page the other two logs by time, so only the check at the end
+/// covers them.
 pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(), String> {
     check_no_secret(state, "a cursor", text)?;
     if !audit {
         return Ok(());
     }
-    let claim: Claim =
-        serde_json::from_str(text).map_err(|error| format!("cursor-ahead: a cursor cannot be read: {error}"))?;
+    let claim: Claim = serde_json::from_str(text).map_err(|error| format!("cursor-ahead: invalid cursor: {error}"))?;
     let since = state.sources.values().map(|source| source.since.get()).min().unwrap_or_default();
     for row in state.slack.rows(Log::Audit).iter().filter(|row| row.visible_at == row.time) {
         let second = row.time.as_second();
@@ -386,16 +387,16 @@ pub(super) fn check_cursor(state: &State, audit: bool, text: &str) -> Result<(),
     Ok(())
 }
 
-/// No token, refresh token or client secret is where somebody may read it.
+/// Checks that a text contains no access token and no client secret.
 ///
 /// # Errors
-/// Where it is.
-pub fn check_no_secret(state: &State, start: &str, text: &str) -> Result<(), String> {
+/// Returns the violation, with the location of the secret.
+pub fn check_no_secret(state: &State, location: &str, text: &str) -> Result<(), String> {
     let settings = state.slack.settings();
     let tokens = settings.tokens.iter().map(|token| token.text.as_str());
     let secrets = tokens.chain(settings.apps.iter().map(|app| app.client_secret.as_str()));
     match secrets.into_iter().any(|secret| text.contains(secret)) {
         false => Ok(()),
-        true => Err(format!("secret-leak: {start} holds one")),
+        true => Err(format!("secret-leak: {location} contains a secret")),
     }
 }

@@ -1,4 +1,4 @@
-//! The simulated ports.
+//! The simulated ports of a process.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -26,7 +26,7 @@ use super::oracle;
 use super::process::Id;
 use super::simulated_world::{NoResponse, Part, SimulatedWorld, State, StoredCursor};
 
-/// All four ports of one process.
+/// All ports of one process in the simulated world.
 #[derive(Clone, Debug)]
 pub struct SimulatedPorts {
     world: SimulatedWorld,
@@ -37,12 +37,12 @@ pub(super) fn ports(
     world: &SimulatedWorld,
     id: &Id,
 ) -> Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts> {
-    let edge = SimulatedPorts { world: world.clone(), id: id.clone() };
-    Ports { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
+    let ports = SimulatedPorts { world: world.clone(), id: id.clone() };
+    Ports { slack: ports.clone(), day_logs: ports.clone(), deployment: ports.clone(), credentials: ports }
 }
 
 impl SimulatedPorts {
-    /// The ports of a process of this number that no poller is behind.
+    /// Creates the ports of a process without a poller.
     pub fn of(world: &SimulatedWorld, process: u32) -> SimulatedPorts {
         SimulatedPorts { world: world.clone(), id: Id::of(process) }
     }
@@ -56,7 +56,7 @@ impl SimulatedPorts {
         self.world.operate(&self.id, part, false, &what, effect).await.map_err(|NoResponse| no_response(&what()))
     }
 
-    /// A body that arrives as it does here.
+    /// Returns a response body that arrives in the configured chunks.
     fn body(&self, bytes: Vec<u8>, breaks_off: bool) -> Body {
         let length = self.world.with(|state| state.chunk_bytes);
         if length.is_none() && !breaks_off {
@@ -64,13 +64,18 @@ impl SimulatedPorts {
         }
         let chunks = bytes.chunks(length.unwrap_or(usize::MAX)).map(|chunk| Ok(chunk.to_vec()));
         let end = breaks_off.then(|| {
-            let message = "calling Slack: the response broke off";
-            Err(Error::slack(ErrorKind::Retry, "incomplete_response", message, "the next tick asks for a smaller page"))
+            let message = "calling Slack: the response is incomplete";
+            Err(Error::slack(
+                ErrorKind::Retry,
+                "incomplete_response",
+                message,
+                "wait for the next tick, which requests a smaller page",
+            ))
         });
         Body::chunks(stream::iter(chunks.chain(end).collect::<Vec<_>>()))
     }
 
-    async fn look<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Error> {
+    async fn query<R>(&self, part: Part, what: impl Fn() -> String, view: impl Fn(&State) -> R) -> Result<R, Error> {
         self.world
             .operate(&self.id, part, true, &what, |state| view(state))
             .await
@@ -79,7 +84,12 @@ impl SimulatedPorts {
 }
 
 fn no_response(what: &str) -> Error {
-    Error::deployment(ErrorKind::Retry, "no_response", format!("`{what}` had no response"), "the next tick tries again")
+    Error::deployment(
+        ErrorKind::Retry,
+        "no_response",
+        format!("`{what}` received no response"),
+        "wait for the next tick",
+    )
 }
 
 impl Slack for SimulatedPorts {
@@ -91,9 +101,9 @@ impl Slack for SimulatedPorts {
                 Part::Slack,
                 || format!("slack {request:?}"),
                 |state| {
-                    let mut asked = as_asked(request, caller);
-                    Mutant::alter_request(state.mutant, &mut asked);
-                    let outcome = state.slack.answer(state.now, &asked);
+                    let mut simulated = simulated_request(request, caller);
+                    Mutant::alter_request(state.mutant, &mut simulated);
+                    let outcome = state.slack.answer(state.now, &simulated);
                     if request.method == simulator::Log::Access.path() {
                         state.book.note_shown(state.slack.visible_rows(simulator::Log::Access, state.now));
                     }
@@ -103,7 +113,7 @@ impl Slack for SimulatedPorts {
             .await;
         match outcome {
             Ok(simulator::Outcome::Response(response)) => {
-                self.world.told(|| tell(&response));
+                self.world.trace_result(|| describe(&response));
                 let breaks_off = response.breaks_off;
                 self.world.with(|state| {
                     self.id.note(|facts| oracle::note_response(state, facts, source, request, &response));
@@ -121,43 +131,40 @@ impl Slack for SimulatedPorts {
                 let Response { status, retry_after, date, scopes, body } = response;
                 Ok(Response { status, retry_after, date, scopes, body: self.body(body, breaks_off) })
             }
-            Ok(simulator::Outcome::Hangup) | Err(_) => Err(Error::slack(
-                ErrorKind::Retry,
-                "unreachable",
-                "Slack cannot be reached",
-                "the next tick tries again",
-            )),
+            Ok(simulator::Outcome::Hangup) | Err(_) => {
+                Err(Error::slack(ErrorKind::Retry, "unreachable", "Slack is unreachable", "wait for the next tick"))
+            }
         }
     }
 }
 
-/// A reply, as the trace tells it.
-fn tell(response: &simulator::Response) -> String {
+/// Formats a response for the trace.
+fn describe(response: &simulator::Response) -> String {
     let body = String::from_utf8_lossy(&response.body);
     if body.contains("xox") {
-        return format!("{} (with a token in it)", response.status);
+        return format!("{} (contains a token)", response.status);
     }
     let short: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect();
     format!("{} {short}", response.status)
 }
 
-fn as_asked(request: &Request, caller: CallAuth<'_>) -> simulator::Request {
+fn simulated_request(request: &Request, caller: CallAuth<'_>) -> simulator::Request {
     let family = match request.family {
         Family::Audit => simulator::Family::Audit,
         Family::Web => simulator::Family::Web,
     };
-    let asked = simulator::Request::get(family, request.method);
-    let mut asked = match caller {
-        CallAuth::User(token) => asked.bearer(token.reveal()),
-        CallAuth::App(app) => asked.basic(&app.client_id, app.client_secret.reveal()),
+    let simulated = simulator::Request::get(family, request.method);
+    let mut simulated = match caller {
+        CallAuth::User(token) => simulated.bearer(token.reveal()),
+        CallAuth::App(app) => simulated.basic(&app.client_id, app.client_secret.reveal()),
     };
     if request.post {
-        asked.method = simulator::Method::Post;
+        simulated.method = simulator::Method::Post;
     }
     for (name, value) in &request.arguments {
-        asked = asked.with(name, value);
+        simulated = simulated.with(name, value);
     }
-    asked
+    simulated
 }
 
 impl DayLogStore for SimulatedPorts {
@@ -178,17 +185,17 @@ impl DayLogStore for SimulatedPorts {
             )
             .await;
         match created {
-            Ok(CreateOutcome::Created) => self.id.note(|facts| facts.note_told(&key)),
+            Ok(CreateOutcome::Created) => self.id.note(|facts| facts.note_acknowledged(&key)),
             Ok(CreateOutcome::AlreadyExists) => self.id.note(|facts| facts.note_exists(&key)),
             _ => {}
         }
-        self.world.told(|| format!("{created:?}"));
+        self.world.trace_result(|| format!("{created:?}"));
         created
     }
 
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let key = key.to_string();
-        self.look(
+        self.query(
             Part::Bucket,
             || format!("read {key}"),
             |state| {
@@ -203,7 +210,7 @@ impl DayLogStore for SimulatedPorts {
     }
 
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error> {
-        self.look(
+        self.query(
             Part::Bucket,
             || format!("list {}", log.prefix()),
             |state| {
@@ -214,7 +221,7 @@ impl DayLogStore for SimulatedPorts {
                     match log.read_key(key) {
                         KeyOwner::This(number) => numbers.push(number),
                         KeyOwner::OtherSource => {}
-                        KeyOwner::Unknown => return Err(foreign(key)),
+                        KeyOwner::Unknown => return Err(unexpected_object(key)),
                     }
                 }
                 numbers.sort_unstable();
@@ -225,9 +232,9 @@ impl DayLogStore for SimulatedPorts {
     }
 }
 
-fn foreign(key: &str) -> Error {
+fn unexpected_object(key: &str) -> Error {
     let message = format!("listing a day log: `{key}` is not an object that slacktrail writes");
-    Error::deployment(ErrorKind::Investigate, "unexpected_object", message, "move it away")
+    Error::deployment(ErrorKind::Investigate, "unexpected_object", message, "move the object to another prefix")
 }
 
 impl State {
@@ -261,7 +268,6 @@ impl State {
         }
     }
 
-    /// The stored cursor.
     fn cursor(&self, stream: &StreamId) -> Option<Value> {
         serde_json::from_str(&self.cursors.get(stream)?.text).ok()
     }
@@ -281,7 +287,7 @@ impl State {
 }
 
 impl State {
-    /// What stands where a source is stored.
+    /// Returns the text that the table holds for a source.
     fn source_text(&self, id: &SourceId) -> Option<String> {
         let text = self.sources.get(id).map(text_of)?;
         Some(self.garbled_sources.get(id).cloned().unwrap_or(text))
@@ -289,17 +295,17 @@ impl State {
 }
 
 fn text_of(source: &Source) -> String {
-    serde_json::to_string(source).expect("a source holds only text and numbers")
+    serde_json::to_string(source).expect("a source is valid JSON")
 }
 
-/// A source's version is a hash of its text, so that a test may change the source without counting.
+/// Returns a hash of the text as the version of a source, so that a test can edit the source without counting.
 fn version_of(text: &str) -> Version {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     Version(hasher.finish())
 }
 
-/// The newest of the times that a cursor claims something about: those of its gaps too.
+/// Returns the newest time that a cursor claims anything about, including its gaps.
 fn newest_time(cursor: &Value) -> Option<i64> {
     let is_claim = |key: &str| !matches!(key, "health" | "not_before" | "workspaces");
     match cursor {
@@ -317,13 +323,13 @@ impl DeploymentStore for SimulatedPorts {
     }
 
     async fn load_shard(&self, shard: &Shard) -> Result<Deployment, Error> {
-        let deployment = self.look(
+        let deployment = self.query(
             Part::Table,
             || "load".to_owned(),
             |state| {
                 let mut deployment = Deployment::default();
                 for id in state.sources.keys().filter(|id| shard.has(id)) {
-                    deployment.insert_source(id.clone(), &state.source_text(id).expect("it has one"));
+                    deployment.insert_source(id.clone(), &state.source_text(id).expect("the source exists"));
                 }
                 for (stream, stored) in state.cursors.iter().filter(|(stream, _)| shard.has(&stream.source)) {
                     deployment.insert_cursor(stream.clone(), Some(Version(stored.version)), &stored.text);
@@ -347,17 +353,18 @@ impl DeploymentStore for SimulatedPorts {
         let replaced = self
             .operate(Part::Table, what, |state| {
                 let before = state.cursor(stream);
-                let (held_up, clock, is_loaded) = self.id.note(|facts| {
-                    let is_loaded = facts.of(stream.log).saved.is_none(); // what the tick has saved itself is no news to it
-                    (state.now.duration_since(facts.begun), facts.clock.as_second(), is_loaded)
+                let (suspended_for, clock, is_loaded) = self.id.note(|facts| {
+                    let is_loaded = facts.of(stream.log).saved.is_none(); // a tick knows what it saved itself
+                    (state.now.duration_since(facts.started), facts.clock.as_second(), is_loaded)
                 });
                 let replaced = state.replace(stream, expected, &text);
-                // With a clock of long ago, a good cursor is of the future: live collection begins with that clock.
+                // A tick that read its clock long ago takes a valid cursor for one of the future. Live collection then starts with that
+                // clock.
                 let newest = before.as_ref().filter(|_| is_loaded).and_then(newest_time);
                 let is_future = newest > Some(clock + CLOCK_SKEW_SECONDS);
                 let watermark = |cursor: Option<Value>| cursor.and_then(|cursor| cursor["watermark"].as_i64());
                 let goes_back = watermark(state.cursor(stream)) < watermark(before);
-                let goes_back = held_up.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || goes_back);
+                let goes_back = suspended_for.as_secs() >= CLOCK_SKEW_SECONDS && (is_future || goes_back);
                 let begins = matches!(
                     replaced,
                     ReplaceOutcome::Replaced(Version(number)) if number == 1 || goes_back || state.tampered.contains(&stream.log)
@@ -369,21 +376,21 @@ impl DeploymentStore for SimulatedPorts {
             })
             .await;
         self.id.note(|facts| facts.note_saved(stream.log, matches!(replaced, Ok(ReplaceOutcome::Replaced(_)))));
-        self.world.told(|| format!("{replaced:?}"));
-        // A wrong collector that saves its cursor first writes its objects only now.
+        self.world.trace_result(|| format!("{replaced:?}"));
+        // `Mutant::CursorBeforeObject` writes its objects only now.
         while let Some((key, bytes)) = self.world.with(|state| state.owed.pop()) {
-            self.operate(Part::Bucket, || format!("late create {key}"), |state| state.put(&key, &bytes)).await?;
+            self.operate(Part::Bucket, || format!("delayed create {key}"), |state| state.put(&key, &bytes)).await?;
         }
         replaced
     }
 
     async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
         let what = || format!("load source {id}");
-        let text = self.look(Part::Table, what, |state| state.source_text(id)).await?;
+        let text = self.query(Part::Table, what, |state| state.source_text(id)).await?;
         Ok(text.map(|text| {
             let mut deployment = Deployment::default();
             deployment.insert_source(id.clone(), &text);
-            (version_of(&text), deployment.sources.remove(id).expect("it was taken a line above"))
+            (version_of(&text), deployment.sources.remove(id).expect("the source was inserted above"))
         }))
     }
 
@@ -406,12 +413,12 @@ impl DeploymentStore for SimulatedPorts {
 
 impl AuthorizationStore for SimulatedPorts {
     async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error> {
-        self.look(
+        self.query(
             Part::Table,
-            || "load an authorization".to_owned(), // like the real adapter, the error does not name the ID, which may be invented
+            || "load an authorization".to_owned(), // as in the real adapter, the error omits the ID, because a caller may have invented it
             |state| {
                 let (version, text) = state.authorizations.get(id)?;
-                Some((Version(*version), serde_json::from_str(text).expect("it was written as an authorization")))
+                Some((Version(*version), serde_json::from_str(text).expect("the stored authorization is valid")))
             },
         )
         .await
@@ -448,11 +455,11 @@ impl Invoker for SimulatedPorts {
 
 impl CredentialStore for SimulatedPorts {
     async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
-        self.look(Part::Secrets, || "credentials".to_owned(), |state| state.stored_credentials(source)).await
+        self.query(Part::Secrets, || "credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
     async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
-        self.look(Part::Secrets, || "fresh credentials".to_owned(), |state| state.stored_credentials(source)).await
+        self.query(Part::Secrets, || "reload credentials".to_owned(), |state| state.stored_credentials(source)).await
     }
 
     async fn replace_credentials(
@@ -462,7 +469,7 @@ impl CredentialStore for SimulatedPorts {
         credentials: &Credentials,
     ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
         let text = credentials.encode();
-        // As in Secrets Manager, repeating the very request that was applied is no second write.
+        // As in Secrets Manager, repeating a request that was applied is no second write.
         let mut applied = None;
         self.operate(
             Part::Secrets,
@@ -470,7 +477,7 @@ impl CredentialStore for SimulatedPorts {
             |state| {
                 let present = state.stored_credentials(source).map(|stored| stored.version);
                 if applied.is_some() && present == applied {
-                    return ReplaceOutcome::Replaced(present.expect("it was written"));
+                    return ReplaceOutcome::Replaced(present.expect("the credentials were written"));
                 }
                 if present.as_ref() != expected {
                     return ReplaceOutcome::Conflict;
@@ -498,7 +505,7 @@ impl CredentialStore for SimulatedPorts {
 }
 
 impl State {
-    /// What is stored; a source of which nothing ever was has the simulated Slack's own token.
+    /// Returns the stored credentials. A source without any uses the first token of the simulated Slack.
     fn stored_credentials(&self, source: &SourceId) -> Option<StoredCredentials> {
         let (number, text) = match self.credentials.get(source) {
             Some((number, text)) => (*number, text.clone()?),

@@ -1,4 +1,4 @@
-//! A process: one poller, its ticks driven by hand, poll by poll.
+//! A process: one poller, whose ticks the driver polls step by step.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -16,22 +16,22 @@ use super::oracle;
 use super::ports::{SimulatedPorts, ports};
 use super::simulated_world::SimulatedWorld;
 
-/// Polls after which a tick is taken to go round in circles.
+/// Polls after which a tick counts as an endless loop.
 const POLLS_MAX: u32 = 100_000;
 
-/// What a process is known by.
+/// The identity and the counters of a process.
 #[derive(Clone, Debug)]
 pub(super) struct Id {
     pub(super) number: u32,
     operations: Rc<Cell<u32>>,
-    /// Those of the tick under way that only read.
+    /// The read-only operations of the current tick.
     reads: Rc<RefCell<Vec<u32>>>,
-    /// Calls to Slack's logs in the tick under way: audit, access, integration.
+    /// Calls to Slack's logs in the current tick: audit, access, integration.
     calls: Rc<Cell<[u32; 3]>>,
-    /// How many a tick may make; none: what is promised for production.
+    /// Calls that a tick may make. `None`: the production limit.
     calls_max: Rc<Cell<Option<u32>>>,
     dead: Rc<Cell<bool>>,
-    /// Those of the tick under way.
+    /// The facts of the current tick.
     facts: Rc<RefCell<Facts>>,
 }
 
@@ -49,14 +49,14 @@ impl Id {
         number
     }
 
-    /// Notes a fact of the tick under way.
+    /// Updates the facts of the current tick.
     pub(super) fn note<R>(&self, note: impl FnOnce(&mut Facts) -> R) -> R {
         note(&mut self.facts.borrow_mut())
     }
 
     fn begin_tick(&self, calls_max: Option<u32>, world: &SimulatedWorld) {
         *self.facts.borrow_mut() = world.with(|state| Facts {
-            begun: state.now,
+            started: state.now,
             clock: state.now.saturating_add(state.clock_ahead).unwrap_or(state.now),
             calls_max,
             operations_before: state.operations,
@@ -68,7 +68,7 @@ impl Id {
         self.calls_max.set(calls_max);
     }
 
-    /// Counts a call to Slack, which may be one too many.
+    /// Counts a call to Slack, and reports a violation if it exceeds the budget.
     pub(super) fn count_call(&self, world: &SimulatedWorld, method: &str) {
         let Some((log, promised)) = budget(method) else { return };
         let mut calls = self.calls.get();
@@ -87,8 +87,8 @@ impl Id {
     }
 }
 
-/// Which log a method counts for, and how often a tick may call it: half of the 50 calls that Slack allows the whole
-/// organization for audit logs, half of the 20 that it allows for each other method.
+/// Returns the log that a method counts for, and its calls per tick. These are half of the 50 audit calls that Slack allows per
+/// organization, and half of the 20 calls that it allows for each other method.
 fn budget(method: &str) -> Option<(usize, u32)> {
     match method {
         "logs" => Some((0, 25)),
@@ -98,7 +98,7 @@ fn budget(method: &str) -> Option<(usize, u32)> {
     }
 }
 
-/// One poller over the simulated world.
+/// A poller in the simulated world.
 #[derive(Debug)]
 pub struct Process {
     id: Id,
@@ -111,22 +111,22 @@ type SimulatedPoller = Poller<SimulatedPorts, SimulatedPorts, SimulatedPorts, Si
 /// The operations of a tick.
 #[derive(Clone, Debug, Default)]
 pub struct Operations {
-    /// How many.
+    /// The number of operations.
     pub count: u32,
-    /// The numbers of those that only read, counted from 0.
+    /// The numbers of the read-only operations, counted from 0.
     pub reads: Vec<u32>,
 }
 
-/// How a tick ended.
+/// The end of a tick.
 #[derive(Debug)]
 pub enum End {
-    /// It answered.
+    /// The tick returned.
     Answered(Box<Result<Summary, Error>>),
-    /// Its process was killed.
+    /// The process was killed.
     Killed,
 }
 
-/// A tick under way.
+/// A tick in progress.
 pub struct Tick {
     id: Id,
     world: SimulatedWorld,
@@ -134,14 +134,14 @@ pub struct Tick {
 }
 
 impl Process {
-    /// A process that remembers nothing.
+    /// Starts a process with an empty cache.
     pub fn start(number: u32, world: &SimulatedWorld) -> Process {
         let id = Id::of(number);
         let poller = Rc::new(Poller::new(ports(world, &id)));
         Process { id, world: world.clone(), poller }
     }
 
-    /// The same process with the same memory in a world that goes its own way.
+    /// Copies the process and its cache into another world.
     pub fn fork(&self, world: &SimulatedWorld) -> Process {
         let id = Id::of(self.id.number);
         id.operations.set(self.id.operations.get());
@@ -149,23 +149,23 @@ impl Process {
         Process { id, world: world.clone(), poller }
     }
 
-    /// Its number.
+    /// Returns the number of the process.
     pub fn number(&self) -> u32 {
         self.id.number
     }
 
-    /// Operations so far.
+    /// Returns the number of operations so far.
     pub fn operations(&self) -> u32 {
         self.id.operations.get()
     }
 
-    /// The operations of the last tick, which began after `before` others.
+    /// Returns the operations of the last tick, which started after `before` operations.
     pub fn operations_since(&self, before: u32) -> Operations {
         let reads = self.id.reads.borrow().iter().map(|number| number - before).collect();
         Operations { count: self.operations() - before, reads }
     }
 
-    /// Begins a tick.
+    /// Starts a tick.
     pub fn begin(&self, calls_max: Option<u32>, resources: ResourceLimits) -> Tick {
         let poller = self.poller.clone();
         self.id.begin_tick(calls_max, &self.world);
@@ -179,7 +179,7 @@ impl Process {
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }
     }
 
-    /// Runs a tick of a share to its end.
+    /// Runs a tick of a shard to its end.
     pub fn tick_shard(&self, shard: &Shard) -> End {
         let (poller, shard) = (self.poller.clone(), shard.clone());
         let now = self.world.now();
@@ -199,17 +199,17 @@ impl Process {
 }
 
 impl End {
-    /// Whether it answered, and every stream was polled without an error, in all of its workspaces.
-    pub fn went_well(&self) -> bool {
+    /// Returns `true` if the tick returned and polled every stream and workspace without an error.
+    pub fn succeeded(&self) -> bool {
         self.all(|stream| stream.polled && stream.code.is_none() && stream.workspaces_failing == 0)
     }
 
-    /// Whether it answered, and left nothing to collect.
-    pub fn is_through(&self) -> bool {
+    /// Returns `true` if the tick returned and left no gap.
+    pub fn left_no_gap(&self) -> bool {
         self.all(|stream| stream.gaps == 0)
     }
 
-    /// What it says of each stream.
+    /// Returns the summaries of the streams.
     pub fn streams(&self) -> &[StreamSummary] {
         match self {
             End::Answered(answer) => answer.as_ref().as_ref().map_or(&[], |summary| &summary.streams),
@@ -223,7 +223,7 @@ impl End {
 }
 
 impl Tick {
-    /// Goes on until the next operation. `Some` at the end.
+    /// Runs until the next operation. Returns `Some` at the end of the tick.
     pub fn step(&mut self) -> Option<End> {
         if self.id.dead.get() {
             return Some(End::Killed);
@@ -242,14 +242,17 @@ impl Tick {
         }
     }
 
-    /// Goes on to its end.
+    /// Runs to the end of the tick.
     ///
     /// # Panics
-    /// When it does not come to one.
+    /// Panics if the tick does not end.
     pub fn run(mut self) -> End {
         let end = (0..POLLS_MAX).find_map(|_| self.step());
         end.unwrap_or_else(|| {
-            panic!("a tick ends\n{}", self.world.with(|state| state.trace[..60.min(state.trace.len())].join("\n")))
+            panic!(
+                "the tick does not end\n{}",
+                self.world.with(|state| state.trace[..60.min(state.trace.len())].join("\n"))
+            )
         })
     }
 }

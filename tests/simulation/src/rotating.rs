@@ -1,4 +1,4 @@
-//! A source whose app rotates its tokens, and processes that refresh them: what goes wrong, where, and whether a token was lost.
+//! A source whose app uses token rotation, and the processes that refresh its tokens.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -11,24 +11,24 @@ use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process, Tick};
-use super::simulated_world::{Fault, FaultKind, SimulatedWorld, asked};
+use super::simulated_world::{Fault, FaultKind, SimulatedWorld, operation_in};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
-/// A token is valid for twelve hours.
+/// The lifetime of an access token: twelve hours.
 const TOKEN_TTL_SECONDS: i64 = 43_200;
-/// Ticks that are run, at most, until a source must be well again: claims and grace periods are over by then.
+/// Ticks after which a source must be healthy: refresh leases and grace periods are over by then.
 const SETTLING_TICKS: u32 = 4;
 
-/// How Slack treats a refresh token that was used.
+/// How Slack treats a refresh token that was already used.
 #[derive(Clone, Copy, Debug)]
 pub struct Grace {
-    /// For how long it is honoured again.
+    /// How long Slack accepts it again.
     pub seconds: i64,
-    /// What it gives then.
+    /// The tokens that Slack then returns.
     pub reuse: GraceReuse,
 }
 
-/// A source whose app rotates its tokens.
+/// A source whose app uses token rotation.
 pub struct Rotating {
     /// The simulated world.
     pub world: SimulatedWorld,
@@ -38,7 +38,7 @@ pub struct Rotating {
 }
 
 impl Rotating {
-    /// Connected at 14:00 UTC, with a token that was given at that moment.
+    /// Connects a source at 14:00 UTC, with a token issued at that time.
     pub fn new(grace: Grace) -> Rotating {
         let now = Timestamp::constant(1_795_356_000, 0);
         let mut settings = Settings::organization();
@@ -49,7 +49,7 @@ impl Rotating {
             logs: vec![LogType::Audit],
             organization: true,
             connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now))
+            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now))
         };
         let world = SimulatedWorld::new(now, World::new(settings), [source]);
         let process = Process::start(0, &world);
@@ -58,22 +58,23 @@ impl Rotating {
         rotating
     }
 
-    /// Connects the source anew: consent, exchange, and what the callback stores.
+    /// Reconnects the source: consent, code exchange, and the update that the callback stores.
     pub fn connect(&mut self) {
         self.world.with(|state| {
             let (now, app) = (state.now, state.slack.settings().apps[0].clone());
-            let asked = format!(
+            let query = format!(
                 "client_id={}&user_scope=auditlogs:read&scope=team:read&redirect_uri={REDIRECT_URL}",
                 app.client_id
             );
-            let back = state.slack.consent(now, &asked, &Consent::organization()).expect("the Owner consents");
-            let code = back.split_once("code=").expect("a code comes back").1.split('&').next().unwrap_or_default();
+            let redirect = state.slack.consent(now, &query, &Consent::organization()).expect("the Org Owner consents");
+            let code =
+                redirect.split_once("code=").expect("Slack returns a code").1.split('&').next().unwrap_or_default();
             let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
             let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
             let Outcome::Response(response) = state.slack.answer(now, &exchange) else {
-                panic!("no fault was scripted")
+                panic!("Slack did not respond, although no fault is set")
             };
-            let granted: Value = serde_json::from_slice(&response.body).expect("Slack answers JSON");
+            let granted: Value = serde_json::from_slice(&response.body).expect("Slack returns JSON");
             let user = &granted["authed_user"];
             let secret = serde_json::json!({
                 "client_id": app.client_id,
@@ -82,14 +83,14 @@ impl Rotating {
                 "refresh_token": user["refresh_token"],
                 "expires_at": Second::of(now).get() + TOKEN_TTL_SECONDS,
             });
-            let id: slacktrail_core::source::SourceId = "acme".parse().expect("an id");
+            let id: slacktrail_core::source::SourceId = "acme".parse().expect("an ID");
             let number = state.credentials.get(&id).map_or(0, |(number, _)| *number);
             state.credentials.insert(id.clone(), (number + 1, Some(secret.to_string())));
-            state.sources.get_mut(&id).expect("it is there").connected_at = Second::of(now);
+            state.sources.get_mut(&id).expect("the source exists").connected_at = Second::of(now);
         });
     }
 
-    /// Lets time pass, with a record at its end.
+    /// Advances the time, and adds a record at the new time.
     pub fn pass(&mut self, seconds: i64) {
         self.world.pass(seconds);
         let row = Row::small_audit(self.world.now(), &format!("r{}", self.rows));
@@ -97,13 +98,13 @@ impl Rotating {
         self.world.with(|state| state.slack.add(row));
     }
 
-    /// A minute passes, and a tick comes.
+    /// Advances the time by a minute, and runs a tick.
     pub fn minute(&mut self) -> Option<StreamSummary> {
         self.pass(60);
         self.tick()
     }
 
-    /// Runs a tick; `None` when its process was killed or it failed as a whole. Another process follows on one that was killed.
+    /// Runs a tick. Returns `None` if its process was killed or the tick failed. Replaces a killed process.
     pub fn tick(&mut self) -> Option<StreamSummary> {
         match self.process.tick(None, ResourceLimits::default()) {
             End::Killed => self.restart(),
@@ -112,39 +113,39 @@ impl Rotating {
         None
     }
 
-    /// Another process goes on.
+    /// Replaces the process with a new one.
     pub fn restart(&mut self) {
         self.process = Process::start(self.processes, &self.world);
         self.processes += 1;
     }
 
-    /// Begins a tick that is driven step by step.
+    /// Starts a tick that the caller runs step by step.
     pub fn begin(&self) -> Tick {
         self.process.begin(None, ResourceLimits::default())
     }
 
-    /// The next tick meets this fault at its operation of this number.
+    /// Injects a fault into an operation of the next tick.
     pub fn fault(&self, operation: u32, kind: FaultKind) {
         let fault = Fault { process: self.processes - 1, operation: self.process.operations() + operation, kind };
         self.world.with(|state| state.faults = vec![fault]);
     }
 
-    /// What a tick that rotates does, operation by operation.
+    /// Runs a tick, and returns its operations.
     pub fn operations_of_tick(&mut self) -> Vec<String> {
         let before = self.world.with(|state| state.trace.len());
         self.tick();
-        self.world.with(|state| state.trace[before..].iter().filter_map(|line| asked(line)).collect())
+        self.world.with(|state| state.trace[before..].iter().filter_map(|line| operation_in(line)).collect())
     }
 
-    /// How often Slack has given tokens for a refresh token.
+    /// Returns how often Slack has issued tokens for a refresh token.
     pub fn refreshes(&self) -> usize {
         self.world.with(|state| state.slack.refreshes().len())
     }
 
-    /// Ticks until all must be well, then beyond the lifetime of the first token and of the next one.
+    /// Runs ticks until the source must be healthy, and on beyond the lifetimes of the current token and the next one.
     ///
     /// # Errors
-    /// The invariant that was broken, or the state in which the source ended.
+    /// Returns the violation, or the state of a source that is not healthy at the end.
     pub fn outlive_two_tokens(&mut self) -> Result<(), String> {
         for _ in 0..SETTLING_TICKS {
             self.minute();
@@ -162,7 +163,7 @@ impl Rotating {
         self.world.with(oracle::check_end)
     }
 
-    /// What happened, for a person to read.
+    /// Returns the last lines of the trace.
     pub fn trace(&self) -> String {
         self.world.with(|state| state.trace[state.trace.len().saturating_sub(80)..].join("\n"))
     }

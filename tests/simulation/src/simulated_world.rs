@@ -1,4 +1,4 @@
-//! What there is in the simulated world, and what can go wrong with each operation on it.
+//! The state of the simulated world, and the faults that an operation can meet.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,66 +17,66 @@ use slacktrail_simulator::World;
 use super::oracle;
 use super::rng::Rng;
 
-/// The simulated world, shared by its processes.
+/// A handle to the simulated world, which its processes share.
 #[derive(Clone, Debug)]
 pub struct SimulatedWorld(Rc<RefCell<State>>);
 
-/// Everything in the simulated world. A clone goes its own way.
+/// The whole state of the simulated world. A clone is independent.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The time. It moves only when told.
+    /// The current time. It advances only on request.
     pub now: Timestamp,
-    /// How far the collector's clock is ahead of it.
+    /// How far the collector's clock is ahead of `now`.
     pub clock_ahead: SignedDuration,
-    /// How far the bucket's clock is ahead of it.
+    /// How far the bucket's clock is ahead of `now`.
     pub bucket_ahead: SignedDuration,
-    /// Slack.
+    /// The simulated Slack.
     pub slack: World,
-    /// Operations after which a tick is told that its time is up; none: it has all the time.
+    /// Operations after which a tick's deadline is reached. `None`: no deadline.
     pub operations_max: Option<u32>,
-    /// The bucket: each key's bytes, and when they were created.
+    /// The bucket: the bytes and the creation time of each key.
     pub objects: BTreeMap<String, (Arc<[u8]>, Timestamp)>,
-    /// The table's cursors.
+    /// The cursors in the table.
     pub cursors: BTreeMap<StreamId, StoredCursor>,
-    /// The table's sources.
+    /// The sources in the table.
     pub sources: BTreeMap<SourceId, Source>,
-    /// Texts that stand where a source should, and are none.
+    /// Invalid texts that the table holds in place of a source.
     pub garbled_sources: BTreeMap<SourceId, String>,
     /// Authorizations: the number of replacements and the text of each.
     pub authorizations: BTreeMap<AuthorizationId, (u64, String)>,
-    /// The secrets: how often each was replaced, and its text; none once deleted.
+    /// Secrets: the number of replacements and the text of each. `None`: deleted.
     pub credentials: BTreeMap<SourceId, (u64, Option<String>)>,
-    /// The shares that invocations were asked to poll.
+    /// The shards that the poller was invoked with.
     pub invoked: Vec<Shard>,
-    /// Keys in the bucket that nobody here has written.
+    /// Keys in the bucket that slacktrail did not write.
     pub foreign: Vec<String>,
-    /// The faults in store.
+    /// The planned faults.
     pub faults: Vec<Fault>,
-    /// Whether one of them was met.
+    /// Whether a planned fault occurred.
     pub struck: bool,
-    /// Faults by chance, if any.
+    /// Random faults, if any.
     pub chance: Option<Chance>,
-    /// What cannot be reached at all.
+    /// The parts that are unreachable.
     pub down: Vec<Part>,
-    /// Whether there is a trace.
+    /// Whether operations are traced.
     pub traced: bool,
-    /// One line for each operation: when, who, what, what came of it.
+    /// The trace, one line per operation: time, process, operation and result.
     pub trace: Vec<String>,
-    /// The first invariant that was broken.
+    /// The first violation of an invariant.
     pub broken: Option<String>,
-    /// How a mutant differs.
+    /// The mutation of the collector, if any.
     pub mutant: Option<super::mutant::Mutant>,
-    /// Times that somebody asked to have collected besides what the source asks for.
+    /// The requested backfills: log, oldest and latest time.
     pub backfilled: Vec<(slacktrail_simulator::Log, Timestamp, Timestamp)>,
-    /// What the oracle knows.
+    /// The state of the oracle.
     pub(super) book: oracle::Book,
-    /// Streams whose cursor somebody has tampered with, and no tick has saved another since.
+    /// Streams whose cursor was tampered with and has not been saved since.
     pub(super) tampered: Vec<slacktrail_core::source::LogType>,
-    /// Slack's replies arrive in pieces of so many bytes; none: in one piece.
+    /// The size of the chunks in which Slack's responses arrive, in bytes. `None`: each response arrives whole.
     pub chunk_bytes: Option<usize>,
-    /// Operations so far, of all processes.
+    /// The number of operations of all processes so far.
     pub(super) operations: u64,
-    /// Objects that a wrong collector has promised and not written yet.
+    /// Objects that `Mutant::CursorBeforeObject` reported as created and has not written yet.
     pub owed: Vec<(String, Vec<u8>)>,
 }
 
@@ -86,13 +86,13 @@ const YEAR_2100: i64 = 4_102_444_800;
 /// A stored cursor.
 #[derive(Clone, Debug)]
 pub struct StoredCursor {
-    /// How often it was replaced.
+    /// The number of replacements.
     pub version: u64,
-    /// Its text.
+    /// The encoded cursor.
     pub text: String,
 }
 
-/// What an operation is made on.
+/// The service that an operation uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Part {
     /// Slack.
@@ -105,38 +105,38 @@ pub enum Part {
     Secrets,
 }
 
-/// Faults by chance.
+/// Random faults.
 #[derive(Clone, Debug)]
 pub struct Chance {
-    /// Where they come from.
+    /// The random number generator.
     pub rng: Rng,
-    /// Of so many operations one meets a fault.
+    /// One in this many operations meets a fault.
     pub one_in: u64,
 }
 
-/// One fault: at a process's operation of this number, counted from 0.
+/// A planned fault.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Fault {
-    /// Which process.
+    /// The number of the process.
     pub process: u32,
-    /// Which of its operations.
+    /// The number of its operation, counted from 0.
     pub operation: u32,
-    /// What goes wrong.
+    /// The kind of the fault.
     pub kind: FaultKind,
 }
 
-/// What can go wrong with an operation.
+/// The kinds of faults.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FaultKind {
-    /// It is refused and has no effect.
+    /// The operation is rejected and has no effect.
     Refused,
-    /// It takes effect, and the reply is lost.
+    /// The operation takes effect, but its response is lost.
     ResponseLost,
-    /// It takes effect twice, as when a client repeats a call whose first reply was lost; the second reply arrives.
+    /// The operation takes effect twice, as when a client retries a call whose first response was lost. The second response arrives.
     Twice,
-    /// The process is killed before it.
+    /// The process is killed before the operation.
     KilledBefore,
-    /// The process is killed right after it took effect.
+    /// The process is killed after the operation takes effect.
     KilledAfter,
 }
 
@@ -149,22 +149,22 @@ impl FaultKind {
         FaultKind::KilledBefore,
         FaultKind::KilledAfter,
     ];
-    /// Those that differ where the operation only reads.
+    /// The kinds that differ for a read-only operation.
     pub const OF_READS: [FaultKind; 2] = [FaultKind::Refused, FaultKind::KilledBefore];
 }
 
 impl State {
-    /// Whether by chance a create meets another one of the same key under way.
+    /// Returns `true` if, by chance, a create conflicts with a concurrent create of the same key.
     pub(super) fn is_busy(&mut self) -> bool {
         self.chance.as_mut().is_some_and(|chance| chance.rng.below(chance.one_in) == 0)
     }
 
-    /// Whether the oracle judges each tick: of one source, and of a collector that is not wrong on purpose.
+    /// Returns `true` if the oracle judges each tick. It does so for a single valid source and a collector that is no mutant.
     pub(super) fn is_judged(&self) -> bool {
         self.sources.len() == 1 && self.mutant.is_none() && self.garbled_sources.is_empty()
     }
 
-    /// What goes wrong with a process's operation of this number.
+    /// Returns the fault that this operation of a process meets.
     fn next_fault(&mut self, process: u32, operation: u32, part: Part) -> Option<FaultKind> {
         let planned = self.faults.iter().find(|fault| (fault.process, fault.operation) == (process, operation));
         if let Some(kind) = planned.map(|planned| planned.kind) {
@@ -179,24 +179,24 @@ impl State {
     }
 }
 
-/// What an operation was, by its line in the trace: without when, by whom, and what came of it.
-pub(super) fn asked(line: &str) -> Option<String> {
+/// Returns the operation on a line of the trace, without time, process and result.
+pub(super) fn operation_in(line: &str) -> Option<String> {
     let (_, operation) = line.split_once(" #")?;
     let what = operation.split_once(' ')?.1;
     Some(what.split(" = ").next().unwrap_or(what).trim().to_owned())
 }
 
-/// The time of day, as the trace tells it.
+/// Formats a time for the trace.
 fn clock(now: Timestamp) -> String {
     now.strftime("%dT%H:%M:%S").to_string()
 }
 
-/// The operation had no reply.
+/// An operation received no response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoResponse;
 
 impl SimulatedWorld {
-    /// A world at `now` with this Slack and these sources.
+    /// Creates a world at `now` with this Slack and these sources.
     pub fn new(now: Timestamp, slack: World, sources: impl IntoIterator<Item = Source>) -> SimulatedWorld {
         SimulatedWorld(Rc::new(RefCell::new(State {
             now,
@@ -229,29 +229,29 @@ impl SimulatedWorld {
         })))
     }
 
-    /// The same world, which goes its own way from here.
+    /// Copies the world. The copy is independent.
     pub fn fork(&self) -> SimulatedWorld {
         SimulatedWorld(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
 
-    /// Looks at the world or changes it.
+    /// Calls `f` with the state of the world.
     pub fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
         f(&mut self.0.borrow_mut())
     }
 
-    /// The time.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.with(|state| state.now)
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn pass(&self, seconds: i64) {
         self.with(|state| {
-            state.now = state.now.saturating_add(SignedDuration::from_secs(seconds)).expect("a year of four digits")
+            state.now = state.now.saturating_add(SignedDuration::from_secs(seconds)).expect("the time is in range")
         });
     }
 
-    /// Slack revokes the token.
+    /// Revokes the token at Slack.
     pub(super) fn revoke(&self) {
         self.with(|state| {
             let token = state.slack.settings().tokens[0].text.clone();
@@ -259,27 +259,27 @@ impl SimulatedWorld {
         });
     }
 
-    /// Somebody connects the sources again: the token is good, and each source says since when.
+    /// Reconnects the sources: Slack accepts the token again, and each source stores the time of the reconnect.
     pub(super) fn connect(&self) {
         self.with(|state| {
             let token = state.slack.settings().tokens[0].text.clone();
             state.slack.restore(&token);
             let now = Second::of(state.now);
             state.sources.values_mut().for_each(|source| source.connected_at = now);
-            state.operations += 1; // a tick that is under way is not alone
+            state.operations += 1; // a tick in progress is not alone
             state.book.note_connection(state.now);
         });
     }
 
-    /// Slack refuses to let the source read a workspace of its organization, or lets it read it again.
+    /// Bars the source from a workspace of its organization, or admits it again.
     pub(super) fn bar(&self, workspace: &str, barred: bool) {
         self.with(|state| {
             let workspace = state.slack.settings_mut().tenant.workspace_mut(workspace);
-            workspace.expect("it is the organization's").owner_belongs = !barred;
+            workspace.expect("the workspace belongs to the organization").owner_belongs = !barred;
         });
     }
 
-    /// Somebody writes times of the year 2100 into every cursor: all of them, or only how far the stream has come.
+    /// Writes the year 2100 into every cursor: into all of its times, or only into its watermark.
     pub(super) fn tamper(&self, all: bool) {
         self.edit_cursors(|cursor| {
             cursor["watermark"] = YEAR_2100.into();
@@ -293,7 +293,7 @@ impl SimulatedWorld {
         self.mark_tampered();
     }
 
-    /// The table forgets the cursors.
+    /// Deletes the cursors from the table.
     pub(super) fn lose_cursors(&self) {
         self.with(|state| {
             state.cursors.clear();
@@ -301,24 +301,24 @@ impl SimulatedWorld {
         });
     }
 
-    /// Lets the oracle know that no stored cursor can be true any more.
+    /// Tells the oracle that every stored cursor is corrupt.
     pub(super) fn mark_tampered(&self) {
         self.with(|state| state.tampered = state.cursors.keys().map(|stream| stream.log).collect());
     }
 
-    /// Somebody changes every stored cursor.
+    /// Edits every stored cursor.
     pub(super) fn edit_cursors(&self, edit: impl Fn(&mut serde_json::Value)) {
         self.with(|state| {
             for stored in state.cursors.values_mut() {
-                let mut cursor: serde_json::Value = serde_json::from_str(&stored.text).expect("a cursor is JSON");
+                let mut cursor: serde_json::Value = serde_json::from_str(&stored.text).expect("the cursor is JSON");
                 edit(&mut cursor);
                 *stored = StoredCursor { version: stored.version + 1, text: cursor.to_string() };
             }
         });
     }
 
-    /// Adds to the trace what came of the last operation.
-    pub(super) fn told(&self, what: impl FnOnce() -> String) {
+    /// Appends the result of the last operation to the trace.
+    pub(super) fn trace_result(&self, what: impl FnOnce() -> String) {
         self.with(|state| {
             if let Some(last) = state.trace.last_mut().filter(|_| state.traced) {
                 last.push_str(" = ");
@@ -327,7 +327,7 @@ impl SimulatedWorld {
         });
     }
 
-    /// Adds a line to the trace that is no operation.
+    /// Adds an external event to the trace.
     pub fn note(&self, what: impl FnOnce() -> String) {
         self.with(|state| {
             if state.traced {
@@ -336,7 +336,7 @@ impl SimulatedWorld {
         });
     }
 
-    /// One operation of a process: gives way, then takes effect unless a fault will have it otherwise.
+    /// Runs one operation of a process: yields to the other processes, then takes effect unless a fault prevents it.
     pub(super) async fn operate<R>(
         &self,
         process: &super::process::Id,
@@ -345,7 +345,7 @@ impl SimulatedWorld {
         what: impl Fn() -> String,
         mut effect: impl FnMut(&mut State) -> R,
     ) -> Result<R, NoResponse> {
-        give_way().await;
+        yield_once().await;
         let number = process.next_operation(only_reads);
         let fault = self.with(|state| {
             state.operations += 1;
@@ -360,33 +360,33 @@ impl SimulatedWorld {
             facts.operations += 1;
             facts.disturbed |= fault.is_some();
         });
-        let mut take_effect = || self.with(&mut effect);
+        let mut apply = || self.with(&mut effect);
         match fault {
-            None => Ok(take_effect()),
+            None => Ok(apply()),
             Some(FaultKind::Refused) => Err(NoResponse),
             Some(FaultKind::ResponseLost) => {
-                take_effect();
+                apply();
                 Err(NoResponse)
             }
             Some(FaultKind::Twice) => {
-                take_effect();
-                Ok(take_effect())
+                apply();
+                Ok(apply())
             }
             Some(FaultKind::KilledBefore) => process.die().await,
             Some(FaultKind::KilledAfter) => {
-                take_effect();
+                apply();
                 process.die().await
             }
         }
     }
 }
 
-/// Gives way once, so that the driver chooses who goes on.
-async fn give_way() {
-    let mut gave_way = false;
+/// Yields once, so that the driver chooses which process runs next.
+async fn yield_once() {
+    let mut yielded = false;
     poll_fn(|context| {
         context.waker().wake_by_ref();
-        if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
+        if std::mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

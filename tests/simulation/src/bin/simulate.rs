@@ -1,8 +1,8 @@
-//! The search, as a command: `simulate search|whole|soak|probe|replay`. docs/simulation.md explains what it prints.
+//! The command `simulate search|whole|soak|probe|replay`. docs/simulation.md explains its output.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a command says what it found, and measures how fast it searched"
+    reason = "a command prints its results and measures its speed"
 )]
 
 use std::process::ExitCode;
@@ -14,47 +14,48 @@ use slacktrail_simulation::search::tally::thousands;
 use slacktrail_simulation::search::workers::{Violation, Work, search};
 use slacktrail_simulation::search::{Kind, REGRESSIONS, Schedule, StartingPoint, bounded, whole};
 
-/// A search forks and drops worlds all the time, on all cores.
+/// The search copies and drops worlds constantly, on all cores.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The first seed of the search that is the same every time.
+/// The first seed of the reproducible search.
 const FIRST_SEED: u64 = 1;
-/// randomized runs of each log in it.
+/// The seeds per log in it.
 const SEEDS: u64 = 40;
 
-/// Schedules of the bounded search, at least.
-const PROMISED: u64 = 1_000_000;
-/// What narrows a search down.
-const NARROWING: [&str; 6] = ["LOGS", "KINDS", "SCENARIOS", "SLACKS", "SEEDS", "UNTIL"];
+/// The minimum number of schedules of the bounded search.
+const SCHEDULES_MIN: u64 = 1_000_000;
+/// The variables that restrict a search.
+const FILTERS: [&str; 6] = ["LOGS", "KINDS", "SCENARIOS", "SLACKS", "SEEDS", "UNTIL"];
 
-/// How often a search says how far it has come.
-const TOLD_EVERY: Duration = Duration::from_secs(15);
+/// The interval of progress reports.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
 
 const HELP: &str = "\
-simulate search             the bounded search: every single fault at every start, the rest in every scenario, and days from seeds 1 on
-simulate whole              the whole search: everything at every start (hours)
-simulate soak SECONDS       randomized runs from fresh seeds
-simulate probe              the bounded search in the order that finds a mutant soonest
-simulate replay NAME|SEED   one schedule once more, with its trace
-LOGS=audit,access KINDS=single,pair SCENARIOS=live SLACKS=plain THREADS=2 SEED=1 SEEDS=40 UNTIL=300 narrow it down.";
+simulate search             Run the bounded search: every single fault at every starting point, the other kinds in every scenario, and 40 seeds
+simulate whole              Run every kind at every starting point (hours)
+simulate soak SECONDS       Run randomized runs from fresh seeds
+simulate probe              Run the bounded search in the order that finds a mutant soonest
+simulate replay NAME|SEED   Replay a schedule and print its trace
+Variables restrict the search: LOGS=audit,access KINDS=single,pair SCENARIOS=live SLACKS=plain THREADS=2 SEED=1 SEEDS=40 UNTIL=300 (seconds)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["search"] => {
-            let days = days_of(number("SEED", FIRST_SEED), number("SEEDS", SEEDS));
-            run(Work { jobs: narrowed(bounded()), ..days }, if is_narrowed() { 0 } else { PROMISED })
+            let runs = randomized_runs(number("SEED", FIRST_SEED), number("SEEDS", SEEDS));
+            run(Work { jobs: filtered(bounded()), ..runs }, if is_filtered() { 0 } else { SCHEDULES_MIN })
         }
-        ["whole"] => {
-            run(Work { jobs: narrowed(whole()), ..days_of(number("SEED", FIRST_SEED), number("SEEDS", SEEDS)) }, 0)
-        }
+        ["whole"] => run(
+            Work { jobs: filtered(whole()), ..randomized_runs(number("SEED", FIRST_SEED), number("SEEDS", SEEDS)) },
+            0,
+        ),
         ["probe"] => probe(),
         ["soak", seconds] => match seconds.parse() {
             Ok(seconds) => {
                 let until = Instant::now() + Duration::from_secs(seconds);
-                run(Work { until: Some(until), ..days_of(number("SEED", fresh_seed()), u64::MAX / 8) }, 0)
+                run(Work { until: Some(until), ..randomized_runs(number("SEED", fresh_seed()), u64::MAX / 8) }, 0)
             }
             Err(_) => help(),
         },
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Looks for a mutant. Ends with what `make mutants` reads.
+/// Searches for a mutant. The last line of the output is what `make mutants` parses.
 fn probe() -> ExitCode {
     let mut ran = 0;
     match probed(&mut ran) {
@@ -78,16 +79,16 @@ fn probe() -> ExitCode {
     }
 }
 
-/// The bounded search in the order that finds a mutant soonest, and the days that once broke an invariant.
+/// Runs the bounded search in the order that finds a mutant soonest, and the regression seeds.
 fn probed(ran: &mut u64) -> Option<Violation> {
-    let (quick, rest): (Vec<_>, Vec<_>) = narrowed(bounded()).into_iter().partition(|(kind, _)| *kind == Kind::Single);
-    for (jobs, seeds, days) in [(quick, SEEDS, &REGRESSIONS[..]), (rest, 0, &[])] {
-        let (tally, found) = search(&Work { jobs, ..days_of(FIRST_SEED, seeds) }, threads(), &|_, _| {});
+    let (quick, rest): (Vec<_>, Vec<_>) = filtered(bounded()).into_iter().partition(|(kind, _)| *kind == Kind::Single);
+    for (jobs, seeds, regressions) in [(quick, SEEDS, &REGRESSIONS[..]), (rest, 0, &[])] {
+        let (tally, found) = search(&Work { jobs, ..randomized_runs(FIRST_SEED, seeds) }, threads(), &|_, _| {});
         if let Some(found) = found {
             return Some(Violation { after: *ran + found.after, ..found });
         }
         *ran += tally.total();
-        for schedule in days.iter().filter_map(|name| Schedule::parse(name)) {
+        for schedule in regressions.iter().filter_map(|name| Schedule::parse(name)) {
             *ran += 1;
             if let Err(invariant) = schedule.repeat(None).0 {
                 return Some(Violation { invariant, schedule, after: *ran });
@@ -107,7 +108,7 @@ fn help() -> ExitCode {
     ExitCode::from(2)
 }
 
-fn days_of(first: u64, count: u64) -> Work {
+fn randomized_runs(first: u64, count: u64) -> Work {
     let until = std::env::var("UNTIL").ok().and_then(|seconds| seconds.parse().ok());
     let until = until.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let logs = LogType::ALL.into_iter().filter(|log| chosen("LOGS", log.name())).collect();
@@ -122,17 +123,18 @@ fn fresh_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs() * 1_000_000)
 }
 
-/// Whether a list in the environment, if there is one, has this word.
-fn is_narrowed() -> bool {
-    NARROWING.iter().any(|name| std::env::var_os(name).is_some())
+/// Returns `true` if a variable restricts the search.
+fn is_filtered() -> bool {
+    FILTERS.iter().any(|name| std::env::var_os(name).is_some())
 }
 
+/// Returns `true` if the list in this variable contains a prefix of `word`, or if the variable is not set.
 fn chosen(list: &str, word: &str) -> bool {
     std::env::var(list).map_or(true, |words| words.split(',').any(|chosen| word.starts_with(chosen)))
 }
 
-/// Of these, what the environment chooses.
-fn narrowed(jobs: Vec<(Kind, StartingPoint)>) -> Vec<(Kind, StartingPoint)> {
+/// Returns the jobs that the variables select.
+fn filtered(jobs: Vec<(Kind, StartingPoint)>) -> Vec<(Kind, StartingPoint)> {
     let is_chosen = |(kind, start): &(Kind, StartingPoint)| {
         chosen("KINDS", kind.name())
             && chosen("LOGS", start.log.name())
@@ -142,40 +144,40 @@ fn narrowed(jobs: Vec<(Kind, StartingPoint)>) -> Vec<(Kind, StartingPoint)> {
     jobs.into_iter().filter(is_chosen).collect()
 }
 
-/// Searches, and says what came of it. Fewer schedules than `least` are a failure too.
+/// Searches, and prints the result. Fewer than `least` schedules are a failure.
 fn run(work: Work, least: u64) -> ExitCode {
-    let begun = Instant::now();
-    let told_at = Mutex::new(begun);
+    let started = Instant::now();
+    let reported_at = Mutex::new(started);
     let (tally, found) = search(&work, threads(), &|ran, last| {
-        if let Ok(mut told_at) = told_at.try_lock()
-            && told_at.elapsed() >= TOLD_EVERY
+        if let Ok(mut reported_at) = reported_at.try_lock()
+            && reported_at.elapsed() >= PROGRESS_INTERVAL
         {
-            *told_at = Instant::now();
-            println!("{:>4} s {:>11} schedules; {last}", begun.elapsed().as_secs(), thousands(ran));
+            *reported_at = Instant::now();
+            println!("{:>4} s {:>11} schedules; {last}", started.elapsed().as_secs(), thousands(ran));
         }
     });
-    println!("{}", tally.table(begun.elapsed(), cpu_time()));
+    println!("{}", tally.table(started.elapsed(), cpu_time()));
     match found {
         Some(found) => report(&found),
         None if tally.total() < least => {
-            println!("No invariant was broken, by fewer schedules than the {} that are promised.", thousands(least));
+            println!("No invariant was violated, but fewer than {} schedules ran.", thousands(least));
             ExitCode::FAILURE
         }
         None => {
-            println!("No invariant was broken.");
+            println!("No invariant was violated.");
             ExitCode::SUCCESS
         }
     }
 }
 
 fn report(found: &Violation) -> ExitCode {
-    println!("BROKEN after {} schedules: {}", found.after, found.invariant);
-    println!("{}", how_to_repeat(&found.schedule));
-    tell(&found.schedule);
+    println!("VIOLATED after {} schedules: {}", found.after, found.invariant);
+    println!("{}", replay_command(&found.schedule));
+    print_replay(&found.schedule);
     ExitCode::FAILURE
 }
 
-fn how_to_repeat(schedule: &Schedule) -> String {
+fn replay_command(schedule: &Schedule) -> String {
     match schedule {
         Schedule::Randomized(log, seed) => format!("SEED={seed} LOG={log} make replay"),
         schedule => format!("SCHEDULE='{schedule}' make replay"),
@@ -192,35 +194,33 @@ fn replay(name: &str) -> ExitCode {
         Err(_) => Vec::from_iter(Schedule::parse(name)),
     };
     if schedules.is_empty() {
-        println!("`{name}` is neither a seed nor a schedule's name.");
+        println!("`{name}` is neither a seed nor the name of a schedule.");
         return help();
     }
-    let kept = schedules.iter().all(tell);
-    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let holds = schedules.iter().all(print_replay);
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints a schedule's trace. Returns whether it kept the invariants.
-fn tell(schedule: &Schedule) -> bool {
+/// Replays a schedule, prints its trace, and returns `true` if it violates no invariant.
+fn print_replay(schedule: &Schedule) -> bool {
     let (outcome, trace) = schedule.repeat(None);
     println!("\n{schedule}");
-    println!(
-        "Columns: day and time of Slack's clock; process; number of its operation; operation; !fault; = what came of it."
-    );
-    println!("A line with `--` is what happens besides. The last lines are the end.\n");
+    println!("Columns: day and time of Slack's clock, process, number of its operation, operation, !fault, = result.");
+    println!("A line with `--` is an external event.\n");
     let lines = usize::try_from(number("LINES", 120)).unwrap_or(120);
     let skipped = trace.len().saturating_sub(lines);
     if skipped > 0 {
-        println!("({skipped} lines before these: LINES={} shows them)", trace.len());
+        println!("({skipped} earlier lines: set LINES={} to print them)", trace.len());
     }
     trace.iter().skip(skipped).for_each(|line| println!("{line}"));
     match &outcome {
-        Ok(()) => println!("\nNo invariant was broken."),
-        Err(invariant) => println!("\nBROKEN: {invariant}"),
+        Ok(()) => println!("\nNo invariant was violated."),
+        Err(invariant) => println!("\nVIOLATED: {invariant}"),
     }
     outcome.is_ok()
 }
 
-/// What this process has used of all cores.
+/// Returns the CPU time of this process on all cores.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

@@ -1,7 +1,7 @@
-//! What a tick says of itself, compared with what it did: its lag, its silence, its gaps and its counts.
+//! Compares what a tick reports with what it did: its lag, silence, gaps and counts.
 //!
-//! The oracle knows the rows and from when Slack shows each; which pages the tick was shown; what it created; and the clocks. Where that does
-//! not decide a value, it knows between which bounds the value lies.
+//! The oracle knows the rows and when Slack shows each of them, the pages that the tick was shown, the objects that it created, and the
+//! clocks. If these facts do not determine a value, the oracle checks bounds.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ use crate::facts::{Facts, LogFacts, Watch, log_of_call};
 use crate::harness::simulated;
 use crate::simulated_world::State;
 
-/// Polled ticks in a row that may store nothing and show no other row than the one before, without a code, though Slack could show something that is missing.
+/// The limit of `Watch::dry_ticks` for a stream without an error code.
 const DRY_TICKS_MAX: u32 = 15;
-/// The same, where they show only rows that were shown since something was stored last and close no gap, and something is missing or in a gap.
-/// Pages of three rows and ten calls a tick make the most of what one gap leaves to read.
+/// The limit of `Watch::stale_ticks` for a stream without an error code. With pages of three rows and ten calls per tick, one gap can take
+/// this long.
 const STALE_TICKS_MAX: u32 = 300;
 /// The lag that raises an alarm, by the template's default.
 const LAG_ALARM_SECONDS: i64 = 30 * 60;
-/// Pages in a row that may follow on each other, show nothing new, and leave the tick without a code.
+/// The maximum number of consecutive pages of a walk that show nothing new in a tick without an error code.
 const IDLE_PAGES_MAX: u32 = 5;
-/// What is shown later than this may wait for a re-read.
+/// Records that Slack shows later than this may wait for a re-read.
 const FRESH_SECONDS: i64 = 300;
-/// Clocks that are further apart are reported.
+/// Clocks that differ by more than this are reported.
 const SKEW_REPORTED_SECONDS: i64 = 60;
 
-/// Takes in a reply that reached the collector.
+/// Records a response that reached the collector.
 pub(crate) fn note_response(
     state: &mut State,
     facts: &mut Facts,
@@ -39,15 +39,15 @@ pub(crate) fn note_response(
     request: &Request,
     response: &Response,
 ) {
-    let refuses = state.slack.settings().tokens.first().is_some_and(|token| state.slack.refuses(&token.text));
-    if facts.note_response(source, request, response, refuses) {
+    let is_invalid = state.slack.settings().tokens.first().is_some_and(|token| state.slack.refuses(&token.text));
+    if facts.note_response(source, request, response, is_invalid) {
         let asked = log_of_call(source, request.method);
         for log in LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log)) {
-            state.book.watches[log as usize].note_refusal(state.operations, facts.clock.as_second());
+            state.book.watches[log as usize].note_rejection(state.operations, facts.clock.as_second());
         }
     }
     if let Some(log) = log_of_call(source, request.method) {
-        // A reply without a `Date` takes back what was certain: the collector knows no more of how far Slack has come.
+        // After a response without a `Date`, the collector no longer knows how far Slack has come.
         let watch = &mut state.book.watches[log as usize];
         watch.sure = watch.sure.min(facts.of(log).reached.unwrap_or(i64::MAX));
     }
@@ -72,7 +72,7 @@ pub(crate) fn note_response(
             (LogType::Access, Some(state.book.watches[1].access_page(request, shown, now)))
         }
         "team.accessLogs" => (LogType::Access, Some((i64::MIN, now.as_second()))),
-        // In which order, and how far back it must be read, is not told: this is the most that was shown.
+        // The order of the rows, and how far back the collector must read, are unknown. This is the longest possible range.
         _ => (LogType::Integration, Some((i64::MIN, now.as_second()))),
     };
     let watch = &mut state.book.watches[log as usize];
@@ -88,24 +88,24 @@ pub(crate) fn note_response(
     watch.newest_shown = watch.newest_shown.max(newest);
 }
 
-/// A stream is collected for the first time, or anew after its cursor was lost.
+/// Records that the collection of a stream starts, for the first time or because its cursor was lost.
 pub(crate) fn begin_stream(state: &mut State, log: LogType, facts: &Facts) {
-    let (clock, begun) = (facts.clock.as_second(), facts.begun.as_second());
-    // Whoever wants a backfill asks again.
+    let (clock, started) = (facts.clock.as_second(), facts.started.as_second());
+    // The user requests a lost backfill again.
     state.backfilled.retain(|(of, ..)| *of != simulated(log));
     state.tampered.retain(|tampered| *tampered != log);
     let watch = &mut state.book.watches[log as usize];
-    watch.begin(clock.max(begun));
+    watch.begin(clock.max(started));
     watch.first_operation = state.operations;
-    watch.sure = clock.min(begun).min(facts.of(log).reached.unwrap_or(clock));
+    watch.sure = clock.min(started).min(facts.of(log).reached.unwrap_or(clock));
 }
 
-/// Judges what a tick says of each stream.
+/// Judges what a tick reports about each stream.
 pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSummary]) {
     if !state.is_judged() {
         return;
     }
-    let alone = state.operations - facts.operations_before == facts.operations && state.now == facts.begun;
+    let alone = state.operations - facts.operations_before == facts.operations && state.now == facts.started;
     let Some(source) = state.sources.values().next().cloned() else { return };
     for summary in streams {
         let Some(log) = summary.log else { continue };
@@ -120,20 +120,20 @@ pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSumm
         };
         let (invariant, watch) = judge.judge();
         let restarted = judge.is_restarted() && judge.own.saved == Some(true);
-        // Else this is known since the cursor was saved, and another tick may have begun the stream again after that.
+        // Otherwise the restart is known since the cursor was saved, and another tick may have restarted the stream since.
         let is_news = watch.first_operation <= facts.operations_before;
         state.book.watches[log as usize] = watch;
         if restarted && is_news {
             begin_stream(state, log, facts);
         }
         if let Some(invariant) = invariant {
-            state.broken.get_or_insert(format!("{invariant}; the tick says: {}", said(summary)));
+            state.broken.get_or_insert(format!("{invariant}; the tick reports: {}", describe(summary)));
         }
     }
 }
 
-/// The part of a summary that is judged.
-fn said(summary: &StreamSummary) -> String {
+/// Formats the part of a summary that the oracle judges.
+fn describe(summary: &StreamSummary) -> String {
     let StreamSummary { state, code, lag_seconds, gaps, calls, pages, records, late, .. } = summary;
     format!(
         "{state:?} {code:?} lag {lag_seconds} gaps {gaps} calls {calls} pages {pages} records {records} late {late}"
@@ -147,7 +147,7 @@ struct Judge<'a> {
     log: LogType,
     facts: &'a Facts,
     own: &'a LogFacts,
-    /// Nothing failed, time was not short, and nobody else did anything meanwhile.
+    /// Whether nothing failed, the time was not limited, and no other process ran.
     quiescent: bool,
 }
 
@@ -155,24 +155,24 @@ impl Judge<'_> {
     fn judge(&self) -> (Option<String>, Watch) {
         let mut watch = self.watch().clone();
         let unstored = self.unstored();
-        let went_well = self.summary.polled && self.summary.code.is_none();
+        let succeeded = self.summary.polled && self.summary.code.is_none();
         let workspaces = self.state.slack.settings().tenant.workspaces().len();
         let unread = watch.unread.end_tick(self.own, self.summary, self.facts.clock.as_second(), workspaces);
-        if went_well && self.own.saved == Some(true) {
+        if succeeded && self.own.saved == Some(true) {
             if self.summary.gaps == 0 && self.quiescent && !self.is_by_workspace() {
                 watch.sure = watch.sure.max(self.reached());
             }
             watch.newest_sure = watch.newest_sure.max(self.own.newest);
         }
         if self.own.skews.is_empty() {
-            watch.ahead = watch.ahead.max(self.facts.clock.duration_since(self.facts.begun).as_secs());
+            watch.ahead = watch.ahead.max(self.facts.clock.duration_since(self.facts.started).as_secs());
         }
         if self.summary.polled {
             watch.end_tick(!unstored.is_empty(), self.summary.gaps);
         }
         let invariant = self
             .tampering()
-            .or_else(|| self.refusals())
+            .or_else(|| self.rejections())
             .or(unread)
             .or_else(|| self.gaps(&unstored))
             .or_else(|| self.lag(&watch, &unstored))
@@ -184,14 +184,15 @@ impl Judge<'_> {
             .or_else(|| self.rows())
             .or_else(|| self.progress(&watch, &unstored));
         if self.summary.polled {
-            let refusals = self.own.token_refusals + self.facts.shared.token_refusals;
+            let rejections = self.own.token_rejections + self.facts.shared.token_rejections;
             // A tick that read nothing and met no error of its own leaves the earlier error in the cursor.
             let says_more = self.own.pages > 0 || self.summary.message.is_some();
-            if refusals == 0 && says_more && self.own.saved == Some(true) {
+            if rejections == 0 && says_more && self.own.saved == Some(true) {
                 watch.note_honored(self.facts.operations_before, self.state.operations);
             }
-            let through = self.quiescent && went_well && self.summary.gaps == 0 && self.is_at_leisure();
-            watch.through_at = through.then_some((self.state.operations, self.facts.begun));
+            let caught_up =
+                self.quiescent && succeeded && self.summary.gaps == 0 && self.needed_at_most_half_of_its_calls();
+            watch.caught_up_at = caught_up.then_some((self.state.operations, self.facts.started));
         }
         (invariant, watch)
     }
@@ -204,36 +205,36 @@ impl Judge<'_> {
         self.facts.calls_max.unwrap_or_else(|| self.log.calls_per_tick_max())
     }
 
-    /// Whether half of the tick's calls were enough.
-    fn is_at_leisure(&self) -> bool {
+    /// Returns `true` if the tick needed at most half of its calls.
+    fn needed_at_most_half_of_its_calls(&self) -> bool {
         2 * self.own.calls <= self.calls_max()
     }
 
-    /// Whether a tick left nothing to collect, and nobody has done anything since.
-    fn was_through(&self) -> bool {
-        self.watch().through_at.is_some_and(|(operations, _)| operations == self.facts.operations_before)
+    /// Returns `true` if the last tick left nothing to collect, and no other operation has run since.
+    fn was_caught_up(&self) -> bool {
+        self.watch().caught_up_at.is_some_and(|(operations, _)| operations == self.facts.operations_before)
     }
 
-    /// How far Slack's clock and the collector's had come for certain.
+    /// Returns the second that Slack's clock and the collector's clock had certainly reached.
     fn reached(&self) -> i64 {
         let clock = self.facts.clock.as_second();
         clock.min(self.own.reached.unwrap_or(clock))
     }
 
-    /// Whether the log is read workspace by workspace.
+    /// Returns `true` if the log is read per workspace.
     fn is_by_workspace(&self) -> bool {
         super::by_workspace(self.state, simulated(self.log))
     }
 
-    /// Times of the rows that are wanted, were shown in time, before this tick began, and are not stored: a row that Slack showed late may
-    /// wait for a re-read, and a workspace in error is no matter of the whole stream.
+    /// Returns the times of rows that are wanted, were shown in time and before this tick, and are not stored. A late row may wait for a
+    /// re-read. A failing workspace does not count for the whole stream.
     fn unstored(&self) -> Vec<i64> {
         if self.summary.code.as_deref() == Some("workspaces_unreadable") {
-            return Vec::new(); // some are passed over, also for pages that lead nowhere, and the stream says so
+            return Vec::new(); // some workspaces are skipped, for example because their pages lead nowhere, and the stream reports it
         }
         let (state, by_workspace) = (self.state, self.is_by_workspace());
         let since = self.source.since.instant();
-        let in_time = |row: &&Row| row.visible_at == row.time && row.time >= since && row.time < self.facts.begun;
+        let in_time = |row: &&Row| row.visible_at == row.time && row.time >= since && row.time < self.facts.started;
         let healthy = |row: &&Row| {
             !by_workspace || row.workspace.as_ref().is_some_and(|workspace| !state.book.failing.contains(workspace))
         };
@@ -241,56 +242,61 @@ impl Judge<'_> {
         super::not_stored(state, rows, by_workspace).map(|row| row.time.as_second()).collect()
     }
 
-    /// A cursor of another century is not believed, and a tick that meets one says so.
+    /// Checks that a tick rejects a cursor with times of the year 2100 and reports it, and that it accepts a valid cursor.
     fn tampering(&self) -> Option<String> {
         let (tampered, polled) = (self.facts.tampered.contains(&self.log), self.summary.polled);
         if tampered && polled && self.summary.code.is_none() {
-            return Some(format!("tampered: {:?} is well, says a tick that found a cursor of the year 2100", self.log));
+            return Some(format!(
+                "tampered: the cursor of {:?} contained the year 2100, and the tick reports no error",
+                self.log
+            ));
         }
-        // A tick that was held up for long compares with a clock of long ago.
-        let in_time = self.state.now.duration_since(self.facts.begun).as_secs() < 500;
+        // A tick that was suspended for long compares the cursor with an old clock.
+        let in_time = self.state.now.duration_since(self.facts.started).as_secs() < 500;
         (self.is_restarted() && !tampered && in_time)
-            .then(|| format!("tampered: a good cursor of {:?} is not believed", self.log))
+            .then(|| format!("tampered: the tick rejected a valid cursor of {:?}", self.log))
     }
 
-    /// Whether the tick has not believed its cursor, and collects the stream anew.
+    /// Returns `true` if the tick rejected its cursor and restarts the stream.
     fn is_restarted(&self) -> bool {
         let summary = self.summary;
-        // Of an error that an earlier tick met, and that this one read nothing to end, there is no message.
+        // An error of an earlier tick has no message.
         summary.polled && summary.message.is_some() && summary.code.as_deref() == Some("corrupt_cursor")
     }
 
-    /// A tick that was only refused is not well; nor is one that was told that the token is revoked. A single refusal is no revoked token.
-    fn refusals(&self) -> Option<String> {
+    /// Checks that a tick reports an error if every call was rejected or the token is revoked, and that one rejection does not count as a
+    /// revoked token.
+    fn rejections(&self) -> Option<String> {
         let (summary, own, shared) = (self.summary, self.own, &self.facts.shared);
         if !summary.polled {
             return None;
         }
         if own.calls > 0 && own.answered == 0 && summary.code.is_none() {
-            return Some(format!("refused: {:?} is well, says a tick of which no call was answered", self.log));
+            return Some(format!("refused: Slack answered no call of {:?}, and the tick reports no error", self.log));
         }
-        // What shared calls were told may be another stream's matter.
-        let told_revoked = own.told_revoked || (shared.told_revoked && self.source.logs.len() == 1);
-        if told_revoked && summary.code.is_none() {
+        // A response to a shared call may concern another stream.
+        let token_revoked = own.token_revoked || (shared.token_revoked && self.source.logs.len() == 1);
+        if token_revoked && summary.code.is_none() {
             return Some(format!(
-                "unreported-error: {:?} is well, says a tick that was told that its token is revoked",
+                "unreported-error: the token of {:?} is revoked, and the tick reports no error",
                 self.log
             ));
         }
-        // Whether Slack honored it is asked when it refuses: a revoked token may be honored again when the tick ends.
-        let honored = !own.told_revoked && !shared.told_revoked;
-        let refusals = own.token_refusals + shared.token_refusals;
-        // What an earlier tick was told is void where this one was shown a page.
-        let once = refusals == 1 && (own.pages > 0 || self.watch().refusals(self.facts.operations_before) == 1);
+        // The simulation records at the time of the rejection whether the token is valid, because a revoked token may be valid again when
+        // the tick ends.
+        let honored = !own.token_revoked && !shared.token_revoked;
+        let rejections = own.token_rejections + shared.token_rejections;
+        // A page in this tick overrides what earlier ticks were told.
+        let once = rejections == 1 && (own.pages > 0 || self.watch().rejections(self.facts.operations_before) == 1);
         (summary.state == Health::Reauthorize
             && honored
             && once
             && self.state.credentials.is_empty()
             && !self.is_by_workspace())
-        .then(|| format!("hiccup: {:?} wants another token after a single refusal of one that Slack honors", self.log))
+        .then(|| format!("hiccup: {:?} requires a new token after a single rejection of a valid one", self.log))
     }
 
-    /// What is neither stored nor later than the lag says is in a gap; and a tick with calls to spare leaves none.
+    /// Checks that everything that is neither stored nor newer than the lag is in a gap, and that a tick with spare calls leaves no gap.
     fn gaps(&self, unstored: &[i64]) -> Option<String> {
         let (summary, facts) = (self.summary, self.facts);
         if !summary.polled {
@@ -301,25 +307,25 @@ impl Judge<'_> {
             && let Some(time) = unstored.iter().find(|time| **time < claimed)
         {
             return Some(format!(
-                "gaps: none, says the tick, and a {:?} record of {} is not stored",
+                "gaps: the tick reports none, and a {:?} record of {} is not stored",
                 self.log,
                 at(*time)
             ));
         }
         let spare = self.own.calls + facts.shared.calls < self.calls_max();
         (self.quiescent && summary.code.is_none() && spare && summary.gaps > 0)
-            .then(|| format!("gaps: a tick of {:?} logs with calls to spare left {}", self.log, summary.gaps))
+            .then(|| format!("gaps: a tick of {:?} with spare calls left {}", self.log, summary.gaps))
     }
 
-    /// The lag is the age of the newest time up to which everything since the first tick is stored, or was shown to be empty.
+    /// Checks that the lag is the age of the newest second up to which everything since the first tick is stored or was shown to be empty.
     fn lag(&self, watch: &Watch, unstored: &[i64]) -> Option<String> {
         let (summary, facts, clock) = (self.summary, self.facts, self.facts.clock.as_second());
         if self.state.tampered.contains(&self.log) {
-            return None; // until the stream's cursor is its own again
+            return None; // until a tick saves the stream's cursor
         }
         let is_overtaken = !self.quiescent && watch.first_operation > facts.operations_before;
         if self.is_restarted() || is_overtaken {
-            return None; // live collection begins with this tick, or began during it
+            return None; // live collection starts with this tick, or started during it
         }
         let first = watch.first.filter(|_| self.state.cursors.keys().any(|stream| stream.log == self.log))?;
         if !summary.polled
@@ -332,7 +338,7 @@ impl Judge<'_> {
         if summary.lag_seconds < least {
             let (shown, unstored) = (at(watch.shown.at), (first_unstored < i64::MAX).then(|| at(first_unstored)));
             return Some(format!(
-                "lag: {} of {:?}, and at the least it is {least}: shown up to {shown}, first record not stored {unstored:?}",
+                "lag: {} of {:?}, expected at least {least}: shown up to {shown}, first record not stored {unstored:?}",
                 summary.lag_seconds, self.log
             ));
         }
@@ -340,62 +346,62 @@ impl Judge<'_> {
             return None;
         }
         let reached = self.reached();
-        // A round through an organization's workspaces may be left out, so that others have their turn.
-        let up_to_date = summary.gaps == 0 && self.own.calls > 0 && (!self.is_by_workspace() || self.was_through());
-        // What a tick leaves of its own gap is as old as the tick before, whatever overlap it reads again.
-        let known = self.was_through().then(|| self.watch().sure.min(reached));
+        // The collector may skip a round through an organization's workspaces in favor of the backlog.
+        let up_to_date = summary.gaps == 0 && self.own.calls > 0 && (!self.is_by_workspace() || self.was_caught_up());
+        // If a tick does not finish its own live gap, the lag counts from the previous tick, whatever overlap it reads again.
+        let known = self.was_caught_up().then(|| self.watch().sure.min(reached));
         let most = [up_to_date.then_some(reached), known].into_iter().flatten().map(|time| clock - time).min()?.max(0);
-        (summary.lag_seconds > most && facts.begun.as_second() >= first)
-            .then(|| format!("lag: {} of {:?}, and at the most it is {most}", summary.lag_seconds, self.log))
+        (summary.lag_seconds > most && facts.started.as_second() >= first)
+            .then(|| format!("lag: {} of {:?}, expected at most {most}", summary.lag_seconds, self.log))
     }
 
-    /// A stream is silent if Slack has shown no record for longer than the source allows, whatever is left to collect.
+    /// Checks that a stream is silent exactly if Slack has shown no record for longer than the source allows, whatever the backlog.
     fn silence(&self, watch: &Watch) -> Option<String> {
         let (summary, clock) = (self.summary, self.facts.clock.as_second());
         let may_last =
             self.source.silent_after_seconds.filter(|_| self.log.expects_regular_traffic() && summary.polled)?;
         let connected = self.source.connected_at.get();
         let newest = watch.newest_shown.unwrap_or(i64::MIN).max(connected);
-        let well = summary.code.is_none() && matches!(summary.state, Health::Ok | Health::CatchingUp);
-        if well && clock - newest > may_last {
+        let succeeded = summary.code.is_none() && matches!(summary.state, Health::Ok | Health::CatchingUp);
+        if succeeded && clock - newest > may_last {
             return Some(format!(
-                "silence: Slack has shown no {:?} row since {}, and nobody is told",
+                "silence: Slack has shown no {:?} row since {}, and the tick does not report it",
                 self.log,
                 at(newest)
             ));
         }
         let known = [self.own.newest, watch.newest_sure].into_iter().flatten().max().unwrap_or(i64::MIN).max(connected);
         (summary.state == Health::Silent && self.quiescent && clock - known <= may_last)
-            .then(|| format!("silence: of {:?}, and Slack has shown a row of {}", self.log, at(known)))
+            .then(|| format!("silence: {:?} is silent, but Slack has shown a row of {}", self.log, at(known)))
     }
 
-    /// Clocks that are more than a minute apart are told.
+    /// Checks that a tick reports clocks that differ by more than a minute, and no others.
     fn skew(&self) -> Option<String> {
         if !self.summary.polled {
             return None;
         }
-        let told = self.summary.clock_skew_seconds;
+        let reported_skew = self.summary.clock_skew_seconds;
         let both = || self.own.skews.iter().chain(&self.facts.shared.skews);
-        let reported = |skew: &&i64| skew.abs() > SKEW_REPORTED_SECONDS;
-        let fits = match told {
-            Some(told) => reported(&&told) && both().any(|skew| *skew == told),
-            None => !self.own.skews.iter().any(|skew| reported(&skew)),
+        let is_reportable = |skew: &&i64| skew.abs() > SKEW_REPORTED_SECONDS;
+        let fits = match reported_skew {
+            Some(skew) => is_reportable(&&skew) && both().any(|other| *other == skew),
+            None => !self.own.skews.iter().any(|skew| is_reportable(&skew)),
         };
-        (!fits).then(|| format!("skew: {told:?}, and the clocks are {:?} apart", both().max()))
+        (!fits).then(|| format!("skew: reported {reported_skew:?}, but the clocks differ by {:?}", both().max()))
     }
 
-    /// Counts are of what the tick's process did.
+    /// Checks that the counts are what the tick's process did.
     fn counts(&self) -> Option<String> {
         let (summary, own, shared) = (self.summary, self.own, &self.facts.shared);
         let alone = self.source.logs.len() == 1;
         let calls = own.calls + if alone { shared.calls } else { 0 }..=own.calls + shared.calls;
-        let well = summary.polled && summary.code.is_none();
-        let pages = if well { own.pages } else { 0 }..=own.pages + own.broken_pages;
-        let created = |of: fn(&crate::facts::Stored) -> u64| of(&own.told)..=of(&own.truly);
-        let exact = well && self.quiescent;
+        let succeeded = summary.polled && summary.code.is_none();
+        let pages = if succeeded { own.pages } else { 0 }..=own.pages + own.broken_pages;
+        let created = |of: fn(&crate::facts::Stored) -> u64| of(&own.acknowledged)..=of(&own.actual);
+        let exact = succeeded && self.quiescent;
         let malformed = own.created.iter().filter(|line| !line.readable).count() as u64;
         let repaired = self.repaired();
-        // What an operation without a reply has stored is counted when it is found.
+        // The tick that finds the result of an operation without a response may count it.
         let up_to = |count: u64| if exact { count } else { 0 }..=if own.met_others { u64::MAX } else { count };
         let counts = [
             ("calls", u64::from(summary.calls), u64::from(*calls.start())..=u64::from(*calls.end())),
@@ -407,11 +413,13 @@ impl Judge<'_> {
             ("repaired", summary.repaired, up_to(repaired)),
             ("conflicting", summary.conflicting, up_to(own.conflicting)),
         ];
-        let wrong = counts.into_iter().find(|(_, told, truly)| !truly.contains(told));
-        wrong.map(|(name, told, truly)| format!("counts: {told} {name} of {:?}, and it was {truly:?}", self.log))
+        let wrong = counts.into_iter().find(|(_, reported, expected)| !expected.contains(reported));
+        wrong.map(|(name, reported, expected)| {
+            format!("counts: {reported} {name} of {:?}, expected {expected:?}", self.log)
+        })
     }
 
-    /// How many of the lines are of rows that were damaged.
+    /// Returns how many of the created lines come from damaged rows.
     fn repaired(&self) -> u64 {
         let created = &self.own.created;
         if created.iter().all(|line| !line.slack.contains(char::REPLACEMENT_CHARACTER)) {
@@ -422,7 +430,8 @@ impl Judge<'_> {
         created.iter().filter(|line| names.contains(&line.name)).count() as u64
     }
 
-    /// Late are records that Slack showed late or that others moved, no others; how late is their age.
+    /// Checks that a tick counts as late only records that Slack showed late or that late records moved, and that it reports the age of the
+    /// latest one.
     fn lateness(&self) -> Option<String> {
         let (summary, own) = (self.summary, self.own);
         if own.met_others || (summary.late == 0 && summary.late_seconds_max == 0 && own.created.is_empty()) {
@@ -434,16 +443,17 @@ impl Judge<'_> {
         let late: Vec<i64> =
             own.created.iter().filter(|line| names.contains(&line.name)).filter_map(|line| line.time).collect();
         let ages = || late.iter().map(|time| self.facts.clock.as_second() - time);
-        // For certain: a time that was shown whole to a tick that left nothing else to do.
+        // These records are certainly late: a tick that left nothing to collect had been shown their time completely.
         let watch = self.watch();
         let passed = |time: &&i64| {
             self.log == LogType::Audit && watch.first.is_some_and(|first| first < **time) && **time < watch.sure
         };
-        let exact = self.quiescent && summary.code.is_none() && self.was_through() && self.state.backfilled.is_empty();
+        let exact =
+            self.quiescent && summary.code.is_none() && self.was_caught_up() && self.state.backfilled.is_empty();
         let least = if exact { late.iter().filter(passed).count() as u64 } else { 0 };
         if summary.late > late.len() as u64 || summary.late < least {
             return Some(format!(
-                "counts: {} late of {:?}, and it was {least} to {}",
+                "counts: {} late of {:?}, expected {least} to {}",
                 summary.late,
                 self.log,
                 late.len()
@@ -453,14 +463,14 @@ impl Judge<'_> {
         let least = if summary.late == late.len() as u64 { most } else { 0 };
         (!(least..=most).contains(&summary.late_seconds_max)).then(|| {
             format!(
-                "counts: {} s late at the most of {:?}, and it was {least} to {most}",
+                "counts: maximum lateness of {} s of {:?}, expected {least} to {most}",
                 summary.late_seconds_max, self.log
             )
         })
     }
 
-    /// The rows that Slack showed late. In logs with page numbers also those that a late row before them moved to another page: a walk
-    /// that is between two pages misses such a row, and the next re-read finds it.
+    /// Returns the rows that Slack showed late. With numbered pages, this includes rows that a late row moved to another page: a walk
+    /// between the two pages misses such a row, and the next re-read finds it.
     fn late_or_moved(&self) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.state.slack.rows(simulated(self.log)).iter().collect();
         rows.sort_by_key(|row| row.time);
@@ -474,60 +484,62 @@ impl Judge<'_> {
         rows
     }
 
-    /// What Slack shows up to five minutes late is stored by the next tick, where the calls suffice.
+    /// Checks that the next tick stores what Slack shows up to five minutes late, if the calls suffice.
     fn freshness(&self) -> Option<String> {
-        let (_, last_tick) = self.watch().through_at.filter(|_| self.was_through())?;
+        let (_, last_tick) = self.watch().caught_up_at.filter(|_| self.was_caught_up())?;
         let by_workspace = self.is_by_workspace();
-        let well = self.summary.polled && self.summary.code.is_none();
-        if !self.quiescent || !well || self.summary.gaps > 0 || !self.is_at_leisure() || by_workspace {
+        let succeeded = self.summary.polled && self.summary.code.is_none();
+        if !self.quiescent
+            || !succeeded
+            || self.summary.gaps > 0
+            || !self.needed_at_most_half_of_its_calls()
+            || by_workspace
+        {
             return None;
         }
-        let begun = self.facts.begun;
+        let started = self.facts.started;
         let since = self.source.since.instant();
         let is_fresh = |row: &&Row| {
             row.visible_at > last_tick
-                && row.visible_at <= begun
+                && row.visible_at <= started
                 && row.visible_at > row.time
                 && row.visible_at.duration_since(row.time).as_secs() <= FRESH_SECONDS
-                && (since..begun).contains(&row.time)
+                && (since..started).contains(&row.time)
                 && row.time <= self.facts.clock
         };
         let rows = self.state.slack.rows(simulated(self.log)).iter().filter(is_fresh);
         let row = super::not_stored(self.state, rows, by_workspace).next()?;
-        Some(format!("fresh: a {:?} record of {}, shown from {}, waits", self.log, row.time, row.visible_at))
+        Some(format!("fresh: a {:?} record of {}, shown from {}, is not stored", self.log, row.time, row.visible_at))
     }
 
-    /// Rows decide: a page whose rows can be told is read, whatever stands around them.
+    /// Checks that the collector reads every page that arrives whole, whatever the fields around its rows.
     fn rows(&self) -> Option<String> {
         let own = self.own;
         let whole = self.quiescent && own.pages == own.calls && own.broken_pages == 0;
         (whole && self.summary.polled && self.summary.code.as_deref() == Some("invalid_response"))
-            .then(|| format!("rows: {:?} pages that came whole could not be read", self.log))
+            .then(|| format!("rows: {:?} pages that arrived whole were not read", self.log))
     }
 
-    /// A stream that stores nothing for long, though there is something, says so.
+    /// Checks that a stream which stores nothing for long reports it, if something is left to store.
     fn progress(&self, watch: &Watch, unstored: &[i64]) -> Option<String> {
         if self.quiescent && self.own.idle_max > IDLE_PAGES_MAX && self.summary.code.is_none() {
             let idle = self.own.idle_max;
-            return Some(format!(
-                "no-progress: {idle} pages of {:?} followed on each other and showed nothing new",
-                self.log
-            ));
+            return Some(format!("no-progress: {idle} consecutive pages of {:?} showed nothing new", self.log));
         }
-        // With a local clock that is behind, the newest records are out of reach: then the difference is what is reported. A walk through
-        // many small pages of known rows advances without a new one: then the lag, which another invariant checks, raises its alarm.
+        // With a local clock that is behind, the newest records are out of reach, and the tick reports the clock difference. A walk through
+        // many small pages of known rows advances without a new row, and its lag, which another invariant checks, raises the alarm.
         let lags = self.summary.lag_seconds > LAG_ALARM_SECONDS;
         let is_reported = self.summary.code.is_some() || self.summary.clock_skew_seconds.is_some() || lags;
         let is_idle = watch.dry_ticks >= DRY_TICKS_MAX || watch.stale_ticks >= STALE_TICKS_MAX;
         (self.summary.polled && is_idle && !is_reported).then(|| {
             let (ticks, missing) = (watch.dry_ticks.max(watch.stale_ticks), unstored.first().map(|time| at(*time)));
             let gaps = self.summary.gaps;
-            format!("no-progress: {:?} has stored nothing for {ticks} ticks, nobody is told, {gaps} gaps are left, and the first record that is missing is of {missing:?}", self.log)
+            format!("no-progress: {:?} has stored nothing for {ticks} ticks and reports no error, with {gaps} gaps; the first missing record is of {missing:?}", self.log)
         })
     }
 }
 
-/// How many rows of a page share their identity with one before them and differ from it.
+/// Returns how many rows of a page share their ID with an earlier row and differ from it.
 fn conflicting(book: &Book, rows: &[Row]) -> u64 {
     let differs = |index: usize| {
         let row = &rows[index];
@@ -542,7 +554,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or_default()
 }
 
-/// The simulator's log of a stream.
+/// Returns the log of an object.
 pub(crate) fn log_of_key(key: &str) -> LogType {
     match super::log_of(key) {
         Log::Audit => LogType::Audit,

@@ -1,4 +1,4 @@
-//! Workspaces of an organization that cannot be read, and whether their stream says so.
+//! Checks that a stream reports workspaces of its organization that cannot be read.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use slacktrail_simulator::Response;
 
 use crate::facts::LogFacts;
 
-/// A workspace that cannot be read for a quarter of an hour must be told. Clocks may be set meanwhile.
-const UNTOLD_SECONDS_MAX: i64 = 900 + 180;
-/// Ticks that may say nothing meanwhile.
-const UNTOLD_TICKS_MAX: u32 = 20;
+/// How long a workspace may be unreadable before its stream must report it: a quarter of an hour, and three minutes for clocks that change.
+const UNREPORTED_SECONDS_MAX: i64 = 900 + 180;
+/// Ticks after which the stream must report it.
+const UNREPORTED_TICKS_MAX: u32 = 20;
 
-/// Workspaces that were refused when they were asked for last, as the saved cursor may say, by their IDs.
+/// The workspaces whose last request was rejected, by ID, as far as the saved cursor can know.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Unread(BTreeMap<String, Untold>);
+pub(crate) struct Unread(BTreeMap<String, Unreported>);
 
 #[derive(Clone, Debug)]
-struct Untold {
-    /// The collector's clock when it was refused first.
+struct Unreported {
+    /// The collector's clock at the first rejection.
     since: i64,
-    /// Ticks since then that said nothing.
+    /// Ticks without an error code since then.
     ticks: u32,
 }
 
 impl Unread {
-    /// Takes in Slack's list: a workspace that is not in it has gone.
+    /// Removes workspaces that are missing from Slack's list.
     pub(super) fn note_list(&mut self, response: &Response) {
         let text = String::from_utf8_lossy(&response.body);
         if text.contains("\"teams\"") {
@@ -33,8 +33,8 @@ impl Unread {
         }
     }
 
-    /// Takes in what a tick was told of each of so many workspaces. Returns the invariant that it broke: it says that all is well though one could not
-    /// be read for long.
+    /// Records what a tick was told about each workspace. Returns the violation if the tick reports no error although a workspace has been
+    /// unreadable for long.
     pub(super) fn end_tick(
         &mut self,
         facts: &LogFacts,
@@ -46,24 +46,29 @@ impl Unread {
             return None;
         }
         let code = summary.code.as_deref();
-        // A tick that does not save the cursor does not remember what it was told.
+        // If a tick does not save the cursor, the next tick does not know what it was told.
         for (id, is_shown) in facts.workspaces.iter().filter(|_| facts.saved == Some(true)) {
             if *is_shown {
                 self.0.remove(id);
             } else if code.is_none_or(|code| code == "workspaces_unreadable") {
-                // With any other code it may have been taken for all Slack's error.
-                self.0.entry(id.clone()).or_insert(Untold { since: clock, ticks: 0 });
+                // With any other code, the tick may have treated the error as one of the whole stream.
+                self.0.entry(id.clone()).or_insert(Unreported { since: clock, ticks: 0 });
             }
         }
         if self.0.len() == workspaces {
-            self.0.clear(); // none can be read: that is the stream's own error
+            self.0.clear(); // if no workspace can be read, the stream itself has an error
         }
         if code.is_some() {
             return None;
         }
-        self.0.values_mut().for_each(|untold| untold.ticks += 1);
-        let is_hidden = |untold: &Untold| clock - untold.since > UNTOLD_SECONDS_MAX && untold.ticks > UNTOLD_TICKS_MAX;
-        let (id, untold) = self.0.iter().find(|(_, untold)| is_hidden(untold))?;
-        Some(format!("unread: `{id}` cannot be read for {} seconds, and nobody is told", clock - untold.since))
+        self.0.values_mut().for_each(|unreported| unreported.ticks += 1);
+        let is_hidden = |unreported: &Unreported| {
+            clock - unreported.since > UNREPORTED_SECONDS_MAX && unreported.ticks > UNREPORTED_TICKS_MAX
+        };
+        let (id, unreported) = self.0.iter().find(|(_, unreported)| is_hidden(unreported))?;
+        Some(format!(
+            "unread: `{id}` has been unreadable for {} seconds, and the stream reports no error",
+            clock - unreported.since
+        ))
     }
 }

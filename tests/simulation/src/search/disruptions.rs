@@ -1,5 +1,5 @@
-//! What is rare in randomized runs: services go away, clocks are off, cursors are lost, processes restart, and people pause a source,
-//! revoke its token, connect it again, take a workspace away and ask for a backfill.
+//! The rare events of randomized runs: unreachable services, wrong clocks, lost cursors, restarted processes, and user actions. Users pause
+//! a source, revoke its token, reconnect it, bar a workspace and request a backfill.
 
 use jiff::SignedDuration;
 use slacktrail_core::cursor::{Backfill, Cursor};
@@ -14,26 +14,26 @@ use crate::rng::Rng;
 use crate::simulated_world::{Part, StoredCursor};
 
 impl RandomizedRun {
-    /// What comes over the minute that begins.
+    /// Applies the disruptions of the next minute.
     pub(super) fn disruptions(&mut self) {
         self.outages();
         self.clocks();
         if self.rng.one_in(60) {
-            self.world.note(|| "the table forgets the cursors".to_owned());
-            // And what was asked for with them: whoever wants the backfill asks again.
+            self.world.note(|| "the table loses the cursors".to_owned());
+            // The requested backfills are lost with the cursors. The user requests them again.
             self.world.lose_cursors();
             self.world.with(|state| state.backfilled.clear());
         }
         if self.rng.one_in(200) {
             let all = self.rng.one_in(2);
-            self.world.note(|| format!("somebody writes the year 2100 into the cursors, everywhere: {all}"));
+            self.world.note(|| format!("the year 2100 is written into the cursors; all times: {all}"));
             self.world.tamper(all);
         }
         if self.rng.one_in(20) {
             let process = self.start();
             self.processes[0] = process;
         }
-        self.people();
+        self.user_actions();
     }
 
     fn outages(&mut self) {
@@ -45,7 +45,7 @@ impl RandomizedRun {
                 vec![Part::Secrets],
                 vec![Part::Table, Part::Bucket],
             ]);
-            self.world.note(|| format!("cannot be reached from now on: {down:?}"));
+            self.world.note(|| format!("unreachable from now on: {down:?}"));
             self.world.with(|state| state.down = down);
         } else if self.rng.one_in(4) {
             self.world.with(|state| state.down.clear());
@@ -55,14 +55,14 @@ impl RandomizedRun {
     fn clocks(&mut self) {
         if self.rng.one_in(20) {
             let ahead = self.rng.pick(&[-90, -60, -30, 0, 0, 30, 60, 90]);
-            self.world.note(|| format!("our clock is {ahead} s ahead"));
+            self.world.note(|| format!("the collector's clock is {ahead} s ahead"));
             self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
         }
         let operations_max = self.rng.one_in(12).then(|| u32::try_from(1 + self.rng.below(30)).unwrap_or(1));
         self.world.with(|state| state.operations_max = operations_max);
     }
 
-    /// For minutes a log has no end.
+    /// Makes a log endless for some minutes.
     pub(super) fn endless(&mut self) {
         let kind = match self.start.log {
             LogType::Integration => FaultKind::Claims(1_000_000),
@@ -70,15 +70,15 @@ impl RandomizedRun {
         };
         let (from, minutes) = (self.world.now(), self.rng.pick(&[2, 10, 40]));
         let until = from.saturating_add(SignedDuration::from_mins(minutes)).expect("in range");
-        self.world.note(|| format!("Slack, for {minutes} minutes: {kind:?}"));
+        self.world.note(|| format!("Slack fault for {minutes} minutes: {kind:?}"));
         let fault = Fault::during(from, until, CallMatcher::log(simulated(self.start.log)), kind);
         self.world.with(|state| state.slack.fault(fault));
     }
 
-    fn people(&mut self) {
+    fn user_actions(&mut self) {
         match self.rng.below(150) {
             0 => {
-                self.world.note(|| "the token is revoked".to_owned());
+                self.world.note(|| "Slack revokes the token".to_owned());
                 self.world.revoke();
             }
             1..12 => self.connect(),
@@ -91,28 +91,28 @@ impl RandomizedRun {
         }
     }
 
-    /// Slack refuses to let the source read one of an organization's workspaces, or lets it read all of them again.
+    /// Bars the source from one of an organization's workspaces, or admits it to all of them.
     pub(super) fn bar(&mut self, barred: bool) {
         if !self.start.slack.organization {
             return;
         }
         let ids: &[&str] = if barred { &[self.rng.pick(&["T1", "T2"])] } else { &["T1", "T2"] };
-        self.world.note(|| format!("workspaces {ids:?} may not be read: {barred}"));
+        self.world.note(|| format!("workspaces {ids:?}, barred: {barred}"));
         ids.iter().for_each(|id| self.world.bar(id, barred));
     }
 
-    /// The token is good again, and the source says since when.
+    /// Reconnects the source.
     pub(super) fn connect(&mut self) {
-        self.world.note(|| "the source is connected again".to_owned());
+        self.world.note(|| "the source is reconnected".to_owned());
         self.world.connect();
     }
 
     pub(super) fn pause(&mut self, paused: bool) {
-        self.world.note(|| format!("the source is paused: {paused}"));
+        self.world.note(|| format!("the source, paused: {paused}"));
         self.world.with(|state| state.sources.values_mut().for_each(|source| source.paused = paused));
     }
 
-    /// Days, or a few minutes, that somebody wants collected; of what may be collected already, or may be asked for already.
+    /// Requests a backfill of minutes or days, which may overlap with collected time or an earlier backfill.
     fn backfill(&mut self) {
         let oldest_ago = self.rng.seconds(21 * 86_400);
         let length = self.rng.pick(&[300, 86_400, 21 * 86_400]);
@@ -121,18 +121,18 @@ impl RandomizedRun {
             let now = Second::of(state.now);
             let (oldest, latest) = (now.plus(-oldest_ago), now.plus((length - oldest_ago).min(0)));
             let Some((_, stored)) = state.cursors.iter_mut().find(|(stream, _)| stream.log == log) else { return };
-            let mut cursor = Cursor::decode(&stored.text).expect("a cursor that was saved can be read");
-            let asked = cursor.backfill(log, oldest, latest, now);
+            let mut cursor = Cursor::decode(&stored.text).expect("a saved cursor is valid");
+            let outcome = cursor.backfill(log, oldest, latest, now);
             *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
-            if asked == Backfill::Started {
+            if outcome == Backfill::Started {
                 state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
             }
         });
-        self.world.note(|| format!("a backfill from {oldest_ago} s ago on, of {length} s"));
+        self.world.note(|| format!("backfill request: from {oldest_ago} s ago, {length} s long"));
     }
 }
 
-/// One of the ways in which Slack misbehaves.
+/// Returns a random fault of Slack.
 pub(super) fn slack_fault(rng: &mut Rng, start: &StartingPoint, rows: u32) -> FaultKind {
     let token = start.slack.settings.tokens[0].text.clone();
     let row_number = usize::try_from(rng.below(u64::from(rows).max(1))).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The exhaustive search of one starting point: every plan of a kind, one after the other.
+//! The exhaustive search from one starting point: runs every plan of a kind, one after the other.
 
 use std::ops::ControlFlow;
 
@@ -9,30 +9,30 @@ use super::schedule::{Moment, Plan, Ran};
 use crate::process::Operations;
 use crate::simulated_world::FaultKind;
 
-/// What is searched.
+/// The kinds of schedules.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
-    /// No fault, and every single one in two ticks that follow on each other.
+    /// No fault, and every single fault, in two consecutive ticks.
     Single,
-    /// Every pair of faults in them.
+    /// Every pair of faults in two consecutive ticks.
     Pair,
-    /// Two invocations at once: every interleaving with at most four switches between them; of access and integration logs, whose ticks
-    /// are long, with every second length of the first turn.
+    /// Two concurrent pollers: every interleaving with at most four switches. For access and integration logs, whose ticks are long, only
+    /// every second length of the first turn.
     Two,
-    /// Three at once: every interleaving of three turns and the rests, in each order; of access and integration logs in one order, with
-    /// every fourth length of the first turn.
+    /// Three concurrent pollers: every interleaving of one turn each, then the rest, in each order. For access and integration logs, only
+    /// one order and every fourth length of the first turn.
     Three,
-    /// A process that is held at every operation and goes on one to three ticks later; where it is one, every fault in that tick.
+    /// A poller that is suspended at every operation and continues one to three ticks later. With one tick, also every fault in that tick.
     Suspended,
     /// Randomized runs.
     Randomized,
 }
 
 impl Kind {
-    /// All that are searched exhaustively.
+    /// The kinds of the exhaustive search.
     pub const EXHAUSTIVE: [Kind; 5] = [Kind::Single, Kind::Suspended, Kind::Two, Kind::Three, Kind::Pair];
 
-    /// What it is called in the report.
+    /// Returns the name in the report.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Single => "single faults",
@@ -45,18 +45,17 @@ impl Kind {
     }
 }
 
-/// What is told of each plan; it says whether to go on.
-pub type Told<'a> = dyn FnMut(Plan, &Result<Ran, String>) -> ControlFlow<()> + 'a;
+/// Receives each plan with its outcome, and decides whether to continue.
+pub type OnPlan<'a> = dyn FnMut(Plan, &Result<Ran, String>) -> ControlFlow<()> + 'a;
 
-/// Runs every plan of a kind from where this run is. Told is each that is not the same as another one by another name, and each that
-/// broke an invariant.
-pub fn explore(kind: Kind, from: Run, told: &mut Told<'_>) -> ControlFlow<()> {
+/// Runs every plan of a kind from this run on. Reports each plan that violates an invariant, and each other plan that is not a duplicate.
+pub fn explore(kind: Kind, from: Run, on_plan: &mut OnPlan<'_>) -> ControlFlow<()> {
     let (orders, stride) = if from.log() == LogType::Audit { (&ORDERS[..], 1) } else { (&ORDERS[..1], 2) };
     let from = Moment::beginning(from);
     let mut run = |moment: &Moment, plan: Plan, is_new: bool| -> ControlFlow<(), Option<Ran>> {
         let outcome = plan.run(moment);
         if is_new || outcome.is_err() {
-            told(plan, &outcome)?;
+            on_plan(plan, &outcome)?;
         }
         ControlFlow::Continue(outcome.ok())
     };
@@ -65,7 +64,7 @@ pub fn explore(kind: Kind, from: Run, told: &mut Told<'_>) -> ControlFlow<()> {
         Kind::Pair => with_faults(&from, &mut run, true),
         Kind::Two => two(stride, &mut |plan| run(&from, plan, true)),
         Kind::Three => three(orders, stride * stride, &mut |plan| run(&from, plan, true)),
-        Kind::Suspended => held(&mut |plan| run(&from, plan, true)),
+        Kind::Suspended => suspended(&mut |plan| run(&from, plan, true)),
         Kind::Randomized => ControlFlow::Continue(()),
     }
 }
@@ -73,11 +72,12 @@ pub fn explore(kind: Kind, from: Run, told: &mut Told<'_>) -> ControlFlow<()> {
 type RunPlan<'a> = dyn FnMut(Plan) -> ControlFlow<(), Option<Ran>> + 'a;
 type RunPlanFrom<'a> = dyn FnMut(&Moment, Plan, bool) -> ControlFlow<(), Option<Ran>> + 'a;
 
-/// A second fault is aimed at what the ticks do after the first: that is another course of events for each first.
+/// Runs every single fault or every pair. The second fault of a pair targets the operations after the first fault, which the first one can
+/// change.
 fn with_faults(from: &Moment, run: &mut RunPlanFrom<'_>, pairs: bool) -> ControlFlow<()> {
     let Some(fault_free) = run(from, Plan::Faults(Vec::new()), !pairs)? else { return ControlFlow::Continue(()) };
-    let calm_tick = from.after_a_tick(&[]);
-    for (tick, moment) in [from, &calm_tick].into_iter().enumerate() {
+    let after_quiet_tick = from.after_a_tick(&[]);
+    for (tick, moment) in [from, &after_quiet_tick].into_iter().enumerate() {
         for (operation, kind) in faults(0, &fault_free.operations[tick]) {
             let first = (tick, operation, kind);
             let Some(ran) = run(moment, Plan::Faults(vec![first]), !pairs)?.filter(|_| pairs) else { continue };
@@ -85,9 +85,9 @@ fn with_faults(from: &Moment, run: &mut RunPlanFrom<'_>, pairs: bool) -> Control
                 run(moment, Plan::Faults(vec![first, (tick, operation, kind)]), true)?;
             }
             if tick == 0 {
-                let struck = from.after_a_tick(&[first]);
+                let faulty = from.after_a_tick(&[first]);
                 for (operation, kind) in faults(0, &ran.operations[1]) {
-                    run(&struck, Plan::Faults(vec![first, (1, operation, kind)]), true)?;
+                    run(&faulty, Plan::Faults(vec![first, (1, operation, kind)]), true)?;
                 }
             }
         }
@@ -102,8 +102,8 @@ fn faults(from: u32, of: &Operations) -> impl Iterator<Item = (u32, FaultKind)> 
     })
 }
 
-/// One has a turn, the other one, the first another, and then the rests. Once a process has come to its end in a turn, a longer turn is
-/// the same.
+/// Interleaves two processes: a turn each, another turn of the first, then the rest. If a process ends within a turn, a longer turn is a
+/// duplicate.
 fn two(stride: usize, run: &mut RunPlan<'_>) -> ControlFlow<()> {
     let Some(fault_free) = run(Plan::Interleave(2, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for (a, b) in [(0, 1), (1, 0)] {
@@ -112,7 +112,7 @@ fn two(stride: usize, run: &mut RunPlan<'_>) -> ControlFlow<()> {
                 for third in 1.. {
                     let Some(ran) = run(Plan::Interleave(2, vec![(a, first), (b, second), (a, third)]))? else { break };
                     match ran.ended[..] {
-                        [_, true, _] => break 'second, // the first goes on alone, however it is cut
+                        [_, true, _] => break 'second, // the first process continues alone, so all longer turns are duplicates
                         [_, _, true] => break,
                         _ => {}
                     }
@@ -123,10 +123,11 @@ fn two(stride: usize, run: &mut RunPlan<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Who of three comes first: process 0 knows what the starting point's own has learnt, the others know nothing.
+/// The orders of three processes. Process 0 has the cache of the starting point. The other two have empty caches, so they are
+/// interchangeable.
 const ORDERS: [[usize; 3]; 3] = [[0, 1, 2], [1, 0, 2], [1, 2, 0]];
 
-/// Each has a turn, and then the rests.
+/// Interleaves three processes: a turn each, then the rest.
 fn three(orders: &[[usize; 3]], stride: usize, run: &mut RunPlan<'_>) -> ControlFlow<()> {
     let Some(fault_free) = run(Plan::Interleave(3, vec![(0, u32::MAX)]))? else { return ControlFlow::Continue(()) };
     for &[a, b, c] in orders {
@@ -149,14 +150,14 @@ fn three(orders: &[[usize; 3]], stride: usize, run: &mut RunPlan<'_>) -> Control
     ControlFlow::Continue(())
 }
 
-fn held(run: &mut RunPlan<'_>) -> ControlFlow<()> {
+fn suspended(run: &mut RunPlan<'_>) -> ControlFlow<()> {
     for later in 1..=3 {
         for steps in 1.. {
             let Some(ran) = run(Plan::Suspend(steps, later, Vec::new()))? else { break };
             if ran.ended[0] {
                 break;
             }
-            // It is the first tick in between that may go wrong; with more of them after it there is little new to see.
+            // Only the first tick in between meets faults. More ticks after it add little.
             for (operation, kind) in faults(0, &ran.operations[0]).take_while(|_| later == 1) {
                 run(Plan::Suspend(steps, later, vec![(0, operation, kind)]))?;
             }

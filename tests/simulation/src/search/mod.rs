@@ -1,4 +1,4 @@
-//! The search for a schedule that breaks an invariant: exhaustive from many starting points, and at random for days. `make simulate` runs it.
+//! The search for a schedule that violates an invariant: exhaustive from many starting points, and randomized. `make simulate` runs it.
 
 mod disruptions;
 pub mod explore;
@@ -22,7 +22,8 @@ pub use starting_point::StartingPoint;
 use slacktrail_core::source::LogType;
 use slacktrail_simulator::settings::Envelope;
 
-/// Every starting point of a log: each scenario under each Slack of the covering set, with the process that has lived it and with a new one.
+/// Returns every starting point of a log: each scenario under each Slack of the covering set, with the process that ran it and with a new
+/// one.
 pub fn starting_points(log: LogType) -> Vec<StartingPoint> {
     let mut starting_points = Vec::new();
     for scenario in scenario::scenarios() {
@@ -35,7 +36,7 @@ pub fn starting_points(log: LogType) -> Vec<StartingPoint> {
     starting_points
 }
 
-/// The covering set's Slacks under which a scenario can be lived.
+/// Returns the Slacks of the covering set under which a scenario can run.
 fn slacks_of(log: LogType, scenario: &scenario::Scenario) -> Vec<slacks::Slack> {
     if !scenario.logs.contains(&log) {
         return Vec::new();
@@ -43,9 +44,11 @@ fn slacks_of(log: LogType, scenario: &scenario::Scenario) -> Vec<slacks::Slack> 
     slacks::covering(log).into_iter().filter(|slack| slack.organization || !scenario.of_workspaces).collect()
 }
 
-/// Returns the jobs of the bounded search. Every single fault is injected at every starting point. The other kinds run in every scenario under one Slack,
-/// which changes from scenario to scenario. In the scenarios of audit logs that end in no odd response they run at every starting point, three at once in the
-/// process that has lived it, because these ticks are the shortest.
+/// Returns the jobs of the bounded search.
+///
+/// Every single fault runs at every starting point. The other kinds run in every scenario under one Slack, which changes from scenario to
+/// scenario. Audit ticks are the shortest, so in audit scenarios without odd responses, pairs and two at once run at every starting point,
+/// and three at once at every warm one.
 pub fn bounded() -> Vec<(Kind, StartingPoint)> {
     let mut jobs = Vec::new();
     for log in LogType::ALL {
@@ -72,12 +75,12 @@ pub fn bounded() -> Vec<(Kind, StartingPoint)> {
 
 /// Returns `true` if pairs of faults and several pollers at once are searched at every starting point like this one.
 fn has_every_kind_everywhere(start: &StartingPoint) -> bool {
-    // Fields around the rows concern a reader that knows nothing of other processes.
+    // Other fields than the rows concern only the page reader, which does not depend on other processes.
     let is_plain = start.slack.settings.envelope == Envelope::Documented;
     start.log == LogType::Audit && !start.scenario.is_odd && is_plain
 }
 
-/// The whole search: everything at every starting point.
+/// Returns the jobs of the whole search: every kind at every starting point.
 pub fn whole() -> Vec<(Kind, StartingPoint)> {
     let starting_points = LogType::ALL.into_iter().flat_map(starting_points);
     starting_points.flat_map(|start| Kind::EXHAUSTIVE.map(|kind| (kind, start.clone()))).collect()

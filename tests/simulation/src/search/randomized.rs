@@ -1,5 +1,5 @@
-//! Randomized runs, from a seed: everything that may happen, mixed. Several processes tick, are cut short, held back and
-//! interleaved; operations fail by chance; whole services go away; Slack misbehaves in every way that it knows.
+//! Randomized runs from a seed, which mix everything that can happen. Several processes tick, and are cut short, suspended and interleaved.
+//! Operations fail at random, services become unreachable, and Slack misbehaves in every way that the simulator knows.
 
 use jiff::SignedDuration;
 use slacktrail_collector::tick::{Quota, ResourceLimits};
@@ -20,41 +20,41 @@ use crate::process::{End, Process, Tick};
 use crate::rng::Rng;
 use crate::simulated_world::{Chance, SimulatedWorld};
 
-/// Ticks in which things go wrong.
+/// Ticks with faults.
 const TICKS: u32 = 120;
-/// Ticks, a minute apart, within which all that was shown in time is stored once nothing fails any more. Pages of three rows and ten calls
-/// a tick make the most of what sixteen gaps leave to read: of 130 pages of equal rows, which are read three times, each takes 40 ticks.
-const CALM_TICKS: u32 = 700;
-/// Hourly ticks after which what was shown late, up to 26 hours, is stored too: the daily re-reads have come round.
+/// Ticks, a minute apart, within which every record shown in time is stored after the last fault. The worst case is 16 gaps with pages of
+/// three rows and ten calls per tick: a gap of 130 pages of equal rows, which are read three times, takes 40 ticks.
+const QUIESCENT_TICKS: u32 = 700;
+/// Hours within which every record shown up to 26 hours late is stored too, because the daily re-reads have run.
 const LATE_HOURS: u32 = 52;
-/// The latest that a record is shown, as promised.
+/// The maximum delay for which slacktrail guarantees to collect a record.
 const LATE_SECONDS_MAX: i64 = 26 * 3_600;
-/// Ticks of the quiescent phase in which people are still at work, so that what is new must come with the next tick.
+/// Ticks of the quiescent phase with new records, which the next tick must store.
 const BUSY_TICKS: u32 = 20;
 
 pub(super) struct RandomizedRun {
     pub(super) rng: Rng,
-    /// Of the log that most of what happens is about.
+    /// The starting point of the log that most events concern.
     pub(super) start: StartingPoint,
-    /// Of each log that is collected.
+    /// The starting points of all collected logs.
     starting_points: Vec<StartingPoint>,
     pub(super) world: SimulatedWorld,
     resources: ResourceLimits,
     pub(super) processes: Vec<Process>,
     started: u32,
-    held: Vec<Tick>,
+    suspended: Vec<Tick>,
     rows: u32,
-    /// Of how many rows one is shown 20 to 120 seconds late, if any is.
+    /// One in this many rows is shown 20 to 120 seconds late. `None`: no row.
     late_one_in: Option<u64>,
-    /// Whether the last tick of the quiescent phase went well and left nothing to collect.
-    is_through: bool,
+    /// Whether the last tick of the quiescent phase succeeded and left no gap.
+    left_no_gap: bool,
 }
 
-/// Runs the days of a seed. Returns the invariant that was broken, if any, and the trace.
+/// Runs a seed. Returns the violation, if any, and the trace.
 pub fn run(log: LogType, seed: u64, mutant: Option<Mutant>, traced: bool) -> (Result<(), String>, Vec<String>) {
-    let mut days = RandomizedRun::new(log, seed, mutant, traced);
-    let outcome = caught(|| days.live());
-    let trace = days.world.with(|state| std::mem::take(&mut state.trace));
+    let mut randomized = RandomizedRun::new(log, seed, mutant, traced);
+    let outcome = caught(|| randomized.run());
+    let trace = randomized.world.with(|state| std::mem::take(&mut state.trace));
     (outcome, trace)
 }
 
@@ -62,8 +62,8 @@ impl RandomizedRun {
     fn new(log: LogType, seed: u64, mutant: Option<Mutant>, traced: bool) -> RandomizedRun {
         let mut rng = Rng(seed.wrapping_mul(3) + log as u64);
         let slack = sampled(log, &mut rng);
-        // Some sources have two logs, whose streams are side by side and share a memory. (Where page cursors do not live, a long access
-        // log cannot be walked to its end.)
+        // Some sources have two logs, whose streams run concurrently and share a quota. If page cursors expire before the next tick, a long
+        // access log cannot be walked to its end.
         let cursors_live = slack.settings.cursor_ttl.is_none_or(|ttl| ttl > SignedDuration::from_mins(1));
         let has_two = log != LogType::Integration && cursors_live && rng.one_in(3);
         let logs = if has_two { vec![LogType::Audit, LogType::Access] } else { vec![log] };
@@ -72,7 +72,7 @@ impl RandomizedRun {
             logs: logs.clone(),
             organization: slack.organization,
             connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
+            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
         let world = SimulatedWorld::new(now, World::new(slack.settings.clone()), [source]);
         let bucket_ahead = SignedDuration::from_secs(rng.pick(&[-300, 0, 0, 300]));
@@ -80,12 +80,12 @@ impl RandomizedRun {
         let chunk_bytes = rng.pick(&[None, None, Some(97), Some(1)]);
         world.with(|state| state.chunk_bytes = chunk_bytes);
         world.note(|| format!("{:?}", slack.settings));
-        let seen = rng.pick(&[12, 60, 10_000]);
+        let ids_max = rng.pick(&[12, 60, 10_000]);
         let bytes = rng.pick(&[900, 4_000, 8 << 20]);
         let resources = ResourceLimits {
             streams_at_once: 4,
             batch_bytes: Quota { per_stream: bytes, total: bytes },
-            stored_ids: Quota { per_stream: seen, total: seen },
+            stored_ids: Quota { per_stream: ids_max, total: ids_max },
             ..ResourceLimits::default()
         };
         let late_one_in = rng.pick(&[None, None, Some(2), Some(10)]);
@@ -108,18 +108,18 @@ impl RandomizedRun {
             resources,
             processes,
             started: 1,
-            held: Vec::new(),
+            suspended: Vec::new(),
             rows: 0,
             late_one_in,
-            is_through: false,
+            left_no_gap: false,
         }
     }
 
-    fn live(&mut self) -> Result<(), String> {
+    fn run(&mut self) -> Result<(), String> {
         let one_in = self.rng.pick(&[15, 40, 200]);
         let chance = Chance { rng: Rng(self.rng.below(u64::MAX)), one_in };
         self.world.with(|state| state.chance = Some(chance));
-        // From before the time that the source asks for: a backfill may.
+        // These rows are older than the source's `since`. Only a backfill collects them.
         for n in (8..20).rev() {
             self.add(n * 86_400, 0);
         }
@@ -127,15 +127,15 @@ impl RandomizedRun {
             self.add(n * 700, 0);
         }
         for _ in 0..TICKS {
-            self.happen();
+            self.apply_events();
             self.ticks()?;
         }
         self.settle()
     }
 
-    /// Nothing fails any more.
+    /// Runs the quiescent phase, in which nothing fails.
     fn settle(&mut self) -> Result<(), String> {
-        self.world.note(|| "from here on nothing fails".to_owned());
+        self.world.note(|| "quiescent phase: no more faults".to_owned());
         self.connect();
         self.bar(false);
         self.pause(false);
@@ -144,11 +144,11 @@ impl RandomizedRun {
             state.down.clear();
             (state.chance, state.clock_ahead, state.operations_max) = (None, SignedDuration::ZERO, None);
         });
-        for held in std::mem::take(&mut self.held) {
-            held.run();
+        for tick in std::mem::take(&mut self.suspended) {
+            tick.run();
         }
         self.processes.truncate(1);
-        for tick in 0..CALM_TICKS {
+        for tick in 0..QUIESCENT_TICKS {
             self.world.pass(60);
             if tick < BUSY_TICKS {
                 self.add(1, 0);
@@ -170,7 +170,7 @@ impl RandomizedRun {
                 self.tick()?;
             }
         }
-        for _ in 0..CALM_TICKS {
+        for _ in 0..QUIESCENT_TICKS {
             self.world.pass(60);
             self.tick()?;
             if self.world.with(|state| oracle::missing(state, |_| true).is_none()) {
@@ -180,12 +180,12 @@ impl RandomizedRun {
         self.world.with(oracle::check_end)
     }
 
-    /// A tick in the quiescent phase. After two in a row that went well and left nothing, the newest records must be stored.
+    /// Runs a tick of the quiescent phase. After two successful ticks in a row that left no gap, the newest records must be stored.
     fn tick(&mut self) -> Result<(), String> {
         let end = self.begin(0).run();
         self.ended(0, &end);
-        let was_through = std::mem::replace(&mut self.is_through, end.went_well() && end.is_through());
-        if was_through && self.is_through {
+        let had_left_no_gap = std::mem::replace(&mut self.left_no_gap, end.succeeded() && end.left_no_gap());
+        if had_left_no_gap && self.left_no_gap {
             self.world.with(|state| {
                 let invariant = oracle::late(state);
                 state.broken = state.broken.take().or(invariant);
@@ -216,14 +216,14 @@ impl RandomizedRun {
                     Err(error) => format!("{error} {error:?}"),
                 };
                 self.world.with(|state| {
-                    let invariant = oracle::check_no_secret(state, "an answer", &text).err();
+                    let invariant = oracle::check_no_secret(state, "the response of a tick", &text).err();
                     state.broken = state.broken.take().or(invariant);
                 });
             }
         }
     }
 
-    /// One to three processes tick at once, in any order of their steps; some are cut short or held back.
+    /// Runs one to three processes at once, in a random order of steps. Some are cut short or suspended.
     fn ticks(&mut self) -> Result<(), String> {
         let count = self.rng.pick(&[0, 1, 1, 1, 1, 2, 2, 3]);
         while self.processes.len() < count {
@@ -244,21 +244,21 @@ impl RandomizedRun {
             }
             if turn < ticks.len() && self.rng.one_in(60) {
                 let (who, tick) = ticks.remove(turn);
-                self.processes[who] = self.start(); // a process that is cut short or held back comes back as another
+                self.processes[who] = self.start(); // a new process replaces one that is cut short or suspended
                 if self.rng.one_in(2) {
-                    self.held.push(tick);
+                    self.suspended.push(tick);
                 }
             }
         }
         if self.rng.one_in(4)
-            && let Some(held) = self.held.pop()
+            && let Some(tick) = self.suspended.pop()
         {
-            held.run();
+            tick.run();
         }
         self.invariant()
     }
 
-    /// A row whose time is `age` seconds ago, shown so many seconds late.
+    /// Adds a row with a time of `age` seconds ago, which Slack shows `late` seconds after that time.
     fn add(&mut self, age: i64, late: i64) {
         let ago = |seconds| self.world.now().saturating_sub(SignedDuration::from_secs(seconds)).expect("in range");
         let (time, shown) = (ago(age), ago(age - late));
@@ -270,8 +270,8 @@ impl RandomizedRun {
         self.rows += 1;
     }
 
-    /// A minute passes, or longer; people work, and things go wrong.
-    fn happen(&mut self) {
+    /// Advances the time by a minute or more, and applies random events.
+    fn apply_events(&mut self) {
         let pause = self.rng.pick(&[30, 60, 60, 60, 60, 60, 90, 600]);
         let pause = if self.rng.one_in(40) { self.rng.seconds(30 * 3_600) } else { pause };
         self.world.pass(pause);
@@ -301,7 +301,7 @@ impl RandomizedRun {
         if self.rng.one_in(4) {
             let kind = slack_fault(&mut self.rng, &self.start, self.rows);
             let nth = u32::try_from(1 + self.rng.below(5)).unwrap_or(1);
-            self.world.note(|| format!("Slack, at call {nth} from now: {kind:?}"));
+            self.world.note(|| format!("Slack fault at call {nth} from now: {kind:?}"));
             let fault = Fault::nth(nth, CallMatcher::log(simulated(self.start.log)), kind);
             self.world.with(|state| state.slack.fault(fault));
         }
@@ -312,7 +312,7 @@ impl RandomizedRun {
         self.disruptions();
     }
 
-    /// Rows with bytes that are no UTF-8, and pairs of rows that share their identity and differ.
+    /// Adds rows with bytes that are not UTF-8, and pairs of rows that share their ID and differ.
     fn odd_rows(&mut self) {
         let (is_damaged, has_twin) = (self.rng.one_in(20), self.rng.one_in(20));
         for start in self.starting_points.iter().filter(|_| is_damaged || has_twin) {

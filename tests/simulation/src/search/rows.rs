@@ -6,9 +6,9 @@ use slacktrail_simulator::Row;
 
 use super::starting_point::StartingPoint;
 
-/// The same row with bytes that are no UTF-8 in one of its texts.
+/// Returns the row with bytes that are not UTF-8 in one of its texts.
 pub(super) fn damaged(row: Row) -> Row {
-    // Not in a name that follows from an id: those tell no two rows apart.
+    // Only texts that distinguish rows are damaged, not names that follow from an ID.
     let texts = [
         ("user_login", "user_login\u{fffd}"),
         ("SlackWeb/0 x", "SlackWeb/0 \u{fffd}x"),
@@ -18,13 +18,13 @@ pub(super) fn damaged(row: Row) -> Row {
     Row { json: json.into(), ..row }.damaged()
 }
 
-/// The same row with the time 0, at which no row of Slack's can be.
+/// Returns the row with the time 0, which no row of Slack can have.
 pub(super) fn of_no_time(row: Row) -> Row {
     let json = row.json.replace(&row.time.as_second().to_string(), "0");
     Row { json: json.into(), ..row }
 }
 
-/// A text of the same identity and another content.
+/// Returns JSON with the same ID and different content.
 pub(super) fn twin(json: &str) -> String {
     json.replacen("user_login", "user_logout", 1).replacen("\"isp\":null", "\"isp\":\"twin\"", 1).replacen(
         "\"added\"",
@@ -33,8 +33,8 @@ pub(super) fn twin(json: &str) -> String {
     )
 }
 
-/// A row of a starting point's log. Every fifth has text that is awkward in JSON; of access logs, users come back with another `date_first`; every
-/// third integration row equals the one before it, where both are of one second.
+/// Creates a row of a starting point's log. Every fifth row contains characters that JSON escapes. In access logs, users return with
+/// another `date_first`. In integration logs, three consecutive rows of the same second are equal.
 pub(super) fn row(start: &StartingPoint, number: u32, users: u32, time: Timestamp) -> Row {
     let awkward = if number.is_multiple_of(5) { r#" \"\u00e9\\é"# } else { "" };
     let name = format!("r{number}{awkward}");

@@ -1,4 +1,4 @@
-//! A run: one source's scenario under way, which can be forked at any moment between two ticks and told to go on otherwise.
+//! A run: the scenario of one source in progress. It can be forked between any two ticks and continued differently.
 
 use std::rc::Rc;
 
@@ -17,24 +17,24 @@ use crate::process::{End, Operations, Process, Tick};
 use crate::simulated_world::{Fault, FaultKind, SimulatedWorld, StoredCursor};
 use crate::{mutant::Mutant, oracle};
 
-/// Ticks within which everything visible must be stored once nothing fails any more: the hourly re-read has come round, for what was
-/// shown a minute late.
+/// Ticks within which every visible record must be stored after the last fault. This includes an hourly re-read, which finds records that
+/// are shown a minute late.
 pub const SETTLING_TICKS: u32 = 75;
 
-/// A fault in one of the ticks that meet faults: which tick, which of its operations, what.
+/// A fault in one of the ticks that meet faults: the number of the tick, the number of its operation, and the kind.
 pub type InjectedFault = (usize, u32, FaultKind);
 
-/// People in a scenario's access log: each has several rows, none of the same second.
+/// The users in a scenario's access log. Each has several rows, with a different second each.
 const USERS: u32 = 16;
 
-/// When scenarios begin: on an afternoon, so that midnight is one of its own.
+/// Returns the start of every scenario, an afternoon, so that a scenario can choose to pass midnight.
 fn beginning() -> Timestamp {
     Timestamp::constant(1_795_356_000, 0) // 2026-11-22 14:00:00 UTC
 }
 
-/// Small objects and a small memory: every edge of the protocol within a few records. Objects are not compressed, so that
-/// more schedules are searched in the same time; those of the randomized runs are.
-fn small_bounds() -> ResourceLimits {
+/// Returns small limits, so that a few records reach every limit. Objects are not compressed, so that the search runs more schedules in the
+/// same time. Randomized runs compress them.
+fn small_limits() -> ResourceLimits {
     ResourceLimits {
         streams_at_once: 4,
         batch_bytes: Quota { per_stream: 900, total: 2_000 },
@@ -43,7 +43,7 @@ fn small_bounds() -> ResourceLimits {
     }
 }
 
-/// A run under way.
+/// A run in progress.
 #[derive(Debug)]
 pub struct Run {
     start: Rc<StartingPoint>,
@@ -51,24 +51,24 @@ pub struct Run {
     process: Process,
     processes: u32,
     rows: u32,
-    /// Whether the last tick went well and left nothing to collect.
-    is_through: bool,
+    /// Whether the last tick succeeded and left no gap.
+    left_no_gap: bool,
 }
 
 impl Run {
-    /// A run that has come to the moment at which the search begins.
+    /// Creates a run, and advances it to the moment at which the search starts.
     pub fn new(start: &StartingPoint, mutant: Option<Mutant>, traced: bool) -> Run {
         let now = beginning();
         let source = Source {
             logs: vec![start.log],
             organization: start.slack.organization,
             connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an id"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
+            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
         };
         let world = SimulatedWorld::new(now, World::new(start.slack.settings.clone()), [source]);
         world.with(|state| (state.mutant, state.traced) = (mutant, traced));
         let process = Process::start(0, &world);
-        let mut run = Run { start: Rc::new(start.clone()), world, process, processes: 1, rows: 0, is_through: false };
+        let mut run = Run { start: Rc::new(start.clone()), world, process, processes: 1, rows: 0, left_no_gap: false };
         for event in &start.scenario.before {
             run.apply(event);
         }
@@ -78,7 +78,7 @@ impl Run {
         run
     }
 
-    /// The same run, which goes its own way from here.
+    /// Copies the run. The copy is independent.
     pub fn fork(&self) -> Run {
         let world = self.world.fork();
         let process = self.process.fork(&world);
@@ -88,21 +88,21 @@ impl Run {
             process,
             processes: self.processes,
             rows: self.rows,
-            is_through: self.is_through,
+            left_no_gap: self.left_no_gap,
         }
     }
 
-    /// The log that it collects.
+    /// Returns the collected log.
     pub fn log(&self) -> LogType {
         self.start.log
     }
 
-    /// The world that it is in.
+    /// Returns the world of the run.
     pub fn world(&self) -> &SimulatedWorld {
         &self.world
     }
 
-    /// The invariant that was broken.
+    /// Returns the violation, if any.
     pub fn broken(&self) -> Option<String> {
         self.world.with(|state| state.broken.clone())
     }
@@ -160,20 +160,20 @@ impl Run {
         }
     }
 
-    /// Slack meets something at the n-th call from now on.
+    /// Adds a fault of Slack at the n-th call from now.
     fn slack(&self, n: u32, kind: SlackFaultKind) {
         let fault = SlackFault::nth(n, CallMatcher::log(simulated(self.start.log)), kind);
         self.world.with(|state| state.slack.fault(fault));
     }
 
-    /// As the command does it.
+    /// Requests a backfill, as `slacktrail backfill` does.
     fn backfill(&mut self, oldest_ago: i64, latest_ago: i64) {
         let log = self.start.log;
         self.world.with(|state| {
             let now = Second::of(state.now);
             let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
             for stored in state.cursors.values_mut() {
-                let mut cursor = Cursor::decode(&stored.text).expect("a cursor");
+                let mut cursor = Cursor::decode(&stored.text).expect("the cursor is valid");
                 cursor.backfill(log, oldest, latest, now);
                 *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
             }
@@ -181,26 +181,26 @@ impl Run {
         });
     }
 
-    /// A row of `age` seconds ago.
+    /// Adds a row of `age` seconds ago.
     fn add(&mut self, age: i64, late: bool) {
         let now = self.world.now();
-        let time = now.saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
+        let time = now.saturating_sub(SignedDuration::from_secs(age)).expect("the time is in range");
         let row = row(&self.start, self.rows, USERS, time);
         self.rows += 1;
         self.world.with(|state| state.slack.add(if late { row.visible_from(now) } else { row }));
     }
 
-    /// A row of `age` seconds ago that Slack shows so many seconds after its time.
+    /// Adds a row of `age` seconds ago, which Slack shows `late` seconds after its time.
     fn add_late(&mut self, age: i64, late: i64) {
-        let time = self.world.now().saturating_sub(SignedDuration::from_secs(age)).expect("a year of four digits");
-        let shown = time.saturating_add(SignedDuration::from_secs(late)).expect("a year of four digits");
-        let shown = shown.max(self.world.now()); // a row of the past comes into being now
+        let time = self.world.now().saturating_sub(SignedDuration::from_secs(age)).expect("the time is in range");
+        let shown = time.saturating_add(SignedDuration::from_secs(late)).expect("the time is in range");
+        let shown = shown.max(self.world.now()); // a row of the past is created now
         let row = row(&self.start, self.rows, USERS, time).visible_from(shown);
         self.rows += 1;
         self.world.with(|state| state.slack.add(row));
     }
 
-    /// A row with bytes that are no UTF-8.
+    /// Adds a row with bytes that are not UTF-8, and a row with the time 0.
     fn add_damaged(&mut self) {
         for damage in [damaged, of_no_time] {
             let row = row(&self.start, self.rows, USERS, self.world.now());
@@ -209,7 +209,7 @@ impl Run {
         }
     }
 
-    /// Two rows of one identity and different content. Integration rows have no identity but their content.
+    /// Adds two rows with the same ID and different content. The ID of an integration row is its content.
     fn add_twins(&mut self) {
         let first = row(&self.start, self.rows, USERS, self.world.now());
         self.rows += 1;
@@ -233,33 +233,34 @@ impl Run {
     }
 
     fn begin(&self) -> Tick {
-        self.process.begin(self.start.calls_max(), small_bounds())
+        self.process.begin(self.start.calls_max(), small_limits())
     }
 
-    /// A whole tick. Returns the operations it had.
+    /// Runs a whole tick, and returns its operations.
     fn tick(&mut self) -> Operations {
         let before = self.process.operations();
-        let struck = self.world.with(|state| !state.faults.is_empty());
+        let has_faults = self.world.with(|state| !state.faults.is_empty());
         let end = self.begin().run();
         let operations = self.process.operations_since(before);
-        self.after(&end, struck);
+        self.after(&end, has_faults);
         operations
     }
 
-    fn after(&mut self, end: &End, struck: bool) {
-        let was_through = std::mem::take(&mut self.is_through);
+    fn after(&mut self, end: &End, has_faults: bool) {
+        let had_left_no_gap = std::mem::take(&mut self.left_no_gap);
         match end {
             End::Killed => self.restart(),
-            End::Answered(answer) if struck => {
-                let invariant =
-                    self.world.with(|state| oracle::check_no_secret(state, "an answer", &format!("{answer:?}")));
+            End::Answered(answer) if has_faults => {
+                let invariant = self
+                    .world
+                    .with(|state| oracle::check_no_secret(state, "the response of a tick", &format!("{answer:?}")));
                 self.record_violation(invariant.err());
             }
             End::Answered(_) => {
-                self.is_through = end.went_well() && end.is_through();
-                // An organization's round that was broken off is finished before one up to now begins: a tick later.
-                let promised = !self.start.slack.organization || (was_through && self.is_through);
-                if end.went_well() && promised && self.start.is_prompt() {
+                self.left_no_gap = end.succeeded() && end.left_no_gap();
+                // An organization first finishes an interrupted round. Its newest rows come a tick later.
+                let promised = !self.start.slack.organization || (had_left_no_gap && self.left_no_gap);
+                if end.succeeded() && promised && self.start.is_prompt() {
                     self.record_violation(self.world.with(oracle::late));
                 }
             }
@@ -272,17 +273,17 @@ impl Run {
         }
     }
 
-    /// One of the ticks that meet faults, and a row after it. Returns the operations it had.
+    /// Runs one of the ticks that meet faults, and adds a row after it. Returns its operations.
     pub fn faulty_tick(&mut self, tick: usize, injected: &[InjectedFault]) -> Operations {
-        self.aim(tick, injected);
+        self.plan_faults(tick, injected);
         let operations = self.tick();
         self.minute();
         self.world.with(|state| state.faults.clear());
         operations
     }
 
-    /// Sets up the faults of the next tick.
-    fn aim(&mut self, tick: usize, injected: &[InjectedFault]) {
+    /// Plans the faults of the next tick.
+    fn plan_faults(&mut self, tick: usize, injected: &[InjectedFault]) {
         let (process, before) = (self.process.number(), self.process.operations());
         let of_tick = injected.iter().filter(|fault| fault.0 == tick);
         let faults = of_tick.map(|(_, operation, kind)| Fault { process, operation: before + operation, kind: *kind });
@@ -296,17 +297,19 @@ impl Run {
         self.touch(1);
     }
 
-    /// Two or three invocations at once: each runs so many steps when it is its turn, and in the end the others before the last
-    /// one that had a turn. Process 0 is the run's own; the others know nothing. Returns the steps that each had, and of each turn
-    /// whether its process came to its end in it.
+    /// Interleaves two or three processes. Each runs for the steps of its turns. Then the others run to their ends, and the process of the
+    /// last turn after them.
+    ///
+    /// Process 0 is the run's own process. The others have empty caches. Returns the steps of each process, and for each turn whether its
+    /// process ended in it.
     pub fn interleave(&mut self, processes: usize, turns: &[(usize, u32)]) -> (Vec<u32>, Vec<bool>) {
-        self.is_through = false;
+        self.left_no_gap = false;
         let mut ticks = vec![Some(self.begin())];
         for _ in 1..processes {
             let number = self.processes;
             self.processes += 1;
             let other = Process::start(number, &self.world);
-            ticks.push(Some(other.begin(self.start.calls_max(), small_bounds())));
+            ticks.push(Some(other.begin(self.start.calls_max(), small_limits())));
         }
         let mut steps = vec![0; processes];
         let mut run = |who: usize, count: u32| {
@@ -329,33 +332,35 @@ impl Run {
         (steps, ended)
     }
 
-    /// An invocation that stops after `steps`, wakes up `later` ticks later, and goes on as if nothing had been. The first tick
-    /// in between meets these faults. Returns whether it was through before, and the operations of that tick.
+    /// Suspends a tick after `steps` steps, and resumes it `later` ticks later. The first tick in between meets these faults.
+    ///
+    /// Returns whether the tick had ended before it could be suspended, and the operations of the first tick in between.
     pub fn suspend(&mut self, steps: u32, later: u32, injected: &[InjectedFault]) -> (bool, Operations) {
-        self.is_through = false;
-        let mut held = self.begin();
-        let through = (0..steps).any(|_| held.step().is_some());
+        self.left_no_gap = false;
+        let mut suspended = self.begin();
+        let ended = (0..steps).any(|_| suspended.step().is_some());
         self.restart();
         let mut operations = Operations::default();
         for tick in 0..later {
             self.minute();
-            self.aim(tick as usize, injected);
+            self.plan_faults(tick as usize, injected);
             let of_tick = self.tick();
             operations = if tick == 0 { of_tick } else { operations };
         }
         self.world.with(|state| state.faults.clear());
-        if !through {
-            held.run();
-            self.is_through = false;
+        if !ended {
+            suspended.run();
+            self.left_no_gap = false;
         }
         self.minute();
-        (through, operations)
+        (ended, operations)
     }
 
-    /// Ticks until all that is visible is stored, and twice at least: what comes twice comes at the next read.
+    /// Runs ticks until every visible record is stored, and one more, because the next read would store a duplicate. Returns the number of
+    /// ticks until then.
     ///
     /// # Errors
-    /// The invariant that is broken. Else how many ticks it took.
+    /// Returns the violation.
     pub fn settle(&mut self) -> Result<u32, String> {
         self.world.with(|state| state.slack.end_lasting_faults());
         let mut complete_after = None;

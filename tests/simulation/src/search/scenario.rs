@@ -1,84 +1,84 @@
-//! Lives: what has happened to an organization and its collector when the ticks come that meet faults.
+//! The scenarios: what has happened to an organization and its collector before the ticks that meet faults.
 
 use slacktrail_core::source::LogType;
 use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 
-/// Something that happens.
+/// An event in a scenario.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Time passes, in seconds.
+    /// This many seconds pass.
     Pass(i64),
-    /// Rows come into being now, this many, `spread` seconds apart back from now.
+    /// This many rows appear, `spread` seconds apart, the last one of now.
     Rows(u32, i64),
-    /// The same with more rows than a tick's few calls can collect.
+    /// More rows appear than a tick's few calls can collect, `spread` seconds apart.
     ManyRows(i64),
-    /// A row of `age` seconds ago that Slack shows only now.
+    /// A row of `age` seconds ago appears that Slack shows only now.
     LateRow(i64),
-    /// Rows of the last ten minutes, this many, that Slack shows 20 to 120 seconds late: some of them not yet.
+    /// This many rows of the last ten minutes appear, which Slack shows 20 to 120 seconds late, some of them in the future.
     LateShare(u32),
-    /// A row with bytes that are no UTF-8.
+    /// A row with bytes that are not UTF-8 appears, and a row with the time 0.
     DamagedRow,
-    /// Two rows of now that share their identity and differ.
+    /// Two rows of now appear that share their ID and differ.
     Twins,
-    /// Access rows are touched: their users are active again.
+    /// Users of this many access rows are active again.
     Touch(u32),
-    /// An access row is touched just before Slack answers the n-th call from now on: it moves to the head while its log is walked.
+    /// An access row is used again just before Slack answers the n-th call from now, so that it moves to the newest end during a walk.
     TouchAt(u32, usize),
-    /// A tick.
+    /// The poller ticks.
     Tick,
-    /// The table forgets the cursors.
+    /// The table loses the cursors.
     LoseCursors,
-    /// Slack misbehaves at the n-th call from now on.
+    /// Slack misbehaves at the n-th call from now.
     Slack(u32, SlackFaultKind),
-    /// Slack misbehaves so at every call, until nothing fails any more.
+    /// Slack misbehaves at every call, until the quiescent phase.
     SlackAlways(SlackFaultKind),
-    /// Integration logs have pages of up to 1,000 rows, and Slack shows but so many of them.
+    /// Integration logs get pages of up to 1,000 rows, of which Slack shows only the first few.
     FewPages(usize),
-    /// Somebody writes times of the year 2100 into the cursors: all of their times, or only how far they have come.
+    /// The year 2100 is written into the cursors: into all of their times, or only into their watermarks.
     Tamper(bool),
-    /// A row comes into being just before Slack answers the n-th call from now on: pages shift while they are read.
+    /// A row appears just before Slack answers the n-th call from now, so that pages shift during a walk.
     Insert(u32),
-    /// Nobody ticks this many times, and rows come all the while.
+    /// This many ticks are missed while rows appear.
     Outage(u32),
-    /// The same with more rows than a tick's few calls can collect.
+    /// Ticks are missed while more rows appear than a tick's few calls can collect.
     LongOutage,
-    /// Ticks every hour for this many hours.
+    /// The poller ticks every hour for this many hours.
     Hours(u32),
-    /// Somebody asks for the time between two ages, in seconds, to be collected as well.
+    /// A backfill of the time between two ages in seconds is requested.
     Backfill(i64, i64),
-    /// Slack revokes the token, and the next ticks find that out.
+    /// Slack revokes the token.
     Revoke,
-    /// Somebody connects the source again.
+    /// The source is reconnected.
     Connect,
-    /// Our clock is so many seconds ahead of Slack's from now on.
+    /// The collector's clock is this many seconds ahead of Slack's clock from now on.
     ClockAhead(i64),
-    /// Slack refuses to let the source read this workspace of its organization.
+    /// Slack bars the source from this workspace of its organization.
     Bar(&'static str),
-    /// Slack lets it read the workspace again.
+    /// Slack admits the source to this workspace again.
     Admit(&'static str),
 }
 
-/// A scenario up to the moment at which the search begins.
+/// A scenario, up to the moment at which the search starts.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// What it is called in a schedule's name.
+    /// The name in schedules.
     pub name: &'static str,
-    /// What has happened.
+    /// The events so far.
     pub before: Vec<Event>,
-    /// Calls to Slack in a tick, where they are few; none: as many as in production.
+    /// Calls to Slack per tick. `None`: the production limit.
     pub calls_max: Option<u32>,
-    /// Whether only an organization that is read workspace by workspace can have it.
+    /// Whether the scenario requires an organization that is read per workspace.
     pub of_workspaces: bool,
-    /// Whether it ends in odd responses or odd stored state rather than in an odd course of events.
+    /// Whether the scenario ends in odd responses or stored state, and not only in an unusual order of events.
     pub is_odd: bool,
-    /// Whose logs can have it.
+    /// The logs that can have the scenario.
     pub logs: &'static [LogType],
 }
 
-/// The logs that are paged by cursor.
+/// The logs with page cursors.
 const PAGED: [LogType; 2] = [LogType::Audit, LogType::Access];
 
-/// Every scenario.
+/// Returns every scenario.
 pub fn scenarios() -> Vec<Scenario> {
     use Event::{
         Admit, Backfill, Bar, ClockAhead, Connect, DamagedRow, FewPages, Hours, Insert, LateRow, LateShare, LongOutage,
@@ -96,22 +96,22 @@ pub fn scenarios() -> Vec<Scenario> {
     let few = |name, before: &[Event], calls| Scenario { calls_max: Some(calls), ..scenario(name, before) };
     let of_workspaces = |name, before: &[Event]| Scenario { of_workspaces: true, ..scenario(name, before) };
     let endless = |kind| [Rows(2, 40), Tick, Pass(60), Rows(5, 4), SlackAlways(SlackFaultKind::Endless(kind))];
-    // Page cursors that lead nowhere, and no tick makes calls enough to see it.
+    // Page cursors that lead nowhere, in ticks with too few calls to notice.
     let slowly = |kind| {
         let minutes = (0..310).flat_map(|_| [Pass(60), Tick]);
         let before: Vec<Event> = [ManyRows(300), SlackAlways(kind)].into_iter().chain(minutes).collect();
         Scenario { is_odd: true, logs: &PAGED, ..few("", &before, 2) }
     };
-    // For so long that it must have been told.
+    // Long enough that the stream must report the workspace.
     let minutes = (0..25).flat_map(|_| [Pass(60), Tick]);
     let barred = [Rows(4, 40), Bar("T1"), Tick, Pass(60), Rows(4, 3), Tick].into_iter().chain(minutes);
     let admitted: Vec<Event> = barred.chain([Admit("T1"), Pass(3_600)]).collect();
-    // Pages broke off until they had three rows, and most rows are beyond the last of these.
+    // Pages broke off until they had three rows, and most rows are beyond the last such page.
     let broken_off = (0..4).flat_map(|_| [Slack(1, SlackFaultKind::Truncated), Tick, Pass(60)]);
     let last_page: Vec<Event> = [Rows(24, 4), FewPages(2)].into_iter().chain(broken_off).chain([Rows(2, 3)]).collect();
     let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
     vec![
-        // Its first row is of the very second from which the source is collected.
+        // Its first row is from the first second that the source collects.
         scenario("first", &[LateRow(7 * 86_400), Rows(4, 500)]),
         scenario("live", &lively),
         scenario("quiet", &[Rows(2, 40), Tick, Pass(60), Tick, Pass(60)]),
@@ -122,7 +122,8 @@ pub fn scenarios() -> Vec<Scenario> {
             &[
                 Rows(8, 43_200),
                 Pass(60),
-                // More than a page: the second pass, which begins with what has moved, has to go back to when the first one began.
+                // More than a page of rows moves. The second pass starts with them, and must go back to the time when the first pass
+                // started.
                 ClockAhead(60),
                 TouchAt(2, 0),
                 TouchAt(2, 1),
@@ -138,12 +139,12 @@ pub fn scenarios() -> Vec<Scenario> {
         ),
         scenario("shifted", &[Rows(2, 9), Tick, Pass(60), Rows(7, 0), Insert(2)]),
         few("backlog", &[ManyRows(300), Tick, Pass(60), Rows(1, 0)], 2),
-        // Nothing has happened for longer than the source allows, and older rows are still to be collected.
+        // Slack has shown no row for longer than the source allows, while a backlog is left.
         few("silent", &[ManyRows(300), Tick, Pass(90_000)], 2),
         scenario("midnight", &[Pass(35_970), Rows(2, 20), Tick, Pass(60), Rows(4, 12), Touch(1)]),
         scenario("outage", &[Rows(2, 40), Tick, Revoke, Pass(60), Tick, Outage(5), Connect]),
         few("backlogs", &[Rows(2, 40), Tick, LongOutage, Tick, Pass(60), Rows(5, 2)], 2),
-        // Old rows that Slack shows only now move the others to later pages, below which the backlog's walk would go on.
+        // Old rows that Slack shows only now move the others to later pages. The walk of the backlog must not continue after them.
         Scenario {
             logs: &[LogType::Integration],
             ..few(
@@ -164,7 +165,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 4,
             )
         },
-        // The same within a second of many rows, equal ones among them: which of them are stored is a matter of counting.
+        // The same within a second of many rows, some of them equal. Only counting tells which of them are stored.
         Scenario {
             logs: &[LogType::Integration],
             ..few(
@@ -187,7 +188,7 @@ pub fn scenarios() -> Vec<Scenario> {
             "daily",
             &[
                 Rows(2, 40),
-                // What is shown as late as promised, after this tick has looked for it, is for the daily re-read alone.
+                // A row that Slack shows as late as the guarantee allows, after this tick, is left to the daily re-read.
                 ClockAhead(500),
                 Tick,
                 ClockAhead(0),
@@ -255,7 +256,7 @@ pub fn scenarios() -> Vec<Scenario> {
             "hiccup",
             &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::EmptyUnauthorized)],
         ),
-        // Another token was refused a minute ago: it does not speak for this one.
+        // The rejection of another token a minute ago does not count for this one.
         odd(
             &[LogType::Audit],
             "reconnected",
@@ -272,7 +273,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 Slack(1, SlackFaultKind::EmptyUnauthorized),
             ],
         ),
-        // A minute ago a token was refused that Slack has honored since: a page was read with it.
+        // Slack rejected the token a minute ago, and has accepted it since: it returned a page.
         odd(
             &PAGED,
             "refused-later",

@@ -1,4 +1,4 @@
-//! A schedule: which process runs when, and what goes wrong. Its name says all of it, so that a name repeats it.
+//! A schedule: which process runs when, and which faults occur. Its name describes it completely, so that the name is enough to replay it.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,56 +14,54 @@ use crate::mutant::Mutant;
 use crate::process::Operations;
 use crate::simulated_world::FaultKind;
 
-/// What happens from a starting point on.
+/// The events after a starting point.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Plan {
-    /// Faults in two ticks that follow on each other.
+    /// Faults in two consecutive ticks.
     Faults(Vec<InjectedFault>),
-    /// So many processes at once, which have their turns: who, and for how many steps.
+    /// Concurrent processes: how many, and for each turn the process and its number of steps.
     Interleave(usize, Vec<(usize, u32)>),
-    /// A process that stops after so many steps and goes on so many ticks later; what the first tick in between meets.
+    /// A process that is suspended after this many steps and resumed this many ticks later, and the faults of the first tick in between.
     Suspend(u32, u32, Vec<InjectedFault>),
 }
 
 /// A schedule.
 #[derive(Clone, Debug)]
 pub enum Schedule {
-    /// From a starting point on.
+    /// A plan from a starting point.
     From(Box<StartingPoint>, Plan),
-    /// Randomized runs.
+    /// A randomized run from a seed.
     Randomized(LogType, u64),
 }
 
-/// What came of a plan that broke no invariant: what the explorer must know to go on from it.
+/// The outcome of a plan without a violation, from which the search derives the next plans.
 #[derive(Clone, Debug)]
 pub struct Ran {
     /// The operations of the ticks that met faults.
     pub operations: Vec<Operations>,
-    /// The steps of the processes that were interleaved.
+    /// The steps of the interleaved processes.
     pub steps: Vec<u32>,
-    /// Of each turn of those that were interleaved, whether its process came to its end in it; or whether the process that was to be held was
-    /// through before.
+    /// For each turn of an interleaving, whether its process ended in it. For a suspension, whether the process ended before it.
     pub ended: Vec<bool>,
     /// Ticks until everything was stored.
     pub settled_after: u32,
 }
 
-/// A moment from which plans are run: where the search begins, or between the two ticks that meet faults.
+/// A moment at which plans start: where the search starts, or between the two ticks that meet faults.
 #[derive(Debug)]
 pub struct Moment {
     run: Run,
-    /// The operations of those ticks that are over.
+    /// The operations of the ticks that are over.
     over: Vec<Operations>,
 }
 
 impl Moment {
-    /// The moment at which the search begins.
+    /// Creates the moment at which the search starts.
     pub fn beginning(run: Run) -> Moment {
         Moment { run, over: Vec::new() }
     }
 
-    /// The moment after the next tick, which meets those of the faults that are its own: so that it is lived once for all plans
-    /// that differ only later.
+    /// Runs the next tick with its faults, and returns the moment after it. Plans that differ only later share this tick.
     pub fn after_a_tick(&self, injected: &[InjectedFault]) -> Moment {
         let (mut run, mut over) = (self.run.fork(), self.over.clone());
         over.push(run.faulty_tick(over.len(), injected));
@@ -72,16 +70,16 @@ impl Moment {
 }
 
 impl Plan {
-    /// Runs what of it is not over at this moment.
+    /// Runs the part of the plan after this moment.
     ///
     /// # Errors
-    /// The invariant that was broken.
+    /// Returns the violation.
     pub fn run(&self, from: &Moment) -> Result<Ran, String> {
         caught(|| self.run_on(&mut from.run.fork(), from.over.clone()))
     }
 
     fn run_on(&self, run: &mut Run, over: Vec<Operations>) -> Result<Ran, String> {
-        run.world().note(|| format!("here the schedule begins: {self}"));
+        run.world().note(|| format!("start of the schedule: {self}"));
         let (operations, steps, ended) = match self {
             Plan::Faults(injected) => {
                 let mut operations = over;
@@ -93,20 +91,20 @@ impl Plan {
                 (Vec::new(), steps, ended)
             }
             Plan::Suspend(steps, later, injected) => {
-                let (through, operations) = run.suspend(*steps, *later, injected);
-                (vec![operations], Vec::new(), vec![through])
+                let (ended, operations) = run.suspend(*steps, *later, injected);
+                (vec![operations], Vec::new(), vec![ended])
             }
         };
         if let Some(invariant) = run.broken() {
             return Err(invariant);
         }
-        run.world().note(|| "from here on nothing fails".to_owned());
+        run.world().note(|| "quiescent phase: no more faults".to_owned());
         run.settle().map(|settled_after| Ran { operations, steps, ended, settled_after })
     }
 }
 
 impl Schedule {
-    /// Runs it once more, with a trace.
+    /// Runs the schedule again with a trace.
     pub fn repeat(&self, mutant: Option<Mutant>) -> (Result<(), String>, Vec<String>) {
         match self {
             Schedule::Randomized(log, seed) => randomized::run(*log, *seed, mutant, true),
@@ -114,7 +112,7 @@ impl Schedule {
                 let mut run = Run::new(start, mutant, true);
                 let outcome = match run.broken() {
                     Some(invariant) => Err(invariant),
-                    None => caught(|| plan.run_on(&mut run, Vec::new()).map(drop)), // so that its trace goes on from the starting point's own
+                    None => caught(|| plan.run_on(&mut run, Vec::new()).map(drop)), // `run_on` keeps the trace of the starting point
                 };
                 let trace = run.world().with(|state| std::mem::take(&mut state.trace));
                 (outcome, trace)
@@ -122,7 +120,7 @@ impl Schedule {
         }
     }
 
-    /// Reads a schedule's name.
+    /// Parses the name of a schedule.
     pub fn parse(name: &str) -> Option<Schedule> {
         if let Some(rest) = name.strip_prefix("randomized/") {
             let (log, seed) = rest.split_once('/')?;
@@ -139,15 +137,15 @@ impl Schedule {
     }
 }
 
-/// What comes of a run, or the invariant that nothing panics.
+/// Returns the outcome of a run, or a panic as a violation.
 pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(format!("panic: {}", text.unwrap_or("without a text")))
+        Err(format!("panic: {}", text.unwrap_or("without a message")))
     })
 }
 
-/// A log by its name.
+/// Returns the log with this name.
 pub fn log_of(name: &str) -> Option<LogType> {
     LogType::ALL.into_iter().find(|log| log.name() == name)
 }
@@ -197,7 +195,7 @@ impl fmt::Display for Schedule {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |injected: &[InjectedFault]| {
+        let faults = |injected: &[InjectedFault]| {
             injected
                 .iter()
                 .map(|(tick, operation, kind)| format!("{tick}.{operation}={kind:?}"))
@@ -206,14 +204,14 @@ impl fmt::Display for Plan {
         };
         match self {
             Plan::Faults(injected) if injected.is_empty() => f.write_str("none"),
-            Plan::Faults(injected) => f.write_str(&told(injected)),
+            Plan::Faults(injected) => f.write_str(&faults(injected)),
             Plan::Interleave(processes, turns) => {
                 let turns: Vec<String> =
                     turns.iter().map(|(who, count)| format!("{}{count}", ["A", "B", "C"][*who])).collect();
                 write!(f, "interleave{processes}:{}", turns.join("."))
             }
             Plan::Suspend(steps, later, injected) if injected.is_empty() => write!(f, "suspend:{steps}+{later}"),
-            Plan::Suspend(steps, later, injected) => write!(f, "suspend:{steps}+{later},{}", told(injected)),
+            Plan::Suspend(steps, later, injected) => write!(f, "suspend:{steps}+{later},{}", faults(injected)),
         }
     }
 }

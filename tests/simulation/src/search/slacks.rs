@@ -1,5 +1,5 @@
-//! The ways in which Slack may behave where its documentation is silent or contradicts itself: a set that covers every
-//! setting for the exhaustive search, and any mixture of them, drawn, for the long runs.
+//! The behaviors of Slack that its documentation leaves open or contradicts. The exhaustive search uses a set that covers every setting.
+//! Randomized runs sample any combination.
 
 use jiff::SignedDuration;
 use slacktrail_core::source::LogType;
@@ -10,18 +10,18 @@ use slacktrail_simulator::settings::{
 
 use crate::rng::Rng;
 
-/// A Slack, by the name that it has in a schedule's.
+/// A Slack with its name in schedules.
 #[derive(Clone, Debug)]
 pub struct Slack {
     /// The name.
     pub name: &'static str,
-    /// How it behaves.
+    /// Its settings.
     pub settings: Settings,
-    /// Whether the source is an organization whose log is read workspace by workspace.
+    /// Whether the source is an organization whose log is read per workspace.
     pub organization: bool,
 }
 
-/// Rows on a page: every edge of the protocol within a few records.
+/// The rows per page: few, so that a few records reach every page boundary.
 const ROWS: usize = 3;
 
 fn small(base: Settings) -> Settings {
@@ -34,7 +34,7 @@ fn small(base: Settings) -> Settings {
     }
 }
 
-/// The covering set of a log.
+/// Returns the covering set of a log.
 pub fn covering(log: LogType) -> Vec<Slack> {
     let slack = |name, settings| Slack { name, settings, organization: false };
     let base = || small(Settings::organization());
@@ -132,7 +132,7 @@ fn access(base: Settings, access_order: AccessColumn, access_paging: Paging) -> 
     Settings { access_order, access_paging, before_column: access_order, ..base }
 }
 
-/// Any mixture.
+/// Returns a random combination of settings.
 pub fn sampled(log: LogType, rng: &mut Rng) -> Slack {
     let by_workspace = log == LogType::Access && rng.one_in(5);
     let organization = by_workspace || log == LogType::Integration && rng.one_in(2);
@@ -146,7 +146,7 @@ pub fn sampled(log: LogType, rng: &mut Rng) -> Slack {
         seed: rng.below(1 << 32),
         limits: rng.pick(&[Limits::OFF, Limits::SLACK, Limits { audit_used_by_others: 20, ..Limits::SLACK }]),
         layout: rng.pick(&[Layout::Compact, Layout::Compact, Layout::Pretty]),
-        // Access walks cannot go on without their page cursor: it must live to the next tick. Audit walks can.
+        // An access walk needs its page cursor in the next tick. An audit walk can continue without it.
         cursor_ttl: match rng.below(4) {
             0 => Some(SignedDuration::from_secs(150)),
             1 if log == LogType::Audit => Some(SignedDuration::ZERO),
@@ -163,22 +163,22 @@ pub fn sampled(log: LogType, rng: &mut Rng) -> Slack {
         access_order: rng.pick(&columns),
         before_column: rng.pick(&columns),
         access_paging: rng.pick(&[Paging::Keyset, Paging::Offset]),
-        // What is beyond a hundred numbered pages Slack never shows.
+        // Slack does not show rows beyond 100 numbered pages.
         access_fill: rng.pick(if access_classic { &[Fill::Full] } else { &[Fill::UpTo(3), Fill::UpTo(9), Fill::Full] }),
         access_end: rng.pick(&ends),
         integration_count_max,
-        // A hundred pages of three rows do not hold the days that are lived here, and what is beyond them Slack never shows.
+        // A run has more rows than 100 pages of three rows, and Slack does not show rows beyond them.
         integration_page_max: (integration_count_max > 3).then_some(100),
         integration_order: rng.pick(&[Direction::NewestFirst, Direction::OldestFirst]),
         envelope: rng.pick(&[Envelope::Documented, Envelope::Documented, Envelope::Php]),
         access_team: if by_workspace { AccessTeam::Required } else { AccessTeam::Narrows },
         access_classic,
-        // Where a page's length cannot be chosen, a page that is too long is too long for ever.
+        // With `access_classic`, the collector cannot choose the page size, so a page that is too long stays too long.
         response_bytes_max: (!access_classic && rng.one_in(6)).then_some(4_000),
         ..base
     };
     if integration_count_max == 1_000 && settings.response_bytes_max.is_none() && settings.seed.is_multiple_of(3) {
-        settings.integration_page_max = Some(2); // with small pages, after one broke off, most rows are beyond the last
+        settings.integration_page_max = Some(2); // after a page broke off, the collector requests small pages, and most rows are beyond the last one
     }
     Slack { name: "sampled", settings, organization }
 }

@@ -1,4 +1,4 @@
-//! The starting points where the search begins.
+//! The starting points of the search.
 
 use slacktrail_core::source::LogType;
 use slacktrail_simulator::settings::Fill;
@@ -6,28 +6,28 @@ use slacktrail_simulator::settings::Fill;
 use super::scenario::Scenario;
 use super::slacks::Slack;
 
-/// Where the search begins: a log, a scenario, a Slack.
+/// A starting point: a log, a scenario, a Slack, and a warm or cold process.
 #[derive(Clone, Debug)]
 pub struct StartingPoint {
-    /// Which log is collected.
+    /// The collected log.
     pub log: LogType,
-    /// What has happened.
+    /// The events so far.
     pub scenario: Scenario,
-    /// How Slack behaves.
+    /// Slack's behavior.
     pub slack: Slack,
-    /// Whether the process that has lived it is still there, with its memory.
+    /// Whether the process that ran the scenario continues, with its cache.
     pub warm: bool,
 }
 
 impl StartingPoint {
-    /// The name, as in `audit/live/plain/warm`.
+    /// Returns the name, such as `audit/live/plain/warm`.
     pub fn name(&self) -> String {
         let memory = if self.warm { "warm" } else { "cold" };
         format!("{}/{}/{}/{memory}", self.log, self.scenario.name, self.slack.name)
     }
 
     pub(super) fn calls_max(&self) -> Option<u32> {
-        // These two begin at the head at every tick, a few pages deep, before they go on where they were.
+        // Access and integration walks start with the newest pages in each tick, before they continue where they stopped.
         let least = match self.log {
             LogType::Audit => 1,
             LogType::Access | LogType::Integration if self.slack.organization => 10,
@@ -37,7 +37,7 @@ impl StartingPoint {
         self.scenario.calls_max.map(|calls| calls.max(least))
     }
 
-    /// Rows that are more than a tick's few calls can collect, in pages of three.
+    /// Returns a number of rows that needs more than one tick with few calls, in pages of three rows.
     pub(super) fn many(&self) -> u32 {
         match self.log {
             LogType::Audit => 9,
@@ -47,7 +47,7 @@ impl StartingPoint {
         }
     }
 
-    /// Whether live records come with the next tick: not where Slack may answer all of its few calls with empty pages.
+    /// Returns `true` if the next tick stores live records. It may not if Slack can answer each of its few calls with an empty page.
     pub(super) fn is_prompt(&self) -> bool {
         self.scenario.calls_max.is_none() || self.slack.settings.audit_fill != Fill::Varying
     }

@@ -1,4 +1,4 @@
-//! How much was searched, by kind and log.
+//! Counts of the schedules that were searched, by kind and log.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use super::explore::Kind;
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     counts: BTreeMap<(Kind, LogType), u64>,
-    /// The most ticks that any of them took to settle.
+    /// The most ticks that any schedule needed until everything was stored.
     pub settled_after_max: u32,
-    /// The seeds that were run: the first and how many.
+    /// The seeds that ran: the first one and their number.
     pub seeds: Option<(u64, u64)>,
 }
 
 impl Tally {
-    /// Counts one.
+    /// Counts a schedule.
     pub fn count(&mut self, kind: Kind, log: LogType, settled_after: u32) {
         *self.counts.entry((kind, log)).or_default() += 1;
         self.settled_after_max = self.settled_after_max.max(settled_after);
     }
 
-    /// Adds another's counts.
+    /// Adds the counts of another tally.
     pub fn add(&mut self, other: &Tally) {
         for (key, count) in &other.counts {
             *self.counts.entry(*key).or_default() += count;
@@ -32,12 +32,12 @@ impl Tally {
         self.settled_after_max = self.settled_after_max.max(other.settled_after_max);
     }
 
-    /// All of them.
+    /// Returns the number of all schedules.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }
 
-    /// As a table, with the rates.
+    /// Formats the counts and rates as a table.
     pub fn table(&self, wall: Duration, cpu: Duration) -> String {
         let mut text =
             format!("{:<16}{:>12}{:>12}{:>12}{:>12}\n", "schedules", "audit", "access", "integration", "all");
@@ -58,10 +58,10 @@ impl Tally {
         }
         let rate = |seconds: f64| thousands((self.total() as f64 / seconds.max(0.001)) as u64);
         if let Some((first, count)) = self.seeds.filter(|(_, count)| *count > 0) {
-            text += &format!("Randomized from seeds {first} to {}, each log.\n", first + count - 1);
+            text += &format!("Randomized runs: seeds {first} to {} of each log.\n", first + count - 1);
         }
         text += &format!(
-            "{:.0} s, {:.0} CPU s: {} schedules a second, {} a CPU second. Settled within {} ticks.",
+            "{:.0} s, {:.0} CPU s: {} schedules per second, {} per CPU second. Everything was stored within {} ticks.",
             wall.as_secs_f64(),
             cpu.as_secs_f64(),
             rate(wall.as_secs_f64()),
@@ -72,7 +72,7 @@ impl Tally {
     }
 }
 
-/// 1234567 as `1,234,567`.
+/// Formats a number with separators: 1234567 as `1,234,567`.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

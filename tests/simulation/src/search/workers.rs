@@ -1,5 +1,4 @@
-//! The crew: one thread for each core, each with worlds of its own, which take work from one list until it is done, time is
-//! up, or one of them has seen an invariant broken.
+//! The worker threads, one per core. They take jobs from one list until it is done, the time is up, or one of them finds a violation.
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -16,38 +15,38 @@ use super::starting_point::StartingPoint;
 use super::tally::Tally;
 use crate::mutant::Mutant;
 
-/// What to search.
+/// The work of a search.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// The exhaustive part: these kinds from these starting points.
+    /// The jobs of the exhaustive search: kinds and starting points.
     pub jobs: Vec<(Kind, StartingPoint)>,
-    /// Seeds of randomized runs: the first and how many, for each of `logs`.
+    /// The seeds of randomized runs: the first one and their number, for each of `logs`.
     pub seeds: (u64, u64),
-    /// The logs that have randomized runs.
+    /// The logs of randomized runs.
     pub logs: Vec<LogType>,
-    /// When to stop, whatever is left.
+    /// When to stop, even if work is left.
     pub until: Option<Instant>,
-    /// How a mutant differs.
+    /// The mutation of the collector, if any.
     pub mutant: Option<Mutant>,
 }
 
-/// An invariant that was broken.
+/// A violation of an invariant.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Which.
+    /// The name of the invariant and the details.
     pub invariant: String,
-    /// By what.
+    /// The schedule that violates it.
     pub schedule: Schedule,
-    /// How many schedules had been run by then.
+    /// The number of schedules run until then.
     pub after: u64,
 }
 
-/// Is told now and then how many schedules have been run, and from which starting point the last ones.
-pub type Watch<'a> = dyn Fn(u64, &str) + Sync + 'a;
+/// Receives the number of schedules so far, and what the last ones belong to.
+pub type Progress<'a> = dyn Fn(u64, &str) + Sync + 'a;
 
 struct Board<'a> {
     work: &'a Work,
-    watch: &'a Watch<'a>,
+    progress: &'a Progress<'a>,
     next: AtomicUsize,
     ran: AtomicU64,
     stop: AtomicBool,
@@ -55,11 +54,11 @@ struct Board<'a> {
     found: Mutex<Option<Violation>>,
 }
 
-/// Searches on so many threads. Returns how much was searched, and the invariant that was broken, if any.
-pub fn search(work: &Work, threads: usize, watch: &Watch<'_>) -> (Tally, Option<Violation>) {
+/// Searches with this many threads. Returns the counts, and the first violation, if any.
+pub fn search(work: &Work, threads: usize, progress: &Progress<'_>) -> (Tally, Option<Violation>) {
     let board = Board {
         work,
-        watch,
+        progress,
         next: AtomicUsize::new(0),
         ran: AtomicU64::new(0),
         stop: AtomicBool::new(false),
@@ -68,38 +67,38 @@ pub fn search(work: &Work, threads: usize, watch: &Watch<'_>) -> (Tally, Option<
     };
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| board.take_turns());
+            scope.spawn(|| board.run_jobs());
         }
     });
     let mut tally = board.tally.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let days = board.next.into_inner().saturating_sub(work.jobs.len()) as u64;
-    tally.seeds = Some((work.seeds.0, days.div_ceil(work.logs.len().max(1) as u64).min(work.seeds.1)));
+    let runs = board.next.into_inner().saturating_sub(work.jobs.len()) as u64;
+    tally.seeds = Some((work.seeds.0, runs.div_ceil(work.logs.len().max(1) as u64).min(work.seeds.1)));
     (tally, board.found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
 }
 
 impl Board<'_> {
-    fn take_turns(&self) {
+    fn run_jobs(&self) {
         let mut tally = Tally::default();
         let logs = self.work.logs.len().max(1) as u64;
         while !self.is_over() {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             if let Some((kind, start)) = self.work.jobs.get(index) {
                 self.explore(*kind, start, &mut tally);
-                (self.watch)(self.ran.load(Ordering::Relaxed), &format!("{}, {}", kind.name(), start.name()));
+                (self.progress)(self.ran.load(Ordering::Relaxed), &format!("{}, {}", kind.name(), start.name()));
                 continue;
             }
-            let day = (index - self.work.jobs.len()) as u64;
-            if self.work.logs.is_empty() || day / logs >= self.work.seeds.1 {
+            let run = (index - self.work.jobs.len()) as u64;
+            if self.work.logs.is_empty() || run / logs >= self.work.seeds.1 {
                 self.next.fetch_sub(1, Ordering::Relaxed);
                 break;
             }
-            let (log, seed) = (self.work.logs[(day % logs) as usize], self.work.seeds.0 + day / logs);
+            let (log, seed) = (self.work.logs[(run % logs) as usize], self.work.seeds.0 + run / logs);
             self.ran.fetch_add(1, Ordering::Relaxed);
             tally.count(Kind::Randomized, log, 0);
             if let (Err(invariant), _) = randomized::run(log, seed, self.work.mutant, false) {
                 self.note(invariant, Schedule::Randomized(log, seed));
             }
-            (self.watch)(self.ran.load(Ordering::Relaxed), &format!("randomized runs, {log} from seed {seed}"));
+            (self.progress)(self.ran.load(Ordering::Relaxed), &format!("randomized runs, {log}, seed {seed}"));
         }
         if let Ok(mut all) = self.tally.lock() {
             all.add(&tally);

@@ -1,5 +1,5 @@
-//! Backfills beside everything else that a stream does: they are collected exactly once, and nothing waits for them.
-#![allow(missing_docs, reason = "the names of the tests say what they are about")]
+//! Backfills run beside everything else that a stream does. They store each record exactly once and delay nothing.
+#![allow(missing_docs, reason = "the test names describe the tests")]
 
 use slacktrail_core::cursor::{Backfill, GapKind};
 use slacktrail_core::source::LogType;
@@ -21,7 +21,7 @@ fn organization() -> Settings {
     }
 }
 
-/// A source that has collected its week, with so many rows from each of the days before it.
+/// Returns a source that has collected its seven days, with this many rows on each of the given earlier days.
 fn settled(log: LogType, calls_max: u32, rows_a_day: i64, days: std::ops::Range<i64>) -> Harness {
     let mut harness = Harness::new(organization(), &[log]);
     harness.calls_max = calls_max;
@@ -41,7 +41,7 @@ fn drain(harness: &mut Harness, log: LogType) {
         harness.pass(60);
         harness.tick();
     }
-    panic!("the backfill is not through: {:?}", harness.gaps(log));
+    panic!("the backfill did not finish: {:?}", harness.gaps(log));
 }
 
 #[test]
@@ -50,20 +50,20 @@ fn live_records_arrive_at_next_tick_during_backfill_without_duplicates() {
         let calls_max = if log == LogType::Integration { 10 } else { 5 };
         let mut harness = settled(log, calls_max, 8, 10..30);
         let stored_before = harness.stored_lines();
-        assert_eq!(stored_before, 20, "what lies before the source's time is not collected by itself");
+        assert_eq!(stored_before, 20, "only a backfill collects what is older than the source's `since`");
         assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
 
-        let mut beside = 0;
+        let mut ticks = 0;
         for _ in 0..12 {
             harness.pass(60);
             harness.rows(simulated(log), 2, 1);
             harness.tick();
             harness.assert_newest_stored(simulated(log), 2);
-            beside += u32::from(harness.gaps(log).contains(&GapKind::Backfill));
+            ticks += u32::from(harness.gaps(log).contains(&GapKind::Backfill));
         }
-        assert!(beside >= 5, "{log}: the backfill was too short for the test: {beside}");
+        assert!(ticks >= 5, "{log}: the backfill was too short for the test: {ticks} ticks");
         drain(&mut harness, log);
-        assert_eq!(harness.stored_lines(), 20 + 24 + 80, "{log}: the ten days that were asked for, and no other");
+        assert_eq!(harness.stored_lines(), 20 + 24 + 80, "{log}: only the ten requested days are collected");
         harness.assert_complete();
 
         assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
@@ -78,7 +78,7 @@ fn access_row_that_moves_past_backfill_is_collected() {
         let mut harness = settled(LogType::Access, 5, 8, 10..30);
         harness.settings(|settings| settings.access_order = access_order);
         harness.backfill(LogType::Access, 25 * DAY, 15 * DAY);
-        // The oldest days were added last: rows 80 to 120 are of days 20 to 25, which the walk comes to at its end.
+        // The oldest days were added last: rows 80 to 120 are from days 20 to 25, which the walk reaches at its end.
         for (call, row) in [(6, 100), (12, 110), (20, 119)] {
             harness.fault(Fault::nth(call, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
         }
@@ -91,7 +91,7 @@ fn access_row_that_moves_past_backfill_is_collected() {
 fn repeated_backfill_request_changes_nothing() {
     for log in LogType::ALL {
         let mut harness = settled(log, 6, 8, 10..30);
-        // The ages are of one moment: a minute later the same time is a minute older.
+        // Ages count from now, so the same time is a minute older a minute later.
         assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
         for minutes in 1..4 {
             harness.pass(60);
@@ -118,7 +118,7 @@ fn re_reads_find_late_records_during_backfill() {
         }
         assert!(late_seconds_max >= 40 * 60, "{log}: {late_seconds_max}");
         let gaps = harness.gaps(log);
-        assert_eq!(gaps, [GapKind::Backfill], "{log}: the backfill still goes on, and the re-reads are through");
+        assert_eq!(gaps, [GapKind::Backfill], "{log}: the re-reads are complete, but not the backfill");
     }
 }
 
@@ -142,7 +142,7 @@ fn many_backlogs_during_backfill_do_not_collect_time_between_them() {
     let log = LogType::Audit;
     let mut harness = settled(log, 1, 4, 10..30);
     assert_eq!(harness.backfill(log, 30 * DAY, 29 * DAY), Backfill::Started);
-    // Each tick leaves its live gap half walked, so that the cursor has more gaps than it may.
+    // Each tick leaves its live gap half read, so that the cursor exceeds its maximum number of gaps.
     for _ in 0..40 {
         harness.pass(60);
         harness.rows(Log::Audit, 12, 2);
@@ -161,9 +161,9 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
     let log = LogType::Integration;
     let mut harness = settled(log, 10, 1, 10..12);
     harness.settings(|settings| settings.integration_count_max = 1_000);
-    harness.calls_max = 2; // now there is a live round each other tick only, and a backfill in between
+    harness.calls_max = 2; // a live round now runs only in every other tick, and the backfill in between
     harness.settings(|settings| workspace(settings, "T1").owner_belongs = false);
-    // Longer than the re-reads reach back.
+    // This is longer than the re-reads cover.
     for _ in 0..(4 * DAY / HOUR) {
         harness.pass(HOUR);
         harness.rows(Log::Integration, 2, 1);
@@ -189,7 +189,7 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
     match &mut settings.tenant {
         Tenant::Organization { workspaces, .. } => {
-            workspaces.iter_mut().find(|workspace| workspace.id == id).expect("such a workspace")
+            workspaces.iter_mut().find(|workspace| workspace.id == id).expect("the workspace exists")
         }
         Tenant::Single(workspace) => workspace,
     }

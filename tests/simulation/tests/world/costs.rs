@@ -1,5 +1,5 @@
-//! What a tick costs: calls to Slack, objects read and written, writes to the table.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+//! The cost of a tick: calls to Slack, objects read and created, writes to the table.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::{Harness, simulated};
@@ -52,7 +52,7 @@ fn busy_minute_creates_one_object_and_replaces_one_cursor_per_stream() {
 fn page_of_thousands_of_rows_makes_one_object() {
     let settings = unlimited(Settings { audit_limit_max: 9_999, ..Settings::organization() });
     let mut harness = Harness::new(settings, &[LogType::Audit]);
-    harness.rows(Log::Audit, 3_000, 0); // of one second, which Slack does not split
+    harness.rows(Log::Audit, 3_000, 0); // in one second, which Slack does not split
     let operations = harness.operations_of_tick();
     assert_eq!(operations.iter().filter(|what| what.starts_with("create")).count(), 1, "{operations:#?}");
 }
@@ -64,7 +64,7 @@ fn integration_page_that_exceeds_memory_is_requested_smaller() {
     for n in 0..12 {
         harness.add(Row::small_integration(now, &format!("{n}{}", "x".repeat(1_000_000))));
     }
-    drop(harness.try_tick()); // the oracle does not know of pages that are asked for again
+    drop(harness.try_tick()); // the oracle does not support repeated requests for a page
     assert!(harness.calls() > 2, "{}", harness.calls());
     assert_eq!(harness.missing(), None);
 }
@@ -93,11 +93,11 @@ fn log_with_more_ids_than_cache_is_read_again_without_duplicates() {
             let pages_of_three = Settings { audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() };
             let settings = Settings { limits: Limits::OFF, access_fill: Fill::UpTo(3), ..pages_of_three };
             let mut harness = Harness::new(settings, &[log]);
-            harness.seen_max(20);
+            harness.stored_ids_max(20);
             harness.rows(simulated(log), 120, spread);
             harness.settle_within(60);
             (0..40).for_each(|n| harness.late_row(simulated(log), n * 3 * spread));
-            harness.lose_cursors(); // all of it is read again: what is stored must be known, what came late be added
+            harness.lose_cursors(); // everything is read again, and only the late rows are new
             harness.restart();
             harness.settle_within(90);
             harness.assert_complete();
@@ -105,16 +105,16 @@ fn log_with_more_ids_than_cache_is_read_again_without_duplicates() {
     }
 }
 
-/// Objects that a stream reads back at a tick.
+/// Returns how many objects a stream reads back in a tick.
 fn objects_read(harness: &mut Harness) -> usize {
     harness.operations_of_tick().iter().filter(|operation| operation.starts_with("read ")).count()
 }
 
 #[test]
 fn streams_that_exceed_cache_quota_evict_and_read_again() {
-    let reads = |seen| {
+    let reads = |ids_max| {
         let mut harness = Harness::new(unlimited(Settings::organization()), &LogType::ALL);
-        harness.limit(1, seen);
+        harness.limit(1, ids_max);
         for _ in 0..2 {
             LogType::ALL.into_iter().for_each(|log| harness.rows(simulated(log), 10, 30));
             harness.tick();
@@ -122,8 +122,8 @@ fn streams_that_exceed_cache_quota_evict_and_read_again() {
         }
         objects_read(&mut harness)
     };
-    assert_eq!(reads(8_000), 0, "what a process remembers it does not read back");
-    assert!(reads(80) > 0, "one that must forget does");
+    assert_eq!(reads(8_000), 0, "a process does not read back what it has cached");
+    assert!(reads(80) > 0, "a process reads back what it has evicted");
 }
 
 #[test]
@@ -146,7 +146,8 @@ fn new_process_reads_last_minutes_and_two_hours_for_hourly_re_read() {
                 objects_read(&mut harness)
             })
             .sum();
-        // Eight at once; ten minutes because clocks may differ; two hours for the hourly re-read. checks/cost.py counts with this.
+        // Up to eight reads run at once, clocks may differ by ten minutes, and the hourly re-read covers two hours. checks/cost.py uses
+        // these numbers.
         assert!(first <= 16 + 8 && first + hour <= 120 + 10 + 8, "{log}: {first}, {hour}");
     }
 }

@@ -1,5 +1,5 @@
-//! A hiccup is no revoked token.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+//! A single rejection does not count as a revoked token, and a single error does not require action.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
@@ -10,12 +10,12 @@ use crate::minutes::{tick_and_pass, with_two_new_rows};
 
 #[test]
 fn single_rejection_of_valid_token_waits_for_one_tick() {
-    let refusals = [
+    let rejections = [
         (LogType::Audit, Settings::organization(), FaultKind::EmptyUnauthorized, "invalid_authentication"),
         (LogType::Access, Settings::organization(), FaultKind::not_ok("invalid_auth"), "invalid_auth"),
         (LogType::Integration, Settings::workspace(), FaultKind::not_ok("token_revoked"), "token_revoked"),
     ];
-    for (log, base, kind, code) in refusals {
+    for (log, base, kind, code) in rejections {
         let mut harness = with_two_new_rows(log, base);
         harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
         let summary = tick_and_pass(&mut harness);
@@ -25,8 +25,8 @@ fn single_rejection_of_valid_token_waits_for_one_tick() {
     }
 }
 
-/// Errors that call a person other than by the token, each as Slack or a proxy gives it.
-fn lasting_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
+/// Returns errors other than a revoked token that require action, as Slack or a proxy returns them.
+fn persistent_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
     let web = |code: &'static str, state| (LogType::Access, FaultKind::not_ok(code), code, state);
     vec![
         web("missing_scope", State::Reconfigure),
@@ -49,7 +49,7 @@ fn lasting_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
 
 #[test]
 fn first_error_that_requires_action_waits_for_one_tick() {
-    for (log, kind, code, _) in lasting_errors() {
+    for (log, kind, code, _) in persistent_errors() {
         let mut harness = with_two_new_rows(log, Settings::organization());
         harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
         let summary = tick_and_pass(&mut harness);
@@ -62,7 +62,7 @@ fn first_error_that_requires_action_waits_for_one_tick() {
 
 #[test]
 fn error_repeated_by_next_tick_requires_action() {
-    for (log, kind, code, state) in lasting_errors() {
+    for (log, kind, code, state) in persistent_errors() {
         let mut harness = with_two_new_rows(log, Settings::organization());
         harness.fault(Fault::every(CallMatcher::log(simulated(log)), kind));
         assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "{code}");
@@ -100,9 +100,9 @@ fn token_rejection_before_reconnect_confirms_no_later_one() {
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
     harness.connect_again();
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "the first refusal of this token");
+    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "the first rejection of this token");
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize, "the second");
+    assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize, "the second rejection");
 }
 
 #[test]
@@ -148,9 +148,9 @@ fn error_with_clock_ahead_is_reported_after_one_call() {
             harness.clock_ahead(ahead);
             harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::AuditError(status, code.to_owned())));
             let summary = tick_and_pass(&mut harness);
-            // A range that ends in Slack's future is asked for once more, up to Slack's now.
-            let asked = if code == "invalid_range" && ahead > 0 { 2 } else { 1 };
-            assert_eq!((harness.calls() - calls, summary.code.as_deref()), (asked, Some(code)), "{ahead}");
+            // The collector requests a range that ends in Slack's future once more, up to Slack's present.
+            let calls_expected = if code == "invalid_range" && ahead > 0 { 2 } else { 1 };
+            assert_eq!((harness.calls() - calls, summary.code.as_deref()), (calls_expected, Some(code)), "{ahead}");
         }
     }
 }

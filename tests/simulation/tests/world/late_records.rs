@@ -1,5 +1,5 @@
-//! Fresh under load: what Slack shows up to five minutes late is stored by the next tick.
-#![allow(missing_docs, reason = "a test may end in a panic")]
+//! Late records under load: the next tick stores what Slack shows up to five minutes late.
+#![allow(missing_docs, reason = "tests may panic")]
 
 use jiff::SignedDuration;
 use slacktrail_core::health::State;
@@ -9,29 +9,29 @@ use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Row, Settings};
 
 const MINUTES: i64 = 10;
-const A_MINUTE: i64 = 300;
+const PER_MINUTE: i64 = 300;
 
-/// 300 records a minute for ten minutes, each shown so many seconds after its time.
+/// Returns a source with 300 records per minute for ten minutes, each shown `late` seconds after its time.
 fn busy(settings: Settings, late: impl Fn(i64) -> i64) -> Harness {
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     harness.production_calls();
     let begin = harness.now();
-    for n in 0..MINUTES * A_MINUTE {
-        let time = begin + SignedDuration::from_secs(n * 60 / A_MINUTE);
+    for n in 0..MINUTES * PER_MINUTE {
+        let time = begin + SignedDuration::from_secs(n * 60 / PER_MINUTE);
         let shown = time + SignedDuration::from_secs(late(n));
         harness.add(Row::small_audit(time, &format!("b{n}")).visible_from(shown));
     }
     harness
 }
 
-/// After each tick everything is stored that Slack shows.
-fn is_stored_by_the_next_tick(mut harness: Harness, minutes: i64) {
+/// Asserts that each tick stores everything that Slack shows.
+fn assert_stored_by_next_tick(mut harness: Harness, minutes: i64) {
     for minute in 0..minutes {
         harness.tick();
         assert_eq!(harness.missing(), None, "minute {minute}");
         harness.pass(60);
     }
-    assert_eq!(harness.stored_lines() as i64, MINUTES * A_MINUTE);
+    assert_eq!(harness.stored_lines() as i64, MINUTES * PER_MINUTE);
 }
 
 fn settings() -> Settings {
@@ -40,13 +40,13 @@ fn settings() -> Settings {
 
 #[test]
 fn records_20_to_120_seconds_late_are_stored_by_next_tick_under_load() {
-    is_stored_by_the_next_tick(busy(settings(), |n| 20 + n * 37 % 101), MINUTES + 4);
+    assert_stored_by_next_tick(busy(settings(), |n| 20 + n * 37 % 101), MINUTES + 4);
 }
 
 #[test]
 fn records_up_to_five_minutes_late_are_stored_by_next_tick_under_load() {
     let short_pages = Settings { audit_limit_max: 150, ..settings() };
-    is_stored_by_the_next_tick(busy(short_pages, |n| n * 53 % 296), MINUTES + 7);
+    assert_stored_by_next_tick(busy(short_pages, |n| n * 53 % 296), MINUTES + 7);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn lateness_of_records_is_measured() {
     harness.pass(60);
     harness.late_row(Log::Audit, 200);
     harness.rows(Log::Audit, 1, 1);
-    let summary = harness.tick().into_iter().next().expect("a stream");
+    let summary = harness.tick().into_iter().next().expect("the source has a stream");
     assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 1, 200));
 }
 
@@ -73,11 +73,11 @@ fn timely_records_after_failed_tick_are_not_late() {
     harness.rows(Log::Audit, 2, 20);
     harness.tick();
     harness.pass(60);
-    let summary = harness.tick().into_iter().next().expect("a stream");
+    let summary = harness.tick().into_iter().next().expect("the source has a stream");
     assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 0, 0));
 }
 
-/// A tick, and in the next minute three pages of new records.
+/// Runs a tick, and adds three pages of new records in the next minute.
 fn tick_of_a_busy_minute(harness: &mut Harness) -> State {
     let state = harness.tick()[0].state;
     harness.pass(60);
@@ -120,8 +120,8 @@ fn record_in_second_of_last_tick_is_not_late() {
     assert_eq!((summary.records, summary.late), (1, 0));
 }
 
-/// The overlap, in seconds, after an hour of 18 records a minute beside a backlog, of which each comes so many seconds late.
-fn overlap_beside_a_backlog(late: i64) -> i64 {
+/// Returns the overlap in seconds after an hour with a backlog and 18 records per minute, each `late` seconds late.
+fn overlap_during_backlog(late: i64) -> i64 {
     let mut harness = pages_of_three();
     harness.rows(Log::Audit, 9_000, 60);
     for minute in 0..60 {
@@ -134,17 +134,17 @@ fn overlap_beside_a_backlog(late: i64) -> i64 {
         harness.pass(60);
     }
     let operations = harness.operations_of_tick();
-    let call = operations.iter().find(|operation| operation.starts_with("slack logs")).expect("a call");
+    let call = operations.iter().find(|operation| operation.starts_with("slack logs")).expect("the tick calls Slack");
     let field = |name: &str| -> i64 {
-        let value = call.split(' ').find_map(|field| field.strip_prefix(name)).expect("a field");
-        value.parse().expect("a number")
+        let value = call.split(' ').find_map(|field| field.strip_prefix(name)).expect("the call has the field");
+        value.parse().expect("the field is a number")
     };
     field("latest=") - field("oldest=") - 60
 }
 
 #[test]
 fn overlap_alongside_backlog_equals_measured_lateness() {
-    // A record is measured when a tick finds it: up to a minute after Slack shows it.
-    let (in_time, late) = (overlap_beside_a_backlog(0), overlap_beside_a_backlog(100));
+    // Lateness is measured when a tick finds the record, up to a minute after Slack shows it.
+    let (in_time, late) = (overlap_during_backlog(0), overlap_during_backlog(100));
     assert!((40..80).contains(&in_time) && (190..215).contains(&late), "{in_time} {late}");
 }

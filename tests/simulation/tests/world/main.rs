@@ -1,5 +1,5 @@
-//! The real collector in the simulated world: no sockets, clocks or AWS.
-#![allow(missing_docs, reason = "the names of the tests say what they are about")]
+//! The real collector in the simulated world, without sockets, system clock or AWS.
+#![allow(missing_docs, reason = "the test names describe the tests")]
 
 mod backfill;
 mod costs;

@@ -1,5 +1,5 @@
-//! A source that is collected minute by minute.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Helpers for a source that is collected once a minute.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_collector::tick::StreamSummary;
 use slacktrail_core::source::LogType;
@@ -11,7 +11,7 @@ pub(crate) fn unlimited(base: Settings) -> Settings {
     Settings { limits: Limits::OFF, ..base }
 }
 
-/// Returns a source that was collected a minute ago, with two further rows to collect.
+/// Returns a source that was collected a minute ago and has two new rows.
 pub(crate) fn with_two_new_rows(log: LogType, base: Settings) -> Harness {
     let mut harness = Harness::new(unlimited(base), &[log]);
     harness.rows(simulated(log), 4, 9);
@@ -21,7 +21,7 @@ pub(crate) fn with_two_new_rows(log: LogType, base: Settings) -> Harness {
     harness
 }
 
-/// Ticks, and lets a minute pass.
+/// Runs a tick, and advances the time by a minute.
 pub(crate) fn tick_and_pass(harness: &mut Harness) -> StreamSummary {
     let summary = harness.tick().into_iter().next().unwrap();
     harness.pass(60);

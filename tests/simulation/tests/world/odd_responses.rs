@@ -1,5 +1,5 @@
-//! Rows decide: whatever stands around them, they are stored.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+//! Odd responses: the collector stores every row, whatever the fields around it.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
@@ -88,7 +88,7 @@ fn row_with_invalid_utf8_is_stored_with_replacement_and_counted() {
         assert_eq!((summary.state, summary.records, summary.repaired), (State::Ok, 3, 1), "{log}");
         harness.assert_complete();
         harness.pass(60);
-        assert_eq!(harness.tick()[0].repaired, 0, "it is stored once");
+        assert_eq!(harness.tick()[0].repaired, 0, "the row is stored only once");
     }
 }
 
@@ -172,7 +172,7 @@ fn access_logs_are_read_per_workspace_where_slack_requires_it() {
     harness.tick();
     harness.assert_complete();
     harness.pass(60);
-    // One workspace's error is its own.
+    // An error of one workspace does not affect the other.
     harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
     row(&mut harness, "late1", "T1");
     row(&mut harness, "late2", "T2");
@@ -194,8 +194,8 @@ fn conflict_late_in_long_page_is_counted() {
     let rows: Vec<String> = (0..10_000).map(row).collect();
     let body = format!(r#"{{"entries":[{}]}}"#, rows.join(","));
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
-    // Not `tick`: the oracle takes no page for Slack's that a test has made up.
-    let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
+    // `tick` would fail, because the oracle does not know a page that a test made up.
+    let End::Answered(answer) = harness.try_tick() else { panic!("the process was killed") };
     let summary = answer.unwrap().streams.remove(0);
     assert_eq!((summary.records, summary.conflicting), (9_999, 1));
 }
@@ -207,13 +207,13 @@ fn second_row_with_same_id_is_counted_as_conflict() {
     let [first, second] = ["user_login", "user_logout"]
         .map(|action| format!(r#"{{"id":"twin","date_create":{},"action":"{action}"}}"#, now.as_second()));
     harness.add(Row::audit(now, second));
-    harness.add(Row::audit(now, first.clone())); // added last, shown first
+    harness.add(Row::audit(now, first.clone())); // added last, so Slack shows it first
     let summary = harness.tick().into_iter().next().unwrap();
     assert_eq!((summary.records, summary.conflicting), (1, 1));
     harness.assert_stored_bytes(&[&first]);
 }
 
-/// A row that Slack shows now, and that has this time.
+/// Returns a row that Slack shows from `now` on, and whose JSON contains `time`.
 fn row_of_time(log: LogType, now: jiff::Timestamp, time: i64) -> Row {
     let json = match log {
         LogType::Audit => format!(r#"{{"id":"odd","date_create":{time},"action":"x"}}"#),

@@ -1,5 +1,5 @@
-//! Progress is health: a stream that does not advance says so, its lag grows, and its silence is noticed.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+//! Progress: a stream that does not advance reports it, its lag grows, and its silence is detected.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
@@ -12,7 +12,7 @@ use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
 const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows];
 
-/// A source that is up to date, a minute later.
+/// Returns a source that was up to date a minute ago.
 fn up_to_date(log: LogType) -> Harness {
     let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organization() };
     let mut harness = Harness::new(unlimited(base), &[log]);
@@ -91,8 +91,8 @@ fn full_integration_page_under_every_number_has_error_code() {
     let body = format!(r#"{{"ok":true,"logs":[{}]}}"#, rows.join(","));
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(200, body)));
     for records in [1_000, 0, 0] {
-        // Not `tick`: the oracle takes no page for Slack's that a test has made up.
-        let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
+        // `tick` would fail, because the oracle does not know a page that a test made up.
+        let End::Answered(answer) = harness.try_tick() else { panic!("the process was killed") };
         let summary = answer.unwrap().streams.remove(0);
         assert_eq!((summary.records, summary.code.as_deref()), (records, Some("no_progress")), "{summary:?}");
         harness.pass(60);
@@ -130,7 +130,7 @@ fn lag_of_half_read_minute_counts_from_its_start() {
     harness.pass(240); // the live gap is five minutes long
     harness.rows(Log::Audit, 200, 1);
     let summary = tick_and_pass(&mut harness);
-    assert_eq!((summary.calls, summary.lag_seconds), (25, 300), "75 of 200 records were read: {summary:?}");
+    assert_eq!((summary.calls, summary.lag_seconds), (25, 300), "75 of 200 records are read: {summary:?}");
     let summary = tick_and_pass(&mut harness);
     assert!(summary.lag_seconds >= 360 || summary.gaps == 0, "{summary:?}");
     harness.settle();
@@ -167,7 +167,7 @@ fn silent_stream_is_reported_during_backlog() {
         assert!(summary.gaps > 0, "{summary:?}");
         harness.pass(900);
     }
-    assert_eq!(states[1], (State::CatchingUp, None), "connected a moment ago");
+    assert_eq!(states[1], (State::CatchingUp, None), "the source was connected a moment ago");
     assert_eq!(*states.last().unwrap(), (State::Silent, Some("silent_stream".to_owned())));
     harness.rows(Log::Audit, 1, 1);
     assert_eq!(tick_and_pass(&mut harness).state, State::CatchingUp);
@@ -198,8 +198,8 @@ fn walk_continues_after_more_empty_pages_than_tick_reads() {
     harness.fault(Fault::nth(12, later, page(&row, ""))); // no other page shows this row
     let mut records = 0;
     for _ in 0..3 {
-        // Not `tick`: the oracle takes no page for Slack's that a test has made up.
-        let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
+        // `tick` would fail, because the oracle does not know a page that a test made up.
+        let End::Answered(answer) = harness.try_tick() else { panic!("the process was killed") };
         records += answer.unwrap().streams[0].records;
         harness.pass(60);
     }

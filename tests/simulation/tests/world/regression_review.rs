@@ -1,5 +1,5 @@
-//! Defects that somebody found by reading the collector, each with the course of events that showed it.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+//! Regression tests for defects that a review of the collector found.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_collector::tick::ResourceLimits;
 use slacktrail_core::cursor::Cursor;
@@ -50,7 +50,7 @@ fn number_of_deleted_object_is_not_reused() {
         state.objects.remove(&key);
         key
     });
-    // All is read again: a page has what Slack shows late, and a later one comes to what is missing.
+    // Everything is read again. A page contains a late row, and a later page reaches the deleted object.
     harness.lose_cursors();
     harness.restart();
     harness.world().with(|state| {
@@ -62,14 +62,14 @@ fn number_of_deleted_object_is_not_reused() {
     });
     harness.late_row(Log::Audit, 600);
     for _ in 0..3 {
-        let End::Answered(answer) = harness.try_tick() else { panic!("nobody kills it") };
+        let End::Answered(answer) = harness.try_tick() else { panic!("the process was killed") };
         assert_eq!(answer.unwrap_err().code, "missing_object");
         assert!(harness.world().with(|state| !state.objects.contains_key(&deleted)), "{deleted}");
         harness.pass(60);
     }
 }
 
-/// Runs a tick of `calls_max` calls whose token is replaced once it has made `calls` of them.
+/// Runs a tick of `calls_max` calls, and replaces the token after `calls` of them.
 fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Harness {
     let mut settings = Settings { audit_limit_max: 3, ..organization() };
     let old = settings.tokens[0].clone();

@@ -1,5 +1,5 @@
-//! What the search has found in the collector, one test each.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+//! Regression tests for defects that the simulation found.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
@@ -11,14 +11,14 @@ use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
 const AHEAD: i64 = 500;
 
-/// A source that is up to date, whose clock is ahead of Slack's from now on.
+/// Returns a source that is up to date and whose clock is now ahead of Slack's clock.
 fn ahead() -> Harness {
     let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.clock_ahead(AHEAD);
     harness.pass(60);
-    harness.rows(Log::Audit, 1, 1); // so that the tick has something to save
+    harness.rows(Log::Audit, 1, 1); // the tick has something to save
     harness
 }
 
@@ -72,7 +72,7 @@ fn rows_moved_between_passes_do_not_determine_access_order() {
     for age in (0..6).rev() {
         harness.late_row(Log::Access, 3 * 86_400 + age * 60);
     }
-    // Together with the page before them they descend by `date_first`, and not by `date_last`.
+    // Together with the page before them, these rows descend by `date_first` but not by `date_last`.
     for row in 0..3 {
         harness.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
     }
@@ -94,7 +94,7 @@ fn record_26_hours_late_is_found_if_clock_was_ahead_at_last_re_read() {
     harness.tick();
     harness.pass(24 * 3_600);
     harness.clock_ahead(AHEAD);
-    harness.tick(); // the daily re-read begins
+    harness.tick(); // the daily re-read starts
     harness.clock_ahead(0);
     harness.row_shown_after(LogType::Audit, 60 - 26 * 3_600, 26 * 3_600);
     for _ in 0..80 {
@@ -113,7 +113,7 @@ fn tick_with_only_rejected_range_is_no_success() {
     assert_eq!(tick_and_pass(&mut harness).state, State::Failing);
     harness.world().with(|state| state.slack.clear_faults());
     harness.clock_ahead(60);
-    harness.calls_max = 1; // the range ends in Slack's future, and no call is left to ask again
+    harness.calls_max = 1; // the range ends in Slack's future, and no call is left for another request
     let summary = tick_and_pass(&mut harness);
     assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     harness.clock_ahead(0);
@@ -124,7 +124,7 @@ fn tick_with_only_rejected_range_is_no_success() {
 #[test]
 fn round_in_which_every_workspace_fails_is_no_success() {
     let mut harness = with_two_new_rows(LogType::Integration, Settings::organization());
-    // The first workspace is read, and the tick ends before the second.
+    // The tick reads the first workspace and ends before the second.
     harness.pass(300);
     harness.calls_max = 1;
     tick_and_pass(&mut harness);

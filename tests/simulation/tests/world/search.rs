@@ -1,5 +1,6 @@
-//! The search itself: a schedule's name repeats it, and a small search in plain `cargo test`. `make simulate` searches a million.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+//! Tests of the search: a schedule's name reproduces it, and a small search runs in `cargo test`. `make simulate` searches a million
+//! schedules.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::source::LogType;
@@ -18,7 +19,7 @@ fn schedule_name_reproduces_schedule() {
         let schedule = Schedule::parse(name).unwrap();
         assert_eq!(schedule.to_string(), name);
         let (first, second) = (schedule.repeat(None), schedule.repeat(None));
-        assert_eq!(first, second, "it goes the same way each time");
+        assert_eq!(first, second, "a replay is identical");
         assert_eq!(first.0, Ok(()), "{}", first.1.join("\n"));
         assert!(first.1.len() > 20, "{:?}", first.1);
     }

@@ -1,5 +1,5 @@
-//! A deployment of 10,000 sources: shared out over invocations that know nothing of each other.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+//! A deployment of 10,000 sources, which is split into shards for independent invocations.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,10 +18,10 @@ use slacktrail_simulation::{End, Fault, FaultKind, Process, SimulatedPorts, Simu
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings, World};
 
-/// The process that the schedule starts; the shares' own follow.
+/// The number of the scheduled process. The processes of the shards have smaller numbers.
 const ROOT: u32 = 1_000_000;
 
-/// So many sources with these logs, each of which shows one record.
+/// Returns a deployment of this many sources with these logs. Slack shows each of them one record per log.
 fn deployment(sources: usize, logs: &[LogType]) -> SimulatedWorld {
     let now = Timestamp::constant(1_795_356_000, 0);
     let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organization() });
@@ -37,7 +37,7 @@ fn deployment(sources: usize, logs: &[LogType]) -> SimulatedWorld {
     world
 }
 
-/// Slack shows a record more in each log.
+/// Adds one record to each log.
 fn show(world: &SimulatedWorld, name: &str) {
     let time = world.now() - SignedDuration::from_secs(30);
     world.with(|state| {
@@ -56,15 +56,15 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// What the scheduled invocation does with a deployment that is too large for it.
+/// Dispatches the shards, as the scheduled invocation does in a deployment that is too large for it.
 fn dispatch(world: &SimulatedWorld) -> Result<DispatchOutcome, Error> {
     let ports = SimulatedPorts::of(world, ROOT);
-    assert!(run(ports.load_at_most(SOURCES_MAX))?.is_none(), "one invocation cannot poll all");
+    assert!(run(ports.load_at_most(SOURCES_MAX))?.is_none(), "one invocation cannot poll the whole deployment");
     run(dispatch_shards(&ports, &ports))
 }
 
-/// Every share that was handed out, polled by a process of its own.
-fn poll_shares(world: &SimulatedWorld) -> Vec<Option<Summary>> {
+/// Polls each dispatched shard in a process of its own.
+fn poll_shards(world: &SimulatedWorld) -> Vec<Option<Summary>> {
     let shards = world.with(|state| std::mem::take(&mut state.invoked));
     (0..).zip(&shards).map(|(number, shard)| poll(&Process::start(number, world), shard)).collect()
 }
@@ -76,15 +76,15 @@ fn poll(process: &Process, shard: &Shard) -> Option<Summary> {
     }
 }
 
-/// How often each kind of operation was made meanwhile: by the first word of its name.
+/// Counts the operations of `work` by the first word of their names.
 fn counted(world: &SimulatedWorld, work: impl FnOnce()) -> BTreeMap<String, usize> {
     world.with(|state| state.traced = true);
     work();
     world.with(|state| state.traced = false);
     let mut counts = BTreeMap::new();
     for line in world.with(|state| std::mem::take(&mut state.trace)) {
-        let operation = line.split_once(" #").expect("only operations are traced").1;
-        let word = operation.split_whitespace().nth(1).expect("its name");
+        let operation = line.split_once(" #").expect("the trace contains only operations").1;
+        let word = operation.split_whitespace().nth(1).expect("the operation has a name");
         *counts.entry(word.to_owned()).or_default() += 1;
     }
     counts
@@ -94,13 +94,13 @@ fn operations(counts: &[(&str, usize)]) -> BTreeMap<String, usize> {
     counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
-/// Operations of a share of 100 idle sources, each an organization of two workspaces. (A secret is read once in a process's scenario; the
-/// adapter remembers it, which is not simulated here.)
+/// The operations of a shard with 100 idle sources, each an organization of two workspaces. The real adapter caches a secret as long as its
+/// process runs. The simulation does not.
 const IDLE: [(&str, usize); 3] = [("load", 1), ("credentials", 400), ("slack", 400)];
-/// What a record in each of their streams adds.
+/// The additional operations for one record in each stream.
 const BUSY: [(&str, usize); 2] = [("create", 300), ("replace", 300)];
 
-/// How often each source was polled.
+/// Counts how often each source was polled.
 fn polls(summaries: &[Option<Summary>]) -> BTreeMap<String, usize> {
     let mut polls = BTreeMap::new();
     for stream in summaries.iter().flatten().flat_map(|summary| &summary.streams).filter(|stream| stream.polled) {
@@ -136,7 +136,7 @@ fn ten_thousand_sources_are_polled_once_per_tick_at_same_shard_cost() {
             assert!(polled.values().all(|times| *times == LogType::ALL.len()), "{polled:?}");
             let mut streams = summaries.iter().flatten().flat_map(|summary| &summary.streams);
             let records = u64::from(minute != "idle");
-            assert!(streams.all(|stream| stream.records == records), "each stream's record is stored once");
+            assert!(streams.all(|stream| stream.records == records), "the record of each stream is stored once");
             world.pass(60);
         }
     }
@@ -147,22 +147,22 @@ fn failed_shard_affects_no_other_and_next_tick_polls_it() {
     let world = deployment(1_000, &[LogType::Audit]);
     dispatch(&world).unwrap();
     world.with(|state| state.faults = vec![Fault { process: 3, operation: 0, kind: FaultKind::KilledBefore }]);
-    let summaries = poll_shares(&world);
+    let summaries = poll_shards(&world);
     assert_eq!(summaries.iter().filter(|summary| summary.is_none()).count(), 1);
     assert_eq!(polls(&summaries).len(), 900);
     world.with(|state| state.faults.clear());
     dispatch(&world).unwrap();
-    assert_eq!(polls(&poll_shares(&world)).len(), 1_000);
+    assert_eq!(polls(&poll_shards(&world)).len(), 1_000);
 }
 
 #[test]
 fn failed_shard_dispatch_is_reported_and_other_shards_are_polled() {
     let world = deployment(1_000, &[LogType::Audit]);
-    // Two operations read the deployment; the fifth hands the third share out.
+    // The first two operations read the deployment. The fifth operation dispatches the third shard.
     world.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
     let dispatched = dispatch(&world).unwrap();
     assert_eq!((dispatched.invoked, dispatched.errors.len()), (9, 1));
-    assert_eq!(polls(&poll_shares(&world)).len(), 900);
+    assert_eq!(polls(&poll_shards(&world)).len(), 900);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What Slack may do to a collector, one test each: what others have got wrong, and the collector's answer to it.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+//! Known behaviors of Slack that break a naive collector, and how slacktrail handles each of them.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_collector::tick::StreamSummary;
 use slacktrail_core::health::State;
@@ -50,7 +50,7 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
         harness.rows(Log::Audit, 1, 0);
         assert!(harness.tick().iter().all(|stream| !stream.polled && stream.state == State::Reauthorize));
     }
-    assert_eq!(harness.calls(), calls, "a refused token is not tried each minute");
+    assert_eq!(harness.calls(), calls, "a rejected token is not retried each minute");
     harness.connect_again();
     harness.pass(60);
     assert!(harness.tick().iter().all(|stream| stream.polled));
@@ -95,7 +95,7 @@ fn late_records_from_before_long_outage_are_collected() {
     let mut harness = Harness::new(organization(), &AUDIT);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
-    harness.row_shown_after(LogType::Audit, -1, 20 * 3600); // just before the outage, seen in the middle of it
+    harness.row_shown_after(LogType::Audit, -1, 20 * 3600); // from just before the outage, shown in the middle of it
     harness.pass(5 * 86_400);
     harness.settle();
     harness.assert_complete();
@@ -109,14 +109,14 @@ fn live_records_arrive_at_next_tick_while_backlog_drains() {
         harness.calls_max = 6;
         harness.rows(simulated(log), 400, 300);
         harness.tick();
-        let mut behind = 0;
+        let mut catching_up = 0;
         for _ in 0..12 {
             harness.pass(60);
             harness.rows(simulated(log), 2, 1);
-            behind += u32::from(harness.tick()[0].state == State::CatchingUp);
+            catching_up += u32::from(harness.tick()[0].state == State::CatchingUp);
             harness.assert_newest_stored(simulated(log), 2);
         }
-        assert!(behind >= 10, "the backlog was too small for the test: {behind}");
+        assert!(catching_up >= 10, "the backlog was too small for the test: {catching_up} ticks");
         harness.settle_within(400);
         harness.assert_complete();
     }
@@ -194,11 +194,11 @@ fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
     let mut harness = Harness::new(organization(), &AUDIT);
     harness.rows(Log::Audit, 12, 30);
     let operations = harness.operations_of_tick();
-    let asked: Vec<&str> = operations.iter().filter_map(|what| what.strip_prefix("slack logs ")).collect();
-    assert!(asked.len() >= 4, "{asked:#?}");
-    let range = asked[0].split(" limit=").next().unwrap();
+    let pages: Vec<&str> = operations.iter().filter_map(|what| what.strip_prefix("slack logs ")).collect();
+    assert!(pages.len() >= 4, "{pages:#?}");
+    let range = pages[0].split(" limit=").next().unwrap();
     assert!(range.contains("oldest") && range.contains("latest"), "{range}");
-    assert!(asked.iter().all(|page| page.starts_with(range) && !page.contains("action")), "{asked:#?}");
+    assert!(pages.iter().all(|page| page.starts_with(range) && !page.contains("action")), "{pages:#?}");
 }
 
 #[test]
@@ -375,7 +375,7 @@ fn interrupted_walk_resumes_where_it_stopped() {
     let calls = harness.calls();
     assert_eq!((harness.tick()[0].lag_seconds, harness.missing()), (0, None));
     let calls = harness.calls() - calls;
-    assert!((10..20).contains(&calls), "ten pages are left, and the overlap: {calls}");
+    assert!((10..20).contains(&calls), "the rest is ten pages and the overlap: {calls}");
 }
 
 #[test]
@@ -386,7 +386,7 @@ fn standalone_workspace_reports_missing_argument_of_access_logs() {
     assert_eq!((summary.calls, summary.code.as_deref()), (1, Some("missing_argument")));
 }
 
-/// A log of seven pages of integration logs, of which Slack shows only the first three.
+/// Returns an integration log of seven pages, of which Slack shows only the first three.
 fn beyond_the_page_limit(order: Direction) -> Harness {
     let limited = Settings { integration_count_max: 3, integration_page_max: Some(3), ..Settings::workspace() };
     let settings = Settings { limits: Limits::OFF, integration_order: order, ..limited };
@@ -408,7 +408,7 @@ fn integration_log_without_its_newest_page_is_not_collected() {
     assert_eq!(harness.gaps(LogType::Integration).len(), 1);
 }
 
-/// A log of 700 rows of integration logs, of which Slack shows three pages of at most 1,000 rows.
+/// Returns an integration log of 700 rows, of which Slack shows three pages of at most 1,000 rows.
 fn three_pages_of_any_size() -> Harness {
     let limited = Settings { integration_page_max: Some(3), ..Settings::workspace() };
     let mut harness = Harness::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);
@@ -418,9 +418,9 @@ fn three_pages_of_any_size() -> Harness {
 
 #[test]
 fn truncated_page_hides_no_row_beyond_last_small_page() {
-    for asked in 1..4 {
+    for faults in 1..4 {
         let mut harness = three_pages_of_any_size();
-        for _ in 0..asked {
+        for _ in 0..faults {
             harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
             assert_eq!(state(&harness.tick()), (State::Waiting, Some("incomplete_response")));
             harness.pass(60);

@@ -1,5 +1,5 @@
-//! Stored state is input: a cursor or a source that cannot be true hides no record.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+//! Corrupt stored state: an impossible cursor or source hides no record.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use serde_json::Value;
 use slacktrail_core::health::State;
@@ -43,8 +43,8 @@ fn cursor_from_year_2100_is_reported_and_hides_nothing() {
                 }
                 harness.tamper_with_cursors(edit);
                 let summary = harness.tick().into_iter().next().unwrap();
-                let told = (summary.state, summary.code.as_deref());
-                assert_eq!(told, (State::Failing, Some("corrupt_cursor")), "{log}, edit {number}");
+                let reported = (summary.state, summary.code.as_deref());
+                assert_eq!(reported, (State::Failing, Some("corrupt_cursor")), "{log}, edit {number}");
                 harness.pass(60);
                 harness.rows(simulated(log), 2, 20);
                 let summary = harness.tick().into_iter().next().unwrap();

@@ -1,6 +1,6 @@
-//! Token rotation: no fault anywhere, and no second poller, loses a pair of tokens that could have been kept.
-#![allow(clippy::print_stdout, missing_docs, reason = "a test says how much it tried")]
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Token rotation: no single fault and no second poller loses a token pair that could have been kept.
+#![allow(clippy::print_stdout, missing_docs, reason = "tests print how many schedules they ran")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use serde_json::{Value, json};
 use slacktrail_core::health::State;
@@ -8,23 +8,23 @@ use slacktrail_simulation::FaultKind;
 use slacktrail_simulation::rotating::{Grace, Rotating};
 use slacktrail_simulator::oauth::GraceReuse;
 
-/// Shortly before a token of twelve hours has two left, and shortly after.
+/// Just before the last two hours of a twelve-hour token, and just after.
 const NOT_YET: i64 = 10 * 3_600 - 120;
 const DUE: i64 = 300;
 
-/// Slack honours a used refresh token for two minutes, and gives the same pair again or a new one.
+/// Slack accepts a used refresh token for two minutes, and returns the same pair again or a new one.
 const GRACES: [Grace; 2] =
     [Grace { seconds: 120, reuse: GraceReuse::SamePair }, Grace { seconds: 120, reuse: GraceReuse::NewPair }];
-/// Slack honours no used refresh token.
+/// Slack accepts no used refresh token.
 const NO_GRACE: Grace = Grace { seconds: 0, reuse: GraceReuse::NewPair };
 
-/// A source whose token is due at the next tick.
+/// Returns a source whose token is due for a refresh in the next tick.
 fn due(grace: Grace) -> Rotating {
     let mut rotating = Rotating::new(grace);
     rotating.tick();
     rotating.pass(NOT_YET);
     rotating.tick();
-    assert_eq!(rotating.refreshes(), 0, "a token is not refreshed before two hours are left");
+    assert_eq!(rotating.refreshes(), 0, "a token is refreshed only in its last two hours");
     rotating.pass(DUE);
     rotating
 }
@@ -49,9 +49,9 @@ fn token_is_refreshed_once_in_time_and_stored_before_use() {
     for _ in 0..10 {
         rotating.minute();
     }
-    assert_eq!(rotating.refreshes(), 1, "a fresh token is left alone");
+    assert_eq!(rotating.refreshes(), 1, "a new token is not refreshed");
     let rotating = must_outlive(rotating, "no fault");
-    assert_eq!(rotating.refreshes(), 2, "21 hours later the next one has come, and no third");
+    assert_eq!(rotating.refreshes(), 2, "the tokens are refreshed exactly once more within 21 hours");
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn pair_received_by_live_process_is_kept_without_grace_period() {
     let refresh = operations.iter().position(|line| line.contains("oauth.v2.access")).unwrap() as u32;
     for operation in 0..operations.len() as u32 {
         for kind in FaultKind::ALL {
-            // The pair exists only in a reply that nobody has, or in the memory of a process that is gone.
-            let lost_by_nature = match kind {
+            // The pair exists only in a lost response, or in the memory of a process that no longer exists.
+            let unavoidably_lost = match kind {
                 FaultKind::ResponseLost | FaultKind::Twice | FaultKind::KilledAfter => operation == refresh,
                 FaultKind::KilledBefore => operation == refresh + 1,
                 FaultKind::Refused => false,
@@ -98,11 +98,14 @@ fn pair_received_by_live_process_is_kept_without_grace_period() {
             let mut rotating = due(NO_GRACE);
             rotating.fault(operation, kind);
             rotating.tick();
-            if !lost_by_nature {
+            if !unavoidably_lost {
                 must_outlive(rotating, &format!("{kind:?} at operation {operation}"));
             } else {
-                let told = rotating.minute().unwrap();
-                assert_eq!((told.state, told.code.as_deref()), (State::Reauthorize, Some("invalid_refresh_token")));
+                let summary = rotating.minute().unwrap();
+                assert_eq!(
+                    (summary.state, summary.code.as_deref()),
+                    (State::Reauthorize, Some("invalid_refresh_token"))
+                );
             }
         }
     }
@@ -121,11 +124,11 @@ fn two_concurrent_pollers_refresh_token_once() {
             rotating.restart();
             rotating.tick();
             first.run();
-            assert_eq!(rotating.refreshes(), 1, "stopped after {steps} steps\n{}", rotating.trace());
-            must_outlive(rotating, &format!("{grace:?}, stopped after {steps} steps"));
+            assert_eq!(rotating.refreshes(), 1, "suspended after {steps} steps\n{}", rotating.trace());
+            must_outlive(rotating, &format!("{grace:?}, suspended after {steps} steps"));
             schedules += 1;
         }
-        assert!(schedules > 5, "a tick that rotates has more than {schedules} operations");
+        assert!(schedules > 5, "{schedules} operations are too few for a tick that refreshes a token");
     }
 }
 
@@ -144,10 +147,7 @@ fn poller_resumed_ticks_later_does_not_undo_newer_token() {
                     rotating.minute();
                 }
                 first.run();
-                must_outlive(
-                    rotating,
-                    &format!("{grace:?}, stopped after {steps} steps, on again {later} ticks later"),
-                );
+                must_outlive(rotating, &format!("{grace:?}, suspended after {steps} steps for {later} ticks"));
             }
         }
     }
@@ -160,27 +160,27 @@ fn invalid_refresh_token_is_reported_and_collection_lasts_until_expiry() {
         let (_, secret) = state.credentials.values_mut().next().unwrap();
         *secret = secret.as_ref().map(|text| text.replace("xoxe-1-", "xoxe-1-dead-"));
     });
-    let told = rotating.minute().unwrap();
-    assert_eq!((told.state, told.code.as_deref()), (State::Reauthorize, Some("invalid_refresh_token")));
-    assert_eq!(told.records, 2, "what happened since the last tick is collected all the same");
-    let asked = rotating_calls(&rotating);
+    let summary = rotating.minute().unwrap();
+    assert_eq!((summary.state, summary.code.as_deref()), (State::Reauthorize, Some("invalid_refresh_token")));
+    assert_eq!(summary.records, 2, "records since the last tick are still collected");
+    let calls = refresh_calls(&rotating);
     for _ in 0..10 {
-        let told = rotating.minute().unwrap();
-        assert_eq!((told.state, told.records), (State::Reauthorize, 1));
+        let summary = rotating.minute().unwrap();
+        assert_eq!((summary.state, summary.records), (State::Reauthorize, 1));
     }
-    assert_eq!(rotating_calls(&rotating), asked, "Slack is not asked in vain each minute");
+    assert_eq!(refresh_calls(&rotating), calls, "a rejected refresh is not retried each minute");
 
     rotating.pass(2 * 3_600);
     let ended = rotating.tick().unwrap();
-    assert_eq!((ended.state, ended.calls), (State::Reauthorize, 0), "a token that has ended is not tried");
+    assert_eq!((ended.state, ended.calls), (State::Reauthorize, 0), "an expired token is not used");
     rotating.pass(3_600);
     rotating.connect();
     let again = rotating.tick().unwrap();
-    assert_eq!((again.state, again.records), (State::Ok, 2), "the outage is collected at the first tick after");
+    assert_eq!((again.state, again.records), (State::Ok, 2), "the first tick after the reconnect collects the outage");
     must_outlive(rotating, "after a reconnect");
 }
 
-fn rotating_calls(rotating: &Rotating) -> usize {
+fn refresh_calls(rotating: &Rotating) -> usize {
     rotating.world.with(|state| state.trace.iter().filter(|line| line.contains("slack oauth.v2.access")).count())
 }
 
@@ -201,7 +201,7 @@ fn slack_outage_before_token_expiry_waits_without_requiring_action() {
         let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
         state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
     });
-    assert_eq!(rotating.minute().unwrap().state, State::Ok, "while the token scenarios nothing is amiss");
+    assert_eq!(rotating.minute().unwrap().state, State::Ok, "a failed refresh is no error while the token is valid");
     rotating.pass(2 * 3_600);
     let ended = rotating.tick().unwrap();
     assert_eq!((ended.state, ended.code.as_deref()), (State::Waiting, Some("http_502")));
@@ -210,7 +210,7 @@ fn slack_outage_before_token_expiry_waits_without_requiring_action() {
     must_outlive(rotating, "after an outage");
 }
 
-/// A source whose stored secret was changed so, just after its token was given.
+/// Returns a source whose stored secret was edited just after its token was issued.
 fn with_secret(edit: impl Fn(&mut Value)) -> Rotating {
     let mut rotating = Rotating::new(GRACES[0]);
     rotating.tick();
@@ -231,7 +231,7 @@ fn token_with_impossible_stored_expiry_is_refreshed_at_once() {
         assert_eq!(rotating.minute().unwrap().state, State::Ok, "{end}");
         assert_eq!(rotating.refreshes(), 1, "{end}");
         rotating.minute();
-        assert_eq!(rotating.refreshes(), 1, "{end}: its successor's end is known");
+        assert_eq!(rotating.refreshes(), 1, "{end}: the expiry of the new token is known");
         must_outlive(rotating, &end.to_string());
     }
 }

@@ -1,6 +1,6 @@
-//! What `verify` says of a world whose truth is known: of days collected under each behaviour that Slack may have, and of records
-//! that the poller stores while it looks.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may end in a panic")]
+//! `slacktrail verify` in a world whose records are known: days collected under each behavior of Slack, and records that the poller stores
+//! during a verification.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -20,9 +20,9 @@ use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Row, Settings};
 
 const DAY: i64 = 86_400;
-/// The process whose operations are those of the command.
+/// The number of the process that runs the command.
 const COMMAND: u32 = 1_000;
-/// Beyond this a reading does not end.
+/// The maximum number of steps of a verification.
 const STEPS_MAX: usize = 10_000;
 
 type Simulated = Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>;
@@ -31,7 +31,7 @@ fn organization() -> Settings {
     Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
 }
 
-/// Runs a future of the simulated world, in which nothing waits for anything outside it.
+/// Runs a future of the simulated world, which never waits for anything outside of it.
 fn run<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -43,8 +43,8 @@ fn run<F: Future>(future: F) -> F::Output {
 }
 
 fn ports(harness: &Harness) -> Simulated {
-    let edge = SimulatedPorts::of(harness.world(), COMMAND);
-    Ports { slack: edge.clone(), day_logs: edge.clone(), deployment: edge.clone(), credentials: edge }
+    let ports = SimulatedPorts::of(harness.world(), COMMAND);
+    Ports { slack: ports.clone(), day_logs: ports.clone(), deployment: ports.clone(), credentials: ports }
 }
 
 fn source(harness: &Harness) -> Source {
@@ -59,14 +59,14 @@ fn day_ago(harness: &Harness, days: i64) -> Day {
     now(harness).plus(-days * DAY).day()
 }
 
-/// Verifies a day; `meanwhile` happens when Slack is read and before the archive is.
-fn verify_while(harness: &mut Harness, log: LogType, day: Day, meanwhile: impl FnOnce(&mut Harness)) -> Findings {
+/// Verifies a day. Calls `between` after Slack was read and before the archive is.
+fn verify_while(harness: &mut Harness, log: LogType, day: Day, between: impl FnOnce(&mut Harness)) -> Findings {
     let (ports, source) = (ports(harness), source(harness));
     let until = verify::until(day, now(harness)).unwrap();
     let mut verification = run(Verification::begin(&ports, &source, log, (day, until))).unwrap();
     let read = (0..STEPS_MAX).find(|_| run(verification.step(now(harness))).unwrap() == Step::Done);
     assert!(read.is_some(), "{:?}", verification.position());
-    meanwhile(harness);
+    between(harness);
     run(verification.conclude(|_, _| ())).unwrap()
 }
 
@@ -74,12 +74,14 @@ fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
     verify_while(harness, log, day, |_| ())
 }
 
-/// The error that ends the reading of today.
-fn error_of_reading(harness: &Harness, log: LogType) -> Error {
+/// Returns the error that ends the verification of today.
+fn verification_error(harness: &Harness, log: LogType) -> Error {
     let (ports, source, day) = (ports(harness), source(harness), day_ago(harness, 0));
     let until = verify::until(day, now(harness)).unwrap();
     let mut verification = run(Verification::begin(&ports, &source, log, (day, until))).unwrap();
-    (0..STEPS_MAX).find_map(|_| run(verification.step(now(harness))).err()).expect("it ends")
+    (0..STEPS_MAX)
+        .find_map(|_| run(verification.step(now(harness))).err())
+        .expect("the verification ends with an error")
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn every_collected_day_is_complete_with_any_slack_settings() {
     let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organization() };
     let ascending = Settings { integration_order: Direction::OldestFirst, trailing_empty_page: true, ..organization() };
     let pretty = Settings { layout: Layout::Pretty, ..organization() };
-    let without_integration = &[LogType::Audit, LogType::Access]; // whose rows the oracle knows in one layout only
+    let without_integration = &[LogType::Audit, LogType::Access]; // the oracle knows integration rows in one layout only
     for (settings, logs) in [
         (organization(), &LogType::ALL[..]),
         (varying, &LogType::ALL),
@@ -112,12 +114,12 @@ fn every_collected_day_is_complete_with_any_slack_settings() {
                 shown += findings.slack_records;
             }
             let all = if *log == LogType::Integration { 44 } else { 36 };
-            assert_eq!(shown, all, "each {log} record lies in one of these days");
+            assert_eq!(shown, all, "each {log} record is in one of these days");
         }
     }
 }
 
-/// Four days with nine rows in each log, and two integration rows that are equal.
+/// Adds and collects four days, each with nine rows per log and two equal integration rows.
 fn four_days(harness: &mut Harness) {
     for _ in 0..4 {
         for log in Log::ALL {
@@ -142,7 +144,7 @@ fn records_stored_during_verify_are_neither_missing_nor_extra() {
     harness.late_row(Log::Audit, 4_000);
     let day = day_ago(&harness, 0);
     let findings = verify_while(&mut harness, LogType::Audit, day, |harness| {
-        harness.late_row(Log::Audit, 4_001); // which this reading has passed
+        harness.late_row(Log::Audit, 4_001); // the verification has already passed this time
         harness.settle_within(2);
         harness.assert_complete();
     });
@@ -175,13 +177,17 @@ fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
     assert_eq!(
         verify_day(&mut harness, LogType::Audit, day).verdict(),
         Verdict::Complete,
-        "the daily re-read found it"
+        "the daily re-read finds the record"
     );
 
     harness.late_row(Log::Audit, 60 * 3_600);
     let day = now(&harness).plus(-60 * 3_600).day();
     let findings = verify_day(&mut harness, LogType::Audit, day);
-    assert_eq!((findings.count(Kind::Missing), findings.verdict()), (1, Verdict::Mismatch), "later than we promise");
+    assert_eq!(
+        (findings.count(Kind::Missing), findings.verdict()),
+        (1, Verdict::Mismatch),
+        "later than slacktrail guarantees to collect"
+    );
 }
 
 #[test]
@@ -220,10 +226,10 @@ fn page_cursors_that_are_always_rejected_end_reading() {
     assert_eq!(
         (audit.verdict(), audit.slack_records),
         (Verdict::Complete, 9),
-        "each restart begins where the last one came to"
+        "each restart continues where the last one stopped"
     );
 
-    assert_eq!(error_of_reading(&harness, LogType::Access).code, "pagination_loop");
+    assert_eq!(verification_error(&harness, LogType::Access).code, "pagination_loop");
 }
 
 #[test]
@@ -232,7 +238,7 @@ fn page_cursors_rejected_100_times_end_reading_that_advances() {
     harness.rows(Log::Audit, 110, 60);
     harness.pass(600);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
-    let error = error_of_reading(&harness, LogType::Audit);
+    let error = verification_error(&harness, LogType::Audit);
     assert!(error.message.ends_with("Slack refused its own page cursor 101 times"), "{error}");
 }
 
@@ -243,21 +249,21 @@ fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
     harness.settle();
     harness.pass(600);
     let day = day_ago(&harness, 0);
-    let refuse = |harness: &mut Harness, number: usize| {
+    let bar = |harness: &mut Harness, number: usize| {
         harness.settings(|settings| {
             if let Tenant::Organization { workspaces, .. } = &mut settings.tenant {
                 workspaces[number].owner_belongs = false;
             }
         });
     };
-    refuse(&mut harness, 1);
+    bar(&mut harness, 1);
     let findings = verify_day(&mut harness, LogType::Integration, day);
     let skipped: Vec<_> = findings.skipped_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
     assert_eq!(skipped, [("T2", "invalid_auth")]);
     assert_eq!((findings.slack_records, findings.not_compared, findings.verdict()), (4, 4, Verdict::Inconclusive));
 
-    refuse(&mut harness, 0);
-    assert_eq!(error_of_reading(&harness, LogType::Integration).code, "invalid_auth");
+    bar(&mut harness, 0);
+    assert_eq!(verification_error(&harness, LogType::Integration).code, "invalid_auth");
 }
 
 #[test]
@@ -295,12 +301,12 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
     let calls = harness.calls();
     let findings = verify_day(&mut harness, LogType::Audit, Second::EPOCH.day());
     assert_eq!((findings.verdict(), findings.lines), (Verdict::Inconclusive, 1));
-    assert_eq!(harness.calls(), calls, "Slack cannot be asked for them");
+    assert_eq!(harness.calls(), calls, "Slack has no pages for undated rows");
 }
 
 #[test]
 fn day_is_read_with_replaced_token() {
-    // Slack refuses a token with an empty body in audit logs, and with an error in the others.
+    // Slack rejects a token with an empty body in audit logs, and with an error code in the others.
     for log in [LogType::Audit, LogType::Access] {
         let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organization() }, &[log]);
         harness.rows(simulated(log), 9, 60);
@@ -319,12 +325,12 @@ fn day_is_read_with_replaced_token() {
     }
 }
 
-/// An organization whose access logs Slack gives one workspace at a time.
+/// Returns an organization whose access logs Slack returns only per workspace.
 fn by_workspace() -> Settings {
     Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..organization() }
 }
 
-/// Nine access rows, a minute apart, of two workspaces in turn.
+/// Adds nine access rows, a minute apart, alternating between two workspaces.
 fn nine_access_rows(harness: &mut Harness, first: i64) {
     for (number, workspace) in (first..first + 9).zip(["T1", "T2"].into_iter().cycle()) {
         let time = harness.now().saturating_sub(SignedDuration::from_secs((number - first) * 60)).unwrap();
@@ -399,12 +405,16 @@ fn only_access_logs_of_organization_are_read_per_workspace_instead() {
         let mut harness = Harness::new(settings, &[log]);
         let calling = if log == LogType::Audit { CallMatcher::log(Log::Audit) } else { CallMatcher::log(Log::Access) };
         harness.fault(Fault::every(calling, FaultKind::not_ok(code)));
-        assert_eq!(error_of_reading(&harness, log).code, code, "{log}");
-        assert_eq!(harness.calls(), 1, "{log}: no workspace is asked for");
+        assert_eq!(verification_error(&harness, log).code, code, "{log}");
+        assert_eq!(harness.calls(), 1, "{log}: no workspace is requested");
     }
     let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
     harness.fault(Fault::every(CallMatcher::log(Log::Access).team("T2"), FaultKind::not_ok("missing_argument")));
-    assert_eq!(error_of_reading(&harness, LogType::Access).code, "missing_argument", "it is read by workspace already");
+    assert_eq!(
+        verification_error(&harness, LogType::Access).code,
+        "missing_argument",
+        "the log is already read per workspace"
+    );
 }
 
 #[test]
@@ -427,7 +437,7 @@ fn failed_workspace_list_ends_step() {
     ] {
         let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
         faults.into_iter().for_each(|fault| harness.fault(fault));
-        assert_eq!(error_of_reading(&harness, LogType::Access).code, code);
+        assert_eq!(verification_error(&harness, LogType::Access).code, code);
     }
 }
 
@@ -461,7 +471,7 @@ fn pages_without_new_rows_end_reading() {
         harness.rows(Log::Audit, 9, 60);
         harness.pass(600);
         harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Endless(kind)));
-        assert_eq!(error_of_reading(&harness, LogType::Audit).code, "pagination_loop", "{kind:?}");
+        assert_eq!(verification_error(&harness, LogType::Audit).code, "pagination_loop", "{kind:?}");
     }
 }
 

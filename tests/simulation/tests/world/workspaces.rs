@@ -1,5 +1,5 @@
-//! The workspaces of an organization: they join, leave, come back and answer with errors, and their integration logs are collected whole.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+//! The workspaces of an organization: they join, leave, return and fail, and their integration logs are collected completely.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -22,14 +22,14 @@ fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
     settings.tenant.workspace_mut(id).unwrap()
 }
 
-/// A row of a workspace, `age` seconds old, that Slack shows from now on.
+/// Adds a row of a workspace, `age` seconds old, that Slack shows from now on.
 fn row(harness: &mut Harness, id: &str, age: i64, name: &str) {
     let now = harness.now();
     let time = now.saturating_sub(SignedDuration::from_secs(age)).unwrap();
     harness.add(Row::small_integration(time, name).in_workspace(id).visible_from(now));
 }
 
-/// An organization whose workspace T2 joins with days-old rows, at the moment before the tick that finds it.
+/// Returns an organization whose workspace T2 has just joined with rows that are days old. The next tick finds it.
 fn with_one_that_joins() -> Harness {
     let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
@@ -41,14 +41,14 @@ fn with_one_that_joins() -> Harness {
     harness.pass(60);
     harness.tick();
     harness.settings(|settings| workspace(settings, "T2").app_added = true);
-    harness.pass(3_600); // the list of workspaces is due
+    harness.pass(3_600); // the workspace list is due
     harness
 }
 
 #[test]
 fn uncollected_time_of_workspace_survives_failed_write() {
     for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
-        let mut struck = 0;
+        let mut faults = 0;
         for operation in 0.. {
             let mut harness = with_one_that_joins();
             let operation = harness.operations() + operation;
@@ -57,7 +57,7 @@ fn uncollected_time_of_workspace_survives_failed_write() {
             if !harness.world().with(|state| std::mem::take(&mut state.struck)) {
                 break;
             }
-            struck += 1;
+            faults += 1;
             harness.world().with(|state| state.faults.clear());
             for _ in 0..40 {
                 harness.pass(1_800);
@@ -65,7 +65,7 @@ fn uncollected_time_of_workspace_survives_failed_write() {
             }
             harness.assert_complete();
         }
-        assert!(struck > 10, "{struck} operations are too few for a tick that finds a workspace");
+        assert!(faults > 10, "{faults} operations are too few for a tick that finds a new workspace");
     }
 }
 
@@ -99,7 +99,7 @@ fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
         harness.production_calls();
         for n in 0..60 {
             row(&mut harness, "T01", 4 * DAY + n * 60, &format!("one{n}"));
-            row(&mut harness, "T02", 5 * DAY + n / 4 * 60, "two"); // equal rows at every edge of a page
+            row(&mut harness, "T02", 5 * DAY + n / 4 * 60, "two"); // groups of equal rows at every page boundary
         }
         for _ in 0..4 * 60 {
             harness.tick();
@@ -132,7 +132,7 @@ fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
         harness.fault(SlackFault::next(CallMatcher::log(Log::Integration), kind));
         assert!(harness.tick()[0].code.is_some());
         harness.pass(60);
-        harness.connect_again(); // so that a refused token is tried at once
+        harness.connect_again(); // a rejected token is retried at once
         for id in ["T1", "T2"] {
             row(&mut harness, id, 5, id);
         }
@@ -156,16 +156,20 @@ fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
     for n in 0..17 {
         assert_eq!(tick(&mut harness, n).code.as_deref(), Some("http_500"));
     }
-    tick(&mut harness, 17); // finishes the round that was broken off
-    let mut told = Vec::new();
+    tick(&mut harness, 17); // finishes the interrupted round
+    let mut reported = Vec::new();
     for n in 18..60 {
         let stream = tick(&mut harness, n);
         assert_eq!(stream.workspaces_failing, 1);
-        told.push((n, stream.state, stream.code));
+        reported.push((n, stream.state, stream.code));
         harness.assert_newest_stored_in(Log::Integration, "T2");
     }
-    let lasts = |n| (n, State::Failing, Some("workspaces_unreadable".to_owned()));
-    assert_eq!(told, (18..60).map(lasts).collect::<Vec<_>>(), "it is tried every quarter of an hour");
+    let persistent = |n| (n, State::Failing, Some("workspaces_unreadable".to_owned()));
+    assert_eq!(
+        reported,
+        (18..60).map(persistent).collect::<Vec<_>>(),
+        "the error remains while the workspace is retried every quarter of an hour"
+    );
     harness.world().with(|state| state.slack.clear_faults());
     harness.settle();
     harness.assert_complete();
@@ -179,13 +183,17 @@ fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
     let body = r#"{"ok":false,"error":"team_added_to_org"}"#.to_owned();
     let kind = SlackFaultKind::Throttled { retry_after: Some("3600".to_owned()), body: Some(body) };
     harness.fault(SlackFault { when: When::EveryNth(1), on, kind });
-    let mut told = 0;
+    let mut reported = 0;
     for n in 0..50 {
         harness.pass(60);
         row(&mut harness, "T2", 5, &format!("two{n}"));
-        told += u32::from(harness.tick()[0].code.is_some());
+        reported += u32::from(harness.tick()[0].code.is_some());
     }
-    assert_eq!((harness.stored_lines(), told), (50, 36), "at once, and after a quarter of an hour");
+    assert_eq!(
+        (harness.stored_lines(), reported),
+        (50, 36),
+        "records are stored at once, and the error is reported after a quarter of an hour"
+    );
 }
 
 #[test]
@@ -236,7 +244,7 @@ fn records_of_unreadable_workspace_do_not_count_as_late() {
     harness.tick();
     row(&mut harness, "T2", 30, "two");
     harness.pass(60);
-    // T2 came into error a minute ago, while a re-read stood in it: that goes on there, though no live round enters it yet.
+    // T2 has been failing for a minute, and a re-read is at T2. The re-read continues there, although no live round enters T2 yet.
     harness.edit_cursors(|cursor| {
         let watermark = cursor["watermark"].as_i64().unwrap();
         let walk = json!({"integration": {"workspace": "T2"}});
@@ -266,7 +274,7 @@ fn endless_pages_of_one_workspace_do_not_block_next_one() {
     harness.assert_newest_stored_in(Log::Integration, "T2");
 }
 
-/// An organization of which `id` has answered with an error since a minute ago.
+/// Returns an organization in which `id` has been failing for a minute.
 fn with_one_failing(id: &str) -> Harness {
     let settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2", "T3"]), ..organization() };
     let mut harness = Harness::new(settings, &INTEGRATION);
@@ -299,7 +307,7 @@ fn rows_of_failing_workspace_are_collected_from_its_first_error() {
         let mut harness = with_one_failing(id);
         row(&mut harness, id, 1, "first");
         for _ in 0..4 * 24 * 6 {
-            harness.pass(600); // it is tried at every second of these ticks
+            harness.pass(600); // it is retried in every second of these ticks
             harness.tick();
         }
         harness.heal();
@@ -316,7 +324,7 @@ fn failing_workspace_is_retried_after_reconnect() {
     harness.heal();
     harness.pass(120);
     harness.tick();
-    assert_eq!(harness.stored_lines(), 0, "it is left alone for a quarter of an hour");
+    assert_eq!(harness.stored_lines(), 0, "the workspace is not retried for a quarter of an hour");
     harness.connect_again();
     harness.pass(60);
     harness.tick();
@@ -354,7 +362,7 @@ fn single_error_of_other_workspace_does_not_hide_persistent_one() {
     let mut harness = Harness::new(organization(), &INTEGRATION);
     let of = |team: &str| CallMatcher::log(Log::Integration).team(team);
     harness.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
-    let told: Vec<bool> = (0..20)
+    let reported: Vec<bool> = (0..20)
         .map(|minute| {
             if minute == 10 {
                 harness.fault(SlackFault::next(of("T1"), SlackFaultKind::not_ok("invalid_auth")));
@@ -363,7 +371,7 @@ fn single_error_of_other_workspace_does_not_hide_persistent_one() {
             harness.tick().remove(0).code.as_deref() == Some("workspaces_unreadable")
         })
         .collect();
-    assert!(told[16..].iter().all(|told| *told), "{told:?}");
+    assert!(reported[16..].iter().all(|is_reported| *is_reported), "{reported:?}");
 }
 
 #[test]
@@ -391,7 +399,7 @@ fn workspace_absent_for_days_is_collected_on_return() {
     for hour in 0..5 * 24 {
         harness.pass(3_600);
         if hour == 12 {
-            row(&mut harness, "T2", 5, "two"); // the daily re-read does not go back as far once it is back
+            row(&mut harness, "T2", 5, "two"); // the daily re-read after the return does not go back this far
         }
         harness.tick();
     }
