@@ -167,10 +167,10 @@ class TheDocument(unittest.TestCase):
     def test_operations_states_memory_for_many_sources(self):
         (timeout,) = found("template.yaml", r"Timeout: (55)")
         operations = " ".join((ROOT / "docs/operations.md").read_text().split())
-        self.assertIn(f"Near {cost.MANY.sources} sources give the poller {cost.MANY.memory_mb} MB", operations)
-        self.assertIn(f"with {cost.MANY.records_a_day:,} records a day each", operations)
-        self.assertIn(f"a tick takes {cost.tick_seconds(cost.MANY):.1f} of its {int(timeout) - 5} seconds", operations)
-        polled = f"with {cost.MOST.sources:,} such sources all are polled after {cost.seconds_until_polled(cost.MOST):.1f} seconds"
+        self.assertIn(f"With about {cost.MANY.sources} sources, give the poller {cost.MANY.memory_mb} MB", operations)
+        self.assertIn(f"With {cost.MANY.records_a_day:,} records per day each", operations)
+        self.assertIn(f"a tick then takes {cost.tick_seconds(cost.MANY):.1f} of its {int(timeout) - 5} seconds", operations)
+        polled = f"With {cost.MOST.sources:,} such sources, all are polled after {cost.seconds_until_polled(cost.MOST):.1f} seconds"
         self.assertIn(polled, operations)
         self.assertIn(f"{cost.PARTITION_READS_A_SECOND:,} read units", operations)
 

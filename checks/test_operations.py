@@ -56,7 +56,7 @@ class Operations(unittest.TestCase):
             (
                 "docs/operations.md",
                 "Many sources",
-                ["up to {} sources (`SOURCES_MAX`)", "once for each {},", "per {} sources;"],
+                ["up to {} sources (`SOURCES_MAX`)", "once for each {},", "per {} sources."],
             ),
             (
                 "docs/design.md",

@@ -1,4 +1,4 @@
-//! The log bucket read back by other means than the product's own, and compared with what Slack had to show.
+//! Reads the log bucket without slacktrail's own code, and compares it with the rows of the simulated Slack.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_simulator::{Log, Row, World};
 
-/// Differences that a message names at most.
+/// The largest number of differences that a message lists.
 const SHOWN_MAX: usize = 3;
 
-/// Every object of a bucket.
+/// The objects of a bucket, by key.
 #[derive(Debug, Default)]
 pub struct Archive {
     objects: BTreeMap<String, Object>,
@@ -23,17 +23,17 @@ struct Object {
     content_type: Option<String>,
 }
 
-/// A day log, as an object's key names it: log type, day, source.
+/// A day log, as named by an object's key: log type, day and source ID.
 type DayLog = (String, String, String);
 
-/// The records of one log, each with its day and how often it is there.
+/// The number of copies of each record of one log, by day and record.
 type Records = BTreeMap<(String, String), usize>;
 
 impl Archive {
     /// Reads the whole bucket.
     ///
     /// # Panics
-    /// When it cannot be read.
+    /// Panics if the bucket cannot be listed or an object cannot be read.
     pub async fn read(s3: &aws_sdk_s3::Client, bucket: &str) -> Archive {
         let mut archive = Archive::default();
         let pages = s3.list_objects_v2().bucket(bucket).into_paginator().send().try_collect().await;
@@ -47,27 +47,28 @@ impl Archive {
         archive
     }
 
-    /// Every key, in order of names.
+    /// Returns all keys in lexical order.
     pub fn keys(&self) -> Vec<&str> {
         self.objects.keys().map(String::as_str).collect()
     }
 
-    /// The objects' content, unpacked where it is gzip.
+    /// Returns the decompressed text of each object, or an empty string if the object is not gzip.
     pub fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.objects.values().map(|object| unpack(&object.bytes).unwrap_or_default())
     }
 
-    /// The lines of a source's objects.
+    /// Returns all lines of a source's objects.
     pub fn lines_of(&self, source: &str) -> Vec<String> {
         let keys: Vec<&str> = self.day_logs(source).values().flat_map(|objects| objects.values().copied()).collect();
         keys.into_iter().flat_map(|key| self.lines(key)).collect()
     }
 
-    /// Asserts that a source's day logs hold every record of these logs that Slack can have shown by now: each once, byte for
-    /// byte, in the day log of its own day, in objects that are numbered without a hole, and nothing else.
+    /// Asserts that a source's day logs contain exactly the records of `logs` that Slack shows by now.
+    ///
+    /// Each record must appear once, byte for byte, in the day log of its day. The objects must be numbered from 1 without a gap.
     ///
     /// # Panics
-    /// When they do not; the message names the first differences.
+    /// Panics if they do not. The message lists the first differences.
     pub fn assert_exactly(&self, world: &World, source: &str, logs: &[Log]) {
         let day_logs = self.day_logs(source);
         for &log in logs {
@@ -76,34 +77,34 @@ impl Archive {
             for ((_, day, _), objects) in day_logs.iter().filter(|((kind, ..), _)| kind == name(log)) {
                 let numbers: Vec<u32> = objects.keys().copied().collect();
                 let expected: Vec<u32> = (1..).take(numbers.len()).collect();
-                assert_eq!(numbers, expected, "numbers of the {} log of {source} on {day}", name(log));
+                assert_eq!(numbers, expected, "object numbers of the {} log of {source} on {day}", name(log));
                 for key in objects.values() {
                     for line in self.lines(key) {
                         let (record, fields) = split(&line, key);
                         assert_fields(&fields, key, log, source, day);
-                        assert!(ids.insert(fields["p_row_id"].to_string()), "`{key}` repeats an identity: {line}");
-                        *stored.entry((day.clone(), steady(log, record))).or_default() += 1;
+                        assert!(ids.insert(fields["p_row_id"].to_string()), "`{key}` repeats a record ID: {line}");
+                        *stored.entry((day.clone(), without_volatile_fields(log, record))).or_default() += 1;
                     }
                 }
             }
-            assert_same(&stored, &truth(world, log), &format!("{} log of {source}", name(log)));
+            assert_same(&stored, &expected(world, log), &format!("{} log of {source}", name(log)));
         }
     }
 
-    /// The day logs of a source: their objects' keys, by number.
+    /// Returns the object keys of a source, by day log and number.
     fn day_logs(&self, source: &str) -> BTreeMap<DayLog, BTreeMap<u32, &str>> {
         let mut day_logs: BTreeMap<DayLog, BTreeMap<u32, &str>> = BTreeMap::new();
         for key in self.objects.keys() {
             let parts: Vec<&str> = key.split('/').collect();
-            let [log, year, month, day, file] = parts[..] else { panic!("`{key}` is no object's key") };
+            let [log, year, month, day, file] = parts[..] else { panic!("`{key}` is not an object key") };
             let (owner, number) = file
                 .strip_suffix(".json.gz")
                 .and_then(|name| name.rsplit_once('-'))
-                .unwrap_or_else(|| panic!("`{key}` is no object's key"));
-            assert!(number.len() >= 6, "`{key}` has a number of less than six digits");
+                .unwrap_or_else(|| panic!("`{key}` is not an object key"));
+            assert!(number.len() >= 6, "`{key}` has a number with fewer than six digits");
             if owner == source {
                 let day_log = (log.to_owned(), format!("{year}/{month}/{day}"), owner.to_owned());
-                let number = number.parse().unwrap_or_else(|_| panic!("`{key}` has no number"));
+                let number = number.parse().unwrap_or_else(|_| panic!("`{key}` has an invalid number"));
                 day_logs.entry(day_log).or_default().insert(number, key);
             }
         }
@@ -119,7 +120,7 @@ impl Archive {
     }
 }
 
-/// A log's name in keys.
+/// Returns the name of a log type in object keys.
 pub fn name(log: Log) -> &'static str {
     match log {
         Log::Audit => "audit",
@@ -134,11 +135,12 @@ fn unpack(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// Slack's bytes of a line, and our fields.
+/// Splits a line into Slack's JSON and slacktrail's fields.
 fn split(line: &str, key: &str) -> (String, Value) {
-    let start =
-        line.rfind(r#","p_log_type":""#).unwrap_or_else(|| panic!("`{key}` has a line without our fields: {line}"));
-    let fields = serde_json::from_str(&format!("{{{}", &line[start + 1..])).expect("our fields are JSON");
+    let start = line
+        .rfind(r#","p_log_type":""#)
+        .unwrap_or_else(|| panic!("`{key}` has a line without slacktrail's fields: {line}"));
+    let fields = serde_json::from_str(&format!("{{{}", &line[start + 1..])).expect("slacktrail's fields are JSON");
     (format!("{}}}", &line[..start]), fields)
 }
 
@@ -153,10 +155,10 @@ fn assert_fields(fields: &Value, key: &str, log: Log, source: &str, day: &str) {
     assert_eq!(day_of_time.as_deref(), Some(day), "`{key}`");
 }
 
-fn truth(world: &World, log: Log) -> Records {
+fn expected(world: &World, log: Log) -> Records {
     let mut records = Records::new();
     for row in world.visible_rows(log, Timestamp::now()) {
-        *records.entry((day(row), steady(log, row.json.to_string()))).or_default() += 1;
+        *records.entry((day(row), without_volatile_fields(log, row.json.to_string()))).or_default() += 1;
     }
     records
 }
@@ -165,8 +167,8 @@ fn day(row: &Row) -> String {
     row.time.strftime("%Y/%m/%d").to_string()
 }
 
-/// A record without what Slack goes on changing in it: the last time and the count of an access row.
-fn steady(log: Log, record: String) -> String {
+/// Removes the values that Slack updates later: `date_last` and `count` of an access row.
+fn without_volatile_fields(log: Log, record: String) -> String {
     if log != Log::Access {
         return record;
     }
@@ -176,19 +178,19 @@ fn steady(log: Log, record: String) -> String {
     })
 }
 
-fn assert_same(stored: &Records, truth: &Records, what: &str) {
-    let beyond = |some: &Records, others: &Records| -> Vec<String> {
+fn assert_same(stored: &Records, expected: &Records, what: &str) {
+    let excess = |some: &Records, others: &Records| -> Vec<String> {
         some.iter()
             .filter(|(record, count)| others.get(*record).unwrap_or(&0) < *count)
             .map(|((day, record), count)| format!("{count} x on {day}: {record}"))
             .collect()
     };
-    let (lost, surplus) = (beyond(truth, stored), beyond(stored, truth));
+    let (missing, surplus) = (excess(expected, stored), excess(stored, expected));
     assert!(
-        lost.is_empty() && surplus.is_empty(),
-        "{what}: {} records lost, such as {:#?}; {} doubled, changed or on the wrong day, such as {:#?}",
-        lost.len(),
-        &lost[..lost.len().min(SHOWN_MAX)],
+        missing.is_empty() && surplus.is_empty(),
+        "{what}: {} missing records, such as {:#?}; {} duplicate, changed or on the wrong day, such as {:#?}",
+        missing.len(),
+        &missing[..missing.len().min(SHOWN_MAX)],
         surplus.len(),
         &surplus[..surplus.len().min(SHOWN_MAX)],
     );
@@ -227,8 +229,8 @@ mod tests {
         let mut archive = Archive::default();
         for (key, lines) in objects {
             let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-            lines.iter().for_each(|line| writeln!(gzip, "{line}").expect("memory takes every write"));
-            let bytes = gzip.finish().expect("memory takes every write");
+            lines.iter().for_each(|line| writeln!(gzip, "{line}").expect("a write to memory succeeds"));
+            let bytes = gzip.finish().expect("a write to memory succeeds");
             let content_type = Some("application/x-ndjson".to_owned());
             archive.objects.insert((*key).to_owned(), Object { bytes, content_type });
         }
@@ -239,23 +241,23 @@ mod tests {
     fn missing_duplicate_changed_and_misplaced_records_are_detected() {
         let key = |number: u32| format!("audit/{DAY}/acme-{number:06}.json.gz");
         let [a, b] = ["a", "b"].map(|id| line(id, DAY));
-        let holds = |objects: &[(&str, &[String])]| {
+        let is_accepted = |objects: &[(&str, &[String])]| {
             let (archive, world) = (archive(objects), world());
             catch_unwind(|| archive.assert_exactly(&world, "acme", &[Log::Audit])).is_ok()
         };
         let both = [a.clone(), b.clone()];
-        assert!(holds(&[(&key(1), &both)]));
-        assert!(holds(&[(&key(1), &both[..1]), (&key(2), &both[1..])]));
+        assert!(is_accepted(&[(&key(1), &both)]));
+        assert!(is_accepted(&[(&key(1), &both[..1]), (&key(2), &both[1..])]));
 
-        assert!(!holds(&[(&key(1), &both[..1])]), "lost");
-        assert!(!holds(&[(&key(1), &both), (&key(2), &both[..1])]), "doubled");
-        assert!(!holds(&[(&key(1), &[a.clone(), a.clone(), b.clone()])]), "doubled in one object");
-        assert!(!holds(&[(&key(1), &[a.replace("user_login", "user_logout"), b.clone()])]), "changed");
-        assert!(!holds(&[(&key(1), &both[..1]), (&key(3), &both[1..])]), "a hole");
-        assert!(!holds(&[(&key(2), &both)]), "not from 1 on");
+        assert!(!is_accepted(&[(&key(1), &both[..1])]), "missing");
+        assert!(!is_accepted(&[(&key(1), &both), (&key(2), &both[..1])]), "duplicate");
+        assert!(!is_accepted(&[(&key(1), &[a.clone(), a.clone(), b.clone()])]), "duplicate in one object");
+        assert!(!is_accepted(&[(&key(1), &[a.replace("user_login", "user_logout"), b.clone()])]), "changed");
+        assert!(!is_accepted(&[(&key(1), &both[..1]), (&key(3), &both[1..])]), "missing object");
+        assert!(!is_accepted(&[(&key(2), &both)]), "numbers do not start at 1");
         let elsewhere = "audit/2026/11/23/acme-000001.json.gz";
-        assert!(!holds(&[(elsewhere, &["a", "b"].map(|id| line(id, "2026/11/23")))]), "another day");
-        assert!(!holds(&[(elsewhere, &both)]), "another day than the fields say");
-        assert!(!holds(&[("audit/2026/11/22/other-000001.json.gz", &both)]), "another source");
+        assert!(!is_accepted(&[(elsewhere, &["a", "b"].map(|id| line(id, "2026/11/23")))]), "wrong day");
+        assert!(!is_accepted(&[(elsewhere, &both)]), "day of the key differs from the record's time");
+        assert!(!is_accepted(&[("audit/2026/11/22/other-000001.json.gz", &both)]), "wrong source");
     }
 }

@@ -1,4 +1,4 @@
-//! A proxy on loopback in front of the emulated AWS that refuses calls and loses replies, as a seed has it.
+//! A loopback proxy in front of the emulated AWS that rejects calls and drops responses at random, from a seed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,91 +18,91 @@ use tokio::task::JoinHandle;
 
 use crate::loopback::accept;
 
-/// A longer body is refused: the largest is an object of a few MiB.
+/// The largest body that the proxy accepts. The largest object has a few MiB.
 const BODY_BYTES_MAX: usize = 64 << 20;
-/// One call in so many begins a spell of faults.
-const CALLS_TO_A_SPELL: u32 = 24;
-/// Calls of a spell, at most: more than the SDK makes attempts, so that some errors reach the poller.
-const SPELL_CALLS_MAX: u32 = 6;
+/// On average, one in this many calls starts a burst of faults.
+const CALLS_PER_BURST: u32 = 24;
+/// The largest number of calls in a burst. It exceeds the SDK's attempts, so that some errors reach the poller.
+const BURST_CALLS_MAX: u32 = 6;
 
-/// What happens to a call.
+/// A fault that the proxy injects into a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mishap {
-    /// It is answered with a 503, and AWS does not hear of it.
+    /// The proxy responds with status 503 and does not send the call to AWS.
     Refused,
-    /// The connection breaks before AWS hears of it.
+    /// The proxy closes the connection before it sends the call to AWS.
     Unsent,
-    /// The connection breaks after AWS has done it.
+    /// The proxy closes the connection after AWS has processed the call.
     Unanswered,
 }
 
-/// How many calls met what.
+/// The number of calls, and of injected faults by kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mishaps {
-    /// All calls.
+    /// All calls, including those without a fault.
     pub calls: u32,
-    /// [`Mishap::Refused`].
+    /// Calls with [`Mishap::Refused`].
     pub refused: u32,
-    /// [`Mishap::Unsent`].
+    /// Calls with [`Mishap::Unsent`].
     pub unsent: u32,
-    /// [`Mishap::Unanswered`].
+    /// Calls with [`Mishap::Unanswered`].
     pub unanswered: u32,
 }
 
-/// A proxy in front of one endpoint. It ends with this value.
+/// A proxy in front of one endpoint. Dropping this value stops it.
 pub struct ChaosProxy {
     address: SocketAddr,
-    desk: Arc<Desk>,
+    context: Arc<Context>,
     server: JoinHandle<()>,
 }
 
-struct Desk {
+struct Context {
     upstream: String,
     client: Client,
-    fate: Mutex<Fate>,
+    faults: Mutex<FaultSource>,
 }
 
-/// What is in store for the calls to come. Which call meets it depends on the order in which they come.
-struct Fate {
-    dice: StdRng,
-    spell: Option<(Mishap, u32)>,
+/// The source of faults. The order of the calls determines which call gets which fault.
+struct FaultSource {
+    rng: StdRng,
+    burst: Option<(Mishap, u32)>,
     is_over: bool,
     met: Mishaps,
 }
 
-/// Ends a connection without an answer.
+/// Closes a connection without a response.
 #[derive(Debug)]
 struct HungUp;
 
 impl ChaosProxy {
-    /// Starts it on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
+    /// Starts the proxy on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
     pub async fn start(upstream: &str, seed: u64) -> ChaosProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be made");
-        let dice = StdRng::seed_from_u64(seed);
-        let fate = Mutex::new(Fate { dice, spell: None, is_over: false, met: Mishaps::default() });
-        let desk = Arc::new(Desk { upstream: upstream.to_owned(), client, fate });
+        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be created");
+        let rng = StdRng::seed_from_u64(seed);
+        let faults = Mutex::new(FaultSource { rng, burst: None, is_over: false, met: Mishaps::default() });
+        let context = Arc::new(Context { upstream: upstream.to_owned(), client, faults });
         let server = tokio::spawn(accept(listener, {
-            let desk = Arc::clone(&desk);
-            move |socket| converse(socket, Arc::clone(&desk))
+            let context = Arc::clone(&context);
+            move |socket| converse(socket, Arc::clone(&context))
         }));
-        ChaosProxy { address, desk, server }
+        ChaosProxy { address, context, server }
     }
 
-    /// Its own endpoint.
+    /// Returns the endpoint of the proxy.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// From now on every call is passed on, and so is every answer.
+    /// Stops injecting faults.
     pub fn calm_down(&self) {
-        locked(&self.desk.fate).is_over = true;
+        locked(&self.context.faults).is_over = true;
     }
 
-    /// What calls have met so far.
+    /// Returns the counts so far.
     pub fn met(&self) -> Mishaps {
-        locked(&self.desk.fate).met
+        locked(&self.context.faults).met
     }
 }
 
@@ -112,20 +112,20 @@ impl Drop for ChaosProxy {
     }
 }
 
-impl Fate {
-    /// What happens to the next call.
+impl FaultSource {
+    /// Returns the fault for the next call.
     fn next(&mut self) -> Option<Mishap> {
         self.met.calls += 1;
         if self.is_over {
             return None;
         }
-        if self.spell.is_none() && self.dice.random_ratio(1, CALLS_TO_A_SPELL) {
+        if self.burst.is_none() && self.rng.random_ratio(1, CALLS_PER_BURST) {
             let kinds = [Mishap::Refused, Mishap::Unsent, Mishap::Unanswered];
-            let kind = kinds[self.dice.random_range(0..kinds.len())];
-            self.spell = Some((kind, self.dice.random_range(1..=SPELL_CALLS_MAX)));
+            let kind = kinds[self.rng.random_range(0..kinds.len())];
+            self.burst = Some((kind, self.rng.random_range(1..=BURST_CALLS_MAX)));
         }
-        let (kind, left) = self.spell?;
-        self.spell = Some((kind, left - 1)).filter(|(_, left)| *left > 0);
+        let (kind, left) = self.burst?;
+        self.burst = Some((kind, left - 1)).filter(|(_, left)| *left > 0);
         *match kind {
             Mishap::Refused => &mut self.met.refused,
             Mishap::Unsent => &mut self.met.unsent,
@@ -135,27 +135,27 @@ impl Fate {
     }
 }
 
-async fn converse(socket: TcpStream, desk: Arc<Desk>) {
-    let service = service_fn(move |request| pass_on(Arc::clone(&desk), request));
-    // An error here is a caller who was killed, or our own hanging up.
+async fn converse(socket: TcpStream, context: Arc<Context>) {
+    let service = service_fn(move |request| pass_on(Arc::clone(&context), request));
+    // An error means that the caller was killed or that the proxy closed the connection on purpose.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
-async fn pass_on(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, HungUp> {
+async fn pass_on(context: Arc<Context>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, HungUp> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| HungUp)?.to_bytes();
-    let fate = locked(&desk.fate).next();
-    match fate {
+    let fault = locked(&context.faults).next();
+    match fault {
         Some(Mishap::Refused) => return Ok(bare(StatusCode::SERVICE_UNAVAILABLE)),
         Some(Mishap::Unsent) => return Err(HungUp),
         Some(Mishap::Unanswered) | None => {}
     }
-    let url = format!("{}{}", desk.upstream, head.uri);
-    let sent = desk.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
+    let url = format!("{}{}", context.upstream, head.uri);
+    let sent = context.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
     let Ok(response) = sent else { return Ok(bare(StatusCode::BAD_GATEWAY)) };
     let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
     let Ok(body) = response.bytes().await else { return Ok(bare(StatusCode::BAD_GATEWAY)) };
-    if fate == Some(Mishap::Unanswered) {
+    if fault == Some(Mishap::Unanswered) {
         return Err(HungUp);
     }
     let mut response = Response::new(Full::new(body));
@@ -169,7 +169,7 @@ fn bare(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// Without the headers that belong to one connection.
+/// Removes the headers that apply to one connection only, and `Host`.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [HOST, CONNECTION, EXPECT, TRANSFER_ENCODING] {
         headers.remove(name);
@@ -179,12 +179,12 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
 
 impl std::fmt::Display for HungUp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("hung up on purpose")
+        f.write_str("closed on purpose")
     }
 }
 
 impl std::error::Error for HungUp {}
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no holder of this lock panics")
+    mutex.lock().expect("the lock is not poisoned")
 }

@@ -1,5 +1,5 @@
-//! The conformance suite of the ports, for any adapter: the core relies on them, so the directory, AWS and whatever stands in for
-//! either in other tests must keep the same ones.
+//! Conformance suites for the adapters of the ports. The core relies on these requirements, so every adapter must meet them: AWS, the
+//! directory, and the simulated stores of other tests.
 
 use futures_util::future::join_all;
 use slacktrail_core::authorization::{Authorization, AuthorizationState};
@@ -17,55 +17,56 @@ use slacktrail_ports::{
     StoredCredentials, Version,
 };
 
-/// Writers that try to create one object at the same time.
+/// The number of writers that try to create the same object concurrently.
 const CREATORS: usize = 8;
-/// Puts that are under way at once while a long day log is filled.
+/// The number of concurrent puts that fill a long day log.
 const PUTS_AT_ONCE: usize = 16;
 
-/// A source of this id.
+/// Creates a source with this ID.
 ///
 /// # Panics
-/// When `id` is not a source id.
+/// Panics if `id` is not a valid source ID.
 pub fn source(id: &str) -> Source {
-    let id = id.parse().expect("a source id");
+    let id = id.parse().expect("a valid source ID");
     let label = format!("{id} \"Inc.\" \u{2713}");
     let source = Source::new(id, label, Plan::Enterprise, Second::MARCH_2018);
     Source { organization: true, connected_at: Second::EPOCH, ..source }
 }
 
-/// A stream of the source of this id.
+/// Returns a stream of the source with this ID.
 ///
 /// # Panics
-/// When `id` is not a source id.
+/// Panics if `id` is not a valid source ID.
 pub fn stream(id: &str, log: LogType) -> StreamId {
-    StreamId { source: id.parse().expect("a source id"), log }
+    StreamId { source: id.parse().expect("a valid source ID"), log }
 }
 
-/// The day log of a source's audit logs.
+/// Returns the audit day log of a source.
 ///
 /// # Panics
-/// When `id` is not a source id or `day` not a day.
+/// Panics if `id` is not a valid source ID or `day` is not a day.
 pub fn day_log(id: &str, day: &str) -> DayLogId {
     DayLogId { stream: stream(id, LogType::Audit), day: day.parse().expect("a day") }
 }
 
-/// Every requirement of [`DayLogStore`], on an empty store. `plant` puts a file where an object of that key would be; a long day
-/// log has `objects` objects, which should be more than the store lists at once.
+/// Checks all requirements of [`DayLogStore`] on an empty store.
+///
+/// `plant` stores a file under a key. `objects` is the length of a long day log, which should exceed the store's listing page size.
 ///
 /// # Panics
-/// When the adapter breaks a requirement.
+/// Panics if the adapter violates a requirement.
 pub async fn day_log_store<S: DayLogStore>(store: &S, plant: impl AsyncFn(&str), objects: u32) {
-    an_object_is_created_once_and_never_changes(store).await;
-    of_concurrent_creators_exactly_one_wins(store).await;
-    a_listing_is_complete_and_in_order_of_numbers(store, objects).await;
-    a_listing_leaves_other_sources_out(store).await;
-    a_foreign_file_is_named(store, plant).await;
+    object_is_created_once_and_never_changes(store).await;
+    exactly_one_concurrent_creator_wins(store).await;
+    listing_is_complete_and_sorted_by_number(store, objects).await;
+    listing_excludes_other_sources(store).await;
+    unexpected_file_is_reported(store, plant).await;
 }
 
-async fn an_object_is_created_once_and_never_changes<S: DayLogStore>(store: &S) {
+async fn object_is_created_once_and_never_changes<S: DayLogStore>(store: &S) {
     let key = day_log("acme", "2026/11/01").key(1);
-    assert!(ok(store.read(&key).await).is_none(), "an object that was never created is not there");
-    assert!(ok(store.list(&key.log).await).is_empty(), "a day log that was never written to is empty");
+    assert!(ok(store.read(&key).await).is_none(), "an object that was never created does not exist");
+    assert!(ok(store.list(&key.log).await).is_empty(), "a day log without objects is empty");
 
     let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
     assert_eq!(ok(store.create(&key, bytes.clone()).await), CreateOutcome::Created);
@@ -73,32 +74,32 @@ async fn an_object_is_created_once_and_never_changes<S: DayLogStore>(store: &S) 
     assert_eq!(
         ok(store.create(&key, bytes.clone()).await),
         CreateOutcome::AlreadyExists,
-        "equal bytes are no exception"
+        "equal bytes make no difference"
     );
 
-    let stored = ok(store.read(&key).await).expect("what was created is there");
-    assert_eq!(stored.bytes, bytes, "the first bytes stay, and come back as they were");
+    let stored = ok(store.read(&key).await).expect("a created object can be read");
+    assert_eq!(stored.bytes, bytes, "the bytes of the first create are stored unchanged");
     assert!(Second::of(stored.last_modified) > Second::MARCH_2018, "{}", stored.last_modified);
     assert!(ok(store.read(&key.log.key(2)).await).is_none(), "the next number is still free");
 
     let empty = key.log.key(3);
     assert_eq!(ok(store.create(&empty, Vec::new()).await), CreateOutcome::Created);
-    assert_eq!(ok(store.read(&empty).await).expect("what was created is there").bytes, b"");
+    assert_eq!(ok(store.read(&empty).await).expect("a created object can be read").bytes, b"");
 }
 
-async fn of_concurrent_creators_exactly_one_wins<S: DayLogStore>(store: &S) {
+async fn exactly_one_concurrent_creator_wins<S: DayLogStore>(store: &S) {
     let key = day_log("acme", "2026/11/02").key(1);
     let bytes = |writer: usize| format!("bytes of writer {writer}").into_bytes();
     let outcomes = join_all((0..CREATORS).map(|writer| store.create(&key, bytes(writer)))).await;
     let outcomes: Vec<CreateOutcome> = outcomes.into_iter().map(ok).collect();
     let winners: Vec<usize> = (0..CREATORS).filter(|&writer| outcomes[writer] == CreateOutcome::Created).collect();
     assert_eq!(winners.len(), 1, "{outcomes:?}");
-    assert_eq!(ok(store.read(&key).await).expect("what was created is there").bytes, bytes(winners[0]));
+    assert_eq!(ok(store.read(&key).await).expect("a created object can be read").bytes, bytes(winners[0]));
 }
 
-async fn a_listing_is_complete_and_in_order_of_numbers<S: DayLogStore>(store: &S, objects: u32) {
+async fn listing_is_complete_and_sorted_by_number<S: DayLogStore>(store: &S, objects: u32) {
     let log = day_log("acme", "2026/11/03");
-    // By name, 1000000 comes before 999999.
+    // In lexical order, 1000000 comes before 999999.
     let numbers: Vec<u32> = (1..=objects).chain([999_998, 999_999, 1_000_000, 1_000_001, u32::MAX]).collect();
     for some in numbers.chunks(PUTS_AT_ONCE) {
         let created =
@@ -107,10 +108,10 @@ async fn a_listing_is_complete_and_in_order_of_numbers<S: DayLogStore>(store: &S
     }
     let listed = ok(store.list(&log).await);
     let wrong = numbers.iter().zip(&listed).find(|(number, listed)| number != listed);
-    assert!(listed == numbers, "{} of {} numbers; first in a wrong place: {wrong:?}", listed.len(), numbers.len());
+    assert!(listed == numbers, "{} of {} numbers; first difference: {wrong:?}", listed.len(), numbers.len());
 }
 
-async fn a_listing_leaves_other_sources_out<S: DayLogStore>(store: &S) {
+async fn listing_excludes_other_sources<S: DayLogStore>(store: &S) {
     let day = "2026/11/04";
     let keys: [ObjectKey; 5] = [
         day_log("acme", day).key(7),
@@ -126,37 +127,38 @@ async fn a_listing_leaves_other_sources_out<S: DayLogStore>(store: &S) {
         assert_eq!(ok(store.list(&key.log).await), [key.number], "{key}");
     }
     let another_log = DayLogId { stream: stream("acme", LogType::Access), ..keys[0].log.clone() };
-    assert!(ok(store.list(&another_log).await).is_empty(), "another log type's day log is another");
+    assert!(ok(store.list(&another_log).await).is_empty(), "another log type has another day log");
 }
 
-async fn a_foreign_file_is_named<S: DayLogStore>(store: &S, plant: impl AsyncFn(&str)) {
+async fn unexpected_file_is_reported<S: DayLogStore>(store: &S, plant: impl AsyncFn(&str)) {
     let log = day_log("acme", "2026/11/06");
     assert_eq!(ok(store.create(&log.key(1), b"x".to_vec()).await), CreateOutcome::Created);
     plant("audit/2026/11/06/notes.txt").await;
-    assert_eq!(ok(store.list(&log).await), [1], "what does not begin as the day log's keys do is nobody's concern");
+    assert_eq!(ok(store.list(&log).await), [1], "a file without the day log's key prefix is ignored");
     plant("audit/2026/11/06/acme-notes.txt").await;
-    let error = store.list(&log).await.expect_err("a foreign file is an error");
+    let error = store.list(&log).await.expect_err("an unexpected file is an error");
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "unexpected_object"));
     assert!(error.message.contains("audit/2026/11/06/acme-notes.txt"), "{error}");
 }
 
-/// Every requirement of [`DeploymentStore`], on an empty store. `garble` makes what is stored about a source, and about its audit
-/// cursor, unreadable.
+/// Checks all requirements of [`DeploymentStore`] on an empty store.
+///
+/// `corrupt` corrupts the stored source and its audit cursor.
 ///
 /// # Panics
-/// When the adapter breaks a requirement.
-pub async fn deployment_store<S: DeploymentStore>(store: &S, garble: impl AsyncFn(&SourceId)) {
-    a_cursor_is_replaced_only_if_its_version_is_unchanged(store).await;
-    of_concurrent_replacers_exactly_one_wins(store).await;
-    a_source_is_replaced_only_if_its_version_is_unchanged(store).await;
-    of_concurrent_writers_of_a_source_exactly_one_wins(store).await;
-    a_source_is_stored_in_place_of_the_one_before(store).await;
-    what_cannot_be_read_hides_nothing_else(store, garble).await;
-    shares_together_hold_every_source_once(store).await;
+/// Panics if the adapter violates a requirement.
+pub async fn deployment_store<S: DeploymentStore>(store: &S, corrupt: impl AsyncFn(&SourceId)) {
+    cursor_is_replaced_only_if_version_matches(store).await;
+    exactly_one_concurrent_cursor_writer_wins(store).await;
+    source_is_replaced_only_if_version_matches(store).await;
+    exactly_one_concurrent_source_writer_wins(store).await;
+    putting_source_replaces_previous_one(store).await;
+    corrupt_items_do_not_hide_others(store, corrupt).await;
+    shards_cover_every_source_once(store).await;
 }
 
-async fn shares_together_hold_every_source_once<S: DeploymentStore>(store: &S) {
-    // Without its slash, `acme-2` would come after `acme`.
+async fn shards_cover_every_source_once<S: DeploymentStore>(store: &S) {
+    // `acme-2` sorts before `acme/`, although it sorts after `acme`.
     for id in ["acme-2", "acme2", "zulu"] {
         ok(sources::put(store, &source(id)).await);
     }
@@ -180,13 +182,13 @@ async fn shares_together_hold_every_source_once<S: DeploymentStore>(store: &S) {
         assert_eq!(cursors, expected);
     }
     assert!(ok(store.load_at_most(ids.len() - 1).await).is_none());
-    let loaded = ok(store.load_at_most(ids.len()).await).expect("so many are not too many");
+    let loaded = ok(store.load_at_most(ids.len()).await).expect("the limit equals the number of sources");
     assert_eq!((loaded.sources.len(), loaded.cursors.len()), (all.sources.len(), all.cursors.len()));
 }
 
-async fn a_cursor_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStore>(store: &S) {
+async fn cursor_is_replaced_only_if_version_matches<S: DeploymentStore>(store: &S) {
     let loaded = ok(store.load().await);
-    assert!(loaded.sources.is_empty() && loaded.cursors.is_empty(), "nothing was stored yet");
+    assert!(loaded.sources.is_empty() && loaded.cursors.is_empty(), "the store is empty");
 
     let stream = stream("acme", LogType::Audit);
     assert!(ok(store.load_stream(&stream).await).is_none(), "nothing was stored yet");
@@ -194,21 +196,25 @@ async fn a_cursor_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStor
     assert_eq!(
         ok(store.replace_cursor(&stream, Some(Version(1)), &first).await),
         ReplaceOutcome::Conflict,
-        "there is none yet"
+        "no cursor is stored yet"
     );
     let version = replaced(store.replace_cursor(&stream, None, &first).await);
-    assert_eq!(ok(store.replace_cursor(&stream, None, &second).await), ReplaceOutcome::Conflict, "there is one by now");
+    assert_eq!(
+        ok(store.replace_cursor(&stream, None, &second).await),
+        ReplaceOutcome::Conflict,
+        "a cursor is already stored"
+    );
     assert_eq!(load_cursor(store, &stream).await, (version, first));
 
     let next = replaced(store.replace_cursor(&stream, Some(version), &second).await);
     assert_ne!(next, version);
-    // The same call applied twice, and one of somebody who is late.
+    // The same call applied twice, and a call of a stale writer.
     assert_eq!(ok(store.replace_cursor(&stream, Some(version), &second).await), ReplaceOutcome::Conflict);
     assert_eq!(ok(store.replace_cursor(&stream, Some(version), &third).await), ReplaceOutcome::Conflict);
     assert_eq!(load_cursor(store, &stream).await, (next, second));
 }
 
-async fn of_concurrent_replacers_exactly_one_wins<S: DeploymentStore>(store: &S) {
+async fn exactly_one_concurrent_cursor_writer_wins<S: DeploymentStore>(store: &S) {
     let stream = stream("busy", LogType::Access);
     let mut expected = None;
     for round in 0..3 {
@@ -224,23 +230,27 @@ async fn of_concurrent_replacers_exactly_one_wins<S: DeploymentStore>(store: &S)
     }
 }
 
-async fn a_source_is_replaced_only_if_its_version_is_unchanged<S: DeploymentStore>(store: &S) {
+async fn source_is_replaced_only_if_version_matches<S: DeploymentStore>(store: &S) {
     let first = source("acme");
     let [second, third] = ["second", "third"].map(|label| Source { label: label.to_owned(), ..first.clone() });
-    assert_eq!(ok(store.replace_source(Some(Version(1)), &first).await), ReplaceOutcome::Conflict, "there is none yet");
+    assert_eq!(
+        ok(store.replace_source(Some(Version(1)), &first).await),
+        ReplaceOutcome::Conflict,
+        "no source is stored yet"
+    );
     let version = replaced(store.replace_source(None, &first).await);
-    assert_eq!(ok(store.replace_source(None, &second).await), ReplaceOutcome::Conflict, "there is one by now");
+    assert_eq!(ok(store.replace_source(None, &second).await), ReplaceOutcome::Conflict, "a source is already stored");
     let next = replaced(store.replace_source(Some(version), &second).await);
     assert_ne!(next, version);
-    // The same call applied twice, and one of a writer that is late.
-    for late in [&second, &third] {
-        assert_eq!(ok(store.replace_source(Some(version), late).await), ReplaceOutcome::Conflict);
+    // The same call applied twice, and a call of a stale writer.
+    for stale in [&second, &third] {
+        assert_eq!(ok(store.replace_source(Some(version), stale).await), ReplaceOutcome::Conflict);
     }
-    let (stored, read) = ok(store.load_source(&first.id).await).expect("it is there");
+    let (stored, read) = ok(store.load_source(&first.id).await).expect("the source is stored");
     assert_eq!((stored, ok(read)), (next, second));
 }
 
-async fn of_concurrent_writers_of_a_source_exactly_one_wins<S: DeploymentStore>(store: &S) {
+async fn exactly_one_concurrent_source_writer_wins<S: DeploymentStore>(store: &S) {
     let mut expected = None;
     for round in 0..3 {
         let label = |writer: usize| format!("round {round}, writer {writer}");
@@ -249,13 +259,13 @@ async fn of_concurrent_writers_of_a_source_exactly_one_wins<S: DeploymentStore>(
         let won: Vec<usize> =
             (0..4).filter(|&writer| matches!(outcomes[writer], Ok(ReplaceOutcome::Replaced(_)))).collect();
         assert_eq!(won.len(), 1, "{outcomes:?}");
-        let (version, stored) = ok(store.load_source(&source("other").id).await).expect("it is there");
+        let (version, stored) = ok(store.load_source(&source("other").id).await).expect("the source is stored");
         assert_eq!(ok(stored), sources[won[0]]);
         expected = Some(version);
     }
 }
 
-async fn a_source_is_stored_in_place_of_the_one_before<S: DeploymentStore>(store: &S) {
+async fn putting_source_replaces_previous_one<S: DeploymentStore>(store: &S) {
     let mut acme = source("acme");
     ok(sources::put(store, &acme).await);
     acme.paused = true;
@@ -263,14 +273,17 @@ async fn a_source_is_stored_in_place_of_the_one_before<S: DeploymentStore>(store
     ok(sources::put(store, &source("other")).await);
     let loaded = ok(store.load().await);
     let sources: Vec<&Source> =
-        loaded.sources.values().map(|source| source.as_ref().expect("it can be read")).collect();
+        loaded.sources.values().map(|source| source.as_ref().expect("the source can be read")).collect();
     assert_eq!(sources, [&acme, &source("other")]);
-    assert_eq!(ok(ok(store.load_source(&acme.id).await).expect("it is there").1), acme);
-    assert!(ok(store.load_source(&source("nobody").id).await).is_none(), "one that was never stored is not there");
-    assert!(loaded.cursors.contains_key(&stream("acme", LogType::Audit)), "a source's cursors stay");
+    assert_eq!(ok(ok(store.load_source(&acme.id).await).expect("the source is stored").1), acme);
+    assert!(
+        ok(store.load_source(&source("nobody").id).await).is_none(),
+        "a source that was never stored does not exist"
+    );
+    assert!(loaded.cursors.contains_key(&stream("acme", LogType::Audit)), "a source's cursors are kept");
 }
 
-async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, garble: impl AsyncFn(&SourceId)) {
+async fn corrupt_items_do_not_hide_others<S: DeploymentStore>(store: &S, corrupt: impl AsyncFn(&SourceId)) {
     let [broken, whole] = ["broken", "whole"].map(source);
     for source in [&broken, &whole] {
         ok(sources::put(store, source).await);
@@ -279,62 +292,70 @@ async fn what_cannot_be_read_hides_nothing_else<S: DeploymentStore>(store: &S, g
             replaced(store.replace_cursor(&stream, None, &cursor(&stream, 1)).await);
         }
     }
-    garble(&broken.id).await;
+    corrupt(&broken.id).await;
 
     let loaded = ok(store.load().await);
-    let error = loaded.sources[&broken.id].as_ref().expect_err("it cannot be read");
+    let error = loaded.sources[&broken.id].as_ref().expect_err("the source is corrupt");
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Investigate, "corrupt_source"));
     assert!(error.message.contains("`broken`"), "{error}");
-    assert_eq!(loaded.sources[&whole.id].as_ref().expect("it can be read"), &whole);
-    let alone = ok(store.load_source(&broken.id).await).expect("it is there");
-    assert_eq!(alone.1.expect_err("it cannot be read").code, "corrupt_source");
+    assert_eq!(loaded.sources[&whole.id].as_ref().expect("the source can be read"), &whole);
+    let alone = ok(store.load_source(&broken.id).await).expect("the source is stored");
+    assert_eq!(alone.1.expect_err("the source is corrupt").code, "corrupt_source");
     for (stream, (_, read)) in
         loaded.cursors.iter().filter(|(stream, _)| [&broken.id, &whole.id].contains(&&stream.source))
     {
-        let is_garbled = stream.source == broken.id && stream.log == LogType::Audit;
-        assert_eq!(read.is_err(), is_garbled, "{stream}: {read:?}");
+        let is_corrupt = stream.source == broken.id && stream.log == LogType::Audit;
+        assert_eq!(read.is_err(), is_corrupt, "{stream}: {read:?}");
     }
     assert_eq!(loaded.cursors.keys().filter(|stream| stream.source == broken.id).count(), LogType::ALL.len());
 
     replaced(store.replace_source(Some(alone.0), &broken).await);
-    assert_eq!(ok(ok(store.load_source(&broken.id).await).expect("it is there").1), broken, "connecting mends it");
+    assert_eq!(
+        ok(ok(store.load_source(&broken.id).await).expect("the source is stored").1),
+        broken,
+        "connecting again replaces a corrupt source"
+    );
     assert_eq!(ok(store.replace_source(Some(alone.0), &broken).await), ReplaceOutcome::Conflict);
 }
 
-/// Every requirement of [`CredentialStore`], with `another` of the same store that keeps what it read by itself.
+/// Checks all requirements of [`CredentialStore`]. `another` is a second adapter of the same store, with its own cache.
 ///
 /// # Panics
-/// When the adapter breaks a requirement.
+/// Panics if the adapter violates a requirement.
 pub async fn credential_store<S: CredentialStore>(store: &S, another: &S) {
     let [acme, other] = ["acme", "other"].map(|id| source(id).id);
-    assert!(ok(store.credentials(&other).await).is_none(), "credentials that were never stored are not there");
+    assert!(ok(store.credentials(&other).await).is_none(), "credentials that were never stored do not exist");
 
     let first = stored_as(store, &acme, None, "xoxp-1").await;
     assert_eq!(token(ok(store.credentials(&acme).await)), "xoxp-1");
     assert_eq!(token(ok(store.reload_credentials(&acme).await)), "xoxp-1");
-    assert_eq!(ok(store.reload_credentials(&acme).await).expect("they are there").version, first);
+    assert_eq!(ok(store.reload_credentials(&acme).await).expect("the credentials are stored").version, first);
     let again = store.replace_credentials(&acme, None, &credentials("xoxp-1")).await;
-    assert_eq!(ok(again), ReplaceOutcome::Conflict, "there are some, so nobody who expects none replaces them");
+    assert_eq!(
+        ok(again),
+        ReplaceOutcome::Conflict,
+        "credentials exist, so a writer that expects none does not replace them"
+    );
 
     let second = stored_as(another, &acme, Some(&first), "xoxp-2").await;
-    let late = store.replace_credentials(&acme, Some(&first), &credentials("xoxp-3")).await;
-    assert_eq!(ok(late), ReplaceOutcome::Conflict, "somebody else was first");
+    let stale = store.replace_credentials(&acme, Some(&first), &credentials("xoxp-3")).await;
+    assert_eq!(ok(stale), ReplaceOutcome::Conflict, "another writer was first");
     assert_eq!(token(ok(store.reload_credentials(&acme).await)), "xoxp-2");
     let third = stored_as(store, &acme, Some(&second), "xoxp-3").await;
-    assert_eq!(token(ok(store.credentials(&acme).await)), "xoxp-3", "what was kept gives way to what is stored");
+    assert_eq!(token(ok(store.credentials(&acme).await)), "xoxp-3", "the cache is updated after a write");
 
-    // Equal texts of two writers are two writes: each must know whether it was the one.
+    // Two writers of equal credentials make two writes. Each writer must know whether its own write succeeded.
     let same = credentials("xoxp-4");
     let outcomes =
         join_all([store, another, store, another].map(|store| store.replace_credentials(&acme, Some(&third), &same)));
     let won = outcomes.await.into_iter().filter(|outcome| matches!(outcome, Ok(ReplaceOutcome::Replaced(_)))).count();
-    assert_eq!(won, 1, "of several who replace the same version one succeeds");
+    assert_eq!(won, 1, "exactly one of several writers replaces a version");
 
-    assert!(ok(store.credentials(&other).await).is_none(), "another source's credentials stay as they were");
+    assert!(ok(store.credentials(&other).await).is_none(), "another source's credentials are unchanged");
     ok(store.delete_credentials(&acme).await);
     ok(store.delete_credentials(&acme).await);
-    assert!(ok(store.reload_credentials(&acme).await).is_none(), "what was deleted is gone");
-    assert!(ok(store.credentials(&acme).await).is_none(), "and nothing of it is kept");
+    assert!(ok(store.reload_credentials(&acme).await).is_none(), "deleted credentials do not exist");
+    assert!(ok(store.credentials(&acme).await).is_none(), "deleted credentials are not cached");
     stored_as(store, &acme, None, "xoxp-5").await;
 }
 
@@ -346,36 +367,39 @@ async fn stored_as<S: CredentialStore>(
 ) -> SecretVersion {
     match ok(store.replace_credentials(source, expected, &credentials(token)).await) {
         ReplaceOutcome::Replaced(version) => version,
-        ReplaceOutcome::Conflict => panic!("the version was {expected:?}, yet the credentials were not replaced"),
+        ReplaceOutcome::Conflict => panic!("the version was {expected:?}, but the credentials were not replaced"),
     }
 }
 
-/// Credentials that are a token alone.
+/// Creates credentials that contain only a token.
 ///
 /// # Panics
-/// When `text` is no token.
+/// Panics if `text` is not a valid token.
 pub fn credentials(text: &str) -> Credentials {
-    let token = Token::new(text).expect("a token");
+    let token = Token::new(text).expect("a valid token");
     Credentials::default().with_grant(Grant { token, token_refresh: None, tenant: None })
 }
 
-/// The token of stored credentials.
+/// Returns the token of stored credentials.
 ///
 /// # Panics
-/// When there is none.
+/// Panics if they contain no token.
 pub fn token(stored: Option<StoredCredentials>) -> String {
     let grant = stored.and_then(|stored| stored.credentials).and_then(|credentials| credentials.grant);
-    grant.expect("there is a token").token.reveal().to_owned()
+    grant.expect("a token is stored").token.reveal().to_owned()
 }
 
-/// Every requirement of [`AuthorizationStore`].
+/// Checks all requirements of [`AuthorizationStore`].
 ///
 /// # Panics
-/// When the adapter breaks a requirement.
+/// Panics if the adapter violates a requirement.
 pub async fn authorization_store<S: AuthorizationStore>(store: &S) {
     let (authorization, _) = Authorization::new([1; 16], [2; 32], source("acme"), "1.2", Second::MARCH_2018);
     let (other, _) = Authorization::new([3; 16], [2; 32], source("other"), "1.2", Second::MARCH_2018);
-    assert!(ok(store.load_authorization(&authorization.id).await).is_none(), "one that was never made is not there");
+    assert!(
+        ok(store.load_authorization(&authorization.id).await).is_none(),
+        "an authorization that was never stored does not exist"
+    );
     let first = replaced(store.replace_authorization(None, &authorization).await);
     replaced(store.replace_authorization(None, &other).await);
     assert_eq!(ok(store.replace_authorization(None, &authorization).await), ReplaceOutcome::Conflict);
@@ -384,9 +408,16 @@ pub async fn authorization_store<S: AuthorizationStore>(store: &S) {
     let verifying = authorization.with_state(AuthorizationState::Verifying);
     let outcomes = join_all((0..4).map(|_| store.replace_authorization(Some(first), &verifying))).await;
     let won = outcomes.into_iter().filter(|outcome| matches!(outcome, Ok(ReplaceOutcome::Replaced(_)))).count();
-    assert_eq!(won, 1, "a state is used once, however many callbacks come at once");
-    assert_eq!(ok(store.load_authorization(&authorization.id).await).expect("it is there").1, verifying);
-    assert_eq!(ok(store.load_authorization(&other.id).await).expect("it is there").1, other, "another one stays");
+    assert_eq!(won, 1, "exactly one of several concurrent callbacks uses a state");
+    assert_eq!(
+        ok(store.load_authorization(&authorization.id).await).expect("the authorization is stored").1,
+        verifying
+    );
+    assert_eq!(
+        ok(store.load_authorization(&other.id).await).expect("the authorization is stored").1,
+        other,
+        "another authorization is unchanged"
+    );
 }
 
 fn cursor(stream: &StreamId, minute: i64) -> Cursor {
@@ -405,7 +436,7 @@ async fn load_cursor<S: DeploymentStore>(store: &S, stream: &StreamId) -> (Versi
 fn replaced(outcome: Result<ReplaceOutcome, Error>) -> Version {
     match ok(outcome) {
         ReplaceOutcome::Replaced(version) => version,
-        ReplaceOutcome::Conflict => panic!("the version was unchanged, yet nothing was replaced"),
+        ReplaceOutcome::Conflict => panic!("the version was unchanged, but nothing was replaced"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A proxy on loopback in front of the emulated AWS. It counts what is asked. It can refuse calls, and it can hold one for good:
-//! whoever made that call waits until it is killed.
+//! A loopback proxy in front of the emulated AWS that records calls. It can also reject calls, delay responses, and hold one call until
+//! the caller is killed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,55 +16,55 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// A longer body is refused: the largest is an object of a few MiB.
+/// The largest body that the proxy accepts. The largest object has a few MiB.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
-/// When a call is held.
+/// The point at which a call is held.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Moment {
-    /// Before AWS hears of it.
+    /// Before the proxy sends it to AWS.
     Unsent,
-    /// After AWS has done it; the caller gets no answer.
+    /// After AWS has processed it. The caller gets no response.
     Unanswered,
 }
 
-/// A proxy in front of one endpoint. It ends with this value.
+/// A proxy in front of one endpoint. Dropping this value stops it.
 pub struct CountingProxy {
     address: SocketAddr,
-    desk: Arc<Desk>,
+    context: Arc<Context>,
     server: JoinHandle<()>,
 }
 
-struct Desk {
+struct Context {
     upstream: String,
     client: Client,
     calls: Mutex<Vec<Call>>,
     trap: Mutex<Option<Trap>>,
-    refusal: Mutex<Option<Refusal>>,
+    rejection: Mutex<Option<Rejection>>,
     held: Notify,
-    /// How much later each answer comes.
+    /// The delay of each response.
     delay: Mutex<Duration>,
 }
 
-/// What AWS answers in place of doing a call, so often.
-struct Refusal {
+/// A response that replaces the next calls of an action.
+struct Rejection {
     call: String,
     left: usize,
     response: String,
 }
 
-/// What was asked of AWS.
+/// A recorded call to AWS.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The HTTP method.
     pub method: String,
-    /// Path and query.
+    /// The path and query.
     pub uri: String,
-    /// The action of a service that names it in a header, such as `DynamoDB_20120810.PutItem`.
+    /// The value of the `x-amz-target` header, such as `DynamoDB_20120810.PutItem`. S3 and Lambda do not use this header.
     pub target: Option<String>,
-    /// What such a service was sent; empty for any other.
+    /// The body of a call with a `target`. Empty for other calls.
     pub body: Bytes,
-    /// When it was asked.
+    /// The time at which the proxy received the call.
     pub at: Instant,
 }
 
@@ -84,67 +84,68 @@ impl Call {
 struct Trap {
     moment: Moment,
     call: String,
-    /// Matching calls until the one that is held, itself included.
+    /// The number of matching calls up to and including the call to hold.
     left: usize,
 }
 
 impl CountingProxy {
-    /// Starts it on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
+    /// Starts the proxy on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
     pub async fn start(upstream: &str) -> CountingProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be made");
-        let desk = Arc::new(Desk {
+        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be created");
+        let context = Arc::new(Context {
             upstream: upstream.to_owned(),
             client,
             calls: Mutex::default(),
             trap: Mutex::default(),
-            refusal: Mutex::default(),
+            rejection: Mutex::default(),
             held: Notify::new(),
             delay: Mutex::default(),
         });
-        let routes = Router::new().fallback(pass_on).with_state(Arc::clone(&desk));
+        let routes = Router::new().fallback(forward).with_state(Arc::clone(&context));
         let server = tokio::spawn(async move {
             axum::serve(listener, routes).await.expect("a bound listener can be served");
         });
-        CountingProxy { address, desk, server }
+        CountingProxy { address, context, server }
     }
 
-    /// Its own endpoint.
+    /// Returns the endpoint of the proxy.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What was asked since the last time that this was called, in order: an action of DynamoDB or Secrets Manager by its
-    /// name (`PutItem`), anything of S3 by method and path (`PUT /logs/audit/...`).
+    /// Returns the names of the calls since the previous call of this method or [`CountingProxy::take`], in order.
+    ///
+    /// The name is the action for DynamoDB and Secrets Manager (`PutItem`), otherwise the method and path (`PUT /logs/audit/...`).
     pub fn take_calls(&self) -> Vec<String> {
         self.take().iter().map(Call::name).collect()
     }
 
-    /// The same, with all that AWS needs to know before it allows a call.
+    /// Returns the same calls as [`CountingProxy::take_calls`], with all recorded details.
     pub fn take(&self) -> Vec<Call> {
-        std::mem::take(&mut *locked(&self.desk.calls))
+        std::mem::take(&mut *locked(&self.context.calls))
     }
 
-    /// Holds the `nth` call from now on, counting from 1, whose name in [`CountingProxy::take_calls`] begins with `call`.
+    /// Holds the `nth` call from now on (starting at 1) whose name in [`CountingProxy::take_calls`] starts with `call`.
     pub fn hold(&self, moment: Moment, call: &str, nth: usize) {
-        *locked(&self.desk.trap) = Some(Trap { moment, call: call.to_owned(), left: nth });
+        *locked(&self.context.trap) = Some(Trap { moment, call: call.to_owned(), left: nth });
     }
 
-    /// Refuses the next `times` calls of this action of DynamoDB or Secrets Manager, with an exception and its message.
+    /// Rejects the next `times` calls of an action of DynamoDB or Secrets Manager with an exception and a message.
     pub fn refuse(&self, call: &str, times: usize, exception: &str, message: &str) {
         let response = format!(r#"{{"__type":"{exception}","Message":"{message}"}}"#);
-        *locked(&self.desk.refusal) = Some(Refusal { call: call.to_owned(), left: times, response });
+        *locked(&self.context.rejection) = Some(Rejection { call: call.to_owned(), left: times, response });
     }
 
-    /// From now on each answer comes so much later, so that calls that are made side by side are answered side by side.
+    /// Delays each response from now on, so that concurrent calls get concurrent responses.
     pub fn slow_down(&self, delay: Duration) {
-        *locked(&self.desk.delay) = delay;
+        *locked(&self.context.delay) = delay;
     }
 
-    /// Returns once a call is held.
+    /// Waits until a call is held.
     pub async fn held(&self) {
-        self.desk.held.notified().await;
+        self.context.held.notified().await;
     }
 }
 
@@ -154,17 +155,17 @@ impl Drop for CountingProxy {
     }
 }
 
-impl Desk {
-    /// What AWS answers in place of doing a call, if it is to be refused.
-    fn refusal(&self, call: &Call) -> Option<String> {
-        let mut refusal = locked(&self.refusal);
-        let refusal = refusal.as_mut().filter(|refusal| refusal.left > 0 && call.name() == refusal.call)?;
-        refusal.left -= 1;
-        Some(refusal.response.clone())
+impl Context {
+    /// Returns the response that rejects a call, or `None` if the proxy forwards it.
+    fn rejection(&self, call: &Call) -> Option<String> {
+        let mut rejection = locked(&self.rejection);
+        let rejection = rejection.as_mut().filter(|rejection| rejection.left > 0 && call.name() == rejection.call)?;
+        rejection.left -= 1;
+        Some(rejection.response.clone())
     }
 
-    /// Notes a call, and says when it is to be held.
-    fn note(&self, call: Call) -> Option<Moment> {
+    /// Records a call. Returns the point at which to hold it, or `None` if it is not held.
+    fn record(&self, call: Call) -> Option<Moment> {
         let mut trap = locked(&self.trap);
         let matching = trap.as_mut().filter(|trap| call.name().starts_with(&trap.call));
         locked(&self.calls).push(call);
@@ -178,40 +179,40 @@ impl Desk {
 
     async fn hold(&self) {
         self.held.notify_one();
-        std::future::pending().await // the caller hangs up when it is killed, which drops this
+        std::future::pending().await // the connection closes when the caller is killed, which drops this future
     }
 }
 
-async fn pass_on(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+async fn forward(State(context): State<Arc<Context>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(Body::new(body), BODY_BYTES_MAX).await else {
-        return StatusCode::BAD_REQUEST.into_response(); // the caller was killed while it sent
+        return StatusCode::BAD_REQUEST.into_response(); // the caller was killed while sending
     };
     let call = Call::of(&head.method, &head.uri, &head.headers, &body);
-    let refusal = desk.refusal(&call);
-    let held = desk.note(call);
-    if let Some(response) = refusal {
+    let rejection = context.rejection(&call);
+    let held = context.record(call);
+    if let Some(response) = rejection {
         return (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/x-amz-json-1.1")], response).into_response();
     }
     if held == Some(Moment::Unsent) {
-        desk.hold().await;
+        context.hold().await;
     }
-    let url = format!("{}{}", desk.upstream, head.uri);
-    let sent = desk.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
+    let url = format!("{}{}", context.upstream, head.uri);
+    let sent = context.client.request(head.method, url).headers(end_to_end(head.headers)).body(body).send().await;
     let Ok(response) = sent else { return StatusCode::BAD_GATEWAY.into_response() };
     let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
     let Ok(body) = response.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
-    let delay = *locked(&desk.delay);
+    let delay = *locked(&context.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     if held == Some(Moment::Unanswered) {
-        desk.hold().await;
+        context.hold().await;
     }
     (status, headers, body).into_response()
 }
 
-/// Without the headers that belong to one connection. `Host` stays: callers have signed it.
+/// Removes the headers that apply to one connection only. `Host` stays, because it is part of the caller's signature.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [CONNECTION, EXPECT, TRANSFER_ENCODING] {
         headers.remove(name);
@@ -220,5 +221,5 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no holder of this lock panics")
+    mutex.lock().expect("the lock is not poisoned")
 }

@@ -1,4 +1,4 @@
-//! A whole deployment on loopback: the compiled poller, the emulated Lambda service and AWS, and the simulated Slack.
+//! A full deployment on loopback: the compiled poller, an emulated Lambda service and AWS account, and a simulated Slack.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -24,27 +24,27 @@ use crate::emulated_aws::EmulatedAws;
 use crate::function::{Function, poller_binary};
 use crate::lambda_runtime_api::{Answer, Emulator};
 
-/// The log bucket.
+/// The name of the log bucket.
 pub const BUCKET: &str = "slack-logs";
-/// The table of sources and cursors.
+/// The name of the table with sources and cursors.
 pub const TABLE: &str = "slacktrail";
 
-/// Time of an invocation, as in the template.
+/// The timeout of the poller in the template.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Invocations after which a backlog of a few hundred records must be gone.
+/// The number of invocations within which a backlog of a few hundred records must drain.
 const TICKS_MAX: usize = 30;
-/// Time for a condition that comes about by itself; a test that waits longer has found a fault.
+/// The time limit for a condition to become true.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// The pause between two looks at a condition.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// The pause between two checks of a condition.
+const CHECK_INTERVAL: Duration = Duration::from_millis(2);
 
-/// A deployment. All of it ends with this value; pollers that a test started are the test's.
+/// A local deployment. Dropping this value stops everything except for the pollers, which the test stops.
 pub struct LocalDeployment {
-    /// The AWS account.
+    /// The emulated AWS account.
     pub aws: EmulatedAws,
-    /// What stands between the pollers and the account.
+    /// The proxy between the pollers and the AWS account.
     pub proxy: CountingProxy,
-    /// The Lambda service.
+    /// The emulated Lambda service.
     pub lambda: Emulator,
     slack: Arc<Mutex<World>>,
     server: Server,
@@ -53,15 +53,17 @@ pub struct LocalDeployment {
     answers: Mutex<Vec<String>>,
 }
 
-/// What the poller answered: a summary of each stream.
+/// The `streams` list of a poller's response: a summary of each stream.
 #[derive(Clone, Debug)]
 pub struct Summary(pub Vec<Value>);
 
 impl LocalDeployment {
-    /// Starts everything but a poller, with an empty bucket and table; `None`, and a printed line, where there is no moto.
+    /// Starts everything except for a poller, with an empty bucket and table.
+    ///
+    /// Prints a message and returns `None` if moto is not available.
     ///
     /// # Panics
-    /// When something does not start.
+    /// Panics if a component does not start.
     pub async fn start(settings: Settings) -> Option<LocalDeployment> {
         let aws = EmulatedAws::start()?;
         aws.create_bucket(BUCKET).await;
@@ -70,10 +72,10 @@ impl LocalDeployment {
         Some(LocalDeployment::on(aws, names, settings).await)
     }
 
-    /// Starts everything but a poller in an account that has a bucket and a table of these names.
+    /// Starts everything except for a poller, in an account that already has a bucket and a table with these names.
     ///
     /// # Panics
-    /// When something does not start.
+    /// Panics if a component does not start.
     pub async fn on(aws: EmulatedAws, names: ResourceNames, settings: Settings) -> LocalDeployment {
         let slack = Arc::new(Mutex::new(World::new(settings)));
         let server =
@@ -84,21 +86,21 @@ impl LocalDeployment {
             aws,
             slack,
             server,
-            binary: poller_binary().unwrap_or_else(|why| panic!("{why}")),
+            binary: poller_binary().unwrap_or_else(|error| panic!("{error}")),
             names,
             answers: Mutex::default(),
         }
     }
 
-    /// The simulated Slack. Pollers wait while a test holds it.
+    /// Locks and returns the simulated Slack. Pollers wait for Slack while a test holds the lock.
     pub fn slack(&self) -> MutexGuard<'_, World> {
-        self.slack.lock().expect("no holder of this lock panics")
+        self.slack.lock().expect("the lock is not poisoned")
     }
 
-    /// Stores a source and its token, in place of what was there.
+    /// Stores a source and its token, and replaces any previous ones.
     pub async fn connect(&self, source: &Source, token: &str) {
         let ports = self.ports();
-        let grant = Grant { token: Token::new(token).expect("a token"), token_refresh: None, tenant: None };
+        let grant = Grant { token: Token::new(token).expect("a valid token"), token_refresh: None, tenant: None };
         let granted = slacktrail_ports::credentials::update(&ports.credentials, &source.id, |known| {
             Some(known.with_grant(grant.clone()))
         });
@@ -106,10 +108,10 @@ impl LocalDeployment {
         sources::put(&ports.deployment, source).await.expect("the source is written");
     }
 
-    /// The secret of a source, as it is stored.
+    /// Returns the stored secret of a source.
     ///
     /// # Panics
-    /// When there is none.
+    /// Panics if the secret does not exist.
     pub async fn secret(&self, source: &Source) -> Value {
         let name = format!("{}{}", self.names.secret_prefix, source.id);
         let value = self.aws.secrets_manager().get_secret_value().secret_id(name).send().await;
@@ -117,7 +119,7 @@ impl LocalDeployment {
         serde_json::from_str(value.secret_string().unwrap_or_default()).expect("the secret is JSON")
     }
 
-    /// Stores a source and its secret's fields, in place of what was there.
+    /// Stores a source and the fields of its secret, and replaces any previous ones.
     pub async fn connect_with(&self, source: &Source, secret: &Value) {
         let ports = self.ports();
         let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
@@ -127,7 +129,7 @@ impl LocalDeployment {
         sources::put(&ports.deployment, source).await.expect("the source is written");
     }
 
-    /// Stops collecting a source, and leaves all else of it.
+    /// Pauses a source, and keeps its cursors and credentials.
     pub async fn pause(&self, source: &Source) {
         let paused = Source { paused: true, ..source.clone() };
         sources::put(&self.ports().deployment, &paused).await.expect("the source is written");
@@ -137,7 +139,7 @@ impl LocalDeployment {
         AwsPorts::connect(&self.aws.sdk_config(), self.names.clone())
     }
 
-    /// The environment of a poller of this deployment.
+    /// Returns the environment variables of a poller.
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment = self.services(&self.proxy);
         environment.push(("BUCKET_NAME".to_owned(), self.names.bucket.clone()));
@@ -145,7 +147,7 @@ impl LocalDeployment {
         environment
     }
 
-    /// The environment of an oauth function of this deployment.
+    /// Returns the environment variables of an oauth function.
     pub fn oauth_environment(&self) -> Vec<(String, String)> {
         let mut environment = self.aws.environment();
         environment.extend(self.slack_urls());
@@ -153,7 +155,7 @@ impl LocalDeployment {
         environment
     }
 
-    /// What Lambda itself tells a function of its account, and where Slack is: nothing that the template sets.
+    /// Returns the environment variables for AWS (through `proxy`) and Slack, without those that the template sets.
     pub fn services(&self, proxy: &CountingProxy) -> Vec<(String, String)> {
         let mut environment = self.aws.environment();
         environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL");
@@ -171,7 +173,7 @@ impl LocalDeployment {
         .map(|(name, value)| (name.to_owned(), value))
     }
 
-    /// The environment of the command of somebody who looks after this deployment.
+    /// Returns the environment variables with which the `slacktrail` command manages this deployment.
     pub fn command_environment(&self) -> Vec<(String, String)> {
         let mut environment = self.aws.environment();
         environment.extend(
@@ -191,7 +193,7 @@ impl LocalDeployment {
         self.lambda.spawn(&self.binary, self.environment())
     }
 
-    /// Starts a poller with other or further variables; one without a value is left out.
+    /// Starts a poller with some environment variables changed or added, or removed if the value is `None`.
     pub fn poller_with(&self, changes: &[(&str, Option<&str>)]) -> Function {
         let mut environment = self.environment();
         environment.retain(|(name, _)| changes.iter().all(|(changed, _)| name != changed));
@@ -199,25 +201,25 @@ impl LocalDeployment {
         self.lambda.spawn(&self.binary, environment)
     }
 
-    /// Hands an event to a poller.
+    /// Invokes a poller with an event.
     pub async fn invoke_with(&self, event: Value) -> Answer {
         let answer = self.lambda.invoke(event, DEADLINE).await;
-        self.answers.lock().expect("no holder of this lock panics").push(format!("{answer:?}"));
+        self.answers.lock().expect("the lock is not poisoned").push(format!("{answer:?}"));
         answer
     }
 
     /// Invokes a poller with `{}`.
     ///
     /// # Panics
-    /// When it answers an error, or not at all.
+    /// Panics if the poller returns an error or does not respond.
     pub async fn invoke(&self) -> Summary {
         Summary::of(self.invoke_with(json!({})).await)
     }
 
-    /// Invokes a poller until nothing is left to collect, and returns its last answer.
+    /// Invokes a poller until no stream has a gap, and returns the last summary.
     ///
     /// # Panics
-    /// When something is still left after [`TICKS_MAX`] invocations.
+    /// Panics if a gap remains after [`TICKS_MAX`] invocations.
     pub async fn drain(&self) -> Summary {
         let mut summary = self.invoke().await;
         for _ in 1..TICKS_MAX {
@@ -226,57 +228,57 @@ impl LocalDeployment {
             }
             summary = self.invoke().await;
         }
-        panic!("something is still left to collect after {TICKS_MAX} invocations: {summary:#?}");
+        panic!("gaps remain after {TICKS_MAX} invocations: {summary:#?}");
     }
 
-    /// Everything in the bucket.
+    /// Reads all objects of the bucket.
     pub async fn archive(&self) -> Archive {
         Archive::read(&self.aws.s3(), &self.names.bucket).await
     }
 
-    /// Every item of the table.
+    /// Returns all items of the table.
     pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
         let scanned =
             self.aws.dynamodb().scan().table_name(&self.names.table).send().await.expect("the table can be read");
         scanned.items().to_vec()
     }
 
-    /// Asserts that a secret is in no object, no item, no answer and none of these lines.
+    /// Asserts that no object, table item, poller response or line of `lines` contains a secret.
     ///
     /// # Panics
-    /// When it is; the message repeats what it is in.
+    /// Panics if one does. The message quotes it.
     pub async fn assert_nowhere(&self, secret: &str, lines: &[String]) {
         for text in self.archive().await.texts() {
-            assert!(!text.contains(secret), "an object holds the secret: {text}");
+            assert!(!text.contains(secret), "an object contains the secret: {text}");
         }
         for item in self.items().await {
-            assert!(!format!("{item:?}").contains(secret), "an item holds the secret: {item:?}");
+            assert!(!format!("{item:?}").contains(secret), "an item contains the secret: {item:?}");
         }
-        for text in self.answers.lock().expect("no holder of this lock panics").iter().chain(lines) {
-            assert!(!text.contains(secret), "an answer or a log line holds the secret: {text}");
+        for text in self.answers.lock().expect("the lock is not poisoned").iter().chain(lines) {
+            assert!(!text.contains(secret), "a response or a log line contains the secret: {text}");
         }
     }
 }
 
 impl Summary {
-    /// The summary in an answer.
+    /// Returns the summary in a poller's response.
     ///
     /// # Panics
-    /// When the answer is an error or silence.
+    /// Panics if the poller returned an error or did not respond.
     pub fn of(answer: Answer) -> Summary {
         match answer {
             Answer::Response(mut summary) => match summary["streams"].take() {
                 Value::Array(streams) => Summary(streams),
-                other => panic!("the answer's streams are `{other}`"),
+                other => panic!("`streams` of the response is not a list: `{other}`"),
             },
             other => panic!("the poller did not succeed: {other:?}"),
         }
     }
 
-    /// How a stream's tick went.
+    /// Returns the summary of one stream.
     ///
     /// # Panics
-    /// When there is not exactly one such stream.
+    /// Panics if the summary does not contain the stream exactly once.
     pub fn stream(&self, source: &str, log: Log) -> &Value {
         let matching: Vec<&Value> =
             self.0.iter().filter(|stream| stream["source"] == source && stream["log"] == name(log)).collect();
@@ -286,32 +288,32 @@ impl Summary {
         }
     }
 
-    /// Whether a stream has gaps left.
+    /// Returns `true` if a stream that is not paused has gaps.
     pub fn is_behind(&self) -> bool {
         self.0.iter().any(|stream| stream["gaps"] != 0 && stream["state"] != "paused")
     }
 }
 
-/// A source of the organization with all three logs, wanted from three days ago on.
+/// Creates a source for the organization with all three log types, collected since three days ago.
 pub fn organization_source(id: &str) -> Source {
     let since = Second::of(Timestamp::now()).plus(-3 * 86_400);
     Source { since, ..conformance::source(id) }
 }
 
-/// Returns once `condition` holds.
+/// Waits until `condition` returns `true`. `what` describes the condition.
 ///
 /// # Panics
-/// When it does not within half a minute.
+/// Panics if it does not return `true` within 30 seconds.
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let looked = async {
+    let checks = async {
         while !condition() {
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
         }
     };
-    tokio::time::timeout(WAIT_MAX, looked).await.unwrap_or_else(|_| panic!("it never came about that {what}"));
+    tokio::time::timeout(WAIT_MAX, checks).await.unwrap_or_else(|_| panic!("timed out waiting until {what}"));
 }
 
-/// People at work in the simulated organization.
+/// A generator of activity in the simulated organization.
 pub struct Life {
     generator: Generator,
     devices: Vec<usize>,
@@ -319,13 +321,14 @@ pub struct Life {
 }
 
 impl Life {
-    /// In a Slack with these settings.
+    /// Creates a generator for a Slack with these settings.
     pub fn new(settings: &Settings) -> Life {
         Life { generator: Generator::new(Activity::default(), settings), devices: Vec::new(), known: HashSet::new() }
     }
 
-    /// Adds `audit` audit rows, half as many access rows and a quarter as many integration rows, evenly between two
-    /// instants: audit rows two to a second, every fifth integration row twice over.
+    /// Adds `audit` audit rows, half as many access rows and a quarter as many integration rows, spread evenly over a time range.
+    ///
+    /// Audit rows come in pairs with equal times, and every fifth integration row is added twice.
     pub fn happen(&mut self, world: &mut World, from: Timestamp, until: Timestamp, audit: usize) {
         for i in 0..audit {
             world.add(self.generator.audit_row(between(from, until, i / 2, audit.div_ceil(2))));
@@ -343,7 +346,7 @@ impl Life {
         }
     }
 
-    /// An access row unlike all before: two of one user, place, device and second would be one row to Slack.
+    /// Returns an access row with a new identity. Slack merges access rows with the same user, location, device and second.
     fn new_device(&mut self, time: Timestamp) -> Row {
         loop {
             let row = self.generator.access_row(time);
@@ -353,7 +356,7 @@ impl Life {
         }
     }
 
-    /// Adds rows of the last few seconds, and lets some known devices come back.
+    /// Adds rows within the last 5 seconds, and updates the access rows of some known devices.
     pub fn go_on(&mut self, world: &mut World, audit: usize) {
         let now = Timestamp::now();
         self.happen(world, now - SignedDuration::from_secs(5), now, audit);
@@ -363,9 +366,9 @@ impl Life {
     }
 }
 
-/// The instant of thing `index` of `count`, from `from` on and before `until`.
+/// Returns time `index` of `count` evenly spaced times, from `from` (inclusive) to `until` (exclusive).
 fn between(from: Timestamp, until: Timestamp, index: usize, count: usize) -> Timestamp {
     let span = until.as_millisecond() - from.as_millisecond();
     let [index, count] = [index, count.max(1)].map(|number| i64::try_from(number).expect("a small number"));
-    Timestamp::from_millisecond(from.as_millisecond() + span * index / count).expect("an instant of these days")
+    Timestamp::from_millisecond(from.as_millisecond() + span * index / count).expect("a valid timestamp")
 }

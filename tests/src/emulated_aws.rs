@@ -1,10 +1,12 @@
-//! An AWS account on loopback, as a child process for one test.
+//! An emulated AWS account on loopback, in a child process for one test.
 //!
-//! There are two emulators, independent of one another. moto is the usual one. It checks no permissions, and it applies the denials of a
-//! bucket policy without their conditions, so no policy is set on its buckets. ministack checks the caller's permissions at each call.
+//! Two independent emulators are available:
+//! - moto, for most tests. It does not check permissions. It ignores the conditions of denials in bucket policies, so its buckets have no
+//!   policy.
+//! - ministack, which checks the caller's permissions on each call.
 //!
-//! Where an emulator is not installed the tests that need it say so and pass: `cargo test` needs nothing but Rust.
-#![expect(clippy::print_stdout, reason = "a test that was skipped says so")]
+//! If an emulator is not installed, the tests that need it print a message and pass, so that `cargo test` needs only Rust.
+#![expect(clippy::print_stdout, reason = "a skipped test prints why")]
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -20,23 +22,23 @@ use reqwest::Client;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-/// The variable with the path of the `moto_server` executable; `make e2e` sets it.
+/// The environment variable with the path of the `moto_server` executable. `make e2e` sets it.
 pub const MOTO_VARIABLE: &str = "SLACKTRAIL_MOTO";
 
-/// The variable with the path of the Python that ministack is installed for; `make e2e` sets it.
+/// The environment variable with the path of the Python interpreter that has ministack installed. `make e2e` sets it.
 const MINISTACK_VARIABLE: &str = "SLACKTRAIL_MINISTACK";
 
-/// Time from start to the first answer. Usually one second; a machine that is busy with other tests needs more.
+/// The time limit for an emulator to start. This usually takes one second, but longer on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// The region of an account, unless a test names another.
+/// The default region.
 pub(crate) const REGION: &str = "us-east-1";
-/// Of any caller, unless it takes a role.
+/// The account of every caller that does not assume a role.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
 const ACCESS_KEY_ID: &str = "test";
 const SECRET_ACCESS_KEY: &str = "test";
 
-/// A running emulator with an AWS account of its own. It ends with this value.
+/// A running emulator with its own AWS account. Dropping this value stops it.
 pub struct EmulatedAws {
     server: Child,
     endpoint: String,
@@ -44,28 +46,30 @@ pub struct EmulatedAws {
 }
 
 impl EmulatedAws {
-    /// Starts moto and waits until it answers; `None`, and a printed line, where [`MOTO_VARIABLE`] is not set.
+    /// Starts moto and waits until it listens, or prints a message and returns `None` if [`MOTO_VARIABLE`] is not set.
     ///
     /// # Panics
-    /// When moto is there but does not start: what it printed is in the message.
+    /// Panics if moto does not start. The message contains its output.
     pub fn start() -> Option<EmulatedAws> {
-        // Any free port, which it then names.
+        // Port 0 selects a free port, which moto prints.
         Some(EmulatedAws::launch(&executable()?, &["-H", "127.0.0.1", "-p", "0"].map(OsStr::new), &[]))
     }
 
-    /// Starts it in the same way with the types of resource of the template that CloudFormation has and moto has not.
+    /// Starts moto like [`EmulatedAws::start`], extended by the template's resource types that moto's CloudFormation does not support.
     ///
     /// # Panics
-    /// As [`EmulatedAws::start`].
+    /// Panics if moto does not start. The message contains its output.
     pub fn start_with_cloudformation() -> Option<EmulatedAws> {
         executable()?;
         Some(EmulatedAws::launch(&python(), &[checks("account.py").as_os_str()], &[]))
     }
 
-    /// Starts ministack, which refuses each call that the caller's role does not grant; `None`, and a printed line, where it is not named.
+    /// Starts ministack, which rejects each call that the caller's role does not allow.
+    ///
+    /// Prints a message and returns `None` if `SLACKTRAIL_MINISTACK` is not set.
     ///
     /// # Panics
-    /// As [`EmulatedAws::start`].
+    /// Panics if ministack does not start. The message contains its output.
     pub fn start_with_permissions() -> Option<EmulatedAws> {
         let Some(python) = std::env::var_os(MINISTACK_VARIABLE).map(PathBuf::from) else {
             println!("skipped: `{MINISTACK_VARIABLE}` is not set (`make e2e` sets it)");
@@ -77,11 +81,11 @@ impl EmulatedAws {
     }
 
     fn launch(program: &Path, arguments: &[&OsStr], environment: &[(&str, &str)]) -> EmulatedAws {
-        let printed = NamedTempFile::new().expect("a temporary file can be made");
+        let printed = NamedTempFile::new().expect("a temporary file can be created");
         let output = || File::options().append(true).open(printed.path()).expect("a temporary file can be opened");
         let server = Command::new(program)
             .args(arguments)
-            .env("PYTHONPATH", checks("moto")) // moto's conditional writes are atomic then
+            .env("PYTHONPATH", checks("moto")) // makes moto's conditional writes atomic
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(output())
@@ -93,7 +97,7 @@ impl EmulatedAws {
         while aws.endpoint.is_empty() {
             let text = fs::read(printed.path()).expect("a temporary file can be read");
             let text = String::from_utf8_lossy(&text);
-            let ended = aws.server.try_wait().expect("a child's state can be asked").is_some();
+            let ended = aws.server.try_wait().expect("the state of a child process can be read").is_some();
             assert!(!ended && started.elapsed() < START_MAX, "`{}` did not start:\n{text}", program.display());
             aws.endpoint = endpoint(&text).unwrap_or_default();
             thread::sleep(Duration::from_millis(20));
@@ -101,7 +105,7 @@ impl EmulatedAws {
         aws
     }
 
-    /// Returns the same account, used in another region. Each account has all regions.
+    /// Returns the same account with another region for its clients.
     #[must_use]
     pub fn in_region(self, region: &'static str) -> EmulatedAws {
         let mut aws = self;
@@ -109,17 +113,17 @@ impl EmulatedAws {
         aws
     }
 
-    /// Returns the region in which the account is used.
+    /// Returns the region of the clients.
     pub fn region(&self) -> &'static str {
         self.region
     }
 
-    /// The address of every service, such as `http://127.0.0.1:40123`.
+    /// Returns the endpoint of all services, such as `http://127.0.0.1:40123`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Settings for clients of this account, built without a look at this machine's own AWS settings.
+    /// Returns the configuration of clients of this account, independent of the AWS settings of this machine.
     pub fn sdk_config(&self) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -135,7 +139,7 @@ impl EmulatedAws {
             .build()
     }
 
-    /// The same settings as environment variables, for a function that runs as a process.
+    /// Returns the same configuration as environment variables, for a child process.
     pub fn environment(&self) -> Vec<(String, String)> {
         [
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
@@ -148,46 +152,46 @@ impl EmulatedAws {
         .to_vec()
     }
 
-    /// A client of S3. The SDK writes a bucket into the path by itself where the endpoint is a bare IP address.
+    /// Creates an S3 client. The SDK puts the bucket name into the path because the endpoint is an IP address.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         aws_sdk_s3::Client::new(&self.sdk_config())
     }
 
-    /// A client of DynamoDB.
+    /// Creates a DynamoDB client.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.sdk_config())
     }
 
-    /// A client of Secrets Manager.
+    /// Creates a Secrets Manager client.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.sdk_config())
     }
 
-    /// Calls a service that the tests have no client of: `target` is its action, as in `Logs_20140328.PutLogEvents`.
+    /// Calls a service for which the tests have no client. `target` is the action, such as `Logs_20140328.PutLogEvents`.
     ///
     /// # Panics
-    /// Panics if moto answers an error.
+    /// Panics if moto returns an error.
     pub async fn call(&self, service: &str, target: &str, body: Value) -> Value {
-        // moto tells services apart by what was signed, and looks at no signature.
+        // moto finds the service in the credential scope, and does not check the signature.
         let signed = format!(
             "AWS4-HMAC-SHA256 Credential=test/20260101/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
             self.region
         );
-        let client = Client::builder().no_proxy().build().expect("a client for loopback can be made");
+        let client = Client::builder().no_proxy().build().expect("a client for loopback can be created");
         let call = client.post(&self.endpoint).header("authorization", signed).header("x-amz-target", target);
         let call = call.header("content-type", "application/x-amz-json-1.1").body(body.to_string());
-        let response = call.send().await.expect("moto answers");
-        let (status, text) = (response.status(), response.text().await.expect("moto ends its answer"));
+        let response = call.send().await.expect("moto responds");
+        let (status, text) = (response.status(), response.text().await.expect("moto completes its response"));
         assert!(status.is_success(), "`{target}` failed: {text}");
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
-    /// Makes a bucket such as the template's log bucket.
+    /// Creates a bucket.
     pub async fn create_bucket(&self, name: &str) {
         self.s3().create_bucket().bucket(name).send().await.expect("moto creates a bucket");
     }
 
-    /// Makes a table with the keys of the template's.
+    /// Creates a table with the key schema of the template's table.
     pub async fn create_table(&self, name: &str) {
         let attribute = |name: &str| {
             AttributeDefinition::builder()
@@ -212,7 +216,7 @@ impl EmulatedAws {
             .expect("moto creates a table");
     }
 
-    /// Makes the secret `name`, with `value` as its current version.
+    /// Creates the secret `name` with `value` as its current version.
     pub async fn create_secret(&self, name: &str, value: &str) {
         self.secrets_manager()
             .create_secret()
@@ -226,11 +230,11 @@ impl EmulatedAws {
 
 impl Drop for EmulatedAws {
     fn drop(&mut self) {
-        end(&mut self.server);
+        stop(&mut self.server);
     }
 }
 
-/// The `moto_server` that [`MOTO_VARIABLE`] names; `None`, and a printed line, where it names none.
+/// Returns the `moto_server` that [`MOTO_VARIABLE`] names, or prints a message and returns `None` if it is not set.
 pub fn executable() -> Option<PathBuf> {
     let executable = std::env::var_os(MOTO_VARIABLE).map(PathBuf::from);
     if executable.is_none() {
@@ -239,27 +243,27 @@ pub fn executable() -> Option<PathBuf> {
     executable
 }
 
-/// The Python that moto is installed for.
+/// Returns the Python interpreter that has moto installed.
 ///
 /// # Panics
-/// When no `moto_server` is named.
+/// Panics if [`MOTO_VARIABLE`] is not set.
 pub(crate) fn python() -> PathBuf {
-    executable().expect("only who has started moto asks").with_file_name("python")
+    executable().expect("moto is running").with_file_name("python")
 }
 
-/// A file of `checks/deploy`.
+/// Returns the path of a file in `checks/deploy`.
 pub(crate) fn checks(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../checks/deploy").join(file)
 }
 
-/// Where a server says that it listens: it does by then.
+/// Returns the endpoint that an emulator prints once it listens.
 fn endpoint(printed: &str) -> Option<String> {
     let (_, rest) = printed.split_once("Running on ")?;
     let (endpoint, _) = rest.split_once('\n')?;
     endpoint.split_whitespace().next().map(str::to_owned)
 }
 
-fn end(server: &mut Child) {
-    let _ = server.kill(); // it may have ended by itself
+fn stop(server: &mut Child) {
+    let _ = server.kill(); // fails if the process has already ended
     let _ = server.wait();
 }

@@ -1,5 +1,7 @@
-//! A clock that a test moves, for the test's own process and every process that it starts: compiled functions ask the machine for the
-//! time, so that a day of theirs would take a day. Linux only; elsewhere the clock is the machine's.
+//! A wall clock that a test can advance, for the test's own process and the processes that it starts.
+//!
+//! Compiled functions read the system clock, so a test of a full day would otherwise take a day. The fake clock works only on Linux.
+//! Elsewhere, tests use the system clock.
 #![expect(clippy::print_stdout, reason = "a test's output")]
 
 use std::io::{BufRead as _, BufReader, Seek as _, Write as _};
@@ -10,67 +12,67 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// The variable with the path of the file that says how far ahead the clock is.
+/// The environment variable with the path of the file that contains the offset of the clock.
 const CLOCK_VARIABLE: &str = "SLACKTRAIL_CLOCK";
-/// The variable with the libraries that a process loads before its own.
+/// The environment variable with the libraries that a process loads first.
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
-/// The clock of this process and of those that have [`MovableClock::environment`].
+/// The clock of this process and of all processes started with [`MovableClock::environment`].
 #[derive(Debug)]
 pub struct MovableClock {
-    /// None where the clock is the machine's.
+    /// `None` if this is the system clock.
     file: Option<std::fs::File>,
     ahead: AtomicI64,
 }
 
 impl MovableClock {
-    /// The clock of this process; none where it has the machine's and could have one: [`run_again`] gives it one.
+    /// Returns the clock of this process, or `None` if the process must first be restarted with a fake clock by [`run_again`].
     ///
     /// # Panics
-    /// When the clock's file cannot be opened.
+    /// Panics if the clock file cannot be opened.
     pub fn of_this_process() -> Option<MovableClock> {
         let path = std::env::var_os(CLOCK_VARIABLE);
         if path.is_none() && cfg!(target_os = "linux") {
             return None;
         }
-        let open = |path| std::fs::File::options().write(true).open(path).expect("the clock's file can be opened");
+        let open = |path| std::fs::File::options().write(true).open(path).expect("the clock file can be opened");
         Some(MovableClock { file: path.map(open), ahead: AtomicI64::new(0) })
     }
 
-    /// Lets time pass.
+    /// Advances the clock by whole seconds. Does nothing if this is the system clock.
     ///
     /// # Panics
-    /// When the clock's file cannot be written.
+    /// Panics if the clock file cannot be written.
     pub fn pass(&self, time: Duration) {
         let Some(mut file) = self.file.as_ref() else { return };
-        let seconds = i64::try_from(time.as_secs()).expect("not that long");
+        let seconds = i64::try_from(time.as_secs()).expect("a short duration");
         let ahead = self.ahead.fetch_add(seconds, Ordering::Relaxed) + seconds;
         let written = file.rewind().and_then(|()| file.write_all(&ahead.to_ne_bytes()));
-        written.expect("the clock's file can be written");
+        written.expect("the clock file can be written");
     }
 
-    /// How much time a test has let pass, in whole seconds.
+    /// Returns the total time by which the test has advanced the clock, in whole seconds.
     pub fn passed(&self) -> Duration {
         Duration::from_secs(self.ahead.load(Ordering::Relaxed).unsigned_abs())
     }
 
-    /// The variables of a process that is to have this clock too.
+    /// Returns the environment variables that give a process the same clock.
     pub fn environment() -> Vec<(String, String)> {
         let variables = [CLOCK_VARIABLE, PRELOAD_VARIABLE].into_iter();
         variables.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
     }
 }
 
-/// Runs one test of the present test binary once more, in a process whose clock can be moved, and prints what it prints.
+/// Runs one test of this test binary again in a process with a fake clock, and prints its output.
 ///
 /// # Panics
-/// When the test fails there, or there is no C compiler.
+/// Panics if the test fails or no C compiler is installed.
 pub fn run_again(test: &str) {
-    let folder = TempDir::new().expect("a temporary folder can be made");
-    let (library, clock) = (folder.path().join("fake_clock.so"), folder.path().join("clock"));
+    let directory = TempDir::new().expect("a temporary directory can be created");
+    let (library, clock) = (directory.path().join("fake_clock.so"), directory.path().join("clock"));
     compile(&library);
     std::fs::write(&clock, 0_i64.to_ne_bytes()).expect("a temporary file can be written");
-    let binary = std::env::current_exe().expect("a test knows its own file");
+    let binary = std::env::current_exe().expect("the path of this binary is known");
     let mut process = Command::new(binary)
         .args(["--exact", test, "--nocapture"])
         .env(CLOCK_VARIABLE, &clock)
@@ -81,13 +83,13 @@ pub fn run_again(test: &str) {
         .expect("this test can be run again");
     let lines = BufReader::new(process.stdout.take().expect("standard output is piped")).lines();
     lines.map_while(Result::ok).for_each(|line| println!("{line}"));
-    let status = process.wait().expect("a child can be waited for");
-    assert!(status.success(), "`{test}` under a clock of its own: {status}");
+    let status = process.wait().expect("a child process can be waited for");
+    assert!(status.success(), "`{test}` with a fake clock: {status}");
 }
 
 fn compile(library: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fake_clock.c");
-    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into()); // it is there where Rust can link
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into()); // Rust needs it for linking
     let compiled = Command::new(compiler)
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
         .arg(library)

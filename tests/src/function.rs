@@ -1,4 +1,4 @@
-//! A compiled function as a process of its own: started as Lambda starts it, and ended as Lambda ends it.
+//! A compiled function in its own process, which a test starts and kills like Lambda.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -14,19 +14,19 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// The variable with the path of the compiled poller; `make e2e` sets it.
+/// The environment variable with the path of the compiled poller. `make e2e` sets it.
 pub const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
 
-/// The variable with the path of the compiled oauth function; `make e2e` sets it.
+/// The environment variable with the path of the compiled oauth function. `make e2e` sets it.
 pub const OAUTH_VARIABLE: &str = "SLACKTRAIL_OAUTH";
 
-/// The variable with a command that runs the functions, such as an emulator of another processor; `make arm64` sets it.
+/// The environment variable with a command that runs the functions, such as an emulator of another architecture. `make arm64` sets it.
 const RUNNER_VARIABLE: &str = "SLACKTRAIL_RUNNER";
 
-/// Time for a process that is expected to end; a test that waits longer has found a fault.
+/// The time limit for a process to exit or to write an expected line.
 const END_MAX: Duration = Duration::from_secs(60);
 
-/// A function that runs as a process. It is killed when this value is dropped.
+/// A running function. Dropping this value kills its process.
 pub struct Function {
     process: Child,
     lines: Arc<Lines>,
@@ -34,17 +34,18 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts `binary` as Lambda would: with the Runtime API at `runtime_api`, with `environment` and what Lambda itself
-    /// sets, and with nothing of this process's own environment.
+    /// Starts `binary` like Lambda, with the Runtime API at `runtime_api`.
+    ///
+    /// The process gets `environment` and the variables that Lambda sets, and does not inherit the environment of the test.
     ///
     /// # Panics
-    /// When the file cannot be run.
+    /// Panics if the file cannot be run.
     pub fn spawn<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         binary: &Path,
         runtime_api: SocketAddr,
         environment: impl IntoIterator<Item = (K, V)>,
     ) -> Function {
-        let name = binary.file_stem().expect("a binary has a name").to_string_lossy();
+        let name = binary.file_stem().expect("a binary has a file name").to_string_lossy();
         let mut process = command(binary)
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -70,31 +71,31 @@ impl Function {
         Function { process, lines, readers }
     }
 
-    /// The process's number, while it runs.
+    /// Returns the process ID, or `None` if the process has ended.
     pub fn id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// The most memory that was resident since the process began, in bytes; `None` where there is no `/proc`, or the process has ended.
+    /// Returns the peak resident memory in bytes, or `None` if the process has ended or the system has no `/proc`.
     pub fn memory_peak(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         Some(1024 * line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?)
     }
 
-    /// The CPU time of all its threads up to now; `None` where there is no `/proc`, or the process has ended.
+    /// Returns the CPU time of all threads, or `None` if the process has ended or the system has no `/proc`.
     pub fn cpu(&self) -> Option<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?)).ok()?;
-        // User and system time in hundredths of a second: fields 14 and 15 (proc_pid_stat(5)). The second, a name, may hold anything.
+        // Fields 14 and 15 contain user and system time in 1/100 second (proc_pid_stat(5)). Field 2 is a name with arbitrary characters.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
     }
 
-    /// Limits its data to `bytes`: heap, stacks and private mappings (`RLIMIT_DATA`). An allocation beyond ends it. Lambda limits resident
-    /// memory, which no process may set for itself; this limit also counts what is mapped and not touched, and not the binary's file.
+    /// Limits heap, stacks and private mappings of the process to `bytes` (`RLIMIT_DATA`). Returns `false` if the limit cannot be set.
     ///
-    /// Returns `false` where a process cannot be limited so.
+    /// An allocation beyond the limit ends the process. Lambda limits resident memory, for which a process has no limit. `RLIMIT_DATA`
+    /// also counts memory that is mapped but not used, and does not count the binary's file.
     #[cfg(target_os = "linux")]
     pub fn limit_data(&self, bytes: u64) -> bool {
         use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -103,21 +104,23 @@ impl Function {
         pid.is_some_and(|pid| prlimit(Some(pid), Resource::Data, limit).is_ok())
     }
 
-    /// Returns `false`: a process cannot be limited so here.
+    /// Returns `false`, because this system does not support the limit.
     #[cfg(not(target_os = "linux"))]
     pub fn limit_data(&self, _bytes: u64) -> bool {
         false
     }
 
-    /// Every line that it has written up to now, to standard output and standard error.
+    /// Returns the lines that the function has written to standard output and standard error so far.
     pub fn lines(&self) -> Vec<String> {
         locked(&self.lines).clone()
     }
 
-    /// Waits until it has written a line that contains `text`: an answer may be there before what was written for it has been read.
+    /// Waits until the function has written a line that contains `text`.
+    ///
+    /// A response may arrive before the lines that the function wrote earlier.
     ///
     /// # Panics
-    /// When there is none after a minute.
+    /// Panics if no such line is written within a minute.
     pub async fn wrote(&self, text: &str) {
         let written = async {
             while !self.lines().iter().any(|line| line.contains(text)) {
@@ -125,33 +128,33 @@ impl Function {
             }
         };
         let in_time = timeout(END_MAX, written).await.is_ok();
-        assert!(in_time, "no line with `{text}` among {:#?}", self.lines());
+        assert!(in_time, "no line contains `{text}`: {:#?}", self.lines());
     }
 
-    /// Ends it at once, wherever it is (`kill -9`), and returns every line that it had written.
+    /// Kills the process (`SIGKILL`), and returns all lines that it wrote.
     pub async fn kill(mut self) -> Vec<String> {
-        let _ = self.process.start_kill(); // it may have ended by itself
+        let _ = self.process.start_kill(); // fails if the process has already ended
         self.wait().await.1
     }
 
-    /// Waits for it to end by itself: its status, and every line that it had written.
+    /// Waits until the process exits, and returns its exit status and all lines that it wrote.
     ///
     /// # Panics
-    /// When it has not ended after a minute.
+    /// Panics if the process does not exit within a minute.
     pub async fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let ended = async {
-            let status = self.process.wait().await.expect("a child can be waited for");
+            let status = self.process.wait().await.expect("a child process can be waited for");
             for reader in &mut self.readers {
                 reader.await.expect("a reader of lines does not panic");
             }
             status
         };
-        let status = timeout(END_MAX, ended).await.expect("a function ends within a minute");
+        let status = timeout(END_MAX, ended).await.expect("the process exits within a minute");
         (status, self.lines())
     }
 }
 
-/// Returns the command that runs a function.
+/// Creates the command that runs a function.
 fn command(binary: &Path) -> Command {
     let runner = std::env::var(RUNNER_VARIABLE).unwrap_or_default();
     let mut words = runner.split_whitespace();
@@ -172,18 +175,18 @@ pub fn level_in_lambda(line: &str) -> String {
     line["level"].as_str().filter(|_| has_timestamp).unwrap_or("INFO").to_owned()
 }
 
-/// The compiled poller: the file that [`POLLER_VARIABLE`] names, or else `poller` in the folder that this test was built in.
+/// Returns the path of the compiled poller: the value of [`POLLER_VARIABLE`], or `poller` in the build directory of this test.
 ///
 /// # Errors
-/// A sentence that names the command which builds it.
+/// Returns an error if the file does not exist. The message names the command that builds it.
 pub fn poller_binary() -> Result<PathBuf, String> {
     binary(POLLER_VARIABLE, "poller")
 }
 
-/// The compiled oauth function, in the same way.
+/// Returns the path of the compiled oauth function: the value of [`OAUTH_VARIABLE`], or `oauth` in the build directory of this test.
 ///
 /// # Errors
-/// As [`poller_binary`].
+/// Returns an error if the file does not exist. The message names the command that builds it.
 pub fn oauth_binary() -> Result<PathBuf, String> {
     binary(OAUTH_VARIABLE, "oauth")
 }
@@ -194,15 +197,17 @@ fn binary(variable: &str, name: &str) -> Result<PathBuf, String> {
     if binary.is_file() {
         return Ok(binary);
     }
-    Err(format!("found no {name} at `{}`; hint: `cargo build --workspace --bins` builds it", binary.display()))
+    Err(format!("no {name} binary at `{}`; hint: build it with `cargo build --workspace --bins`", binary.display()))
 }
 
-/// A binary of this workspace, as it was built beside whatever runs this: `<target>/debug/deps/<test>` or `<target>/debug/<binary>`.
+/// Returns the path of a binary of this workspace, in the build directory of the current executable.
+///
+/// The current executable is `<target>/<profile>/deps/<test>` or `<target>/<profile>/<binary>`.
 pub fn built_here(name: &str) -> PathBuf {
-    let this = std::env::current_exe().expect("a process knows its own file");
-    let folder = this.parent().expect("a file is in a folder");
-    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-    folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)
+    let this = std::env::current_exe().expect("the path of this executable is known");
+    let directory = this.parent().expect("a file is in a directory");
+    let directory = if directory.ends_with("deps") { directory.parent().unwrap_or(directory) } else { directory };
+    directory.join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 fn read_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Lines>) -> JoinHandle<()> {
@@ -218,5 +223,5 @@ fn read_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Lines>)
 type Lines = Mutex<Vec<String>>;
 
 fn locked(lines: &Lines) -> MutexGuard<'_, Vec<String>> {
-    lines.lock().expect("no holder of this lock panics")
+    lines.lock().expect("the lock is not poisoned")
 }

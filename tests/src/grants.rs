@@ -1,5 +1,6 @@
-//! What a role grants, and what a function asked for: IAM's own comparison, for roles that only allow, and on no condition but one:
-//! `dynamodb:LeadingKeys`, which limits a role to some partition keys of a table.
+//! Compares the permissions that a role grants with the calls that a function made, like IAM.
+//!
+//! Statements may only allow, and the only supported condition is `dynamodb:LeadingKeys`, which limits a role to some partition keys.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +10,16 @@ use serde_json::Value;
 use crate::counting_proxy::Call;
 use crate::emulated_aws::{ACCOUNT_ID, REGION};
 
-/// An action on a resource: granted, where both may hold `*` and `?`, or asked for.
+/// An action on a resource, either granted or requested. A granted one may contain the wildcards `*` and `?`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Permission {
-    /// Such as `s3:GetObject`.
+    /// The IAM action, such as `s3:GetObject`.
     pub action: String,
-    /// An ARN; of items of a table, followed by `#` and their partition key.
+    /// The ARN. For items of a table, `#` and their partition key follow.
     pub resource: String,
 }
 
-/// The one condition that is known here.
+/// The only supported condition.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Condition {
@@ -37,7 +38,7 @@ struct LeadingKeys {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Statement {
-    /// What it is for.
+    /// The statement ID, which says what the statement is for.
     pub sid: String,
     effect: String,
     action: OneOrMany,
@@ -52,20 +53,20 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-/// What was compared, and does not agree.
+/// The differences between granted and requested permissions.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Disagreement {
-    /// Asked for, and not granted: AWS would refuse it.
+    /// Requested but not granted. AWS would reject the call.
     pub ungranted: BTreeSet<Permission>,
-    /// Granted, and never asked for.
+    /// Granted but never requested.
     pub unused: BTreeSet<Permission>,
 }
 
 impl Statement {
-    /// Every action with every resource, and with every partition key that it is limited to.
+    /// Returns a permission for each combination of action, resource and partition key.
     ///
     /// # Panics
-    /// When the statement denies: that is not compared here.
+    /// Panics if the statement denies, because denials are not supported.
     pub fn permissions(&self) -> Vec<Permission> {
         assert_eq!(self.effect, "Allow", "{self:?}");
         let pairs = self.action.all().iter().flat_map(|action| self.resource.all().iter().map(move |on| (action, on)));
@@ -91,7 +92,7 @@ impl OneOrMany {
     }
 }
 
-/// Compares what is granted with what was asked for.
+/// Compares granted with requested permissions.
 pub fn compare(granted: &[Permission], asked: &[Permission]) -> Disagreement {
     Disagreement {
         ungranted: asked.iter().filter(|asked| !granted.iter().any(|one| one.covers(asked))).cloned().collect(),
@@ -100,17 +101,17 @@ pub fn compare(granted: &[Permission], asked: &[Permission]) -> Disagreement {
 }
 
 impl Permission {
-    /// What a call needs (Service Authorization Reference, actions of the four services).
+    /// Returns the permission that a call requires (AWS Service Authorization Reference).
     ///
     /// # Panics
-    /// When it is a call of which that is not known here: find its action there, and say it here.
+    /// Panics if the call is not supported yet. Look up its action in the reference and add it here.
     pub fn needed_for(call: &Call) -> Permission {
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let (action, resource) = match call.target.as_deref().and_then(|target| target.split_once('.')) {
             Some(("DynamoDB_20120810", action)) => {
                 assert!(
                     !action.contains("Transact") && !action.contains("Batch"),
-                    "{action} needs what its parts need"
+                    "{action} requires the permissions of its parts"
                 );
                 let table = arn("dynamodb", &format!("table/{}", text(&body["TableName"])));
                 (format!("dynamodb:{action}"), format!("{table}#{}", partition_key(&body)))
@@ -119,39 +120,41 @@ impl Permission {
                 let secret = format!("secret:{}-AbCdEf", text(&body["SecretId"])); // AWS appends six characters to the name
                 (format!("secretsmanager:{action}"), arn("secretsmanager", &secret))
             }
-            Some(_) => panic!("of which service is {call:?}?"),
+            Some(_) => panic!("unsupported service: {call:?}"),
             None => match call.uri.strip_prefix("/2015-03-31/functions/") {
                 Some(rest) => {
-                    let function = rest.strip_suffix("/invocations").unwrap_or_else(|| panic!("what is {call:?}?"));
+                    let function = rest
+                        .strip_suffix("/invocations")
+                        .unwrap_or_else(|| panic!("unsupported Lambda call: {call:?}"));
                     ("lambda:InvokeFunction".to_owned(), arn("lambda", &format!("function:{function}")))
                 }
-                None => needed_by_s3(call),
+                None => required_by_s3(call),
             },
         };
         Permission { action, resource }
     }
 
-    /// Whether what is granted here allows what is asked for there.
+    /// Returns `true` if this granted permission allows the requested one.
     fn covers(&self, asked: &Permission) -> bool {
         matches(self.action.as_bytes(), asked.action.as_bytes())
             && matches(self.resource.as_bytes(), asked.resource.as_bytes())
     }
 }
 
-/// The partition key of a call to DynamoDB: of the item that it puts or gets, or of those that it queries.
+/// Returns the partition key of a DynamoDB call: of the item to put or get, or of the items to query.
 fn partition_key(body: &Value) -> &str {
     let found = [&body["Item"]["pk"], &body["Key"]["pk"], &body["ExpressionAttributeValues"][":pk"]];
-    found.into_iter().find_map(|key| key["S"].as_str()).unwrap_or_else(|| panic!("which partition is {body}?"))
+    found.into_iter().find_map(|key| key["S"].as_str()).unwrap_or_else(|| panic!("no partition key in {body}"))
 }
 
-/// S3 names its action nowhere: it is the method, and whether the path is a bucket's or an object's.
-fn needed_by_s3(call: &Call) -> (String, String) {
+/// Returns the action and the resource of an S3 call. The method, and whether the path names an object, determine the action.
+fn required_by_s3(call: &Call) -> (String, String) {
     let path = call.uri.split('?').next().unwrap_or_default().trim_matches('/');
     let action = match (call.method.as_str(), path.contains('/')) {
         ("GET" | "HEAD", true) => "s3:GetObject",
         ("PUT", true) => "s3:PutObject",
         ("GET" | "HEAD", false) => "s3:ListBucket",
-        _ => panic!("what does {call:?} need?"),
+        _ => panic!("unsupported S3 call: {call:?}"),
     };
     (action.to_owned(), format!("arn:aws:s3:::{path}"))
 }
@@ -164,7 +167,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Whether `text` is of `pattern`, in which `*` is any text and `?` any one character.
+/// Returns `true` if `text` matches `pattern`, where `*` matches any text and `?` any single byte.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern, text) {
         ([], []) => true,
@@ -204,7 +207,7 @@ mod tests {
             "Sid": "S", "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "t",
             "Condition": { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": ["source", "authorization"] } },
         }))
-        .expect("a statement of a policy");
+        .expect("a policy statement");
         let granted = statement.permissions();
         assert_eq!(granted.len(), 2);
         let asked = [permission("dynamodb:PutItem", "t#cursor")];

@@ -1,7 +1,7 @@
-//! Lambda's Runtime API on loopback: what the service says to a function, for the compiled functions.
+//! An emulated Lambda Runtime API on loopback, for the compiled functions.
 //!
-//! A function asks it for the next event and posts its answer; a test hands in events and awaits the answers. It freezes
-//! nothing and limits no memory, and it ends no function that runs past its deadline: a test does that with [`Function::kill`].
+//! A function requests the next event and posts its result. A test submits events and waits for the results. The emulator does not freeze
+//! functions, limit their memory or stop functions that exceed their deadline. Tests use [`Function::kill`] for that.
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
@@ -25,22 +25,22 @@ use tokio::time::timeout;
 
 use crate::function::Function;
 
-/// Time an event waits for a function to ask for it: Lambda's own bound for a function's start.
+/// The time limit for a function to request an event, equal to Lambda's limit for the initialization of a function.
 const START_MAX: Duration = Duration::from_secs(10);
 
 /// How an invocation ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// The function's result.
+    /// The result of the function.
     Response(Value),
-    /// The function's error, with `errorType` and `errorMessage`; or why it could not start, which Lambda gives to the
-    /// caller in the same way.
+    /// The error of the function or of its initialization, with `errorType` and `errorMessage`. Lambda reports both to the caller in the
+    /// same way.
     Error(Value),
-    /// The deadline went by, or no function asked for the event within 10 seconds: it is slow, dead or was never there.
+    /// No result before the deadline, or no function requested the event within 10 seconds.
     Silence,
 }
 
-/// One emulated Lambda service. It ends with this value; functions attached to it share one queue of events.
+/// An emulated Lambda service with one queue of events for all of its functions. Dropping this value stops it.
 pub struct Emulator {
     address: SocketAddr,
     queue: Arc<Queue>,
@@ -49,7 +49,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts it on a free port.
+    /// Starts the service on a free port.
     pub async fn start() -> Emulator {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -66,14 +66,16 @@ impl Emulator {
         Emulator { address, queue, server, ids: AtomicU64::new(1) }
     }
 
-    /// What a function finds in `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns the address for `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Hands `event` to the next function that asks, gives it `deadline` from then on, and waits for its answer.
+    /// Passes `event` to the next function that requests one, and waits for its result.
     ///
-    /// An invocation that is dropped before a function has asked for it is never handed out.
+    /// `deadline` starts when the function requests the event.
+    ///
+    /// If the future is dropped before a function requests the event, no function gets the event.
     pub async fn invoke(&self, event: Value, deadline: Duration) -> Answer {
         let id = format!("00000000-0000-4000-8000-{:012x}", self.ids.fetch_add(1, Ordering::Relaxed));
         let (taken, is_taken) = oneshot::channel();
@@ -81,17 +83,17 @@ impl Emulator {
         self.queue.push(Invocation { id: id.clone(), event, deadline, taken, answer });
         let answer = match timeout(START_MAX, is_taken).await {
             Ok(Ok(())) => timeout(deadline, is_answered).await,
-            Ok(Err(_)) => Ok(is_answered.await), // answered without being handed out: a function could not start
+            Ok(Err(_)) => Ok(is_answered.await), // a function failed to initialize
             Err(elapsed) => Err(elapsed),
         };
-        self.queue.forget(&id);
+        self.queue.remove(&id);
         match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Answer::Silence,
         }
     }
 
-    /// Starts `binary` as this service's function: [`Function::spawn`].
+    /// Starts `binary` as a function of this service, with [`Function::spawn`].
     pub fn spawn<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         &self,
         binary: &Path,
@@ -107,7 +109,7 @@ impl Drop for Emulator {
     }
 }
 
-/// An event on its way to a function.
+/// An event that waits for a function.
 struct Invocation {
     id: String,
     event: Value,
@@ -116,7 +118,7 @@ struct Invocation {
     answer: oneshot::Sender<Answer>,
 }
 
-/// Events that wait for a function, and those that a function has.
+/// The queue of waiting events, and the events in progress.
 #[derive(Default)]
 struct Queue {
     events: Mutex<Events>,
@@ -127,7 +129,7 @@ struct Queue {
 struct Events {
     waiting: VecDeque<Invocation>,
     running: HashMap<String, oneshot::Sender<Answer>>,
-    /// Of a function that could not start while no event waited: the next event's answer.
+    /// The error of a function that failed to initialize while no event was waiting. The next event gets it as its result.
     start_failure: Option<Value>,
 }
 
@@ -135,13 +137,13 @@ impl Queue {
     fn push(&self, invocation: Invocation) {
         let mut events = locked(&self.events);
         match events.start_failure.take() {
-            Some(failure) => invocation.refuse(failure),
+            Some(failure) => invocation.fail(failure),
             None => events.waiting.push_back(invocation),
         }
         self.pushed.notify_one();
     }
 
-    /// The id, content and deadline of the oldest event that its test still waits for; returns only when there is one.
+    /// Waits for an event, and returns the ID, content and deadline of the oldest event that a test still waits for.
     async fn take(&self) -> (String, Value, Duration) {
         loop {
             let (taken, more) = {
@@ -149,7 +151,7 @@ impl Queue {
                 (events.take(), !events.waiting.is_empty())
             };
             if more {
-                self.pushed.notify_one(); // two notices that came at once count as one, and another taker may sleep
+                self.pushed.notify_one(); // `Notify` merges simultaneous notifications, so wake another waiting function
             }
             if let Some(taken) = taken {
                 return taken;
@@ -158,13 +160,13 @@ impl Queue {
         }
     }
 
-    /// False when no function has the event `id`: it is unknown, or its test no longer waits.
+    /// Completes an event. Returns `false` if the ID is unknown or the test no longer waits.
     fn answer(&self, id: &str, answer: Answer) -> bool {
         let sender = locked(&self.events).running.remove(id);
         sender.is_some_and(|sender| sender.send(answer).is_ok())
     }
 
-    /// Answers every event that waits for a function to start, or else the next one.
+    /// Fails all waiting events, or the next event if none is waiting.
     fn fail_start(&self, failure: Value) {
         let mut events = locked(&self.events);
         if events.waiting.is_empty() {
@@ -172,11 +174,11 @@ impl Queue {
             return;
         }
         for invocation in events.waiting.drain(..) {
-            invocation.refuse(failure.clone());
+            invocation.fail(failure.clone());
         }
     }
 
-    fn forget(&self, id: &str) {
+    fn remove(&self, id: &str) {
         locked(&self.events).running.remove(id);
     }
 }
@@ -186,20 +188,20 @@ impl Events {
         self.waiting.retain(|invocation| !invocation.answer.is_closed());
         let Invocation { id, event, deadline, taken, answer } = self.waiting.pop_front()?;
         self.running.insert(id.clone(), answer);
-        let _ = taken.send(()); // a test that waits no longer needs no notice
+        let _ = taken.send(()); // fails if the test no longer waits
         Some((id, event, deadline))
     }
 }
 
 impl Invocation {
-    fn refuse(self, failure: Value) {
-        let _ = self.answer.send(Answer::Error(failure)); // a test that waits no longer needs no notice
+    fn fail(self, failure: Value) {
+        let _ = self.answer.send(Answer::Error(failure)); // fails if the test no longer waits
     }
 }
 
 async fn next(State(queue): State<Arc<Queue>>) -> Response {
     let (id, event, deadline) = queue.take().await;
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
     let headers = [
         ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", id),
@@ -223,7 +225,7 @@ async fn init_error(State(queue): State<Arc<Queue>>, body: Bytes) -> StatusCode 
     StatusCode::ACCEPTED
 }
 
-/// Lambda answers 400 to an id that it does not wait for.
+/// Returns the status of a posted result. Lambda returns 400 for an ID without a pending invocation.
 fn accepted(is_awaited: bool) -> StatusCode {
     if is_awaited { StatusCode::ACCEPTED } else { StatusCode::BAD_REQUEST }
 }
@@ -233,5 +235,5 @@ fn json(body: &[u8]) -> Value {
 }
 
 fn locked(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
-    events.lock().expect("no holder of this lock panics")
+    events.lock().expect("the lock is not poisoned")
 }

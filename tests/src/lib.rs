@@ -1,7 +1,7 @@
-//! What the tests that cross crates stand on. The tests themselves are in `tests/`.
+//! Support library of the tests that span several crates. The tests are in `tests/`.
 
 pub mod archive;
-#[cfg(target_os = "linux")] // it is Debian's
+#[cfg(target_os = "linux")] // requires Debian's Chromium
 pub mod browser;
 pub mod chaos_proxy;
 pub mod conformance;

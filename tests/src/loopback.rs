@@ -3,7 +3,7 @@
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Accepts connections until the task is aborted, and serves each in a task of its own. Dropping the set of tasks closes them all.
+/// Accepts connections until the task is aborted, and serves each in its own task. Aborting closes all connections.
 pub(crate) async fn accept<F>(listener: TcpListener, converse: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -14,7 +14,7 @@ where
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
                 if let Ok((socket, _)) = accepted {
-                    let _ = socket.set_nodelay(true); // small responses would otherwise wait for the caller's acknowledgement
+                    let _ = socket.set_nodelay(true); // otherwise small responses wait for the caller's TCP acknowledgment
                     connections.spawn(converse(socket));
                 }
             }

@@ -1,4 +1,4 @@
-//! A timer for tests: nothing is ever late, unless a test says so.
+//! A timer for tests that never expires unless a test requests it.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use slacktrail_ports::Timer;
 
-/// Waits for all work, except for what a test lets be late.
+/// A timer without time limits, except for one that a test lets expire.
 #[derive(Clone, Debug, Default)]
 pub struct Patience {
     late: Rc<Cell<Option<(Duration, usize)>>>,
 }
 
 impl Patience {
-    /// Lets the next work with this limit be late after it has been polled `polls` times.
+    /// Lets the next work with this time limit time out after it has been polled `polls` times.
     pub fn let_be_late(&self, limit: Duration, polls: usize) {
         self.late.set(Some((limit, polls)));
     }

@@ -1,5 +1,5 @@
-//! A proxy on loopback in front of the emulated AWS, for what the emulation lacks: a test scripts the answers to some calls, and the
-//! emulated account gives the others.
+//! A loopback proxy in front of the emulated AWS, for features that the emulator lacks. A test scripts the responses to some calls. The
+//! emulated account handles the other calls.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,30 +15,30 @@ use reqwest::Client;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A longer body is refused.
+/// The largest body that the proxy accepts.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
-/// A proxy in front of one endpoint. It ends with this value.
+/// A proxy in front of one endpoint. Dropping this value stops it.
 pub struct ScriptedAws {
     address: SocketAddr,
-    desk: Arc<Desk>,
+    context: Arc<Context>,
     server: JoinHandle<()>,
 }
 
-struct Desk {
+struct Context {
     upstream: String,
     client: Client,
-    /// Asked in order, the newest first. The first that answers decides.
+    /// The scripts, oldest first. The newest script that returns a response wins.
     scripts: Mutex<Vec<Script>>,
 }
 
-/// Answers a call, or leaves it to the scripts before it and at last to the account.
+/// Returns the response to a call, or `None` to leave it to older scripts and finally to the account.
 type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync>;
 
-/// A call on its way to AWS.
+/// A call to AWS.
 #[derive(Clone, Debug)]
 pub struct AwsCall {
-    /// The action, such as `PutItem`; of S3 `PUT` or another method.
+    /// The action, such as `PutItem`. For S3, the HTTP method.
     pub action: String,
     /// The path, such as `/bucket/key`.
     pub path: String,
@@ -51,14 +51,14 @@ pub struct AwsCall {
     upstream: Upstream,
 }
 
-/// How to reach the account.
+/// The connection to the emulated account.
 #[derive(Clone, Debug)]
 struct Upstream {
     client: Client,
     endpoint: String,
 }
 
-/// What AWS answers.
+/// A response of AWS.
 #[derive(Clone, Debug)]
 pub struct CannedResponse {
     /// The HTTP status.
@@ -70,37 +70,37 @@ pub struct CannedResponse {
 }
 
 impl ScriptedAws {
-    /// Starts it on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
+    /// Starts the proxy on a free port, in front of `upstream`, such as `http://127.0.0.1:40123`.
     pub async fn start(upstream: &str) -> ScriptedAws {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be made");
-        let desk = Arc::new(Desk { upstream: upstream.to_owned(), client, scripts: Mutex::default() });
-        let routes = Router::new().fallback(answer).with_state(Arc::clone(&desk));
+        let client = Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be created");
+        let context = Arc::new(Context { upstream: upstream.to_owned(), client, scripts: Mutex::default() });
+        let routes = Router::new().fallback(answer).with_state(Arc::clone(&context));
         let server = tokio::spawn(async move {
             axum::serve(listener, routes).await.expect("a bound listener can be served");
         });
-        ScriptedAws { address, desk, server }
+        ScriptedAws { address, context, server }
     }
 
-    /// Its own endpoint.
+    /// Returns the endpoint of the proxy.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Adds a script, which is asked before those that are there, and returns how many there were.
+    /// Adds a script, which takes precedence over earlier scripts. Returns the number of earlier scripts.
     pub fn script(
         &self,
         script: impl Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync + 'static,
     ) -> usize {
-        let mut scripts = locked(&self.desk.scripts);
+        let mut scripts = locked(&self.context.scripts);
         scripts.push(Arc::new(script));
         scripts.len() - 1
     }
 
-    /// Removes all scripts but the first `kept`.
+    /// Removes all scripts except for the `kept` oldest.
     pub fn keep(&self, kept: usize) {
-        locked(&self.desk.scripts).truncate(kept);
+        locked(&self.context.scripts).truncate(kept);
     }
 }
 
@@ -111,25 +111,29 @@ impl Drop for ScriptedAws {
 }
 
 impl AwsCall {
-    /// Returns the answer of the account to this call, as it is now.
+    /// Sends this call to the emulated account, and returns the response.
     ///
     /// # Panics
-    /// Panics if the account does not answer.
+    /// Panics if the account does not respond.
     pub async fn pass_on(self) -> CannedResponse {
         let Upstream { client, endpoint } = self.upstream;
         let url = format!("{endpoint}{}", self.uri);
         let sent = client.request(self.method, url).headers(end_to_end(self.headers)).body(self.body).send().await;
-        let response = sent.expect("the emulated account answers");
+        let response = sent.expect("the emulated account responds");
         let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
-        CannedResponse { status, headers, body: response.bytes().await.expect("the emulated account ends its answer") }
+        CannedResponse {
+            status,
+            headers,
+            body: response.bytes().await.expect("the emulated account completes its response"),
+        }
     }
 
-    /// Returns the key that a call of S3 is about.
+    /// Returns the object key of an S3 call.
     pub fn key(&self) -> &str {
         self.path.splitn(3, '/').nth(2).unwrap_or_default()
     }
 
-    /// Returns what follows the question mark.
+    /// Returns the query.
     pub fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
     }
@@ -141,7 +145,7 @@ impl AwsCall {
 }
 
 impl CannedResponse {
-    /// Returns a reply with this body.
+    /// Creates a response with this body.
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> CannedResponse {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static(content_type));
@@ -149,12 +153,12 @@ impl CannedResponse {
         CannedResponse { status, headers, body: body.into() }
     }
 
-    /// Returns a reply of a service that speaks JSON.
+    /// Creates a response of a service with a JSON protocol.
     pub fn json(status: u16, body: impl Into<Bytes>) -> CannedResponse {
         CannedResponse::new(status, "application/x-amz-json-1.1", body)
     }
 
-    /// Returns the error `code` of S3.
+    /// Creates an S3 error response.
     pub fn s3_error(status: u16, code: &str, message: &str) -> CannedResponse {
         CannedResponse::new(
             status,
@@ -163,10 +167,10 @@ impl CannedResponse {
         )
     }
 
-    /// Returns the same reply with `from` in its body replaced by `to`.
+    /// Replaces `from` with `to` in the body.
     ///
     /// # Panics
-    /// Panics if the body does not contain `from`, because the script would change nothing.
+    /// Panics if the body does not contain `from`.
     #[must_use]
     pub fn replace(self, from: &str, to: &str) -> CannedResponse {
         let text = String::from_utf8_lossy(&self.body);
@@ -182,10 +186,10 @@ impl IntoResponse for CannedResponse {
     }
 }
 
-async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+async fn answer(State(context): State<Arc<Context>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(Body::new(body), BODY_BYTES_MAX).await else {
-        return StatusCode::BAD_REQUEST.into_response(); // the caller left while it sent
+        return StatusCode::BAD_REQUEST.into_response(); // the caller closed the connection while sending
     };
     let call = AwsCall {
         action: action(&head.method, &head.uri, &head.headers, &body),
@@ -194,9 +198,9 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         body,
         method: head.method,
         uri: head.uri,
-        upstream: Upstream { client: desk.client.clone(), endpoint: desk.upstream.clone() },
+        upstream: Upstream { client: context.client.clone(), endpoint: context.upstream.clone() },
     };
-    let scripts = locked(&desk.scripts).clone();
+    let scripts = locked(&context.scripts).clone();
     for script in scripts.iter().rev() {
         if let Some(response) = script(call.clone()).await {
             return response.into_response();
@@ -205,7 +209,7 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     call.pass_on().await.into_response()
 }
 
-/// Returns the action: each protocol of AWS names it elsewhere.
+/// Returns the action of a call. Its position depends on the AWS protocol.
 fn action(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if let Some((_, action)) = header("x-amz-target").rsplit_once('.') {
@@ -225,7 +229,7 @@ fn action(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Strin
     method.to_string()
 }
 
-/// Without the headers that belong to one connection or one body.
+/// Removes the headers that apply to one connection or body only, and `Host`.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [HOST, CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING] {
         headers.remove(name);
@@ -234,5 +238,5 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no holder of this lock panics")
+    mutex.lock().expect("the lock is not poisoned")
 }

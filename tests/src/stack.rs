@@ -1,4 +1,4 @@
-//! The stack of template.yaml, made by the emulated account's CloudFormation.
+//! Deploys `template.yaml` with the CloudFormation of an emulated account.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -9,73 +9,74 @@ use slacktrail_adapters::aws::ResourceNames;
 use crate::emulated_aws::{EmulatedAws, checks, python};
 use crate::grants::Statement;
 
-/// What there is once the template is deployed.
+/// A deployed stack.
 #[derive(Debug, Deserialize)]
 pub struct Stack {
     /// The stack's outputs.
     pub outputs: BTreeMap<String, String>,
-    /// The function that collects.
+    /// The poller function.
     pub poller: DeployedFunction,
-    /// The function that connects.
+    /// The oauth function.
     pub oauth: DeployedFunction,
 }
 
-/// A function as Lambda knows it.
+/// A deployed Lambda function.
 #[derive(Debug, Deserialize)]
 pub struct DeployedFunction {
-    /// Its name.
+    /// The function name.
     pub name: String,
-    /// The variables that the template sets.
+    /// The environment variables that the template sets.
     pub environment: BTreeMap<String, String>,
-    /// What its role grants.
+    /// The policy statements of the function's role.
     pub statements: Vec<Statement>,
-    /// Its role's own credentials as variables, where the account checks permissions.
+    /// The role's credentials as environment variables. Empty if the account does not check permissions.
     #[serde(default)]
     pub credentials: BTreeMap<String, String>,
 }
 
 impl Stack {
-    /// Deploys the template with its defaults to an account that was started [with CloudFormation](EmulatedAws::start_with_cloudformation).
+    /// Deploys the template with its default parameters to an account [with CloudFormation](EmulatedAws::start_with_cloudformation).
     ///
     /// # Panics
-    /// When the template cannot be deployed: what was said is in the message.
+    /// Panics if the deployment fails. The message contains its output.
     pub fn deploy(aws: &EmulatedAws) -> Stack {
         Stack::deploy_with(aws, &[])
     }
 
-    /// Deploys it with other values of some parameters, such as `Architecture=x86_64`.
+    /// Deploys the template with some parameters changed, such as `Architecture=x86_64`.
     ///
     /// # Panics
-    /// As [`Stack::deploy`].
+    /// Panics if the deployment fails. The message contains its output.
     pub fn deploy_with(aws: &EmulatedAws, parameters: &[&str]) -> Stack {
         Stack::make("deploy.py", aws, parameters)
     }
 
-    /// Deploys what can be deployed to an account that [checks permissions](EmulatedAws::start_with_permissions), without the statements
-    /// of these ids in the roles' policies.
+    /// Deploys the supported part of the template to an account that [checks permissions](EmulatedAws::start_with_permissions).
+    ///
+    /// `without` lists the IDs of statements to omit from the roles' policies.
     ///
     /// # Panics
-    /// As [`Stack::deploy`].
+    /// Panics if the deployment fails. The message contains its output.
     pub fn deploy_with_permissions(aws: &EmulatedAws, without: &[&str]) -> Stack {
         Stack::make("deploy_with_permissions.py", aws, without)
     }
 
     fn make(program: &str, aws: &EmulatedAws, arguments: &[&str]) -> Stack {
-        let done = Command::new(python())
+        let output = Command::new(python())
             .arg(checks(program))
             .arg(aws.endpoint())
             .args(arguments)
             .env("EMULATED_REGION", aws.region())
             .output();
-        let done = done.expect("Python can be run");
-        assert!(done.status.success(), "the template was not deployed:\n{}", String::from_utf8_lossy(&done.stderr));
-        serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("`{program}` prints a stack: {error}"))
+        let output = output.expect("Python can be run");
+        assert!(output.status.success(), "the template was not deployed:\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("invalid output of `{program}`: {error}"))
     }
 
-    /// What the outputs say that things are called.
+    /// Returns the resource names in the outputs.
     ///
     /// # Panics
-    /// When an output is missing.
+    /// Panics if an output is missing.
     pub fn names(&self) -> ResourceNames {
         ResourceNames {
             bucket: self.outputs["BucketName"].clone(),

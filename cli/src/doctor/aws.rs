@@ -1,4 +1,4 @@
-//! Clients of AWS's services with bounded time, and the meaning of their errors for a check.
+//! Configures AWS clients with timeouts, and converts AWS errors into check results.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use super::verdict::Problem;
 use crate::cli_error::chain;
 
-/// The time to establish a connection.
+/// The timeout for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// The time for one attempt of a call.
+/// The timeout for one attempt of a call.
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
-/// The time for a call with its retries.
+/// The timeout for a call including its retries.
 const CALL_MAX: Duration = Duration::from_secs(25);
-/// The time for an invocation of the poller, whose own limit is 55 seconds.
+/// The timeout for an invocation of the poller. The poller's own limit is 55 seconds.
 const INVOCATION_MAX: Duration = Duration::from_secs(70);
 
 const ACCESS_DENIED: [&str; 5] = [
@@ -27,7 +27,7 @@ const ACCESS_DENIED: [&str; 5] = [
     "AuthorizationErrorException",
     "UnauthorizedOperation",
 ];
-const SESSION_ENDED: [&str; 9] = [
+const INVALID_CREDENTIALS: [&str; 9] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidAccessKeyId",
@@ -38,9 +38,9 @@ const SESSION_ENDED: [&str; 9] = [
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
-const SIGN_IN: &str = "sign in again (`aws login` or `aws sso login`), and see whether this machine's clock is right";
+const SIGN_IN: &str = "sign in again (`aws login` or `aws sso login`), and check this machine's clock";
 
-/// Returns settings with a time limit on each call.
+/// Returns `config` with timeouts and up to three attempts for each call.
 pub(super) fn bounded(config: &SdkConfig) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_MAX)
@@ -51,61 +51,60 @@ pub(super) fn bounded(config: &SdkConfig) -> SdkConfig {
     config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build()
 }
 
-/// Returns settings for one call that may take as long as an invocation, without retries.
-pub(super) fn patient(config: &SdkConfig) -> SdkConfig {
+/// Returns `config` with a timeout that is long enough for an invocation, and without retries.
+pub(super) fn for_invocation(config: &SdkConfig) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_MAX).operation_timeout(INVOCATION_MAX).build();
     let retries = RetryConfig::disabled();
     config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build()
 }
 
-/// Returns a client of S3 that sends each upload once, so that a retry cannot meet the object of its own first attempt.
+/// Creates an S3 client without retries.
+///
+/// A retried upload could fail with a conflict because its own first attempt had succeeded.
 pub(super) fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
-    // An endpoint of one's own has one host name, so the bucket must be in the path.
+    // A custom endpoint has a single host name, so the bucket name must be in the path.
     let path_style = config.endpoint_url().is_some();
     let retries = RetryConfig::disabled();
     let settings = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).retry_config(retries).build();
     aws_sdk_s3::Client::from_conf(settings)
 }
 
-/// Returns how an error of AWS ends a check that needs the permission `action`.
+/// Returns a function that converts an AWS error into the result of a check that needs the permission `action`.
 ///
-/// A missing permission skips the check, because the check then cannot tell. Everything else fails it.
+/// A missing permission skips the check, because the check is then inconclusive. Every other error fails it.
 pub(super) fn problem<E>(action: &'static str) -> impl Fn(SdkError<E>) -> Problem
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
     move |error| match error.raw_response() {
-        // What cannot be read is not repeated: it may hold a secret, and the SDK would print its data structures.
+        // Do not print an error without a code: the body may contain a secret, and the SDK would print its internal types.
         Some(response) if error.code().is_none() => Problem::failed(
-            format!(
-                "`{action}` was answered with HTTP status {} and nothing that can be read",
-                response.status().as_u16()
-            ),
+            format!("`{action}` returned HTTP status {} and an invalid body", response.status().as_u16()),
             "check the endpoint settings, and whether a proxy alters AWS's responses",
         ),
-        _ => meaning(action, error.code(), error.message(), &chain(&error)),
+        _ => classify(action, error.code(), error.message(), &chain(&error)),
     }
 }
 
-fn meaning(action: &str, code: Option<&str>, message: Option<&str>, chain: &str) -> Problem {
+fn classify(action: &str, code: Option<&str>, message: Option<&str>, chain: &str) -> Problem {
     let Some(code) = code else {
         return Problem::failed(
-            format!("`{action}` was not answered: {chain}"),
+            format!("`{action}` received no response: {chain}"),
             "check the network and the AWS credentials; if they come from a session, run `aws login` or `aws sso login`",
         );
     };
-    let told = message.map_or_else(|| format!("`{code}`"), |message| format!("`{code}`: {message}"));
+    let reported = message.map_or_else(|| format!("`{code}`"), |message| format!("`{code}`: {message}"));
     if ACCESS_DENIED.contains(&code) {
         Problem::skipped_until(
-            format!("`{action}` is not allowed: AWS answered {told}"),
+            format!("`{action}` is not allowed: AWS returned {reported}"),
             format!("allow `{action}` for the AWS identity that runs `slacktrail doctor`"),
         )
-    } else if SESSION_ENDED.contains(&code) {
-        Problem::failed(format!("the AWS credentials are not valid: AWS answered {told}"), SIGN_IN)
+    } else if INVALID_CREDENTIALS.contains(&code) {
+        Problem::failed(format!("the AWS credentials are invalid: AWS returned {reported}"), SIGN_IN)
     } else {
         Problem::failed(
-            format!("`{action}` failed: AWS answered {told}"),
-            "if the message does not say what to change, run the command again in a minute",
+            format!("`{action}` failed: AWS returned {reported}"),
+            "follow AWS's message; if it names no fix, run the command again in a minute",
         )
     }
 }
@@ -116,18 +115,18 @@ mod tests {
 
     #[test]
     fn missing_permission_is_named_and_check_is_skipped() {
-        let problem = meaning("sns:X", Some("AuthorizationError"), Some("no"), "");
+        let problem = classify("sns:X", Some("AuthorizationError"), Some("no"), "");
         let Problem::Skipped { reason, hint } = problem else { panic!("{problem:?}") };
-        assert_eq!(reason, "`sns:X` is not allowed: AWS answered `AuthorizationError`: no");
+        assert_eq!(reason, "`sns:X` is not allowed: AWS returned `AuthorizationError`: no");
         assert_eq!(hint.unwrap(), "allow `sns:X` for the AWS identity that runs `slacktrail doctor`");
     }
 
     #[test]
     fn expired_session_and_missing_network_fail() {
         for (code, expected) in
-            [(Some("ExpiredToken"), "sign in again"), (None, "check the network"), (Some("X"), "if the message")]
+            [(Some("ExpiredToken"), "sign in again"), (None, "check the network"), (Some("X"), "follow AWS's message")]
         {
-            let problem = meaning("sns:X", code, None, "connection refused");
+            let problem = classify("sns:X", code, None, "connection refused");
             assert!(matches!(&problem, Problem::Failed { hint, .. } if hint.starts_with(expected)), "{problem:?}");
         }
     }

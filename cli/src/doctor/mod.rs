@@ -1,7 +1,7 @@
-//! `slacktrail doctor`: whether a deployment does what slacktrail promises, checked on the account that it runs in.
+//! `slacktrail doctor`: checks a deployment in its AWS account.
 //!
-//! [`checks`] lists the checks in order. Each is a function of the [`facts`] that earlier ones found, and returns a [`verdict`].
-//! What a check creates it removes again.
+//! [`checks`] lists the checks in order. Each check uses the [`facts`] that earlier checks found, and returns a [`verdict`]. A check
+//! removes everything that it creates.
 
 mod aws;
 mod checks;
@@ -23,21 +23,20 @@ use checks::{CHECKS, Check};
 use facts::Facts;
 use verdict::{Finding, Outcome, Problem};
 
-/// The name of what a check creates for a moment: an object's folder, and the table's partition.
+/// The key prefix of temporary objects, and the partition key of temporary table items.
 const PROBE: &str = "slacktrail-doctor";
-/// The time for one check, in case that the limits of its calls add up to more.
+/// The timeout for one check, which can make many calls.
 const CHECK_MAX: Duration = Duration::from_secs(300);
-/// The width of the column with the checks' names.
+/// The width of the column for check names.
 const NAME_COLUMNS: usize = 20;
 
-/// Check whether the deployment does what slacktrail promises
+/// Check the deployment in your AWS account
 ///
-/// Looks at every part of the deployment on your AWS account, and tries what must not be possible. It changes nothing that it does
-/// not remove again.
+/// Checks every part of the deployment, and verifies that AWS rejects forbidden operations. Removes everything that it creates.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The CloudFormation stack to check [default: the variable SLACKTRAIL_STACK]
+    /// The CloudFormation stack to check [default: the value of SLACKTRAIL_STACK]
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
     /// Print JSON
@@ -46,15 +45,15 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit code: 1 when a check failed, otherwise 0. A check is skipped when it cannot tell: a permission is missing,
-an earlier check failed, or there is nothing to look at yet.
-What each check proves and which permission it needs: docs/operations.md.";
+Exit code: 1 if a check failed, otherwise 0. A check is skipped if it is inconclusive: a permission is missing,
+an earlier check failed, or no data exists yet.
+For what each check verifies and which permissions it needs, see docs/operations.md.";
 
 /// Runs the command.
 pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let stack = args.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
-        CliError::new("no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set")
-            .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`")
+        CliError::new("no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set")
+            .hint("set `SLACKTRAIL_STACK` to the stack name that `sam deploy` used")
     })?;
     let facts = Facts::new(&sdk_config().await, stack, web::client()?);
     let findings = run_checks(&facts, args.json).await?;
@@ -67,7 +66,9 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs the checks one after another, and prints each finding as it is there unless all are printed as JSON at the end.
+/// Runs the checks in sequence. Prints each finding immediately, unless `json` is set.
+///
+/// Ctrl-C stops the command, but not during a check that may create something.
 async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError> {
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     let mut findings = Vec::new();
@@ -100,7 +101,7 @@ fn too_slow() -> Problem {
     )
 }
 
-/// Returns a finding in a line, and its hint in a line of its own. Text from outside may hold line breaks.
+/// Formats a finding as one line, and its hint as a second line. External text may contain line breaks, so they become spaces.
 fn line(finding: &Finding) -> String {
     let Finding { check, outcome, detail, hint } = finding;
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -111,7 +112,7 @@ fn line(finding: &Finding) -> String {
     text
 }
 
-/// Adds colors to the outcome and to `hint`.
+/// Colors the outcome and the word `hint`.
 fn painted(text: &str) -> String {
     let word = text.split(' ').next().unwrap_or_default();
     let color = match word {

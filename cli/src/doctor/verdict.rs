@@ -1,33 +1,33 @@
-//! The outcome of one check, and the ways in which a check ends early.
+//! The result of a check, and its line in the report.
 
 use serde::Serialize;
 
 use crate::cli_error::{CliError, chain};
 
-/// What a check found: the detail of a passed check, or why it did not pass.
+/// The result of a check: the detail of a passed check, or the reason why it did not pass.
 pub(super) type Verdict = Result<String, Problem>;
 
-/// Why a check did not pass.
+/// The reason why a check did not pass.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Problem {
-    /// The deployment does not do what it should.
+    /// The deployment does not meet the check.
     Failed { detail: String, hint: String },
-    /// The check cannot tell.
+    /// The check is inconclusive.
     Skipped { reason: String, hint: Option<String> },
 }
 
 impl Problem {
-    /// Returns an error with its next action.
+    /// Creates a failure with a hint.
     pub(super) fn failed(detail: impl Into<String>, hint: impl Into<String>) -> Problem {
         Problem::Failed { detail: detail.into(), hint: hint.into() }
     }
 
-    /// Returns a skip with its reason.
+    /// Creates a skip with its reason.
     pub(super) fn skipped(reason: impl Into<String>) -> Problem {
         Problem::Skipped { reason: reason.into(), hint: None }
     }
 
-    /// Returns a skip with its reason and what makes the check possible.
+    /// Creates a skip with its reason, and with a hint that makes the check possible.
     pub(super) fn skipped_until(reason: impl Into<String>, hint: impl Into<String>) -> Problem {
         Problem::Skipped { reason: reason.into(), hint: Some(hint.into()) }
     }
@@ -43,12 +43,12 @@ impl From<slacktrail_core::error::Error> for Problem {
     }
 }
 
-/// Returns `Ok` if `holds`, or else an error.
+/// Returns `Ok` if `holds`, otherwise a failure.
 pub(super) fn ensure(holds: bool, detail: impl Into<String>, hint: impl Into<String>) -> Result<(), Problem> {
     if holds { Ok(()) } else { Err(Problem::failed(detail, hint)) }
 }
 
-/// The outcome of a check, in one word.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
@@ -58,7 +58,7 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// Returns the word as it is printed.
+    /// Returns the label that the report shows.
     pub(super) fn label(self) -> &'static str {
         match self {
             Outcome::Passed => "passed",
@@ -68,7 +68,7 @@ impl Outcome {
     }
 }
 
-/// One line of the report. The names are a contract: scripts read them.
+/// One entry of the report. Scripts rely on the field names.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
@@ -78,7 +78,7 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// Returns the finding of the check `check`.
+    /// Converts the verdict of `check` into a finding.
     pub(super) fn of(check: &'static str, verdict: Verdict) -> Finding {
         match verdict {
             Ok(detail) => Finding { check, outcome: Outcome::Passed, detail, hint: None },

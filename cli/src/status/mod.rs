@@ -1,4 +1,4 @@
-//! `slacktrail status`: how each stream is doing, and what to do about those that are not well.
+//! `slacktrail status`: shows the state of each stream, with a hint for each stream that has a problem.
 
 mod report;
 pub(crate) mod stream_status;
@@ -19,30 +19,30 @@ use crate::cli_error::CliError;
 use crate::terminal;
 use stream_status::{StreamStatus, Target};
 
-/// Show how each stream is doing
+/// Show the state of each stream
 ///
-/// A stream is ok, catching up, waiting (nothing to do: it is tried again), paused, or in a state that requires action:
-/// reauthorize, reconfigure, failing, silent. What to do then stands below the table.
+/// A stream is ok, catching up, waiting (slacktrail retries), paused, or in a state that requires action: reauthorize, reconfigure,
+/// failing or silent. Hints below the table name the cause and the fix.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Look again every two seconds until Ctrl-C; in a pipe, print again whenever something has changed
+    /// Refresh every two seconds until Ctrl-C; in a pipe, print only changes
     #[arg(long)]
     watch: bool,
     /// Exit with code 1 if a stream requires action
     #[arg(long, conflicts_with = "watch")]
     check: bool,
-    /// Read a directory that `slacktrail pull` filled instead of the deployment
+    /// Read a directory created by `slacktrail pull` instead of the deployment
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
 Exit code: 0 if the status could be read; with --check, 1 if a stream requires action.
-With --json --watch each change is one line of JSON: the list of all streams.";
+With --json --watch, each change prints the list of all streams as one line of JSON.";
 
 /// Runs the command.
 pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
@@ -54,41 +54,41 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
         watch::watch(&deployed, args.json).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let snapshot = deployed.look().await?;
+    let snapshot = deployed.snapshot().await?;
     if args.json {
         terminal::print_json(&snapshot.statuses);
     } else if snapshot.statuses.is_empty() && snapshot.disconnected == 0 {
-        terminal::note("no source is connected yet\nhint: slacktrail connect <id> --help");
+        terminal::note("no source is connected yet\nhint: run `slacktrail connect <id> --help`");
     } else {
-        terminal::print_painted(&snapshot.report(), report::coloured);
+        terminal::print_painted(&snapshot.report(), report::colored);
     }
-    let is_wanting = args.check && snapshot.statuses.iter().any(StreamStatus::requires_action);
-    Ok(if is_wanting { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let check_failed = args.check && snapshot.statuses.iter().any(StreamStatus::requires_action);
+    Ok(if check_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Where the sources and the cursors are.
+/// The location of the sources and the cursors.
 enum Deployed {
     Aws(DynamoDeployment),
     Directory(PathBuf),
 }
 
-/// What was seen at one look.
+/// The status of all streams at one time.
 struct Snapshot {
     statuses: Vec<StreamStatus>,
-    /// Sources that are disconnected, and have no entries.
+    /// The number of disconnected sources. They have no entry in `statuses`.
     disconnected: usize,
     now: Second,
 }
 
 impl Deployed {
-    async fn look(&self) -> Result<Snapshot, CliError> {
+    async fn snapshot(&self) -> Result<Snapshot, CliError> {
         let (deployment, target) = match self {
             Deployed::Aws(deployment) => (deployment.load().await?, Target::Aws),
             Deployed::Directory(directory) => {
                 let deployment = DirectoryDeployment::new(directory).load().await?;
                 if deployment.sources.is_empty() {
-                    return Err(CliError::new(format!("nothing was ever pulled into `{}`", directory.display()))
-                        .hint("give the directory that `slacktrail pull --dir` was given"));
+                    return Err(CliError::new(format!("directory `{}` contains no source", directory.display()))
+                        .hint("pass the same directory as to `slacktrail pull --dir`"));
                 }
                 (deployment, Target::Directory)
             }

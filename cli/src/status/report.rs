@@ -1,6 +1,6 @@
-//! The status as a person reads it: a table in 80 columns, and below it a paragraph for each stream that there is more to say of.
+//! Formats the status as text: a table of 80 columns, followed by a paragraph for each stream with a hint.
 //!
-//! The words carry the meaning. Colour only adds, and [`coloured`] adds it last.
+//! Words carry all information, so that the report is readable without color. [`colored`] adds the colors last.
 
 use slacktrail_core::health::State;
 use slacktrail_core::time::Second;
@@ -20,7 +20,7 @@ const COLUMNS: [Column; 7] = [
     Column::Left("backlog"),
 ];
 
-/// The table, and what there is to say below it.
+/// Returns the whole report.
 pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second) -> String {
     let mut parts = Vec::new();
     if !statuses.is_empty() {
@@ -28,8 +28,8 @@ pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second) 
     }
     parts.extend(statuses.iter().filter_map(|status| paragraph(status, now)));
     if disconnected > 0 {
-        let (is, them) = if disconnected == 1 { ("source is", "it") } else { ("sources are", "them") };
-        parts.push(format!("{disconnected} {is} disconnected; `slacktrail sources` lists {them}"));
+        let noun = if disconnected == 1 { "source" } else { "sources" };
+        parts.push(format!("{disconnected} disconnected {noun} not shown; run `slacktrail sources` for a list"));
     }
     parts.join("\n\n")
 }
@@ -46,60 +46,60 @@ fn row(status: &StreamStatus, now: Second) -> Vec<String> {
     ]
 }
 
-/// What happened to a stream and what to do, if there is anything to say.
+/// Returns a stream's state and its hint, or `None` without a hint.
 fn paragraph(status: &StreamStatus, now: Second) -> Option<String> {
     let hint = status.hint.as_ref()?;
-    let code = status.code.as_ref().filter(|_| status.state != State::Silent); // there the state says it all
+    let code = status.code.as_ref().filter(|_| status.state != State::Silent); // its code repeats the state
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     let success = status.last_success.map(|_| format!(", last success {}", duration::ago(status.last_success, now)));
     let heading = format!("{}: {}{code}{}", status.name(), word(status.state), success.unwrap_or_default());
-    Some(format!("{heading}\n{}", wrapped(hint, "  ")))
+    Some(format!("{heading}\n{}", wrap(hint, "  ")))
 }
 
 fn word(state: State) -> String {
     state.name().replace('_', " ")
 }
 
-/// Text in lines that fit, each after this indent. What stands in backticks stays in one line, so that it can be copied.
-fn wrapped(text: &str, indent: &str) -> String {
+/// Wraps and indents text. Never breaks text between backticks, so that commands can be copied.
+fn wrap(text: &str, indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
-    for piece in pieces(text) {
+    for part in unbreakable_parts(text) {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + piece.chars().count() <= WIDTH => {
+            Some(line) if line.chars().count() + 1 + part.chars().count() <= WIDTH => {
                 line.push(' ');
-                line.push_str(&piece);
+                line.push_str(&part);
             }
-            _ => lines.push(format!("{indent}{piece}")),
+            _ => lines.push(format!("{indent}{part}")),
         }
     }
     lines.join("\n")
 }
 
-/// The words of a text; those between backticks are one.
-fn pieces(text: &str) -> Vec<String> {
-    let mut pieces: Vec<String> = Vec::new();
-    let mut is_open = false;
+/// Splits text at spaces, except between backticks.
+fn unbreakable_parts(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut is_quoted = false;
     for word in text.split_whitespace() {
-        match pieces.last_mut() {
-            Some(piece) if is_open => piece.push_str(&format!(" {word}")),
-            _ => pieces.push(word.to_owned()),
+        match parts.last_mut() {
+            Some(part) if is_quoted => part.push_str(&format!(" {word}")),
+            _ => parts.push(word.to_owned()),
         }
-        is_open ^= word.matches('`').count() % 2 == 1;
+        is_quoted ^= word.matches('`').count() % 2 == 1;
     }
-    pieces
+    parts
 }
 
-/// The same report with each state word of its table in its colour. The table measures its cells, so colour comes after it.
-pub(super) fn coloured(report: &str) -> String {
+/// Colors the states in the table of a report. Colors come last, because color codes would change the widths of the cells.
+pub(super) fn colored(report: &str) -> String {
     let is_heading = |line: &str| line.starts_with("source ") && line.contains(" state ");
     let Some(start) = report.lines().position(is_heading) else { return report.to_owned() };
     let lines: Vec<&str> = report.lines().collect();
     let end = lines[start..].iter().position(|line| line.is_empty()).map_or(lines.len(), |rows| start + rows);
-    let table = coloured_table(&lines[start..end]);
+    let table = colored_table(&lines[start..end]);
     [&lines[..start], &table.iter().map(String::as_str).collect::<Vec<_>>(), &lines[end..]].concat().join("\n")
 }
 
-fn coloured_table(table: &[&str]) -> Vec<String> {
+fn colored_table(table: &[&str]) -> Vec<String> {
     let at = table.first().and_then(|heading| heading.find("state")).unwrap_or_default();
     let lines = table.iter().map(|&line| {
         let Some((before, cell)) = line.char_indices().nth(at).map(|(index, _)| line.split_at(index)) else {
@@ -111,7 +111,7 @@ fn coloured_table(table: &[&str]) -> Vec<String> {
         match State::ALL.iter().find(is_word) {
             Some(state) => {
                 let word = word(*state);
-                format!("{before}\x1b[{}m{word}\x1b[0m{}", colour(*state), &cell[word.len()..])
+                format!("{before}\x1b[{}m{word}\x1b[0m{}", color(*state), &cell[word.len()..])
             }
             None => line.to_owned(),
         }
@@ -119,8 +119,8 @@ fn coloured_table(table: &[&str]) -> Vec<String> {
     lines.collect()
 }
 
-/// The ANSI colour of a state: green, cyan, yellow, red, and grey for what somebody chose.
-fn colour(state: State) -> u8 {
+/// Returns the ANSI color of a state: green, cyan, yellow, red, or gray for a paused stream.
+fn color(state: State) -> u8 {
     match state {
         State::Ok => 32,
         State::CatchingUp => 36,
@@ -142,9 +142,9 @@ mod tests {
     #[test]
     fn status_table_fits_80_columns_and_hints_follow_it() {
         let hint = "Slack answered `logs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
-        let mut well = status_of("acme");
-        (well.state, well.lag_seconds, well.gaps) = (State::Ok, Some(45), Vec::new());
-        let statuses = [well, failing(State::Reauthorize, "token_revoked", hint)];
+        let mut ok = status_of("acme");
+        (ok.state, ok.lag_seconds, ok.gaps) = (State::Ok, Some(45), Vec::new());
+        let statuses = [ok, failing(State::Reauthorize, "token_revoked", hint)];
         let text = super::text(&statuses, 1, now());
         insta::assert_snapshot!(text, @r"
         source  log          state        for        last record     lag  backlog
@@ -155,7 +155,7 @@ mod tests {
           Slack answered `logs` with the error `token_revoked`; connect the source
           again: the token was revoked or the app removed (`slacktrail connect acme`)
 
-        1 source is disconnected; `slacktrail sources` lists it
+        1 disconnected source not shown; run `slacktrail sources` for a list
         ");
     }
 
@@ -164,7 +164,7 @@ mod tests {
         let statuses = [status_of("a-source-with-a-rather-long-id-of-its-own"), status_of(&"x".repeat(64))];
         let text = super::text(&statuses, 12, now());
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
-        assert!(text.ends_with("12 sources are disconnected; `slacktrail sources` lists them"), "{text}");
+        assert!(text.ends_with("12 disconnected sources not shown; run `slacktrail sources` for a list"), "{text}");
     }
 
     #[test]
@@ -173,18 +173,17 @@ mod tests {
         ok.state = State::Ok;
         let statuses = [ok, failing(State::Failing, "x", "see")];
         let plain = super::text(&statuses, 0, now());
-        let coloured = super::coloured(&plain);
+        let colored = super::colored(&plain);
         assert!(!plain.contains('\x1b'));
-        assert_eq!(coloured.matches("\x1b[0m").count(), 2, "{coloured}");
-        assert!(coloured.contains("\x1b[31mfailing\x1b[0m") && coloured.contains("integration  \x1b[32mok\x1b[0m"));
-        let stripped = ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(colored.matches("\x1b[0m").count(), 2, "{colored}");
+        assert!(colored.contains("\x1b[31mfailing\x1b[0m") && colored.contains("integration  \x1b[32mok\x1b[0m"));
+        let stripped = ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(colored, |text, code| text.replace(code, ""));
         assert_eq!(stripped, plain);
     }
 
     #[test]
     fn command_in_backticks_is_not_wrapped() {
-        let text =
-            wrapped(&format!("{} `slacktrail connect acme --silent-after 72h` and more", "word ".repeat(12)), "  ");
+        let text = wrap(&format!("{} `slacktrail connect acme --silent-after 72h` and more", "word ".repeat(12)), "  ");
         assert!(text.contains("`slacktrail connect acme --silent-after 72h`"), "{text}");
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.lines().all(|line| line.starts_with("  ") && line.chars().count() <= WIDTH), "{text}");

@@ -1,4 +1,4 @@
-//! One stream's status: from its source and its cursor, at a time.
+//! Computes a stream's status from its source, its cursor and the current time.
 
 use serde::{Serialize, Serializer};
 use slacktrail_core::cursor::{Cursor, Gap, GapKind};
@@ -12,28 +12,28 @@ use slacktrail_ports::Deployment;
 use crate::duration;
 use crate::hints::{self, Collector};
 
-/// A quiet stream's cursor is saved each 15 minutes; one that was not for twice as long is not being collected.
-const SILENT_SECONDS: i64 = 1_800;
+/// The maximum age of a running poller's cursor. The poller saves an idle stream's cursor every 15 minutes.
+const CURSOR_AGE_SECONDS_MAX: i64 = 1_800;
 
-/// Where a deployment is.
+/// The location of a deployment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Target {
-    /// On AWS, where there is a tick each minute.
+    /// AWS, where a tick runs every minute.
     Aws,
-    /// In a directory, where there is one when somebody pulls.
+    /// A directory, where ticks run only during `slacktrail pull`.
     Directory,
 }
 
-/// One stream's status. The names are a contract: scripts read them.
+/// A stream's status. Scripts rely on the field names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct StreamStatus {
     pub(crate) source: String,
-    /// `None` when the source itself cannot be read.
+    /// The log type, or `None` if the source itself cannot be read.
     pub(crate) log: Option<LogType>,
     pub(crate) state: State,
     pub(crate) code: Option<String>,
     pub(crate) hint: Option<String>,
-    /// Since when it has been so.
+    /// The time since which the stream has been in this state.
     #[serde(serialize_with = "instant")]
     pub(crate) since: Option<Second>,
     #[serde(serialize_with = "instant")]
@@ -44,7 +44,7 @@ pub(crate) struct StreamStatus {
     pub(crate) gaps: Vec<GapEntry>,
 }
 
-/// A range of time that is not yet collected.
+/// A time range that is not collected yet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct GapEntry {
     kind: GapKind,
@@ -54,12 +54,12 @@ pub(crate) struct GapEntry {
     latest: Option<Second>,
 }
 
-/// RFC 3339 in UTC, or null.
+/// Serializes a time as RFC 3339 in UTC, or as null.
 fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
     second.map(|second| second.to_string()).serialize(serializer)
 }
 
-/// The status of every stream of a deployment, by source and log type. Disconnected sources have none.
+/// Returns the status of every stream, ordered by source and log type. Disconnected sources have none.
 pub(crate) fn statuses(deployment: &Deployment, target: Target, now: Second) -> Vec<StreamStatus> {
     let mut statuses = Vec::new();
     for (id, source) in &deployment.sources {
@@ -76,7 +76,7 @@ pub(crate) fn statuses(deployment: &Deployment, target: Target, now: Second) -> 
 }
 
 impl StreamStatus {
-    /// The status of one stream.
+    /// Returns the status of one stream.
     pub(crate) fn of(
         deployment: &Deployment,
         source: &Source,
@@ -116,8 +116,8 @@ impl StreamStatus {
 
     fn without_cursor(source: &Source, log: LogType, target: Target) -> StreamStatus {
         let hint = match target {
-            Target::Aws => "waits for its first tick, which comes within a minute where the poller runs",
-            Target::Directory => "waits for its first tick: run `slacktrail pull`",
+            Target::Aws => "wait for the first tick, which starts within a minute if the poller runs",
+            Target::Directory => "run `slacktrail pull` to start the first tick",
         };
         StreamStatus {
             hint: Some(hint.to_owned()),
@@ -151,8 +151,9 @@ impl StreamStatus {
         }
     }
 
-    /// What the cursor cannot tell: that the source was connected again since, and that no tick comes. A directory's ticks come
-    /// when somebody pulls, and each of them connects again.
+    /// Adds what the cursor does not show: that the source was reconnected after the last tick, or that the poller does not run.
+    ///
+    /// Neither applies to a directory. There, ticks run only during `slacktrail pull`, which reconnects the source each time.
     fn apply_target(self, source: &Source, cursor: &Cursor, target: Target, now: Second) -> StreamStatus {
         let collector = if target == Target::Aws { Collector::Poller } else { Collector::Pull };
         let hint = self.hint.as_deref().map(|hint| hints::of_stream(hint, collector));
@@ -160,16 +161,14 @@ impl StreamStatus {
         if target == Target::Directory {
             return status;
         }
-        let silent_since = cursor.saved_at.max(source.connected_at);
+        let idle_since = cursor.saved_at.max(source.connected_at);
         let is_outdated = cursor.health.predates_reconnect(source);
-        if now.since(silent_since) >= SILENT_SECONDS && (is_outdated || status.state != State::Failing) {
+        if now.since(idle_since) >= CURSOR_AGE_SECONDS_MAX && (is_outdated || status.state != State::Failing) {
             return StreamStatus {
                 state: State::Failing,
                 code: Some("poller_not_running".to_owned()),
-                hint: Some(format!(
-                    "no tick has come since {silent_since}; see whether the poller is scheduled and what its log says"
-                )),
-                since: Some(silent_since),
+                hint: Some(format!("no tick has run since {idle_since}; check the poller's schedule and its log")),
+                since: Some(idle_since),
                 ..status
             };
         }
@@ -179,23 +178,23 @@ impl StreamStatus {
         StreamStatus {
             state: State::Waiting,
             code: None,
-            hint: Some("connected again; the poller tries within a minute".to_owned()),
+            hint: Some("wait a minute: the source was reconnected, and the next tick retries".to_owned()),
             since: Some(source.connected_at),
             ..status
         }
     }
 
-    /// Whether it stays so until somebody does something.
+    /// Returns `true` if the state persists until a user acts.
     pub(crate) fn requires_action(&self) -> bool {
         match self.state {
             State::Reauthorize | State::Reconfigure | State::Failing | State::Silent => true,
-            // All is collected but of some workspaces that cannot be read.
+            // The code belongs to workspaces that cannot be read, while all others are collected.
             State::Ok | State::CatchingUp => self.code.is_some(),
             State::Waiting | State::Paused => false,
         }
     }
 
-    /// The stream's name, as in `acme/audit`.
+    /// Returns the stream's name, for example `acme/audit`.
     pub(crate) fn name(&self) -> String {
         match self.log {
             Some(log) => format!("{}/{log}", self.source),
@@ -203,7 +202,7 @@ impl StreamStatus {
         }
     }
 
-    /// How much time is not collected. What is merely read again counts only where there is nothing else.
+    /// Returns the total duration of the gaps. Re-reads do not count, because their records are collected already.
     pub(crate) fn backlog(&self) -> String {
         let missing: Vec<i64> =
             self.gaps.iter().filter(|gap| gap.kind != GapKind::Reread).map(GapEntry::seconds).collect();
@@ -217,7 +216,7 @@ impl StreamStatus {
 
 impl GapEntry {
     fn of(gap: &Gap) -> GapEntry {
-        // An access gap's own range only filters rows; what is not collected is where its walk has still to go.
+        // The range of an access gap only filters rows. The walk's end shows how far back rows are still missing.
         let oldest = match &gap.walk {
             Walk::Access(walk) => walk.stop,
             Walk::Audit(_) | Walk::Integration(_) => gap.oldest,
@@ -230,8 +229,7 @@ impl GapEntry {
     }
 }
 
-/// When a tick last went without error. A tick that meets error records that, so a cursor that tells of none was itself
-/// written by a tick that went well.
+/// Returns the time of the last tick without an error. A cursor without an error was saved by such a tick.
 fn last_success(cursor: &Cursor) -> Option<Second> {
     match cursor.health.state {
         State::Ok | State::CatchingUp | State::Silent => cursor.health.last_success.max(Some(cursor.saved_at)),
@@ -239,13 +237,13 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
     }
 }
 
-/// The code and the remedy of an organization's workspaces that cannot be read while the others are.
+/// Returns the code and the hint for an organization's workspaces that cannot be read, or `None` if all can be read.
 fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
     let failing = || cursor.workspaces.iter().filter_map(|(id, state)| Some((id, state.code.as_ref()?)));
     let (_, code) = failing().next()?;
     let names: Vec<String> = failing().map(|(id, code)| format!("{id} (`{code}`)")).collect();
     let hint = format!(
-        "these workspaces cannot be read: {}; add the app to them and let its owner join them: what is missing is collected then",
+        "some workspaces cannot be read: {}; add the app to them, and ask its owner to join them; slacktrail then collects the missing records",
         names.join(", ")
     );
     Some((code.clone(), hint))

@@ -1,6 +1,6 @@
-//! `status --watch`: looks again every couple of seconds, until Ctrl-C or until nobody reads any more.
+//! `status --watch`: refreshes the status every two seconds, until Ctrl-C or until the reader closes the pipe.
 //!
-//! A terminal is drawn anew each time. Anywhere else something is printed only when something has changed.
+//! In a terminal, each refresh redraws the screen. Otherwise, only changes are printed.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -11,15 +11,16 @@ use super::{Deployed, Snapshot};
 use crate::cli_error::CliError;
 use crate::terminal::{self, Level};
 
-/// From one look to the next.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The time between two refreshes.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Goes on until Ctrl-C.
+/// Shows the status until Ctrl-C.
 ///
 /// # Errors
-/// When the first look fails; later ones may.
+///
+/// Returns an error if the first read of the status fails. Later failures become warnings.
 pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), CliError> {
-    let first = deployed.look().await?;
+    let first = deployed.snapshot().await?;
     let show = async {
         if json || !std::io::stdout().is_terminal() {
             print_changes(deployed, first, json).await
@@ -28,33 +29,33 @@ pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), CliErro
         }
     };
     tokio::select! {
-        biased; // whoever sees the first screen may press Ctrl-C already
+        biased; // listen for Ctrl-C before the first screen is shown
         _ = tokio::signal::ctrl_c() => Ok(()),
         () = show => Ok(()),
     }
 }
 
-/// Draws the terminal anew each time.
+/// Redraws the terminal after each refresh.
 async fn draw(deployed: &Deployed, first: Snapshot) {
     let mut snapshot = first;
     let mut error = String::new();
     let mut is_first = true;
     loop {
-        let heading = format!("slacktrail status at {}; Ctrl-C ends", snapshot.now);
+        let heading = format!("slacktrail status at {}; press Ctrl-C to stop", snapshot.now);
         let text = format!("{heading}\n\n{}{error}", snapshot.report());
-        if !terminal::draw(&text, report::coloured, is_first) {
+        if !terminal::draw(&text, report::colored, is_first) {
             return;
         }
         is_first = false;
-        tokio::time::sleep(LOOK_AGAIN).await;
-        match deployed.look().await {
+        tokio::time::sleep(REFRESH_INTERVAL).await;
+        match deployed.snapshot().await {
             Ok(next) => (snapshot, error) = (next, String::new()),
-            Err(cause) => error = format!("\n\nwarning: {cause}: this is how it was before"),
+            Err(cause) => error = format!("\n\nwarning: {cause}: showing the previous status"),
         }
     }
 }
 
-/// Prints when something has changed: JSON of all streams in one line, or the table.
+/// Prints each changed status: one line of JSON with all streams, or the report.
 async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
     let mut printed: Option<Vec<StreamStatus>> = None;
     let mut printed_error = String::new();
@@ -62,8 +63,8 @@ async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
     loop {
         match snapshot {
             Ok(snapshot) => {
-                let what = what_matters(&snapshot);
-                if printed.as_ref() != Some(&what) {
+                let current = without_lag(&snapshot);
+                if printed.as_ref() != Some(&current) {
                     let text = if json {
                         terminal::json_line(&snapshot.statuses)
                     } else {
@@ -72,7 +73,7 @@ async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
                     if !terminal::try_print(&text) {
                         return;
                     }
-                    printed = Some(what);
+                    printed = Some(current);
                 }
                 printed_error.clear();
             }
@@ -82,12 +83,12 @@ async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
                 terminal::print_error(Level::Warning, &error);
             }
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
-        snapshot = deployed.look().await;
+        tokio::time::sleep(REFRESH_INTERVAL).await;
+        snapshot = deployed.snapshot().await;
     }
 }
 
-/// Without what changes by itself as time passes.
-fn what_matters(snapshot: &Snapshot) -> Vec<StreamStatus> {
+/// Returns the statuses without their lag, which changes as time passes.
+fn without_lag(snapshot: &Snapshot) -> Vec<StreamStatus> {
     snapshot.statuses.iter().map(|status| StreamStatus { lag_seconds: None, ..status.clone() }).collect()
 }

@@ -1,4 +1,4 @@
-//! `slacktrail verify`: reads a day again from Slack and compares it with what is stored, record by record.
+//! `slacktrail verify`: reads a day from Slack again, and compares it with the stored lines, record by record.
 
 mod outcome;
 mod pacer;
@@ -30,56 +30,60 @@ use records::Records;
 
 /// Compare a day with Slack, record by record
 ///
-/// Reads the day again from Slack, then what is stored of it. Nothing is changed. It makes half of the calls that Slack allows,
-/// so that collection goes on beside it: a page of up to 1000 records each, 25 pages a minute of audit logs and 10 of the others.
+/// Reads the day from Slack again, then reads the stored lines. Changes nothing. Uses half of the calls that Slack allows, so that
+/// collection continues: 25 pages per minute of audit logs and 10 of other logs, with up to 1000 records per page.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The source's id
+    /// The source ID
     id: SourceId,
-    /// The log: audit, access or integration
+    /// The log type: audit, access or integration
     #[arg(long, value_name = "LOG")]
     log: LogType,
     /// The day (UTC), such as 2026-11-20
     #[arg(long, value_name = "DAY", value_parser = parse_day)]
     day: Day,
-    /// Read a directory that `slacktrail pull` filled instead of the deployment, with the token in SLACK_TOKEN
+    /// Read a directory created by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Show the records of the examples (reads Slack a second time)
     #[arg(long)]
     show_records: bool,
-    /// Print all that was found as JSON
+    /// Print all findings as JSON
     #[arg(long)]
     json: bool,
 }
 
 const AFTER_HELP: &str = "\
-What can be compared: of audit logs every byte. Access rows change at each use: of those first seen on the day it is compared \
-whether each is stored once, and whether its line holds what identifies it. Integration rows may be renamed: all else in them is \
-compared. Both are read from now back to the day, which takes long for a day long ago, and Slack may forget them: rows that only \
-the archive has are told, and are no defect.
+What is compared:
+  audit        every byte
+  access       rows first used on the day: whether each is stored exactly once, with
+               the same identifying fields (Slack updates the others on every use)
+  integration  everything except the names of renamed users and apps
+
+Access and integration logs are read from now back to the day, which takes long for an old day. Slack may delete their rows, so \
+rows that only the archive has are reported as extra, but are no mismatch.
 
 Exit code:
-  0  complete: each record that Slack shows is in one line, as Slack shows it
-  1  mismatch: a record is missing, changed or duplicated, or is stored without
-     Slack showing it (audit logs only), or the archive is damaged
-  2  the command was typed wrongly
+  0  complete: each record that Slack returns is in exactly one line, unchanged
+  1  mismatch: a record is missing, changed, duplicate or (audit logs only) not in
+     Slack, or the archive is corrupt
+  2  invalid arguments
   3  inconclusive: part of the day is not collected yet or could not be compared,
      or the command failed";
 
-/// Neither complete nor a mismatch.
+/// The exit code for an inconclusive comparison.
 const INCONCLUSIVE: u8 = 3;
 
 fn parse_day(text: &str) -> Result<Day, String> {
     let day = if text.contains('/') { None } else { text.replace('-', "/").parse().ok() };
-    day.ok_or_else(|| "use a day such as `2026-11-20`".to_owned())
+    day.ok_or_else(|| "expected a day such as `2026-11-20`".to_owned())
 }
 
-/// Runs the command. Its exit code is the verdict; that of a failure is that nothing is decided.
+/// Runs the command. The exit code shows the verdict. A failed command is inconclusive.
 pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let now = Second::of(Timestamp::now());
-    let compared = match comparable(args.day, now) {
+    let compared = match last_comparable(args.day, now) {
         Ok(until) => match &args.dir {
             Some(directory) => in_directory(&args, directory, until, now).await,
             None => deployed(&args, until).await,
@@ -88,7 +92,7 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     };
     match compared {
         Ok((findings, records)) => {
-            tell(&args, &findings, &records);
+            print(&args, &findings, &records);
             Ok(match findings.verdict() {
                 Verdict::Complete => ExitCode::SUCCESS,
                 Verdict::Mismatch => ExitCode::FAILURE,
@@ -102,19 +106,23 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     }
 }
 
-/// The last second of the day that can be compared.
-fn comparable(day: Day, now: Second) -> Result<Second, CliError> {
+/// Returns the last second of the day that can be compared.
+///
+/// # Errors
+///
+/// Returns an error if the day has no second that can be compared.
+fn last_comparable(day: Day, now: Second) -> Result<Second, CliError> {
     if day.start() > now {
-        return Err(CliError::new(format!("`--day` lies in the future: {day}")).hint("give a day up to today (UTC)"));
+        return Err(CliError::new(format!("`--day` is in the future: {day}")).hint("use today (UTC) or an earlier day"));
     }
     if day.end() < Second::MARCH_2018 && day != Second::EPOCH.day() {
         return Err(CliError::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
-            .hint("give a day from 2018-03-01 on; rows without a time that can be read are kept under 1970-01-01"));
+            .hint("use 2018-03-01 or a later day; rows without a valid time are stored under 1970-01-01"));
     }
     verify::until(day, now).ok_or_else(|| {
         let minutes = MARGIN_SECONDS / 60;
         CliError::new(format!(
-            "the day {day} has hardly begun: its records are compared from {minutes} minutes after it on"
+            "the day {day} has only just begun: records must be {minutes} minutes old to be compared"
         ))
         .hint("run the command again in a few minutes")
     })
@@ -133,8 +141,8 @@ async fn in_directory(args: &Arguments, directory: &Path, until: Second, now: Se
     let deployment = DirectoryDeployment::new(directory);
     let stored = deployment.load().await?;
     if stored.sources.is_empty() {
-        return Err(CliError::new(format!("nothing was ever pulled into `{}`", directory.display()))
-            .hint("give the directory that `slacktrail pull --dir` was given"));
+        return Err(CliError::new(format!("directory `{}` contains no source", directory.display()))
+            .hint("pass the same directory as to `slacktrail pull --dir`"));
     }
     let source = sources::find(&stored.sources, &args.id)?;
     check_token(&slack, &source, &token, args.log, now).await?;
@@ -143,7 +151,7 @@ async fn in_directory(args: &Arguments, directory: &Path, until: Second, now: Se
     compare(args, &ports, &source, until).await
 }
 
-/// The token at hand may be another Slack's than what was pulled.
+/// Checks that the token belongs to the tenant of the source and can read the log.
 async fn check_token<S: Slack>(
     slack: &S,
     source: &Source,
@@ -166,8 +174,8 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     until: Second,
 ) -> Compared {
     if !source.logs.contains(&args.log) {
-        return Err(CliError::new(format!("source `{}` collects no `{}` logs", source.id, args.log))
-            .hint(format!("it collects {}", logs::names(&source.logs, ", "))));
+        return Err(CliError::new(format!("source `{}` does not collect `{}` logs", source.id, args.log))
+            .hint(format!("use one of its logs: {}", logs::names(&source.logs, ", "))));
     }
     let days = (args.day, until);
     let mut verification = Verification::begin(ports, source, args.log, days).await.map_err(CliError::from)?;
@@ -177,17 +185,17 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     let findings = verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(CliError::from)?;
     let mut records = Records::default();
     if args.show_records {
-        records.take_stored(&verification, &findings).await?;
-        if let Some((ids, range)) = records::shown_examples(&findings) {
+        records.load_stored_lines(&verification, &findings).await?;
+        if let Some((ids, range)) = records::examples_in_slack(&findings) {
             verification.read_again(ids, range);
             read(&mut verification, &mut pacer, &progress).await?;
-            records.take_shown(verification.kept());
+            records.set_slack_records(verification.kept());
         }
     }
     Ok((findings, records))
 }
 
-/// Reads Slack to its end, at a pace that leaves room for collection.
+/// Reads the day from Slack, at a rate that leaves calls for collection.
 async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     verification: &mut Verification<'_, S, D, T, K>,
     pacer: &mut Pacer,
@@ -195,16 +203,16 @@ async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
 ) -> Result<(), CliError> {
     loop {
         progress.show_position(&verification.position());
-        pacer.make_room(progress).await;
+        pacer.wait_for_slot(progress).await;
         match verification.step(Second::of(Timestamp::now())).await {
             Ok(Step::Done) => return Ok(()),
-            Ok(Step::More) => pacer.restore(),
-            Err(error) => pacer.wait_out(error, progress).await?,
+            Ok(Step::More) => pacer.reset_failures(),
+            Err(error) => pacer.wait_before_retry(error, progress).await?,
         }
     }
 }
 
-fn tell(args: &Arguments, findings: &Findings, records: &Records) {
+fn print(args: &Arguments, findings: &Findings, records: &Records) {
     if args.json {
         terminal::print_json(&Outcome::of(findings, records));
     } else {
@@ -223,15 +231,18 @@ mod tests {
     #[test]
     fn day_is_compared_whole_or_up_to_few_minutes_ago() {
         let now = second("2026-11-20T12:00:00Z");
-        let until = |day: &str| comparable(parse_day(day).unwrap(), now).map_err(|error| error.to_string());
+        let until = |day: &str| last_comparable(parse_day(day).unwrap(), now).map_err(|error| error.to_string());
         assert_eq!(until("2026-11-19"), Ok(second("2026-11-19T23:59:59Z")));
         assert_eq!(until("2026-11-20"), Ok(second("2026-11-20T11:55:00Z")));
         assert_eq!(until("1970-01-01"), Ok(second("1970-01-01T23:59:59Z")));
-        assert!(until("2026-11-21").unwrap_err().contains("lies in the future"));
+        assert!(until("2026-11-21").unwrap_err().contains("is in the future"));
         assert!(until("2018-02-28").unwrap_err().contains("from before 2018-03-01"));
         let midnight = second("2026-11-20T00:04:59Z");
         assert!(
-            comparable(parse_day("2026-11-20").unwrap(), midnight).unwrap_err().to_string().contains("hardly begun")
+            last_comparable(parse_day("2026-11-20").unwrap(), midnight)
+                .unwrap_err()
+                .to_string()
+                .contains("only just begun")
         );
     }
 

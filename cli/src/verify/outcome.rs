@@ -1,4 +1,4 @@
-//! What was found, for programs.
+//! The result of a comparison as JSON. Scripts rely on the field names.
 
 use serde::Serialize;
 use slacktrail_archive::verify::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
@@ -7,7 +7,7 @@ use slacktrail_core::source::LogType;
 
 use super::records::Records;
 
-/// All that was found.
+/// The result of a comparison.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome<'a> {
     source: String,
@@ -16,9 +16,9 @@ pub(super) struct Outcome<'a> {
     /// The last second that was compared.
     until: String,
     verdict: Verdict,
-    /// Pages that were read of Slack.
+    /// The number of pages read from Slack.
     pages: u32,
-    /// Records that Slack shows.
+    /// The number of records that Slack returned.
     slack_records: u64,
     objects: u64,
     lines: u64,
@@ -38,7 +38,7 @@ pub(super) struct Outcome<'a> {
     differences: Vec<Item<'a>>,
 }
 
-/// One difference.
+/// A difference.
 #[derive(Debug, Serialize)]
 struct Item<'a> {
     kind: Kind,
@@ -51,7 +51,7 @@ struct Item<'a> {
     /// Slack's JSON, with `--show-records`.
     #[serde(skip_serializing_if = "Option::is_none")]
     slack: Option<&'a str>,
-    /// The line, with `--show-records`.
+    /// The stored line, with `--show-records`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stored: Option<&'a str>,
 }
@@ -96,17 +96,17 @@ fn item<'a>(findings: &Findings, difference: &Difference, records: &'a Records) 
         object: difference.object.map(|number| key(findings, number)),
         line: difference.line,
         reason: difference.reason,
-        slack: records.shown(difference),
-        stored: records.stored(difference),
+        slack: records.slack_json(difference),
+        stored: records.stored_line(difference),
     }
 }
 
-/// The day as it is typed.
+/// Returns the day in the format of `--day`.
 pub(super) fn day(findings: &Findings) -> String {
     findings.day.to_string().replace('/', "-")
 }
 
-/// The key of an object of the day.
+/// Returns the key of an object of the day.
 pub(super) fn key(findings: &Findings, number: u32) -> String {
     DayLogId { stream: findings.stream.clone(), day: findings.day }.key(number).to_string()
 }

@@ -1,4 +1,4 @@
-//! The pace of the calls, and how long an error that passes is waited out.
+//! Limits the rate of calls, and decides how long to wait before a retry.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use super::progress::Progress;
 use crate::cli_error::CliError;
 use crate::duration;
 
-/// What Slack allows is counted in this time.
+/// The period of Slack's rate limits.
 const MINUTE: Duration = Duration::from_secs(60);
-/// A longer wait is left to the person at the terminal.
+/// The longest wait before a retry. A longer wait ends the command with the error.
 const WAIT_MAX_SECONDS: i64 = 300;
-/// So many calls in a row may fail and be made again.
+/// The number of consecutive failures that ends the command.
 const FAILURES_MAX: u32 = 6;
-/// The first wait where Slack names none; each further one is twice as long.
+/// The first wait if Slack sends no `Retry-After`. Each further wait is twice as long.
 const WAIT_MIN_SECONDS: i64 = 2;
 
-/// The calls of the last minute, and the failures since the last success.
+/// Counts the calls of the last minute, and the failures since the last success.
 #[derive(Debug)]
 pub(super) struct Pacer {
     calls: VecDeque<Instant>,
@@ -28,7 +28,7 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// At most so many calls in any minute.
+    /// Allows at most `calls_max` calls in any minute.
     pub(super) fn new(calls_max: u32) -> Pacer {
         Pacer {
             calls: VecDeque::new(),
@@ -37,12 +37,12 @@ impl Pacer {
         }
     }
 
-    /// Waits until another call may be made, and counts it.
-    pub(super) async fn make_room(&mut self, progress: &Progress) {
-        let left = self.left(Instant::now());
-        if !left.is_zero() {
-            progress.show_wait(left);
-            tokio::time::sleep(left).await;
+    /// Waits until the rate limit allows another call, and counts that call.
+    pub(super) async fn wait_for_slot(&mut self, progress: &Progress) {
+        let remaining_wait = self.remaining_wait(Instant::now());
+        if !remaining_wait.is_zero() {
+            progress.show_wait(remaining_wait);
+            tokio::time::sleep(remaining_wait).await;
         }
         self.calls.push_back(Instant::now());
         if self.calls.len() > self.calls_max {
@@ -50,37 +50,38 @@ impl Pacer {
         }
     }
 
-    fn left(&self, now: Instant) -> Duration {
+    fn remaining_wait(&self, now: Instant) -> Duration {
         let first = self.calls.front().filter(|_| self.calls.len() >= self.calls_max);
         first.map_or(Duration::ZERO, |first| (*first + MINUTE).saturating_duration_since(now))
     }
 
-    /// A call has succeeded.
-    pub(super) fn restore(&mut self) {
+    /// Resets the failure count after a successful call.
+    pub(super) fn reset_failures(&mut self) {
         self.failures = 0;
     }
 
-    /// Waits until the call may be made again, and says so.
+    /// Prints the error, and waits until the call may be retried.
     ///
     /// # Errors
-    /// The error, when it does not pass or not soon enough.
-    pub(super) async fn wait_out(&mut self, error: Error, progress: &Progress) -> Result<(), CliError> {
+    ///
+    /// Returns `error` if it is not transient, if the wait would be too long, or after too many failures.
+    pub(super) async fn wait_before_retry(&mut self, error: Error, progress: &Progress) -> Result<(), CliError> {
         let Some(seconds) = self.wait_seconds(&error) else {
             progress.clear();
             return Err(CliError::from(error));
         };
-        progress.note(&format!("{error}: waiting {}", duration::words(seconds)));
+        progress.note(&format!("{error}: retrying in {}", duration::words(seconds)));
         tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;
         Ok(())
     }
 
-    /// How long to wait after an error; `None` when that is over.
+    /// Returns the wait after an error, or `None` if the call must not be retried.
     fn wait_seconds(&mut self, error: &Error) -> Option<i64> {
         self.failures += 1;
         let backoff = WAIT_MIN_SECONDS << (self.failures - 1).min(16);
         let seconds = error.retry_after_seconds.unwrap_or(backoff);
-        let is_patient = error.kind == ErrorKind::Retry && self.failures < FAILURES_MAX;
-        (is_patient && seconds <= WAIT_MAX_SECONDS).then_some(seconds)
+        let may_retry = error.kind == ErrorKind::Retry && self.failures < FAILURES_MAX;
+        (may_retry && seconds <= WAIT_MAX_SECONDS).then_some(seconds)
     }
 }
 
@@ -97,10 +98,10 @@ mod tests {
         let mut pacer = Pacer::new(2);
         let start = Instant::now();
         pacer.calls = [start, start + Duration::from_secs(10)].into();
-        assert_eq!(pacer.left(start + Duration::from_secs(15)), Duration::from_secs(45));
-        assert_eq!(pacer.left(start + Duration::from_secs(61)), Duration::ZERO);
+        assert_eq!(pacer.remaining_wait(start + Duration::from_secs(15)), Duration::from_secs(45));
+        assert_eq!(pacer.remaining_wait(start + Duration::from_secs(61)), Duration::ZERO);
         pacer.calls.pop_front();
-        assert_eq!(pacer.left(start + Duration::from_secs(15)), Duration::ZERO);
+        assert_eq!(pacer.remaining_wait(start + Duration::from_secs(15)), Duration::ZERO);
     }
 
     #[test]
@@ -109,10 +110,10 @@ mod tests {
         assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, Some(30))), Some(30));
         assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, None)), Some(4));
         assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, Some(301))), None);
-        pacer.restore();
+        pacer.reset_failures();
         let waits: Vec<_> = (0..7).map(|_| pacer.wait_seconds(&to_error(ErrorKind::Retry, None))).collect();
         assert_eq!(waits, [Some(2), Some(4), Some(8), Some(16), Some(32), None, None]);
-        pacer.restore();
+        pacer.reset_failures();
         assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Reauthorize, None)), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Progress on standard error, in one line. It hides itself where standard error is no terminal.
+//! Shows progress as one line on standard error, unless standard error is no terminal.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::{duration, terminal};
 
 const BAR: &str = "{spinner} {bar:20} {msg}";
 const SPINNER: &str = "{spinner} {msg}";
-/// How often the spinner turns while nothing happens.
-const TURN: Duration = Duration::from_millis(120);
+/// The time between two updates of the spinner.
+const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
-/// How far the comparison is.
+/// The progress of a comparison.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
     log: LogType,
-    /// The last second that is read. Audit logs are read from there back; the others from now.
+    /// The last second that is compared. Audit logs are read from this second backwards, and other logs from now backwards.
     until: Second,
 }
 
 impl Progress {
     pub(super) fn new(log: LogType, day: Day, until: Second) -> Progress {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-        bar.enable_steady_tick(TURN);
+        bar.enable_steady_tick(SPINNER_INTERVAL);
         if log == LogType::Audit {
             bar.set_length(until.since(day.start()).unsigned_abs());
             bar.set_style(style(BAR));
@@ -34,27 +34,27 @@ impl Progress {
             bar.set_style(style(SPINNER));
             let per_minute = log.calls_per_tick_max();
             terminal::note(&format!(
-                "reading {log} logs from now back to {day}, at most {per_minute} pages a minute; for a day long ago that takes long"
+                "reading {log} logs from now back to {day} at up to {per_minute} pages per minute; this takes long for an old day"
             ));
         }
         Progress { bar, log, until }
     }
 
-    /// How far Slack is read.
+    /// Shows how far Slack has been read.
     pub(super) fn show_position(&self, position: &Position<'_>) {
         if let Some(oldest) = position.oldest.filter(|_| self.log == LogType::Audit) {
             self.bar.set_position(self.until.since(oldest).max(0).unsigned_abs());
         }
-        let mut words = vec![
+        let mut parts = vec![
             format!("{} records", duration::count(position.records as u64)),
             format!("{} pages", duration::count(u64::from(position.pages))),
         ];
-        words.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
-        words.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
-        terminal::show_progress(&self.bar, &words.join(", "));
+        parts.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
+        parts.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
+        terminal::show_progress(&self.bar, &parts.join(", "));
     }
 
-    /// How many objects of how many are read.
+    /// Shows how many objects have been read.
     pub(super) fn show_objects(&self, done: u64, all: u64) {
         self.bar.set_style(style(BAR));
         self.bar.set_length(all);
@@ -62,20 +62,20 @@ impl Progress {
         terminal::show_progress(&self.bar, &format!("{} of {} objects", duration::count(done), duration::count(all)));
     }
 
-    /// That it waits, to leave calls for collection.
+    /// Shows that the comparison waits, because it must leave calls for collection.
     pub(super) fn show_wait(&self, wait: Duration) {
         let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
         let message = self.bar.message();
-        let before = message.split("; waits ").next().unwrap_or_default();
-        terminal::show_progress(&self.bar, &format!("{before}; waits {}", duration::words(seconds.max(1))));
+        let before = message.split("; waiting ").next().unwrap_or_default();
+        terminal::show_progress(&self.bar, &format!("{before}; waiting {}", duration::words(seconds.max(1))));
     }
 
-    /// Tells something above the line.
+    /// Prints a note above the progress line.
     pub(super) fn note(&self, text: &str) {
         self.bar.suspend(|| terminal::note(text));
     }
 
-    /// Takes the line off the terminal.
+    /// Removes the progress line.
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
     }
@@ -88,6 +88,6 @@ impl Drop for Progress {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
+    let style = ProgressStyle::with_template(template).expect("the templates above are valid");
     style.progress_chars("━━╌")
 }

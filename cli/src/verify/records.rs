@@ -1,4 +1,4 @@
-//! The records of the examples themselves, where somebody asked to see them.
+//! Loads the records of the examples for `--show-records`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
@@ -10,27 +10,29 @@ use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 use crate::cli_error::CliError;
 
-/// Examples of each kind of difference.
+/// The maximum number of examples for each kind of difference.
 pub(super) const EXAMPLES_MAX: usize = 20;
 
-/// The records of the examples; none unless asked for.
+/// The records of the examples. Empty without `--show-records`.
 #[derive(Debug, Default)]
 pub(super) struct Records {
+    /// The stored lines by object number and line number.
     stored: BTreeMap<(u32, u64), String>,
-    shown: BTreeMap<RowId, String>,
+    /// Slack's JSON by record ID.
+    slack: BTreeMap<RowId, String>,
 }
 
-/// The examples of a kind.
+/// Returns the examples of a kind.
 pub(super) fn examples(findings: &Findings, kind: Kind) -> impl Iterator<Item = &Difference> {
     findings.of_kind(kind).take(EXAMPLES_MAX)
 }
 
-/// The examples that Slack can be asked to show again: their identities, and the time that they lie in.
-pub(super) fn shown_examples(findings: &Findings) -> Option<(HashSet<RowId>, RangeInclusive<Second>)> {
+/// Returns the record IDs of the examples that Slack has, and the time range to read for them.
+pub(super) fn examples_in_slack(findings: &Findings) -> Option<(HashSet<RowId>, RangeInclusive<Second>)> {
     let kinds = [Kind::Missing, Kind::NotCollectedYet, Kind::Changed];
     let examples = || kinds.iter().flat_map(|kind| examples(findings, *kind));
     let times = || examples().filter_map(|example| example.time);
-    // A line that was changed may have another time than its record.
+    // A changed line may have a different time than Slack's record.
     let is_changed = findings.count(Kind::Changed) > 0;
     let from = if is_changed { Some(findings.day.start()) } else { times().min() };
     let until = if is_changed { Some(findings.until) } else { times().max() };
@@ -38,11 +40,12 @@ pub(super) fn shown_examples(findings: &Findings) -> Option<(HashSet<RowId>, Ran
 }
 
 impl Records {
-    /// Reads the lines of the examples.
+    /// Loads the stored lines of the examples.
     ///
     /// # Errors
-    /// When an object cannot be had any more.
-    pub(super) async fn take_stored<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
+    ///
+    /// Returns an error if an object can no longer be read.
+    pub(super) async fn load_stored_lines<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
         &mut self,
         verification: &Verification<'_, S, D, T, K>,
         findings: &Findings,
@@ -57,18 +60,18 @@ impl Records {
         Ok(())
     }
 
-    /// Takes what Slack has shown again.
-    pub(super) fn take_shown(&mut self, shown: &BTreeMap<RowId, String>) {
-        self.shown.clone_from(shown);
+    /// Sets the records that Slack returned.
+    pub(super) fn set_slack_records(&mut self, records: &BTreeMap<RowId, String>) {
+        self.slack.clone_from(records);
     }
 
-    /// The line of a difference.
-    pub(super) fn stored(&self, difference: &Difference) -> Option<&str> {
+    /// Returns the stored line of a difference.
+    pub(super) fn stored_line(&self, difference: &Difference) -> Option<&str> {
         Some(self.stored.get(&(difference.object?, difference.line?))?)
     }
 
-    /// Slack's JSON of a difference.
-    pub(super) fn shown(&self, difference: &Difference) -> Option<&str> {
-        Some(self.shown.get(&difference.id?)?)
+    /// Returns Slack's JSON of a difference.
+    pub(super) fn slack_json(&self, difference: &Difference) -> Option<&str> {
+        Some(self.slack.get(&difference.id?)?)
     }
 }

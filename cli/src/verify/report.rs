@@ -1,4 +1,4 @@
-//! What was found, for people: a small table, examples, notes, and last the verdict in a sentence.
+//! Formats the result of a comparison as text: a table, examples, notes, and the verdict in the last line.
 
 use slacktrail_archive::verify::{Difference, Findings, Kind, Limitation, MARGIN_SECONDS, Reason, Verdict};
 use slacktrail_core::sanitize::escaped_json;
@@ -9,7 +9,7 @@ use super::records::{EXAMPLES_MAX, Records, examples};
 use crate::duration;
 use crate::table::{self, Column};
 
-/// The whole report.
+/// Returns the whole report.
 pub(super) fn text(findings: &Findings, records: &Records) -> String {
     let mut parts = vec![table(findings)];
     parts.extend(Kind::ALL.iter().filter_map(|kind| list(findings, *kind, records)));
@@ -24,13 +24,13 @@ pub(super) fn text(findings: &Findings, records: &Records) -> String {
 fn table(findings: &Findings) -> String {
     let counts =
         [("Slack records", findings.slack_records), ("stored lines", findings.lines), ("objects", findings.objects)];
-    let kinds = Kind::ALL.iter().map(|kind| (words(*kind), findings.count(*kind) as u64));
-    let rows = counts.into_iter().chain(kinds).map(|(what, count)| vec![what.to_owned(), duration::count(count)]);
+    let kinds = Kind::ALL.iter().map(|kind| (label(*kind), findings.count(*kind) as u64));
+    let rows = counts.into_iter().chain(kinds).map(|(label, count)| vec![label.to_owned(), duration::count(count)]);
     let table = table::render(&[Column::Left(""), Column::Right("count")], rows.collect());
     format!("{} on {} (UTC)\n\n{table}", findings.stream, day(findings))
 }
 
-fn words(kind: Kind) -> &'static str {
+fn label(kind: Kind) -> &'static str {
     match kind {
         Kind::Missing => "missing",
         Kind::NotCollectedYet => "not collected yet",
@@ -43,19 +43,19 @@ fn words(kind: Kind) -> &'static str {
     }
 }
 
-fn counted(kind: Kind, count: u64) -> String {
-    let words = if (kind, count) == (Kind::MissingObject, 1) { "missing object" } else { words(kind) };
-    format!("{} {words}", duration::count(count))
+fn count_with_label(kind: Kind, count: u64) -> String {
+    let label = if (kind, count) == (Kind::MissingObject, 1) { "missing object" } else { label(kind) };
+    format!("{} {label}", duration::count(count))
 }
 
-/// The examples of a kind.
+/// Lists the examples of a kind, or returns `None` if no difference has this kind.
 fn list(findings: &Findings, kind: Kind, records: &Records) -> Option<String> {
     let count = findings.count(kind);
-    let mut lines = vec![format!("{}:", words(kind))];
+    let mut lines = vec![format!("{}:", label(kind))];
     for example in examples(findings, kind) {
-        lines.push(format!("  {}", example_words(findings, example)));
-        lines.extend(records.shown(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
-        lines.extend(records.stored(example).map(|line| format!("    stored: {}", escaped_json(line))));
+        lines.push(format!("  {}", describe_example(findings, example)));
+        lines.extend(records.slack_json(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
+        lines.extend(records.stored_line(example).map(|line| format!("    stored: {}", escaped_json(line))));
     }
     if count > EXAMPLES_MAX {
         lines.push(format!("  and {} more; `--json` lists all", duration::count((count - EXAMPLES_MAX) as u64)));
@@ -63,17 +63,17 @@ fn list(findings: &Findings, kind: Kind, records: &Records) -> Option<String> {
     (count > 0).then(|| lines.join("\n"))
 }
 
-fn example_words(findings: &Findings, example: &Difference) -> String {
+fn describe_example(findings: &Findings, example: &Difference) -> String {
     let record = example.time.zip(example.id).map(|(time, id)| format!("{time} {id}"));
     let object = example.object.map(|object| key(findings, object));
-    let place = object.map(|object| match example.line {
+    let location = object.map(|object| match example.line {
         Some(line) => format!("{object} line {line}"),
         None => object,
     });
-    [record, place].into_iter().flatten().collect::<Vec<_>>().join("\n    ")
+    [record, location].into_iter().flatten().collect::<Vec<_>>().join("\n    ")
 }
 
-/// What one must know to read the verdict rightly.
+/// Returns the notes that explain the verdict.
 fn notes(findings: &Findings) -> Vec<String> {
     let log = findings.stream.log;
     let count = |count: u64| duration::count(count);
@@ -81,79 +81,85 @@ fn notes(findings: &Findings) -> Vec<String> {
     if findings.until < findings.day.end() {
         let minutes = MARGIN_SECONDS / 60;
         notes.push(format!(
-            "compared up to {}: what is younger than {minutes} minutes may not be shown or stored yet",
+            "compared up to {}: records of the last {minutes} minutes may not be available or stored yet",
             findings.until
         ));
     }
     if log == LogType::Access {
         notes.push(
-            "Slack changes access rows at each use: compared was what identifies them, and not their counts and last times".to_owned(),
+            "Slack updates access rows on every use, so only their identifying fields were compared (not `count` and `date_last`)".to_owned(),
         );
     }
     if log != LogType::Audit && findings.count(Kind::Extra) > 0 {
-        notes.push("extra rows are no defect here: Slack may forget a row that was collected".to_owned());
+        notes.push(
+            "extra rows are no mismatch here, because Slack may delete rows after slacktrail has collected them"
+                .to_owned(),
+        );
     }
     if findings.renamed > 0 {
         notes.push(format!(
-            "{} rows are shown under another name for people than is stored: renamed since",
+            "{} rows differ only in the name of a user or app that was renamed",
             count(findings.renamed)
         ));
     }
     if findings.undated > 0 {
         notes.push(format!(
-            "{} rows that Slack shows have no time that can be read; they are kept under the day 1970-01-01",
+            "{} rows in Slack have no valid time; slacktrail stores such rows under the day 1970-01-01",
             count(findings.undated)
         ));
     }
     if findings.not_compared > 0 && findings.limitations.is_empty() {
         notes.push(format!(
-            "{} stored lines were not compared: stored since this began, younger, or of a workspace that cannot be read",
+            "{} stored lines were not compared: stored after the comparison started, too recent, or from a workspace that cannot be read",
             count(findings.not_compared)
         ));
     }
     notes.extend(findings.skipped_workspaces.iter().map(|workspace| {
-        format!("the workspace {} could not be read (`{}`), and was not compared", workspace.id, workspace.code)
+        format!("workspace {} was not compared, because it could not be read (`{}`)", workspace.id, workspace.code)
     }));
-    notes.extend(findings.limitations.iter().map(|limitation| limitation_words(*limitation).to_owned()));
-    notes.extend(excuses(findings));
+    notes.extend(findings.limitations.iter().map(|limitation| describe_limitation(*limitation).to_owned()));
+    notes.extend(pending_reasons(findings));
     notes
 }
 
-fn limitation_words(limitation: Limitation) -> &'static str {
+fn describe_limitation(limitation: Limitation) -> &'static str {
     match limitation {
-        Limitation::Forgotten => "Slack shows no record of the day any more, so that there is nothing to compare with",
-        Limitation::PagesEnd => "Slack's pages end before the day does: what lies behind them was not compared",
+        Limitation::Forgotten => {
+            "Slack no longer returns any record of the day, so the stored lines could not be compared"
+        }
+        Limitation::PagesEnd => "Slack's pages end before the start of the day, so older records were not compared",
         Limitation::NotAsked => {
-            "rows whose time cannot be read are shown among those of all days, so that only what is stored was looked at"
+            "Slack cannot return only the rows without a valid time, so only the stored lines were checked"
         }
     }
 }
 
-/// Why records are not collected yet, and when they will be.
-fn excuses(findings: &Findings) -> Vec<String> {
+/// Explains why records are not collected yet.
+fn pending_reasons(findings: &Findings) -> Vec<String> {
     let mut counts = std::collections::BTreeMap::new();
     for reason in findings.of_kind(Kind::NotCollectedYet).filter_map(|difference| difference.reason) {
         *counts.entry(reason).or_insert(0) += 1;
     }
     let id = &findings.stream.source;
-    let words = |reason| match reason {
-        Reason::NeverCollected => "of a log that was never collected: it waits for its first tick".to_owned(),
+    let describe = |reason| match reason {
+        Reason::NeverCollected => "the log waits for its first tick".to_owned(),
         Reason::BeforeSince => {
-            format!("from before the time from which `{id}` is collected; `slacktrail backfill {id}` collects them")
+            format!(
+                "older than the start of collection of `{id}`; run `slacktrail backfill {id}` to collect older records"
+            )
         }
-        Reason::InGap => "of a time that is still to be collected; `slacktrail status` shows how far it is".to_owned(),
-        Reason::SinceLastTick => "younger than the last tick: the next one collects them".to_owned(),
+        Reason::InGap => "in a gap that is still being collected; `slacktrail status` shows the backlog".to_owned(),
+        Reason::SinceLastTick => "newer than the last tick; the next tick collects new records".to_owned(),
         Reason::SkippedWorkspace => {
-            "of a workspace that could not be read; they are collected once it can be".to_owned()
+            "from a workspace that could not be read; slacktrail collects its records when it can read it".to_owned()
         }
         Reason::BeforeReread => {
-            "shown late by Slack; the next re-read collects them, which comes within a day".to_owned()
+            "published late by Slack; the next re-read collects late records within a day".to_owned()
         }
     };
-    let verb = |count| if count == 1 { "is" } else { "are" };
     counts
         .into_iter()
-        .map(|(reason, count)| format!("{} {} {}", duration::count(count), verb(count), words(reason)))
+        .map(|(reason, count)| format!("{} not collected yet: {}", duration::count(count), describe(reason)))
         .collect()
 }
 
@@ -164,11 +170,11 @@ fn verdict(findings: &Findings) -> String {
         time.push_str(&format!(" up to {}", findings.until));
     }
     match findings.verdict() {
-        Verdict::Complete if findings.slack_records == 0 => format!("complete: Slack shows no record of {time}"),
+        Verdict::Complete if findings.slack_records == 0 => format!("complete: Slack has no records of {time}"),
         Verdict::Complete => {
             let (records, bytes) = match log {
                 LogType::Audit => ("records of", ", bytes equal"),
-                LogType::Access => ("rows first seen on", ""),
+                LogType::Access => ("rows first used on", ""),
                 LogType::Integration => ("rows of", ""),
             };
             format!(
@@ -178,16 +184,16 @@ fn verdict(findings: &Findings) -> String {
         }
         Verdict::Mismatch => {
             let defects = Kind::ALL.into_iter().filter(|kind| findings.count(*kind) > 0 && kind.is_defect(log));
-            let defects: Vec<_> = defects.map(|kind| counted(kind, findings.count(kind) as u64)).collect();
+            let defects: Vec<_> = defects.map(|kind| count_with_label(kind, findings.count(kind) as u64)).collect();
             format!("mismatch: {} on {time}", defects.join(", "))
         }
         Verdict::Inconclusive => {
-            let open = match findings.count(Kind::NotCollectedYet) {
+            let reason = match findings.count(Kind::NotCollectedYet) {
                 0 => format!("part of {time} could not be compared"),
                 1 => format!("1 record of {time} is not collected yet"),
                 count => format!("{} records of {time} are not collected yet", duration::count(count as u64)),
             };
-            format!("inconclusive: {open}; everything compared so far matches")
+            format!("inconclusive: {reason}; everything compared so far matches")
         }
     }
 }
@@ -259,11 +265,11 @@ mod tests {
 
     #[test]
     fn uncollected_records_are_reported_with_reasons() {
-        let awaited = |number, reason| Difference { reason: Some(reason), ..difference(Kind::NotCollectedYet, number) };
-        let differences = vec![awaited(1, Reason::InGap), awaited(2, Reason::InGap), awaited(3, Reason::BeforeSince)];
+        let pending = |number, reason| Difference { reason: Some(reason), ..difference(Kind::NotCollectedYet, number) };
+        let differences = vec![pending(1, Reason::InGap), pending(2, Reason::InGap), pending(3, Reason::BeforeSince)];
         let text = text(&findings(LogType::Access, differences), &Records::default());
-        assert!(text.contains("note: 2 are of a time that is still to be collected"), "{text}");
-        assert!(text.contains("note: 1 is from before the time"), "{text}");
+        assert!(text.contains("note: 2 not collected yet: in a gap"), "{text}");
+        assert!(text.contains("note: 1 not collected yet: older than the start of collection"), "{text}");
         assert!(
             text.ends_with(
                 "inconclusive: 3 records of 2026-11-20 are not collected yet; everything compared so far matches"

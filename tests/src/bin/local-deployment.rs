@@ -1,7 +1,8 @@
-//! `make local`: a whole deployment on this machine, to try every command of README without an AWS account and without Slack.
+//! Runs a full deployment on this machine (`make local`), to try the commands of the README without an AWS or Slack account.
 //!
-//! An emulated AWS, a simulated Slack with people at work, the compiled functions with an API in front, and a tick every few seconds.
-#![expect(clippy::print_stdout, reason = "a command talks to the person who started it")]
+//! The deployment consists of an emulated AWS, a simulated Slack with activity, the compiled functions and an HTTP API. A tick runs every
+//! 10 seconds.
+#![expect(clippy::print_stdout, reason = "a command prints its output")]
 
 use std::path::Path;
 use std::pin::pin;
@@ -15,9 +16,9 @@ use slacktrail_tests::connecting::Connecting;
 use slacktrail_tests::deployment::LocalDeployment;
 use slacktrail_tests::lambda_runtime_api::Answer;
 
-/// A minute of a real deployment takes this long here.
+/// The interval between ticks. It is one minute in a real deployment.
 const TICK: Duration = Duration::from_secs(10);
-/// History that the simulated Slack begins with.
+/// The age of the oldest record in the simulated Slack at start.
 const HISTORY: SignedDuration = SignedDuration::from_hours(72);
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,12 +27,13 @@ async fn main() {
     let settings = Settings { apps: vec![app.clone()], ..Settings::organization() };
     let Some(deployment) = LocalDeployment::start(settings.clone()).await else { return };
     let mut generator = Generator::new(Activity::default(), &settings);
-    let mut lived_until = Timestamp::now();
-    generator.fill(&mut deployment.slack(), lived_until - HISTORY, lived_until);
+    let mut generated_until = Timestamp::now();
+    generator.fill(&mut deployment.slack(), generated_until - HISTORY, generated_until);
     let connecting = Connecting::start(&deployment).await;
     let _poller = deployment.poller();
-    introduce(&deployment, &connecting, &app);
-    // Also where the shell has it ignored, as for a command in the background. What was started ends with `deployment` and `connecting`.
+    print_instructions(&deployment, &connecting, &app);
+    // Handles Ctrl-C even if the shell ignores SIGINT for background commands. Returning drops `deployment` and `connecting`, which
+    // stops their processes.
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
@@ -39,18 +41,18 @@ async fn main() {
             _ = &mut interrupt => return,
         }
         let now = Timestamp::now();
-        generator.advance(&mut deployment.slack(), lived_until, now);
-        lived_until = now;
-        tell(&deployment.invoke_with(json!({})).await);
+        generator.advance(&mut deployment.slack(), generated_until, now);
+        generated_until = now;
+        print_tick(&deployment.invoke_with(json!({})).await);
     }
 }
 
-fn introduce(deployment: &LocalDeployment, connecting: &Connecting, app: &App) {
-    println!("A deployment of slacktrail on this machine, with a SIMULATED Slack and an emulated AWS.");
-    println!("In another terminal:\n");
-    // The command was built beside this binary.
-    if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
-        println!("    export PATH={}:$PATH", folder.display());
+fn print_instructions(deployment: &LocalDeployment, connecting: &Connecting, app: &App) {
+    println!("A slacktrail deployment on this machine, with a SIMULATED Slack and an emulated AWS.");
+    println!("Run in another terminal:\n");
+    // Cargo builds `slacktrail` into the same directory as this binary.
+    if let Some(directory) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+        println!("    export PATH={}:$PATH", directory.display());
     }
     for (name, value) in deployment.command_environment() {
         println!("    export {name}={value}");
@@ -58,11 +60,13 @@ fn introduce(deployment: &LocalDeployment, connecting: &Connecting, app: &App) {
     println!("    export SLACKTRAIL_URL={}", connecting.api.url());
     println!("    export SLACK_CLIENT_ID={} SLACK_CLIENT_SECRET={}", app.client_id, app.client_secret);
     println!("\n    slacktrail connect acme --name Acme --plan enterprise\n");
-    println!("Your browser will warn of the certificate of 127.0.0.1: it was made a moment ago, for this run.");
-    println!("A tick every {} seconds follows; Ctrl-C ends it all.\n", TICK.as_secs());
+    println!(
+        "Your browser warns about the certificate of 127.0.0.1, because it is self-signed and created for this run."
+    );
+    println!("A tick runs every {} seconds. Press Ctrl-C to stop everything.\n", TICK.as_secs());
 }
 
-fn tell(answer: &Answer) {
+fn print_tick(answer: &Answer) {
     let Answer::Response(summary) = answer else { return println!("tick: {answer:?}") };
     let streams = summary["streams"].as_array().into_iter().flatten().map(|stream| {
         let text = |key: &str| stream[key].as_str().unwrap_or_default().to_owned();

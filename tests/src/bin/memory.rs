@@ -1,9 +1,11 @@
-//! Measures how much memory the functions take at most, with an ordinary backlog and with hostile replies of Slack. For `make bench`,
-//! which builds the functions as they are deployed. With arguments it measures the inputs whose names contain one of them.
+//! Measures the peak memory of the functions, with an ordinary backlog and with hostile responses from Slack.
+//!
+//! `make bench` runs this program with release builds of the functions. With arguments, it measures only the inputs whose names contain
+//! one of them.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a command says what it measured, with the clock that measures"
+    reason = "a command prints what it measures with the wall clock"
 )]
 
 use std::time::{Duration, Instant};
@@ -13,20 +15,20 @@ use slacktrail_tests::function::Function;
 use slacktrail_tests::hostile_slack::{Input, Siege, all_inputs, oauth_inputs, ordinary_backlog};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 
-/// The most that a function may take, whatever Slack answers.
+/// The memory target of a function, for any response from Slack.
 const TARGET_MIB: u64 = 100;
-/// Streams that send the same at once: as many as the poller collects side by side.
+/// The number of streams that read the same input, equal to the number that the poller collects concurrently.
 const STREAMS: usize = 8;
-/// The name of what is read back, and how much of it each stream has.
+/// The name of the measurement of reading objects back, and the size of each stream's day log in MiB.
 const READ_BACK: (&str, i64) = ("objects of 8 MiB, read back", 80);
-/// What is said of a process that did not answer.
-const NO_ANSWER: &str = "no answer in time";
+/// The outcome of a process that did not respond.
+const NO_ANSWER: &str = "no response in time";
 
-/// What a process used, and what came of it.
+/// The resource usage and the outcome of a process.
 struct Measured {
     peak: Option<u64>,
     cpu: Option<Duration>,
-    /// The longest invocation.
+    /// The duration of the longest invocation.
     longest: Duration,
     outcome: String,
 }
@@ -53,7 +55,7 @@ async fn main() {
     }
 }
 
-/// Collects an input with a new process.
+/// Collects an input with a new poller process.
 async fn collect(input: &Input, streams: usize) -> Option<Measured> {
     let siege = Siege::start().await?;
     for number in 0..streams {
@@ -63,7 +65,7 @@ async fn collect(input: &Input, streams: usize) -> Option<Measured> {
     Some(tick(&siege, input.ticks.max(2)).await)
 }
 
-/// Reads back the largest objects that there can be, with a new process that knows nothing.
+/// Reads back objects of the largest possible size, with a new poller process that has no cache.
 async fn read_back(streams: usize) -> Option<Measured> {
     let siege = Siege::start().await?;
     siege.store_large_objects(streams, READ_BACK.1).await;
@@ -93,7 +95,7 @@ async fn tick(siege: &Siege, ticks: usize) -> Measured {
     measured
 }
 
-/// Connects a source by a link with a new oauth function.
+/// Connects a source through a link, with a new process of the oauth function.
 async fn install(input: &Input) -> Option<Measured> {
     let siege = Siege::start().await?;
     let script = input.script.clone();

@@ -1,4 +1,4 @@
-//! A reply whose body is generated while it is sent.
+//! A response whose body is generated while it is sent.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -12,32 +12,32 @@ use hyper::Response;
 use hyper::body::{Bytes, Frame};
 use jiff::Timestamp;
 
-/// The size of the pieces that small parts are joined to.
+/// The size of the pieces into which small parts are joined.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// A body of hyper's.
+/// The body type of hyper responses.
 pub(super) type Body = UnsyncBoxBody<Bytes, HungUp>;
 
-/// The end of a connection without the rest of an answer.
+/// Closes a connection before the end of a response.
 #[derive(Debug)]
 pub(super) struct HungUp;
 
 impl std::fmt::Display for HungUp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("hung up on purpose")
+        f.write_str("closed on purpose")
     }
 }
 
 impl std::error::Error for HungUp {}
 
-/// What is sent next.
+/// The next step of sending a body.
 enum Step {
     Bytes(Bytes),
     Pause(Duration),
     HangUp,
 }
 
-/// An answer to a call.
+/// A response to a call.
 pub struct CannedResponse {
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
@@ -45,18 +45,18 @@ pub struct CannedResponse {
 }
 
 impl CannedResponse {
-    /// Answers 200 with this body.
+    /// Creates a response with status 200 and a body of these parts.
     pub fn of(parts: impl IntoIterator<Item = impl Into<Bytes> + 'static, IntoIter: Send + 'static>) -> CannedResponse {
         let parts = Joined { parts: parts.into_iter().map(Into::into) };
         CannedResponse { status: 200, headers: Vec::new(), steps: Box::new(parts.map(Step::Bytes)) }
     }
 
-    /// Answers 200 with this text.
+    /// Creates a response with status 200 and this text as its body.
     pub fn text(text: impl Into<String>) -> CannedResponse {
         CannedResponse::of([text.into()])
     }
 
-    /// Answers this status instead of 200.
+    /// Sets the status.
     pub fn status(self, status: u16) -> CannedResponse {
         CannedResponse { status, ..self }
     }
@@ -67,13 +67,13 @@ impl CannedResponse {
         self
     }
 
-    /// Compresses the body, as well as gzip can.
+    /// Compresses the body with gzip at its best compression level.
     pub fn gzip(self) -> CannedResponse {
         let steps = Box::new(Packed { steps: self.steps, gzip: Some(GzEncoder::new(Vec::new(), Compression::best())) });
         CannedResponse { steps, ..self }.header("content-encoding", "gzip")
     }
 
-    /// Waits before each piece of `bytes` of the body.
+    /// Sends the body in pieces of `bytes`, with a pause before each.
     pub fn trickle(self, bytes: usize, pause: Duration) -> CannedResponse {
         let pieces = self.steps.flat_map(move |step| match step {
             Step::Bytes(all) => {
@@ -86,7 +86,7 @@ impl CannedResponse {
         CannedResponse { steps: Box::new(steps), ..self }
     }
 
-    /// Hangs up after so many bytes of the body.
+    /// Closes the connection after this many bytes of the body.
     pub fn cut_off(self, bytes: usize) -> CannedResponse {
         let mut left = bytes;
         let steps = self.steps.map_while(move |step| match step {
@@ -122,7 +122,7 @@ impl CannedResponse {
     }
 }
 
-/// Joins small parts to pieces, so that a page of a million rows is not sent row by row.
+/// Joins small parts into pieces, so that a page of a million rows is not sent row by row.
 struct Joined<I> {
     parts: I,
 }
@@ -157,10 +157,10 @@ impl Iterator for Packed {
         loop {
             let gzip = self.gzip.as_mut()?;
             match self.steps.next() {
-                Some(Step::Bytes(bytes)) => gzip.write_all(&bytes).expect("a vector takes all bytes"),
+                Some(Step::Bytes(bytes)) => gzip.write_all(&bytes).expect("a write to memory succeeds"),
                 Some(other) => return Some(other),
                 None => {
-                    let rest = self.gzip.take()?.finish().expect("a vector takes all bytes");
+                    let rest = self.gzip.take()?.finish().expect("a write to memory succeeds");
                     return Some(Step::Bytes(rest.into()));
                 }
             }

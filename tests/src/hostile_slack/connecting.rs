@@ -1,4 +1,4 @@
-//! The way of a grant link through a compiled oauth function whose Slack is the hostile one.
+//! Authorization through a link with a compiled oauth function that calls the hostile Slack.
 
 use std::time::Duration;
 
@@ -19,41 +19,41 @@ use crate::function::{Function, oauth_binary};
 use crate::http_api::event;
 use crate::lambda_runtime_api::{Answer, Emulator};
 
-/// Time of an invocation of the oauth function, as in the template.
+/// The timeout of the oauth function in the template.
 const DEADLINE: Duration = Duration::from_secs(29);
 
 impl Siege {
-    /// Starts an oauth function of `lambda`.
+    /// Starts an oauth function for `lambda`.
     ///
     /// # Panics
-    /// When there is no binary.
+    /// Panics if the binary does not exist.
     pub fn oauth(&self, lambda: &Emulator) -> Function {
         let mut environment = self.deployment.oauth_environment();
         environment.retain(|(name, _)| !name.starts_with("SLACK_A") || name == "SLACK_AUTHORIZE_URL");
         environment.extend(self.slack.environment().map(|(name, value)| (name.to_owned(), value)));
-        lambda.spawn(&oauth_binary().unwrap_or_else(|why| panic!("{why}")), environment)
+        lambda.spawn(&oauth_binary().unwrap_or_else(|error| panic!("{error}")), environment)
     }
 
-    /// Makes a grant link for a new source, opens it, consents at the simulated Slack, and comes back: the answer to that.
+    /// Creates a link for a new source, opens it, grants access at the simulated Slack, and returns the response of the callback.
     ///
     /// # Panics
-    /// When the way does not lead to Slack and back.
+    /// Panics if the function does not redirect to Slack or Slack does not redirect back.
     pub async fn go_to_slack_and_back(&self, lambda: &Emulator, number: u8) -> Answer {
         let grant = self.grant(number).await;
         let opened = answered(lambda, event("GET", "/oauth/start", &grant, &[], &[])).await;
         let cookie = opened["cookies"][0].as_str().and_then(|cookie| cookie.split(';').next()).unwrap_or_default();
         let started = answered(lambda, event("POST", "/oauth/start", &grant, &[], &[cookie])).await;
-        let location = location(&started).unwrap_or_else(|| panic!("the answer leads nowhere: {started}"));
-        let back = self.deployment.slack().consent(Timestamp::now(), location, &Consent::organization());
-        let back = back.expect("Slack takes consent");
-        let query = back.split_once('?').expect("the way back has a query").1;
+        let location = location(&started).unwrap_or_else(|| panic!("the response has no `Location` header: {started}"));
+        let redirect = self.deployment.slack().consent(Timestamp::now(), location, &Consent::organization());
+        let redirect = redirect.expect("Slack accepts the consent");
+        let query = redirect.split_once('?').expect("the redirect URL has a query").1;
         lambda.invoke(event("GET", "/oauth/callback", query, &[], &[cookie]), DEADLINE).await
     }
 
-    /// Does what `slacktrail connect` does until it waits. Returns the link's query.
+    /// Creates an authorization like `slacktrail connect`, and returns the query of its link.
     async fn grant(&self, number: u8) -> String {
         let app = self.deployment.slack().settings().apps[0].clone();
-        let secret = ClientSecret::new(&app.client_secret).expect("a client secret");
+        let secret = ClientSecret::new(&app.client_secret).expect("a valid client secret");
         let app = App { client_id: app.client_id, client_secret: secret };
         let source = organization_source(&format!("granted{number}"));
         let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, SECRET_PREFIX);
@@ -72,7 +72,7 @@ impl Siege {
 async fn answered(lambda: &Emulator, event: Value) -> Value {
     match lambda.invoke(event, DEADLINE).await {
         Answer::Response(answer) => answer,
-        other => panic!("the oauth function did not answer: {other:?}"),
+        other => panic!("the oauth function did not respond: {other:?}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pages of rows that are made up while they are sent.
+//! Pages of rows that are generated while they are sent.
 
 use std::sync::Arc;
 
@@ -6,18 +6,19 @@ use hyper::body::Bytes;
 
 use super::{Asked, CannedResponse};
 
-/// Rows of a page that Slack sends where `limit` is missing.
+/// The number of rows per page if the call has no `limit`.
 const LIMIT_DEFAULT: i64 = 1000;
 
-/// Makes row number `index`, of the second `time`.
+/// Generates row number `index` with the time `time` in seconds.
 pub(super) type MakeRow = Arc<dyn Fn(i64, i64) -> Vec<u8> + Send + Sync>;
 
-/// An audit log that pages as Slack's does: newest first, within `oldest` and `latest`, `limit` rows and the rest of their second.
+/// An audit log with Slack's pagination: newest first, between `oldest` and `latest`. A page has `limit` rows plus the rest of the last
+/// row's second.
 #[derive(Clone)]
 pub struct AuditLog {
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: i64,
-    /// How many of them each second has.
+    /// The number of rows per second.
     pub per_second: i64,
     /// The time of the newest row.
     pub newest: i64,
@@ -25,7 +26,7 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// Makes a log of `rows` rows, `per_second` each second, the newest of the second `newest`.
+    /// Creates a log with `rows` rows, `per_second` per second. The newest row has the time `newest`.
     pub fn new(
         rows: i64,
         per_second: i64,
@@ -35,7 +36,7 @@ impl AuditLog {
         AuditLog { rows, per_second, newest, row: Arc::new(row) }
     }
 
-    /// Answers a call of `logs`, and leaves any other to the simulated Slack.
+    /// Returns the response to a call of `logs`, and leaves other calls to the simulated Slack.
     pub fn answer(&self, asked: &Asked) -> Option<CannedResponse> {
         (asked.method == "logs").then(|| self.page(asked))
     }
@@ -48,7 +49,7 @@ impl AuditLog {
         let from = asked.arguments.get("cursor").and_then(|cursor| cursor.trim_end_matches('=').parse().ok());
         let from: i64 = from.unwrap_or(first).min(end);
         let until = from + asked.number("limit").unwrap_or(LIMIT_DEFAULT);
-        let seconds = (until + self.per_second - 1) / self.per_second; // Slack splits no second
+        let seconds = (until + self.per_second - 1) / self.per_second; // Slack never splits a second
         let until = (seconds * self.per_second).min(end);
         let next = if until < end { format!("{until}=") } else { String::new() };
         let (row, newest, per_second) = (Arc::clone(&self.row), self.newest, self.per_second);
@@ -57,7 +58,7 @@ impl AuditLog {
     }
 }
 
-/// Makes a page of rows between a head and a tail.
+/// Creates a page of rows between a head and a tail.
 pub(super) fn page(
     head: impl Into<String>,
     rows: impl Iterator<Item = Vec<u8>> + Send + 'static,
@@ -70,7 +71,7 @@ pub(super) fn page(
     CannedResponse::of(std::iter::once(head.into().into()).chain(rows).chain(std::iter::once(tail.into().into())))
 }
 
-/// Makes an audit record as Slack writes them, of about 700 bytes.
+/// Creates a realistic audit record of about 700 bytes.
 pub(super) fn ordinary_record(index: i64, time: i64) -> Vec<u8> {
     format!(
         concat!(
@@ -94,12 +95,12 @@ pub(super) fn ordinary_record(index: i64, time: i64) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Makes the smallest audit record that has an identity and a time.
+/// Creates the smallest audit record with an ID and a time.
 pub(super) fn small_record(index: i64, time: i64) -> Vec<u8> {
     format!(r#"{{"id":"{index}","date_create":{time}}}"#).into_bytes()
 }
 
-/// Makes an access row.
+/// Creates an access row.
 pub(super) fn access_row(index: i64, time: i64) -> Vec<u8> {
     format!(
         concat!(
@@ -115,7 +116,7 @@ pub(super) fn access_row(index: i64, time: i64) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Makes an integration row.
+/// Creates an integration row.
 pub(super) fn integration_row(index: i64, time: i64) -> Vec<u8> {
     format!(
         concat!(

@@ -1,4 +1,4 @@
-//! The catalogue of hostile replies: what would fill a memory that holds replies, pages or rows whole.
+//! The catalog of hostile responses, which would exhaust the memory of a collector that buffers whole responses, pages or rows.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -10,34 +10,34 @@ use super::pages::{access_row, integration_row, ordinary_record, page, small_rec
 use super::{Asked, AuditLog, CannedResponse, Script};
 
 const MIB: usize = 1 << 20;
-/// What the replies of zeros unpack to: just below 64 MiB, which the poller once took for the most that a reply may have.
+/// The decompressed size of the responses of zeros, just below 64 MiB, an earlier size limit of the poller.
 const BOMB_BYTES: usize = (64 << 20) - (128 << 10);
 
-/// What must come of a stream that reads an input.
+/// The required outcome for a stream that reads an input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// So many records are stored, and the stream reports no error.
+    /// Exactly this many records are stored, and the stream reports no error.
     Stored(u64),
     /// The stream reports an error.
     Error,
-    /// So many records are stored, whether or not the stream reports an error.
+    /// At least this many records are stored, and the stream may report an error.
     AtLeast(u64),
 }
 
 /// A hostile log.
 #[derive(Clone)]
 pub struct Input {
-    /// What it sends, in a few words.
+    /// A short description of what it sends.
     pub name: &'static str,
-    /// The log that sends it.
+    /// The log type that sends it.
     pub log: Log,
-    /// What must come of it.
+    /// The required outcome.
     pub outcome: Outcome,
-    /// Ticks after which that must have come.
+    /// The number of ticks within which the outcome must be reached.
     pub ticks: usize,
-    /// Whether it takes too long for a test that runs each time.
+    /// `true` if the input takes too long for a test that runs every time.
     pub is_slow: bool,
-    /// Answers the calls.
+    /// The script that responds to the calls.
     pub script: Script,
 }
 
@@ -75,30 +75,32 @@ impl Input {
     }
 }
 
-/// Makes a page of audit records with this text between the brackets.
+/// Creates a page of audit records with this text between the brackets.
 pub fn page_of_entries(rows: &str) -> CannedResponse {
     CannedResponse::text(format!("{{\"entries\":[{rows}]}}"))
 }
 
-/// Returns a second of a few minutes ago.
+/// Returns the time 400 seconds ago.
 fn recently() -> i64 {
     Timestamp::now().as_second() - 400
 }
 
-/// Repeats a text until there are about `bytes` bytes.
+/// Repeats a text up to about `bytes` bytes.
 fn repeated(text: &str, bytes: usize) -> impl Iterator<Item = Vec<u8>> + Send + use<> {
     let piece = text.repeat((64 << 10) / text.len());
     let count = bytes.div_ceil(piece.len());
     std::iter::repeat_n(piece.into_bytes(), count)
 }
 
-/// Makes a reply of a head, a text that is repeated, and a tail.
+/// Creates a response of a head, a repeated text, and a tail.
 fn filled(head: &str, filling: &str, bytes: usize, tail: &str) -> CannedResponse {
     let (head, tail) = (head.as_bytes().to_vec(), tail.as_bytes().to_vec());
     CannedResponse::of(std::iter::once(head).chain(repeated(filling, bytes)).chain([tail]))
 }
 
-/// Makes text that gzip cannot shrink by more than a quarter. It looks back 32 KiB and no further, so that a part of one long text will do.
+/// Returns text that gzip cannot shrink by more than a quarter.
+///
+/// gzip finds repetitions only within 32 KiB, so parts of one long text are sufficient.
 fn noise(seed: i64, bytes: usize) -> &'static str {
     static NOISE: LazyLock<String> = LazyLock::new(|| {
         const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -115,13 +117,13 @@ fn noise(seed: i64, bytes: usize) -> &'static str {
     &NOISE[start..start + bytes]
 }
 
-/// Makes an audit record of about `bytes` bytes that gzip cannot shrink by much.
+/// Creates an audit record of about `bytes` bytes that gzip cannot shrink by much.
 fn long_record(index: i64, time: i64, bytes: usize) -> Vec<u8> {
     let text = noise(index, bytes);
     format!(r#"{{"id":"long-{index}","date_create":{time},"details":{{"text":"{text}"}}}}"#).into_bytes()
 }
 
-/// A record with so many different addresses of each kind, which the poller's own fields repeat.
+/// Creates an audit record with `count` IP addresses and `count` email addresses, which slacktrail's fields repeat.
 fn record_of_addresses(time: i64, count: usize) -> String {
     let addresses: Vec<String> = (0..count)
         .map(|index| {
@@ -134,18 +136,18 @@ fn record_of_addresses(time: i64, count: usize) -> String {
     )
 }
 
-/// Returns an honest log with a backlog of ordinary records, to compare with.
+/// Returns a backlog of ordinary records, as a baseline.
 pub fn ordinary_backlog() -> Input {
     let log = AuditLog::new(20_000, 1, recently(), ordinary_record);
     Input::log("an ordinary backlog of 20,000 records", Outcome::Stored(20_000), log).within(3)
 }
 
-/// Returns all inputs.
+/// Returns the inputs of all log types.
 pub fn all_inputs() -> Vec<Input> {
     [audit_inputs(), access_inputs(), integration_inputs()].concat()
 }
 
-/// Makes an honest log of `rows` records of 1 MiB that gzip cannot shrink by much.
+/// Creates a log of `rows` records of about 1 MiB that gzip cannot shrink by much.
 pub(super) fn log_of_long_records(rows: i64) -> AuditLog {
     AuditLog::new(rows, 1, recently(), |index, time| long_record(index, time, MIB - 1024))
 }
@@ -269,7 +271,7 @@ pub fn access_inputs() -> Vec<Input> {
     ]
 }
 
-/// Returns the inputs of integration logs, and of the list of workspaces that they are read by.
+/// Returns the inputs of integration logs, and of the workspace list that reading them requires.
 pub fn integration_inputs() -> Vec<Input> {
     let recent = recently();
     let logs = |name, outcome, method: &'static str, response: fn(i64) -> CannedResponse| {
@@ -304,7 +306,7 @@ pub fn integration_inputs() -> Vec<Input> {
     ]
 }
 
-/// Returns the inputs of an installation: of the exchange, of the check of the token, and of the look at each log.
+/// Returns the inputs of an installation: the code exchange, the token check (`auth.test`), and the probe of each log.
 pub fn oauth_inputs() -> Vec<Input> {
     let call = |name, outcome, method: &'static str, response: fn() -> CannedResponse| {
         Input::new(name, Log::Audit, outcome, move |asked| (asked.method == method).then(response))

@@ -1,4 +1,4 @@
-//! A deployment with a source whose Slack is honest, and sources whose Slack is hostile.
+//! A deployment with one source whose Slack is honest, and sources whose Slack is hostile.
 
 use std::time::Duration;
 
@@ -16,32 +16,32 @@ use crate::deployment::{Life, LocalDeployment, TABLE, organization_source};
 use crate::function::Function;
 use crate::http_api::DOMAIN_NAME;
 
-/// The source whose calls the simulated Slack answers.
+/// The source whose calls only the simulated Slack answers.
 const HONEST: &str = "honest";
-/// Sources that a deployment can have besides.
+/// The largest number of hostile sources.
 const HOSTILE_MAX: usize = 40;
-/// How long the store lets a reader of large objects wait.
+/// The delay of AWS responses while large objects are read back.
 const STORE_DELAY: Duration = Duration::from_secs(2);
-/// What a process may allocate in a test: the 128 MB of the smallest function, less room for the binary and Lambda's own processes.
+/// The memory limit of a process in a test: the 128 MB of the smallest function, minus room for the binary and Lambda's own processes.
 ///
-/// Of the memory that Lambda counts, `RLIMIT_DATA` bounds all but the pages of the binary's file. A debug binary's file is many times as
-/// large as the one that is deployed, so it is as well that these do not count here.
+/// `RLIMIT_DATA` limits all memory that Lambda counts, except for the pages of the binary's file. This exception is useful, because a
+/// debug binary is many times larger than the deployed binary.
 pub const DATA_MAX: u64 = 100 << 20;
 
-/// A deployment among hostile Slacks. All of it ends with this value.
+/// A deployment with hostile sources. Dropping this value stops everything except for the pollers.
 pub struct Siege {
-    /// The deployment, with the simulated Slack.
+    /// The deployment with the simulated Slack.
     pub deployment: LocalDeployment,
-    /// What stands between the functions and the simulated Slack.
+    /// The hostile Slack between the functions and the simulated Slack.
     pub slack: HostileSlack,
     life: Life,
 }
 
 impl Siege {
-    /// Starts a deployment with the honest source and no other; `None`, and a printed line, where there is no moto.
+    /// Starts a deployment with only the honest source, or prints a message and returns `None` if moto is not available.
     ///
     /// # Panics
-    /// When something does not start.
+    /// Panics if a component does not start.
     pub async fn start() -> Option<Siege> {
         let tokens = (0..HOSTILE_MAX).map(|number| hostile(number).1).chain([token(HONEST)]);
         let settings = Settings {
@@ -60,12 +60,12 @@ impl Siege {
         Some(Siege { deployment, slack, life })
     }
 
-    /// Starts a poller whose Slack is the hostile one.
+    /// Starts a poller that calls the hostile Slack.
     pub fn poller(&self) -> Function {
         self.poller_with(&[])
     }
 
-    /// Starts one with variables set besides.
+    /// Starts a poller that calls the hostile Slack, with more environment variables.
     pub fn poller_with(&self, more: &[(&str, &str)]) -> Function {
         let environment = self.slack.environment();
         let slack = environment.iter().map(|(name, value)| (*name, Some(value.as_str())));
@@ -73,7 +73,7 @@ impl Siege {
         self.deployment.poller_with(&slack.chain(more).collect::<Vec<_>>())
     }
 
-    /// Connects hostile source `number`, of one log, whose calls `script` answers. Returns its id.
+    /// Connects hostile source `number` with one log type and a script for its calls. Returns the source ID.
     pub async fn connect(
         &self,
         number: usize,
@@ -92,11 +92,13 @@ impl Siege {
         id
     }
 
-    /// Collects a log of `mebibytes` MiB for each of so many hostile sources, one source after the other, so that their objects are as
-    /// large as they can be. Then deletes all cursors: whoever polls next must read the objects back.
+    /// Collects a log of `mebibytes` MiB for each of `sources` hostile sources, and then deletes all cursors.
+    ///
+    /// The sources are collected one after the other, so that their objects are as large as possible. Without cursors, the next poller must
+    /// read the objects back.
     ///
     /// # Panics
-    /// When something is not stored.
+    /// Panics if a record is not stored.
     pub async fn store_large_objects(&self, sources: usize, mebibytes: i64) {
         let poller = self.poller();
         for number in 0..sources {
@@ -104,7 +106,7 @@ impl Siege {
             let id = self.connect(number, Log::Audit, move |asked| log.answer(asked)).await;
             self.deployment.drain().await;
             let stored = self.deployment.archive().await.lines_of(&id).len();
-            assert_eq!(i64::try_from(stored), Ok(mebibytes), "records of `{id}`");
+            assert_eq!(i64::try_from(stored), Ok(mebibytes), "number of records of `{id}`");
             self.pause(number).await;
         }
         poller.kill().await;
@@ -121,7 +123,7 @@ impl Siege {
                 delete.send().await.expect("an item can be deleted");
             }
         }
-        self.deployment.proxy.slow_down(STORE_DELAY); // what is read side by side must be in memory side by side
+        self.deployment.proxy.slow_down(STORE_DELAY); // so that concurrent reads are in memory at the same time
     }
 
     /// Pauses hostile source `number`.
@@ -134,12 +136,12 @@ impl Siege {
         self.slack.calm_down(Some(&hostile(number).1));
     }
 
-    /// Revokes the token of hostile source `number`, at the simulated Slack.
+    /// Revokes the token of hostile source `number` at the simulated Slack.
     pub fn revoke(&self, number: usize) {
         self.deployment.slack().revoke(&hostile(number).1);
     }
 
-    /// Adds records of the last seconds to the honest Slack.
+    /// Adds records within the last 5 seconds to the honest Slack.
     pub fn go_on(&mut self) {
         self.life.go_on(&mut self.deployment.slack(), 8);
     }
@@ -147,7 +149,7 @@ impl Siege {
     /// Asserts that all records of the honest source are stored, and returns the archive.
     ///
     /// # Panics
-    /// When they are not.
+    /// Panics if the archive differs from the honest source's records.
     pub async fn assert_honest_is_stored(&self) -> Archive {
         let archive = self.deployment.archive().await;
         archive.assert_exactly(&self.deployment.slack(), HONEST, &Log::ALL);
@@ -155,7 +157,7 @@ impl Siege {
     }
 }
 
-/// The id and the token of hostile source `number`.
+/// Returns the ID and the token of hostile source `number`.
 fn hostile(number: usize) -> (String, String) {
     let id = format!("hostile{number}");
     let token = token(&id);

@@ -1,5 +1,5 @@
-//! The event that a request becomes: payload format 2.0 of API Gateway's HTTP APIs, as described in AWS's "Create AWS Lambda
-//! proxy integrations for HTTP APIs in API Gateway".
+//! Converts a request to an event in payload format 2.0 of API Gateway's HTTP APIs. Source: AWS, "Create AWS Lambda proxy integrations for
+//! HTTP APIs in API Gateway".
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,16 +9,16 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The name of the API whose events [`event`] builds.
+/// The domain name of the API in the events that [`event`] creates.
 pub const DOMAIN_NAME: &str = "abcde12345.execute-api.us-east-1.amazonaws.com";
 
-/// Headers of one connection, which end at the real one.
+/// Headers that apply to one connection only. API Gateway does not forward them.
 const CONNECTION_HEADERS: [&str; 5] = ["connection", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
-/// The event of a request to the API [`DOMAIN_NAME`], for tests without sockets.
+/// Creates the event of a request to the API [`DOMAIN_NAME`], for tests without sockets.
 ///
-/// `query` is what stands after the question mark, or empty; `cookies` are pairs such as `__Host-state=1`. Without a `host`
-/// among the headers it is the API's own name.
+/// `query` is the part after the question mark, or empty. `cookies` are pairs such as `__Host-state=1`. If `headers` contains no `host`, the
+/// event has [`DOMAIN_NAME`] as its host.
 ///
 /// ```
 /// let event = slacktrail_tests::http_api::event("GET", "/oauth/callback", "code=1&state=2", &[], &["__Host-state=2"]);
@@ -37,7 +37,7 @@ pub fn event(method: &str, path: &str, query: &str, headers: &[(&str, &str)], co
         domain_name: DOMAIN_NAME,
         request_id: "000000000000001=",
         time: Timestamp::now(),
-        source_ip: Ipv4Addr::new(192, 0, 2, 1).into(), // an address for documentation
+        source_ip: Ipv4Addr::new(192, 0, 2, 1).into(), // reserved for documentation (RFC 5737)
         method,
         path,
         query,
@@ -47,18 +47,19 @@ pub fn event(method: &str, path: &str, query: &str, headers: &[(&str, &str)], co
     .to_event()
 }
 
-/// A request, and what API Gateway knows of it.
+/// A request, with the metadata of API Gateway.
 pub(super) struct Received<'a> {
-    /// The API's own name. It is never taken from the request: the real one does not even route a request whose `Host` is no
-    /// name of an API. Here such a request comes through, with the lie in `headers.host`, so that a test can show that a
-    /// function does not believe it.
+    /// The domain name of the API, which does not depend on the request.
+    ///
+    /// API Gateway does not route a request with an unknown `Host`. The emulator forwards it, with the forged name in `headers.host`, so that
+    /// a test can show that a function ignores it.
     pub(super) domain_name: &'a str,
     pub(super) request_id: &'a str,
     pub(super) time: Timestamp,
     pub(super) source_ip: IpAddr,
     pub(super) method: &'a str,
     pub(super) path: &'a str,
-    /// Empty where there is none.
+    /// The query, or empty.
     pub(super) query: &'a str,
     pub(super) headers: &'a [(&'a str, String)],
     pub(super) body: &'a [u8],
@@ -76,7 +77,7 @@ impl Received<'_> {
             "requestContext": self.context(headers.get("user-agent")),
             "isBase64Encoded": false,
         });
-        // What is empty is left out.
+        // API Gateway omits empty fields.
         if !cookies.is_empty() {
             event["cookies"] = json!(cookies);
         }
@@ -116,7 +117,7 @@ impl Received<'_> {
         })
     }
 
-    /// The headers as the function finds them, without the cookies, and each cookie.
+    /// Returns the headers that the function receives, and the cookies, which API Gateway passes separately.
     fn headers_and_cookies(&self) -> (BTreeMap<String, String>, Vec<&str>) {
         let (cookies, others): (Vec<_>, Vec<_>) =
             self.headers.iter().partition(|(name, _)| name.eq_ignore_ascii_case("cookie"));
@@ -136,7 +137,7 @@ impl Received<'_> {
     }
 }
 
-/// One entry for each name; several values of one name are joined by commas.
+/// Joins the values of equal names with commas.
 fn joined(pairs: impl Iterator<Item = (impl Into<String>, impl AsRef<str>)>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in pairs {
@@ -150,8 +151,10 @@ fn joined(pairs: impl Iterator<Item = (impl Into<String>, impl AsRef<str>)>) -> 
     all
 }
 
-/// Whether a body of this type comes as text. All others come in base64, a form's and one without a type among them: measured
-/// on the real one in <https://github.com/ministackorg/ministack/pull/766> (2026-06); the documentation names no types.
+/// Returns `true` if API Gateway passes a body of this content type as text.
+///
+/// API Gateway encodes other bodies in base64, including forms and bodies without a content type. The documentation lists no types. They were
+/// measured in <https://github.com/ministackorg/ministack/pull/766> (2026-06).
 fn is_text(content_type: Option<&String>) -> bool {
     let essence =
         content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase();
@@ -160,7 +163,7 @@ fn is_text(content_type: Option<&String>) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

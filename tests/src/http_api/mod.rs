@@ -1,8 +1,8 @@
-//! An API Gateway HTTP API on loopback: HTTPS in front of a function of the emulated Lambda service.
+//! An emulated API Gateway HTTP API on loopback: HTTPS in front of a function of the emulated Lambda service.
 //!
-//! Each request becomes an event of payload format 2.0, and the function's answer becomes the reply. Where AWS's documentation
-//! leaves something open, what others have measured on the real one is said at the line that follows it. It has no stages but
-//! `$default`, no authorizers, no CORS and no throttling; its routes are exact paths.
+//! Each request becomes an event in payload format 2.0, and the function's result becomes the response. Behavior that AWS does not document
+//! follows published measurements, which comments cite. The emulator supports only the stage `$default` and exact paths. It has no
+//! authorizers, CORS or throttling.
 
 mod answer;
 mod event;
@@ -37,53 +37,53 @@ pub use self::scripted_function::ScriptedFunction;
 use self::answer::message;
 use self::event::Received;
 
-/// A longer body is answered 413: the real one's quota, which a request reaches before Lambda's own.
+/// API Gateway's quota for the request body. A larger body gets status 413.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// A longer request line and headers, all together, are answered 431: the real one's quota.
+/// API Gateway's quota for the request line and all headers. A larger head gets status 431.
 const HEAD_BYTES_MAX: usize = 10_240;
-/// Time for the TLS handshake, and again for the head of a request; the connection is closed then.
+/// The time limit for the TLS handshake, and for the head of a request. The server then closes the connection.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// Connections at a time; further ones wait to be accepted.
+/// The largest number of open connections. Further connections wait.
 const CONNECTIONS_MAX: usize = 64;
 
-/// What an API is made with.
+/// The settings of an API.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Such as `GET /oauth/start`. Whatever else is asked is answered 404, and no function hears of it.
+    /// The routes, such as `GET /oauth/start`. Other requests get status 404 and do not reach a function.
     pub routes: Vec<String>,
-    /// The API's own name, `requestContext.domainName` of every event; `None` is `127.0.0.1:PORT`.
+    /// The `requestContext.domainName` of every event. `None` means `127.0.0.1:PORT`.
     pub domain_name: Option<String>,
     /// The function's timeout.
     pub timeout: Duration,
 }
 
 impl Settings {
-    /// These routes, the loopback address as a name and 30 seconds, which is the longest that the real one waits.
+    /// Creates settings with these routes, the loopback address as the domain name, and API Gateway's maximum timeout of 30 seconds.
     ///
     /// # Panics
-    /// When a route is no method and exact path: `$default`, `ANY` and `{variables}` are not emulated.
+    /// Panics if a route is not a method and an exact path, because `$default`, `ANY` and `{variables}` are not supported.
     pub fn new(routes: &[&str]) -> Settings {
         for route in routes {
             let exact = route.split_once(' ').is_some_and(|(method, path)| {
                 method != "ANY" && method.bytes().all(|byte| byte.is_ascii_uppercase()) && path.starts_with('/')
             });
-            assert!(exact && !route.contains('{'), "`{route}` is no method and exact path");
+            assert!(exact && !route.contains('{'), "`{route}` is not a method and an exact path");
         }
         let routes = routes.iter().map(|&route| route.to_owned()).collect();
         Settings { routes, domain_name: None, timeout: Duration::from_secs(30) }
     }
 }
 
-/// A running API. It ends with this value; requests under way are cut off then.
+/// A running API. Dropping this value stops it and aborts the requests in progress.
 pub struct HttpApi {
     address: SocketAddr,
     certificate: Vec<u8>,
-    desk: Arc<Desk>,
+    gateway: Arc<Gateway>,
     server: JoinHandle<()>,
 }
 
-/// What every connection needs.
-struct Desk {
+/// The state that all connections use.
+struct Gateway {
     lambda: Arc<Emulator>,
     routes: Vec<String>,
     domain_name: String,
@@ -93,15 +93,15 @@ struct Desk {
 }
 
 impl HttpApi {
-    /// Starts it on a free port, in front of the functions of `lambda`: as many requests run at once as functions ask there.
+    /// Starts an API on a free port, in front of the functions of `lambda`. Each function handles one request at a time.
     ///
     /// # Panics
-    /// When no port can be opened or no certificate made.
+    /// Panics if no port can be opened or no certificate can be created.
     pub async fn start(lambda: Arc<Emulator>, settings: Settings) -> HttpApi {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let identity = tls::Identity::new();
-        let desk = Arc::new(Desk {
+        let gateway = Arc::new(Gateway {
             lambda,
             routes: settings.routes,
             domain_name: settings.domain_name.unwrap_or_else(|| address.to_string()),
@@ -109,41 +109,42 @@ impl HttpApi {
             requests: AtomicU64::new(1),
             errors: Mutex::default(),
         });
-        let server = tokio::spawn(serve(listener, identity.acceptor, Arc::clone(&desk)));
-        HttpApi { address, certificate: identity.certificate, desk, server }
+        let server = tokio::spawn(serve(listener, identity.acceptor, Arc::clone(&gateway)));
+        HttpApi { address, certificate: identity.certificate, gateway, server }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the API listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its base, `https://127.0.0.1:PORT`, without a slash.
+    /// Returns the base URL, `https://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 
-    /// A client that trusts this API's certificate and no other, and follows no redirect.
+    /// Creates a client that trusts only this API's certificate and does not follow redirects.
     pub fn client(&self) -> reqwest::Client {
-        let certificate = reqwest::Certificate::from_der(&self.certificate).expect("the certificate was just made");
+        let certificate =
+            reqwest::Certificate::from_der(&self.certificate).expect("the generated certificate is valid");
         reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([certificate])
             .build()
-            .expect("a client for loopback can be made")
+            .expect("a client for loopback can be created")
     }
 
-    /// Its certificate in PEM, for a process that trusts it by `SSL_CERT_FILE`.
+    /// Returns the certificate in PEM, for a process that reads it from `SSL_CERT_FILE`.
     pub fn certificate_pem(&self) -> String {
         let text = STANDARD.encode(&self.certificate);
         let lines = text.as_bytes().chunks(64).map(|line| format!("{}\n", String::from_utf8_lossy(line)));
         format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", lines.collect::<String>())
     }
 
-    /// Why requests were answered 500, in order. As with the real one, the caller is not told.
+    /// Returns the reasons of all responses with status 500, in order. As in API Gateway, the caller does not get them.
     pub fn errors(&self) -> Vec<String> {
-        locked(&self.desk.errors).clone()
+        locked(&self.gateway.errors).clone()
     }
 }
 
@@ -153,37 +154,37 @@ impl Drop for HttpApi {
     }
 }
 
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, desk: Arc<Desk>) {
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, gateway: Arc<Gateway>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                // A caller that is gone before it is accepted is that caller's matter.
+                // An error means that the caller closed the connection before it was accepted.
                 if let Ok((socket, caller)) = accepted {
-                    connections.spawn(converse(socket, caller, acceptor.clone(), Arc::clone(&desk)));
+                    connections.spawn(converse(socket, caller, acceptor.clone(), Arc::clone(&gateway)));
                 }
             }
         }
     }
 }
 
-async fn converse(socket: TcpStream, caller: SocketAddr, acceptor: TlsAcceptor, desk: Arc<Desk>) {
+async fn converse(socket: TcpStream, caller: SocketAddr, acceptor: TlsAcceptor, gateway: Arc<Gateway>) {
     let Ok(Ok(stream)) = timeout(HEAD_TIME_MAX, acceptor.accept(socket)).await else {
-        return; // slow, or no TLS
+        return; // the handshake failed or timed out
     };
     let service = service_fn(move |request| {
-        let desk = Arc::clone(&desk);
-        async move { Ok::<_, std::convert::Infallible>(desk.answer(request, caller).await) }
+        let gateway = Arc::clone(&gateway);
+        async move { Ok::<_, std::convert::Infallible>(gateway.answer(request, caller).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let _ = connection.await; // an error is a caller who left
+    let _ = connection.await; // an error means that the caller closed the connection
 }
 
-impl Desk {
+impl Gateway {
     async fn answer(&self, request: hyper::Request<Incoming>, caller: SocketAddr) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         if head_bytes(&head) > HEAD_BYTES_MAX {
@@ -198,7 +199,7 @@ impl Desk {
             Err(error) if error.is::<LengthLimitError>() => {
                 return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
             }
-            Err(_) => return message(StatusCode::BAD_REQUEST, "Bad Request"), // the caller left while it sent
+            Err(_) => return message(StatusCode::BAD_REQUEST, "Bad Request"), // the caller closed the connection while sending
         };
         let request_id = format!("{:015x}=", self.requests.fetch_add(1, Ordering::Relaxed));
         let event = Received {
@@ -213,14 +214,14 @@ impl Desk {
             body: &body,
         };
         let answer = self.lambda.invoke(event.to_event(), self.timeout).await;
-        answer::response(answer, &request_id).unwrap_or_else(|why| {
-            locked(&self.errors).push(format!("{route_key}: {why}"));
+        answer::response(answer, &request_id).unwrap_or_else(|reason| {
+            locked(&self.errors).push(format!("{route_key}: {reason}"));
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         })
     }
 }
 
-/// The size of the request line and the headers, as they are counted for the quota: without separators and line breaks.
+/// Returns the size of the request line and headers as counted for the quota, without separators and line breaks.
 fn head_bytes(head: &Parts) -> usize {
     let line = head.method.as_str().len() + head.uri.to_string().len();
     head.headers.iter().fold(line, |sum, (name, value)| sum + name.as_str().len() + value.len())
@@ -232,5 +233,5 @@ fn texts(head: &Parts) -> Vec<(&str, String)> {
 }
 
 fn locked(errors: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
-    errors.lock().expect("no holder of this lock panics")
+    errors.lock().expect("the lock is not poisoned")
 }

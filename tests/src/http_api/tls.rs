@@ -1,4 +1,4 @@
-//! A certificate that nobody else has signed, made for one run.
+//! A self-signed certificate, created for one run.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// A server's certificate for loopback, and the key that stays in this process.
+/// A certificate for loopback, and a TLS acceptor with its private key.
 pub(super) struct Identity {
     pub(super) acceptor: TlsAcceptor,
-    /// In DER.
+    /// The certificate in DER.
     pub(super) certificate: Vec<u8>,
 }
 
@@ -20,15 +20,15 @@ impl Identity {
     pub(super) fn new() -> Identity {
         let names = [Ipv4Addr::LOCALHOST.to_string(), "localhost".to_owned()];
         let CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed(names).expect("a certificate of fixed names can be made");
+            rcgen::generate_simple_self_signed(names).expect("a certificate for fixed names can be created");
         let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
-        // The provider is named, so that it does not matter whether this process has chosen one for all.
+        // The explicit provider makes this independent of the default provider of the process.
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .expect("the provider knows rustls' own protocol versions")
+            .expect("the provider supports the default protocol versions")
             .with_no_client_auth()
             .with_single_cert(vec![cert.der().clone()], key.into())
-            .expect("key and certificate were made together");
+            .expect("the key belongs to the certificate");
         Identity { acceptor: TlsAcceptor::from(Arc::new(config)), certificate: cert.der().to_vec() }
     }
 }

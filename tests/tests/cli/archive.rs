@@ -1,4 +1,4 @@
-//! Reads a directory of logs back, without the code that wrote it.
+//! Reads a log directory, independently of the code that writes it.
 
 use std::fs;
 use std::io::Read;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-/// Slack's bytes of every record of a log in a directory, sorted.
+/// Returns Slack's bytes of every record of a log in a directory, sorted.
 pub(crate) fn records(directory: &Path, log: &str) -> Vec<String> {
     let mut records = Vec::new();
-    // A name that begins with a dot is a file that is being written.
+    // A file whose name starts with a dot is still being written.
     let is_object = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with('.');
     for path in files(&directory.join(log)).into_iter().filter(is_object) {
         let mut text = String::new();
@@ -23,7 +23,7 @@ pub(crate) fn records(directory: &Path, log: &str) -> Vec<String> {
     records
 }
 
-/// Every file under a directory.
+/// Returns every file below a directory.
 pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());

@@ -1,4 +1,4 @@
-//! `connect`, `sources` and `status` against an emulated AWS. Where that is missing the tests say so and pass.
+//! Tests `connect`, `sources` and `status` with an emulated AWS. Without moto, the tests print a note and pass.
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use crate::slack::{ORGANIZATION, Slack, WORKSPACE};
 
 const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
 
-/// The command with this Slack, and with a bucket and a table of this AWS.
+/// Creates a bucket and a table in `moto`, and returns the command for them and for `slack`.
 async fn deployed(moto: &EmulatedAws, slack: &Slack) -> Slacktrail {
     moto.create_bucket("logs").await;
     moto.create_table("streams").await;
@@ -132,12 +132,12 @@ async fn stack_without_outputs_and_missing_stack_are_distinguished() {
     ");
 }
 
-/// The command with the stack `slacktrail`, of which CloudFormation says this. The emulated AWS has no CloudFormation.
+/// Returns the command with a CloudFormation server that returns `response`, because this emulated AWS has no CloudFormation.
 async fn with_stack(slacktrail: Slacktrail, status: StatusCode, response: String) -> Slacktrail {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let answer = move || async move { (status, response) };
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    let respond = move || async move { (status, response) };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
     slacktrail.with("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint).with("SLACKTRAIL_STACK", "slacktrail")
 }
 

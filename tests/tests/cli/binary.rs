@@ -1,4 +1,4 @@
-//! Runs the compiled command with an environment of its own, and holds every run to never telling a token.
+//! Runs the compiled command with an isolated environment, and asserts that no run prints a token.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -10,17 +10,17 @@ use tokio::time::timeout;
 
 use crate::slack::Slack;
 
-/// Beyond this the command hangs.
+/// The time after which a run counts as hanging.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// The command with some of its environment.
+/// The command with its environment.
 #[derive(Clone)]
 pub(crate) struct Slacktrail {
     environment: Vec<(String, String)>,
     directory: Option<PathBuf>,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -28,7 +28,7 @@ pub(crate) struct Ran {
 }
 
 impl Slacktrail {
-    /// The command where no Slack and no AWS can be reached, and no token is set.
+    /// Returns the command without a token, and with unreachable Slack and AWS.
     pub(crate) fn alone() -> Slacktrail {
         let nowhere = "http://127.0.0.1:9/";
         let slacktrail = Slacktrail { environment: Vec::new(), directory: None };
@@ -38,7 +38,7 @@ impl Slacktrail {
             .with("AWS_EC2_METADATA_DISABLED", "true")
     }
 
-    /// The command with a simulated Slack.
+    /// Returns the command with a simulated Slack.
     pub(crate) fn of(slack: &Slack) -> Slacktrail {
         let alone = Slacktrail::alone();
         alone.with("SLACK_API_URL", &slack.api_url()).with("SLACK_AUDIT_URL", &slack.audit_url())
@@ -55,7 +55,7 @@ impl Slacktrail {
         self
     }
 
-    /// The same, run in this directory.
+    /// Returns the command with a working directory.
     pub(crate) fn inside(self, directory: &Path) -> Slacktrail {
         Slacktrail { directory: Some(directory.to_owned()), ..self }
     }
@@ -64,26 +64,26 @@ impl Slacktrail {
         self.with("SLACK_TOKEN", token)
     }
 
-    /// Runs it with these arguments.
+    /// Runs the command with these arguments.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, "").await
     }
 
-    /// Runs it with this on its standard input.
+    /// Runs the command with this standard input.
     pub(crate) async fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
         let mut child = self.start(arguments);
         let mut pipe = child.stdin.take().unwrap();
-        let _ = pipe.write_all(stdin.as_bytes()).await; // it may have ended without reading
+        let _ = pipe.write_all(stdin.as_bytes()).await; // fails if the command ended without reading
         drop(pipe);
         self.end(child).await
     }
 
-    /// All of its environment.
+    /// Returns the whole environment.
     pub(crate) fn environment(&self) -> &[(String, String)] {
         &self.environment
     }
 
-    /// The directory that it is run in, if that is not this process's own.
+    /// Returns the working directory, or `None` for this process's own.
     pub(crate) fn directory(&self) -> Option<&Path> {
         self.directory.as_deref()
     }
@@ -98,20 +98,20 @@ impl Slacktrail {
         command.spawn().unwrap()
     }
 
-    /// Waits for its end.
+    /// Waits for the command to end, and asserts that it printed no token and no color.
     pub(crate) async fn end(&self, child: Child) -> Ran {
         let output = timeout(RUN_MAX, child.wait_with_output()).await.expect("the command ends").unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let ran = Ran { code: code(output.status), stdout: text(output.stdout), stderr: text(output.stderr) };
-        for told in [&ran.stdout, &ran.stderr] {
-            assert!(!told.contains("xoxp-s") && !told.contains("\u{1b}["), "a token, or colour in a pipe: {told}");
+        for output in [&ran.stdout, &ran.stderr] {
+            assert!(!output.contains("xoxp-s") && !output.contains("\u{1b}["), "a token, or color in a pipe: {output}");
         }
         ran
     }
 }
 
 impl Ran {
-    /// Asserts its exit code, telling what it said.
+    /// Asserts the exit code. Prints the output on failure.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Ran {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
@@ -127,11 +127,11 @@ fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or(-1)
 }
 
-/// The command as it was built beside this test.
+/// Returns the path of the compiled command in this test's target directory.
 pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap(); // <target>/debug/deps/<test>
     let folder = test.ancestors().nth(2).unwrap();
     let binary = folder.join("slacktrail").with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(binary.is_file(), "there is no `{}`; hint: `cargo build -p slacktrail-cli` builds it", binary.display());
+    assert!(binary.is_file(), "`{}` does not exist; hint: run `cargo build -p slacktrail-cli`", binary.display());
     binary
 }

@@ -1,4 +1,4 @@
-//! `connect` without AWS: what it refuses before it stores anything.
+//! Tests `connect` without AWS: invalid input is rejected before anything is stored.
 
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANIZATION, Slack};

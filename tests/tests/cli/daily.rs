@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `disconnect` and `backfill` against an emulated AWS. Where that is missing the tests say so and pass.
+//! Tests `pause`, `resume`, `disconnect` and `backfill` with an emulated AWS. Without moto, the tests print a note and pass.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ const BUCKET: &str = "logs";
 const TABLE: &str = "streams";
 const SECRET: &str = "slacktrail/acme";
 
-/// A deployment with the source `acme`, which collects the last 30 hours of these logs, and the command that looks after it.
+/// A deployment with the source `acme`, which collects the last 30 hours of its logs, and the command.
 struct Deployed {
     moto: EmulatedAws,
     slack: Slack,
@@ -60,7 +60,7 @@ impl Deployed {
         self.poller.tick(Timestamp::now(), &limits).await.unwrap();
     }
 
-    /// The state of the only stream.
+    /// Returns the state of the only stream.
     async fn state(&self) -> String {
         let status = self.slacktrail.run(&["status", "--json"]).await.exits(0).json();
         status[0]["state"].as_str().unwrap().to_owned()
@@ -78,15 +78,15 @@ impl Deployed {
         self.slacktrail.run(&["sources", "--json"]).await.exits(0).json()[0].take()
     }
 
-    /// Whether Slack still honours the token.
-    async fn is_honoured(&self) -> bool {
+    /// Returns `true` if Slack still accepts the token.
+    async fn is_token_valid(&self) -> bool {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_str().unwrap();
         Slacktrail::of(&self.slack).token(ORGANIZATION).run(&["pull", "--dir", path, "--logs", "audit"]).await.code == 0
     }
 }
 
-/// The day of so many hours ago, and the day after that of so many others.
+/// Returns the day of `from_hours` ago, and the day after that of `to_hours` ago.
 fn days(from_hours: i64, to_hours: i64) -> (String, String) {
     let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
     (day(hours_ago(from_hours)), day(hours_ago(to_hours) + SignedDuration::from_hours(24)))
@@ -155,13 +155,13 @@ async fn disconnecting_revokes_token_deletes_secret_and_keeps_logs() {
     disconnected `acme`: Slack has revoked its token, and its secret is deleted
     its logs stay, and `slacktrail connect acme` continues where it stopped
     ");
-    assert!(!deployed.has_secret().await && !deployed.is_honoured().await);
+    assert!(!deployed.has_secret().await && !deployed.is_token_valid().await);
     assert_eq!(deployed.source().await["disconnected"], true);
     assert_eq!((deployed.archive().await.keys().len(), cursors().await), (stored, 1));
     deployed.tick().await;
 
     let status = deployed.slacktrail.run(&["status"]).await.exits(0);
-    assert_eq!(status.stdout, "1 source is disconnected; `slacktrail sources` lists it\n");
+    assert_eq!(status.stdout, "1 disconnected source not shown; run `slacktrail sources` for a list\n");
     let sources = deployed.slacktrail.run(&["sources"]).await.exits(0).stdout;
     assert!(sources.contains("disconnected"), "{sources}");
     let again = deployed.slacktrail.run(&["disconnect", "acme", "--json"]).await.exits(0).json();
@@ -189,7 +189,7 @@ async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
     let creations = proxy.take_calls().iter().filter(|call| *call == "CreateSecret").count();
     assert_eq!((creations, deployed.has_secret().await), (2, true));
 
-    // Disconnected twice in a row, where the deletion of the first is still under way.
+    // The source is disconnected again while AWS still deletes the first secret.
     slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0);
     let message = "You can't perform this operation on the secret because it was marked for deletion.";
     proxy.refuse("GetSecretValue", 1, "InvalidRequestException", message);
@@ -215,11 +215,11 @@ async fn failed_revocation_keeps_secret_until_retry_succeeds() {
       caused by: Slack answered `auth.revoke` with HTTP status 502 and no error code
     hint: it is not collected any more, and its secret is kept: run the command again in a minute; or with `--force`, and remove the app in Slack yourself
     ");
-    assert!(deployed.has_secret().await && deployed.is_honoured().await);
-    assert_eq!(deployed.source().await["disconnected"], true, "no tick uses it any more");
+    assert!(deployed.has_secret().await && deployed.is_token_valid().await);
+    assert_eq!(deployed.source().await["disconnected"], true, "no further tick uses the token");
 
     deployed.slack.world().clear_faults();
-    let fault = FaultKind::not_ok("invalid_auth"); // also what a caller from a forbidden address is told
+    let fault = FaultKind::not_ok("invalid_auth"); // Slack also returns this code to a caller whose IP address is not allowed
     deployed.slack.world().fault(Fault::next(CallMatcher::path("auth.revoke"), fault));
     deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(1);
     assert!(deployed.has_secret().await);
@@ -264,7 +264,7 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
     deployed.tick().await;
     let again = deployed.slacktrail.end(child).await.exits(0).json();
     assert_eq!((&again["log"], &again["state"]), (&json!("audit"), &json!("completed")));
-    assert_eq!(deployed.archive().await.keys().len(), stored, "what is there is not stored twice");
+    assert_eq!(deployed.archive().await.keys().len(), stored, "stored records are not stored again");
 }
 
 #[tokio::test]
@@ -345,7 +345,7 @@ async fn rejected_stream_waits_for_next_tick_after_reconnect() {
     sources::put(&ports.deployment, &again).await.unwrap();
     let status = deployed.slacktrail.run(&["status", "--check", "--json"]).await.exits(0).json();
     assert_eq!(status[0]["state"], "waiting");
-    assert_eq!(status[0]["hint"], "connected again; the poller tries within a minute");
+    assert_eq!(status[0]["hint"], "wait a minute: the source was reconnected, and the next tick retries");
     deployed.tick().await;
     assert_eq!(deployed.state().await, "ok");
 }
@@ -358,10 +358,10 @@ mod at_a_terminal {
     #[tokio::test]
     async fn disconnect_asks_and_does_nothing_without_yes() {
         let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
-        for refuse in ["", "n"] {
+        for no in ["", "n"] {
             let mut terminal = Terminal::start(&deployed.slacktrail, &["disconnect", "acme"]);
             terminal.shows("Disconnect it?").await;
-            terminal.enters(refuse).await;
+            terminal.enters(no).await;
             let shown = terminal.end().await;
             assert_eq!(shown.code, 1, "{}", shown.screen);
             assert!(shown.screen.contains("nothing was changed: source `acme` stays connected"), "{}", shown.screen);
@@ -402,6 +402,6 @@ mod at_a_terminal {
         terminal.interrupts().await;
         let shown = terminal.end().await;
         assert_eq!(shown.code, 0, "{}", shown.screen);
-        assert!(shown.told.contains("\u{1b}[32mok\u{1b}[0m"), "colour adds where it can");
+        assert!(shown.output.contains("\u{1b}[32mok\u{1b}[0m"), "states are colored in a terminal");
     }
 }

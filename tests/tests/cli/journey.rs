@@ -1,5 +1,5 @@
-//! The whole journey in a real browser: `connect`, the link, Slack's page of consent, our page, records; a token that is revoked,
-//! what `status` says, connecting again, the outage collected, `verify`.
+//! Tests the whole user journey in a real browser: connect a source, collect records, revoke the token, read `status`, reconnect, collect
+//! the records of the outage, and run `verify`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,20 +14,20 @@ use tokio::process::Child;
 
 use crate::binary::{Ran, Slacktrail};
 
-/// Where the pictures go that the test takes, for a person to look at: `<target>/screenshots`.
+/// Creates and returns `<target>/screenshots`, the folder for screenshots that people can review.
 fn screenshots() -> PathBuf {
     let target = slacktrail_tests::function::built_here("x").ancestors().nth(2).unwrap().join("screenshots");
     std::fs::create_dir_all(&target).unwrap();
     target
 }
 
-/// Starts `connect` and returns with the link that it prints.
+/// Starts `connect`, and returns the link that it prints.
 async fn connect(slacktrail: &Slacktrail, app: &App, more: &[&str]) -> (Child, String) {
     let arguments = ["connect", "acme", "--client-id", &app.client_id, "--client-secret-stdin", "--no-browser"];
     let mut child = slacktrail.start(&[&arguments[..], more].concat());
     child.stdin.take().unwrap().write_all(app.client_secret.as_bytes()).await.unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut told = String::new();
+    let mut output = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {
         if let Some(at) = line.find("https://127.0.0.1")
             && line.contains("/oauth/start?grant=")
@@ -36,14 +36,14 @@ async fn connect(slacktrail: &Slacktrail, app: &App, more: &[&str]) -> (Child, S
             child.stderr = Some(lines.into_inner().into_inner());
             return (child, link);
         }
-        told.push_str(&line);
-        told.push('\n');
+        output.push_str(&line);
+        output.push('\n');
     }
-    panic!("`connect` printed no link:\n{told}");
+    panic!("`connect` printed no link:\n{output}");
 }
 
-/// Opens the link, and goes on to the simulated Slack's page with the button: Chromium applies `form-action` to the redirect.
-async fn go_on(browser: &Browser, link: &str, picture: &Path) {
+/// Opens the link, and clicks the button that redirects to the simulated Slack. Chromium applies `form-action` to the redirect.
+async fn continue_to_slack(browser: &Browser, link: &str, picture: &Path) {
     browser.goto(link).await;
     let text = browser.text("main").await;
     assert!(text.contains("Continue to Slack") && text.contains("Acme <b>GmbH</b>"), "{text}");
@@ -53,9 +53,9 @@ async fn go_on(browser: &Browser, link: &str, picture: &Path) {
     assert!(!errors.iter().any(|error| error.contains("form-action") || error.starts_with("https:")), "{errors:?}");
 }
 
-/// Opens the link, consents on the simulated Slack's page, and returns what our page says.
+/// Opens the link, consents on the simulated Slack's page, and returns the text of slacktrail's page.
 async fn consent(browser: &Browser, link: &str, to: &str, picture: &Path) -> String {
-    go_on(browser, link, picture).await;
+    continue_to_slack(browser, link, picture).await;
     assert!(browser.page_text().await.contains("Simulated Slack"), "{}", browser.page_text().await);
     browser.screenshot(&picture.with_extension("slack.png")).await;
     browser.select("select[name=install]", to).await;
@@ -63,7 +63,10 @@ async fn consent(browser: &Browser, link: &str, to: &str, picture: &Path) -> Str
     let text = browser.text("main").await;
     browser.screenshot(picture).await;
     let errors = browser.console_errors().await;
-    assert!(!errors.iter().any(|error| error.starts_with("https:")), "our own page loads nothing: {errors:?}");
+    assert!(
+        !errors.iter().any(|error| error.starts_with("https:")),
+        "slacktrail's page loads no resources: {errors:?}"
+    );
     text
 }
 
@@ -87,7 +90,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let slacktrail = environment.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
     let slacktrail = slacktrail.with("SLACKTRAIL_URL", &connecting.api.url());
 
-    // Connect.
+    // Connect the source.
     let (child, link) = connect(&slacktrail, &app, &["--name", "Acme <b>GmbH</b>", "--plan", "enterprise"]).await;
     let text = consent(&light, &link, "E1", &screenshots().join("connected-light.png")).await;
     for part in ["Acme <b>GmbH</b>", "Organization E1", "auditlogs:read"] {
@@ -96,31 +99,31 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let ran = slacktrail.end(child).await.exits(0);
     assert!(ran.stdout.contains("Organization E1"), "{}", ran.stdout);
 
-    // Records arrive.
+    // Collect records.
     let poller = deployment.poller();
     deployment.drain().await;
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
     assert_eq!(states(&slacktrail.run(&["status", "--json"]).await.exits(0)), ["ok"; 3]);
 
-    // The link and the way back are good for nothing any more.
+    // The used link is no longer valid.
     light.goto(&link).await;
     assert!(light.page_text().await.contains("used before"), "{}", light.page_text().await);
     light.screenshot(&screenshots().join("used-light.png")).await;
 
-    // The token is revoked: it is told, with what to do.
+    // After the token is revoked, `status` shows the state and a hint.
     let token = deployment.slack().live_tokens(Timestamp::now())[0].token.text.clone();
     deployment.slack().revoke(&token);
     life.go_on(&mut deployment.slack(), 30);
     deployment.invoke().await;
-    deployment.invoke().await; // confirms it where `auth.test` did not, for Slack limits calls
+    deployment.invoke().await; // a second tick, because rate limits can keep the first from confirming the revocation with `auth.test`
     let status = slacktrail.run(&["status", "--json"]).await;
     assert_eq!(states(&status), ["reauthorize"; 3], "{}", status.stdout);
     let table = slacktrail.run(&["status"]).await.stdout;
     let words: Vec<&str> = table.split_whitespace().collect();
     assert!(words.join(" ").contains("connect the source again"), "{table}");
-    poller.wrote("\"StreamsRequiringAction\":3").await; // what the alarm looks at
+    poller.wrote("\"StreamsRequiringAction\":3").await; // the alarm's metric
 
-    // Connected again, in the dark: nothing of the outage is lost.
+    // Reconnect in a dark browser. Every record of the outage is collected.
     deployment.slack().restore(&token);
     let dark = Browser::start(Scheme::Dark).await.unwrap();
     let (child, link) = connect(&slacktrail, &app, &[]).await;
@@ -132,16 +135,16 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
     assert_eq!(states(&slacktrail.run(&["status", "--json"]).await.exits(0)), ["ok"; 3]);
 
-    // Slack is read again and agrees.
+    // `verify` finds no difference.
     let yesterday = (now - SignedDuration::from_hours(10)).to_string()[..10].to_owned();
     slacktrail.run(&["verify", "acme", "--log", "audit", "--day", &yesterday]).await.exits(0);
 
-    // A decline, for its picture.
+    // Decline the installation, for a screenshot.
     let (child, link) = connect(&slacktrail, &app, &[]).await;
     let picture = screenshots().join("denied-dark.png");
-    go_on(&dark, &link, &picture).await;
+    continue_to_slack(&dark, &link, &picture).await;
     dark.click("#deny").await;
-    let text = dark.text("main").await; // which Slack's page has not: so this waits for ours
+    let text = dark.text("main").await; // waits for slacktrail's page, because Slack's page has no `main` element
     assert!(text.contains("declined"), "{text}");
     dark.screenshot(&picture).await;
     slacktrail.end(child).await.exits(1);

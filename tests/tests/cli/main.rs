@@ -1,5 +1,5 @@
-//! The compiled `slacktrail`, as a person runs it: against a simulated Slack on loopback, a directory, and an emulated AWS.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Tests the compiled `slacktrail` command with a simulated Slack on loopback, a directory, and an emulated AWS.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod archive;
 mod aws;
@@ -10,13 +10,13 @@ mod demo;
 mod doctor;
 mod journey;
 mod pull;
-#[cfg(target_os = "linux")] // as `terminal`
+#[cfg(target_os = "linux")] // uses `terminal`
 mod readme;
 mod rejections;
 mod sign_in;
 mod slack;
 mod status;
-#[cfg(target_os = "linux")] // whose terminals it knows
+#[cfg(target_os = "linux")] // supports only Linux pseudoterminals
 mod terminal;
 mod verify;
 mod wizard;

@@ -1,4 +1,4 @@
-//! `pull`: a run stores exactly what Slack shows, and the next one only what is new.
+//! Tests `pull`: a run stores exactly the records that Slack returns, and the next run only new ones.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const LOGS: [(Log, &str); 3] = [(Log::Audit, "audit"), (Log::Access, "access"), 
 
 fn assert_exact(slack: &Slack, directory: &Path) {
     for (log, name) in LOGS {
-        assert_eq!(records(directory, name), slack.truth(log), "{name}");
+        assert_eq!(records(directory, name), slack.visible_records(log), "{name}");
     }
 }
 
@@ -32,7 +32,7 @@ async fn pull_stores_exactly_slack_records_and_next_run_only_new_ones() {
 
     slacktrail.run(&["pull", "--dir", path]).await.exits(0);
     assert_exact(&slack, directory.path());
-    assert_eq!(files(directory.path()).len(), stored, "nothing new makes no object");
+    assert_eq!(files(directory.path()).len(), stored, "no object is created without new records");
 
     slack.world().add(Row::small_audit(hours_ago(0), "new"));
     let ran = slacktrail.run(&["pull", "--dir", path, "--json"]).await.exits(0);
@@ -48,14 +48,14 @@ async fn one_log_may_be_pulled_and_another_later() {
     let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
 
     slacktrail.run(&["pull", "--logs", "audit", "--dir", path, "--source", "acme", "--since", "24h"]).await.exits(0);
-    assert_eq!(records(directory.path(), "audit").len(), 2, "of the last day");
+    assert_eq!(records(directory.path(), "audit").len(), 2, "the records of the last day");
     assert!(records(directory.path(), "access").is_empty());
 
     slacktrail.run(&["pull", "--logs", "access", "--dir", path, "--source", "acme"]).await.exits(0);
     assert_eq!(records(directory.path(), "access").len(), 2);
     let status = Slacktrail::alone().run(&["status", "--dir", path, "--json"]).await.exits(0).json();
     let logs: Vec<_> = status.as_array().unwrap().iter().map(|entry| entry["log"].as_str().unwrap()).collect();
-    assert_eq!(logs, ["audit", "access"], "a stream of an earlier run is still there");
+    assert_eq!(logs, ["audit", "access"], "the stream of the earlier run remains");
 }
 
 #[tokio::test]
@@ -65,8 +65,8 @@ async fn workspace_token_pulls_its_logs_and_explains_missing_audit_log() {
     let path = directory.path().to_str().unwrap();
     let slacktrail = Slacktrail::of(&slack).token(WORKSPACE);
 
-    let refused = slacktrail.run(&["pull", "--logs", "audit", "--dir", path]).await.exits(1);
-    insta::assert_snapshot!(refused.stderr, @r"
+    let rejected = slacktrail.run(&["pull", "--logs", "audit", "--dir", path]).await.exits(1);
+    insta::assert_snapshot!(rejected.stderr, @r"
     error: the token is of the workspace `Workspace T1` (T1), and audit logs are the organization's
     hint: let the Org Owner install the app on the organization, not on a workspace, and use the token of that; or leave the audit log out
     ");
@@ -99,12 +99,12 @@ async fn rejected_log_fails_run_and_others_are_stored() {
     let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
 
     let ran = slacktrail.run(&["pull", "--dir", path]).await.exits(1);
-    // `auth.test` accepts the token, so a single refusal is not taken for the end of it.
+    // `auth.test` accepts the token, so a single rejection does not count as a revoked token.
     assert!(ran.stderr.contains("slack/audit: Slack answered `logs` with the error `invalid_auth"), "{}", ran.stderr);
     assert!(ran.stderr.contains("set `SLACK_TOKEN` to a new token"), "{}", ran.stderr);
     assert_eq!(records(directory.path(), "access").len(), 3);
 
-    // Once the token is good, the same command collects at once what was missing.
+    // With a valid token, the same command immediately collects the missing records.
     slack.world().clear_faults();
     slacktrail.run(&["pull", "--dir", path]).await.exits(0);
     assert_exact(&slack, directory.path());
@@ -120,7 +120,7 @@ async fn interrupted_follow_ends_cleanly() {
     let child = slacktrail.start(&["pull", "--follow", "--dir", path]);
 
     let stored = async {
-        while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.truth(*log)) {
+        while LOGS.iter().any(|(log, name)| records(directory.path(), name) != slack.visible_records(*log)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -128,7 +128,7 @@ async fn interrupted_follow_ends_cleanly() {
     let id = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let ran = slacktrail.end(child).await.exits(0);
-    assert!(ran.stdout.contains("slack/integration"), "the table comes at the end: {}", ran.stdout);
+    assert!(ran.stdout.contains("slack/integration"), "the table is printed at the end: {}", ran.stdout);
     assert_exact(&slack, directory.path());
 }
 
@@ -153,11 +153,12 @@ async fn pull_creates_private_directories() {
     use std::os::unix::fs::PermissionsExt;
 
     let slack = Slack::organization().await;
-    let above = tempfile::tempdir().unwrap();
-    let made = above.path().join("made/logs");
-    let ran = Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", made.to_str().unwrap()]).await.exits(0);
+    let parent = tempfile::tempdir().unwrap();
+    let created = parent.path().join("created/logs");
+    let ran =
+        Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", created.to_str().unwrap()]).await.exits(0);
     assert_eq!(ran.stderr, "");
-    for path in [above.path().join("made"), made.clone(), made.join("audit"), made.join(".slacktrail")] {
+    for path in [parent.path().join("created"), created.clone(), created.join("audit"), created.join(".slacktrail")] {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o700, "{}", path.display());
     }

@@ -1,4 +1,4 @@
-//! What the command refuses, and how it says so.
+//! Tests the errors and hints for invalid input, tokens and settings.
 
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 

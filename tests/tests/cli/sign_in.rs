@@ -1,5 +1,5 @@
-//! The usual ways to sign in to AWS. A server on loopback stands for AWS: it issues credentials, and notes whose credentials sign the
-//! call that reads the stack.
+//! Tests the usual ways to sign in to AWS. A server on loopback replaces AWS. It issues credentials, and records which credentials sign
+//! the call that reads the stack.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -21,12 +21,12 @@ use crate::binary::Slacktrail;
 /// The secret that a container or an instance presents to get its role's credentials.
 const TOKEN: &str = "metadata-token";
 
-/// The stack, without the outputs that a command needs: reading it is all that these tests want.
+/// The stack without outputs. These tests only check who reads it.
 const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>slacktrail</StackName>\
     <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>\
     </member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
 
-/// A server that stands for AWS, and the home directory of the user.
+/// A server that replaces AWS, and the user's home directory.
 struct Aws {
     endpoint: String,
     /// The access key of each call that reads the stack.
@@ -39,13 +39,13 @@ impl Aws {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let callers = Arc::<Mutex<Vec<String>>>::default();
-        let noted = Arc::clone(&callers);
-        let routes = Router::new().fallback(move |request| answer(request, Arc::clone(&noted)));
+        let recorded = Arc::clone(&callers);
+        let routes = Router::new().fallback(move |request| respond(request, Arc::clone(&recorded)));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Aws { endpoint, callers, home: tempfile::tempdir().unwrap() }
     }
 
-    /// The command of a user who has no other settings than `~/.aws/config`.
+    /// Returns the command of a user with no settings except `~/.aws/config`.
     fn slacktrail(&self, config: &str) -> Slacktrail {
         self.write(".aws/config", config);
         let environment = [
@@ -64,7 +64,7 @@ impl Aws {
         std::fs::write(path, content).unwrap();
     }
 
-    /// Runs a command that reads the stack, and returns whose credentials it used.
+    /// Runs a command that reads the stack, and returns the access key that it used.
     async fn caller(&self, slacktrail: Slacktrail) -> String {
         let ran = slacktrail.run(&["sources"]).await.exits(1);
         assert!(ran.stderr.contains("has no output `BucketName`"), "{}", ran.stderr);
@@ -73,23 +73,23 @@ impl Aws {
         callers[0].clone()
     }
 
-    /// Runs it without usable credentials, and returns what it prints, on one line.
-    async fn refusal(&self, slacktrail: Slacktrail) -> String {
+    /// Runs a command without usable credentials, and returns its error as one line.
+    async fn error_without_credentials(&self, slacktrail: Slacktrail) -> String {
         let ran = slacktrail.run(&["sources"]).await.exits(1);
         assert_eq!(*self.callers.lock().unwrap(), [""; 0], "{}", ran.stderr);
-        let refusal = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(refusal.contains("hint: sign in again (`aws login` or `aws sso login`)"), "{refusal}");
-        assert!(!refusal.contains("ProviderError"), "a dump of the SDK's types explains nothing: {refusal}");
-        refusal
+        let error = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(error.contains("hint: sign in again (`aws login` or `aws sso login`)"), "{error}");
+        assert!(!error.contains("ProviderError"), "the error contains the SDK's internal types: {error}");
+        error
     }
 }
 
-/// Answers as CloudFormation, STS, IAM Identity Center, a container's agent and an instance's metadata service.
-async fn answer(request: Request, callers: Arc<Mutex<Vec<String>>>) -> Response {
+/// Responds as CloudFormation, STS, IAM Identity Center, a container's agent, and an instance's metadata service.
+async fn respond(request: Request, callers: Arc<Mutex<Vec<String>>>) -> Response {
     let (head, body) = request.into_parts();
     let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap_or(Bytes::new()).to_vec()).unwrap();
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let may_have_role = [header("x-aws-ec2-metadata-token"), header("authorization")].contains(&TOKEN);
+    let has_metadata_token = [header("x-aws-ec2-metadata-token"), header("authorization")].contains(&TOKEN);
     match (head.method.as_str(), head.uri.path()) {
         ("POST", "/") if body.contains("Action=DescribeStacks") => {
             let signed = header(AUTHORIZATION.as_str()).split_once("Credential=").unwrap().1;
@@ -109,11 +109,11 @@ async fn answer(request: Request, callers: Arc<Mutex<Vec<String>>>) -> Response 
             let role = json!({ "accessKeyId": "SSO", "secretAccessKey": "test", "sessionToken": "test", "expiration": expiration });
             json!({ "roleCredentials": role }).to_string().into_response()
         }
-        ("GET", "/container") if may_have_role => role_credentials("CONTAINER").to_string().into_response(),
+        ("GET", "/container") if has_metadata_token => role_credentials("CONTAINER").to_string().into_response(),
         ("PUT", "/latest/api/token") => ([("x-aws-ec2-metadata-token-ttl-seconds", "60")], TOKEN).into_response(),
-        ("GET", "/latest/meta-data/placement/region") if may_have_role => "us-east-1".into_response(),
-        ("GET", "/latest/meta-data/iam/security-credentials/") if may_have_role => "reader".into_response(),
-        ("GET", "/latest/meta-data/iam/security-credentials/reader") if may_have_role => {
+        ("GET", "/latest/meta-data/placement/region") if has_metadata_token => "us-east-1".into_response(),
+        ("GET", "/latest/meta-data/iam/security-credentials/") if has_metadata_token => "reader".into_response(),
+        ("GET", "/latest/meta-data/iam/security-credentials/reader") if has_metadata_token => {
             role_credentials("INSTANCE").to_string().into_response()
         }
         _ => StatusCode::NOT_FOUND.into_response(),
@@ -124,7 +124,7 @@ fn in_an_hour() -> String {
     (Timestamp::now() + SignedDuration::from_hours(1)).to_string()
 }
 
-/// A role's credentials, as a container and an instance get them.
+/// Returns a role's credentials in the format for containers and instances.
 fn role_credentials(key: &str) -> Value {
     json!({
         "Code": "Success",
@@ -165,9 +165,12 @@ async fn credential_process_signs_in_and_its_failure_is_named() {
     assert_eq!(aws.caller(aws.slacktrail(&config)).await, "PROCESS");
 
     let aws = Aws::start().await;
-    let refusal =
-        aws.refusal(aws.slacktrail("[default]\nregion = us-east-1\ncredential_process = /no/such/program\n")).await;
-    assert!(refusal.contains("/no/such/program: not found"), "{refusal}");
+    let error = aws
+        .error_without_credentials(
+            aws.slacktrail("[default]\nregion = us-east-1\ncredential_process = /no/such/program\n"),
+        )
+        .await;
+    assert!(error.contains("/no/such/program: not found"), "{error}");
 }
 
 #[tokio::test]
@@ -187,11 +190,11 @@ async fn instance_role_signs_in_and_its_region_is_used() {
     assert_eq!(aws.caller(slacktrail).await, "INSTANCE");
 }
 
-/// A profile of IAM Identity Center, as `aws configure sso` writes it.
+/// A profile for IAM Identity Center, as `aws configure sso` writes it.
 const SSO: &str = "[default]\nregion = us-east-1\nsso_session = work\nsso_account_id = 123456789012\nsso_role_name = reader\n\n\
     [sso-session work]\nsso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start\n";
 
-/// The file in which `aws sso login` keeps the token of the session `work`: its name is the SHA-1 of the session's name.
+/// The file in which `aws sso login` stores the token of the session `work`. Its name is the SHA-1 of the session's name.
 const SSO_TOKEN: &str = ".aws/sso/cache/e274eeff768c6396088ec6eb091f4bf4d47ab1e0.json";
 
 fn sso_token(expires_at: &str) -> String {
@@ -208,9 +211,9 @@ async fn identity_center_session_signs_in() {
 #[tokio::test]
 async fn missing_or_expired_identity_center_token_is_named() {
     let aws = Aws::start().await;
-    let missing = aws.refusal(aws.slacktrail(SSO)).await;
+    let missing = aws.error_without_credentials(aws.slacktrail(SSO)).await;
     aws.write(SSO_TOKEN, sso_token("2026-01-01T00:00:00Z"));
-    let expired = aws.refusal(aws.slacktrail(SSO)).await;
+    let expired = aws.error_without_credentials(aws.slacktrail(SSO)).await;
     assert!(missing.contains("failed to load the cached SSO token"), "{missing}");
     assert!(expired.contains("the SSO token has expired"), "{expired}");
     assert!(!expired.contains("sso-token"), "{expired}");
@@ -223,8 +226,8 @@ async fn aws_login_session_signs_in_and_missing_token_is_named() {
     let name: String = Sha256::digest(SESSION).iter().map(|byte| format!("{byte:02x}")).collect();
     let slacktrail = aws.slacktrail(&format!("[profile ann]\nlogin_session = {SESSION}\nregion = us-east-1\n"));
     let slacktrail = slacktrail.with("AWS_PROFILE", "ann");
-    let refusal = aws.refusal(slacktrail.clone()).await;
-    assert!(refusal.contains(&format!("{name}.json`")), "{refusal}");
+    let error = aws.error_without_credentials(slacktrail.clone()).await;
+    assert!(error.contains(&format!("{name}.json`")), "{error}");
 
     let session = json!({
         "accessToken": {
@@ -247,6 +250,6 @@ async fn aws_login_session_signs_in_and_missing_token_is_named() {
 #[tokio::test]
 async fn missing_sign_in_is_error_with_hint() {
     let aws = Aws::start().await;
-    let refusal = aws.refusal(aws.slacktrail("[default]\nregion = us-east-1\n")).await;
-    assert!(refusal.contains("no credentials found"), "{refusal}");
+    let error = aws.error_without_credentials(aws.slacktrail("[default]\nregion = us-east-1\n")).await;
+    assert!(error.contains("no credentials found"), "{error}");
 }

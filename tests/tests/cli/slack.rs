@@ -1,4 +1,4 @@
-//! A small simulated Slack on loopback, at the time of the clock on the wall.
+//! A small simulated Slack on loopback, with the system's clock.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::settings::{ORGANIZATION_TOKEN, WORKSPACE_TOKEN};
 use slacktrail_simulator::{Log, Row, Server, Settings, World};
 
-/// The tokens that the two kinds of Slack honour.
+/// The valid token of a simulated organization.
 pub(crate) const ORGANIZATION: &str = ORGANIZATION_TOKEN;
+/// The valid token of a simulated workspace.
 pub(crate) const WORKSPACE: &str = WORKSPACE_TOKEN;
 
 /// A simulated Slack.
@@ -17,7 +18,7 @@ pub(crate) struct Slack {
 }
 
 impl Slack {
-    /// An organization of two workspaces with some rows in each log.
+    /// Starts an organization of two workspaces with some rows in each log.
     pub(crate) async fn organization() -> Slack {
         let mut world = World::new(Settings::organization());
         for (hours, id) in [(60, "a"), (59, "b"), (59, "c"), (20, "d"), (1, "e")] {
@@ -27,14 +28,14 @@ impl Slack {
             let (first, last) = (hours_ago(hours), hours_ago(1));
             world.add(Row::small_access(first, last, user, "203.0.113.7", "x").in_workspace("T1"));
         }
-        // Two equal rows are two records, and so are equal rows of two workspaces.
+        // Equal rows are separate records, in the same workspace and in different ones.
         for (hours, app, workspace) in [(60, "A1", "T1"), (60, "A1", "T1"), (60, "A1", "T2"), (1, "A2", "T2")] {
             world.add(Row::small_integration(hours_ago(hours), app).in_workspace(workspace));
         }
         Slack::serve(world).await
     }
 
-    /// A workspace of its own.
+    /// Starts a workspace without an organization.
     pub(crate) async fn workspace() -> Slack {
         let mut world = World::new(Settings::workspace());
         world.add(Row::small_access(hours_ago(60), hours_ago(1), "U1", "203.0.113.7", "x"));
@@ -64,8 +65,8 @@ impl Slack {
         self.server.audit_url()
     }
 
-    /// Slack's bytes of every record that it shows now, by log, sorted.
-    pub(crate) fn truth(&self, log: Log) -> Vec<String> {
+    /// Returns Slack's bytes of every record of a log that is visible now, sorted.
+    pub(crate) fn visible_records(&self, log: Log) -> Vec<String> {
         let world = self.world();
         let mut rows: Vec<String> = world.visible_rows(log, Timestamp::now()).map(|row| row.json.to_string()).collect();
         rows.sort();

@@ -1,4 +1,4 @@
-//! `status` of a directory.
+//! Tests `status --dir`.
 
 use std::fs;
 
@@ -72,10 +72,10 @@ async fn status_table_is_followed_by_hints() {
       deploy the newer slacktrail that wrote it
 
     acme/access: waiting
-      waits for its first tick: run `slacktrail pull`
+      run `slacktrail pull` to start the first tick
 
     acme/integration: waiting
-      waits for its first tick: run `slacktrail pull`
+      run `slacktrail pull` to start the first tick
 
     beta: failing (corrupt_source)
       reading source `beta`: what is stored is not a source that this slacktrail
@@ -113,19 +113,21 @@ async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
 async fn status_of_directory_without_pull_is_error() {
     let ran = Slacktrail::alone().run(&["status", "--dir", "no-such-directory"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: nothing was ever pulled into `no-such-directory`
-    hint: give the directory that `slacktrail pull --dir` was given
+    error: directory `no-such-directory` contains no source
+    hint: pass the same directory as to `slacktrail pull --dir`
     ");
 }
 
-/// A directory with streams in several states. Times lie half a unit beyond what is told, so that a slow run tells the same.
-async fn of_many_states() -> tempfile::TempDir {
+/// Creates a directory with streams in several states.
+///
+/// Ages are half a unit above the displayed values, so that a slow run displays the same values.
+async fn with_many_states() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let deployment = DirectoryDeployment::new(directory.path());
     let now = Second::of(Timestamp::now());
     let ago = |seconds: i64| now.plus(-seconds);
     let source = |id: &str| Source::new(id.parse().unwrap(), id, Plan::Enterprise, ago(7 * 86_400));
-    let well = |log| {
+    let ok = |log| {
         let health = Health {
             since: Some(ago(3 * 86_400 + 4 * 3_600 + 1_800)),
             last_success: Some(ago(150)),
@@ -136,12 +138,12 @@ async fn of_many_states() -> tempfile::TempDir {
         (cursor.health, cursor.gaps) = (health, Vec::new());
         cursor
     };
-    let told = |mut cursor: Cursor, state, code: Option<&str>, hint: Option<&str>| {
+    let with_state = |mut cursor: Cursor, state, code: Option<&str>, hint: Option<&str>| {
         (cursor.health.state, cursor.health.code) = (state, code.map(str::to_owned));
         cursor.health.hint = hint.map(str::to_owned);
         cursor
     };
-    let mut behind = told(well(LogType::Audit), State::CatchingUp, None, None);
+    let mut behind = with_state(ok(LogType::Audit), State::CatchingUp, None, None);
     let walk = Cursor::first(&source("acme"), LogType::Audit, now).gaps[0].walk.clone();
     behind.gaps.push(Gap {
         kind: GapKind::Backlog,
@@ -153,16 +155,20 @@ async fn of_many_states() -> tempfile::TempDir {
     });
     let silent_hint =
         "Slack answers, and has shown no record since 2026-11-20T08:00:00Z; see in Slack whether people are at work";
-    let refused = "Slack answered `team.integrationLogs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed";
+    let rejected_hint = "Slack answered `team.integrationLogs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed";
     let cursors = [
         ("acme", LogType::Audit, behind),
-        ("acme", LogType::Access, told(well(LogType::Access), State::Silent, Some("silent_stream"), Some(silent_hint))),
+        (
+            "acme",
+            LogType::Access,
+            with_state(ok(LogType::Access), State::Silent, Some("silent_stream"), Some(silent_hint)),
+        ),
         (
             "acme",
             LogType::Integration,
-            told(well(LogType::Integration), State::Reauthorize, Some("token_revoked"), Some(refused)),
+            with_state(ok(LogType::Integration), State::Reauthorize, Some("token_revoked"), Some(rejected_hint)),
         ),
-        ("beta", LogType::Audit, well(LogType::Audit)),
+        ("beta", LogType::Audit, ok(LogType::Audit)),
     ];
     for (id, log, cursor) in cursors {
         let stream = StreamId { source: id.parse().unwrap(), log };
@@ -178,7 +184,7 @@ async fn of_many_states() -> tempfile::TempDir {
 
 #[tokio::test]
 async fn status_table_is_readable_in_80_columns_without_color() {
-    let directory = of_many_states().await;
+    let directory = with_many_states().await;
     let ran = Slacktrail::alone().run(&["status", "--dir", directory.path().to_str().unwrap()]).await.exits(0);
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     insta::assert_snapshot!(ran.stdout, @r"
@@ -197,13 +203,13 @@ async fn status_table_is_readable_in_80_columns_without_color() {
       Slack answered `team.integrationLogs` with the error `token_revoked`; set
       `SLACK_TOKEN` to a new token: the token was revoked or the app removed
 
-    1 source is disconnected; `slacktrail sources` lists it
+    1 disconnected source not shown; run `slacktrail sources` for a list
     ");
 }
 
 #[tokio::test]
 async fn check_exit_code_shows_whether_action_is_required() {
-    let directory = of_many_states().await;
+    let directory = with_many_states().await;
     let path = directory.path().to_str().unwrap();
     let slacktrail = Slacktrail::alone();
     slacktrail.run(&["status", "--check", "--json", "--dir", path]).await.exits(1);
@@ -217,7 +223,7 @@ async fn check_exit_code_shows_whether_action_is_required() {
 
 #[tokio::test]
 async fn watch_in_pipe_prints_one_json_line_per_change_until_ctrl_c() {
-    let directory = of_many_states().await;
+    let directory = with_many_states().await;
     let slacktrail = Slacktrail::alone();
     let mut child = slacktrail.start(&["status", "--watch", "--json", "--dir", directory.path().to_str().unwrap()]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -243,22 +249,22 @@ async fn watch_in_pipe_prints_one_json_line_per_change_until_ctrl_c() {
 
 #[tokio::test]
 async fn watch_ends_when_reader_closes_pipe() {
-    let directory = of_many_states().await;
+    let directory = with_many_states().await;
     let slacktrail = Slacktrail::alone();
     let mut child = slacktrail.start(&["status", "--watch", "--dir", directory.path().to_str().unwrap()]);
     drop(child.stdout.take());
     slacktrail.end(child).await.exits(0);
 }
 
-#[cfg(target_os = "linux")] // whose terminals the harness knows
+#[cfg(target_os = "linux")] // the tests support only Linux pseudoterminals
 #[tokio::test]
 async fn ctrl_c_at_first_screen_ends_watch_cleanly() {
-    let directory = of_many_states().await;
+    let directory = with_many_states().await;
     let arguments = ["status", "--watch", "--dir", directory.path().to_str().unwrap()];
     for _ in 0..20 {
-        // One that does not listen yet is struck by chance alone.
+        // Repeated, because Ctrl-C interrupts a command that does not listen for it yet only by chance.
         let mut terminal = crate::terminal::Terminal::start(&Slacktrail::alone(), &arguments);
-        terminal.shows("Ctrl-C ends").await;
+        terminal.shows("press Ctrl-C to stop").await;
         terminal.interrupts().await;
         let shown = terminal.end().await;
         assert_eq!(shown.code, 0, "{}", shown.screen);

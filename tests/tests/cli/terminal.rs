@@ -1,4 +1,4 @@
-//! Runs the compiled command in a terminal of its own: what a person types there, and what they see.
+//! Runs the compiled command in a pseudoterminal, types input, and reads the screen.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -12,47 +12,47 @@ use tokio::time::timeout;
 
 use crate::binary::{Slacktrail, binary};
 
-/// Beyond this what is waited for does not come.
+/// The time after which a wait fails.
 const SHOW_MAX: Duration = Duration::from_secs(60);
-/// All that a command prints stays on this screen.
+/// The height of the screen, which is enough for everything that a command prints.
 const ROWS: NonZero<u16> = NonZero::new(200).unwrap();
 const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
-/// What a Ctrl-C is to a terminal.
+/// The character that Ctrl-C sends.
 const CTRL_C: &str = "\u{3}";
 
-/// A terminal with the command in it. The command ends with this value.
+/// A terminal that runs the command. Dropping it ends the command.
 pub(crate) struct Terminal {
     child: Child,
     pty: Pty,
     screen: vt100::Parser,
-    /// All that was ever shown, with what steers the terminal.
-    told: String,
+    /// All output with its control sequences.
+    output: String,
     modes_before: LocalModes,
 }
 
-/// What a run in a terminal came to.
+/// The result of a run in a terminal.
 pub(crate) struct Shown {
     pub(crate) code: i32,
-    /// The screen as the command left it.
+    /// The screen after the command has ended.
     pub(crate) screen: String,
-    /// All that was ever shown.
-    pub(crate) told: String,
+    /// All output with its control sequences.
+    pub(crate) output: String,
 }
 
 impl Terminal {
-    /// Starts it with these arguments.
+    /// Starts the command with these arguments.
     pub(crate) fn start(slacktrail: &Slacktrail, arguments: &[&str]) -> Terminal {
         Terminal::run(slacktrail, &binary(), arguments)
     }
 
-    /// Types a line to a shell, which finds the command by its name. As at a prompt, the shell itself outlives Ctrl-C.
+    /// Runs a line in a shell, which finds the command by its name. As at a prompt, Ctrl-C does not end the shell itself.
     pub(crate) fn typed(slacktrail: &Slacktrail, line: &str) -> Terminal {
         let path = format!("{}:/usr/bin:/bin", binary().parent().unwrap().display());
         let script = format!("trap : INT\n{line}");
         Terminal::run(&slacktrail.clone().with("PATH", &path), Path::new("/bin/sh"), &["-c", &script])
     }
 
-    /// Starts another program where the command would be.
+    /// Starts a different program instead of the command.
     pub(crate) fn run(slacktrail: &Slacktrail, program: &Path, arguments: &[&str]) -> Terminal {
         let (pty, pts) = pty_process::open().unwrap();
         pty.resize(Size::new(ROWS.get(), COLUMNS.get())).unwrap();
@@ -61,33 +61,37 @@ impl Terminal {
         let command = pty_process::Command::new(program).args(arguments).env_clear().envs(environment);
         let command = command.current_dir(slacktrail.directory().unwrap_or(Path::new(".")));
         let child = command.env("TERM", "xterm-256color").kill_on_drop(true).spawn(pts).unwrap();
-        Terminal { child, pty, screen: vt100::Parser::new(ROWS, COLUMNS, 0), told: String::new(), modes_before }
+        Terminal { child, pty, screen: vt100::Parser::new(ROWS, COLUMNS, 0), output: String::new(), modes_before }
     }
 
-    /// Waits until the screen shows this. A question is `? ...` while it waits for its answer, and `> ...` afterwards.
+    /// Waits until the screen shows `text`. A question starts with `?` while it waits for its answer, and with `>` afterwards.
     pub(crate) async fn shows(&mut self, text: &str) {
         let shown = async {
             while !self.screen.screen().contents().contains(text) {
-                assert!(self.read().await, "it ended without showing `{text}`:\n{}", self.screen.screen().contents());
+                assert!(
+                    self.read().await,
+                    "the command ended without showing `{text}`:\n{}",
+                    self.screen.screen().contents()
+                );
             }
         };
         if timeout(SHOW_MAX, shown).await.is_err() {
-            panic!("it never showed `{text}`:\n{}", self.screen.screen().contents());
+            panic!("the command did not show `{text}`:\n{}", self.screen.screen().contents());
         }
     }
 
-    /// Waits until the terminal shows nothing of what is typed.
-    pub(crate) async fn hides_what_is_typed(&self) {
+    /// Waits until the terminal no longer echoes input.
+    pub(crate) async fn hides_input(&self) {
         let hides = || !tcgetattr(&self.pty).unwrap().local_modes.contains(LocalModes::ECHO);
-        slacktrail_tests::deployment::until("what is typed is hidden", hides).await;
+        slacktrail_tests::deployment::until("the input is hidden", hides).await;
     }
 
-    /// Types this.
+    /// Types `text`.
     pub(crate) async fn types(&mut self, text: &str) {
         self.pty.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// Types this and Enter.
+    /// Types `text` and presses Enter.
     pub(crate) async fn enters(&mut self, text: &str) {
         self.types(&format!("{text}\r")).await;
     }
@@ -97,34 +101,31 @@ impl Terminal {
         self.types(CTRL_C).await;
     }
 
-    /// The screen as it is.
+    /// Returns the current screen.
     pub(crate) fn screen(&self) -> String {
         self.screen.screen().contents()
     }
 
-    /// Waits for its end, and asserts that it leaves the terminal as it was and has told no token.
+    /// Waits for the command to end, and asserts that it restored the terminal and printed no token.
     pub(crate) async fn end(mut self) -> Shown {
         let ended = timeout(SHOW_MAX, async { while self.read().await {} }).await;
-        assert!(ended.is_ok(), "it does not end:\n{}", self.screen());
-        let status = timeout(SHOW_MAX, self.child.wait()).await.expect("who closed its terminal ends").unwrap();
-        assert_eq!(
-            tcgetattr(&self.pty).unwrap().local_modes,
-            self.modes_before,
-            "the terminal is given back as it was"
-        );
-        assert!(!self.screen.screen().hide_cursor(), "the cursor is hidden");
-        assert!(!self.screen.screen().bracketed_paste(), "pasting is marked");
-        assert!(!self.told.contains("xoxp-"), "a token: {}", self.told);
-        Shown { code: status.code().unwrap_or(-1), screen: self.screen(), told: self.told }
+        assert!(ended.is_ok(), "the command does not end:\n{}", self.screen());
+        let status =
+            timeout(SHOW_MAX, self.child.wait()).await.expect("the process ends after it closed its terminal").unwrap();
+        assert_eq!(tcgetattr(&self.pty).unwrap().local_modes, self.modes_before, "the terminal's modes are restored");
+        assert!(!self.screen.screen().hide_cursor(), "the cursor is visible");
+        assert!(!self.screen.screen().bracketed_paste(), "bracketed paste is off");
+        assert!(!self.output.contains("xoxp-"), "the output contains a token: {}", self.output);
+        Shown { code: status.code().unwrap_or(-1), screen: self.screen(), output: self.output }
     }
 
-    /// Reads what there is; false when nobody can write there any more.
+    /// Reads available output. Returns `false` after the last writer has closed the terminal.
     async fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
-        // Linux tells the end of the last writer as an error.
+        // Linux reports an error after the last writer has closed the terminal.
         let Ok(length @ 1..) = self.pty.read(&mut bytes).await else { return false };
         self.screen.process(&bytes[..length]);
-        self.told.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        self.output.push_str(&String::from_utf8_lossy(&bytes[..length]));
         true
     }
 }

@@ -169,9 +169,9 @@ async fn error_and_malformed_response_are_500_and_only_test_sees_reason() {
             Err(json!({ "errorMessage": "the secret is xoxp-1" })),
             "the function failed: {\"errorMessage\":\"the secret is xoxp-1\"}",
         ),
-        (Ok(json!({ "statusCode": "200" })), "the function's answer is malformed: "),
-        (Ok(json!({ "statusCode": 99 })), "99 is no status of a response"),
-        (Ok(json!({ "statusCode": 200, "headers": { "x": "a\r\nb" } })), "\"a\\r\\nb\" is no header's value"),
+        (Ok(json!({ "statusCode": "200" })), "the function's response is malformed: "),
+        (Ok(json!({ "statusCode": 99 })), "invalid response status 99"),
+        (Ok(json!({ "statusCode": 200, "headers": { "x": "a\r\nb" } })), "\"a\\r\\nb\" is not a header value"),
         (Ok(json!({ "statusCode": 200, "body": "?", "isBase64Encoded": true })), "the body is not base64: "),
     ] {
         let stand = Stand::of(answer).await;
@@ -194,7 +194,7 @@ async fn function_that_does_not_respond_in_time_is_500() {
     let (response, _event) = tokio::join!(client.get(url).send(), reqwest::get(next));
 
     assert_message(response.unwrap(), StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
-    assert_eq!(api.errors(), ["GET /oauth/start: the function did not answer in time"]);
+    assert_eq!(api.errors(), ["GET /oauth/start: the function did not respond in time"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `athena_workgroup`, `athena_tables`, `athena_views`, `athena_rows`: queries run, within a limit, and see every stored line.
+//! `athena_workgroup`, `athena_tables`, `athena_views`, `athena_rows`: queries run within the scan limit and return every stored line.
 
 use std::time::{Duration, Instant};
 
@@ -11,55 +11,55 @@ use crate::doctor::aws::problem;
 use crate::doctor::facts::{Deployed, Facts};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// The tables, one for each log. A test compares them with the template.
+/// The tables, one for each log type. A test compares them with the template.
 const TABLES: [&str; 3] = ["access", "audit", "integration"];
-/// The views on them.
+/// The views on these tables.
 const VIEWS: [&str; 3] = ["access_events", "audit_events", "integration_events"];
-/// The time for one query. Athena needs a second or two for a day.
+/// The timeout for one query. Athena needs a second or two for a day.
 const QUERY_MAX: Duration = Duration::from_secs(60);
-/// The pause between two looks at a query.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// The days whose rows are counted, in hours before now. Fewer objects are added to yesterday than to today.
+/// The pause between two requests for a query's state.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// The days whose rows are counted, in hours before now. Yesterday comes first, because it gets fewer new objects than today.
 const DAYS: [i64; 2] = [24, 0];
-/// What Athena says of a permission that is missing for Glue, S3, KMS or Lake Formation.
+/// Texts in Athena's error for a missing permission of Glue, S3, KMS or Lake Formation.
 const DENIALS: [&str; 4] = ["AccessDenied", "Access Denied", "not authorized", "Insufficient permissions"];
-/// Comparisons of a day to which objects are added meanwhile.
+/// The maximum number of comparisons of a day that gets new objects during each comparison.
 const ATTEMPTS_MAX: usize = 3;
 
 pub(super) async fn workgroup(facts: &Facts) -> Verdict {
     let name = &facts.deployed()?.workgroup;
-    let told = Client::new(&facts.config).get_work_group().work_group(name).send().await;
-    let told = told.map_err(problem("athena:GetWorkGroup"))?;
-    let _ = facts.workgroup_exists.set(()); // it is set here alone
-    let configuration = told.work_group().and_then(|group| group.configuration());
+    let response = Client::new(&facts.config).get_work_group().work_group(name).send().await;
+    let response = response.map_err(problem("athena:GetWorkGroup"))?;
+    let _ = facts.workgroup_exists.set(()); // cannot fail, because only this check sets it
+    let configuration = response.work_group().and_then(|group| group.configuration());
     let limit = configuration.and_then(|configuration| configuration.bytes_scanned_cutoff_per_query());
     let is_enforced = configuration.and_then(|configuration| configuration.enforce_work_group_configuration());
     let wanted = facts.parameter("QueryScanBytesMax")?;
     ensure(
         is_enforced == Some(true),
-        format!("workgroup `{name}` does not enforce its settings, so a query may scan any amount"),
+        format!("workgroup `{name}` does not enforce its settings, so a query can scan any amount of data"),
         "deploy the stack again, or set it in the Athena console",
     )?;
     ensure(
         limit.is_some_and(|limit| limit.to_string() == wanted),
-        format!("workgroup `{name}` does not have the scan limit of the stack, {wanted} bytes"),
+        format!("workgroup `{name}` does not have the stack's scan limit of {wanted} bytes"),
         "deploy the stack again, or set it in the Athena console",
     )?;
-    Ok(format!("workgroup `{name}` stops a query at {wanted} bytes"))
+    Ok(format!("workgroup `{name}` limits each query to {wanted} bytes"))
 }
 
 pub(super) async fn tables(facts: &Facts) -> Verdict {
-    today(facts, &TABLES).await?;
-    Ok(format!("{} answer a query for today", TABLES.join(", ")))
+    query_today(facts, &TABLES).await?;
+    Ok(format!("queries for today succeed: {}", TABLES.join(", ")))
 }
 
 pub(super) async fn views(facts: &Facts) -> Verdict {
-    today(facts, &VIEWS).await?;
-    Ok(format!("{} answer a query for today", VIEWS.join(", ")))
+    query_today(facts, &VIEWS).await?;
+    Ok(format!("queries for today succeed: {}", VIEWS.join(", ")))
 }
 
-/// Reads a row of today of each. All columns are read, because Athena skips those that are not asked for.
-async fn today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
+/// Queries one row of today from each table or view. Selects all columns, because Athena does not read other columns.
+async fn query_today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
     let day = day_of(Timestamp::now());
     facts.workgroup()?;
     for name in names {
@@ -72,17 +72,17 @@ async fn today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
 pub(super) async fn rows(facts: &Facts) -> Verdict {
     facts.workgroup()?;
     let now = Timestamp::now();
-    let (mut compared, mut others) = (Vec::new(), Vec::new());
+    let (mut compared, mut skipped) = (Vec::new(), Vec::new());
     for log in TABLES {
         match compare_newest(facts, log, now).await? {
             Ok(found) => compared.push(found),
-            Err(reasons) => others.push(format!("{log} ({reasons})")),
+            Err(reasons) => skipped.push(format!("{log} ({reasons})")),
         }
     }
-    judge_rows(&compared, &others)
+    judge_rows(&compared, &skipped)
 }
 
-/// Compares the first day of a log that can be compared, or returns why none can.
+/// Compares the first of [`DAYS`] that can be compared, or returns the reasons why none can.
 async fn compare_newest(facts: &Facts, log: &str, now: Timestamp) -> Result<Result<String, String>, Problem> {
     let mut reasons = Vec::new();
     for hours_ago in DAYS {
@@ -95,19 +95,19 @@ async fn compare_newest(facts: &Facts, log: &str, now: Timestamp) -> Result<Resu
     Ok(Err(reasons.join(", ")))
 }
 
-/// Passes for the logs that were compared, and names those that were not.
-fn judge_rows(compared: &[String], others: &[String]) -> Verdict {
-    let not_compared = format!("not compared: {}", others.join(", "));
+/// Passes if at least one log was compared. The detail names the logs that were not.
+fn judge_rows(compared: &[String], skipped: &[String]) -> Verdict {
+    let not_compared = format!("not compared: {}", skipped.join(", "));
     if compared.is_empty() {
         return Err(Problem::skipped(not_compared));
     }
-    let equal = format!("Athena counts as many rows as the objects have lines ({})", compared.join(", "));
-    Ok(if others.is_empty() { equal } else { format!("{equal}; {not_compared}") })
+    let equal = format!("Athena's row counts equal the objects' line counts ({})", compared.join(", "));
+    Ok(if skipped.is_empty() { equal } else { format!("{equal}; {not_compared}") })
 }
 
-/// What became of a comparison that found no difference.
+/// The result of a comparison that found no difference.
 enum Comparison {
-    /// Athena counts these lines as well.
+    /// Athena and the objects have this number of lines.
     Equal(u64),
     /// The day cannot be compared, for this reason.
     Impossible(&'static str),
@@ -120,36 +120,38 @@ async fn compare(facts: &Facts, log: &str, day: &str) -> Result<Comparison, Prob
     for _ in 0..ATTEMPTS_MAX {
         let before = match objects.of_day(log, day).await? {
             DayObjects::None => return Ok(Comparison::Impossible("has no object yet")),
-            DayObjects::TooLarge => return Ok(Comparison::Impossible("is too large to read here")),
+            DayObjects::TooLarge => return Ok(Comparison::Impossible("is too large to compare")),
             DayObjects::Keys(keys) => keys,
         };
         let lines = objects.count_lines(&before).await?;
         let counted = query(facts, log, &format!("select count(*) from {log} where day = '{day}'")).await?;
         if objects.of_day(log, day).await? != DayObjects::Keys(before) {
-            continue; // the poller has added an object
+            continue; // the poller added an object during the comparison
         }
-        let hint =
-            "see \"Is everything there?\" in docs/operations.md, and whether the table is as the template makes it";
+        let hint = "see \"Verify completeness\" in docs/operations.md, and compare the table with the template";
         ensure(
             counted.as_deref() == Some(&lines.to_string()),
             format!(
-                "Athena counts {} rows of {log} on {day}, and its objects have {lines} lines",
+                "Athena counts {} rows of {log} on {day}, but the objects have {lines} lines",
                 counted.as_deref().unwrap_or("no")
             ),
             hint,
         )?;
         return Ok(Comparison::Equal(lines));
     }
-    Ok(Comparison::Impossible("got further objects during each comparison"))
+    Ok(Comparison::Impossible("got new objects during each comparison"))
 }
 
 fn failed(name: &str, reason: &str) -> Problem {
     let detail = format!("a query of `{name}` failed: {reason}");
     if DENIALS.iter().any(|denial| reason.contains(denial)) {
         let needed = "`glue:GetDatabase`, `glue:GetTable`, `s3:GetObject` and `s3:ListBucket`";
-        Problem::skipped_until(detail, format!("allow {needed}, and `SELECT` on the tables if Lake Formation is on"))
+        Problem::skipped_until(
+            detail,
+            format!("allow {needed}, and `SELECT` on the tables if Lake Formation is enabled"),
+        )
     } else {
-        Problem::failed(detail, "deploy the stack again: its template makes the tables and views")
+        Problem::failed(detail, "deploy the stack again to restore its tables and views")
     }
 }
 
@@ -167,29 +169,30 @@ async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, P
     let id = started.query_execution_id().unwrap_or_default();
     let began = Instant::now();
     loop {
-        let told = client.get_query_execution().query_execution_id(id).send().await;
-        let told = told.map_err(problem("athena:GetQueryExecution"))?;
-        let status = told.query_execution().and_then(|execution| execution.status());
+        let response = client.get_query_execution().query_execution_id(id).send().await;
+        let response = response.map_err(problem("athena:GetQueryExecution"))?;
+        let status = response.query_execution().and_then(|execution| execution.status());
         match status.and_then(QueryExecutionStatus::state) {
             Some(QueryExecutionState::Succeeded) => break,
             Some(QueryExecutionState::Failed | QueryExecutionState::Cancelled) => {
-                let reason = status.and_then(|status| status.state_change_reason()).unwrap_or("no reason");
+                let reason =
+                    status.and_then(|status| status.state_change_reason()).unwrap_or("Athena reported no reason");
                 return Err(failed(name, reason));
             }
             _ if began.elapsed() > QUERY_MAX => {
-                let _ = client.stop_query_execution().query_execution_id(id).send().await; // it ends by itself otherwise
+                let _ = client.stop_query_execution().query_execution_id(id).send().await; // otherwise Athena ends the query itself
                 return Err(Problem::failed(
-                    format!("a query of `{name}` did not end within {} seconds", QUERY_MAX.as_secs()),
-                    "run the command again in a few minutes; if it stays, see AWS's health dashboard",
+                    format!("a query of `{name}` did not finish within {} seconds", QUERY_MAX.as_secs()),
+                    "run the command again in a few minutes; if this persists, check the AWS Health Dashboard",
                 ));
             }
-            _ => tokio::time::sleep(LOOK_AGAIN).await,
+            _ => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
     let results = client.get_query_results().query_execution_id(id).send().await;
     let results = results.map_err(problem("athena:GetQueryResults"))?;
     let rows = results.result_set().map(|set| set.rows()).unwrap_or_default();
-    let first = rows.get(1).and_then(|row| row.data().first()); // the row before has the columns' names
+    let first = rows.get(1).and_then(|row| row.data().first()); // row 0 has the column names
     Ok(first.and_then(|field| field.var_char_value()).map(str::to_owned))
 }
 
@@ -208,10 +211,10 @@ mod tests {
     #[test]
     fn logs_not_compared_are_named_and_do_not_pass() {
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let told = judge_rows(&texts(&["audit 2026/11/22: 3"]), &texts(&["access (2026/11/22 has no object yet)"]));
+        let verdict = judge_rows(&texts(&["audit 2026/11/22: 3"]), &texts(&["access (2026/11/22 has no object yet)"]));
         assert_eq!(
-            told.unwrap(),
-            "Athena counts as many rows as the objects have lines (audit 2026/11/22: 3); \
+            verdict.unwrap(),
+            "Athena's row counts equal the objects' line counts (audit 2026/11/22: 3); \
              not compared: access (2026/11/22 has no object yet)"
         );
         assert!(!judge_rows(&texts(&["audit 2026/11/22: 3"]), &[]).unwrap().contains("not compared"));

@@ -1,4 +1,4 @@
-//! `bucket_versioning`, `bucket_encryption`, `bucket_public_access`: the log bucket's settings.
+//! `bucket_versioning`, `bucket_encryption`, `bucket_public_access`: the log bucket has the template's settings.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::BucketVersioningStatus;
@@ -7,32 +7,32 @@ use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-const DEPLOY_AGAIN: &str = "deploy the stack again, or set it in the S3 console: somebody changed the bucket";
+const DEPLOY_AGAIN: &str = "deploy the stack again, or restore the setting in the S3 console";
 
 pub(super) async fn versioning(facts: &Facts) -> Verdict {
     let bucket = &facts.deployed()?.bucket;
-    let told = s3(&facts.config).get_bucket_versioning().bucket(bucket).send().await;
-    let told = told.map_err(problem("s3:GetBucketVersioning"))?;
+    let response = s3(&facts.config).get_bucket_versioning().bucket(bucket).send().await;
+    let response = response.map_err(problem("s3:GetBucketVersioning"))?;
     ensure(
-        told.status() == Some(&BucketVersioningStatus::Enabled),
-        format!("versioning of bucket `{bucket}` is not enabled: a deletion by mistake is final"),
+        response.status() == Some(&BucketVersioningStatus::Enabled),
+        format!("versioning of bucket `{bucket}` is not enabled, so accidental deletions are permanent"),
         DEPLOY_AGAIN,
     )?;
-    Ok(format!("bucket `{bucket}` keeps deleted versions"))
+    Ok(format!("bucket `{bucket}` keeps deleted objects"))
 }
 
 pub(super) async fn encryption(facts: &Facts) -> Verdict {
     let bucket = &facts.deployed()?.bucket;
-    let told = s3(&facts.config).get_bucket_encryption().bucket(bucket).send().await;
-    let told = told.map_err(problem("s3:GetEncryptionConfiguration"))?;
-    let rules = told.server_side_encryption_configuration().map(|configuration| configuration.rules());
+    let response = s3(&facts.config).get_bucket_encryption().bucket(bucket).send().await;
+    let response = response.map_err(problem("s3:GetEncryptionConfiguration"))?;
+    let rules = response.server_side_encryption_configuration().map(|configuration| configuration.rules());
     let default = rules.unwrap_or_default().iter().find_map(|rule| rule.apply_server_side_encryption_by_default());
     let algorithm = default.map(|default| default.sse_algorithm().as_str());
     let key = default.and_then(|default| default.kms_master_key_id());
     judge_encryption(bucket, algorithm, key, facts.parameter("KmsKeyArn")?)
 }
 
-/// Compares the bucket's default encryption with the template's: S3's own keys, or the stack's KMS key if it has one.
+/// Compares the bucket's default encryption with the template's: the stack's KMS key if it has one, otherwise S3's own keys.
 fn judge_encryption(bucket: &str, algorithm: Option<&str>, key: Option<&str>, wanted_key: &str) -> Verdict {
     let (wanted, is_as_deployed) = if wanted_key.is_empty() {
         ("AES256".to_owned(), algorithm == Some("AES256"))
@@ -50,17 +50,17 @@ fn judge_encryption(bucket: &str, algorithm: Option<&str>, key: Option<&str>, wa
 
 pub(super) async fn public_access(facts: &Facts) -> Verdict {
     let bucket = &facts.deployed()?.bucket;
-    let told = s3(&facts.config).get_public_access_block().bucket(bucket).send().await;
-    let open = || Problem::failed(format!("bucket `{bucket}` does not block all public access"), DEPLOY_AGAIN);
-    let told = told.map_err(|error| match error.code() {
-        Some("NoSuchPublicAccessBlockConfiguration") => open(),
+    let response = s3(&facts.config).get_public_access_block().bucket(bucket).send().await;
+    let not_blocked = || Problem::failed(format!("bucket `{bucket}` does not block all public access"), DEPLOY_AGAIN);
+    let response = response.map_err(|error| match error.code() {
+        Some("NoSuchPublicAccessBlockConfiguration") => not_blocked(),
         _ => problem("s3:GetBucketPublicAccessBlock")(error),
     })?;
-    let blocks = told.public_access_block_configuration().is_some_and(|set| {
+    let blocks = response.public_access_block_configuration().is_some_and(|set| {
         [set.block_public_acls(), set.ignore_public_acls(), set.block_public_policy(), set.restrict_public_buckets()]
             == [Some(true); 4]
     });
-    if blocks { Ok(format!("bucket `{bucket}` blocks all public access")) } else { Err(open()) }
+    if blocks { Ok(format!("bucket `{bucket}` blocks all public access")) } else { Err(not_blocked()) }
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
-//! `bucket_policy` and `bucket_grants`: the log bucket refuses an upload that could overwrite an object, whoever makes it, and lets nobody
-//! in by its own policy.
+//! `bucket_policy` and `bucket_grants`: the log bucket rejects every upload that could overwrite an object, and its policy grants other
+//! principals no upload.
 //!
-//! The policy denies `s3:PutObject` below the log prefixes if the request has no `If-None-Match`. It does not say who may upload: IAM
-//! policies do, and of the template's roles only the poller's allows it. An administrator may still create new objects, which is how a
-//! deleted object is put back. So `bucket_policy` compares two uploads of one caller to one key that differ in that header alone. Both have a
-//! wrong checksum. S3 decides on permissions by the headers, before it reads the body, and stores nothing whose checksum is wrong. A key such
-//! as `audit/slacktrail-doctor/...` belongs to no day, so neither the poller nor Athena sees it. `bucket_grants` reads the policy: what it
-//! allows, it allows to principals whose IAM policies need not, those of other accounts included.
+//! The policy denies `s3:PutObject` below the log prefixes if the request has no `If-None-Match`. IAM policies decide who may upload. Of the
+//! template's roles, only the poller's role may. An administrator may also create new objects, for example to restore a deleted object.
+//!
+//! `bucket_policy` therefore compares two uploads by the same caller to the same key that differ only in that header. Both have a wrong
+//! checksum. S3 checks permissions before it reads the body, and does not store a body with a wrong checksum. A key such as
+//! `audit/slacktrail-doctor/...` belongs to no day, so neither the poller nor Athena reads it.
+//!
+//! `bucket_grants` reads the policy. A statement that allows an action is enough for a principal of this or another account, even if
+//! the principal's IAM policies do not allow it.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -18,18 +21,19 @@ use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::{Deployed, Facts};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// The prefixes that the template's policy protects.
+/// The log prefixes, which the template's policy protects.
 const PREFIXES: [&str; 3] = ["audit", "access", "integration"];
-/// A CRC-32 that is not the body's.
+/// A CRC-32 that does not match the body.
 const WRONG_CHECKSUM: &str = "AAAAAA==";
 
-/// What S3 decided.
+/// S3's decision about an upload.
 #[derive(Debug, Eq, PartialEq)]
 enum Decision {
-    Refused(String),
-    /// Permitted, and then rejected for its checksum.
+    /// S3 denied the upload, with this message.
+    Denied(String),
+    /// S3 permitted the upload, and then rejected its checksum.
     Permitted,
-    /// Permitted and stored, although the checksum is wrong.
+    /// S3 stored the upload, although the checksum is wrong.
     Stored,
 }
 
@@ -40,18 +44,18 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     for prefix in PREFIXES {
         let key = format!("{prefix}/{}", probe_key()?);
         match upload(&client, bucket, &key, None).await? {
-            Decision::Refused(_) => require_permission(&client, bucket, &key).await?,
+            Decision::Denied(_) => require_permission(&client, bucket, &key).await?,
             Decision::Permitted | Decision::Stored => overwritable.push(format!("`{prefix}/`")),
         }
     }
     if overwritable.is_empty() {
         return Ok(
-            "uploads without `If-None-Match` are refused; with it your own IAM policies let you create objects, which replaces none"
+            "S3 rejects uploads without `If-None-Match`; with it, your IAM policies let you create objects, but not overwrite them"
                 .to_owned(),
         );
     }
     Err(Problem::failed(
-        format!("bucket `{bucket}` accepts uploads that could overwrite objects below {}", overwritable.join(", ")),
+        format!("bucket `{bucket}` accepts uploads that can overwrite objects below {}", overwritable.join(", ")),
         "deploy the stack again to restore the bucket policy",
     ))
 }
@@ -59,21 +63,21 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
 pub(super) async fn grants(facts: &Facts) -> Verdict {
     let deployed = facts.deployed()?;
     let bucket = &deployed.bucket;
-    let told = s3(&facts.config).get_bucket_policy().bucket(bucket).send().await;
-    let told = match told {
+    let response = s3(&facts.config).get_bucket_policy().bucket(bucket).send().await;
+    let response = match response {
         Err(error) if error.code() == Some("NoSuchBucketPolicy") => {
             return Ok(format!("bucket `{bucket}` has no policy"));
         }
-        told => told.map_err(problem("s3:GetBucketPolicy"))?,
+        response => response.map_err(problem("s3:GetBucketPolicy"))?,
     };
     let poller = facts.poller.get().map(|poller| poller.role.as_str());
-    judge_grants(bucket, told.policy().unwrap_or_default(), &log_prefixes(deployed), poller)
+    judge_grants(bucket, response.policy().unwrap_or_default(), &log_prefixes(deployed), poller)
 }
 
-/// Fails if the policy allows uploads below the log prefixes to anybody but the poller's role.
+/// Fails if the policy allows uploads below the log prefixes to any principal other than the poller's role.
 fn judge_grants(bucket: &str, policy: &str, log_prefixes: &[String], poller: Option<&str>) -> Verdict {
     let statements = policy::allowing(policy).ok_or_else(|| {
-        Problem::failed(format!("the policy of bucket `{bucket}` cannot be read"), "look at it in the S3 console")
+        Problem::failed(format!("the policy of bucket `{bucket}` is invalid"), "check the policy in the S3 console")
     })?;
     for statement in statements.iter().filter(|statement| statement.covers("s3:PutObject")) {
         let reaches = |resource: &&str| log_prefixes.iter().any(|prefix| reaches_below(resource, prefix));
@@ -81,32 +85,32 @@ fn judge_grants(bucket: &str, policy: &str, log_prefixes: &[String], poller: Opt
         ensure(
             is_pollers || !statement.resources().iter().any(reaches),
             format!(
-                "statement `{}` of the policy of bucket `{bucket}` lets others create objects of logs",
+                "statement `{}` of the policy of bucket `{bucket}` lets other principals create log objects",
                 statement.id()
             ),
             "remove the statement, or deploy the stack again to restore the bucket policy",
         )?;
     }
     Ok(format!(
-        "the policy of bucket `{bucket}` lets nobody create objects of logs: IAM policies decide, and the template's allow it to the \
-         poller's role alone"
+        "the policy of bucket `{bucket}` lets no other principal create log objects; of the template's IAM policies, only the poller's \
+         does"
     ))
 }
 
-/// Returns how the ARNs of the objects of logs begin.
+/// Returns the prefixes of the ARNs of log objects.
 pub(super) fn log_prefixes(deployed: &Deployed) -> Vec<String> {
     let partition = deployed.topic.split(':').nth(1).unwrap_or("aws");
     PREFIXES.map(|prefix| format!("arn:{partition}:s3:::{}/{prefix}/", deployed.bucket)).to_vec()
 }
 
-/// Skips if the caller may not upload at all, because the refusal then says nothing about the policy.
+/// Skips the check if the caller may not upload at all, because the denial then proves nothing about the bucket policy.
 async fn require_permission(client: &Client, bucket: &str, key: &str) -> Result<(), Problem> {
     match upload(client, bucket, key, Some("*")).await? {
         Decision::Permitted | Decision::Stored => Ok(()),
-        Decision::Refused(message) => Err(Problem::skipped_until(
-            format!("uploads with and without `If-None-Match` are refused alike: {message}"),
+        Decision::Denied(message) => Err(Problem::skipped_until(
+            format!("S3 rejects uploads with and without `If-None-Match`: {message}"),
             format!(
-                "allow `s3:PutObject` on all keys of bucket `{bucket}`, and `kms:GenerateDataKey` if it has a KMS key of yours"
+                "allow `s3:PutObject` on all keys of bucket `{bucket}`, and `kms:GenerateDataKey` if the stack has a KMS key"
             ),
         )),
     }
@@ -121,7 +125,7 @@ async fn upload(client: &Client, bucket: &str, key: &str, if_none_match: Option<
             Ok(Decision::Stored)
         }
         Err(error) if error.code() == Some("AccessDenied") => {
-            Ok(Decision::Refused(error.message().unwrap_or("AccessDenied").to_owned()))
+            Ok(Decision::Denied(error.message().unwrap_or("AccessDenied").to_owned()))
         }
         Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 400) => {
             match error.code() {
@@ -160,7 +164,7 @@ mod tests {
             assert!(allow(json!("*"), action, resource).is_err(), "{action} {resource}");
             assert!(allow(json!({"AWS": POLLER}), action, resource).is_ok(), "{action} {resource}");
         }
-        assert!(allow(other(), "s3:GetObject", "arn:aws:s3:::logs/*").is_ok(), "reading is not asked here");
+        assert!(allow(other(), "s3:GetObject", "arn:aws:s3:::logs/*").is_ok(), "only uploads are checked");
         assert!(allow(json!({"Service": "s3.amazonaws.com"}), "s3:PutObject", "arn:aws:s3:::logs/inventory/*").is_ok());
         assert!(judge_grants("logs", "no policy", &[], None).is_err());
     }

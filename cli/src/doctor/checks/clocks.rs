@@ -1,30 +1,30 @@
-//! `aws_clock` and `slack_clock`: how far this machine's clock differs.
+//! `aws_clock` and `slack_clock`: the local clock agrees with AWS's and Slack's clocks.
 
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// A difference beyond this fails. AWS rejects requests whose time is off by more than 5 minutes.
+/// The maximum difference. AWS rejects requests whose time is off by more than 5 minutes.
 const SKEW_SECONDS_MAX: i64 = 60;
 
 pub(super) async fn aws(facts: &Facts) -> Verdict {
     let skew = facts.aws_clock_skew_seconds.get();
-    compare("AWS", *skew.ok_or_else(|| Problem::skipped("needs a response of AWS with a `Date` header"))?)
+    compare("AWS", *skew.ok_or_else(|| Problem::skipped("requires a response from AWS with a `Date` header"))?)
 }
 
 pub(super) async fn slack(facts: &Facts) -> Verdict {
     let skew = facts.slack_clock_skew_seconds.get();
-    compare("Slack", *skew.ok_or_else(|| Problem::skipped("needs a response of Slack with a `Date` header"))?)
+    compare("Slack", *skew.ok_or_else(|| Problem::skipped("requires a response from Slack with a `Date` header"))?)
 }
 
 fn compare(whose: &str, seconds_ahead: i64) -> Verdict {
-    let apart = seconds_ahead.abs();
-    let told = match seconds_ahead {
-        1.. => format!("this machine's clock is {apart} s ahead of {whose}'s"),
+    let skew = seconds_ahead.abs();
+    let detail = match seconds_ahead {
+        1.. => format!("this machine's clock is {skew} s ahead of {whose}'s"),
         0 => format!("this machine's clock agrees with {whose}'s"),
-        _ => format!("this machine's clock is {apart} s behind {whose}'s"),
+        _ => format!("this machine's clock is {skew} s behind {whose}'s"),
     };
-    ensure(apart <= SKEW_SECONDS_MAX, &told, "set this machine's clock, and let it synchronize (NTP)")?;
-    Ok(told)
+    ensure(skew <= SKEW_SECONDS_MAX, &detail, "set this machine's clock, and enable time synchronization (NTP)")?;
+    Ok(detail)
 }
 
 #[cfg(test)]

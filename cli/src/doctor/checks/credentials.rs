@@ -1,4 +1,4 @@
-//! `credentials`: who runs the command, in which region, and what AWS's clock shows.
+//! `credentials`: AWS accepts the credentials, and a region is set. Also reads AWS's clock.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,18 +20,18 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     };
     let clock = ServerClock::default();
     let settings = Builder::from(&facts.config).interceptor(clock.clone()).build();
-    let told = Client::from_conf(settings).get_caller_identity().send().await;
+    let response = Client::from_conf(settings).get_caller_identity().send().await;
     if let Some(ahead) = clock.seconds_ahead() {
-        let _ = facts.aws_clock_skew_seconds.set(ahead); // it is set here alone
+        let _ = facts.aws_clock_skew_seconds.set(ahead); // cannot fail, because only this check sets it
     }
-    let identity = told.map_err(problem("sts:GetCallerIdentity"))?;
-    let _ = facts.caller_known.set(()); // likewise
+    let identity = response.map_err(problem("sts:GetCallerIdentity"))?;
+    let _ = facts.caller_known.set(());
     let difference = region::difference().map(|difference| format!("; {difference}")).unwrap_or_default();
-    let (arn, place) = (identity.arn().unwrap_or("an identity without a name"), region::describe(region));
-    Ok(format!("{arn} in region {place}{difference}"))
+    let (arn, region) = (identity.arn().unwrap_or("an identity without an ARN"), region::describe(region));
+    Ok(format!("{arn} in region {region}{difference}"))
 }
 
-/// Notes the difference between this machine's clock and the `Date` of each response.
+/// Records how far the local clock is ahead of the `Date` header of the last response.
 #[derive(Clone, Debug, Default)]
 struct ServerClock(Arc<Mutex<Option<i64>>>);
 

@@ -1,4 +1,4 @@
-//! The objects of one day of one log, and the lines in them.
+//! Lists the objects of one day of one log, and counts their lines.
 
 use std::io::Read;
 
@@ -9,8 +9,9 @@ use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::Problem;
 
-/// A day with more objects, or more bytes in them, is not read: it would take minutes.
+/// The maximum number of objects of a day. Reading more would take minutes.
 const OBJECTS_MAX: usize = 200;
+/// The maximum total size of a day's objects.
 const BYTES_MAX: i64 = 64 << 20;
 
 /// The log bucket.
@@ -19,7 +20,7 @@ pub(super) struct Objects<'a> {
     bucket: &'a str,
 }
 
-/// The keys of a day, if it can be read.
+/// The keys of a day's objects, unless the day is too large to read.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum DayObjects {
     None,
@@ -28,12 +29,12 @@ pub(super) enum DayObjects {
 }
 
 impl<'a> Objects<'a> {
-    /// Makes a client for `bucket`.
+    /// Creates a client for `bucket`.
     pub(super) fn new(facts: &Facts, bucket: &'a str) -> Objects<'a> {
         Objects { client: s3(&facts.config), bucket }
     }
 
-    /// Lists a day such as `2026/11/22`. One page has up to 1,000 keys, more than are read.
+    /// Lists the objects of a day such as `2026/11/22`. The first page is enough, because it has up to 1,000 keys.
     pub(super) async fn of_day(&self, log: &str, day: &str) -> Result<DayObjects, Problem> {
         let list = self.client.list_objects_v2().bucket(self.bucket).prefix(format!("{log}/{day}/"));
         let listed = list.send().await.map_err(problem("s3:ListBucket"))?;
@@ -46,16 +47,16 @@ impl<'a> Objects<'a> {
         Ok(if keys.is_empty() { DayObjects::None } else { DayObjects::Keys(keys) })
     }
 
-    /// Counts the lines of these objects.
+    /// Counts the lines of the objects with these keys.
     pub(super) async fn count_lines(&self, keys: &[String]) -> Result<u64, Problem> {
         let mut lines = 0;
         for key in keys {
             let object = self.client.get_object().bucket(self.bucket).key(key).send().await;
             let object = object.map_err(problem("s3:GetObject"))?;
-            let broken = |why: String| {
+            let broken = |reason: String| {
                 Problem::failed(
-                    format!("object `{key}` cannot be read: {why}"),
-                    "see \"An object is damaged\" in docs/operations.md",
+                    format!("object `{key}` cannot be read: {reason}"),
+                    "see \"Corrupt object\" in docs/operations.md",
                 )
             };
             let bytes = object.body.collect().await.map_err(|error| broken(error.to_string()))?.into_bytes();
@@ -65,7 +66,7 @@ impl<'a> Objects<'a> {
     }
 }
 
-/// Counts the line breaks of a gzip file without holding more than a block of it.
+/// Counts the line breaks of a gzip file, one block at a time.
 fn lines_of(gzip: &[u8]) -> std::io::Result<u64> {
     let mut decoder = MultiGzDecoder::new(gzip);
     let (mut block, mut lines) = ([0; 16 << 10], 0);

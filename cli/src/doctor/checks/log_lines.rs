@@ -1,4 +1,4 @@
-//! `function_errors` and `log_format`: what the functions have logged, and whether CloudWatch has each line's level and time.
+//! `function_errors` and `log_format`: the functions logged no errors, and each of their log lines has its own level and timestamp.
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
@@ -10,22 +10,22 @@ use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// The time that errors are looked for. An alarm needs as long.
+/// The period that `function_errors` covers. An alarm needs as long.
 const ERRORS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
-/// The time whose lines are looked at.
+/// The period that `log_format` covers.
 const LINES_WITHIN: SignedDuration = SignedDuration::from_mins(5);
-/// The pages of log events that are read. A page may be empty although more follow.
+/// The maximum number of pages of log events to read. A page can be empty although more pages follow.
 const PAGES_MAX: usize = 20;
-/// Selects lines of level ERROR, and Lambda's own reports of invocations that did not succeed.
+/// The filter for lines of level ERROR and for Lambda's reports of failed invocations.
 const ERRORS: &str = r#"{ $.level = "ERROR" || $.record.status = "error" || $.record.status = "failure" || $.record.status = "timeout" }"#;
-/// How the detail of an error begins that Lambda reported.
+/// The start of the detail of an error that Lambda reported.
 const REPORTED: &str = "Lambda reported";
-/// The time within which the lines of one invocation are written. The next one is a minute later.
+/// The period in which one invocation writes its lines. The next invocation starts a minute later.
 const ONE_INVOCATION: SignedDuration = SignedDuration::from_secs(59);
 const LOG_FORMAT: &str = "set the function's log format to JSON, and remove layers and extensions that rewrite its lines: deploy the \
     stack again";
-/// How lines of Lambda begin where they are text.
-const LAMBDAS_TEXTS: [&str; 8] = [
+/// The prefixes of Lambda's own lines in the text format.
+const LAMBDA_PREFIXES: [&str; 8] = [
     "START RequestId: ",
     "END RequestId: ",
     "REPORT RequestId: ",
@@ -37,13 +37,13 @@ const LAMBDAS_TEXTS: [&str; 8] = [
 ];
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
-/// One line of a log group.
+/// A log event.
 pub(super) struct Event {
     pub(super) written_at: Timestamp,
     pub(super) text: String,
 }
 
-/// Returns the lines that a log group got since `since`, oldest first, or `None` if there is no such group.
+/// Returns the events of a log group since `since`, oldest first, or `None` if the group does not exist.
 pub(super) async fn read(
     facts: &Facts,
     group: &str,
@@ -73,10 +73,10 @@ pub(super) async fn read(
     Ok(Some(events))
 }
 
-/// Returns what to do about a log group that does not exist. A deployment without a change does not create it again.
-pub(super) fn create(group: &str) -> String {
+/// Returns the hint for a missing log group. Deploying an unchanged stack does not create the group again.
+pub(super) fn create_hint(group: &str) -> String {
     format!(
-        "create it, because the functions' roles may not: `aws logs create-log-group --log-group-name {group}`; \
+        "create the log group, because the functions' roles cannot: `aws logs create-log-group --log-group-name {group}`; \
          then run the command again in two minutes"
     )
 }
@@ -92,23 +92,26 @@ pub(super) async fn errors(facts: &Facts) -> Verdict {
         };
         if let Some((written_at, error)) = newest_error(&events) {
             let detail =
-                format!("the newest error in `{group}` is of {}: {error}", written_at.strftime("%Y-%m-%dT%H:%M:%SZ"));
-            let look_up = "run `slacktrail status`, and look the code up in docs/operations.md";
+                format!("the newest error in `{group}` is from {}: {error}", written_at.strftime("%Y-%m-%dT%H:%M:%SZ"));
+            let look_up = "run `slacktrail status`, and look up the code in docs/operations.md";
             return Err(Problem::failed(detail, if cannot_start(&error) { SET_ARCHITECTURE } else { look_up }));
         }
     }
     match missing {
         Some(group) => Err(Problem::skipped_until(
-            format!("the log group `{group}` does not exist, so it cannot show errors; the other function has none"),
-            create(group),
+            format!(
+                "the log group `{group}` does not exist, so its errors are unknown; the other function logged none"
+            ),
+            create_hint(group),
         )),
-        None => Ok("no error line of either function in the last 15 minutes".to_owned()),
+        None => Ok("neither function logged an error in the last 15 minutes".to_owned()),
     }
 }
 
 /// Returns the newest error and its time.
 ///
-/// Lambda reports one failed invocation in several lines, and only some say why. So the reason is looked for in the others as well.
+/// Lambda reports a failed invocation in several lines, of which only some contain the reason. If the newest line does not say that the
+/// binary cannot start, the invocation's other lines are searched for it.
 fn newest_error(events: &[Event]) -> Option<(Timestamp, String)> {
     let errors = || events.iter().rev().filter_map(|event| Some((event.written_at, error_of(&event.text)?)));
     let (newest_at, newest) = errors().next()?;
@@ -117,7 +120,7 @@ fn newest_error(events: &[Event]) -> Option<(Timestamp, String)> {
     Some((newest_at, reason.filter(|_| newest.starts_with(REPORTED)).unwrap_or(newest)))
 }
 
-/// Returns what a line tells if it tells of an error.
+/// Returns the description of the error that a line reports, or `None` if it reports no error.
 fn error_of(text: &str) -> Option<String> {
     let line: Value = serde_json::from_str(text).ok()?;
     if line["level"] == "ERROR" {
@@ -152,28 +155,28 @@ pub(super) async fn format(facts: &Facts) -> Verdict {
         let own = kinds.iter().filter(|kind| !matches!(kind, Line::Lambda)).count();
         if let Some(fault) = faults.first() {
             let detail =
-                format!("{} of {own} lines in `{group}` are not as `{name}` writes them: {fault}", faults.len());
+                format!("{} of {own} lines in `{group}` differ from what `{name}` writes: {fault}", faults.len());
             return Err(Problem::failed(detail, LOG_FORMAT));
         }
         if own == 0 && function.arn == poller.arn {
             return Err(Problem::skipped_until(
-                "the poller itself wrote no line in the last 5 minutes: it writes one for each stream",
+                "the poller wrote no line of its own in the last 5 minutes, although it writes one for each stream",
                 "connect a source (`slacktrail connect`), and run the command again",
             ));
         }
         own_lines += own;
     }
-    Ok(format!("{own_lines} lines of the functions have their level and timestamp"))
+    Ok(format!("{own_lines} lines of the functions have their own level and timestamp"))
 }
 
-/// What one log line is.
+/// The origin of a log line.
 #[derive(Debug, Eq, PartialEq)]
 enum Line {
-    /// Of Lambda itself: its reports in JSON or as text, metrics, what the runtime says.
+    /// A line that Lambda or its runtime wrote, or a line with metrics.
     Lambda,
-    /// Of the function, and as it writes it.
+    /// An unchanged line of the function.
     Own,
-    /// Of the function, and not as it writes it, for this reason.
+    /// A line of the function that was changed, with the reason for this conclusion.
     Changed(&'static str),
 }
 
@@ -189,21 +192,21 @@ impl Line {
 /// Classifies a line. The function writes objects with `level`, `timestamp` and `fields`.
 fn classify(text: &str) -> Line {
     let Ok(Value::Object(line)) = serde_json::from_str::<Value>(text) else {
-        let is_lambdas = LAMBDAS_TEXTS.iter().any(|start| text.starts_with(start));
-        return if is_lambdas { Line::Lambda } else { Line::Changed("a line is not JSON") };
+        let is_from_lambda = LAMBDA_PREFIXES.iter().any(|start| text.starts_with(start));
+        return if is_from_lambda { Line::Lambda } else { Line::Changed("a line is not JSON") };
     };
     let text_of = |name: &str| line.get(name).and_then(Value::as_str);
     let is_report = text_of("type").is_some_and(|kind| kind.starts_with("platform."));
     if is_report || line.contains_key("_aws") {
         return Line::Lambda;
     }
-    // Lambda wraps a line that it does not know in one of its own, whose level is not the function's.
+    // Lambda wraps a line whose format it does not know into a line with a level of its own.
     let wrapped = line.get("message").is_some_and(|message| match message {
         Value::String(message) => serde_json::from_str(message).is_ok_and(|inner: Value| inner.is_object()),
         other => other.is_object(),
     });
     if wrapped {
-        return Line::Changed("a line is inside another one's `message`, which hides its level");
+        return Line::Changed("a line is nested in another line's `message`, which hides its level");
     }
     if !text_of("level").is_some_and(|level| LEVELS.contains(&level)) {
         return Line::Changed("a line has no `level`");
@@ -247,15 +250,15 @@ mod tests {
         for (line, fault) in [
             ("plain", "is not JSON"),
             ("[]", "is not JSON"),
-            (&wrapped, "inside another one's `message`"),
-            (&nested.to_string(), "inside another one's `message`"),
+            (&wrapped, "nested in another line's `message`"),
+            (&nested.to_string(), "nested in another line's `message`"),
             (r#"{"fields":{"level":"INFO"},"timestamp":"2026-11-22T07:33:41Z"}"#, "has no `level`"),
             (r#"{"level":"LOUD","timestamp":"2026-11-22T07:33:41Z"}"#, "has no `level`"),
             (r#"{"level":"INFO"}"#, "has no `timestamp`"),
             (r#"{"level":"INFO","timestamp":"now"}"#, "has no `timestamp`"),
         ] {
             let kind = classify(line);
-            assert!(kind.fault().is_some_and(|told| told.contains(fault)), "{line}: {kind:?}");
+            assert!(kind.fault().is_some_and(|reason| reason.contains(fault)), "{line}: {kind:?}");
         }
     }
 
@@ -270,7 +273,7 @@ mod tests {
         assert_eq!(at.as_second(), 11);
         assert!(cannot_start(&error), "{error}");
         let (_, error) = newest_error(&[event(10, start), event(900, &report)]).unwrap();
-        assert!(!cannot_start(&error), "an older failure is not the reason: {error}");
+        assert!(!cannot_start(&error), "an older failure is not the cause: {error}");
         assert_eq!(newest_error(&[event(10, OWN)]), None);
     }
 

@@ -1,8 +1,7 @@
-//! `metrics`: CloudWatch has the data that the alarms judge.
+//! `metrics`: CloudWatch has the data that the alarms evaluate.
 //!
-//! Most alarms count missing data as good, so they are OK without any data. The poller is invoked every minute and writes all of its
-//! metrics each time, so each metric that an alarm names of it has new data. Functions without a schedule, such as the OAuth function, may
-//! have none.
+//! Most alarms treat missing data as good, so they stay OK without any data. Each run of the poller writes all of its metrics, so each of
+//! its metrics has new data every minute. A function without a schedule, such as the OAuth function, may have no data.
 
 use std::collections::BTreeSet;
 
@@ -16,9 +15,9 @@ use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// The time within which a metric has new data. CloudWatch publishes Lambda's metrics minutes late.
+/// The maximum age of a metric's newest data. CloudWatch publishes Lambda's metrics minutes late.
 const DATA_WITHIN: SignedDuration = SignedDuration::from_mins(15);
-/// CloudWatch keeps one data point for each minute.
+/// The period of a data point.
 const PERIOD_SECONDS: i32 = 60;
 /// The namespace of the metrics that CloudWatch extracts from the poller's log lines.
 const EMBEDDED: &str = "slacktrail";
@@ -28,8 +27,8 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     let metrics = metrics_of_poller(&alarms::read(facts).await?, poller);
     ensure(
         !metrics.is_empty(),
-        format!("no alarm names a metric of `{poller}`"),
-        "deploy the stack again: its template makes the alarms",
+        format!("no alarm uses a metric of `{poller}`"),
+        "deploy the stack again to restore its alarms",
     )?;
     let now = Timestamp::now();
     let silent = without_data(facts, &metrics, now).await?;
@@ -42,14 +41,14 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     let detail = format!("CloudWatch has no data of the last 15 minutes for {}", names.join("; "));
     if now.duration_since(facts.described()?.changed_at) < DATA_WITHIN {
         return Err(Problem::skipped_until(
-            format!("the deployment began less than 15 minutes ago: {detail}"),
+            format!("the deployment started less than 15 minutes ago: {detail}"),
             "run the command again in 15 minutes",
         ));
     }
     Err(Problem::failed(detail, hint(facts, poller, &silent)))
 }
 
-/// Returns each metric that the alarms name and that has new data every minute.
+/// Returns each metric of the poller that the alarms use, without duplicates.
 fn metrics_of_poller(alarms: &[MetricAlarm], poller: &str) -> Vec<Metric> {
     let mut metrics = Vec::new();
     for metric in alarms.iter().flat_map(metrics_of).filter(|metric| is_of_poller(metric, poller)) {
@@ -60,7 +59,7 @@ fn metrics_of_poller(alarms: &[MetricAlarm], poller: &str) -> Vec<Metric> {
     metrics
 }
 
-/// Returns the metrics that an alarm names: one, or those of its metric math.
+/// Returns the metrics that an alarm uses: its own metric, or the metrics in its metric math.
 fn metrics_of(alarm: &MetricAlarm) -> Vec<Metric> {
     let queried = alarm.metrics().iter().filter_map(|query| query.metric_stat()?.metric().cloned());
     let own = alarm.metric_name().map(|name| {
@@ -72,14 +71,15 @@ fn metrics_of(alarm: &MetricAlarm) -> Vec<Metric> {
 
 fn is_of_poller(metric: &Metric, poller: &str) -> bool {
     let mut dimensions = metric.dimensions().iter();
-    is_embedded(metric) || dimensions.any(|one| one.name() == Some("FunctionName") && one.value() == Some(poller))
+    is_embedded(metric)
+        || dimensions.any(|dimension| dimension.name() == Some("FunctionName") && dimension.value() == Some(poller))
 }
 
 fn is_embedded(metric: &Metric) -> bool {
     metric.namespace() == Some(EMBEDDED)
 }
 
-/// Returns the metrics that CloudWatch has no data of.
+/// Returns the metrics for which CloudWatch has no recent data.
 async fn without_data<'a>(facts: &Facts, metrics: &'a [Metric], now: Timestamp) -> Result<Vec<&'a Metric>, Problem> {
     let id = |index| format!("metric_{index}");
     let queries = metrics.iter().enumerate().map(|(index, metric)| {
@@ -102,19 +102,21 @@ async fn without_data<'a>(facts: &Facts, metrics: &'a [Metric], now: Timestamp) 
 fn describe(metric: &Metric) -> String {
     let dimensions = metric.dimensions().iter();
     let dimensions: Vec<String> = dimensions
-        .map(|one| format!("`{}` = `{}`", one.name().unwrap_or_default(), one.value().unwrap_or_default()))
+        .map(|dimension| {
+            format!("`{}` = `{}`", dimension.name().unwrap_or_default(), dimension.value().unwrap_or_default())
+        })
         .collect();
     let dimensions = if dimensions.is_empty() { "no dimension".to_owned() } else { dimensions.join(", ") };
     let (name, namespace) = (metric.metric_name().unwrap_or_default(), metric.namespace().unwrap_or_default());
     format!("`{name}` in the namespace `{namespace}` with {dimensions}")
 }
 
-/// Metrics of Lambda itself are missing only if the poller does not run.
+/// Returns the hint. Lambda's own metrics are missing only if the poller does not run.
 fn hint(facts: &Facts, poller: &str, silent: &[&Metric]) -> String {
     if !silent.iter().all(|metric| is_embedded(metric)) {
-        return "see \"No ticks\" in docs/operations.md".to_owned();
+        return "see \"Poller not running\" in docs/operations.md".to_owned();
     }
-    let group = facts.poller().map_or_else(|_| format!("/aws/lambda/{poller}"), |known| known.log_group.clone());
+    let group = facts.poller().map_or_else(|_| format!("/aws/lambda/{poller}"), |function| function.log_group.clone());
     format!(
         "deploy the stack again, because CloudWatch extracts these metrics from log lines of `{poller}`, and the template sets their \
          format and level; if that does not help, check that the log group `{group}` exists and has the class `STANDARD`: \

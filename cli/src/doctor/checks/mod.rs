@@ -28,13 +28,13 @@ use std::pin::Pin;
 use super::facts::Facts;
 use super::verdict::Verdict;
 
-/// One check.
+/// A check.
 pub(super) struct Check {
-    /// Its name, in the report and in docs/operations.md.
+    /// The name in the report and in docs/operations.md.
     pub(super) name: &'static str,
-    /// Whether it may create something, which it then removes: it is not interrupted.
+    /// `true` if the check may create something and then remove it. Ctrl-C does not interrupt such a check.
     pub(super) creates: bool,
-    /// What it does.
+    /// The function that runs the check.
     pub(super) run: Run,
 }
 
@@ -49,7 +49,7 @@ macro_rules! check {
     };
 }
 
-/// Every check. `poller_runs` comes before `poller_answers`, whose own invocation would otherwise be its evidence.
+/// All checks. `poller_runs` runs before `poller_answers`, because otherwise it would find the log line of that invocation.
 pub(super) const CHECKS: [Check; 32] = [
     check!("credentials", credentials::check),
     check!("aws_clock", clocks::aws),

@@ -1,4 +1,4 @@
-//! `outputs`: the stack has every output and resource that the other checks look at.
+//! `outputs`: the stack has every output and resource that the other checks use.
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackResourceSummary;
@@ -8,7 +8,7 @@ use crate::doctor::facts::{Deployed, Facts};
 use crate::doctor::verdict::{Problem, Verdict};
 use crate::environment::variable;
 
-/// The outputs that the command and the checks read.
+/// The outputs that `slacktrail` and the checks read.
 const OUTPUTS: [&str; 8] = [
     "AlarmTopic",
     "ApiUrl",
@@ -19,7 +19,7 @@ const OUTPUTS: [&str; 8] = [
     "SecretPrefix",
     "TableName",
 ];
-/// A stack has at most 500 resources, and a page 100.
+/// The maximum number of pages. A stack has at most 500 resources, and a page has 100.
 const PAGES_MAX: usize = 10;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
@@ -29,10 +29,10 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         return Err(incomplete("output", &missing));
     }
     let resources = resources(facts).await?;
-    let named = |logical: &str| resources.iter().find(|one| one.logical_resource_id() == Some(logical));
+    let named = |logical: &str| resources.iter().find(|resource| resource.logical_resource_id() == Some(logical));
     let (oauth, rules) = (named("OAuth"), of_type(&resources, "AWS::Events::Rule"));
-    let (Some(oauth), [rule]) = (oauth.and_then(|one| one.physical_resource_id()), &rules[..]) else {
-        return Err(incomplete("resource", &["OAuth", "the rule of the poller"]));
+    let (Some(oauth), [rule]) = (oauth.and_then(|resource| resource.physical_resource_id()), &rules[..]) else {
+        return Err(incomplete("resource", &["OAuth", "the poller's rule"]));
     };
     let output = |name: &str| described.outputs[name].clone();
     let deployed = Deployed {
@@ -48,9 +48,8 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         topic: output("AlarmTopic"),
         alarms: of_type(&resources, "AWS::CloudWatch::Alarm"),
     };
-    let told = format!("{} outputs, {} resources", described.outputs.len(), resources.len());
-    let _ = facts.deployed.set(deployed); // it is set here alone
-    Ok(told)
+    let _ = facts.deployed.set(deployed); // cannot fail, because only this check sets it
+    Ok(format!("{} outputs, {} resources", described.outputs.len(), resources.len()))
 }
 
 async fn resources(facts: &Facts) -> Result<Vec<StackResourceSummary>, Problem> {
@@ -70,8 +69,8 @@ async fn resources(facts: &Facts) -> Result<Vec<StackResourceSummary>, Problem> 
 }
 
 fn of_type(resources: &[StackResourceSummary], kind: &str) -> Vec<String> {
-    let matching = resources.iter().filter(|one| one.resource_type() == Some(kind));
-    matching.filter_map(|one| one.physical_resource_id().map(str::to_owned)).collect()
+    let matching = resources.iter().filter(|resource| resource.resource_type() == Some(kind));
+    matching.filter_map(|resource| resource.physical_resource_id().map(str::to_owned)).collect()
 }
 
 fn incomplete(what: &str, names: &[&str]) -> Problem {
@@ -80,6 +79,6 @@ fn incomplete(what: &str, names: &[&str]) -> Problem {
             "the stack has no {what} {}",
             names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         ),
-        "check that it is a slacktrail stack, and deploy the present template",
+        "check that it is a slacktrail stack, and deploy the current template",
     )
 }

@@ -1,14 +1,15 @@
-//! Policies of buckets and roles: the statements that allow something, as far as their text says.
+//! Parses the policies of buckets, roles and secrets, and finds what their statements can allow.
 //!
-//! Denials and conditions are not taken into account. So what this finds allowed may still be denied, and nothing else is allowed.
+//! Ignores `Deny` statements and conditions. An action that this module finds allowed may therefore be denied, but an action that it does
+//! not find is never allowed.
 
 use serde_json::Value;
 
-/// One statement that allows something.
+/// A statement that allows something.
 #[derive(Clone, Debug)]
 pub(super) struct Statement(Value);
 
-/// Returns the statements of a policy that are not denials, or `None` if the policy cannot be read.
+/// Returns the statements of a policy that are not denials, or `None` if the policy is not a JSON object.
 pub(super) fn allowing(document: &str) -> Option<Vec<Statement>> {
     let policy: Value = serde_json::from_str(document).ok().filter(Value::is_object)?;
     let statements = match &policy["Statement"] {
@@ -20,44 +21,47 @@ pub(super) fn allowing(document: &str) -> Option<Vec<Statement>> {
 }
 
 impl Statement {
-    /// Returns the statement's id.
+    /// Returns the statement's ID.
     pub(super) fn id(&self) -> &str {
         self.0["Sid"].as_str().unwrap_or("without an id")
     }
 
-    /// Returns `true` if the statement is about `action`, such as `s3:PutObject`.
+    /// Returns `true` if the statement applies to `action`, such as `s3:PutObject`.
     pub(super) fn covers(&self, action: &str) -> bool {
         let matches =
             |list: &Value| texts(list).iter().any(|pattern| is_match(&pattern.to_lowercase(), &action.to_lowercase()));
         if self.0["NotAction"].is_null() { matches(&self.0["Action"]) } else { !matches(&self.0["NotAction"]) }
     }
 
-    /// Returns the patterns of the resources that it is about. `NotResource` excludes some and means all others.
+    /// Returns the patterns of the statement's resources. Treats `NotResource` as all resources.
     pub(super) fn resources(&self) -> Vec<&str> {
         if self.0["NotResource"].is_null() { texts(&self.0["Resource"]) } else { vec!["*"] }
     }
 
-    /// Returns `true` if the statement allows nobody but the principal `arn`.
+    /// Returns `true` if the principal `arn` is the statement's only principal.
     pub(super) fn is_only_for(&self, arn: &str) -> bool {
         let principal = &self.0["Principal"];
         let named = texts(&principal["AWS"]);
         let is_alone = principal.as_object().is_some_and(|kinds| kinds.len() == 1);
-        self.0["NotPrincipal"].is_null() && is_alone && !named.is_empty() && named.iter().all(|one| *one == arn)
+        self.0["NotPrincipal"].is_null()
+            && is_alone
+            && !named.is_empty()
+            && named.iter().all(|principal| *principal == arn)
     }
 }
 
-/// Returns `true` if `text` matches a pattern of IAM, in which `*` is any text and `?` any character.
+/// Returns `true` if `text` matches an IAM pattern, in which `*` matches any text and `?` any character.
 pub(super) fn is_match(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None; // where to go on if what follows the last `*` does not match
+    let mut star: Option<(usize, usize)> = None; // the positions to resume from if the text after the last `*` does not match
     while t < text.len() {
         match pattern.get(p) {
             Some(b'*') => {
                 star = Some((p + 1, t));
                 p += 1;
             }
-            Some(one) if *one == b'?' || *one == text[t] => (p, t) = (p + 1, t + 1),
+            Some(byte) if *byte == b'?' || *byte == text[t] => (p, t) = (p + 1, t + 1),
             _ => match star {
                 Some((after, skipped)) => {
                     star = Some((after, skipped + 1));
@@ -70,19 +74,19 @@ pub(super) fn is_match(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|rest| *rest == b'*')
 }
 
-/// Returns `true` if a pattern of IAM matches a text that begins with `prefix`.
+/// Returns `true` if an IAM pattern matches any text that starts with `prefix`.
 pub(super) fn reaches_below(pattern: &str, prefix: &str) -> bool {
     let literal: &str = pattern.split('*').next().unwrap_or_default();
-    let is_equal = |(one, other): (u8, u8)| one == other || one == b'?';
+    let is_equal = |(pattern, byte): (u8, u8)| pattern == byte || pattern == b'?';
     let agrees = literal.bytes().zip(prefix.bytes()).all(is_equal);
     agrees && (pattern.contains('*') || literal.len() >= prefix.len())
 }
 
-/// Returns the texts of a field that holds one or several.
+/// Returns the texts of a field that contains a text or a list of texts.
 fn texts(field: &Value) -> Vec<&str> {
     match field {
-        Value::String(one) => vec![one],
-        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        Value::String(text) => vec![text],
+        Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     }
 }
@@ -100,7 +104,7 @@ mod tests {
     #[test]
     fn only_allow_statements_are_read() {
         let ids = |document: &str| {
-            allowing(document).map(|found| found.iter().map(|one| one.id().to_owned()).collect::<Vec<_>>())
+            allowing(document).map(|found| found.iter().map(|statement| statement.id().to_owned()).collect::<Vec<_>>())
         };
         let two = r#"{"Statement":[{"Sid":"A","Effect":"Deny"},{"Sid":"B","Effect":"Allow"}]}"#;
         assert_eq!(ids(two).unwrap(), ["B"]);

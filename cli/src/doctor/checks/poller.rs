@@ -1,4 +1,4 @@
-//! `schedule`, `poller_runs`, `poller_answers`: the rule invokes the poller, the poller runs, and an invocation answers.
+//! `schedule`, `poller_runs`, `poller_answers`: the rule invokes the poller, the poller runs, and an invocation returns a summary.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::functions::{SET_ARCHITECTURE, cannot_start};
 use super::log_lines;
-use crate::doctor::aws::{patient, problem};
+use crate::doctor::aws::{for_invocation, problem};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// A poller that is invoked every minute has written a log line within this time.
+/// The maximum age of the poller's newest log line. The poller is invoked every minute.
 const RAN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
-/// A deployment that began within this time may have made the rule just now.
+/// The age below which a deployment may not have invoked the poller yet.
 const DEPLOYED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) async fn schedule(facts: &Facts) -> Verdict {
@@ -25,7 +25,7 @@ pub(super) async fn schedule(facts: &Facts) -> Verdict {
     let state = described.state().map_or("no state", RuleState::as_str);
     ensure(
         described.state() == Some(&RuleState::Enabled),
-        format!("the rule `{rule}` is `{state}`"),
+        format!("the rule `{rule}` has the state `{state}`"),
         format!("enable it: `aws events enable-rule --name {rule}`"),
     )?;
     let poller = &facts.poller()?.arn;
@@ -34,65 +34,72 @@ pub(super) async fn schedule(facts: &Facts) -> Verdict {
     ensure(
         targets.targets().iter().any(|target| target.arn() == poller),
         format!("the rule `{rule}` does not invoke the poller"),
-        "deploy the stack again: its template sets the target",
+        "deploy the stack again to restore the rule's target",
     )?;
     Ok(format!("the rule `{rule}` is enabled: {}", described.schedule_expression().unwrap_or("no schedule")))
 }
 
-/// Looks at the log, because CloudWatch publishes Lambda's metrics minutes late, and Lambda writes log lines within seconds.
+/// Checks that the poller wrote a log line recently.
+///
+/// Reads the log because log lines arrive within seconds, whereas CloudWatch publishes Lambda's metrics minutes late.
 pub(super) async fn runs(facts: &Facts) -> Verdict {
     let group = &facts.poller()?.log_group;
     let now = Timestamp::now();
     let Some(events) = log_lines::read(facts, group, now - RAN_WITHIN, None).await? else {
-        return Err(Problem::failed(format!("the log group `{group}` does not exist"), log_lines::create(group)));
+        return Err(Problem::failed(format!("the log group `{group}` does not exist"), log_lines::create_hint(group)));
     };
     let newest = events.iter().map(|event| event.written_at).max();
     match newest {
-        Some(newest) => Ok(format!("its newest log line is {} s old", now.duration_since(newest).as_secs().max(0))),
+        Some(newest) => Ok(format!("the newest log line is {} s old", now.duration_since(newest).as_secs().max(0))),
         None if now.duration_since(facts.described()?.changed_at) < DEPLOYED_WITHIN => Err(Problem::skipped_until(
-            "the deployment began less than ten minutes ago, and the poller has not run yet",
+            "the deployment started less than ten minutes ago, and the poller has not run yet",
             "run the command again in two minutes",
         )),
         None => Err(Problem::failed(
-            format!("the poller wrote no line into `{group}` within two minutes"),
-            "see \"No ticks\" in docs/operations.md",
+            format!("the poller wrote no line to `{group}` in the last two minutes"),
+            "see \"Poller not running\" in docs/operations.md",
         )),
     }
 }
 
-/// Invokes the poller once more. Ticks may overlap, so this disturbs nothing.
+/// Invokes the poller. An additional tick is harmless, because ticks may overlap.
 pub(super) async fn answers(facts: &Facts) -> Verdict {
     let poller = &facts.deployed()?.poller;
     let started = Instant::now();
-    let client = aws_sdk_lambda::Client::new(&patient(&facts.config));
-    let answer = client.invoke().function_name(poller).payload(Blob::new("{}")).send().await;
-    let answer = answer.map_err(problem("lambda:InvokeFunction"))?;
-    let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
-    summarize(answer.function_error(), payload, started.elapsed())
+    let client = aws_sdk_lambda::Client::new(&for_invocation(&facts.config));
+    let response = client.invoke().function_name(poller).payload(Blob::new("{}")).send().await;
+    let response = response.map_err(problem("lambda:InvokeFunction"))?;
+    let payload = response.payload().map(Blob::as_ref).unwrap_or_default();
+    summarize(response.function_error(), payload, started.elapsed())
 }
 
 fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
-    let answer: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
+    let response: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
     if let Some(error) = error {
-        let message = answer["errorMessage"].as_str().unwrap_or(error);
-        if [&answer["errorType"], &answer["errorMessage"]].iter().any(|text| text.as_str().is_some_and(cannot_start)) {
-            let detail =
-                format!("Lambda cannot start the poller, most likely built for another architecture: {message}");
+        let message = response["errorMessage"].as_str().unwrap_or(error);
+        if [&response["errorType"], &response["errorMessage"]]
+            .iter()
+            .any(|text| text.as_str().is_some_and(cannot_start))
+        {
+            let detail = format!(
+                "Lambda cannot start the poller, probably because it was built for a different architecture: {message}"
+            );
             return Err(Problem::failed(detail, SET_ARCHITECTURE));
         }
         return Err(Problem::failed(
             format!("the poller failed: {message}"),
-            "see \"Errors\" in docs/operations.md, and `sam logs --stack-name $SLACKTRAIL_STACK --name Poller`",
+            "see \"Poller errors\" in docs/operations.md, and run `sam logs --stack-name $SLACKTRAIL_STACK --name Poller`",
         ));
     }
-    let Some(streams) = answer["streams"].as_array() else {
+    let Some(streams) = response["streams"].as_array() else {
         return Err(Problem::failed(
-            "the poller's answer is not a summary",
+            "the poller's response is not a summary",
             "check that the deployed function is slacktrail's poller, and deploy the stack again",
         ));
     };
-    let shards = answer["shards"].as_u64().map(|shards| format!("; {shards} further invocations")).unwrap_or_default();
-    Ok(format!("it answered with {} streams in {:.1} s{shards}", streams.len(), took.as_secs_f64()))
+    let shards =
+        response["shards"].as_u64().map(|shards| format!("; {shards} further invocations")).unwrap_or_default();
+    Ok(format!("an invocation returned {} streams in {:.1} s{shards}", streams.len(), took.as_secs_f64()))
 }
 
 #[cfg(test)]
@@ -102,18 +109,18 @@ mod tests {
     #[test]
     fn response_is_summary_of_streams_or_error() {
         let summarize = |error, payload: &str| summarize(error, payload.as_bytes(), Duration::from_millis(1_234));
-        assert_eq!(summarize(None, r#"{"streams":[{},{}]}"#).unwrap(), "it answered with 2 streams in 1.2 s");
+        assert_eq!(summarize(None, r#"{"streams":[{},{}]}"#).unwrap(), "an invocation returned 2 streams in 1.2 s");
         let dispatched = summarize(None, r#"{"streams":[],"shards":3}"#).unwrap();
-        assert_eq!(dispatched, "it answered with 0 streams in 1.2 s; 3 further invocations");
+        assert_eq!(dispatched, "an invocation returned 0 streams in 1.2 s; 3 further invocations");
         for (error, payload, expected) in [
             (Some("Unhandled"), r#"{"errorType":"x","errorMessage":"no bucket"}"#, "the poller failed: no bucket"),
             (Some("Unhandled"), "", "the poller failed: Unhandled"),
             (
                 Some("Unhandled"),
                 r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: 1 Error: exec format error"}"#,
-                "Lambda cannot start the poller, most likely built for another architecture: RequestId: 1 Error: exec format error",
+                "Lambda cannot start the poller, probably because it was built for a different architecture: RequestId: 1 Error: exec format error",
             ),
-            (None, "null", "the poller's answer is not a summary"),
+            (None, "null", "the poller's response is not a summary"),
         ] {
             let problem = summarize(error, payload).unwrap_err();
             assert!(matches!(&problem, Problem::Failed { detail, .. } if detail == expected), "{problem:?}");

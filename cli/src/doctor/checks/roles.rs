@@ -1,6 +1,7 @@
-//! `role_policies`: the functions' roles reach the secrets below the prefix and no others, and only the poller's may create objects.
+//! `role_policies`: the functions' roles can access only the secrets below the prefix, and the OAuth function's role cannot create log
+//! objects.
 //!
-//! It reads the text of the roles' own and attached policies. A permissions boundary and denials can only take away from that.
+//! Reads the roles' inline and attached policies. Denials and a permissions boundary can only remove permissions from these.
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::ProvideErrorMetadata;
@@ -11,14 +12,14 @@ use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// What the functions do with a secret.
+/// The actions that the functions need on a secret.
 const SECRET_ACTIONS: [&str; 2] = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"];
-/// The name of a secret that the roles must reach, after the prefix. AWS appends six characters to it.
+/// An example of a secret's name after the prefix. AWS appends a hyphen and six characters to each name.
 const SOME_SECRET: &str = "a-AbCdEf";
-/// A role has 20 attached policies at most, and a page 100.
+/// The maximum number of pages. A role has at most 20 attached policies, and a page has 100.
 const PAGES_MAX: usize = 3;
 
-/// A policy of a role, and its statements that allow something.
+/// A role's policy, with its statements that allow something.
 struct Policy {
     name: String,
     statements: Vec<Statement>,
@@ -36,17 +37,19 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         }
     }
     let prefix = &deployed.secret_prefix;
-    Ok(format!("both roles reach the secrets below `{prefix}` and no others; only the poller's may create objects"))
+    Ok(format!(
+        "both roles can access the secrets below `{prefix}` and no others; the OAuth role cannot create log objects"
+    ))
 }
 
-/// Returns how the ARN of each secret begins whose name begins with `prefix`.
+/// Returns the ARN prefix of the secrets whose names start with `prefix`.
 fn secrets_below(function_arn: &str, prefix: &str) -> String {
     let parts: Vec<&str> = function_arn.splitn(6, ':').collect(); // arn:aws:lambda:<region>:<account>:function:<name>
     let part = |index: usize| parts.get(index).copied().unwrap_or_default();
     format!("arn:{}:secretsmanager:{}:{}:secret:{prefix}", part(1), part(3), part(4))
 }
 
-/// Fails unless the policies allow what the functions do with secrets below a prefix, and with no others.
+/// Fails unless the policies allow [`SECRET_ACTIONS`] on the secrets below an ARN prefix and on no others.
 fn judge_secrets(role: &str, policies: &[Policy], below: &str) -> Result<(), Problem> {
     for action in SECRET_ACTIONS {
         let mut is_allowed = false;
@@ -55,7 +58,7 @@ fn judge_secrets(role: &str, policies: &[Policy], below: &str) -> Result<(), Pro
                 ensure(
                     resource.starts_with(below),
                     format!(
-                        "the role `{role}` may reach secrets of others: statement `{}` of its policy `{}` allows `{action}` on \
+                        "the role `{role}` can access other secrets: statement `{}` of its policy `{}` allows `{action}` on \
                          `{resource}`",
                         statement.id(),
                         policy.name
@@ -74,14 +77,14 @@ fn judge_secrets(role: &str, policies: &[Policy], below: &str) -> Result<(), Pro
     Ok(())
 }
 
-/// Fails if the policies allow to create objects of logs.
+/// Fails if the policies allow uploads below the log prefixes.
 fn judge_uploads(role: &str, policies: &[Policy], log_prefixes: &[String]) -> Result<(), Problem> {
     for (policy, statement) in covering(policies, "s3:PutObject") {
         let reaches = |resource: &&str| log_prefixes.iter().any(|prefix| reaches_below(resource, prefix));
         ensure(
             !statement.resources().iter().any(reaches),
             format!(
-                "the role `{role}` may create objects of logs: statement `{}` of its policy `{}` allows `s3:PutObject`",
+                "the role `{role}` can create log objects: statement `{}` of its policy `{}` allows `s3:PutObject`",
                 statement.id(),
                 policy.name
             ),
@@ -97,39 +100,39 @@ fn covering<'a>(policies: &'a [Policy], action: &'a str) -> impl Iterator<Item =
 }
 
 fn restore(policy: &Policy) -> String {
-    format!("remove the statement, or detach the policy `{}`: the template does not make it", policy.name)
+    format!("remove the statement, or detach the policy `{}`, because the template does not define it", policy.name)
 }
 
-/// Reads a role's own and attached policies.
+/// Reads a role's inline and attached policies.
 async fn read(client: &Client, role: &str) -> Result<Vec<Policy>, Problem> {
     let mut policies = Vec::new();
-    for name in own_names(client, role).await? {
-        let told = client.get_role_policy().role_name(role).policy_name(&name).send().await;
-        let told = told.map_err(problem("iam:GetRolePolicy"))?;
-        policies.push(Policy::of(name, told.policy_document())?);
+    for name in inline_names(client, role).await? {
+        let response = client.get_role_policy().role_name(role).policy_name(&name).send().await;
+        let response = response.map_err(problem("iam:GetRolePolicy"))?;
+        policies.push(Policy::of(name, response.policy_document())?);
     }
     for arn in attached_arns(client, role).await? {
-        let told = client.get_policy().policy_arn(&arn).send().await.map_err(problem("iam:GetPolicy"))?;
-        let version = told.policy().and_then(|policy| policy.default_version_id()).unwrap_or_default();
-        let told = client.get_policy_version().policy_arn(&arn).version_id(version).send().await;
-        let told = told.map_err(problem("iam:GetPolicyVersion"))?;
-        let document = told.policy_version().and_then(|version| version.document()).unwrap_or_default();
+        let response = client.get_policy().policy_arn(&arn).send().await.map_err(problem("iam:GetPolicy"))?;
+        let version = response.policy().and_then(|policy| policy.default_version_id()).unwrap_or_default();
+        let response = client.get_policy_version().policy_arn(&arn).version_id(version).send().await;
+        let response = response.map_err(problem("iam:GetPolicyVersion"))?;
+        let document = response.policy_version().and_then(|version| version.document()).unwrap_or_default();
         policies.push(Policy::of(arn, document)?);
     }
     Ok(policies)
 }
 
 impl Policy {
-    /// Reads a document as IAM returns it: JSON with its special characters as `%` and two digits.
+    /// Parses a policy document as IAM returns it: percent-encoded JSON.
     fn of(name: String, document: &str) -> Result<Policy, Problem> {
         let statements = policy::allowing(&decode(document)).ok_or_else(|| {
-            Problem::failed(format!("the policy `{name}` cannot be read"), "look at it in the IAM console")
+            Problem::failed(format!("the policy `{name}` is invalid"), "check the policy in the IAM console")
         })?;
         Ok(Policy { name, statements })
     }
 }
 
-async fn own_names(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
+async fn inline_names(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
     let (mut names, mut marker) = (Vec::new(), None);
     for _ in 0..PAGES_MAX {
         let page = client.list_role_policies().role_name(role).set_marker(marker).send().await;
@@ -151,7 +154,7 @@ async fn attached_arns(client: &Client, role: &str) -> Result<Vec<String>, Probl
     for _ in 0..PAGES_MAX {
         let page = client.list_attached_role_policies().role_name(role).set_marker(marker).send().await;
         let page = page.map_err(problem("iam:ListAttachedRolePolicies"))?;
-        arns.extend(page.attached_policies().iter().filter_map(|one| one.policy_arn().map(str::to_owned)));
+        arns.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)));
         marker = page.marker().map(str::to_owned);
         if marker.is_none() {
             break;
@@ -161,10 +164,10 @@ async fn attached_arns(client: &Client, role: &str) -> Result<Vec<String>, Probl
 }
 
 fn missing(role: &str) -> Problem {
-    Problem::failed(format!("there is no role `{role}`"), "deploy the stack again: its template makes the role")
+    Problem::failed(format!("the role `{role}` does not exist"), "deploy the stack again to restore the role")
 }
 
-/// Replaces each `%` with two hexadecimal digits by the byte that it stands for.
+/// Decodes percent-encoded text.
 fn decode(text: &str) -> String {
     let (bytes, mut decoded) = (text.as_bytes(), Vec::with_capacity(text.len()));
     let digit = |index: usize| bytes.get(index).and_then(|byte| char::from(*byte).to_digit(16));

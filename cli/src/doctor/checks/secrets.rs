@@ -1,4 +1,5 @@
-//! `secrets` and `secret_policies`: each source has its secret, and no policy opens one to others. No value is read.
+//! `secrets` and `secret_policies`: each connected source has its secret, and no resource policy grants access to one. Reads no secret
+//! value.
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
@@ -38,23 +39,23 @@ pub(super) async fn policies(facts: &Facts) -> Verdict {
     let (client, prefix) = (Client::new(&facts.config), &facts.deployed()?.secret_prefix);
     for id in ids {
         let name = format!("{prefix}{id}");
-        let told = client.get_resource_policy().secret_id(&name).send().await;
-        let told = match told {
-            Err(error) if error.code() == Some("ResourceNotFoundException") => continue, // the check before this one tells
-            told => told.map_err(problem("secretsmanager:GetResourcePolicy"))?,
+        let response = client.get_resource_policy().secret_id(&name).send().await;
+        let response = match response {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => continue, // `secrets` has already reported the missing secret
+            response => response.map_err(problem("secretsmanager:GetResourcePolicy"))?,
         };
         ensure(
-            !told.resource_policy().is_some_and(lets_others_in),
-            format!("the resource policy of secret `{name}` lets other principals in"),
+            !response.resource_policy().is_some_and(grants_access),
+            format!("the resource policy of secret `{name}` grants access to principals"),
             format!(
-                "delete the policy if nobody else needs the token: `aws secretsmanager delete-resource-policy --secret-id {name}`"
+                "delete the policy unless another system needs the token: `aws secretsmanager delete-resource-policy --secret-id {name}`"
             ),
         )?;
     }
-    Ok(format!("no resource policy opens a secret to others; {} secrets were looked at", ids.len()))
+    Ok(format!("no resource policy grants access to a secret; checked {} secrets", ids.len()))
 }
 
-/// Reads the ids of the sources that have a secret: all but those that are disconnected.
+/// Reads the IDs of the connected sources. A disconnected source has no secret.
 async fn read_sources(facts: &Facts) -> Result<&Vec<String>, Problem> {
     let deployed = facts.deployed()?;
     let (table, _) = connect_table_and_secrets(&facts.config, &deployed.table, &deployed.secret_prefix);
@@ -68,14 +69,15 @@ async fn read_sources(facts: &Facts) -> Result<&Vec<String>, Problem> {
     if ids.is_empty() {
         return Err(Problem::skipped_until(
             "no source is connected yet",
-            "connect one (`slacktrail connect <id> --help`)",
+            "connect a source (`slacktrail connect <id> --help`)",
         ));
     }
     Ok(facts.sources.get_or_init(|| ids))
 }
 
-/// Returns `true` if a statement of the policy allows anything: slacktrail's functions need none, because their roles allow it.
-fn lets_others_in(policy: &str) -> bool {
+/// Returns `true` if the policy has a statement that allows anything. slacktrail's functions need none, because their roles have the
+/// permissions.
+fn grants_access(policy: &str) -> bool {
     policy::allowing(policy).is_none_or(|statements| !statements.is_empty())
 }
 
@@ -85,14 +87,14 @@ mod tests {
 
     #[test]
     fn secret_policy_with_only_denials_admits_no_principal() {
-        for (policy, lets_in) in [
+        for (policy, expected) in [
             (r#"{"Statement":[{"Effect":"Deny","Principal":"*"}]}"#, false),
             (r#"{"Statement":[]}"#, false),
             (r#"{"Statement":{"Effect":"Allow","Principal":"*"}}"#, true),
             (r#"{"Statement":[{"Effect":"Deny"},{"Effect":"Allow"}]}"#, true),
             ("not JSON", true),
         ] {
-            assert_eq!(lets_others_in(policy), lets_in, "{policy}");
+            assert_eq!(grants_access(policy), expected, "{policy}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `slack`: Slack's web methods and audit logs can be reached from this machine. The functions have a network of their own.
+//! `slack`: this machine can reach Slack's Web API and Audit Logs API. The functions use a different network.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,17 +11,17 @@ use crate::environment::variable;
 
 const HINT: &str = "check Slack's status page, and whether a firewall or proxy blocks the host";
 
-/// Calls both hosts without a token. Slack refuses that, and the refusal is the proof.
+/// Calls both hosts without a token. Any JSON object, such as Slack's error for the missing token, proves that the host is reachable.
 pub(super) async fn check(facts: &Facts) -> Verdict {
     let api = variable("SLACK_API_URL").unwrap_or_else(|| SLACK_API_URL.to_owned());
     let audit = variable("SLACK_AUDIT_URL").unwrap_or_else(|| SLACK_AUDIT_URL.to_owned());
     for url in [format!("{}/api.test", api.trim_end_matches('/')), format!("{}/schemas", audit.trim_end_matches('/'))] {
-        let answer = web::get(&facts.http, &url, HINT).await?;
-        if let Some(date) = answer.date {
-            let _ = facts.slack_clock_skew_seconds.set(Timestamp::now().as_second() - date.as_second()); // of the first host
+        let response = web::get(&facts.http, &url, HINT).await?;
+        if let Some(date) = response.date {
+            let _ = facts.slack_clock_skew_seconds.set(Timestamp::now().as_second() - date.as_second()); // keeps the first host's clock
         }
-        let is_slack = serde_json::from_str::<Value>(&answer.body).is_ok_and(|response| response.is_object());
-        ensure(is_slack, format!("`{url}` answered with HTTP status {} and not with JSON", answer.status), HINT)?;
+        let is_slack = serde_json::from_str::<Value>(&response.body).is_ok_and(|json| json.is_object());
+        ensure(is_slack, format!("`{url}` returned HTTP status {} without a JSON object", response.status), HINT)?;
     }
-    Ok("Slack's web methods and audit logs answer".to_owned())
+    Ok("Slack's Web API and Audit Logs API respond".to_owned())
 }

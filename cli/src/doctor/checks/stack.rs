@@ -1,4 +1,4 @@
-//! `stack`: the CloudFormation stack is there and complete.
+//! `stack`: the CloudFormation stack exists, and its last deployment succeeded.
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
@@ -14,16 +14,18 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     facts.caller()?;
     let name = &facts.stack_name;
     let described = Client::new(&facts.config).describe_stacks().stack_name(name).send().await;
-    let described = described.map_err(|error| unreadable(facts, error))?;
+    let described = described.map_err(|error| failed(facts, error))?;
     let Some(stack) = described.stacks().first() else { return Err(missing(facts)) };
     let parameters = stack.parameters().iter();
     let outputs = stack.outputs().iter();
     let _ = facts.described.set(DescribedStack {
         parameters: parameters
-            .filter_map(|one| Some((one.parameter_key()?.to_owned(), one.parameter_value()?.to_owned())))
+            .filter_map(|parameter| {
+                Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()))
+            })
             .collect(),
         outputs: outputs
-            .filter_map(|one| Some((one.output_key()?.to_owned(), one.output_value()?.to_owned())))
+            .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
             .collect(),
         changed_at: stack
             .last_updated_time()
@@ -43,13 +45,13 @@ fn is_complete(status: &str) -> bool {
 
 fn hint(status: &str) -> &'static str {
     if status.ends_with("_IN_PROGRESS") {
-        "wait until the deployment has ended, then run the command again"
+        "wait for the deployment to finish, then run the command again"
     } else {
-        "see the stack's events in the CloudFormation console for the first failure, then deploy again"
+        "find the first failure in the stack's events in the CloudFormation console, then deploy again"
     }
 }
 
-fn unreadable(facts: &Facts, error: SdkError<DescribeStacksError>) -> Problem {
+fn failed(facts: &Facts, error: SdkError<DescribeStacksError>) -> Problem {
     match error.code() {
         Some("ValidationError") => missing(facts),
         _ => problem("cloudformation:DescribeStacks")(error),
@@ -59,7 +61,7 @@ fn unreadable(facts: &Facts, error: SdkError<DescribeStacksError>) -> Problem {
 fn missing(facts: &Facts) -> Problem {
     let (name, region) = (&facts.stack_name, region::of(&facts.config).unwrap_or_default());
     Problem::failed(
-        format!("there is no stack `{name}` in this account in region {}", region::describe(region)),
+        format!("the stack `{name}` does not exist in this account in region {}", region::describe(region)),
         format!(
             "check the stack's name (`--stack` or `SLACKTRAIL_STACK`) and the AWS profile, and {}",
             region::hint(region)

@@ -1,4 +1,4 @@
-//! `alarm_recipients`: somebody receives the alarms.
+//! `alarm_recipients`: the alarm topic has a confirmed subscription.
 
 use aws_sdk_sns::Client;
 
@@ -10,11 +10,12 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     let topic = &facts.deployed()?.topic;
     let subscriptions = Client::new(&facts.config).list_subscriptions_by_topic().topic_arn(topic).send().await;
     let subscriptions = subscriptions.map_err(problem("sns:ListSubscriptionsByTopic"))?;
-    let arns: Vec<&str> = subscriptions.subscriptions().iter().filter_map(|one| one.subscription_arn()).collect();
+    let arns: Vec<&str> =
+        subscriptions.subscriptions().iter().filter_map(|subscription| subscription.subscription_arn()).collect();
     judge(&arns, facts.parameter("AlarmEmail")?, topic)
 }
 
-/// A subscription that waits has a word such as `PendingConfirmation` in place of its ARN.
+/// Judges the subscriptions. An unconfirmed subscription has a word such as `PendingConfirmation` instead of an ARN.
 fn judge(arns: &[&str], email: &str, topic: &str) -> Verdict {
     let confirmed = arns.iter().filter(|arn| arn.starts_with("arn:")).count();
     let subscribe = |address: &str| {
@@ -24,16 +25,16 @@ fn judge(arns: &[&str], email: &str, topic: &str) -> Verdict {
     };
     match (confirmed, arns.len()) {
         (0, 0) if email.is_empty() => Err(Problem::skipped_until(
-            "the parameter `AlarmEmail` is empty and the topic has no subscription: nobody receives alarms",
+            "the parameter `AlarmEmail` is empty and the alarm topic has no subscription, so alarms have no recipient",
             subscribe("ADDRESS"),
         )),
         (0, 0) => Err(Problem::failed(
-            format!("the topic has no subscription, although the parameter `AlarmEmail` is `{email}`"),
+            format!("the alarm topic has no subscription, although the parameter `AlarmEmail` is `{email}`"),
             subscribe(email),
         )),
         (0, _) => Err(Problem::failed(
-            "no subscription of the alarm topic is confirmed: nobody receives alarms",
-            "open the mail \"AWS Notification - Subscription Confirmation\" and follow its link",
+            "no subscription of the alarm topic is confirmed, so alarms have no recipient",
+            "open the email \"AWS Notification - Subscription Confirmation\" and follow its link",
         )),
         (confirmed, all) => Ok(format!("{confirmed} of {all} subscriptions of the alarm topic are confirmed")),
     }

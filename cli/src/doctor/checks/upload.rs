@@ -1,4 +1,4 @@
-//! `upload_once`: S3 refuses a second upload of a key. That is how every object of a day log is written once.
+//! `upload_once`: S3 rejects a second upload of a key. slacktrail relies on this to write each object of a day log only once.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -10,17 +10,17 @@ use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
-/// What a probe holds.
+/// The content of a probe.
 pub(super) const BODY: &[u8] = b"made by slacktrail doctor, and may be deleted\n";
 
-/// Returns a new key outside of every day log.
+/// Returns a random key outside of every day log.
 pub(super) fn probe_key() -> Result<String, Problem> {
     Ok(format!("{PROBE}/{:032x}", u128::from_be_bytes(random::bytes()?)))
 }
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
     if !matches!(facts.parameter("ObjectLockMode")?, "" | "off") {
-        return Err(Problem::skipped("Object Lock would keep the probe for days"));
+        return Err(Problem::skipped("Object Lock would prevent the removal of the probe"));
     }
     let bucket = &facts.deployed()?.bucket;
     let (client, key) = (s3(&facts.config), probe_key()?);
@@ -32,12 +32,12 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     ensure(
         second? == 412,
         format!("bucket `{bucket}` accepted a second upload of a key with `If-None-Match`"),
-        "check the endpoint settings: this is not how S3 answers",
+        "check the endpoint settings, because S3 itself would reject this upload",
     )?;
-    Ok("a second upload of a key is refused with HTTP status 412; the probe is removed".to_owned())
+    Ok("S3 rejects a second upload of a key with HTTP status 412; the probe was removed".to_owned())
 }
 
-/// Uploads the probe if its key does not exist, and returns the HTTP status: 200 or 412.
+/// Uploads the probe unless its key exists, and returns the HTTP status: 200 or 412.
 async fn put(client: &Client, bucket: &str, key: &str) -> Result<u16, Problem> {
     let put = client.put_object().bucket(bucket).key(key).if_none_match("*").body(ByteStream::from_static(BODY));
     match put.send().await {
@@ -47,7 +47,7 @@ async fn put(client: &Client, bucket: &str, key: &str) -> Result<u16, Problem> {
     }
 }
 
-/// Skips if the caller could not remove a probe: deletes a version that does not exist, which changes nothing.
+/// Skips the check if the caller may not remove a probe. Tests this by deleting a version that does not exist.
 async fn require_removal(client: &Client, bucket: &str, key: &str) -> Result<(), Problem> {
     let deleted = client.delete_object().bucket(bucket).key(key).version_id("null").send().await;
     if let Err(error) = deleted
@@ -61,21 +61,22 @@ async fn require_removal(client: &Client, bucket: &str, key: &str) -> Result<(),
 /// Removes every version of a probe.
 ///
 /// # Errors
-/// Fails if a version is still there afterwards, and names it.
+///
+/// Returns a failure that names the remaining versions and the commands that delete them.
 pub(super) async fn remove(client: &Client, bucket: &str, key: &str) -> Result<(), Problem> {
-    let mut refusal = String::new();
+    let mut reason = String::new();
     for version in versions(client, bucket, key).await? {
         let deleted = client.delete_object().bucket(bucket).key(key).version_id(&version).send().await;
         if let Err(error) = deleted {
-            refusal = format!(": {}", error.message().unwrap_or("S3 did not answer"));
+            reason = format!(": {}", error.message().unwrap_or("S3 returned no message"));
         }
     }
-    let left = versions(client, bucket, key).await?;
+    let remaining = versions(client, bucket, key).await?;
     let delete = |version| format!("`aws s3api delete-object --bucket {bucket} --key {key} --version-id {version}`");
     ensure(
-        left.is_empty(),
-        format!("the probe `{key}` is still there in version `{}`{refusal}", left.join("`, `")),
-        format!("delete it: {}", left.iter().map(delete).collect::<Vec<_>>().join(", ")),
+        remaining.is_empty(),
+        format!("the probe `{key}` could not be deleted: version `{}` remains{reason}", remaining.join("`, `")),
+        format!("delete the probe: {}", remaining.iter().map(delete).collect::<Vec<_>>().join(", ")),
     )
 }
 

@@ -1,4 +1,4 @@
-//! What a stream's status says in each situation; and entries for the tests of the table.
+//! Tests of a stream's status, and sample statuses for the tests of the report.
 
 use slacktrail_core::health::Health;
 use slacktrail_core::source::Plan;
@@ -6,7 +6,7 @@ use slacktrail_ports::Version;
 
 use super::*;
 
-/// Catching up, with all that a table must find room for.
+/// Returns a stream that catches up, with a value in every column of the table.
 pub(crate) fn status_of(source: &str) -> StreamStatus {
     let gap =
         GapEntry { kind: GapKind::Backlog, oldest: Some(Second::EPOCH), latest: Some(Second::EPOCH.plus(900_000)) };
@@ -20,7 +20,7 @@ pub(crate) fn status_of(source: &str) -> StreamStatus {
     }
 }
 
-/// In this state, with a code and a remedy.
+/// Returns a stream in `state` with a code and a hint.
 pub(crate) fn failing(state: State, code: &str, hint: &str) -> StreamStatus {
     StreamStatus {
         code: Some(code.to_owned()),
@@ -38,7 +38,7 @@ fn source() -> Source {
     }
 }
 
-fn one(deployment: &Deployment, target: Target, now: i64) -> StreamStatus {
+fn single_status(deployment: &Deployment, target: Target, now: i64) -> StreamStatus {
     let statuses = statuses(deployment, target, Second::EPOCH.plus(now));
     assert_eq!(statuses.len(), 1);
     statuses[0].clone()
@@ -58,7 +58,7 @@ fn cursor(now: i64) -> Cursor {
     Cursor::first(&source(), LogType::Audit, Second::EPOCH.plus(now))
 }
 
-fn refused(since: i64) -> Cursor {
+fn rejected(since: i64) -> Cursor {
     let mut cursor = cursor(since);
     cursor.health = Health {
         state: State::Reauthorize,
@@ -72,7 +72,7 @@ fn refused(since: i64) -> Cursor {
 
 #[test]
 fn stream_without_cursor_waits_for_first_tick() {
-    let status = one(&deployment(source(), None), Target::Aws, 0);
+    let status = single_status(&deployment(source(), None), Target::Aws, 0);
     assert_eq!((status.state, status.lag_seconds), (State::Waiting, None));
     assert!(status.hint.unwrap().contains("first tick"));
 }
@@ -80,7 +80,7 @@ fn stream_without_cursor_waits_for_first_tick() {
 #[test]
 fn paused_source_is_paused_regardless_of_cursor() {
     let paused = Source { paused: true, ..source() };
-    let status = one(&deployment(paused, Some(cursor(0))), Target::Aws, 999_999);
+    let status = single_status(&deployment(paused, Some(cursor(0))), Target::Aws, 999_999);
     assert_eq!((status.state, status.code, status.hint), (State::Paused, None, None));
 }
 
@@ -93,29 +93,29 @@ fn disconnected_source_has_no_status() {
 #[test]
 fn stopped_poller_is_failing_and_stopped_pull_is_not() {
     let deployment = deployment(source(), Some(cursor(0)));
-    let status = one(&deployment, Target::Aws, 7_200);
+    let status = single_status(&deployment, Target::Aws, 7_200);
     assert_eq!((status.state, status.code.as_deref()), (State::Failing, Some("poller_not_running")));
     assert_eq!(status.since, Some(Second::EPOCH));
-    assert_eq!(one(&deployment, Target::Directory, 7_200).state, State::Ok);
-    assert_eq!(one(&deployment, Target::Aws, 900).state, State::Ok);
+    assert_eq!(single_status(&deployment, Target::Directory, 7_200).state, State::Ok);
+    assert_eq!(single_status(&deployment, Target::Aws, 900).state, State::Ok);
 }
 
 #[test]
 fn rejection_before_reconnect_waits_for_next_tick() {
     let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
-    let refused_before = deployment(again.clone(), Some(refused(200)));
-    let status = one(&refused_before, Target::Aws, 510);
+    let rejected_before = deployment(again.clone(), Some(rejected(200)));
+    let status = single_status(&rejected_before, Target::Aws, 510);
     assert_eq!((status.state, status.code.as_deref()), (State::Waiting, None));
-    assert_eq!(status.hint.as_deref(), Some("connected again; the poller tries within a minute"));
+    assert_eq!(status.hint.as_deref(), Some("wait a minute: the source was reconnected, and the next tick retries"));
     assert_eq!(status.since, Some(again.connected_at));
-    assert_eq!(one(&refused_before, Target::Directory, 510).state, State::Reauthorize);
+    assert_eq!(single_status(&rejected_before, Target::Directory, 510).state, State::Reauthorize);
     assert_eq!(
-        one(&refused_before, Target::Aws, 500 + 1_800).code.as_deref(),
+        single_status(&rejected_before, Target::Aws, 500 + 1_800).code.as_deref(),
         Some("poller_not_running"),
-        "none has come"
+        "no tick has run"
     );
-    let refused_since = one(&deployment(again, Some(refused(501))), Target::Aws, 510);
-    assert_eq!((refused_since.state, refused_since.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
+    let rejected_since = single_status(&deployment(again, Some(rejected(501))), Target::Aws, 510);
+    assert_eq!((rejected_since.state, rejected_since.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn persistent_errors_require_action() {
         assert!(!needs(state, None), "{state:?}");
     }
     assert!(needs(State::Ok, some()), "a workspace that cannot be read");
-    assert!(!needs(State::Waiting, some()), "an error that passes");
+    assert!(!needs(State::Waiting, some()), "a transient error");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn backlog_is_shown_as_time() {
 
 #[test]
 fn status_json_has_documented_keys_and_utc_times() {
-    let status = one(&deployment(source(), Some(cursor(60))), Target::Directory, 65);
+    let status = single_status(&deployment(source(), Some(cursor(60))), Target::Directory, 65);
     let json = serde_json::to_string(&status).unwrap();
     assert_eq!(
         json,

@@ -1,4 +1,4 @@
-//! A deployed stack that is as it should be: the emulated account and all that it lacks, the compiled functions, Slack, and the command.
+//! A sound deployment: the emulated account with the features that moto lacks, the compiled functions, simulated Slack, and the command.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -26,20 +26,20 @@ use crate::binary::Slacktrail;
 /// The poller and its log group, as the template names them.
 const POLLER: &str = "slacktrail-poller";
 const LOG_GROUP: &str = "/aws/lambda/slacktrail-poller";
-/// The time for an invocation, as in the template.
+/// The timeout of an invocation, as in the template.
 const INVOCATION_MAX: Duration = Duration::from_secs(55);
 
-/// Changes what CloudWatch says of an alarm.
+/// A function that edits CloudWatch's description of an alarm.
 pub(super) type EditAlarm = fn(&mut Value);
 
-/// The account. All of it ends with this value.
+/// The account. Dropping it stops everything.
 pub(super) struct Account {
     pub(super) local: Arc<LocalDeployment>,
     pub(super) aws: ScriptedAws,
     pub(super) slacktrail: Slacktrail,
     pub(super) api_url: String,
     pub(super) bucket: String,
-    /// Changes each alarm before the command sees it.
+    /// Edits each alarm before the command receives it.
     pub(super) edit_alarm: Arc<Mutex<Option<EditAlarm>>>,
     scripts: usize,
     poller: Function,
@@ -48,18 +48,18 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Deploys the stack, and connects no source; `None` where there is no moto.
+    /// Deploys the stack without a source. Returns `None` if moto is missing.
     pub(super) async fn deploy() -> Option<Account> {
         Some(Account::deploy_on(EmulatedAws::start_with_cloudformation()?).await)
     }
 
-    /// Deploys it in another region.
+    /// Deploys the stack in `region`.
     pub(super) async fn deploy_in(region: &'static str) -> Option<Account> {
         Some(Account::deploy_on(EmulatedAws::start_with_cloudformation()?.in_region(region)).await)
     }
 
     async fn deploy_on(moto: EmulatedAws) -> Account {
-        // moto makes every function for x86_64.
+        // moto reports x86_64 for every function.
         let stack = Stack::deploy_with(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
         let bucket = stack.names().bucket;
         set_up_bucket(&moto, &bucket).await;
@@ -90,7 +90,7 @@ impl Account {
         aws.script(|call| std::future::ready(enforce_policy(&call)).boxed());
         aws.script(|call| rename_versioning(call).boxed());
         let policy = policy_of(&bucket);
-        aws.script(move |call| std::future::ready(tell_policy(&call, &policy)).boxed());
+        aws.script(move |call| std::future::ready(get_bucket_policy(&call, &policy)).boxed());
         let edit_alarm = Arc::new(Mutex::new(None));
         let (with_alarms, edit) = (Arc::clone(&local), Arc::clone(&edit_alarm));
         aws.script(move |call| {
@@ -119,7 +119,7 @@ impl Account {
         account
     }
 
-    /// Connects a source and collects what its Slack has shown since yesterday.
+    /// Connects a source, and collects the records of the last 30 hours.
     pub(super) async fn collect(&self) {
         let acme = Source { since: organization_source("acme").since, ..organization_source("acme") };
         self.local.connect(&acme, ORGANIZATION_TOKEN).await;
@@ -129,7 +129,7 @@ impl Account {
         self.poller.wrote("stream collected").await;
     }
 
-    /// Lets the poller's log have these lines, written now.
+    /// Writes these lines to the poller's log with the current time.
     async fn log(&self, lines: &[Value]) {
         let now = Timestamp::now().as_millisecond();
         let events: Vec<Value> =
@@ -139,7 +139,7 @@ impl Account {
         self.local.aws.call("logs", "Logs_20140328.PutLogEvents", body).await;
     }
 
-    /// Lets CloudWatch have the metrics of the newest tick: what it extracts from the poller's line, and what Lambda counts.
+    /// Publishes the metrics of the newest tick: those that CloudWatch extracts from the poller's line, and Lambda's own.
     async fn publish(&self, lines: &[Value]) {
         let line = lines.iter().rfind(|line| line["_aws"].is_object()).unwrap();
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
@@ -159,7 +159,7 @@ impl Account {
         }
     }
 
-    /// Lets CloudWatch have what the compiled poller has written up to now, between the lines of Lambda's platform.
+    /// Sends the lines that the compiled poller has written so far to CloudWatch, between Lambda's platform lines.
     pub(super) async fn log_tick(&self) {
         self.poller.wrote("_aws").await;
         let written: Vec<Value> = self.poller.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -171,25 +171,27 @@ impl Account {
         self.log(&lines).await;
     }
 
-    /// Takes back what a test has scripted.
+    /// Removes the scripts that a test has added.
     pub(super) fn restore(&self) {
         self.aws.keep(self.scripts);
         *self.edit_alarm.lock().unwrap() = None;
     }
 
-    /// The key and the version of each probe that is in the bucket.
+    /// Returns the key and the version of each probe in the bucket.
     pub(super) async fn probes(&self) -> Vec<(String, String)> {
         let listed = self.local.aws.s3().list_object_versions().bucket(&self.bucket).prefix("slacktrail-doctor/");
         let listed = listed.send().await.unwrap();
         let versions = listed.versions().iter();
-        versions.map(|one| (one.key().unwrap().to_owned(), one.version_id().unwrap().to_owned())).collect()
+        versions.map(|version| (version.key().unwrap().to_owned(), version.version_id().unwrap().to_owned())).collect()
     }
 
-    /// Every version of every object, and the keys of every item.
+    /// Returns every version of every object in the bucket, and the keys of every item in the table.
     pub(super) async fn contents(&self) -> Vec<String> {
         let listed = self.local.aws.s3().list_object_versions().bucket(&self.bucket).send().await.unwrap();
-        let versions = listed.versions().iter().map(|one| format!("{:?} {:?}", one.key(), one.version_id()));
-        let markers = listed.delete_markers().iter().map(|one| format!("{:?} {:?}", one.key(), one.version_id()));
+        let versions =
+            listed.versions().iter().map(|version| format!("{:?} {:?}", version.key(), version.version_id()));
+        let markers =
+            listed.delete_markers().iter().map(|marker| format!("{:?} {:?}", marker.key(), marker.version_id()));
         let items = self.local.items().await;
         let items = items.iter().map(|item| format!("{:?} {:?}", item["pk"], item["sk"]));
         let mut contents: Vec<String> = versions.chain(markers).chain(items).collect();
@@ -202,7 +204,7 @@ fn log_stream() -> Value {
     json!({"logGroupName": LOG_GROUP, "logStreamName": "2026/11/22/[$LATEST]0123456789abcdef"})
 }
 
-/// Sets what moto's CloudFormation leaves out.
+/// Applies the bucket settings that moto's CloudFormation ignores.
 async fn set_up_bucket(moto: &EmulatedAws, bucket: &str) {
     let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     moto.s3().put_bucket_versioning().bucket(bucket).versioning_configuration(enabled).send().await.unwrap();
@@ -215,7 +217,7 @@ async fn set_up_bucket(moto: &EmulatedAws, bucket: &str) {
     moto.s3().put_public_access_block().bucket(bucket).public_access_block_configuration(blocked).send().await.unwrap();
 }
 
-/// Answers as if the stack had been deployed months ago.
+/// Makes the stack months old.
 fn age_stack(call: AwsCall) -> futures_util::future::BoxFuture<'static, Option<CannedResponse>> {
     async move {
         if call.action != "DescribeStacks" {
@@ -231,7 +233,7 @@ fn age_stack(call: AwsCall) -> futures_util::future::BoxFuture<'static, Option<C
     .boxed()
 }
 
-/// Answers with each function's log settings as the template sets them, which moto leaves out.
+/// Adds the template's log settings to each function, because moto ignores them.
 async fn log_json(call: AwsCall) -> Option<CannedResponse> {
     if call.action != "GetFunctionConfiguration" {
         return None;
@@ -242,14 +244,14 @@ async fn log_json(call: AwsCall) -> Option<CannedResponse> {
     Some(with_logging(call.pass_on().await, &logging))
 }
 
-/// Returns the description of a function with these log settings.
+/// Adds log settings to the description of a function.
 pub(super) fn with_logging(response: CannedResponse, logging: &Value) -> CannedResponse {
     let mut described: Value = serde_json::from_slice(&response.body).unwrap();
     described["LoggingConfig"] = logging.clone();
     CannedResponse { body: described.to_string().into(), ..response }
 }
 
-/// Runs the compiled poller: moto accepts an invocation, and runs nothing without Docker.
+/// Runs the compiled poller, because moto runs no function without Docker.
 async fn invoke(local: Arc<LocalDeployment>, call: AwsCall) -> Option<CannedResponse> {
     if call.action != "Invoke" {
         return None;
@@ -263,14 +265,14 @@ async fn invoke(local: Arc<LocalDeployment>, call: AwsCall) -> Option<CannedResp
     })
 }
 
-/// The answer of Lambda to an invocation that failed.
+/// Returns Lambda's response to a failed invocation.
 pub(super) fn function_error(error: &Value) -> CannedResponse {
     let mut response = CannedResponse::json(200, error.to_string());
     response.headers.insert("x-amz-function-error", "Unhandled".parse().unwrap());
     response
 }
 
-/// Answers with the account's alarms in CBOR.
+/// Returns the account's alarms in CBOR.
 async fn describe_alarms(
     local: Arc<LocalDeployment>,
     edit: Option<EditAlarm>,
@@ -292,10 +294,10 @@ async fn describe_alarms(
     if call.action != "DescribeAlarms" {
         return None;
     }
-    let mut told = local.aws.call("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", json!({})).await;
+    let mut described = local.aws.call("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", json!({})).await;
     let mut alarms = Vec::new();
-    for alarm in told["MetricAlarms"].as_array_mut().unwrap() {
-        assert!(call.text().contains(alarm["AlarmName"].as_str().unwrap()), "each alarm is asked for");
+    for alarm in described["MetricAlarms"].as_array_mut().unwrap() {
+        assert!(call.text().contains(alarm["AlarmName"].as_str().unwrap()), "the request names each alarm");
         alarm.as_object_mut().unwrap().retain(|field, _| FIELDS.contains(&field.as_str()));
         if let Some(edit) = edit {
             edit(alarm);
@@ -305,25 +307,25 @@ async fn describe_alarms(
     Some(cbor_response(200, &json!({ "MetricAlarms": alarms })))
 }
 
-/// Answers with the account's metrics in CBOR.
+/// Returns the account's metrics in CBOR.
 async fn get_metric_data(local: Arc<LocalDeployment>, call: AwsCall) -> Option<CannedResponse> {
     if call.action != "GetMetricData" {
         return None;
     }
-    let asked = cbor::decode(&call.body);
-    assert_eq!(asked["EndTime"].as_f64().unwrap() - asked["StartTime"].as_f64().unwrap(), 900.0, "{asked}");
-    let told = local.aws.call("monitoring", "GraniteServiceVersion20100801.GetMetricData", asked).await;
-    Some(cbor_response(200, &told))
+    let request = cbor::decode(&call.body);
+    assert_eq!(request["EndTime"].as_f64().unwrap() - request["StartTime"].as_f64().unwrap(), 900.0, "{request}");
+    let data = local.aws.call("monitoring", "GraniteServiceVersion20100801.GetMetricData", request).await;
+    Some(cbor_response(200, &data))
 }
 
-/// An answer of CloudWatch.
+/// Builds a CloudWatch response.
 pub(super) fn cbor_response(status: u16, body: &Value) -> CannedResponse {
     let mut response = CannedResponse::new(status, "application/cbor", cbor::encode(body));
     response.headers.insert("smithy-protocol", "rpc-v2-cbor".parse().unwrap());
     response
 }
 
-/// Applies the bucket policy's denial, which moto would apply without its condition, and rejects wrong checksums, which moto stores.
+/// Enforces the bucket policy's denial with its condition, which moto ignores, and rejects wrong checksums, which moto accepts.
 fn enforce_policy(call: &AwsCall) -> Option<CannedResponse> {
     let protected = ["audit", "access", "integration"];
     if call.action != "PUT" || !protected.iter().any(|prefix| call.key().starts_with(&format!("{prefix}/"))) {
@@ -335,7 +337,7 @@ fn enforce_policy(call: &AwsCall) -> Option<CannedResponse> {
     reject_checksum(call)
 }
 
-/// Returns the bucket policy of the template, of which moto has no part because it would ignore the conditions.
+/// Returns the template's bucket policy. moto does not have it, because moto would ignore the conditions.
 fn policy_of(bucket: &str) -> String {
     let objects = ["audit", "access", "integration"].map(|log| format!("arn:aws:s3:::{bucket}/{log}/*"));
     let deny = |action: &str, resource: Value, condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, "Condition": condition});
@@ -346,12 +348,12 @@ fn policy_of(bucket: &str) -> String {
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
-fn tell_policy(call: &AwsCall, policy: &str) -> Option<CannedResponse> {
-    let is_asked = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
-    is_asked.then(|| CannedResponse::new(200, "application/json", policy.to_owned()))
+fn get_bucket_policy(call: &AwsCall, policy: &str) -> Option<CannedResponse> {
+    let is_match = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
+    is_match.then(|| CannedResponse::new(200, "application/json", policy.to_owned()))
 }
 
-/// Names the settings of a bucket's versions as S3 does, and not as moto.
+/// Renames the XML element of a bucket's versioning from moto's name to S3's name.
 async fn rename_versioning(call: AwsCall) -> Option<CannedResponse> {
     if call.action != "GET" || !call.query().starts_with("versioning") {
         return None;
@@ -359,7 +361,7 @@ async fn rename_versioning(call: AwsCall) -> Option<CannedResponse> {
     Some(call.pass_on().await.replace("GetBucketVersioningResponse", "VersioningConfiguration"))
 }
 
-/// Rejects the checksum that is zero.
+/// Rejects an upload whose checksum is zero.
 pub(super) fn reject_checksum(call: &AwsCall) -> Option<CannedResponse> {
     let is_zero = call.headers.get("x-amz-checksum-crc32").is_some_and(|value| value == "AAAAAA==");
     is_zero.then(|| {
@@ -367,7 +369,7 @@ pub(super) fn reject_checksum(call: &AwsCall) -> Option<CannedResponse> {
     })
 }
 
-/// Answers queries as Athena does, whose results moto would make up: counts the lines of the day that a query names.
+/// Runs queries, because moto invents results: returns the number of stored lines of the day that a query names.
 async fn query(s3: aws_sdk_s3::Client, bucket: String, call: AwsCall) -> Option<CannedResponse> {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let id = body["QueryExecutionId"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What can be wrong with a deployment: one thing at a time, the check that must fail for it, and the hint that it must give.
+//! Defects of a deployment. Each names the check that must fail and a part of the hint.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use super::account::{EditAlarm, cbor_response, function_error, reject_checksum, with_logging};
 use super::cbor;
 
-/// A date long ago, as HTTP writes it.
+/// A past date in HTTP's format.
 const LONG_AGO: &str = "Sun, 22 Nov 2015 07:33:41 GMT";
 const DEPLOY: &str = "deploy the stack again";
 
@@ -26,30 +26,30 @@ const NO_KMS_KEY: &str = "<ParameterKey>KmsKeyArn</ParameterKey><ParameterValue/
 const KMS_KEY: &str = "<ParameterKey>KmsKeyArn</ParameterKey>\
     <ParameterValue>arn:aws:kms:us-east-1:123456789012:key/1</ParameterValue>";
 
-/// One thing that is wrong.
+/// A defect.
 pub(super) struct Breakage {
-    /// What is wrong.
+    /// The description of the defect.
     pub(super) what: &'static str,
     /// The check that fails.
     pub(super) check: &'static str,
-    /// What its hint contains.
+    /// A part of the check's hint.
     pub(super) hint: &'static str,
     pub(super) how: How,
 }
 
-/// How it is brought about.
+/// The change that causes a defect.
 pub(super) enum How {
-    /// AWS answers otherwise.
+    /// AWS responds differently.
     Aws(Script),
-    /// A variable of the command has another value.
+    /// An environment variable of the command has a different value.
     Variable(&'static str, String),
-    /// CloudWatch says something else of each alarm.
+    /// CloudWatch describes each alarm differently.
     Alarm(EditAlarm),
 }
 
 type Script = Arc<dyn Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync>;
 
-/// Every breakage.
+/// Returns every defect.
 pub(super) async fn all(api_url: &str) -> Vec<Breakage> {
     let parts =
         [of_stack(), of_functions(), of_storage(), of_slack().await, of_queries(), of_alarms(), of_api(api_url).await];
@@ -60,31 +60,31 @@ fn broken(what: &'static str, check: &'static str, hint: &'static str, how: How)
     Breakage { what, check, hint, how }
 }
 
-/// The stack and who looks at it.
+/// Returns the defects of the stack, the credentials and the local clock.
 fn of_stack() -> Vec<Breakage> {
     vec![
         broken("an expired session", "credentials", "sign in again", denied("GetCallerIdentity", "ExpiredToken")),
-        broken("a clock that is wrong", "aws_clock", "set this machine's clock", old_date("GetCallerIdentity")),
+        broken("a wrong clock", "aws_clock", "set this machine's clock", old_date("GetCallerIdentity")),
         broken(
             "a deployment that was rolled back",
             "stack",
-            "see the stack's events",
+            "find the first failure in the stack's events",
             edit("DescribeStacks", "", ">CREATE_COMPLETE<", ">UPDATE_ROLLBACK_COMPLETE<"),
         ),
         broken(
             "a stack without an output",
             "outputs",
-            "deploy the present template",
+            "deploy the current template",
             edit("DescribeStacks", "", ">AthenaWorkGroup<", ">Other<"),
         ),
         broken(
             "a stack without a function",
             "outputs",
-            "deploy the present template",
+            "deploy the current template",
             edit("ListStackResources", "", ">OAuth<", ">Other<"),
         ),
         broken(
-            "a stack of another name",
+            "a stack with a different name",
             "stack",
             "check the stack's name",
             How::Variable("SLACKTRAIL_STACK", "other".to_owned()),
@@ -92,17 +92,17 @@ fn of_stack() -> Vec<Breakage> {
     ]
 }
 
-/// The functions, their schedule and their logs.
+/// Returns the defects of the functions, their schedule and their logs.
 fn of_functions() -> Vec<Breakage> {
     vec![
         broken(
-            "a function of another architecture than its stack",
+            "a function whose architecture differs from the stack's",
             "poller_function",
             "set `Architecture` in `deploy.toml` and nowhere else",
             edit("GetFunctionConfiguration", "slacktrail-poller", "x86_64", "arm64"),
         ),
         broken(
-            "another runtime",
+            "a wrong runtime",
             "poller_function",
             "build and deploy",
             edit("GetFunctionConfiguration", "slacktrail-poller", "provided.al2023", "provided.al2"),
@@ -114,19 +114,19 @@ fn of_functions() -> Vec<Breakage> {
             edit("GetFunctionConfiguration", "slacktrail-oauth", r#""Active""#, r#""Failed""#),
         ),
         broken(
-            "an update that failed",
+            "a failed update",
             "oauth_function",
             DEPLOY,
             edit("GetFunctionConfiguration", "slacktrail-oauth", r#""Successful""#, r#""Failed""#),
         ),
         broken(
-            "a rule that is off",
+            "a disabled rule",
             "schedule",
             "aws events enable-rule --name slacktrail-",
             edit("DescribeRule", "", "ENABLED", "DISABLED"),
         ),
         broken(
-            "a rule of another function",
+            "a rule that invokes a different function",
             "schedule",
             DEPLOY,
             edit("ListTargetsByRule", "", "slacktrail-poller", "other"),
@@ -134,19 +134,19 @@ fn of_functions() -> Vec<Breakage> {
         broken(
             "a poller that is not invoked",
             "poller_runs",
-            "\"No ticks\" in docs/operations.md",
+            "\"Poller not running\" in docs/operations.md",
             response("FilterLogEvents", "", no_events),
         ),
         broken(
             "a poller that fails",
             "poller_answers",
-            "\"Errors\" in docs/operations.md",
+            "\"Poller errors\" in docs/operations.md",
             response("Invoke", "", || {
                 function_error(&json!({"errorType": "investigate", "errorMessage": "no bucket"}))
             }),
         ),
         broken(
-            "a binary for another architecture",
+            "a binary for a different architecture",
             "poller_answers",
             "deploy the archive for that architecture",
             response("Invoke", "", || {
@@ -155,13 +155,13 @@ fn of_functions() -> Vec<Breakage> {
             }),
         ),
         broken(
-            "another function",
+            "a different function",
             "poller_answers",
             "slacktrail's poller",
             response("Invoke", "", || CannedResponse::json(200, "{}")),
         ),
         broken(
-            "a stream that needs a person",
+            "a stream that requires action",
             "function_errors",
             "slacktrail status",
             log_line(
@@ -170,13 +170,13 @@ fn of_functions() -> Vec<Breakage> {
             ),
         ),
         broken(
-            "a tick that was cut off",
+            "a tick that timed out",
             "function_errors",
             "slacktrail status",
             log_line("filterPattern", r#"{"type":"platform.report","record":{"status":"timeout"}}"#),
         ),
         broken(
-            "a function that did not start for its architecture",
+            "a function that cannot start because of its architecture",
             "function_errors",
             "set `Architecture` in `deploy.toml` and nowhere else",
             log_line(
@@ -198,7 +198,7 @@ fn of_functions() -> Vec<Breakage> {
             log_line("slacktrail-poller", "2026-11-22T07:33:41Z INFO stream collected"),
         ),
         broken(
-            "lines inside lines of Lambda",
+            "lines nested in Lambda's lines",
             "log_format",
             "log format to JSON",
             log_line(
@@ -207,7 +207,7 @@ fn of_functions() -> Vec<Breakage> {
             ),
         ),
         broken(
-            "lines whose level is not at the top",
+            "lines without a top-level `level`",
             "log_format",
             "log format to JSON",
             log_line("slacktrail-poller", r#"{"timestamp":"2026-11-22T07:33:41Z","fields":{"level":"INFO"}}"#),
@@ -221,13 +221,13 @@ fn of_functions() -> Vec<Breakage> {
     ]
 }
 
-/// The bucket, the table and the secrets.
+/// Returns the defects of the bucket, the table, the secrets and the roles.
 fn of_storage() -> Vec<Breakage> {
     vec![
         broken("a bucket without its policy", "bucket_policy", "restore the bucket policy", accept_uploads()),
         broken("a bucket that stores wrong checksums", "bucket_policy", "restore the bucket policy", store_uploads()),
         broken(
-            "a bucket that others may write to",
+            "a bucket that other principals can write to",
             "bucket_grants",
             "remove the statement",
             bucket_policy(|| {
@@ -236,7 +236,7 @@ fn of_storage() -> Vec<Breakage> {
         ),
         broken("uploads that ignore the condition", "upload_once", "endpoint settings", ignore_condition()),
         broken(
-            "a bucket without versions",
+            "a bucket without versioning",
             "bucket_versioning",
             DEPLOY,
             s3_settings(
@@ -270,7 +270,7 @@ fn of_storage() -> Vec<Breakage> {
             s3_settings("publicAccessBlock", 404, "<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>"),
         ),
         broken(
-            "a bucket that may be opened",
+            "a bucket that blocks public access only partly",
             "bucket_public_access",
             DEPLOY,
             s3_settings(
@@ -287,7 +287,7 @@ fn of_storage() -> Vec<Breakage> {
             response("DescribeSecret", "", || CannedResponse::json(400, r#"{"__type":"ResourceNotFoundException"}"#)),
         ),
         broken(
-            "a secret that is being deleted",
+            "a secret that is scheduled for deletion",
             "secrets",
             "slacktrail connect acme",
             response("DescribeSecret", "", || {
@@ -295,7 +295,7 @@ fn of_storage() -> Vec<Breakage> {
             }),
         ),
         broken(
-            "a secret that everybody may read",
+            "a secret with public access",
             "secret_policies",
             "delete-resource-policy --secret-id slacktrail/acme",
             response("GetResourcePolicy", "", || {
@@ -310,27 +310,27 @@ fn of_storage() -> Vec<Breakage> {
             widen_role("secretsmanager:*"),
         ),
         broken(
-            "a role that the template's policy was taken from",
+            "a role without the template's policy",
             "role_policies",
             DEPLOY,
             edit("ListRolePolicies", "PollerRole", "<member>poller</member>", ""),
         ),
-        broken("a role that may create objects", "role_policies", "remove the statement", widen_role("s3:Put*")),
-        broken("a role with a policy of AWS", "role_policies", "detach the policy", attach_policy()),
+        broken("a role that can create log objects", "role_policies", "remove the statement", widen_role("s3:Put*")),
+        broken("a role with an AWS managed policy", "role_policies", "detach the policy", attach_policy()),
     ]
 }
 
-/// Athena.
+/// Returns the defects of Athena.
 fn of_queries() -> Vec<Breakage> {
     vec![
         broken(
-            "a workgroup without a limit",
+            "a workgroup with a wrong scan limit",
             "athena_workgroup",
             DEPLOY,
             edit("GetWorkGroup", "", "107374182400", "10000000000000"),
         ),
         broken(
-            "a workgroup whose users choose",
+            "a workgroup that does not enforce its settings",
             "athena_workgroup",
             DEPLOY,
             edit(
@@ -346,41 +346,36 @@ fn of_queries() -> Vec<Breakage> {
             DEPLOY,
             fail_query("select * from integration where"),
         ),
-        broken("a view that is stale", "athena_views", DEPLOY, fail_query("select * from audit_events where")),
-        broken("rows that Athena does not see", "athena_rows", "\"Is everything there?\"", count_wrong()),
+        broken("a stale view", "athena_views", DEPLOY, fail_query("select * from audit_events where")),
+        broken("a wrong row count in Athena", "athena_rows", "\"Verify completeness\"", count_wrong()),
     ]
 }
 
-/// The alarms and who receives them.
+/// Returns the defects of the alarms and their recipients.
 fn of_alarms() -> Vec<Breakage> {
     vec![
         broken(
-            "an alarm that is off",
+            "an alarm with disabled actions",
             "alarms",
             "enable-alarm-actions",
             How::Alarm(|alarm| alarm["ActionsEnabled"] = json!(false)),
         ),
+        broken("an alarm without an action", "alarms", DEPLOY, How::Alarm(|alarm| alarm["AlarmActions"] = json!([]))),
         broken(
-            "an alarm that notifies nobody",
-            "alarms",
-            DEPLOY,
-            How::Alarm(|alarm| alarm["AlarmActions"] = json!([])),
-        ),
-        broken(
-            "an alarm that is silent when its data end",
+            "an alarm without an action for missing data",
             "alarms",
             DEPLOY,
             How::Alarm(|alarm| alarm["InsufficientDataActions"] = json!([])),
         ),
-        broken("an alarm that is missing", "alarms", DEPLOY, How::Alarm(|alarm| alarm["AlarmName"] = json!("other"))),
+        broken("a missing alarm", "alarms", DEPLOY, How::Alarm(|alarm| alarm["AlarmName"] = json!("other"))),
         broken(
-            "log lines that no metrics are extracted from",
+            "log lines without extracted metrics",
             "metrics",
             "the log group `/aws/lambda/slacktrail-poller` exists and has the class `STANDARD`",
             without_data(|metric| metric["Namespace"] == "slacktrail"),
         ),
         broken(
-            "a metric that only metric math names and that has no data",
+            "a metric without data that is only used in metric math",
             "metrics",
             DEPLOY,
             without_data(|metric| metric["MetricName"] == "LagSeconds"),
@@ -388,11 +383,11 @@ fn of_alarms() -> Vec<Breakage> {
         broken(
             "a poller without invocations",
             "metrics",
-            "\"No ticks\" in docs/operations.md",
+            "\"Poller not running\" in docs/operations.md",
             without_data(|metric| metric["MetricName"] == "Invocations"),
         ),
         broken(
-            "alarms of another function's metrics",
+            "alarms on a different function's metrics",
             "metrics",
             DEPLOY,
             How::Alarm(|alarm| {
@@ -402,7 +397,7 @@ fn of_alarms() -> Vec<Breakage> {
             }),
         ),
         broken(
-            "alarms of no metric of the poller",
+            "alarms on no metric of the poller",
             "metrics",
             DEPLOY,
             How::Alarm(|alarm| {
@@ -412,7 +407,7 @@ fn of_alarms() -> Vec<Breakage> {
             }),
         ),
         broken(
-            "an alarm that is raised",
+            "a raised alarm",
             "alarm_states",
             "slacktrail status",
             How::Alarm(|alarm| alarm["StateValue"] = json!("ALARM")),
@@ -420,14 +415,14 @@ fn of_alarms() -> Vec<Breakage> {
         broken(
             "an alarm without data",
             "alarm_states",
-            "\"No ticks\" in docs/operations.md",
+            "\"Poller not running\" in docs/operations.md",
             How::Alarm(|alarm| {
                 alarm["StateValue"] = json!("INSUFFICIENT_DATA");
                 alarm["AlarmConfigurationUpdatedTimestamp"] = json!(1_700_000_000);
             }),
         ),
         broken(
-            "a subscription that nobody confirmed",
+            "an unconfirmed subscription",
             "alarm_recipients",
             "Subscription Confirmation",
             edit(
@@ -446,23 +441,23 @@ fn of_alarms() -> Vec<Breakage> {
     ]
 }
 
-/// Slack, as this machine sees it.
+/// Returns the defects of the connection to Slack.
 async fn of_slack() -> Vec<Breakage> {
     vec![
         broken(
-            "a Slack that cannot be reached",
+            "unreachable Slack",
             "slack",
             "firewall",
             How::Variable("SLACK_API_URL", "http://127.0.0.1:9/".to_owned()),
         ),
         broken(
-            "a Slack behind a captive portal",
+            "Slack behind a captive portal",
             "slack",
             "firewall",
             How::Variable("SLACK_AUDIT_URL", serve_html().await),
         ),
         broken(
-            "a Slack of another time",
+            "a clock that differs from Slack's",
             "slack_clock",
             "set this machine's clock",
             How::Variable("SLACK_API_URL", serve_old_date().await),
@@ -480,7 +475,7 @@ async fn of_api(api_url: &str) -> Vec<Breakage> {
             How::Variable("SLACKTRAIL_URL", format!("{api_url}/other")),
         ),
         broken(
-            "an API whose function cannot start",
+            "an API with a function that cannot start",
             "api",
             "the architecture is wrong",
             How::Variable("SLACKTRAIL_URL", failing),
@@ -488,13 +483,13 @@ async fn of_api(api_url: &str) -> Vec<Breakage> {
     ]
 }
 
-/// What a check cannot decide: as [`all`], with a part of the reason in place of the hint.
-pub(super) fn undecided() -> Vec<Breakage> {
+/// Returns the states in which a check is inconclusive. `hint` is a part of the reason.
+pub(super) fn inconclusive() -> Vec<Breakage> {
     vec![
         broken(
             "a bucket with Object Lock",
             "upload_once",
-            "Object Lock would keep the probe",
+            "Object Lock would prevent the removal",
             edit(
                 "DescribeStacks",
                 "",
@@ -503,13 +498,13 @@ pub(super) fn undecided() -> Vec<Breakage> {
             ),
         ),
         broken(
-            "a stack that was made just now",
+            "a new stack",
             "poller_runs",
-            "the deployment began less than ten minutes ago",
+            "the deployment started less than ten minutes ago",
             aws(|call| {
                 async move {
                     match call.action.as_str() {
-                        "DescribeStacks" => Some(call.pass_on().await), // with its true age
+                        "DescribeStacks" => Some(call.pass_on().await), // with its real age
                         "FilterLogEvents" => Some(no_events()),
                         _ => None,
                     }
@@ -524,7 +519,7 @@ pub(super) fn undecided() -> Vec<Breakage> {
             log_line("slacktrail-poller", r#"{"type":"platform.report","record":{"status":"success"}}"#),
         ),
         broken(
-            "a poller that logs text by itself and no line of its own",
+            "a poller whose log has only Lambda's text lines",
             "log_format",
             "wrote no line",
             log_line("slacktrail-poller", "REPORT RequestId: 1\tDuration: 2.00 ms\tBilled Duration: 3 ms"),
@@ -536,13 +531,13 @@ pub(super) fn undecided() -> Vec<Breakage> {
             no_log_group("oauth"),
         ),
         broken(
-            "a stack that was made just now and has no data",
+            "a new stack without data",
             "metrics",
-            "the deployment began less than 15 minutes ago: CloudWatch has no data of the last 15 minutes for `",
+            "the deployment started less than 15 minutes ago: CloudWatch has no data of the last 15 minutes for `",
             aws(|call| {
                 async move {
                     match call.action.as_str() {
-                        "DescribeStacks" => Some(call.pass_on().await), // with its true age
+                        "DescribeStacks" => Some(call.pass_on().await), // with its real age
                         "GetMetricData" => Some(cbor_response(200, &json!({"MetricDataResults": []}))),
                         _ => None,
                     }
@@ -551,7 +546,7 @@ pub(super) fn undecided() -> Vec<Breakage> {
             }),
         ),
         broken(
-            "alarms that were made just now",
+            "new alarms",
             "alarm_states",
             "are not evaluated yet",
             How::Alarm(|alarm| alarm["StateValue"] = json!("INSUFFICIENT_DATA")),
@@ -562,35 +557,30 @@ pub(super) fn undecided() -> Vec<Breakage> {
             "Insufficient permissions",
             fail_query_with("select * from audit_events where", "Insufficient permissions to execute the query"),
         ),
-        broken(
-            "a day that the poller adds to",
-            "athena_rows",
-            "got further objects during each comparison",
-            add_objects(),
-        ),
+        broken("a day that gets new objects", "athena_rows", "got new objects during each comparison", add_objects()),
     ]
 }
 
-/// What is as it should be, although it is not usual: as [`all`], with a part of the detail in place of the hint.
+/// Returns unusual states that are no defects. `hint` is a part of the detail.
 pub(super) fn sound() -> Vec<Breakage> {
     vec![
         broken(
             "an OAuth function that was never invoked",
             "function_errors",
-            "no error line of either function",
+            "neither function logged an error",
             aws(|call| std::future::ready(is_of(&call, "FilterLogEvents", "slacktrail-oauth").then(no_events)).boxed()),
         ),
-        broken("lines of the poller alone", "log_format", "lines of the functions", no_log_group("oauth")),
+        broken("lines of only the poller", "log_format", "lines of the functions", no_log_group("oauth")),
         broken(
             "a bucket with the KMS key of its stack",
             "bucket_encryption",
             "is encrypted with `aws:kms` and the key `arn:aws:kms:us-east-1:123456789012:key/1`",
             aws(|call| {
                 async move {
-                    let is_asked = call.action == "GET" && call.query().starts_with("encryption");
+                    let is_match = call.action == "GET" && call.query().starts_with("encryption");
                     match call.action.as_str() {
                         "DescribeStacks" => Some(call.pass_on().await.replace(NO_KMS_KEY, KMS_KEY)),
-                        _ if is_asked => Some(CannedResponse::new(200, "application/xml", ENCRYPTED_WITH_KMS)),
+                        _ if is_match => Some(CannedResponse::new(200, "application/xml", ENCRYPTED_WITH_KMS)),
                         _ => None,
                     }
                 }
@@ -598,7 +588,7 @@ pub(super) fn sound() -> Vec<Breakage> {
             }),
         ),
         broken(
-            "a stack that was made just now and has data",
+            "a new stack with data",
             "metrics",
             "`LagSeconds`",
             aws(|call| {
@@ -606,21 +596,16 @@ pub(super) fn sound() -> Vec<Breakage> {
                     if call.action != "DescribeStacks" {
                         return None;
                     }
-                    Some(call.pass_on().await) // with its true age
+                    Some(call.pass_on().await) // with its real age
                 }
                 .boxed()
             }),
         ),
-        broken(
-            "a log that nothing was stored of",
-            "athena_rows",
-            "; not compared: access (",
-            without_objects("access"),
-        ),
+        broken("a log without stored records", "athena_rows", "; not compared: access (", without_objects("access")),
     ]
 }
 
-/// Edits the account's answer to calls of `action` whose path or body contains `at`.
+/// Replaces text in the response to calls of `action` whose path or body contains `at`.
 fn edit(action: &'static str, at: &'static str, from: &'static str, to: &'static str) -> How {
     aws(move |call| {
         async move {
@@ -633,7 +618,7 @@ fn edit(action: &'static str, at: &'static str, from: &'static str, to: &'static
     })
 }
 
-/// Answers calls of `action` whose path or body contains `at`.
+/// Returns a canned response to calls of `action` whose path or body contains `at`.
 fn response(action: &'static str, at: &'static str, response: fn() -> CannedResponse) -> How {
     aws(move |call| std::future::ready(is_of(&call, action, at).then(response)).boxed())
 }
@@ -646,7 +631,7 @@ fn aws(script: impl Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + 
     How::Aws(Arc::new(script))
 }
 
-/// Refuses calls of an action of a service that speaks XML.
+/// Denies calls of `action` with an error in XML.
 fn denied(action: &'static str, code: &'static str) -> How {
     aws(move |call| {
         let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>");
@@ -654,7 +639,7 @@ fn denied(action: &'static str, code: &'static str) -> How {
     })
 }
 
-/// Answers as if AWS's clock showed another year.
+/// Sets an old date in the responses to `action`.
 fn old_date(action: &'static str) -> How {
     aws(move |call| {
         async move {
@@ -669,22 +654,22 @@ fn old_date(action: &'static str) -> How {
     })
 }
 
-/// Answers queries for log lines that contain `at` with this line of now.
+/// Returns `line` with the current time to queries for log lines that contain `at`.
 fn log_line(at: &'static str, line: &'static str) -> How {
     aws(move |call| {
         let now = jiff::Timestamp::now().as_millisecond();
         let body = json!({"events": [{"timestamp": now, "message": line}]}).to_string();
-        let is_asked =
+        let is_match =
             is_of(&call, "FilterLogEvents", at) && call.text().contains("filterPattern") == (at == "filterPattern");
-        std::future::ready(is_asked.then(|| CannedResponse::json(200, body))).boxed()
+        std::future::ready(is_match.then(|| CannedResponse::json(200, body))).boxed()
     })
 }
 
-/// Answers what S3 says of one of the bucket's settings.
+/// Sets S3's response for one of the bucket's settings.
 fn s3_settings(setting: &'static str, status: u16, body: &'static str) -> How {
     aws(move |call| {
-        let is_asked = call.action == "GET" && call.query().starts_with(setting);
-        std::future::ready(is_asked.then(|| CannedResponse::new(status, "application/xml", body))).boxed()
+        let is_match = call.action == "GET" && call.query().starts_with(setting);
+        std::future::ready(is_match.then(|| CannedResponse::new(status, "application/xml", body))).boxed()
     })
 }
 
@@ -692,17 +677,17 @@ fn is_upload(call: &AwsCall) -> bool {
     call.action == "PUT" && call.path.contains("slacktrail-doctor")
 }
 
-/// Applies no policy, and rejects wrong checksums as S3 does.
+/// Ignores the bucket policy, and rejects wrong checksums as S3 does.
 fn accept_uploads() -> How {
     aws(|call| std::future::ready(if is_upload(&call) { reject_checksum(&call) } else { None }).boxed())
 }
 
-/// Applies no policy, and stores whatever comes.
+/// Ignores the bucket policy, and stores every upload.
 fn store_uploads() -> How {
     aws(|call| async move { if is_upload(&call) { Some(call.pass_on().await) } else { None } }.boxed())
 }
 
-/// Drops the condition of each upload outside of the logs.
+/// Removes the condition from each upload outside of the day logs.
 fn ignore_condition() -> How {
     aws(|mut call| {
         async move {
@@ -716,7 +701,7 @@ fn ignore_condition() -> How {
     })
 }
 
-/// Drops the condition of each write to the table.
+/// Removes the condition from each write to the table.
 fn ignore_table_condition() -> How {
     aws(|mut call| {
         async move {
@@ -732,19 +717,19 @@ fn ignore_table_condition() -> How {
     })
 }
 
-/// Lets the bucket have a policy with this statement.
+/// Sets a bucket policy with this statement.
 fn bucket_policy(statement: fn() -> String) -> How {
     aws(move |call| {
-        let is_asked = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
+        let is_match = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
         let policy = || CannedResponse::new(200, "application/json", format!(r#"{{"Statement":[{}]}}"#, statement()));
-        std::future::ready(is_asked.then(policy)).boxed()
+        std::future::ready(is_match.then(policy)).boxed()
     })
 }
 
-/// Lets the OAuth function's role do `action` on everything, beside what it does with its secrets.
+/// Allows the OAuth function's role to perform `action` on all resources, in addition to its access to the secrets.
 fn widen_role(action: &'static str) -> How {
     aws(move |call| {
-        let is_asked = call.action == "GetRolePolicy" && call.text().contains("PolicyName=oauth");
+        let is_match = call.action == "GetRolePolicy" && call.text().contains("PolicyName=oauth");
         let policy = || {
             let secrets = json!({
                 "Effect": "Allow",
@@ -755,11 +740,11 @@ fn widen_role(action: &'static str) -> How {
             let document = encoded(&json!({"Statement": [secrets, everything]}));
             iam("GetRolePolicy", &format!("<PolicyName>oauth</PolicyName><PolicyDocument>{document}</PolicyDocument>"))
         };
-        std::future::ready(is_asked.then(policy)).boxed()
+        std::future::ready(is_match.then(policy)).boxed()
     })
 }
 
-/// Attaches a policy of AWS's own to each role.
+/// Attaches an AWS managed policy to each role.
 fn attach_policy() -> How {
     const ARN: &str = "arn:aws:iam::aws:policy/ReadAllSecrets";
     aws(|call| {
@@ -780,18 +765,18 @@ fn attach_policy() -> How {
     })
 }
 
-/// Writes a policy as IAM does.
+/// Percent-encodes a policy as IAM does.
 fn encoded(policy: &serde_json::Value) -> String {
     form_urlencoded::byte_serialize(policy.to_string().as_bytes()).collect()
 }
 
-/// Answers as IAM.
+/// Builds a response in IAM's format.
 fn iam(action: &str, result: &str) -> CannedResponse {
     let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
     CannedResponse::new(200, "text/xml", body)
 }
 
-/// Lets queries that contain `part` fail.
+/// Makes queries that contain `part` fail.
 fn fail_query(part: &'static str) -> How {
     fail_query_with(part, "TABLE_NOT_FOUND")
 }
@@ -799,18 +784,18 @@ fn fail_query(part: &'static str) -> How {
 fn fail_query_with(part: &'static str, reason: &'static str) -> How {
     aws(move |call| {
         let text = call.text();
-        let answer = match call.action.as_str() {
+        let response = match call.action.as_str() {
             "StartQueryExecution" if text.contains(part) => Some(json!({"QueryExecutionId": "failed"})),
             "GetQueryExecution" if text.contains(r#""failed""#) => {
                 Some(json!({"QueryExecution": {"Status": {"State": "FAILED", "StateChangeReason": reason}}}))
             }
             _ => None,
         };
-        std::future::ready(answer.map(|answer| CannedResponse::json(200, answer.to_string()))).boxed()
+        std::future::ready(response.map(|response| CannedResponse::json(200, response.to_string()))).boxed()
     })
 }
 
-/// Lets every second listing of a day have one more object than the listing before.
+/// Adds an object to every second listing of a day.
 fn add_objects() -> How {
     let listings = Arc::new(AtomicUsize::new(0));
     aws(move |call| {
@@ -832,13 +817,13 @@ fn add_objects() -> How {
     })
 }
 
-/// Lets a function have no log group.
+/// Makes a function's log group missing.
 fn no_log_group(function: &'static str) -> How {
     aws(move |call| {
-        let is_asked = is_of(&call, "FilterLogEvents", &format!("/aws/lambda/slacktrail-{function}"));
+        let is_match = is_of(&call, "FilterLogEvents", &format!("/aws/lambda/slacktrail-{function}"));
         let error =
             || CannedResponse::json(400, r#"{"__type":"ResourceNotFoundException","message":"no such log group"}"#);
-        std::future::ready(is_asked.then(error)).boxed()
+        std::future::ready(is_match.then(error)).boxed()
     })
 }
 
@@ -846,7 +831,7 @@ fn no_events() -> CannedResponse {
     CannedResponse::json(200, r#"{"events":[]}"#)
 }
 
-/// Lets the poller have these settings of its log.
+/// Sets the poller's log settings.
 fn set_logging(logging: serde_json::Value) -> How {
     aws(move |call| {
         let logging = logging.clone();
@@ -860,14 +845,14 @@ fn set_logging(logging: serde_json::Value) -> How {
     })
 }
 
-/// Lets CloudWatch have data of now, but none of the metrics that `is_missing` selects.
+/// Returns current data for all metrics except those that `is_missing` selects.
 fn without_data(is_missing: fn(&Value) -> bool) -> How {
     aws(move |call| {
         let response = (call.action == "GetMetricData").then(|| {
-            let asked = cbor::decode(&call.body);
-            let results = asked["MetricDataQueries"].as_array().unwrap().iter().map(|query| {
+            let request = cbor::decode(&call.body);
+            let results = request["MetricDataQueries"].as_array().unwrap().iter().map(|query| {
                 let is_missing = is_missing(&query["MetricStat"]["Metric"]);
-                let timestamps = if is_missing { json!([]) } else { json!([asked["EndTime"]]) };
+                let timestamps = if is_missing { json!([]) } else { json!([request["EndTime"]]) };
                 json!({"Id": query["Id"], "StatusCode": "Complete", "Timestamps": timestamps})
             });
             cbor_response(200, &json!({"MetricDataResults": results.collect::<Vec<_>>()}))
@@ -876,12 +861,12 @@ fn without_data(is_missing: fn(&Value) -> bool) -> How {
     })
 }
 
-/// Lets a bucket have no object of a log.
+/// Makes the listings of a log's objects empty.
 fn without_objects(log: &'static str) -> How {
     const NONE: &str = "<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>";
     aws(move |call| {
-        let is_asked = call.action == "GET" && call.query().contains(&format!("prefix={log}%2F"));
-        std::future::ready(is_asked.then(|| CannedResponse::new(200, "application/xml", NONE))).boxed()
+        let is_match = call.action == "GET" && call.query().contains(&format!("prefix={log}%2F"));
+        std::future::ready(is_match.then(|| CannedResponse::new(200, "application/xml", NONE))).boxed()
     })
 }
 
@@ -891,12 +876,12 @@ fn no_subscription() -> CannedResponse {
     CannedResponse::new(200, "text/xml", NONE)
 }
 
-/// Lets each count be one that no day has.
+/// Sets each row count to a wrong number.
 fn count_wrong() -> How {
     aws(|call| {
         let row = |text: &str| json!({"Data": [{"VarCharValue": text}]});
-        let answer = json!({"ResultSet": {"Rows": [row("_col0"), row("987654321")]}}).to_string();
-        std::future::ready((call.action == "GetQueryResults").then(|| CannedResponse::json(200, answer))).boxed()
+        let response = json!({"ResultSet": {"Rows": [row("_col0"), row("987654321")]}}).to_string();
+        std::future::ready((call.action == "GetQueryResults").then(|| CannedResponse::json(200, response))).boxed()
     })
 }
 

@@ -1,18 +1,18 @@
-//! JSON as CBOR (RFC 8949), which CloudWatch's client speaks and moto does not.
+//! Converts between JSON and CBOR (RFC 8949). CloudWatch's client uses CBOR, and moto does not support it.
 
 use minicbor::data::{IanaTag, Type};
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encoder};
 use serde_json::Value;
 
-/// Returns `value` in CBOR. A number is a time if the name of its field ends in `Timestamp` or `Timestamps`.
+/// Encodes `value` as CBOR. A number becomes a time if the name of its field ends in `Timestamp` or `Timestamps`.
 pub(super) fn encode(value: &Value) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
     write(value, false, &mut encoder);
     encoder.into_writer()
 }
 
-/// Writes `value`. Writing into memory cannot fail.
+/// Writes `value` to the encoder. Writing to memory cannot fail.
 fn write(value: &Value, is_time: bool, to: &mut Encoder<Vec<u8>>) {
     let written = match value {
         Value::Null => to.null(),
@@ -40,9 +40,9 @@ fn write(value: &Value, is_time: bool, to: &mut Encoder<Vec<u8>>) {
     written.unwrap();
 }
 
-/// Returns CBOR as JSON. A time becomes the number of its seconds.
+/// Decodes CBOR to JSON. A time becomes a number of seconds.
 pub(super) fn decode(bytes: &[u8]) -> Value {
-    minicbor::decode::<Json>(bytes).expect("the client speaks CBOR").0
+    minicbor::decode::<Json>(bytes).expect("the client sends CBOR").0
 }
 
 struct Json(Value);

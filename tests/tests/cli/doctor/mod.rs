@@ -1,8 +1,7 @@
-//! `slacktrail doctor` on a stack that the emulated account's CloudFormation has made, with the compiled functions behind it. Where the
-//! emulated AWS is missing the tests say so and pass.
+//! Tests `slacktrail doctor` with a stack in the emulated account and the compiled functions. Without moto, the tests print a note and pass.
 //!
-//! moto runs no function and no query, applies bucket policies without their conditions, and speaks no CBOR: [`account`] does that in front
-//! of it.
+//! moto runs no functions and no queries, ignores the conditions of bucket policies, and does not support CBOR. [`account`] adds these
+//! features in a proxy.
 
 mod account;
 mod breakages;
@@ -19,18 +18,18 @@ use self::account::Account;
 use self::breakages::{Breakage, How};
 use crate::binary::{Ran, Slacktrail};
 
-/// The names of the checks with this outcome.
+/// Returns the names of the checks with this outcome.
 fn of_outcome(findings: &Value, outcome: &str) -> Vec<String> {
     let findings = findings.as_array().unwrap().iter().filter(|finding| finding["outcome"] == outcome);
     findings.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The names of all checks.
+/// Returns the names of all checks.
 fn names(findings: &Value) -> BTreeSet<String> {
     in_order(findings).into_iter().collect()
 }
 
-/// The names of all checks, in their order.
+/// Returns the names of all checks in report order.
 fn in_order(findings: &Value) -> Vec<String> {
     let findings = findings.as_array().unwrap().iter();
     findings.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect()
@@ -54,7 +53,7 @@ async fn sound_deployment_passes_every_check() {
     assert_eq!(
         skipped,
         ["log_format", "secrets", "secret_policies", "athena_rows"],
-        "nothing is connected: {findings:#}"
+        "no source is connected: {findings:#}"
     );
 
     account.collect().await;
@@ -69,7 +68,7 @@ async fn sound_deployment_passes_every_check() {
         assert_eq!(keys, ["check", "detail", "hint", "outcome"]);
         assert!(finding["hint"].is_null(), "{finding}");
     }
-    assert_eq!(account.contents().await, before, "nothing is left behind");
+    assert_eq!(account.contents().await, before, "the checks leave nothing behind");
 
     let text = account.slacktrail.run(&["doctor", "--stack", "slacktrail"]).await.exits(0).stdout;
     assert!(text.starts_with("passed  credentials           arn:aws:sts::"), "{text}");
@@ -77,7 +76,7 @@ async fn sound_deployment_passes_every_check() {
     assert_eq!(text.lines().count(), 33, "{text}");
 }
 
-/// Brings something about, and returns the command that meets it.
+/// Applies a change, and returns the command to run.
 fn arrange(account: &Account, how: How) -> Slacktrail {
     match how {
         How::Aws(script) => {
@@ -100,17 +99,17 @@ async fn each_defect_fails_one_check_with_its_hint() {
         let slacktrail = arrange(&account, how);
         let findings = doctor(&slacktrail).await.exits(1).json();
         assert_eq!(of_outcome(&findings, "failed"), [check], "{what}: {findings:#}");
-        let told = finding(&findings, check)["hint"].as_str().unwrap().to_owned();
-        assert!(told.contains(hint), "{what}: {told}");
-        assert_eq!(account.contents().await, before, "{what}: nothing is left behind");
+        let actual = finding(&findings, check)["hint"].as_str().unwrap().to_owned();
+        assert!(actual.contains(hint), "{what}: {actual}");
+        assert_eq!(account.contents().await, before, "{what}: the checks leave nothing behind");
         account.restore();
         seen_failing.insert(check.to_owned());
     }
     let findings = doctor(&account.slacktrail).await.json();
-    assert_eq!(names(&findings), seen_failing, "each check was seen to fail");
+    assert_eq!(names(&findings), seen_failing, "each check fails for at least one defect");
 }
 
-/// Returns `true` for a deletion of a version of a probe. The check first deletes one that does not exist.
+/// Returns `true` if the call deletes an existing version of a probe. The check first deletes the nonexistent version `null`.
 fn is_removal(call: &AwsCall) -> bool {
     call.action == "DELETE" && call.key().starts_with("slacktrail-doctor/") && !call.query().contains("versionId=null")
 }
@@ -127,12 +126,15 @@ async fn leftover_probe_is_named_with_version_and_command() {
         account.aws.script(move |call| Box::pin(std::future::ready(is_removal(&call).then(|| response.clone()))));
         let findings = doctor(&account.slacktrail).await.exits(1).json();
         assert_eq!(of_outcome(&findings, "failed"), ["upload_once"], "{findings:#}");
-        let [(key, version)] = &account.probes().await[..] else { panic!("one probe is there") };
-        let told = finding(&findings, "upload_once");
-        assert_eq!(told["detail"], format!("the probe `{key}` is still there in version `{version}`{reason}"));
+        let [(key, version)] = &account.probes().await[..] else { panic!("one probe remains") };
+        let finding = finding(&findings, "upload_once");
+        assert_eq!(
+            finding["detail"],
+            format!("the probe `{key}` could not be deleted: version `{version}` remains{reason}")
+        );
         let bucket = &account.bucket;
         let command = format!("aws s3api delete-object --bucket {bucket} --key {key} --version-id {version}");
-        assert_eq!(told["hint"], format!("delete it: `{command}`"));
+        assert_eq!(finding["hint"], format!("delete the probe: `{command}`"));
         account.restore();
         let delete = account.local.aws.s3().delete_object().bucket(bucket).key(key).version_id(version);
         delete.send().await.unwrap();
@@ -166,7 +168,7 @@ async fn unusual_but_sound_deployment_passes() {
 async fn inconclusive_check_is_skipped_with_its_reason() {
     let Some(account) = Account::deploy().await else { return };
     account.collect().await;
-    for Breakage { what, check, hint: reason, how } in breakages::undecided() {
+    for Breakage { what, check, hint: reason, how } in breakages::inconclusive() {
         account.log_tick().await;
         let findings = doctor(&arrange(&account, how)).await.exits(0).json();
         let finding = finding(&findings, check);
@@ -176,7 +178,7 @@ async fn inconclusive_check_is_skipped_with_its_reason() {
     }
 }
 
-/// A call that the caller has no permission for, the permission, and the check that cannot tell then.
+/// A call that AWS denies, the missing permission, and the check that is then inconclusive.
 const DENIALS: [(&str, &str, &str); 27] = [
     ("GetCallerIdentity", "sts:GetCallerIdentity", "credentials"),
     ("DescribeStacks", "cloudformation:DescribeStacks", "stack"),
@@ -240,7 +242,7 @@ async fn missing_permission_skips_its_check_and_is_named() {
         let finding = finding(&findings, check);
         assert_eq!(finding["outcome"], "skipped", "{finding}");
         assert!(finding["hint"].as_str().unwrap().contains(&format!("`{permission}`")), "{finding}");
-        assert_eq!(account.contents().await, before, "{denied}: nothing is left behind");
+        assert_eq!(account.contents().await, before, "{denied}: the checks leave nothing behind");
         account.restore();
     }
 }
@@ -271,7 +273,7 @@ async fn without_aws_only_credentials_and_slack_are_checked() {
     assert_eq!(of_outcome(&unreachable, "failed"), ["credentials", "slack"], "{unreachable:#}");
     assert!(finding(&unreachable, "credentials")["hint"].as_str().unwrap().starts_with("check the network"));
     assert!(of_outcome(&unreachable, "passed").is_empty());
-    assert!(!unreachable.to_string().contains("DispatchFailure"), "no data structures are printed: {unreachable:#}");
+    assert!(!unreachable.to_string().contains("DispatchFailure"), "errors contain no internal types: {unreachable:#}");
 
     let without_credentials = findings(slacktrail.with("AWS_REGION", "us-east-1")).await;
     assert_eq!(of_outcome(&without_credentials, "failed"), ["credentials", "slack"], "{without_credentials:#}");
@@ -285,30 +287,33 @@ async fn deployment_in_other_region_passes_and_wrong_region_is_named() {
     let slacktrail = account.slacktrail.clone().without("AWS_REGION").with("AWS_DEFAULT_REGION", "eu-west-1");
     let findings = doctor(&slacktrail).await.exits(0).json();
     assert_eq!(of_outcome(&findings, "passed"), in_order(&findings), "{findings:#}");
-    let told = finding(&findings, "credentials")["detail"].as_str().unwrap();
-    assert!(told.ends_with(" in region `eu-west-1` (from `AWS_DEFAULT_REGION`)"), "{told}");
+    let detail = finding(&findings, "credentials")["detail"].as_str().unwrap();
+    assert!(detail.ends_with(" in region `eu-west-1` (from `AWS_DEFAULT_REGION`)"), "{detail}");
 
     let elsewhere = slacktrail.with("AWS_REGION", "us-east-1");
     let findings = doctor(&elsewhere).await.exits(1).json();
     assert_eq!(of_outcome(&findings, "failed"), ["stack"], "{findings:#}");
     let difference = "`sam deploy` reads `AWS_DEFAULT_REGION`, which is `eu-west-1`";
-    let told = finding(&findings, "credentials")["detail"].as_str().unwrap();
-    assert!(told.ends_with(&format!(" in region `us-east-1` (from `AWS_REGION`); {difference}")), "{told}");
+    let detail = finding(&findings, "credentials")["detail"].as_str().unwrap();
+    assert!(detail.ends_with(&format!(" in region `us-east-1` (from `AWS_REGION`); {difference}")), "{detail}");
     let hint = finding(&findings, "stack")["hint"].as_str().unwrap();
     assert!(hint.contains("unset `AWS_REGION`") && hint.ends_with(difference), "{hint}");
-    let told = elsewhere.run(&["status"]).await.exits(1).stderr;
-    assert!(told.contains("failed in region `us-east-1` (from `AWS_REGION`)") && told.contains(difference), "{told}");
+    let stderr = elsewhere.run(&["status"]).await.exits(1).stderr;
+    assert!(
+        stderr.contains("failed in region `us-east-1` (from `AWS_REGION`)") && stderr.contains(difference),
+        "{stderr}"
+    );
 }
 
 #[tokio::test]
 async fn doctor_without_stack_says_how_to_name_one() {
     insta::assert_snapshot!(Slacktrail::alone().run(&["doctor"]).await.exits(1).stderr, @r"
-    error: no deployment is named: neither `--stack` nor `SLACKTRAIL_STACK` is set
-    hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`
+    error: no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set
+    hint: set `SLACKTRAIL_STACK` to the stack name that `sam deploy` used
     ");
 }
 
-#[cfg(target_os = "linux")] // whose terminals the tests know
+#[cfg(target_os = "linux")] // the tests support only Linux pseudoterminals
 #[tokio::test]
 async fn ctrl_c_during_upload_leaves_nothing_behind() {
     let Some(account) = Account::deploy().await else { return };
@@ -324,13 +329,13 @@ async fn ctrl_c_during_upload_leaves_nothing_behind() {
             }
             let response = call.pass_on().await;
             stored.send_replace(true);
-            let _ = is_interrupted.wait_for(|is| *is).await; // an error is the end of the test
+            let _ = is_interrupted.wait_for(|is| *is).await; // an error means that the test has ended
             Some(response)
         })
     });
     let mut terminal = crate::terminal::Terminal::start(&account.slacktrail, &["doctor"]);
     is_stored.wait_for(|is| *is).await.unwrap();
-    assert_ne!(account.contents().await, before, "the probe is there");
+    assert_ne!(account.contents().await, before, "the probe exists");
     terminal.interrupts().await;
     interrupted.send_replace(true);
     let shown = terminal.end().await;

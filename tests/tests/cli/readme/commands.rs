@@ -1,8 +1,8 @@
-//! The commands that README shows: the lines of its indented blocks, but for the blocks in which nothing is typed.
+//! Extracts README's commands: the lines of its indented blocks, except for blocks without commands.
 
 const README: &str = include_str!("../../../../README.md");
 
-/// What a line begins with that is typed.
+/// The first words of commands.
 const PROGRAMS: [&str; 16] = [
     "make",
     "slacktrail",
@@ -21,27 +21,31 @@ const PROGRAMS: [&str; 16] = [
     "source",
     "tar",
 ];
-/// What the blocks begin with in which nothing is typed: the picture, what `make demo` prints, and SQL.
+/// The starts of blocks without commands: the diagram, the output of `make demo`, and SQL.
 const UNTYPED: [&str; 3] = ["Slack  <-- ", "stream  ", "select "];
 
-/// Every command in README's order, without its comment. A line with `&&` holds two.
+/// Returns every command in README's order, without its comment. A line with `&&` contains two commands.
 ///
 /// # Panics
-/// At an indented line that is neither a command that is known here nor in a block that begins as is known.
+///
+/// Panics if an indented line is neither a command from [`PROGRAMS`] nor in a block from [`UNTYPED`].
 pub(super) fn shown() -> Vec<&'static str> {
-    assert!(!README.contains("```") && !README.contains('\t'), "a fence or a tab would hide commands from this");
+    assert!(
+        !README.contains("```") && !README.contains('\t'),
+        "this test does not find commands in fenced blocks or after tabs"
+    );
     let typed = blocks().into_iter().flat_map(|block| {
         let is_untyped = UNTYPED.iter().any(|beginning| block[0].starts_with(beginning));
         for line in &block {
             let is_typed = PROGRAMS.iter().any(|program| line.split(' ').next() == Some(program));
-            assert_ne!(is_typed, is_untyped, "README: is `{line}` typed? Name its program, or how its block begins");
+            assert_ne!(is_typed, is_untyped, "README: `{line}` is unknown; hint: add its program to `PROGRAMS`, or the start of its block to `UNTYPED`");
         }
         if is_untyped { Vec::new() } else { block }
     });
     typed.flat_map(|line| line.split(" #").next().unwrap().split("&&")).map(str::trim).collect()
 }
 
-/// The indented lines with no other than empty ones between them, without their indentation.
+/// Returns README's indented blocks without their indentation. Empty lines do not end a block.
 fn blocks() -> Vec<Vec<&'static str>> {
     let mut blocks: Vec<Vec<&str>> = vec![Vec::new()];
     for line in README.lines().filter(|line| !line.is_empty()) {

@@ -1,24 +1,24 @@
-//! The commands of README that are not typed here: why not, and how it is known all the same that they work.
+//! README's commands that are not typed here, with the reason and the check that covers them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// How a command is checked.
+/// The check that covers a command.
 #[derive(Clone, Copy)]
 pub(super) enum How {
-    /// make says that it would run this after all that it needs, and a test runs just that.
+    /// `make --dry-run` ends with this command, and a test runs it.
     MakeEndsIn(&'static str),
-    /// make says that it would run this.
+    /// `make --dry-run` prints this command.
     MakeRuns(&'static str),
-    /// Cargo says that the package in this folder has the command.
+    /// `cargo metadata` lists the binary in this folder's package.
     CargoKnows(&'static str),
-    /// A test of this name in checks/test_readme.py runs it, or compares its words with what there is.
+    /// A test with this name in checks/test_readme.py runs the command or checks its words.
     PythonTests(&'static str),
-    /// A test of this name in checks/deploy/test_deployment.py runs it, in `make test-deployed`.
+    /// A test with this name in checks/deploy/test_deployment.py runs the command in `make test-deployed`.
     DeploymentRuns(&'static str),
-    /// The tests with this text run it.
+    /// The tests with this source text run the command.
     TestsRun(&'static str),
 }
 use How::{CargoKnows, DeploymentRuns, MakeEndsIn, MakeRuns, PythonTests, TestsRun};
@@ -26,80 +26,76 @@ use How::{CargoKnows, DeploymentRuns, MakeEndsIn, MakeRuns, PythonTests, TestsRu
 const README_TESTS: &str = include_str!("../../../../checks/test_readme.py");
 const DEPLOYMENT_TESTS: &str = include_str!("../../../../checks/deploy/test_deployment.py");
 
-/// The tests by which rows are checked together.
+/// Checks that cover several commands.
 const ARCHIVES_ARE_USED: How = DeploymentRuns("test_installed_command_runs");
 const SAM_TAKES_IT: How = PythonTests("test_sam_commands_and_options_in_documents_exist");
 const TAG_IS_THE_VERSIONS: How = PythonTests("test_tag_of_fork_starts_release_of_this_version");
 const TOOLS_ARE_ACTIVATED: How = PythonTests("test_tools_are_installed_into_active_environment");
 
-/// Each command, how it is checked, and why it is not run.
+/// Each command, its check, and the reason why it is not typed here.
 pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
-    ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "it builds first; `demo` runs the rest"),
-    ("make simulate", MakeEndsIn("--bin simulate -- search"), "it takes minutes; `make test` runs it"),
-    ("make local", MakeEndsIn("target/debug/local-deployment"), "it installs and builds first; `local` runs the rest"),
-    ("git tag v0.1.0", TAG_IS_THE_VERSIONS, "it would write to the repository"),
-    ("git push origin v0.1.0", TAG_IS_THE_VERSIONS, "it needs a fork"),
-    (
-        "rustup target add aarch64-unknown-linux-gnu",
-        PythonTests("test_rust_target_matches_archive"),
-        "it needs a network",
-    ),
+    ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "builds first; `demo` runs the rest"),
+    ("make simulate", MakeEndsIn("--bin simulate -- search"), "takes minutes; `make test` runs it"),
+    ("make local", MakeEndsIn("target/debug/local-deployment"), "installs and builds first; `local` runs the rest"),
+    ("git tag v0.1.0", TAG_IS_THE_VERSIONS, "writes to the repository"),
+    ("git push origin v0.1.0", TAG_IS_THE_VERSIONS, "needs a fork"),
+    ("rustup target add aarch64-unknown-linux-gnu", PythonTests("test_rust_target_matches_archive"), "needs a network"),
     (
         "make dist ARCHITECTURES=arm64",
         MakeRuns("release/dist.py --output dist --architectures arm64"),
-        "it makes a release build; `make test-deployed` builds an archive without optimizations",
+        "creates a release build; `make test-deployed` builds an archive without optimizations",
     ),
-    ("cd dist", PythonTests("test_archives_are_in_folder_that_readme_enters"), "it needs that folder"),
-    ("sha256sum --check --ignore-missing SHA256SUMS", ARCHIVES_ARE_USED, "it needs the archives"),
-    ("tar -xzf slacktrail-0.1.0-command-linux-x86_64.tar.gz", ARCHIVES_ARE_USED, "it needs that archive"),
-    ("mkdir -p ~/.local/bin", ARCHIVES_ARE_USED, "it would write to the home directory"),
-    ("cp slacktrail-0.1.0-command-linux-x86_64/slacktrail ~/.local/bin/", ARCHIVES_ARE_USED, "it needs that archive"),
-    ("tar -xzf slacktrail-0.1.0-arm64.tar.gz", ARCHIVES_ARE_USED, "it needs that archive"),
-    ("cd slacktrail-0.1.0-arm64", ARCHIVES_ARE_USED, "it needs that archive"),
+    ("cd dist", PythonTests("test_archives_are_in_folder_that_readme_enters"), "needs that folder"),
+    ("sha256sum --check --ignore-missing SHA256SUMS", ARCHIVES_ARE_USED, "needs the archives"),
+    ("tar -xzf slacktrail-0.1.0-command-linux-x86_64.tar.gz", ARCHIVES_ARE_USED, "needs that archive"),
+    ("mkdir -p ~/.local/bin", ARCHIVES_ARE_USED, "writes to the home directory"),
+    ("cp slacktrail-0.1.0-command-linux-x86_64/slacktrail ~/.local/bin/", ARCHIVES_ARE_USED, "needs that archive"),
+    ("tar -xzf slacktrail-0.1.0-arm64.tar.gz", ARCHIVES_ARE_USED, "needs that archive"),
+    ("cd slacktrail-0.1.0-arm64", ARCHIVES_ARE_USED, "needs that archive"),
     (
         "sam deploy --guided --template-file template.yaml",
         DeploymentRuns("test_guided_deployment_creates_every_resource"),
-        "it needs an archive and an AWS account, which `make test-deployed` emulates",
+        "needs an archive and an AWS account, which `make test-deployed` emulates",
     ),
-    ("python3 -m venv ~/slacktrail-tools", TOOLS_ARE_ACTIVATED, "it would write to the home directory"),
-    ("source ~/slacktrail-tools/bin/activate", TOOLS_ARE_ACTIVATED, "it needs that environment"),
+    ("python3 -m venv ~/slacktrail-tools", TOOLS_ARE_ACTIVATED, "writes to the home directory"),
+    ("source ~/slacktrail-tools/bin/activate", TOOLS_ARE_ACTIVATED, "needs that environment"),
     (
         "pip install aws-sam-cli==1.170.0 cargo-lambda==1.9.2 ziglang==0.17.1",
         PythonTests("test_readme_installs_tools_that_checks_use"),
-        "it needs a network; requirements.txt has the same versions",
+        "needs a network; requirements.txt has the same versions",
     ),
     (
         "cp samconfig.toml deploy.toml",
         PythonTests("test_user_settings_are_copy_that_git_ignores"),
-        "it would write to the repository",
+        "writes to the repository",
     ),
     (
         "sam build --config-file deploy.toml",
         SAM_TAKES_IT,
-        "it makes a release build; `make test-deployed` types it in a copy of the source, without optimizations",
+        "creates a release build; `make test-deployed` runs it in a copy of the source, without optimizations",
     ),
     (
         "sam deploy --config-file deploy.toml",
         DeploymentRuns("test_deployment_creates_every_resource"),
-        "it needs an AWS account, which `make test-deployed` emulates",
+        "needs an AWS account, which `make test-deployed` emulates",
     ),
-    ("cargo install --locked --path cli", CargoKnows("cli"), "it makes a release build; the test workflow types it"),
-    ("slacktrail doctor", TestsRun(include_str!("../doctor/mod.rs")), "it needs a whole stack; `doctor` deploys one"),
-    ("make test", MakeRuns("cargo test --workspace --locked"), "it would run this test"),
+    ("cargo install --locked --path cli", CargoKnows("cli"), "creates a release build; the test workflow runs it"),
+    ("slacktrail doctor", TestsRun(include_str!("../doctor/mod.rs")), "needs a whole stack; `doctor` deploys one"),
+    ("make test", MakeRuns("cargo test --workspace --locked"), "would run this test"),
     (
         "sam local invoke Poller --event events/rule.json --env-vars events/env.json",
         SAM_TAKES_IT,
-        "it needs a container engine; `poller`'s `collects` and others invoke the compiled function",
+        "needs a container engine; `poller`'s `collects` and others invoke the compiled function",
     ),
     (
         "sam local invoke OAuth --event events/oauth-start.json --env-vars events/env.json",
         SAM_TAKES_IT,
-        "it needs a container engine; `oauth`'s `events` gives the sample to the function",
+        "needs a container engine; `oauth`'s `events` sends the sample to the function",
     ),
     (
         "sam local start-api --env-vars events/env.json",
         SAM_TAKES_IT,
-        "it needs a container engine; `oauth` and others invoke the compiled function",
+        "needs a container engine; `oauth` and others invoke the compiled function",
     ),
 ];
 
@@ -109,8 +105,8 @@ fn readme_commands_not_typed_here_are_known_to_make_cargo_or_checks() {
         match how {
             MakeEndsIn(last) => assert!(dry_run(command).trim_end().ends_with(last), "{command}: {}", dry_run(command)),
             MakeRuns(part) => assert!(dry_run(command).contains(part), "{command}: {}", dry_run(command)),
-            CargoKnows(folder) => assert!(command.ends_with(folder) && has_the_command(folder), "{command}"),
-            PythonTests(name) => assert!(README_TESTS.contains(&format!("def {name}(")), "no test reads `{command}`"),
+            CargoKnows(folder) => assert!(command.ends_with(folder) && has_command(folder), "{command}"),
+            PythonTests(name) => assert!(README_TESTS.contains(&format!("def {name}(")), "no test covers `{command}`"),
             DeploymentRuns(name) => {
                 assert!(DEPLOYMENT_TESTS.contains(&format!("def {name}(")), "no test runs `{command}`")
             }
@@ -122,22 +118,22 @@ fn readme_commands_not_typed_here_are_known_to_make_cargo_or_checks() {
     }
 }
 
-/// What make says that it would do.
+/// Returns the output of `make --dry-run`.
 fn dry_run(command: &str) -> String {
     let words = command.strip_prefix("make ").unwrap().split(' ');
     let mut make = Command::new("make");
-    // Without its own variables: this test may run below another make, which says where to build.
+    // Without make's own variables, because this test may run below another make that sets the target directory.
     make.arg("--dry-run").args(words).current_dir(root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    let said = make.output().expect("make can be run");
-    assert!(said.status.success(), "{command}: {}", String::from_utf8_lossy(&said.stderr));
-    String::from_utf8(said.stdout).unwrap()
+    let output = make.output().expect("make runs");
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
-/// Whether the package in this folder has a binary of the command's name.
-fn has_the_command(folder: &str) -> bool {
+/// Returns `true` if the package in this folder has a binary named `slacktrail`.
+fn has_command(folder: &str) -> bool {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(root().join(folder));
-    let metadata: Value = serde_json::from_slice(&cargo.output().expect("Cargo can be run").stdout).unwrap();
+    let metadata: Value = serde_json::from_slice(&cargo.output().expect("Cargo runs").stdout).unwrap();
     let manifest = root().join(folder).join("Cargo.toml").canonicalize().unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let package = packages.iter().find(|package| package["manifest_path"] == *manifest.to_str().unwrap()).unwrap();

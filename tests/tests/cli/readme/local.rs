@@ -1,4 +1,4 @@
-//! What `make local` runs: a whole deployment that prints what the command needs in another terminal.
+//! Tests the program of `make local`, which runs a deployment and prints the variables that commands need in another terminal.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ async fn local_deployment_prints_variables_that_commands_need() {
 
     let printed = local.screen();
     let exports: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("    ")).collect();
-    // The last one is what to type then, and asks for a visit to Slack.
+    // The last line is the `connect` command, which requires a visit to Slack.
     let (connect, exports) = exports.split_last().unwrap();
     assert!(connect.starts_with("slacktrail connect acme --name Acme"), "{printed}");
     let folder = Path::new(env!("CARGO_BIN_EXE_local-deployment")).parent().unwrap();

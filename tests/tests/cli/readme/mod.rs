@@ -1,4 +1,4 @@
-//! README: each command that it shows is typed here, in README's order, or checked in another way that is written down here.
+//! Tests README's commands. Each command is either typed here, in README's order, or checked as [`elsewhere`] describes.
 
 mod commands;
 mod elsewhere;
@@ -10,28 +10,28 @@ use reader::Reader;
 
 use crate::slack::ORGANIZATION;
 
-/// What goes on while a command runs.
+/// The interaction with a command while it runs.
 #[derive(Clone, Copy)]
-enum Meanwhile {
-    /// It ends by itself.
+enum Interaction {
+    /// Waits for the command to end.
     Wait,
-    /// It ends by itself; the poller was invoked before, as it is each minute.
+    /// Invokes the poller, then runs the command and waits for it to end.
     TickBefore,
-    /// Once the screen shows this, the poller is invoked, which it waits for.
+    /// Invokes the poller as soon as the screen shows this text. The command waits for the result.
     TickOnce(&'static str),
-    /// It asks for an app's credentials, and for a visit to Slack.
+    /// Enters an app's credentials, and opens the link.
     Connect,
-    /// It reads this without showing it.
+    /// Pastes this secret, which the command does not show.
     Paste(&'static str),
-    /// It asks this, and is answered that.
+    /// Responds to a question with an answer.
     Answer(&'static str, &'static str),
-    /// It goes on until Ctrl-C, which is pressed once the screen shows this.
+    /// Presses Ctrl-C as soon as the screen shows this text.
     Interrupt(&'static str),
 }
-use Meanwhile::{Answer, Connect, Interrupt, Paste, TickBefore, TickOnce, Wait};
+use Interaction::{Answer, Connect, Interrupt, Paste, TickBefore, TickOnce, Wait};
 
-/// Every command that is typed, what goes on meanwhile, and what the screen shows in the end.
-const TYPED: [(&str, Meanwhile, &str); 16] = [
+/// Every typed command, the interaction with it, and a part of its final screen.
+const TYPED: [(&str, Interaction, &str); 16] = [
     ("export AWS_DEFAULT_REGION=us-east-1", Wait, ""),
     ("export SLACKTRAIL_STACK=slacktrail", Wait, ""),
     (r#"slacktrail connect acme --name "Acme" --plan enterprise"#, Connect, "connected `acme` to the organization"),
@@ -58,23 +58,27 @@ const TYPED: [(&str, Meanwhile, &str); 16] = [
 fn every_readme_command_is_typed_or_checked_elsewhere() {
     let elsewhere = |command: &&str| ELSEWHERE.iter().any(|(other, ..)| other == command);
     let (elsewhere, typed): (Vec<&str>, Vec<&str>) = commands::shown().into_iter().partition(elsewhere);
-    assert_eq!(typed, TYPED.map(|(command, ..)| command), "README's commands, and what is typed here");
-    assert_eq!(elsewhere, ELSEWHERE.map(|(command, ..)| command), "README's commands, and what is checked elsewhere");
+    assert_eq!(typed, TYPED.map(|(command, ..)| command), "README's commands, and the commands typed here");
+    assert_eq!(
+        elsewhere,
+        ELSEWHERE.map(|(command, ..)| command),
+        "README's commands, and the commands checked elsewhere"
+    );
 }
 
 #[tokio::test]
 async fn reader_who_types_readme_commands_gets_promised_output() {
     let Some(mut reader) = Reader::start().await else { return };
-    for (command, meanwhile, telling) in TYPED {
+    for (command, interaction, expected) in TYPED {
         if let Some(assignment) = command.strip_prefix("export ") {
             reader.export(assignment);
             continue;
         }
-        if let (Some(options), Paste(secret)) = (command.strip_prefix("read "), meanwhile) {
+        if let (Some(options), Paste(secret)) = (command.strip_prefix("read "), interaction) {
             reader.pastes(options, secret).await;
             continue;
         }
-        let screen = reader.types(command, meanwhile).await;
-        assert!(screen.contains(telling), "`{command}` does not show `{telling}`:\n{screen}");
+        let screen = reader.types(command, interaction).await;
+        assert!(screen.contains(expected), "`{command}` does not show `{expected}`:\n{screen}");
     }
 }

@@ -1,5 +1,5 @@
-//! Somebody who reads README and types what it shows: at a terminal, in an empty folder, with the template deployed to an
-//! emulated account, the compiled functions, and a simulated Slack.
+//! A reader who types README's commands in a terminal and an empty folder, with the template deployed to an emulated account, the compiled
+//! functions, and a simulated Slack.
 
 use std::path::Path;
 
@@ -15,27 +15,27 @@ use slacktrail_tests::lambda_runtime_api::Emulator;
 use slacktrail_tests::stack::Stack;
 use tempfile::TempDir;
 
-use super::Meanwhile;
+use super::Interaction;
 use crate::binary::Slacktrail;
 use crate::terminal::Terminal;
 use crate::wizard::link;
 
-/// The reader sets the stack and the region only, by README's `export`.
+/// The variables that the reader does not have. README's `export` sets only the stack and the region.
 const NAMES: [&str; 3] = ["AWS_REGION", "SLACKTRAIL_BUCKET", "SLACKTRAIL_TABLE"];
 
-/// The reader, and all that they work with.
+/// The reader and their environment.
 pub(super) struct Reader {
     slacktrail: Slacktrail,
     deployment: LocalDeployment,
     oauth: Emulator,
-    /// A variable that was read and is not exported yet.
+    /// A variable that `read` has set and that is not exported yet.
     read: Option<(String, String)>,
     folder: TempDir,
     _functions: [Function; 2],
 }
 
 impl Reader {
-    /// `None`, and a printed line, where there is no moto.
+    /// Deploys the stack. Prints a note and returns `None` without moto.
     pub(super) async fn start() -> Option<Reader> {
         let moto = EmulatedAws::start_with_cloudformation()?;
         let names = Stack::deploy(&moto).names();
@@ -53,7 +53,7 @@ impl Reader {
         Some(Reader { slacktrail, deployment, oauth, read: None, folder, _functions: functions })
     }
 
-    /// Sets a variable as `export NAME=value` does, for all that is typed later; or as `export NAME` does, the one that was read.
+    /// Sets a variable for all later commands, like `export NAME=value`, or like `export NAME` after `read`.
     pub(super) fn export(&mut self, assignment: &str) {
         let (name, value) = match (assignment.split_once('='), &self.read) {
             (Some(assigned), _) => assigned,
@@ -63,7 +63,7 @@ impl Reader {
         self.slacktrail = self.slacktrail.clone().with(name, value);
     }
 
-    /// Types `read` to a shell and pastes a secret, which the screen does not show and the variable then holds.
+    /// Runs `read` in a shell, pastes a secret, and asserts that the variable contains the secret and the screen does not show it.
     pub(super) async fn pastes(&mut self, options: &str, secret: &str) {
         let name = options.split(' ').next_back().unwrap();
         let line = format!("read {options} && printf %s \"${name}\" > read");
@@ -72,7 +72,7 @@ impl Reader {
             Path::new("/bin/bash"),
             &["-c", &line],
         );
-        terminal.hides_what_is_typed().await;
+        terminal.hides_input().await;
         terminal.enters(secret).await;
         let shown = terminal.end().await;
         assert_eq!((shown.code, shown.screen.trim()), (0, ""), "{line}");
@@ -81,24 +81,24 @@ impl Reader {
         self.read = Some((name.to_owned(), read));
     }
 
-    /// Types a command, does what a person does meanwhile, and returns with what the screen shows when it has succeeded.
-    pub(super) async fn types(&self, command: &str, meanwhile: Meanwhile) -> String {
-        if let Meanwhile::TickBefore = meanwhile {
+    /// Types a command, interacts with it, and returns the screen after the command has succeeded.
+    pub(super) async fn types(&self, command: &str, interaction: Interaction) -> String {
+        if let Interaction::TickBefore = interaction {
             self.deployment.drain().await;
         }
         let mut terminal = Terminal::typed(&self.slacktrail, command);
-        match meanwhile {
-            Meanwhile::Wait | Meanwhile::TickBefore | Meanwhile::Paste(_) => {}
-            Meanwhile::Connect => self.connect(&mut terminal).await,
-            Meanwhile::TickOnce(shown) => {
+        match interaction {
+            Interaction::Wait | Interaction::TickBefore | Interaction::Paste(_) => {}
+            Interaction::Connect => self.connect(&mut terminal).await,
+            Interaction::TickOnce(shown) => {
                 terminal.shows(shown).await;
                 self.deployment.drain().await;
             }
-            Meanwhile::Interrupt(shown) => {
+            Interaction::Interrupt(shown) => {
                 terminal.shows(shown).await;
                 terminal.interrupts().await;
             }
-            Meanwhile::Answer(question, answer) => {
+            Interaction::Answer(question, answer) => {
                 terminal.shows(question).await;
                 terminal.enters(answer).await;
             }
@@ -120,7 +120,7 @@ impl Reader {
     }
 }
 
-/// Some hours with people at work, and the day of README's that is collected afterwards.
+/// Adds the activity of the last three hours, and two records on the day that README backfills.
 fn live(deployment: &LocalDeployment, settings: &Settings) {
     let now = Timestamp::now();
     Life::new(settings).happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 40);

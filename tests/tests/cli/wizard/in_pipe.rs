@@ -1,4 +1,4 @@
-//! In a pipe: nothing is asked, and what is missing or refused is told.
+//! Tests `connect` in a pipe. It asks no questions, and reports missing and rejected input.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -34,7 +34,7 @@ async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
     let (child, link, told) = stage.pipe(&arguments).await;
     stage.open(&link, &Consent::workspace("T1")).await.unwrap();
     let ran = stage.slacktrail.end(child).await.exits(0);
-    // Without empty lines: one that follows on the link may be lost with the reader that found the link.
+    // Without empty lines, because the reader that found the link may have consumed the empty line after it.
     let told = plain(&format!("{told}{}", ran.stderr));
     let told: Vec<&str> = told.lines().filter(|line| !line.is_empty()).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
@@ -132,7 +132,7 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     for field in ["pending_client_id", "pending_client_secret"] {
         pending.as_object_mut().unwrap().remove(field);
     }
-    assert_eq!(pending, first, "what refreshes the token is what granted it");
+    assert_eq!(pending, first, "the app that granted the token still refreshes it");
 
     again.open(&link, &Consent::organization()).await.unwrap();
     let ran = again.slacktrail.end(child).await.exits(0);

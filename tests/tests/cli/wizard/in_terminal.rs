@@ -1,4 +1,4 @@
-//! In a terminal: questions, Ctrl-C, the browser.
+//! Tests `connect` in a terminal: its questions, Ctrl-C, and opening the browser.
 
 use serde_json::json;
 use slacktrail_core::authorization::AuthorizationState;
@@ -24,9 +24,9 @@ async fn wizard_guides_new_user_in_terminal() {
     let report = stage.open(&link(&terminal.screen()), &Consent::organization()).await.unwrap();
     assert_eq!(report.tenant.id, "E1");
 
-    let Shown { code, screen, told } = terminal.end().await;
+    let Shown { code, screen, output } = terminal.end().await;
     assert_eq!(code, 0, "{screen}");
-    assert!(!told.contains(&stage.app.client_secret), "the secret is shown: {told}");
+    assert!(!output.contains(&stage.app.client_secret), "the secret is shown: {output}");
     insta::assert_snapshot!(plain(&screen), @r"
     > Name of the source, for people: Acme
     > Slack plan: Enterprise: Enterprise+ or Enterprise Grid (audit, access and integration logs)
@@ -103,7 +103,7 @@ async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
     let mut terminal = Terminal::start(&environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret), &NEW);
     terminal.shows("waiting for the link to be opened").await;
-    let spoilt = link(&terminal.screen());
+    let canceled = link(&terminal.screen());
     terminal.interrupts().await;
     let shown = terminal.end().await;
     assert_eq!(shown.code, 1);
@@ -112,10 +112,10 @@ async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     hint: run the same command again: it continues with the app's credentials, and nothing else was stored
     ");
     assert_eq!(stage.authorizations().await[0].state, AuthorizationState::Canceled);
-    assert!(stage.open(&spoilt, &Consent::organization()).await.is_err());
+    assert!(stage.open(&canceled, &Consent::organization()).await.is_err());
     assert_eq!(stage.sources().await, json!([]));
 
-    // Nothing is asked any more: the app is known.
+    // The app is known, so the second run asks no questions.
     let mut terminal = Terminal::start(&stage.slacktrail, &NEW);
     terminal.shows("waiting for the link to be opened").await;
     assert!(terminal.screen().contains(&stage.app.client_id) && !terminal.screen().contains("Client Secret:"));
@@ -226,8 +226,8 @@ async fn local_browser_opens_link_on_request() {
             assert!(rest.starts_with("600\n") && rest.contains(&format!("url={link}\"")), "{rest}");
             let environment = rest.split_once("\nenvironment\n").unwrap().1;
             assert!(environment.contains("DISPLAY=:0"), "{environment}");
-            for ours in ["AWS_", "SLACK", "hush", &stage.app.client_secret] {
-                assert!(!environment.contains(ours), "{ours}: {environment}");
+            for private in ["AWS_", "SLACK", "hush", &stage.app.client_secret] {
+                assert!(!environment.contains(private), "{private}: {environment}");
             }
             assert!(!arguments.contains("grant="), "{arguments}");
         }
@@ -238,11 +238,11 @@ async fn local_browser_opens_link_on_request() {
     }
 }
 
-/// A browser that only writes down its arguments, the mode and the text of the file that it is to open, and its environment.
+/// Creates a browser that only records its arguments, the mode and content of the file to open, and its environment.
 fn fake_browser(folder: &std::path::Path, opened: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     let (script, part) = (folder.join("xdg-open"), opened.with_extension("part"));
-    // Written whole before it is seen.
+    // The record is renamed after it is complete, so that the test never reads a part of it.
     let (opened, part) = (opened.display(), part.display());
     std::fs::write(&script, format!(
         "#!/bin/sh\nPATH=/usr/bin:/bin\n{{ echo \"$@\"; echo mode $(stat -c %a \"$1\"); cat \"$1\"; echo environment; env; }} > '{part}'\n\

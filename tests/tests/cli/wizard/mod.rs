@@ -1,8 +1,7 @@
-//! `connect` through OAuth, in a terminal and in a pipe. The oauth function's part is played with the core that it is made of, and
-//! Slack's by the simulated one.
+//! Tests `connect` through OAuth, in a terminal and in a pipe, with the OAuth function's core code and a simulated Slack.
 
 mod in_pipe;
-#[cfg(target_os = "linux")] // whose terminals the harness knows
+#[cfg(target_os = "linux")] // the tests support only Linux pseudoterminals
 mod in_terminal;
 
 use jiff::Timestamp;
@@ -27,10 +26,10 @@ const URL: &str = "https://connect.example";
 const REDIRECT_URL: &str = "https://connect.example/oauth/callback";
 const NEW: [&str; 6] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise"];
 
-/// What it tells in a pipe while it waits.
+/// The starts of the lines that `connect` prints in a pipe while it waits.
 const WAITING: [&str; 3] = ["waiting for the link", "the link was opened", "verifying what Slack"];
 
-/// A deployment on an emulated AWS, a simulated Slack, and an app there.
+/// A deployment on an emulated AWS, a simulated Slack, and a Slack app.
 struct Stage {
     moto: EmulatedAws,
     slack: Slack,
@@ -39,7 +38,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// `None`, and a printed line, where there is no moto.
+    /// Starts with an organization. Prints a note and returns `None` without moto.
     async fn organization() -> Option<Stage> {
         Stage::start(Slack::organization().await, App::organization(REDIRECT_URL)).await
     }
@@ -66,7 +65,7 @@ impl Stage {
         AwsPorts::connect(&self.moto.sdk_config(), names)
     }
 
-    /// The source's secret.
+    /// Returns the source's secret.
     async fn secret(&self) -> Option<Value> {
         let secrets = self.moto.secrets_manager();
         let value = secrets.get_secret_value().secret_id("slacktrail/acme").send().await.ok()?;
@@ -79,14 +78,14 @@ impl Stage {
         self.slacktrail.run(&["sources", "--json"]).await.exits(0).json()
     }
 
-    /// Every authorization in the table.
+    /// Returns every authorization in the table.
     async fn authorizations(&self) -> Vec<Authorization> {
         let scanned = self.moto.dynamodb().scan().table_name("streams").send().await.unwrap();
         let texts = scanned.items().iter().filter_map(|item| item.get("authorization")?.as_s().ok());
         texts.map(|text| serde_json::from_str(text).unwrap()).collect()
     }
 
-    /// What somebody does who opens a link, answers Slack, and comes back.
+    /// Opens a link, responds to Slack's consent page, and follows the redirect to the callback.
     async fn open(&self, link: &str, consent: &Consent) -> Result<ConnectReport, ConnectError> {
         let link_token = link.strip_prefix("https://connect.example/oauth/start?grant=").unwrap();
         let (ports, now) = (self.ports(), Second::of(Timestamp::now()));
@@ -118,30 +117,30 @@ impl Stage {
         store.replace_authorization(Some(version), &change(authorization)).await.unwrap();
     }
 
-    /// Starts it in a pipe with the app's credentials, and returns with its link.
+    /// Starts `connect` in a pipe with the app's credentials, and returns the child, its link, and its output up to the link.
     async fn pipe(&self, arguments: &[&str]) -> (Child, String, String) {
         let app = ["--client-id", &self.app.client_id, "--client-secret-stdin"];
         let mut child = self.slacktrail.start(&[arguments, &app].concat());
         child.stdin.take().unwrap().write_all(self.app.client_secret.as_bytes()).await.unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut told = String::new();
+        let mut output = String::new();
         while let Some(line) = lines.next_line().await.unwrap() {
-            told.push_str(&format!("{line}\n"));
+            output.push_str(&format!("{line}\n"));
             if line.starts_with(URL) {
                 child.stderr = Some(lines.into_inner().into_inner());
-                return (child, line, told);
+                return (child, line, output);
             }
         }
-        panic!("it printed no link:\n{told}");
+        panic!("`connect` printed no link:\n{output}");
     }
 }
 
-/// The link on a screen.
+/// Returns the link on a screen.
 pub(crate) fn link(screen: &str) -> String {
     screen.lines().find(|line| line.contains("/oauth/start?grant=")).unwrap().trim().to_owned()
 }
 
-/// The text without what differs from run to run: what it waits for goes by unseen or not, for example.
+/// Removes everything that differs between runs: links, times, and lines about waiting, which a fast run does not print.
 fn plain(text: &str) -> String {
     let waits = |line: &&str| WAITING.iter().any(|words| line.starts_with(words));
     let line = |line: &str| -> String {
