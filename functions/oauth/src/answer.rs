@@ -1,17 +1,17 @@
-//! Answers: statuses, headers and cookies.
+//! Builds HTTP responses: status, headers and cookies.
 //!
 //! | status | outcome of the request |
 //! |---|---|
 //! | 200 | offered: the page with the button; connected |
-//! | 303 | started: the browser goes on to Slack, with `GET` |
+//! | 303 | started: redirects the browser to Slack, with `GET` |
 //! | 400 | malformed: neither slacktrail's links nor Slack send this request; missing_state: the installation was started in Slack |
 //! | 403 | denied: the user declined; wrong_browser: a different browser opened the link |
 //! | 404 | unknown: the link, state or page does not exist |
-//! | 405 | another method |
-//! | 409 | the installation does not fit: wrong_tenant, not_organization, missing_scope, not_on_plan, insufficient_role, wrong_app; conflict: another command changed the source |
+//! | 405 | the page does not support the method |
+//! | 409 | unsuitable installation: wrong_tenant, not_organization, missing_scope, not_on_plan, insufficient_role, wrong_app; conflict: another command changed the source |
 //! | 410 | used, expired: a link is single-use and expires after 10 minutes |
 //! | 502 | slack_refused, slack_unreachable |
-//! | 503 | internal: the table, the secrets or the settings |
+//! | 503 | internal: the table, the secrets or the settings failed |
 //! | 504 | deadline_reached: Slack or AWS took too long |
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -25,7 +25,7 @@ use slacktrail_core::authorization::{AuthorizationId, ConnectErrorKind, LINK_TTL
 use crate::handler::Outcome;
 use crate::page;
 
-/// The status of an answer: the table above.
+/// Returns the HTTP status of an outcome, as in the table above.
 pub(crate) fn status(outcome: &Outcome) -> u16 {
     match outcome {
         Outcome::Offered(_) | Outcome::Connected(_) => 200,
@@ -55,7 +55,7 @@ fn status_of_kind(kind: ConnectErrorKind) -> u16 {
     }
 }
 
-/// The answer to a request.
+/// Returns the HTTP response for an outcome.
 pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
     let mut answer = ApiGatewayV2httpResponse::default();
     answer.status_code = status(outcome).into();
@@ -69,9 +69,10 @@ pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
             answer.headers.insert(LOCATION, text(&started.location));
             answer.cookies.push(set_cookie(&started.cookie_name, &started.cookie_value, LINK_TTL_SECONDS));
         }
-        Outcome::Connected(connected) => answer.cookies.push(forget(&connected.authorization)),
+        Outcome::Connected(connected) => answer.cookies.push(delete_cookie(&connected.authorization)),
         Outcome::Failed(callback_error) => {
-            answer.cookies.extend(callback_error.authorization.iter().filter(|_| callback_error.is_final).map(forget));
+            let finished = callback_error.authorization.iter().filter(|_| callback_error.is_final);
+            answer.cookies.extend(finished.map(delete_cookie));
         }
         Outcome::MethodNotAllowed(allowed) => drop(answer.headers.insert(ALLOW, HeaderValue::from_static(allowed))),
         Outcome::NotFound => {}
@@ -79,12 +80,12 @@ pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
     answer
 }
 
-/// What every answer carries: a page that nothing keeps, nothing frames, and that loads and runs nothing.
+/// Returns the headers of every response. They prevent caching and framing of the page, and keep it from loading or running anything.
 fn headers(outcome: &Outcome) -> HeaderMap {
     [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"), // the address holds a code and a state
+        (REFERRER_POLICY, "no-referrer"), // because the URL contains a code and a state
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
         (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
@@ -96,18 +97,18 @@ fn headers(outcome: &Outcome) -> HeaderMap {
     .collect()
 }
 
-/// A cookie for this host alone, over HTTPS alone, out of reach of scripts. `Lax` lets it come along when Slack sends the browser
-/// back, and with no form that another site sends.
+/// Returns a cookie for this host only, over HTTPS only, and hidden from scripts. With `Lax`, the browser sends the cookie when Slack redirects back,
+/// but not with a form of another website.
 fn set_cookie(name: &str, value: &str, seconds: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
 }
 
-fn forget(authorization: &AuthorizationId) -> String {
+fn delete_cookie(authorization: &AuthorizationId) -> String {
     set_cookie(&cookie_name(authorization), "", 0)
 }
 
 fn text(value: &str) -> HeaderValue {
-    HeaderValue::from_str(value).expect("a URL with an encoded query, and a policy of ours, are ASCII")
+    HeaderValue::from_str(value).expect("URLs with an encoded query, and slacktrail's own policies, are ASCII")
 }
 
 #[cfg(test)]
@@ -127,6 +128,9 @@ mod tests {
     #[test]
     fn cookie_is_deleted_under_its_own_name() {
         let id = AuthorizationId::of([7; 16]);
-        assert_eq!(forget(&id), format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", cookie_name(&id)));
+        assert_eq!(
+            delete_cookie(&id),
+            format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", cookie_name(&id))
+        );
     }
 }

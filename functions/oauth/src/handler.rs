@@ -1,4 +1,4 @@
-//! One request: what is asked, what comes of it, the log line, the answer.
+//! Handles one request: processes it, logs one line and builds the response.
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::Method;
@@ -14,38 +14,35 @@ use crate::query::Parameters;
 use crate::request::{Address, Request};
 use crate::{answer, line};
 
-/// What the function works with.
+/// The OAuth function's ports and settings.
 #[derive(Debug)]
 pub struct Oauth<S, C, K, W> {
     ports: CallbackPorts<S, C, K, W>,
-    /// Slack's page of consent.
+    /// The URL of Slack's consent page.
     authorize_url: String,
 }
 
 /// The outcome of a request.
 pub(crate) enum Outcome {
-    /// The page with the button is shown.
+    /// Shows the page with the button.
     Offered(Box<Offer>),
-    /// The browser goes on to Slack.
+    /// Redirects the browser to Slack.
     Started(Started),
-    /// A source is connected.
     Connected(Box<Connected>),
-    /// Connecting failed.
     Failed(Box<CallbackError>),
-    /// There is no such page.
     NotFound,
-    /// The page is there for these methods only.
+    /// The request's method is not one of the allowed methods, which this variant holds.
     MethodNotAllowed(&'static str),
 }
 
 impl<S, C, K, W> Oauth<S, C, K, W> {
-    /// The function over these ports, with the address of Slack's page of consent.
+    /// Creates the function from its ports and the URL of Slack's consent page.
     pub fn new(ports: CallbackPorts<S, C, K, W>, authorize_url: impl Into<String>) -> Oauth<S, C, K, W> {
         Oauth { ports, authorize_url: authorize_url.into() }
     }
 }
 
-/// Answers a request and logs one line about it. There is an answer to everything: what fails on our side is a page too.
+/// Responds to a request, and logs one line about it. Every request gets a page, even after an internal error.
 pub async fn handle<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     event: &ApiGatewayV2httpRequest,
@@ -82,7 +79,7 @@ async fn outcome<S: Slack, C: AuthorizationStore + DeploymentStore, K: Credentia
     done.unwrap_or_else(|callback_error| Outcome::Failed(Box::new(callback_error)))
 }
 
-/// Shows what a link would connect. Chats, mail scanners and browsers open links that nobody has clicked, so this changes nothing.
+/// Shows what a link connects. This changes nothing, because chats, mail scanners and browsers open links that nobody has clicked.
 async fn show<S, C: AuthorizationStore, K, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,
@@ -95,7 +92,7 @@ async fn show<S, C: AuthorizationStore, K, W: Timer>(
     oauth.in_time(shown).await
 }
 
-/// Uses a link up, when a person has used the button.
+/// Consumes a link after the user pressed the button.
 async fn begin<S, C: AuthorizationStore, K, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,

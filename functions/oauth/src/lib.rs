@@ -1,11 +1,10 @@
-//! The function that connects Slack sources: two addresses for a browser, and a page for whatever may happen.
+//! The Lambda function that connects Slack sources. It serves two URLs to a browser, and responds to every request with a page or a redirect.
 //!
-//! What a link, a state and a code are worth is decided in [`slacktrail_connect`]; here is what a browser says and is
-//! told. Nothing that comes with a request is ever logged or shown again: it may hold a code, a state or a link.
+//! [`slacktrail_connect`] decides whether a link, a state or a code is valid. This crate reads requests and builds responses. It never logs
+//! or shows text from a request, because a request can contain a code, a state or a link.
 //!
-//! Read in this order: [`handle`], `request` and `query` (what came), `answer` (statuses and headers), `page` (what is shown),
-//! `line` (what is logged).
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
+//! Read in this order: [`handle`], `request` and `query` (reading a request), `answer` (statuses and headers), `page` (HTML), `line` (logging).
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod answer;
 mod handler;

@@ -1,5 +1,5 @@
-//! The log line of a request: INFO when all is well or a stranger knocked, WARN when somebody was refused and has been told,
-//! ERROR when a person must act.
+//! Writes the log line of a request. The level is INFO for a success and for a request that anyone on the internet can send, WARN if an
+//! authorization failed and the user sees why, and ERROR if the operator must act.
 
 use std::error::Error as StdError;
 
@@ -13,19 +13,20 @@ use crate::answer;
 use crate::handler::Outcome;
 use crate::request::Address;
 
-/// Logs one line. It holds nothing that came with the request but the ID of an authorization whose secret was part of the request. The ID is not secret.
+/// Logs one line. From the request, it contains at most the ID of an authorization, and only if the request also had the authorization's secret.
+/// The ID is not secret.
 pub(crate) fn log(address: Address, outcome: &Outcome) {
-    let (authorization, source) = whose(outcome);
+    let (authorization, source) = ids(outcome);
     let (authorization, source) = (authorization.map(ToString::to_string), source.map(SourceId::as_str));
     let error = to_error(outcome);
     let cause = error.and_then(causes);
-    let token = token(outcome);
+    let token = token_outcome(outcome);
     macro_rules! line {
         ($level:ident, $text:literal) => {
             $level!(
                 path = address.name(),
                 status = answer::status(outcome),
-                outcome = word(outcome),
+                outcome = label(outcome),
                 authorization,
                 source,
                 code = error.map(|error| error.code.as_str()),
@@ -38,16 +39,16 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
         };
     }
     match outcome {
-        Outcome::Offered(_) => line!(info, "link shown, and not used up"),
+        Outcome::Offered(_) => line!(info, "link page shown"),
         Outcome::Started(_) => line!(info, "authorization started"),
         Outcome::Connected(connected) if connected.notify_error.is_none() => line!(info, "source connected"),
         Outcome::Connected(_) => line!(warn, "source connected, waiting command not notified"),
-        Outcome::NotFound | Outcome::MethodNotAllowed(_) => line!(info, "request refused"),
+        Outcome::NotFound | Outcome::MethodNotAllowed(_) => line!(info, "request rejected"),
         Outcome::Failed(callback_error) => match callback_error.connect_error.kind {
-            ConnectErrorKind::Internal => line!(error, "connecting needs a person"),
-            // Anybody on the internet can have these.
+            ConnectErrorKind::Internal => line!(error, "authorization failed, action required"),
+            // Anyone on the internet can cause these.
             ConnectErrorKind::Malformed | ConnectErrorKind::Unknown | ConnectErrorKind::MissingState => {
-                line!(info, "request refused")
+                line!(info, "request rejected")
             }
             _ => match callback_error.token {
                 Some(TokenOutcome::MayBeValid) => line!(warn, "authorization failed, its token may still be valid"),
@@ -58,14 +59,14 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
                     line!(warn, "authorization failed, Slack may have issued a token that was not received")
                 }
                 Some(TokenOutcome::Revoked | TokenOutcome::MayBeInUse) | None => {
-                    line!(warn, "authorization failed, nothing is lost")
+                    line!(warn, "authorization failed, no data lost")
                 }
             },
         },
     }
 }
 
-fn word(outcome: &Outcome) -> &'static str {
+fn label(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Offered(_) => "offered",
         Outcome::Started(_) => "started",
@@ -76,7 +77,7 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn whose(outcome: &Outcome) -> (Option<&AuthorizationId>, Option<&SourceId>) {
+fn ids(outcome: &Outcome) -> (Option<&AuthorizationId>, Option<&SourceId>) {
     match outcome {
         Outcome::Offered(offer) => (Some(&offer.authorization), Some(&offer.source.id)),
         Outcome::Started(started) => (Some(&started.authorization), Some(&started.source)),
@@ -95,7 +96,7 @@ fn to_error(outcome: &Outcome) -> Option<&Error> {
 }
 
 /// Returns the outcome of revoking the token of a failed authorization.
-fn token(outcome: &Outcome) -> Option<&'static str> {
+fn token_outcome(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Failed(callback_error) => callback_error.token.map(TokenOutcome::name),
         _ => None,

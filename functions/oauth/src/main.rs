@@ -16,20 +16,20 @@ use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
 use slacktrail_ports::Timer;
 
-/// One call to Slack, within the time that a callback may take (`slacktrail_connect`). API Gateway times out after 30 seconds
-/// and would then show its own page, which does not say what happened.
+/// The longest time for one call to Slack. All work of a callback must fit into its time limit (see `slacktrail_connect`). API Gateway
+/// times out after 30 seconds and would then show its own error page, which does not name the cause.
 const SLACK_CALL_MAX: Duration = Duration::from_secs(8);
-/// One attempt of a call to AWS, and the call with its retries.
+/// The longest time for one attempt of an AWS call, and for the call with its retries.
 const AWS_MAX: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(7));
-/// The app's credentials are read and the code is exchanged within [`WORK_MAX`], however long each call takes. So a message about the exchange
-/// names the limit of that call, not of all the work.
+/// Reading the app's credentials and exchanging the code fit into [`WORK_MAX`] even if both calls time out. A slow exchange therefore reports
+/// the time limit of that call, and not the limit of the whole callback.
 const _: () = assert!(AWS_MAX.1.as_secs() + SLACK_CALL_MAX.as_secs() < WORK_MAX.as_secs());
 
-/// Lambda's own clock.
+/// The timer of the Tokio runtime.
 #[derive(Debug)]
-struct Clock;
+struct TokioTimer;
 
-impl Timer for Clock {
+impl Timer for TokioTimer {
     async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout(limit, work).await.ok()
     }
@@ -45,13 +45,13 @@ async fn main() -> Result<(), Error> {
     let config = sdk_config().await;
     let (table, credentials) =
         connect_table_and_secrets_within(&config, AWS_MAX, settings.table, settings.secret_prefix);
-    let ports = CallbackPorts { slack, table, credentials, timer: Clock };
+    let ports = CallbackPorts { slack, table, credentials, timer: TokioTimer };
     let oauth = Oauth::new(ports, settings.slack_authorize_url);
 
-    // `lambda_http::run` would first make an `http::Request` of the event, and it panics where a client's Host header or query
-    // is not part of a URI.
+    // `lambda_http::run` would first convert the event to an `http::Request`. That conversion panics if the client's Host header or query string
+    // is not valid in a URI.
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        // In a box: the compiler computes the layout of nested futures to a limited depth only.
+        // Boxed, because the compiler limits the depth to which it computes the layout of nested futures.
         Ok::<_, Infallible>(Box::pin(handle(&oauth, &event.payload, Second::of(Timestamp::now()))).await)
     }))
     .await

@@ -1,4 +1,4 @@
-//! The pages: what a browser shows, without scripts and without a single byte from elsewhere.
+//! Renders the HTML pages. A page runs no scripts and loads nothing from other servers.
 
 use std::sync::LazyLock;
 
@@ -13,12 +13,13 @@ use slacktrail_core::source::{LogType, Source, shown_name};
 
 use crate::handler::Outcome;
 
-/// The one style sheet, which stands in each page.
+/// The style sheet, which every page contains.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE)));
 
-/// What a page may do: apply this style, and nothing else. The page with the button may send it here and go on to Slack.
+/// Returns the Content Security Policy of a page. It allows the page's own style only. The page with the button may also submit its form to this
+/// website and follow the redirect to Slack.
 pub(crate) fn content_security_policy(outcome: &Outcome) -> String {
     let forms = match outcome {
         Outcome::Offered(offer) => format!("'self' {}", offer.leads_to),
@@ -30,15 +31,15 @@ pub(crate) fn content_security_policy(outcome: &Outcome) -> String {
     )
 }
 
-/// The page that tells what came of a request; nothing where the browser goes on.
+/// Returns the page for an outcome. It is empty if the response redirects the browser.
 pub(crate) fn of(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Offered(offer) => OfferedPage::of(offer).text(),
         Outcome::Started(_) => String::new(),
         Outcome::Connected(connected) => ConnectedPage::of(connected).text(),
         Outcome::Failed(callback_error) => ErrorPage::of(callback_error).text(),
-        Outcome::NotFound => ErrorPage::nothing_here("There is nothing here").text(),
-        Outcome::MethodNotAllowed(_) => ErrorPage::nothing_here("This address is for a browser to open").text(),
+        Outcome::NotFound => ErrorPage::unsupported_request("Page not found").text(),
+        Outcome::MethodNotAllowed(_) => ErrorPage::unsupported_request("Method not allowed").text(),
     }
 }
 
@@ -75,7 +76,7 @@ struct ErrorPage<'a> {
     hint: Prose,
 }
 
-/// A sentence of ours, in which backticks mark what is quoted or to be typed.
+/// Text of slacktrail, in which backticks mark names and commands.
 #[derive(Template)]
 #[template(path = "prose.html")]
 struct Prose {
@@ -87,7 +88,7 @@ enum Span {
     Quoted(String),
 }
 
-/// It escapes what it holds itself.
+/// The template of `Prose` already escapes its text.
 impl HtmlSafe for Prose {}
 
 impl<'a> OfferedPage<'a> {
@@ -138,12 +139,12 @@ impl<'a> ErrorPage<'a> {
         }
     }
 
-    fn nothing_here(title: &'static str) -> ErrorPage<'a> {
+    fn unsupported_request(title: &'static str) -> ErrorPage<'a> {
         ErrorPage {
             reference: None,
             mark: "Not connected",
             title,
-            message: Prose::sentence("neither slacktrail nor Slack links to this URL"),
+            message: Prose::sentence("neither slacktrail nor Slack sends this request"),
             hint: Prose::sentence("open the complete link that `slacktrail connect` prints"),
         }
     }
@@ -161,7 +162,7 @@ impl Prose {
         }
     }
 
-    /// Messages begin in lower case and end without a full stop, so that a terminal can put words before and after them.
+    /// Capitalizes `text` and appends a period. Messages have neither, so that the CLI can embed them in a line.
     fn sentence(text: &str) -> Prose {
         let mut letters = text.chars();
         let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
@@ -176,18 +177,18 @@ fn title(kind: ConnectErrorKind) -> &'static str {
         ConnectErrorKind::Unknown => "Unknown link",
         ConnectErrorKind::Used => "This link was already used",
         ConnectErrorKind::Expired => "This link has expired",
-        ConnectErrorKind::WrongBrowser => "A different browser started this",
+        ConnectErrorKind::WrongBrowser => "Opened in a different browser",
         ConnectErrorKind::Denied => "Access was declined",
         ConnectErrorKind::WrongTenant => "Different workspace or organization",
-        ConnectErrorKind::NotOrganization => "Audit logs need the whole organization",
-        ConnectErrorKind::MissingScope => "A permission is missing",
-        ConnectErrorKind::NotOnPlan => "This Slack plan does not have the log",
+        ConnectErrorKind::NotOrganization => "Audit logs require the whole organization",
+        ConnectErrorKind::MissingScope => "Missing permission",
+        ConnectErrorKind::NotOnPlan => "Log not available on this Slack plan",
         ConnectErrorKind::InsufficientRole => "Insufficient permissions",
-        ConnectErrorKind::WrongApp => "The Slack app is set up differently",
+        ConnectErrorKind::WrongApp => "Wrong Slack app settings",
         ConnectErrorKind::Conflict => "Another command changed this source",
-        ConnectErrorKind::SlackRefused => "Slack refused",
-        ConnectErrorKind::SlackUnreachable => "Slack could not answer just now",
-        ConnectErrorKind::DeadlineReached => "slacktrail ran out of time",
+        ConnectErrorKind::SlackRefused => "Slack rejected the request",
+        ConnectErrorKind::SlackUnreachable => "Slack is temporarily unavailable",
+        ConnectErrorKind::DeadlineReached => "The request timed out",
         ConnectErrorKind::Internal => "Internal error",
     }
 }
@@ -249,8 +250,8 @@ mod tests {
         <dt>Source</dt><dd><code>acme</code></dd>
         <dt>Slack</dt><dd><bdi>Acme &#60;b&#62;</bdi> <code>E1</code></dd>
         <dt>Logs</dt><dd><code>audit</code> <code>access</code> <code>integration</code></dd>
-        <dt>Who</dt><dd>The Org Owner continues, and selects the organization in Slack, not a workspace.</dd>
-        <dt>Link</dt><dd>Valid once, until 07:33 UTC.</dd>
+        <dt>Required role</dt><dd>Org Owner. In Slack, select the organization, not a workspace.</dd>
+        <dt>Link</dt><dd>Single use, expires at 07:33 UTC.</dd>
         </dl>
         <form method="post">
         <button type="submit">Continue to Slack</button>
@@ -261,12 +262,12 @@ mod tests {
         </footer>
         "#);
         assert_eq!((page.matches("<form").count(), page.matches("<button").count()), (1, 1));
-        assert!(!page.contains("<input") && !page.contains("hidden"), "the page holds no secret");
+        assert!(!page.contains("<input") && !page.contains("hidden"), "the page contains no secret");
         let policy = content_security_policy(&offered());
         assert!(policy.contains("; form-action 'self' https://slack.com; "), "{policy}");
     }
 
-    /// What stands between `<main>` and `</main>`.
+    /// Returns the content of `<main>`.
     fn main_of(page: &str) -> &str {
         page.split_once("<main>").unwrap().1.split_once("</main>").unwrap().0.trim()
     }
@@ -276,7 +277,7 @@ mod tests {
         insta::assert_snapshot!(main_of(&of(&connected(false))), @r#"
         <p class="mark good"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="m7.5 12.5 3 3 6-7"/></svg>Connected</p>
         <h1><bdi>Acme &#38; Söhne &#60;GmbH&#62;</bdi> is connected</h1>
-        <p>The token is stored. A log could not be read just now: see below.</p>
+        <p>slacktrail stored the token, but could not verify every log: see below.</p>
         <dl>
         <dt>Source</dt><dd><code>acme</code></dd>
         <dt>Organization</dt><dd><bdi>Acme</bdi> <code>E1</code></dd>
@@ -291,7 +292,7 @@ mod tests {
         <dt>integration</dt><dd>not verified yet: Slack answered <code>x</code> &#60;i&#62;</dd>
         </dl>
         <h2>What happens next</h2>
-        <p>Records arrive within about a minute, the newest first. <code>slacktrail status</code> shows how it goes.</p>
+        <p>The first records arrive within about a minute, newest first. To follow progress, run <code>slacktrail status</code>.</p>
         <p>You can close this window.</p>
         <footer>
         <p>slacktrail · reference <code>07070707070707070707070707070707</code></p>
@@ -374,21 +375,21 @@ mod tests {
                 ("quiet", "code"),
                 ("card", "text"),
             ] {
-                let [text_light, ground_light] = [text, ground].map(|name| luminance(colour(scheme, name)));
+                let [text_light, ground_light] = [text, ground].map(|name| luminance(color(scheme, name)));
                 let (bright, dim) = (text_light.max(ground_light), text_light.min(ground_light));
                 let contrast = (bright + 0.05) / (dim + 0.05);
-                assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.1} is below AA of WCAG 2");
+                assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.1} is below level AA of WCAG 2");
             }
         }
     }
 
-    fn colour<'a>(scheme: &'a str, name: &str) -> &'a str {
+    fn color<'a>(scheme: &'a str, name: &str) -> &'a str {
         &scheme.split_once(&format!("--{name}: #")).unwrap().1[..6]
     }
 
-    /// As WCAG 2 defines it.
-    fn luminance(colour: &str) -> f64 {
-        let parts = [0, 2, 4].map(|at| f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0);
+    /// Returns the relative luminance, as defined by WCAG 2.
+    fn luminance(color: &str) -> f64 {
+        let parts = [0, 2, 4].map(|at| f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0);
         let linear = parts.map(|part| if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) });
         0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     }

@@ -1,42 +1,42 @@
-//! The parameters of a query: the four that mean something, each once and of bounded length.
+//! Parses the query string. Four parameters are known. Each may appear once, and its length is limited.
 
 use std::borrow::Cow;
 
 use slacktrail_core::authorization::ConnectError;
 
-/// A longer query is not read. Ours and Slack's have a few hundred bytes.
+/// The maximum length of a query string. Those of slacktrail and Slack have a few hundred bytes.
 const QUERY_BYTES_MAX: usize = 4096;
-/// A parameter that means something is shorter: a one-time token has 97 bytes, Slack's code about 90.
+/// The maximum length of a known parameter's value. A one-time token has 97 bytes, and Slack's code about 90.
 const VALUE_BYTES_MAX: usize = 512;
 
-/// What a query says. `Debug` would show secrets, so there is none.
+/// The known parameters of a query string. The type does not implement `Debug`, because that would show secrets.
 #[derive(Default)]
 pub(crate) struct Parameters {
-    /// What makes a link good.
+    /// The one-time token of a link.
     pub(crate) grant: Option<String>,
-    /// What makes a callback ours.
+    /// The one-time token with which slacktrail sent the browser to Slack.
     pub(crate) state: Option<String>,
-    /// What Slack gives tokens for.
+    /// The code that Slack exchanges for tokens.
     pub(crate) code: Option<String>,
-    /// Why there is no code.
+    /// Slack's error, if it sends no code.
     pub(crate) error: Option<String>,
 }
 
 impl Parameters {
-    /// What makes a link good.
+    /// Returns the one-time token of a link.
     ///
     /// # Errors
-    /// Returns an error if it is missing.
+    /// Returns an error if the parameter is missing.
     pub(crate) fn grant(&self) -> Result<&str, ConnectError> {
         self.grant.as_deref().ok_or_else(|| ConnectError::malformed("its `grant` is missing"))
     }
 
-    /// Reads a query as it came. An empty parameter is as good as none: Slack sends `state=` where it has no state. Others are
-    /// passed over: Slack may come to send more.
+    /// Parses an undecoded query string. Treats an empty parameter as missing, because Slack sends `state=` without a state. Ignores unknown
+    /// parameters, because Slack may add some.
     ///
     /// # Errors
-    /// A parameter that comes twice could mean one thing to us and another to whoever checked it before, so that is refused; and
-    /// what is too long.
+    /// Returns an error if the query or a value is too long. Also returns an error if a known parameter is repeated, because a proxy that checked
+    /// the request might have read the other value.
     pub(crate) fn read(query: &str) -> Result<Parameters, ConnectError> {
         if query.len() > QUERY_BYTES_MAX {
             return Err(ConnectError::malformed("it is too long"));
@@ -44,7 +44,7 @@ impl Parameters {
         let mut parameters = Parameters::default();
         let mut seen: Vec<Cow<'_, str>> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let place = match &*name {
+            let value_of_name = match &*name {
                 "grant" => &mut parameters.grant,
                 "state" => &mut parameters.state,
                 "code" => &mut parameters.code,
@@ -57,7 +57,7 @@ impl Parameters {
             if seen.contains(&name) {
                 return Err(ConnectError::malformed(&format!("it has more than one `{name}`")));
             }
-            *place = Some(value.into_owned()).filter(|value| !value.is_empty());
+            *value_of_name = Some(value.into_owned()).filter(|value| !value.is_empty());
             seen.push(name);
         }
         Ok(parameters)

@@ -1,44 +1,44 @@
-//! A request as far as it concerns us. Its other headers are the client's own words, and none of them is believed: one is heard, and only
-//! against the client.
+//! Extracts the used parts of a request. The client controls its headers, so none is trusted. Only `Sec-Fetch-Site` is read, and only to reject
+//! a request.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Method;
 use slacktrail_core::error::{Error, ErrorKind};
 
-/// Where a browser begins.
+/// The path of the link that `slacktrail connect` prints.
 const START: &str = "/oauth/start";
-/// Where Slack sends it back to. The command prints this address, and the app's settings hold it.
+/// The path to which Slack redirects the browser. The command prints the full URL, and the app's settings contain it.
 const CALLBACK: &str = "/oauth/callback";
 
-/// The page that is asked for.
+/// The requested page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Address {
-    /// Where a browser begins.
+    /// The page of a link.
     Start,
-    /// Where Slack sends it back to.
+    /// The page to which Slack redirects the browser.
     Callback,
-    /// No page of ours.
+    /// A page that does not exist.
     Other,
 }
 
-/// A request. `Debug` would show secrets, so there is none.
+/// The used parts of a request. The type does not implement `Debug`, because that would show secrets.
 pub(crate) struct Request<'a> {
     pub(crate) address: Address,
     pub(crate) method: Method,
-    /// As it came, undecoded. (Payload format 2.0 also has it decoded, but there a comma may be one of the client's or stand
-    /// between repeated parameters.)
+    /// The query string, undecoded. Payload format 2.0 also has decoded parameters, but joins repeated ones with a comma, which a value may also
+    /// contain.
     pub(crate) query: &'a str,
-    /// The name that API Gateway knows itself by.
+    /// API Gateway's domain name.
     domain: Option<&'a str>,
-    /// The stage, where the path begins with it.
+    /// The stage, if the path begins with it.
     stage: Option<&'a str>,
     cookies: &'a [String],
-    /// What the browser says about the page that sent the request (W3C, Fetch Metadata Request Headers).
+    /// The relation of the sending page to this website, as reported by the browser (W3C, Fetch Metadata Request Headers).
     sent_by: Option<&'a str>,
 }
 
 impl Address {
-    /// The path in a log line. Whatever else was asked for may hold anything, and is not repeated.
+    /// Returns the path for the log line. Other paths are logged as `other`, because they can contain arbitrary text.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Address::Start => START,
@@ -49,11 +49,11 @@ impl Address {
 }
 
 impl<'a> Request<'a> {
-    /// What an event says.
+    /// Extracts the used parts of an event.
     pub(crate) fn of(event: &'a ApiGatewayV2httpRequest) -> Request<'a> {
         let context = &event.request_context;
         let path = event.raw_path.as_deref().unwrap_or_default();
-        // The path of a stage other than `$default` begins with its name, except under a domain name of one's own.
+        // The path begins with the stage's name, unless the stage is `$default` or the client uses a custom domain name.
         let stage = context.stage.as_deref().filter(|stage| !matches!(*stage, "" | "$default"));
         let within =
             stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
@@ -72,30 +72,31 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Returns `true` if a page of another website sent it. An old browser does not say; its cookie is then the only sign.
+    /// Returns `true` if a page of another website sent this request. Old browsers do not send the header. For these, only the cookie protects
+    /// against such requests.
     pub(crate) fn is_cross_site(&self) -> bool {
         self.sent_by.is_some_and(|site| !matches!(site, "same-origin" | "none"))
     }
 
-    /// The value of the browser's cookie of this name.
+    /// Returns the value of the cookie `name`.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let pairs = self.cookies.iter().flat_map(|cookies| cookies.split(';'));
         let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     }
 
-    /// Our own callback, as the browser reaches it. It is built from what API Gateway says about itself: a `Host` header that lies
-    /// would send Slack's code elsewhere.
+    /// Returns the public URL of the callback. The domain name comes from API Gateway and not from the `Host` header, because a forged header
+    /// would send Slack's code to another server.
     ///
     /// # Errors
-    /// [`ErrorKind::Reconfigure`] when the event does not come from where it should.
+    /// Returns an error of [`ErrorKind::Reconfigure`] if the event contains no domain name, so it does not come from API Gateway.
     pub(crate) fn redirect_url(&self) -> Result<String, Error> {
         let Some(domain) = self.domain else {
             return Err(Error::deployment(
                 ErrorKind::Reconfigure,
                 "no_domain_name",
-                "the event does not say by which domain name the function was reached",
-                "invoke it from an API Gateway HTTP API with payload format 2.0, as template.yaml does",
+                "the event contains no domain name",
+                "invoke the function through an API Gateway HTTP API with payload format 2.0, as in template.yaml",
             ));
         };
         let stage = self.stage.map(|stage| format!("/{stage}")).unwrap_or_default();

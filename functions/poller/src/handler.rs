@@ -1,4 +1,4 @@
-//! One invocation: the event, the deadline, the log lines, the answer.
+//! Handles one invocation: reads the event, sets the deadline, writes the log lines and returns the result.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,33 +15,33 @@ use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, S
 
 use crate::metrics;
 
-/// Time kept before the invocation's deadline: a call may be under way, and the cursor is still to be saved.
+/// The time before the invocation's deadline at which a tick stops starting work. It lets a call in progress finish, and the cursor be saved.
 const RESERVE: Duration = Duration::from_secs(5);
-/// Time kept after the last call to Slack, to save the cursor and to answer.
+/// The time after the last call to Slack that is reserved for saving the cursor and responding.
 const SAVING: Duration = Duration::from_secs(2);
 
-/// Returns when calls to Slack must be over: a response that trickles would otherwise hold up the answer past the deadline, and Lambda would
-/// end the tick of all streams.
+/// Returns the time by which calls to Slack must finish. Otherwise a slow response could exceed the deadline, and Lambda would stop the tick of
+/// all streams.
 pub(crate) fn calls_finish_by(deadline: SystemTime) -> Instant {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     Instant::now() + left.saturating_sub(SAVING)
 }
 
-/// Collects once and answers with a summary of each stream.
+/// Runs one tick, and returns a summary of each stream.
 pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(
     poller: &Poller<S, D, T, K>,
     invoker: &I,
     event: LambdaEvent<Value>,
 ) -> Result<Summary, Diagnostic> {
     let outcome = match PollRequest::of(&event.payload) {
-        Ok(work) => {
+        Ok(request) => {
             let stop_at = event.context.deadline().checked_sub(RESERVE).unwrap_or(SystemTime::UNIX_EPOCH);
             let limits = TickLimits {
                 calls_max: None,
                 resources: ResourceLimits::default(),
                 deadline_reached: &|| SystemTime::now() >= stop_at,
             };
-            collect(poller, invoker, &work, &limits).await
+            collect(poller, invoker, &request, &limits).await
         }
         Err(error) => Err(error),
     };
@@ -59,11 +59,11 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
 async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(
     poller: &Poller<S, D, T, K>,
     invoker: &I,
-    work: &PollRequest,
+    request: &PollRequest,
     limits: &TickLimits<'_>,
 ) -> Result<Summary, Error> {
     let store = &poller.ports().deployment;
-    let deployment = match work {
+    let deployment = match request {
         PollRequest::Shard(shard) => Some(store.load_shard(shard).await?),
         PollRequest::All => store.load_at_most(SOURCES_MAX).await?,
     };
@@ -74,8 +74,8 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
             for error in &dispatched.errors {
                 error!(code = error.code, hint = error.hint, error_message = error.message, "shard dispatch failed");
             }
-            info!(shards = dispatched.invoked, "sources shared out");
-            // The others are polled all the same; that some are not must move a metric, and here it is Lambda's own.
+            info!(shards = dispatched.invoked, "shards dispatched");
+            // The other shards are polled. The invocation still fails, so that Lambda's error metric counts the shards that are not.
             match dispatched.errors.into_iter().next() {
                 Some(error) => Err(error),
                 None => Ok(Summary::of_shards(dispatched.invoked)),
@@ -84,7 +84,8 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     }
 }
 
-/// One line per stream and tick: INFO when all is well, WARN when nothing is lost, ERROR when a person must act.
+/// Logs one line per stream and tick. The level is INFO for normal collection, WARN for a degraded stream that loses no data, and ERROR if action is
+/// required.
 fn log_stream(stream: &StreamSummary) {
     use slacktrail_core::health::State;
     let log = stream.log.map_or("", |log| log.name());
@@ -132,7 +133,7 @@ fn log_stream(stream: &StreamSummary) {
     }
 }
 
-/// Logs one line per token that was due.
+/// Logs one line per token that was due for a refresh.
 fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
     let TokenRefreshSummary { source, code, message, hint, refreshed } = token_refresh;
     if *refreshed && code.is_none() {
@@ -144,7 +145,8 @@ fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
     }
 }
 
-/// The invocation fails, so that Lambda's own metric of errors moves. Lambda shows only this message, so it stands alone.
+/// Logs the error, and returns it as the invocation's failure, which Lambda's error metric counts. Lambda shows only this message, so it also
+/// contains the hint and the causes.
 fn fail(error: &Error) -> Diagnostic {
     let mut message = format!("{}; hint: {}", error.message, error.hint);
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());

@@ -1,4 +1,4 @@
-//! The Lambda function that collects every minute.
+//! The Lambda function that collects Slack logs every minute.
 
 mod handler;
 mod metrics;

@@ -1,8 +1,8 @@
-//! What CloudWatch counts of a tick: one line in the embedded metric format, from which it makes metrics without being called
-//! (CloudWatch user guide, embedded metric format specification).
+//! Writes a tick's metrics as one log line in the embedded metric format. CloudWatch extracts the metrics without an API call (CloudWatch user
+//! guide, embedded metric format specification).
 //!
-//! A metric costs the same each month however often it is written, and once more for each value of a dimension; so there are four,
-//! and no dimension but the function. Which stream it is about stands in the log lines and in `slacktrail status`.
+//! CloudWatch charges per month for each combination of metric and dimension values, however often it is written. The poller therefore writes only
+//! four metrics, with the function's name as the only dimension. The log lines and `slacktrail status` name the streams.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use slacktrail_core::health::State;
 /// The namespace that the template's alarms and dashboard name.
 const NAMESPACE: &str = "slacktrail";
 
-/// Writes the tick's metrics to standard output, where Lambda takes log lines from. A reader that is gone is no failure of the tick.
+/// Writes the tick's metrics to standard output, which Lambda sends to CloudWatch Logs. Ignores write errors, because they must not fail the tick.
 pub(crate) fn write(function: &str, summary: &Summary, now: Timestamp) {
     let _ = writeln!(std::io::stdout(), "{}", line(function, summary, now));
 }
@@ -55,11 +55,11 @@ mod tests {
         let line = line("slacktrail-poller", &summary, Timestamp::UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!((&line["_aws"]["Timestamp"], &directive["Namespace"]), (&json!(0), &json!("slacktrail")));
-        for dimension in directive["Dimensions"][0].as_array().expect("a list") {
-            assert!(line[dimension.as_str().expect("a name")].is_string(), "{dimension}");
+        for dimension in directive["Dimensions"][0].as_array().expect("array") {
+            assert!(line[dimension.as_str().expect("string")].is_string(), "{dimension}");
         }
-        for metric in directive["Metrics"].as_array().expect("a list") {
-            assert_eq!(line[metric["Name"].as_str().expect("a name")], json!(0), "{metric}");
+        for metric in directive["Metrics"].as_array().expect("array") {
+            assert_eq!(line[metric["Name"].as_str().expect("string")], json!(0), "{metric}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! S3, DynamoDB and Secrets Manager, as moto has them, conform to the ports; what is missing is named.
+//! S3, DynamoDB and Secrets Manager, as emulated by moto, conform to the ports. Errors name missing resources.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
@@ -13,7 +13,7 @@ use slacktrail_tests::conformance::{self, day_log, source, stream, token};
 use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::emulated_aws::EmulatedAws;
 
-/// More objects than S3 lists in one reply.
+/// More objects than S3 lists in one response.
 const OBJECTS: u32 = 1005;
 
 fn connect(moto: &EmulatedAws) -> AwsPorts {
@@ -97,7 +97,7 @@ async fn table_of_several_pages_is_loaded_whole() {
     let Some(moto) = EmulatedAws::start() else { return };
     moto.create_table("streams").await;
     let deployment = connect(&moto).deployment;
-    // DynamoDB replies with 1 MB at most.
+    // A response of DynamoDB has at most 1 MB.
     for number in 0..12 {
         let source =
             slacktrail_core::source::Source { label: "x".repeat(200_000), ..source(&format!("acme-{number}")) };
@@ -114,15 +114,15 @@ async fn credentials_are_cached_and_other_secret_fields_are_kept() {
         r#"{"token":"xoxp-1","client_id":"1.2","client_secret":"s","later":{"b":1.0}}"#,
     )
     .await;
-    let (ours, another) = (connect(&moto).credentials, connect(&moto).credentials);
+    let (store, other) = (connect(&moto).credentials, connect(&moto).credentials);
     let acme = source("acme").id;
-    assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-1");
+    assert_eq!(token(store.credentials(&acme).await.unwrap()), "xoxp-1");
 
     let grant = conformance::credentials("xoxp-2").grant.unwrap();
-    update(&another, &acme, |known| Some(known.with_grant(grant.clone()))).await.unwrap();
-    assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-1", "nobody is asked again");
-    assert_eq!(token(ours.reload_credentials(&acme).await.unwrap()), "xoxp-2");
-    assert_eq!(token(ours.credentials(&acme).await.unwrap()), "xoxp-2", "the fresh ones are kept");
+    update(&other, &acme, |known| Some(known.with_grant(grant.clone()))).await.unwrap();
+    assert_eq!(token(store.credentials(&acme).await.unwrap()), "xoxp-1", "the cached credentials are returned");
+    assert_eq!(token(store.reload_credentials(&acme).await.unwrap()), "xoxp-2");
+    assert_eq!(token(store.credentials(&acme).await.unwrap()), "xoxp-2", "the reloaded credentials are cached");
 
     let value = moto.secrets_manager().get_secret_value().secret_id("slacktrail/acme").send().await.unwrap();
     let mut fields: serde_json::Value = serde_json::from_str(value.secret_string().unwrap()).unwrap();
@@ -169,7 +169,7 @@ async fn forced_deletion_and_recovery_window_are_distinguished() {
     let (store, acme) = (AwsPorts::connect(&config, names).credentials, source("acme").id);
     let grant = |text: &str| conformance::credentials(text);
 
-    // AWS's own words, as its users report them. moto completes a forced deletion at once.
+    // The message of AWS, as reported by users. moto completes a forced deletion immediately, so a proxy returns the message.
     const MESSAGE: &str =
         "You can't create this secret because a secret with this name is already scheduled for deletion.";
     proxy.refuse("CreateSecret", 1, "InvalidRequestException", MESSAGE);
@@ -177,7 +177,7 @@ async fn forced_deletion_and_recovery_window_are_distinguished() {
     let (message, hint) =
         ("creating secret `slacktrail/acme`: AWS is still deleting", "`slacktrail connect acme` again in a minute");
     assert_named(&error, ErrorKind::Retry, DELETION_IN_PROGRESS, message, hint);
-    assert!(!error.hint.contains("restore"), "it cannot be restored: {}", error.hint);
+    assert!(!error.hint.contains("restore"), "the secret cannot be restored: {}", error.hint);
     update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap();
 
     let deleted = moto.secrets_manager().delete_secret().secret_id("slacktrail/acme").recovery_window_in_days(7);

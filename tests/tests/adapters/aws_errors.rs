@@ -1,4 +1,4 @@
-//! What is made of an AWS that refuses, answers nonsense, does not answer, or cannot be called at all.
+//! Tests of AWS errors: denied calls, malformed responses, no response, and missing credentials or settings.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -30,7 +30,7 @@ fn names() -> ResourceNames {
     ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() }
 }
 
-/// An AWS that answers every request with this, until the test ends.
+/// Starts an AWS endpoint that returns this response to every request, until the test ends.
 async fn answering(status: u16, body: &'static str) -> AwsPorts {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -69,7 +69,7 @@ async fn missing_s3_permission_is_named() {
     assert!(create.message.contains("`audit/2026/11/22/acme-000001.json.gz`"), "{create}");
     let list = ports.day_logs.list(&key.log).await.unwrap_err();
     assert_error(&list, ErrorKind::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
-    // Without s3:ListBucket an object that is not there looks like this as well.
+    // Without s3:ListBucket, S3 returns the same error for a missing object.
     let read = ports.day_logs.read(&key).await.unwrap_err();
     assert_error(
         &read,
@@ -98,21 +98,21 @@ async fn missing_dynamodb_or_secrets_manager_permission_is_named() {
     );
 }
 
-/// An AWS whose table has a source, and in the partition of cursors page after page of items with this text, until the test ends. Counts
-/// those pages.
+/// Starts an AWS endpoint whose table has endless pages of cursors with this text, until the test ends. Also returns the number of those pages that
+/// were read.
 async fn with_endless_cursors(text: String) -> (AwsPorts, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let pages = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&pages);
-    let answer = move |asked: String| {
-        let is_of_cursors = asked.contains(r#"{"S":"cursor"}"#);
-        let number = if is_of_cursors { counted.fetch_add(1, Ordering::Relaxed) } else { 0 };
+    let page_count = Arc::clone(&pages);
+    let answer = move |request: String| {
+        let is_of_cursors = request.contains(r#"{"S":"cursor"}"#);
+        let number = if is_of_cursors { page_count.fetch_add(1, Ordering::Relaxed) } else { 0 };
         let items: Vec<Value> = (0..if is_of_cursors { 10 } else { 0 })
             .map(|n| json!({"pk": {"S": "cursor"}, "sk": {"S": format!("s{number}-{n}/cursor/audit")}, "cursor": {"S": text}}))
             .collect();
         let mut page = json!({"Items": items, "Count": items.len()});
-        // The test fails instead of hanging if nothing stops the reader.
+        // Page 100 is the last one, so that the test fails instead of hanging if the poller does not stop.
         if is_of_cursors && number < 100 {
             page["LastEvaluatedKey"] = json!({"pk": {"S": "cursor"}, "sk": {"S": format!("s{number}")}});
         }
@@ -132,7 +132,7 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
         let loads =
             [ports.deployment.load_at_most(100).await.map(drop), ports.deployment.load_shard(&shard).await.map(drop)];
         if text.is_empty() {
-            assert!(loads.iter().all(Result::is_ok), "1,010 empty items are few: {loads:?}");
+            assert!(loads.iter().all(Result::is_ok), "1,010 empty items fit into memory: {loads:?}");
             continue;
         }
         for error in loads.map(Result::unwrap_err) {
@@ -156,7 +156,7 @@ async fn malformed_aws_response_is_not_echoed() {
 
 #[tokio::test]
 async fn unreachable_aws_is_retried_later() {
-    // A port that was free a moment ago, and has no listener.
+    // The port was just free, so it has no listener.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
     assert_error(&error, ErrorKind::Retry, "aws_unavailable", "next tick");

@@ -1,4 +1,4 @@
-//! A directory conforms to the ports, and says what is wrong with it.
+//! A directory conforms to the ports, and its errors name the path and the cause.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn put(path: &Path, content: &str) {
     fs::write(path, content).unwrap();
 }
 
-/// The names of all files under a directory, hidden ones too.
+/// Returns the names of all files below a directory, including hidden ones.
 fn files(directory: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -41,7 +41,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn directory_conforms_to_day_logs() {
     let root = tempfile::tempdir().unwrap();
-    // A root that is not there yet is made.
+    // The store creates a missing root.
     let under = root.path().join("a/b");
     let plant = async |key: &str| put(&under.join(key), "x");
     conformance::day_log_store(&DirectoryDayLogs::new(&under), plant, 20).await;
@@ -93,7 +93,7 @@ fn one_of_many_concurrent_creators_wins_and_readers_see_whole_object() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == CreateOutcome::Created).count(), 1, "{outcomes:?}");
-    assert_eq!(files(root.path()), ["acme-000001.json.gz"], "no unfinished file is left");
+    assert_eq!(files(root.path()), ["acme-000001.json.gz"], "no temporary file remains");
 }
 
 #[test]
@@ -106,21 +106,21 @@ fn one_of_many_concurrent_replacers_wins_each_round() {
             .map(|_| {
                 scope.spawn(|| {
                     let store = DirectoryDeployment::new(root.path());
-                    let mut won = 0;
+                    let mut wins = 0;
                     for _ in 0..20 {
                         let version = block_on(store.load()).unwrap().cursors.get(&stream).map(|(version, _)| *version);
                         let cursor = Cursor::first(&acme, stream.log, Second::EPOCH);
                         let replaced = block_on(store.replace_cursor(&stream, version, &cursor)).unwrap();
-                        won += usize::from(replaced != ReplaceOutcome::Conflict);
+                        wins += usize::from(replaced != ReplaceOutcome::Conflict);
                     }
-                    won
+                    wins
                 })
             })
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     let version = block_on(DirectoryDeployment::new(root.path()).load()).unwrap().cursors[&stream].0;
-    assert_eq!(version.0, replacements as u64, "each replacement counted one, and none was lost");
+    assert_eq!(version.0, replacements as u64, "each replacement increments the version by one");
 }
 
 #[tokio::test]
@@ -151,12 +151,12 @@ async fn failed_or_killed_create_leaves_no_object() {
     let store = DirectoryDayLogs::new(root.path());
     let log = day_log("acme", "2026/11/22");
     let day = root.path().join("audit/2026/11/22");
-    // What a kill leaves, and an object's name that is taken by something that is no file.
+    // The temporary file of a killed process, and a directory with the name of an object.
     put(&day.join(".slacktrail-tmp-Xy12"), "half an obj");
     fs::create_dir(day.join("acme-000001.json.gz")).unwrap();
     assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), CreateOutcome::AlreadyExists);
     assert_eq!(store.read(&log.key(1)).await.unwrap_err().kind, ErrorKind::Reconfigure);
-    assert_eq!(files(root.path()), [".slacktrail-tmp-Xy12"], "the refused one is gone");
+    assert_eq!(files(root.path()), [".slacktrail-tmp-Xy12"], "the failed create leaves no temporary file");
 
     fs::remove_dir(day.join("acme-000001.json.gz")).unwrap();
     assert!(store.list(&log).await.unwrap().is_empty());
@@ -164,7 +164,7 @@ async fn failed_or_killed_create_leaves_no_object() {
     assert_eq!(store.list(&log).await.unwrap(), [1]);
 }
 
-/// The mode of everything below a directory, and of the directory itself.
+/// Returns the modes of a directory and of everything below it.
 #[cfg(unix)]
 fn modes(directory: &Path) -> Vec<(std::path::PathBuf, u32)> {
     use std::os::unix::fs::PermissionsExt;
@@ -182,7 +182,7 @@ fn modes(directory: &Path) -> Vec<(std::path::PathBuf, u32)> {
 #[tokio::test]
 async fn only_owner_can_read_collected_logs() {
     let above = tempfile::tempdir().unwrap();
-    // The root and what lies above it are made too.
+    // The store also creates the root and its parents.
     let root = above.path().join("a/b/logs");
     DirectoryDayLogs::new(&root).create(&day_log("acme", "2026/11/22").key(1), b"x".to_vec()).await.unwrap();
     let deployment = DirectoryDeployment::new(&root);
@@ -208,11 +208,7 @@ async fn directories_below_world_readable_root_are_private() {
     }
     DirectoryDayLogs::new(root.path()).create(&day_log("acme", "2026/11/22").key(1), b"x".to_vec()).await.unwrap();
     let mode = |path: &str| fs::metadata(root.path().join(path)).unwrap().permissions().mode() & 0o777;
-    assert_eq!(
-        (mode(""), mode("audit"), mode("audit/2026/11")),
-        (0o755, 0o700, 0o700),
-        "the root stays as it was made"
-    );
+    assert_eq!((mode(""), mode("audit"), mode("audit/2026/11")), (0o755, 0o700, 0o700), "the root keeps its mode");
 }
 
 async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutcome, Error> {
@@ -221,7 +217,7 @@ async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutco
     deployment.replace_cursor(&stream, None, &Cursor::first(&acme, stream.log, Second::EPOCH)).await
 }
 
-/// All that is done in a directory, and what came of it.
+/// Performs all operations in a directory, and returns the error of each, if any.
 #[cfg(unix)]
 async fn use_all(root: &Path) -> Vec<(&'static str, Option<Error>)> {
     let key = day_log("acme", "2026/11/22").key(1);
@@ -262,8 +258,8 @@ async fn no_symbolic_link_leads_out_of_directory() {
             fs::write(&target, "theirs").unwrap();
         }
         symlink(&target, &path).unwrap();
-        let done = use_all(root.path()).await;
-        for (what, error) in done {
+        let outcomes = use_all(root.path()).await;
+        for (what, error) in outcomes {
             assert_eq!(error.is_some(), refused.contains(&what), "{link}: {what}: {error:?}");
             if let Some(error) = error {
                 let named = format!("`{}` is a symbolic link", path.file_name().unwrap().to_string_lossy());
@@ -271,8 +267,8 @@ async fn no_symbolic_link_leads_out_of_directory() {
                 assert!(error.message.contains(&named), "{error}");
             }
         }
-        let left = files(outside.path());
-        assert_eq!(left, if is_file { vec!["file"] } else { vec![] }, "{link}: nothing was written outside");
+        let outside_files = files(outside.path());
+        assert_eq!(outside_files, if is_file { vec!["file"] } else { vec![] }, "{link}: nothing was written outside");
         if is_file {
             assert_eq!(fs::read_to_string(&target).unwrap(), "theirs", "{link}");
         }
@@ -290,9 +286,9 @@ async fn link_in_place_of_source_or_cursor_affects_only_that_one() {
     std::os::unix::fs::symlink(outside.path().join("acme.json"), &path).unwrap();
     let loaded = deployment.load().await.unwrap().sources.remove(&source("acme").id).unwrap();
     assert_eq!(loaded.unwrap_err().code, "symbolic_link");
-    // A source is read before it is replaced, so the link stays until somebody removes it, and so does what it led to.
-    let refused = sources::put(&deployment, &Source { paused: true, ..source("acme") }).await.unwrap_err();
-    assert_eq!(refused.code, "symbolic_link");
+    // `put` reads a source before it replaces it. It therefore fails, and keeps the link and its target.
+    let error = sources::put(&deployment, &Source { paused: true, ..source("acme") }).await.unwrap_err();
+    assert_eq!(error.code, "symbolic_link");
     assert!(!fs::read_to_string(outside.path().join("acme.json")).unwrap().contains("\"paused\":true"));
 }
 
@@ -302,7 +298,7 @@ async fn root_may_be_symbolic_link_and_pipe_is_not_object() {
     let (above, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let root = above.path().join("logs");
     std::os::unix::fs::symlink(outside.path(), &root).unwrap();
-    assert!(use_all(&root).await.iter().all(|(_, error)| error.is_none()), "whoever names the root chooses it");
+    assert!(use_all(&root).await.iter().all(|(_, error)| error.is_none()), "the user may choose a link as the root");
 
     let log = day_log("acme", "2026/11/22");
     let pipe = outside.path().join(log.key(2).to_string());

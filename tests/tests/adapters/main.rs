@@ -1,5 +1,5 @@
-//! The thin edges: each store conforms to its port, and HTTP keeps its limits.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Tests of the adapters: each store conforms to its port, and the HTTP client enforces its limits.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod aws;
 mod aws_errors;

@@ -1,4 +1,4 @@
-//! The simulated world conforms to the ports, as the directory and AWS do: what is proven there holds for them.
+//! The simulated world conforms to the ports, as the directory and AWS do. Results of the simulation therefore apply to them.
 
 use slacktrail_core::source::{LogType, SourceId, StreamId};
 use slacktrail_simulation::{SimulatedPorts, SimulatedWorld, StoredCursor};
@@ -37,7 +37,7 @@ async fn simulated_table_conforms_to_authorizations() {
 #[tokio::test]
 async fn simulated_secrets_conform_to_credentials() {
     let world = world();
-    // The simulated Slack's own token is everybody's, unless it has none to give.
+    // Without this, a source without credentials would get the first token of the simulated Slack.
     world.with(|state| state.slack.settings_mut().tokens.clear());
     conformance::credential_store(&SimulatedPorts::of(&world, 0), &SimulatedPorts::of(&world, 1)).await;
 }

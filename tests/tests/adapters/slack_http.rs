@@ -1,4 +1,4 @@
-//! The HTTP client for Slack, against a server on loopback: what it sends, what it reads, and what it never tells.
+//! Tests of the HTTP client for Slack with a local server: what it sends, what it reads, and that its errors contain no secret.
 
 use std::error::Error as _;
 use std::io::Write;
@@ -25,22 +25,22 @@ use tokio::net::TcpListener;
 const TOKEN: &str = "xoxp-1-hidden";
 const PAGE_CURSOR: &str = "dXNlcjpV+hidden/==";
 
-/// What a server was asked, once each request.
-type Asked = Arc<Mutex<Vec<(Method, String, HeaderMap, String)>>>;
+/// The requests that a server received.
+type Requests = Arc<Mutex<Vec<(Method, String, HeaderMap, String)>>>;
 
-/// A server that gives this answer to all; its base URL and what it was asked.
-async fn answering(answer: impl Fn() -> HttpResponse + Clone + Send + Sync + 'static) -> (String, Asked) {
-    let asked = Asked::default();
-    let note = move |State(asked): State<Asked>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-        asked.lock().unwrap().push((method, uri.to_string(), headers, String::from_utf8_lossy(&body).into_owned()));
+/// Starts a server that returns this response to every request. Returns its base URL and its requests.
+async fn answering(answer: impl Fn() -> HttpResponse + Clone + Send + Sync + 'static) -> (String, Requests) {
+    let requests = Requests::default();
+    let record = move |State(requests): State<Requests>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+        requests.lock().unwrap().push((method, uri.to_string(), headers, String::from_utf8_lossy(&body).into_owned()));
         let answer = answer();
         async move { answer }
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().fallback(note).with_state(asked.clone());
+    let router = Router::new().fallback(record).with_state(requests.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (base, asked)
+    (base, requests)
 }
 
 async fn call(base: &str, request: &Request) -> Result<Response, Error> {
@@ -48,7 +48,7 @@ async fn call(base: &str, request: &Request) -> Result<Response, Error> {
     slack.call_whole(&source("acme"), request, CallAuth::User(&Token::new(TOKEN).unwrap())).await
 }
 
-/// A server that accepts a connection and then answers nothing.
+/// Starts a server that accepts connections and never responds. Returns its base URL.
 async fn silent() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -69,17 +69,17 @@ async fn call_ends_with_its_tick_regardless_of_timeout() {
     let token = Token::new(TOKEN).unwrap();
     let (source, request) = (source("acme"), audit_logs());
     let called = slack.call(&source, &request, CallAuth::User(&token));
-    let ended =
+    let outcome =
         tokio::time::timeout(Duration::from_secs(60), called).await.expect("the call does not wait for an hour");
-    assert_try_later(&ended.unwrap_err(), "unreachable", &base);
+    assert_retryable(&outcome.unwrap_err(), "unreachable", &base);
 }
 
 fn audit_logs() -> Request {
     Request::audit_logs(Second::MARCH_2018, Second::MARCH_2018.plus(60), 1000, Some(PAGE_CURSOR))
 }
 
-/// It is nobody's fault here, and the text of it and of its causes holds neither token nor page cursor.
-fn assert_try_later(error: &Error, code: &str, base: &str) {
+/// Asserts that this is Slack's error of kind `Retry`, and that its text and its causes contain neither the token nor the page cursor.
+fn assert_retryable(error: &Error, code: &str, base: &str) {
     assert_eq!((error.origin, error.kind, error.code.as_str()), (Origin::Slack, ErrorKind::Retry, code), "{error:?}");
     let mut text = format!("{error:?} {error} {}", error.hint);
     let mut cause = error.source();
@@ -95,10 +95,10 @@ fn assert_try_later(error: &Error, code: &str, base: &str) {
 
 #[tokio::test]
 async fn get_has_token_user_agent_and_encoded_arguments() {
-    let (base, asked) = answering(|| "{}".into_response()).await;
+    let (base, requests) = answering(|| "{}".into_response()).await;
     call(&base, &audit_logs()).await.unwrap();
 
-    let (method, uri, headers, body) = asked.lock().unwrap().remove(0);
+    let (method, uri, headers, body) = requests.lock().unwrap().remove(0);
     assert_eq!((method, body.as_str()), (Method::GET, ""));
     assert_eq!(uri, "/audit/v1/logs?oldest=1519862400&latest=1519862460&limit=1000&cursor=dXNlcjpV%2Bhidden%2F%3D%3D");
     assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
@@ -108,15 +108,15 @@ async fn get_has_token_user_agent_and_encoded_arguments() {
 
 #[tokio::test]
 async fn post_has_arguments_as_form() {
-    let (base, asked) = answering(|| "{}".into_response()).await;
+    let (base, requests) = answering(|| "{}".into_response()).await;
     call(&base, &Request::workspaces(Some("a=&b c"))).await.unwrap();
     call(&base, &Request::auth_test()).await.unwrap();
 
-    let (method, uri, headers, body) = asked.lock().unwrap().remove(0);
+    let (method, uri, headers, body) = requests.lock().unwrap().remove(0);
     assert_eq!((method, uri.as_str()), (Method::POST, "/api/auth.teams.list"));
     assert_eq!(headers["content-type"], "application/x-www-form-urlencoded");
     assert_eq!(body, "limit=1000&cursor=a%3D%26b+c");
-    let (_, uri, _, body) = asked.lock().unwrap().remove(0);
+    let (_, uri, _, body) = requests.lock().unwrap().remove(0);
     assert_eq!((uri.as_str(), body.as_str()), ("/api/auth.test", ""));
 }
 
@@ -143,10 +143,10 @@ async fn compressed_body_is_decompressed() {
 
 #[tokio::test]
 async fn redirect_is_returned_and_not_followed() {
-    let (elsewhere, asked_elsewhere) = answering(|| "{}".into_response()).await;
+    let (elsewhere, requests_elsewhere) = answering(|| "{}".into_response()).await;
     let (base, _) = answering(move || (StatusCode::FOUND, [("location", elsewhere.clone())]).into_response()).await;
     assert_eq!(call(&base, &audit_logs()).await.unwrap().status, 302);
-    assert!(asked_elsewhere.lock().unwrap().is_empty());
+    assert!(requests_elsewhere.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -158,9 +158,9 @@ async fn buffered_response_longer_than_1_mib_is_error() {
 
 #[tokio::test]
 async fn unreachable_host_is_named_without_secrets() {
-    // A port that was free a moment ago, and has no listener.
+    // The port was just free, so it has no listener.
     let base = format!("http://{}", TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
-    assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), "unreachable", &base);
+    assert_retryable(&call(&base, &audit_logs()).await.unwrap_err(), "unreachable", &base);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn host_that_never_responds_times_out() {
     let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(50)).unwrap();
     let outcome = slack.call(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
     let error = outcome.unwrap_err();
-    assert_try_later(&error, "unreachable", &base);
+    assert_retryable(&error, "unreachable", &base);
     assert!(error.message.ends_with("did not answer within 0.05 seconds"), "{error}");
     drop(listener);
 }
@@ -194,7 +194,7 @@ async fn response_that_trickles_times_out() {
     });
     let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(300)).unwrap();
     let outcome = slack.call_whole(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
-    assert_try_later(&outcome.unwrap_err(), "incomplete_response", &base);
+    assert_retryable(&outcome.unwrap_err(), "incomplete_response", &base);
 }
 
 #[tokio::test]
@@ -213,6 +213,6 @@ async fn truncated_response_is_error() {
                 connection.write_all(sent.as_bytes()).await.unwrap();
             }
         });
-        assert_try_later(&call(&base, &audit_logs()).await.unwrap_err(), code, &base);
+        assert_retryable(&call(&base, &audit_logs()).await.unwrap_err(), code, &base);
     }
 }

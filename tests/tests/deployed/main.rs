@@ -1,6 +1,6 @@
-//! What template.yaml deploys is what the compiled functions need: the variables that they read and the permissions that they use, no
-//! fewer and no more.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Compares template.yaml with the compiled functions. It sets exactly the variables that they read, and grants exactly the permissions that they
+//! use.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod permissions;
 
@@ -31,21 +31,21 @@ use slacktrail_tests::http_api::DOMAIN_NAME;
 use slacktrail_tests::lambda_runtime_api::Emulator;
 use slacktrail_tests::stack::{DeployedFunction, Stack};
 
-/// Read by the functions, and not the template's to set, with why.
+/// Variables that the functions read but the template does not set, with the reason.
 const NOT_SET: [(&str, &str); 3] = [
-    ("SLACK_API_URL", "Slack has one address; tests have another"),
-    ("SLACK_AUDIT_URL", "Slack has one address; tests have another"),
-    ("SLACK_AUTHORIZE_URL", "Slack has one address; tests have another"),
+    ("SLACK_API_URL", "only tests override Slack's URL"),
+    ("SLACK_AUDIT_URL", "only tests override Slack's URL"),
+    ("SLACK_AUTHORIZE_URL", "only tests override Slack's URL"),
 ];
 
-/// Granted to a role for what Lambda does in the function's name, so that the function itself never asks, with why.
+/// Permissions of the roles that Lambda uses on behalf of the function, with the reason. The function itself never makes these calls.
 const USED_BY_LAMBDA: [(&str, &str); 3] = [
-    ("logs:CreateLogStream", "Lambda opens one for each new process"),
+    ("logs:CreateLogStream", "Lambda creates a log stream for each new process"),
     ("logs:PutLogEvents", "Lambda writes the log lines"),
-    ("sqs:SendMessage", "Lambda puts an event there that a function failed to handle"),
+    ("sqs:SendMessage", "Lambda sends failed events to the dead-letter queue"),
 ];
 
-/// The stack, what runs on it, and what stands between the oauth function and its account.
+/// The stack, the local deployment that runs on it, and the proxy in front of AWS for the OAuth function.
 struct Deployed {
     stack: Stack,
     local: LocalDeployment,
@@ -53,7 +53,7 @@ struct Deployed {
 }
 
 impl Deployed {
-    /// `None` where there is no moto.
+    /// Deploys the stack. Returns `None` if moto is not installed.
     async fn start() -> Option<Deployed> {
         let moto = EmulatedAws::start_with_cloudformation()?;
         let stack = Stack::deploy(&moto);
@@ -68,7 +68,7 @@ impl Deployed {
         Deployed { stack, local, oauth_proxy }
     }
 
-    /// Exactly what a function of the stack finds in its environment, and where the emulated AWS and the simulated Slack are.
+    /// Returns the environment of a function as the stack sets it, with the URLs of the emulated AWS and the simulated Slack.
     fn environment(&self, function: &DeployedFunction, proxy: &CountingProxy) -> Vec<(String, String)> {
         let mut environment = self.local.services(proxy);
         environment.push(("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone()));
@@ -82,8 +82,8 @@ impl Deployed {
         self.local.lambda.spawn(&binary, self.environment(&self.stack.poller, &self.local.proxy))
     }
 
-    /// What `slacktrail connect` does until it waits.
-    async fn grant(&self, source: &Source) -> OneTimeToken {
+    /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
+    async fn issue_link(&self, source: &Source) -> OneTimeToken {
         let app = self.local.slack().settings().apps[0].clone();
         let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
         let names = self.stack.names();
@@ -98,51 +98,54 @@ impl Deployed {
         link_token
     }
 
-    /// Connects a source as a browser does, by the oauth function.
+    /// Connects a source through the OAuth function, as a browser does.
     async fn connect(&self, source: &Source) {
         let lambda = Emulator::start().await;
         let environment = self.environment(&self.stack.oauth, &self.oauth_proxy);
         let _function = lambda.spawn(&oauth_binary().unwrap(), environment);
-        let link = format!("https://{DOMAIN_NAME}/oauth/start?grant={}", self.grant(source).await.reveal());
+        let link = format!("https://{DOMAIN_NAME}/oauth/start?grant={}", self.issue_link(source).await.reveal());
         visit(&self.local, &lambda, &link).await;
     }
 
-    /// Makes a source's token one that ends soon.
-    async fn let_token_end_soon(&self, source: &Source) {
+    /// Changes the stored expiry of a source's token, so that the next tick refreshes it.
+    async fn expire_token_soon(&self, source: &Source) {
         let mut secret = self.local.secret(source).await;
         secret["expires_at"] = json!(Second::of(Timestamp::now()).get() + 3_600);
         self.local.connect_with(source, &secret).await;
     }
 
-    /// Connects a source of all logs, and has two processes collect it, the first with a token that it has to rotate. Returns the second.
+    /// Connects a source with all logs, and collects it with two processes. The first must refresh the token. Returns the second.
     async fn connect_collect_and_rotate(&self) -> Function {
         let acme = Source { logs: LogType::ALL.to_vec(), ..organization_source("acme") };
         let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
         life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(3), now, 40);
 
         self.connect(&acme).await;
-        self.let_token_end_soon(&acme).await;
+        self.expire_token_soon(&acme).await;
         let poller = self.poller();
         self.local.drain().await;
-        assert_eq!(self.local.slack().refreshes().len(), 1, "the token was rotated");
+        assert_eq!(self.local.slack().refreshes().len(), 1, "the token was refreshed");
         poller.kill().await;
 
         life.go_on(&mut self.local.slack(), 20);
-        let poller = self.poller(); // it reads back what the other had written
+        let poller = self.poller(); // reads the objects of the first process
         self.local.drain().await;
         self.local.archive().await.assert_exactly(&self.local.slack(), "acme", &Log::ALL);
         poller
     }
 }
 
-/// Compares a role with the calls of its function, but for what Lambda does, which has to be granted all the same.
+/// Compares the permissions of a role with the calls of its function, without the permissions that Lambda uses. Asserts that these are granted.
 fn disagreement(function: &DeployedFunction, proxy: &CountingProxy) -> Disagreement {
     let granted = function.statements.iter().flat_map(|statement| statement.permissions());
     let (of_lambda, granted): (Vec<Permission>, Vec<Permission>) =
         granted.partition(|granted| USED_BY_LAMBDA.iter().any(|(action, _)| granted.action == *action));
-    assert!(of_lambda.iter().any(|granted| granted.action == "logs:PutLogEvents"), "nobody would see its log lines");
-    let asked: Vec<Permission> = proxy.take().iter().map(Permission::needed_for).collect();
-    compare(&granted, &asked)
+    assert!(
+        of_lambda.iter().any(|granted| granted.action == "logs:PutLogEvents"),
+        "the role allows Lambda to write log lines"
+    );
+    let used: Vec<Permission> = proxy.take().iter().map(Permission::needed_for).collect();
+    compare(&granted, &used)
 }
 
 #[tokio::test]
@@ -154,7 +157,10 @@ async fn deployed_functions_use_exactly_their_granted_permissions() {
         let source = Source { logs: vec![LogType::Audit], ..organization_source(&format!("acme-{number}")) };
         deployed.local.connect(&source, ORGANIZATION_TOKEN).await;
     }
-    assert!(deployed.local.invoke().await.0.is_empty(), "two further invocations poll what is one source too many");
+    assert!(
+        deployed.local.invoke().await.0.is_empty(),
+        "one invocation cannot poll that many sources, so it dispatches shards"
+    );
     poller.kill().await;
 
     for (function, proxy) in
@@ -163,7 +169,7 @@ async fn deployed_functions_use_exactly_their_granted_permissions() {
         assert_eq!(
             disagreement(function, proxy),
             Disagreement::default(),
-            "the role of {} in template.yaml is to grant what is ungranted, and no longer what is unused",
+            "in template.yaml, add the missing permissions to the role of {}, and remove the unused ones",
             function.name
         );
     }
@@ -173,18 +179,18 @@ async fn deployed_functions_use_exactly_their_granted_permissions() {
 fn function_variables_are_exactly_those_set_in_template() {
     let Some(moto) = EmulatedAws::start_with_cloudformation() else { return };
     let stack = Stack::deploy(&moto);
-    let asked = RefCell::new(BTreeSet::new());
-    let note = |name: &str| {
-        asked.borrow_mut().insert(name.to_owned());
+    let variables = RefCell::new(BTreeSet::new());
+    let record = |name: &str| {
+        variables.borrow_mut().insert(name.to_owned());
         None
     };
     let set = |function: &DeployedFunction| function.environment.keys().cloned().collect::<BTreeSet<_>>();
-    let left_to_defaults = |name: &String| NOT_SET.iter().any(|(not_set, _)| name == not_set);
-    let read = || asked.take().into_iter().filter(|name| !left_to_defaults(name)).collect::<BTreeSet<_>>();
+    let has_default = |name: &String| NOT_SET.iter().any(|(not_set, _)| name == not_set);
+    let read = || variables.take().into_iter().filter(|name| !has_default(name)).collect::<BTreeSet<_>>();
 
-    PollerSettings::read(note).unwrap_err();
+    PollerSettings::read(record).unwrap_err();
     assert_eq!(read(), set(&stack.poller));
-    OauthSettings::read(note).unwrap_err();
+    OauthSettings::read(record).unwrap_err();
     assert_eq!(read(), set(&stack.oauth));
 }
 

@@ -1,6 +1,6 @@
-//! In an account that checks permissions, the functions work with nothing but what their roles grant, and other calls are refused.
+//! Runs the functions in an emulated account that checks permissions. They work with the permissions of their roles, and other calls are denied.
 //!
-//! Not checked there, because ministack knows no such conditions: `dynamodb:LeadingKeys`, and the bucket's policy.
+//! These tests do not check the condition `dynamodb:LeadingKeys` and the bucket policy, because ministack does not support them.
 
 use std::error::Error as StdError;
 
@@ -25,7 +25,7 @@ async fn deploy(without: &[&str]) -> Option<Deployed> {
     Some(Deployed::on(aws, stack).await)
 }
 
-/// Settings for clients that have a function's role.
+/// Returns the settings of AWS clients with a function's role.
 fn as_function(deployed: &Deployed, function: &DeployedFunction) -> SdkConfig {
     let [key, secret, session] =
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map(|name| &function.credentials[name]);
@@ -34,8 +34,8 @@ fn as_function(deployed: &Deployed, function: &DeployedFunction) -> SdkConfig {
     config.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
-fn assert_refused<T, E: ProvideErrorMetadata + StdError + 'static>(answer: Result<T, SdkError<E>>, action: &str) {
-    let error = answer.err().unwrap_or_else(|| panic!("`{action}` is not granted, and was done"));
+fn assert_denied<T, E: ProvideErrorMetadata + StdError + 'static>(answer: Result<T, SdkError<E>>, action: &str) {
+    let error = answer.err().unwrap_or_else(|| panic!("`{action}` succeeded without permission"));
     let code = error.code().unwrap_or_default();
     assert!(code.starts_with("AccessDenied"), "`{action}`: {error:?}");
 }
@@ -67,18 +67,18 @@ async fn roles_deny_what_their_functions_never_do() {
     let poller = as_function(&deployed, &deployed.stack.poller);
     let bucket = Bucket::new(&poller);
     let deletion = bucket.delete_object().bucket(&names.bucket).key("audit/2026/11/22/acme-000001.json.gz");
-    assert_refused(deletion.send().await, "s3:DeleteObject");
-    assert_refused(bucket.put_object().bucket(&names.bucket).key("other/1").send().await, "s3:PutObject elsewhere");
-    assert_refused(Table::new(&poller).scan().table_name(&names.table).send().await, "dynamodb:Scan");
+    assert_denied(deletion.send().await, "s3:DeleteObject");
+    assert_denied(bucket.put_object().bucket(&names.bucket).key("other/1").send().await, "s3:PutObject elsewhere");
+    assert_denied(Table::new(&poller).scan().table_name(&names.table).send().await, "dynamodb:Scan");
     let secret = Secrets::new(&poller).get_secret_value().secret_id("other/acme");
-    assert_refused(secret.send().await, "secretsmanager:GetSecretValue of another prefix");
+    assert_denied(secret.send().await, "secretsmanager:GetSecretValue of another prefix");
 
     let oauth = as_function(&deployed, &deployed.stack.oauth);
-    assert_refused(Bucket::new(&oauth).list_objects_v2().bucket(&names.bucket).send().await, "s3:ListBucket");
+    assert_denied(Bucket::new(&oauth).list_objects_v2().bucket(&names.bucket).send().await, "s3:ListBucket");
     let cursors = Table::new(&oauth).query().table_name(&names.table).key_condition_expression("pk = :pk");
     let cursors =
         cursors.expression_attribute_values(":pk", aws_sdk_dynamodb::types::AttributeValue::S("cursor".into()));
-    assert_refused(cursors.send().await, "dynamodb:Query");
+    assert_denied(cursors.send().await, "dynamodb:Query");
     let secret = Secrets::new(&oauth).create_secret().name("slacktrail/new").secret_string("{}");
-    assert_refused(secret.send().await, "secretsmanager:CreateSecret");
+    assert_denied(secret.send().await, "secretsmanager:CreateSecret");
 }

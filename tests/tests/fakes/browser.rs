@@ -1,4 +1,4 @@
-//! The browser, with pages of the test on loopback.
+//! Tests of the browser, with pages of a local server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ const PAGE: &str = r#"<!doctype html><link rel="icon" href="data:,"><title>page<
 
 const COOKIE: &str = "__Host-x=1; Secure; HttpOnly; SameSite=Lax; Path=/";
 
-/// Serves on a free port of loopback until the test's runtime ends.
+/// Starts a local server on a free port. It runs until the test's runtime ends.
 async fn serve(routes: Router) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -54,7 +54,7 @@ async fn page_gets_requested_color_scheme() {
         let text = browser.page_text().await;
         assert_eq!(text.lines().next(), Some(shown));
         assert_eq!(browser.style("body", "background-color").await, background);
-        browser.goto(&url.replace("127.0.0.1", "localhost")).await; // another site, which is another process
+        browser.goto(&url.replace("127.0.0.1", "localhost")).await; // another site, which Chromium renders in another process
         assert_eq!(browser.page_text().await, text);
         browser.stop().await;
     }
@@ -109,7 +109,7 @@ async fn browser_reaches_only_loopback() {
     assert!(errors.len() == 1 && errors[0].contains("ERR_NAME_NOT_RESOLVED"), "{errors:?}");
 }
 
-/// As in OAuth: the API sets a cookie and sends the browser to another site, which sends it back.
+/// As in OAuth, the API sets a cookie and redirects the browser to another site, which redirects it back.
 #[tokio::test]
 async fn host_cookie_set_over_https_survives_redirect_of_other_site() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
@@ -122,9 +122,9 @@ async fn host_cookie_set_over_https_survives_redirect_of_other_site() {
         .route("/authorize", get(move || async move { leave }))
         .route("/allow", get(move || async move { Redirect::to(&callback) }));
     let authorize = format!("http://localhost:{}/authorize", serve(provider).await.port());
-    let (heard, events) = channel();
+    let (sender, events) = channel();
     let _function = ScriptedFunction::start(&lambda, move |event| {
-        heard.send(event.clone()).unwrap();
+        sender.send(event.clone()).unwrap();
         Ok(answer(&event, &authorize))
     });
 
@@ -150,7 +150,7 @@ fn answer(event: &Value, authorize: &str) -> Value {
     }
 }
 
-/// Why the page with the button names Slack's hosts: what Chromium does with a form whose answer is a redirect.
+/// Shows why the page with the button allows Slack's hosts in `form-action`: Chromium also checks the target of a redirect after a form.
 #[tokio::test]
 async fn form_redirects_only_to_hosts_in_form_action() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
@@ -168,8 +168,8 @@ async fn form_redirects_only_to_hosts_in_form_action() {
             assert_eq!(browser.text("#arrived").await, "arrived");
         }
         let errors = browser.console_errors().await;
-        let refused = errors.iter().any(|error| error.contains("form-action"));
-        assert_eq!(refused, !passes, "{errors:?}");
+        let is_blocked = errors.iter().any(|error| error.contains("form-action"));
+        assert_eq!(is_blocked, !passes, "{errors:?}");
     }
 }
 
@@ -177,11 +177,11 @@ async fn form_redirects_only_to_hosts_in_form_action() {
 async fn browser_leaves_no_process_or_file_when_test_panics() {
     let Some(browser) = Browser::start(Scheme::Light).await else { return };
     let folder = browser.folder().to_owned();
-    assert!(folder.is_dir() && processes_of(&folder).len() > 2, "chromedriver and Chromium run");
+    assert!(folder.is_dir() && processes_of(&folder).len() > 2, "chromedriver and Chromium are running");
 
     let test = tokio::spawn(async move {
         let _browser = browser;
-        panic!("as a test does");
+        panic!("simulates a failing test");
     });
     assert!(test.await.unwrap_err().is_panic());
 
@@ -189,7 +189,7 @@ async fn browser_leaves_no_process_or_file_when_test_panics() {
     until("every process has ended", || processes_of(&folder).is_empty()).await;
 }
 
-/// The command lines of the processes that know this folder, by an argument or by their environment.
+/// Returns the command lines of the processes with this folder in their arguments or environment.
 fn processes_of(folder: &Path) -> Vec<String> {
     let read = |file: PathBuf| std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));

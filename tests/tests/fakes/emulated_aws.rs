@@ -1,4 +1,4 @@
-//! What the end-to-end tests take for granted of the emulated AWS.
+//! Tests of the behavior of the emulated AWS on which the end-to-end tests rely.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
@@ -19,9 +19,9 @@ async fn emulated_object_is_created_only_once() {
     };
 
     create(b"first").await.unwrap();
-    let refusal = create(b"second").await.unwrap_err();
+    let error = create(b"second").await.unwrap_err();
 
-    assert_eq!(refusal.raw_response().unwrap().status().as_u16(), 412);
+    assert_eq!(error.raw_response().unwrap().status().as_u16(), 412);
     let object =
         moto.s3().get_object().bucket("logs").key("audit/2026/11/22/acme-000001.json.gz").send().await.unwrap();
     assert_eq!(object.body.collect().await.unwrap().to_vec(), b"first");
@@ -45,9 +45,9 @@ async fn emulated_item_is_replaced_only_if_version_is_unchanged() {
 
     replace("1", "0").await.unwrap();
     replace("2", "1").await.unwrap();
-    let refusal = replace("2", "1").await.unwrap_err();
+    let error = replace("2", "1").await.unwrap_err();
 
-    assert!(refusal.into_service_error().is_conditional_check_failed_exception());
+    assert!(error.into_service_error().is_conditional_check_failed_exception());
 }
 
 #[tokio::test]

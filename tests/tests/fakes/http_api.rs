@@ -1,4 +1,4 @@
-//! The emulated API Gateway, with functions that are closures of the test.
+//! Tests of the emulated API Gateway, with closures as functions.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use tokio::net::TcpStream;
 const ROUTES: [&str; 3] = ["GET /oauth/start", "GET /oauth/callback", "POST /oauth/start"];
 
 /// An API in front of one function.
-struct Stand {
+struct TestApi {
     api: HttpApi,
     client: reqwest::Client,
     events: Receiver<Value>,
     _function: ScriptedFunction,
 }
 
-impl Stand {
-    async fn of(answer: Result<Value, Value>) -> Stand {
+impl TestApi {
+    async fn of(answer: Result<Value, Value>) -> TestApi {
         let lambda = Arc::new(Emulator::start().await);
-        let (heard, events) = channel();
+        let (sender, events) = channel();
         let function = ScriptedFunction::start(&lambda, move |event| {
-            heard.send(event).unwrap();
+            sender.send(event).unwrap();
             answer.clone()
         });
         let api = HttpApi::start(lambda, Settings::new(&ROUTES)).await;
-        Stand { client: api.client(), api, events, _function: function }
+        TestApi { client: api.client(), api, events, _function: function }
     }
 
     async fn get(&self, path: &str) -> reqwest::Response {
@@ -46,14 +46,14 @@ async fn assert_message(response: reqwest::Response, status: StatusCode, message
 
 #[tokio::test]
 async fn request_becomes_event_of_payload_format_2() {
-    let stand = Stand::of(Ok(json!({ "statusCode": 204 }))).await;
+    let test = TestApi::of(Ok(json!({ "statusCode": 204 }))).await;
 
-    let url = format!("{}/oauth/callback?code=1%2F2&scope=a&scope=b", stand.api.url());
-    let request = stand.client.get(url).header("User-Agent", "test").header("X-Word", "a").header("X-Word", "b");
+    let url = format!("{}/oauth/callback?code=1%2F2&scope=a&scope=b", test.api.url());
+    let request = test.client.get(url).header("User-Agent", "test").header("X-Word", "a").header("X-Word", "b");
     let response = request.header("Cookie", "__Host-x=1; y=2").header("Cookie", "z=3").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
 
-    let event = stand.events.recv().unwrap();
+    let event = test.events.recv().unwrap();
     assert_eq!((&event["version"], &event["routeKey"]), (&json!("2.0"), &json!("GET /oauth/callback")));
     assert_eq!(event["rawPath"], "/oauth/callback");
     assert_eq!(event["rawQueryString"], "code=1%2F2&scope=a&scope=b");
@@ -68,29 +68,29 @@ async fn request_becomes_event_of_payload_format_2() {
 
 #[tokio::test]
 async fn body_reaches_function_and_form_is_base64_as_on_aws() {
-    let stand = Stand::of(Ok(json!("ok"))).await;
-    let url = format!("{}/oauth/start", stand.api.url());
+    let test = TestApi::of(Ok(json!("ok"))).await;
+    let url = format!("{}/oauth/start", test.api.url());
 
     for (content_type, body, is_base64) in
         [("application/json", "{}", false), ("application/x-www-form-urlencoded", "YT0x", true)]
     {
         let sent = if is_base64 { "a=1" } else { body };
-        stand.client.post(&url).header(CONTENT_TYPE, content_type).body(sent).send().await.unwrap();
-        let event = stand.events.recv().unwrap();
+        test.client.post(&url).header(CONTENT_TYPE, content_type).body(sent).send().await.unwrap();
+        let event = test.events.recv().unwrap();
         assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(body), &json!(is_base64)));
     }
 }
 
 #[tokio::test]
 async fn api_keeps_its_domain_name_despite_forged_host() {
-    let stand = Stand::of(Ok(json!("ok"))).await;
+    let test = TestApi::of(Ok(json!("ok"))).await;
 
-    let request = stand.client.get(format!("{}/oauth/start", stand.api.url()));
+    let request = test.client.get(format!("{}/oauth/start", test.api.url()));
     request.header(HOST, "evil.example").send().await.unwrap();
 
-    let event = stand.events.recv().unwrap();
+    let event = test.events.recv().unwrap();
     assert_eq!(event["headers"]["host"], "evil.example");
-    assert_eq!(event["requestContext"]["domainName"], stand.api.address().to_string());
+    assert_eq!(event["requestContext"]["domainName"], test.api.address().to_string());
 }
 
 #[tokio::test]
@@ -108,15 +108,15 @@ async fn domain_name_can_be_set() {
 
 #[tokio::test]
 async fn unknown_route_is_not_found_and_invokes_no_function() {
-    let stand = Stand::of(Ok(json!("ok"))).await;
+    let test = TestApi::of(Ok(json!("ok"))).await;
 
     for path in ["/", "/oauth", "/oauth/start/", "/oauth/Start", "//oauth/start"] {
-        assert_message(stand.get(path).await, StatusCode::NOT_FOUND, "Not Found").await;
+        assert_message(test.get(path).await, StatusCode::NOT_FOUND, "Not Found").await;
     }
-    let post = stand.client.post(format!("{}/oauth/callback", stand.api.url())).send().await.unwrap();
+    let post = test.client.post(format!("{}/oauth/callback", test.api.url())).send().await.unwrap();
     assert_message(post, StatusCode::NOT_FOUND, "Not Found").await;
 
-    assert!(stand.events.try_recv().is_err());
+    assert!(test.events.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -129,9 +129,9 @@ async fn structured_response_becomes_status_headers_cookies_and_body() {
         "body": "PGI+",
         "isBase64Encoded": true,
     });
-    let stand = Stand::of(Ok(answer)).await;
+    let test = TestApi::of(Ok(answer)).await;
 
-    let response = stand.get("/oauth/start").await;
+    let response = test.get("/oauth/start").await;
 
     assert_eq!(
         (response.status(), &response.headers()["location"]),
@@ -152,8 +152,8 @@ async fn response_without_type_is_text_and_without_status_is_json() {
         (json!({ "body": "x" }), "application/json", r#"{"body":"x"}"#),
         (json!("hello"), "application/json", "hello"),
     ] {
-        let stand = Stand::of(Ok(answer)).await;
-        let response = stand.get("/oauth/start").await;
+        let test = TestApi::of(Ok(answer)).await;
+        let response = test.get("/oauth/start").await;
         assert_eq!(
             (response.status(), &response.headers()[CONTENT_TYPE]),
             (StatusCode::OK, &content_type.parse().unwrap())
@@ -174,10 +174,10 @@ async fn error_and_malformed_response_are_500_and_only_test_sees_reason() {
         (Ok(json!({ "statusCode": 200, "headers": { "x": "a\r\nb" } })), "\"a\\r\\nb\" is not a header value"),
         (Ok(json!({ "statusCode": 200, "body": "?", "isBase64Encoded": true })), "the body is not base64: "),
     ] {
-        let stand = Stand::of(answer).await;
-        let response = stand.get("/oauth/start").await;
+        let test = TestApi::of(answer).await;
+        let response = test.get("/oauth/start").await;
         assert_message(response, StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
-        let errors = stand.api.errors();
+        let errors = test.api.errors();
         assert!(errors[0].starts_with(&format!("GET /oauth/start: {why}")), "{errors:?}");
     }
 }
@@ -190,7 +190,7 @@ async fn function_that_does_not_respond_in_time_is_500() {
     let api = HttpApi::start(lambda, settings).await;
     let (client, url) = (api.client(), format!("{}/oauth/start", api.url()));
 
-    // It takes the event and says no more.
+    // The function takes the event and never responds.
     let (response, _event) = tokio::join!(client.get(url).send(), reqwest::get(next));
 
     assert_message(response.unwrap(), StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").await;
@@ -217,7 +217,7 @@ async fn two_concurrent_requests_reach_two_functions() {
         reqwest::Client::new().post(format!("{runtime}/{id}/response")).body(body).send().await.unwrap();
     };
     let functions = async {
-        let (one, other) = tokio::join!(next(), next()); // neither answers before the other has its event
+        let (one, other) = tokio::join!(next(), next()); // neither responds before the other has its event
         respond(other).await;
         respond(one).await;
     };
@@ -229,16 +229,16 @@ async fn two_concurrent_requests_reach_two_functions() {
 
 #[tokio::test]
 async fn header_and_body_beyond_quota_are_rejected() {
-    let stand = Stand::of(Ok(json!("ok"))).await;
-    let url = format!("{}/oauth/start", stand.api.url());
+    let test = TestApi::of(Ok(json!("ok"))).await;
+    let url = format!("{}/oauth/start", test.api.url());
 
-    let head = stand.client.get(&url).header("x-long", "x".repeat(10_240)).send().await.unwrap();
+    let head = test.client.get(&url).header("x-long", "x".repeat(10_240)).send().await.unwrap();
     assert_message(head, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large").await;
 
-    let body = stand.client.post(&url).body(vec![b'x'; 10 * 1024 * 1024 + 1]).send().await.unwrap();
+    let body = test.client.post(&url).body(vec![b'x'; 10 * 1024 * 1024 + 1]).send().await.unwrap();
     assert_message(body, StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large").await;
 
-    assert!(stand.events.try_recv().is_err());
+    assert!(test.events.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn api_certificate_is_trusted_and_server_stops_when_dropped() {
     assert!(client.get(other.url()).send().await.is_err());
 
     drop(api);
-    tokio::task::yield_now().await; // lets the server's task end
+    tokio::task::yield_now().await; // so that the server's task can end
     assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 

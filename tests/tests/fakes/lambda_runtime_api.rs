@@ -1,4 +1,4 @@
-//! The emulated Runtime API, driven by a bare HTTP client in the place of a function.
+//! Tests of the emulated Lambda Runtime API, with a plain HTTP client in place of a function.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The part of a function that speaks with Lambda.
+/// A client of the Runtime API, like the runtime in a function.
 struct Runtime {
     client: Client,
     api: String,
@@ -99,7 +99,7 @@ async fn two_functions_of_one_service_get_one_event_each() {
     let (first, second) = (Runtime::of(&emulator), Runtime::of(&emulator));
     let functions = async {
         let (one, other) = tokio::join!(first.next(), second.next());
-        second.respond(&other, other.content.clone()).await; // the later event's answer may come first
+        second.respond(&other, other.content.clone()).await; // the response to the later event may come first
         first.respond(&one, one.content.clone()).await;
     };
     let invocations =

@@ -1,7 +1,7 @@
-//! What stands in for AWS and for a person's browser in the other tests.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Tests of the fakes that other tests use: the emulated AWS, API Gateway and Lambda Runtime API, and the browser.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-#[cfg(target_os = "linux")] // where it knows how to start one
+#[cfg(target_os = "linux")] // starting a browser is supported on Linux only
 mod browser;
 mod emulated_aws;
 mod http_api;

@@ -1,4 +1,4 @@
-//! A browser: it keeps cookies, goes where it is sent, and lets somebody answer Slack's page of consent.
+//! A simulated browser. It stores cookies, opens links, follows redirects, and responds to Slack's consent page.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,13 +10,13 @@ use slacktrail_tests::http_api::event;
 
 use crate::site::{Site, run};
 
-/// A browser with its cookies.
+/// A simulated browser with its cookies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
     pub(crate) cookies: RefCell<BTreeMap<String, String>>,
 }
 
-/// What the function answered.
+/// A response of the function.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u64,
@@ -30,14 +30,14 @@ impl Browser {
         Browser::default()
     }
 
-    /// Opens a link.
+    /// Opens a link, which shows the page with the button.
     pub(crate) fn open(&self, site: &Site, link_token: &OneTimeToken) -> Answer {
         self.get(site, "/oauth/start", &grant(link_token))
     }
 
     /// Presses the button on the page of a link.
     pub(crate) fn press(&self, site: &Site, link_token: &OneTimeToken) -> Answer {
-        run(self.pressing(site, &grant(link_token))).expect("nothing was killed")
+        run(self.press_async(site, &grant(link_token))).expect("the process was not killed")
     }
 
     /// Opens a link, and presses the button if there is one.
@@ -46,53 +46,53 @@ impl Browser {
         if opened.status == 200 { self.press(site, link_token) } else { opened }
     }
 
-    /// Comes back from Slack with this query.
+    /// Opens the callback with `query`, as after a redirect from Slack.
     pub(crate) fn callback(&self, site: &Site, query: &str) -> Answer {
         self.get(site, "/oauth/callback", query)
     }
 
-    /// Opens the link, consents, and gives the query that Slack sends the browser back with.
+    /// Opens the link, consents, and returns the query string of Slack's redirect to the callback.
     pub(crate) fn consent(&self, site: &Site, link_token: &OneTimeToken, consent: &Consent) -> String {
         let started = self.start(site, link_token);
         assert_eq!(started.status, 303, "{}", started.body);
         consented(site, started.location(), consent)
     }
 
-    /// The whole way.
+    /// Opens the link, consents, and opens the callback.
     pub(crate) fn connect(&self, site: &Site, link_token: &OneTimeToken, consent: &Consent) -> Answer {
         let query = self.consent(site, link_token, consent);
         self.callback(site, &query)
     }
 
     pub(crate) fn get(&self, site: &Site, path: &str, query: &str) -> Answer {
-        run(self.getting(site, path, query)).expect("nothing was killed")
+        run(self.get_async(site, path, query)).expect("the process was not killed")
     }
 
-    pub(crate) async fn getting(&self, site: &Site, path: &str, query: &str) -> Answer {
-        self.asking(site, self.event("GET", path, query)).await
+    pub(crate) async fn get_async(&self, site: &Site, path: &str, query: &str) -> Answer {
+        self.send(site, self.event("GET", path, query)).await
     }
 
-    pub(crate) async fn pressing(&self, site: &Site, query: &str) -> Answer {
-        self.asking(site, self.event("POST", "/oauth/start", query)).await
+    pub(crate) async fn press_async(&self, site: &Site, query: &str) -> Answer {
+        self.send(site, self.event("POST", "/oauth/start", query)).await
     }
 
-    async fn asking(&self, site: &Site, event: Value) -> Answer {
+    async fn send(&self, site: &Site, event: Value) -> Answer {
         let answer = site.request(event).await;
         for cookie in &answer.cookies {
-            self.keep(cookie);
+            self.store_cookie(cookie);
         }
         answer
     }
 
-    /// The event of a request of this browser.
+    /// Returns the event of a request of this browser, with its cookies.
     pub(crate) fn event(&self, method: &str, path: &str, query: &str) -> Value {
         let cookies: Vec<String> =
             self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect();
         event(method, path, query, &[], &cookies.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// Keeps a cookie as browsers do, if they would: `__Host-` takes `Secure`, `Path=/` and no `Domain`.
-    fn keep(&self, cookie: &str) {
+    /// Stores or deletes a cookie. Asserts that browsers accept it: a `__Host-` cookie requires `Secure` and `Path=/`, and forbids `Domain`.
+    fn store_cookie(&self, cookie: &str) {
         let mut parts = cookie.split("; ");
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
         let attributes: Vec<&str> = parts.collect();
@@ -108,21 +108,21 @@ impl Browser {
     }
 }
 
-/// The query of a link.
+/// Returns the query string of a link.
 pub(crate) fn grant(link_token: &OneTimeToken) -> String {
     format!("grant={}", link_token.reveal())
 }
 
-/// The query that Slack sends a browser back with when somebody consents.
+/// Consents on Slack's page, and returns the query string of Slack's redirect to the callback.
 pub(crate) fn consented(site: &Site, location: &str, consent: &Consent) -> String {
     let now = site.world.now();
-    let back = site.slack(|slack| slack.consent(now, location, consent)).expect("Slack offers that");
+    let back = site.slack(|slack| slack.consent(now, location, consent)).expect("Slack accepts the consent");
     query_of(&back)
 }
 
-/// What follows the question mark.
+/// Returns the query string of a URL.
 pub(crate) fn query_of(url: &str) -> String {
-    url.split_once('?').expect("it has a query").1.to_owned()
+    url.split_once('?').expect("the URL has a query string").1.to_owned()
 }
 
 impl Answer {
@@ -142,14 +142,14 @@ impl Answer {
         &self.headers["location"]
     }
 
-    /// The one heading of the page.
+    /// Returns the heading of the page.
     pub(crate) fn heading(&self) -> &str {
         let (_, rest) = self.body.split_once("<h1>").unwrap_or_else(|| panic!("no heading: {}", self.body));
         rest.split_once("</h1>").unwrap().0
     }
 
-    /// Asserts that it is the page of this kind, with nothing of the request in it.
-    pub(crate) fn assert_refused(&self, site: &Site, status: u64, kind: &str) {
+    /// Asserts that this is an error page with this status, and that the log line has this outcome.
+    pub(crate) fn assert_rejected(&self, site: &Site, status: u64, kind: &str) {
         assert_eq!((self.status, site.line().field("outcome")), (status, kind), "{:?}", site.line());
         assert!(self.body.contains("Not connected") && self.body.contains("What to do"), "{}", self.body);
         assert!(!self.headers.contains_key("location"), "{:?}", self.headers);

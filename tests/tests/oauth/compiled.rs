@@ -1,4 +1,4 @@
-//! The compiled function, as Lambda starts it, on an emulated AWS.
+//! Tests of the compiled function, started as Lambda starts it, with an emulated AWS.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use slacktrail_tests::lambda_runtime_api::{Answer as LambdaAnswer, Emulator};
 use crate::browser::{Answer, grant, query_of};
 use crate::site::{REDIRECT_URL, source};
 
-/// As in the template.
+/// The function's timeout in `template.yaml`.
 const DEADLINE: Duration = Duration::from_secs(29);
 
 struct Compiled {
@@ -31,7 +31,7 @@ struct Compiled {
 }
 
 impl Compiled {
-    /// A deployment with so many oauth functions; `None` where there is no moto.
+    /// Starts a deployment with `functions` instances of the function. Returns `None` if moto is not installed.
     async fn start(functions: usize) -> Option<Compiled> {
         let app = App::organization(REDIRECT_URL).rotating();
         let settings = Settings { apps: vec![app], tokens: Vec::new(), ..Settings::organization() };
@@ -45,7 +45,7 @@ impl Compiled {
         Some(Compiled { deployment, lambda, functions })
     }
 
-    /// What `slacktrail connect` does until it waits.
+    /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
     async fn issue_link(&self, number: u8, source: &Source) -> OneTimeToken {
         let app = self.deployment.slack().settings().apps[0].clone();
         let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
@@ -60,14 +60,14 @@ impl Compiled {
         link_token
     }
 
-    async fn ask(&self, asked: Value) -> Answer {
-        match self.lambda.invoke(asked, DEADLINE).await {
+    async fn ask(&self, request: Value) -> Answer {
+        match self.lambda.invoke(request, DEADLINE).await {
             LambdaAnswer::Response(answer) => Answer::of(&answer),
-            other => panic!("the function did not answer: {other:?}"),
+            other => panic!("the function returned no response: {other:?}"),
         }
     }
 
-    /// Opens a link and consents: the event of the way back.
+    /// Opens a link and consents. Returns the event of the callback.
     async fn consent(&self, link_token: &OneTimeToken) -> Value {
         let query = grant(link_token);
         let offered = self.ask(event("GET", "/oauth/start", &query, &[], &[])).await;
@@ -93,8 +93,8 @@ async fn concurrent_callbacks_connect_source_once_and_next_tick_collects() {
     let Some(compiled) = Compiled::start(2).await else { return };
     let acme = source("acme", Second::of(Timestamp::now()));
     let link_token = compiled.issue_link(1, &acme).await;
-    let asked = compiled.consent(&link_token).await;
-    let (one, other) = tokio::join!(compiled.ask(asked.clone()), compiled.ask(asked.clone()));
+    let callback = compiled.consent(&link_token).await;
+    let (one, other) = tokio::join!(compiled.ask(callback.clone()), compiled.ask(callback.clone()));
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 410], "{} {}", one.body, other.body);
@@ -111,11 +111,11 @@ async fn concurrent_callbacks_connect_source_once_and_next_tick_collects() {
     compiled.deployment.archive().await.assert_exactly(&compiled.deployment.slack(), "acme", &Log::ALL);
     drop(poller);
 
-    let state = asked["queryStringParameters"]["state"].as_str().unwrap().split_once('.').unwrap().1.to_owned();
+    let state = callback["queryStringParameters"]["state"].as_str().unwrap().split_once('.').unwrap().1.to_owned();
     let secrets = [
         state,
-        asked["queryStringParameters"]["code"].as_str().unwrap().to_owned(),
-        asked["cookies"][0].as_str().unwrap().split_once('=').unwrap().1.to_owned(),
+        callback["queryStringParameters"]["code"].as_str().unwrap().to_owned(),
+        callback["cookies"][0].as_str().unwrap().split_once('=').unwrap().1.to_owned(),
         link_token.reveal().split_once('.').unwrap().1.to_owned(),
         grant.token.reveal().to_owned(),
         grant.token_refresh.unwrap().refresh_token.reveal().to_owned(),
@@ -123,8 +123,8 @@ async fn concurrent_callbacks_connect_source_once_and_next_tick_collects() {
     ];
     let items = format!("{:?}", compiled.deployment.items().await);
     let lines = compiled.lines().await;
-    let told: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let outcomes: Vec<&str> = told.iter().filter_map(|line| line["fields"]["outcome"].as_str()).collect();
+    let parsed: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let outcomes: Vec<&str> = parsed.iter().filter_map(|line| line["fields"]["outcome"].as_str()).collect();
     assert_eq!(outcomes.len(), 4, "one line for each request: {lines:#?}");
     for secret in &secrets {
         assert!(!items.contains(secret), "{secret} is in the table: {items}");
@@ -178,10 +178,7 @@ async fn missing_table_returns_page_and_logs_error() {
     for part in ["elsewhere", "TABLE_NAME"] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    assert!(
-        !line.contains(&link_token.id.to_string()),
-        "the address may be made up, and nothing of it is logged: {line}"
-    );
+    assert!(!line.contains(&link_token.id.to_string()), "the ID may be forged, so it is not logged: {line}");
 }
 
 #[tokio::test]
@@ -193,8 +190,8 @@ async fn unconfigured_function_names_every_bad_variable() {
     let function = lambda.spawn(&binary, environment);
     let (status, lines) = function.wait().await;
     assert!(!status.success());
-    let said = lines.join("\n");
+    let output = lines.join("\n");
     for name in ["TABLE_NAME", "SLACK_API_URL", "SLACK_AUTHORIZE_URL"] {
-        assert!(said.contains(name), "{said}");
+        assert!(output.contains(name), "{output}");
     }
 }

@@ -1,4 +1,4 @@
-//! What ends well: which secrets and sources are stored, and what the page tells.
+//! Tests of successful authorizations: which credentials and sources are stored, and what the page shows.
 
 use slacktrail_core::authorization::AuthorizationState;
 use slacktrail_core::cursor::Cursor;
@@ -45,7 +45,7 @@ fn organization_app_connects_all_three_logs() {
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let answer = browser.connect(&site, &link_token, &Consent::organization());
     assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"));
-    for told in [
+    for text in [
         "<dt>Organization</dt><dd><bdi>Organization E1</bdi> <code>E1</code></dd>",
         "<code>W0OWNER</code>",
         "<code>auditlogs:read</code> <code>admin</code>",
@@ -57,7 +57,7 @@ fn organization_app_connects_all_three_logs() {
         "<code>slacktrail status</code>",
         &link_token.id.to_string(),
     ] {
-        assert!(answer.body.contains(told), "{told}: {}", answer.body);
+        assert!(answer.body.contains(text), "{text}: {}", answer.body);
     }
 
     let stored = site.source("acme").unwrap();
@@ -70,16 +70,16 @@ fn organization_app_connects_all_three_logs() {
     let now = site.world.now();
     let live = site.slack(|slack| slack.live_tokens(now));
     assert!(grant.token.reveal().starts_with("xoxp-") && grant.token_refresh.is_none());
-    assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "the token is one that Slack honours");
+    assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "the token is valid at Slack");
     let AuthorizationState::Connected(report) = site.authorization(&link_token.id).state else {
-        panic!("the command is told")
+        panic!("the command did not receive the report")
     };
     assert_eq!((report.user.as_str(), report.rotates, report.logs.len()), ("W0OWNER", false, 3));
     let line = site.line();
     assert_eq!((line.level, line.field("outcome"), line.field("status")), (Level::INFO, "connected", "200"));
     assert_eq!((line.field("path"), line.field("source")), ("/oauth/callback", "acme"));
     assert_eq!(line.field("authorization"), link_token.id.to_string());
-    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
 }
 
 #[test]
@@ -128,14 +128,14 @@ fn reconnected_source_keeps_cursors_app_and_pause() {
     site.world.pass(3600);
     let link_token = site.issue_link(&paused, 0);
     let started = browser.start(&site, &link_token);
-    assert!(started.location().ends_with("&team=E1"), "Slack offers the same organization: {}", started.location());
+    assert!(started.location().ends_with("&team=E1"), "Slack preselects the same organization: {}", started.location());
     let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     let answer = browser.callback(&site, &query);
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(answer.body.contains("<code>slacktrail resume acme</code>"), "{}", answer.body);
     let after = site.credentials("acme");
     assert_eq!(after.app, before.app);
-    assert_ne!(after.grant, before.grant, "the token is the new one");
+    assert_ne!(after.grant, before.grant, "the new token is stored");
     let stored = site.source("acme").unwrap();
     assert_eq!(stored, Source { connected_at: site.now(), ..paused });
     site.world.with(|state| {
@@ -164,7 +164,11 @@ fn new_app_takes_over_with_its_own_grant() {
     let browser = Browser::new();
     browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
     let link_token = site.issue_link(&site.source("acme").unwrap(), 1);
-    assert_eq!(site.credentials("acme").app.unwrap().client_id, site.app(0).client_id, "not before there is a grant");
+    assert_eq!(
+        site.credentials("acme").app.unwrap().client_id,
+        site.app(0).client_id,
+        "the new app is not active before its grant"
+    );
     assert_eq!(browser.connect(&site, &link_token, &Consent::organization()).status, 200);
     let credentials = site.credentials("acme");
     assert_eq!((credentials.app.unwrap().client_id, credentials.pending_app), (site.app(1).client_id, None));
@@ -186,7 +190,7 @@ fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
     assert!(site.source("acme").is_some());
 }
 
-/// What the page says of each log, where Slack gives access logs one workspace at a time.
+/// Connects an organization whose access logs require a workspace ID, after `change`. Returns the status and the page.
 fn told_by_workspace(change: impl Fn(&Site)) -> (u64, String) {
     let site = Site::new();
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
@@ -253,26 +257,26 @@ fn authorization_canceled_during_verification_stores_nothing() {
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &link_token, &Consent::organization());
     let before = site.stored();
-    // The request is let go on until it has asked Slack for the tokens; then somebody presses Ctrl-C elsewhere.
+    // Cancels the authorization as soon as the callback has exchanged the code, as Ctrl-C in `slacktrail connect` does.
     let id = link_token.id.clone();
     let canceled = async {
         while !site.world.with(|state| state.slack.calls().of("oauth.v2.access") > 0) {
-            give_way().await;
+            yield_once().await;
         }
         site.world.with(|state| set_state(state, &id, AuthorizationState::Canceled));
     };
     let (answer, ()) =
-        crate::site::run(futures_util::future::join(browser.getting(&site, "/oauth/callback", &query), canceled))
+        crate::site::run(futures_util::future::join(browser.get_async(&site, "/oauth/callback", &query), canceled))
             .unwrap();
-    answer.assert_refused(&site, 410, "expired");
+    answer.assert_rejected(&site, 410, "expired");
     assert!(answer.body.contains("canceled this authorization"), "{}", answer.body);
     assert_eq!(site.stored(), before);
     assert_eq!(site.authorization(&link_token.id).state, AuthorizationState::Canceled);
 }
 
-async fn give_way() {
-    let mut gave_way = false;
-    std::future::poll_fn(|_| match std::mem::replace(&mut gave_way, true) {
+async fn yield_once() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|_| match std::mem::replace(&mut has_yielded, true) {
         true => std::task::Poll::Ready(()),
         false => std::task::Poll::Pending,
     })

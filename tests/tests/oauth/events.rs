@@ -1,4 +1,4 @@
-//! The sample events of `events/`, which `sam local invoke` takes too.
+//! Tests of the sample events in `events/`, which also work with `sam local invoke`.
 
 use serde_json::Value;
 use slacktrail_core::authorization::{
@@ -12,7 +12,7 @@ use crate::site::{REDIRECT_URL, Site, run, source};
 
 const NAME: [u8; 16] = [0x8f, 0x14, 0xe4, 0x5f, 0xce, 0xea, 0x16, 0x7a, 0x5a, 0x36, 0xde, 0xdd, 0x4b, 0xea, 0x25, 0x43];
 
-/// A site with a link whose authorization has the sample's ID.
+/// Returns a site with a link whose authorization has the ID of the sample events.
 fn site() -> Site {
     let site = Site::new();
     site.issue_link(&source("acme", site.now()), 0); // stores the app's credentials
@@ -22,7 +22,7 @@ fn site() -> Site {
     site
 }
 
-/// Puts the sample's authorization where its state and its browser are those of the samples of a callback.
+/// Marks the authorization as started, with the state and the browser secret of the sample callbacks.
 fn start(site: &Site) {
     let id = AuthorizationId::of(NAME);
     let state = OneTimeToken::new(id.clone(), [0x7a; 32]).hash();
@@ -57,8 +57,8 @@ fn sample_of_link_shows_page_and_sample_of_button_redirects() {
 fn sample_of_callback_exchanges_its_code() {
     let site = started();
     let answer = ask(&site, include_str!("../../../events/oauth-callback.json"));
-    answer.assert_refused(&site, 502, "slack_refused");
-    assert_eq!(site.line().field("code"), "invalid_code", "the code is nobody's");
+    answer.assert_rejected(&site, 502, "slack_refused");
+    assert_eq!(site.line().field("code"), "invalid_code", "Slack did not issue the sample's code");
 }
 
 #[test]
@@ -79,13 +79,13 @@ fn sample_of_callback_connects_with_valid_code() {
 #[test]
 fn sample_of_denied_callback_is_denied() {
     let site = started();
-    ask(&site, include_str!("../../../events/oauth-callback-denied.json")).assert_refused(&site, 403, "denied");
+    ask(&site, include_str!("../../../events/oauth-callback-denied.json")).assert_rejected(&site, 403, "denied");
 }
 
 #[test]
 fn sample_of_bad_state_is_unknown() {
     let site = started();
-    ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")).assert_refused(&site, 404, "unknown");
+    ask(&site, include_str!("../../../events/oauth-callback-bad-state.json")).assert_rejected(&site, 404, "unknown");
     assert!(matches!(site.authorization(&AuthorizationId::of(NAME)).state, AuthorizationState::Started));
 }
 

@@ -1,4 +1,5 @@
-//! Every fault at every operation of a link and of a callback: what is stored is whole, what is told is true, and doing it again works.
+//! Injects every fault at every operation of a link and of a callback. The stored state stays consistent, pages and log lines are correct, and a
+//! retry works.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +12,10 @@ use tracing::Level;
 use crate::browser::{Answer, Browser, grant};
 use crate::site::{REDIRECT_URL, Site, run, source};
 
-/// A callback has fewer operations.
+/// An upper limit for the number of operations of a callback.
 const OPERATIONS_MAX: u32 = 60;
 
-/// The fault of this kind at the next request's operation of this number.
+/// Returns a fault of this kind at this operation of the next request.
 fn fault(operation: u32, kind: FaultKind) -> Fault {
     Fault { process: 0, operation, kind }
 }
@@ -23,28 +24,28 @@ fn rotating() -> Site {
     Site::with(vec![App::organization(REDIRECT_URL).rotating()])
 }
 
-/// A callback that a fault strikes; no answer when its process was killed, nothing when it has not so many operations.
-fn struck(site: &Site, browser: &Browser, query: &str, fault: Fault) -> Option<Option<Answer>> {
-    site.strike_next(fault);
-    let answer = run(browser.getting(site, "/oauth/callback", query));
+/// Opens the callback with an injected fault. Returns `None` if the callback has fewer operations, and `Some(None)` if its process was killed.
+fn callback_with_fault(site: &Site, browser: &Browser, query: &str, fault: Fault) -> Option<Option<Answer>> {
+    site.inject_fault(fault);
+    let answer = run(browser.get_async(site, "/oauth/callback", query));
     let struck = site.world.with(|state| std::mem::take(&mut state.struck));
     site.world.with(|state| state.faults.clear());
     struck.then_some(answer)
 }
 
-/// A source is stored only with credentials that work, and a page that says so only when both are.
-fn assert_whole(site: &Site, link_token: &OneTimeToken, answer: Option<&Answer>, what: &str) {
+/// Asserts that a source is stored only with a token, and that the page and the command report success only if both are stored.
+fn assert_consistent(site: &Site, link_token: &OneTimeToken, answer: Option<&Answer>, what: &str) {
     let granted = site.credentials("acme").grant.is_some();
     let saved = site.source("acme").is_some_and(|source| !source.disconnected);
     assert!(granted || !saved, "{what}: a source without a token");
     if let Some(answer) = answer {
         let connected = answer.status == 200;
-        assert!(!connected || saved, "{what}: the page says what is not so");
+        assert!(!connected || saved, "{what}: the page reports a source that is not stored");
         assert!([200, 404, 409, 410, 502, 503].contains(&answer.status), "{what}: {} {}", answer.status, answer.body);
         assert_eq!(answer.status == 503, site.line().level == Level::ERROR, "{what}: {:?}", site.line());
     }
     if let AuthorizationState::Connected(_) = site.authorization(&link_token.id).state {
-        assert!(saved, "{what}: the command is told what is not so");
+        assert!(saved, "{what}: the command reports a source that is not stored");
     }
 }
 
@@ -57,11 +58,11 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
             let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
             let query = browser.consent(&site, &link_token, &Consent::organization());
             let what = format!("{kind:?} at operation {operation}");
-            let Some(answer) = struck(&site, &browser, &query, fault(operation, kind)) else { break };
+            let Some(answer) = callback_with_fault(&site, &browser, &query, fault(operation, kind)) else { break };
             operations += 1;
-            assert_whole(&site, &link_token, answer.as_ref(), &what);
-            let is_unseen = site.credentials("acme").grant.is_none() && !live(&site).is_empty();
-            if is_unseen && answer.is_some() {
+            assert_consistent(&site, &link_token, answer.as_ref(), &what);
+            let is_token_unknown = site.credentials("acme").grant.is_none() && !live(&site).is_empty();
+            if is_token_unknown && answer.is_some() {
                 assert!(
                     ["may_exist", "may_be_valid"].contains(&site.line().field("token")),
                     "{what}: {:?}",
@@ -69,19 +70,19 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
                 );
             }
 
-            // The same callback again must not exchange the code twice, whatever else it comes to.
+            // Repeating the callback must not exchange the code again, whatever its outcome.
             let again = browser.callback(&site, &query);
-            assert_whole(&site, &link_token, Some(&again), &what);
+            assert_consistent(&site, &link_token, Some(&again), &what);
             let exchanges = site.slack(|slack| slack.calls().of("oauth.v2.access"));
             assert!(exchanges <= if kind == FaultKind::Twice { 2 } else { 1 }, "{what}: {exchanges} exchanges");
 
-            let anew =
+            let retry =
                 browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
-            assert_eq!(anew.status, 200, "{what}: {}", anew.body);
+            assert_eq!(retry.status, 200, "{what}: {}", retry.body);
             let grant = site.credentials("acme").grant.unwrap();
             let now = site.world.now();
             let live = site.slack(|slack| slack.live_tokens(now));
-            assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "{what}: the token is dead");
+            assert!(live.iter().any(|token| token.token.text == grant.token.reveal()), "{what}: the token is invalid");
         }
         assert!(operations > 8, "{kind:?}: {operations} operations");
     }
@@ -93,10 +94,10 @@ fn no_link_fault_allows_second_use() {
         for operation in 0.. {
             let site = Site::new();
             let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
-            site.strike_next(fault(operation, kind));
-            let first = run(browser.pressing(&site, &grant(&link_token)));
+            site.inject_fault(fault(operation, kind));
+            let first = run(browser.press_async(&site, &grant(&link_token)));
             if !site.world.with(|state| std::mem::take(&mut state.struck)) {
-                assert_eq!(operation, 2, "a link is read and used up");
+                assert_eq!(operation, 2, "using a link takes two operations, a read and a write");
                 break;
             }
             site.world.with(|state| state.faults.clear());
@@ -107,7 +108,7 @@ fn no_link_fault_allows_second_use() {
     }
 }
 
-/// Which operation of a callback that goes well has this in its trace.
+/// Returns the number of the operation whose trace line contains `what`, in a successful callback.
 fn operation_of(what: &str) -> u32 {
     let site = rotating();
     let browser = Browser::new();
@@ -115,10 +116,10 @@ fn operation_of(what: &str) -> u32 {
     let before = site.world.with(|state| state.trace.len());
     assert_eq!(browser.callback(&site, &query).status, 200);
     let at = site.world.with(|state| state.trace[before..].iter().position(|line| line.contains(what)));
-    u32::try_from(at.expect("it is done")).unwrap()
+    u32::try_from(at.expect("the callback performs the operation")).unwrap()
 }
 
-/// The tokens that Slack honours.
+/// Returns the tokens that are valid at Slack.
 fn live(site: &Site) -> Vec<String> {
     let now = site.world.now();
     site.slack(|slack| slack.live_tokens(now).into_iter().map(|live| live.token.text).collect())
@@ -131,14 +132,15 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
         let site = rotating();
         let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &link_token, &Consent::organization());
-        let answer = struck(&site, &browser, &query, fault(operation, FaultKind::Refused)).unwrap().unwrap();
-        answer.assert_refused(&site, 503, "internal");
+        let answer = callback_with_fault(&site, &browser, &query, fault(operation, FaultKind::Refused));
+        let answer = answer.unwrap().unwrap();
+        answer.assert_rejected(&site, 503, "internal");
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
-        assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: nothing is collected");
+        assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: the source is not collected");
         assert_eq!((live(&site), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
         assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_response"), "{what}");
         let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-            panic!("the command is told")
+            panic!("the command did not receive the error")
         };
         assert_eq!(connect_error.kind.name(), "internal");
     }
@@ -159,18 +161,18 @@ fn failed_reconnect_keeps_active_token() {
             let trace = site.world.with(|state| state.trace[before..].to_vec());
             let operation = u32::try_from(trace.iter().position(|line| line.contains(what)).unwrap()).unwrap();
             let site = site.on(fork);
-            let answer = struck(&site, &browser, &query, fault(operation, kind)).unwrap().unwrap();
-            answer.assert_refused(&site, 503, "internal");
+            let answer = callback_with_fault(&site, &browser, &query, fault(operation, kind)).unwrap().unwrap();
+            answer.assert_rejected(&site, 503, "internal");
             assert_eq!(site.line().field("token"), "may_be_in_use", "{what}");
             let token = site.credentials("acme").grant.unwrap().token;
-            assert!(live(&site).contains(&token.reveal().to_owned()), "{what}: the stored token is alive");
+            assert!(live(&site).contains(&token.reveal().to_owned()), "{what}: the stored token is valid");
         }
     }
 }
 
 #[test]
 fn timed_out_function_informs_user_and_command() {
-    let mut told = BTreeSet::new();
+    let mut token_outcomes = BTreeSet::new();
     for polls in 0.. {
         let site = rotating();
         let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
@@ -180,26 +182,26 @@ fn timed_out_function_informs_user_and_command() {
         if answer.status == 200 {
             break;
         }
-        answer.assert_refused(&site, 504, "deadline_reached");
+        answer.assert_rejected(&site, 504, "deadline_reached");
         assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
         assert!(answer.body.contains("<code>slacktrail sources</code>"), "{}", answer.body);
         let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-            panic!("the command is told")
+            panic!("the command did not receive the error")
         };
         assert_eq!(connect_error.kind.name(), "deadline_reached");
         let is_active = site.source("acme").is_some_and(|source| !source.disconnected);
         assert_eq!(site.line().field("token") == "may_be_in_use", is_active, "after {polls} polls");
-        let is_told = site.line().field("token") == "may_exist";
+        let may_exist = site.line().field("token") == "may_exist";
         assert_eq!(
             connect_error.hint.contains("may have issued a token"),
-            is_told,
+            may_exist,
             "after {polls} polls: {connect_error:?}"
         );
-        assert!(is_active || is_told || live(&site).is_empty(), "after {polls} polls: {:?}", site.line());
-        told.insert(site.line().field("token").to_owned());
+        assert!(is_active || may_exist || live(&site).is_empty(), "after {polls} polls: {:?}", site.line());
+        token_outcomes.insert(site.line().field("token").to_owned());
     }
     for end in ["", "may_exist", "refresh_token_may_be_valid"] {
-        assert!(told.contains(end), "{end:?}: {told:?}");
+        assert!(token_outcomes.contains(end), "{end:?}: {token_outcomes:?}");
     }
 }
 
@@ -210,11 +212,11 @@ fn slow_step_before_or_after_work_is_reported() {
     for path in ["/oauth/start", "/oauth/callback"] {
         site.patience.let_be_late(BEGIN_MAX, 1);
         let query = format!("{0}&state={1}&code=1", grant(&link_token), link_token.reveal());
-        browser.get(&site, path, &query).assert_refused(&site, 504, "deadline_reached");
+        browser.get(&site, path, &query).assert_rejected(&site, 504, "deadline_reached");
     }
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.patience.let_be_late(TELL_MAX, 0);
-    assert_eq!(browser.callback(&site, &query).status, 200, "the page tells what is true");
+    assert_eq!(browser.callback(&site, &query).status, 200, "the page reports the connected source");
     assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
 }
 
@@ -225,6 +227,6 @@ fn error_that_command_does_not_receive_is_logged_with_reason() {
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
     site.patience.let_be_late(TELL_MAX, 0);
-    browser.callback(&site, &query).assert_refused(&site, 409, "conflict");
+    browser.callback(&site, &query).assert_rejected(&site, 409, "conflict");
     assert_eq!(site.line().field("code"), "deadline_reached");
 }

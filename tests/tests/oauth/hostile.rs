@@ -1,5 +1,5 @@
-//! The compiled oauth function before a hostile Slack: its memory stays bounded, and it connects the next source.
-#![expect(clippy::print_stdout, reason = "a test that cannot limit memory says so")]
+//! Runs the compiled OAuth function against a hostile Slack. Its memory stays bounded, and it connects the next source.
+#![expect(clippy::print_stdout, reason = "the test reports if it cannot limit memory")]
 
 use slacktrail_tests::hostile_slack::{DATA_MAX, Outcome, Siege, oauth_inputs};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
@@ -7,7 +7,7 @@ use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 fn status(answer: &Answer) -> u64 {
     match answer {
         Answer::Response(answer) => answer["statusCode"].as_u64().unwrap(),
-        other => panic!("the oauth function did not answer: {other:?}"),
+        other => panic!("the function returned no response: {other:?}"),
     }
 }
 
@@ -17,11 +17,11 @@ async fn hostile_installations_fit_memory_and_do_not_affect_next_one() {
     let lambda = Emulator::start().await;
     let oauth = siege.oauth(&lambda);
     if !oauth.limit_data(DATA_MAX) {
-        println!("not limited: this machine does not limit a process's data (`prlimit`)");
+        println!("not limited: this machine cannot limit the data size of a process (`prlimit`)");
     }
     for (input, number) in oauth_inputs().into_iter().zip(1..) {
         let script = input.script.clone();
-        siege.slack.script(None, move |asked| script(asked));
+        siege.slack.script(None, move |request| script(request));
         let answer = siege.go_to_slack_and_back(&lambda, number).await;
         let status = status(&answer);
         println!("{}: {status}, peak {:?} MiB", input.name, oauth.memory_peak().map(|bytes| bytes >> 20));

@@ -1,4 +1,5 @@
-//! Attacks on the link: used twice, twice at once, late, guessed, looked at, sent by another website; and requests that are no use of it.
+//! Tests of attacks on a link: reuse, concurrent use, expired, guessed and altered links, and forms of other websites. Also tests requests that do
+//! not use a link, such as previews and other methods.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +15,15 @@ use tracing::Level;
 use crate::browser::{Answer, Browser, grant};
 use crate::site::{Site, run, source};
 
-/// Opens with this query and presses the button, is refused both times, and nothing was changed.
-fn refused(site: &Site, query: &str, status: u64, kind: &str) -> Answer {
+/// Opens the link page with `query` and presses the button. Asserts that both requests are rejected and change no authorization.
+fn rejected(site: &Site, query: &str, status: u64, kind: &str) -> Answer {
     let authorizations = authorizations(site);
     let browser = Browser::new();
     let opened = browser.get(site, "/oauth/start", query);
-    opened.assert_refused(site, status, kind);
-    let pressed = run(browser.pressing(site, query)).unwrap();
-    pressed.assert_refused(site, status, kind);
-    assert_eq!(self::authorizations(site), authorizations, "no authorization is touched");
+    opened.assert_rejected(site, status, kind);
+    let pressed = run(browser.press_async(site, query)).unwrap();
+    pressed.assert_rejected(site, status, kind);
+    assert_eq!(self::authorizations(site), authorizations, "no authorization is changed");
     assert_eq!(opened.body, pressed.body);
     assert!(opened.cookies.is_empty() && pressed.cookies.is_empty(), "{:?}", pressed.cookies);
     pressed
@@ -41,7 +42,10 @@ fn opening_link_repeatedly_changes_nothing() {
         let page = Browser::new().open(&site, &link_token);
         assert_eq!((page.status, page.heading()), (200, "Connect <bdi>Acme</bdi> to slacktrail?"));
         assert!(page.body.contains("<form method=\"post\">") && page.body.contains("Org Owner"), "{}", page.body);
-        assert!(!page.body.contains(link_token.reveal().split_once('.').unwrap().1), "the link is not in the page");
+        assert!(
+            !page.body.contains(link_token.reveal().split_once('.').unwrap().1),
+            "the page does not contain the link"
+        );
         assert_eq!((site.line().field("outcome"), site.line().level), ("offered", Level::INFO));
         assert_eq!(authorizations(&site), before);
     }
@@ -54,7 +58,7 @@ fn pressing_button_twice_redirects_to_slack_with_same_state() {
     let link_token = site.issue_link(&source("acme", site.now()), 0);
     let (browser, query) = (Browser::new(), grant(&link_token));
     browser.open(&site, &link_token);
-    let both = join(browser.pressing(&site, &query), browser.pressing(&site, &query));
+    let both = join(browser.press_async(&site, &query), browser.press_async(&site, &query));
     let (one, other) = run(both).unwrap();
     let again = browser.start(&site, &link_token);
     for answer in [&one, &other, &again] {
@@ -62,7 +66,7 @@ fn pressing_button_twice_redirects_to_slack_with_same_state() {
     }
     let back = crate::browser::consented(&site, one.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &back).status, 200);
-    assert_eq!(browser.open(&site, &link_token).status, 410, "now it is used");
+    assert_eq!(browser.open(&site, &link_token).status, 410, "the link is used now");
 }
 
 #[test]
@@ -70,9 +74,9 @@ fn form_of_other_website_does_not_use_link() {
     let site = Site::new();
     let link_token = site.issue_link(&source("acme", site.now()), 0);
     for from in ["cross-site", "same-site"] {
-        let asked = event("POST", "/oauth/start", &grant(&link_token), &[("sec-fetch-site", from)], &[]);
-        let answer = run(site.request(asked)).unwrap();
-        answer.assert_refused(&site, 400, "malformed");
+        let request = event("POST", "/oauth/start", &grant(&link_token), &[("sec-fetch-site", from)], &[]);
+        let answer = run(site.request(request)).unwrap();
+        answer.assert_rejected(&site, 400, "malformed");
         assert!(answer.body.contains("Another website sent this request"), "{}", answer.body);
     }
     let own = event("POST", "/oauth/start", &grant(&link_token), &[("sec-fetch-site", "same-origin")], &[]);
@@ -82,17 +86,17 @@ fn form_of_other_website_does_not_use_link() {
 #[test]
 fn unknown_id_and_wrong_secret_get_same_response_at_every_step() {
     let site = Site::new();
-    let nobody = OneTimeToken::new(AuthorizationId::of([0x11; 16]), [0x22; 32]);
-    let unknown = refused(&site, &grant(&nobody), 404, "unknown");
-    let back = format!("code=1.2.3&state={}", nobody.reveal());
+    let unknown_token = OneTimeToken::new(AuthorizationId::of([0x11; 16]), [0x22; 32]);
+    let unknown = rejected(&site, &grant(&unknown_token), 404, "unknown");
+    let back = format!("code=1.2.3&state={}", unknown_token.reveal());
     let unknown_state = Browser::new().callback(&site, &back);
     let browser = Browser::new();
     let link_token = site.issue_link(&source("acme", site.now()), 0);
     let wrong = OneTimeToken::new(link_token.id.clone(), [0x22; 32]);
     let assert_same = |what: &str| {
-        assert_eq!(refused(&site, &grant(&wrong), 404, "unknown").body, unknown.body, "{what}");
+        assert_eq!(rejected(&site, &grant(&wrong), 404, "unknown").body, unknown.body, "{what}");
         let answer = browser.callback(&site, &format!("code=1.2.3&state={}", wrong.reveal()));
-        answer.assert_refused(&site, 404, "unknown");
+        answer.assert_rejected(&site, 404, "unknown");
         assert_eq!(
             (answer.body, answer.cookies),
             (unknown_state.body.clone(), unknown_state.cookies.clone()),
@@ -122,7 +126,7 @@ fn forged_link_id_never_appears_in_error_line() {
     for path in ["/oauth/start", "/oauth/callback"] {
         let query = format!("grant={0}&state={0}&code=concealed&error=concealed", link_token.reveal());
         let answer = Browser::new().get(&site, path, &query);
-        answer.assert_refused(&site, 503, "internal");
+        answer.assert_rejected(&site, 503, "internal");
         assert_eq!(site.line().level, Level::ERROR);
         let line = format!("{:?}{}", site.line(), answer.body);
         assert!(!line.contains(&link_token.id.to_string()) && !line.contains("concealed"), "{line}");
@@ -134,7 +138,7 @@ fn link_is_single_use() {
     let site = Site::new();
     let link_token = site.issue_link(&source("acme", site.now()), 0);
     assert_eq!(Browser::new().start(&site, &link_token).status, 303);
-    let answer = refused(&site, &format!("grant={}", link_token.reveal()), 410, "used");
+    let answer = rejected(&site, &format!("grant={}", link_token.reveal()), 410, "used");
     assert_eq!(answer.heading(), "This link was already used");
 }
 
@@ -146,7 +150,7 @@ fn exactly_one_of_two_concurrent_users_of_link_continues() {
     for browser in [&one, &other] {
         assert_eq!(browser.get(&site, "/oauth/start", &query).status, 200);
     }
-    let (first, second) = run(join(one.pressing(&site, &query), other.pressing(&site, &query))).unwrap();
+    let (first, second) = run(join(one.press_async(&site, &query), other.press_async(&site, &query))).unwrap();
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 410]);
@@ -159,7 +163,7 @@ fn link_expires_after_exactly_ten_minutes() {
     site.world.pass(LINK_TTL_SECONDS - 1);
     assert_eq!(Browser::new().start(&site, &last).status, 303);
     site.world.pass(1);
-    refused(&site, &format!("grant={}", late.reveal()), 410, "expired");
+    rejected(&site, &format!("grant={}", late.reveal()), 410, "expired");
 }
 
 #[test]
@@ -170,12 +174,12 @@ fn altered_link_is_unknown_and_original_stays_valid() {
     for at in (0..text.len()).step_by(5).chain([32, 96]) {
         let mut letters: Vec<char> = text.chars().collect();
         letters[at] = if letters[at] == '0' { '1' } else { '0' };
-        refused(&site, &format!("grant={}", letters.into_iter().collect::<String>()), 404, "unknown");
+        rejected(&site, &format!("grant={}", letters.into_iter().collect::<String>()), 404, "unknown");
     }
     for other in [&text[..96], &format!("{text}a"), &text.to_uppercase(), &text.replace('.', "%00"), "%3Cscript%3E"] {
-        let answer = refused(&site, &format!("grant={other}"), 404, "unknown");
+        let answer = rejected(&site, &format!("grant={other}"), 404, "unknown");
         assert!(!answer.body.contains("script"), "{}", answer.body);
-        assert_eq!(site.line().level, Level::INFO, "anybody on the internet can do that");
+        assert_eq!(site.line().level, Level::INFO, "anyone on the internet can send this");
     }
     assert_eq!(Browser::new().start(&site, &link_token).status, 303);
 }
@@ -185,7 +189,7 @@ fn link_of_canceled_authorization_is_invalid() {
     let site = Site::new();
     let link_token = site.issue_link(&source("acme", site.now()), 0);
     site.set_state(&link_token.id, AuthorizationState::Canceled);
-    refused(&site, &format!("grant={}", link_token.reveal()), 410, "expired");
+    rejected(&site, &format!("grant={}", link_token.reveal()), 410, "expired");
 }
 
 #[test]
@@ -193,10 +197,10 @@ fn link_with_missing_or_repeated_grant_is_malformed() {
     let site = Site::new();
     let grant = format!("grant={}", site.issue_link(&source("acme", site.now()), 0).reveal());
     for query in ["", "grant=", "gran=x", &format!("{grant}&{grant}"), &format!("{grant},x&grant=")] {
-        refused(&site, query, 400, "malformed");
+        rejected(&site, query, 400, "malformed");
     }
     for query in [format!("grant={}", "x".repeat(8192)), format!("{grant}&padding={}", "x".repeat(8192))] {
-        refused(&site, &query, 400, "malformed");
+        rejected(&site, &query, 400, "malformed");
     }
 }
 
@@ -230,7 +234,7 @@ fn other_paths_are_not_found_and_not_logged() {
         "/../oauth/start",
     ] {
         let answer = Browser::new().get(&site, path, "code=concealed");
-        assert_eq!((answer.status, answer.heading()), (404, "There is nothing here"), "{path}");
+        assert_eq!((answer.status, answer.heading()), (404, "Page not found"), "{path}");
         let line = site.line();
         assert_eq!((line.field("path"), line.level), ("other", Level::INFO));
         assert!(!format!("{line:?}{}", answer.body).contains("concealed"), "{line:?}");
@@ -248,8 +252,8 @@ fn forged_host_header_is_ignored() {
             ("x-forwarded-proto", "1 gopher"),
             ("forwarded", "host=evil.example"),
         ];
-        let asked = event("POST", "/oauth/start", &grant(&link_token), &headers, &[]);
-        let answer = run(site.request(asked)).unwrap();
+        let request = event("POST", "/oauth/start", &grant(&link_token), &headers, &[]);
+        let answer = run(site.request(request)).unwrap();
         assert_eq!(answer.status, 303, "{host}: {}", answer.body);
         assert!(!answer.location().contains("evil"), "{}", answer.location());
         let redirect = "&redirect_uri=https%3A%2F%2Fabcde12345.execute-api.us-east-1.amazonaws.com%2Foauth%2Fcallback&";
@@ -261,9 +265,9 @@ fn forged_host_header_is_ignored() {
 fn stage_is_part_of_redirect_url() {
     let site = Site::new();
     let link_token = site.issue_link(&source("acme", site.now()), 0);
-    let mut asked = event("POST", "/dev/oauth/start", &grant(&link_token), &[], &[]);
-    asked["requestContext"]["world"] = json!("dev");
-    let answer = run(site.request(asked)).unwrap();
+    let mut request = event("POST", "/dev/oauth/start", &grant(&link_token), &[], &[]);
+    request["requestContext"]["stage"] = json!("dev");
+    let answer = run(site.request(request)).unwrap();
     assert!(answer.location().contains("amazonaws.com%2Fdev%2Foauth%2Fcallback&"), "{}", answer.location());
 }
 
@@ -282,9 +286,9 @@ fn govslack_source_is_sent_to_govslack_page() {
 fn event_not_from_api_gateway_is_internal_error_and_uses_no_link() {
     let site = Site::new();
     let link_token = site.issue_link(&source("acme", site.now()), 0);
-    let mut asked = event("POST", "/oauth/start", &grant(&link_token), &[], &[]);
-    asked["requestContext"]["domainName"] = json!(null);
-    run(site.request(asked)).unwrap().assert_refused(&site, 503, "internal");
+    let mut request = event("POST", "/oauth/start", &grant(&link_token), &[], &[]);
+    request["requestContext"]["domainName"] = json!(null);
+    run(site.request(request)).unwrap().assert_rejected(&site, 503, "internal");
     assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_domain_name"));
     assert_eq!(Browser::new().start(&site, &link_token).status, 303);
 }

@@ -1,12 +1,12 @@
-//! The function that connects sources: what it lets pass, what it refuses, and that neither reveals or leaves anything.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Tests of the OAuth function: what it accepts, what it rejects, and that no request exposes secrets or leaves partial state.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-// A browser, the function over simulated ports, and what was logged.
+// Helpers: a browser, the function over simulated ports, and captured log lines.
 mod browser;
 mod site;
 mod spy;
 
-// What it does.
+// Tests.
 mod compiled;
 mod connects;
 mod events;

@@ -1,4 +1,4 @@
-//! What Slack grants and does not fit, and what Slack answers: each has its page, and nothing is stored.
+//! Tests of rejected installations and of Slack's errors. Each has its own error page, and the function stores no source and no token.
 
 use slacktrail_core::authorization::AuthorizationState;
 use slacktrail_core::credentials::{App as StoredApp, Credentials};
@@ -12,16 +12,16 @@ use tracing::Level;
 use crate::browser::{Answer, Browser, query_of};
 use crate::site::{REDIRECT_URL, Site, source, workspace_source};
 
-/// Comes back from Slack, is refused, and changes nothing but the authorization, which reports the error to the command.
-fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
+/// Opens the callback with `query`. Asserts that it is rejected and stores nothing except the error in the authorization, where the command reads it.
+fn rejected(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
     let before = site.stored();
     let answer = browser.callback(site, query);
-    answer.assert_refused(site, status, kind);
+    answer.assert_rejected(site, status, kind);
     assert_eq!(site.stored(), before, "nothing is stored");
     answer
 }
 
-/// A browser that has consented to everything, and the query that it comes back with.
+/// Returns a browser that has consented to all scopes, and the query string of its callback.
 fn consented(site: &Site) -> (Browser, String) {
     let browser = Browser::new();
     let query = browser.consent(site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
@@ -34,15 +34,15 @@ fn declining_user_and_command_are_informed() {
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let started = browser.start(&site, &link_token);
     let back = site.slack(|slack| slack.decline(started.location())).unwrap();
-    let answer = refused(&site, &browser, &query_of(&back), 403, "denied");
+    let answer = rejected(&site, &browser, &query_of(&back), 403, "denied");
     assert!(answer.body.contains("<code>slacktrail connect acme</code>"), "{}", answer.body);
     assert_eq!(site.line().level, Level::WARN);
     let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-        panic!("the command is told")
+        panic!("the command did not receive the error")
     };
     assert_eq!(connect_error.message, "access was declined in Slack");
-    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
-    refused(&site, &browser, &query_of(&back), 410, "used");
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
+    rejected(&site, &browser, &query_of(&back), 410, "used");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn error_from_slack_is_shown_only_if_known() {
         let back = site.slack(|slack| slack.decline(started.location())).unwrap();
         let query = query_of(&back).replace("access_denied", error);
         let status = if kind == "wrong_app" { 409 } else { 502 };
-        let answer = refused(&site, &browser, &query, status, kind);
+        let answer = rejected(&site, &browser, &query, status, kind);
         assert!(answer.body.contains(shown), "{error}: {}", answer.body);
         for echo in ["script", "7a7a", "heard"] {
             assert!(!format!("{}{:?}", answer.body, site.line()).contains(echo), "{}", answer.body);
@@ -73,10 +73,10 @@ fn workspace_is_rejected_where_organization_is_needed() {
     let site = Site::new();
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
-    let answer = refused(&site, &browser, &query, 409, "not_organization");
-    assert_eq!(answer.heading(), "Audit logs need the whole organization");
+    let answer = rejected(&site, &browser, &query, 409, "not_organization");
+    assert_eq!(answer.heading(), "Audit logs require the whole organization");
     assert_eq!(site.line().field("source"), "acme");
-    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
     assert!(answer.body.contains("<code>Workspace T2</code> (T2)"), "{}", answer.body);
 }
 
@@ -87,7 +87,7 @@ fn other_tenant_than_before_is_rejected() {
     let was = Tenant { id: "E9".to_owned(), name: "Elsewhere".to_owned() };
     let known = Source { tenant: Some(was), ..source("acme", site.now()) };
     let query = browser.consent(&site, &site.issue_link(&known, 0), &Consent::organization());
-    let answer = refused(&site, &browser, &query, 409, "wrong_tenant");
+    let answer = rejected(&site, &browser, &query, 409, "wrong_tenant");
     assert!(answer.body.contains("<code>Elsewhere</code> (E9)"), "{}", answer.body);
     assert!(answer.body.contains("<code>Organization E1</code> (E1)"), "{}", answer.body);
 }
@@ -100,7 +100,7 @@ fn concurrent_connects_to_different_tenants_do_not_mix() {
     let to_workspace = first.consent(&site, &site.issue_link(&new, 0), &Consent::workspace("T1"));
     let to_another = second.consent(&site, &site.issue_link(&new, 0), &Consent::workspace("T2"));
     assert_eq!(first.callback(&site, &to_workspace).status, 200);
-    refused(&site, &second, &to_another, 409, "wrong_tenant");
+    rejected(&site, &second, &to_another, 409, "wrong_tenant");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn missing_scope_is_named() {
     let site = Site::with(vec![app]);
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &link_token, &Consent::organization().without("auditlogs:read"));
-    let answer = refused(&site, &browser, &query, 409, "missing_scope");
+    let answer = rejected(&site, &browser, &query, 409, "missing_scope");
     assert!(answer.body.contains("<code>auditlogs:read</code>"), "{}", answer.body);
 }
 
@@ -118,7 +118,7 @@ fn plan_without_audit_logs_is_reported() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.plan = Plan::Paid);
-    let answer = refused(&site, &browser, &query, 409, "not_on_plan");
+    let answer = rejected(&site, &browser, &query, 409, "not_on_plan");
     assert!(answer.body.contains("<code>feature_not_enabled</code>"), "{}", answer.body);
 }
 
@@ -129,7 +129,7 @@ fn plan_without_access_logs_is_reported() {
     let query =
         browser.consent(&site, &site.issue_link(&workspace_source("team", site.now()), 1), &Consent::workspace("T1"));
     site.settings(|settings| settings.plan = Plan::Free);
-    refused(&site, &browser, &query, 409, "not_on_plan");
+    rejected(&site, &browser, &query, 409, "not_on_plan");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn user_who_is_not_org_owner_is_informed() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.users[0].rights = Role::Admin);
-    let answer = refused(&site, &browser, &query, 409, "insufficient_role");
+    let answer = rejected(&site, &browser, &query, 409, "insufficient_role");
     assert!(answer.body.contains("Owner"), "{}", answer.body);
 }
 
@@ -146,7 +146,7 @@ fn app_with_changed_secret_is_reported() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.apps[0].client_secret = "another".to_owned());
-    refused(&site, &browser, &query, 409, "wrong_app");
+    rejected(&site, &browser, &query, 409, "wrong_app");
     assert_eq!(site.line().field("code"), "bad_client_secret");
 }
 
@@ -159,7 +159,7 @@ fn code_of_other_app_is_rejected_by_slack() {
     let back = site.slack(|slack| slack.install_from_slack(now, &other, &Consent::workspace("T1"))).unwrap();
     let code = query_of(&back);
     let (_, state) = query.split_once('&').unwrap();
-    refused(&site, &browser, &format!("{code}&{state}"), 502, "slack_refused");
+    rejected(&site, &browser, &format!("{code}&{state}"), 502, "slack_refused");
     assert_eq!(site.line().field("code"), "invalid_code");
 }
 
@@ -169,11 +169,11 @@ fn slack_failure_during_exchange_is_not_internal_error() {
         let site = Site::new();
         let (browser, query) = consented(&site);
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), kind.clone())));
-        let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
-        assert_eq!(answer.heading(), "Slack could not answer just now", "{kind:?}");
+        let answer = rejected(&site, &browser, &query, 502, "slack_unreachable");
+        assert_eq!(answer.heading(), "Slack is temporarily unavailable", "{kind:?}");
         let line = site.line();
         assert!(line.level == Level::WARN && !line.field("hint").is_empty(), "{kind:?} {line:?}");
-        refused(&site, &browser, &query, 410, "used");
+        rejected(&site, &browser, &query, 410, "used");
     }
 }
 
@@ -191,7 +191,7 @@ fn malformed_tokens_are_reported_without_being_echoed() {
         let (browser, query) = consented(&site);
         let garbage = FaultKind::Status(200, body.to_owned());
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), garbage)));
-        let answer = refused(&site, &browser, &query, 502, "slack_unreachable");
+        let answer = rejected(&site, &browser, &query, 502, "slack_unreachable");
         assert!(!answer.body.contains("leaked") && !format!("{:?}", site.line()).contains("leaked"), "{body}");
         assert!(!format!("{:?}", site.authorization(&authorization_id(&query))).contains("leaked"), "{body}");
     }
@@ -223,12 +223,12 @@ fn tokens_without_user_or_tenant_are_rejected() {
         let (browser, query) = consented(&site);
         let response = FaultKind::Status(200, body.to_owned());
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), response)));
-        refused(&site, &browser, &query, status, kind);
+        rejected(&site, &browser, &query, status, kind);
         assert_eq!(site.line().field("token"), token, "{body}");
     }
 }
 
-/// What is shown where Slack may have issued a token that nobody holds.
+/// The text of the page and the hint if Slack may have issued a token that slacktrail did not receive.
 const MAY_EXIST: &str = "Slack may have issued a token that slacktrail did not receive";
 
 #[test]
@@ -250,20 +250,20 @@ fn lost_exchange_response_is_reported_as_possible_token() {
         let answer = browser.callback(&site, &query);
         assert_eq!((answer.status, site.line().field("token")), (502, token), "{kind:?}");
         let AuthorizationState::Failed(connect_error) = site.authorization(&authorization_id(&query)).state else {
-            panic!("the command is told")
+            panic!("the command did not receive the error")
         };
-        let is_told = token == "may_exist";
+        let may_exist = token == "may_exist";
         assert_eq!(
             (answer.body.contains(MAY_EXIST), connect_error.hint.contains(MAY_EXIST)),
-            (is_told, is_told),
+            (may_exist, may_exist),
             "{kind:?}"
         );
-        assert_eq!(site.line().field("message").contains("may have issued a token"), is_told, "{:?}", site.line());
-        assert!(is_told || live(&site) == 0, "{kind:?}");
+        assert_eq!(site.line().field("message").contains("may have issued a token"), may_exist, "{:?}", site.line());
+        assert!(may_exist || live(&site) == 0, "{kind:?}");
     }
 }
 
-/// A token that Slack has issued to somebody on a workspace.
+/// Returns a token that Slack has issued for a workspace.
 fn issued_token(site: &Site) -> String {
     let (now, app) = (site.world.now(), site.app(1));
     let back = site.slack(|slack| slack.install_from_slack(now, &app.client_id, &Consent::workspace("T1"))).unwrap();
@@ -301,9 +301,12 @@ fn truncated_exchange_revokes_tokens_that_arrived() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::Truncated)));
-    refused(&site, &browser, &query, 502, "slack_unreachable");
+    rejected(&site, &browser, &query, 502, "slack_unreachable");
     assert_eq!(site.line().field("token"), "may_exist");
-    assert!(site.slack(|slack| slack.calls().of("auth.revoke")) > 0, "half of the response holds a token");
+    assert!(
+        site.slack(|slack| slack.calls().of("auth.revoke")) > 0,
+        "the received half of the response contains a token"
+    );
 }
 
 #[test]
@@ -320,12 +323,12 @@ fn broken_exchange_of_connected_source_revokes_only_foreign_token() {
             "authed_user":{"id":"U1","access_token":"TOKEN","refresh_token":["x"]}}"#;
         let broken = FaultKind::Status(200, body.replace("TENANT", tenant).replace("TOKEN", &issued));
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), broken)));
-        refused(&site, &browser, &query, 502, "slack_unreachable");
+        rejected(&site, &browser, &query, 502, "slack_unreachable");
         assert_eq!((site.line().field("token"), before - live(&site)), (token, 1 - kept), "{tenant}");
     }
 }
 
-/// How many tokens Slack honours.
+/// Returns the number of tokens that are valid at Slack.
 fn live(site: &Site) -> usize {
     let now = site.world.now();
     site.slack(|slack| slack.live_tokens(now).len())
@@ -342,36 +345,36 @@ fn rejected_installation_leaves_no_valid_token() {
             let site = Site::with(vec![app]);
             let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
             let query = browser.consent(&site, &link_token, &consent);
-            refused(&site, &browser, &query, 409, kind);
+            rejected(&site, &browser, &query, 409, kind);
             assert_eq!((live(&site), site.line().field("token")), (0, end), "{kind}");
         }
     }
-    // A log that cannot be read is found out later, and ends the same.
+    // A later rejection, because a log is not readable, also leaves no valid token.
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.plan = Plan::Paid);
-    refused(&site, &browser, &query, 409, "not_on_plan");
+    rejected(&site, &browser, &query, 409, "not_on_plan");
     assert_eq!((live(&site), site.line().field("token")), (0, "revoked"));
 }
 
 #[test]
 fn rejected_installation_of_rotating_app_mentions_refresh_token() {
     const REFRESH_TOKEN: &str = "refresh token may still be valid";
-    for (app, is_told) in [(App::organization(REDIRECT_URL), false), (App::organization(REDIRECT_URL).rotating(), true)]
+    for (app, rotates) in [(App::organization(REDIRECT_URL), false), (App::organization(REDIRECT_URL).rotating(), true)]
     {
         let site = Site::with(vec![app]);
         let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
-        let answer = refused(&site, &browser, &query, 409, "not_organization");
+        let answer = rejected(&site, &browser, &query, 409, "not_organization");
         let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-            panic!("the command is told")
+            panic!("the command did not receive the error")
         };
         let line = site.line();
         for text in [&answer.body, &connect_error.hint, line.field("message")] {
-            assert_eq!(text.contains(REFRESH_TOKEN), is_told, "{text}");
+            assert_eq!(text.contains(REFRESH_TOKEN), rotates, "{text}");
         }
         for text in [&answer.body, &connect_error.hint] {
-            assert_eq!(text.contains("remove the app from it in Slack"), is_told, "{text}");
+            assert_eq!(text.contains("remove the app from it in Slack"), rotates, "{text}");
         }
         assert_eq!(line.level, Level::WARN);
     }
@@ -388,11 +391,14 @@ fn token_that_may_be_in_use_is_not_revoked() {
     let connected = site.source("acme").unwrap();
     let query = browser.consent(&site, &site.issue_link(&connected, 0), &all);
     site.settings(|settings| settings.plan = Plan::Paid);
-    refused(&site, &browser, &query, 409, "not_on_plan");
+    rejected(&site, &browser, &query, 409, "not_on_plan");
     assert_eq!(site.line().field("token"), "may_be_in_use");
     let now = site.world.now();
     let live = site.slack(|slack| slack.live_tokens(now));
-    assert!(live.iter().any(|live| live.token.text == token.reveal()), "Slack gives the same token again");
+    assert!(
+        live.iter().any(|live| live.token.text == token.reveal()),
+        "the token stays valid, because Slack returned the stored one again"
+    );
 }
 
 #[test]
@@ -403,10 +409,10 @@ fn failed_token_revocation_is_reported() {
     for _ in 0..2 {
         site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("auth.revoke"), FaultKind::Html(503))));
     }
-    let answer = refused(&site, &browser, &query, 409, "not_organization");
+    let answer = rejected(&site, &browser, &query, 409, "not_organization");
     assert!(answer.body.contains("its token may still be valid"), "{}", answer.body);
     let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-        panic!("the command is told")
+        panic!("the command did not receive the error")
     };
     assert!(connect_error.hint.ends_with("its token may still be valid"), "{}", connect_error.hint);
     assert_eq!(site.line().field("token"), "may_be_valid");
@@ -426,7 +432,7 @@ fn token_of_rejected_install_counts_as_revoked_only_if_confirmed() {
         let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
         site.slack(|slack| slack.fault(Fault::every(CallMatcher::path("auth.revoke"), kind.clone())));
-        refused(&site, &browser, &query, 409, "not_organization");
+        rejected(&site, &browser, &query, 409, "not_organization");
         assert_eq!(site.line().field("token"), end, "{kind:?}");
     }
 }
@@ -439,14 +445,14 @@ fn only_access_logs_of_organization_are_probed_per_workspace() {
         (1, "team.accessLogs", "missing_argument", 502, "slack_refused"),
     ] {
         let site = Site::new();
-        let (asked, consent) = match app {
+        let (requested, consent) = match app {
             0 => (source("acme", site.now()), Consent::organization()),
             _ => (workspace_source("team", site.now()), Consent::workspace("T1")),
         };
         let browser = Browser::new();
-        let query = browser.consent(&site, &site.issue_link(&asked, app), &consent);
+        let query = browser.consent(&site, &site.issue_link(&requested, app), &consent);
         site.slack(|slack| slack.fault(Fault::every(CallMatcher::path(path), FaultKind::not_ok(code))));
-        refused(&site, &browser, &query, status, kind);
+        rejected(&site, &browser, &query, status, kind);
     }
 }
 
@@ -472,8 +478,8 @@ fn exchange_with_unexpected_fields_is_read() {
         "is_enterprise_install":true,"authed_user":{"id":{},"scope":["admin"],"access_token":"TOKEN","expires_in":"43200"}}"#;
     let body = body.replace("TOKEN", "xoxp-1-unknown");
     site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::Status(200, body))));
-    // Slack does not know the token, so the probes are refused: the exchange itself was read.
-    let answer = refused(&site, &browser, &query, 502, "slack_refused");
+    // The function reads the exchange, but Slack does not know the token and rejects the probes.
+    let answer = rejected(&site, &browser, &query, 502, "slack_refused");
     assert!(answer.body.contains("log cannot be read"), "{}", answer.body);
 }
 
@@ -492,7 +498,7 @@ fn code_of_other_browser_is_stored_only_under_its_own_tenant() {
     let their_query = Browser::new().consent(&site, &site.issue_link(&theirs, 0), &Consent::workspace("T1"));
     let code = |query: &str| query.split('&').find(|pair| pair.starts_with("code=")).unwrap().to_owned();
     let swapped = my_query.replace(&code(&my_query), &code(&their_query));
-    refused(&site, &mine, &swapped, 409, "wrong_tenant");
+    rejected(&site, &mine, &swapped, 409, "wrong_tenant");
     assert_eq!(site.line().field("token"), "revoked");
 }
 
@@ -503,12 +509,12 @@ fn faster_concurrent_connect_is_not_undone() {
     let another = StoredApp { client_id: "9.9".to_owned(), client_secret: ClientSecret::new("else").unwrap() };
     let theirs = Credentials::default().with_app(another).encode();
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, Some(theirs))));
-    refused(&site, &browser, &query, 409, "conflict");
+    rejected(&site, &browser, &query, 409, "conflict");
 
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
-    refused(&site, &browser, &query, 409, "conflict");
+    rejected(&site, &browser, &query, 409, "conflict");
 }
 
 #[test]
@@ -535,7 +541,7 @@ fn names_are_escaped_whatever_they_contain() {
         &site.issue_link(&Source { tenant: None, ..source("other", site.now()) }, 0),
         &Consent::workspace("T1"),
     );
-    wrong.assert_refused(&site, 502, "slack_refused");
+    wrong.assert_rejected(&site, 502, "slack_refused");
     for answer in [connected, wrong] {
         for hostile in ["<script", "\u{202e}", "\u{2066}", "\u{7}"] {
             assert!(!answer.body.contains(hostile), "{hostile:?} in {}", answer.body);

@@ -1,34 +1,34 @@
-//! All paths, with every secret known: none of them is in a page, a header, a log line, the table, an error or `Debug` output.
+//! Runs all paths and collects every secret. Asserts that no page, header, log line, table item, error or `Debug` output contains one.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 use slacktrail_core::authorization::{Authorization, OneTimeToken};
 use slacktrail_core::source::Source;
-use slacktrail_simulation::{Fault as StageFault, FaultKind as StageFaultKind};
+use slacktrail_simulation::{Fault as SimulatedFault, FaultKind as SimulatedFaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 
 use crate::browser::{Answer, Browser, query_of};
 use crate::site::{REDIRECT_URL, Site, run, source};
 
-/// In the tokens that Slack gives in garbled replies.
+/// The token in Slack's malformed responses.
 const MARK: &str = "xoxp-marked-0123456789";
 
-/// A visit to one site, and every secret that there was.
-struct Tour {
+/// A site, with all secrets and outcomes of its requests.
+struct SecretTracker {
     site: Site,
     secrets: BTreeSet<String>,
     kinds: BTreeSet<String>,
 }
 
-impl Tour {
-    fn new() -> Tour {
+impl SecretTracker {
+    fn new() -> SecretTracker {
         let organization =
             App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL).rotating() };
         let site = Site::with(vec![organization, App::workspace(REDIRECT_URL, "T1")]);
         let secrets = [0, 1].map(|index| site.app(index).client_secret).into_iter().chain([MARK.to_owned()]).collect();
-        Tour { site, secrets, kinds: BTreeSet::new() }
+        SecretTracker { site, secrets, kinds: BTreeSet::new() }
     }
 
     fn issue_link(&mut self, source: &Source) -> OneTimeToken {
@@ -37,8 +37,8 @@ impl Tour {
         link_token
     }
 
-    /// Notes what an answer came to, and the secrets that Slack has given meanwhile.
-    fn note(&mut self, answer: &Answer) {
+    /// Records the outcome of a response, and the secrets that exist now.
+    fn record(&mut self, answer: &Answer) {
         self.kinds.insert(self.site.line().field("outcome").to_owned());
         for cookie in &answer.cookies {
             let value = cookie.split(';').next().unwrap().split_once('=').unwrap().1;
@@ -57,13 +57,13 @@ impl Tour {
         }
     }
 
-    /// Opens a new link and answers Slack's page, up to the way back.
+    /// Opens a new link and consents or declines in Slack. Returns the browser and the query string of its callback.
     fn go(&mut self, source: &Source, consent: Option<&Consent>) -> (Browser, String) {
         let (browser, link_token) = (Browser::new(), self.issue_link(source));
         let opened = browser.open(&self.site, &link_token);
-        self.note(&opened);
+        self.record(&opened);
         let started = browser.press(&self.site, &link_token);
-        self.note(&started);
+        self.record(&started);
         let (_, state) = started.location().split_once("&state=").unwrap();
         self.secrets.insert(state.split('&').next().unwrap().split_once('.').unwrap().1.to_owned());
         let now = self.site.world.now();
@@ -79,21 +79,21 @@ impl Tour {
 
     fn back(&mut self, browser: &Browser, query: &str) -> u64 {
         let answer = browser.callback(&self.site, query);
-        self.note(&answer);
+        self.record(&answer);
         answer.status
     }
 
-    /// Everything that somebody could read, but the secret store and what a link sends a browser away with.
+    /// Returns every readable text, except the secret store, the cookies of a link page, and the redirect to Slack with its cookies.
     fn readable(&self) -> Vec<String> {
         let mut texts: Vec<String> = self.site.spy.lines().iter().map(|line| format!("{line:?}")).collect();
         for answer in self.site.answers.borrow().iter() {
             let mut answer: Value = serde_json::from_str(answer).unwrap();
             if answer["statusCode"] == 303 {
                 answer["cookies"].take();
-                answer["headers"].as_object_mut().unwrap().remove("location").expect("it sends a browser away");
+                answer["headers"].as_object_mut().unwrap().remove("location").expect("a redirect has a location");
             }
             if answer["body"].as_str().is_some_and(|body| body.contains("<form")) {
-                answer["cookies"].take(); // the cookie that the button will bring along
+                answer["cookies"].take(); // the cookie that the browser sends when the user presses the button
             }
             texts.push(answer.to_string());
         }
@@ -104,7 +104,7 @@ impl Tour {
             texts.extend(authorizations.map(|authorization| format!("{:?}", authorization.unwrap())));
             texts.extend(state.sources.values().map(|source| serde_json::to_string(source).unwrap()));
             texts.extend(state.sources.values().map(|source| format!("{source:?}")));
-            texts.extend(state.trace.iter().cloned()); // holds the `Debug` output of every request to Slack
+            texts.extend(state.trace.iter().cloned()); // contains the `Debug` output of every request to Slack
         });
         texts.push(format!("{:?}", self.site.credentials("acme")));
         texts
@@ -113,30 +113,30 @@ impl Tour {
 
 #[test]
 fn secrets_appear_only_where_they_belong() {
-    let mut tour = Tour::new();
+    let mut tracker = SecretTracker::new();
     let organization = Consent::organization();
-    let acme = source("acme", tour.site.now());
+    let acme = source("acme", tracker.site.now());
 
-    // What is left out, before it was ever granted: scopes only add up.
-    let (browser, query) = tour.go(&acme, Some(&organization.clone().without("admin")));
-    assert_eq!(tour.back(&browser, &query), 409);
+    // A missing scope. This comes first, because Slack keeps scopes that were granted before.
+    let (browser, query) = tracker.go(&acme, Some(&organization.clone().without("admin")));
+    assert_eq!(tracker.back(&browser, &query), 409);
 
-    // What goes well, and what comes after it.
-    let (browser, query) = tour.go(&acme, Some(&organization));
-    assert_eq!(tour.back(&browser, &query), 200);
-    assert_eq!(tour.back(&browser, &query), 410);
-    let connected = tour.site.source("acme").unwrap();
-    let (browser, query) = tour.go(&connected, Some(&organization));
-    assert_eq!(tour.back(&Browser::new(), &query), 403);
-    assert_eq!(tour.back(&browser, &format!("{query}&{query}")), 400);
-    assert_eq!(tour.back(&browser, &query.replace("code=", "error=")), 502);
-    assert_eq!(tour.back(&browser, &query.replace("state=", "stat=")), 400);
+    // A successful callback, and invalid callbacks after it.
+    let (browser, query) = tracker.go(&acme, Some(&organization));
+    assert_eq!(tracker.back(&browser, &query), 200);
+    assert_eq!(tracker.back(&browser, &query), 410);
+    let connected = tracker.site.source("acme").unwrap();
+    let (browser, query) = tracker.go(&connected, Some(&organization));
+    assert_eq!(tracker.back(&Browser::new(), &query), 403);
+    assert_eq!(tracker.back(&browser, &format!("{query}&{query}")), 400);
+    assert_eq!(tracker.back(&browser, &query.replace("code=", "error=")), 502);
+    assert_eq!(tracker.back(&browser, &query.replace("state=", "stat=")), 400);
 
-    // What Slack's people do.
-    let (browser, query) = tour.go(&connected, None);
-    assert_eq!(tour.back(&browser, &query), 403);
+    // The user declines.
+    let (browser, query) = tracker.go(&connected, None);
+    assert_eq!(tracker.back(&browser, &query), 403);
 
-    // What Slack does.
+    // Slack fails.
     for garbage in [
         FaultKind::Hangup,
         FaultKind::Status(200, format!("{{\"ok\":true,\"authed_user\":\"{MARK}\"}}")),
@@ -145,27 +145,27 @@ fn secrets_appear_only_where_they_belong() {
         FaultKind::not_ok("invalid_code"),
         FaultKind::Truncated,
     ] {
-        let (browser, query) = tour.go(&connected, Some(&organization));
-        tour.site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), garbage)));
-        assert_eq!(tour.back(&browser, &query), 502);
+        let (browser, query) = tracker.go(&connected, Some(&organization));
+        tracker.site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), garbage)));
+        assert_eq!(tracker.back(&browser, &query), 502);
     }
 
-    // What fails on our side, at each operation.
+    // An operation of the deployment fails.
     for operation in 0..12 {
-        let (browser, query) = tour.go(&connected, Some(&organization));
-        tour.site.strike_next(StageFault { process: 0, operation, kind: StageFaultKind::Refused });
-        let answer = run(browser.getting(&tour.site, "/oauth/callback", &query)).unwrap();
-        tour.site.world.with(|state| state.faults.clear());
-        tour.note(&answer);
+        let (browser, query) = tracker.go(&connected, Some(&organization));
+        tracker.site.inject_fault(SimulatedFault { process: 0, operation, kind: SimulatedFaultKind::Refused });
+        let answer = run(browser.get_async(&tracker.site, "/oauth/callback", &query)).unwrap();
+        tracker.site.world.with(|state| state.faults.clear());
+        tracker.record(&answer);
     }
 
-    // What comes late.
-    let (browser, query) = tour.go(&connected, Some(&organization));
-    let unused = tour.issue_link(&connected);
-    tour.site.world.pass(600);
-    assert_eq!(tour.back(&browser, &query), 410);
-    let late = browser.start(&tour.site, &unused);
-    tour.note(&late);
+    // The link and the state expire.
+    let (browser, query) = tracker.go(&connected, Some(&organization));
+    let unused = tracker.issue_link(&connected);
+    tracker.site.world.pass(600);
+    assert_eq!(tracker.back(&browser, &query), 410);
+    let late = browser.start(&tracker.site, &unused);
+    tracker.record(&late);
 
     for kind in [
         "connected",
@@ -182,13 +182,13 @@ fn secrets_appear_only_where_they_belong() {
         "slack_unreachable",
         "internal",
     ] {
-        assert!(tour.kinds.contains(kind), "{kind} was not met: {:?}", tour.kinds);
+        assert!(tracker.kinds.contains(kind), "no request had the outcome {kind}: {:?}", tracker.kinds);
     }
-    assert!(tour.secrets.len() > 60, "{}", tour.secrets.len());
-    let readable = tour.readable();
+    assert!(tracker.secrets.len() > 60, "{}", tracker.secrets.len());
+    let readable = tracker.readable();
     assert!(readable.len() > 200, "{}", readable.len());
-    for secret in &tour.secrets {
-        assert!(secret.len() >= 20, "a short secret may stand anywhere by chance");
+    for secret in &tracker.secrets {
+        assert!(secret.len() >= 20, "a shorter secret could appear in a text by chance");
         for text in &readable {
             assert!(!text.contains(secret.as_str()), "{secret} is in {text}");
         }

@@ -1,4 +1,4 @@
-//! The function over simulated ports: one deployment, one Slack, and a clock that moves only when told.
+//! The function over simulated ports: one deployment, one simulated Slack, and a fake clock.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -26,25 +26,25 @@ use slacktrail_tests::patience::Patience;
 use crate::browser::Answer;
 use crate::spy::{Line, Spy};
 
-/// Where Slack sends people back to.
+/// The URL to which Slack redirects browsers.
 pub(crate) const REDIRECT_URL: &str = "https://abcde12345.execute-api.us-east-1.amazonaws.com/oauth/callback";
-/// Polls after which a request is taken to wait for something that never comes.
+/// The number of polls after which [`run`] gives up on a request.
 const POLLS_MAX: usize = 10_000;
-/// The member who becomes an admin, and the owner.
+/// The ID of a user with the role of an admin.
 pub(crate) const ADMIN: &str = "W0ADMIN";
 
-/// The function and all around it.
+/// The function and its environment.
 pub(crate) struct Site {
     pub(crate) world: SimulatedWorld,
     pub(crate) spy: Spy,
     links: Cell<u8>,
     processes: Cell<u32>,
     pub(crate) patience: Patience,
-    /// Every answer that was ever given, as JSON.
+    /// All responses so far, as JSON.
     pub(crate) answers: RefCell<Vec<String>>,
 }
 
-/// Everything that a callback could change.
+/// The stored state that a callback can change.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Stored {
     credentials: Vec<(String, Option<String>)>,
@@ -54,7 +54,7 @@ pub(crate) struct Stored {
 type SimulatedOauth = Oauth<SimulatedPorts, SimulatedPorts, SimulatedPorts, Patience>;
 
 impl Site {
-    /// With an organization's app and a workspace's, and a record in each log.
+    /// Creates a site with two apps, one for an organization and one for a workspace, and with one audit record.
     pub(crate) fn new() -> Site {
         Site::with(vec![App::organization(REDIRECT_URL), App::workspace(REDIRECT_URL, "T1")])
     }
@@ -75,7 +75,7 @@ impl Site {
         }
     }
 
-    /// The same in a world that goes its own way.
+    /// Returns this site with another world.
     pub(crate) fn on(self, world: SimulatedWorld) -> Site {
         Site { world, ..self }
     }
@@ -92,12 +92,11 @@ impl Site {
         Second::of(self.world.now())
     }
 
-    /// The app of this index.
     pub(crate) fn app(&self, index: usize) -> App {
         self.slack(|slack| slack.settings().apps[index].clone())
     }
 
-    /// What `slacktrail connect` does until it waits: stores the app's credentials and makes a link.
+    /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
     pub(crate) fn issue_link(&self, source: &Source, app: usize) -> OneTimeToken {
         let app = self.app(app);
         let app = credentials::App {
@@ -113,21 +112,21 @@ impl Site {
             slacktrail_ports::credentials::update(&ports, &source.id, |known| Some(known.with_app(app.clone())))
                 .await
                 .unwrap();
-            let made = ports.replace_authorization(None, &authorization).await.unwrap();
-            assert_ne!(made, ReplaceOutcome::Conflict, "an authorization's ID is random");
+            let outcome = ports.replace_authorization(None, &authorization).await.unwrap();
+            assert_ne!(outcome, ReplaceOutcome::Conflict, "an authorization's ID is random");
         })
         .unwrap();
         link_token
     }
 
-    /// Ports of a process of their own.
+    /// Returns the ports of a new process.
     pub(crate) fn ports(&self) -> SimulatedPorts {
         self.processes.set(self.processes.get() + 1);
         SimulatedPorts::of(&self.world, self.processes.get())
     }
 
-    /// Strikes the next request, at its operation of the fault's number.
-    pub(crate) fn strike_next(&self, fault: Fault) {
+    /// Injects a fault into the next request, at the fault's operation number.
+    pub(crate) fn inject_fault(&self, fault: Fault) {
         let process = self.processes.get() + 1;
         self.world.with(|state| state.faults = vec![Fault { process, ..fault }]);
     }
@@ -139,18 +138,18 @@ impl Site {
         Oauth::new(ports, SLACK_AUTHORIZE_URL)
     }
 
-    /// One request as API Gateway hands it over.
+    /// Sends one request, as API Gateway does.
     pub(crate) async fn request(&self, event: Value) -> Answer {
-        let event = serde_json::from_value(event).expect("an event of API Gateway");
+        let event = serde_json::from_value(event).expect("the event is valid");
         let answer = handle(&self.oauth(), &event, self.now()).await;
-        let answer = serde_json::to_value(answer).expect("an answer is JSON");
+        let answer = serde_json::to_value(answer).expect("a response is JSON");
         self.answers.borrow_mut().push(answer.to_string());
         Answer::of(&answer)
     }
 
-    /// What the function has logged last.
+    /// Returns the last log line.
     pub(crate) fn line(&self) -> Line {
-        self.spy.lines().pop().expect("a request logs a line")
+        self.spy.lines().pop().expect("every request logs a line")
     }
 
     pub(crate) fn stored(&self) -> Stored {
@@ -173,7 +172,7 @@ impl Site {
         self.world.with(|state| authorization(state, id))
     }
 
-    /// Replaces this authorization.
+    /// Replaces an authorization with the result of `change`.
     pub(crate) fn change(&self, id: &AuthorizationId, change: impl Fn(&Authorization) -> Authorization) {
         self.world.with(|state| {
             let text = change(&authorization(state, id)).encode();
@@ -182,7 +181,7 @@ impl Site {
         });
     }
 
-    /// Changes the state of an authorization, as the command may.
+    /// Changes the state of an authorization.
     pub(crate) fn set_state(&self, id: &AuthorizationId, next: AuthorizationState) {
         self.world.with(|state| set_state(state, id, next));
     }
@@ -198,18 +197,18 @@ fn authorization(state: &State, id: &AuthorizationId) -> Authorization {
     serde_json::from_str(&state.authorizations[id].1).unwrap()
 }
 
-/// A source as `slacktrail connect` means it: with all logs of the plan.
+/// Returns a new source with all logs of the Enterprise plan.
 pub(crate) fn source(id: &str, now: Second) -> Source {
     Source::new(id.parse().unwrap(), "Acme", Plan::Enterprise, now.plus(-86_400))
 }
 
-/// A source whose app is on one workspace.
+/// Returns a new source whose app is installed on one workspace.
 pub(crate) fn workspace_source(id: &str, now: Second) -> Source {
     let logs = vec![LogType::Access, LogType::Integration];
     Source { logs, plan: Plan::Business, ..source(id, now) }
 }
 
-/// Runs what waits for nothing but the simulated ports; `None` when its process was killed.
+/// Runs a future that waits for simulated ports only. Returns `None` if its process was killed.
 pub(crate) fn run<R>(future: impl Future<Output = R>) -> Option<R> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());

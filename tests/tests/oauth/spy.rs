@@ -1,4 +1,4 @@
-//! Listens to log lines, as fields and not as text.
+//! Captures log lines with their fields.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -9,13 +9,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// What was logged in this thread since it was made.
+/// The log lines of the current thread since the spy was created.
 pub(crate) struct Spy {
     lines: Arc<Mutex<Vec<Line>>>,
     _listening: DefaultGuard,
 }
 
-/// A log line.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) level: Level,

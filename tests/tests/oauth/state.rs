@@ -1,4 +1,4 @@
-//! Attacks on the state: replayed, stolen, swapped, late, twice at once. None is exchanged, stored or shown.
+//! Tests of attacks on the `state` parameter: replayed, stolen, swapped, expired and concurrent. A rejected callback exchanges and stores nothing.
 
 use futures_util::future::join;
 use slacktrail_core::authorization::{AuthorizationState, LINK_TTL_SECONDS};
@@ -7,15 +7,15 @@ use slacktrail_simulator::oauth::Consent;
 use crate::browser::{Answer, Browser, query_of};
 use crate::site::{Site, run, source};
 
-/// Comes with this query, is refused, and nothing was changed or asked of Slack.
-fn refused(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
+/// Opens the callback with `query`. Asserts that it is rejected, changes nothing and does not call Slack.
+fn rejected(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
     let (before, authorizations) = (site.stored(), site.world.with(|state| state.authorizations.clone()));
     let exchanges = exchanges(site);
     let answer = browser.callback(site, query);
-    answer.assert_refused(site, status, kind);
+    answer.assert_rejected(site, status, kind);
     assert_eq!(site.stored(), before, "nothing is stored");
-    assert_eq!(site.world.with(|state| state.authorizations.clone()), authorizations, "no authorization is touched");
-    assert_eq!(self::exchanges(site), exchanges, "Slack is not asked");
+    assert_eq!(site.world.with(|state| state.authorizations.clone()), authorizations, "no authorization is changed");
+    assert_eq!(self::exchanges(site), exchanges, "Slack is not called");
     answer
 }
 
@@ -23,7 +23,7 @@ fn exchanges(site: &Site) -> u32 {
     site.slack(|slack| slack.calls().of("oauth.v2.access"))
 }
 
-/// A browser that has consented, and the query that it comes back with.
+/// Returns a browser that has consented, and the query string of its callback.
 fn consented(site: &Site) -> (Browser, String) {
     let browser = Browser::new();
     let query = browser.consent(site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
@@ -37,7 +37,7 @@ fn state_is_single_use() {
     let with_cookie = browser.clone();
     assert_eq!(browser.callback(&site, &query).status, 200);
     for again in [&browser, &with_cookie] {
-        let answer = refused(&site, again, &query, 410, "used");
+        let answer = rejected(&site, again, &query, 410, "used");
         assert!(!answer.body.contains("Acme") && !answer.body.contains("E1"), "{}", answer.body);
     }
 }
@@ -46,13 +46,13 @@ fn state_is_single_use() {
 fn state_in_other_browser_is_rejected_and_stays_valid_in_its_own() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    refused(&site, &Browser::new(), &query, 403, "wrong_browser");
+    rejected(&site, &Browser::new(), &query, 403, "wrong_browser");
     let other = browser.clone();
     for value in other.cookies.borrow_mut().values_mut() {
         *value = "3c".repeat(32);
     }
-    refused(&site, &other, &query, 403, "wrong_browser");
-    assert!(!other.cookies.borrow().is_empty(), "a stranger's error takes nobody's cookie");
+    rejected(&site, &other, &query, 403, "wrong_browser");
+    assert!(!other.cookies.borrow().is_empty(), "a rejected browser keeps its cookie");
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
 
@@ -60,14 +60,14 @@ fn state_in_other_browser_is_rejected_and_stays_valid_in_its_own() {
 fn cookie_of_one_authorization_is_invalid_for_other() {
     let site = Site::new();
     let (mine, theirs) = (consented(&site), consented(&site));
-    refused(&site, &mine.0, &theirs.1, 403, "wrong_browser");
-    // One's name with the other's secret, both ways round.
+    rejected(&site, &mine.0, &theirs.1, 403, "wrong_browser");
+    // The ID of one with the secret of the other, in both directions.
     let swapped = |name: &str, secret: &str| {
         let (code, state) = name.split_once("&state=").unwrap();
         format!("{code}&state={}.{}", state.split_once('.').unwrap().0, secret.rsplit_once('.').unwrap().1)
     };
-    refused(&site, &mine.0, &swapped(&mine.1, &theirs.1), 404, "unknown");
-    refused(&site, &mine.0, &swapped(&theirs.1, &mine.1), 404, "unknown");
+    rejected(&site, &mine.0, &swapped(&mine.1, &theirs.1), 404, "unknown");
+    rejected(&site, &mine.0, &swapped(&theirs.1, &mine.1), 404, "unknown");
     assert_eq!(mine.0.callback(&site, &mine.1).status, 200);
 }
 
@@ -76,8 +76,8 @@ fn state_expires_after_exactly_ten_minutes() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.world.pass(LINK_TTL_SECONDS);
-    refused(&site, &browser, &query, 410, "expired");
-    assert!(browser.cookies.borrow().is_empty(), "the cookie is taken back");
+    rejected(&site, &browser, &query, 410, "expired");
+    assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
 
     let site = Site::new();
     let browser = Browser::new();
@@ -102,9 +102,11 @@ fn state_expires_ten_minutes_after_link_was_used() {
 fn exactly_one_of_two_concurrent_callbacks_connects() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    let window = browser.clone();
-    let both =
-        join(browser.getting(&site, "/oauth/callback", &query), window.getting(&site, "/oauth/callback", &query));
+    let other_window = browser.clone();
+    let both = join(
+        browser.get_async(&site, "/oauth/callback", &query),
+        other_window.get_async(&site, "/oauth/callback", &query),
+    );
     let (one, other) = run(both).unwrap();
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
@@ -117,17 +119,16 @@ fn altered_state_is_unknown() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     let (code, state) = query.split_once("&state=").unwrap();
-    for (at, kind) in
-        (0..state.len()).step_by(7).chain([32, 96]).map(|at| (at, if at < 32 { "name" } else { "secret" }))
+    for (at, kind) in (0..state.len()).step_by(7).chain([32, 96]).map(|at| (at, if at < 32 { "ID" } else { "secret" }))
     {
         let mut letters: Vec<char> = state.chars().collect();
         letters[at] = if letters[at] == '0' { '1' } else { '0' };
         let changed: String = letters.into_iter().collect();
-        let answer = refused(&site, &browser, &format!("{code}&state={changed}"), 404, "unknown");
+        let answer = rejected(&site, &browser, &format!("{code}&state={changed}"), 404, "unknown");
         assert_eq!(answer.heading(), "Unknown link", "{kind} {at}");
     }
     for state in [&state[..96], &format!("{state}0"), &state.to_uppercase(), &state.replace('.', "%2e0"), "x", "."] {
-        refused(&site, &browser, &format!("{code}&state={state}"), 404, "unknown");
+        rejected(&site, &browser, &format!("{code}&state={state}"), 404, "unknown");
     }
 }
 
@@ -142,7 +143,7 @@ fn callback_without_state_is_rejected_even_with_valid_code() {
     let from_slack = query_of(&back.unwrap());
     assert!(!from_slack.contains("state"));
     for query in [from_slack.as_str(), &format!("{from_slack}&state="), "error=access_denied", ""] {
-        let answer = refused(&site, &browser, query, 400, "missing_state");
+        let answer = rejected(&site, &browser, query, 400, "missing_state");
         assert!(answer.body.contains("start with the link"), "{}", answer.body);
     }
     assert_eq!(browser.callback(&site, &query).status, 200);
@@ -152,7 +153,7 @@ fn callback_without_state_is_rejected_even_with_valid_code() {
 fn authorization_that_was_not_started_accepts_no_callback() {
     let site = Site::new();
     let link_token = site.issue_link(&source("acme", site.now()), 0);
-    refused(&site, &Browser::new(), &format!("code=1.2.3&state={}", link_token.reveal()), 404, "unknown");
+    rejected(&site, &Browser::new(), &format!("code=1.2.3&state={}", link_token.reveal()), 404, "unknown");
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn canceled_authorization_accepts_no_callback() {
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.set_state(&link_token.id, AuthorizationState::Canceled);
-    let answer = refused(&site, &browser, &query, 410, "expired");
+    let answer = rejected(&site, &browser, &query, 410, "expired");
     assert!(answer.body.contains("canceled this authorization"), "{}", answer.body);
 }
 
@@ -171,7 +172,7 @@ fn callback_without_code_and_error_is_malformed_and_uses_no_state() {
     let (browser, query) = consented(&site);
     let (_, state) = query.split_once('&').unwrap();
     for missing in [state.to_owned(), format!("code=&{state}"), format!("error=&{state}")] {
-        refused(&site, &browser, &missing, 400, "malformed");
+        rejected(&site, &browser, &missing, 400, "malformed");
     }
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -189,10 +190,10 @@ fn repeated_or_overlong_parameter_is_malformed() {
         &format!("grant={}", "x".repeat(513)),
         &format!("padding={}", "x".repeat(8192)),
     ] {
-        refused(&site, &browser, &format!("{query}&{extra}"), 400, "malformed");
+        rejected(&site, &browser, &format!("{query}&{extra}"), 400, "malformed");
     }
     for (name, length) in [("state", 8192), ("code", 8192), ("error", 8192), ("state", 513)] {
-        refused(&site, &browser, &format!("{name}={}", "x".repeat(length)), 400, "malformed");
+        rejected(&site, &browser, &format!("{name}={}", "x".repeat(length)), 400, "malformed");
     }
     assert_eq!(browser.callback(&site, &format!("{query}&utm_source=a&utm_source=b")).status, 200);
 }

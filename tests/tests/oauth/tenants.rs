@@ -1,4 +1,4 @@
-//! One source, one tenant: whatever two authorizations of one new source do at once, the source never collects with the other's token.
+//! A source is bound to one tenant. Two concurrent authorizations of a new source never leave it with the token of the other tenant.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -14,10 +14,11 @@ use slacktrail_simulator::oauth::Consent;
 use crate::browser::{Answer, Browser};
 use crate::site::{Site, run, source, workspace_source};
 
-/// Every schedule in which two callbacks change places at most twice: one goes so many steps, then the other, then again the first.
+/// The maximum number of steps before each switch. The test runs every schedule of two callbacks in which the first runs some steps, the second
+/// runs some steps, and then both run to their end.
 const STEPS_MAX: usize = 40;
 
-/// Two browsers that have consented for one new source, on two workspaces.
+/// Returns a site with two browsers that have consented for the same new source, on different workspaces.
 fn consented() -> (Site, [(Browser, String); 2]) {
     let site = Site::new();
     let new = Source { logs: workspace_source("acme", site.now()).logs, ..source("acme", site.now()) };
@@ -29,11 +30,11 @@ fn consented() -> (Site, [(Browser, String); 2]) {
     (site, both)
 }
 
-/// Lets the first go so many steps, then the second, then the first to its end, then the second.
+/// Runs the first callback for `steps[0]` steps, the second for `steps[1]` steps, then the first to its end, then the second.
 fn interleaved(site: &Site, both: &[(Browser, String); 2], steps: [usize; 2]) -> [Answer; 2] {
     let [mut one, mut other] = both
         .each_ref()
-        .map(|(browser, query)| Box::pin(async move { browser.getting(site, "/oauth/callback", query).await }));
+        .map(|(browser, query)| Box::pin(async move { browser.get_async(site, "/oauth/callback", query).await }));
     let mut context = Context::from_waker(Waker::noop());
     let (mut first, mut second) = (None, None);
     for (limit, is_first) in [(steps[0], true), (steps[1], false), (usize::MAX, true), (usize::MAX, false)] {
@@ -48,7 +49,7 @@ fn interleaved(site: &Site, both: &[(Browser, String); 2], steps: [usize; 2]) ->
             }
         }
     }
-    [first, second].map(|answer| answer.expect("it has come to its end"))
+    [first, second].map(|answer| answer.expect("both callbacks finished"))
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn interleaved_callbacks_of_one_new_source_never_mix_tenants() {
             *winners.entry(tenant).or_default() += 1;
         }
     }
-    assert_eq!(winners.len(), 2, "each of them wins in some schedules: {winners:?}");
+    assert_eq!(winners.len(), 2, "each tenant wins in some schedules: {winners:?}");
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn token_of_other_tenant_is_not_used() {
         token_of(&elsewhere(Some(Tenant { id: "T9".to_owned(), name: "Nine".to_owned() })), stored()).unwrap_err();
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Reconfigure, "tenant_mismatch"));
     assert!(error.message.contains("`T1`") && error.message.contains("`Nine` (T9)"), "{error}");
-    assert!(token_of(&elsewhere(None), stored()).is_ok(), "a source that was written by hand names none");
+    assert!(token_of(&elsewhere(None), stored()).is_ok(), "a source that was written by hand has no tenant");
 }
 
 #[test]

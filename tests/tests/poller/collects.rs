@@ -1,4 +1,4 @@
-//! The compiled poller, invoked as Lambda invokes it, stores exactly what Slack shows.
+//! The compiled poller, invoked as Lambda invokes it, stores exactly the records that Slack returns.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ const EVENTS: [&str; 3] = [
     include_str!("../../../events/empty.json"),
 ];
 
-/// An organization of three workspaces that is asked far more often than Slack would allow.
+/// Returns an organization of three workspaces without Slack's rate limits.
 fn settings() -> Settings {
     let tenant = Tenant::organization("E1", &["T1", "T2", "T3"]);
     Settings { tenant, limits: Limits::OFF, ..Settings::organization() }
 }
 
-/// The lines that a poller wrote about a stream, one for each tick.
+/// Returns the log lines of a stream, one for each tick.
 fn lines_about(lines: &[String], source: &str, log: Log) -> Vec<Value> {
     let parsed = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
     parsed.filter(|line| line["fields"]["source"] == source && line["fields"]["log"] == archive::name(log)).collect()
@@ -81,7 +81,7 @@ async fn two_concurrent_pollers_store_each_record_once() {
     life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
     deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     let pollers = [deployment.poller(), deployment.poller()];
-    // Slow enough that both are always at work when either stores.
+    // Slow enough that both pollers are running when either of them stores records.
     deployment.slack().fault(Fault::every(CallMatcher::any(), FaultKind::Delay(Duration::from_millis(25))));
 
     for _ in 0..8 {
@@ -98,7 +98,7 @@ async fn two_concurrent_pollers_store_each_record_once() {
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
     for poller in pollers {
         let lines = poller.kill().await;
-        assert!(lines_about(&lines, "acme", Log::Audit).len() >= 4, "both were at work: {lines:#?}");
+        assert!(lines_about(&lines, "acme", Log::Audit).len() >= 4, "both pollers collected: {lines:#?}");
     }
 }
 

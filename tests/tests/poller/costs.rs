@@ -1,4 +1,4 @@
-//! What a minute costs: the calls that the compiled poller makes to AWS and to Slack.
+//! Counts the calls of a tick of the compiled poller to AWS and to Slack, and the size of its log lines.
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
@@ -8,23 +8,23 @@ use slacktrail_tests::archive::name;
 use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, organization_source};
 use slacktrail_tests::function::Function;
 
-/// DynamoDB counts writes in units of this size.
+/// The size of a write unit in DynamoDB.
 const WRITE_UNIT_BYTES: usize = 1024;
-/// The most that a number takes up there.
+/// The maximum size of a number in DynamoDB.
 const NUMBER_BYTES_MAX: usize = 21;
 
-/// Bytes of log that docs/cost.md counts for each stream of a tick, and for a tick's metrics; checks/test_cost.py compares them.
+/// The size of the log lines for each stream of a tick, and for a tick's metrics, as in docs/cost.md. checks/test_cost.py compares the values.
 const LOG_BYTES_A_STREAM: usize = 700;
 const LOG_BYTES_A_TICK: usize = 410;
-/// What CloudWatch counts of each line besides.
+/// The bytes that CloudWatch adds to the size of each line.
 const LOG_BYTES_A_LINE: usize = 26;
 
 fn count(calls: &[String], call: &str) -> usize {
-    calls.iter().filter(|made| made.starts_with(call)).count()
+    calls.iter().filter(|name| name.starts_with(call)).count()
 }
 
-/// A poller that has collected all that happened in so many hours, in an organization of one workspace: there an
-/// integration log is one call as well.
+/// Returns a poller that has collected all records of the last `hours`. The organization has one workspace, so that its integration logs take one
+/// call.
 async fn caught_up(hours: i64) -> Option<(LocalDeployment, Life, Function)> {
     let tenant = Tenant::organization("E1", &["T1"]);
     let settings = Settings { tenant, limits: Limits::OFF, ..Settings::organization() };
@@ -45,7 +45,7 @@ async fn assert_idle_ticks_are_cheap(deployment: &LocalDeployment) {
     for _ in 0..3 {
         let summary = deployment.invoke().await;
         assert!(summary.0.iter().all(|stream| stream["state"] == "ok" && stream["records"] == 0), "{summary:?}");
-        assert_eq!(deployment.proxy.take_calls(), ["Query"; 2], "sources and cursors");
+        assert_eq!(deployment.proxy.take_calls(), ["Query"; 2], "one query for sources, one for cursors");
         for log in Log::ALL {
             assert_eq!(deployment.slack().calls().of(log.path()), 1, "{log:?}");
         }
@@ -69,9 +69,10 @@ async fn tick_logs_one_line_per_stream_and_one_of_metrics_as_counted() {
     let (metrics, streams): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.contains("CloudWatchMetrics"));
     assert_eq!(streams.len(), 3 * metrics.len(), "{streams:#?} {metrics:#?}");
     let last = |lines: Vec<String>, count| lines[lines.len() - count..].to_vec();
-    for (lines, counted) in [(last(streams, 3), LOG_BYTES_A_STREAM), (last(metrics, 1), LOG_BYTES_A_TICK)] {
+    for (lines, documented) in [(last(streams, 3), LOG_BYTES_A_STREAM), (last(metrics, 1), LOG_BYTES_A_TICK)] {
         let bytes = lines.iter().map(|line| line.len() + LOG_BYTES_A_LINE).max().unwrap_or_default();
-        assert!((counted * 9 / 10..=counted).contains(&bytes), "{bytes} bytes where {counted} are counted: {lines:?}");
+        let expected = documented * 9 / 10..=documented;
+        assert!(expected.contains(&bytes), "{bytes} bytes, but docs/cost.md counts {documented}: {lines:?}");
     }
 }
 
@@ -87,7 +88,7 @@ async fn busy_minute_makes_one_object_and_one_write_per_stream() {
     let Some((deployment, mut life, poller)) = caught_up(20).await else { return };
     for _ in 0..3 {
         let now = Timestamp::now();
-        life.happen(&mut deployment.slack(), now, now, 40); // in one instant, so that all are of one day
+        life.happen(&mut deployment.slack(), now, now, 40); // at one instant, so that all records are in the same day log
         let summary = deployment.invoke().await;
         assert!(summary.0.iter().all(|stream| stream["objects"] == 1), "{summary:?}");
         let calls = deployment.proxy.take_calls();

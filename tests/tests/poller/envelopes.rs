@@ -1,4 +1,5 @@
-//! What the compiled poller makes of replies that PHP code plausibly writes: rows decide, and what stands around them is optional.
+//! Tests of the compiled poller with unusual responses that Slack's PHP code could plausibly write. The rows matter, and every field around them is
+//! optional.
 
 use std::sync::LazyLock;
 
@@ -7,12 +8,12 @@ use serde_json::{Value, json};
 use slacktrail_simulator::Log;
 use slacktrail_tests::hostile_slack::{Asked, CannedResponse, Siege};
 
-/// One odd reply, and what must come of it in one tick.
-struct Odd {
+/// An unusual response, and the expected result of one tick.
+struct Case {
     response: Vec<u8>,
     log: Log,
     stored: usize,
-    /// Of the summary.
+    /// The expected fields of the stream's summary.
     expected: Value,
 }
 
@@ -24,7 +25,7 @@ const fn method(log: Log) -> &'static str {
     }
 }
 
-/// A row of a few minutes ago. Its time is the same at each call, or it would be another row.
+/// Returns a row of a few minutes ago. Every call returns the same time, because a row with another time is a different row.
 fn row(log: Log, number: usize) -> String {
     static TIME: LazyLock<i64> = LazyLock::new(|| Timestamp::now().as_second() - 400);
     let time = *TIME;
@@ -41,22 +42,22 @@ fn row(log: Log, number: usize) -> String {
     }
 }
 
-/// A reply with two rows in place of `ROWS`, which is well.
-fn well(log: Log, envelope: &str) -> Odd {
+/// Returns a valid response, with two rows in place of `ROWS`.
+fn valid(log: Log, envelope: &str) -> Case {
     let rows = [row(log, 1), row(log, 2)];
     let envelope = envelope.replace("ROWS", &rows.join(",")).replace("ROW1", &rows[0]).replace("ROW2", &rows[1]);
-    Odd { response: envelope.into_bytes(), log, stored: 2, expected: json!({ "state": "ok", "code": null }) }
+    Case { response: envelope.into_bytes(), log, stored: 2, expected: json!({ "state": "ok", "code": null }) }
 }
 
-/// Connects a source for each reply, and asserts what comes of it in one tick.
-async fn assert_each(odd: Vec<Odd>) {
+/// Connects a source for each response, and asserts the result of one tick.
+async fn assert_each(cases: Vec<Case>) {
     let Some(siege) = Siege::start().await else { return };
     let mut ids = Vec::new();
-    for (number, Odd { response, log, .. }) in odd.iter().enumerate() {
+    for (number, Case { response, log, .. }) in cases.iter().enumerate() {
         let (response, log) = (response.clone(), *log);
-        let is_first = move |asked: &Asked| asked.arguments.get("team_id").is_none_or(|team| team == "T1");
-        let script = move |asked: &Asked| match &*asked.method {
-            name if name == method(log) && is_first(asked) => Some(CannedResponse::of([response.clone()])),
+        let is_first = move |request: &Asked| request.arguments.get("team_id").is_none_or(|team| team == "T1");
+        let script = move |request: &Asked| match &*request.method {
+            name if name == method(log) && is_first(request) => Some(CannedResponse::of([response.clone()])),
             name if name == method(log) => Some(CannedResponse::text(r#"{"ok":true,"logs":[],"paging":{"total":0}}"#)),
             _ => None,
         };
@@ -65,20 +66,20 @@ async fn assert_each(odd: Vec<Odd>) {
     let poller = siege.poller();
     let summary = siege.deployment.invoke().await;
     let archive = siege.assert_honest_is_stored().await;
-    let mut wrong = Vec::new();
-    for (id, odd) in ids.iter().zip(&odd) {
-        let stream = summary.stream(id, odd.log);
+    let mut failures = Vec::new();
+    for (id, case) in ids.iter().zip(&cases) {
+        let stream = summary.stream(id, case.log);
         let stored = archive.lines_of(id).len();
-        let differs = odd.expected.as_object().unwrap().iter().any(|(field, value)| stream[field] != *value);
-        if stored != odd.stored || differs {
-            let response = String::from_utf8_lossy(&odd.response).into_owned();
-            wrong.push(format!(
-                "{response}\n    {stored} rows are stored, not {}; {stream}, not {}",
-                odd.stored, odd.expected
+        let differs = case.expected.as_object().unwrap().iter().any(|(field, value)| stream[field] != *value);
+        if stored != case.stored || differs {
+            let response = String::from_utf8_lossy(&case.response).into_owned();
+            failures.push(format!(
+                "{response}\n    stored {stored} rows, expected {}; summary {stream}, expected {}",
+                case.stored, case.expected
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), odd.len(), wrong.join("\n"));
+    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), cases.len(), failures.join("\n"));
     poller.kill().await;
 }
 
@@ -103,7 +104,7 @@ async fn audit_rows_are_stored_in_any_envelope() {
         "\u{feff} {\"entries\": [ROW1 ,\r\n\tROW2 ] } \n<!-- 0.1 s -->",
         r#"{"response_metadata":{"next_cursor":""},"more":{"entries":[1,2,{"a":["]}"]}]},"entries":[ROWS]}"#,
     ];
-    assert_each(envelopes.map(|envelope| well(Log::Audit, envelope)).into()).await;
+    assert_each(envelopes.map(|envelope| valid(Log::Audit, envelope)).into()).await;
 }
 
 #[tokio::test]
@@ -122,15 +123,15 @@ async fn access_and_integration_rows_are_stored_in_any_envelope() {
         r#"{"ok":true,"logs":[ROWS],"paging":{"count":1000.0,"total":2.0,"page":1.0,"pages":1.0},"response_metadata":[]}"#,
         r#"{"ok":true,"logs":{"1":ROW1,"7":ROW2},"paging":{"count":1000,"total":2,"page":1,"pages":1}}"#,
     ];
-    let access = access.map(|envelope| well(Log::Access, envelope)).into_iter();
-    assert_each(access.chain(integration.map(|envelope| well(Log::Integration, envelope))).collect()).await;
+    let access = access.map(|envelope| valid(Log::Access, envelope)).into_iter();
+    assert_each(access.chain(integration.map(|envelope| valid(Log::Integration, envelope))).collect()).await;
 }
 
 #[tokio::test]
 async fn rows_with_invalid_utf8_or_json_are_stored_and_counted() {
     let of = |before: &[u8], broken: &[u8], after: &[u8], stored: usize, expected: Value| {
         let response = [b"{\"entries\":[", row(Log::Audit, 1).as_bytes(), b",", before, broken, after].concat();
-        Odd { response, log: Log::Audit, stored, expected }
+        Case { response, log: Log::Audit, stored, expected }
     };
     let start = format!(r#"{{"id":"odd","date_create":{},"action":""#, Timestamp::now().as_second() - 400).into_bytes();
     assert_each(vec![
@@ -146,22 +147,22 @@ async fn rows_with_invalid_utf8_or_json_are_stored_and_counted() {
 
 #[tokio::test]
 async fn errors_are_reported_in_any_envelope() {
-    let odd = |log: Log, response: &str, expected: Value| Odd { response: response.into(), log, stored: 0, expected };
+    let case = |log: Log, response: &str, expected: Value| Case { response: response.into(), log, stored: 0, expected };
     assert_each(vec![
-        odd(
+        case(
             Log::Access,
             r#"{"ok":false,"error":"missing_scope","needed":["admin"],"provided":[],"response_metadata":[]}"#,
             json!({ "state": "waiting", "code": "missing_scope" }),
         ),
-        odd(
+        case(
             Log::Audit,
             r#"{"ok":false,"error":"feature_not_enabled","response_metadata":[]}"#,
             json!({ "state": "waiting", "code": "feature_not_enabled" }),
         ),
-        odd(Log::Access, r#"{"ok":false,"error":["internal_error"]}"#, json!({ "code": "unknown_error" })),
-        odd(Log::Audit, r#"[]"#, json!({ "state": "waiting", "code": "invalid_response" })),
-        odd(Log::Audit, r#"{"entries":[]"#, json!({ "state": "waiting" })),
-        odd(Log::Access, r#"{"logins":[]}"#, json!({ "state": "waiting", "code": "invalid_response" })),
+        case(Log::Access, r#"{"ok":false,"error":["internal_error"]}"#, json!({ "code": "unknown_error" })),
+        case(Log::Audit, r#"[]"#, json!({ "state": "waiting", "code": "invalid_response" })),
+        case(Log::Audit, r#"{"entries":[]"#, json!({ "state": "waiting" })),
+        case(Log::Access, r#"{"logins":[]}"#, json!({ "state": "waiting", "code": "invalid_response" })),
     ])
     .await;
 }
@@ -170,12 +171,12 @@ async fn errors_are_reported_in_any_envelope() {
 async fn numbered_access_pages_are_read_to_end() {
     let Some(siege) = Siege::start().await else { return };
     let id = siege
-        .connect(0, Log::Access, |asked| {
-            let number = asked.number("page").unwrap_or(1);
+        .connect(0, Log::Access, |request| {
+            let number = request.number("page").unwrap_or(1);
             let rows = if number <= 3 { row(Log::Access, usize::try_from(number).unwrap()) } else { String::new() };
             let paging = format!(r#"{{"count":1,"total":3,"page":{number},"pages":3}}"#);
             let response = format!(r#"{{"ok":true,"logins":[{rows}],"paging":{paging}}}"#);
-            (asked.method == "team.accessLogs").then(|| CannedResponse::text(response))
+            (request.method == "team.accessLogs").then(|| CannedResponse::text(response))
         })
         .await;
     let poller = siege.poller();

@@ -1,4 +1,4 @@
-//! What the compiled poller says and does when something is wrong: who must act is told, and only what is wrong stands still.
+//! Tests of the compiled poller's errors: each names the required action, and stops only the affected streams.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
@@ -23,7 +23,7 @@ fn settings() -> Settings {
     Settings { tenant, tokens, limits: Limits::OFF, ..Settings::organization() }
 }
 
-/// A deployment with a source `acme` and a history of the last 30 hours, of which nothing is collected yet.
+/// Starts a deployment with a source `acme`, which has an uncollected history of 30 hours.
 async fn connected() -> Option<(LocalDeployment, Life)> {
     let settings = settings();
     let mut life = Life::new(&settings);
@@ -34,12 +34,12 @@ async fn connected() -> Option<(LocalDeployment, Life)> {
     Some((deployment, life))
 }
 
-/// Asserts that the invocation failed with this type, and a message that holds all of these.
+/// Asserts that the invocation failed with this error type, and that its message contains all `parts`.
 fn assert_error(answer: &Answer, error_type: &str, parts: &[&str]) {
     let Answer::Error(error) = answer else { panic!("the invocation did not fail: {answer:?}") };
     assert_eq!(error["errorType"], error_type, "{error}");
     for part in parts {
-        assert!(error["errorMessage"].as_str().unwrap().contains(part), "{error} does not name {part}");
+        assert!(error["errorMessage"].as_str().unwrap().contains(part), "{error} does not contain {part}");
     }
 }
 
@@ -57,7 +57,7 @@ async fn token_of_other_tenant_is_not_used_and_its_source_is_reported() {
     deployment.slack().forget_calls();
     let answer = deployment.invoke_with(json!({})).await;
     assert_error(&answer, "reconfigure", &["its token belongs to `E2`", "`Acme` (E1)", "slacktrail connect acme"]);
-    assert_eq!(deployment.slack().calls().total(), 0, "Slack is not asked with it");
+    assert_eq!(deployment.slack().calls().total(), 0, "Slack is not called with the token");
 
     deployment.connect_with(&acme, &json!({ "token": ORGANIZATION_TOKEN, "tenant": "E1" })).await;
     poller.kill().await;
@@ -104,9 +104,9 @@ async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
                 .clone()
                 .filter(move |line| line["fields"]["source"] == source && line["fields"]["log"] == archive::name(log))
         };
-        let told: Vec<Value> = about("acme").filter(|line| line["fields"]["state"] == "reauthorize").collect();
-        assert!(told.len() >= 2, "{lines:#?}");
-        for line in told {
+        let reported: Vec<Value> = about("acme").filter(|line| line["fields"]["state"] == "reauthorize").collect();
+        assert!(reported.len() >= 2, "{lines:#?}");
+        for line in reported {
             assert_eq!(level_in_lambda(&line.to_string()), "ERROR", "{line}");
             assert!(text(&line["fields"], "hint").contains("connect the source again"), "{line}");
         }
@@ -148,7 +148,7 @@ async fn unsupported_event_is_error_that_names_its_keys() {
     assert_error(&answer, "reconfigure", &["`Records`", "`more`", "hint: invoke it from an EventBridge rule"]);
     assert_eq!(deployment.slack().calls().total(), 0);
 
-    deployment.drain().await; // the same process goes on
+    deployment.drain().await; // the same process handles the next events
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
     poller.kill().await;
 }
@@ -160,9 +160,9 @@ async fn missing_settings_bucket_and_table_are_named() {
     let unset = [("BUCKET_NAME", None), ("TABLE_NAME", None), ("SLACK_API_URL", Some("ftp://slack"))];
     let (status, lines) = deployment.poller_with(&unset).wait().await;
     assert!(!status.success());
-    let said = lines.join("\n");
+    let output = lines.join("\n");
     for name in ["`BUCKET_NAME` is not set", "`TABLE_NAME` is not set", "`SLACK_API_URL` is `ftp://slack`"] {
-        assert!(said.contains(name), "{said}");
+        assert!(output.contains(name), "{output}");
     }
 
     let poller = deployment.poller_with(&[("TABLE_NAME", Some("no-such-table"))]);
@@ -202,16 +202,16 @@ async fn missing_settings_bucket_and_table_are_named() {
 async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
     let Some((deployment, _)) = connected().await else { return };
     let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
-    let damaged = format!("audit/{today}/acme-000001.json.gz");
-    let foreign = format!("access/{today}/acme-notes.txt");
-    for key in [&damaged, &foreign] {
+    let corrupt = format!("audit/{today}/acme-000001.json.gz");
+    let unexpected = format!("access/{today}/acme-notes.txt");
+    for key in [&corrupt, &unexpected] {
         let put = deployment.aws.s3().put_object().bucket(BUCKET).key(key.as_str());
         put.body(ByteStream::from_static(b"\x1f\x8bnot what slacktrail wrote")).send().await.unwrap();
     }
     let poller = deployment.poller();
     let summary = deployment.invoke().await;
 
-    for (log, key) in [(Log::Audit, &damaged), (Log::Access, &foreign)] {
+    for (log, key) in [(Log::Audit, &corrupt), (Log::Access, &unexpected)] {
         let stream = summary.stream("acme", log);
         assert_eq!(stream["state"], "failing", "{stream}");
         assert!(text(stream, "message").contains(key.as_str()), "{stream}");
@@ -222,7 +222,7 @@ async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
     let of_day = |log: &str| -> Vec<&str> {
         archive.keys().into_iter().filter(|key| key.starts_with(&format!("{log}/{today}/"))).collect()
     };
-    assert_eq!((of_day("audit"), of_day("access")), (vec![damaged.as_str()], vec![foreign.as_str()]));
+    assert_eq!((of_day("audit"), of_day("access")), (vec![corrupt.as_str()], vec![unexpected.as_str()]));
 
     poller.kill().await;
 }

@@ -1,8 +1,8 @@
-//! The compiled poller between an honest Slack and hostile ones: its memory stays bounded, each hostile stream reports what is wrong, and
-//! the honest source's records are stored in the same tick.
+//! Runs the compiled poller with one honest and several hostile Slack servers. Its memory stays bounded, each hostile stream reports an error, and
+//! the same tick stores the records of the honest source.
 //!
-//! Where the machine allows it (Linux), the process may allocate [`DATA_MAX`] bytes and no more; elsewhere the tests say so.
-#![expect(clippy::print_stdout, reason = "a test that cannot limit memory says so")]
+//! On Linux, the process may allocate at most [`DATA_MAX`] bytes. On other systems, the tests print that memory is not limited.
+#![expect(clippy::print_stdout, reason = "a test reports if it cannot limit memory")]
 
 use std::time::{Duration, Instant};
 
@@ -19,39 +19,39 @@ use slacktrail_tests::lambda_runtime_api::Answer;
 fn limited(siege: &Siege) -> Function {
     let poller = siege.poller();
     if !poller.limit_data(DATA_MAX) {
-        println!("not limited: this machine does not limit a process's data (`prlimit`)");
+        println!("not limited: this machine cannot limit the data size of a process (`prlimit`)");
     }
     poller
 }
 
-/// Ticks until what must come of each input has come, with records of the honest source before each tick and stored by it.
+/// Runs ticks until each input has its expected outcome. Adds records of the honest source before each tick, and asserts that the tick stores them.
 async fn collect(siege: &mut Siege, inputs: &[(String, &Input)]) {
-    let mut open: Vec<&(String, &Input)> = inputs.iter().collect();
+    let mut pending: Vec<&(String, &Input)> = inputs.iter().collect();
     let ticks = inputs.iter().map(|(_, input)| input.ticks).max().unwrap_or(1);
     for tick in 1..=ticks {
         siege.go_on();
-        let began = Instant::now();
+        let started = Instant::now();
         let summary = siege.deployment.invoke().await;
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = started.elapsed().as_secs_f64();
         let archive = siege.assert_honest_is_stored().await;
-        open.retain(|(id, input)| {
+        pending.retain(|(id, input)| {
             let stream = summary.stream(id, input.log);
             println!(
                 "{seconds:5.1} s: {}: {} {} records, code {}",
                 input.name, stream["state"], stream["records"], stream["code"]
             );
-            let wrong = wrong(input, id, &summary, &archive);
-            assert!(wrong.is_none() || tick < ticks, "{}: {}: {stream}", input.name, wrong.unwrap());
-            wrong.is_some()
+            let difference = difference(input, id, &summary, &archive);
+            assert!(difference.is_none() || tick < ticks, "{}: {}: {stream}", input.name, difference.unwrap());
+            difference.is_some()
         });
-        if open.is_empty() {
+        if pending.is_empty() {
             return;
         }
     }
 }
 
-/// Returns what is not yet as it must be.
-fn wrong(input: &Input, id: &str, summary: &Summary, archive: &Archive) -> Option<String> {
+/// Returns how the stream differs from the expected outcome, or `None` if it matches.
+fn difference(input: &Input, id: &str, summary: &Summary, archive: &Archive) -> Option<String> {
     let stream = summary.stream(id, input.log);
     let stored = archive.lines_of(id).len() as u64;
     let is_error = !stream["code"].is_null() && !matches!(stream["state"].as_str(), Some("ok" | "catching_up"));
@@ -59,21 +59,21 @@ fn wrong(input: &Input, id: &str, summary: &Summary, archive: &Archive) -> Optio
         Outcome::Error => (!is_error).then(|| "the stream reports no error".to_owned()),
         Outcome::Stored(_) if is_error => Some("the stream reports an error".to_owned()),
         Outcome::Stored(expected) => {
-            (stored != expected).then(|| format!("{stored} records are stored, not {expected}"))
+            (stored != expected).then(|| format!("{stored} records are stored, expected {expected}"))
         }
         Outcome::AtLeast(expected) => {
-            (stored < expected).then(|| format!("{stored} records are stored, fewer than {expected}"))
+            (stored < expected).then(|| format!("{stored} records are stored, expected at least {expected}"))
         }
     }
 }
 
-/// Each input alone, one after another in one process.
-async fn one_after_another(inputs: &[Input]) {
+/// Collects each input alone, one after another in the same process.
+async fn collect_sequentially(inputs: &[Input]) {
     let Some(mut siege) = Siege::start().await else { return };
     let poller = limited(&siege);
     for (number, input) in inputs.iter().enumerate() {
         let script = input.script.clone();
-        let id = siege.connect(number, input.log, move |asked| script(asked)).await;
+        let id = siege.connect(number, input.log, move |request| script(request)).await;
         collect(&mut siege, &[(id, input)]).await;
         println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));
         siege.pause(number).await;
@@ -81,18 +81,19 @@ async fn one_after_another(inputs: &[Input]) {
     poller.kill().await;
 }
 
-/// A tick must answer well before Lambda ends it: time is kept for saving cursors.
+/// A tick must finish before Lambda's deadline, with time left to save the cursors.
 #[tokio::test]
 async fn tick_ends_in_time_while_five_long_rows_trickle() {
     const DEADLINE: Duration = Duration::from_secs(10);
     let Some(mut siege) = Siege::start().await else { return };
-    // With the honest source's three as many streams as a tick collects side by side: in so short a tick no other would have its turn.
+    // With the three streams of the honest source, these are as many as a tick collects concurrently. Further streams would not run in so short a
+    // tick.
     for number in 0..5 {
-        // 24 seconds each, and only one stream at a time reads a long row.
-        let script = |asked: &Asked| {
+        // Each takes 24 seconds, and only one stream at a time reads a long row.
+        let script = |request: &Asked| {
             let row = format!(r#"{{"id":"long","text":"{}"}}"#, "x".repeat(3 << 20)).into_bytes();
             let body = [b"{\"entries\":[".to_vec(), row, b"]}".to_vec()];
-            (asked.method == "logs").then(|| CannedResponse::of(body).trickle(128 << 10, Duration::from_secs(1)))
+            (request.method == "logs").then(|| CannedResponse::of(body).trickle(128 << 10, Duration::from_secs(1)))
         };
         siege.connect(number, Log::Audit, script).await;
     }
@@ -110,17 +111,17 @@ fn quick(inputs: Vec<Input>) -> Vec<Input> {
 
 #[tokio::test]
 async fn hostile_audit_responses_fit_memory_and_affect_no_other_source() {
-    one_after_another(&quick(audit_inputs())).await;
+    collect_sequentially(&quick(audit_inputs())).await;
 }
 
 #[tokio::test]
 async fn hostile_access_responses_fit_memory_and_affect_no_other_source() {
-    one_after_another(&quick(access_inputs())).await;
+    collect_sequentially(&quick(access_inputs())).await;
 }
 
 #[tokio::test]
 async fn hostile_integration_responses_fit_memory_and_affect_no_other_source() {
-    one_after_another(&quick(integration_inputs())).await;
+    collect_sequentially(&quick(integration_inputs())).await;
 }
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
     let mut worst: Vec<Input> = inputs.into_iter().filter(|input| worst.contains(&input.name)).collect();
     assert_eq!(worst.len(), 8);
     for input in &mut worst {
-        // How far an unoptimized binary comes in one tick depends on the machine.
+        // The progress of an unoptimized binary in one tick depends on the machine.
         input.ticks = 1;
         if let Outcome::Stored(_) = input.outcome {
             input.outcome = Outcome::AtLeast(1);
@@ -151,7 +152,7 @@ async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
     let mut connected = Vec::new();
     for (number, input) in worst.iter().enumerate() {
         let script = input.script.clone();
-        connected.push((siege.connect(number, input.log, move |asked| script(asked)).await, input));
+        connected.push((siege.connect(number, input.log, move |request| script(request)).await, input));
     }
     collect(&mut siege, &connected).await;
     println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));

@@ -1,10 +1,10 @@
-//! Two compiled pollers side by side, killed (`kill -9`) at random instants, while AWS refuses calls and loses replies, Slack has
-//! faults, and cursors get lost; then all that Slack had to show is compared with what is stored.
+//! Runs two compiled pollers concurrently and kills them (`kill -9`) at random instants, while AWS rejects calls and loses responses, Slack has
+//! faults, and cursors are deleted. At the end, compares the stored records with all records of the simulated Slack.
 //!
-//! A day of records waits to be collected, and a day goes by while they are, with new ones: ticks follow one another without a pause, and
-//! with each the clock of all processes moves on by minutes, so that re-reads and midnight come round. `KILLS=200` kills so often, `SEED=7`
-//! repeats the choices; what the machine makes of their timing differs from run to run.
-#![expect(clippy::print_stdout, reason = "a search says what it did")]
+//! The test starts with a day of uncollected records, and adds new ones during a simulated day. Ticks follow each other without a pause, and each
+//! advances the clock of all processes by minutes, so that re-reads and midnight occur. `KILLS` sets the number of kills. `SEED` repeats the random
+//! choices, but the timing still differs from run to run.
+#![expect(clippy::print_stdout, reason = "the test prints its results")]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -26,45 +26,45 @@ use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 use tokio::time::{sleep, timeout};
 
-/// Kills, unless `KILLS` says otherwise.
+/// The default for `KILLS`.
 const KILLS: u32 = 200;
-/// Fewer prove little: the machine is too slow, or the pollers do not tick.
+/// The test fails with fewer kills, because the machine is too slow or the pollers do not tick.
 const KILLS_MIN: u32 = 100;
-/// The kills end after this, however many there were.
+/// The time after which the test stops killing pollers.
 const CHAOS_MAX: Duration = Duration::from_secs(165);
 /// The name of this test.
 const TEST: &str = "in_chaos::two_pollers_killed_randomly_amid_faults_store_each_record_once";
-/// Time of an invocation, by the machine's clock.
+/// The time limit of an invocation, by the machine's clock.
 const INVOCATION_MAX: Duration = Duration::from_secs(60);
-/// What an invocation is told of its time, by the clock that moves.
+/// The deadline that an invocation sees, by the fake clock.
 const DEADLINE: Duration = Duration::from_secs(24 * 3_600);
-/// The day that goes by with so many kills; longer by the ticks that are not killed.
+/// The simulated time that passes during all kills. Ticks that are not killed add to it.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
-/// Ticks after the last fault, within which all must be stored.
-const TICKS_TO_CALM_MAX: u32 = 40;
-/// Audit rows of the day that waits; half as many access rows and a quarter as many integration rows come with them.
-const DAYS_ROWS: usize = 600;
-/// Audit rows that are new at a tick.
-const TICKS_ROWS: usize = 6;
-/// At most so many ticks bring new rows, so that the bucket can be read back in seconds.
-const TICKS_WITH_ROWS: u32 = 60;
-/// What happens at most of so many rounds: the cursors of all streams are lost.
-const ROUNDS_TO_A_LOSS: u32 = 60;
+/// The maximum number of ticks after the last fault until all records are stored.
+const DRAIN_TICKS_MAX: u32 = 40;
+/// The number of audit rows in the uncollected day. Each also adds access rows (half as many) and integration rows (a quarter).
+const HISTORY_ROWS: usize = 600;
+/// The number of new audit rows before a tick.
+const ROWS_PER_TICK: usize = 6;
+/// The maximum number of ticks with new rows, so that reading the bucket takes only seconds.
+const TICKS_WITH_ROWS_MAX: u32 = 60;
+/// All cursors are deleted before one tick in this many, on average.
+const TICKS_PER_CURSOR_LOSS: u32 = 60;
 
-/// Small pages, so that the day has dozens.
+/// Returns settings with small pages, so that a day has dozens of them.
 fn settings() -> Settings {
     Settings {
         tenant: Tenant::organization("E1", &["T1", "T2", "T3"]),
         limits: Limits::OFF,
         audit_limit_max: 60,
         access_fill: Fill::UpTo(60),
-        integration_count_max: 100, // a round of the three workspaces fits a tick's calls, else one is always under way
+        integration_count_max: 100, // so that a round of the three workspaces fits into a tick's calls, and is not always in progress
         ..Settings::organization()
     }
 }
 
-/// What goes wrong at Slack meanwhile.
-fn slacks_faults() -> [Fault; 6] {
+/// Returns the faults of the simulated Slack.
+fn slack_faults() -> [Fault; 6] {
     let every = |calls, kind| Fault { when: When::EveryNth(calls), on: CallMatcher::any(), kind };
     [
         every(17, FaultKind::Hangup),
@@ -76,9 +76,9 @@ fn slacks_faults() -> [Fault; 6] {
     ]
 }
 
-/// What was done and what came of it.
+/// The counts of the test's report.
 #[derive(Debug, Default)]
-struct Tally {
+struct Totals {
     kills: Cell<u32>,
     ticks: Cell<u32>,
     failed: Cell<u32>,
@@ -86,24 +86,24 @@ struct Tally {
     losses: Cell<u32>,
 }
 
-/// One of the pollers: a process at a time, invoked again and again.
-struct Lane<'a> {
+/// Runs one of the pollers. Invokes its process repeatedly, and starts a new process after each kill.
+struct PollerRunner<'a> {
     deployment: &'a LocalDeployment,
     clock: &'a MovableClock,
-    /// How much time goes by from one invocation of a lane to the next, on average.
-    pace: Duration,
+    /// The average time between two invocations, by the fake clock.
+    interval: Duration,
     life: &'a std::cell::RefCell<Life>,
-    tally: &'a Tally,
+    totals: &'a Totals,
     lambda: Emulator,
     binary: PathBuf,
     environment: Vec<(String, String)>,
-    dice: StdRng,
+    rng: StdRng,
     poller: Option<Function>,
-    /// How long a tick took of late.
+    /// The moving average of a tick's duration.
     tick: Duration,
 }
 
-impl Lane<'_> {
+impl PollerRunner<'_> {
     fn start(&mut self) {
         self.poller = Some(self.lambda.spawn(&self.binary, self.environment.clone()));
     }
@@ -113,13 +113,13 @@ impl Lane<'_> {
         answer.unwrap_or(Answer::Silence)
     }
 
-    /// Ticks and is killed, until there were `kills` of both lanes together or time is up.
-    async fn live(&mut self, kills: u32, begun: Instant) {
+    /// Runs and kills ticks, until both pollers together had `kills` kills or [`CHAOS_MAX`] has passed.
+    async fn run(&mut self, kills: u32, begun: Instant) {
         self.start();
-        while self.tally.kills.get() < kills && begun.elapsed() < CHAOS_MAX {
-            self.go_on().await;
-            let is_spared = self.dice.random_ratio(1, 5);
-            let instant = self.tick.mul_f64(self.dice.random_range(0.0..1.0));
+        while self.totals.kills.get() < kills && begun.elapsed() < CHAOS_MAX {
+            self.prepare_tick().await;
+            let is_spared = self.rng.random_ratio(1, 5);
+            let instant = self.tick.mul_f64(self.rng.random_range(0.0..1.0));
             let started = Instant::now();
             let answer = tokio::select! {
                 answer = self.invoke() => Some(answer),
@@ -128,14 +128,14 @@ impl Lane<'_> {
             match answer {
                 Some(answer) => {
                     self.tick = (self.tick + started.elapsed()) / 2;
-                    count(&self.tally.ticks);
+                    count(&self.totals.ticks);
                     if !matches!(answer, Answer::Response(_)) {
-                        count(&self.tally.failed);
+                        count(&self.totals.failed);
                     }
                 }
                 None => {
                     self.kill().await;
-                    count(&self.tally.kills);
+                    count(&self.totals.kills);
                     self.start();
                 }
             }
@@ -148,23 +148,23 @@ impl Lane<'_> {
         }
     }
 
-    /// What happens between two ticks.
-    async fn go_on(&mut self) {
-        self.clock.pass(self.pace.mul_f64(self.dice.random_range(0.2..1.8)));
-        if self.tally.with_rows.get() < TICKS_WITH_ROWS && self.dice.random_ratio(1, 5) {
-            self.life.borrow_mut().go_on(&mut self.deployment.slack(), TICKS_ROWS);
-            count(&self.tally.with_rows);
+    /// Advances the clock, and at random adds rows or deletes the cursors.
+    async fn prepare_tick(&mut self) {
+        self.clock.pass(self.interval.mul_f64(self.rng.random_range(0.2..1.8)));
+        if self.totals.with_rows.get() < TICKS_WITH_ROWS_MAX && self.rng.random_ratio(1, 5) {
+            self.life.borrow_mut().go_on(&mut self.deployment.slack(), ROWS_PER_TICK);
+            count(&self.totals.with_rows);
         }
-        if self.dice.random_ratio(1, ROUNDS_TO_A_LOSS) {
-            lose_cursors(self.deployment).await;
-            count(&self.tally.losses);
+        if self.rng.random_ratio(1, TICKS_PER_CURSOR_LOSS) {
+            delete_cursors(self.deployment).await;
+            count(&self.totals.losses);
         }
     }
 
-    /// Ticks until nothing is left to collect, and returns in how many.
+    /// Runs ticks until no stream has a backlog, and returns their number.
     async fn drain(&self) -> u32 {
         let mut last = None;
-        for ticks in 1..=TICKS_TO_CALM_MAX {
+        for ticks in 1..=DRAIN_TICKS_MAX {
             self.clock.pass(Duration::from_secs(60));
             let summary = Summary::of(self.invoke().await);
             if !summary.is_behind() {
@@ -172,17 +172,17 @@ impl Lane<'_> {
             }
             last = Some(summary);
         }
-        panic!("something is still left to collect after {TICKS_TO_CALM_MAX} ticks without a fault: {last:#?}");
+        panic!("a backlog remains after {DRAIN_TICKS_MAX} ticks without a fault: {last:#?}");
     }
 }
 
-async fn lose_cursors(deployment: &LocalDeployment) {
+async fn delete_cursors(deployment: &LocalDeployment) {
     let table = deployment.aws.dynamodb();
     for item in deployment.items().await {
         if item["sk"].as_s().is_ok_and(|key| key.contains("/cursor/")) {
             let delete = table.delete_item().table_name(TABLE);
             let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
-            delete.send().await.expect("an item can be deleted");
+            delete.send().await.expect("deleting an item succeeds");
         }
     }
 }
@@ -200,45 +200,45 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
     let Some(deployment) = LocalDeployment::start(settings).await else { return };
     println!("seed {seed}: {kills} kills");
     let now = Timestamp::now();
-    life.borrow_mut().happen(&mut deployment.slack(), now - SignedDuration::from_hours(24), now, DAYS_ROWS);
+    life.borrow_mut().happen(&mut deployment.slack(), now - SignedDuration::from_hours(24), now, HISTORY_ROWS);
     deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
-    slacks_faults().into_iter().for_each(|fault| deployment.slack().fault(fault));
+    slack_faults().into_iter().for_each(|fault| deployment.slack().fault(fault));
     let chaos = ChaosProxy::start(deployment.aws.endpoint(), seed).await;
-    let tally = Tally::default();
+    let totals = Totals::default();
     let begun = Instant::now();
-    let mut lanes = Vec::new();
+    let mut runners = Vec::new();
     for number in 0..2 {
-        lanes.push(Lane {
+        runners.push(PollerRunner {
             deployment: &deployment,
             clock: &clock,
-            pace: DAY / kills.max(1),
+            interval: DAY / kills.max(1),
             life: &life,
-            tally: &tally,
+            totals: &totals,
             lambda: Emulator::start().await,
             binary: poller_binary().unwrap_or_else(|why| panic!("{why}")),
             environment: environment(&deployment, &chaos),
-            dice: StdRng::seed_from_u64(seed.wrapping_add(1 + number)),
+            rng: StdRng::seed_from_u64(seed.wrapping_add(1 + number)),
             poller: None,
             tick: Duration::from_millis(800),
         });
     }
-    let (first, second) = lanes.split_at_mut(1);
-    tokio::join!(first[0].live(kills, begun), second[0].live(kills, begun));
+    let (first, second) = runners.split_at_mut(1);
+    tokio::join!(first[0].run(kills, begun), second[0].run(kills, begun));
 
     let met = chaos.met();
     let in_chaos = begun.elapsed();
     chaos.calm_down();
     deployment.slack().clear_faults();
-    let ticks = lanes[0].drain().await;
-    lanes[1].drain().await;
+    let ticks = runners[0].drain().await;
+    runners[1].drain().await;
     let hours = clock.passed().as_secs() / 3_600;
-    report(seed, &tally, met, (in_chaos, hours), ticks);
-    assert!(tally.kills.get() >= kills.min(KILLS_MIN), "too few kills in {CHAOS_MAX:?}: {}", tally.kills.get());
+    report(seed, &totals, met, (in_chaos, hours), ticks);
+    assert!(totals.kills.get() >= kills.min(KILLS_MIN), "too few kills in {CHAOS_MAX:?}: {}", totals.kills.get());
     let archive = deployment.archive().await;
     archive.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
-    println!("{} objects hold exactly what Slack had to show: {}", archive.keys().len(), rows(&deployment));
-    for mut lane in lanes {
-        lane.kill().await;
+    println!("{} objects contain exactly Slack's records: {}", archive.keys().len(), rows(&deployment));
+    for mut runner in runners {
+        runner.kill().await;
     }
 }
 
@@ -249,12 +249,12 @@ fn environment(deployment: &LocalDeployment, chaos: &ChaosProxy) -> Vec<(String,
     environment.into_iter().collect()
 }
 
-fn report(seed: u64, tally: &Tally, met: Mishaps, (in_chaos, hours): (Duration, u64), ticks: u32) {
-    let Tally { kills, ticks: whole, failed, with_rows, losses } = tally;
+fn report(seed: u64, totals: &Totals, met: Mishaps, (in_chaos, hours): (Duration, u64), ticks: u32) {
+    let Totals { kills, ticks: finished, failed, with_rows, losses } = totals;
     println!(
-        "seed {seed}: {} kills and {} whole ticks ({} failed) in {} s, while {hours} hours went by; {} ticks with new rows, cursors lost {} times; of {} calls to AWS {} were refused, {} broke off before and {} after they took effect; all was stored within {ticks} ticks after the last fault",
+        "seed {seed}: {} kills and {} finished ticks ({} failed) in {} s ({hours} simulated hours); {} ticks with new rows; cursors deleted {} times; {} calls to AWS: {} rejected, {} disconnected before and {} after taking effect; all records stored {ticks} ticks after the last fault",
         kills.get(),
-        whole.get(),
+        finished.get(),
         failed.get(),
         in_chaos.as_secs(),
         with_rows.get(),
@@ -277,7 +277,7 @@ fn count(cell: &Cell<u32>) {
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is `{text}`, which is no number")))
+    Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is not a number: `{text}`")))
 }
 
 fn fresh_seed() -> u64 {

@@ -1,4 +1,4 @@
-//! The compiled poller is killed (`kill -9`) at the instants that matter, and another process goes on: nothing is lost or doubled.
+//! Kills the compiled poller (`kill -9`) at critical points, and continues with a new process. No record is missing or duplicate.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use slacktrail_tests::counting_proxy::Moment;
 use slacktrail_tests::counting_proxy::Moment::{Unanswered, Unsent};
 use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source, until};
 
-/// Slack's answer to a killed poller takes this long: the test is over before.
+/// The delay of Slack's response to a poller that is killed while it waits. It is longer than the test.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// Where a poller is killed.
+/// The point at which a poller is killed.
 #[derive(Clone, Copy, Debug)]
 enum At {
     /// While it waits for this page of a log, counting from 1.
     Page(Log, u32),
-    /// While it waits for the n-th call of AWS whose name begins so.
+    /// While it waits for the n-th AWS call whose name starts with this prefix.
     Aws(Moment, &'static str, usize),
 }
 
@@ -36,7 +36,7 @@ const POINTS: [At; 11] = [
     At::Aws(Unanswered, "PutItem", 2),
 ];
 
-/// Small pages, so that a few hundred rows have several.
+/// Returns settings with small pages, so that a few hundred rows have several of them.
 fn settings() -> Settings {
     Settings {
         tenant: Tenant::organization("E1", &["T1", "T2", "T3"]),
@@ -48,15 +48,15 @@ fn settings() -> Settings {
     }
 }
 
-/// Invokes a new poller, and kills it at that point.
+/// Invokes a new poller, and kills it at this point.
 async fn kill(deployment: &LocalDeployment, at: At) {
-    let asked = |log: Log| deployment.slack().calls().of(log.path());
-    let waits = async {
+    let calls = |log: Log| deployment.slack().calls().of(log.path());
+    let reach_point = async {
         match at {
             At::Page(log, page) => {
-                let before = asked(log);
+                let before = calls(log);
                 deployment.slack().fault(Fault::nth(page, CallMatcher::log(log), FaultKind::Delay(NEVER)));
-                until("the page is asked for", || asked(log) >= before + page).await;
+                until("the poller requests the page", || calls(log) >= before + page).await;
             }
             At::Aws(moment, call, nth) => {
                 deployment.proxy.hold(moment, call, nth);
@@ -66,8 +66,8 @@ async fn kill(deployment: &LocalDeployment, at: At) {
     };
     let poller = deployment.poller();
     tokio::select! {
-        () = waits => {}
-        summary = deployment.invoke() => panic!("the poller never came to {at:?}: {summary:?}"),
+        () = reach_point => {}
+        summary = deployment.invoke() => panic!("the poller did not reach {at:?}: {summary:?}"),
     }
     poller.kill().await;
     deployment.slack().clear_faults();
@@ -88,7 +88,7 @@ async fn poller_killed_in_first_tick_stores_each_record_once() {
         deployment.drain().await;
         deployment.archive().await.assert_exactly(&deployment.slack(), source.id.as_str(), &Log::ALL);
         next.kill().await;
-        deployment.pause(&source).await; // the next point is another source's
+        deployment.pause(&source).await; // each point uses its own source
     }
 }
 
@@ -107,7 +107,7 @@ async fn poller_killed_in_many_ticks_stores_each_record_once() {
         life.go_on(&mut deployment.slack(), 60);
         kill(&deployment, at).await;
         if let At::Page(..) = at {
-            kill(&deployment, At::Aws(Unanswered, "PUT /", 1)).await; // and the next one, before it has caught up
+            kill(&deployment, At::Aws(Unanswered, "PUT /", 1)).await; // kills the next poller too, before it has caught up
         }
     }
     let last = deployment.poller();

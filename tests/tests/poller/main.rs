@@ -1,5 +1,5 @@
-//! The compiled poller against an emulated AWS and a simulated Slack: what it stores, what it costs, and what it withstands.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Tests of the compiled poller with an emulated AWS and a simulated Slack: what it stores, how many calls it makes, and how it handles errors.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod collects;
 mod costs;

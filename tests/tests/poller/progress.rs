@@ -1,4 +1,5 @@
-//! The compiled poller over ticks of a clock that the test moves: a stream that does not get on says so, and a hiccup is no revocation.
+//! Tests of the compiled poller over several ticks with a fake clock. A stream without progress reports an error, and a single rejection of the
+//! token does not count as a revocation.
 
 use std::time::Duration;
 
@@ -12,32 +13,33 @@ use slacktrail_tests::hostile_slack::{Asked, CannedResponse, Siege};
 const ENDLESS: &str = "progress::endless_pages_end_walk_and_lag_grows_until_records_are_stored";
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn audit(asked: &Asked, response: impl FnOnce(i64) -> String) -> Option<CannedResponse> {
-    let latest = asked.number("latest").unwrap_or(0);
-    (asked.method == "logs").then(|| CannedResponse::text(response(latest)))
+fn audit(request: &Asked, response: impl FnOnce(i64) -> String) -> Option<CannedResponse> {
+    let latest = request.number("latest").unwrap_or(0);
+    (request.method == "logs").then(|| CannedResponse::text(response(latest)))
 }
 
-/// Connects a source for each way not to get on. Returns their ids and logs.
+/// Connects one source for each kind of endless pages. Returns their IDs and log types.
 async fn connect_endless(siege: &Siege) -> Vec<(String, Log)> {
     let old = Timestamp::now().as_second() - 100;
     let old = format!(r#"{{"id":"old","date_create":{old},"action":"user_login"}}"#);
-    let empty =
-        |asked: &Asked| audit(asked, |_| r#"{"entries":[],"response_metadata":{"next_cursor":"same="}}"#.to_owned());
-    let old_rows = move |asked: &Asked| {
-        audit(asked, |_| format!(r#"{{"entries":[{old}],"response_metadata":{{"next_cursor":"same="}}}}"#))
+    let empty = |request: &Asked| {
+        audit(request, |_| r#"{"entries":[],"response_metadata":{"next_cursor":"same="}}"#.to_owned())
     };
-    let changing = |asked: &Asked| {
-        let next = asked.number;
-        audit(asked, |_| format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"next{next}="}}}}"#))
+    let old_rows = move |request: &Asked| {
+        audit(request, |_| format!(r#"{{"entries":[{old}],"response_metadata":{{"next_cursor":"same="}}}}"#))
     };
-    let access = |asked: &Asked| {
+    let changing = |request: &Asked| {
+        let next = request.number;
+        audit(request, |_| format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"next{next}="}}}}"#))
+    };
+    let access = |request: &Asked| {
         let response = r#"{"ok":true,"logins":[],"response_metadata":{"next_cursor":"same="}}"#;
-        (asked.method == "team.accessLogs").then(|| CannedResponse::text(response))
+        (request.method == "team.accessLogs").then(|| CannedResponse::text(response))
     };
-    let integration = |asked: &Asked| {
-        let page = asked.number("page").unwrap_or(1);
+    let integration = |request: &Asked| {
+        let page = request.number("page").unwrap_or(1);
         let paging = format!(r#"{{"count":1000,"total":1000000,"page":{page},"pages":1000}}"#);
-        (asked.method == "team.integrationLogs")
+        (request.method == "team.integrationLogs")
             .then(|| CannedResponse::text(format!(r#"{{"ok":true,"logs":[],"paging":{paging}}}"#)))
     };
     vec![
@@ -87,7 +89,7 @@ async fn endless_pages_end_walk_and_lag_grows_until_records_are_stored() {
     (0..endless.len()).for_each(|number| siege.calm_down(number));
     for _ in 0..2 {
         clock.pass(MINUTE);
-        siege.deployment.drain().await; // a live round of workspaces begins only when the backlog's is through
+        siege.deployment.drain().await; // a live round of workspaces starts only after the round of the backlog
     }
     let archive = siege.deployment.archive().await;
     for (id, log) in endless.iter().filter(|(id, _)| id != "hostile1") {
@@ -96,24 +98,24 @@ async fn endless_pages_end_walk_and_lag_grows_until_records_are_stored() {
     poller.kill().await;
 }
 
-/// Refuses the first call of a log's method, and leaves all else to the simulated Slack.
-fn refused_once(method: &'static str, status: u16, body: &'static str) -> impl Fn(&Asked) -> Option<CannedResponse> {
-    move |asked| (asked.method == method && asked.number == 0).then(|| CannedResponse::text(body).status(status))
+/// Rejects the first call of a method, and leaves all other calls to the simulated Slack.
+fn reject_once(method: &'static str, status: u16, body: &'static str) -> impl Fn(&Asked) -> Option<CannedResponse> {
+    move |request| (request.method == method && request.number == 0).then(|| CannedResponse::text(body).status(status))
 }
 
 #[tokio::test]
 async fn single_token_rejection_costs_one_tick_and_revocation_shows_at_once() {
     let Some(siege) = Siege::start().await else { return };
-    let refused = r#"{"ok":false,"error":"invalid_auth"}"#;
+    let rejection = r#"{"ok":false,"error":"invalid_auth"}"#;
     let sources = [
-        (siege.connect(0, Log::Audit, refused_once("logs", 401, "")).await, Log::Audit, "invalid_authentication"),
+        (siege.connect(0, Log::Audit, reject_once("logs", 401, "")).await, Log::Audit, "invalid_authentication"),
         (
-            siege.connect(1, Log::Access, refused_once("team.accessLogs", 200, refused)).await,
+            siege.connect(1, Log::Access, reject_once("team.accessLogs", 200, rejection)).await,
             Log::Access,
             "invalid_auth",
         ),
         (
-            siege.connect(2, Log::Integration, refused_once("auth.teams.list", 200, refused)).await,
+            siege.connect(2, Log::Integration, reject_once("auth.teams.list", 200, rejection)).await,
             Log::Integration,
             "invalid_auth",
         ),
@@ -141,7 +143,7 @@ async fn single_token_rejection_costs_one_tick_and_revocation_shows_at_once() {
 async fn unconfirmed_token_rejection_counts_at_next_tick() {
     let Some(siege) = Siege::start().await else { return };
     let id = siege
-        .connect(0, Log::Audit, |asked| match &*asked.method {
+        .connect(0, Log::Audit, |request| match &*request.method {
             "logs" => Some(CannedResponse::text("").status(401)),
             "auth.test" => Some(CannedResponse::text("").status(500)),
             _ => None,

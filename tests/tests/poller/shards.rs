@@ -1,4 +1,4 @@
-//! The compiled poller hands a deployment that is too large for one invocation to further invocations of itself.
+//! The compiled poller dispatches a deployment that is too large for one invocation to further invocations of itself.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,21 +14,21 @@ use slacktrail_simulator::{Row, Settings};
 use slacktrail_tests::deployment::{LocalDeployment, Summary, organization_source};
 use tokio::net::TcpListener;
 
-/// More than one invocation polls, by some.
+/// More sources than one invocation polls.
 const SOURCES: usize = 130;
 
-type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+type Invocations = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// What Lambda says to an asynchronous invocation. The events wait for the test to hand them out.
-async fn lambda(asked: Asked) -> String {
-    async fn invoke(State(asked): State<Asked>, headers: axum::http::HeaderMap, body: Bytes) -> StatusCode {
+/// Starts a Lambda API that accepts asynchronous invocations. It only records the events, so that the test can deliver them.
+async fn lambda(invocations: Invocations) -> String {
+    async fn invoke(State(invocations): State<Invocations>, headers: axum::http::HeaderMap, body: Bytes) -> StatusCode {
         let kind = headers["x-amz-invocation-type"].to_str().unwrap().to_owned();
-        asked.lock().unwrap().push((kind, serde_json::from_slice(&body).unwrap()));
+        invocations.lock().unwrap().push((kind, serde_json::from_slice(&body).unwrap()));
         StatusCode::ACCEPTED
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let routes = Router::new().route("/2015-03-31/functions/poller/invocations", post(invoke)).with_state(asked);
+    let routes = Router::new().route("/2015-03-31/functions/poller/invocations", post(invoke)).with_state(invocations);
     tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
     format!("http://{address}")
 }
@@ -42,16 +42,16 @@ async fn sources_beyond_one_shard_are_dispatched_and_polled_once() {
         let source = Source { logs: vec![LogType::Audit], ..organization_source(&format!("acme-{number}")) };
         deployment.connect(&source, ORGANIZATION_TOKEN).await;
     }
-    let asked = Asked::default();
-    let endpoint = lambda(Arc::clone(&asked)).await;
+    let invocations = Invocations::default();
+    let endpoint = lambda(Arc::clone(&invocations)).await;
     let _poller = deployment.poller_with(&[("AWS_ENDPOINT_URL_LAMBDA", Some(&endpoint))]);
 
     assert!(deployment.invoke().await.0.is_empty(), "the first invocation polls nothing itself");
-    let dispatched = std::mem::take(&mut *asked.lock().unwrap());
+    let dispatched = std::mem::take(&mut *invocations.lock().unwrap());
     assert_eq!(dispatched.len(), 2, "{dispatched:?}");
     let mut polled = Vec::new();
     for (kind, event) in dispatched {
-        assert_eq!(kind, "Event", "nobody waits for a shard");
+        assert_eq!(kind, "Event", "shards are invoked asynchronously");
         let summary = Summary::of(deployment.invoke_with(event).await);
         for stream in &summary.0 {
             assert_eq!((&stream["polled"], &stream["records"]), (&json!(true), &json!(1)), "{stream}");

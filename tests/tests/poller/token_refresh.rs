@@ -1,4 +1,4 @@
-//! The compiled poller refreshes tokens that end soon: once, with the new pair stored before it is used, and nothing of it told.
+//! Tests of token refreshes by the compiled poller. It refreshes an expiring token once, stores the new token pair and logs no secret.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -14,20 +14,20 @@ fn rotating_app() -> Settings {
     Settings { apps: vec![App::organization(REDIRECT_URL).rotating()], ..Settings::organization() }
 }
 
-/// The secret of a source that is connected at this moment, whose token has so many seconds to live as far as the secret tells.
+/// Installs the app now, and returns the source's secret. The secret states that the token expires in `ttl_seconds`.
 fn consent(deployment: &LocalDeployment, ttl_seconds: i64) -> Value {
     let now = Timestamp::now();
     let mut slack = deployment.slack();
     let app = slack.settings().apps[0].clone();
-    let asked = format!(
+    let query = format!(
         "client_id={}&user_scope=auditlogs:read,admin&scope=team:read&redirect_uri={REDIRECT_URL}",
         app.client_id
     );
-    let back = slack.consent(now, &asked, &Consent::organization()).unwrap();
+    let back = slack.consent(now, &query, &Consent::organization()).unwrap();
     let code = back.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
     let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
     let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
-    let Outcome::Response(response) = slack.answer(now, &exchange) else { panic!("no fault was scripted") };
+    let Outcome::Response(response) = slack.answer(now, &exchange) else { panic!("Slack returned no response") };
     let user = serde_json::from_slice::<Value>(&response.body).unwrap()["authed_user"].take();
     json!({
         "client_id": app.client_id,
@@ -53,7 +53,7 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     let after = deployment.secret(&acme).await;
     assert_eq!(deployment.slack().refreshes().len(), 1);
     for field in ["token", "refresh_token"] {
-        assert_ne!(after[field], before[field], "`{field}` is the next one");
+        assert_ne!(after[field], before[field], "`{field}` is replaced");
     }
     assert_eq!(after["tenant"], "E1", "a refresh keeps the tenant");
     assert!(after["expires_at"].as_i64().unwrap() > before["expires_at"].as_i64().unwrap() + 36_000);
@@ -61,12 +61,12 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
 
     life.go_on(&mut deployment.slack(), 20);
     deployment.drain().await;
-    assert_eq!(deployment.slack().refreshes().len(), 1, "a fresh token is left alone");
+    assert_eq!(deployment.slack().refreshes().len(), 1, "a fresh token is not refreshed");
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
 
     let lines = poller.kill().await;
-    let told = lines.iter().filter(|line| line.contains("token refreshed")).count();
-    assert_eq!(told, 1, "{lines:#?}");
+    let refreshed = lines.iter().filter(|line| line.contains("token refreshed")).count();
+    assert_eq!(refreshed, 1, "{lines:#?}");
     for secret in [&before, &after] {
         for field in ["token", "refresh_token", "client_secret"] {
             deployment.assert_nowhere(secret[field].as_str().unwrap(), &lines).await;
@@ -108,7 +108,7 @@ async fn token_that_expires_in_decades_is_refreshed_and_reported() {
     assert_eq!(summary.stream("acme", Log::Audit)["state"], "ok", "{summary:?}");
     assert_eq!(deployment.slack().refreshes().len(), 1);
     let lines = poller.kill().await;
-    let told: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let told = told.iter().find(|line| line["fields"]["message"] == "token refreshed").unwrap();
-    assert_eq!((&told["level"], &told["fields"]["code"]), (&json!("WARN"), &json!("corrupt_secret")), "{told}");
+    let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let line = lines.iter().find(|line| line["fields"]["message"] == "token refreshed").unwrap();
+    assert_eq!((&line["level"], &line["fields"]["code"]), (&json!("WARN"), &json!("corrupt_secret")), "{line}");
 }
