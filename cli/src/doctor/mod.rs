@@ -36,10 +36,10 @@ const NAME_COLUMNS: usize = 20;
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The CloudFormation stack to check [default: the value of SLACKTRAIL_STACK]
+    /// CloudFormation stack to check [default: the value of SLACKTRAIL_STACK]
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -53,7 +53,7 @@ For what each check verifies and which permissions it needs, see docs/operations
 pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let stack = args.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
         CliError::new("no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set")
-            .hint("set `SLACKTRAIL_STACK` to the stack name that `sam deploy` used")
+            .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created")
     })?;
     let facts = Facts::new(&sdk_config().await, stack, web::client()?);
     let findings = run_checks(&facts, args.json).await?;

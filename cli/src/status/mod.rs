@@ -26,7 +26,7 @@ use stream_status::{StreamStatus, Target};
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
     /// Refresh every two seconds until Ctrl-C; in a pipe, print only changes
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// Exit with code 1 if a stream requires action
     #[arg(long, conflicts_with = "watch")]
     check: bool,
-    /// Read a directory created by `slacktrail pull` instead of the deployment
+    /// Read a directory written by `slacktrail pull` instead of the deployment
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     if args.json {
         terminal::print_json(&snapshot.statuses);
     } else if snapshot.statuses.is_empty() && snapshot.disconnected == 0 {
-        terminal::note("no source is connected yet\nhint: run `slacktrail connect <id> --help`");
+        terminal::note("no source is connected yet\nhint: run `slacktrail connect <id>` to connect one");
     } else {
         terminal::print_painted(&snapshot.report(), report::colored);
     }

@@ -151,7 +151,8 @@ impl StreamStatus {
         }
     }
 
-    /// Adds what the cursor does not show: that the source was reconnected after the last tick, or that the poller does not run.
+    /// Rewrites the hint for the target, and adds what the cursor does not show: that the source was reconnected after the last tick, or
+    /// that the poller does not run.
     ///
     /// Neither applies to a directory. There, ticks run only during `slacktrail pull`, which reconnects the source each time.
     fn apply_target(self, source: &Source, cursor: &Cursor, target: Target, now: Second) -> StreamStatus {
@@ -178,7 +179,7 @@ impl StreamStatus {
         StreamStatus {
             state: State::Waiting,
             code: None,
-            hint: Some("wait a minute: the source was reconnected, and the next tick retries".to_owned()),
+            hint: Some("wait a minute: the source was reconnected, and the poller retries".to_owned()),
             since: Some(source.connected_at),
             ..status
         }
@@ -202,7 +203,7 @@ impl StreamStatus {
         }
     }
 
-    /// Returns the total duration of the gaps. Re-reads do not count, because their records are collected already.
+    /// Returns the total duration of the gaps without re-reads, `re-read` if all gaps are re-reads, or `-` without a gap.
     pub(crate) fn backlog(&self) -> String {
         let missing: Vec<i64> =
             self.gaps.iter().filter(|gap| gap.kind != GapKind::Reread).map(GapEntry::seconds).collect();

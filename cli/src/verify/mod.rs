@@ -35,21 +35,21 @@ use records::Records;
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The source ID
+    /// Source ID
     id: SourceId,
-    /// The log type: audit, access or integration
+    /// Log to compare: audit, access or integration
     #[arg(long, value_name = "LOG")]
     log: LogType,
-    /// The day (UTC), such as 2026-11-20
+    /// Day (UTC), such as 2026-11-20
     #[arg(long, value_name = "DAY", value_parser = parse_day)]
     day: Day,
-    /// Read a directory created by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
+    /// Read a directory written by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Show the records of the examples (reads Slack a second time)
     #[arg(long)]
     show_records: bool,
-    /// Print all findings as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 What is compared:
   audit        every byte
-  access       rows first used on the day: whether each is stored exactly once, with
+  access       rows first seen on the day: whether each is stored exactly once, with
                the same identifying fields (Slack updates the others on every use)
   integration  everything except the names of renamed users and apps
 

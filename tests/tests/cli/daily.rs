@@ -345,7 +345,7 @@ async fn rejected_stream_waits_for_next_tick_after_reconnect() {
     sources::put(&ports.deployment, &again).await.unwrap();
     let status = deployed.slacktrail.run(&["status", "--check", "--json"]).await.exits(0).json();
     assert_eq!(status[0]["state"], "waiting");
-    assert_eq!(status[0]["hint"], "wait a minute: the source was reconnected, and the next tick retries");
+    assert_eq!(status[0]["hint"], "wait a minute: the source was reconnected, and the poller retries");
     deployed.tick().await;
     assert_eq!(deployed.state().await, "ok");
 }

@@ -8,8 +8,8 @@
 //! checksum. S3 checks permissions before it reads the body, and does not store a body with a wrong checksum. A key such as
 //! `audit/slacktrail-doctor/...` belongs to no day, so neither the poller nor Athena reads it.
 //!
-//! `bucket_grants` reads the policy. A statement that allows an action is enough for a principal of this or another account, even if
-//! the principal's IAM policies do not allow it.
+//! `bucket_grants` reads the policy, because a statement that allows an action can grant it to principals without an IAM policy in this
+//! account, including principals of other accounts.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -92,8 +92,8 @@ fn judge_grants(bucket: &str, policy: &str, log_prefixes: &[String], poller: Opt
         )?;
     }
     Ok(format!(
-        "the policy of bucket `{bucket}` lets no other principal create log objects; of the template's IAM policies, only the poller's \
-         does"
+        "the policy of bucket `{bucket}` lets no other principal create log objects; among the template's roles, only the \
+         poller's role can"
     ))
 }
 

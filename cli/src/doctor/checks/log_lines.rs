@@ -22,8 +22,8 @@ const ERRORS: &str = r#"{ $.level = "ERROR" || $.record.status = "error" || $.re
 const REPORTED: &str = "Lambda reported";
 /// The period in which one invocation writes its lines. The next invocation starts a minute later.
 const ONE_INVOCATION: SignedDuration = SignedDuration::from_secs(59);
-const LOG_FORMAT: &str = "set the function's log format to JSON, and remove layers and extensions that rewrite its lines: deploy the \
-    stack again";
+const LOG_FORMAT: &str = "deploy the stack again to set the function's log format to JSON, and remove layers and extensions that \
+    rewrite its lines";
 /// The prefixes of Lambda's own lines in the text format.
 const LAMBDA_PREFIXES: [&str; 8] = [
     "START RequestId: ",
@@ -110,8 +110,8 @@ pub(super) async fn errors(facts: &Facts) -> Verdict {
 
 /// Returns the newest error and its time.
 ///
-/// Lambda reports a failed invocation in several lines, of which only some contain the reason. If the newest line does not say that the
-/// binary cannot start, the invocation's other lines are searched for it.
+/// Lambda reports a failed invocation in several lines, of which only some contain the reason. If the newest error is such a report, an
+/// error of the same invocation that says that the binary cannot start replaces it.
 fn newest_error(events: &[Event]) -> Option<(Timestamp, String)> {
     let errors = || events.iter().rev().filter_map(|event| Some((event.written_at, error_of(&event.text)?)));
     let (newest_at, newest) = errors().next()?;

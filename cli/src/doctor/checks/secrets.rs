@@ -46,7 +46,7 @@ pub(super) async fn policies(facts: &Facts) -> Verdict {
         };
         ensure(
             !response.resource_policy().is_some_and(grants_access),
-            format!("the resource policy of secret `{name}` grants access to principals"),
+            format!("the resource policy of secret `{name}` grants access to it"),
             format!(
                 "delete the policy unless another system needs the token: `aws secretsmanager delete-resource-policy --secret-id {name}`"
             ),
@@ -69,7 +69,7 @@ async fn read_sources(facts: &Facts) -> Result<&Vec<String>, Problem> {
     if ids.is_empty() {
         return Err(Problem::skipped_until(
             "no source is connected yet",
-            "connect a source (`slacktrail connect <id> --help`)",
+            "run `slacktrail connect <id>` to connect one",
         ));
     }
     Ok(facts.sources.get_or_init(|| ids))

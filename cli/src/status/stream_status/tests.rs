@@ -106,7 +106,7 @@ fn rejection_before_reconnect_waits_for_next_tick() {
     let rejected_before = deployment(again.clone(), Some(rejected(200)));
     let status = single_status(&rejected_before, Target::Aws, 510);
     assert_eq!((status.state, status.code.as_deref()), (State::Waiting, None));
-    assert_eq!(status.hint.as_deref(), Some("wait a minute: the source was reconnected, and the next tick retries"));
+    assert_eq!(status.hint.as_deref(), Some("wait a minute: the source was reconnected, and the poller retries"));
     assert_eq!(status.since, Some(again.connected_at));
     assert_eq!(single_status(&rejected_before, Target::Directory, 510).state, State::Reauthorize);
     assert_eq!(

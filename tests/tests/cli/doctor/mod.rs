@@ -309,7 +309,7 @@ async fn deployment_in_other_region_passes_and_wrong_region_is_named() {
 async fn doctor_without_stack_says_how_to_name_one() {
     insta::assert_snapshot!(Slacktrail::alone().run(&["doctor"]).await.exits(1).stderr, @r"
     error: no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set
-    hint: set `SLACKTRAIL_STACK` to the stack name that `sam deploy` used
+    hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created
     ");
 }
 
