@@ -1,10 +1,10 @@
-//! The commands, as they are typed. What a command takes is defined beside what it does.
+//! The command line. The module of each command defines its arguments.
 
 use clap::{Parser, Subcommand};
 
 use crate::{backfill, connect, demo, disconnect, doctor, pause, pull, sources, status, verify};
 
-/// Collects Slack's security logs exactly once: into your own S3 bucket, or into a directory of this machine.
+/// Collect Slack's security logs exactly once, into your S3 bucket or a local directory
 #[derive(Debug, Parser)]
 #[command(name = "slacktrail", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -12,7 +12,6 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// One command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Connect(connect::Arguments),
@@ -30,14 +29,16 @@ pub(crate) enum Command {
 
 const AFTER_HELP: &str = "\
 Environment:
-  SLACKTRAIL_STACK    the CloudFormation stack to work on; or instead of it:
-  SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE, SECRET_PREFIX, and for `connect` SLACKTRAIL_URL
-  AWS_REGION, or else AWS_DEFAULT_REGION            the region; `sam deploy` reads the second only
-  AWS_PROFILE, ...                                  as for every AWS tool
-  SLACK_TOKEN         the token that `pull` uses, and `verify --dir`
-  SLACK_CLIENT_ID, SLACK_CLIENT_SECRET              the app's credentials that `connect` uses
-  SLACK_API_URL, SLACK_AUDIT_URL                    instead of Slack's own
-  NO_COLOR            no colours";
+  SLACKTRAIL_STACK                      name of the CloudFormation stack
+  SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE,  override the outputs of the stack
+  SECRET_PREFIX, SLACKTRAIL_URL         (only `connect` uses the URL)
+  AWS_REGION                            AWS region (`sam deploy` ignores it)
+  AWS_DEFAULT_REGION                    AWS region if AWS_REGION is not set
+  AWS_PROFILE, ...                      other settings of the AWS SDK
+  SLACK_TOKEN                           user token for `pull` and `verify --dir`
+  SLACK_CLIENT_ID, SLACK_CLIENT_SECRET  app credentials for `connect`
+  SLACK_API_URL, SLACK_AUDIT_URL        override the URLs of Slack
+  NO_COLOR                              disable colors";
 
 #[cfg(test)]
 mod tests {
@@ -50,7 +51,7 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
-    /// Every `slacktrail ...` that a document shows on a line of its own.
+    /// Returns each `slacktrail ...` command that the docs show on its own line.
     fn documented() -> Vec<&'static str> {
         let documents = [
             include_str!("../../README.md"),

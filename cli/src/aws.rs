@@ -1,4 +1,4 @@
-//! The deployment on AWS: what its bucket, table and secrets are called, and how to reach them.
+//! Finds the deployment on AWS: the names of its bucket, table and secrets, and its public URL.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::cli_error::{CliError, chain};
 use crate::environment::variable;
 use crate::region;
 
-/// The variable with the name of the CloudFormation stack.
+/// The variable that names the CloudFormation stack.
 const STACK: &str = "SLACKTRAIL_STACK";
-/// Beyond this CloudFormation does not answer.
+/// The timeout for reading the stack.
 const STACK_READ_MAX: Duration = Duration::from_secs(20);
 
-/// Each name's variable, and the output of the stack that tells it otherwise.
+// Each setting: its environment variable, and the stack output that replaces an unset variable.
 const BUCKET: (&str, &str) = ("SLACKTRAIL_BUCKET", "BucketName");
 const TABLE: (&str, &str) = ("SLACKTRAIL_TABLE", "TableName");
 const PREFIX: (&str, &str) = ("SECRET_PREFIX", "SecretPrefix");
@@ -30,23 +30,23 @@ type Outputs = BTreeMap<String, String>;
 /// Connects to the deployment that the environment names.
 ///
 /// # Errors
-/// Names every variable that is missing, or says why the stack cannot be read.
+/// Returns an error that names every missing setting, or an error if the stack cannot be read.
 pub(crate) async fn ports() -> Result<AwsPorts, CliError> {
     let (config, outputs) = look_up(&[BUCKET, TABLE]).await?;
     Ok(AwsPorts::connect(&config, names(variable, outputs.as_ref())?))
 }
 
-/// The same, and the URL under which browsers reach it.
+/// Connects to the deployment that the environment names, and returns its public URL.
 ///
 /// # Errors
-/// As [`ports`]; and when there is no such URL.
-pub(crate) async fn edges_and_url() -> Result<(AwsPorts, String), CliError> {
+/// Returns an error if a setting or the public URL is missing, or if the stack cannot be read.
+pub(crate) async fn ports_and_url() -> Result<(AwsPorts, String), CliError> {
     let (config, outputs) = look_up(&[BUCKET, TABLE, URL]).await?;
     let ports = AwsPorts::connect(&config, names(variable, outputs.as_ref())?);
     Ok((ports, url(variable, outputs.as_ref())?))
 }
 
-/// The settings of AWS, and the stack's outputs where one of these names is not a variable.
+/// Loads the AWS settings. Reads the outputs of the stack only if a variable in `needed` is not set.
 async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>), CliError> {
     let config = sdk_config().await;
     let Some(region) = region::of(&config) else {
@@ -60,7 +60,7 @@ async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>)
     Ok((config, outputs))
 }
 
-/// The names, from variables first and else from the stack's outputs.
+/// Returns the resource names. Variables override the outputs of the stack.
 fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<ResourceNames, CliError> {
     let find = |(name, output): (&str, &str)| variable(name).or_else(|| outputs?.get(output).cloned());
     match (find(BUCKET), find(TABLE)) {
@@ -69,74 +69,73 @@ fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -
         }
         (bucket, table) => {
             let missing = [(BUCKET, bucket), (TABLE, table)].into_iter().filter(|(_, found)| found.is_none());
-            Err(nameless(missing.map(|(name, _)| name).collect(), outputs.is_some()))
+            Err(missing_names(missing.map(|(name, _)| name).collect(), outputs.is_some()))
         }
     }
 }
 
-/// The public URL, from its variable first and else from the stack's output.
+/// Returns the public URL. Its variable overrides the output of the stack.
 fn url(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<String, CliError> {
     let (name, output) = URL;
     variable(name).or_else(|| outputs?.get(output).cloned()).ok_or_else(|| {
-        let why = match outputs {
+        let reason = match outputs {
             Some(_) => format!("the stack that `{STACK}` names has no output `{output}`"),
             None => format!("neither `{STACK}` nor `{name}` is set"),
         };
-        CliError::new(format!("the deployment's public URL is not known: {why}")).hint(
-            "deploy the stack as it is now; or connect with a user token that you have, which needs no URL: `--token-stdin`",
-        )
+        CliError::new(format!("the deployment's public URL is unknown: {reason}")).hint(format!(
+            "set `{STACK}` to a stack that has the current template, or connect with an existing user token (`--token-stdin`), which needs no URL"
+        ))
     })
 }
 
-fn nameless(missing: Vec<(&str, &str)>, stack_was_read: bool) -> CliError {
+fn missing_names(missing: Vec<(&str, &str)>, stack_was_read: bool) -> CliError {
     let list = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
     if stack_was_read {
         let outputs = list(missing.iter().map(|(_, output)| *output).collect());
         CliError::new(format!("the stack that `{STACK}` names has no output {outputs}"))
-            .hint("see whether it is a slacktrail stack, and is deployed completely")
+            .hint("check that this is a slacktrail stack and that its deployment is complete")
     } else {
         let variables = list(missing.iter().map(|(name, _)| *name).collect());
-        CliError::new(format!("no deployment is named: neither `{STACK}` nor {variables} is set"))
-            .hint(format!("set `{STACK}` to the name of the CloudFormation stack, as given to `sam deploy`"))
+        CliError::new(format!("no deployment is configured: neither `{STACK}` nor {variables} is set"))
+            .hint(format!("set `{STACK}` to the name of the CloudFormation stack that `sam deploy` created"))
     }
 }
 
-/// The outputs of a stack.
 async fn outputs(config: &SdkConfig, region: &str, stack: &str) -> Result<Outputs, CliError> {
     let timeouts = TimeoutConfig::builder().operation_timeout(STACK_READ_MAX).build();
     let client = Client::new(&config.clone().into_builder().timeout_config(timeouts).build());
     let described =
-        client.describe_stacks().stack_name(stack).send().await.map_err(|error| unreadable(stack, region, error))?;
+        client.describe_stacks().stack_name(stack).send().await.map_err(|error| stack_error(stack, region, error))?;
     let outputs = described.stacks().iter().flat_map(|stack| stack.outputs());
     Ok(outputs
         .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
         .collect())
 }
 
-fn unreadable<E>(stack: &str, region: &str, error: SdkError<E>) -> CliError
+fn stack_error<E>(stack: &str, region: &str, error: SdkError<E>) -> CliError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let hint = match error.code() {
-        Some("ValidationError") => format!("check the stack's name, and {}", region::hint(region)),
+        Some("ValidationError") => format!("check the stack name, and {}", region::hint(region)),
         Some("AccessDenied" | "AccessDeniedException") => {
-            format!("allow `cloudformation:DescribeStacks` on it, or set `{}` and `{}` instead", BUCKET.0, TABLE.0)
+            format!("allow `cloudformation:DescribeStacks` on the stack, or set `{}` and `{}`", BUCKET.0, TABLE.0)
         }
-        Some(_) => "see what AWS says".to_owned(),
+        Some(_) => "look up this error in the AWS documentation".to_owned(),
         None if has_no_credentials(&error) => {
             "sign in again (`aws login` or `aws sso login`), or set `AWS_PROFILE` to a profile with credentials"
                 .to_owned()
         }
-        None => "see whether AWS can be reached".to_owned(),
+        None => "check the network connection to AWS".to_owned(),
     };
     let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
-    let place = region::describe(region);
-    CliError::new(format!("reading the stack `{stack}` that `{STACK}` names failed in region {place}"))
+    let region = region::describe(region);
+    CliError::new(format!("reading stack `{stack}` (from `{STACK}`) failed in region {region}"))
         .with_source(cause)
         .hint(hint)
 }
 
-/// Returns `true` if the SDK called nobody because it could not load credentials. A failure of the network is of another kind.
+/// Returns `true` if the SDK made no call because it could not load credentials. Network errors have another kind.
 fn has_no_credentials<E>(error: &SdkError<E>) -> bool {
     matches!(error, SdkError::DispatchFailure(error) if error.is_other() && error.as_other().is_none())
 }

@@ -1,4 +1,4 @@
-//! Why a command did not do what was asked: one sentence, what caused it, and the next action.
+//! The error of a command: a message, its causes, and a hint with the next action.
 
 use std::error::Error as StdError;
 
@@ -7,7 +7,7 @@ use slacktrail_core::error::Error;
 
 use crate::hints;
 
-/// The error of a command, or a warning of the same form.
+/// The error of a command, or a warning with the same parts.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct CliError {
@@ -18,29 +18,29 @@ pub(crate) struct CliError {
 }
 
 impl CliError {
-    /// An error with this message: one line in lower case, without a period.
+    /// Creates an error. The message is one line in lowercase, without a period.
     pub(crate) fn new(message: impl Into<String>) -> CliError {
         CliError { message: message.into(), hint: None, cause: None }
     }
 
-    /// The same with the next action.
+    /// Sets the hint.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> CliError {
         CliError { hint: Some(hint.into()), ..self }
     }
 
-    /// The same with what caused it.
+    /// Sets the cause.
     #[must_use]
     pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> CliError {
         CliError { cause: Some(cause.into()), ..self }
     }
 
-    /// The next action.
+    /// Returns the hint.
     pub(crate) fn next_action(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// What caused it, what caused that, and so on.
+    /// Returns the chain of causes, starting with the direct cause.
     pub(crate) fn causes(&self) -> Vec<String> {
         causes(self)
     }
@@ -60,7 +60,7 @@ impl From<ConnectError> for CliError {
     }
 }
 
-/// Returns an error and its causes in one line. What a cause repeats of the error above it is left out.
+/// Returns an error and its causes on one line. Skips a cause that repeats the text of the error above it.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut texts = vec![error.to_string()];
     texts.extend(causes(error));
@@ -78,7 +78,7 @@ fn causes(error: &dyn StdError) -> Vec<String> {
     texts
 }
 
-/// A cause whose text was taken out of an error that is gone.
+/// The text of a cause, without the original error.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 struct Cause {

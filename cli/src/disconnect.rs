@@ -1,7 +1,7 @@
-//! `slacktrail disconnect`: ends the authorisation at Slack and forgets the secret; the logs and the cursors stay.
+//! `slacktrail disconnect`: revokes the token at Slack and deletes the secret. The logs and the cursors stay.
 //!
-//! The order of effects lets it be cut off anywhere and run again: the source is marked first, so that no tick uses a token that
-//! is about to end; the secret goes last, for without it nobody could revoke the token any more.
+//! The command can be interrupted anywhere and run again. It marks the source first, so that no tick uses a token that is about to be
+//! revoked. It deletes the secret last, because the token cannot be revoked without it.
 
 use std::process::ExitCode;
 
@@ -20,50 +20,50 @@ use crate::connect::deletion::is_being_deleted;
 use crate::terminal::{self, Level};
 use crate::{aws, environment, prompt, sources};
 
-/// Revoke a source's token at Slack and delete its secret; its logs stay
+/// Revoke a source's token at Slack and delete its secret, but keep its logs
 ///
-/// It is not collected any more. Its logs and its place in them stay, so that connecting it again continues where it stopped.
-/// Cut off in between, run it again.
+/// Collection of the source stops. Its logs and cursors stay, so that `slacktrail connect` continues where collection stopped.
+/// If the command is interrupted, run it again.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The source's id
+    /// Source ID
     id: SourceId,
     /// Skip confirmation (required without a terminal)
     #[arg(long)]
     yes: bool,
-    /// Delete the secret even if Slack cannot be told to revoke the token
+    /// Delete the secret even if the token cannot be revoked
     #[arg(long)]
     force: bool,
-    /// Print what came of it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What became of a token.
+/// What happened to the token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Ended {
-    /// Slack has revoked it.
+enum TokenOutcome {
+    /// Slack revoked it.
     Revoked,
-    /// It had ended before.
+    /// It was already invalid.
     AlreadyInvalid,
-    /// There was none.
+    /// The source had no token.
     None,
-    /// It may live on: Slack could not be told, and that was to be no hindrance.
+    /// It may still be valid: the revocation failed, and `--force` was set.
     Unknown,
 }
 
-/// What came of it, for programs.
+/// The result, as printed with `--json`.
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
     source: &'a SourceId,
     disconnected: bool,
-    token: Ended,
-    /// Whether there was a secret, which is deleted now.
+    token: TokenOutcome,
+    /// `true` if the source had a secret, which is now deleted.
     secret_deleted: bool,
 }
 
-/// While it is being disconnected the token may be rotated so often; then somebody else works against us.
+/// How many tokens the command revokes if the token changes while it runs. After that, another process keeps writing the secret.
 const TOKENS_MAX: usize = 4;
 
 /// Runs the command.
@@ -72,126 +72,132 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let ports = aws::ports().await?;
     let source = sources::find(&ports.deployment.load().await?.sources, &args.id)?;
     let stored = match ports.credentials.reload_credentials(&args.id).await {
-        // This command has deleted it a moment ago, and AWS has not completed that.
+        // A previous run deleted the secret, and AWS has not completed the deletion.
         Err(error) if source.disconnected && is_being_deleted(&error) => None,
         stored => stored?,
     };
     if source.disconnected && stored.is_none() {
-        report(&args, Ended::None, false);
+        report(&args, TokenOutcome::None, false);
         return Ok(ExitCode::SUCCESS);
     }
-    if !args.yes && !is_meant(&source)? {
+    if !args.yes && !confirm(&source)? {
         return Err(CliError::new(format!("nothing was changed: source `{}` stays connected", args.id)));
     }
 
     let disconnected = stored_sources::update(&ports.deployment, &args.id, |present| {
         present.map(|present| Source { disconnected: true, ..present })
     });
-    let source = disconnected.await?.unwrap_or(source); // no tick begins with it any more
+    let source = disconnected.await?.unwrap_or(source); // from here on, no new tick uses it
     let secret_deleted = stored.is_some();
-    let ended = end(&args, &slack, &ports.credentials, &source, stored).await?;
+    let token = revoke_all(&args, &slack, &ports.credentials, &source, stored).await?;
     ports.credentials.delete_credentials(&args.id).await?;
-    report(&args, ended, secret_deleted);
+    report(&args, token, secret_deleted);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells what will happen and asks whether it is meant.
-fn is_meant(source: &Source) -> Result<bool, CliError> {
+/// Prints what the command will do, and asks for confirmation.
+fn confirm(source: &Source) -> Result<bool, CliError> {
     let id = &source.id;
     if !prompt::can_ask() {
-        return Err(CliError::new(format!("disconnecting `{id}` is asked about first, and nobody can be asked here"))
-            .hint(format!("if it is meant: slacktrail disconnect {id} --yes")));
+        return Err(CliError::new(format!("disconnecting `{id}` requires confirmation, but this is not a terminal"))
+            .hint(format!("run `slacktrail disconnect {id} --yes` to skip confirmation")));
     }
     terminal::note(&format!(
         "disconnecting `{id}` ({})\n\
-         - revokes its token at Slack, which ends the app's authorisation there\n\
-         - deletes its secret in Secrets Manager, the app's client secret with it\n\
-         - keeps its logs and its place in them: connecting it again continues there",
+         - revokes its token at Slack, which ends the app's authorization there\n\
+         - deletes its secret in Secrets Manager, including the app's client secret\n\
+         - keeps its logs and cursors: connecting it again continues where collection stopped",
         shown_name(&source.label)
     ));
     match Confirm::new("Disconnect it?").with_default(false).prompt() {
         Ok(answer) => Ok(answer),
         Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
-        Err(error) => Err(CliError::new("asking whether it is meant failed").with_source(error).hint("give `--yes`")),
+        Err(error) => {
+            Err(CliError::new("the prompt failed").with_source(error).hint("use `--yes` to skip confirmation"))
+        }
     }
 }
 
-/// Ends the token, and the one that follows on it if a tick that was running has rotated it meanwhile.
-async fn end<S: Slack, K: CredentialStore>(
+/// Revokes the token. If a running tick has refreshed it in the meantime, also revokes the new token.
+async fn revoke_all<S: Slack, K: CredentialStore>(
     args: &Arguments,
     slack: &S,
     credentials: &K,
     source: &Source,
     stored: Option<StoredCredentials>,
-) -> Result<Ended, CliError> {
+) -> Result<TokenOutcome, CliError> {
     let mut stored = stored;
-    let mut ended = Ended::None;
+    let mut outcome = TokenOutcome::None;
     for _ in 0..TOKENS_MAX {
-        let Some(present) = stored else { return Ok(ended) };
-        match end_one(slack, source, &present).await {
-            Ok(one) => ended = one,
+        let Some(present) = stored else { return Ok(outcome) };
+        match revoke_one(slack, source, &present).await {
+            Ok(one) => outcome = one,
             Err(error) if args.force => {
                 terminal::print_error(Level::Warning, &error.hint("remove the app in Slack to be sure"));
-                ended = Ended::Unknown;
+                outcome = TokenOutcome::Unknown;
             }
             Err(error) => return Err(error),
         }
         let again = credentials.reload_credentials(&source.id).await?;
         if again.as_ref().is_none_or(|again| again.version == present.version) {
-            return Ok(ended);
+            return Ok(outcome);
         }
         stored = again;
     }
-    Err(CliError::new(format!("the secret of source `{}` changes all the time", source.id))
-        .hint("see who else writes it, then run the command again"))
+    Err(CliError::new(format!("the secret of source `{}` keeps changing", source.id))
+        .hint("find out in CloudTrail what else writes to it, then run the command again"))
 }
 
-async fn end_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredentials) -> Result<Ended, CliError> {
+async fn revoke_one<S: Slack>(
+    slack: &S,
+    source: &Source,
+    stored: &StoredCredentials,
+) -> Result<TokenOutcome, CliError> {
     let id = &source.id;
     let Some(credentials) = &stored.credentials else {
-        return Err(CliError::new(format!("the secret of source `{id}` is not one that slacktrail wrote"))
-            .hint("see what it is; `--force` deletes it without revoking a token"));
+        return Err(CliError::new(format!("the secret of source `{id}` was not written by slacktrail"))
+            .hint("check its content; `--force` deletes it without revoking a token"));
     };
-    let Some(grant) = &credentials.grant else { return Ok(Ended::None) };
+    let Some(grant) = &credentials.grant else { return Ok(TokenOutcome::None) };
     match revoke(slack, source, &grant.token, Second::of(Timestamp::now())).await {
         Ok(()) => {
             if grant.token_refresh.is_some() {
-                // Slack ends only the token itself; the refresh token is forgotten with the secret.
-                terminal::note("the app rotates its tokens: to end its authorisation as well, remove the app in Slack");
+                // Slack revokes only the access token. The refresh token is deleted with the secret.
+                terminal::note("the app uses token rotation: to end its authorization too, remove the app in Slack");
             }
-            Ok(Ended::Revoked)
+            Ok(TokenOutcome::Revoked)
         }
-        Err(error) if is_token_invalid(&error) => Ok(Ended::AlreadyInvalid),
+        Err(error) if is_token_invalid(&error) => Ok(TokenOutcome::AlreadyInvalid),
         Err(error) => Err(CliError::new(format!("the token of source `{id}` could not be revoked"))
             .with_source(CliError::from(error))
             .hint(
-                "it is not collected any more, and its secret is kept: run the command again in a minute; \
-                 or with `--force`, and remove the app in Slack yourself",
+                "run the command again in a minute (collection has stopped, and the secret is kept); \
+                 or use `--force`, and remove the app in Slack yourself",
             )),
     }
 }
 
-fn report(args: &Arguments, token: Ended, secret_deleted: bool) {
+fn report(args: &Arguments, token: TokenOutcome, secret_deleted: bool) {
     let source = &args.id;
     if args.json {
         return terminal::print_json(&Outcome { source, disconnected: true, token, secret_deleted });
     }
-    terminal::print(&told(source, token, secret_deleted));
+    terminal::print(&describe(source, token, secret_deleted));
 }
 
-fn told(id: &SourceId, token: Ended, secret_deleted: bool) -> String {
-    if !secret_deleted && token == Ended::None {
-        return format!("`{id}` is disconnected already, and has no secret");
+fn describe(id: &SourceId, token: TokenOutcome, secret_deleted: bool) -> String {
+    if !secret_deleted && token == TokenOutcome::None {
+        return format!("`{id}` is already disconnected and has no secret");
     }
     let token = match token {
-        Ended::Revoked => "Slack has revoked its token",
-        Ended::AlreadyInvalid => "its token had ended before",
-        Ended::None => "it had no token",
-        Ended::Unknown => "its token may live on: remove the app in Slack",
+        TokenOutcome::Revoked => "Slack revoked its token",
+        TokenOutcome::AlreadyInvalid => "its token was already invalid",
+        TokenOutcome::None => "it had no token",
+        TokenOutcome::Unknown => "its token may still be valid (remove the app in Slack)",
     };
     format!(
-        "disconnected `{id}`: {token}, and its secret is deleted\n\
-         its logs stay, and `slacktrail connect {id}` continues where it stopped"
+        "disconnected `{id}`: {token}, and its secret was deleted\n\
+         its logs stay; run `slacktrail connect {id}` to continue where collection stopped"
     )
 }
 
@@ -211,20 +217,21 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        for dead in ["token_revoked", "token_expired", "account_inactive"] {
-            assert!(is_token_invalid(&to_error(dead)), "{dead}");
+        for code in ["token_revoked", "token_expired", "account_inactive"] {
+            assert!(is_token_invalid(&to_error(code)), "{code}");
         }
-        for alive in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
-            assert!(!is_token_invalid(&to_error(alive)), "{alive}");
+        for code in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
+            assert!(!is_token_invalid(&to_error(code)), "{code}");
         }
     }
 
     #[test]
     fn outcome_of_token_revocation_is_reported() {
         let id: SourceId = "acme".parse().unwrap();
-        assert!(told(&id, Ended::Revoked, true).starts_with("disconnected `acme`: Slack has revoked its token, and"));
-        assert!(told(&id, Ended::AlreadyInvalid, true).contains("its token had ended before"));
-        assert!(told(&id, Ended::Unknown, true).contains("remove the app in Slack"));
-        assert_eq!(told(&id, Ended::None, false), "`acme` is disconnected already, and has no secret");
+        let describe = |token, secret_deleted| describe(&id, token, secret_deleted);
+        assert!(describe(TokenOutcome::Revoked, true).starts_with("disconnected `acme`: Slack revoked its token, and"));
+        assert!(describe(TokenOutcome::AlreadyInvalid, true).contains("its token was already invalid"));
+        assert!(describe(TokenOutcome::Unknown, true).contains("remove the app in Slack"));
+        assert_eq!(describe(TokenOutcome::None, false), "`acme` is already disconnected and has no secret");
     }
 }

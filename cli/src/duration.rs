@@ -1,8 +1,8 @@
-//! Times and spans of time in the words of a table.
+//! Formats durations, ages and counts.
 
 use slacktrail_core::time::Second;
 
-/// A span in at most two units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
+/// Returns a duration in at most two units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
 pub(crate) fn words(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
@@ -18,7 +18,7 @@ pub(crate) fn words(seconds: i64) -> String {
     }
 }
 
-/// How long ago it was: `12 min ago`, `just now`, or `-` for never.
+/// Returns the age of `then`: `12 min ago`, `just now`, or `-` for `None`.
 pub(crate) fn ago(then: Option<Second>, now: Second) -> String {
     match then.map(|then| now.since(then)) {
         None => "-".to_owned(),
@@ -27,7 +27,7 @@ pub(crate) fn ago(then: Option<Second>, now: Second) -> String {
     }
 }
 
-/// A number with its thousands apart: `1,234,567`.
+/// Returns a number with thousands separators: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

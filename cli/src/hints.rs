@@ -1,23 +1,23 @@
-//! What the person at the terminal can do about an error. The collector's own hints are worded for a log line, where the next tick
-//! tries again by itself; here somebody may run a command again, or look on while the poller or `pull` tries.
+//! Adapts the collector's hints to the terminal. The collector writes them for a log line, where the next tick retries. At a terminal, the
+//! user runs the command again, or waits while the poller or `pull` retries.
 
 use slacktrail_core::error::{Error, ErrorKind};
 
-/// Who tries again by itself, while somebody looks on.
+/// What retries a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Collector {
     /// The deployment's poller.
     Poller,
-    /// `slacktrail pull`, whose token is in the environment.
+    /// `slacktrail pull`, which reads its token from the environment.
     Pull,
 }
 
-/// Returns the hint of a command that failed with an error. Nobody else repeats what it did.
+/// Returns the hint for a command that failed with `error`. Nothing but the user retries it.
 pub(crate) fn of_command(error: &Error) -> Option<String> {
     let hint = match error.kind {
         ErrorKind::Retry if error.code == "directory_locked" => error.hint.clone(),
         ErrorKind::Retry => {
-            // What the collector's hint says of an error that stays is right here too.
+            // The other parts of the hint also apply here: they say what to do if the error persists.
             let is_replaced = |part: &str| {
                 part.is_empty()
                     || part.contains("tick")
@@ -33,7 +33,7 @@ pub(crate) fn of_command(error: &Error) -> Option<String> {
     Some(hint).filter(|hint| !hint.is_empty())
 }
 
-/// Returns the hint about a stream that a collector goes on with.
+/// Returns the hint for a stream that `collector` retries.
 pub(crate) fn of_stream(hint: &str, collector: Collector) -> String {
     match collector {
         Collector::Poller => hint.replace("the next tick", "the poller"),
@@ -61,15 +61,15 @@ mod tests {
             ("", AGAIN.to_owned()),
             ("nothing to do: Slack limits calls, and the next tick asks again when it may", AGAIN.to_owned()),
             (
-                "nothing to do: the next tick tries again; if it stays, see AWS's health dashboard",
-                format!("{AGAIN}; if it stays, see AWS's health dashboard"),
+                "nothing to do: the next tick tries again; if this persists, check AWS's health dashboard",
+                format!("{AGAIN}; if this persists, check AWS's health dashboard"),
             ),
             (
-                "the next tick asks again; if it stays, see whether a firewall or proxy lets `slack.com` through",
-                format!("{AGAIN}; if it stays, see whether a firewall or proxy lets `slack.com` through"),
+                "wait for the next tick; if this persists, check whether a firewall or proxy blocks `slack.com`",
+                format!("{AGAIN}; if this persists, check whether a firewall or proxy blocks `slack.com`"),
             ),
-            ("run it again; if it stays, look after the disk", format!("{AGAIN}; if it stays, look after the disk")),
-            ("the next tick reads on; see that nobody else writes", format!("{AGAIN}; see that nobody else writes")),
+            ("run it again; if this persists, check the disk", format!("{AGAIN}; if this persists, check the disk")),
+            ("the next tick retries; stop the other writer", format!("{AGAIN}; stop the other writer")),
         ] {
             assert_eq!(of_command(&later(hint)), Some(expected), "{hint}");
         }
@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn hint_for_rejected_pull_token_names_slack_token() {
-        let refused = Response { status: 401, ..Response::default() };
+        let rejected = Response { status: 401, ..Response::default() };
         let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
-        let Err(PageError::Error(error)) = refused.page(&request, Second::EPOCH) else { panic!("a page") };
+        let Err(PageError::Error(error)) = rejected.page(&request, Second::EPOCH) else { panic!("a page") };
         let hint = of_stream(&error.hint, Collector::Pull);
         assert!(hint.starts_with("set `SLACK_TOKEN` to a new token"), "{hint}");
     }

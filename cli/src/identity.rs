@@ -1,4 +1,4 @@
-//! Whose token it is: what Slack's `auth.test` tells, and what follows for the logs that can be read.
+//! Identifies the owner of a token with Slack's `auth.test`, and checks which logs the token can read.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,26 +12,26 @@ use slacktrail_ports::{CallAuth, Slack};
 
 use crate::cli_error::CliError;
 
-/// Whose token it is.
+/// The owner and the scopes of a token.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[serde(from = "Told")]
+#[serde(from = "AuthTest")]
 pub(crate) struct Identity {
     /// The name of the workspace or organization.
     pub(crate) team: String,
-    /// Its id: `T...`, or `E...` of an organization.
+    /// Its ID: `T...`, or `E...` for an organization.
     pub(crate) team_id: String,
     enterprise_id: Option<String>,
-    /// The user: `U...` or `W...`.
+    /// The ID of the user: `U...` or `W...`.
     pub(crate) user_id: String,
     is_enterprise_install: bool,
-    /// What the token may do, where Slack says so.
+    /// The scopes of the token, if Slack reports them.
     pub(crate) scopes: Option<Vec<String>>,
 }
 
-/// What Slack says, of any type: a field that has another one than Slack documents says nothing.
+/// The response of `auth.test`. A field whose type differs from Slack's documentation is ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Told {
+struct AuthTest {
     team: Value,
     team_id: Value,
     enterprise_id: Value,
@@ -39,25 +39,25 @@ struct Told {
     is_enterprise_install: Value,
 }
 
-impl From<Told> for Identity {
-    fn from(told: Told) -> Identity {
+impl From<AuthTest> for Identity {
+    fn from(response: AuthTest) -> Identity {
         let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
         Identity {
-            team: text(&told.team),
-            team_id: text(&told.team_id),
-            enterprise_id: told.enterprise_id.as_str().filter(|id| !id.is_empty()).map(str::to_owned),
-            user_id: text(&told.user_id),
-            is_enterprise_install: told.is_enterprise_install.as_bool().unwrap_or_default(),
+            team: text(&response.team),
+            team_id: text(&response.team_id),
+            enterprise_id: response.enterprise_id.as_str().filter(|id| !id.is_empty()).map(str::to_owned),
+            user_id: text(&response.user_id),
+            is_enterprise_install: response.is_enterprise_install.as_bool().unwrap_or_default(),
             scopes: None,
         }
     }
 }
 
 impl Identity {
-    /// Asks Slack, which also verifies the token.
+    /// Calls `auth.test`, which also verifies the token.
     ///
     /// # Errors
-    /// When Slack refuses the token or cannot be asked.
+    /// Returns an error if Slack rejects the token or does not respond.
     pub(crate) async fn ask<S: Slack>(
         slack: &S,
         source: &Source,
@@ -72,41 +72,42 @@ impl Identity {
         Ok(Identity { scopes, ..identity })
     }
 
-    /// The workspace or organization.
+    /// Returns the workspace or organization of the token.
     pub(crate) fn tenant(&self) -> Tenant {
         let enterprise = self.enterprise_id.as_ref().filter(|_| self.is_enterprise_install);
         Tenant { id: enterprise.unwrap_or(&self.team_id).clone(), name: self.team.clone() }
     }
 
-    /// Whether the token belongs to a whole organization.
+    /// Returns `true` if the token belongs to an organization.
     pub(crate) fn is_organization(&self) -> bool {
         self.is_enterprise_install || self.team_id.starts_with('E')
     }
 
-    /// The logs that such a token can read.
+    /// Returns the logs that a token of this kind can read.
     pub(crate) fn logs(&self) -> &'static [LogType] {
         if self.is_organization() { &LogType::ALL } else { &[LogType::Access, LogType::Integration] }
     }
 
-    /// Checks that such a token can read these logs.
+    /// Checks that a token of this kind can read `logs`.
     ///
     /// # Errors
-    /// When audit logs are asked for with a workspace's token.
+    /// Returns an error if `logs` contains audit logs and the token belongs to a workspace.
     pub(crate) fn check_logs(&self, logs: &[LogType]) -> Result<(), CliError> {
         if logs.iter().all(|log| self.logs().contains(log)) {
             return Ok(());
         }
-        let message = format!("the token is of the workspace {self}, and audit logs are the organization's");
+        let message =
+            format!("the token belongs to the workspace {self}, but audit logs require an organization's token");
         Err(CliError::new(message).hint(
-            "let the Org Owner install the app on the organization, not on a workspace, and use the token of that; \
-             or leave the audit log out",
+            "ask the Org Owner to install the app on the organization, not on a workspace, and use that token; \
+             or collect only access and integration logs (`--logs access,integration`)",
         ))
     }
 
-    /// Checks that the token may read these logs, where Slack says what it may do.
+    /// Checks that the token has the scopes for `logs`, if Slack reports its scopes.
     ///
     /// # Errors
-    /// Names the scopes that are missing.
+    /// Returns an error that names the missing scopes.
     pub(crate) fn check_scopes(&self, logs: &[LogType]) -> Result<(), CliError> {
         let Some(granted) = &self.scopes else { return Ok(()) };
         let needed = user_scopes(logs);
@@ -121,25 +122,26 @@ impl Identity {
         )))
     }
 
-    /// Checks that a source stays the Slack that it was: what is stored would be mixed with another's, or be stored again under other
-    /// identities.
+    /// Checks that the token belongs to the tenant of the existing source. Otherwise the records of two tenants would be mixed, or the same
+    /// records would be stored again under other IDs.
     ///
     /// # Errors
-    /// When it was another workspace or organization; or where that is not known, the other kind.
+    /// Returns an error if the tenant is different, or if the source's tenant is unknown and the token belongs to the other kind of tenant.
     pub(crate) fn check_same_tenant(&self, existing: &Source) -> Result<(), CliError> {
         let kind = |organization| if organization { "an organization" } else { "a workspace" };
         let message = match &existing.tenant {
             Some(was) if was.id == self.tenant().id => return Ok(()),
-            Some(was) => format!("source `{}` collects from {was}, and the token is of {self}", existing.id),
+            Some(was) => format!("source `{}` collects from {was}, but the token belongs to {self}", existing.id),
             None if self.is_organization() == existing.organization => return Ok(()),
             None => format!(
-                "source `{}` is {}, and the token is of {}: {self}",
+                "source `{}` is {}, but the token belongs to {}: {self}",
                 existing.id,
                 kind(existing.organization),
                 kind(self.is_organization())
             ),
         };
-        Err(CliError::new(message).hint("use a token of the same Slack, or give this one a source id of its own"))
+        Err(CliError::new(message)
+            .hint("use a token of the same workspace or organization, or use another source ID for this token"))
     }
 }
 
@@ -171,9 +173,9 @@ mod tests {
 
     #[test]
     fn token_fields_of_wrong_type_are_ignored() {
-        let odd =
+        let ignored =
             identity(r#"{"team":null,"team_id":"T1","enterprise_id":false,"user_id":[],"is_enterprise_install":"1"}"#);
-        assert_eq!(odd, identity(r#"{"team_id":"T1"}"#));
+        assert_eq!(ignored, identity(r#"{"team_id":"T1"}"#));
     }
 
     #[test]
@@ -202,21 +204,21 @@ mod tests {
             (
                 &workspace,
                 source(false, Some("T2")),
-                Some("`acme` collects from `Acme` (T2), and the token is of `New` (T1)"),
+                Some("`acme` collects from `Acme` (T2), but the token belongs to `New` (T1)"),
             ),
             (
                 &organization,
                 source(false, Some("T1")),
-                Some("`acme` collects from `Acme` (T1), and the token is of `New` (E1)"),
+                Some("`acme` collects from `Acme` (T1), but the token belongs to `New` (E1)"),
             ),
             (
                 &workspace,
                 source(true, None),
-                Some("`acme` is an organization, and the token is of a workspace: `New` (T1)"),
+                Some("`acme` is an organization, but the token belongs to a workspace: `New` (T1)"),
             ),
         ] {
-            let refusal = identity.check_same_tenant(&source).err().map(|error| error.to_string());
-            assert_eq!(refusal, expected.map(|text| format!("source {text}")));
+            let message = identity.check_same_tenant(&source).err().map(|error| error.to_string());
+            assert_eq!(message, expected.map(|text| format!("source {text}")));
         }
     }
 

@@ -1,13 +1,13 @@
-//! Which logs are collected: by what was asked for, by the plan, and by the kind of token.
+//! Selects the logs to collect on a plan, and parses plan names.
 
 use slacktrail_core::source::{LogType, Plan};
 
 use crate::cli_error::CliError;
 
-/// Reads a plan's name as a command takes it, or as Slack writes it: `Business+`, `Enterprise Grid`. Case, spaces and `+` do not count.
+/// Parses a plan name of the CLI or of Slack, such as `Business+` or `Enterprise Grid`. Ignores case, spaces and `+-_`.
 ///
 /// # Errors
-/// Returns an error that lists the names if there is no such plan.
+/// Returns an error that lists the plans if the name is unknown or the plan has no logs.
 pub(crate) fn parse_plan(text: &str) -> Result<Plan, String> {
     let letters: String =
         text.chars().filter(|c| !c.is_whitespace() && !"+-_".contains(*c)).collect::<String>().to_lowercase();
@@ -16,11 +16,11 @@ pub(crate) fn parse_plan(text: &str) -> Result<Plan, String> {
         "business" | "businessplus" => Ok(Plan::Business),
         "pro" => Ok(Plan::Pro),
         "free" => Err("Slack's free plan has no logs; use `enterprise`, `business` or `pro`".to_owned()),
-        _ => Err("use `enterprise`, `business` or `pro`, or Slack's own name of one of these plans".to_owned()),
+        _ => Err("use `enterprise`, `business` or `pro`, or Slack's name for one of these plans".to_owned()),
     }
 }
 
-/// The word for a plan in commands.
+/// Returns the name of a plan in the CLI.
 pub(crate) fn plan_name(plan: Plan) -> &'static str {
     match plan {
         Plan::Enterprise => "enterprise",
@@ -29,10 +29,10 @@ pub(crate) fn plan_name(plan: Plan) -> &'static str {
     }
 }
 
-/// The logs to collect on a plan: those asked for, each once and in the order of every listing, or else all it allows.
+/// Returns the logs to collect: the requested logs as [`in_order`] returns them, or all logs of the plan if none is requested.
 ///
 /// # Errors
-/// When a log is asked for that the plan does not have.
+/// Returns an error if the plan does not have a requested log.
 pub(crate) fn on_plan(plan: Plan, requested: &[LogType]) -> Result<Vec<LogType>, CliError> {
     if requested.is_empty() {
         return Ok(plan.logs().to_vec());
@@ -40,16 +40,16 @@ pub(crate) fn on_plan(plan: Plan, requested: &[LogType]) -> Result<Vec<LogType>,
     match requested.iter().find(|log| !plan.logs().contains(log)) {
         None => Ok(in_order(requested)),
         Some(log) => Err(CliError::new(format!("the plan `{}` has no `{log}` log", plan_name(plan)))
-            .hint(format!("ask for `--logs {}`; audit logs need `--plan enterprise`", names(plan.logs(), ",")))),
+            .hint(format!("use `--logs {}` (audit logs require `--plan enterprise`)", names(plan.logs(), ",")))),
     }
 }
 
-/// The same logs, each once, in the order of every listing.
+/// Returns `logs` without duplicates, in the order of [`LogType::ALL`].
 pub(crate) fn in_order(logs: &[LogType]) -> Vec<LogType> {
     LogType::ALL.into_iter().filter(|log| logs.contains(log)).collect()
 }
 
-/// Their names in one line.
+/// Returns the names of `logs`, joined by `separator`.
 pub(crate) fn names(logs: &[LogType], separator: &str) -> String {
     logs.iter().map(|log| log.name()).collect::<Vec<_>>().join(separator)
 }

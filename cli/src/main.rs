@@ -1,12 +1,12 @@
-//! `slacktrail`: connects Slack, shows how collection is doing, and collects on a laptop without an AWS account.
+//! The `slacktrail` command: connects sources, shows the state of collection, and collects into a local directory without an AWS account.
 //!
 //! Read in this order:
-//! - [`arguments`]: the commands. Each is a module of its own: [`connect`], [`sources`], [`status`],
+//! - [`arguments`]: the command line. Each command has its own module: [`connect`], [`sources`], [`status`],
 //!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`].
-//! - [`run`]: ticks of the collector on this machine, which `pull` and `demo` share.
-//! - [`environment`], [`aws`], [`identity`], [`logs`], [`since`]: what the commands are told, and by whom.
-//! - [`cli_error`], [`hints`], [`terminal`], [`prompt`], [`table`], [`duration`]: what the person at the terminal sees.
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
+//! - [`run`]: runs ticks of the collector on this machine, for `pull` and `demo`.
+//! - [`environment`], [`aws`], [`region`], [`identity`], [`logs`], [`since`]: the settings of a command, and the owner of a token.
+//! - [`cli_error`], [`hints`], [`terminal`], [`prompt`], [`table`], [`duration`]: the output and the prompts.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod arguments;
 mod aws;
@@ -43,7 +43,7 @@ use terminal::Level;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let result = match Arguments::parse().command {
         Command::Backfill(args) => backfill::run(args).await,
         Command::Connect(args) => connect::run(args).await,
         Command::Demo(args) => demo::run(args).await,
@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
         Command::Status(args) => status::run(args).await,
         Command::Verify(args) => verify::run(args).await,
     };
-    done.unwrap_or_else(|error: CliError| {
+    result.unwrap_or_else(|error: CliError| {
         terminal::print_error(Level::Error, &error);
         ExitCode::FAILURE
     })

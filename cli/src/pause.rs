@@ -1,4 +1,4 @@
-//! `slacktrail pause` and `slacktrail resume`: whether a source is collected at all.
+//! `slacktrail pause` and `slacktrail resume`: stop and resume the collection of a source.
 
 use std::process::ExitCode;
 
@@ -12,38 +12,36 @@ use crate::cli_error::CliError;
 use crate::sources::{self, Listing};
 use crate::terminal;
 
-/// Stop collecting a source until it is resumed
+/// Stop collecting a source until you resume it
 ///
-/// Slack keeps its logs meanwhile, and after `slacktrail resume` what it still shows of that time is collected. Pausing a
-/// paused source changes nothing.
+/// Slack keeps its logs during the pause. After `slacktrail resume`, slacktrail collects the records of that time that Slack
+/// still returns. Pausing a paused source changes nothing.
 #[derive(Args, Debug)]
 pub(crate) struct Pause {
-    /// The source's id
+    /// Source ID
     id: SourceId,
     /// Print the source as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Collect a paused source again
+/// Resume a paused source
 ///
-/// It goes on where it stopped: what Slack shows of the time in between is collected too. Resuming a source that is not
-/// paused changes nothing.
+/// Collection continues where it stopped and includes the records of the pause that Slack still returns. Resuming a source
+/// that is not paused changes nothing.
 #[derive(Args, Debug)]
 pub(crate) struct Resume {
-    /// The source's id
+    /// Source ID
     id: SourceId,
     /// Print the source as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs `pause`.
 pub(crate) async fn pause(args: &Pause) -> Result<ExitCode, CliError> {
     set(&args.id, true, args.json).await
 }
 
-/// Runs `resume`.
 pub(crate) async fn resume(args: &Resume) -> Result<ExitCode, CliError> {
     set(&args.id, false, args.json).await
 }
@@ -59,22 +57,23 @@ async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, CliErr
     if json {
         terminal::print_json(&Listing::of(&after));
     } else {
-        terminal::print(&told(id, before.paused, paused));
+        terminal::print(&describe(id, before.paused, paused));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What came of it, in words.
-fn told(id: &SourceId, was: bool, is: bool) -> String {
+fn describe(id: &SourceId, was: bool, is: bool) -> String {
     match (was, is) {
         (false, true) => format!(
-            "paused `{id}`: a tick that is running ends, and no other one begins\n\
-             Slack keeps its logs meanwhile; `slacktrail resume {id}` goes on where it stopped"
+            "paused `{id}`: the current tick finishes, and no new tick starts\n\
+             Slack keeps its logs; run `slacktrail resume {id}` to continue where collection stopped"
         ),
-        (true, true) => format!("`{id}` is paused already; `slacktrail resume {id}` goes on where it stopped"),
+        (true, true) => {
+            format!("`{id}` is already paused; run `slacktrail resume {id}` to continue where collection stopped")
+        }
         (true, false) => format!(
-            "resumed `{id}`: the next tick goes on where it stopped\n\
-             what Slack shows of the time in between is collected too; `slacktrail status` shows how it goes"
+            "resumed `{id}`: the next tick continues where collection stopped\n\
+             it also collects the records of the pause; run `slacktrail status` to see the progress"
         ),
         (false, false) => format!("`{id}` is not paused; nothing to resume"),
     }
@@ -87,10 +86,10 @@ mod tests {
     #[test]
     fn each_pause_and_resume_outcome_has_own_message() {
         let id: SourceId = "acme".parse().unwrap();
-        let told = |was, is| told(&id, was, is).split([':', ';']).next().unwrap().to_owned();
-        assert_eq!(told(false, true), "paused `acme`");
-        assert_eq!(told(true, true), "`acme` is paused already");
-        assert_eq!(told(true, false), "resumed `acme`");
-        assert_eq!(told(false, false), "`acme` is not paused");
+        let message = |was, is| describe(&id, was, is).split([':', ';']).next().unwrap().to_owned();
+        assert_eq!(message(false, true), "paused `acme`");
+        assert_eq!(message(true, true), "`acme` is already paused");
+        assert_eq!(message(true, false), "resumed `acme`");
+        assert_eq!(message(false, false), "`acme` is not paused");
     }
 }

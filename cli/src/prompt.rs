@@ -1,4 +1,4 @@
-//! Questions to the person at the terminal. They appear on standard error, and the terminal is given back as it was, also at a Ctrl-C.
+//! Asks questions in the terminal, on standard error. Restores the terminal afterwards, also after Ctrl-C.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -7,27 +7,27 @@ use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text
 
 use crate::cli_error::CliError;
 
-/// Why something did not come to its end.
+/// Why an operation ended early.
 #[derive(Debug)]
 pub(crate) enum Stopped {
-    /// The person at the terminal did not want to go on.
+    /// The user interrupted it.
     Interrupted,
-    /// Something failed.
+    /// It failed.
     Failed(CliError),
 }
 
-/// Whether there is somebody to ask.
+/// Returns `true` if standard input and standard error are a terminal.
 pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks for a line of text until `check` takes it.
+/// Asks for a line of text until `check` accepts it.
 ///
 /// # Errors
-/// When it is interrupted, as all of these.
+/// Returns an error if the user interrupts the prompt, or if the prompt fails. The other functions do the same.
 pub(crate) fn text<T>(question: &str, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Stopped> {
     loop {
-        let answer = Text::new(question).prompt().map_err(unanswered)?;
+        let answer = Text::new(question).prompt().map_err(prompt_error)?;
         match check(answer.trim()) {
             Ok(value) => return Ok(value),
             Err(wrong) => crate::terminal::note(&format!("  {wrong}")),
@@ -35,11 +35,11 @@ pub(crate) fn text<T>(question: &str, check: impl Fn(&str) -> Result<T, String>)
     }
 }
 
-/// Asks for a text that is not shown, until `check` takes it.
+/// Asks for a text without showing it, until `check` accepts it.
 pub(crate) fn secret<T>(question: &str, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Stopped> {
     loop {
         let hidden = Password::new(question).with_display_mode(PasswordDisplayMode::Hidden);
-        let answer = hidden.without_confirmation().prompt().map_err(unanswered)?;
+        let answer = hidden.without_confirmation().prompt().map_err(prompt_error)?;
         match check(answer.trim()) {
             Ok(value) => return Ok(value),
             Err(wrong) => crate::terminal::note(&format!("  {wrong}")),
@@ -47,28 +47,26 @@ pub(crate) fn secret<T>(question: &str, check: impl Fn(&str) -> Result<T, String
     }
 }
 
-/// Asks for one of several. What is typed leaves those options that `is_typed` finds meant, by their index.
+/// Asks for one of the options. Typing filters them: `is_typed` gets the typed text and the index of an option.
 pub(crate) fn choice<T: Display>(
     question: &str,
     options: Vec<T>,
     is_typed: &dyn Fn(&str, usize) -> bool,
 ) -> Result<T, Stopped> {
     let scorer = |typed: &str, _: &T, _: &str, index: usize| (typed.is_empty() || is_typed(typed, index)).then_some(0);
-    Select::new(question, options).with_scorer(&scorer).prompt().map_err(unanswered)
+    Select::new(question, options).with_scorer(&scorer).prompt().map_err(prompt_error)
 }
 
-/// Asks for yes or no; yes if nothing is said.
+/// Asks a yes-or-no question. The default is yes.
 pub(crate) fn confirm(question: &str) -> Result<bool, Stopped> {
-    Confirm::new(question).with_default(true).prompt().map_err(unanswered)
+    Confirm::new(question).with_default(true).prompt().map_err(prompt_error)
 }
 
-fn unanswered(error: InquireError) -> Stopped {
+fn prompt_error(error: InquireError) -> Stopped {
     match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => Stopped::Interrupted,
         error => Stopped::Failed(
-            CliError::new("asking at this terminal failed")
-                .with_source(error)
-                .hint("give the answers as flags: see `--help`"),
+            CliError::new("the prompt failed").with_source(error).hint("pass the answers as flags (see `--help`)"),
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! `slacktrail pull`: the collector against a directory of this machine, without an AWS account.
+//! `slacktrail pull`: runs the collector with a local directory, without an AWS account.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,30 +22,30 @@ use crate::run::{Run, Totals, Until, Wall};
 use crate::since::Since;
 use crate::terminal::{self, Level};
 
-/// Collect into a directory of this machine, without an AWS account
+/// Collect into a local directory, without an AWS account
 ///
-/// The token comes from SLACK_TOKEN. Run it again to go on where it stopped; nothing is stored twice.
+/// Reads the token from SLACK_TOKEN. Run it again to continue where it stopped. No record is stored twice.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The logs to collect: audit, access, integration, separated by commas [default: all that the token can read]
+    /// Logs to collect, separated by commas: audit, access, integration [default: all that the token can read]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
-    /// The directory to store the logs in
+    /// Directory to store the logs in
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// The source's id in file names: lower case letters, digits and `-`
+    /// Source ID in file names: lowercase letters, digits and `-`
     #[arg(long, value_name = "ID", default_value = "slack")]
     source: SourceId,
-    /// The source's name for people [default: Slack's own name]
+    /// Display name of the source [default: its name in Slack]
     #[arg(long, value_name = "LABEL")]
     name: Option<String>,
-    /// How far back to begin: now, 12h, 7d, 2026-01-31 or all [default: 7d]
+    /// How far back to start: now, 12h, 7d, 2026-01-31 or all [default: 7d]
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
-    /// The source is on GovSlack
+    /// Use GovSlack
     #[arg(long)]
     gov: bool,
-    /// Go on collecting each minute until Ctrl-C
+    /// Keep collecting every minute until Ctrl-C
     #[arg(long)]
     follow: bool,
     /// Print the result as JSON
@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Runs the command. It succeeds when all that Slack shows is stored; with `--follow`, when it was stopped.
+/// Runs the command. It succeeds if everything that Slack returns is stored. With `--follow`, it succeeds when the user stops it.
 pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let token = environment::token()?;
     let slack = environment::slack()?;
@@ -69,8 +69,8 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     if pace.is_stopped() {
-        let stopped = CliError::new("stopped before all was collected");
-        terminal::print_error(Level::Warning, &stopped.hint("run the same command again: it goes on from here"));
+        let stopped = CliError::new("stopped before everything was collected");
+        terminal::print_error(Level::Warning, &stopped.hint("run the same command again to continue"));
     }
     Ok(ExitCode::FAILURE)
 }
@@ -83,14 +83,14 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     let mut stored = deployment.load().await?;
     let existing = stored.sources.remove(&args.source).transpose()?;
     if since.is_some() && stored.cursors.keys().any(|stream| stream.source == args.source) {
-        let message = format!("`--since` changes nothing for logs that `{}` holds already", args.dir.display());
-        terminal::print_error(Level::Warning, &CliError::new(message).hint("give another directory to begin earlier"));
+        let message = format!("`--since` has no effect on logs that `{}` already contains", args.dir.display());
+        terminal::print_error(Level::Warning, &CliError::new(message).hint("use another directory to start earlier"));
     }
 
     let mut source = existing.clone().unwrap_or_else(|| new_source(&args.source, now));
     source.gov |= args.gov;
     source.since = since.unwrap_or(source.since);
-    source.connected_at = now; // what was refused before is tried again at once
+    source.connected_at = now; // so that the first tick retries rejected streams
     let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut error| {
         error.hint = hints::of_stream(&error.hint, Collector::Pull);
         CliError::from(error)
@@ -111,13 +111,13 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
         (None, None) if identity.team.is_empty() => args.source.to_string(),
         (None, None) => identity.team.clone(),
     };
-    let is_ours = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
+    let has_tenant = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
     let saved = sources::update(&deployment, &source.id, |present| {
-        present.as_ref().is_none_or(is_ours).then(|| source.clone())
+        present.as_ref().is_none_or(has_tenant).then(|| source.clone())
     });
     if saved.await?.is_none() {
-        return Err(CliError::new(format!("another process has just bound source `{}` to another Slack", source.id))
-            .hint("choose another directory, or another id with `--source`"));
+        let message = format!("another process bound source `{}` to another workspace or organization", source.id);
+        return Err(CliError::new(message).hint("use another directory, or another ID with `--source`"));
     }
     Ok(logs)
 }

@@ -1,7 +1,7 @@
 //! The AWS region, and the setting that names it.
 //!
-//! The AWS SDK reads `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile. SAM does not read `AWS_REGION`. So a stack may be in another
-//! region than the one in which a command looks for it.
+//! The AWS SDK reads `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile. SAM ignores `AWS_REGION`. A command may therefore look for the
+//! stack in the wrong region.
 
 use aws_config::SdkConfig;
 
@@ -10,11 +10,11 @@ use crate::environment::variable;
 const FIRST: &str = "AWS_REGION";
 const SECOND: &str = "AWS_DEFAULT_REGION";
 
-/// What to do if no setting names a region.
+/// The hint if no setting names a region.
 pub(crate) const SET_REGION: &str =
     "set `AWS_DEFAULT_REGION` to the region of `sam deploy`, or set a region in the profile that `AWS_PROFILE` names";
 
-/// Returns the region of these settings, unless it is empty.
+/// Returns the region in `config`, unless it is empty.
 pub(crate) fn of(config: &SdkConfig) -> Option<&str> {
     config.region().map(|region| region.as_ref()).filter(|region| !region.is_empty())
 }
@@ -24,12 +24,12 @@ pub(crate) fn describe(region: &str) -> String {
     format!("`{region}` (from {})", origin(variable))
 }
 
-/// Returns what makes `sam deploy` use another region, if a setting does.
+/// Returns why `sam deploy` uses another region, or `None` if no setting causes that.
 pub(crate) fn difference() -> Option<String> {
     difference_of(variable)
 }
 
-/// Returns what to check if a stack is not found in a region.
+/// Returns the hint for a stack that was not found in `region`.
 pub(crate) fn hint(region: &str) -> String {
     hint_of(region, variable)
 }
@@ -50,9 +50,11 @@ fn hint_of(region: &str, variable: impl Fn(&str) -> Option<String>) -> String {
     if let Some(difference) = difference_of(&variable) {
         return format!("unset `{FIRST}` if the stack is in the other region: {difference}");
     }
-    let unread = if variable(FIRST).is_some() { format!(", which does not read `{FIRST}`,") } else { String::new() };
-    let set = if unread.is_empty() { SECOND } else { FIRST };
-    format!("check that `sam deploy`{unread} used the region `{region}`; otherwise set `{set}` to the other one")
+    let ignored = if variable(FIRST).is_some() { format!(" (which ignores `{FIRST}`)") } else { String::new() };
+    let set = if ignored.is_empty() { SECOND } else { FIRST };
+    format!(
+        "check that `sam deploy`{ignored} used region `{region}`; otherwise set `{set}` to the region of `sam deploy`"
+    )
 }
 
 #[cfg(test)]
@@ -79,7 +81,7 @@ mod tests {
             "{both}"
         );
         let first = hint_of("a", of(&[("AWS_REGION", "a")]));
-        assert!(first.contains("which does not read `AWS_REGION`"), "{first}");
+        assert!(first.contains("which ignores `AWS_REGION`"), "{first}");
         for pairs in [&[("AWS_DEFAULT_REGION", "a")][..], &[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "a")], &[]] {
             assert_eq!(difference_of(of(pairs)), None, "{pairs:?}");
         }

@@ -1,4 +1,4 @@
-//! From when on records are wanted: `--since`.
+//! `--since`: how far back collection starts.
 
 use std::str::FromStr;
 
@@ -6,27 +6,27 @@ use slacktrail_core::time::{Day, Second};
 
 use crate::cli_error::CliError;
 
-/// From when on records are wanted, as it was asked for.
+/// The value of `--since`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Since {
-    /// From this moment on.
+    /// The current time.
     Now,
-    /// So many seconds ago.
+    /// This many seconds ago.
     Ago(i64),
-    /// From this day's first second, UTC.
+    /// The start of this UTC day.
     Day(Day),
     /// As far back as Slack keeps audit logs.
     All,
 }
 
 impl Since {
-    /// What holds when nothing is said.
+    /// The default: 7 days ago.
     pub(crate) const DEFAULT: Since = Since::Ago(7 * 86_400);
 
-    /// The second that is meant, at `now`. Nothing is older than March 2018.
+    /// Returns the time that this value means at `now`, but never a time before March 2018.
     ///
     /// # Errors
-    /// When it lies in the future.
+    /// Returns an error if the time is in the future.
     pub(crate) fn resolve(self, now: Second) -> Result<Second, CliError> {
         let second = match self {
             Since::Now => now,
@@ -35,8 +35,8 @@ impl Since {
             Since::All => Second::MARCH_2018,
         };
         if second > now {
-            return Err(CliError::new(format!("`--since` lies in the future: {second}"))
-                .hint("give a day up to today (UTC), or `now` to collect from this moment on"));
+            return Err(CliError::new(format!("`--since` is in the future: {second}"))
+                .hint("use today (UTC) or an earlier day, or `now` to collect only new records"));
         }
         Ok(second.max(Second::MARCH_2018))
     }
@@ -46,7 +46,7 @@ impl FromStr for Since {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Since, String> {
-        let wrong = || "use `now`, `all`, a day such as `2026-01-31`, or a time back such as `12h` or `7d`".to_owned();
+        let wrong = || "use `now`, `all`, a day such as `2026-01-31`, or a duration such as `12h` or `7d`".to_owned();
         match text {
             "now" => return Ok(Since::Now),
             "all" => return Ok(Since::All),

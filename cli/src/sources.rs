@@ -1,4 +1,4 @@
-//! `slacktrail sources`: what is connected; and how other commands find a source by its id.
+//! `slacktrail sources`: lists the connected sources. Other commands find a source by its ID here.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -18,45 +18,47 @@ use crate::terminal::{self, Level};
 /// List the connected sources
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Print JSON
+    /// Print the sources as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Every source of a deployment, as it was read.
+/// The sources of a deployment by ID, or the error if a source cannot be read.
 pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
 
-/// The source of this id.
+/// Returns the source with this ID.
 ///
 /// # Errors
-/// When there is none, naming those that there are; or when it cannot be read.
+/// Returns an error that lists the known sources if none has this ID, or an error if the source cannot be read.
 pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
     match sources.get(id) {
         Some(source) => Ok(source.clone()?),
-        None if sources.is_empty() => Err(CliError::new(format!("there is no source `{id}`, and no other one"))
-            .hint("connect one: slacktrail connect <id> --help")),
+        None if sources.is_empty() => {
+            Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
+                .hint(format!("run `slacktrail connect {id}` to connect it")))
+        }
         None => {
             let names: Vec<String> = sources.keys().map(|id| format!("`{id}`")).collect();
-            let hint = format!("the sources are {}; `slacktrail sources` shows them", names.join(", "));
-            Err(CliError::new(format!("there is no source `{id}`")).hint(hint))
+            let hint = format!("use one of {} (`slacktrail sources` lists them)", names.join(", "));
+            Err(CliError::new(format!("source `{id}` not found")).hint(hint))
         }
     }
 }
 
-/// The source of this id, which must not be disconnected.
+/// Returns the source with this ID, unless it is disconnected.
 ///
 /// # Errors
-/// As [`find`], and when it is disconnected.
+/// Returns an error if no source has this ID, or if the source cannot be read or is disconnected.
 pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
     let source = find(sources, id)?;
     if source.disconnected {
         return Err(CliError::new(format!("source `{id}` is disconnected"))
-            .hint(format!("connect it again: `slacktrail connect {id}`")));
+            .hint(format!("run `slacktrail connect {id}` to reconnect it")));
     }
     Ok(source)
 }
 
-/// A source as a program reads it.
+/// A source, as printed with `--json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
     id: String,
@@ -68,12 +70,12 @@ pub(crate) struct Listing {
     gov: Option<bool>,
     paused: Option<bool>,
     disconnected: Option<bool>,
-    /// The workspace or organization that it is, once that is known.
+    /// The workspace or organization, once it is known.
     tenant: Option<Tenant>,
-    /// `null`: its silence is never reported.
+    /// `null` if its streams are never reported as silent.
     silent_after_seconds: Option<i64>,
     connected_at: Option<String>,
-    /// Why it cannot be read.
+    /// Why the source cannot be read.
     error: Option<String>,
 }
 
@@ -99,7 +101,7 @@ pub(crate) async fn run(args: &Arguments) -> Result<ExitCode, CliError> {
     if args.json {
         terminal::print_json(&listings);
     } else if listings.is_empty() {
-        terminal::note("no source is connected yet\nhint: slacktrail connect <id> --help");
+        terminal::note("no source is connected yet\nhint: run `slacktrail connect <id>` to connect one");
     } else {
         terminal::print(&table(&listings));
     }
@@ -124,7 +126,6 @@ fn table(listings: &[Listing]) -> String {
 }
 
 impl Listing {
-    /// A source that can be read.
     pub(crate) fn of(source: &Source) -> Listing {
         Listing {
             id: source.id.to_string(),
@@ -161,7 +162,7 @@ impl Listing {
         }
     }
 
-    /// What is out of the ordinary, and which Slack it is.
+    /// Returns the tenant and the unusual settings, for the column `notes`.
     fn notes(&self) -> String {
         let is = |flag: Option<bool>, word: &str| flag.unwrap_or_default().then(|| word.to_owned());
         let kind = if self.organization == Some(true) { "organization" } else { "workspace" };
@@ -219,11 +220,11 @@ mod tests {
     #[test]
     fn unknown_source_is_error_that_lists_known_sources() {
         let none = find(&Sources::new(), &"acme".parse().unwrap()).unwrap_err();
-        assert_eq!(none.to_string(), "there is no source `acme`, and no other one");
+        assert_eq!(none.to_string(), "source `acme` not found: no source is connected yet");
         let sources: Sources = ["beta", "gamma"].into_iter().map(|id| (id.parse().unwrap(), Ok(source(id)))).collect();
         let error = find(&sources, &"acme".parse().unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "there is no source `acme`");
-        assert!(error.next_action().unwrap().starts_with("the sources are `beta`, `gamma`;"));
+        assert_eq!(error.to_string(), "source `acme` not found");
+        assert!(error.next_action().unwrap().starts_with("use one of `beta`, `gamma` "));
         assert_eq!(find(&sources, &"beta".parse().unwrap()).unwrap().id.as_str(), "beta");
     }
 
@@ -234,7 +235,7 @@ mod tests {
         let sources = Sources::from([(id.clone(), Ok(disconnected))]);
         let error = find_connected(&sources, &id).unwrap_err();
         assert_eq!(error.to_string(), "source `acme` is disconnected");
-        assert_eq!(error.next_action(), Some("connect it again: `slacktrail connect acme`"));
+        assert_eq!(error.next_action(), Some("run `slacktrail connect acme` to reconnect it"));
         assert!(find(&sources, &id).is_ok());
     }
 }

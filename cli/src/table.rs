@@ -1,20 +1,20 @@
-//! Tables that fit every terminal: 80 columns, no frames, no colour, long cells on several lines.
+//! Renders tables for terminals: 80 columns, no borders, no color, long cells wrapped.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use slacktrail_core::sanitize::shown_line;
 
 use crate::terminal::COLUMNS;
 
-/// How a column's cells stand.
+/// The header and the alignment of a column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Column {
-    /// Words.
+    /// Left-aligned, for text.
     Left(&'static str),
-    /// Numbers.
+    /// Right-aligned, for numbers.
     Right(&'static str),
 }
 
-/// The table as text, without a line break at its end.
+/// Returns the table as text, without a line break at the end.
 pub(crate) fn render(columns: &[Column], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
@@ -23,7 +23,7 @@ pub(crate) fn render(columns: &[Column], rows: Vec<Vec<String>>) -> String {
         Column::Left(name) | Column::Right(name) => *name,
     }));
     for row in rows {
-        table.add_row(row.iter().map(|cell| shown_line(cell).into_owned())); // as wide as it will be shown
+        table.add_row(row.iter().map(|cell| shown_line(cell).into_owned())); // sanitized now, so that the width is right
     }
     for (index, column) in columns.iter().enumerate() {
         if let Some(cells) = table.column_mut(index) {

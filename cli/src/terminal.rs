@@ -1,7 +1,7 @@
-//! What reaches the terminal: results on standard output, everything else on standard error. Nobody else prints, so that whatever
-//! a text brings along from outside is made harmless here. What steers a terminal is added only after that.
+//! Prints results to standard output, and everything else to standard error. No other module prints, so this module sanitizes all text
+//! from outside. It adds control sequences only after that.
 //!
-//! A reader that went away (`slacktrail status | head -1`) is no error of the command, so write errors are passed over.
+//! This module ignores write errors, because a closed pipe (`slacktrail status | head -1`) is not an error of the command.
 
 use std::io::{IsTerminal, Write};
 
@@ -11,15 +11,15 @@ use slacktrail_core::sanitize::{escaped_json, shown_line, shown_text};
 
 use crate::cli_error::CliError;
 
-/// Columns of a terminal that does not tell: what every terminal has.
+/// The width of a terminal that does not report its width.
 pub(crate) const COLUMNS: usize = 80;
 
-/// How bad it is.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Level {
-    /// Something that passes, or that loses nothing.
+    /// The problem is transient or loses no data.
     Warning,
-    /// Something that somebody must see to.
+    /// The problem requires action.
     Error,
 }
 
@@ -31,8 +31,8 @@ impl Level {
         }
     }
 
-    /// The ANSI colour: yellow, red.
-    fn colour(self) -> u8 {
+    /// Returns the ANSI color: yellow or red.
+    fn color(self) -> u8 {
         match self {
             Level::Warning => 33,
             Level::Error => 31,
@@ -40,13 +40,14 @@ impl Level {
     }
 }
 
-/// Adds colour to a text that is harmless already.
+/// Adds color to a sanitized text.
 pub(crate) type Paint = fn(&str) -> String;
 
-/// The cursor to the upper left corner.
+/// Moves the cursor to the upper left corner.
 const HOME: &str = "\x1b[H";
-/// The rest of the line, and of the screen, is cleared.
+/// Clears the rest of the line.
 const CLEAR_LINE: &str = "\x1b[K";
+/// Clears the rest of the screen.
 const CLEAR_BELOW: &str = "\x1b[J";
 
 /// Prints a result and a line break.
@@ -54,17 +55,17 @@ pub(crate) fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", shown_text(text));
 }
 
-/// Prints a result with its colours, where standard output may have them, and a line break.
+/// Prints a result and a line break, with color if standard output supports it.
 pub(crate) fn print_painted(text: &str, paint: Paint) {
     let _ = writeln!(std::io::stdout(), "{}", painted(text, paint));
 }
 
-/// Prints a text at once; `false` when nobody reads any more, for what would go on for ever.
+/// Prints a text and flushes it. Returns `false` if the reader is gone, so that an endless command can stop.
 pub(crate) fn try_print(text: &str) -> bool {
     write_now(&shown_text(text))
 }
 
-/// Draws a text in place of what the terminal shows; `false` when nobody reads any more.
+/// Replaces the content of the screen by a text. Returns `false` if the reader is gone.
 pub(crate) fn draw(text: &str, paint: Paint, is_first: bool) -> bool {
     let clear = if is_first { CLEAR_BELOW } else { "" };
     let lines = painted(text, paint).replace('\n', &format!("{CLEAR_LINE}\n"));
@@ -73,7 +74,7 @@ pub(crate) fn draw(text: &str, paint: Paint, is_first: bool) -> bool {
 
 fn painted(text: &str, paint: Paint) -> String {
     let text = shown_text(text);
-    if colours_of(&std::io::stdout()) { paint(&text) } else { text.into_owned() }
+    if supports_color(&std::io::stdout()) { paint(&text) } else { text.into_owned() }
 }
 
 fn write_now(text: &str) -> bool {
@@ -81,43 +82,42 @@ fn write_now(text: &str) -> bool {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
 }
 
-/// Shows a message beside a progress bar.
+/// Sets the message of a progress bar.
 pub(crate) fn show_progress(bar: &ProgressBar, message: &str) {
     bar.set_message(shown_line(message).into_owned());
 }
 
-/// Whether what goes there may have colours: it is a terminal, and nobody has asked for none.
-fn colours_of(stream: &impl IsTerminal) -> bool {
+/// Returns `true` if the stream is a terminal and `NO_COLOR` is not set.
+fn supports_color(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A result for programs that read line by line.
+/// Returns a result as one line of JSON.
 pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
-    let line = serde_json::to_string(value).expect("results hold only text, numbers and lists of them");
+    let line = serde_json::to_string(value).expect("results contain only text, numbers and lists");
     escaped_json(&line).into_owned() + "\n"
 }
 
-/// Prints a result for programs.
+/// Prints a result as JSON.
 pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
-    let text = serde_json::to_string_pretty(value).expect("results hold only text, numbers and lists of them");
+    let text = serde_json::to_string_pretty(value).expect("results contain only text, numbers and lists");
     print(&escaped_json(&text));
 }
 
-/// Prints what a person should know and a program should not read.
+/// Prints information for the user to standard error.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", shown_text(text));
 }
 
-/// Prints an error: the sentence, its causes, the hint.
+/// Prints an error with its causes and its hint.
 pub(crate) fn print_error(level: Level, error: &CliError) {
-    let coloured = colours_of(&std::io::stderr());
-    let _ = std::io::stderr().write_all(error_text(level, error, coloured).as_bytes());
+    let colored = supports_color(&std::io::stderr());
+    let _ = std::io::stderr().write_all(error_text(level, error, colored).as_bytes());
 }
 
-fn error_text(level: Level, error: &CliError, coloured: bool) -> String {
-    let paint =
-        |word: &str, colour: u8| if coloured { format!("\x1b[1;{colour}m{word}\x1b[0m") } else { word.to_owned() };
-    let mut text = format!("{}: {}\n", paint(level.word(), level.colour()), shown_line(&error.to_string()));
+fn error_text(level: Level, error: &CliError, colored: bool) -> String {
+    let paint = |word: &str, color: u8| if colored { format!("\x1b[1;{color}m{word}\x1b[0m") } else { word.to_owned() };
+    let mut text = format!("{}: {}\n", paint(level.word(), level.color()), shown_line(&error.to_string()));
     for cause in error.causes() {
         text.push_str(&format!("  caused by: {}\n", shown_line(&cause)));
     }
@@ -127,13 +127,13 @@ fn error_text(level: Level, error: &CliError, coloured: bool) -> String {
     text
 }
 
-/// Returns a word as a shell takes it.
+/// Quotes a word for a shell if necessary.
 pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
     if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// `text` in at most so many columns, with an ellipsis where it was cut.
+/// Shortens `text` to `columns` columns. A shortened text ends with an ellipsis.
 pub(crate) fn shorten(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
@@ -142,7 +142,7 @@ pub(crate) fn shorten(text: &str, columns: usize) -> String {
     format!("{kept}…")
 }
 
-/// The terminal's columns as far as the shell tells them.
+/// Returns the width in `COLUMNS`, or 80 if the variable is not set or below 40.
 pub(crate) fn columns() -> usize {
     std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns >= 40).unwrap_or(COLUMNS)
 }
@@ -156,8 +156,8 @@ mod tests {
         let error = CliError::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
         let text = error_text(Level::Error, &error, false);
         assert_eq!(text, "error: writing `a` failed\n  caused by: no room\nhint: make room\n");
-        let coloured = error_text(Level::Warning, &CliError::new("late"), true);
-        assert_eq!(coloured, "\u{1b}[1;33mwarning\u{1b}[0m: late\n");
+        let colored = error_text(Level::Warning, &CliError::new("late"), true);
+        assert_eq!(colored, "\u{1b}[1;33mwarning\u{1b}[0m: late\n");
     }
 
     #[test]

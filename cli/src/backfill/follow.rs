@@ -1,4 +1,4 @@
-//! Looks on while the deployment collects a range: a bar on a terminal, a few plain lines elsewhere.
+//! Follows a backfill while the poller collects it: a progress bar in a terminal, otherwise a few lines.
 
 use std::time::{Duration, Instant};
 
@@ -10,35 +10,35 @@ use slacktrail_core::time::Second;
 use slacktrail_ports::{DeploymentStore, Version};
 
 use super::range::Range;
-use super::rest::{Pace, Rest, words};
+use super::rest::{Pace, Rest, describe};
 use crate::cli_error::CliError;
 use crate::sources;
 use crate::status::stream_status::{StreamStatus, Target};
 use crate::terminal;
 
-/// How it ended.
+/// How following a backfill ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Followed {
     /// The range is collected.
-    ToItsEnd,
-    /// Somebody pressed Ctrl-C.
-    UntilStopped,
+    Completed,
+    /// The user pressed Ctrl-C.
+    Stopped,
 }
 
-/// From one look at the cursor to the next.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// How often the spinner turns while nothing happens.
-const TURN: Duration = Duration::from_millis(120);
-/// A line in a pipe for each such part of the range.
+/// The time between two reads of the cursor.
+const READ_INTERVAL: Duration = Duration::from_secs(2);
+/// The interval of the spinner animation.
+const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
+/// Without a terminal, a line is printed each time another such part of the range is collected.
 const LINE_EACH_PERCENT: i64 = 10;
 
 const BAR: &str = "{spinner} {bar:24} {percent:>3} %  {msg}";
 const SPINNER: &str = "{spinner} {msg}";
 
-/// Looks on until the range is collected. `since`: the version of the cursor that holds its gap.
+/// Waits until the range is collected, and shows the progress. `since` is the version of the cursor that first contains the gap.
 ///
 /// # Errors
-/// When it is not being collected any more: paused, disconnected, refused, or its cursor gone.
+/// Returns an error if collection stops, because the source is paused or disconnected, the stream requires action, or the cursor is deleted.
 pub(super) async fn follow<T: DeploymentStore>(
     deployment: &T,
     stream: &StreamId,
@@ -46,25 +46,25 @@ pub(super) async fn follow<T: DeploymentStore>(
     since: Option<Version>,
 ) -> Result<Followed, CliError> {
     let mut display = Display::new(range);
-    let to_its_end = async {
+    let completed = async {
         loop {
-            match look(deployment, stream, range, since).await? {
-                Rest::Nothing => return Ok(Followed::ToItsEnd),
+            match read_rest(deployment, stream, range, since).await? {
+                Rest::Nothing => return Ok(Followed::Completed),
                 rest => display.show(&rest),
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(READ_INTERVAL).await;
         }
     };
     let followed = tokio::select! {
-        followed = to_its_end => followed,
-        _ = tokio::signal::ctrl_c() => Ok(Followed::UntilStopped),
+        followed = completed => followed,
+        _ = tokio::signal::ctrl_c() => Ok(Followed::Stopped),
     };
     display.bar.finish_and_clear();
     followed
 }
 
-/// One look at what is left.
-async fn look<T: DeploymentStore>(
+/// Reads what is left of the range.
+async fn read_rest<T: DeploymentStore>(
     deployment: &T,
     stream: &StreamId,
     range: Range,
@@ -76,7 +76,7 @@ async fn look<T: DeploymentStore>(
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
         Some((_, Err(error))) => return Err(error.clone().into()),
         _ => {
-            return Err(CliError::new(format!("the cursor of `{stream}` was removed, and the range with it"))
+            return Err(CliError::new(format!("the cursor of `{stream}` was deleted, and the backfill with it"))
                 .hint("run the command again"));
         }
     };
@@ -88,62 +88,62 @@ async fn look<T: DeploymentStore>(
     Ok(rest)
 }
 
-/// Whether it goes on by itself.
+/// Checks that the stream is being collected.
 fn check(status: &StreamStatus) -> Result<(), CliError> {
     let name = status.name();
-    let stands_still = |why: &str| CliError::new(format!("{name} is not being collected: {why}"));
+    let not_collected = |reason: &str| CliError::new(format!("{name} is not being collected: {reason}"));
     match status.state {
         State::Ok | State::CatchingUp | State::Waiting | State::Silent => Ok(()),
-        State::Paused => Err(stands_still("its source was paused")
-            .hint(format!("after `slacktrail resume {}` the backfill goes on by itself", status.source))),
+        State::Paused => Err(not_collected("its source is paused")
+            .hint(format!("run `slacktrail resume {}` to continue the backfill", status.source))),
         State::Reauthorize | State::Reconfigure | State::Failing => {
-            Err(stands_still(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
-                .hint("the backfill goes on by itself once that is mended; `slacktrail status` shows how it is"))
+            Err(not_collected(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
+                .hint("run `slacktrail status` for the cause; the backfill continues once it is fixed"))
         }
     }
 }
 
-/// What is shown: a bar that hides itself where standard error is no terminal, and lines there.
+/// A progress bar, or lines if standard error is not a terminal.
 struct Display {
     bar: ProgressBar,
     whole: i64,
-    began: Instant,
+    started: Instant,
     pace: Option<Pace>,
-    /// What the last line told: the part that was collected, or a place.
-    told: Option<String>,
+    /// What the last line showed: the collected part, or a position.
+    printed: Option<String>,
 }
 
 impl Display {
     fn new(range: Range) -> Display {
         let bar = ProgressBar::with_draw_target(Some(range.seconds().unsigned_abs()), ProgressDrawTarget::stderr());
         bar.set_style(style(SPINNER));
-        bar.enable_steady_tick(TURN);
-        Display { bar, whole: range.seconds(), began: Instant::now(), pace: None, told: None }
+        bar.enable_steady_tick(SPINNER_INTERVAL);
+        Display { bar, whole: range.seconds(), started: Instant::now(), pace: None, printed: None }
     }
 
     fn show(&mut self, rest: &Rest) {
         let (message, mark) = match rest {
             Rest::Nothing => return,
-            Rest::Unknown(place) => (place.clone(), place.clone()),
+            Rest::Unknown(position) => (position.clone(), position.clone()),
             Rest::Seconds(left) => {
                 let pace = *self.pace.get_or_insert(Pace::from(*left));
-                let elapsed = i64::try_from(self.began.elapsed().as_secs()).unwrap_or(i64::MAX);
+                let elapsed = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX);
                 let collected = (self.whole - left).max(0);
                 self.bar.set_style(style(BAR));
                 self.bar.set_position(collected.unsigned_abs());
                 let percent = collected * 100 / self.whole.max(1);
-                (words(*left, pace.estimate(*left, elapsed)), (percent / LINE_EACH_PERCENT).to_string())
+                (describe(*left, pace.estimate(*left, elapsed)), (percent / LINE_EACH_PERCENT).to_string())
             }
         };
-        if self.bar.is_hidden() && self.told.as_ref() != Some(&mark) {
+        if self.bar.is_hidden() && self.printed.as_ref() != Some(&mark) {
             terminal::note(&message);
-            self.told = Some(mark);
+            self.printed = Some(mark);
         }
         terminal::show_progress(&self.bar, &message);
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
+    let style = ProgressStyle::with_template(template).expect("the templates above are valid");
     style.progress_chars("━━╌")
 }

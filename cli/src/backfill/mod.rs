@@ -1,6 +1,6 @@
-//! `slacktrail backfill`: has a time collected that lies before the source's own, or that is to be read again.
+//! `slacktrail backfill`: collects a past time range of a stream, or collects a range again.
 //!
-//! It only adds a gap to the stream's cursor; the deployment's poller collects it. So it can be cut off and repeated at will.
+//! The command only adds a gap to the stream's cursor. The poller collects it, so the command can be interrupted and repeated.
 
 mod follow;
 mod range;
@@ -22,64 +22,65 @@ use crate::{aws, logs, sources};
 use follow::{Followed, follow};
 use range::{Range, TypedDay};
 
-/// Collect an earlier time of a log, or a time anew
+/// Collect a past time range of a log, or collect a range again
 ///
-/// The deployment collects it beside what is new, which goes first. What is stored already is not stored twice, so any time
-/// can be asked for, again and again. The command waits until it is collected; Ctrl-C leaves it going on.
+/// The poller collects the range in the background; new records come first. It stores no record twice, so you can repeat any
+/// range. The command waits until the range is collected. After Ctrl-C, the backfill continues.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The source's id
+    /// Source ID
     id: SourceId,
-    /// The log: audit, access or integration
+    /// Log to collect: audit, access or integration
     #[arg(long, value_name = "LOG")]
     log: LogType,
-    /// The first day (UTC), such as 2024-01-01
+    /// First day (UTC), such as 2024-01-01
     #[arg(long, value_name = "DAY")]
     from: TypedDay,
-    /// The day (UTC) at whose beginning it ends: --from 2024-01-01 --to 2024-02-01 is January
+    /// Day after the last day (UTC): --from 2024-01-01 --to 2024-02-01 is January
     #[arg(long, value_name = "DAY")]
     to: TypedDay,
-    /// Do not wait until it is collected
+    /// Do not wait until the range is collected
     #[arg(long)]
     detach: bool,
-    /// Print what came of it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 const AFTER_HELP: &str = "\
-What can be found: of audit logs, all that Slack keeps, back to March 2018. Access logs hold a row for each user, address and \
-device, which Slack changes at each use: of those first seen in the time, the rows that Slack still has are collected as they \
-are now. Both access and integration logs are read from now back to the time, however far that is.";
+Audit logs go back to March 2018. Access logs have one row per user, address and device, which Slack updates on every use: \
+slacktrail collects the rows first seen in the range that Slack still has, as they are now. It reads access and integration \
+logs from now back to the range, however long ago that is.";
 
-/// What came of it, for programs.
+/// The result, as printed with `--json`.
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
     source: &'a SourceId,
     log: LogType,
-    /// The first and the last second.
+    /// The first second of the range.
     oldest: String,
+    /// The last second of the range.
     latest: String,
     state: Stage,
 }
 
-/// How far it is.
+/// The state of a backfill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Stage {
-    /// It was asked for, and is being collected from now on.
+    /// This command added it.
     Started,
-    /// It was asked for before, and is being collected.
+    /// It was already being collected.
     InProgress,
-    /// It is collected.
+    /// The range is collected.
     Completed,
 }
 
-/// A tick may be first so often when the gap is added.
-const ROUNDS_MAX: usize = 5;
+/// How often the command tries to add the gap, because a tick may replace the cursor at the same time.
+const ADD_TRIES_MAX: usize = 5;
 
-/// Runs the command. It succeeds when the range is collected; with `--detach`, when it is going to be.
+/// Runs the command. It succeeds when the range is collected, or with `--detach`, when the backfill is added.
 pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let now = Second::of(Timestamp::now());
     let range = Range::resolve(args.from, args.to, now)?;
@@ -95,37 +96,37 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     match follow(&deployment, &stream, range, version).await? {
-        Followed::ToItsEnd => {
+        Followed::Completed => {
             report(&args, range, Stage::Completed);
             Ok(ExitCode::SUCCESS)
         }
-        Followed::UntilStopped => {
+        Followed::Stopped => {
             let stopped =
-                CliError::new(format!("stopped looking on: {stream} goes on being collected in the deployment"));
-            terminal::print_error(Level::Warning, &stopped.hint("run the same command again to see how far it is"));
+                CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"));
+            terminal::print_error(Level::Warning, &stopped.hint("run the same command again to see its progress"));
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// Whether there is anything to wait for.
+/// Checks that the source collects the log, and that it is not paused if the command waits.
 fn check(args: &Arguments, source: &Source) -> Result<(), CliError> {
     let id = &source.id;
     if !source.logs.contains(&args.log) {
-        return Err(CliError::new(format!("source `{id}` collects no `{}` logs", args.log)).hint(format!(
-            "it collects {}; `slacktrail connect {id} --logs ...` changes that",
+        return Err(CliError::new(format!("source `{id}` does not collect `{}` logs", args.log)).hint(format!(
+            "use one of {}, or run `slacktrail connect {id} --logs ...` to change the logs",
             logs::names(&source.logs, ", ")
         )));
     }
     if source.paused && !args.detach {
-        return Err(CliError::new(format!("source `{id}` is paused, so that nothing is collected")).hint(format!(
-            "resume it (`slacktrail resume {id}`), or give `--detach` to have it collected after that"
+        return Err(CliError::new(format!("source `{id}` is paused")).hint(format!(
+            "run `slacktrail resume {id}` first, or use `--detach` to collect the range after you resume the source"
         )));
     }
     Ok(())
 }
 
-/// Adds the gap to the stream's cursor, again where a tick was first.
+/// Adds the gap to the stream's cursor. Retries if a tick replaces the cursor at the same time.
 async fn add<T: DeploymentStore>(
     deployment: &T,
     source: &Source,
@@ -133,7 +134,7 @@ async fn add<T: DeploymentStore>(
     range: Range,
     now: Second,
 ) -> Result<(Option<Version>, Stage), CliError> {
-    for _ in 0..ROUNDS_MAX {
+    for _ in 0..ADD_TRIES_MAX {
         let stored = deployment.load().await?.cursors.remove(stream);
         let (version, mut cursor) = match stored {
             Some((version, cursor)) => (Some(version), cursor?),
@@ -142,40 +143,42 @@ async fn add<T: DeploymentStore>(
         match cursor.backfill(stream.log, range.oldest, range.latest, now) {
             Backfill::InProgress => return Ok((version, Stage::InProgress)),
             Backfill::TooMany => return Err(too_many(stream)),
-            Backfill::Empty => return Err(CliError::new(format!("there is no time {range}"))),
+            Backfill::Empty => return Err(CliError::new(format!("the range {range} is empty"))),
             Backfill::Started => {}
         }
         if let ReplaceOutcome::Replaced(version) = deployment.replace_cursor(stream, version, &cursor).await? {
             return Ok((Some(version), Stage::Started));
         }
     }
-    Err(CliError::new(format!("the cursor of `{stream}` was replaced by ticks each time"))
-        .hint("run the command again"))
+    Err(CliError::new(format!(
+        "adding the backfill to `{stream}` failed: ticks replaced the cursor {ADD_TRIES_MAX} times"
+    ))
+    .hint("run the command again"))
 }
 
 fn too_many(stream: &StreamId) -> CliError {
-    CliError::new(format!("{BACKFILLS_MAX} backfills of `{stream}` are under way, which is the most"))
-        .hint("wait until one is through (`slacktrail status`), or ask for longer times at once")
+    CliError::new(format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress"))
+        .hint("wait for one to finish (`slacktrail status`), or request one longer range")
 }
 
-/// Says what will be collected, and what can be found. Not a result yet where that is waited for.
+/// Prints which records the poller will collect.
 fn announce(args: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
     if args.from != TypedDay::of(range.oldest) {
-        terminal::note(&format!("Slack has no logs from before {}", Second::MARCH_2018));
+        terminal::note(&format!("Slack has no logs before {}", Second::MARCH_2018));
     }
     match stage {
         _ if args.detach => {}
-        Stage::InProgress => terminal::note(&format!("{stream} {range} is being collected already")),
+        Stage::InProgress => terminal::note(&format!("already collecting {stream} {range}")),
         Stage::Started | Stage::Completed => terminal::note(&format!("collecting {stream} {range}")),
     }
     match stream.log {
         LogType::Audit => {}
         LogType::Access => terminal::note(
-            "of the rows first seen in that time, those that Slack still has are collected as they are now",
+            "slacktrail collects the rows first seen in this range that Slack still has, as they are now",
         ),
-        LogType::Integration => {
-            terminal::note("Slack's integration log knows no time: it is read from now back to then")
-        }
+        LogType::Integration => terminal::note(
+            "Slack cannot filter the integration log by time: slacktrail reads it from now back to the range",
+        ),
     }
 }
 
@@ -186,12 +189,12 @@ fn report(args: &Arguments, range: Range, stage: Stage) {
         return terminal::print_json(&Outcome { source, log, oldest, latest, state: stage });
     }
     terminal::print(&match stage {
-        Stage::Completed => format!("collected {source}/{log} {range}; what was there already was not stored twice"),
+        Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
         Stage::Started => {
-            format!("the next ticks collect {source}/{log} {range}; `slacktrail status` shows what is left")
+            format!("started to collect {source}/{log} {range}; run `slacktrail status` to see what is left")
         }
         Stage::InProgress => {
-            format!("{source}/{log} {range} is under way already; `slacktrail status` shows what is left")
+            format!("already collecting {source}/{log} {range}; run `slacktrail status` to see what is left")
         }
     });
 }

@@ -1,4 +1,4 @@
-//! The time that a backfill is to collect: whole UTC days, as they are typed.
+//! The time range of a backfill: whole UTC days, as the user types them.
 
 use std::str::FromStr;
 
@@ -20,45 +20,45 @@ impl FromStr for TypedDay {
 }
 
 impl TypedDay {
-    /// The day that a second lies in.
+    /// Returns the day that contains `second`.
     pub(crate) fn of(second: Second) -> TypedDay {
         TypedDay(second.day())
     }
 }
 
-/// The time to collect, both ends inclusive.
+/// The range to collect, with both ends inclusive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Range {
-    /// Its first second.
+    /// The first second.
     pub(crate) oldest: Second,
-    /// Its last second.
+    /// The last second.
     pub(crate) latest: Second,
 }
 
 impl Range {
-    /// From the beginning of one day up to the beginning of another, as far as Slack can have it: since March 2018, up to now.
+    /// Returns the range from the start of `from` to the start of `to`, limited to the time from March 2018 to `now`.
     ///
     /// # Errors
-    /// When nothing is left of it.
+    /// Returns an error if the range is empty.
     pub(crate) fn resolve(from: TypedDay, to: TypedDay, now: Second) -> Result<Range, CliError> {
         let (oldest, latest) = (from.0.start(), to.0.start().plus(-1));
         if latest < oldest {
-            return Err(CliError::new("`--to` is not later than `--from`, so that there is no day between them")
-                .hint("`--to` is the day after the last one: `--from 2024-01-01 --to 2024-02-01` is January"));
+            return Err(CliError::new("`--to` is not later than `--from`, so the range is empty")
+                .hint("set `--to` to the day after the last day: `--from 2024-01-01 --to 2024-02-01` is January"));
         }
         if oldest > now {
             return Err(
-                CliError::new(format!("`--from` lies in the future: {oldest}")).hint("give a day up to today (UTC)")
+                CliError::new(format!("`--from` is in the future: {oldest}")).hint("use today (UTC) or an earlier day")
             );
         }
         if latest < Second::MARCH_2018 {
-            return Err(CliError::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
-                .hint("give days from 2018-03-01 on"));
+            return Err(CliError::new(format!("Slack has no logs before {}", Second::MARCH_2018))
+                .hint("set `--to` to a day after 2018-03-01"));
         }
         Ok(Range { oldest: oldest.max(Second::MARCH_2018), latest: latest.min(now) })
     }
 
-    /// Its seconds.
+    /// Returns the length of the range in seconds.
     pub(crate) fn seconds(self) -> i64 {
         self.latest.since(self.oldest) + 1
     }

@@ -1,4 +1,4 @@
-//! What is left of a backfill, as the cursor tells it, and how long it will take.
+//! What is left of a backfill according to the cursor, and an estimate of the time that it takes.
 
 use slacktrail_core::cursor::{Cursor, Gap, GapKind};
 use slacktrail_core::walk::Walk;
@@ -9,16 +9,16 @@ use crate::duration;
 /// What is left of a range.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Rest {
-    /// So many seconds of it. Audit logs are walked by time.
+    /// This many seconds. Known for audit logs, whose walk follows time.
     Seconds(i64),
-    /// Nobody can say: the walks of the other logs go by activity or by page numbers. How far it is, in words.
+    /// An unknown amount, because the walks of the other logs follow activity or page numbers. Contains the position of the walk as text.
     Unknown(String),
     /// Nothing.
     Nothing,
 }
 
 impl Rest {
-    /// What is left of `range`, whoever asked for it: a backlog in it is not collected either.
+    /// Returns what is left of `range`. A backlog in the range also counts, because it is not collected yet.
     pub(super) fn of(cursor: &Cursor, range: Range) -> Rest {
         let open = cursor.gaps.iter().filter(|gap| matches!(gap.kind, GapKind::Backfill | GapKind::Backlog));
         let open: Vec<&Gap> = open.filter(|gap| gap.oldest <= range.latest && gap.latest >= range.oldest).collect();
@@ -35,7 +35,7 @@ fn overlap(gap: &Gap, range: Range) -> i64 {
     gap.latest.min(range.latest).since(gap.oldest.max(range.oldest)) + 1
 }
 
-/// Where a walk is that does not go by time.
+/// Returns the position of a walk that does not follow time.
 fn position(walk: &Walk) -> Option<String> {
     match walk {
         Walk::Audit(_) => None,
@@ -47,30 +47,30 @@ fn position(walk: &Walk) -> Option<String> {
     }
 }
 
-/// The pace so far, and what it promises.
+/// The pace so far, from which the remaining time is estimated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// Seconds of the range that were left at the first look.
+    /// Seconds of the range that were left at the first read.
     first: i64,
 }
 
 impl Pace {
-    /// From a first look on.
+    /// Starts with the seconds that are left at the first read.
     pub(super) fn from(left: i64) -> Pace {
         Pace { first: left }
     }
 
-    /// Seconds until nothing is left, after `elapsed` seconds. `None` while nothing has been collected.
+    /// Estimates the seconds until nothing is left, `elapsed` seconds after the first read. Returns `None` if nothing was collected since then.
     pub(super) fn estimate(self, left: i64, elapsed: i64) -> Option<i64> {
         let collected = self.first - left;
         (collected > 0 && elapsed > 0).then(|| left.saturating_mul(elapsed) / collected)
     }
 }
 
-/// How far it is: `12 d 4 h left, about 5 min`.
-pub(super) fn words(left: i64, estimate: Option<i64>) -> String {
+/// Describes the progress: `12 d 4 h left to collect (about 5 min)`.
+pub(super) fn describe(left: i64, estimate: Option<i64>) -> String {
     match estimate {
-        Some(seconds) => format!("{} left to collect, about {}", duration::words(left), duration::words(seconds)),
+        Some(seconds) => format!("{} left to collect (about {})", duration::words(left), duration::words(seconds)),
         None => format!("{} left to collect", duration::words(left)),
     }
 }
@@ -92,7 +92,7 @@ mod tests {
         Range { oldest: second(from), latest: second(to).plus(-1) }
     }
 
-    /// A cursor at day 1000 that collects from day 990 on, with a backfill of these days.
+    /// Returns a cursor at day 1000 that collects since day 990, with a backfill of these days.
     fn cursor(log: LogType, from: i64, to: i64) -> Cursor {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(990));
         let mut cursor = Cursor::first(&source, log, second(1_000));
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn only_page_is_known_for_access_and_integration_backfills() {
-        for (log, place) in [(LogType::Access, "0 pages read"), (LogType::Integration, "page 0")] {
-            assert_eq!(Rest::of(&cursor(log, 10, 20), range(10, 20)), Rest::Unknown(place.to_owned()));
+        for (log, position) in [(LogType::Access, "0 pages read"), (LogType::Integration, "page 0")] {
+            assert_eq!(Rest::of(&cursor(log, 10, 20), range(10, 20)), Rest::Unknown(position.to_owned()));
         }
     }
 
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(pace.estimate(100 * DAY, 60), None);
         assert_eq!(pace.estimate(75 * DAY, 60), Some(180));
         assert_eq!(pace.estimate(0, 60), Some(0));
-        assert_eq!(words(75 * DAY, Some(180)), "75 d left to collect, about 3 min");
-        assert_eq!(words(75 * DAY, None), "75 d left to collect");
+        assert_eq!(describe(75 * DAY, Some(180)), "75 d left to collect (about 3 min)");
+        assert_eq!(describe(75 * DAY, None), "75 d left to collect");
     }
 }

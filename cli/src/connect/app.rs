@@ -1,5 +1,5 @@
-//! The credentials of the source's Slack app: given by flags and the environment, stored before, or asked for. They are checked with
-//! Slack before anything is stored.
+//! Gets the credentials of the source's Slack app from flags, the environment, the stored secret or a prompt. Slack checks them before
+//! anything is stored.
 
 use slacktrail_core::credentials::{App, Credentials};
 use slacktrail_core::error::Error;
@@ -15,45 +15,44 @@ use crate::cli_error::CliError;
 use crate::environment;
 use crate::prompt;
 
-/// What is given of an app's credentials.
+/// The app credentials in flags and the environment.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Given {
     client_id: Option<String>,
     client_secret: Option<ClientSecret>,
 }
 
-/// What is known of an app's credentials before anybody is asked.
+/// The app credentials that are known without a prompt.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Known {
-    /// All of them, by flags and the environment.
+    /// Complete, from flags and the environment.
     Given(App),
-    /// All of them, from the source's secret.
+    /// Complete, from the source's secret.
     Stored(App),
-    /// Not all.
-    Partly(Given),
+    /// Incomplete.
+    Partial(Given),
 }
 
 impl Given {
     /// Reads flags, standard input and the environment.
     ///
     /// # Errors
-    /// When one of them holds what cannot be such a thing. It is not repeated.
+    /// Returns an error if a value cannot be a client ID or a client secret. The error does not repeat the value.
     pub(super) fn read(args: &Arguments) -> Result<Given, CliError> {
         let client_id = args.client_id.clone().or_else(|| environment::variable("SLACK_CLIENT_ID"));
-        let client_id = client_id.as_deref().map(client_id_of).transpose().map_err(CliError::new)?;
+        let client_id = client_id.as_deref().map(parse_client_id).transpose().map_err(CliError::new)?;
         let client_secret = match args.client_secret_stdin {
             true => Some((standard_input::read("--client-secret-stdin", "client secret")?, "standard input")),
             false => environment::variable("SLACK_CLIENT_SECRET").map(|text| (text, "`SLACK_CLIENT_SECRET`")),
         };
-        let client_secret = client_secret.map(|(text, place)| {
-            ClientSecret::new(&text).map_err(|error| {
-                CliError::new(format!("{place} holds no client secret of a Slack app")).with_source(error)
-            })
+        let client_secret = client_secret.map(|(text, origin)| {
+            ClientSecret::new(&text)
+                .map_err(|error| CliError::new(format!("{origin} is not a Slack client secret")).with_source(error))
         });
         Ok(Given { client_id, client_secret: client_secret.transpose()? })
     }
 
-    /// What is known together with the source's secret, of which nothing is wanted for another app.
+    /// Completes these credentials from the source's secret, unless the user wants another app.
     pub(super) fn with_stored(self, stored: Option<&Credentials>, new_app: bool) -> Known {
         let stored = stored.filter(|_| !new_app);
         let stored = match (&self.client_id, &self.client_secret) {
@@ -66,25 +65,25 @@ impl Given {
             (None, Given { client_id: Some(client_id), client_secret: Some(client_secret) }) => {
                 Known::Given(App { client_id, client_secret })
             }
-            (None, given) => Known::Partly(given),
+            (None, given) => Known::Partial(given),
         }
     }
 
-    /// The flags that would give what is missing.
+    /// Returns the flags for the missing credentials.
     pub(super) fn missing(&self) -> Vec<&'static str> {
         let client_id = self.client_id.is_none().then_some("`--client-id`");
         let client_secret = self.client_secret.is_none().then_some("`--client-secret-stdin`");
         client_id.into_iter().chain(client_secret).collect()
     }
 
-    /// Asks for what is missing.
+    /// Prompts for the missing credentials.
     ///
     /// # Errors
-    /// When it is interrupted.
+    /// Returns an error if the user interrupts a prompt, or if a prompt fails.
     pub(super) fn ask(self) -> Result<App, CliError> {
         let client_id = match self.client_id {
             Some(client_id) => client_id,
-            None => prompt::text("Client ID:", client_id_of)?,
+            None => prompt::text("Client ID:", parse_client_id)?,
         };
         let client_secret = match self.client_secret {
             Some(client_secret) => client_secret,
@@ -96,24 +95,24 @@ impl Given {
     }
 }
 
-/// A client id. It is shown and stored in the open, so nothing else must get in its place: a client secret, for one.
-fn client_id_of(text: &str) -> Result<String, String> {
+/// Parses a client ID. Client IDs are shown and stored in plain text, so this function rejects everything else, such as a client secret.
+fn parse_client_id(text: &str) -> Result<String, String> {
     let text = text.trim();
-    let is_one = text.split_once('.').is_some_and(|(team, app)| {
+    let is_client_id = text.split_once('.').is_some_and(|(team, app)| {
         [team, app].iter().all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()))
     });
-    if is_one && text.len() <= 64 {
+    if is_client_id && text.len() <= 64 {
         Ok(text.to_owned())
     } else {
-        Err("this is no client id: that is two numbers with a dot between, on the app's page `Basic Information`"
+        Err("this is not a client ID: copy the two numbers with a dot between them from the app's `Basic Information` page"
             .to_owned())
     }
 }
 
-/// Asks Slack whether an app's credentials are right, with a code that is none: Slack looks at the credentials first.
+/// Checks an app's credentials with an invalid OAuth code, because Slack checks the credentials before the code.
 ///
 /// # Errors
-/// Only when Slack says that they are wrong. If it cannot be asked, the installation will show.
+/// Returns an error only if Slack says that the credentials are wrong. If Slack does not respond, the installation shows whether they are right.
 pub(super) async fn check<S: Slack>(
     slack: &S,
     source: &Source,
@@ -122,25 +121,26 @@ pub(super) async fn check<S: Slack>(
     now: Second,
 ) -> Result<(), CliError> {
     let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
-    let answer: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await {
+    let response: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await
+    {
         Ok(response) => response.json(&request, now),
         Err(error) => Err(error),
     };
-    let wrong = match answer.as_ref().err().map(|error| error.code.as_str()) {
-        Some("invalid_client_id") => "Slack knows no app with the client id",
-        Some("bad_client_secret") => "Slack finds the client secret wrong for the app with the client id",
+    let problem = match response.as_ref().err().map(|error| error.code.as_str()) {
+        Some("invalid_client_id") => "Slack has no app with client ID",
+        Some("bad_client_secret") => "Slack rejected the client secret of the app with client ID",
         _ => return Ok(()),
     };
-    Err(CliError::new(format!("{wrong} `{}`", app.client_id)).hint(format!(
-        "copy both from the app's page `Basic Information`; `slacktrail connect {} --new-app` asks for them anew",
+    Err(CliError::new(format!("{problem} `{}`", app.client_id)).hint(format!(
+        "copy both from the app's `Basic Information` page; to enter them again, run `slacktrail connect {} --new-app`",
         source.id
     )))
 }
 
-/// Stores an app's credentials in the source's secret, beside a grant of another app that is still collected with.
+/// Stores an app's credentials in the source's secret. Keeps the grant of another app, which the poller still uses.
 ///
 /// # Errors
-/// By remedy.
+/// Returns an error if the secret cannot be read or replaced.
 pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &App) -> Result<(), Error> {
     let stored = update(store, &source.id, |credentials| {
         let with_app = credentials.with_app(app.clone());
@@ -177,10 +177,10 @@ mod tests {
             (given(None, None), Some(&stored), false, Known::Stored(used.clone())),
             (given(None, None), Some(&both), false, Known::Stored(pending.clone())),
             (given(Some("1.1"), None), Some(&both), false, Known::Stored(used.clone())),
-            (given(Some("3.3"), None), Some(&both), false, Known::Partly(given(Some("3.3"), None))),
-            (given(None, Some("x")), Some(&both), false, Known::Partly(given(None, Some("x")))),
-            (given(None, None), Some(&both), true, Known::Partly(given(None, None))),
-            (given(None, None), None, false, Known::Partly(given(None, None))),
+            (given(Some("3.3"), None), Some(&both), false, Known::Partial(given(Some("3.3"), None))),
+            (given(None, Some("x")), Some(&both), false, Known::Partial(given(None, Some("x")))),
+            (given(None, None), Some(&both), true, Known::Partial(given(None, None))),
+            (given(None, None), None, false, Known::Partial(given(None, None))),
         ] {
             assert_eq!(given.clone().with_stored(credentials, new_app), expected, "{given:?}");
         }
@@ -195,9 +195,9 @@ mod tests {
 
     #[test]
     fn client_id_is_two_numbers_and_other_input_is_not_echoed() {
-        assert_eq!(client_id_of(" 1000000000.1000000001\n").as_deref(), Ok("1000000000.1000000001"));
+        assert_eq!(parse_client_id(" 1000000000.1000000001\n").as_deref(), Ok("1000000000.1000000001"));
         for wrong in ["", "1", "1.", ".1", "1.2.3", "0123456789abcdef0123456789abcdef", "A0123", "1.2:3"] {
-            let error = client_id_of(wrong).unwrap_err();
+            let error = parse_client_id(wrong).unwrap_err();
             assert!(error.contains("two numbers") && (wrong.len() < 6 || !error.contains(wrong)), "{error}");
         }
     }

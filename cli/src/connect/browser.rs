@@ -1,7 +1,7 @@
-//! The browser of this machine, if the person at the terminal can see one.
+//! Opens a link in the browser of this machine, if the user can see it.
 //!
-//! Other users of a machine may list what its programs were started with, and whatever a browser starts inherits its environment. So
-//! it is started with a file that leads to the link, where only its owner may read that, and without the variables of slacktrail.
+//! Other users of the machine can list the arguments of a browser, and the programs that it starts inherit its environment. The browser
+//! therefore gets a file that redirects to the link and that only the owner can read. It does not get slacktrail's variables.
 
 use std::env::consts::OS;
 use std::ffi::{OsStr, OsString};
@@ -10,17 +10,17 @@ use std::process::{Command, Stdio};
 
 use tempfile::NamedTempFile;
 
-/// What the names of variables begin with that a browser is not given: tokens, client secrets, keys of AWS.
-const OURS: [&str; 4] = ["AWS_", "SECRET_PREFIX", "SLACKTRAIL_", "SLACK_"];
+/// Prefixes of the variables that the browser does not get: tokens, client secrets, AWS keys.
+const HIDDEN_PREFIXES: [&str; 4] = ["AWS_", "SECRET_PREFIX", "SLACKTRAIL_", "SLACK_"];
 
-/// Whether a browser that is started here appears before the person at the terminal.
+/// Returns `true` if the user can see a browser that is started here.
 pub(super) fn is_here() -> bool {
     appears(OS, |name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// The same on an operating system, with what is set in the environment.
+/// Returns `true` if the user can see a browser on this operating system with these environment variables.
 fn appears(os: &str, is_set: impl Fn(&str) -> bool) -> bool {
-    // Over SSH the browser would open where nobody sits, unless windows come along.
+    // Over SSH, the browser would open on the remote machine, unless its windows are forwarded.
     let remote = is_set("SSH_CONNECTION") || is_set("SSH_TTY");
     let windows = is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
     match os {
@@ -29,11 +29,11 @@ fn appears(os: &str, is_set: impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// A link that a browser was started with. The browser may read it until this is dropped.
+/// A link that was opened in a browser. The browser can read the link until this value is dropped.
 #[derive(Debug)]
-pub(super) struct Opened(#[expect(dead_code, reason = "it is there until this is dropped")] Option<NamedTempFile>);
+pub(super) struct Opened(#[expect(dead_code, reason = "dropping it deletes the file")] Option<NamedTempFile>);
 
-/// Opens a link; `None` if there is nothing to open it with.
+/// Opens a link. Returns `None` if no browser could be started.
 pub(super) fn open(link: &str) -> Option<Opened> {
     let file = if shows_arguments(OS, is_wsl()) { page_to(link).ok() } else { None };
     let target = file.as_ref().map_or(OsStr::new(link), |file| file.path().as_os_str());
@@ -41,8 +41,8 @@ pub(super) fn open(link: &str) -> Option<Opened> {
     started.then_some(Opened(file))
 }
 
-/// Returns `true` if users of an operating system may list the arguments of each other's programs, and a browser of it reads its files.
-/// Under WSL the browser is one of Windows, which shows them to nobody else.
+/// Returns `true` if users of the operating system can list the arguments of each other's programs, and its browser can read local files.
+/// Under WSL, the browser is a Windows program, and Windows hides its arguments from other users.
 fn shows_arguments(os: &str, is_wsl: bool) -> bool {
     os != "windows" && !is_wsl
 }
@@ -51,9 +51,9 @@ fn is_wsl() -> bool {
     std::env::var_os("WSL_DISTRO_NAME").is_some()
 }
 
-/// Starts a command that outlives this one, also at a Ctrl-C, and that says nothing here.
+/// Starts a command without its output. It continues after this process ends, also after Ctrl-C.
 fn start(mut command: Command) -> io::Result<()> {
-    for name in std::env::vars_os().map(|(name, _)| name).filter(is_ours) {
+    for name in std::env::vars_os().map(|(name, _)| name).filter(is_hidden) {
         command.env_remove(name);
     }
     #[cfg(unix)]
@@ -61,13 +61,13 @@ fn start(mut command: Command) -> io::Result<()> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
-fn is_ours(name: &OsString) -> bool {
+fn is_hidden(name: &OsString) -> bool {
     let name = name.to_string_lossy().to_uppercase();
-    OURS.iter().any(|prefix| name.starts_with(prefix))
+    HIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A page that leads to the link, in a file that its owner alone may read. A browser in a sandbox sees the home directory at most, and no
-/// hidden file in it.
+/// Creates a page that redirects to the link, in a file that only the owner can read. A sandboxed browser can read only the home directory,
+/// without its hidden files.
 fn page_to(link: &str) -> io::Result<NamedTempFile> {
     let home = std::env::home_dir().filter(|home| home.is_dir());
     let mut file = tempfile::Builder::new()
@@ -102,10 +102,10 @@ mod tests {
             "AWS_SESSION_TOKEN",
             "aws_session_token",
         ] {
-            assert!(is_ours(&name.into()), "{name}");
+            assert!(is_hidden(&name.into()), "{name}");
         }
         for name in ["PATH", "HOME", "DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "LAWS_"] {
-            assert!(!is_ours(&name.into()), "{name}");
+            assert!(!is_hidden(&name.into()), "{name}");
         }
     }
 

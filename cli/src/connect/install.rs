@@ -1,5 +1,5 @@
-//! Step 3: the app is installed by way of the link. Whoever gives up, at whatever point, leaves no link behind that is good for
-//! anything, and no source that was not there; the app's credentials stay, so that the same command goes on from there.
+//! Step 3: installs the app through the link. If the user gives up at any point, the link becomes invalid and no new source remains. The
+//! app's credentials stay stored, so that the same command continues from there.
 
 use std::cell::Cell;
 
@@ -20,10 +20,10 @@ use crate::cli_error::CliError;
 use crate::prompt::Stopped;
 use crate::terminal;
 
-/// Leads through it. Returns the source as it is connected, and what was verified. `again`: what to run to try again, in words.
+/// Runs the installation. Returns the connected source and what was verified. `again` describes the command that tries again.
 ///
 /// # Errors
-/// Why it is not connected, or may not be.
+/// Returns an error if the source is not connected, or if the outcome is unknown.
 pub(super) async fn install(
     ports: &AwsPorts,
     url: &PublicUrl,
@@ -31,7 +31,7 @@ pub(super) async fn install(
     source: &Source,
     (app, again): (&App, &str),
 ) -> Result<(Source, Box<ConnectReport>), CliError> {
-    let now = Second::of(Timestamp::now()); // making the app may have taken its time
+    let now = Second::of(Timestamp::now()); // creating the app may have taken a while
     let (authorization, link_token) = link::make(source, &app.client_id, now)?;
     let app_is_stored = Cell::new(false);
     let followed = async {
@@ -43,7 +43,7 @@ pub(super) async fn install(
         ended = followed => ended,
         () = interrupted() => Err(Stopped::Interrupted),
     };
-    // What has expired by our clock shall have expired by everybody's.
+    // Cancel an authorization that has expired by the local clock, because other clocks may be behind.
     let end = match &ended {
         Ok(End::Expired) | Err(_) => tokio::select! {
             end = waiting::give_up(&ports.deployment, &authorization.id) => end,
@@ -67,56 +67,54 @@ async fn follow(
     url: &PublicUrl,
     args: &Arguments,
 ) -> Result<End, Stopped> {
-    terminal::note("3/4 The installation\n");
+    terminal::note("3/4 Installation\n");
     let _opened = link::show(&ports.deployment, (authorization, link_token), url, args).await?;
     let end = waiting::wait(&ports.deployment, &authorization.id).await.map_err(CliError::from)?;
     Ok(end)
 }
 
-/// Returns at a Ctrl-C.
+/// Returns after Ctrl-C.
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await; // it cannot be heard here, and then nobody can stop this but by force
+        std::future::pending::<()>().await; // Ctrl-C cannot be handled, so wait without it
     }
 }
 
-/// The source as it is stored now; if it cannot be read just now, as it was to be.
+/// Returns the stored source, or the expected source if the stored one cannot be read.
 async fn connected(ports: &AwsPorts, authorization: &Authorization, report: &ConnectReport) -> Source {
-    let meant = &authorization.source;
-    let stored = ports.deployment.load_source(&meant.id).await.ok().flatten();
+    let expected = &authorization.source;
+    let stored = ports.deployment.load_source(&expected.id).await.ok().flatten();
     stored.and_then(|(_, stored)| stored.ok()).unwrap_or_else(|| Source {
         organization: report.organization,
         tenant: Some(report.tenant.clone()),
-        ..meant.clone()
+        ..expected.clone()
     })
 }
 
 fn stopped(app_is_stored: bool, again: &str) -> CliError {
     match app_is_stored {
         true => CliError::new("interrupted: the source was not connected, and the link is no longer valid")
-            .hint(format!("run {again}: it continues with the app's credentials, and nothing else was stored")),
+            .hint(format!("run {again} to continue: only the app's credentials were stored")),
         false => CliError::new("interrupted: the source was not connected").hint(format!("run {again}")),
     }
 }
 
 fn expired(id: &SourceId, again: &str) -> CliError {
     let minutes = LINK_TTL_SECONDS / 60;
-    CliError::new(format!("nobody finished the installation within {minutes} minutes, and nothing was connected")).hint(
-        format!(
-            "run {again} for a new link; if Slack's page showed an error instead, check the app's settings, or enter another app: `slacktrail connect {id} --new-app`"
-        ),
-    )
+    CliError::new(format!("the link expired: the app was not installed within {minutes} minutes")).hint(format!(
+        "run {again} for a new link; if Slack's page showed an error, check the app's settings, or use another app (`slacktrail connect {id} --new-app`)"
+    ))
 }
 
 fn lost(id: &SourceId) -> CliError {
-    CliError::new(format!("it is not known what came of the installation: `{id}` may be connected or not"))
-        .hint("`slacktrail sources` tells; if it is not, see the log of the deployment's OAuth function, and run the same command again; Slack may have issued a token that slacktrail did not store, so remove the app in Slack if you do not connect again")
+    CliError::new(format!("the outcome of the installation is unknown: `{id}` may or may not be connected"))
+        .hint("run `slacktrail sources`; if the source is not connected, check the log of the OAuth function and run the same command again; if you do not connect again, remove the app in Slack, because Slack may have issued a token that slacktrail did not store")
 }
 
 fn failed(connect_error: ConnectError, id: &SourceId, url: &PublicUrl) -> CliError {
     let hint = match connect_error.kind {
         ConnectErrorKind::WrongApp => format!(
-            "the app's settings must have the redirect URL {}; or enter another app: `slacktrail connect {id} --new-app`",
+            "add the redirect URL {} to the app's settings, or use another app (`slacktrail connect {id} --new-app`)",
             url.redirect_url()
         ),
         _ => connect_error.hint,

@@ -14,10 +14,10 @@ use crate::cli_error::CliError;
 use crate::prompt::{self, Stopped};
 use crate::terminal;
 
-/// Creates an authorization, which is not stored yet, and the one-time token of its link.
+/// Creates an authorization without storing it, and the one-time token of its link.
 ///
 /// # Errors
-/// When the operating system has no random bytes.
+/// Returns an error if the operating system provides no random bytes.
 pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Authorization, OneTimeToken), Error> {
     Ok(Authorization::new(random::bytes()?, random::bytes()?, source.clone(), client_id, now))
 }
@@ -25,7 +25,7 @@ pub(super) fn make(source: &Source, client_id: &str, now: Second) -> Result<(Aut
 /// Stores the authorization, shows its link, and offers to open it in the browser.
 ///
 /// # Errors
-/// When it cannot be stored, or the question is interrupted.
+/// Returns an error if the authorization cannot be stored, or if the user interrupts the prompt.
 #[must_use = "the browser reads the link until this is dropped"]
 pub(super) async fn show<C: AuthorizationStore>(
     authorizations: &C,
@@ -33,24 +33,24 @@ pub(super) async fn show<C: AuthorizationStore>(
     url: &PublicUrl,
     args: &Arguments,
 ) -> Result<Option<Opened>, Stopped> {
-    // One of this id is there already only if a repeated request of ours has made it: the id is random.
+    // The ID is random, so an authorization with this ID exists only if a repeated request has already created it.
     authorizations.replace_authorization(None, authorization).await.map_err(CliError::from)?;
     let link = url.link(link_token);
     terminal::note(&format!(
-        "This link leads to Slack's page, where the app is installed. Open it, or send it to\n\
-         a user who may. The link works once, and expires in {} minutes.\n{}\n\n{link}\n",
+        "This link leads to Slack's page that installs the app. Open it, or send it to a\n\
+         user who may install the app. The link works once and expires in {} minutes.\n{}\n\n{link}\n",
         LINK_TTL_SECONDS / 60,
         new_app::installing(&authorization.source)
     ));
-    // Whoever wants to send the link to another person must be able to say no.
+    // Ask first, because the user may want to send the link to another user.
     let may_open = !args.no_browser && prompt::can_ask() && browser::is_here();
     if !may_open || !prompt::confirm("Open it in the browser of this machine?")? {
         return Ok(None);
     }
     let opened = browser::open(&link);
     terminal::note(match opened {
-        Some(_) => "if the browser shows nothing, open the link by hand",
-        None => "no browser could be started; open the link by hand",
+        Some(_) => "if the browser shows nothing, open the link yourself",
+        None => "could not start a browser; open the link yourself",
     });
     Ok(opened)
 }

@@ -1,8 +1,8 @@
-//! `slacktrail connect`: gives the deployment a source, and Slack's consent to read its logs.
+//! `slacktrail connect`: adds a source to the deployment, and gets Slack's authorization to read its logs.
 //!
-//! There are two routes: [`token`] takes a user token that somebody has, and [`wizard`] leads through Slack's OAuth. Both begin with
-//! the [`source`] that is meant and end with a [`report`] of what was verified. On the wizard's way are the [`app`] and how it is made
-//! ([`new_app`]); then its installation ([`install`]): the [`link`], the [`browser`] that opens it, and [`waiting`] for what comes of it.
+//! The command has two routes: [`token`] takes an existing user token, and [`wizard`] guides the user through Slack's OAuth. Both start with
+//! the [`source`] to connect, and end with a [`report`] of what was verified. The wizard first sets up the [`app`] ([`new_app`]). Then it
+//! installs the app ([`install`]): it shows the [`link`], opens it in the [`browser`], and is [`waiting`] for the result.
 
 mod app;
 mod browser;
@@ -29,51 +29,52 @@ use crate::logs;
 use crate::since::Since;
 use silent_after::SilentAfter;
 
-/// Connect a Slack workspace or organization, or connect it again
+/// Connect or reconnect a Slack workspace or organization
 ///
-/// Leads through making a Slack app and installing it; with `--token-stdin` it takes the user token of an app that is installed
-/// already. Connecting an id that exists replaces its token: it goes on where it stopped, and keeps what is not given anew.
+/// Guides you through creating and installing a Slack app. With `--token-stdin`, uses the user token of an app that is already
+/// installed. Connecting an existing ID replaces its token: collection continues where it stopped, and all settings stay unless
+/// you pass new ones.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The source's id in file names and commands: lower case letters, digits and `-`
+    /// Source ID in file names and commands: lowercase letters, digits and `-`
     id: SourceId,
-    /// Its name for people, stored with each record
+    /// Display name, stored with each record
     #[arg(long, value_name = "LABEL")]
     name: Option<String>,
-    /// The Slack plan that it is on: enterprise, business, pro, or Slack's own name such as "Business+"
+    /// Slack plan: enterprise, business, pro, or Slack's own name such as "Business+"
     #[arg(long, value_name = "PLAN", value_parser = logs::parse_plan)]
     plan: Option<Plan>,
-    /// The logs to collect: audit, access, integration, separated by commas [default: all that the plan has]
+    /// Logs to collect, separated by commas: audit, access, integration [default: all logs of the plan]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
-    /// How far back to begin: now, 12h, 7d, 2026-01-31 or all [default: 7d]
+    /// How far back to start: now, 12h, 7d, 2026-01-31 or all [default: 7d]
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
     /// Report a stream as silent after this long without a record: 24h, 3d or never [default: 24h]
     #[arg(long, value_name = "TIME")]
     silent_after: Option<SilentAfter>,
-    /// It is on GovSlack
+    /// Use GovSlack
     #[arg(long)]
     gov: bool,
-    /// The client id of the Slack app [or SLACK_CLIENT_ID]
+    /// Client ID of the Slack app [env: SLACK_CLIENT_ID]
     #[arg(long, value_name = "ID", conflicts_with = "token_stdin")]
     client_id: Option<String>,
-    /// Read the app's client secret from standard input [or SLACK_CLIENT_SECRET]
+    /// Read the app's client secret from standard input [env: SLACK_CLIENT_SECRET]
     #[arg(long, conflicts_with = "token_stdin")]
     client_secret_stdin: bool,
-    /// Enter another Slack app than the one that is stored
+    /// Use another Slack app than the stored one
     #[arg(long, conflicts_with = "token_stdin")]
     new_app: bool,
     /// Create the app with token rotation (cannot be turned off later)
     #[arg(long, conflicts_with = "token_stdin")]
     token_rotation: bool,
-    /// Open no browser
+    /// Do not open a browser
     #[arg(long)]
     no_browser: bool,
-    /// Read the app's user token from standard input, and skip Slack's OAuth
+    /// Read the app's user token from standard input instead of using Slack's OAuth
     #[arg(long)]
     token_stdin: bool,
-    /// Print the source and what was verified as JSON
+    /// Print the source and the verification as JSON
     #[arg(long)]
     json: bool,
 }
@@ -95,7 +96,7 @@ mod tests {
         args: Arguments,
     }
 
-    /// The arguments of a command line without quotes.
+    /// Parses the arguments of a command line without quotes.
     pub(super) fn args(line: &str) -> Arguments {
         Line::parse_from(std::iter::once("connect").chain(line.split_whitespace())).args
     }

@@ -1,64 +1,67 @@
-//! What to say about the Slack app: how it is made, and what it must have.
+//! Texts about the Slack app: how to create it, and what it needs.
 
 use slacktrail_connect::manifest::{manifest, new_app_url, user_scopes};
 use slacktrail_core::credentials::App;
 use slacktrail_core::source::{LogType, Source};
 
-/// Where apps for GovSlack are made (docs.slack.dev, GovSlack).
+/// The page for creating GovSlack apps (docs.slack.dev, GovSlack).
 const GOV_APPS_URL: &str = "https://api.slack-gov.com/apps";
 
-/// How the source's app is made, with its manifest filled in.
-pub(super) fn making(source: &Source, redirect_url: &str, rotation: bool) -> String {
+/// Returns the instructions for creating the source's app from its manifest.
+pub(super) fn instructions(source: &Source, redirect_url: &str, rotation: bool) -> String {
     let manifest = manifest(&source.label, &source.logs, redirect_url, rotation);
     let mut text = if source.gov {
-        // Slack does not document whether GovSlack's page takes a manifest in its address.
+        // Slack does not document whether GovSlack's page accepts a manifest in its URL.
         format!(
-            "Open GovSlack's page of your apps:\n\n{GOV_APPS_URL}\n\nChoose `Create New App` and `From a manifest`, paste \
+            "Open the list of your GovSlack apps:\n\n{GOV_APPS_URL}\n\nChoose `Create New App` and `From a manifest`, paste \
              this, and click `Next` and\n`Create`:\n\n{manifest:#}\n"
         )
     } else {
         format!(
-            "This link fills in all of its settings. Open it, choose the workspace that the\n\
-             app is to belong to, and click `Next` and `Create`:\n\n{}\n",
+            "This link fills in all settings of the app. Open it, choose the workspace that\n\
+             will own the app, and click `Next` and `Create`:\n\n{}\n",
             new_app_url(&manifest)
         )
     };
     text.push_str(match is_for_organization(source) {
         true => {
-            "\nOne app for the organization serves all of its logs. If Slack does not offer the\n\
+            "\nOne app covers all logs of the organization. If Slack does not offer the\n\
              organization in step 3, activate public distribution (`Manage Distribution`).\n"
         }
-        false => "\nChoose the workspace whose logs you want; an admin of it installs the app in step 3.\n",
+        false => {
+            "\nChoose the workspace whose logs you want to collect. An admin of that workspace\n\
+             installs the app in step 3.\n"
+        }
     });
     if rotation {
-        text.push_str("\nThe app's tokens will rotate. Slack never lets an app go back from that.\n");
+        text.push_str("\nThe app's tokens will rotate. Slack does not let an app turn rotation off again.\n");
     }
     text
 }
 
-/// What an app that exists must have. `before`: it was stored before.
-pub(super) fn existing(app: &App, before: bool, source: &Source, redirect_url: &str) -> String {
-    let before = if before { ", stored before (`--new-app` to enter another)" } else { "" };
+/// Returns what an existing app needs. `is_stored`: its credentials come from the source's secret.
+pub(super) fn existing(app: &App, is_stored: bool, source: &Source, redirect_url: &str) -> String {
+    let stored = if is_stored { " (stored; use `--new-app` to enter another app)" } else { "" };
     let scopes = user_scopes(&source.logs).join("`, `");
     let organization = match is_for_organization(source) {
         true => "\n  organization-wide installation",
         false => "",
     };
     format!(
-        "The one with the client id {}{before}.\nIt needs:\n  user token scopes `{scopes}`\n  \
+        "Using the app with client ID {}{stored}.\nIt needs:\n  user token scopes `{scopes}`\n  \
          redirect URL {redirect_url}{organization}\n",
         app.client_id
     )
 }
 
-/// Who may install it, and where.
+/// Returns who must install the app, and where.
 pub(super) fn installing(source: &Source) -> &'static str {
     match is_for_organization(source) {
         true => {
-            "It takes the Org Owner, who chooses the organization, not a workspace, at the top\n\
-             right of Slack's page."
+            "The Org Owner must install the app, and choose the organization, not a\n\
+             workspace, at the top right of Slack's page."
         }
-        false => "It takes an admin or owner of the workspace.",
+        false => "An admin or owner of the workspace must install the app.",
     }
 }
 
@@ -81,23 +84,23 @@ mod tests {
 
     #[test]
     fn instructions_for_each_plan_name_installer() {
-        let enterprise = making(&source(Plan::Enterprise), REDIRECT_URL, false);
+        let enterprise = instructions(&source(Plan::Enterprise), REDIRECT_URL, false);
         assert!(enterprise.contains("\nhttps://api.slack.com/apps?new_app=1&manifest_json=%7B"), "{enterprise}");
         assert!(
             enterprise.contains("public distribution") && installing(&source(Plan::Enterprise)).contains("Org Owner")
         );
-        let pro = making(&source(Plan::Pro), REDIRECT_URL, false);
+        let pro = instructions(&source(Plan::Pro), REDIRECT_URL, false);
         assert!(!pro.contains("distribution") && installing(&source(Plan::Pro)).contains("admin"), "{pro}");
     }
 
     #[test]
     fn instructions_say_token_rotation_is_permanent() {
-        assert!(making(&source(Plan::Pro), REDIRECT_URL, true).contains("never lets an app go back"));
+        assert!(instructions(&source(Plan::Pro), REDIRECT_URL, true).contains("does not let an app turn rotation off"));
     }
 
     #[test]
     fn govslack_gets_own_url_and_manifest_to_paste() {
-        let text = making(&Source { gov: true, ..source(Plan::Enterprise) }, REDIRECT_URL, false);
+        let text = instructions(&Source { gov: true, ..source(Plan::Enterprise) }, REDIRECT_URL, false);
         assert!(text.contains("\nhttps://api.slack-gov.com/apps\n"), "{text}");
         assert!(text.contains("\"redirect_urls\": [") && !text.contains("https://api.slack.com/apps"), "{text}");
         let prose = text.lines().take_while(|line| !line.starts_with('{'));

@@ -1,4 +1,4 @@
-//! Where people's browsers reach the deployment.
+//! The public URL of the deployment's API, which browsers open.
 
 use std::net::IpAddr;
 
@@ -6,15 +6,16 @@ use slacktrail_core::authorization::OneTimeToken;
 
 use crate::cli_error::CliError;
 
-/// The URL of the deployment's API, without a slash at its end.
+/// The URL of the deployment's API, without a trailing slash.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct PublicUrl(String);
 
 impl PublicUrl {
-    /// Reads what the stack or `SLACKTRAIL_URL` says.
+    /// Parses the URL of the stack or of `SLACKTRAIL_URL`.
     ///
     /// # Errors
-    /// When Slack could not send a browser there: it takes `https` only. On this machine `http` will do, for trying it out.
+    /// Returns an error if Slack would not redirect a browser to the URL: Slack accepts only `https`. For local tests, `http` on a loopback
+    /// address is also allowed.
     pub(super) fn new(text: &str) -> Result<PublicUrl, CliError> {
         let url = text.trim_end_matches('/');
         let (host, is_safe) = match url.split_once("://") {
@@ -26,16 +27,16 @@ impl PublicUrl {
         if is_safe && is_plain && !host.is_empty() {
             return Ok(PublicUrl(url.to_owned()));
         }
-        Err(CliError::new(format!("the deployment's public URL is `{text}`, which is no `https` URL of a host alone"))
-            .hint("set `SLACKTRAIL_URL` to what the stack's output `ApiUrl` says, such as `https://abc.execute-api.eu-west-1.amazonaws.com`"))
+        Err(CliError::new(format!("the deployment's public URL `{text}` is not an `https` URL without query or fragment"))
+            .hint("set `SLACKTRAIL_URL` to the stack output `ApiUrl`, such as `https://abc.execute-api.eu-west-1.amazonaws.com`"))
     }
 
-    /// Where Slack sends the browser back to; the app's settings must have it.
+    /// Returns the URL to which Slack redirects the browser. The app's settings must contain it.
     pub(super) fn redirect_url(&self) -> String {
         format!("{}/oauth/callback", self.0)
     }
 
-    /// The link that begins an authorization. It is a secret until it is used.
+    /// Returns the link that starts an authorization. It is a secret until it is used.
     pub(super) fn link(&self, link_token: &OneTimeToken) -> String {
         format!("{}/oauth/start?grant={}", self.0, link_token.reveal())
     }

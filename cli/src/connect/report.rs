@@ -1,4 +1,4 @@
-//! What was verified, for people and for programs.
+//! Reports the connected source and what was verified, as text or as JSON.
 
 use serde::Serialize;
 use slacktrail_core::authorization::ConnectReport;
@@ -8,7 +8,7 @@ use crate::sources::Listing;
 use crate::table::{self, Column};
 use crate::{logs, terminal};
 
-/// A connected source as a program reads it.
+/// A connected source, as printed with `--json`.
 #[derive(Debug, Serialize)]
 struct Connected {
     #[serde(flatten)]
@@ -33,20 +33,20 @@ struct VerifiedLog {
     note: Option<String>,
 }
 
-/// Prints it as JSON, or else for people.
+/// Prints the report, as JSON or as text.
 pub(super) fn print(source: &Source, report: &ConnectReport, again: bool, json: bool) {
     if json {
         terminal::print_json(&Connected { source: Listing::of(source), verified: Verified::of(report) });
     } else {
-        terminal::print(&words(source, report, again));
+        terminal::print(&describe(source, report, again));
     }
 }
 
-fn words(source: &Source, report: &ConnectReport, again: bool) -> String {
-    let again = if again { " again" } else { "" };
+fn describe(source: &Source, report: &ConnectReport, again: bool) -> String {
+    let connected = if again { "reconnected" } else { "connected" };
     let kind = if report.organization { "organization" } else { "workspace" };
-    let mut lines = vec![format!("connected `{}`{again} to the {kind} {}", source.id, report.tenant)];
-    let rotates = if report.rotates { "; its tokens rotate, and are refreshed in time" } else { "" };
+    let mut lines = vec![format!("{connected} `{}` to the {kind} {}", source.id, report.tenant)];
+    let rotates = if report.rotates { "; its tokens rotate, and the poller refreshes them" } else { "" };
     match (shown_name(&report.user).as_str(), report.scopes.is_empty()) {
         ("", true) => {}
         (user, true) => lines.push(format!("installed by {user}{rotates}")),
@@ -56,8 +56,8 @@ fn words(source: &Source, report: &ConnectReport, again: bool) -> String {
     lines.push(table::render(&[Column::Left("log"), Column::Left("verified")], rows.collect()));
     lines.push(format!("collecting {} since {}", logs::names(&source.logs, ", "), source.since));
     lines.push(match source.paused {
-        true => format!("it is paused: `slacktrail resume {}` lets it go on", source.id),
-        false => "the next tick begins, within a minute; `slacktrail status` shows how it goes".to_owned(),
+        true => format!("the source is paused; run `slacktrail resume {}` to continue", source.id),
+        false => "the next tick starts within a minute; run `slacktrail status` to see the progress".to_owned(),
     });
     lines.join("\n")
 }
@@ -101,18 +101,20 @@ mod tests {
     #[test]
     fn report_lists_each_verified_fact() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
-        insta::assert_snapshot!(words(&source, &report(), false), @r"
+        insta::assert_snapshot!(describe(&source, &report(), false), @r"
         connected `acme` to the organization `Acme` (E1)
-        installed by W1 with auditlogs:read, admin; its tokens rotate, and are refreshed in time
+        installed by W1 with auditlogs:read, admin; its tokens rotate, and the poller refreshes them
         log          verified
         audit        readable, newest record 2018-03-01T00:00:00Z
         access       readable, no record yet
         integration  not verified yet: the app is on no workspace of the organization
                      yet
         collecting audit, access, integration since 2018-03-01T00:00:00Z
-        the next tick begins, within a minute; `slacktrail status` shows how it goes
+        the next tick starts within a minute; run `slacktrail status` to see the progress
         ");
         let paused = Source { paused: true, ..source };
-        assert!(words(&paused, &report(), true).ends_with("it is paused: `slacktrail resume acme` lets it go on"));
+        let text = describe(&paused, &report(), true);
+        assert!(text.starts_with("reconnected `acme` to "), "{text}");
+        assert!(text.ends_with("the source is paused; run `slacktrail resume acme` to continue"), "{text}");
     }
 }

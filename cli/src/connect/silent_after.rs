@@ -1,8 +1,8 @@
-//! After how long a stream without a record is silent: `--silent-after`.
+//! `--silent-after`: how long a stream may have no records before it is silent.
 
 use std::str::FromStr;
 
-/// Seconds without a record after which a stream is silent; `None`: never.
+/// Seconds without a record after which a stream is silent, or `None` for never.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct SilentAfter(pub(super) Option<i64>);
 
@@ -10,7 +10,7 @@ impl FromStr for SilentAfter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<SilentAfter, String> {
-        let wrong = || "use `never`, or a time such as `24h` or `3d`".to_owned();
+        let wrong = || "use `never`, or a duration such as `24h` or `3d`".to_owned();
         if text == "never" {
             return Ok(SilentAfter(None));
         }

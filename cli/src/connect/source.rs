@@ -1,4 +1,4 @@
-//! The source that is meant: what is given, and else what was there before.
+//! Builds the source to connect from the arguments and the existing source.
 
 use slacktrail_core::source::{LogType, Plan, Source, SourceId};
 use slacktrail_core::time::Second;
@@ -11,15 +11,15 @@ use crate::prompt;
 use crate::since::Since;
 use crate::terminal;
 
-/// What a new source cannot do without and is not given.
+/// Returns the flags that a new source requires and that are missing.
 pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
     let given = [("`--name`", args.name.is_some()), ("`--plan`", args.plan.is_some())];
     let missing = given.into_iter().filter(|(_, given)| existing.is_none() && !given);
     missing.map(|(name, _)| name).collect()
 }
 
-/// The failure that names all that is missing, with a command line that is whole but for `way`.
-pub(super) fn incomplete(args: &Arguments, missing: &[&str], way: &str) -> CliError {
+/// Returns an error that names all missing flags. Its hint is an example command line that ends with `rest`.
+pub(super) fn incomplete(args: &Arguments, missing: &[&str], rest: &str) -> CliError {
     let id = &args.id;
     let (list, verb) = match missing {
         [one] => ((*one).to_owned(), "is"),
@@ -27,10 +27,10 @@ pub(super) fn incomplete(args: &Arguments, missing: &[&str], way: &str) -> CliEr
         [] => (String::new(), "is"),
     };
     CliError::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
-        .hint(format!("for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {way}"))
+        .hint(format!("run, for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {rest}"))
 }
 
-/// Returns what to run to try again, in words: the same command, with flags for the answers that are stored nowhere.
+/// Describes the command that tries again: the same command, with flags for the answers that were not stored.
 pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
     let name = args.name.as_deref().filter(|_| questions.contains(&"`--name`"));
     let plan = args.plan.filter(|_| questions.contains(&"`--plan`"));
@@ -43,18 +43,18 @@ pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
     }
 }
 
-/// Asks for what a new source cannot do without.
+/// Prompts for what a new source requires.
 ///
 /// # Errors
-/// When it is interrupted.
+/// Returns an error if the user interrupts a prompt, or if a prompt fails.
 pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Arguments, CliError> {
     if existing.is_some() {
         return Ok(args);
     }
     let name = match args.name {
         Some(name) => name,
-        None => prompt::text("Name of the source, for people:", |name| match name {
-            "" => Err("it is stored with each record, and cannot be empty".to_owned()),
+        None => prompt::text("Name of the source:", |name| match name {
+            "" => Err("the name is stored with each record and cannot be empty".to_owned()),
             name => Ok(name.to_owned()),
         })?,
     };
@@ -71,19 +71,19 @@ fn choose_plan() -> Result<Plan, CliError> {
         ("Business+ (access and integration logs)", Plan::Business),
         ("Pro (access and integration logs)", Plan::Pro),
     ];
-    // Who types instead of choosing types what Slack calls the plan.
+    // A user who types instead of selecting an option types Slack's name of the plan.
     let is_typed = |typed: &str, index: usize| {
-        let (words, plan) = PLANS[index];
-        logs::parse_plan(typed) == Ok(plan) || words.to_lowercase().contains(&typed.trim().to_lowercase())
+        let (label, plan) = PLANS[index];
+        logs::parse_plan(typed) == Ok(plan) || label.to_lowercase().contains(&typed.trim().to_lowercase())
     };
-    let chosen = prompt::choice("Slack plan:", PLANS.map(|(words, _)| words).to_vec(), &is_typed)?;
-    Ok(PLANS.into_iter().find(|(words, _)| *words == chosen).map_or(Plan::Pro, |(_, plan)| plan))
+    let chosen = prompt::choice("Slack plan:", PLANS.map(|(label, _)| label).to_vec(), &is_typed)?;
+    Ok(PLANS.into_iter().find(|(label, _)| *label == chosen).map_or(Plan::Pro, |(_, plan)| plan))
 }
 
-/// The source that is meant.
+/// Returns the source to connect: the existing or a new source, with the arguments applied.
 ///
 /// # Errors
-/// When it is new and has no name or no plan, or when a log is asked for that its plan does not have.
+/// Returns an error if a new source has no name or no plan, if its plan does not have a requested log, or if `--since` is in the future.
 pub(super) fn merge(args: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, CliError> {
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
     let source = match (existing, &args.name, args.plan) {
@@ -108,30 +108,28 @@ pub(super) fn merge(args: &Arguments, existing: Option<Source>, now: Second) -> 
     Ok(Source { logs, silent_after_seconds, connected_at: now, ..source })
 }
 
-/// What connecting an existing source again keeps, in words.
+/// Describes what reconnecting an existing source keeps.
 pub(super) fn kept(existing: &Source) -> String {
     let with = existing.tenant.as_ref().map(|tenant| format!(" {tenant}:")).unwrap_or_default();
     let logs = logs::names(&existing.logs, ", ");
     format!(
-        "source `{}` exists:{with} {logs} since {}\nit goes on where it stopped, so that an outage is collected",
+        "source `{}` exists:{with} {logs} since {}\ncollection continues where it stopped, so an outage is collected too",
         existing.id, existing.since
     )
 }
 
-/// The logs of a source that are being collected already.
+/// Returns the logs of a source that are already being collected.
 pub(super) fn collected(stored: &Deployment, id: &SourceId) -> Vec<LogType> {
     stored.cursors.keys().filter(|stream| stream.source == *id).map(|stream| stream.log).collect()
 }
 
-/// The warning that `--since` comes too late for these logs, if it was given.
+/// Returns a warning if `--since` is set but has no effect, because logs are already being collected.
 pub(super) fn since_too_late(args: &Arguments, collected: &[LogType]) -> Option<CliError> {
     let first = collected.first().filter(|_| args.since.is_some())?;
     let id = &args.id;
-    Some(
-        CliError::new("`--since` changes nothing for logs that are being collected already").hint(format!(
-            "`slacktrail backfill {id} --log {first} --from <day> --to <day>` collects what lies before"
-        )),
-    )
+    Some(CliError::new("`--since` has no effect on logs that are already being collected").hint(format!(
+        "run `slacktrail backfill {id} --log {first} --from <day> --to <day>` to collect earlier records"
+    )))
 }
 
 #[cfg(test)]
@@ -208,7 +206,7 @@ mod tests {
     #[test]
     fn earlier_since_of_collected_log_suggests_backfill() {
         let warning = since_too_late(&args("acme --since all"), &[LogType::Access]).unwrap();
-        assert!(warning.next_action().unwrap().starts_with("`slacktrail backfill acme --log access"), "{warning}");
+        assert!(warning.next_action().unwrap().starts_with("run `slacktrail backfill acme --log access"), "{warning}");
         assert!(since_too_late(&args("acme --since all"), &[]).is_none());
         assert!(since_too_late(&args("acme"), &[LogType::Access]).is_none());
     }

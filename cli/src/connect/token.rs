@@ -1,4 +1,4 @@
-//! The route without OAuth: a user token that somebody has is verified like one that Slack grants, and stored.
+//! Connects a source with an existing user token instead of OAuth. The token is verified and stored like a token from OAuth.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ use crate::identity::Identity;
 use crate::terminal::{self, Level};
 use crate::{aws, environment};
 
-/// Connects with the token on standard input.
+/// Connects a source with the token on standard input.
 pub(super) async fn connect(args: &Arguments) -> Result<ExitCode, CliError> {
     let now = Second::of(Timestamp::now());
     let slack = environment::slack()?;
@@ -28,10 +28,10 @@ pub(super) async fn connect(args: &Arguments) -> Result<ExitCode, CliError> {
 
     let mut stored = ports.deployment.load().await.map_err(CliError::from)?;
     let collected = source::collected(&stored, &args.id);
-    // One that cannot be read is connected anew, as its error says.
+    // A source that cannot be read is connected as a new one, as the hint of its error says.
     let existing = stored.sources.remove(&args.id).and_then(Result::ok);
-    let meant = source::merge(args, existing.clone(), now)?;
-    let (source, report) = verify(&slack, meant, existing.as_ref(), &token, now).await?;
+    let source = source::merge(args, existing.clone(), now)?;
+    let (source, report) = verify(&slack, source, existing.as_ref(), &token, now).await?;
     let source = save(&ports, &source, &report.tenant, token).await?;
 
     if let Some(warning) = source::since_too_late(args, &collected) {
@@ -43,26 +43,26 @@ pub(super) async fn connect(args: &Arguments) -> Result<ExitCode, CliError> {
 
 fn read() -> Result<Token, CliError> {
     Token::new(&standard_input::read("--token-stdin", "token")?).map_err(|error| {
-        CliError::new("standard input holds no Slack token").with_source(error).hint("give the app's user token alone")
+        CliError::new("standard input is not a Slack token").with_source(error).hint("pass only the app's user token")
     })
 }
 
-/// Whether the token can do what the source needs, at the Slack that the source had before.
+/// Verifies that the token can read the logs of the source, and that it belongs to the source's tenant.
 async fn verify(
     slack: &SlackHttp,
-    meant: Source,
+    source: Source,
     existing: Option<&Source>,
     token: &Token,
     now: Second,
 ) -> Result<(Source, ConnectReport), CliError> {
-    let identity = Identity::ask(slack, &meant, token, now).await.map_err(CliError::from)?;
-    identity.check_logs(&meant.logs)?;
-    identity.check_scopes(&meant.logs)?;
+    let identity = Identity::ask(slack, &source, token, now).await.map_err(CliError::from)?;
+    identity.check_logs(&source.logs)?;
+    identity.check_scopes(&source.logs)?;
     if let Some(existing) = existing {
         identity.check_same_tenant(existing)?;
     }
     let tenant = identity.tenant();
-    let source = Source { organization: identity.is_organization(), tenant: Some(tenant.clone()), ..meant };
+    let source = Source { organization: identity.is_organization(), tenant: Some(tenant.clone()), ..source };
     let mut logs = Vec::new();
     for log in &source.logs {
         logs.push(probe(slack, &source, *log, token, now).await?);
@@ -72,7 +72,7 @@ async fn verify(
     Ok((source, report))
 }
 
-/// Binds the source to its tenant, stores the token, and lets the poller collect.
+/// Binds the source to its tenant and stores the token, so that the poller starts to collect.
 async fn save(ports: &AwsPorts, source: &Source, tenant: &Tenant, token: Token) -> Result<Source, CliError> {
     let grant = Grant { token, token_refresh: None, tenant: Some(tenant.id.clone()) };
     let stored = deletion::wait_out(async || {

@@ -1,4 +1,4 @@
-//! Waiting until the link was used and Slack's answer is verified; and giving up on it.
+//! Waits until the link is used and Slack's grant is verified, and cancels the authorization if the user gives up.
 
 use std::time::Duration;
 
@@ -11,33 +11,33 @@ use slacktrail_ports::{AuthorizationStore, ReplaceOutcome};
 
 use crate::{duration, terminal};
 
-/// How often the authorization is read.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// So many looks in a row may fail for a reason that passes; the SDK has tried each of them three times.
-const FAILED_LOOKS_MAX: u32 = 5;
-/// The function that verifies has half a minute; beyond this it has ended without a word.
+/// The time between two reads of the authorization.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
+/// How many reads in a row may fail with a transient error. The SDK has tried each of them three times.
+const FAILED_READS_MAX: u32 = 5;
+/// After this time, the OAuth function has ended without a result, because its timeout is half a minute.
 const VERIFYING_SECONDS_MAX: i64 = 60;
-/// So long what is just being verified is waited for when somebody gives up.
+/// How long a user who gives up waits for a verification in progress.
 const GIVE_UP_MAX: Duration = Duration::from_secs(40);
-/// How often the spinner turns.
-const TURN: Duration = Duration::from_millis(120);
+/// The interval of the spinner animation.
+const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
 /// How an authorization ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum End {
-    /// It is connected.
+    /// The source is connected.
     Connected(Box<ConnectReport>),
     /// Connecting failed.
     Failed(ConnectError),
-    /// It expired.
+    /// The authorization expired.
     Expired,
-    /// The function verified it, but did not report the outcome.
+    /// The OAuth function started to verify the grant, but did not report the outcome.
     Lost,
-    /// It was canceled, and its link is invalid.
+    /// The authorization was canceled, and its link is invalid.
     Canceled,
 }
 
-/// What is waited for.
+/// What the command waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Opening,
@@ -55,15 +55,15 @@ enum Seen {
 /// Waits until the authorization ends.
 ///
 /// # Errors
-/// When it cannot be looked at any more.
+/// Returns an error if the authorization cannot be read.
 pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> Result<End, Error> {
     let mut display = Display::new();
-    let (mut failed_looks, mut verifying_since) = (0, None);
+    let (mut failed_reads, mut verifying_since) = (0, None);
     loop {
         let now = Second::of(Timestamp::now());
         match authorizations.load_authorization(id).await {
             Ok(found) => {
-                failed_looks = 0;
+                failed_reads = 0;
                 let authorization = found.map(|(_, authorization)| authorization);
                 match seen(authorization.as_ref(), verifying_since, now) {
                     Seen::Over(end) => return Ok(end),
@@ -76,15 +76,15 @@ pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &Authori
                     }
                 }
             }
-            Err(error) if error.kind == ErrorKind::Retry && failed_looks < FAILED_LOOKS_MAX => failed_looks += 1,
+            Err(error) if error.kind == ErrorKind::Retry && failed_reads < FAILED_READS_MAX => failed_reads += 1,
             Err(error) => return Err(error),
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(READ_INTERVAL).await;
     }
 }
 
 fn seen(authorization: Option<&Authorization>, verifying_since: Option<Second>, now: Second) -> Seen {
-    // DynamoDB deletes it a day after its time at the earliest; earlier somebody else has.
+    // DynamoDB deletes an authorization a day after it expires at the earliest, so another process has deleted this one.
     let Some(authorization) = authorization else { return Seen::Over(End::Canceled) };
     match &authorization.state {
         AuthorizationState::LinkIssued | AuthorizationState::Started if authorization.is_expired(now) => {
@@ -110,9 +110,9 @@ pub(super) async fn give_up<C: AuthorizationStore>(authorizations: &C, id: &Auth
 }
 
 async fn cancel<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> End {
-    let mut told = false;
+    let mut is_printed = false;
     loop {
-        // Each step happens once and there are three, so that this ends; and it is bounded by who calls it.
+        // The loop ends, because an authorization enters each of its three steps only once. The caller also limits its time.
         match authorizations.load_authorization(id).await {
             Ok(None) => return End::Canceled,
             Ok(Some((version, authorization))) => match &authorization.state {
@@ -124,10 +124,10 @@ async fn cancel<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId)
                         Err(_) => {}
                     }
                 }
-                AuthorizationState::Verifying if told => {}
+                AuthorizationState::Verifying if is_printed => {}
                 AuthorizationState::Verifying => {
-                    terminal::note("what Slack granted is just being verified: waiting for what comes of it");
-                    told = true;
+                    terminal::note("slacktrail is verifying what Slack granted; waiting for the result");
+                    is_printed = true;
                 }
                 AuthorizationState::Connected(report) => return End::Connected(report.clone()),
                 // A failed authorization may require a cleanup.
@@ -136,11 +136,11 @@ async fn cancel<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId)
             },
             Err(_) => {}
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(READ_INTERVAL).await;
     }
 }
 
-/// A spinner with what is waited for; where standard error is no terminal, a line for each stage.
+/// A spinner that shows the stage, or one line per stage if standard error is not a terminal.
 #[derive(Debug)]
 struct Display {
     spinner: ProgressBar,
@@ -157,9 +157,9 @@ impl Display {
     }
 
     fn show(&mut self, stage: Stage, seconds_left: i64) {
-        let words = match stage {
+        let label = match stage {
             Stage::Opening => "waiting for the link to be opened",
-            Stage::Slack => "the link was opened; waiting for an answer on Slack's page",
+            Stage::Slack => "the link was opened; waiting for a decision on Slack's page",
             Stage::Verifying => "verifying what Slack granted",
         };
         let left = match stage {
@@ -168,11 +168,11 @@ impl Display {
         };
         if self.spinner.is_hidden() {
             if self.stage != Some(stage) {
-                terminal::note(words);
+                terminal::note(label);
             }
         } else {
-            self.spinner.enable_steady_tick(TURN);
-            terminal::show_progress(&self.spinner, &format!("{words}{left}"));
+            self.spinner.enable_steady_tick(SPINNER_INTERVAL);
+            terminal::show_progress(&self.spinner, &format!("{label}{left}"));
         }
         self.stage = Some(stage);
     }

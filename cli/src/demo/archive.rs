@@ -1,4 +1,4 @@
-//! Reads the files back, knowing only what docs say about them: nothing here uses the code that wrote them.
+//! Reads the files back. Relies only on the documented format, and uses none of the code that wrote them.
 
 use std::fs;
 use std::io::Read;
@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use crate::cli_error::CliError;
 
-/// What the appended fields begin with. A quote inside a JSON string is escaped, so the last of these is slacktrail's.
+/// The start of the appended fields. Quotes in JSON strings are escaped, so the last occurrence is slacktrail's.
 const APPENDED: &str = r#","p_log_type":""#;
 
-/// All lines of a directory of logs.
+/// The lines and files of a directory of logs.
 #[derive(Debug, Default)]
 pub(crate) struct Archive {
     pub(crate) lines: Vec<Line>,
     pub(crate) files: Vec<File>,
 }
 
-/// A file, by what its name says.
+/// A file, described by its name.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct File {
     pub(crate) log: String,
@@ -31,20 +31,20 @@ pub(crate) struct File {
     path: PathBuf,
 }
 
-/// A line.
+/// A stored line.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) log: String,
-    /// The day that its file's name says.
+    /// The day in the name of its file.
     pub(crate) day: String,
-    /// Slack's bytes.
+    /// Slack's JSON, byte for byte.
     pub(crate) slack: String,
-    /// The line as it is stored.
+    /// The complete line.
     whole: String,
     pub(crate) fields: Fields,
 }
 
-/// What of a line's JSON the comparison needs.
+/// The JSON fields of a line that the comparison needs.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Fields {
     date_create: Option<Value>,
@@ -58,24 +58,24 @@ impl Archive {
     /// Reads a directory.
     ///
     /// # Errors
-    /// When a file is not what it should be: its name, its gzip, or a line.
+    /// Returns an error if the name, the compression or a line of a file does not have the documented format.
     pub(crate) fn read(directory: &Path) -> Result<Archive, CliError> {
         let mut archive = Archive::default();
         for log in ["audit", "access", "integration"] {
             let mut paths = Vec::new();
             find_files(&directory.join(log), &mut paths)?;
             for path in paths {
-                let file =
-                    File::of(directory, path.clone()).ok_or_else(|| odd(&path, "its name is not that of an object"))?;
-                let bytes = fs::read(&path).map_err(|error| unread(&path, error))?;
+                let file = File::of(directory, path.clone())
+                    .ok_or_else(|| invalid(&path, "its name is not an object's name"))?;
+                let bytes = fs::read(&path).map_err(|error| read_error(&path, error))?;
                 let mut text = String::new();
-                MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).map_err(|error| unread(&path, error))?;
+                MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).map_err(|error| read_error(&path, error))?;
                 if !text.ends_with('\n') {
-                    return Err(odd(&path, "its last line does not end"));
+                    return Err(invalid(&path, "its last line is incomplete"));
                 }
                 for whole in text.lines() {
                     archive.lines.push(
-                        Line::of(&file, whole).ok_or_else(|| odd(&path, "a line is not of the documented form"))?,
+                        Line::of(&file, whole).ok_or_else(|| invalid(&path, "a line lacks the documented fields"))?,
                     );
                 }
                 archive.files.push(file);
@@ -85,7 +85,7 @@ impl Archive {
         Ok(archive)
     }
 
-    /// The newest line of each log.
+    /// Returns the newest line of each log.
     pub(crate) fn samples(&self) -> Vec<(&str, &str)> {
         let mut samples: Vec<(&str, &str)> = Vec::new();
         for line in self.lines.iter().rev() {
@@ -96,7 +96,7 @@ impl Archive {
         samples
     }
 
-    /// The newest file of the audit log, or of whichever log there is.
+    /// Returns the newest file of the audit log, or of another log if there is no audit log.
     pub(crate) fn newest(&self) -> Option<&Path> {
         let newest = self.files.iter().rfind(|file| file.log == "audit").or(self.files.last())?;
         Some(&newest.path)
@@ -124,7 +124,7 @@ impl Line {
 }
 
 impl Fields {
-    /// The record's own time.
+    /// Returns the time of the record.
     pub(crate) fn time(&self, log: &str) -> Option<&Value> {
         match log {
             "audit" => self.date_create.as_ref(),
@@ -134,14 +134,14 @@ impl Fields {
     }
 }
 
-/// The files under a directory, in the order of their names. Names that begin with a dot are not logs.
+/// Adds the files under a directory to `paths`, sorted by name. Skips names that start with a dot, which are not logs.
 fn find_files(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), CliError> {
     if !directory.exists() {
         return Ok(());
     }
     let entries = fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
     let mut found: Vec<PathBuf> =
-        entries.map_err(|error| unread(directory, error))?.into_iter().map(|entry| entry.path()).collect();
+        entries.map_err(|error| read_error(directory, error))?.into_iter().map(|entry| entry.path()).collect();
     found.retain(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')));
     found.sort();
     for path in found {
@@ -150,19 +150,19 @@ fn find_files(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), CliError
     Ok(())
 }
 
-fn unread(path: &Path, error: std::io::Error) -> CliError {
-    CliError::new(format!("`{}` cannot be read back", path.display())).with_source(error)
+fn read_error(path: &Path, error: std::io::Error) -> CliError {
+    CliError::new(format!("reading `{}` back failed", path.display())).with_source(error)
 }
 
-fn odd(path: &Path, what: &str) -> CliError {
-    CliError::new(format!("`{}` is not what slacktrail should have written: {what}", path.display()))
+fn invalid(path: &Path, reason: &str) -> CliError {
+    CliError::new(format!("`{}` does not have the documented format: {reason}", path.display()))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    /// An archive of audit logs of one day: files of these numbers, and these lines in whichever of them.
+    /// Returns an archive of the audit logs of one day, with files of these numbers. All lines are in the first file.
     pub(crate) fn archive(day: &str, numbers: &[u32], lines: &[String]) -> Archive {
         let file = |number: u32| {
             let path = Path::new("logs").join(format!("audit/{day}/acme-{number:06}.json.gz"));

@@ -1,4 +1,4 @@
-//! Compares what is stored with what the simulated Slack showed, record by record and byte by byte.
+//! Compares the stored records with what the simulated Slack returned, record by record and byte by byte.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -10,26 +10,27 @@ use slacktrail_simulator::{Log, Row};
 use super::archive::{Archive, Line};
 use crate::duration;
 
-/// What the comparison came to.
+/// The result of the comparison.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Verdict {
-    /// Records that Slack showed.
+    /// Records that Slack returned.
     compared: u64,
-    /// Those of them that no line holds.
+    /// Records that no line contains.
     missing: u64,
-    /// Lines that hold a record which another line holds too.
+    /// Lines with a record that another line contains too.
     duplicates: u64,
-    /// Lines that hold what Slack never showed.
+    /// Lines with a record that Slack never returned.
     unexpected: u64,
-    /// Lines in the file of another day than their record's.
+    /// Lines in the file of another day than the record's.
     wrong_day: u64,
-    /// Numbers that a day log leaves out.
+    /// Numbers that a day log skips.
     missing_objects: u64,
+    /// Objects that were read back.
     objects: u64,
 }
 
 impl Verdict {
-    /// Whether each record is in exactly one line, where it belongs.
+    /// Returns `true` if each record is in exactly one line, in the right file.
     pub(crate) fn is_exact(&self) -> bool {
         self.compared > 0
             && self.missing + self.duplicates + self.unexpected + self.wrong_day + self.missing_objects == 0
@@ -42,7 +43,7 @@ impl fmt::Display for Verdict {
         let count = duration::count;
         writeln!(
             f,
-            "{verdict}: {} records that Slack showed, compared with {} objects read back:",
+            "{verdict}: compared {} records from Slack with {} stored objects:",
             count(self.compared),
             count(self.objects)
         )?;
@@ -57,18 +58,18 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Compares an archive with the truth.
-pub(crate) fn compare(archive: &Archive, truth: &[Row]) -> Verdict {
+/// Compares an archive with the rows that Slack returned.
+pub(crate) fn compare(archive: &Archive, rows: &[Row]) -> Verdict {
     let mut verdict = Verdict {
         objects: archive.files.len() as u64,
         missing_objects: missing_objects(archive),
         ..Verdict::default()
     };
     let mut expected: HashMap<String, u64> = HashMap::new();
-    for row in truth {
+    for row in rows {
         let workspace = row.workspace.as_deref().filter(|_| row.log == Log::Integration);
         let times = expected.entry(content(name(row.log), workspace, &row.json)).or_default();
-        // Two access rows alike in all but what moves would be one record; equal integration rows are as many as there are.
+        // Access rows that differ only in the fields that Slack updates are one record. Equal integration rows are separate records.
         if row.log == Log::Integration || *times == 0 {
             *times += 1;
             verdict.compared += 1;
@@ -102,8 +103,8 @@ fn name(log: Log) -> &'static str {
     }
 }
 
-/// What a record is compared by: its log, its workspace and Slack's bytes. An access row counts on after it was collected, so
-/// of that the two numbers that move are left out.
+/// Returns what identifies a record: its log, its workspace and Slack's bytes. Excludes the two numbers of an access row that Slack updates
+/// on every use.
 fn content(log: &str, workspace: Option<&str>, json: &str) -> String {
     let json = match log {
         "access" => without_number(&without_number(json, r#""date_last":"#), r#""count":"#),
@@ -118,7 +119,7 @@ fn without_number(json: &str, key: &str) -> String {
     format!("{}{rest}", &json[..start])
 }
 
-/// The day of the record's own time.
+/// Returns the day of the record's time.
 fn day(line: &Line) -> Option<String> {
     let seconds = match line.fields.time(&line.log)? {
         Value::String(text) => text.parse().ok()?,
@@ -127,7 +128,7 @@ fn day(line: &Line) -> Option<String> {
     Some(Timestamp::from_second(seconds).ok()?.strftime("%Y/%m/%d").to_string())
 }
 
-/// Numbers between 1 and a day log's last that no file has.
+/// Counts the numbers from 1 to the last number of each day log that no file has.
 fn missing_objects(archive: &Archive) -> u64 {
     let mut logs: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
     for file in &archive.files {
@@ -179,7 +180,7 @@ mod tests {
         };
         assert_eq!(verdict, expected);
         assert!(!verdict.is_exact());
-        assert!(!Verdict::default().is_exact(), "nothing compared proves nothing");
+        assert!(!Verdict::default().is_exact(), "a comparison without records is not exact");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The simulated organization: its people at work, what goes wrong with its Slack, and what that Slack has shown.
+//! The simulated organization: its activity, its faults, and the records that its Slack returns.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,41 +12,41 @@ use slacktrail_simulator::{Activity, CallMatcher, Fault, FaultKind, Generator, L
 use super::time::{LATE_MAX, SimulatedTime};
 use crate::cli_error::CliError;
 
-/// The token of the organization's owner.
+/// The token of the Org Owner.
 pub(crate) const TOKEN: &str = settings::ORGANIZATION_TOKEN;
 
-/// What the demonstration says about itself.
+/// The introduction that the demo prints.
 pub(crate) const INTRODUCTION: &str = "\
 This Slack is simulated: an Enterprise organization with four workspaces,
-three days of history, and people at work where a minute passes each second.
-It limits calls as Slack does, shows some records late, and is made to fail:
-HTTP 500 and 429, a stale page cursor, HTML instead of JSON, a response that
-breaks off, a lost connection. The collector is the real one, and so are the
-files that it writes.";
+three days of history, and active users. One second is a simulated minute.
+It limits calls as Slack does, returns some records late, and has injected
+faults: HTTP 500 and 429, a stale page cursor, HTML instead of JSON, an
+incomplete response, a lost connection. The collector is the real one, and
+so are the files that it writes.";
 
 const WORKSPACES: [&str; 4] = ["T0ENGINEER", "T0FINANCE", "T0PEOPLE", "T0SALES"];
-/// How often life goes on: six simulated seconds.
+/// The time between two steps of the activity: six simulated seconds.
 const STEP: Duration = Duration::from_millis(100);
 
-/// The organization, its Slack on loopback, and the life in it.
+/// The organization, its Slack on loopback, and its activity.
 pub(crate) struct Organization {
     world: Arc<Mutex<World>>,
     server: Server,
-    life: tokio::task::JoinHandle<()>,
-    resting: Arc<AtomicBool>,
+    activity: tokio::task::JoinHandle<()>,
+    is_stopped: Arc<AtomicBool>,
     time: Arc<SimulatedTime>,
 }
 
 impl Organization {
-    /// Founds it: with its history, its faults, and life from now on.
+    /// Starts the organization with its history, its faults, and activity from now on.
     ///
     /// # Errors
-    /// When no port of loopback can be opened.
-    pub(crate) async fn found(time: Arc<SimulatedTime>) -> Result<Organization, CliError> {
+    /// Returns an error if no loopback port can be opened.
+    pub(crate) async fn start(time: Arc<SimulatedTime>) -> Result<Organization, CliError> {
         let settings = Settings { tenant: Tenant::organization("E0ACME", &WORKSPACES), ..Settings::organization() };
         let mut generator = Generator::new(activity(), &settings);
         let mut world = World::new(settings);
-        generator.fill(&mut world, time.history_begins(), time.life_begins());
+        generator.fill(&mut world, time.history_start(), time.activity_start());
         faults().into_iter().for_each(|fault| world.fault(fault));
 
         let world = Arc::new(Mutex::new(world));
@@ -54,28 +54,28 @@ impl Organization {
         let server = Server::start(Arc::clone(&world), Arc::new(move || clock.now())).await.map_err(|error| {
             CliError::new("the simulated Slack cannot open a port on loopback")
                 .with_source(error)
-                .hint("let this process listen on 127.0.0.1")
+                .hint("allow this process to listen on 127.0.0.1")
         })?;
-        let resting = Arc::new(AtomicBool::new(false));
-        let life = tokio::spawn(live(generator, Arc::clone(&world), Arc::clone(&time), Arc::clone(&resting)));
-        Ok(Organization { world, server, life, resting, time })
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let activity = run_activity(generator, Arc::clone(&world), Arc::clone(&time), Arc::clone(&is_stopped));
+        Ok(Organization { world, server, activity: tokio::spawn(activity), is_stopped, time })
     }
 
-    /// Ends its people's work: from now on no record is written.
-    pub(crate) fn rest(&self) {
-        self.resting.store(true, Ordering::Relaxed);
-        self.life.abort();
+    /// Stops the activity. No record is added from now on.
+    pub(crate) fn stop_activity(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+        self.activity.abort();
     }
 
-    /// When the last record will have been shown.
-    pub(crate) fn settled_at(&self) -> Timestamp {
+    /// Returns the time from which all records are visible.
+    pub(crate) fn all_visible_at(&self) -> Timestamp {
         let world = lock(&self.world);
         let rows = Log::ALL.into_iter().flat_map(|log| world.rows(log));
         rows.map(|row| row.visible_at).max().unwrap_or_else(|| self.time.now())
     }
 
-    /// Every record that Slack has been able to show by `now`.
-    pub(crate) fn truth(&self, now: Timestamp) -> Vec<Row> {
+    /// Returns the records that are visible in Slack at `now`.
+    pub(crate) fn visible_rows(&self, now: Timestamp) -> Vec<Row> {
         let world = lock(&self.world);
         Log::ALL.into_iter().flat_map(|log| world.visible_rows(log, now).cloned().collect::<Vec<_>>()).collect()
     }
@@ -88,7 +88,7 @@ impl Organization {
         self.server.audit_url()
     }
 
-    /// Closes its Slack.
+    /// Stops the simulated Slack.
     pub(crate) async fn close(self) {
         self.server.stop().await;
     }
@@ -98,13 +98,18 @@ fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets life go on until it is to rest.
-async fn live(mut generator: Generator, world: Arc<Mutex<World>>, time: Arc<SimulatedTime>, resting: Arc<AtomicBool>) {
-    let mut lived_until = time.life_begins();
-    while !resting.load(Ordering::Relaxed) {
+/// Generates activity until it is stopped.
+async fn run_activity(
+    mut generator: Generator,
+    world: Arc<Mutex<World>>,
+    time: Arc<SimulatedTime>,
+    is_stopped: Arc<AtomicBool>,
+) {
+    let mut generated_until = time.activity_start();
+    while !is_stopped.load(Ordering::Relaxed) {
         let now = time.now();
-        generator.advance(&mut lock(&world), lived_until, now);
-        lived_until = now;
+        generator.advance(&mut lock(&world), generated_until, now);
+        generated_until = now;
         tokio::time::sleep(STEP).await;
     }
 }
@@ -123,7 +128,7 @@ fn activity() -> Activity {
     }
 }
 
-/// What goes wrong, by the number of the call. The numbers are such that all of it happens within the first seconds.
+/// Returns the faults by call number. The numbers are so small that all faults occur within the first seconds.
 fn faults() -> Vec<Fault> {
     let on = |number, log, kind| Fault::nth(number, CallMatcher::log(log), kind);
     vec![

@@ -1,4 +1,4 @@
-//! Streams' errors as they come up: each is told once, and again only after it has gone or changed.
+//! Reports errors of streams during a run. It reports an error once, and again only after the error changes or returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,26 +11,26 @@ use crate::duration;
 use crate::hints::{self, Collector};
 use crate::terminal::{self, Level};
 
-/// What was told.
+/// The errors that were reported.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorReporter {
-    /// By stream: its code and state.
+    /// The code and the state by stream.
     errors: BTreeMap<String, (String, State)>,
-    /// The last failure of a tick as a whole.
+    /// The error of the previous tick, if it failed as a whole.
     of_run: Option<String>,
-    /// Whatever is told but once in a run.
-    told: BTreeSet<String>,
+    /// Subjects that are reported once per run.
+    reported_once: BTreeSet<String>,
 }
 
 impl ErrorReporter {
-    /// Tells why a tick failed as a whole, unless the one before failed for the same reason.
+    /// Reports why a tick failed as a whole, unless the previous tick failed for the same reason.
     pub(crate) fn report_run(&mut self, progress: &Progress, error: &CliError) {
         if self.of_run.replace(error.to_string()) != Some(error.to_string()) {
-            tell(progress, Level::Error, error);
+            print(progress, Level::Error, error);
         }
     }
 
-    /// Tells what is new in a tick's summary.
+    /// Reports the new errors in the summary of a tick.
     pub(crate) fn report(&mut self, progress: &Progress, summary: &Summary, clock_is_real: bool) {
         self.of_run = None;
         for stream in &summary.streams {
@@ -40,24 +40,24 @@ impl ErrorReporter {
                 Some(code) => {
                     let error = (code.clone(), stream.state);
                     if self.errors.insert(name, error.clone()) != Some(error) {
-                        tell(progress, level(stream.state), &stream_error(stream));
+                        print(progress, level(stream.state), &stream_error(stream));
                     }
                 }
             }
             let clock = clock(stream).filter(|_| clock_is_real);
             for (subject, error) in [("clock", clock), ("workspaces", workspaces(stream))] {
                 if let Some(error) = error
-                    && self.told.insert(subject.to_owned())
+                    && self.reported_once.insert(subject.to_owned())
                 {
-                    tell(progress, Level::Warning, &error);
+                    print(progress, Level::Warning, &error);
                 }
             }
         }
     }
 }
 
-/// Tells a failure above the progress lines.
-fn tell(progress: &Progress, level: Level, error: &CliError) {
+/// Prints an error above the progress lines.
+fn print(progress: &Progress, level: Level, error: &CliError) {
     progress.suspend(|| terminal::print_error(level, error));
 }
 
@@ -78,7 +78,7 @@ fn level(state: State) -> Level {
 pub(super) fn stream_error(stream: &StreamSummary) -> CliError {
     let (name, hint) = (name(stream), hints::of_stream(stream.hint.as_deref().unwrap_or_default(), Collector::Pull));
     let Some(message) = &stream.message else {
-        return CliError::new(format!("{name}: {hint}")); // not polled: the cursor's own words, hint and all
+        return CliError::new(format!("{name}: {hint}")); // the stream was not polled, so only the hint is known
     };
     let error = CliError::new(format!("{name}: {message}")).hint(hint);
     match &stream.cause {
@@ -91,14 +91,12 @@ fn clock(stream: &StreamSummary) -> Option<CliError> {
     let seconds = stream.clock_skew_seconds?;
     let which = if seconds > 0 { "ahead of" } else { "behind" };
     let message = format!("this machine's clock is {} {which} Slack's", duration::words(seconds.abs()));
-    Some(
-        CliError::new(message)
-            .hint("set the clock; nothing is lost meanwhile, for Slack's clock decides what is collected"),
-    )
+    Some(CliError::new(message).hint("set the clock; no data is lost, because slacktrail uses Slack's clock"))
 }
 
 fn workspaces(stream: &StreamSummary) -> Option<CliError> {
     let number = stream.workspaces_failing;
-    let message = format!("{}: {number} of the organization's workspaces cannot be read", name(stream));
-    (number > 0).then(|| CliError::new(message).hint("`slacktrail status --dir <directory>` names them and says why"))
+    let message = format!("{}: {number} workspaces of the organization cannot be read", name(stream));
+    (number > 0)
+        .then(|| CliError::new(message).hint("run `slacktrail status --dir <directory>` for their IDs and the cause"))
 }

@@ -1,5 +1,5 @@
-//! Ticks of the collector on this machine, until nothing is left to collect or somebody stops it. `pull` and `demo` differ only
-//! in the [`Pace`] that they give.
+//! Runs ticks of the collector on this machine, until nothing is left to collect or the user stops the run. `pull` and `demo` differ
+//! only in their [`Pace`].
 
 mod error_reporter;
 mod pace;
@@ -32,13 +32,13 @@ type Collector =
 /// When a run ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Until {
-    /// As soon as a tick leaves nothing to collect.
+    /// When a tick leaves nothing to collect, or when the pace ends it.
     CaughtUp,
-    /// When the pace says so.
+    /// When the pace ends it.
     Stopped,
 }
 
-/// Some streams of one source, collected into a directory.
+/// A run that collects streams of one source into a directory.
 pub(crate) struct Run {
     collector: Collector,
     progress: Rc<Progress>,
@@ -47,7 +47,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Prepares to collect these logs of a source that is stored in `directory`. Nothing is asked or written yet.
+    /// Creates a run for `logs` of a source that is stored in `directory`. Performs no I/O.
     pub(crate) fn new(slack: SlackHttp, directory: &Path, token: Token, source: &SourceId, logs: &[LogType]) -> Run {
         let streams: Vec<StreamId> = logs.iter().map(|log| StreamId { source: source.clone(), log: *log }).collect();
         let progress = Rc::new(Progress::new(&streams));
@@ -66,11 +66,11 @@ impl Run {
         }
     }
 
-    /// Ticks at a pace.
+    /// Runs ticks at `pace`.
     ///
     /// # Errors
-    /// When this machine's side fails as a whole: at once, or where the run goes on until it is stopped, in its first tick.
-    /// Later such failures are told, and the next tick tries again.
+    /// Returns an error if a tick fails as a whole. With [`Until::Stopped`], only an error of the first tick ends the run. The run prints later
+    /// errors, and the next tick retries.
     pub(crate) async fn go(&mut self, pace: &impl Pace, until: Until) -> Result<(), CliError> {
         let mut is_first = true;
         loop {
@@ -92,7 +92,7 @@ impl Run {
         }
     }
 
-    /// One tick. Returns whether it left something that a next tick could collect.
+    /// Runs one tick. Returns `true` if another tick could collect more.
     async fn tick(&mut self, pace: &impl Pace) -> Result<bool, CliError> {
         let now = pace.now();
         let deployment = self.collector.ports().deployment.load().await?;
@@ -110,14 +110,14 @@ impl Run {
         Ok(summary.streams.iter().any(leaves_work))
     }
 
-    /// Ends the progress display and says what came of the run.
+    /// Ends the progress display, and returns the totals of the run.
     pub(crate) fn finish(self) -> Totals {
         self.progress.clear();
         self.totals
     }
 }
 
-/// Whether another tick would find something to do. What only a person can mend is not waited for.
+/// Returns `true` if another tick could collect more of a stream. A stream that requires action does not count.
 fn leaves_work(stream: &StreamSummary) -> bool {
     match stream.state {
         State::CatchingUp | State::Waiting => true,

@@ -1,4 +1,4 @@
-//! The clock of a run and how it waits: a laptop's here, a simulated one in the demo.
+//! The clock of a run, and how the run waits for the next tick. The demo has its own simulated clock.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -6,34 +6,34 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// A clock, and how to wait for the next tick.
+/// A clock that can wait for the next tick.
 pub(crate) trait Pace {
-    /// The time of the tick that begins now.
+    /// Returns the time of the tick that starts now.
     fn now(&self) -> Timestamp;
 
-    /// Whether it is the clock on the wall, which Slack's must agree with. A hasty one moves on while a tick runs.
+    /// Returns `true` for the clock of this machine, which must agree with Slack's. A simulated clock can advance during a tick.
     fn is_real(&self) -> bool;
 
-    /// Whether the running tick should end as soon as it has stored what it holds.
+    /// Returns `true` if the running tick should store what it has read and end.
     fn is_over(&self) -> bool;
 
-    /// Waits until the next tick is due; `false` when there is to be none.
+    /// Waits until the next tick is due. Returns `false` if the run ends.
     async fn wait(&self) -> bool;
 }
 
-/// From one tick's beginning to the next one's: what a tick may call is counted by Slack per minute.
+/// The time between the starts of two ticks. It is a minute, because Slack limits calls per minute.
 const TICK: Duration = Duration::from_secs(60);
-/// A tick that takes longer stores what it has, and the next one goes on.
+/// The maximum duration of a tick. A longer tick stores what it has read, and the next tick continues.
 const TICK_MAX: Duration = Duration::from_secs(55);
 
-/// This machine's clock, a tick each minute, until Ctrl-C.
+/// The clock of this machine, with one tick per minute until Ctrl-C.
 pub(crate) struct Wall {
-    began: Cell<Instant>,
+    tick_started: Cell<Instant>,
     stop: watch::Receiver<bool>,
 }
 
 impl Wall {
-    /// From now on Ctrl-C lets the running tick end in order; a second one ends the process at once, which loses nothing either.
+    /// Starts handling Ctrl-C. The first Ctrl-C lets the running tick finish. The second ends the process at once, which loses no data.
     pub(crate) fn new() -> Wall {
         let (sender, stop) = watch::channel(false);
         tokio::spawn(async move {
@@ -43,10 +43,10 @@ impl Wall {
                 }
             }
         });
-        Wall { began: Cell::new(Instant::now()), stop }
+        Wall { tick_started: Cell::new(Instant::now()), stop }
     }
 
-    /// Whether somebody has stopped the run.
+    /// Returns `true` after Ctrl-C.
     pub(crate) fn is_stopped(&self) -> bool {
         *self.stop.borrow()
     }
@@ -54,7 +54,7 @@ impl Wall {
 
 impl Pace for Wall {
     fn now(&self) -> Timestamp {
-        self.began.set(Instant::now());
+        self.tick_started.set(Instant::now());
         Timestamp::now()
     }
 
@@ -63,13 +63,13 @@ impl Pace for Wall {
     }
 
     fn is_over(&self) -> bool {
-        self.is_stopped() || self.began.get().elapsed() >= TICK_MAX
+        self.is_stopped() || self.tick_started.get().elapsed() >= TICK_MAX
     }
 
     async fn wait(&self) -> bool {
         let mut stop = self.stop.clone();
-        let left = TICK.saturating_sub(self.began.get().elapsed());
-        // No stop within the time left, or nobody who could send one: the next tick.
+        let left = TICK.saturating_sub(self.tick_started.get().elapsed());
+        // The next tick starts if no Ctrl-C arrives within the time left, or if Ctrl-C cannot be handled.
         !matches!(tokio::time::timeout(left, stop.wait_for(|stopped| *stopped)).await, Ok(Ok(_)))
     }
 }

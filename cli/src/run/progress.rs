@@ -1,4 +1,4 @@
-//! Progress on standard error, a line for each stream. It hides itself where standard error is no terminal.
+//! Shows progress on standard error, with one line per stream. Shows nothing if standard error is not a terminal.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use crate::{duration, terminal};
 
 const SPINNER: &str = "{spinner} {prefix:<12} {msg}";
 const BAR: &str = "{spinner} {prefix:<12} {bar:20} {msg}";
-/// How often a spinner turns while nothing happens.
-const TURN: Duration = Duration::from_millis(120);
+/// The interval of the spinner animation.
+const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
-/// A line for each stream.
+/// The progress lines of all streams.
 #[derive(Debug)]
 pub(crate) struct Progress {
     lines: MultiProgress,
@@ -34,8 +34,8 @@ struct Line {
     pages: u32,
     pages_of_tick: u32,
     state: Option<State>,
-    /// Seconds that were to be collected when the run began, and that are now. Of audit logs only: the walks of the other two
-    /// go by activity or by page numbers, so nothing can be said beforehand.
+    /// Seconds left to collect at the start of the run, and now. Known only for audit logs, because the walks of the other logs follow
+    /// activity or page numbers.
     seconds: Option<(i64, i64)>,
 }
 
@@ -44,14 +44,14 @@ impl Progress {
         let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let streams = streams.iter().map(|stream| {
             let bar = lines.add(ProgressBar::new(1).with_style(style(SPINNER)).with_prefix(stream.log.name()));
-            bar.enable_steady_tick(TURN);
+            bar.enable_steady_tick(SPINNER_INTERVAL);
             let line = Line { bar, records: 0, pages: 0, pages_of_tick: 0, state: None, seconds: None };
             (stream.clone(), line)
         });
         Progress { streams: RefCell::new(streams.collect()), lines }
     }
 
-    /// Notes how much is to be collected, the first time.
+    /// Shows how much is left to collect. The first tick sets the total.
     pub(crate) fn begin_tick(&self, deployment: &Deployment, now: Timestamp) {
         let now = Second::of(now);
         for (stream, line) in self.streams.borrow_mut().iter_mut().filter(|(stream, _)| stream.log == LogType::Audit) {
@@ -66,12 +66,12 @@ impl Progress {
         }
     }
 
-    pub(crate) fn take_page(&self, stream: &StreamId) {
+    pub(crate) fn add_page(&self, stream: &StreamId) {
         self.change(stream, |line| line.pages_of_tick += 1);
     }
 
-    pub(crate) fn take_cursor(&self, stream: &StreamId, cursor: &Cursor) {
-        self.change(stream, |line| line.leave(seconds_left(cursor)));
+    pub(crate) fn update_cursor(&self, stream: &StreamId, cursor: &Cursor) {
+        self.change(stream, |line| line.set_left(seconds_left(cursor)));
     }
 
     pub(crate) fn end_tick(&self, summary: &Summary) {
@@ -83,18 +83,18 @@ impl Progress {
                 line.pages_of_tick = 0;
                 line.state = Some(summary.state);
                 if summary.state == State::Ok && summary.gaps == 0 {
-                    line.leave(0);
+                    line.set_left(0);
                 }
             });
         }
     }
 
-    /// Lets something else be printed.
+    /// Hides the lines while `print` runs.
     pub(crate) fn suspend(&self, print: impl FnOnce()) {
         self.lines.suspend(print);
     }
 
-    /// Takes the lines off the terminal.
+    /// Removes the lines from the terminal.
     pub(crate) fn clear(&self) {
         for line in self.streams.borrow().values() {
             line.bar.finish_and_clear();
@@ -110,35 +110,35 @@ impl Progress {
 }
 
 impl Line {
-    fn leave(&mut self, seconds_left: i64) {
+    fn set_left(&mut self, seconds_left: i64) {
         if let Some((whole, left)) = &mut self.seconds {
             *left = seconds_left.clamp(0, *whole);
         }
     }
 
     fn show(&self) {
-        let behind = self.seconds.filter(|(_, left)| *left > 0);
-        if let Some((whole, left)) = behind {
+        let unfinished = self.seconds.filter(|(_, left)| *left > 0);
+        if let Some((whole, left)) = unfinished {
             self.bar.set_style(style(BAR));
             self.bar.set_length(whole.unsigned_abs());
             self.bar.set_position((whole - left).unsigned_abs());
         } else {
             self.bar.set_style(style(SPINNER));
         }
-        let mut words = vec![format!("{} records", duration::count(self.records))];
-        words.push(format!("{} pages", duration::count(u64::from(self.pages + self.pages_of_tick))));
-        words.extend(behind.map(|(_, left)| format!("{} left", duration::words(left))));
-        words.extend(self.state.map(|state| state.name().replace('_', " ")));
-        terminal::show_progress(&self.bar, &words.join(", "));
+        let mut parts = vec![format!("{} records", duration::count(self.records))];
+        parts.push(format!("{} pages", duration::count(u64::from(self.pages + self.pages_of_tick))));
+        parts.extend(unfinished.map(|(_, left)| format!("{} left", duration::words(left))));
+        parts.extend(self.state.map(|state| state.name().replace('_', " ")));
+        terminal::show_progress(&self.bar, &parts.join(", "));
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
+    let style = ProgressStyle::with_template(template).expect("the templates above are valid");
     style.progress_chars("━━╌")
 }
 
-/// Seconds in gaps that are not yet collected; to be read again does not count.
+/// Returns the seconds in gaps that are not collected yet. Re-reads do not count.
 fn seconds_left(cursor: &Cursor) -> i64 {
     let gaps = cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Reread);
     gaps.map(|gap| gap.latest.since(gap.oldest)).sum()

@@ -1,4 +1,4 @@
-//! What came of a run, stream by stream: the table at its end.
+//! The totals of a run by stream, and the table of them.
 
 use serde::Serialize;
 use slacktrail_collector::tick::Summary;
@@ -9,13 +9,13 @@ use crate::duration;
 use crate::hints::{self, Collector};
 use crate::table::{self, Column};
 
-/// What came of a run.
+/// The totals of a run.
 #[derive(Debug)]
 pub(crate) struct Totals {
     streams: Vec<Total>,
 }
 
-/// One stream's totals, and how it was left.
+/// The totals of one stream, and its last state.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Total {
     pub(crate) source: String,
@@ -24,9 +24,9 @@ pub(crate) struct Total {
     pub(crate) records: u64,
     /// Objects created in this run.
     pub(crate) objects: u64,
-    /// Their bytes, compressed.
+    /// The compressed size of these objects.
     pub(crate) bytes: u64,
-    /// Records that Slack showed late.
+    /// Records that Slack returned late.
     pub(crate) late: u64,
     pub(crate) late_seconds_max: i64,
     pub(crate) gaps: usize,
@@ -65,7 +65,7 @@ impl Totals {
         Totals { streams: streams.into_iter().map(none).collect() }
     }
 
-    /// Adds a tick.
+    /// Adds the summary of a tick.
     pub(crate) fn add(&mut self, summary: &Summary) {
         for stream in &summary.streams {
             let of_stream =
@@ -85,17 +85,15 @@ impl Totals {
         }
     }
 
-    /// Whether all that Slack shows of every stream is stored.
+    /// Returns `true` if everything that Slack returns is stored for every stream.
     pub(crate) fn is_ok(&self) -> bool {
         self.streams.iter().all(|total| matches!(total.state, Some(State::Ok | State::Silent)))
     }
 
-    /// The streams' totals.
     pub(crate) fn streams(&self) -> &[Total] {
         &self.streams
     }
 
-    /// The table.
     pub(crate) fn table(&self) -> String {
         let row = |total: &Total| {
             vec![

@@ -1,4 +1,4 @@
-//! The collector's ports with somebody looking on, so that progress shows within a tick and not only after it.
+//! Wraps the collector's ports, so that progress is visible during a tick and not only after it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,12 +12,12 @@ use slacktrail_ports::{Body, CallAuth, Deployment, DeploymentStore, ReplaceOutco
 use super::progress::Progress;
 use crate::terminal;
 
-/// The code of a directory's lock that another process holds; asking for it has waited two seconds.
+/// The error code for a directory that another process has locked. The adapter waits two seconds before it returns this error.
 pub(super) const LOCKED: &str = "directory_locked";
-/// So often it is asked for before the run gives up: half a minute.
+/// How often the run tries to get the lock: half a minute in total.
 const LOCK_TRIES: u32 = 15;
 
-/// Slack, whose pages are counted.
+/// A Slack port that counts pages.
 #[derive(Debug)]
 pub(crate) struct WatchedSlack<S> {
     slack: S,
@@ -34,22 +34,22 @@ impl<S: Slack> Slack for WatchedSlack<S> {
     async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
         let response = self.slack.call(source, request, caller).await?;
         if let Some(log) = request.log() {
-            self.progress.take_page(&StreamId { source: source.id.clone(), log });
+            self.progress.add_page(&StreamId { source: source.id.clone(), log });
         }
         Ok(response)
     }
 }
 
-/// A deployment of which only some logs of one source are seen, and whose cursors are looked at when they move.
+/// A deployment that contains only some logs of one source, and shows the progress of its cursors.
 ///
-/// A directory may hold other sources, which the token at hand does not belong to.
+/// A directory can contain other sources, which the token does not belong to.
 #[derive(Debug)]
 pub(crate) struct WatchedDeployment<T> {
     deployment: T,
     progress: Rc<Progress>,
     source: SourceId,
     logs: Vec<LogType>,
-    /// How often more the lock may be asked for.
+    /// The remaining tries to get the lock.
     lock_tries: Cell<u32>,
 }
 
@@ -65,12 +65,12 @@ impl<T> WatchedDeployment<T> {
 }
 
 impl<T> WatchedDeployment<T> {
-    /// Says once that it waits. Whoever was asked for the lock has waited already.
+    /// Uses up one try to get the lock, and prints the first time that the run waits. The adapter has already waited.
     async fn wait_for_lock(&self, error: &Error) {
         if self.lock_tries.replace(self.lock_tries.get() - 1) == LOCK_TRIES {
-            self.progress.suspend(|| terminal::note(&format!("{error}; waiting up to half a minute for it")));
+            self.progress.suspend(|| terminal::note(&format!("{error}; waiting up to half a minute for the lock")));
         }
-        tokio::task::yield_now().await; // so that Ctrl-C is heard
+        tokio::task::yield_now().await; // so that Ctrl-C is handled
     }
 }
 
@@ -96,7 +96,7 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
                 replaced => {
                     if replaced.is_ok() {
                         self.lock_tries.set(LOCK_TRIES);
-                        self.progress.take_cursor(stream, cursor);
+                        self.progress.update_cursor(stream, cursor);
                     }
                     return replaced;
                 }
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory whose lock another process holds for so many more tries.
+    /// A directory that another process keeps locked for this many more tries.
     struct Locked(Cell<u32>);
 
     impl DeploymentStore for Locked {

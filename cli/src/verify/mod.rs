@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 What is compared:
   audit        every byte
-  access       rows first seen on the day: whether each is stored exactly once, with
+  access       rows first used on the day: whether each is stored exactly once, with
                the same identifying fields (Slack updates the others on every use)
   integration  everything except the names of renamed users and apps
 

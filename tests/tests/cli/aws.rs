@@ -83,7 +83,7 @@ async fn workspace_token_is_rejected_for_audit_logs_and_not_stored() {
     let slacktrail = deployed(&moto, &slack).await;
 
     let ran = slacktrail.run_with(&CONNECT, WORKSPACE).await.exits(1);
-    assert!(ran.stderr.contains("hint: let the Org Owner install the app on the organization"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: ask the Org Owner to install the app on the organization"), "{}", ran.stderr);
     assert_eq!(secret(&moto, "slacktrail/acme").await, None);
     assert_eq!(slacktrail.run(&["sources", "--json"]).await.exits(0).json(), json!([]));
 
@@ -120,15 +120,15 @@ async fn stack_without_outputs_and_missing_stack_are_distinguished() {
     let other = with_stack(alone.clone(), StatusCode::OK, described(&[("TableName", "streams")])).await;
     insta::assert_snapshot!(other.run(&["status"]).await.exits(1).stderr, @r"
     error: the stack that `SLACKTRAIL_STACK` names has no output `BucketName`
-    hint: see whether it is a slacktrail stack, and is deployed completely
+    hint: check that this is a slacktrail stack and that its deployment is complete
     ");
     let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
         <Message>Stack with id slacktrail does not exist</Message></Error></ErrorResponse>";
     let none = with_stack(alone, StatusCode::BAD_REQUEST, refusal.to_owned()).await;
     insta::assert_snapshot!(none.run(&["status"]).await.exits(1).stderr, @r"
-    error: reading the stack `slacktrail` that `SLACKTRAIL_STACK` names failed in region `us-east-1` (from `AWS_REGION`)
+    error: reading stack `slacktrail` (from `SLACKTRAIL_STACK`) failed in region `us-east-1` (from `AWS_REGION`)
       caused by: Stack with id slacktrail does not exist
-    hint: check the stack's name, and check that `sam deploy`, which does not read `AWS_REGION`, used the region `us-east-1`; otherwise set `AWS_REGION` to the other one
+    hint: check the stack name, and check that `sam deploy` (which ignores `AWS_REGION`) used region `us-east-1`; otherwise set `AWS_REGION` to the region of `sam deploy`
     ");
 }
 

@@ -9,17 +9,17 @@ async fn missing_public_url_suggests_token() {
     let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams");
     let ran = slacktrail.run(&["connect", "acme", "--name", "Acme", "--plan", "enterprise"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: the deployment's public URL is not known: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_URL` is set
-    hint: deploy the stack as it is now; or connect with a user token that you have, which needs no URL: `--token-stdin`
+    error: the deployment's public URL is unknown: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_URL` is set
+    hint: set `SLACKTRAIL_STACK` to a stack that has the current template, or connect with an existing user token (`--token-stdin`), which needs no URL
     ");
 }
 
 #[tokio::test]
 async fn invalid_app_credentials_are_rejected_and_not_echoed() {
     for (arguments, stdin, expected) in [
-        (&["--client-id", "hush-hush"][..], "", "this is no client id"),
-        (&["--client-id", "1.2", "--client-secret-stdin"], "hush hush", "standard input holds no client secret"),
-        (&["--client-id", "1.2", "--client-secret-stdin"], "", "standard input holds no client secret"),
+        (&["--client-id", "hush-hush"][..], "", "this is not a client ID"),
+        (&["--client-id", "1.2", "--client-secret-stdin"], "hush hush", "standard input is not a Slack client secret"),
+        (&["--client-id", "1.2", "--client-secret-stdin"], "", "standard input is not a Slack client secret"),
     ] {
         let arguments = [&["connect", "acme"], arguments].concat();
         let ran = Slacktrail::alone().run_with(&arguments, stdin).await.exits(1);
@@ -35,8 +35,8 @@ async fn missing_deployment_settings_are_named_at_once() {
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
     let ran = slacktrail.run_with(&arguments, ORGANIZATION).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: no deployment is named: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_BUCKET` and `SLACKTRAIL_TABLE` is set
-    hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack, as given to `sam deploy`
+    error: no deployment is configured: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_BUCKET` and `SLACKTRAIL_TABLE` is set
+    hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created
     ");
 }
 
@@ -45,5 +45,5 @@ async fn empty_standard_input_is_not_token() {
     let slack = Slack::organization().await;
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
     let ran = Slacktrail::of(&slack).run_with(&arguments, "\n").await.exits(1);
-    assert!(ran.stderr.starts_with("error: standard input holds no Slack token"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: standard input is not a Slack token"), "{}", ran.stderr);
 }

@@ -98,8 +98,8 @@ async fn records_during_pause_are_collected_after_resume() {
     deployed.tick().await;
     let stored = deployed.archive().await.keys().len();
     insta::assert_snapshot!(deployed.slacktrail.run(&["pause", "acme"]).await.exits(0).stdout, @r"
-    paused `acme`: a tick that is running ends, and no other one begins
-    Slack keeps its logs meanwhile; `slacktrail resume acme` goes on where it stopped
+    paused `acme`: the current tick finishes, and no new tick starts
+    Slack keeps its logs; run `slacktrail resume acme` to continue where collection stopped
     ");
     assert_eq!(deployed.state().await, "paused");
     deployed
@@ -109,7 +109,8 @@ async fn records_during_pause_are_collected_after_resume() {
     deployed.tick().await;
     assert_eq!(deployed.archive().await.keys().len(), stored);
     let again = deployed.slacktrail.run(&["pause", "acme"]).await.exits(0).stdout;
-    assert_eq!(again, "`acme` is paused already; `slacktrail resume acme` goes on where it stopped\n");
+    let expected = "`acme` is already paused; run `slacktrail resume acme` to continue where collection stopped\n";
+    assert_eq!(again, expected);
 
     let resumed = deployed.slacktrail.run(&["resume", "acme", "--json"]).await.exits(0).json();
     assert_eq!((&resumed["id"], &resumed["paused"]), (&json!("acme"), &json!(false)));
@@ -129,8 +130,7 @@ async fn unknown_source_is_error_that_lists_known_sources() {
         &["backfill", "acme-2", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01"],
     ] {
         let ran = deployed.slacktrail.run(command).await.exits(1);
-        let expected =
-            "error: there is no source `acme-2`\nhint: the sources are `acme`; `slacktrail sources` shows them\n";
+        let expected = "error: source `acme-2` not found\nhint: use one of `acme` (`slacktrail sources` lists them)\n";
         assert_eq!(ran.stderr, expected, "{command:?}");
     }
 }
@@ -145,15 +145,15 @@ async fn disconnecting_revokes_token_deletes_secret_and_keeps_logs() {
         ports.deployment.load().await.unwrap().cursors.len()
     };
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme"]).await.exits(1).stderr, @r"
-    error: disconnecting `acme` is asked about first, and nobody can be asked here
-    hint: if it is meant: slacktrail disconnect acme --yes
+    error: disconnecting `acme` requires confirmation, but this is not a terminal
+    hint: run `slacktrail disconnect acme --yes` to skip confirmation
     ");
     assert_eq!(deployed.source().await["disconnected"], false);
     assert!(deployed.has_secret().await);
 
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0).stdout, @r"
-    disconnected `acme`: Slack has revoked its token, and its secret is deleted
-    its logs stay, and `slacktrail connect acme` continues where it stopped
+    disconnected `acme`: Slack revoked its token, and its secret was deleted
+    its logs stay; run `slacktrail connect acme` to continue where collection stopped
     ");
     assert!(!deployed.has_secret().await && !deployed.is_token_valid().await);
     assert_eq!(deployed.source().await["disconnected"], true);
@@ -168,7 +168,7 @@ async fn disconnecting_revokes_token_deletes_secret_and_keeps_logs() {
     assert_eq!(again, json!({"source": "acme", "disconnected": true, "token": "none", "secret_deleted": false}));
     insta::assert_snapshot!(deployed.slacktrail.run(&["pause", "acme"]).await.exits(1).stderr, @r"
     error: source `acme` is disconnected
-    hint: connect it again: `slacktrail connect acme`
+    hint: run `slacktrail connect acme` to reconnect it
     ");
 }
 
@@ -185,7 +185,7 @@ async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
     let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
     proxy.refuse("CreateSecret", 1, "InvalidRequestException", message);
     let ran = slacktrail.run_with(&["connect", "acme", "--token-stdin"], AGAIN).await.exits(0);
-    assert_eq!(ran.stderr, "waiting up to a minute for AWS to delete the former secret\n");
+    assert_eq!(ran.stderr, "waiting up to a minute for AWS to delete the previous secret\n");
     let creations = proxy.take_calls().iter().filter(|call| *call == "CreateSecret").count();
     assert_eq!((creations, deployed.has_secret().await), (2, true));
 
@@ -194,7 +194,7 @@ async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
     let message = "You can't perform this operation on the secret because it was marked for deletion.";
     proxy.refuse("GetSecretValue", 1, "InvalidRequestException", message);
     let ran = slacktrail.run(&["disconnect", "acme"]).await.exits(0);
-    assert_eq!(ran.stdout, "`acme` is disconnected already, and has no secret\n");
+    assert_eq!(ran.stdout, "`acme` is already disconnected and has no secret\n");
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn failed_revocation_keeps_secret_until_retry_succeeds() {
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(1).stderr, @r"
     error: the token of source `acme` could not be revoked
       caused by: Slack answered `auth.revoke` with HTTP status 502 and no error code
-    hint: it is not collected any more, and its secret is kept: run the command again in a minute; or with `--force`, and remove the app in Slack yourself
+    hint: run the command again in a minute (collection has stopped, and the secret is kept); or use `--force`, and remove the app in Slack yourself
     ");
     assert!(deployed.has_secret().await && deployed.is_token_valid().await);
     assert_eq!(deployed.source().await["disconnected"], true, "no further tick uses the token");
@@ -235,7 +235,7 @@ async fn force_deletes_secret_despite_failed_revocation() {
     deployed.slack.world().fault(Fault::every(CallMatcher::path("auth.revoke"), FaultKind::Hangup));
     let ran = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--force"]).await.exits(0);
     assert!(ran.stderr.contains("warning: the token of source `acme` could not be revoked"), "{}", ran.stderr);
-    assert!(ran.stdout.contains("its token may live on: remove the app in Slack"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("its token may still be valid (remove the app in Slack)"), "{}", ran.stdout);
     assert!(!deployed.has_secret().await);
 }
 
@@ -277,7 +277,7 @@ async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
     assert_eq!((&started["state"], &started["oldest"]), (&json!("started"), &json!(format!("{from}T00:00:00Z"))));
     assert_eq!(deployed.slacktrail.run(&json).await.exits(0).json()["state"], "in_progress");
     let told = deployed.slacktrail.run(&arguments).await.exits(0).stdout;
-    assert!(told.contains(" is under way already; `slacktrail status` shows what is left"), "{told}");
+    assert!(told.starts_with("already collecting acme/audit from ") && told.contains("`slacktrail status`"), "{told}");
     let status = deployed.slacktrail.run(&["status", "--json"]).await.exits(0).json();
     let kinds: Vec<&str> =
         status[0]["gaps"].as_array().unwrap().iter().map(|gap| gap["kind"].as_str().unwrap()).collect();
@@ -303,7 +303,7 @@ async fn stalled_backfill_is_reported_with_hint() {
     }
     deployed.slacktrail.end(child).await.exits(1);
     assert!(rest.contains("error: acme/audit is not being collected: Slack answered `logs` with"), "{rest}");
-    assert!(rest.contains("hint: the backfill goes on by itself once that is mended"), "{rest}");
+    assert!(rest.contains("hint: run `slacktrail status` for the cause"), "{rest}");
 }
 
 #[tokio::test]
@@ -313,19 +313,19 @@ async fn backfill_that_cannot_be_collected_is_rejected() {
         deployed.slacktrail.run(&["backfill", "acme", "--log", log, "--from", from, "--to", to]).await
     };
     insta::assert_snapshot!(backfill("access", "2024-01-01", "2024-02-01").await.exits(1).stderr, @r"
-    error: source `acme` collects no `access` logs
-    hint: it collects audit; `slacktrail connect acme --logs ...` changes that
+    error: source `acme` does not collect `access` logs
+    hint: use one of audit, or run `slacktrail connect acme --logs ...` to change the logs
     ");
     insta::assert_snapshot!(backfill("audit", "2024-02-01", "2024-02-01").await.exits(1).stderr, @r"
-    error: `--to` is not later than `--from`, so that there is no day between them
-    hint: `--to` is the day after the last one: `--from 2024-01-01 --to 2024-02-01` is January
+    error: `--to` is not later than `--from`, so the range is empty
+    hint: set `--to` to the day after the last day: `--from 2024-01-01 --to 2024-02-01` is January
     ");
     backfill("audit", "2999-01-01", "2999-02-01").await.exits(1);
     backfill("audit", "yesterday", "2024-02-01").await.exits(2);
     deployed.slacktrail.run(&["pause", "acme"]).await.exits(0);
     insta::assert_snapshot!(backfill("audit", "2024-01-01", "2024-02-01").await.exits(1).stderr, @r"
-    error: source `acme` is paused, so that nothing is collected
-    hint: resume it (`slacktrail resume acme`), or give `--detach` to have it collected after that
+    error: source `acme` is paused
+    hint: run `slacktrail resume acme` first, or use `--detach` to collect the range after you resume the source
     ");
     assert!(deployed.poller.ports().deployment.load().await.unwrap().cursors.is_empty());
 }
@@ -386,7 +386,7 @@ mod at_a_terminal {
         terminal.interrupts().await;
         let shown = terminal.end().await;
         assert_eq!(shown.code, 1, "{}", shown.screen);
-        assert!(shown.screen.contains("goes on being collected in the deployment"), "{}", shown.screen);
+        assert!(shown.screen.contains("continues in the background"), "{}", shown.screen);
         deployed.tick().await;
         deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[Log::Audit]);
     }

@@ -67,8 +67,8 @@ async fn workspace_token_pulls_its_logs_and_explains_missing_audit_log() {
 
     let rejected = slacktrail.run(&["pull", "--logs", "audit", "--dir", path]).await.exits(1);
     insta::assert_snapshot!(rejected.stderr, @r"
-    error: the token is of the workspace `Workspace T1` (T1), and audit logs are the organization's
-    hint: let the Org Owner install the app on the organization, not on a workspace, and use the token of that; or leave the audit log out
+    error: the token belongs to the workspace `Workspace T1` (T1), but audit logs require an organization's token
+    hint: ask the Org Owner to install the app on the organization, not on a workspace, and use that token; or collect only access and integration logs (`--logs access,integration`)
     ");
     slacktrail.run(&["pull", "--dir", path]).await.exits(0);
     assert_exact(&slack, directory.path());
@@ -83,7 +83,7 @@ async fn source_cannot_change_from_workspace_to_organization() {
     let ran = Slacktrail::of(&organization).token(ORGANIZATION).run(&["pull", "--dir", path]).await.exits(1);
     assert!(
         ran.stderr.starts_with(
-            "error: source `slack` collects from `Workspace T1` (T1), and the token is of `Organization E1` (E1)"
+            "error: source `slack` collects from `Workspace T1` (T1), but the token belongs to `Organization E1` (E1)"
         ),
         "{}",
         ran.stderr

@@ -20,7 +20,7 @@ async fn invalid_token_is_not_echoed() {
     insta::assert_snapshot!(ran.stderr, @r"
     error: `SLACK_TOKEN` is not a Slack token
       caused by: the token is empty or holds characters that no Slack token has; a user token begins with `xoxp-`
-    hint: copy the user token once more, in one piece
+    hint: copy the complete user token again
     ");
 }
 
@@ -90,7 +90,7 @@ async fn future_since_is_rejected_before_any_call() {
     let slacktrail = Slacktrail::alone().token(ORGANIZATION);
     let ran = slacktrail.run(&["pull", "--dir", "logs", "--since", "2999-01-01"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: `--since` lies in the future: 2999-01-01T00:00:00Z
-    hint: give a day up to today (UTC), or `now` to collect from this moment on
+    error: `--since` is in the future: 2999-01-01T00:00:00Z
+    hint: use today (UTC) or an earlier day, or `now` to collect only new records
     ");
 }

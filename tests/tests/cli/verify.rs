@@ -143,7 +143,7 @@ async fn pulled_day_is_complete_in_every_log() {
     ");
     assert_eq!(audit.stderr, "");
     let access = pulled.verify("access", &[]).await.exits(COMPLETE);
-    assert_eq!(verdict(&access), "complete: 2 rows first seen on DAY, each in exactly one line");
+    assert_eq!(verdict(&access), "complete: 2 rows first used on DAY, each in exactly one line");
     assert!(access.stdout.contains("note: Slack updates access rows on every use"), "{}", access.stdout);
     let integration = pulled.verify("integration", &[]).await.exits(COMPLETE);
     assert_eq!(verdict(&integration), "complete: 3 rows of DAY, each in exactly one line");
@@ -335,7 +335,7 @@ async fn revoked_token_and_other_failures_are_inconclusive_with_hint() {
     assert!(ran.stderr.starts_with("error: `SLACK_TOKEN` is not set\nhint: "), "{}", ran.stderr);
     let beta = ["verify", "beta", "--log", "audit", "--day", &day, "--dir", pulled.path()];
     let ran = slacktrail.clone().token(ORGANIZATION).run(&beta).await.exits(INCONCLUSIVE);
-    assert!(ran.stderr.starts_with("error: there is no source `beta`\nhint: the sources are `acme`"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: source `beta` not found\nhint: use one of `acme`"), "{}", ran.stderr);
     let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: `--day` is in the future: 2999/01/01\nhint: "), "{}", ran.stderr);
     let workspace = Slack::workspace().await;

@@ -16,15 +16,15 @@ async fn missing_arguments_are_all_named_in_pipe() {
     let ran = stage.slacktrail.run(&["connect", "acme"]).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r#"
     error: source `acme` cannot be connected: `--name`, `--plan`, `--client-id` and `--client-secret-stdin` are missing
-    hint: for example: slacktrail connect acme --name "Acme" --plan enterprise --client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, where it asks
+    hint: run, for example: slacktrail connect acme --name "Acme" --plan enterprise --client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, which prompts for the values
     "#);
     let nowhere = stage.slacktrail.clone().with("SLACKTRAIL_URL", "");
     insta::assert_snapshot!(nowhere.run(&NEW).await.exits(1).stderr, @r"
-    error: the deployment's public URL is not known: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_URL` is set
-    hint: deploy the stack as it is now; or connect with a user token that you have, which needs no URL: `--token-stdin`
+    error: the deployment's public URL is unknown: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_URL` is set
+    hint: set `SLACKTRAIL_STACK` to a stack that has the current template, or connect with an existing user token (`--token-stdin`), which needs no URL
     ");
     let wrong = stage.slacktrail.clone().with("SLACKTRAIL_URL", "http://connect.example");
-    assert!(wrong.run(&NEW).await.exits(1).stderr.contains("`http://connect.example`, which is no `https` URL"));
+    assert!(wrong.run(&NEW).await.exits(1).stderr.contains("`http://connect.example` is not an `https` URL"));
 }
 
 #[tokio::test]
@@ -38,18 +38,18 @@ async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
     let told = plain(&format!("{told}{}", ran.stderr));
     let told: Vec<&str> = told.lines().filter(|line| !line.is_empty()).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    1/4 The Slack app
-    The one with the client id 2000000000.2000000002.
+    1/4 Slack app
+    Using the app with client ID 2000000000.2000000002.
     It needs:
       user token scopes `admin`
       redirect URL https://connect.example/oauth/callback
-    2/4 Its credentials are known
-    3/4 The installation
-    This link leads to Slack's page, where the app is installed. Open it, or send it to
-    a user who may. The link works once, and expires in 10 minutes.
-    It takes an admin or owner of the workspace.
+    2/4 App credentials (already known)
+    3/4 Installation
+    This link leads to Slack's page that installs the app. Open it, or send it to a
+    user who may install the app. The link works once and expires in 10 minutes.
+    An admin or owner of the workspace must install the app.
     https://connect.example/oauth/start?grant=<grant>
-    4/4 What was verified
+    4/4 Verification
     ");
 
     let mut printed = ran.json();
@@ -80,10 +80,10 @@ async fn rotating_app_is_reported_and_its_refresh_token_is_stored() {
     let stage = Stage { app: stage.app.clone().rotating(), ..stage };
     stage.slack.world().settings_mut().apps = vec![stage.app.clone()];
     let (child, link, told) = stage.pipe(&[&NEW[..], &["--token-rotation"]].concat()).await;
-    assert!(told.contains("warning: `--token-rotation` changes nothing for an app that exists"), "{told}");
+    assert!(told.contains("warning: `--token-rotation` has no effect on an existing app"), "{told}");
     stage.open(&link, &Consent::organization()).await.unwrap();
     let ran = stage.slacktrail.end(child).await.exits(0);
-    assert!(ran.stdout.contains("; its tokens rotate, and are refreshed in time"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("; its tokens rotate, and the poller refreshes them"), "{}", ran.stdout);
     assert!(stage.secret().await.unwrap()["refresh_token"].as_str().unwrap().starts_with("xoxe-"));
 }
 
@@ -107,8 +107,8 @@ async fn link_not_used_in_time_is_canceled() {
     stage.force(&link, |authorization| Authorization { expires_at: Second::MARCH_2018, ..authorization }).await;
     let ran = stage.slacktrail.end(child).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
-    error: nobody finished the installation within 10 minutes, and nothing was connected
-    hint: run the same command again for a new link; if Slack's page showed an error instead, check the app's settings, or enter another app: `slacktrail connect acme --new-app`
+    error: the link expired: the app was not installed within 10 minutes
+    hint: run the same command again for a new link; if Slack's page showed an error, check the app's settings, or use another app (`slacktrail connect acme --new-app`)
     ");
     assert_eq!(stage.authorizations().await[0].state, AuthorizationState::Canceled);
 }
@@ -137,7 +137,7 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     again.open(&link, &Consent::organization()).await.unwrap();
     let ran = again.slacktrail.end(child).await.exits(0);
     assert!(
-        ran.stdout.starts_with("connected `acme` again to the organization `Organization E1` (E1)\n"),
+        ran.stdout.starts_with("reconnected `acme` to the organization `Organization E1` (E1)\n"),
         "{}",
         ran.stdout
     );
@@ -164,8 +164,8 @@ async fn token_of_other_tenant_or_without_scopes_is_rejected() {
     let arguments = ["connect", "acme", "--plan", "pro", "--logs", "access", "--token-stdin"];
     let ran = stage.slacktrail.run_with(&arguments, WORKSPACE).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
-    error: source `acme` collects from `Organization E1` (E1), and the token is of `Workspace T1` (T1)
-    hint: use a token of the same Slack, or give this one a source id of its own
+    error: source `acme` collects from `Organization E1` (E1), but the token belongs to `Workspace T1` (T1)
+    hint: use a token of the same workspace or organization, or use another source ID for this token
     ");
     assert_eq!(stage.secret().await.unwrap()["token"], json!(ORGANIZATION));
 }

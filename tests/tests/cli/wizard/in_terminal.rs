@@ -28,34 +28,34 @@ async fn wizard_guides_new_user_in_terminal() {
     assert_eq!(code, 0, "{screen}");
     assert!(!output.contains(&stage.app.client_secret), "the secret is shown: {output}");
     insta::assert_snapshot!(plain(&screen), @r"
-    > Name of the source, for people: Acme
+    > Name of the source: Acme
     > Slack plan: Enterprise: Enterprise+ or Enterprise Grid (audit, access and integration logs)
 
-    1/4 The Slack app
+    1/4 Slack app
 
-    This link fills in all of its settings. Open it, choose the workspace that the
-    app is to belong to, and click `Next` and `Create`:
+    This link fills in all settings of the app. Open it, choose the workspace that
+    will own the app, and click `Next` and `Create`:
 
     <link to Slack>
 
-    One app for the organization serves all of its logs. If Slack does not offer the
+    One app covers all logs of the organization. If Slack does not offer the
     organization in step 3, activate public distribution (`Manage Distribution`).
 
-    2/4 Its credentials, from the app's page `Basic Information`
+    2/4 App credentials, from the app's `Basic Information` page
 
     > Client ID: 1000000000.1000000001
     > Client Secret: ********
 
-    3/4 The installation
+    3/4 Installation
 
-    This link leads to Slack's page, where the app is installed. Open it, or send it to
-    a user who may. The link works once, and expires in 10 minutes.
-    It takes the Org Owner, who chooses the organization, not a workspace, at the top
-    right of Slack's page.
+    This link leads to Slack's page that installs the app. Open it, or send it to a
+    user who may install the app. The link works once and expires in 10 minutes.
+    The Org Owner must install the app, and choose the organization, not a
+    workspace, at the top right of Slack's page.
 
     https://connect.example/oauth/start?grant=<grant>
 
-    4/4 What was verified
+    4/4 Verification
 
     connected `acme` to the organization `Organization E1` (E1)
     installed by W0OWNER with auditlogs:read, admin
@@ -64,7 +64,7 @@ async fn wizard_guides_new_user_in_terminal() {
     access       readable, newest record <time>
     integration  readable, newest record <time>
     collecting audit, access, integration since <time>
-    the next tick begins, within a minute; `slacktrail status` shows how it goes
+    the next tick starts within a minute; run `slacktrail status` to see the progress
     ");
     let secret = stage.secret().await.unwrap();
     assert_eq!((&secret["client_id"], secret.get("pending_client_id")), (&json!(stage.app.client_id), None));
@@ -109,7 +109,7 @@ async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     assert_eq!(shown.code, 1);
     insta::assert_snapshot!(&shown.screen[shown.screen.find("error: ").unwrap()..], @r"
     error: interrupted: the source was not connected, and the link is no longer valid
-    hint: run the same command again: it continues with the app's credentials, and nothing else was stored
+    hint: run the same command again to continue: only the app's credentials were stored
     ");
     assert_eq!(stage.authorizations().await[0].state, AuthorizationState::Canceled);
     assert!(stage.open(&canceled, &Consent::organization()).await.is_err());
@@ -139,8 +139,8 @@ async fn interrupted_wizard_says_which_answers_were_not_stored() {
     let shown = terminal.end().await;
     assert_eq!(shown.code, 1);
     let words = shown.screen.split_whitespace().collect::<Vec<_>>().join(" ");
-    let hint = "hint: run the same command again with `--name 'Acme Inc' --plan enterprise`: it continues with the app's \
-                credentials, and nothing else was stored";
+    let hint = "hint: run the same command again with `--name 'Acme Inc' --plan enterprise` to continue: only the app's \
+                credentials were stored";
     assert!(words.ends_with(hint), "{}", shown.screen);
 }
 
@@ -150,27 +150,27 @@ async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
     let arguments = [&NEW[..], &["--client-id", &stage.app.client_id, "--client-secret-stdin"]].concat();
     let ran = stage.slacktrail.run_with(&arguments, "wrong").await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
-    1/4 The Slack app
+    1/4 Slack app
 
-    The one with the client id 1000000000.1000000001.
+    Using the app with client ID 1000000000.1000000001.
     It needs:
       user token scopes `auditlogs:read`, `admin`
       redirect URL https://connect.example/oauth/callback
       organization-wide installation
 
-    error: Slack finds the client secret wrong for the app with the client id `1000000000.1000000001`
-    hint: copy both from the app's page `Basic Information`; `slacktrail connect acme --new-app` asks for them anew
+    error: Slack rejected the client secret of the app with client ID `1000000000.1000000001`
+    hint: copy both from the app's `Basic Information` page; to enter them again, run `slacktrail connect acme --new-app`
     ");
 
     let mut terminal = Terminal::start(&stage.slacktrail, &NEW);
     terminal.shows("? Client ID:").await;
     terminal.enters("the secret in the wrong place").await;
-    terminal.shows("this is no client id").await;
+    terminal.shows("this is not a client ID").await;
     terminal.shows("? Client ID:").await;
     terminal.enters(&stage.app.client_id).await;
     terminal.shows("? Client Secret:").await;
     terminal.enters("wrong").await;
-    terminal.shows("warning: Slack finds the client secret wrong").await;
+    terminal.shows("warning: Slack rejected the client secret").await;
     assert_eq!((stage.secret().await, stage.authorizations().await), (None, vec![]));
     terminal.shows("? Client ID:").await;
     terminal.enters(&stage.app.client_id).await;
